@@ -1,0 +1,128 @@
+"""The octets of a message: `bytes` while they are few, a file when they are many.
+
+`Content` is what crosses every contract that carries a message.  A `FileContent`
+answers the questions that ``bytes`` answers (``len``, slices, ``find``, ``count``,
+``bytes()``), a window at a time, so that code written for ``bytes`` reads a 50 MB
+message without holding it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TypeAlias
+
+__all__ = ["CHUNK", "Content", "FileContent", "chunks", "prepend"]
+
+CHUNK = 1 << 18
+"""Octets that are in memory at a time while a file is searched or copied."""
+
+
+class FileContent:
+    """Octets in a file, preceded by a few in memory (trace header fields).
+
+    Reads with ``os.pread``, so any thread may read while others do.  The file is
+    opened at the first read and closed by `close` or with the last reference; one
+    opened by the caller and given as ``descriptor`` becomes this object's own.
+
+    :param path: the file; ``""`` for one that has no name (any more).
+    :param size: how many octets of the file count.
+    :param prefix: octets that stand before those of the file.
+    :raises OSError: from any method that reads, when the file is gone or fails.
+    """
+
+    __slots__ = ("_descriptor", "_file_size", "path", "prefix")
+
+    def __init__(self, path: str, size: int, *, prefix: bytes = b"", descriptor: int | None = None) -> None:
+        self.path = path
+        self.prefix = prefix
+        self._file_size = size
+        self._descriptor = descriptor
+
+    def __len__(self) -> int:
+        return len(self.prefix) + self._file_size
+
+    def __bytes__(self) -> bytes:
+        """All of it, in memory: for those who know that it is small."""
+        return self._read(0, len(self))
+
+    def __getitem__(self, key: slice) -> bytes:
+        start, stop, step = key.indices(len(self))
+        if step != 1:
+            raise ValueError("content is read forwards")
+        return self._read(start, stop)
+
+    def find(self, sub: bytes, start: int = 0, stop: int | None = None) -> int:
+        """Lowest offset at or after ``start`` where ``sub`` stands whole before ``stop``; -1 for none."""
+        start, stop, _ = slice(start, stop).indices(len(self))
+        overlap = len(sub) - 1
+        while stop - start >= len(sub):
+            window = self._read(start, min(start + CHUNK + overlap, stop))
+            at = window.find(sub)
+            if at >= 0:
+                return start + at
+            start += CHUNK
+        return -1
+
+    def count(self, sub: bytes, start: int = 0, stop: int | None = None) -> int:
+        """How often the one octet ``sub`` stands in ``[start:stop]``."""
+        if len(sub) != 1:
+            raise ValueError("only single octets are counted")
+        start, stop, _ = slice(start, stop).indices(len(self))
+        return sum(window.count(sub) for window in self.chunks(start, stop))
+
+    def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The octets of ``[start:stop]`` in pieces of at most `CHUNK`."""
+        start, stop, _ = slice(start, stop).indices(len(self))
+        while start < stop:
+            piece = self._read(start, min(start + CHUNK, stop))
+            yield piece
+            start += len(piece)
+
+    def prepend(self, octets: bytes) -> FileContent:
+        """The same content with ``octets`` before it; the two share nothing but the file."""
+        descriptor = None if self._descriptor is None else os.dup(self._descriptor)
+        return FileContent(self.path, self._file_size, prefix=octets + self.prefix, descriptor=descriptor)
+
+    def close(self) -> None:
+        """Let go of the file; a later read opens it again, where it has a name."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _read(self, start: int, stop: int) -> bytes:
+        prefix = self.prefix
+        if stop <= len(prefix):
+            return prefix[start:stop]
+        pieces = [prefix[start:]] if start < len(prefix) else []
+        offset, wanted = max(start - len(prefix), 0), stop - max(start, len(prefix))
+        if self._descriptor is None:
+            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        while wanted > 0:
+            piece = os.pread(self._descriptor, wanted, offset)
+            if not piece:
+                raise OSError(f"{self.path or 'spooled content'} ends {wanted} octets short")
+            pieces.append(piece)
+            offset += len(piece)
+            wanted -= len(piece)
+        return b"".join(pieces)
+
+
+Content: TypeAlias = bytes | FileContent
+"""A message's octets, lines ended by CRLF."""
+
+
+def chunks(content: Content, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    """The octets of ``content[start:stop]`` in pieces; ``bytes`` come as one piece."""
+    if isinstance(content, FileContent):
+        yield from content.chunks(start, stop)
+    elif piece := content[start:stop]:
+        yield piece
+
+
+def prepend(octets: bytes, content: Content) -> Content:
+    """``octets`` followed by ``content``."""
+    return content.prepend(octets) if isinstance(content, FileContent) else octets + content

@@ -1,0 +1,166 @@
+"""One tree of errors, each with its meaning in SMTP, POP3 and IMAP.
+
+Backends and deliveries raise these; only protocols turn them into octets.  The
+text is for the client and tells nothing that helps an attacker; ``detail`` is for
+the log.  Any other exception becomes `Unavailable` for the client and a full
+record in the log.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "AccountExists",
+    "AuthenticationFailed",
+    "InvalidMailboxName",
+    "MailError",
+    "MailboxExists",
+    "MailboxInUse",
+    "MessageTooLarge",
+    "NoSuchAccount",
+    "NoSuchMailbox",
+    "OverQuota",
+    "ReadOnly",
+    "RecipientUnknown",
+    "Refused",
+    "RelayDenied",
+    "Unavailable",
+]
+
+
+class MailError(Exception):
+    """What a client is told when something cannot be done.
+
+    :param text: one line of printable ASCII for the client; the class's own by default.
+    :param detail: for the log only.
+
+    :cvar code: SMTP reply code (RFC 5321 4.2).
+    :cvar enhanced: enhanced status code (RFC 3463).
+    :cvar imap: IMAP response code without brackets (RFC 9051 7.1, RFC 5530), or "".
+    :cvar pop3: POP3 extended response code without brackets (RFC 2449 8, RFC 3206), or "".
+    """
+
+    code: int = 451
+    enhanced: str = "4.3.0"
+    imap: ClassVar[str] = ""
+    pop3: ClassVar[str] = ""
+    default_text: ClassVar[str] = "Requested action not taken"
+
+    def __init__(self, text: str = "", *, detail: str = "") -> None:
+        self.text = text or self.default_text
+        self.detail = detail
+        super().__init__(f"{self.text} ({detail})" if detail else self.text)
+
+
+class Unavailable(MailError):
+    """Something of ours failed or is not there now; the same request may work later."""
+
+    imap, pop3 = "UNAVAILABLE", "SYS/TEMP"
+    default_text = "Temporary failure, try again later"
+
+
+class Refused(MailError):
+    """A delivery's own answer: any code, enhanced code and text.
+
+    :param code: 400 to 599 (RFC 5321 4.2); 4yz asks the sender to try again.
+    :raises ValueError: for a code that is not an error's, or an enhanced code of another class.
+    """
+
+    def __init__(self, code: int, enhanced: str, text: str, *, detail: str = "") -> None:
+        if not 400 <= code <= 599 or enhanced[:1] != str(code)[0]:
+            raise ValueError(f"not a refusal: {code} {enhanced}")
+        super().__init__(text, detail=detail)
+        self.code = code
+        self.enhanced = enhanced
+
+
+class RecipientUnknown(MailError):
+    """The domain is ours, the mailbox is not there (RFC 3463 X.1.1)."""
+
+    code, enhanced = 550, "5.1.1"
+    default_text = "No such mailbox here"
+
+
+class RelayDenied(MailError):
+    """The domain is not ours, and this client may not send there through us (RFC 3463 X.7.1)."""
+
+    code, enhanced = 550, "5.7.1"
+    default_text = "Relaying denied"
+
+
+class MessageTooLarge(MailError):
+    """Past the size that is taken (RFC 1870 6.1, RFC 9051 7.1 TOOBIG)."""
+
+    code, enhanced = 552, "5.3.4"
+    imap = "TOOBIG"
+    default_text = "Message too large"
+
+
+class OverQuota(MailError):
+    """The account has no room (RFC 3463 X.2.2, RFC 5530 OVERQUOTA)."""
+
+    code, enhanced = 452, "4.2.2"
+    imap = "OVERQUOTA"
+    default_text = "Mailbox full"
+
+
+class AuthenticationFailed(MailError):
+    """Unknown name or wrong secret: which one is not told (RFC 4954 6, RFC 5530, RFC 3206)."""
+
+    code, enhanced = 535, "5.7.8"
+    imap, pop3 = "AUTHENTICATIONFAILED", "AUTH"
+    default_text = "Authentication failed"
+
+
+class NoSuchAccount(MailError):
+    """A store has no account of that name."""
+
+    code, enhanced = 550, "5.1.1"
+    imap = "NONEXISTENT"
+    default_text = "No such account"
+
+
+class AccountExists(MailError):
+    """An account of that name is there already."""
+
+    code, enhanced = 550, "5.1.3"
+    imap = "ALREADYEXISTS"
+    default_text = "Account exists already"
+
+
+class NoSuchMailbox(MailError):
+    """The account has no mailbox of that name (RFC 5530 NONEXISTENT)."""
+
+    code, enhanced = 550, "5.1.1"
+    imap = "NONEXISTENT"
+    default_text = "No such mailbox"
+
+
+class MailboxExists(MailError):
+    """CREATE of, or RENAME to, a name that is taken (RFC 5530 ALREADYEXISTS)."""
+
+    imap = "ALREADYEXISTS"
+    default_text = "Mailbox exists already"
+
+
+class InvalidMailboxName(MailError):
+    """A name that cannot be, or an operation that this mailbox can never allow (RFC 5530 CANNOT)."""
+
+    imap = "CANNOT"
+    default_text = "Not possible with that mailbox name"
+
+
+class MailboxInUse(MailError):
+    """Another session holds what this one needs alone (RFC 5530 INUSE, RFC 2449 8.1.2 IN-USE)."""
+
+    imap, pop3 = "INUSE", "IN-USE"
+    default_text = "Mailbox in use"
+
+
+class ReadOnly(MailError):
+    """The backend does not let this mailbox be changed (RFC 5530 NOPERM)."""
+
+    code, enhanced = 550, "5.7.1"
+    imap = "NOPERM"
+    default_text = "Mailbox is read-only"

@@ -1,0 +1,264 @@
+"""The contracts: what a backend author implements, and nothing else.
+
+Three rules hold for every method here.
+
+*Awaitable.*  A method may be a coroutine function or return a ``Deferred``; it is
+called in the reactor's thread and its result is awaited there.  One that blocks
+must move its work to a thread of its own.
+
+*Errors.*  Raise `mailproto.errors`; the protocol tells the client what the error
+means in its own terms.  Any other exception is logged in full and the client is
+told of a temporary failure.
+
+*Durability.*  When the result of a method that changes something arrives, the
+change is on disk (for backends that have one) and visible to every other reader.
+
+Optional contracts (`IRecent`) extend a required one; protocols find them with
+``providedBy``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from zope.interface import Attribute, Interface
+
+from mailproto.content import Content
+from mailproto.errors import MailError
+from mailproto.model import (
+    Address,
+    AppendedMessage,
+    Changes,
+    Envelope,
+    FlagChange,
+    MailboxEntry,
+    MailboxStatus,
+    MessageInfo,
+    NewMessage,
+    Outcome,
+    Parameters,
+    Part,
+    Session,
+    StoreResult,
+)
+
+__all__ = ["IAccount", "IDelivery", "IDirectory", "IMailbox", "IRecent", "IStore"]
+
+
+class IDelivery(Interface):
+    """What becomes of mail that arrives by SMTP or LMTP.
+
+    One object serves all sessions.  For one transaction the order is `sender` once,
+    `recipient` once for each RCPT (until enough refuse or the transaction is reset),
+    `deliver` at most once.  `mailproto.delivery.Delivery` has sane first two steps.
+    """
+
+    def sender(session: Session, path: Address, parameters: Parameters) -> Awaitable[None]:
+        """Take or refuse the reverse-path of MAIL FROM.
+
+        :raises MailError: to refuse it; the transaction does not begin.
+        """
+
+    def recipient(session: Session, path: Address, parameters: Parameters) -> Awaitable[None]:
+        """Take or refuse one forward-path of RCPT TO.
+
+        ``<Postmaster>`` comes as ``Address("Postmaster", "")`` (RFC 5321 4.5.1); a
+        source route has been dropped.
+
+        :raises MailError: to refuse it; the transaction goes on without it.
+        """
+
+    def deliver(envelope: Envelope, content: Content) -> Awaitable[Sequence[Outcome]]:
+        """Take responsibility for the message, durably, or say why not.
+
+        ``content`` begins with this server's Received field.  It is the caller's: a
+        `FileContent` is gone after the result, so keep a copy, not the object.
+
+        :returns: one outcome for each of ``envelope.recipients``, in that order.  LMTP
+            passes them on; SMTP answers with an error only if no recipient was accepted,
+            preferring one that asks to try again.
+        :raises MailError: to answer so for every recipient.
+        """
+
+
+class IMailbox(Interface):
+    """One mailbox: messages known by ascending UIDs, their flags, and a modseq.
+
+    An IMailbox knows UIDs only; sequence numbers are the IMAP session's business.
+    Many sessions may share one object or have one each.  Sequences of UIDs are
+    ascending and without duplicates, in and out; UIDs that are not there are left
+    out of the answer and raise nothing.
+
+    After the mailbox is deleted every method raises `NoSuchMailbox`.
+    """
+
+    name: str = Attribute("Full name at the time it was opened.")
+    uid_validity: int = Attribute("1 to 2**32 - 1; another mailbox of this name has a larger one.")
+    writable: bool = Attribute("False: every change raises ReadOnly, and it is selected READ-ONLY.")
+    permanent_flags: frozenset[str] = Attribute(
+        "System flags that can be kept; with '\\*' any keyword (RFC 9051 7.1)."
+    )
+
+    def status() -> Awaitable[MailboxStatus]:
+        """The mailbox now."""
+
+    def changes_since(modseq: int) -> Awaitable[Changes]:
+        """Everything that changed after ``modseq``; 0 means all messages that are there.
+
+        A message that came and vanished in between is in ``vanished`` alone, or nowhere.
+        From 0, ``vanished`` is empty.
+        """
+
+    def read(uids: Sequence[int], parts: Part) -> Awaitable[Sequence[MessageInfo]]:
+        """The ``parts`` of each of the messages that are there, by ascending UID.
+
+        Ask in batches: the answer is in memory, but for a `FileContent`, whose file may
+        be gone (`OSError`) once the message is expunged.
+        """
+
+    def append(messages: Sequence[NewMessage]) -> Awaitable[Sequence[AppendedMessage]]:
+        """Keep all of ``messages`` or none, under ascending new UIDs."""
+
+    def store(
+        uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
+    ) -> Awaitable[StoreResult]:
+        """Change flags, in one transaction.
+
+        A message whose flags stay the same keeps its modseq.
+
+        :param unchanged_since: messages with a greater modseq are refused, each by itself
+            (RFC 7162 3.1.3).
+        """
+
+    def copy(uids: Sequence[int], target: IMailbox) -> Awaitable[Sequence[tuple[int, int]]]:
+        """Copy with flags and internal dates, all or none; ``target`` is of the same account.
+
+        :returns: (UID here, UID there), ascending in both.
+        """
+
+    def move(uids: Sequence[int], target: IMailbox) -> Awaitable[Sequence[tuple[int, int]]]:
+        """`copy` and removal from here in one transaction (RFC 6851)."""
+
+    def expunge(uids: Sequence[int] | None = None) -> Awaitable[Sequence[int]]:
+        """Remove those that have ``\\Deleted``, of ``uids`` or (None) of all.
+
+        :returns: the UIDs that are gone now because of this call.
+        """
+
+    def watch(listener: Callable[[int], None]) -> Callable[[], None]:
+        """Call ``listener(modseq)`` in the reactor's thread after each change, by whomever.
+
+        A hint, never data: it may come late, twice, or once for many changes, but it does
+        come for the last one.  Not awaited.
+
+        :returns: what ends the watch; may be called more than once.
+        """
+
+
+class IRecent(Interface):
+    """An IMailbox that keeps track of ``\\Recent`` (RFC 3501 2.3.2)."""
+
+    def claim_recent() -> Awaitable[int]:
+        """Make the caller the one session that sees the unclaimed messages as recent.
+
+        :returns: the lowest UID that was unclaimed; all from there on that exist now are
+            the caller's.  ``uid_next`` where there was none.
+        """
+
+
+class IAccount(Interface):
+    """One signed-in person's mailboxes: the avatar that ``twisted.cred`` portals give.
+
+    INBOX is always there and is spelled ``INBOX``; other names keep their case.  Names
+    are Unicode (NFC) without control characters, ``%`` and ``*``, levels separated by
+    ``mailproto.model.DELIMITER``, no empty level.
+    """
+
+    name: str = Attribute("The account's name, such as alice@example.org.")
+
+    def list() -> Awaitable[Sequence[MailboxEntry]]:
+        """Every name: mailboxes, names that only hold inferiors, subscriptions; sorted."""
+
+    def open(name: str) -> Awaitable[IMailbox]:
+        """:raises NoSuchMailbox: also for a name that is not selectable."""
+
+    def create(name: str, special_use: str | None = None) -> Awaitable[None]:
+        """Make a mailbox and the superiors that lack; ``special_use`` as ``\\Sent`` (RFC 6154).
+
+        :raises MailboxExists: for INBOX too.
+        :raises InvalidMailboxName: for a name outside the rules above, or too long or deep.
+        """
+
+    def delete(name: str) -> Awaitable[None]:
+        """Remove the mailbox and its messages; with inferiors, it stays as a name only.
+
+        :raises NoSuchMailbox: also for a name that already only holds inferiors.
+        :raises InvalidMailboxName: for INBOX.
+        """
+
+    def rename(old: str, new: str) -> Awaitable[None]:
+        """Rename the mailbox and its inferiors (RFC 9051 6.3.6).
+
+        INBOX: its messages move to the new mailbox, INBOX and its inferiors stay.
+        Subscriptions stay as they are.
+
+        :raises NoSuchMailbox, MailboxExists, InvalidMailboxName:
+        """
+
+    def subscribe(name: str) -> Awaitable[None]:
+        """Add a name to the subscriptions; adding it again is no error.
+
+        :raises NoSuchMailbox:
+        """
+
+    def unsubscribe(name: str) -> Awaitable[None]:
+        """Take a name off the subscriptions; whether the mailbox exists does not matter."""
+
+    def status(names: Sequence[str]) -> Awaitable[Mapping[str, MailboxStatus]]:
+        """The status of those of ``names`` that are selectable mailboxes."""
+
+
+class IDirectory(Interface):
+    """Who has an account, and the hash of each password.
+
+    Names are compared without case (``str.casefold``) and kept as first given.
+    """
+
+    def names() -> Awaitable[Sequence[str]]:
+        """All accounts, sorted."""
+
+    def find(name: str) -> Awaitable[str]:
+        """The account's name as it is kept.  :raises NoSuchAccount:"""
+
+    def password_hash(name: str) -> Awaitable[str]:
+        """A PHC string; "" for an account that nobody can sign in to.  :raises NoSuchAccount:"""
+
+    def add(name: str, password_hash: str) -> Awaitable[None]:
+        """:raises AccountExists:"""
+
+    def set_password_hash(name: str, password_hash: str) -> Awaitable[None]:
+        """:raises NoSuchAccount:"""
+
+    def delete(name: str) -> Awaitable[None]:
+        """Remove the account with all its mailboxes.  :raises NoSuchAccount:"""
+
+
+class IStore(Interface):
+    """Where everybody's mail is kept: what ``--store URL`` opens."""
+
+    directory: IDirectory = Attribute("The accounts.")
+
+    def start() -> Awaitable[None]:
+        """Open files and threads.  Called once, before anything else."""
+
+    def stop() -> Awaitable[None]:
+        """Finish what was begun and close.  Called once, after everything else."""
+
+    def account(name: str) -> Awaitable[IAccount]:
+        """:raises NoSuchAccount:"""
+
+    def deliver(names: Sequence[str], message: NewMessage) -> Awaitable[Sequence[MailError | None]]:
+        """Put one message into the INBOX of each of the accounts ``names``, stored once.
+
+        :returns: for each of ``names``, None when it is there, or why it is not.
+        """

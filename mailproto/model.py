@@ -1,0 +1,318 @@
+"""The values that cross the contracts: immutable, without behaviour beyond their own reading.
+
+Rows that exist once a message are `NamedTuple`s, because a mailbox of 100,000
+messages makes as many; the rest are frozen dataclasses.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
+
+from mailproto.content import Content
+
+__all__ = [
+    "DELIMITER",
+    "INBOX",
+    "NULL_PATH",
+    "Address",
+    "AppendedMessage",
+    "Changes",
+    "Envelope",
+    "FlagChange",
+    "FlagOperation",
+    "MailboxEntry",
+    "MailboxStatus",
+    "MessageFlags",
+    "MessageInfo",
+    "NewMessage",
+    "Outcome",
+    "Parameters",
+    "Part",
+    "Recipient",
+    "Session",
+    "StoreResult",
+    "TLSInfo",
+]
+
+DELIMITER = "/"
+"""What separates the levels of a mailbox's name."""
+
+INBOX = "INBOX"
+"""The mailbox that every account has (RFC 9051 5.1), in the one case that contracts use."""
+
+Parameters = Mapping[str, str | None]
+"""ESMTP parameters (RFC 5321 4.1.1.11): keyword in upper case, value or None."""
+
+NO_PARAMETERS: Parameters = MappingProxyType({})
+
+_DOT_STRING = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+(?:\.[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A mailbox in a path (RFC 5321 4.1.2), unquoted.
+
+    :ivar local: the local part as it is meant: quotes and backslashes taken off, case kept.
+    :ivar domain: as written, without brackets taken off an address literal; "" for the
+        null path and for ``<Postmaster>``.
+    """
+
+    local: str
+    domain: str
+
+    def __bool__(self) -> bool:
+        """False for the null path alone."""
+        return bool(self.local or self.domain)
+
+    def __str__(self) -> str:
+        """As it stands between the angle brackets of a command: quoted where it must be."""
+        local = self.local
+        if not _DOT_STRING.fullmatch(local) and self:
+            local = '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
+        return f"{local}@{self.domain}" if self.domain else local
+
+
+NULL_PATH = Address("", "")
+"""The reverse-path ``<>`` of notifications (RFC 5321 4.5.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TLSInfo:
+    """What was negotiated: for trace fields and policy.
+
+    :ivar version: such as ``TLSv1.3``.
+    :ivar cipher: OpenSSL's name of the cipher suite.
+    """
+
+    version: str
+    cipher: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What is known of an SMTP client when a delivery is asked about it.
+
+    :ivar protocol: ``SMTP``, ``ESMTP`` or ``LMTP``, as the client greeted.
+    :ivar submission: whether this is a submission service (RFC 6409), which needs `account`.
+    :ivar peer: the client's IP address; "" over a Unix socket.
+    :ivar helo: what the client called itself; "" before it did.
+    :ivar hostname: what this server calls itself.
+    :ivar tls: None in plaintext.
+    :ivar account: the name that was authenticated, or None.
+    """
+
+    protocol: str
+    hostname: str
+    peer: str = ""
+    helo: str = ""
+    submission: bool = False
+    tls: TLSInfo | None = None
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One accepted forward-path and its ESMTP parameters."""
+
+    address: Address
+    parameters: Parameters = field(default_factory=lambda: NO_PARAMETERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One mail transaction (RFC 5321 2.3.1).
+
+    :ivar id: this server's name for the transaction, also in its Received field and its reply.
+    :ivar sender: the reverse-path; `NULL_PATH` for notifications.
+    :ivar recipients: at least one, in the order they were given, duplicates kept.
+    :ivar session: of the client that sent it.
+    """
+
+    id: str
+    sender: Address
+    recipients: tuple[Recipient, ...]
+    session: Session
+    parameters: Parameters = field(default_factory=lambda: NO_PARAMETERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a message for one recipient: an SMTP reply (RFC 5321 4.2).
+
+    :ivar code: 250 for taken, 4yz for later, 5yz for never.
+    :ivar enhanced: RFC 3463 code of the same class.
+    """
+
+    code: int
+    enhanced: str
+    text: str
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the recipient's copy is now the receiver's responsibility."""
+        return 200 <= self.code < 300
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxEntry:
+    """One name of an account's list.
+
+    :ivar name: the full name, levels separated by `DELIMITER`, Unicode; ``INBOX`` in that case.
+    :ivar selectable: False for a name that only holds inferiors, or that is only subscribed.
+    :ivar exists: False for a subscription to a mailbox that is gone.
+    :ivar special_use: attributes of RFC 6154 with their backslash, such as ``\\Sent``.
+    """
+
+    name: str
+    selectable: bool = True
+    subscribed: bool = False
+    exists: bool = True
+    special_use: frozenset[str] = frozenset()
+
+
+class MailboxStatus(NamedTuple):
+    """A mailbox at one instant (RFC 9051 6.3.11).
+
+    :ivar messages: how many.
+    :ivar unseen: how many lack ``\\Seen``.
+    :ivar recent: how many have UIDs that no session has claimed yet.
+    :ivar uid_next: greater than every UID given so far, and never less than before.
+    :ivar uid_validity: 1 to 2**32 - 1.
+    :ivar modseq: of the latest change, at least 1.
+    :ivar size: octets of all messages together.
+    :ivar deleted: how many have ``\\Deleted``.
+    """
+
+    messages: int
+    unseen: int
+    recent: int
+    uid_next: int
+    uid_validity: int
+    modseq: int
+    size: int
+    deleted: int
+
+
+class MessageFlags(NamedTuple):
+    """The part of a message that changes.
+
+    :ivar flags: system flags with their backslash (``\\Seen``), keywords as first written;
+        compared without case.  Never ``\\Recent``.
+    :ivar modseq: of the last change to this message.
+    """
+
+    uid: int
+    flags: frozenset[str]
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened to a mailbox since some modseq.
+
+    :ivar changed: messages that came or whose flags changed, by ascending UID.
+    :ivar vanished: UIDs that are gone, ascending; may name UIDs that the asker never saw.
+    :ivar modseq: ask again from here.
+    """
+
+    changed: Sequence[MessageFlags]
+    vanished: Sequence[int]
+    modseq: int
+
+
+class Part(enum.Flag):
+    """What is to be read of each message; what is not asked for may be None in the answer."""
+
+    INTERNAL_DATE = enum.auto()
+    SIZE = enum.auto()
+    ENVELOPE = enum.auto()
+    BODY_STRUCTURE = enum.auto()
+    OFFSETS = enum.auto()
+    CONTENT = enum.auto()
+
+
+class MessageInfo(NamedTuple):
+    """The part of a message that never changes.
+
+    :ivar internal_date: seconds since the epoch, UTC.
+    :ivar size: octets of the content (RFC 9051 2.3.4).
+    :ivar envelope: as IMAP sends it (``mailproto.message.summarise``).
+    :ivar body_structure: as IMAP sends it.
+    :ivar offsets: where its parts are (`mailproto.message.Index.dump`).
+    :ivar content: the octets themselves.
+    """
+
+    uid: int
+    internal_date: int | None = None
+    size: int | None = None
+    envelope: bytes | None = None
+    body_structure: bytes | None = None
+    offsets: bytes | None = None
+    content: Content | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to be kept.
+
+    :ivar content: octets with CRLF line ends.
+    :ivar internal_date: seconds since the epoch; None for now.
+    """
+
+    content: Content
+    flags: frozenset[str] = frozenset()
+    internal_date: int | None = None
+
+
+class AppendedMessage(NamedTuple):
+    """Where a new message was put (RFC 4315 APPENDUID)."""
+
+    uid: int
+    modseq: int
+
+
+class FlagOperation(enum.Enum):
+    """How STORE changes flags (RFC 9051 6.4.6)."""
+
+    SET = "FLAGS"
+    ADD = "+FLAGS"
+    REMOVE = "-FLAGS"
+
+
+@dataclass(frozen=True, slots=True)
+class FlagChange:
+    """One STORE: the operation and its flags."""
+
+    operation: FlagOperation
+    flags: frozenset[str]
+
+    def apply(self, flags: frozenset[str]) -> frozenset[str]:
+        """The flags after the change; names are compared without case, a known spelling is kept."""
+        folded = {flag.casefold() for flag in self.flags}
+        if self.operation is FlagOperation.REMOVE:
+            return frozenset(flag for flag in flags if flag.casefold() not in folded)
+        kept = (
+            flags
+            if self.operation is FlagOperation.ADD
+            else frozenset(flag for flag in flags if flag.casefold() in folded)
+        )
+        known = {flag.casefold() for flag in kept}
+        return kept | {flag for flag in self.flags if flag.casefold() not in known}
+
+
+@dataclass(frozen=True, slots=True)
+class StoreResult:
+    """What STORE did.
+
+    :ivar changed: the flags of every message asked for that is there and was not refused,
+        changed or not, by ascending UID.
+    :ivar refused: UIDs whose modseq was above ``unchanged_since`` (RFC 7162 3.1.3).
+    """
+
+    changed: Sequence[MessageFlags]
+    refused: Sequence[int] = field(default=())

@@ -26,7 +26,18 @@ __all__ = [
     "Refused",
     "RelayDenied",
     "Unavailable",
+    "WireError",
 ]
+
+
+class WireError(Exception):
+    """What a client sent is not the protocol: the base of each wire's own error.
+
+    A wire raises nothing else, whatever the octets, and is ready for the next event
+    after raising; ``fatal`` says that it cannot find back into step.
+    """
+
+    fatal: bool = False
 
 
 class MailError(Exception):

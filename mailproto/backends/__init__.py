@@ -1,0 +1,28 @@
+"""Where mail is kept: one set of contracts (`mailproto.interfaces`), several ways.
+
+`open_store` opens one by its URL.  `SimpleMailbox` is the base for serving an application's
+own messages.
+"""
+
+from mailproto.backends._names import (
+    DEFAULT_MAILBOXES,
+    MAX_DEPTH,
+    MAX_NAME_OCTETS,
+    canonical_name,
+    check_name,
+)
+from mailproto.backends.memory import MemoryStore
+from mailproto.backends.simple import SimpleAccount, SimpleMailbox
+from mailproto.backends.single import SingleStore
+
+__all__ = [
+    "DEFAULT_MAILBOXES",
+    "MAX_DEPTH",
+    "MAX_NAME_OCTETS",
+    "MemoryStore",
+    "SimpleAccount",
+    "SimpleMailbox",
+    "SingleStore",
+    "canonical_name",
+    "check_name",
+]

@@ -1,0 +1,110 @@
+"""Mailbox names: what may be one, how names relate, and which ones every account begins with."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from mailproto.errors import InvalidMailboxName
+from mailproto.model import DELIMITER, INBOX
+
+__all__ = [
+    "DEFAULT_MAILBOXES",
+    "MAX_DEPTH",
+    "MAX_NAME_OCTETS",
+    "SPECIAL_USES",
+    "canonical_name",
+    "check_name",
+    "check_rename",
+    "check_special_use",
+    "is_inferior",
+    "superiors",
+]
+
+MAX_NAME_OCTETS = 1000
+"""Octets of a mailbox's full name in UTF-8: several times of it fit into one command line."""
+
+MAX_DEPTH = 32
+"""Levels of a mailbox's name: creating one creates as many superiors."""
+
+DEFAULT_MAILBOXES: tuple[tuple[str, str | None], ...] = (
+    (INBOX, None),
+    ("Archive", "\\Archive"),
+    ("Drafts", "\\Drafts"),
+    ("Junk", "\\Junk"),
+    ("Sent", "\\Sent"),
+    ("Trash", "\\Trash"),
+)
+"""What a new account has, all subscribed: each name and its special use (RFC 6154)."""
+
+SPECIAL_USES = {use.casefold(): use for _, use in DEFAULT_MAILBOXES if use}
+"""The special uses that a mailbox can be created with; the rest of RFC 6154 is for virtual mailboxes."""
+
+
+def canonical_name(name: str) -> str:
+    """The one spelling of ``name``: NFC (RFC 9051 5.1), and a first level INBOX in that case.
+
+    So ``inbox/work`` is an inferior of INBOX, and never of a second one.
+    """
+    if not name.isascii():
+        name = unicodedata.normalize("NFC", name)
+    first, delimiter, rest = name.partition(DELIMITER)
+    return INBOX + delimiter + rest if first.upper() == INBOX else name
+
+
+def check_name(name: str) -> None:
+    """See that a mailbox of this canonical name can be.
+
+    :raises InvalidMailboxName: for an empty level, ``%``, ``*``, a control character or line
+        separator, something that is not Unicode text, or a name too long or too deep.
+    """
+    levels = name.split(DELIMITER)
+    if not all(levels) or any(map(_is_forbidden, name)):
+        raise InvalidMailboxName
+    if len(levels) > MAX_DEPTH or len(name.encode()) > MAX_NAME_OCTETS:
+        raise InvalidMailboxName("Mailbox name too long")
+
+
+def _is_forbidden(character: str) -> bool:
+    # Cc: C0 and C1 controls; Cs: lone surrogates; Zl, Zp: the line separators of RFC 5198.
+    return character in "%*" or unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
+
+
+def check_special_use(special_use: str | None) -> str | None:
+    """The special use in its usual spelling.
+
+    :raises InvalidMailboxName: for one that mailboxes here cannot have (RFC 6154 3).
+    """
+    if special_use is None:
+        return None
+    try:
+        return SPECIAL_USES[special_use.casefold()]
+    except KeyError:
+        raise InvalidMailboxName("Special use not supported") from None
+
+
+def check_rename(old: str, new: str, moving: Iterable[str]) -> dict[str, str]:
+    """Where each of the mailboxes ``moving`` (``old`` and its inferiors) goes.
+
+    :raises InvalidMailboxName: for one that cannot be, or for a mailbox that goes below itself.
+    """
+    check_name(new)
+    if is_inferior(new, old):
+        raise InvalidMailboxName("A mailbox cannot go below itself")
+    moves = {name: new + name[len(old) :] for name in moving}
+    for name in moves.values():
+        check_name(name)
+    return moves
+
+
+def is_inferior(name: str, superior: str) -> bool:
+    """Whether ``name`` is below ``superior``, at any depth."""
+    return name.startswith(superior + DELIMITER)
+
+
+def superiors(name: str) -> Iterator[str]:
+    """The names above ``name``, from the top."""
+    at = name.find(DELIMITER)
+    while at >= 0:
+        yield name[:at]
+        at = name.find(DELIMITER, at + 1)

@@ -1,0 +1,30 @@
+"""A store for one account whose INBOX the application made."""
+
+from __future__ import annotations
+
+from mailproto.backends.memory import MemoryStore
+from mailproto.backends.simple import SimpleAccount
+from mailproto.interfaces import IAccount, IMailbox
+from mailproto.model import INBOX
+
+__all__ = ["SingleStore"]
+
+
+class SingleStore(MemoryStore):
+    """One account, to sign in to with one password, with one mailbox.
+
+    :param password_hash: a PHC string, as ``mailproto.auth`` makes it.
+    """
+
+    def __init__(self, name: str, password_hash: str, inbox: IMailbox) -> None:
+        super().__init__()
+        self._inbox = inbox
+        self._first = name, password_hash
+
+    def make_account(self, name: str) -> IAccount:
+        """Every account that is added signs in to the same INBOX."""
+        return SimpleAccount(name, {INBOX: self._inbox})
+
+    async def start(self) -> None:
+        """See `IStore.start`."""
+        await self.directory.add(*self._first)

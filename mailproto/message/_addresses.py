@@ -1,0 +1,262 @@
+"""Address lists (RFC 5322 3.4 and its obsolete forms 4.4) as ENVELOPE shows them.
+
+What cannot be read is shown where it can be seen, with the words that IMAP servers and
+clients know for it: ``MISSING_MAILBOX``, ``MISSING_DOMAIN``, ``SYNTAX_ERROR``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from mailproto.message._lexis import ATEXT, comment_end, unquote
+
+__all__ = ["GROUP_END", "Mailbox", "parse_addresses"]
+
+
+class Mailbox(NamedTuple):
+    """One line of an address structure (RFC 9051 7.5.2).
+
+    A group is opened by one whose ``host`` alone is None besides ``name`` and ``route``,
+    and closed by one of which all is None.
+
+    :ivar name: the display name, or the last comment beside a bare address; None for none.
+    :ivar route: obsolete source route (``@a,@b``).
+    """
+
+    name: bytes | None
+    route: bytes | None
+    local: bytes | None
+    host: bytes | None
+
+
+GROUP_END = Mailbox(None, None, None, None)
+
+_MISSING_LOCAL = b"MISSING_MAILBOX"
+_MISSING_HOST = b"MISSING_DOMAIN"
+
+_A = ATEXT
+_AD = rb"[^\x00-\x20()<>@,;:\\\"\[\]\x7f]"  # atext and the dot
+
+# What most mailboxes look like, with the comma after it.
+_simple = re.compile(
+    rb'[ \t\r\n]*+(?:(?:"([^"\\\r\n]*+)"|(%b%b*+(?: %b++)*+))? ?<(%b%b*+)@(%b%b*+)>|(%b%b*+)@(%b%b*+))'
+    rb"[ \t\r\n]*+(,|\Z)" % (_A, _AD, _AD, _A, _AD, _A, _AD, _A, _AD, _A, _AD)
+).match
+
+_WORD, _QUOTED, _LITERAL, _SPECIAL, _COMMENT, _BROKEN, _END = range(7)
+_Token = tuple[int, bytes]
+
+_token = re.compile(
+    rb'[ \t\r\n]*+(?:(%b++)|"([^"\\]*+(?:\\.[^"\\]*+)*+)"|(\[[^\]\\]*+(?:\\.[^\]\\]*+)*+\])|(.)|\Z)' % _AD,
+    re.DOTALL,
+).match
+
+
+def parse_addresses(value: bytes) -> list[Mailbox]:
+    """The mailboxes and groups of a field's value, as far as it can be read."""
+    found, at, size = [], 0, len(value)
+    while match := _simple(value, at):
+        quoted, phrase, local, host, bare_local, bare_host, comma = match.groups()
+        found.append(
+            Mailbox(quoted or phrase, None, local, host)
+            if local is not None
+            else Mailbox(None, None, bare_local, bare_host)
+        )
+        at = match.end()
+        if not comma:
+            return found
+    if value[at:].strip(b" \t\r\n") or not size:
+        found += _Parser(_tokenise(value, at)).address_list()
+    return found
+
+
+def _tokenise(value: bytes, at: int) -> list[_Token]:
+    tokens: list[_Token] = []
+    last_bracket = value.rfind(b"]")
+    while match := _token(value, at):
+        kind = match.lastindex
+        if kind is None:
+            break
+        at = match.end()
+        text = match[kind]
+        if kind == 1:
+            tokens.append((_WORD, text))
+        elif kind == 2:
+            tokens.append((_QUOTED, unquote(text)))
+        elif kind == 3:
+            tokens.append((_LITERAL, text))
+        elif text == b"(":
+            stop = comment_end(value, at - 1)
+            if stop < 0:
+                tokens.append((_BROKEN, b""))
+                break
+            tokens.append((_COMMENT, unquote(value[at : stop - 1])))
+            at = stop
+        elif text == b'"' or (text == b"[" and at <= last_bracket):
+            tokens.append((_BROKEN, text))
+            break
+        else:
+            tokens.append((_SPECIAL, text))
+    tokens.append((_END, b""))
+    return tokens
+
+
+class _Parser:
+    """Walks the tokens; each method leaves `at` at what follows what it has read."""
+
+    def __init__(self, tokens: list[_Token]) -> None:
+        self.tokens = tokens
+        self.at = 0
+        self.comment: bytes | None = None
+        self.found: list[Mailbox] = []
+
+    def address_list(self) -> list[Mailbox]:
+        if self.peek()[0] == _END:
+            return self.found
+        while True:
+            self.address()
+            if not self.take(b","):
+                break
+            kind = self.peek()[0]
+            if kind == _BROKEN:
+                self.found.append(Mailbox(None, None, _MISSING_LOCAL, _MISSING_HOST))
+            if kind in (_END, _BROKEN):
+                break
+        return self.found
+
+    def peek(self) -> _Token:
+        """The next token that is no comment; the comments before it are remembered, the last one counts."""
+        while (token := self.tokens[self.at])[0] == _COMMENT:
+            self.comment = token[1]
+            self.at += 1
+        return token
+
+    def take(self, special: bytes) -> bool:
+        if self.peek() != (_SPECIAL, special):
+            return False
+        self.at += 1
+        return True
+
+    def address(self) -> None:
+        start = self.at
+        phrase = self.phrase()
+        if phrase is None or not self.take(b":"):
+            self.at = start
+            self.mailbox()
+            return
+        self.found.append(Mailbox(None, None, phrase, None))
+        if self.peek()[0] not in (_END, _BROKEN) and not self.take(b";"):
+            while True:
+                self.mailbox()
+                if not self.take(b",") or self.peek()[0] in (_END, _BROKEN):
+                    break
+            self.take(b";")
+        self.found.append(GROUP_END)
+
+    def phrase(self) -> bytes | None:
+        """Words joined by single spaces, maybe none; None if it cannot be one."""
+        kind, text = self.peek()
+        if kind == _END or (text[:1] == b"." and kind == _WORD):
+            return None
+        words = []
+        while kind in (_WORD, _QUOTED):
+            words.append(text)
+            self.at += 1
+            kind, text = self.peek()
+        return None if kind in (_END, _BROKEN) else b" ".join(words)
+
+    def mailbox(self) -> None:
+        start = self.at
+        phrase = self.phrase()
+        if phrase is not None and self.take(b"<"):
+            self.angle_address(phrase or None)
+        else:
+            self.at = start
+            self.bare_address()
+
+    def angle_address(self, name: bytes | None) -> None:
+        route = local = host = None
+        if self.peek() == (_SPECIAL, b"@"):
+            route = self.route()
+            if not self.take(b":"):
+                route = b"INVALID_ROUTE"
+        complete = True
+        if self.peek() != (_SPECIAL, b">"):
+            local = self.local_part()
+            complete = local is not None and self.peek()[0] != _END
+            if complete and self.take(b"@"):
+                host = self.domain()
+                complete = host is not None and self.peek()[0] != _END
+        if not (complete and self.take(b">")):
+            host = b"SYNTAX_ERROR"
+        self.found.append(
+            Mailbox(name, route, _MISSING_LOCAL if local is None else local, host or _MISSING_HOST)
+        )
+
+    def route(self) -> bytes | None:
+        domains = []
+        while self.take(b"@"):
+            domain = self.domain()
+            if domain is None or self.peek()[0] == _END:
+                return None
+            domains.append(b"@" + domain)
+            while self.take(b","):
+                pass
+        return b",".join(domains)
+
+    def bare_address(self) -> None:
+        self.peek()
+        self.comment = None
+        quoted = self.peek()[0] == _QUOTED
+        local = self.local_part()
+        host: bytes | None = None
+        if self.take(b"@"):
+            host = self.domain()
+            self.peek()
+            name = self.comment
+        else:
+            self.peek()
+            name = self.comment
+            if name is None and local is not None:
+                rest = self.words()
+                if rest:
+                    name, local = b" ".join([local, *rest]), None
+                elif quoted:
+                    name, local = local, None
+        self.found.append(
+            Mailbox(name or None, None, _MISSING_LOCAL if local is None else local, host or _MISSING_HOST)
+        )
+
+    def words(self) -> list[bytes]:
+        words = []
+        while (token := self.peek())[0] in (_WORD, _QUOTED):
+            words.append(token[1])
+            self.at += 1
+        return words
+
+    def local_part(self) -> bytes | None:
+        kind, text = self.peek()
+        if kind == _QUOTED:
+            self.at += 1
+            return text
+        return self.dot_atom()
+
+    def domain(self) -> bytes | None:
+        kind, text = self.peek()
+        if kind == _LITERAL:
+            self.at += 1
+            return text
+        return self.dot_atom()
+
+    def dot_atom(self) -> bytes | None:
+        """Atoms and dots, with any white space and comments around the dots (RFC 5322 4.4)."""
+        kind, text = self.peek()
+        if kind != _WORD or text[:1] == b".":
+            return None
+        whole = text
+        self.at += 1
+        while (token := self.peek())[0] == _WORD and (whole[-1:] == b"." or token[1][:1] == b"."):
+            whole += token[1]
+            self.at += 1
+        return whole

@@ -1,0 +1,45 @@
+"""ENVELOPE (RFC 9051 7.5.2, RFC 3501 7.4.2) from a header's fields."""
+
+from __future__ import annotations
+
+from mailproto.message._addresses import parse_addresses
+from mailproto.message._fields import Fields
+from mailproto.message._quote import nstring, nstring_text, nstring_unfolded
+
+__all__ = ["render_envelope"]
+
+
+def render_envelope(fields: Fields) -> bytes:
+    """The value of ENVELOPE, parentheses included.
+
+    Of a repeated field that holds text the last one counts, those of addresses add up.
+    """
+    get = fields.get
+    sender_of_all = _addresses(get(b"from"))
+    return b"(%b %b %b %b %b %b %b %b %b %b)" % (
+        nstring_unfolded(_last(get(b"date"))),
+        nstring_text(_last(get(b"subject"))),
+        sender_of_all,
+        _addresses(get(b"sender"), sender_of_all),
+        _addresses(get(b"reply-to"), sender_of_all),
+        _addresses(get(b"to")),
+        _addresses(get(b"cc")),
+        _addresses(get(b"bcc")),
+        nstring_unfolded(_last(get(b"in-reply-to"))),
+        nstring_unfolded(_last(get(b"message-id"))),
+    )
+
+
+def _last(values: list[bytes] | None) -> bytes | None:
+    return values[-1] if values else None
+
+
+def _addresses(values: list[bytes] | None, default: bytes = b"NIL") -> bytes:
+    if not values:
+        return default
+    rendered = [
+        b"(%b %b %b %b)" % (nstring_text(name), nstring(route), nstring(local), nstring(host))
+        for value in values
+        for name, route, local, host in parse_addresses(value)
+    ]
+    return b"(%b)" % b"".join(rendered) if rendered else default

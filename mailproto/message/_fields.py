@@ -1,0 +1,147 @@
+"""Header blocks (RFC 5322 2.2): where they end, and the fields in them.
+
+What the world sends: bare LF for CRLF, white space before the colon, lines without a
+colon (they are no field, and do not end the header), 8-bit octets, NULs.  A header
+block ends with an empty line and with nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mailproto.content import Content
+
+__all__ = [
+    "HEADER_LIMIT",
+    "Field",
+    "Fields",
+    "ends_of_header",
+    "header_fields",
+    "structural_fields",
+    "unfold",
+]
+
+HEADER_LIMIT = 4 << 20
+"""Octets at the start of a header block in which fields are looked for; the rest is only passed on."""
+
+_WINDOW = 1 << 18
+
+Fields = dict[bytes, list[bytes]]
+"""Values by name in lower case, in the order of the message; lines are parted by bare LF."""
+
+# "[ \t]?" is for a value that is all white space: it loses one octet, not all.
+_VALUE = rb"[ \t]*:(?:[ \t]*(?=[^ \t\r\n])|[ \t]?)([^\n]*(?:\n[ \t][^\n]*)*)"
+
+_CONTENT_NAMES = (
+    rb"content-(?:type|transfer-encoding|disposition|id|description|language|location|md5)|mime-version"
+)
+_ENVELOPE_NAMES = rb"date|subject|from|sender|reply-to|to|cc|bcc|in-reply-to|message-id"
+
+_message_fields = re.compile(
+    rb"\n(%b|%b)%b" % (_ENVELOPE_NAMES, _CONTENT_NAMES, _VALUE), re.IGNORECASE
+).findall
+_part_fields = re.compile(rb"\n(%b)%b" % (_CONTENT_NAMES, _VALUE), re.IGNORECASE).findall
+
+_any_field = re.compile(
+    rb"([^:\n]*?)[ \t]*:((?:[ \t]*(?=[^ \t\r\n])|[ \t]?)[^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)"
+    rb"|[^\n]*(?:\n[ \t][^\n]*)*(?:\n|\Z)"
+)
+_unfold = re.compile(rb"[\r\n]+([ \t]?)").sub
+
+
+class Field(NamedTuple):
+    """One header field.
+
+    :ivar name: as written, without the colon and white space before it.
+    :ivar value: what follows the colon, folded as it is, without the last line's CRLF.
+    :ivar start: offset of the name's first octet in the content.
+    :ivar stop: offset after the field's last CRLF.
+    """
+
+    name: bytes
+    value: bytes
+    start: int
+    stop: int
+
+
+def ends_of_header(content: Content, start: int, stop: int) -> int:
+    """Offset after the empty line that ends the header block at ``start``; -1 for none before ``stop``."""
+    head = content[start : min(start + 2, stop)]
+    if head[:1] == b"\n":
+        return start + 1
+    if head == b"\r\n":
+        return start + 2
+    crlf = content.find(b"\n\r\n", start, stop)
+    lf = content.find(b"\n\n", start, stop if crlf < 0 else crlf + 1)
+    if lf >= 0:
+        return lf + 2
+    return crlf + 3 if crlf >= 0 else -1
+
+
+def structural_fields(content: Content, start: int, stop: int, *, message: bool) -> Fields:
+    """The fields that ENVELOPE (if ``message``) and BODYSTRUCTURE are made of."""
+    block = b"\n" + content[start : min(stop, start + HEADER_LIMIT)]
+    found: Fields = {}
+    for name, value in (_message_fields if message else _part_fields)(block):
+        if value[-1:] == b"\r":
+            value = value[:-1]
+        if b"\n" in value:
+            value = value.replace(b"\r\n", b"\n")
+        name = name.lower()
+        if name in found:
+            found[name].append(value)
+        else:
+            found[name] = [value]
+    return found
+
+
+def header_fields(content: Content, start: int = 0, stop: int | None = None) -> Iterator[Field]:
+    """The fields of the header block at ``start``, in order; lines that are no field are left out.
+
+    Reads a window at a time, so a header block of any size costs little memory.
+
+    :param stop: where the block ends at the latest; found by its empty line when None.
+    """
+    if stop is None:
+        stop = ends_of_header(content, start, len(content))
+        stop = len(content) if stop < 0 else stop
+    window = _WINDOW
+    while start < stop:
+        block = content[start : min(start + window, stop)]
+        cut = len(block) if start + window >= stop else _last_boundary(block)
+        if cut == 0:
+            window *= 2
+            continue
+        window = _WINDOW
+        at = 0
+        while at < cut:
+            match = _any_field.match(block, at, cut)
+            if match is None or match.end() == at:  # pragma: no cover - the pattern matches any line
+                return
+            name, value = match.groups()
+            if name is not None:
+                if value[-1:] == b"\r":
+                    value = value[:-1]
+                yield Field(name, value, start + at, start + match.end())
+            elif match[0] in (b"\r\n", b"\n"):
+                return
+            at = match.end()
+        start += cut
+
+
+def _last_boundary(block: bytes) -> int:
+    """Offset of the last line in ``block`` that begins a field; 0 if only the first one does."""
+    at = len(block)
+    while (at := block.rfind(b"\n", 0, at)) >= 0:
+        if block[at + 1 : at + 2] not in (b"", b" ", b"\t"):
+            return at + 1
+    return 0
+
+
+def unfold(value: bytes) -> bytes:
+    """``value`` on one line: line ends go, the white space that follows them stays."""
+    if b"\n" not in value and b"\r" not in value:
+        return value
+    return _unfold(lambda match: match[1] or b" ", value.rstrip(b"\r\n"))

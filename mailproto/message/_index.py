@@ -1,0 +1,103 @@
+"""What is known of a message's parts, in a form that can be stored beside it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from mailproto.content import Content
+from mailproto.message._scan import MESSAGE, MULTIPART, Part, scan_parts
+
+__all__ = ["Index", "scan"]
+
+# A stored index: one octet that says how wide numbers are, then for each part, in the
+# order of the message: header, body, end, lines, kind + 4 * number of children.
+_WIDTHS = {b"\x14": "I", b"\x18": "Q"}
+_FIELDS = 5
+
+
+class Index:
+    """The parts of one message as offsets into its content.
+
+    :ivar root: the message itself.
+    """
+
+    __slots__ = ("root",)
+
+    def __init__(self, root: Part) -> None:
+        self.root = root
+
+    def parts(self) -> list[Part]:
+        """All parts, the root first, each before those in it, in the order of the message."""
+        found = []
+        stack = [self.root]
+        while stack:
+            part = stack.pop()
+            found.append(part)
+            if part.children:
+                stack.extend(reversed(part.children))
+        return found
+
+    def find(self, path: Sequence[int]) -> Part | None:
+        """The part that IMAP calls ``path`` (RFC 9051 6.4.5.1); the root for ``()``; None if there is none.
+
+        Part 1 of a message that is no multipart is that message itself, seen as its body.
+        """
+        part, as_message = self.root, True
+        for number in path:
+            if not as_message and part.kind == MESSAGE:
+                part, as_message = part.children[0], True
+            if part.kind == MULTIPART:
+                if not 1 <= number <= len(part.children):
+                    return None
+                part = part.children[number - 1]
+            elif number != 1 or not as_message:
+                return None
+            as_message = False
+        return part
+
+    def dump(self) -> bytes:
+        """Octets from which `load` makes an equal index: 21 for a message of one part, 20 more a part."""
+        numbers: list[int] = []
+        for part in self.parts():
+            numbers += (part.header, part.body, part.end, part.lines, part.kind + 4 * len(part.children))
+        tag, width = (b"\x14", "I") if self.root.end < 1 << 32 else (b"\x18", "Q")
+        return tag + struct.pack(f"<{len(numbers)}{width}", *numbers)
+
+    @staticmethod
+    def load(stored: bytes) -> Index:
+        """The index that `dump` stored.
+
+        :raises ValueError: when ``stored`` is nothing that `dump` gave.
+        """
+        try:
+            width = _WIDTHS[stored[:1]]
+            numbers = struct.unpack(f"<{(len(stored) - 1) // struct.calcsize(width)}{width}", stored[1:])
+        except (KeyError, struct.error):
+            raise ValueError("not an index of a message") from None
+        if not numbers or len(numbers) % _FIELDS:
+            raise ValueError("not an index of a message")
+        root: Part | None = None
+        open_parts: list[tuple[Part, int]] = []
+        for at in range(0, len(numbers), _FIELDS):
+            while open_parts and len(open_parts[-1][0].children) == open_parts[-1][1]:
+                open_parts.pop()
+            parent = open_parts[-1][0] if open_parts else None
+            if parent is None and root is not None:
+                raise ValueError("not an index of a message")
+            part = Part(numbers[at], parent)
+            part.body, part.end, part.lines = numbers[at + 1 : at + 4]
+            children, part.kind = divmod(numbers[at + 4], 4)
+            if parent is None:
+                root = part
+            else:
+                parent.children.append(part)
+            open_parts.append((part, children))
+        if root is None or any(len(part.children) != count for part, count in open_parts):
+            raise ValueError("not an index of a message")
+        return Index(root)
+
+
+def scan(content: Content) -> Index:
+    """Find the parts of ``content`` in one pass; any octets give an index, in linear time."""
+    return Index(scan_parts(content))

@@ -1,0 +1,59 @@
+"""What all structured header fields share (RFC 5322 3.2): atoms, quoted strings, comments."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["ATEXT", "TOKEN_CHARACTERS", "comment_end", "unquote", "without_comments"]
+
+ATEXT = rb"[^\x00-\x20()<>@,;:\\\".\[\]\x7f]"
+"""RFC 5322 3.2.3, and any 8-bit octet (RFC 6532 3.2)."""
+
+TOKEN_CHARACTERS = rb"[^\x00-\x20()<>@,;:\\\"/\[\]?=\x7f]"
+"""RFC 2045 5.1, and any 8-bit octet."""
+
+_comment_step = re.compile(rb"[^()\\]*+(?:\\.|([()])|\\?\Z)", re.DOTALL).match
+_outside_comments = re.compile(rb'(?:[^"(]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)*+', re.DOTALL).match
+_escaped = re.compile(rb"\\(.)|\r?\n", re.DOTALL).sub
+
+
+def comment_end(value: bytes, at: int) -> int:
+    """Offset after the comment, with those nested in it, that opens at ``at``; -1 if it does not close."""
+    depth, at = 1, at + 1
+    while at < len(value):
+        match = _comment_step(value, at)
+        if match is None:  # pragma: no cover - the pattern matches whatever comes
+            return -1
+        at = match.end()
+        if match[1] == b"(":
+            depth += 1
+        elif match[1] == b")":
+            depth -= 1
+            if not depth:
+                return at
+    return -1
+
+
+def without_comments(value: bytes) -> bytes:
+    """``value`` with each comment turned into a space; what follows one that never closes is dropped."""
+    if b"(" not in value:
+        return value
+    pieces, at = [], 0
+    while at < len(value):
+        match = _outside_comments(value, at)
+        stop = match.end() if match else at
+        pieces.append(value[at:stop])
+        if stop >= len(value):
+            break
+        at = comment_end(value, stop)
+        if at < 0:
+            break
+        pieces.append(b" ")
+    return b"".join(pieces)
+
+
+def unquote(text: bytes) -> bytes:
+    """The inside of a quoted string or comment as it is meant: unfolded, backslashes taken off."""
+    if b"\\" not in text and b"\n" not in text:
+        return text
+    return _escaped(lambda match: match[1] or b"", text)

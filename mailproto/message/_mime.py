@@ -1,0 +1,115 @@
+"""The fields of RFC 2045, 2183 and 3282 that BODYSTRUCTURE shows, read from their values."""
+
+from __future__ import annotations
+
+import re
+
+from mailproto.message._lexis import TOKEN_CHARACTERS, unquote, without_comments
+
+__all__ = ["Parameter", "content_type", "disposition", "languages", "transfer_encoding"]
+
+Parameter = tuple[bytes, bytes]
+"""Name as written and value unquoted."""
+
+_W = rb"[ \t\r\n]*+"
+_TOKEN = TOKEN_CHARACTERS + rb"++"
+_TOKEN_OR_NONE = TOKEN_CHARACTERS + rb"*+"
+
+_type = re.compile(rb"%b(%b)%b/%b(%b)%b(?=;|\Z)" % (_W, _TOKEN, _W, _W, _TOKEN, _W)).match
+_type_alone = re.compile(rb"%b(%b)%b\Z" % (_W, _TOKEN, _W)).match
+_first_token = re.compile(rb"%b(%b)%b" % (_W, _TOKEN_OR_NONE, _W)).match
+_parameter = re.compile(
+    rb';%b(%b)%b=%b(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"|(=[^; \t\r\n]*+)|((?!")%b))%b'
+    % (_W, _TOKEN, _W, _W, _TOKEN_OR_NONE, _W),
+    re.DOTALL,
+).match
+_unclosed_parameter = re.compile(rb';%b%b%b=%b"' % (_W, _TOKEN, _W, _W)).match
+_extended_name = re.compile(rb"([^*]*)\*(?:([0-9]{1,9})(\*?)|\*?)").fullmatch
+_language = re.compile(rb"%b([^\x00-\x20()<>@,;:\\\".\[\]\x7f]++)%b(,?)" % (_W, _W)).match
+
+
+def content_type(value: bytes) -> tuple[bytes, bytes, list[Parameter]]:
+    """Type, subtype and parameters; empty strings for what has no such form (RFC 2045 5.1)."""
+    value = without_comments(value)
+    match = _type(value)
+    if match is None:
+        alone = _type_alone(value)
+        return (alone[1] if alone else b""), b"", []
+    at = match.end()
+    return match[1], match[2], parameters(value, at) if at < len(value) else []
+
+
+def disposition(value: bytes) -> tuple[bytes, list[Parameter]]:
+    """Kind ("attachment") and parameters (RFC 2183)."""
+    value = without_comments(value)
+    match = _first_token(value)
+    return (match[1], parameters(value, match.end())) if match else (b"", [])
+
+
+def transfer_encoding(value: bytes) -> bytes:
+    """The one token of the field (RFC 2045 6.1); empty when there is anything else."""
+    value = without_comments(value)
+    match = _first_token(value)
+    return match[1] if match and match.end() == len(value) else b""
+
+
+def languages(value: bytes) -> list[bytes]:
+    """Language tags, up to the first thing that is none (RFC 3282)."""
+    value = without_comments(value)
+    found, at = [], 0
+    while match := _language(value, at):
+        found.append(match[1])
+        at = match.end()
+        if not match[2]:
+            break
+    return found
+
+
+def parameters(value: bytes, at: int) -> list[Parameter]:
+    """The parameters from ``at`` on; what is none is skipped up to the next semicolon.
+
+    Continuations are joined (RFC 2231 3), so ``name*0*`` and ``name*1`` are one ``name*``,
+    and come last, sorted; charset and percent-encoding stay (see `parameter_text`).
+    """
+    plain: list[Parameter] = []
+    extended: list[tuple[bytes, int, bool, bytes]] = []
+    while 0 <= at < len(value):
+        match = _parameter(value, at)
+        if match is None:
+            if _unclosed_parameter(value, at):
+                break
+            at = value.find(b";", at + 1)
+            continue
+        at = match.end()
+        name, quoted, odd, token = match.groups()
+        text = unquote(quoted) if quoted is not None else (odd or token or b"")
+        if b"*" in name and (parsed := _extended_name(name)):
+            number = parsed[2]
+            extended.append((parsed[1], int(number or 0), number is None or bool(parsed[3]), text))
+        else:
+            plain.append((name, text))
+    if extended:
+        plain += _joined(extended)
+    return plain
+
+
+def _joined(extended: list[tuple[bytes, int, bool, bytes]]) -> list[Parameter]:
+    """Join continuations whose numbers run from 0; give the others as they were."""
+    groups: dict[bytes, list[tuple[bytes, int, bool, bytes]]] = {}
+    for item in sorted(extended, key=lambda item: item[:2]):
+        groups.setdefault(item[0].lower(), []).append(item)
+    result = []
+    for group in groups.values():
+        name = group[0][0]
+        if [number for _, number, _, _ in group] != list(range(len(group))):
+            result += [
+                (b"%b*%d%b" % (own, number, b"*" if encoded else b""), text)
+                for own, number, encoded, text in group
+            ]
+        elif any(encoded for _, _, encoded, _ in group):
+            pieces = [text if encoded else text.replace(b"%", b"%25") for _, _, encoded, text in group]
+            prefix = b"" if group[0][2] else b"''"
+            result.append((name + b"*", prefix + b"".join(pieces)))
+        else:
+            result.append((name, b"".join(text for _, _, _, text in group)))
+    return result

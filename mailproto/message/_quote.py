@@ -1,0 +1,48 @@
+"""Strings as IMAP sends them (RFC 9051 4.3): quoted where that is allowed, else literals."""
+
+from __future__ import annotations
+
+import re
+
+from mailproto.message._fields import unfold
+
+__all__ = ["nstring", "nstring_text", "nstring_unfolded", "string"]
+
+_plain = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x5b\x5d-\x7f]*").fullmatch
+_plain_text = re.compile(rb"(?: ?[\x21\x23-\x5b\x5d-\x7e]++)*").fullmatch
+_quotable = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]*").fullmatch
+_special = re.compile(rb'(["\\])').sub
+_runs = re.compile(rb"[ \t]+").sub
+
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()  # for NUL, which no string can hold
+
+
+def string(value: bytes) -> bytes:
+    """``value`` as a quoted string, or as a literal where it holds 8-bit octets or line ends."""
+    if _plain(value):
+        return b'"%b"' % value
+    if b"\0" in value:
+        value = value.replace(b"\0", _REPLACEMENT)
+    if _quotable(value):
+        return b'"%b"' % _special(rb"\\\1", value)
+    return b"{%d}\r\n%b" % (len(value), value)
+
+
+def nstring(value: bytes | None) -> bytes:
+    """`string`, or NIL for None."""
+    return b"NIL" if value is None else string(value)
+
+
+def nstring_unfolded(value: bytes | None) -> bytes:
+    """A field's value on one line, its white space kept."""
+    return b"NIL" if value is None else string(unfold(value))
+
+
+def nstring_text(value: bytes | None) -> bytes:
+    """A text for people: on one line, runs of white space made one space, none at the ends."""
+    if value is None:
+        return b"NIL"
+    if _plain_text(value) and value[:1] != b" ":
+        return b'"%b"' % value
+    value = value.replace(b"\r", b"").replace(b"\n", b"")
+    return string(_runs(b" ", value).strip(b" "))

@@ -1,0 +1,264 @@
+"""One pass over a message finds its MIME parts (RFC 2046 5.1).
+
+A line that begins with ``--`` and the boundary of any enclosing multipart ends what is
+before it, whatever that is (5.1.1: an exact match of the line is not required; the
+longest boundary that fits wins, then the innermost).  For each open multipart the
+scanner remembers where its boundary stands next, and an inner one is searched for only
+up to where an outer one was found: so each octet is searched once a level.
+"""
+
+from __future__ import annotations
+
+from mailproto.content import Content, FileContent
+from mailproto.message._fields import Fields, ends_of_header, structural_fields
+from mailproto.message._mime import Parameter, content_type
+from mailproto.message._window import Window
+
+__all__ = [
+    "BOUNDARY_LIMIT",
+    "LEAF",
+    "MESSAGE",
+    "MULTIPART",
+    "NESTING_LIMIT",
+    "PARTS_LIMIT",
+    "TEXT",
+    "Part",
+    "scan_parts",
+]
+
+NESTING_LIMIT = 100
+"""Levels of parts within parts; what is deeper is taken as the text of the last level."""
+
+PARTS_LIMIT = 10_000
+"""Parts of one message; what follows is taken as the text of the last one."""
+
+BOUNDARY_LIMIT = 80
+"""Octets of a boundary that count (RFC 2046 5.1.1 allows 70)."""
+
+_ContentType = tuple[bytes, bytes, list[Parameter]]
+
+_PLAIN_TEXT: _ContentType = (b"text", b"plain", [])
+
+LEAF, TEXT, MULTIPART, MESSAGE = range(4)
+"""What a part is: of any other type, text/*, multipart/*, message/rfc822 or message/global."""
+
+
+class Part:
+    """A message or a part of one, as offsets into the content.
+
+    The header block is ``[header:body]`` with the empty line that ends it, the body is
+    ``[body:end]``; a line end that belongs to a boundary belongs to no part.
+
+    :ivar kind: `LEAF`, `TEXT`, `MULTIPART` or `MESSAGE`.
+    :ivar lines: line ends in the body, for `TEXT` and `MESSAGE`; 0 for others.
+    :ivar children: parts of a multipart; the one message in a `MESSAGE`.
+    """
+
+    __slots__ = ("_fields", "_type", "body", "children", "end", "header", "kind", "lines", "parent")
+
+    def __init__(self, header: int, parent: Part | None) -> None:
+        self.header = header
+        self.body = header
+        self.end = header
+        self.kind = TEXT
+        self.lines = 0
+        self.parent = parent
+        self.children: list[Part] = []
+        self._fields: Fields | None = None
+        self._type: _ContentType | None = None
+
+    @property
+    def is_message(self) -> bool:
+        """Whether this has a message's header: the root, or the content of a message/rfc822."""
+        return self.parent is None or self.parent.kind == MESSAGE
+
+    def fields(self, content: Content) -> Fields:
+        """Fields for ENVELOPE and BODYSTRUCTURE, with the Content-* ones only where MIME is at work."""
+        if self._fields is None:
+            self._fields = fields = structural_fields(
+                content, self.header, self.body, message=self.is_message
+            )
+            if self.is_message and b"mime-version" not in fields and b"content-type" not in fields:
+                for name in [name for name in fields if name[:8] == b"content-"]:
+                    del fields[name]
+        return self._fields
+
+    def content_type(self, content: Content) -> _ContentType:
+        """Type, subtype and parameters; where no field gives them, those of plain text."""
+        if self._type is None:
+            values = self.fields(content).get(b"content-type")
+            self._type = content_type(values[0]) if values else _PLAIN_TEXT
+        return self._type
+
+
+class _Boundary:
+    """An open multipart's delimiter.
+
+    :ivar next: no delimiter of this multipart stands in ``[position of the search:next]``.
+    """
+
+    __slots__ = ("marker", "next", "part", "text")
+
+    def __init__(self, part: Part, text: bytes) -> None:
+        self.part = part
+        self.text = text
+        self.marker = b"\n--" + text
+        self.next = -1
+
+
+def scan_parts(content: Content) -> Part:
+    """The tree of ``content``'s parts; any octets give one."""
+    return _Scanner(Window(content) if isinstance(content, FileContent) else content).run()
+
+
+class _Scanner:
+    def __init__(self, content: Content) -> None:
+        self.content = content
+        self.size = len(content)
+        self.open: list[_Boundary] = []
+        self.count = 1
+        self.has_messages = False
+
+    def run(self) -> Part:
+        root = part = Part(0, None)
+        depth = 1
+        counted: list[Part] = []
+        while True:
+            complete, boundary = self._header(part)
+            if part.kind == MESSAGE:
+                if depth < NESTING_LIMIT and self.count < PARTS_LIMIT:
+                    self.has_messages = True
+                    counted.append(part)
+                    part = self._child(part, part.body)
+                    depth += 1
+                    continue
+                part.kind = LEAF
+            if part.kind == TEXT:
+                counted.append(part)
+            elif boundary is not None and complete and depth < NESTING_LIMIT:
+                self.open.append(_Boundary(part, boundary[:BOUNDARY_LIMIT]))
+            start = part.body
+            while True:
+                at = self._next_delimiter(start)
+                if at >= self.size:
+                    self._close(part, None, self.size)
+                    self._count_lines(counted)
+                    return root
+                found, closing = self._resolve(at)
+                end = at - 1 if self.content[at - 1 : at] == b"\r" else at
+                end = max(end, start)  # no line end of the boundary's own: the line before was a delimiter
+                self._close(part, found.part, end)
+                part = found.part
+                while self.open[-1] is not found:
+                    self.open.pop()
+                line_end = self.content.find(b"\n", at + 1)
+                start = self.size if line_end < 0 else line_end + 1
+                if closing:
+                    self.open.pop()
+                elif line_end >= 0:
+                    break
+                else:
+                    self.open.clear()
+            part = self._child(part, start)
+            depth = 1
+            ancestor = part.parent
+            while ancestor is not None:
+                depth += 1
+                ancestor = ancestor.parent
+            if self.count >= PARTS_LIMIT:
+                self.open.clear()
+
+    def _child(self, parent: Part, start: int) -> Part:
+        part = Part(start, parent)
+        parent.children.append(part)
+        self.count += 1
+        return part
+
+    def _header(self, part: Part) -> tuple[bool, bytes | None]:
+        """Find the end of the part's header and its kind; whether it is whole, and its own boundary."""
+        start = part.header
+        limit = self._next_delimiter(start) + 1 if self.open else self.size
+        body = ends_of_header(self.content, start, limit)
+        complete = body >= 0
+        if not complete:
+            body = min(limit, self.size)
+            if limit <= self.size and self.open:  # the line end before the boundary is the boundary's
+                body = limit - 2 if self.content[limit - 2 : limit] == b"\r\n" else limit - 1
+                body = max(body, start)
+        part.body = part.end = body
+        kind, subtype, parameters = part.content_type(self.content)
+        if b"content-type" not in part.fields(self.content):
+            parent = part.parent
+            if parent is not None and parent.kind == MULTIPART and self._is_digest(parent):
+                part.kind = MESSAGE
+            return complete, None
+        kind = kind.lower()
+        if kind == b"text":
+            return complete, None
+        part.kind = LEAF
+        if kind == b"multipart" and subtype:
+            part.kind = MULTIPART
+            for name, text in parameters:
+                if name.lower() == b"boundary":
+                    return complete, text
+        elif kind == b"message" and subtype.lower() in (b"rfc822", b"global"):
+            part.kind = MESSAGE
+        return complete, None
+
+    def _is_digest(self, part: Part) -> bool:
+        """Whether parts of ``part`` are messages unless they say otherwise (RFC 2046 5.1.5)."""
+        return part.content_type(self.content)[1].lower() == b"digest"
+
+    def _next_delimiter(self, start: int) -> int:
+        """Offset of the LF before the first delimiter line from ``start`` on; the size if there is none."""
+        start = start - 1 if start else 0
+        limit = self.size
+        for boundary in self.open:
+            if boundary.next < start:
+                stop = limit + len(boundary.marker)
+                at = self.content.find(boundary.marker, start, min(stop, self.size))
+                boundary.next = limit if at < 0 else at
+            limit = min(limit, boundary.next)
+        return limit
+
+    def _resolve(self, at: int) -> tuple[_Boundary, bool]:
+        """Whose delimiter line follows the LF ``at``, and whether it closes."""
+        line = self.content[at + 3 : at + 3 + BOUNDARY_LIMIT + 4]
+        length = line.find(b"\n")
+        if length >= 0:
+            whole = line[:length].removesuffix(b"\r")
+            length = len(whole) - 2 if len(whole) > 2 and whole.endswith(b"--") else len(whole)
+        else:
+            length = len(line)
+        best: _Boundary | None = None
+        for boundary in reversed(self.open):
+            text = boundary.text
+            if len(text) <= length and line.startswith(text) and (best is None or len(text) > len(best.text)):
+                best = boundary
+        if best is None:
+            # Only "--" stood in the way: the boundary itself ends in hyphens.
+            best = max((b for b in self.open if line.startswith(b.text)), key=lambda b: len(b.text))
+        return best, line.startswith(b"--", len(best.text))
+
+    def _close(self, part: Part | None, ancestor: Part | None, end: int) -> None:
+        """End ``part`` and what it is in, up to ``ancestor``, which stays open."""
+        while part is not None and part is not ancestor:
+            part.end = end
+            part = part.parent
+
+    def _count_lines(self, parts: list[Part]) -> None:
+        content = self.content
+        if not self.has_messages:
+            for part in parts:
+                part.lines = content.count(b"\n", part.body, part.end)
+            return
+        # Bodies of messages hold other bodies: count between neighbouring offsets, once.
+        offsets = sorted({offset for part in parts for offset in (part.body, part.end)})
+        total = last = 0
+        totals = {}
+        for offset in offsets:
+            total += content.count(b"\n", last, offset)
+            totals[offset] = total
+            last = offset
+        for part in parts:
+            part.lines = totals[part.end] - totals[part.body]

@@ -1,0 +1,119 @@
+"""Sections of a message (RFC 9051 6.4.5.1, RFC 3501 6.4.5) as offsets into its octets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mailproto.content import CHUNK, Content, chunks
+from mailproto.message._fields import header_fields
+from mailproto.message._index import Index
+from mailproto.message._scan import MESSAGE, Part
+
+__all__ = ["Section", "Slices", "section", "top"]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What stands in the brackets of ``BODY[...]``.
+
+    :ivar part: part numbers; empty for the message.
+    :ivar text: "", "HEADER", "TEXT", "MIME", "HEADER.FIELDS" or "HEADER.FIELDS.NOT".
+    :ivar fields: names of header fields, in any case, for the last two.
+    """
+
+    part: tuple[int, ...] = ()
+    text: str = ""
+    fields: tuple[bytes, ...] = ()
+
+
+class Slices:
+    """Some octets of a content, in order, not copied until they are asked for.
+
+    :ivar ranges: ``(start, stop)`` offsets into ``content``.
+    :ivar tail: octets that follow, which ``content`` does not hold.
+    """
+
+    __slots__ = ("_length", "content", "ranges", "tail")
+
+    def __init__(self, content: Content, ranges: tuple[tuple[int, int], ...], tail: bytes = b"") -> None:
+        self.content = content
+        self.ranges = ranges
+        self.tail = tail
+        self._length = sum(stop - start for start, stop in ranges) + len(tail)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.chunks())
+
+    def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The octets ``[start:stop]`` of these in pieces; what lies past the end is not there."""
+        stop = self._length if stop is None else min(stop, self._length)
+        skipped = 0
+        for first, last in self.ranges:
+            length = last - first
+            low, high = max(start - skipped, 0), min(stop - skipped, length)
+            if low < high:
+                yield from chunks(self.content, first + low, first + high)
+            skipped += length
+        if piece := self.tail[max(start - skipped, 0) : max(stop - skipped, 0)]:
+            yield piece
+
+
+def section(content: Content, index: Index, wanted: Section) -> Slices | None:
+    """The octets of a section of ``content``; None where the message has no such part."""
+    part = index.find(wanted.part)
+    text = wanted.text
+    if part is None:
+        return None
+    if text == "MIME":
+        return Slices(content, ((part.header, part.body),)) if wanted.part else None
+    if wanted.part:
+        if not text:
+            return Slices(content, ((part.body, part.end),))
+        if part.kind != MESSAGE:
+            return None
+        part = part.children[0]
+    if not text:
+        return Slices(content, ((part.header, part.end),))
+    if text == "HEADER":
+        return Slices(content, ((part.header, part.body),))
+    if text == "TEXT":
+        return Slices(content, ((part.body, part.end),))
+    return _some_fields(content, part, wanted.fields, unless=text == "HEADER.FIELDS.NOT")
+
+
+def _some_fields(content: Content, part: Part, names: tuple[bytes, ...], *, unless: bool) -> Slices:
+    """The fields named (``unless``: those not named), as they stand, and an empty line."""
+    wanted = {name.lower() for name in names}
+    ranges: list[tuple[int, int]] = []
+    for name, _, start, stop in header_fields(content, part.header, part.body):
+        if (name.lower() in wanted) is not unless:
+            if ranges and ranges[-1][1] == start:
+                start = ranges.pop()[0]
+            ranges.append((start, stop))
+    return Slices(content, tuple(ranges), b"\r\n")
+
+
+def top(content: Content, index: Index, lines: int) -> Slices:
+    """The header, the empty line after it and the first ``lines`` of the body (POP3's TOP, RFC 1939 7)."""
+    root = index.root
+    if root.body == root.end and not content[root.body - 4 : root.body].endswith((b"\n\r\n", b"\n\n")):
+        tail = b"\r\n" if root.body == 0 or content[root.body - 1 : root.body] == b"\n" else b"\r\n\r\n"
+        return Slices(content, ((root.header, root.body),), tail)
+    at = root.body
+    while lines > 0 and at < root.end:
+        piece = content[at : min(at + CHUNK, root.end)]
+        held = piece.count(b"\n")
+        if held < lines:
+            lines -= held
+            at += len(piece)
+            continue
+        end = -1
+        for _ in range(lines):
+            end = piece.index(b"\n", end + 1)
+        at += end + 1
+        break
+    return Slices(content, ((root.header, at),))

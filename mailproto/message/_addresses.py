@@ -37,15 +37,18 @@ _MISSING_HOST = b"MISSING_DOMAIN"
 
 _A = ATEXT
 _AD = rb"[^\x00-\x20()<>@,;:\\\"\[\]\x7f]"  # atext and the dot
+_HOST = rb"%b++(?:\.%b++)*+" % (_A, _A)
 
 # What most mailboxes look like, with the comma after it.
 _simple = re.compile(
-    rb'[ \t\r\n]*+(?:(?:"([^"\\\r\n]*+)"|(%b%b*+(?: %b++)*+))? ?<(%b%b*+)@(%b%b*+)>|(%b%b*+)@(%b%b*+))'
-    rb"[ \t\r\n]*+(,|\Z)" % (_A, _AD, _AD, _A, _AD, _A, _AD, _A, _AD, _A, _AD)
+    rb'[ \t\r\n]*+(?:(?:"([^"\\\r\n]*+)"|(%b%b*+(?: %b++)*+))? ?<(%b%b*+)@(%b)>|(%b%b*+)@(%b))'
+    rb"[ \t\r\n]*+(,|\Z)" % (_A, _AD, _AD, _A, _AD, _HOST, _A, _AD, _HOST)
 ).match
 
 _WORD, _QUOTED, _LITERAL, _SPECIAL, _COMMENT, _BROKEN, _END = range(7)
 _Token = tuple[int, bytes]
+
+_NOTHING = ((_END, b""), (_BROKEN, b""))  # the end, or a comment that never closes
 
 _token = re.compile(
     rb'[ \t\r\n]*+(?:(%b++)|"([^"\\]*+(?:\\.[^"\\]*+)*+)"|(\[[^\]\\]*+(?:\\.[^\]\\]*+)*+\])|(.)|\Z)' % _AD,
@@ -112,7 +115,7 @@ class _Parser:
         self.found: list[Mailbox] = []
 
     def address_list(self) -> list[Mailbox]:
-        if self.peek()[0] == _END:
+        if self.peek() in _NOTHING:
             return self.found
         while True:
             self.address()
@@ -236,27 +239,33 @@ class _Parser:
         return words
 
     def local_part(self) -> bytes | None:
+        """Words with dots between them (RFC 5322 4.4), or with dots where there should be none."""
         kind, text = self.peek()
-        if kind == _QUOTED:
+        if kind not in (_WORD, _QUOTED):
+            return None
+        whole = text
+        self.at += 1
+        while (token := self.peek())[0] in (_WORD, _QUOTED) and (
+            (kind == _WORD and text[-1:] == b".") or (token[0] == _WORD and token[1][:1] == b".")
+        ):
+            kind, text = token
+            whole += text
             self.at += 1
-            return text
-        return self.dot_atom()
+        if token == (_BROKEN, b"") or (kind == _WORD and not whole.strip(b".") and token[1] != b"@"):
+            return None
+        return whole
 
     def domain(self) -> bytes | None:
+        """A domain literal, or atoms with single dots between them (RFC 5322 4.4: and white space around)."""
         kind, text = self.peek()
         if kind == _LITERAL:
             self.at += 1
             return text
-        return self.dot_atom()
-
-    def dot_atom(self) -> bytes | None:
-        """Atoms and dots, with any white space and comments around the dots (RFC 5322 4.4)."""
-        kind, text = self.peek()
-        if kind != _WORD or text[:1] == b".":
-            return None
-        whole = text
-        self.at += 1
-        while (token := self.peek())[0] == _WORD and (whole[-1:] == b"." or token[1][:1] == b"."):
-            whole += token[1]
+        whole = b""
+        while kind == _WORD and (not whole or whole[-1:] == b"." or text[:1] == b"."):
+            whole += text
+            if whole[:1] == b"." or b".." in whole:
+                return None
             self.at += 1
-        return whole
+            kind, text = self.peek()
+        return None if whole[-1:] in (b"", b".") else whole

@@ -32,7 +32,8 @@ Fields = dict[bytes, list[bytes]]
 """Values by name in lower case, in the order of the message; lines are parted by bare LF."""
 
 # "[ \t]?" is for a value that is all white space: it loses one octet, not all.
-_VALUE = rb"[ \t]*:(?:[ \t]*(?=[^ \t\r\n])|[ \t]?)([^\n]*(?:\n[ \t][^\n]*)*)"
+_COLON = rb"[ \t]*+:(?:[ \t]*+(?=[^ \t\n])|[ \t]?+)"
+_VALUE = rb"([^\n]*+(?:\n[ \t][^\n]*+)*+)"
 
 _CONTENT_NAMES = (
     rb"content-(?:type|transfer-encoding|disposition|id|description|language|location|md5)|mime-version"
@@ -40,13 +41,14 @@ _CONTENT_NAMES = (
 _ENVELOPE_NAMES = rb"date|subject|from|sender|reply-to|to|cc|bcc|in-reply-to|message-id"
 
 _message_fields = re.compile(
-    rb"\n(%b|%b)%b" % (_ENVELOPE_NAMES, _CONTENT_NAMES, _VALUE), re.IGNORECASE
+    rb"\n(%b|%b)%b%b" % (_ENVELOPE_NAMES, _CONTENT_NAMES, _COLON, _VALUE), re.IGNORECASE
 ).findall
-_part_fields = re.compile(rb"\n(%b)%b" % (_CONTENT_NAMES, _VALUE), re.IGNORECASE).findall
+_part_fields = re.compile(rb"\n(%b)%b%b" % (_CONTENT_NAMES, _COLON, _VALUE), re.IGNORECASE).findall
 
+# A field, or else (without groups) lines that are none.
 _any_field = re.compile(
-    rb"([^:\n]*?)[ \t]*:((?:[ \t]*(?=[^ \t\r\n])|[ \t]?)[^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)"
-    rb"|[^\n]*(?:\n[ \t][^\n]*)*(?:\n|\Z)"
+    rb"([^:\n]*?)[ \t]*:((?:[ \t]*+(?=[^ \t\r\n])|[ \t]?+)[^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)"
+    rb"|[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z)"
 )
 _unfold = re.compile(rb"[\r\n]+([ \t]?)").sub
 
@@ -68,13 +70,16 @@ class Field(NamedTuple):
 
 def ends_of_header(content: Content, start: int, stop: int) -> int:
     """Offset after the empty line that ends the header block at ``start``; -1 for none before ``stop``."""
-    head = content[start : min(start + 2, stop)]
-    if head[:1] == b"\n":
-        return start + 1
-    if head == b"\r\n":
-        return start + 2
-    crlf = content.find(b"\n\r\n", start, stop)
-    lf = content.find(b"\n\n", start, stop if crlf < 0 else crlf + 1)
+    before = start - 1  # a block stands after a line end, which an empty first line needs
+    if start == 0:
+        head = content[: min(2, stop)]
+        if head[:1] == b"\n":
+            return 1
+        if head == b"\r\n":
+            return 2
+        before = 0
+    crlf = content.find(b"\n\r\n", before, stop)
+    lf = content.find(b"\n\n", before, stop if crlf < 0 else crlf + 1)
     if lf >= 0:
         return lf + 2
     return crlf + 3 if crlf >= 0 else -1
@@ -82,13 +87,9 @@ def ends_of_header(content: Content, start: int, stop: int) -> int:
 
 def structural_fields(content: Content, start: int, stop: int, *, message: bool) -> Fields:
     """The fields that ENVELOPE (if ``message``) and BODYSTRUCTURE are made of."""
-    block = b"\n" + content[start : min(stop, start + HEADER_LIMIT)]
+    block = b"\n" + content[start : min(stop, start + HEADER_LIMIT)].replace(b"\r\n", b"\n")
     found: Fields = {}
     for name, value in (_message_fields if message else _part_fields)(block):
-        if value[-1:] == b"\r":
-            value = value[:-1]
-        if b"\n" in value:
-            value = value.replace(b"\r\n", b"\n")
         name = name.lower()
         if name in found:
             found[name].append(value)

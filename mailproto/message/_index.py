@@ -11,7 +11,7 @@ from mailproto.message._scan import MESSAGE, MULTIPART, Part, scan_parts
 __all__ = ["Index", "scan"]
 
 # A stored index: one octet that says how wide numbers are, then for each part, in the
-# order of the message: header, body, end, lines, kind + 4 * number of children.
+# order of the message: header, body, end, lines, kind + 8 * number of children.
 _WIDTHS = {b"\x14": "I", b"\x18": "Q"}
 _FIELDS = 5
 
@@ -60,7 +60,7 @@ class Index:
         """Octets from which `load` makes an equal index: 21 for a message of one part, 20 more a part."""
         numbers: list[int] = []
         for part in self.parts():
-            numbers += (part.header, part.body, part.end, part.lines, part.kind + 4 * len(part.children))
+            numbers += (part.header, part.body, part.end, part.lines, part.kind + 8 * len(part.children))
         tag, width = (b"\x14", "I") if self.root.end < 1 << 32 else (b"\x18", "Q")
         return tag + struct.pack(f"<{len(numbers)}{width}", *numbers)
 
@@ -87,7 +87,7 @@ class Index:
                 raise ValueError("not an index of a message")
             part = Part(numbers[at], parent)
             part.body, part.end, part.lines = numbers[at + 1 : at + 4]
-            children, part.kind = divmod(numbers[at + 4], 4)
+            children, part.kind = divmod(numbers[at + 4], 8)
             if parent is None:
                 root = part
             else:

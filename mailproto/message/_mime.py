@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
-from mailproto.message._lexis import TOKEN_CHARACTERS, unquote, without_comments
+from mailproto.message._lexis import TOKEN_CHARACTERS, remembered, unquote, without_comments
 
-__all__ = ["Parameter", "content_type", "disposition", "languages", "transfer_encoding"]
+__all__ = ["ContentType", "Parameter", "content_type", "disposition", "languages", "transfer_encoding"]
 
 Parameter = tuple[bytes, bytes]
 """Name as written and value unquoted."""
+
+ContentType = tuple[bytes, bytes, tuple[Parameter, ...]]
+"""Type, subtype and parameters."""
 
 _W = rb"[ \t\r\n]*+"
 _TOKEN = TOKEN_CHARACTERS + rb"++"
@@ -28,24 +31,26 @@ _extended_name = re.compile(rb"([^*]*)\*(?:([0-9]{1,9})(\*?)|\*?)").fullmatch
 _language = re.compile(rb"%b([^\x00-\x20()<>@,;:\\\".\[\]\x7f]++)%b(,?)" % (_W, _W)).match
 
 
-def content_type(value: bytes) -> tuple[bytes, bytes, list[Parameter]]:
-    """Type, subtype and parameters; empty strings for what has no such form (RFC 2045 5.1)."""
+@remembered
+def content_type(value: bytes) -> ContentType:
+    """Read a Content-Type (RFC 2045 5.1); its type is empty where the value has not its form."""
     value = without_comments(value)
     match = _type(value)
     if match is None:
         alone = _type_alone(value)
-        return (alone[1] if alone else b""), b"", []
+        return (alone[1] if alone else b""), b"", ()
     at = match.end()
-    return match[1], match[2], parameters(value, at) if at < len(value) else []
+    return match[1], match[2], parameters(value, at) if at < len(value) else ()
 
 
-def disposition(value: bytes) -> tuple[bytes, list[Parameter]]:
+def disposition(value: bytes) -> tuple[bytes, tuple[Parameter, ...]]:
     """Kind ("attachment") and parameters (RFC 2183)."""
     value = without_comments(value)
     match = _first_token(value)
-    return (match[1], parameters(value, match.end())) if match else (b"", [])
+    return (match[1], parameters(value, match.end())) if match else (b"", ())
 
 
+@remembered
 def transfer_encoding(value: bytes) -> bytes:
     """The one token of the field (RFC 2045 6.1); empty when there is anything else."""
     value = without_comments(value)
@@ -65,7 +70,7 @@ def languages(value: bytes) -> list[bytes]:
     return found
 
 
-def parameters(value: bytes, at: int) -> list[Parameter]:
+def parameters(value: bytes, at: int) -> tuple[Parameter, ...]:
     """The parameters from ``at`` on; what is none is skipped up to the next semicolon.
 
     Continuations are joined (RFC 2231 3), so ``name*0*`` and ``name*1`` are one ``name*``,
@@ -90,7 +95,7 @@ def parameters(value: bytes, at: int) -> list[Parameter]:
             plain.append((name, text))
     if extended:
         plain += _joined(extended)
-    return plain
+    return tuple(plain)
 
 
 def _joined(extended: list[tuple[bytes, int, bool, bytes]]) -> list[Parameter]:

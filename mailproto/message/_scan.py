@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from mailproto.content import Content, FileContent
 from mailproto.message._fields import Fields, ends_of_header, structural_fields
-from mailproto.message._mime import Parameter, content_type
+from mailproto.message._mime import ContentType, content_type
 from mailproto.message._window import Window
 
 __all__ = [
     "BOUNDARY_LIMIT",
     "LEAF",
     "MESSAGE",
+    "MESSAGE_SUBTYPES",
     "MULTIPART",
     "NESTING_LIMIT",
+    "OPAQUE",
     "PARTS_LIMIT",
     "TEXT",
     "Part",
@@ -35,12 +37,14 @@ PARTS_LIMIT = 10_000
 BOUNDARY_LIMIT = 80
 """Octets of a boundary that count (RFC 2046 5.1.1 allows 70)."""
 
-_ContentType = tuple[bytes, bytes, list[Parameter]]
+MESSAGE_SUBTYPES = (b"rfc822", b"global")
+"""Of type message, those that are messages (RFC 2046 5.2.1, RFC 6532 3.7)."""
 
-_PLAIN_TEXT: _ContentType = (b"text", b"plain", [])
+_PLAIN_TEXT: ContentType = (b"text", b"plain", ())
 
-LEAF, TEXT, MULTIPART, MESSAGE = range(4)
-"""What a part is: of any other type, text/*, multipart/*, message/rfc822 or message/global."""
+LEAF, TEXT, MULTIPART, MESSAGE, OPAQUE = range(5)
+"""What a part is: of any other type; text/*; multipart/*; message/rfc822 or message/global;
+or one of these two that is past a limit, so that nobody looked into it."""
 
 
 class Part:
@@ -49,12 +53,13 @@ class Part:
     The header block is ``[header:body]`` with the empty line that ends it, the body is
     ``[body:end]``; a line end that belongs to a boundary belongs to no part.
 
-    :ivar kind: `LEAF`, `TEXT`, `MULTIPART` or `MESSAGE`.
+    :ivar depth: 1 for the root.
+    :ivar kind: `LEAF`, `TEXT`, `MULTIPART`, `MESSAGE` or `OPAQUE`.
     :ivar lines: line ends in the body, for `TEXT` and `MESSAGE`; 0 for others.
     :ivar children: parts of a multipart; the one message in a `MESSAGE`.
     """
 
-    __slots__ = ("_fields", "_type", "body", "children", "end", "header", "kind", "lines", "parent")
+    __slots__ = ("_fields", "_type", "body", "children", "depth", "end", "header", "kind", "lines", "parent")
 
     def __init__(self, header: int, parent: Part | None) -> None:
         self.header = header
@@ -63,9 +68,10 @@ class Part:
         self.kind = TEXT
         self.lines = 0
         self.parent = parent
+        self.depth: int = 1 if parent is None else parent.depth + 1
         self.children: list[Part] = []
         self._fields: Fields | None = None
-        self._type: _ContentType | None = None
+        self._type: ContentType | None = None
 
     @property
     def is_message(self) -> bool:
@@ -83,7 +89,7 @@ class Part:
                     del fields[name]
         return self._fields
 
-    def content_type(self, content: Content) -> _ContentType:
+    def content_type(self, content: Content) -> ContentType:
         """Type, subtype and parameters; where no field gives them, those of plain text."""
         if self._type is None:
             values = self.fields(content).get(b"content-type")
@@ -121,21 +127,21 @@ class _Scanner:
 
     def run(self) -> Part:
         root = part = Part(0, None)
-        depth = 1
         counted: list[Part] = []
         while True:
             complete, boundary = self._header(part)
             if part.kind == MESSAGE:
-                if depth < NESTING_LIMIT and self.count < PARTS_LIMIT:
+                if part.depth < NESTING_LIMIT and self.count < PARTS_LIMIT:
                     self.has_messages = True
                     counted.append(part)
                     part = self._child(part, part.body)
-                    depth += 1
                     continue
-                part.kind = LEAF
-            if part.kind == TEXT:
+                part.kind = OPAQUE
+            elif part.kind == TEXT:
                 counted.append(part)
-            elif boundary is not None and complete and depth < NESTING_LIMIT:
+            elif part.kind == MULTIPART and part.depth >= NESTING_LIMIT:
+                part.kind = OPAQUE
+            elif boundary is not None and complete:
                 self.open.append(_Boundary(part, boundary[:BOUNDARY_LIMIT]))
             start = part.body
             while True:
@@ -160,11 +166,6 @@ class _Scanner:
                 else:
                     self.open.clear()
             part = self._child(part, start)
-            depth = 1
-            ancestor = part.parent
-            while ancestor is not None:
-                depth += 1
-                ancestor = ancestor.parent
             if self.count >= PARTS_LIMIT:
                 self.open.clear()
 
@@ -186,12 +187,12 @@ class _Scanner:
                 body = limit - 2 if self.content[limit - 2 : limit] == b"\r\n" else limit - 1
                 body = max(body, start)
         part.body = part.end = body
-        kind, subtype, parameters = part.content_type(self.content)
         if b"content-type" not in part.fields(self.content):
             parent = part.parent
             if parent is not None and parent.kind == MULTIPART and self._is_digest(parent):
                 part.kind = MESSAGE
             return complete, None
+        kind, subtype, parameters = part.content_type(self.content)
         kind = kind.lower()
         if kind == b"text":
             return complete, None
@@ -201,7 +202,7 @@ class _Scanner:
             for name, text in parameters:
                 if name.lower() == b"boundary":
                     return complete, text
-        elif kind == b"message" and subtype.lower() in (b"rfc822", b"global"):
+        elif kind == b"message" and subtype.lower() in MESSAGE_SUBTYPES:
             part.kind = MESSAGE
         return complete, None
 
@@ -223,6 +224,10 @@ class _Scanner:
 
     def _resolve(self, at: int) -> tuple[_Boundary, bool]:
         """Whose delimiter line follows the LF ``at``, and whether it closes."""
+        if len(self.open) == 1:
+            best = self.open[0]
+            at += len(best.marker)
+            return best, self.content[at : at + 2] == b"--"
         line = self.content[at + 3 : at + 3 + BOUNDARY_LIMIT + 4]
         length = line.find(b"\n")
         if length >= 0:
@@ -230,15 +235,19 @@ class _Scanner:
             length = len(whole) - 2 if len(whole) > 2 and whole.endswith(b"--") else len(whole)
         else:
             length = len(line)
-        best: _Boundary | None = None
+        found: _Boundary | None = None
         for boundary in reversed(self.open):
             text = boundary.text
-            if len(text) <= length and line.startswith(text) and (best is None or len(text) > len(best.text)):
-                best = boundary
-        if best is None:
+            if (
+                len(text) <= length
+                and line.startswith(text)
+                and (found is None or len(text) > len(found.text))
+            ):
+                found = boundary
+        if found is None:
             # Only "--" stood in the way: the boundary itself ends in hyphens.
-            best = max((b for b in self.open if line.startswith(b.text)), key=lambda b: len(b.text))
-        return best, line.startswith(b"--", len(best.text))
+            found = max((b for b in self.open if line.startswith(b.text)), key=lambda b: len(b.text))
+        return found, line.startswith(b"--", len(found.text))
 
     def _close(self, part: Part | None, ancestor: Part | None, end: int) -> None:
         """End ``part`` and what it is in, up to ``ancestor``, which stays open."""

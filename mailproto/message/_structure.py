@@ -5,13 +5,15 @@ from __future__ import annotations
 from mailproto.content import Content
 from mailproto.message._envelope import render_envelope
 from mailproto.message._fields import Fields
-from mailproto.message._mime import Parameter, disposition, languages, transfer_encoding
+from mailproto.message._lexis import remembered
+from mailproto.message._mime import Parameter, content_type, disposition, languages, transfer_encoding
 from mailproto.message._quote import nstring_unfolded, string
-from mailproto.message._scan import MESSAGE, MULTIPART, TEXT, Part
+from mailproto.message._scan import MESSAGE, MESSAGE_SUBTYPES, MULTIPART, OPAQUE, TEXT, Part
 
 __all__ = ["render_structure"]
 
 _DEFAULT_CHARSET = b'"charset" "us-ascii"'
+_PLAIN_TEXT = b'"text" "plain" (%b)' % _DEFAULT_CHARSET
 _EMPTY_BODY = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0)'
 _EMPTY_STRUCTURE = _EMPTY_BODY[:-1] + b" NIL NIL NIL NIL)"
 _NO_EXTENSION = b" NIL NIL NIL"
@@ -23,9 +25,10 @@ def render_structure(content: Content, part: Part, *, extended: bool) -> bytes:
     A multipart without parts, which IMAP cannot show, gets one empty text part.
     """
     fields = part.fields(content)
-    kind, subtype, parameters = part.content_type(content)
+    values = fields.get(b"content-type")
     if part.kind == MULTIPART:
         pieces = [render_structure(content, child, extended=extended) for child in part.children]
+        _, subtype, parameters = part.content_type(content)
         text = b"(%b %b" % (
             b"".join(pieces) or (_EMPTY_STRUCTURE if extended else _EMPTY_BODY),
             string(subtype),
@@ -33,17 +36,15 @@ def render_structure(content: Content, part: Part, *, extended: bool) -> bytes:
         if extended:
             text += b" " + _parameters(parameters) + _extension(fields)
         return text + b")"
-    if part.kind == MESSAGE:
-        text = b'("message" "global" ' if subtype.lower() == b"global" else b'("message" "rfc822" '
-        text += _parameters(parameters)
+    if part.kind == OPAQUE:
+        shown = b'"application" "octet-stream" ' + _parameters(part.content_type(content)[2])
+    elif values:
+        shown = _shown_type(values[0])
     else:
-        text = b"(%b %b %b" % (
-            string(kind),
-            string(subtype),
-            _text_parameters(parameters) if part.kind == TEXT else _parameters(parameters),
-        )
+        shown = _PLAIN_TEXT if part.kind == TEXT else b'"message" "rfc822" NIL'  # in a digest
     encoding = fields.get(b"content-transfer-encoding")
-    text += b" %b %b %b %d" % (
+    text = b"(%b %b %b %b %d" % (
+        shown,
         _first(fields, b"content-id"),
         _first(fields, b"content-description"),
         string((encoding and transfer_encoding(encoding[0])) or b"7bit"),
@@ -63,18 +64,29 @@ def render_structure(content: Content, part: Part, *, extended: bool) -> bytes:
     return text + b")"
 
 
+@remembered
+def _shown_type(value: bytes) -> bytes:
+    """Type, subtype and parameters."""
+    kind, subtype, parameters = content_type(value)
+    if kind.lower() == b"text":
+        return b"%b %b %b" % (string(kind), string(subtype), _text_parameters(parameters))
+    if kind.lower() == b"message" and subtype.lower() in MESSAGE_SUBTYPES:
+        kind, subtype = kind.lower(), subtype.lower()  # whose names are part of the grammar
+    return b"%b %b %b" % (string(kind), string(subtype), _parameters(parameters))
+
+
 def _first(fields: Fields, name: bytes) -> bytes:
     values = fields.get(name)
     return nstring_unfolded(values[0]) if values else b"NIL"
 
 
-def _parameters(parameters: list[Parameter]) -> bytes:
+def _parameters(parameters: tuple[Parameter, ...]) -> bytes:
     if not parameters:
         return b"NIL"
     return b"(%b)" % b" ".join([b"%b %b" % (string(name), string(value)) for name, value in parameters])
 
 
-def _text_parameters(parameters: list[Parameter]) -> bytes:
+def _text_parameters(parameters: tuple[Parameter, ...]) -> bytes:
     """As `_parameters`, with the charset that text has when it names none (RFC 2045 5.2)."""
     if not parameters:
         return b"(" + _DEFAULT_CHARSET + b")"

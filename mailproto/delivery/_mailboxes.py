@@ -1,0 +1,133 @@
+"""Final delivery: mail for our own domains and accounts, into their INBOXes."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import unicodedata
+from collections.abc import Callable, Sequence
+
+from mailproto.content import Content, prepend
+from mailproto.delivery._base import DELIVERED, Delivery
+from mailproto.delivery._domains import canonical_domain, spellings
+from mailproto.errors import AccountExists, MailError, NoSuchAccount, RecipientUnknown, RelayDenied
+from mailproto.interfaces import IStore
+from mailproto.model import Address, Envelope, NewMessage, Outcome, Parameters, Session
+
+__all__ = ["MAX_CACHED", "TRUST", "MailboxDelivery"]
+
+TRUST = 1.0
+"""Seconds for which an address that was found is not looked up again."""
+
+MAX_CACHED = 10_000
+"""Addresses that are known at a time."""
+
+_POSTMASTER = "postmaster"
+_DETAIL = "+"
+
+
+class MailboxDelivery(Delivery):
+    """Puts mail into the INBOXes of a store's accounts, and takes no other.
+
+    - An account's own address is taken, whether its domain is listed or not.
+    - Of a listed domain, any other address is unknown (550 5.1.1); of a domain that is
+      not listed, it is refused as relaying (550 5.7.1).
+    - ``alice+anything@`` is alice, unless an account of the whole name exists.
+    - Names and domains are compared without case, domains also without a trailing dot and
+      whether written in U-labels or A-labels.
+    - ``postmaster`` of a listed domain is always there (RFC 5321 4.5.1): an account that
+      nobody can sign in to until it is given a password.  ``<Postmaster>`` alone is the first
+      domain's.
+
+    Addresses that were found are known for `TRUST` seconds, because a busy sender names the
+    same few again and again; one that was not found is looked up each time, so an account
+    made by another process takes mail at once.
+
+    :param domains: at least one, the main one first.
+    :param seconds: the time, for tests.
+    """
+
+    def __init__(
+        self, store: IStore, domains: Sequence[str], *, seconds: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store = store
+        self._first_domain = domains[0]
+        self._domains = frozenset(map(canonical_domain, domains))
+        self._seconds = seconds
+        self._known: dict[Address, tuple[str, float]] = {}
+
+    async def recipient(self, session: Session, path: Address, parameters: Parameters) -> None:
+        """See `IDelivery.recipient`.
+
+        :raises RecipientUnknown: our domain, nobody there.
+        :raises RelayDenied: not our domain.
+        """
+        try:
+            await self._account_of(path)
+        except RelayDenied:
+            if session.account is None:
+                raise
+            raise RelayDenied("This server does not send mail to other domains yet") from None
+
+    async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
+        """See `IDelivery.deliver`: one copy an account, however many of its addresses were named."""
+        names: list[str | MailError] = []
+        for recipient in envelope.recipients:
+            try:
+                names.append(await self._account_of(recipient.address))
+            except MailError as error:  # deleted since RCPT
+                names.append(error)
+        accounts = list(dict.fromkeys(name for name in names if isinstance(name, str)))
+        message = NewMessage(prepend(_return_path(envelope.sender), content))
+        results = await self._store.deliver(accounts, message) if accounts else ()
+        answers = dict(zip(accounts, map(_outcome, results), strict=True))
+        return [answers[name] if isinstance(name, str) else _outcome(name) for name in names]
+
+    async def ensure_postmasters(self) -> None:
+        """Make the postmaster's account of each domain that lacks it."""
+        for domain in sorted(self._domains):
+            await self._account_of(Address(_POSTMASTER, domain))
+
+    async def _account_of(self, address: Address) -> str:
+        """The name of the account that an address leads to."""
+        known = self._known.get(address)
+        now = self._seconds()
+        if known is not None and now < known[1]:
+            return known[0]
+        name = await self._look_up(address)
+        if len(self._known) >= MAX_CACHED:
+            self._known.clear()
+        self._known[address] = (name, now + TRUST)
+        return name
+
+    async def _look_up(self, address: Address) -> str:
+        local = unicodedata.normalize("NFC", address.local)
+        is_postmaster = local.lower() == _POSTMASTER
+        domain = address.domain or (self._first_domain if is_postmaster else "")
+        bases = [local]
+        base, separator, _ = local.partition(_DETAIL)
+        if base and separator:
+            bases.append(base)
+        for candidate in bases:
+            for spelling in spellings(domain):
+                with contextlib.suppress(NoSuchAccount):
+                    return await self._store.directory.find(f"{candidate}@{spelling}")
+        if canonical_domain(domain) not in self._domains:
+            raise RelayDenied
+        if not is_postmaster:
+            raise RecipientUnknown
+        return await self._make_postmaster(f"{_POSTMASTER}@{canonical_domain(domain)}")
+
+    async def _make_postmaster(self, name: str) -> str:
+        with contextlib.suppress(AccountExists):  # another process was faster
+            await self._store.directory.add(name, "")
+        return name
+
+
+def _return_path(sender: Address) -> bytes:
+    """The trace field of final delivery (RFC 5321 4.4)."""
+    return f"Return-Path: <{sender}>\r\n".encode()
+
+
+def _outcome(error: MailError | None) -> Outcome:
+    return DELIVERED if error is None else Outcome(error.code, error.enhanced, error.text)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from mailproto.content import Content
+from mailproto.delivery import Delivery, FunctionDelivery, accepted
+from mailproto.errors import Refused
+from mailproto.interfaces import IDelivery
+from mailproto.model import NULL_PATH, Address, Envelope, Outcome, Recipient, Session
+
+SESSION = Session("ESMTP", "mx.example.org")
+ENVELOPE = Envelope(
+    "1", NULL_PATH, (Recipient(Address("a", "one.example")), Recipient(Address("b", "two.example"))), SESSION
+)
+
+
+class Sink(Delivery):
+    async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
+        return accepted(envelope)
+
+
+class BaseTests(SynchronousTestCase):
+    def test_overriding_deliver_is_enough(self) -> None:
+        sink = Sink()
+        verifyObject(IDelivery, sink)
+        self.successResultOf(Deferred.fromCoroutine(sink.sender(SESSION, NULL_PATH, {})))
+        self.successResultOf(Deferred.fromCoroutine(sink.recipient(SESSION, Address("Postmaster", ""), {})))
+
+    def test_not_overriding_it_is_an_error_at_once(self) -> None:
+        self.assertRaises(TypeError, Delivery)
+
+    def test_accepted_answers_for_each(self) -> None:
+        outcomes = accepted(ENVELOPE)
+        self.assertEqual([outcome.code for outcome in outcomes], [250, 250])
+
+
+class FunctionTests(SynchronousTestCase):
+    def deliver(self, function: object) -> Deferred[Sequence[Outcome]]:
+        delivery = FunctionDelivery(function)  # type: ignore[arg-type]
+        return Deferred.fromCoroutine(delivery.deliver(ENVELOPE, b"Subject: x\r\n\r\n"))
+
+    def test_plain_function(self) -> None:
+        taken: list[object] = []
+        outcomes = self.successResultOf(self.deliver(lambda *arguments: taken.append(arguments)))
+        self.assertEqual(taken, [(ENVELOPE, b"Subject: x\r\n\r\n")])
+        self.assertTrue(all(outcome.accepted for outcome in outcomes))
+        self.assertEqual(len(outcomes), 2)
+
+    def test_what_it_returns_does_not_matter(self) -> None:
+        self.assertEqual(len(self.successResultOf(self.deliver(lambda envelope, content: False))), 2)
+
+    def test_awaited(self) -> None:
+        done: Deferred[None] = Deferred()
+
+        async def slowly(envelope: Envelope, content: Content) -> None:
+            await done
+
+        for function in (slowly, lambda envelope, content: done):
+            asked = self.deliver(function)
+            if not done.called:
+                self.assertNoResult(asked)
+                done.callback(None)
+            self.successResultOf(asked)
+
+    def test_errors_come_out(self) -> None:
+        def refuse(envelope: Envelope, content: Content) -> None:
+            raise Refused(554, "5.7.1", "No")
+
+        self.failureResultOf(self.deliver(refuse), Refused)

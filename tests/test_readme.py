@@ -1,0 +1,146 @@
+"""Every command block of the README is run, as a reader would paste it."""
+
+from __future__ import annotations
+
+import imaplib
+import os
+import poplib
+import re
+import shutil
+import signal
+import smtplib
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from twisted.trial.unittest import SkipTest, TestCase
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", (CHECKOUT / "README.md").read_text(), re.M | re.S)
+SHELL = [text for language, text in BLOCKS if language == "sh"]
+PYTHON = [text for language, text in BLOCKS if language == "python"]
+TWISTD = str(Path(sys.executable).parent / "twistd")
+PATIENCE = 240
+"""Seconds for the slowest: an installation into a new virtual environment."""
+
+
+def need(program: str, package: str) -> None:
+    if shutil.which(program) is None:
+        raise SkipTest(f"needs {program}: install the Debian package {package}")
+
+
+@contextmanager
+def running(arguments: list[str], folder: str, ready: str) -> Iterator[list[str]]:
+    """A process group of its own, from the line that has ``ready`` until SIGTERM; gives its lines."""
+    process = subprocess.Popen(
+        arguments,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    lines: list[str] = []
+    timer = threading.Timer(PATIENCE, os.killpg, (process.pid, signal.SIGKILL))
+    timer.start()
+    try:
+        for line in process.stdout:
+            lines.append(line)
+            if ready in line:
+                break
+        else:
+            raise AssertionError("it ended before it was ready:\n" + "".join(lines))
+        reader = threading.Thread(target=lines.extend, args=(process.stdout,))
+        reader.start()
+        try:
+            yield lines
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+            reader.join()
+    finally:
+        timer.cancel()
+        process.stdout.close()
+
+
+def shell(block: str, folder: str) -> str:
+    """What a block prints; each of its lines must succeed."""
+    done = subprocess.run(
+        ["bash", "-euc", block], cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    if done.returncode:
+        raise AssertionError(f"{block}\nfailed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class ReadmeTests(TestCase):
+    def setUp(self) -> None:
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def test_no_block_is_forgotten(self) -> None:
+        """A block that is added to the README gets a test here."""
+        self.assertEqual([language for language, _ in BLOCKS], ["sh", "sh", "sh", "python", "python", "sh"])
+
+    def test_run_send_and_read(self) -> None:
+        """The server runs, a message comes in by swaks and out by curl and POP3, an account is added."""
+        need("swaks", "swaks")
+        need("curl", "curl")
+        checkout = os.path.join(self.folder, "checkout")
+        unwanted = shutil.ignore_patterns(
+            ".git", ".venv", "mailproto-data", "_trial_temp*", "*.egg-info", "build"
+        )
+        shutil.copytree(CHECKOUT, checkout, ignore=unwanted)
+        run, first_message, accounts, _ = SHELL
+        with running(["bash", "-c", run], checkout, "mailproto is ready"):
+            printed = shell(first_message, checkout)
+            self.assertEqual(printed.count("\nIt works."), 2)
+            self.assertIn("carol@localhost", shell(accounts, checkout))
+
+    def test_own_delivery(self) -> None:
+        """The ten lines start and hand a message to the function in them."""
+        tac = self.write("app.tac", PYTHON[0])
+        with (
+            running([TWISTD, "-ny", tac], self.folder, "SMTPServerFactory starting") as lines,
+            smtplib.SMTP("127.0.0.1", 8025) as client,
+        ):
+            client.sendmail("bob@example.org", ["alice@example.org"], "Subject: x\r\n\r\nx\r\n")
+        self.assertIn("bob@example.org sent", "".join(lines))
+
+    def test_own_mailbox(self) -> None:
+        """The thirty lines start and show the tickets over IMAP and POP3."""
+        tac = self.write("tickets.tac", PYTHON[1])
+        with running([TWISTD, "-ny", tac], self.folder, "POP3ServerFactory starting"):
+            imap = imaplib.IMAP4("127.0.0.1", 8143)
+            imap.login("support@example.org", "secret")
+            self.assertEqual(imap.select(), ("OK", [b"2"]))
+            [(_, octets), _] = imap.fetch("2", "(BODY[])")[1]
+            self.assertIn(b"Subject: #2: It is still on fire\r\n", octets)
+            imap.logout()
+            pop3 = poplib.POP3("127.0.0.1", 8110)
+            pop3.user("support@example.org")
+            pop3.pass_("secret")
+            self.assertEqual(pop3.stat()[0], 2)
+            pop3.quit()
+
+    def test_the_test_command_is_what_ci_runs(self) -> None:
+        """The one block that is not run here, since it is what runs this."""
+        shown = subprocess.run(
+            ["bash", ".ci/run", "--show-test-command"],
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        self.assertEqual(shown.stdout, SHELL[-1])
+
+    def write(self, name: str, text: str) -> str:
+        path = os.path.join(self.folder, name)
+        Path(path).write_text(text)
+        return path

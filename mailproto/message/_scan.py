@@ -118,18 +118,23 @@ def scan_parts(content: Content) -> Part:
 
 
 class _Scanner:
+    """
+    :ivar cut: whether the last header block read was ended by a delimiter, so that its part has no body.
+    """
+
     def __init__(self, content: Content) -> None:
         self.content = content
         self.size = len(content)
         self.open: list[_Boundary] = []
         self.count = 1
         self.has_messages = False
+        self.cut = False
 
     def run(self) -> Part:
         root = part = Part(0, None)
         counted: list[Part] = []
         while True:
-            complete, boundary = self._header(part)
+            boundary = self._header(part)
             if part.kind == MESSAGE:
                 if part.depth < NESTING_LIMIT and self.count < PARTS_LIMIT:
                     self.has_messages = True
@@ -141,8 +146,8 @@ class _Scanner:
                 counted.append(part)
             elif part.kind == MULTIPART and part.depth >= NESTING_LIMIT:
                 part.kind = OPAQUE
-            elif boundary is not None and complete:
-                self.open.append(_Boundary(part, boundary[:BOUNDARY_LIMIT]))
+            elif boundary is not None:
+                self.open.append(_Boundary(part, boundary))
             start = part.body
             while True:
                 at = self._next_delimiter(start)
@@ -153,6 +158,9 @@ class _Scanner:
                 found, closing = self._resolve(at)
                 end = at - 1 if self.content[at - 1 : at] == b"\r" else at
                 end = max(end, start)  # no line end of the boundary's own: the line before was a delimiter
+                if self.cut and part.parent is not None and part is not found.part:
+                    part.end, part, end = end, part.parent, at + 1
+                self.cut = False
                 self._close(part, found.part, end)
                 part = found.part
                 while self.open[-1] is not found:
@@ -175,36 +183,49 @@ class _Scanner:
         self.count += 1
         return part
 
-    def _header(self, part: Part) -> tuple[bool, bytes | None]:
-        """Find the end of the part's header and its kind; whether it is whole, and its own boundary."""
-        start = part.header
-        limit = self._next_delimiter(start) + 1 if self.open else self.size
-        body = ends_of_header(self.content, start, limit)
+    def _header(self, part: Part) -> bytes | None:
+        """Find the end of the part's header, and its kind; the boundary of a multipart that has parts."""
+        content, start = self.content, part.header
+        at = self._next_delimiter(start)
+        body = ends_of_header(content, start, at + 1)
         complete = body >= 0
-        if not complete:
-            body = min(limit, self.size)
-            if limit <= self.size and self.open:  # the line end before the boundary is the boundary's
-                body = limit - 2 if self.content[limit - 2 : limit] == b"\r\n" else limit - 1
-                body = max(body, start)
-        part.body = part.end = body
-        if b"content-type" not in part.fields(self.content):
+        part.body = body if complete else min(at, self.size)
+        boundary = self._kind(part)
+        self.cut = False
+        if at < self.size and (not complete or body == at + 1) and not self._is_own(boundary, at, complete):
+            # The line end before a delimiter belongs to the delimiter, even that of an empty line.
+            self.cut = True
+            part.body = max(start, at - 1 if content[at - 1 : at] == b"\r" else at)
+        part.end = part.body
+        return boundary if complete else None
+
+    def _is_own(self, boundary: bytes | None, at: int, complete: bool) -> bool:
+        """Whether the delimiter after ``at`` is the first of the part whose header it follows."""
+        if boundary is None or not complete or self.content[at + 3 : at + 3 + len(boundary)] != boundary:
+            return False
+        return len(boundary) >= len(self._resolve(at)[0].text)
+
+    def _kind(self, part: Part) -> bytes | None:
+        """Set the part's kind; the boundary that a multipart names."""
+        fields = part.fields(self.content)
+        if b"content-type" not in fields:
             parent = part.parent
             if parent is not None and parent.kind == MULTIPART and self._is_digest(parent):
                 part.kind = MESSAGE
-            return complete, None
+            return None
         kind, subtype, parameters = part.content_type(self.content)
         kind = kind.lower()
         if kind == b"text":
-            return complete, None
+            return None
         part.kind = LEAF
         if kind == b"multipart" and subtype:
             part.kind = MULTIPART
             for name, text in parameters:
                 if name.lower() == b"boundary":
-                    return complete, text
+                    return text[:BOUNDARY_LIMIT]
         elif kind == b"message" and subtype.lower() in MESSAGE_SUBTYPES:
             part.kind = MESSAGE
-        return complete, None
+        return None
 
     def _is_digest(self, part: Part) -> bool:
         """Whether parts of ``part`` are messages unless they say otherwise (RFC 2046 5.1.5)."""

@@ -86,21 +86,36 @@ def section(content: Content, index: Index, wanted: Section) -> Slices | None:
 
 
 def _some_fields(content: Content, part: Part, names: tuple[bytes, ...], *, unless: bool) -> Slices:
-    """The fields named (``unless``: those not named), as they stand, and an empty line."""
+    """The fields named, or (``unless``) all lines but those, as they stand, and the empty line if any."""
     wanted = {name.lower() for name in names}
-    ranges: list[tuple[int, int]] = []
-    for name, _, start, stop in header_fields(content, part.header, part.body):
-        if (name.lower() in wanted) is not unless:
-            if ranges and ranges[-1][1] == start:
-                start = ranges.pop()[0]
-            ranges.append((start, stop))
-    return Slices(content, tuple(ranges), b"\r\n")
+    end = part.body - _empty_line(content, part)
+    named: list[tuple[int, int]] = []
+    for name, _, start, stop in header_fields(content, part.header, end):
+        if name.lower() in wanted:
+            if named and named[-1][1] == start:
+                start = named.pop()[0]
+            named.append((start, stop))
+    ranges = named
+    if unless:
+        edges = [part.header, *(edge for pair in named for edge in pair), end]
+        ranges = [(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True) if start < stop]
+    if end < part.body:
+        ranges.append((end, part.body))
+    return Slices(content, tuple(ranges))
+
+
+def _empty_line(content: Content, part: Part) -> int:
+    """Octets of the empty line that ends the part's header; 0 if it just stops."""
+    last = content[max(part.header, part.body - 3) : part.body]
+    if last in (b"\n\r\n", b"\r\n"):
+        return 2
+    return 1 if last.endswith(b"\n\n") or last == b"\n" else 0
 
 
 def top(content: Content, index: Index, lines: int) -> Slices:
     """The header, the empty line after it and the first ``lines`` of the body (POP3's TOP, RFC 1939 7)."""
     root = index.root
-    if root.body == root.end and not content[root.body - 4 : root.body].endswith((b"\n\r\n", b"\n\n")):
+    if not _empty_line(content, root):
         tail = b"\r\n" if root.body == 0 or content[root.body - 1 : root.body] == b"\n" else b"\r\n\r\n"
         return Slices(content, ((root.header, root.body),), tail)
     at = root.body

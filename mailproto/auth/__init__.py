@@ -3,7 +3,7 @@
 It knows no protocol: each of them hands the credentials it received to `login`.
 """
 
-from mailproto.auth._checker import FAILURE_DELAY, DirectoryChecker, Login, StoreRealm, login
+from mailproto.auth._checker import FAILURE_DELAY, DirectoryChecker, Login, StoreRealm, login, store_portal
 from mailproto.auth._passwords import (
     MAX_REMEMBERED,
     MAX_WAITING,
@@ -44,4 +44,5 @@ __all__ = [
     "login",
     "server_mechanism",
     "server_tls",
+    "store_portal",
 ]

@@ -12,6 +12,7 @@ from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.error import LoginFailed, Unauthorized, UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import Interface, implementer
@@ -20,7 +21,7 @@ from mailproto.auth._passwords import PasswordVerifier
 from mailproto.errors import AuthenticationFailed, NoSuchAccount
 from mailproto.interfaces import IAccount, IDirectory, IStore
 
-__all__ = ["FAILURE_DELAY", "DirectoryChecker", "Login", "StoreRealm", "login"]
+__all__ = ["FAILURE_DELAY", "DirectoryChecker", "Login", "StoreRealm", "login", "store_portal"]
 
 _Avatar: TypeAlias = tuple[type[Interface], object, Callable[[], None]]
 
@@ -122,6 +123,14 @@ class StoreRealm:
             return IAccount, await self._store.account(name), _nothing_to_release
         except NoSuchAccount:
             raise UnauthorizedLogin(f"{name} is gone") from None
+
+
+def store_portal(store: IStore, reactor: IReactorTime) -> Portal:
+    """What the POP3, IMAP and submission servers of one store need to sign people in.
+
+    :param reactor: its shutdown ends the threads that check passwords.
+    """
+    return Portal(StoreRealm(store), [DirectoryChecker(store.directory, PasswordVerifier(reactor))])
 
 
 def _nothing_to_release() -> None:

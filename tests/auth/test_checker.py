@@ -6,7 +6,15 @@ from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import FAILURE_DELAY, DirectoryChecker, Login, PasswordVerifier, StoreRealm, login
+from mailproto.auth import (
+    FAILURE_DELAY,
+    DirectoryChecker,
+    Login,
+    PasswordVerifier,
+    StoreRealm,
+    login,
+    store_portal,
+)
 from mailproto.errors import AuthenticationFailed
 from tests.auth.fakes import Directory, InstantPool, Reactor, Store
 
@@ -64,6 +72,11 @@ class LoginTests(SynchronousTestCase):
 
     def test_other_credentials(self) -> None:
         self.failureResultOf(self.begin(Anonymous()), AuthenticationFailed)
+
+    def test_portal_of_a_store(self) -> None:
+        self.portal = store_portal(Store(self.directory), self.reactor)
+        self.failureResultOf(self.begin(Anonymous()), AuthenticationFailed)
+        self.assertNoResult(self.begin(UsernamePassword(b"\xff", b"x")))
 
     def test_account_deleted_while_signing_in(self) -> None:
         realm = StoreRealm(Store(Directory()))

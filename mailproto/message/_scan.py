@@ -120,6 +120,7 @@ def scan_parts(content: Content) -> Part:
 class _Scanner:
     """
     :ivar cut: whether the last header block read was ended by a delimiter, so that its part has no body.
+    :ivar line_goes_up: whether the line end before that delimiter is part of what the part is in.
     """
 
     def __init__(self, content: Content) -> None:
@@ -129,6 +130,7 @@ class _Scanner:
         self.count = 1
         self.has_messages = False
         self.cut = False
+        self.line_goes_up = False
 
     def run(self) -> Part:
         root = part = Part(0, None)
@@ -158,9 +160,9 @@ class _Scanner:
                 found, closing = self._resolve(at)
                 end = at - 1 if self.content[at - 1 : at] == b"\r" else at
                 end = max(end, start)  # no line end of the boundary's own: the line before was a delimiter
-                if self.cut and part.parent is not None and part is not found.part:
+                if self.line_goes_up and part.parent is not None:
                     part.end, part, end = end, part.parent, at + 1
-                self.cut = False
+                self.cut = self.line_goes_up = False
                 self._close(part, found.part, end)
                 part = found.part
                 while self.open[-1] is not found:
@@ -191,11 +193,12 @@ class _Scanner:
         complete = body >= 0
         part.body = body if complete else min(at, self.size)
         boundary = self._kind(part)
-        self.cut = False
+        cut_before, self.cut = self.cut, False
         if at < self.size and (not complete or body == at + 1) and not self._is_own(boundary, at, complete):
             # The line end before a delimiter belongs to the delimiter, even that of an empty line.
             self.cut = True
             part.body = max(start, at - 1 if content[at - 1 : at] == b"\r" else at)
+        self.line_goes_up = self.cut and start <= at and not cut_before
         part.end = part.body
         return boundary if complete else None
 

@@ -1,5 +1,6 @@
 """IMAP4rev1 as octets in, events out (RFC 3501), for the server's side; sans-IO."""
 
+from mailproto.imap.wire._framing import IMAPServerWire
 from mailproto.imap.wire.commands import (
     NO_ARGUMENTS,
     Append,
@@ -84,6 +85,7 @@ __all__ = [
     "FetchSection",
     "Flagged",
     "Header",
+    "IMAPServerWire",
     "IMAPWireError",
     "Id",
     "List",

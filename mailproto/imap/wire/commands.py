@@ -8,14 +8,12 @@ values are decoded by their charset.  Secrets stay octets and never show in a re
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from mailproto.imap.wire.search_keys import SearchKey
 from mailproto.imap.wire.sequence_set import SequenceSet
+from mailproto.message import Section
 from mailproto.model import FlagChange
-
-if TYPE_CHECKING:
-    from mailproto.message import Section
 
 __all__ = [
     "NO_ARGUMENTS",

@@ -31,7 +31,7 @@ def quoted_or_literal(value: bytes | str) -> bytes:
 
     Text that is not ASCII goes as a literal of its UTF-8.
     """
-    data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+    data = value.encode("utf-8", "replace") if isinstance(value, str) else value
     if _QUOTABLE.fullmatch(data):
         return _quoted(data)
     return b"{%d}\r\n%b" % (len(data), data)

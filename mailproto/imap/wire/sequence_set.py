@@ -116,14 +116,17 @@ def format_set(numbers: Iterable[int]) -> bytes:
     if isinstance(numbers, Sequence) and len(numbers) > 1 and numbers[-1] - numbers[0] == len(numbers) - 1:
         return b"%d:%d" % (numbers[0], numbers[-1])
     pieces: list[bytes] = []
-    first = previous = None
-    for number in numbers:
-        if previous is not None and number == previous + 1:
-            previous = number
-            continue
-        if first is not None:
-            pieces.append(b"%d" % first if first == previous else b"%d:%d" % (first, previous))
-        first = previous = number
-    if first is not None:
-        pieces.append(b"%d" % first if first == previous else b"%d:%d" % (first, previous))
+    remaining = iter(numbers)
+    for first in remaining:
+        last = first
+        for number in remaining:
+            if number != last + 1:
+                pieces.append(_format_range(first, last))
+                first = number
+            last = number
+        pieces.append(_format_range(first, last))
     return b",".join(pieces)
+
+
+def _format_range(first: int, last: int) -> bytes:
+    return b"%d" % first if first == last else b"%d:%d" % (first, last)

@@ -1,0 +1,168 @@
+"""The tokenizer: reads a command's text from left to right, a regular expression a token.
+
+The text is all lines of a command with ``{n}CRLF`` where a literal was; the literals'
+octets are kept apart, so that nothing in a literal is ever taken for syntax.  The
+patterns are possessive: none of them tracks back, so each octet is looked at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from mailproto.imap.wire import mutf7
+from mailproto.imap.wire.commands import Append
+from mailproto.imap.wire.errors import IMAPWireError
+from mailproto.model import DELIMITER, INBOX
+
+__all__ = ["Cursor", "LiteralWanted"]
+
+_QUOTED = rb'"([^"\\\r\n\x00]*+(?:\\["\\][^"\\\r\n\x00]*+)*+)"'
+_LITERAL = rb"\{[0-9]+\+?+\}\r\n"
+_STRING = re.compile(_QUOTED + rb"|" + _LITERAL)
+_ASTRING = re.compile(_QUOTED + rb'|([^\x00-\x20\x7f-\xff(){%*"\\]++)|' + _LITERAL)
+_LIST_MAILBOX = re.compile(_QUOTED + rb'|([^\x00-\x20\x7f-\xff(){"\\]++)|' + _LITERAL)
+_MESSAGE = re.compile(rb"\{([0-9]+)\+?+\}\r\n")
+_ATOM = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]++')
+_NUMBER = re.compile(rb"[0-9]{1,19}+(?![0-9])")
+_ESCAPE = re.compile(rb'\\(["\\])')
+_TRAILING_SPACE = re.compile(rb" *+\Z")
+
+_MAX_NUMBER = (1 << 63) - 1
+"""number64 (RFC 9051 9)."""
+
+
+class LiteralWanted(Exception):
+    """The text is right so far and ends where a literal begins.
+
+    :ivar append: the arguments of APPEND, if the literal is its message.
+    """
+
+    def __init__(self, append: Append | None = None) -> None:
+        super().__init__()
+        self.append = append
+        self.tag = ""
+
+
+class Cursor:
+    """A position in a command's text.
+
+    Each method that reads goes on behind what it read, or raises `IMAPWireError` and
+    stays where it was; any that reads strings raises `LiteralWanted` where the text
+    ends with a literal's announcement.
+
+    :ivar nesting: how deep search keys may be in each other.
+    :ivar utf8: whether mailbox names are in UTF-8 (RFC 6855).
+    """
+
+    __slots__ = ("_literals", "_taken", "nesting", "position", "text", "utf8")
+
+    def __init__(
+        self, text: bytes, literals: Sequence[bytes], position: int, *, nesting: int, utf8: bool
+    ) -> None:
+        self.text = text
+        self.position = position
+        self.nesting = nesting
+        self.utf8 = utf8
+        self._literals = literals
+        self._taken = 0
+
+    def take(self, token: bytes) -> bool:
+        """Read ``token`` if it is next."""
+        if self.text.startswith(token, self.position):
+            self.position += len(token)
+            return True
+        return False
+
+    def match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+        """Read what ``pattern`` matches, if it does here."""
+        match = pattern.match(self.text, self.position)
+        if match is not None:
+            self.position = match.end()
+        return match
+
+    def expect(self, pattern: re.Pattern[bytes], what: str) -> re.Match[bytes]:
+        """Read what ``pattern`` matches."""
+        match = pattern.match(self.text, self.position)
+        if match is None:
+            raise IMAPWireError(f"Expected {what}")
+        self.position = match.end()
+        return match
+
+    def space(self) -> None:
+        """Read the one space between arguments."""
+        if not self.take(b" "):
+            at_end = self.position >= len(self.text)
+            raise IMAPWireError("Missing argument" if at_end else "Expected a space")
+
+    def close(self) -> None:
+        """Read a closing parenthesis."""
+        if not self.take(b")"):
+            raise IMAPWireError("Expected a closing parenthesis")
+
+    def at_end(self) -> bool:
+        """Whether nothing is left but spaces: clients that join lists leave one there."""
+        return _TRAILING_SPACE.match(self.text, self.position) is not None
+
+    def end(self) -> None:
+        """Check that nothing is left."""
+        if not self.at_end():
+            raise IMAPWireError("Unexpected characters after the arguments")
+
+    def atom(self) -> str:
+        """An ``atom``, in upper case."""
+        return self.expect(_ATOM, "an atom")[0].decode("ascii").upper()
+
+    def number(self) -> int:
+        """A number of at most 2**63 - 1."""
+        value = int(self.expect(_NUMBER, "a number")[0])
+        if value > _MAX_NUMBER:
+            raise IMAPWireError("Number too large")
+        return value
+
+    def string(self) -> bytes:
+        """A quoted string or a literal."""
+        return self._value(self.expect(_STRING, "a string"))
+
+    def astring(self) -> bytes:
+        """An atom (``]`` allowed), a quoted string, or a literal.
+
+        Quoted strings may hold octets above 0x7f: what they mean is the argument's
+        business, and clients send passwords and search texts so.
+        """
+        return self._value(self.expect(_ASTRING, "a string"))
+
+    def _value(self, match: re.Match[bytes]) -> bytes:
+        kind = match.lastindex
+        if kind == 2:
+            return match[2]
+        if kind == 1:
+            data = match[1]
+            return _ESCAPE.sub(rb"\1", data) if b"\\" in data else data
+        if self._taken >= len(self._literals):
+            raise LiteralWanted
+        self._taken += 1
+        return self._literals[self._taken - 1]
+
+    def message_size(self) -> int:
+        """The announcement of APPEND's message."""
+        return int(self.expect(_MESSAGE, "a literal")[1])
+
+    def mailbox(self) -> str:
+        """A mailbox name, decoded."""
+        return self._name(self.astring())
+
+    def list_mailbox(self) -> str:
+        """A mailbox name that may have wildcards, decoded (``%`` and ``*`` are themselves)."""
+        return self._name(self._value(self.expect(_LIST_MAILBOX, "a mailbox pattern")))
+
+    def _name(self, data: bytes) -> str:
+        try:
+            name = data.decode("utf-8") if self.utf8 else mutf7.decode(data)
+        except ValueError:
+            form = "UTF-8" if self.utf8 else "modified UTF-7"
+            raise IMAPWireError(f"Mailbox name is not {form}", code="CANNOT", bad=False) from None
+        # INBOX is INBOX in any case (RFC 9051 5.1), and what is below it is below it.
+        if name[:5].upper() == INBOX and name[5:6] in ("", DELIMITER):
+            return INBOX + name[5:]
+        return name

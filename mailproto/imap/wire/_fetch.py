@@ -1,0 +1,124 @@
+"""FETCH: what is asked of each message (RFC 3501 6.4.5)."""
+
+from __future__ import annotations
+
+import re
+
+from mailproto.imap.wire._cursor import Cursor
+from mailproto.imap.wire._sets import sequence_set
+from mailproto.imap.wire.commands import Fetch, FetchAttribute, FetchItem, FetchSection
+from mailproto.imap.wire.errors import IMAPWireError
+from mailproto.imap.wire.responses import quoted_or_literal
+from mailproto.message import Section
+
+__all__ = ["fetch"]
+
+_NAME = re.compile(rb"[A-Za-z0-9.]++\[?+")
+# Part numbers have at most nine digits: no message has as many parts.
+_SPECIFIER = re.compile(rb"(?:([1-9][0-9]{0,8}+(?:\.[1-9][0-9]{0,8}+)*+)(\.?+))?+([A-Za-z.]*+)")
+_PLAIN_FIELDS = re.compile(rb" \(([A-Za-z0-9-]++(?: [A-Za-z0-9-]++)*+)\)")
+_ATOM = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\]++')
+_END_OF_SECTION = re.compile(rb"\](?:<([0-9]{1,18})\.([1-9][0-9]{0,17})>)?+")
+
+_ITEMS: dict[bytes, FetchItem] = {
+    name: FetchAttribute(name.decode("ascii"))
+    for name in b"FLAGS ENVELOPE INTERNALDATE RFC822.SIZE UID BODYSTRUCTURE BODY".split()
+}
+_MACROS: dict[bytes, tuple[FetchItem, ...]] = {
+    b"FAST": tuple(_ITEMS[name] for name in b"FLAGS INTERNALDATE RFC822.SIZE".split()),
+    b"ALL": tuple(_ITEMS[name] for name in b"FLAGS INTERNALDATE RFC822.SIZE ENVELOPE".split()),
+    b"FULL": tuple(_ITEMS[name] for name in b"FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODY".split()),
+}
+_ITEMS[b"RFC822"] = FetchSection(b"RFC822", Section(), peek=False)
+_ITEMS[b"RFC822.HEADER"] = FetchSection(b"RFC822.HEADER", Section(text="HEADER"), peek=True)
+_ITEMS[b"RFC822.TEXT"] = FetchSection(b"RFC822.TEXT", Section(text="TEXT"), peek=False)
+
+_PEEK = {b"BODY[": False, b"BODY.PEEK[": True}
+_TEXTS = frozenset((b"", b"HEADER", b"TEXT", b"MIME"))
+_FIELD_TEXTS = frozenset((b"HEADER.FIELDS", b"HEADER.FIELDS.NOT"))
+
+
+def fetch(cursor: Cursor) -> Fetch:
+    """``SP set SP (macro / item / "(" items ")") [SP "(CHANGEDSINCE" SP modseq ")"]``."""
+    sequence = sequence_set(cursor)
+    cursor.space()
+    items: tuple[FetchItem, ...]
+    if cursor.take(b"("):
+        found = [_item(cursor)]
+        while not cursor.take(b")"):
+            cursor.space()
+            found.append(_item(cursor))
+        items = tuple(dict.fromkeys(found))
+    else:
+        items = _macro_or_item(cursor)
+    return Fetch(sequence, items, _modifiers(cursor))
+
+
+def _macro_or_item(cursor: Cursor) -> tuple[FetchItem, ...]:
+    before = cursor.position
+    macro = _MACROS.get(cursor.expect(_NAME, "a data item")[0].upper())
+    if macro is not None:
+        return macro
+    cursor.position = before
+    return (_item(cursor),)
+
+
+def _item(cursor: Cursor) -> FetchItem:
+    name = cursor.expect(_NAME, "a data item")[0].upper()
+    peek = _PEEK.get(name)
+    if peek is not None:
+        return _section(cursor, peek)
+    item = _ITEMS.get(name)
+    if item is None:
+        raise IMAPWireError("Unknown data item")
+    return item
+
+
+def _section(cursor: Cursor, peek: bool) -> FetchSection:
+    """What follows ``BODY[``."""
+    match = cursor.expect(_SPECIFIER, "a section")
+    part, dot, text = match[1] or b"", match[2] or b"", match[3].upper()
+    fields: tuple[bytes, ...] = ()
+    listed = b""
+    if text in _FIELD_TEXTS:
+        fields, listed = _fields(cursor)
+    elif text not in _TEXTS:
+        raise IMAPWireError("Unknown section")
+    if (part and bool(dot) != bool(text)) or (text == b"MIME" and not part):
+        raise IMAPWireError("Invalid section")
+    end = cursor.expect(_END_OF_SECTION, "the end of a section")
+    label = b"BODY[%b%b%b%b]" % (part, dot, text, listed)
+    partial = None
+    if end[1]:
+        partial = int(end[1]), int(end[2])
+        label += b"<%d>" % partial[0]
+    numbers = tuple(map(int, part.split(b"."))) if part else ()
+    return FetchSection(label, Section(numbers, text.decode("ascii"), fields), peek, partial)
+
+
+def _fields(cursor: Cursor) -> tuple[tuple[bytes, ...], bytes]:
+    """The names of header fields, and the same as it is to be answered."""
+    plain = cursor.match(_PLAIN_FIELDS)
+    if plain is not None:
+        return tuple(plain[1].split(b" ")), plain[0]
+    cursor.space()
+    if not cursor.take(b"("):
+        raise IMAPWireError("Expected a list of header fields")
+    fields = [cursor.astring()]
+    while not cursor.take(b")"):
+        cursor.space()
+        fields.append(cursor.astring())
+    listed = b" ".join(name if _ATOM.fullmatch(name) else quoted_or_literal(name) for name in fields)
+    return tuple(fields), b" (%b)" % listed
+
+
+def _modifiers(cursor: Cursor) -> tuple[tuple[str, int], ...]:
+    """RFC 4466 2.4; of RFC 7162 CHANGEDSINCE alone."""
+    if not cursor.take(b" ("):
+        return ()
+    if cursor.atom() != "CHANGEDSINCE":
+        raise IMAPWireError("Unknown modifier of FETCH")
+    cursor.space()
+    value = cursor.number()
+    cursor.close()
+    return (("CHANGEDSINCE", value),)

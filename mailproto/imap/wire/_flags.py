@@ -1,0 +1,47 @@
+"""Flags as clients write them (RFC 9051 2.3.2)."""
+
+from __future__ import annotations
+
+import re
+
+from mailproto.imap.wire._cursor import Cursor
+from mailproto.imap.wire.errors import IMAPWireError
+
+__all__ = ["bare_flags", "flag_keyword", "flag_list"]
+
+_FLAG = rb'\\?+[^\x00-\x20\x7f-\xff(){%*"\\\]]++'
+_BARE = re.compile(_FLAG + rb"(?: " + _FLAG + rb")*+")
+_LIST = re.compile(rb"\((?:(" + _FLAG + rb"(?: " + _FLAG + rb")*+))?+\)")
+_KEYWORD = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]++')
+
+# A client can set these; \Recent is the server's alone.
+_SYSTEM = {
+    flag.upper(): flag.decode("ascii")
+    for flag in (b"\\Answered", b"\\Flagged", b"\\Deleted", b"\\Seen", b"\\Draft")
+}
+
+
+def flag_list(cursor: Cursor) -> frozenset[str]:
+    """Flags in parentheses, maybe none."""
+    return _flags(cursor.expect(_LIST, "a list of flags")[1] or b"")
+
+
+def bare_flags(cursor: Cursor) -> frozenset[str]:
+    """One or more flags without parentheses, as STORE takes them too."""
+    return _flags(cursor.expect(_BARE, "flags")[0])
+
+
+def flag_keyword(cursor: Cursor) -> str:
+    """A keyword, as written."""
+    return cursor.expect(_KEYWORD, "a keyword")[0].decode("ascii")
+
+
+def _flags(text: bytes) -> frozenset[str]:
+    # Names that differ in case alone are one flag; the first spelling counts.
+    flags: dict[str, str] = {}
+    for name in text.split():
+        flag = _SYSTEM.get(name.upper()) if name[:1] == b"\\" else name.decode("ascii")
+        if flag is None:
+            raise IMAPWireError("No such system flag, or not one that a client can set")
+        flags.setdefault(flag.lower(), flag)
+    return frozenset(flags.values())

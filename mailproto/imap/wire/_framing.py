@@ -1,0 +1,308 @@
+"""Octets as lines and literals (RFC 9051 2.2.1, 4.3, RFC 7888): the wire itself.
+
+Where a command ends depends on the literals that its lines announce, never on what the
+grammar makes of it: a command that is refused is read to that same end, and what
+follows it is the next command.  A line announces a literal by its last octets alone.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import NoReturn
+
+from mailproto.imap.wire._cursor import LiteralWanted
+from mailproto.imap.wire._parser import parse_command, read_tag
+from mailproto.imap.wire.errors import IMAPWireError
+from mailproto.imap.wire.events import (
+    AppendLiteral,
+    Command,
+    ContinuationLine,
+    Event,
+    LiteralChunk,
+    LiteralRequest,
+)
+from mailproto.imap.wire.limits import WireLimits
+
+__all__ = ["IMAPServerWire"]
+
+_ANNOUNCEMENT_LENGTH = 32
+_ANNOUNCEMENT = re.compile(rb"\{([0-9]{1,24})(\+?)\}\r?\n\Z")
+"""In the last octets of a line.  A bare LF does not end a line (see `_check`), but what
+it announces must not be taken for commands."""
+
+
+class _State(enum.Enum):
+    LINE = enum.auto()
+    """In a line of a command, or an expected line."""
+    LITERAL = enum.auto()
+    """In a literal that is part of a command."""
+    MESSAGE = enum.auto()
+    """In the literal of APPEND."""
+    REFUSED_LINE = enum.auto()
+    """In a line that nobody wants."""
+    REFUSED_LITERAL = enum.auto()
+    """In a literal that nobody wants and the client sends all the same."""
+    LOST = enum.auto()
+    """Out of step: nothing more is read."""
+
+
+class IMAPServerWire:
+    """The server's side of IMAP (`mailproto.connection.Wire`).
+
+    :ivar limits: may be exchanged between two commands, such as after signing in.
+    :ivar utf8: whether mailbox names are in UTF-8 (``ENABLE UTF8=ACCEPT``, RFC 6855).
+    """
+
+    def __init__(self, limits: WireLimits | None = None) -> None:
+        self.limits = limits or WireLimits()
+        self.utf8 = False
+        self._state = _State.LINE
+        self._buffer = bytearray()
+        self._position = 0  # where in the buffer the next event begins
+        self._scanned = 0  # up to here there is no line end
+        self._text = b""
+        self._literals: list[bytes] = []
+        self._literal_total = 0
+        self._remaining = 0  # of a literal
+        self._append: AppendLiteral | None = None
+        self._awaits_go_ahead = False
+        self._swallowed = 0
+        self._tail = b""
+        self._expecting = False
+        self._expecting_tag: str | None = None
+
+    @property
+    def pending(self) -> int:
+        """Octets received and not yet part of an event."""
+        return len(self._buffer) - self._position
+
+    def receive(self, data: bytes) -> None:
+        """Take octets."""
+        if self._state is _State.LOST:
+            return
+        if self._position:
+            del self._buffer[: self._position]
+            self._scanned -= self._position
+            self._position = 0
+        self._buffer += data
+
+    def expect_line(self, tag: str | None = None) -> None:
+        """Give the next line as a `ContinuationLine`: once, for AUTHENTICATE and IDLE.
+
+        :param tag: for an error in that line, after which it is no longer expected.
+        """
+        self._expecting = True
+        self._expecting_tag = tag
+
+    def refuse_literal(self) -> None:
+        """Forget the command whose literal was just announced, or is on its way.
+
+        Octets that the client sends all the same are thrown away, up to
+        ``limits.swallowed``.
+        """
+        if self._state not in (_State.LITERAL, _State.MESSAGE):
+            return
+        comes = not self._awaits_go_ahead
+        self._awaits_go_ahead = False
+        remaining = self._remaining
+        self._forget()
+        if comes:
+            self._remaining = remaining
+            self._state = _State.REFUSED_LITERAL
+        else:
+            self._state = _State.LINE
+
+    def next_event(self) -> Event | None:
+        """The next event, or None for "more octets".
+
+        :raises IMAPWireError: for what is not to be carried out.
+        """
+        self._awaits_go_ahead = False
+        while True:
+            state = self._state
+            event: Event | None = None
+            if state is _State.LINE:
+                event = self._in_line()
+            elif state is _State.LITERAL:
+                self._in_literal()
+            elif state is _State.MESSAGE:
+                event = self._in_message()
+            elif state is _State.REFUSED_LINE:
+                self._in_refused_line()
+            elif state is _State.REFUSED_LITERAL:
+                self._in_refused_literal()
+            if event is not None or self._state is state:
+                return event
+
+    # -- what is wanted
+
+    def _in_line(self) -> Event | None:
+        buffer, start = self._buffer, self._position
+        longest = self.limits.line - len(self._text) + 1  # and the CR
+        end = buffer.find(b"\n", max(start, self._scanned))
+        if (end if end >= 0 else len(buffer)) - start > longest:
+            tag = self._tag(bytes(buffer[start : start + longest + 1]))
+            self._forget()
+            self._state = _State.REFUSED_LINE
+            raise IMAPWireError("Command line too long", tag=tag)
+        if end < 0:
+            self._scanned = len(buffer)
+            return None
+        line = bytes(buffer[start : end + 1])
+        self._position = end + 1
+        self._check(line)
+        if self._expecting:
+            self._expecting = False
+            return ContinuationLine(line[:-2])
+        if self._append is not None:
+            return self._appended(line)
+        self._text += line
+        if line.endswith(b"}\r\n"):
+            announced = _ANNOUNCEMENT.search(line[-_ANNOUNCEMENT_LENGTH:])
+            if announced is not None:
+                return self._announced(line, int(announced[1]), synchronizing=not announced[2])
+        text, literals = self._text[:-2], self._literals
+        self._text = b""
+        if literals:
+            self._forget()
+        return parse_command(text, literals, nesting=self.limits.nesting, utf8=self.utf8)
+
+    def _check(self, line: bytes) -> None:
+        """A line ends with CRLF and has neither NUL nor another CR (RFC 9051 2.2, 9).
+
+        A bare LF is refused, though telling it apart costs a client typed by hand its
+        luck: where two programs disagree about line ends, commands can be smuggled.
+        """
+        if line.endswith(b"\r\n") and line.find(b"\r") == len(line) - 2 and b"\0" not in line:
+            return
+        text = (
+            "NUL or CR in a command line" if line.endswith(b"\r\n") else "A command line must end with CRLF"
+        )
+        self._refuse(line, IMAPWireError(text, tag=self._tag(line)))
+
+    def _announced(self, line: bytes, size: int, *, synchronizing: bool) -> Event | None:
+        """A literal follows: see whether the command can still become one that is carried out."""
+        limits = self.limits
+        try:
+            parse_command(self._text, self._literals, nesting=limits.nesting, utf8=self.utf8)
+        except LiteralWanted as wanted:
+            tag, append = wanted.tag, wanted.append
+        except IMAPWireError as error:
+            self._refuse(line, error)
+        if append is not None:
+            if size > limits.append:
+                text = f"Message larger than {limits.append} octets"
+                self._refuse(line, IMAPWireError(text, tag=tag, code="TOOBIG", bad=False))
+            self._append = AppendLiteral(tag, append, synchronizing)
+            self._state = _State.MESSAGE
+        else:
+            self._literal_total += size
+            if self._literal_total > limits.literal_total or len(self._literals) >= limits.literals:
+                self._refuse(line, IMAPWireError("Literals too large", tag=tag, code="TOOBIG"))
+            self._state = _State.LITERAL
+        self._remaining = size
+        self._awaits_go_ahead = synchronizing
+        if append is not None:
+            return self._append
+        return LiteralRequest(tag, size) if synchronizing else None
+
+    def _in_literal(self) -> None:
+        if self.pending < self._remaining:
+            return
+        end = self._position + self._remaining
+        literal = bytes(self._buffer[self._position : end])
+        self._position = end
+        if b"\0" in literal:  # RFC 9051 9, CHAR8
+            tag = self._tag(b"")
+            self._forget()
+            self._state = _State.REFUSED_LINE
+            raise IMAPWireError("NUL in a literal", tag=tag)
+        self._literals.append(literal)
+        self._state = _State.LINE
+
+    def _in_message(self) -> Event | None:
+        if not self._remaining:
+            self._state = _State.LINE
+            return None
+        size = min(self.pending, self._remaining)
+        if not size:
+            return None
+        end = self._position + size
+        data = bytes(self._buffer[self._position : end])
+        self._position = end
+        self._remaining -= size
+        return LiteralChunk(data)
+
+    def _appended(self, line: bytes) -> Event:
+        append = self._append
+        if append is None or line != b"\r\n":
+            self._refuse(line, IMAPWireError("APPEND takes one message", tag=self._tag(line)))
+        self._forget()
+        return Command(append.tag, "APPEND", False, append.arguments)
+
+    # -- what is not wanted
+
+    def _in_refused_line(self) -> None:
+        buffer, start = self._buffer, self._position
+        end = buffer.find(b"\n", start) + 1
+        stop = end or len(buffer)
+        self._count_swallowed(stop - start)
+        self._position = stop
+        self._tail = (self._tail + buffer[max(start, stop - _ANNOUNCEMENT_LENGTH) : stop])[
+            -_ANNOUNCEMENT_LENGTH:
+        ]
+        if end:
+            self._after_refused_line(self._tail)
+
+    def _after_refused_line(self, line: bytes) -> None:
+        """A client that waits to be asked for its literal is not: its next line is a command."""
+        self._tail = b""
+        announced = _ANNOUNCEMENT.search(line[-_ANNOUNCEMENT_LENGTH:])
+        if announced is not None and announced[2]:
+            self._remaining = int(announced[1])
+            self._state = _State.REFUSED_LITERAL
+        else:
+            self._swallowed = 0
+            self._state = _State.LINE
+
+    def _in_refused_literal(self) -> None:
+        self._count_swallowed(self._remaining, dry=True)
+        size = min(self.pending, self._remaining)
+        self._position += size
+        self._remaining -= size
+        self._count_swallowed(size)
+        if not self._remaining:
+            self._state = _State.REFUSED_LINE
+
+    def _count_swallowed(self, size: int, *, dry: bool = False) -> None:
+        swallowed = self._swallowed + size
+        if swallowed > self.limits.swallowed:
+            self._forget()
+            self._buffer.clear()
+            self._position = self._scanned = 0
+            self._state = _State.LOST
+            raise IMAPWireError("Too much of what was refused", code="TOOBIG", fatal=True)
+        if not dry:
+            self._swallowed = swallowed
+
+    def _refuse(self, line: bytes, error: IMAPWireError) -> NoReturn:
+        """Give up a command whose latest line is ``line``, already read."""
+        self._forget()
+        self._after_refused_line(line)
+        raise error
+
+    def _tag(self, line: bytes) -> str | None:
+        """Of the command that ``line`` is the latest line of."""
+        if self._expecting:
+            return self._expecting_tag
+        return read_tag(self._text or line)
+
+    def _forget(self) -> None:
+        """Begin anew, but for what is to be thrown away."""
+        self._text = b""
+        self._literals = []
+        self._literal_total = 0
+        self._remaining = 0
+        self._append = None
+        self._expecting = False

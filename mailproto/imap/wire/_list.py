@@ -1,0 +1,70 @@
+"""LIST: the basic form, and the extended one (RFC 5258, RFC 5819, RFC 6154)."""
+
+from __future__ import annotations
+
+import re
+
+from mailproto.imap.wire._cursor import Cursor
+from mailproto.imap.wire._mailbox_commands import status_items
+from mailproto.imap.wire.commands import List
+from mailproto.imap.wire.errors import IMAPWireError
+
+__all__ = ["list_mailboxes"]
+
+_SELECTION = re.compile(rb"\(([A-Za-z-]++(?: [A-Za-z-]++)*+)?+\) ")
+_RETURN = re.compile(rb" RETURN \(", re.IGNORECASE)
+
+_SELECTION_OPTIONS = frozenset(("SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"))
+_RETURN_OPTIONS = frozenset(("SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"))
+
+
+def list_mailboxes(cursor: Cursor) -> List:
+    """``SP [selection SP] reference SP patterns [SP "RETURN" SP options]``."""
+    cursor.space()
+    selection = None
+    if cursor.text.startswith(b"(", cursor.position):
+        selection = _selection(cursor)
+    reference = cursor.mailbox()
+    cursor.space()
+    several = cursor.take(b"(")
+    patterns = [cursor.list_mailbox()]
+    if several:
+        while not cursor.take(b")"):
+            cursor.space()
+            patterns.append(cursor.list_mailbox())
+    returns, items = _returns(cursor) if cursor.match(_RETURN) else (None, ())
+    return List(
+        reference,
+        tuple(patterns),
+        selection or frozenset(),
+        returns or (),
+        items,
+        extended=several or selection is not None or returns is not None,
+    )
+
+
+def _selection(cursor: Cursor) -> frozenset[str]:
+    match = cursor.expect(_SELECTION, "selection options")
+    options = frozenset((match[1] or b"").decode("ascii").upper().split())
+    if not options <= _SELECTION_OPTIONS:
+        raise IMAPWireError("Unknown selection option")
+    if "RECURSIVEMATCH" in options and "SUBSCRIBED" not in options:
+        # RFC 5258 6: there is nothing else that can be matched recursively.
+        raise IMAPWireError("RECURSIVEMATCH needs SUBSCRIBED")
+    return options
+
+
+def _returns(cursor: Cursor) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    options: dict[str, None] = {}
+    items: tuple[str, ...] = ()
+    while not cursor.take(b")"):
+        if options:
+            cursor.space()
+        option = cursor.atom()
+        if option not in _RETURN_OPTIONS:
+            raise IMAPWireError("Unknown return option")
+        if option == "STATUS":
+            cursor.space()
+            items = status_items(cursor)
+        options[option] = None
+    return tuple(options), items

@@ -1,0 +1,99 @@
+"""A command's text as a `Command`: its tag, its name, and the table of grammars."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from mailproto.imap.wire._cursor import Cursor, LiteralWanted
+from mailproto.imap.wire._fetch import fetch
+from mailproto.imap.wire._list import list_mailboxes
+from mailproto.imap.wire._mailbox_commands import append, create, lsub, mailbox_name, rename, select, status
+from mailproto.imap.wire._message_commands import copy, store, uid_expunge
+from mailproto.imap.wire._search import search
+from mailproto.imap.wire._session_commands import authenticate, enable, identify, login, no_arguments
+from mailproto.imap.wire.commands import Arguments
+from mailproto.imap.wire.errors import IMAPWireError
+from mailproto.imap.wire.events import Command
+
+__all__ = ["parse_command", "read_tag"]
+
+# RFC 3501 9: a tag is of ASTRING-CHARs without "+".
+_TAG = re.compile(rb'([^\x00-\x20\x7f-\xff(){%*"\\+]++)(?: ((?:UID )?+[A-Za-z]++))?+', re.IGNORECASE)
+
+_GRAMMARS: dict[bytes, Callable[[Cursor], Arguments]] = {
+    b"CAPABILITY": no_arguments,
+    b"NOOP": no_arguments,
+    b"LOGOUT": no_arguments,
+    b"ID": identify,
+    b"STARTTLS": no_arguments,
+    b"AUTHENTICATE": authenticate,
+    b"LOGIN": login,
+    b"ENABLE": enable,
+    b"SELECT": select,
+    b"EXAMINE": select,
+    b"CREATE": create,
+    b"DELETE": mailbox_name,
+    b"RENAME": rename,
+    b"SUBSCRIBE": mailbox_name,
+    b"UNSUBSCRIBE": mailbox_name,
+    b"LIST": list_mailboxes,
+    b"LSUB": lsub,
+    b"NAMESPACE": no_arguments,
+    b"STATUS": status,
+    b"APPEND": append,
+    b"IDLE": no_arguments,
+    b"CHECK": no_arguments,
+    b"CLOSE": no_arguments,
+    b"UNSELECT": no_arguments,
+    b"EXPUNGE": no_arguments,
+    b"SEARCH": search,
+    b"FETCH": fetch,
+    b"STORE": store,
+    b"COPY": copy,
+    b"MOVE": copy,
+    b"UID EXPUNGE": uid_expunge,
+    b"UID SEARCH": search,
+    b"UID FETCH": fetch,
+    b"UID STORE": store,
+    b"UID COPY": copy,
+    b"UID MOVE": copy,
+}
+_COMMANDS = {
+    name: (name.removeprefix(b"UID ").decode("ascii"), name.startswith(b"UID "), grammar)
+    for name, grammar in _GRAMMARS.items()
+}
+
+
+def read_tag(text: bytes) -> str | None:
+    """The tag that ``text`` begins with, if it does; what ends it must be there too."""
+    match = _TAG.match(text)
+    if match is None or text[match.end(1) : match.end(1) + 1] not in (b" ", b"\r", b"\n"):
+        return None
+    return match[1].decode("ascii")
+
+
+def parse_command(text: bytes, literals: Sequence[bytes], *, nesting: int, utf8: bool) -> Command:
+    """Read a command.
+
+    :param text: its lines, without the last CRLF; or up to and with the announcement of a
+        literal that is not in ``literals`` yet.
+    :raises LiteralWanted: in that case, if all is right so far; with the tag.
+    :raises IMAPWireError: for anything wrong; with the tag, if there is one.
+    """
+    match = _TAG.match(text)
+    if match is None or text[match.end(1) : match.end(1) + 1] not in (b" ", b""):
+        raise IMAPWireError("Expected a tag")
+    tag = match[1].decode("ascii")
+    try:
+        name, uid, grammar = _COMMANDS[(match[2] or b"").upper()]
+    except KeyError:
+        raise IMAPWireError("Unknown command" if match[2] else "Expected a command", tag=tag) from None
+    cursor = Cursor(text, literals, match.end(), nesting=nesting, utf8=utf8)
+    try:
+        arguments = grammar(cursor)
+        cursor.end()
+    except (IMAPWireError, LiteralWanted) as failure:
+        failure.tag = tag
+        raise
+    return Command(tag, name, uid, arguments)

@@ -1,0 +1,153 @@
+"""The AUTHORIZATION state: who are you? (RFC 1939 4, RFC 2595 4, RFC 5034 4)"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from twisted.cred.credentials import ICredentials, UsernamePassword
+
+from mailproto.auth import Challenge, SASLError, ServerMechanism, decode_base64, login, server_mechanism
+from mailproto.errors import AuthenticationFailed, MailError
+from mailproto.pop3._capabilities import capabilities
+from mailproto.pop3.wire import Command, Response, challenge, multiline, ok
+
+if TYPE_CHECKING:
+    from mailproto.pop3.server import POP3Server
+
+__all__ = ["MAX_FAILED_LOGINS", "Authorization"]
+
+MAX_FAILED_LOGINS = 5
+"""Failed logins after which the connection is closed."""
+
+
+class Authorization:
+    """A session before login."""
+
+    def __init__(self, connection: POP3Server) -> None:
+        self._connection = connection
+        self._name: bytes | None = None  # from USER, until the next command
+        self._exchange: ServerMechanism | None = None
+        self._failures = 0
+
+    def handle(self, event: Command | Response) -> Awaitable[None] | None:
+        """Act on one command, or on a response to the challenge that was sent last."""
+        if isinstance(event, Response):
+            return self._respond(event)
+        if event.keyword != "PASS":
+            self._name = None
+        command = _COMMANDS.get(event.keyword)
+        if command is None:
+            raise MailError("Unknown command, or not before login")
+        return command(self, event)
+
+    def interrupted(self) -> None:
+        """What came was no line: USER's name and an exchange under way are forgotten."""
+        self._name = None
+        self._exchange = None
+
+    # -- commands
+
+    def _capa(self, command: Command) -> None:
+        _no_arguments(command)
+        self._connection.write(multiline("Capabilities", capabilities(self._connection)))
+
+    def _quit(self, command: Command) -> None:
+        _no_arguments(command)
+        self._connection.end(ok("Bye"))
+
+    def _stls(self, command: Command) -> None:
+        _no_arguments(command)
+        if not self._connection.can_start_tls:
+            raise MailError("No TLS to begin here")
+        if self._connection.start_tls(ok("Begin TLS")):
+            self._connection.restart()
+
+    def _user(self, command: Command) -> None:
+        self._demand_privacy()
+        if len(command.arguments) != 1:
+            raise MailError("USER name")
+        [self._name] = command.arguments
+        # The same for every name: who has an account is nobody's business.
+        self._connection.write(ok("Password, please"))
+
+    def _pass(self, command: Command) -> Awaitable[None]:
+        self._demand_privacy()
+        name, self._name = self._name, None
+        if name is None:
+            raise MailError("USER comes first")
+        if not command.rest:
+            raise MailError("PASS password")
+        return self._login(UsernamePassword(name, command.rest))
+
+    def _auth(self, command: Command) -> Awaitable[None] | None:
+        arguments = command.arguments
+        if not 1 <= len(arguments) <= 2:
+            raise MailError("AUTH mechanism [initial-response]")
+        mechanism = server_mechanism(arguments[0].decode("ascii", "replace"))
+        if mechanism is None:
+            raise MailError("Unknown authentication mechanism")
+        if mechanism.plaintext:
+            self._demand_privacy()
+        if len(arguments) == 1:
+            return self._step(mechanism, None)
+        # "=" is an initial response that is there and empty (RFC 5034 4).
+        return self._step(mechanism, b"" if arguments[1] == b"=" else _decoded(arguments[1]))
+
+    def _respond(self, response: Response) -> Awaitable[None] | None:
+        mechanism, self._exchange = self._exchange, None
+        if mechanism is None or response.data == b"*":
+            raise MailError("Authentication cancelled")
+        return self._step(mechanism, _decoded(response.data))
+
+    # -- the way in
+
+    def _step(self, mechanism: ServerMechanism, response: bytes | None) -> Awaitable[None] | None:
+        try:
+            step = mechanism.step(response)
+        except SASLError as error:
+            raise MailError(f"Authentication failed: {error}") from None
+        if not isinstance(step, Challenge):
+            return self._login(step)
+        self._exchange = mechanism
+        self._connection.wire.expect_response()
+        self._connection.write(challenge(step.data))
+        return None
+
+    async def _login(self, credentials: ICredentials) -> None:
+        connection = self._connection
+        try:
+            signed_in = await login(connection.factory.portal, credentials)
+        except AuthenticationFailed as error:
+            self._failures += 1
+            if self._failures >= MAX_FAILED_LOGINS:
+                connection.end(connection.refusal(error))
+            raise
+        await connection.sign_in(signed_in)
+
+    def _demand_privacy(self) -> None:
+        if not self._connection.is_secure:
+            hint = "STLS first" if self._connection.can_start_tls else "connect with TLS"
+            raise MailError(f"Passwords are not taken in clear: {hint}")
+
+
+_COMMANDS: Mapping[str, Callable[[Authorization, Command], Awaitable[None] | None]] = {
+    "AUTH": Authorization._auth,
+    "CAPA": Authorization._capa,
+    "PASS": Authorization._pass,
+    "QUIT": Authorization._quit,
+    "STLS": Authorization._stls,
+    "USER": Authorization._user,
+}
+
+
+def _no_arguments(command: Command) -> None:
+    if command.arguments:
+        raise MailError(f"{command.keyword} takes no arguments")
+
+
+def _decoded(data: bytes) -> bytes:
+    try:
+        return decode_base64(data)
+    except SASLError as error:
+        raise MailError(f"Authentication failed: {error}") from None

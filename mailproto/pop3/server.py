@@ -1,0 +1,124 @@
+"""The POP3 server: a connection, and what state it is in (RFC 1939 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from twisted.cred.portal import Portal
+from twisted.internet.interfaces import IAddress, IReactorTime
+
+from mailproto.auth import Login
+from mailproto.connection import Farewell, Limits, ServerConnection, ServerFactory
+from mailproto.errors import MailError, WireError
+from mailproto.pop3._authorization import Authorization
+from mailproto.pop3._maildrop import Maildrop
+from mailproto.pop3._transaction import Transaction
+from mailproto.pop3.wire import Command, POP3ServerWire, Response, err, ok
+
+__all__ = ["POP3Server", "POP3ServerFactory"]
+
+
+class POP3Server(ServerConnection[Command | Response]):
+    """One client's session: first `Authorization`, then `Transaction`.
+
+    The UPDATE state is what QUIT does in the latter.
+
+    :ivar is_leaving: whether QUIT was taken, so that the session ends whatever becomes of it.
+    """
+
+    factory: POP3ServerFactory
+    wire: POP3ServerWire
+
+    def __init__(self, factory: POP3ServerFactory) -> None:
+        super().__init__(factory)
+        self.wire = POP3ServerWire()
+        self.is_leaving = False
+        self._state: Authorization | Transaction = Authorization(self)
+        self._logout: Callable[[], None] | None = None
+
+    def greet(self) -> None:
+        """No timestamp, so no APOP: it needs passwords that are kept in clear."""
+        self.write(ok(f"{self.factory.hostname} POP3 ready"))
+
+    def handle(self, event: Command | Response) -> Awaitable[None] | None:
+        """Let the state act on it."""
+        return self._state.handle(event)
+
+    async def sign_in(self, login: Login) -> None:
+        """Go over to the TRANSACTION state with a snapshot of ``login``'s INBOX."""
+        try:
+            maildrop = await Maildrop.open(login.account)
+        except BaseException:
+            login.logout()
+            raise
+        if not self.is_open:
+            login.logout()
+            return
+        self._logout = login.logout
+        self._state = Transaction(self, maildrop)
+        self.write(ok(f"{maildrop.count} messages ({maildrop.octets} octets)"))
+
+    def restart(self) -> None:
+        """Forget what was said in plaintext: TLS is on (RFC 2595 4)."""
+        self._state = Authorization(self)
+
+    def refuse_syntax(self, error: WireError) -> None:
+        """The line was none; an exchange that it was a part of is over."""
+        self._state.interrupted()
+        self.write(err(str(error)))
+
+    def refusal(self, error: MailError) -> bytes:
+        """``-ERR`` with the error's response code and text."""
+        return err(error.text, error.pop3)
+
+    def refuse(self, event: Command | Response, error: MailError) -> None:
+        """Answer with the error; a QUIT that fails ends the session just the same (RFC 1939 6)."""
+        reply = self.refusal(error)
+        if self.is_leaving:
+            self.end(reply)
+        else:
+            self.write(reply)
+
+    def farewell(self, reason: Farewell) -> bytes:
+        """Nothing for idleness: a client would take it for the answer to its next command (RFC 1939 3)."""
+        return b"" if reason is Farewell.IDLE else err(f"Closing: {reason.value}", "SYS/TEMP")
+
+    def describe(self, event: Command | Response) -> str:
+        """The keyword; nothing of what follows it."""
+        return event.keyword if isinstance(event, Command) else "SASL response"
+
+    def closed(self) -> None:
+        """Sign out; marks of deletion are forgotten with the state (RFC 1939 6)."""
+        if self._logout is not None:
+            self._logout()
+            self._logout = None
+        self._state = Authorization(self)
+
+
+class POP3ServerFactory(ServerFactory):
+    """Makes POP3 sessions.
+
+    :param portal: gives an `IAccount` for credentials.
+    :param clock: the reactor, or a ``Clock`` in tests.
+    :param hostname: what the server calls itself in its greeting.
+    :param tls: for STLS, such as `mailproto.auth.ServerTLS`; None where it is not offered.
+    :param limits: by default those of `Limits`, with ten minutes of idleness (RFC 1939 3).
+    """
+
+    def __init__(
+        self,
+        portal: Portal,
+        *,
+        clock: IReactorTime,
+        hostname: str,
+        tls: Any | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        super().__init__(clock, tls=tls, limits=limits or Limits(idle=600))
+        self.portal = portal
+        self.hostname = hostname
+
+    def buildProtocol(self, addr: IAddress | None) -> POP3Server:  # type: ignore[override]
+        """A session for a new connection."""
+        return POP3Server(self)

@@ -1,0 +1,120 @@
+"""What a POP3 client sends: lines, each a command or a response to a SASL challenge."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mailproto.errors import WireError
+
+__all__ = ["MAX_AUTH_LINE", "MAX_LINE", "Command", "POP3ServerWire", "POP3SyntaxError", "Response"]
+
+MAX_LINE = 255
+"""Octets of a command with its CRLF (RFC 2449 4)."""
+
+MAX_AUTH_LINE = 12288 + 64
+"""Octets of an AUTH command, or of a response to a challenge: as long as other protocols take it."""
+
+_COMMAND = re.compile(rb"([!-~]+)(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?")
+
+
+class POP3SyntaxError(WireError):
+    """A line that is no POP3; the text is for the client.  The next line is a new start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command.
+
+    :ivar keyword: in upper case.
+    :ivar rest: all that follows the one space behind the keyword; the spaces of a
+        password are part of it (RFC 1939 7 PASS).
+    """
+
+    keyword: str
+    rest: bytes = b""
+
+    @property
+    def arguments(self) -> list[bytes]:
+        """The arguments of every command but PASS."""
+        return self.rest.split()
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A line that answers a challenge (RFC 5034 4): base64, or ``*`` to cancel."""
+
+    data: bytes
+
+
+Event: TypeAlias = Command | Response
+
+
+class POP3ServerWire:
+    """Octets in, commands out.
+
+    A line ends with CRLF; one that ends with LF alone is an error, and the next one is
+    understood again.  A line that is too long is thrown away while it comes.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._start = 0  # of the next line
+        self._searched = 0  # no LF stands in [start:searched]
+        self._overlong = False
+        self._response = False
+
+    @property
+    def pending(self) -> int:
+        """Octets received and not yet part of an event."""
+        return len(self._buffer) - self._start
+
+    def receive(self, data: bytes) -> None:
+        """Take octets; never raises."""
+        if self._start:
+            del self._buffer[: self._start]
+            self._searched -= self._start
+            self._start = 0
+        self._buffer += data
+
+    def expect_response(self) -> None:
+        """A challenge was sent: the next line is its response."""
+        self._response = True
+
+    def next_event(self) -> Event | None:
+        """The next line, or None for "more octets".
+
+        :raises POP3SyntaxError: for a line that is none; it is consumed.
+        """
+        buffer, start = self._buffer, self._start
+        end = buffer.find(b"\n", self._searched)
+        if end < 0:
+            if self.pending > self._limit():
+                self._overlong = True
+                buffer.clear()
+                self._start = 0
+            self._searched = len(buffer)
+            return None
+        limit = self._limit()
+        self._start = self._searched = end + 1
+        is_response, self._response = self._response, False
+        if self._overlong or end + 1 - start > limit:
+            self._overlong = False
+            raise POP3SyntaxError("Line too long")
+        line = bytes(buffer[start:end])
+        if line[-1:] != b"\r":
+            raise POP3SyntaxError("Lines end with CRLF")
+        if is_response:
+            return Response(line[:-1])
+        match = _COMMAND.fullmatch(line, 0, len(line) - 1)
+        if match is None:
+            raise POP3SyntaxError("Malformed command")
+        keyword, rest = match.groups(b"")
+        return Command(keyword.decode("ascii").upper(), rest)
+
+    def _limit(self) -> int:
+        """Octets that the line at ``start`` may have."""
+        start = self._start
+        is_auth = self._response or self._buffer[start : start + 5].upper() == b"AUTH "
+        return MAX_AUTH_LINE if is_auth else MAX_LINE

@@ -1,0 +1,38 @@
+"""What a POP3 server answers, rendered (RFC 1939 3, RFC 2449 8, RFC 5034 4)."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Iterable
+
+__all__ = ["MAX_REPLY", "challenge", "err", "multiline", "ok"]
+
+MAX_REPLY = 512
+"""Octets of a reply's first line with its CRLF (RFC 1939 3)."""
+
+_UNPRINTABLE = re.compile(r"[^ -~]+")
+
+
+def ok(text: str = "") -> bytes:
+    """``+OK``, alone or with a text that this package wrote."""
+    return f"+OK {text}\r\n".encode("ascii") if text else b"+OK\r\n"
+
+
+def err(text: str, code: str = "") -> bytes:
+    """``-ERR`` with a text from anywhere: what is not printable ASCII, or too long, is left out.
+
+    :param code: an extended response code without its brackets, such as ``SYS/TEMP``.
+    """
+    line = f"-ERR [{code}] {text}" if code else f"-ERR {text}"
+    return _UNPRINTABLE.sub(" ", line)[: MAX_REPLY - 2].encode("ascii") + b"\r\n"
+
+
+def multiline(text: str, lines: Iterable[str]) -> bytes:
+    """``+OK``, lines that begin with no dot, and the dot that ends them."""
+    return "\r\n".join((f"+OK {text}", *lines, ".\r\n")).encode("ascii")
+
+
+def challenge(data: bytes) -> bytes:
+    """A SASL challenge."""
+    return b"+ %b\r\n" % binascii.b2a_base64(data, newline=False)

@@ -1,45 +1,116 @@
 """RFC 5322 and MIME, read from bytes as the world really sends them.
 
-Nothing here raises on account of a message's octets, and nothing takes more than
-linear time; limits are `NESTING_LIMIT`, `PARTS_LIMIT`, `BOUNDARY_LIMIT`, `HEADER_LIMIT`.
-Content is ``bytes`` or a `mailproto.content.FileContent`, of which only a window is in
-memory at a time.
+Nothing here raises on account of a message's octets (but for `UnknownEncoding`, which says
+so), and nothing takes more than linear time.  Limits: `NESTING_LIMIT`, `PARTS_LIMIT`,
+`BOUNDARY_LIMIT`, `HEADER_LIMIT`, `TEXT_LIMIT`, `SUBJECT_LIMIT`, `IDS_LIMIT`.  Content is
+``bytes`` or a `mailproto.content.FileContent`, of which a window at a time is in memory.
 
 At delivery::
 
     summarise(content) -> Summary(envelope, body_structure, index)   # all bytes, to be stored
+    received(helo=, peer=, by=, protocol=, identifier=, date=, recipient="", details=()) -> bytes
+    fold(name: bytes, value: bytes) -> bytes                         # one field, safe to prepend
 
 For FETCH and POP3::
 
-    Index.load(summary.index) -> Index           # or scan(content) -> Index
+    scan(content) -> Index;  Index.load(summary.index) -> Index;  Index.dump() -> bytes
+    Index.root: Part;  Index.find(path) -> Part | None;  Index.parts() -> list[Part]
     section(content, index, Section(part=(1, 2), text="HEADER.FIELDS", fields=(b"Subject",))) -> Slices | None
-    Slices: len(), chunks(start, stop) -> Iterator[bytes], bytes()
-    body(content, index) -> bytes
+    Slices: len(), chunks(start=0, stop=None) -> Iterator[bytes], bytes()
+    body(content, index) -> bytes                                    # the value of BODY
+    utf8_form(rendered) -> bytes             # ENVELOPE, BODY(STRUCTURE) for IMAP4rev2 and UTF8=ACCEPT
+    binary(content, index, path) -> Iterator[bytes] | None           # BINARY; raises UnknownEncoding
+    binary_size(content, index, path) -> int | None
     top(content, index, lines) -> Slices
+    preview(content, index, length=200) -> str
+
+For SEARCH, SORT and THREAD (texts compare by `casemap`, i;unicode-casemap)::
+
     header_fields(content, start=0, stop=None) -> Iterator[Field(name, value, start, stop)]
+    decode_header(value: bytes) -> str;  parameter_text(name, value) -> str
+    Searchable(content, index): in_header(name, key), in_body(key), in_text(key); key = casemap(text)
+    parse_date(value) -> datetime | None;  sent_date(value | None, arrival) -> datetime (UTC)
+    base_subject(value) -> str;  is_reply(value) -> bool
+    message_id(value) -> bytes | None;  references(references | None, in_reply_to | None) -> list[bytes]
+    sort_mailbox(value | None) -> str;  display_name(value | None) -> str
+    parse_addresses(value) -> list[Mailbox(name, route, local, host)]
+    decode_text(octets, charset) -> str;  supported_charset(name) -> bool;  html_text(source) -> str
+
+Values of header fields are given as they are, folded; ``header_fields`` gives such.
 """
 
+from mailproto.message._addresses import Mailbox, parse_addresses
+from mailproto.message._casemap import casemap
+from mailproto.message._charset import decode_text, supported_charset
+from mailproto.message._dates import date_text, parse_date, sent_date
 from mailproto.message._fields import HEADER_LIMIT, Field, header_fields
+from mailproto.message._html import html_text
 from mailproto.message._index import Index, scan
+from mailproto.message._modern import utf8_form
 from mailproto.message._scan import BOUNDARY_LIMIT, NESTING_LIMIT, PARTS_LIMIT, Part
+from mailproto.message._search import PREVIEW_LENGTH, TEXT_LIMIT, Searchable, preview
 from mailproto.message._section import Section, Slices, section, top
 from mailproto.message._summary import Summary, body, summarise
+from mailproto.message._thread import (
+    IDS_LIMIT,
+    SUBJECT_LIMIT,
+    base_subject,
+    display_name,
+    is_reply,
+    message_id,
+    message_ids,
+    references,
+    sort_mailbox,
+)
+from mailproto.message._transfer import UnknownEncoding, binary, binary_size
+from mailproto.message._words import decode_header, parameter_text
+from mailproto.message._write import fold, received
 
 __all__ = [
     "BOUNDARY_LIMIT",
     "HEADER_LIMIT",
+    "IDS_LIMIT",
     "NESTING_LIMIT",
     "PARTS_LIMIT",
+    "PREVIEW_LENGTH",
+    "SUBJECT_LIMIT",
+    "TEXT_LIMIT",
     "Field",
     "Index",
+    "Mailbox",
     "Part",
+    "Searchable",
     "Section",
     "Slices",
     "Summary",
+    "UnknownEncoding",
+    "base_subject",
+    "binary",
+    "binary_size",
     "body",
+    "casemap",
+    "date_text",
+    "decode_header",
+    "decode_text",
+    "display_name",
+    "fold",
     "header_fields",
+    "html_text",
+    "is_reply",
+    "message_id",
+    "message_ids",
+    "parameter_text",
+    "parse_addresses",
+    "parse_date",
+    "preview",
+    "received",
+    "references",
     "scan",
     "section",
+    "sent_date",
+    "sort_mailbox",
     "summarise",
+    "supported_charset",
     "top",
+    "utf8_form",
 ]

@@ -1,0 +1,58 @@
+"""ENVELOPE and BODYSTRUCTURE for clients that asked for UTF-8 (IMAP4rev2, RFC 6855).
+
+What is stored is the form that any client may get.  These get strings of UTF-8 quoted
+and not as literals, and the values of extended parameters (``filename*``) decoded
+(RFC 9051 7.5.2).
+"""
+
+from __future__ import annotations
+
+import re
+
+from mailproto.message._words import parameter_text
+
+__all__ = ["utf8_form"]
+
+_token = re.compile(rb'"((?:[^"\\]|\\.)*+)"|\{([0-9]+)\}\r\n|(\()|([^ ()"{]+|[ )])', re.DOTALL).match
+_special = re.compile(rb'(["\\])').sub
+_escaped = re.compile(rb"\\(.)", re.DOTALL).sub
+
+
+def utf8_form(rendered: bytes) -> bytes:
+    """``rendered`` (an ENVELOPE, BODY or BODYSTRUCTURE value) as IMAP4rev2 wants it."""
+    if b"{" not in rendered and b'*" "' not in rendered:
+        return rendered
+    pieces: list[bytes] = []
+    strings = 0  # since the list began, as long as it holds nothing else: a parameter list has pairs of them
+    name = b""
+    at = 0
+    while match := _token(rendered, at):
+        at = match.end()
+        quoted, length, opening, _ = match.groups()
+        if opening is not None:
+            strings = 0
+        elif quoted is not None or length is not None:
+            if quoted is not None:
+                value = _escaped(rb"\1", quoted)
+            else:
+                value, at = rendered[at : at + int(length)], at + int(length)
+            if strings % 2 == 1 and name.endswith(b"*"):
+                value = parameter_text(name, value).encode("utf-8", "replace")
+            name, strings = value, strings + 1
+            pieces.append(_string(value))
+            continue
+        elif match[0] != b" ":
+            strings = -1 << 30  # NIL, a number or a list: this list is no list of parameters
+        pieces.append(match[0])
+    return b"".join(pieces)
+
+
+def _string(value: bytes) -> bytes:
+    value = value.replace(b"\0", "\N{REPLACEMENT CHARACTER}".encode())
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return b"{%d}\r\n%b" % (len(value), value)
+    if b"\r" in value or b"\n" in value:
+        return b"{%d}\r\n%b" % (len(value), value)
+    return b'"%b"' % _special(rb"\\\1", value)

@@ -1,0 +1,124 @@
+"""What SEARCH looks at: headers and bodies as text, case-mapped (RFC 9051 6.4.4), and PREVIEW (RFC 8970)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailproto.content import Content
+from mailproto.message._casemap import casemap
+from mailproto.message._charset import decode_text
+from mailproto.message._fields import header_fields
+from mailproto.message._html import html_text
+from mailproto.message._index import Index
+from mailproto.message._scan import MESSAGE, MULTIPART, TEXT, Part
+from mailproto.message._transfer import UnknownEncoding, decoded
+from mailproto.message._words import decode_header
+
+__all__ = ["PREVIEW_LENGTH", "TEXT_LIMIT", "Searchable", "preview"]
+
+TEXT_LIMIT = 16 << 20
+"""Octets of one part's encoded body that are read as text; what follows is not searched."""
+
+PREVIEW_LENGTH = 200
+"""Characters of a preview (RFC 8970 3.3: SHOULD be no more)."""
+
+_PREVIEW_OCTETS = 1 << 16
+
+
+class Searchable:
+    """One message for SEARCH: each text is made when it is first asked for, and kept.
+
+    Keys are texts already mapped by `casemap`; a key matches anywhere in a text.
+    """
+
+    def __init__(self, content: Content, index: Index) -> None:
+        self.content = content
+        self.index = index
+        self._headers: list[tuple[bytes, str]] | None = None
+        self._bodies: list[str] | None = None
+
+    def headers(self) -> list[tuple[bytes, str]]:
+        """Name in lower case and case-mapped decoded value of each field of the message's header."""
+        if self._headers is None:
+            self._headers = _mapped_fields(self.content, self.index.root)
+        return self._headers
+
+    def in_header(self, name: bytes, key: str) -> bool:
+        """HEADER: whether a field ``name`` holds ``key``; any such field will do for ""."""
+        name = name.lower()
+        return any(own == name and key in value for own, value in self.headers())
+
+    def in_body(self, key: str) -> bool:
+        """BODY: whether a text part, or the header of a message within the message, holds ``key``."""
+        return not key or any(key in text for text in self.bodies())
+
+    def in_text(self, key: str) -> bool:
+        """TEXT: whether the header, names of fields included, or the body holds ``key``."""
+        return any(
+            key in value or key in f"{name.decode('latin-1').upper()}: {value}"
+            for name, value in self.headers()
+        ) or self.in_body(key)
+
+    def bodies(self) -> list[str]:
+        """The case-mapped texts of the body, one for each text part and each header of a message within."""
+        if self._bodies is None:
+            self._bodies = [casemap(text) for text in self._texts()]
+        return self._bodies
+
+    def _texts(self) -> Iterator[str]:
+        for part in self.index.parts():
+            if part.kind == TEXT:
+                yield part_text(self.content, part)
+            elif part.kind == MESSAGE:
+                child = part.children[0]
+                for name, value, _, _ in header_fields(self.content, child.header, child.body):
+                    yield f"{name.decode('latin-1')}: {decode_header(value)}"
+
+
+def _mapped_fields(content: Content, part: Part) -> list[tuple[bytes, str]]:
+    return [
+        (name.lower(), casemap(decode_header(value)))
+        for name, value, _, _ in header_fields(content, part.header, part.body)
+    ]
+
+
+def part_text(content: Content, part: Part, limit: int = TEXT_LIMIT) -> str:
+    """A text part's text: transfer encoding and charset undone, HTML reduced to what is read."""
+    try:
+        octets = b"".join(decoded(content, part, limit))
+    except UnknownEncoding:
+        octets = content[part.body : min(part.end, part.body + limit)]
+    _, subtype, parameters = part.content_type(content)
+    charset = next((value for name, value in parameters if name.lower() == b"charset"), b"")
+    text = decode_text(octets, charset.decode("latin-1"))
+    return html_text(text) if subtype.lower() in (b"html", b"xhtml") else text
+
+
+def preview(content: Content, index: Index, length: int = PREVIEW_LENGTH) -> str:
+    """The first ``length`` characters that a reader would read, on one line; "" where there is no text.
+
+    Of alternatives the plain text is taken; what the author quotes is left out if anything else is there.
+    """
+    part = _preview_part(index.root, content)
+    if part is None:
+        return ""
+    text = part_text(content, part, _PREVIEW_OCTETS)
+    own = " ".join(" ".join([line for line in text.splitlines() if not line.startswith(">")]).split())
+    whole = own or " ".join(text.split())
+    shown = "".join([character for character in whole[:length] if character.isprintable()])
+    return shown.rstrip()
+
+
+def _preview_part(root: Part, content: Content) -> Part | None:
+    """The first text part, but a plain one beside it rather than an HTML one."""
+    html: Part | None = None
+    stack = [root]
+    while stack:
+        part = stack.pop()
+        if part.kind == MULTIPART:
+            stack.extend(reversed(part.children))
+        elif part.kind == TEXT and part.body < part.end:
+            if part.content_type(content)[1].lower() == b"plain":
+                return part
+            html = html or part
+    return html

@@ -1,0 +1,126 @@
+"""Keys for SORT and THREAD (RFC 5256, RFC 5957), from header values."""
+
+from __future__ import annotations
+
+import re
+
+from mailproto.message._addresses import Mailbox, parse_addresses
+from mailproto.message._words import decode_header
+
+__all__ = [
+    "base_subject",
+    "display_name",
+    "is_reply",
+    "message_id",
+    "message_ids",
+    "references",
+    "sort_mailbox",
+]
+
+SUBJECT_LIMIT = 4096
+"""Octets of a subject that are looked at."""
+
+IDS_LIMIT = 1000
+"""Message-IDs of one field that count; of more, the last ones, which are the nearest."""
+
+_spaces = re.compile(r"[ \t\r\n]+").sub
+_blob = re.compile(r"\[[^\[\]]*\][ \t]*").match
+_refwd = re.compile(r"(?:re|fwd?)[ \t]*(?:\[[^\[\]]*\][ \t]*)?:", re.IGNORECASE).match
+_id = re.compile(rb'<((?:[^<>\s"]|"(?:[^"\\\r\n]|\\.)*+")++)>')
+_quoted_local = re.compile(rb'"((?:[^"\\]|\\.)*+)"(@.*)', re.DOTALL).fullmatch
+_needs_no_quotes = re.compile(rb"[^\x00-\x20()<>@,;:\\\"\[\]\x7f]+").fullmatch
+_escaped = re.compile(rb"\\(.)", re.DOTALL).sub
+
+
+def base_subject(subject: bytes) -> str:
+    """The base subject (RFC 5256 2.1) of a Subject field's value; compare by `casemap`."""
+    return _strip_subject(subject)[0]
+
+
+def is_reply(subject: bytes) -> bool:
+    """Whether the subject says that it answers or forwards: something but blanks was taken off for its base."""
+    return _strip_subject(subject)[1]
+
+
+def _strip_subject(subject: bytes) -> tuple[str, bool]:
+    text = _spaces(" ", decode_header(subject[:SUBJECT_LIMIT]))
+    lower = text.lower() if len(text.lower()) == len(text) else text
+    start, stop, reply = 0, len(text), False
+    while True:
+        while stop > start:  # step 2
+            if text[stop - 1] == " ":
+                stop -= 1
+            elif lower.endswith("(fwd)", start, stop):
+                stop -= 5
+                reply = True
+            else:
+                break
+        while start < stop:  # steps 3 to 5
+            if text[start] == " ":
+                start += 1
+                continue
+            after, last_blob = start, start
+            while (blob := _blob(text, after, stop)) is not None:
+                last_blob, after = after, blob.end()
+            if (match := _refwd(text, after, stop)) is not None:
+                start, reply = match.end(), True
+                continue
+            # No reply mark follows: the blobs go, but for the last one if it is all there is.
+            kept = after if after < stop else last_blob
+            if kept == start:
+                break
+            start = kept
+        if lower.startswith("[fwd:", start, stop) and text[stop - 1] == "]":  # step 6
+            start, stop, reply = start + 5, stop - 1, True
+            continue
+        return text[start:stop], reply
+
+
+def message_ids(value: bytes) -> list[bytes]:
+    """The Message-IDs in a field's value, in order, normalised, without brackets."""
+    return [_normalised(found) for found in _id.findall(value)[-IDS_LIMIT:]]
+
+
+def message_id(value: bytes) -> bytes | None:
+    """The first Message-ID of a field; None for none."""
+    match = _id.search(value)
+    return _normalised(match[1]) if match else None
+
+
+def references(references: bytes | None, in_reply_to: bytes | None) -> list[bytes]:
+    """The ancestors of a message, eldest first (RFC 5256 3, THREAD=REFERENCES, step 1)."""
+    found = message_ids(references) if references else []
+    if not found and in_reply_to and (parent := message_id(in_reply_to)):
+        return [parent]
+    return found
+
+
+def _normalised(found: bytes) -> bytes:
+    """Without quotes around a local part that needs none (RFC 5256 3)."""
+    if found[:1] == b'"' and (match := _quoted_local(found)):
+        local = _escaped(rb"\1", match[1])
+        if _needs_no_quotes(local):
+            return local + match[2]
+    return found
+
+
+def sort_mailbox(value: bytes | None) -> str:
+    """The local part of the first address, by which SORT orders FROM, TO and CC; compare by `casemap`."""
+    mailbox = _first(value)
+    return "" if mailbox is None or mailbox.local is None else decode_header(mailbox.local)
+
+
+def display_name(value: bytes | None) -> str:
+    """What SORT=DISPLAY (RFC 5957 3) orders by: the first address' display name, else its ``local@host``."""
+    mailbox = _first(value)
+    if mailbox is None:
+        return ""
+    if mailbox.name:
+        return decode_header(mailbox.name)
+    local = mailbox.local or b""
+    return decode_header(local + b"@" + mailbox.host if mailbox.host else local)
+
+
+def _first(value: bytes | None) -> Mailbox | None:
+    found = parse_addresses(value[:65536]) if value else []
+    return found[0] if found else None

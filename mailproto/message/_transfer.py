@@ -1,0 +1,124 @@
+"""Content transfer encodings (RFC 2045 6) undone, a piece at a time, and BINARY (RFC 3516)."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from mailproto.content import CHUNK, Content, chunks
+from mailproto.message._index import Index
+from mailproto.message._mime import transfer_encoding
+from mailproto.message._scan import MESSAGE, MULTIPART, Part
+
+__all__ = ["UnknownEncoding", "binary", "binary_size", "decoded"]
+
+_NOT_BASE64 = bytes(
+    set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
+)
+_trailing_blanks = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)").sub
+
+
+class UnknownEncoding(Exception):
+    """The part is encoded in a way that cannot be undone: IMAP's [UNKNOWN-CTE] (RFC 3516 4.3).
+
+    :ivar encoding: the Content-Transfer-Encoding, in lower case.
+    """
+
+    def __init__(self, encoding: bytes) -> None:
+        super().__init__(f"unknown content transfer encoding {encoding!r}")
+        self.encoding = encoding
+
+
+def binary(content: Content, index: Index, path: Sequence[int]) -> Iterator[bytes] | None:
+    """The octets of ``BINARY[path]`` in pieces; None where the message has no such part.
+
+    What has parts of its own has no encoding of its own and comes as it is.
+
+    :raises UnknownEncoding: before the first piece.
+    """
+    part = index.find(path)
+    if part is None:
+        return None
+    if not path:
+        return chunks(content, part.header, part.end)
+    return decoded(content, part)
+
+
+def binary_size(content: Content, index: Index, path: Sequence[int]) -> int | None:
+    """How many octets `binary` gives; they are made, but not kept.
+
+    :raises UnknownEncoding: as `binary` does.
+    """
+    part = index.find(path)
+    pieces = binary(content, index, path)
+    if part is None or pieces is None:
+        return None
+    if not path:
+        return part.end - part.header
+    if _encoding(content, part) in (b"base64", b"quoted-printable"):
+        return sum(map(len, pieces))
+    return part.end - part.body
+
+
+def decoded(content: Content, part: Part, limit: int | None = None) -> Iterator[bytes]:
+    """The body of ``part`` in pieces, its transfer encoding undone; damage in it is skipped.
+
+    :param limit: octets of the encoded body that are read.
+    :raises UnknownEncoding: before the first piece.
+    """
+    encoding = _encoding(content, part)
+    stop = part.end if limit is None else min(part.end, part.body + limit)
+    pieces = _windows(content, part.body, stop)
+    if encoding == b"base64":
+        return _base64(pieces)
+    if encoding == b"quoted-printable":
+        return _quoted_printable(pieces)
+    if encoding in (b"7bit", b"8bit", b"binary"):
+        return pieces
+    raise UnknownEncoding(encoding)
+
+
+def _encoding(content: Content, part: Part) -> bytes:
+    values = part.fields(content).get(b"content-transfer-encoding")
+    if part.kind in (MULTIPART, MESSAGE) or not values:
+        return b"7bit"
+    return transfer_encoding(values[0]).lower() or b"7bit"
+
+
+def _windows(content: Content, start: int, stop: int) -> Iterator[bytes]:
+    """Pieces of at most `CHUNK`, of ``bytes`` too, so that what is made of each stays small."""
+    for at in range(start, stop, CHUNK):
+        yield content[at : min(at + CHUNK, stop)]
+
+
+def _base64(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        text = rest + piece.translate(None, _NOT_BASE64)
+        end = text.find(b"=")
+        if end >= 0:  # RFC 2045 6.8: padding is the end of the data
+            rest = text[:end]
+            break
+        whole = len(text) & ~3
+        rest = text[whole:]
+        if whole:
+            yield binascii.a2b_base64(text[:whole])
+    rest = rest[: len(rest) - (len(rest) % 4 == 1)]
+    if rest:
+        yield binascii.a2b_base64(rest + b"=" * (-len(rest) % 4))
+
+
+def _quoted_printable(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        text = rest + piece
+        cut = text.rfind(b"\n") + 1
+        if not cut:  # a line longer than any should be: cut it, but not within "=XX"
+            escape = text.find(b"=", max(len(text) - 2, 0))
+            cut = escape if escape >= 0 else len(text)
+        rest = text[cut:]
+        if cut:
+            yield binascii.a2b_qp(_trailing_blanks(b"", text[:cut]))
+    if rest:
+        yield binascii.a2b_qp(rest.rstrip(b" \t"))

@@ -1,0 +1,65 @@
+"""Header values as text: encoded words (RFC 2047), 8-bit octets (RFC 6532), RFC 2231 parameters."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from urllib.parse import unquote_to_bytes
+
+from mailproto.message._charset import decode_text
+from mailproto.message._fields import unfold
+
+__all__ = ["decode_header", "parameter_text"]
+
+# RFC 2047 2, but blanks are allowed in Q text, because senders leave them there.
+_word = re.compile(rb"=\?([^?\s*]{1,64})(?:\*[^?\s]*)?\?([BbQq])\?([^?\r\n]*)\?=")
+_between = re.compile(rb"[ \t\r\n]*").fullmatch
+_not_base64 = bytes(
+    set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+)
+_extended_value = re.compile(rb"([^']*)'[^']*'(.*)", re.DOTALL).fullmatch
+
+
+def decode_header(value: bytes) -> str:
+    """The text of a header field's value, on one line, with its encoded words decoded.
+
+    White space between encoded words goes (6.2); neighbours in one charset are joined
+    before they are decoded, since characters are split between them in the wild.
+    """
+    value = unfold(value)
+    if b"=?" not in value:
+        return decode_text(value)
+    pieces: list[str] = []
+    pending, pending_charset = b"", b""
+    at = 0
+    for match in _word.finditer(value):
+        charset, encoding, text = match.groups()
+        octets = _unbase64(text) if encoding in b"Bb" else binascii.a2b_qp(text, header=True)
+        gap = value[at : match.start()]
+        at = match.end()
+        if pending_charset and _between(gap):
+            if charset.lower() == pending_charset:
+                pending += octets
+                continue
+            gap = b""
+        if pending_charset:
+            pieces.append(decode_text(pending, pending_charset.decode("latin-1")))
+        pieces.append(decode_text(gap))
+        pending, pending_charset = octets, charset.lower()
+    if pending_charset:
+        pieces.append(decode_text(pending, pending_charset.decode("latin-1")))
+    pieces.append(decode_text(value[at:]))
+    return "".join(pieces)
+
+
+def _unbase64(text: bytes) -> bytes:
+    text = text.translate(None, _not_base64)
+    text = text[: len(text) - (len(text) % 4 == 1)]
+    return binascii.a2b_base64(text + b"=" * (-len(text) % 4))
+
+
+def parameter_text(name: bytes, value: bytes) -> str:
+    """The text of a parameter: of ``name*`` percent-decoded (RFC 2231 4), of others as in a header."""
+    if name.endswith(b"*") and (match := _extended_value(value)):
+        return decode_text(unquote_to_bytes(match[2]), match[1].decode("latin-1"))
+    return decode_header(value)

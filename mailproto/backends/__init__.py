@@ -11,6 +11,7 @@ from mailproto.backends._names import (
     canonical_name,
     check_name,
 )
+from mailproto.backends._open import open_store
 from mailproto.backends.memory import MemoryStore
 from mailproto.backends.simple import SimpleAccount, SimpleMailbox
 from mailproto.backends.single import SingleStore
@@ -25,4 +26,5 @@ __all__ = [
     "SingleStore",
     "canonical_name",
     "check_name",
+    "open_store",
 ]

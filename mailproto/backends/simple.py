@@ -29,11 +29,11 @@ from zope.interface import implementer
 from mailproto.backends._flags import DELETED, PERMANENT_FLAGS, SEEN, check_keywords, kept_flags
 from mailproto.backends._listing import entries
 from mailproto.backends._names import canonical_name
-from mailproto.backends._summary import summarise
 from mailproto.backends._watch import Watchers
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox, ReadOnly
 from mailproto.interfaces import IAccount, IMailbox, IRecent
+from mailproto.message import summarise
 from mailproto.model import (
     INBOX,
     AppendedMessage,

@@ -1,0 +1,40 @@
+"""Flags as columns: the system flags' bits, and the keywords in one string."""
+
+from __future__ import annotations
+
+from mailproto.backends._flags import DELETED, SEEN, SYSTEM_FLAGS
+
+__all__ = ["DELETED_BIT", "SEEN_BIT", "Columns", "columns_of", "flags_of"]
+
+Columns = tuple[int, str]
+
+_BITS = {flag: 1 << position for position, flag in enumerate(SYSTEM_FLAGS)}
+SEEN_BIT, DELETED_BIT = _BITS[SEEN], _BITS[DELETED]
+
+_MAX_KNOWN = 10_000  # combinations in memory; a mailbox has a few dozen
+
+
+class _Known(dict[Columns, frozenset[str]]):
+    """The set for each combination of columns: one object however many messages have it."""
+
+    def __missing__(self, columns: Columns) -> frozenset[str]:
+        bits, keywords = columns
+        flags = frozenset(
+            [*(flag for flag, bit in _BITS.items() if bits & bit), *keywords.split()],
+        )
+        if len(self) >= _MAX_KNOWN:
+            self.clear()
+        self[columns] = flags
+        return flags
+
+
+flags_of = _Known()
+"""``flags_of[bits, keywords]``."""
+
+
+def columns_of(flags: frozenset[str]) -> Columns:
+    """What is stored for ``flags``."""
+    if not flags:
+        return 0, ""
+    bits = sum(_BITS.get(flag, 0) for flag in flags)
+    return bits, " ".join(sorted(flag for flag in flags if flag not in _BITS))

@@ -1,0 +1,175 @@
+"""The tables, their versions, and how the database is opened."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+
+__all__ = ["APPLICATION_ID", "BUSY_TIMEOUT", "MIGRATIONS", "WrongDatabase", "connect", "prepare"]
+
+APPLICATION_ID = 0x6D70726F  # "mpro"
+"""What tells a mailproto database from others (PRAGMA application_id)."""
+
+BUSY_TIMEOUT = 10.0
+"""Seconds that a transaction waits for the one of another process."""
+
+CACHE_KIB = 16 * 1024
+"""Page cache of each connection: the inner nodes of a million messages' tables fit."""
+
+WAL_PAGES = 16_384
+"""Pages (of 4 KiB) in the log before they are copied into the database.
+
+SQLite's own 1,000 stops the writer after every few hundred messages; this many amortise
+pages that change often, and a restart reads 64 MiB of log at most.
+"""
+
+
+class WrongDatabase(Exception):
+    """The file is no mailproto database, or one of a version that this program does not know."""
+
+
+_FIRST = """
+-- Deleted accounts' and mailboxes' ids never return (AUTOINCREMENT): who still holds one learns
+-- that it is gone.
+CREATE TABLE accounts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    folded TEXT NOT NULL UNIQUE,  -- the name's casefold
+    name TEXT NOT NULL,
+    password_hash TEXT NOT NULL
+);
+CREATE TABLE mailboxes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    special_use TEXT,
+    uid_validity INTEGER NOT NULL,
+    uid_next INTEGER NOT NULL DEFAULT 1,
+    unclaimed INTEGER NOT NULL DEFAULT 1,  -- the first UID that no session has seen as recent
+    modseq INTEGER NOT NULL DEFAULT 1,
+    forgotten INTEGER NOT NULL DEFAULT 0,  -- tombstones up to this modseq may lack
+    -- Of the rows in messages, kept with them, so that STATUS reads one row:
+    messages INTEGER NOT NULL DEFAULT 0,
+    unseen INTEGER NOT NULL DEFAULT 0,
+    deleted INTEGER NOT NULL DEFAULT 0,
+    size INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (account, name)
+);
+CREATE TABLE subscriptions (
+    account INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (account, name)
+) WITHOUT ROWID;
+-- The largest UIDVALIDITY of mailboxes that are no longer called so.
+CREATE TABLE retired (
+    account INTEGER NOT NULL, name TEXT NOT NULL, uid_validity INTEGER NOT NULL,
+    PRIMARY KEY (account, name)
+) WITHOUT ROWID;
+CREATE TABLE validity (last INTEGER NOT NULL);
+INSERT INTO validity VALUES (0);
+
+-- Narrow rows, because STORE rewrites them: 10,000 are 80 pages.
+CREATE TABLE messages (
+    mailbox INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    flags INTEGER NOT NULL,  -- the system flags' bits
+    keywords TEXT NOT NULL,  -- sorted, one space between
+    modseq INTEGER NOT NULL,
+    internal_date INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    body INTEGER NOT NULL,
+    PRIMARY KEY (mailbox, uid)
+) WITHOUT ROWID;
+CREATE INDEX messages_changed ON messages (mailbox, modseq);
+-- UIDs that are gone, in runs.
+CREATE TABLE vanished (
+    mailbox INTEGER NOT NULL, modseq INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    PRIMARY KEY (mailbox, modseq, first)
+) WITHOUT ROWID;
+
+-- What IMAP asks for most, ready to send, close together; the octets elsewhere.
+CREATE TABLE bodies (
+    id INTEGER PRIMARY KEY,
+    refs INTEGER NOT NULL,  -- rows of messages that name it
+    file TEXT,  -- in the folder of bodies; NULL: the octets are in contents
+    envelope BLOB NOT NULL,
+    body_structure BLOB NOT NULL,
+    offsets BLOB NOT NULL
+);
+CREATE INDEX bodies_unused ON bodies (id) WHERE refs = 0;
+CREATE INDEX bodies_files ON bodies (file) WHERE file IS NOT NULL;
+CREATE TABLE contents (body INTEGER PRIMARY KEY, octets BLOB NOT NULL);
+"""
+
+MIGRATIONS: Sequence[str] = (_FIRST,)
+"""Step n makes version n + 1 out of version n; version 0 is an empty file."""
+
+
+def connect(path: str, *, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
+    """A connection on which transactions are begun and ended by hand."""
+    # The reader is made in one thread and used in another (never in two at a time).
+    connection = sqlite3.connect(
+        path, timeout=timeout, isolation_level=None, check_same_thread=False, cached_statements=512
+    )
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+    return connection
+
+
+def prepare(path: str, migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Make the database, or bring it to the present version.
+
+    :raises WrongDatabase: nothing has been changed then.
+    :raises sqlite3.Error: when it cannot be read or written.
+    """
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    connection = connect(path)
+    try:
+        _migrate(connection, path, migrations)
+    finally:
+        connection.close()
+
+
+def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[str]) -> None:
+    # WAL stays set in the file; to set it needs the file alone, so nobody does it twice.
+    if _pragma(connection, "application_id") == 0:
+        if _pragma(connection, "user_version") or _tables(connection):
+            raise WrongDatabase(f"{path} is a database of something else")
+        connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Asked again, because now no other process can be doing the same.
+        if _pragma(connection, "application_id") not in {0, APPLICATION_ID}:
+            raise WrongDatabase(f"{path} is a database of something else")
+        version = _pragma(connection, "user_version")
+        if version > len(migrations):
+            raise WrongDatabase(
+                f"{path} has schema version {version}; this mailproto knows up to {len(migrations)}"
+            )
+        for step in migrations[version:]:
+            for statement in _statements(step):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> list[str]:
+    # executescript would commit first; comments may hold semicolons.
+    statements, pending = [], ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            statements.append(pending)
+            pending = ""
+    return statements
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _tables(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])

@@ -1,0 +1,206 @@
+"""The writer's work on accounts and on the names of mailboxes."""
+
+from __future__ import annotations
+
+import time
+
+from mailproto.backends._names import (
+    DEFAULT_MAILBOXES,
+    canonical_name,
+    check_name,
+    check_rename,
+    check_special_use,
+    is_inferior,
+    superiors,
+)
+from mailproto.backends.sqlite._changing import discard_messages, move
+from mailproto.backends.sqlite._writer import Transaction
+from mailproto.errors import (
+    AccountExists,
+    InvalidMailboxName,
+    MailboxExists,
+    NoSuchAccount,
+    NoSuchMailbox,
+)
+from mailproto.model import INBOX
+
+__all__ = [
+    "add_account",
+    "create",
+    "delete",
+    "delete_account",
+    "rename",
+    "set_password_hash",
+    "subscribe",
+    "unsubscribe",
+]
+
+
+def add_account(transaction: Transaction, name: str, password_hash: str) -> None:
+    """See `IDirectory.add`."""
+    row = transaction.execute(
+        "INSERT INTO accounts (folded, name, password_hash) VALUES (?, ?, ?)"
+        " ON CONFLICT DO NOTHING RETURNING id",
+        (name.casefold(), name, password_hash),
+    ).fetchone()
+    if row is None:
+        raise AccountExists
+    for mailbox, special_use in DEFAULT_MAILBOXES:
+        _insert(transaction, row[0], mailbox, special_use)
+        _subscribe(transaction, row[0], mailbox)
+
+
+def set_password_hash(transaction: Transaction, name: str, password_hash: str) -> None:
+    """See `IDirectory.set_password_hash`."""
+    changed = transaction.execute(
+        "UPDATE accounts SET password_hash = ? WHERE folded = ?", (password_hash, name.casefold())
+    )
+    if not changed.rowcount:
+        raise NoSuchAccount
+
+
+def delete_account(transaction: Transaction, name: str) -> None:
+    """See `IDirectory.delete`."""
+    row = transaction.execute("SELECT id FROM accounts WHERE folded = ?", (name.casefold(),)).fetchone()
+    if row is None:
+        raise NoSuchAccount
+    for mailbox in _mailboxes(transaction, row[0]).values():
+        _discard(transaction, mailbox)
+    transaction.execute("DELETE FROM subscriptions WHERE account = ?", row)
+    transaction.execute("DELETE FROM retired WHERE account = ?", row)
+    transaction.execute("DELETE FROM accounts WHERE id = ?", row)
+
+
+def create(transaction: Transaction, account: int, name: str, special_use: str | None) -> None:
+    """See `IAccount.create`."""
+    name, special_use = canonical_name(name), check_special_use(special_use)
+    check_name(name)
+    mailboxes = _mailboxes(transaction, account)
+    if name in mailboxes:
+        raise MailboxExists
+    _insert_superiors(transaction, account, name)
+    _insert(transaction, account, name, special_use)
+
+
+def delete(transaction: Transaction, account: int, name: str) -> None:
+    """See `IAccount.delete`."""
+    name = canonical_name(name)
+    if name == INBOX:
+        raise InvalidMailboxName("INBOX cannot be deleted")
+    mailboxes = _mailboxes(transaction, account)
+    if name not in mailboxes:
+        raise NoSuchMailbox
+    _retire(transaction, account, name)
+    _discard(transaction, mailboxes[name])
+
+
+def rename(transaction: Transaction, account: int, old: str, new: str) -> None:
+    """See `IAccount.rename`."""
+    old, new = canonical_name(old), canonical_name(new)
+    mailboxes = _mailboxes(transaction, account)
+    moving = [name for name in mailboxes if name == old or (old != INBOX and is_inferior(name, old))]
+    if not moving:
+        raise NoSuchMailbox
+    if _exists(mailboxes, new):
+        raise MailboxExists
+    if old == INBOX:
+        check_name(new)
+        _insert_superiors(transaction, account, new)
+        target = _insert(transaction, account, new, None)
+        rows = transaction.execute("SELECT uid FROM messages WHERE mailbox = ?", (mailboxes[INBOX],))
+        move(transaction, mailboxes[INBOX], [uid for (uid,) in rows], target)
+        return
+    moves = check_rename(old, new, moving)
+    for name in moves:
+        _retire(transaction, account, name)
+    _insert_superiors(transaction, account, new)
+    for name, target_name in moves.items():
+        _rename_one(transaction, account, mailboxes[name], target_name)
+
+
+def subscribe(transaction: Transaction, account: int, name: str) -> None:
+    """See `IAccount.subscribe`."""
+    name = canonical_name(name)
+    if not _exists(_mailboxes(transaction, account), name):
+        raise NoSuchMailbox
+    _subscribe(transaction, account, name)
+
+
+def unsubscribe(transaction: Transaction, account: int, name: str) -> None:
+    """See `IAccount.unsubscribe`."""
+    transaction.execute(
+        "DELETE FROM subscriptions WHERE account = ? AND name = ?", (account, canonical_name(name))
+    )
+
+
+def _mailboxes(transaction: Transaction, account: int) -> dict[str, int]:
+    """Each mailbox's name and id.  :raises NoSuchAccount:"""
+    rows = transaction.execute("SELECT name, id FROM mailboxes WHERE account = ?", (account,))
+    mailboxes: dict[str, int] = dict(rows.fetchall())
+    if not mailboxes:  # there is always an INBOX
+        raise NoSuchAccount
+    return mailboxes
+
+
+def _exists(mailboxes: dict[str, int], name: str) -> bool:
+    """Whether it is a mailbox's name, or that of its superior."""
+    return name in mailboxes or any(is_inferior(other, name) for other in mailboxes)
+
+
+def _insert(transaction: Transaction, account: int, name: str, special_use: str | None) -> int:
+    row = transaction.execute(
+        "INSERT INTO mailboxes (account, name, special_use, uid_validity) VALUES (?, ?, ?, ?) RETURNING id",
+        (account, name, special_use, _next_validity(transaction)),
+    ).fetchone()
+    return int(row[0])
+
+
+def _insert_superiors(transaction: Transaction, account: int, name: str) -> None:
+    there = _mailboxes(transaction, account)
+    for superior in superiors(name):
+        if superior not in there:
+            _insert(transaction, account, superior, None)
+
+
+def _rename_one(transaction: Transaction, account: int, mailbox: int, name: str) -> None:
+    # Another mailbox may have had the new name, with a larger UIDVALIDITY than this one's.
+    [reused] = transaction.execute(
+        "SELECT count(*) FROM retired, mailboxes WHERE mailboxes.id = ? AND retired.account = ?"
+        " AND retired.name = ? AND retired.uid_validity >= mailboxes.uid_validity",
+        (mailbox, account, name),
+    ).fetchone()
+    if reused:
+        transaction.execute(
+            "UPDATE mailboxes SET uid_validity = ? WHERE id = ?", (_next_validity(transaction), mailbox)
+        )
+    transaction.execute("UPDATE mailboxes SET name = ? WHERE id = ?", (name, mailbox))
+
+
+def _retire(transaction: Transaction, account: int, name: str) -> None:
+    """Remember the UIDVALIDITY of a mailbox that leaves its name."""
+    transaction.execute(
+        "INSERT INTO retired (account, name, uid_validity)"
+        " SELECT account, name, uid_validity FROM mailboxes WHERE account = ? AND name = ?"
+        " ON CONFLICT DO UPDATE SET uid_validity = max(retired.uid_validity, excluded.uid_validity)",
+        (account, name),
+    )
+
+
+def _next_validity(transaction: Transaction) -> int:
+    """Ever larger, and the time of day where it can be, as clients expect (RFC 9051 2.3.1.1)."""
+    row = transaction.execute(
+        "UPDATE validity SET last = max(last + 1, ?) RETURNING last", (int(time.time()),)
+    ).fetchone()
+    return int(row[0])
+
+
+def _discard(transaction: Transaction, mailbox: int) -> None:
+    discard_messages(transaction, mailbox)
+    row = transaction.execute("DELETE FROM mailboxes WHERE id = ? RETURNING modseq", (mailbox,)).fetchone()
+    transaction.touched[mailbox] = row[0] + 1
+
+
+def _subscribe(transaction: Transaction, account: int, name: str) -> None:
+    transaction.execute(
+        "INSERT INTO subscriptions (account, name) VALUES (?, ?) ON CONFLICT DO NOTHING", (account, name)
+    )

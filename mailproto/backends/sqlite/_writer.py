@@ -1,0 +1,201 @@
+"""The one thread that writes, and its group commit.
+
+Requests that are submitted while batch n commits become batch n+1: no timer, no waiting
+for company, and under load as many requests a sync as arrive during one.  Within a batch,
+neighbours that do the same work share a savepoint, so that the work can be done for all of
+them by few statements; if that fails, each is done again by itself, so that one failure
+does not spoil the others.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple, TypeVar
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.python.failure import Failure
+
+from mailproto.backends.sqlite._schema import connect
+from mailproto.errors import Unavailable
+
+__all__ = ["MAX_BATCH", "Transaction", "Writer"]
+
+MAX_BATCH = 512
+"""Requests a commit: bounds how long the first waits for the last."""
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class Transaction:
+    """What a piece of work writes with, and what is to be done if it is committed.
+
+    :ivar touched: mailboxes that changed, each with its modseq.
+    :ivar unused: names of body files that no row names any more.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.execute = connection.execute
+        self.touched: dict[int, int] = {}
+        self.unused: list[str] = []
+
+
+Work = Callable[[Transaction, Sequence[Any]], Sequence[Any]]
+
+
+class _Request(NamedTuple):
+    work: Work
+    argument: Any
+    result: Deferred[Any]
+
+
+class Writer:
+    """Does work in transactions, in its own thread; results arrive in the reactor's.
+
+    :param committed: called in the reactor's thread after each batch with the mailboxes that
+        changed and the modseq of each.
+    :param unlink: called in the writer's thread after each batch with files to remove.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactorFromThreads,
+        path: str,
+        committed: Callable[[dict[int, int]], None],
+        unlink: Callable[[Sequence[str]], None],
+    ) -> None:
+        self._reactor = reactor
+        self._path = path
+        self._committed = committed
+        self._unlink = unlink
+        self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._open = False
+        self._ended: Deferred[None] = Deferred()
+
+    def start(self) -> None:
+        """Begin; the database must be there."""
+        self._open = True
+        threading.Thread(target=self._run, name="mailproto-sqlite-writer", daemon=True).start()
+
+    def stop(self) -> Deferred[None]:
+        """Finish what was submitted; the result comes when the connection is closed."""
+        self._open = False
+        self._queue.put(None)
+        return self._ended
+
+    def submit(self, work: Callable[[Transaction, Sequence[A]], Sequence[R]], argument: A) -> Deferred[R]:
+        """Have ``work`` done, together with others of the same kind: one result an argument.
+
+        When it raises, whatever it wrote is undone, and the error is the result; it may be
+        called again for fewer arguments.
+        """
+        if not self._open:
+            return fail(Unavailable(detail="the store is stopped"))
+        result: Deferred[R] = Deferred()
+        self._queue.put(_Request(work, argument, result))
+        return result
+
+    def run(self, work: Callable[..., R], *arguments: Any) -> Deferred[R]:
+        """Have ``work(transaction, *arguments)`` done."""
+        return self.submit(_each, (work, arguments))
+
+    # In the writer's thread
+
+    def _run(self) -> None:
+        connection: sqlite3.Connection | None = None
+        batch: list[_Request] = []
+        while self._collect(batch):
+            try:
+                if connection is None:
+                    connection = connect(self._path)
+            except sqlite3.Error as error:
+                self._answer(batch, _unavailable(error, len(batch)), None)
+            else:
+                self._commit(connection, batch)
+            batch = []
+        if connection is not None:
+            connection.close()
+        self._reactor.callFromThread(self._ended.callback, None)
+
+    def _collect(self, batch: list[_Request]) -> bool:
+        """Wait for one request and take those behind it; False when there will be no more."""
+        request = self._queue.get()
+        while request is not None:
+            batch.append(request)
+            if len(batch) == MAX_BATCH or self._queue.empty():
+                return True
+            request = self._queue.get()
+        if batch:
+            self._queue.put(None)  # for the next call
+        return bool(batch)
+
+    def _commit(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> None:
+        transaction = Transaction(connection)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            results: list[Any] = []
+            for work, requests in groupby(batch, key=lambda request: request.work):
+                results += _perform(transaction, work, [request.argument for request in requests])
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            # The disk is full or failing, or another process holds the lock: nothing of this
+            # batch happened, and the next one has a chance of its own.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            self._answer(batch, _unavailable(error, len(batch)), None)
+        else:
+            self._answer(batch, results, transaction)
+            if transaction.unused:
+                self._unlink(transaction.unused)
+
+    def _answer(
+        self, batch: Sequence[_Request], results: Sequence[Any], transaction: Transaction | None
+    ) -> None:
+        touched = transaction.touched if transaction else {}
+        self._reactor.callFromThread(self._deliver, batch, results, touched)
+
+    # In the reactor's thread
+
+    def _deliver(self, batch: Sequence[_Request], results: Sequence[Any], touched: dict[int, int]) -> None:
+        for request, result in zip(batch, results, strict=True):
+            request.result.callback(result)  # a Failure makes it an errback
+        if touched:
+            self._committed(touched)
+
+
+def _each(
+    transaction: Transaction, pieces: Sequence[tuple[Callable[..., R], tuple[Any, ...]]]
+) -> Sequence[R]:
+    return [work(transaction, *arguments) for work, arguments in pieces]
+
+
+def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> Sequence[Any]:
+    """The results, or Failures, of one piece of work for many arguments."""
+    connection = transaction.connection
+    touched, unused = dict(transaction.touched), len(transaction.unused)
+    connection.execute("SAVEPOINT work")
+    try:
+        results = work(transaction, arguments)
+    except Exception:
+        failure = Failure()
+        if not connection.in_transaction:
+            raise  # SQLite has given the whole batch up: the disk is full or failing
+        connection.execute("ROLLBACK TO work")
+        transaction.touched = touched
+        del transaction.unused[unused:]
+        connection.execute("RELEASE work")
+        if len(arguments) == 1:
+            return [failure]
+        return [_perform(transaction, work, [argument])[0] for argument in arguments]
+    connection.execute("RELEASE work")
+    return results
+
+
+def _unavailable(error: Exception, count: int) -> list[Failure]:
+    return [Failure(Unavailable(detail=f"{type(error).__name__}: {error}")) for _ in range(count)]

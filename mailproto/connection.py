@@ -122,6 +122,7 @@ class ServerConnection(Protocol, Generic[EventT]):
         self.peer_address = ""
         self.is_local = True
         self._replies: list[bytes] = []
+        self._collected = 0  # octets of replies
         self._running: Deferred[None] | None = None
         self._pumping = False
         self._reading = True
@@ -170,6 +171,7 @@ class ServerConnection(Protocol, Generic[EventT]):
         if self._ending:
             return
         self._replies.append(data)
+        self._collected += len(data)
         if not self._pumping:
             self._flush()
 
@@ -301,7 +303,7 @@ class ServerConnection(Protocol, Generic[EventT]):
                     break
                 self._note_progress()
                 self._begin(event)
-                if len(self._replies) >= _REPLIES_AT_ONCE:
+                if len(self._replies) >= _REPLIES_AT_ONCE or self._collected >= _OCTETS_AT_ONCE:
                     self._flush()
         finally:
             self._pumping = False
@@ -355,6 +357,7 @@ class ServerConnection(Protocol, Generic[EventT]):
             return
         data = self._replies[0] if len(self._replies) == 1 else b"".join(self._replies)
         self._replies.clear()
+        self._collected = 0
         if not self._open:
             return
         self.transport.write(data)
@@ -437,7 +440,10 @@ class ServerConnection(Protocol, Generic[EventT]):
 
 
 _REPLIES_AT_ONCE = 64
-"""Replies that are collected before they are written: bounds what pipelining makes us hold."""
+"""Replies that are collected before they are written."""
+
+_OCTETS_AT_ONCE = 1 << 16
+"""Octets of replies that are: together these bound what pipelining makes us hold."""
 
 
 class ServerFactory(Factory):
@@ -457,7 +463,7 @@ class ServerFactory(Factory):
         self.stopping = False
         self.connections: set[ServerConnection[Any]] = set()
         self._peers: dict[str, int] = {}
-        self._all_gone: Deferred[None] | None = None
+        self._all_gone: list[Deferred[None]] = []
 
     def admit(self, connection: ServerConnection[Any]) -> bool:
         """Count a connection in; False when there are too many, or the server stops."""
@@ -483,9 +489,10 @@ class ServerFactory(Factory):
         self._peers[peer] -= 1
         if not self._peers[peer]:
             del self._peers[peer]
-        if self._all_gone is not None and not self.connections:
-            self._all_gone.callback(None)
-            self._all_gone = None
+        if not self.connections:
+            waiting, self._all_gone = self._all_gone, []
+            for waiter in waiting:
+                waiter.callback(None)
 
     def shut_down(self) -> Deferred[None]:
         """End every connection: idle ones now, others after their running command.
@@ -496,7 +503,8 @@ class ServerFactory(Factory):
         self.stopping = True
         if not self.connections:
             return gatherResults([]).addCallback(lambda _: None)
-        gone = self._all_gone = Deferred()
+        gone: Deferred[None] = Deferred()
+        self._all_gone.append(gone)
         for connection in list(self.connections):
             connection.stop()
 

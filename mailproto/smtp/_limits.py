@@ -1,0 +1,43 @@
+"""What a client may use of an SMTP server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mailproto.connection import Limits
+from mailproto.smtp.wire import WireLimits
+
+__all__ = ["SMTPLimits"]
+
+
+@dataclass(frozen=True, slots=True)
+class SMTPLimits(Limits):
+    """Besides what every server limits: seconds, octets and numbers.
+
+    :ivar wire: lengths of lines and addresses.
+    :ivar recipients: of one message; more get 452 4.5.3 (RFC 5321 4.5.3.1.8: at least 100).
+    :ivar transactions: MAIL commands of one connection; then it is ended with 421.
+    :ivar errors: misunderstood and misplaced commands of one connection.
+    :ivar refused_recipients: RCPTs refused for good, of one connection: guessing addresses
+        ends here.
+    :ivar idle_commands: commands without use (NOOP, RSET, VRFY, HELP, greetings) between two
+        messages.
+    :ivar authentication_failures: of one connection (RFC 4954 4).
+    :ivar minimum_rate: octets of content a second, over any ``idle`` seconds: a client that
+        drips is as idle as one that is silent.
+    :ivar memory: octets of content that are kept in memory; more are spooled to a file.
+    :ivar header: octets of a message's header section; more get 552.  At most ``memory``.
+    :ivar hops: Received fields; with more, a message goes in circles (RFC 5321 6.3).
+    """
+
+    wire: WireLimits = field(default_factory=WireLimits)
+    recipients: int = 1000
+    transactions: int = 100_000
+    errors: int = 20
+    refused_recipients: int = 100
+    idle_commands: int = 1000
+    authentication_failures: int = 3
+    minimum_rate: int = 500
+    memory: int = 1 << 18
+    header: int = 1 << 18
+    hops: int = 100

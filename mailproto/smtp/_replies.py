@@ -1,0 +1,49 @@
+"""The replies that never change, rendered once."""
+
+from __future__ import annotations
+
+from mailproto.connection import Farewell
+from mailproto.smtp.wire import render_lines
+from mailproto.smtp.wire import render_reply as _reply
+
+__all__ = ["farewell"]
+
+OK = _reply(250, "2.0.0", "OK")
+RESET = _reply(250, "2.0.0", "Forgotten")
+SENDER_OK = _reply(250, "2.1.0", "Sender OK")
+RECIPIENT_OK = _reply(250, "2.1.5", "Recipient OK")
+SEND_CONTENT = b"354 Go ahead, end with <CRLF>.<CRLF>\r\n"
+CANNOT_VERIFY = _reply(252, "2.1.5", "Cannot verify, but will take mail and try")
+HELP = render_lines(
+    214, ["2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT", "2.0.0 See RFC 5321 for the rest"]
+)
+START_TLS = _reply(220, "2.0.0", "Ready to start TLS")
+SIGNED_IN = _reply(235, "2.7.0", "Authentication successful")
+
+HELLO_FIRST = _reply(503, "5.5.1", "Say EHLO first")
+WRONG_GREETING = _reply(500, "5.5.1", "That is not this protocol's greeting")
+NESTED_MAIL = _reply(503, "5.5.1", "Sender already given")
+MAIL_FIRST = _reply(503, "5.5.1", "Say MAIL first")
+NO_RECIPIENTS = _reply(503, "5.5.1", "No valid recipients")
+TOO_MANY_RECIPIENTS = _reply(452, "4.5.3", "Too many recipients")
+NOT_IMPLEMENTED = _reply(502, "5.5.1", "Command not implemented")
+TLS_ALREADY = _reply(503, "5.5.1", "TLS is on already")
+TLS_FIRST = _reply(530, "5.7.0", "Must issue a STARTTLS command first")
+AUTH_FIRST = _reply(530, "5.7.0", "Authentication required")
+SIGNED_IN_ALREADY = _reply(503, "5.5.1", "Already authenticated")
+NOT_IN_TRANSACTION = _reply(503, "5.5.1", "Not during a mail transaction")
+
+TOO_MANY_ERRORS = _reply(421, "4.7.0", "Too many errors, closing connection")
+TOO_MANY_TRANSACTIONS = _reply(421, "4.7.0", "Too many messages on one connection, come again")
+
+_FAREWELLS = {
+    Farewell.IDLE: ("4.4.2", "timeout, closing connection"),
+    Farewell.STOPPING: ("4.3.2", "shutting down, closing connection"),
+    Farewell.CROWDED: ("4.3.2", "too many connections, try again later"),
+}
+
+
+def farewell(hostname: str, reason: Farewell) -> bytes:
+    """Why the server ends the connection (RFC 5321 3.8)."""
+    enhanced, text = _FAREWELLS[reason]
+    return _reply(421, enhanced, f"{hostname} {text}")

@@ -1,0 +1,126 @@
+"""Where a message's content is while it arrives: in memory, then in a file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from mailproto.content import Content, FileContent
+from mailproto.errors import MessageTooLarge, Refused
+from mailproto.smtp._limits import SMTPLimits
+
+__all__ = ["ArrivedMessage", "Spool"]
+
+_NO_SPACE = "Insufficient system storage"
+
+
+class ArrivedMessage:
+    """A message's header section in memory, and its body there or in a file without a name.
+
+    :ivar header: field lines with their CRLFs, without the empty line.
+    """
+
+    __slots__ = ("_body", "_file_size", "header")
+
+    def __init__(self, header: bytes, body: bytes | int, file_size: int = 0) -> None:
+        self.header = header
+        self._body = body
+        self._file_size = file_size
+
+    def content(self, trace: bytes) -> Content:
+        """Everything, behind ``trace``; the file, if there is one, goes along: call it once."""
+        if isinstance(self._body, bytes):
+            return b"".join((trace, self.header, self._body))
+        return FileContent("", self._file_size, prefix=trace + self.header, descriptor=self._body)
+
+
+class Spool:
+    """Takes content as it comes.
+
+    It never raises while octets come, because the reply's place is behind the last of
+    them; what went wrong is raised by `finish`.
+
+    :param max_size: octets that are taken.
+    :param folder: for the files; None for the system's.
+    """
+
+    __slots__ = ("_chunks", "_descriptor", "_error", "_folder", "_header", "_limits", "_max_size", "size")
+
+    def __init__(self, max_size: int, folder: str | None, limits: SMTPLimits) -> None:
+        self.size = 0
+        self._max_size = max_size
+        self._folder = folder
+        self._limits = limits
+        self._chunks: list[bytes] = []
+        self._header = b""
+        self._descriptor: int | None = None
+        self._error: Refused | MessageTooLarge | None = None
+
+    def write(self, octets: bytes) -> None:
+        """Take some more."""
+        self.size += len(octets)
+        if self._error is not None:
+            return
+        if self.size > self._max_size:
+            self._fail(MessageTooLarge("Message exceeds fixed maximum message size"))
+        elif self.size <= self._limits.memory:
+            self._chunks.append(octets)
+        else:
+            self._write_file(octets)
+
+    def finish(self) -> ArrivedMessage:
+        """What arrived; the spool is done.
+
+        :raises MessageTooLarge: more than ``max_size``, or a header section past its limit.
+        :raises Refused: 452 if there is no room for it.
+        """
+        if self._error is not None:
+            raise self._error
+        if self._descriptor is None:
+            header, body = _split(b"".join(self._chunks))
+            if len(header) > self._limits.header:
+                raise MessageTooLarge("Header section too large")
+            return ArrivedMessage(header, body)
+        descriptor, self._descriptor = self._descriptor, None
+        return ArrivedMessage(self._header, descriptor, self.size - len(self._header))
+
+    def discard(self) -> None:
+        """Let go of everything: the message will not come whole."""
+        self._chunks.clear()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _write_file(self, octets: bytes) -> None:
+        try:
+            if self._descriptor is None:
+                self._header, octets = _split(b"".join((*self._chunks, octets)))
+                self._chunks.clear()
+                if len(self._header) > self._limits.header:
+                    self._fail(MessageTooLarge("Header section too large"))
+                    return
+                self._descriptor = _open_unnamed(self._folder)
+            view = memoryview(octets)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError as error:
+            self._fail(Refused(452, "4.3.1", _NO_SPACE, detail=f"spool: {error}"))
+
+    def _fail(self, error: Refused | MessageTooLarge) -> None:
+        self._error = error
+        self.discard()
+
+
+def _split(octets: bytes) -> tuple[bytes, bytes]:
+    """(header fields, the empty line and the body); without an empty line all is header."""
+    if octets.startswith(b"\r\n"):
+        return b"", octets
+    end = octets.find(b"\r\n\r\n")
+    return (octets, b"") if end < 0 else (octets[: end + 2], octets[end + 2 :])
+
+
+def _open_unnamed(folder: str | None) -> int:
+    """A file that vanishes with its last descriptor, whatever becomes of us."""
+    descriptor, path = tempfile.mkstemp(dir=folder, prefix="mailproto-")
+    os.unlink(path)
+    return descriptor

@@ -1,0 +1,75 @@
+"""The Received field that every message gets (RFC 5321 4.4, RFC 3848, RFC 6531 4.3)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from mailproto.model import Recipient, Session
+
+__all__ = ["TraceWriter", "count_received", "date_time", "protocol_name"]
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def date_time(seconds: float) -> str:
+    """An RFC 5322 3.3 date-time in UTC, whatever the locale."""
+    at = time.gmtime(seconds)
+    return (
+        f"{_DAYS[at.tm_wday]}, {at.tm_mday} {_MONTHS[at.tm_mon - 1]} {at.tm_year} "
+        f"{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} +0000"
+    )
+
+
+def protocol_name(session: Session, *, utf8: bool = False) -> str:
+    """What stands behind ``with``: S for TLS, A for an authenticated client."""
+    name = session.protocol
+    if name == "SMTP":  # extensions were not asked for, so there are none to name
+        return name
+    if utf8:
+        name = "UTF8LMTP" if name == "LMTP" else "UTF8SMTP"
+    return name + ("S" if session.tls else "") + ("A" if session.account else "")
+
+
+class TraceWriter:
+    """Writes the Received fields of one session; what they have in common is made once."""
+
+    __slots__ = ("_date", "_second", "_session", "_start")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._start = {utf8: self._make_start(utf8) for utf8 in (False, True)}
+        self._second = -1
+        self._date = ""
+
+    def received(self, id: str, recipients: Sequence[Recipient], seconds: float, *, utf8: bool) -> bytes:
+        """The whole field.
+
+        It names the recipient only if there is one: blind copies stay blind.
+        """
+        second = int(seconds)
+        if second != self._second:
+            self._second, self._date = second, date_time(second)
+        recipient = f"\r\n\tfor <{recipients[0].address}>" if len(recipients) == 1 else ""
+        return f"{self._start[utf8]}{id}{recipient};\r\n\t{self._date}\r\n".encode()
+
+    def _make_start(self, utf8: bool) -> str:
+        session = self._session
+        peer = f" ({_literal(session.peer)})" if session.peer else ""
+        tls = f"\r\n\t({session.tls.version} {session.tls.cipher})" if session.tls else ""
+        return (
+            f"Received: from {session.helo}{peer}\r\n"
+            f"\tby {session.hostname} with {protocol_name(session, utf8=utf8)}{tls}\r\n"
+            f"\tid "
+        )
+
+
+def _literal(address: str) -> str:
+    """An IP address as RFC 5321 4.1.3 writes it."""
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+def count_received(header: bytes) -> int:
+    """How many Received fields a header section has, in whatever case."""
+    return (b"\n" + header).lower().count(b"\nreceived:")

@@ -1,0 +1,26 @@
+"""One mail transaction while it is put together (RFC 5321 3.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mailproto.model import Address, Envelope, Parameters, Recipient, Session
+
+__all__ = ["Transaction"]
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What MAIL began and RCPTs add to.
+
+    :ivar utf8: whether the client declared SMTPUTF8 (RFC 6531 3.4).
+    """
+
+    sender: Address
+    parameters: Parameters
+    utf8: bool
+    recipients: list[Recipient] = field(default_factory=list)
+
+    def envelope(self, id: str, session: Session) -> Envelope:
+        """The finished transaction."""
+        return Envelope(id, self.sender, tuple(self.recipients), session, self.parameters)

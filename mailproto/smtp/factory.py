@@ -1,0 +1,81 @@
+"""What makes an SMTP server: a delivery, and how much of it whom is allowed."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from typing import Any, ClassVar, Literal
+
+from twisted.cred.portal import Portal
+from twisted.internet.interfaces import IAddress, IReactorTime
+
+from mailproto.connection import ServerFactory
+from mailproto.interfaces import IDelivery
+from mailproto.smtp._limits import SMTPLimits
+from mailproto.smtp.server import SMTPServer
+
+__all__ = ["MAX_MESSAGE_SIZE", "SMTPServerFactory"]
+
+MAX_MESSAGE_SIZE = 50 * 1024 * 1024
+"""Octets of a message, unless told otherwise."""
+
+
+class SMTPServerFactory(ServerFactory):
+    """Serves SMTP (RFC 5321), or submission (RFC 6409), to a delivery.
+
+    :param delivery: what becomes of mail, an `IDelivery`.
+    :param clock: the reactor.
+    :param hostname: what this server calls itself.
+    :param portal: gives an `IAccount`; None for no AUTH.
+    :param tls: for STARTTLS, as from `mailproto.auth.server_tls`; None for no STARTTLS.
+    :param submission: whether mail is taken from those who signed in, only, and completed.
+    :param require_tls: whether nothing is done in plaintext (530 5.7.0, RFC 3207 4).
+    :param max_message_size: octets; announced, and enforced while reading.
+    :param spool_folder: where large messages are while they arrive; None for the system's
+        temporary folder.
+    :param bare_newlines: what is done about a bare CR or LF in a message: the message is
+        refused, or each becomes CRLF.
+    :param smtputf8: whether internationalised addresses are offered (RFC 6531): the delivery
+        must be able to compare and keep them.
+    """
+
+    protocol_class: ClassVar[type[SMTPServer]] = SMTPServer
+    greeting = "ESMTP mailproto"
+    limits: SMTPLimits
+
+    def __init__(
+        self,
+        delivery: IDelivery,
+        *,
+        clock: IReactorTime,
+        hostname: str,
+        portal: Portal | None = None,
+        tls: Any | None = None,
+        submission: bool = False,
+        require_tls: bool = False,
+        max_message_size: int = MAX_MESSAGE_SIZE,
+        spool_folder: str | None = None,
+        bare_newlines: Literal["refuse", "normalise"] = "refuse",
+        smtputf8: bool = True,
+        limits: SMTPLimits | None = None,
+    ) -> None:
+        super().__init__(clock, tls=tls, limits=limits or SMTPLimits())
+        self.delivery = delivery
+        self.hostname = hostname
+        self.portal = portal
+        self.submission = submission
+        self.require_tls = require_tls
+        self.max_message_size = max_message_size
+        self.spool_folder = spool_folder
+        self.normalise_newlines = bare_newlines == "normalise"
+        self.smtputf8 = smtputf8
+        self._id_prefix = secrets.token_hex(6)
+        self._numbers = itertools.count(1)
+
+    def buildProtocol(self, addr: IAddress | None) -> SMTPServer:  # type: ignore[override]
+        """One client's connection."""
+        return self.protocol_class(self)
+
+    def next_id(self) -> str:
+        """A name for a transaction, never used before, here or on another server."""
+        return f"{self._id_prefix}{next(self._numbers):06x}"

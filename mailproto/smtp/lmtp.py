@@ -1,0 +1,35 @@
+"""LMTP: SMTP's grammar, with an answer for each recipient (RFC 2033)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from mailproto.model import Envelope, Outcome
+from mailproto.smtp.factory import SMTPServerFactory
+from mailproto.smtp.server import SMTPServer
+from mailproto.smtp.wire import render_reply
+
+__all__ = ["LMTPServer", "LMTPServerFactory"]
+
+
+class LMTPServer(SMTPServer):
+    """One client of an `LMTPServerFactory`."""
+
+    greetings: ClassVar[Mapping[str, str]] = {"LHLO": "LMTP"}
+
+    def answer_content(self, envelope: Envelope, outcomes: Sequence[Outcome]) -> None:
+        """One reply for each accepted RCPT, in order, duplicates too (RFC 2033 4.2)."""
+        for outcome in outcomes:
+            text = f"{outcome.text} ({envelope.id})" if outcome.accepted else outcome.text
+            self.write(render_reply(outcome.code, outcome.enhanced, text))
+
+
+class LMTPServerFactory(SMTPServerFactory):
+    """Serves LMTP to a delivery; parameters as of `SMTPServerFactory`.
+
+    LMTP has no queue behind it and is not for port 25 (RFC 2033 5).
+    """
+
+    protocol_class: ClassVar[type[SMTPServer]] = LMTPServer
+    greeting = "LMTP mailproto"

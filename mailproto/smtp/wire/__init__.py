@@ -1,0 +1,50 @@
+"""SMTP and LMTP without I/O: what a client sends becomes events, replies become octets."""
+
+from mailproto.smtp.wire._errors import SMTPSyntaxError
+from mailproto.smtp.wire._events import (
+    Auth,
+    AuthResponse,
+    Command,
+    Data,
+    DataChunk,
+    DataEnd,
+    DataFault,
+    Event,
+    Hello,
+    Help,
+    Mail,
+    Noop,
+    Quit,
+    Rcpt,
+    Rset,
+    StartTLS,
+    Vrfy,
+)
+from mailproto.smtp.wire._limits import WireLimits
+from mailproto.smtp.wire._replies import render_lines, render_reply
+from mailproto.smtp.wire._wire import SMTPServerWire
+
+__all__ = [
+    "Auth",
+    "AuthResponse",
+    "Command",
+    "Data",
+    "DataChunk",
+    "DataEnd",
+    "DataFault",
+    "Event",
+    "Hello",
+    "Help",
+    "Mail",
+    "Noop",
+    "Quit",
+    "Rcpt",
+    "Rset",
+    "SMTPServerWire",
+    "SMTPSyntaxError",
+    "StartTLS",
+    "Vrfy",
+    "WireLimits",
+    "render_lines",
+    "render_reply",
+]

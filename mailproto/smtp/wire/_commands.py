@@ -1,0 +1,141 @@
+"""One command line in, one event out: a table of verbs (RFC 5321 4.1.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from mailproto.model import NULL_PATH
+from mailproto.smtp.wire._errors import SMTPSyntaxError
+from mailproto.smtp.wire._events import (
+    Auth,
+    Command,
+    Data,
+    Hello,
+    Help,
+    Mail,
+    Noop,
+    Quit,
+    Rcpt,
+    Rset,
+    StartTLS,
+    Vrfy,
+)
+from mailproto.smtp.wire._grammar import is_hello_name, parse_parameters, parse_path
+from mailproto.smtp.wire._limits import WireLimits
+
+__all__ = ["parse_command"]
+
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_HTTP = re.compile(r"[A-Z]+ \S+ HTTP/[0-9.]+|CONNECT \S+", re.IGNORECASE | re.ASCII)
+_BASE64_WORD = re.compile(r"[!-~]+")
+_MECHANISM = re.compile(r"[A-Za-z0-9\-_]{1,20}")
+
+
+def parse_command(line: bytes, limits: WireLimits) -> Command:
+    """What a line without its CRLF says; white space at its end is overlooked (4.1.1).
+
+    :raises SMTPSyntaxError: and nothing else, whatever the line.
+    """
+    try:
+        text = line.decode().rstrip(" \t")
+    except UnicodeDecodeError:
+        raise SMTPSyntaxError(500, "5.5.2", "Commands are ASCII or UTF-8") from None
+    if not text.isprintable() and _CONTROL.search(text):
+        raise SMTPSyntaxError(500, "5.5.2", "Control character in a command")
+    verb, _, rest = text.partition(" ")
+    parse = _PARSERS.get(verb) or _PARSERS.get(verb.upper())
+    if parse is None:
+        # A web browser talked into this (cross-protocol attack) brings more lines to come.
+        if _HTTP.match(text):
+            raise SMTPSyntaxError(421, "4.7.0", "This is no web server", fatal=True)
+        raise SMTPSyntaxError(500, "5.5.2", "Command not recognised")
+    return parse(rest, limits)
+
+
+def _mail(rest: str, limits: WireLimits) -> Command:
+    if rest[:5].upper() != "FROM:":
+        raise SMTPSyntaxError(501, "5.5.4", "Syntax: MAIL FROM:<address> [parameters]")
+    path, parameters = parse_path(rest[5:], limits, "5.1.7")
+    if path and not path.domain:
+        raise SMTPSyntaxError(501, "5.1.7", "A sender's address needs a domain")
+    return Mail(path, parse_parameters(parameters))
+
+
+def _rcpt(rest: str, limits: WireLimits) -> Command:
+    if rest[:3].upper() != "TO:":
+        raise SMTPSyntaxError(501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]")
+    path, parameters = parse_path(rest[3:], limits, "5.1.3")
+    if path is NULL_PATH:
+        raise SMTPSyntaxError(501, "5.1.3", "Nobody has the null address")
+    return Rcpt(path, parse_parameters(parameters))
+
+
+def _hello(verb: str) -> Callable[[str, WireLimits], Command]:
+    def parse(rest: str, limits: WireLimits) -> Command:
+        if not rest:
+            raise SMTPSyntaxError(501, "5.5.4", f"Syntax: {verb} domain")
+        if len(rest) > limits.domain or not is_hello_name(rest):
+            raise SMTPSyntaxError(501, "5.5.4", f"{verb} needs a domain or an address literal")
+        return Hello(verb, rest)
+
+    return parse
+
+
+def _alone(verb: str, event: Command) -> Callable[[str, WireLimits], Command]:
+    """A command that takes no argument."""
+
+    def parse(rest: str, limits: WireLimits) -> Command:
+        if rest:
+            raise SMTPSyntaxError(501, "5.5.4", f"{verb} takes no argument")
+        return event
+
+    return parse
+
+
+def _auth(rest: str, limits: WireLimits) -> Command:
+    mechanism, _, initial = rest.partition(" ")
+    if not _MECHANISM.fullmatch(mechanism) or (initial and not _BASE64_WORD.fullmatch(initial)):
+        raise SMTPSyntaxError(501, "5.5.4", "Syntax: AUTH mechanism [initial-response]")
+    return Auth(mechanism.upper(), initial.encode() if initial else None)
+
+
+def _vrfy(rest: str, limits: WireLimits) -> Command:
+    if not rest:
+        raise SMTPSyntaxError(501, "5.5.4", "Syntax: VRFY name")
+    return Vrfy(rest)
+
+
+def _noop(rest: str, limits: WireLimits) -> Command:
+    return Noop()
+
+
+def _help(rest: str, limits: WireLimits) -> Command:
+    return Help(rest)
+
+
+def _not_implemented(rest: str, limits: WireLimits) -> Command:
+    raise SMTPSyntaxError(502, "5.5.1", "Command not implemented")
+
+
+_PARSERS: dict[str, Callable[[str, WireLimits], Command]] = {
+    "HELO": _hello("HELO"),
+    "EHLO": _hello("EHLO"),
+    "LHLO": _hello("LHLO"),
+    "MAIL": _mail,
+    "RCPT": _rcpt,
+    "DATA": _alone("DATA", Data()),
+    "RSET": _alone("RSET", Rset()),
+    "NOOP": _noop,
+    "VRFY": _vrfy,
+    "HELP": _help,
+    "QUIT": _alone("QUIT", Quit()),
+    "STARTTLS": _alone("STARTTLS", StartTLS()),
+    "AUTH": _auth,
+    "EXPN": _not_implemented,
+    "ETRN": _not_implemented,
+    "TURN": _not_implemented,
+    "SEND": _not_implemented,
+    "SOML": _not_implemented,
+    "SAML": _not_implemented,
+}

@@ -1,0 +1,81 @@
+"""The content behind DATA: found by bulk search, never line by line (RFC 5321 4.5.2).
+
+The end is CRLF.CRLF and nothing else; what looks like it, with a bare CR or LF in it,
+is content, and content with a bare CR or LF is refused or normalised as a whole
+(the "SMTP smuggling" of 2023, CVE-2023-51764 and others).
+"""
+
+from __future__ import annotations
+
+import re
+
+from mailproto.smtp.wire._events import DataChunk, DataEnd, DataFault
+
+__all__ = ["ContentScanner"]
+
+_ANY_NEWLINE = re.compile(rb"\r\n|\r|\n")
+
+
+class ContentScanner:
+    """Scans one message's content.
+
+    :param normalise: make CRLF of each bare CR or LF, instead of refusing the message.
+    """
+
+    __slots__ = ("_bare", "_begun", "_normalise", "_nul")
+
+    def __init__(self, *, normalise: bool) -> None:
+        self._normalise = normalise
+        self._begun = False
+        self._bare = False
+        self._nul = False
+
+    def scan(self, data: bytes) -> tuple[DataChunk | DataEnd | None, int]:
+        """Look at all that there is.
+
+        :returns: the next event, or None for "more octets"; and how many octets of ``data``
+            are done with.  The rest is to be given again, with what follows it.  After a
+            `DataEnd` the scanner is done too.
+        """
+        # The command's own CRLF stands, virtually, before the first line and makes it a line
+        # like the others.  Later, a CRLF is held back until what follows it is known.
+        virtual = 0 if self._begun else 2
+        if virtual:
+            data = b"\r\n" + data
+        dot = end = data.find(b"\r\n.")
+        if dot >= 0 and not data.startswith(b"\r\n", dot + 3):
+            end = data.find(b"\r\n.\r\n", dot + 3)
+        stop = end + 2 if end >= 0 else len(data) - _held_back(data)
+        if stop <= virtual and end < 0:
+            return None, 0
+        self._begun = True
+        octets = data[virtual:stop]
+        if 0 <= dot < stop - 2:
+            octets = data[:stop].replace(b"\r\n.", b"\r\n")[virtual:]
+        octets = self._check(octets)
+        if end < 0:
+            return (DataChunk(octets) if octets else None), stop - virtual
+        if self._bare and not self._normalise:
+            return DataEnd(b"", DataFault.BARE_NEWLINE), stop + 3 - virtual
+        if self._nul:
+            return DataEnd(b"", DataFault.NUL), stop + 3 - virtual
+        return DataEnd(octets), stop + 3 - virtual
+
+    def _check(self, octets: bytes) -> bytes:
+        """Note faults; what comes after one is dropped, as the whole will be."""
+        pairs = octets.count(b"\r\n")
+        if octets.count(b"\n") != pairs or octets.count(b"\r") != pairs:
+            self._bare = True
+            if self._normalise:
+                octets = _ANY_NEWLINE.sub(b"\r\n", octets)
+        if b"\0" in octets:
+            self._nul = True
+        return b"" if self._nul or (self._bare and not self._normalise) else octets
+
+
+def _held_back(data: bytes) -> int:
+    """How many octets at the end of ``data`` may be the beginning of CRLF.CRLF."""
+    for beginning in (b"\r\n.\r", b"\r\n.", b"\r\n", b"\r"):
+        if data.endswith(beginning):
+            return len(beginning)
+    return 0

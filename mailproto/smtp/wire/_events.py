@@ -1,0 +1,148 @@
+"""What a client says, as values: one class a command, two for a message's content."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from mailproto.model import Address, Parameters
+
+__all__ = [
+    "Auth",
+    "AuthResponse",
+    "Command",
+    "Data",
+    "DataChunk",
+    "DataEnd",
+    "DataFault",
+    "Event",
+    "Hello",
+    "Help",
+    "Mail",
+    "Noop",
+    "Quit",
+    "Rcpt",
+    "Rset",
+    "StartTLS",
+    "Vrfy",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """HELO, EHLO or LHLO (RFC 5321 4.1.1.1, RFC 2033 4.1).
+
+    :ivar verb: which of them, in upper case.
+    :ivar name: a domain or an address literal in brackets, as written.
+    """
+
+    verb: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """MAIL FROM (RFC 5321 4.1.1.2); `mailproto.model.NULL_PATH` for ``<>``."""
+
+    path: Address
+    parameters: Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Rcpt:
+    """RCPT TO (RFC 5321 4.1.1.3); without domain only ``<Postmaster>``."""
+
+    path: Address
+    parameters: Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """DATA (RFC 5321 4.1.1.4): answer 354 and call `SMTPServerWire.expect_content`, or refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rset:
+    """RSET (RFC 5321 4.1.1.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noop:
+    """NOOP, whatever stands behind it (RFC 5321 4.1.1.9)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vrfy:
+    """VRFY (RFC 5321 4.1.1.6)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """HELP (RFC 5321 4.1.1.8); ``topic`` may be empty."""
+
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """QUIT (RFC 5321 4.1.1.10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartTLS:
+    """STARTTLS (RFC 3207)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """AUTH (RFC 4954 4).
+
+    :ivar mechanism: in upper case.
+    :ivar initial: the initial response in base64, ``b"="`` for an empty one, None for none.
+    """
+
+    mechanism: str
+    initial: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthResponse:
+    """One line that `SMTPServerWire.expect_response` asked for: base64, or ``b"*"`` to cancel."""
+
+    octets: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DataChunk:
+    """Some of the content: dots unstuffed, never cut within a CRLF, never empty."""
+
+    octets: bytes
+
+
+class DataFault(enum.Enum):
+    """Why content must not be taken, whatever it is."""
+
+    BARE_NEWLINE = "bare CR or LF"
+    NUL = "NUL"
+
+
+@dataclass(frozen=True, slots=True)
+class DataEnd:
+    """The end of the content has been seen; commands follow.
+
+    :ivar octets: the last of the content, often all of it; empty when there is a fault.
+    :ivar fault: None if the content may be taken.
+    """
+
+    octets: bytes = b""
+    fault: DataFault | None = None
+
+
+Command: TypeAlias = Hello | Mail | Rcpt | Data | Rset | Noop | Vrfy | Help | Quit | StartTLS | Auth
+"""What one command line may be."""
+
+Event: TypeAlias = Command | AuthResponse | DataChunk | DataEnd
+"""What `SMTPServerWire.next_event` gives."""

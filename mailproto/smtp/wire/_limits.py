@@ -1,0 +1,25 @@
+"""How long what a client says may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["WireLimits"]
+
+
+@dataclass(frozen=True, slots=True)
+class WireLimits:
+    """In octets, without CRLF (RFC 5321 4.5.3.1).  A line of content may be of any length.
+
+    :ivar command_line: 512 at least (4.5.3.1.4), and room for the parameters of extensions.
+    :ivar auth_line: an AUTH command or response (RFC 4954 4: 12288).
+    :ivar local_part: 64 at least (4.5.3.1.1).
+    :ivar domain: 255 at least (4.5.3.1.2).
+    :ivar path: 256 at least, with its angle brackets (4.5.3.1.3).
+    """
+
+    command_line: int = 2048
+    auth_line: int = 12288
+    local_part: int = 64
+    domain: int = 255
+    path: int = 256

@@ -1,0 +1,119 @@
+"""The server's side of SMTP and LMTP: octets in, events out, no I/O."""
+
+from __future__ import annotations
+
+import enum
+
+from mailproto.smtp.wire._commands import parse_command
+from mailproto.smtp.wire._content import ContentScanner
+from mailproto.smtp.wire._errors import SMTPSyntaxError
+from mailproto.smtp.wire._events import AuthResponse, DataEnd, Event
+from mailproto.smtp.wire._limits import WireLimits
+
+__all__ = ["SMTPServerWire"]
+
+_AUTH_COMMAND = len("AUTH ") + 20 + len(" ")
+"""What may stand before an initial response: a mechanism's name has 20 characters at most."""
+
+
+class _Expecting(enum.Enum):
+    """What the next line is."""
+
+    COMMAND = "a command"
+    RESPONSE = "a response to an AUTH challenge"
+    REST = "the rest of a line that is too long"
+
+
+class SMTPServerWire:
+    """What a client sends, as events (`mailproto.connection.Wire`).
+
+    Lines are commands, but for what the server asked for: after a 354 it calls
+    `expect_content`, after a 334 `expect_response`.
+
+    :param normalise: make CRLF of bare CR and LF in content, instead of a `DataFault`.
+    """
+
+    __slots__ = ("_buffer", "_content", "_expecting", "_incoming", "_limits", "_normalise", "_position")
+
+    def __init__(self, limits: WireLimits | None = None, *, normalise: bool = False) -> None:
+        self._limits = limits or WireLimits()
+        self._normalise = normalise
+        self._expecting = _Expecting.COMMAND
+        self._content: ContentScanner | None = None
+        self._buffer = b""
+        self._position = 0
+        # Joined when the next event is asked for, not at each arrival: otherwise one who
+        # sends octet by octet behind a running command makes us copy everything each time.
+        self._incoming: list[bytes] = []
+
+    @property
+    def pending(self) -> int:
+        """Octets received and not yet part of an event."""
+        return len(self._buffer) - self._position + sum(map(len, self._incoming))
+
+    def receive(self, data: bytes) -> None:
+        """Take octets."""
+        self._incoming.append(data)
+
+    def expect_content(self) -> None:
+        """What comes next is a message's content, up to CRLF.CRLF."""
+        self._content = ContentScanner(normalise=self._normalise)
+
+    def expect_response(self) -> None:
+        """The next line is a response to an AUTH challenge."""
+        self._expecting = _Expecting.RESPONSE
+
+    def next_event(self) -> Event | None:
+        """The next event, or None for "more octets".
+
+        :raises SMTPSyntaxError: for a line that is no command; the next call goes on behind it.
+        """
+        if self._incoming:
+            self._join()
+        if self._position == len(self._buffer):
+            self._buffer, self._position = b"", 0
+            return None
+        if self._content is None:
+            return self._next_line()
+        event, used = self._content.scan(self._buffer[self._position :])
+        self._position += used
+        if type(event) is DataEnd:
+            self._content = None
+        return event
+
+    def _join(self) -> None:
+        incoming = self._incoming
+        if self._position < len(self._buffer):
+            incoming.insert(0, self._buffer[self._position :])
+        self._buffer = incoming[0] if len(incoming) == 1 else b"".join(incoming)
+        self._position = 0
+        incoming.clear()
+
+    def _next_line(self) -> Event | None:
+        buffer, start = self._buffer, self._position
+        end = buffer.find(b"\r\n", start)
+        if end < 0:
+            self._await_line_end()
+            return None
+        self._position = end + 2
+        expected, self._expecting = self._expecting, _Expecting.COMMAND
+        if expected is _Expecting.REST or end - start > self._line_limit(expected, start):
+            raise SMTPSyntaxError(500, "5.5.6", "Line too long")
+        line = buffer[start:end]
+        if expected is _Expecting.RESPONSE:
+            return AuthResponse(line)
+        return parse_command(line, self._limits)
+
+    def _await_line_end(self) -> None:
+        """Keep what has come of a line; forget it, but for what may be half a CRLF, if it is too long."""
+        begun = len(self._buffer) - self._position - self._buffer.endswith(b"\r")
+        if self._expecting is _Expecting.REST or begun > self._line_limit(self._expecting, self._position):
+            self._expecting = _Expecting.REST
+            self._buffer, self._position = self._buffer[self._position + begun :], 0
+
+    def _line_limit(self, expected: _Expecting, start: int) -> int:
+        if expected is _Expecting.RESPONSE:
+            return self._limits.auth_line
+        if self._buffer[start : start + 5].upper() == b"AUTH ":
+            return _AUTH_COMMAND + self._limits.auth_line
+        return self._limits.command_line

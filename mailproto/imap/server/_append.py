@@ -1,0 +1,48 @@
+"""APPEND (RFC 9051 6.3.12, RFC 4315): in two steps, since its message may be large."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from mailproto.errors import MailError, MessageTooLarge
+from mailproto.imap.server._copy import open_target
+from mailproto.imap.server._errors import SessionOver
+from mailproto.imap.server._spool import Spool
+from mailproto.imap.wire import Append, AppendLiteral, Command
+from mailproto.model import NewMessage
+
+if TYPE_CHECKING:
+    from mailproto.imap.server.session import IMAPSession
+
+__all__ = ["append", "begin"]
+
+
+class EmptyMessage(MailError):
+    """A message without any octet, which clients send by mistake (RFC 3502 4)."""
+
+    default_text = "Message is empty"
+
+
+async def begin(session: IMAPSession, literal: AppendLiteral) -> Spool:
+    """See whether the message can be taken, before its octets come."""
+    if literal.size > session.factory.max_message_size:
+        raise MessageTooLarge
+    if not literal.size:
+        raise EmptyMessage
+    await open_target(session, literal.arguments.mailbox)
+    if not session.is_open:
+        raise SessionOver
+    return Spool(session.factory.spool_folder)
+
+
+async def append(session: IMAPSession, command: Command) -> bytes:
+    """Keep the message that has arrived."""
+    arguments = cast(Append, command.arguments)
+    spool, session.spool = session.spool, None
+    if spool is None:
+        raise EmptyMessage
+    content = spool.finish()
+    # Opened again: the mailbox may have changed while a slow client sent.
+    mailbox = await open_target(session, arguments.mailbox)
+    [appended] = await mailbox.append([NewMessage(content, arguments.flags, arguments.internal_date)])
+    return b"[APPENDUID %d %d] APPEND completed" % (mailbox.uid_validity, appended.uid)

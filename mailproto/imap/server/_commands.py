@@ -1,0 +1,105 @@
+"""Which commands there are: when each may be given, and who carries it out.
+
+To add a command, write a handler in the file of its family and a row here.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from mailproto.imap.server import (
+    _append,
+    _copy,
+    _expunge,
+    _fetch,
+    _general,
+    _idle,
+    _listing,
+    _login,
+    _mailboxes,
+    _search,
+    _select,
+    _store,
+)
+from mailproto.imap.wire import Command
+
+if TYPE_CHECKING:
+    from mailproto.imap.server.session import IMAPSession
+
+__all__ = ["COMMANDS", "Rule", "State", "Told"]
+
+Handler = Callable[["IMAPSession", Command], Awaitable[bytes | None]]
+"""Carries out a command.
+
+:returns: the text of its tagged OK, response code included; None for the usual one.
+:raises MailError: to answer NO, `BadCommand` to answer BAD.
+"""
+
+
+class State(enum.Flag):
+    """The states of RFC 9051 3."""
+
+    NOT_AUTHENTICATED = enum.auto()
+    AUTHENTICATED = enum.auto()
+    SELECTED = enum.auto()
+
+
+class Told(enum.Enum):
+    """What the client is told of its mailbox before the tagged OK (RFC 9051 7.5.1)."""
+
+    NOTHING = enum.auto()
+    """The command has said it all, or its own change would be asked for again."""
+
+    ARRIVALS = enum.auto()
+    """What comes and changes; expunges only if the command deals in UIDs."""
+
+    ALL = enum.auto()
+
+
+class Rule(NamedTuple):
+    """One row of the table."""
+
+    states: State
+    handler: Handler
+    told: Told = Told.ALL
+
+
+_ANY = State.NOT_AUTHENTICATED | State.AUTHENTICATED | State.SELECTED
+_FIRST = State.NOT_AUTHENTICATED
+_IN = State.AUTHENTICATED | State.SELECTED
+_SELECTED = State.SELECTED
+
+COMMANDS: Mapping[str, Rule] = {
+    "CAPABILITY": Rule(_ANY, _general.capability),
+    "NOOP": Rule(_ANY, _general.noop),
+    "ID": Rule(_ANY, _general.identify),
+    "LOGOUT": Rule(_ANY, _general.logout, Told.NOTHING),
+    "STARTTLS": Rule(_FIRST, _login.starttls),
+    "AUTHENTICATE": Rule(_FIRST, _login.authenticate),
+    "LOGIN": Rule(_FIRST, _login.login),
+    "ENABLE": Rule(_IN, _general.enable),
+    "NAMESPACE": Rule(_IN, _listing.namespace),
+    "SELECT": Rule(_IN, _select.select, Told.NOTHING),
+    "EXAMINE": Rule(_IN, _select.select, Told.NOTHING),
+    "CREATE": Rule(_IN, _mailboxes.create),
+    "DELETE": Rule(_IN, _mailboxes.delete),
+    "RENAME": Rule(_IN, _mailboxes.rename),
+    "SUBSCRIBE": Rule(_IN, _mailboxes.subscribe),
+    "UNSUBSCRIBE": Rule(_IN, _mailboxes.unsubscribe),
+    "STATUS": Rule(_IN, _mailboxes.status),
+    "LIST": Rule(_IN, _listing.list_mailboxes),
+    "LSUB": Rule(_IN, _listing.list_subscribed),
+    "APPEND": Rule(_IN, _append.append),
+    "IDLE": Rule(_IN, _idle.idle),
+    "CHECK": Rule(_SELECTED, _general.noop),
+    "CLOSE": Rule(_SELECTED, _select.close),
+    "UNSELECT": Rule(_SELECTED, _select.unselect),
+    "EXPUNGE": Rule(_SELECTED, _expunge.expunge),
+    "SEARCH": Rule(_SELECTED, _search.search, Told.ARRIVALS),
+    "FETCH": Rule(_SELECTED, _fetch.fetch, Told.ARRIVALS),
+    "STORE": Rule(_SELECTED, _store.store, Told.NOTHING),
+    "COPY": Rule(_SELECTED, _copy.copy),
+    "MOVE": Rule(_SELECTED, _copy.move),
+}

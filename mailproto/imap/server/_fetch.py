@@ -1,0 +1,188 @@
+"""FETCH and UID FETCH (RFC 9051 6.4.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from mailproto.content import Content
+from mailproto.imap.server._errors import BadCommand, ContentUnreadable, ExpungeIssued, SessionOver
+from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
+from mailproto.imap.server._rows import Batch, RowPlan, compile_items
+from mailproto.imap.server.view import SEEN, MailboxView
+from mailproto.imap.wire import Command, Fetch, FetchSection
+from mailproto.message import Index, Slices, section
+from mailproto.model import FlagChange, FlagOperation, MessageInfo
+
+if TYPE_CHECKING:
+    from mailproto.imap.server.session import IMAPSession
+
+__all__ = ["STREAMED", "fetch"]
+
+STREAMED = 1 << 18
+"""Octets from which on a section is sent in pieces, each when the client has read those before."""
+
+_MARK_SEEN = FlagChange(FlagOperation.ADD, frozenset({SEEN}))
+
+
+async def fetch(session: IMAPSession, command: Command) -> None:
+    """Answer in batches, one write each.
+
+    Messages that another session removed meanwhile are left out, and the answer is NO where
+    the client could not know (RFC 2180 4.1.2): never is another message sent in their place.
+    """
+    arguments = cast(Fetch, command.arguments)
+    if arguments.modifiers:
+        raise BadCommand("Unknown modifier")
+    # What changed until now is told first, so that the flags below are those of now.
+    await session.catch_up(expunges=command.uid)
+    view = session.selected
+    plan = compile_items(arguments.items, uid=command.uid)
+    indexes = view.indexes(arguments.sequence, uid=command.uid)
+    response = _Response(session, view, plan)
+    if plan.parts:
+        await response.read(view.present(indexes))
+    else:
+        await response.tell_known([at for at in indexes if view.uids[at] not in view.gone])
+    if response.failed:
+        raise ContentUnreadable
+    if response.sent < len(indexes) and not command.uid:
+        raise ExpungeIssued
+
+
+class _Response:
+    """The untagged part of an answer to FETCH.
+
+    :ivar sent: messages that were told of.
+    :ivar failed: messages whose content could not be read.
+    """
+
+    def __init__(self, session: IMAPSession, view: MailboxView, plan: RowPlan) -> None:
+        self.session = session
+        self.view = view
+        self.plan = plan
+        self.sent = 0
+        self.failed = 0
+
+    async def tell_known(self, indexes: Sequence[int]) -> None:
+        """Only what the view knows was asked for."""
+        for start in range(0, len(indexes), MESSAGES_AT_ONCE):
+            batch = indexes[start : start + MESSAGES_AT_ONCE]
+            self.session.respond(b"".join(self.plan.render(Batch(self.view, batch, ()))))
+            self.sent += len(batch)
+            await self.session.flush()
+
+    async def read(self, uids: Sequence[int]) -> None:
+        """Read messages and tell of them, a batch at a time."""
+        plan = self.plan
+        async for _, infos in read_in_batches(self.view.mailbox, uids, plan.parts):
+            indexes = [at for info in infos if (at := self.view.index(info.uid)) is not None]
+            batch = Batch(self.view, indexes, infos)
+            if plan.sections:
+                await self._tell_sections(batch)
+            else:
+                self.session.respond(b"".join(plan.render(batch)))
+                self.sent += len(infos)
+            await self.session.flush()
+
+    async def _tell_sections(self, batch: Batch) -> None:
+        seen = await self._mark_seen(batch) if self.plan.marks_seen else frozenset()
+        respond = self.session.respond
+        rows = zip(batch.indexes, batch.infos, self.plan.begin(batch), strict=True)
+        for at, info, beginning in rows:
+            end = b")\r\n"
+            if info.uid in seen and not self.plan.shows_flags:
+                [flags] = self.view.flags_at([at])
+                end = b" FLAGS %b)\r\n" % flags
+            try:
+                found = list(zip(self.plan.sections, self._find(info), strict=True))
+                if sum(len(octets) for _, octets in found if octets is not None) < STREAMED:
+                    pieces = [_whole(item, octets) for item, octets in found]
+                    respond(b"%b%b%b" % (beginning, b" ".join(pieces), end))
+                else:
+                    await self._stream(beginning, found, end)
+            except OSError as error:
+                self.failed += 1
+                self.session.log.error(
+                    "{mailbox}: message {uid} cannot be read: {error}",
+                    mailbox=self.view.mailbox.name,
+                    uid=info.uid,
+                    error=error,
+                )
+            self.sent += 1
+
+    def _find(self, info: MessageInfo) -> list[Slices | None]:
+        """Where the sections are."""
+        content: Content = info.content if info.content is not None else b""
+        index: Index | None = None
+        found: list[Slices | None] = []
+        for item in self.plan.sections:
+            if not item.section.part and not item.section.text:
+                found.append(Slices(content, ((0, len(content)),)))
+                continue
+            if index is None:
+                index = Index.load(info.offsets or b"")
+            found.append(section(content, index, item.section))
+        return found
+
+    async def _stream(
+        self, beginning: bytes, found: Sequence[tuple[FetchSection, Slices | None]], end: bytes
+    ) -> None:
+        """Send large sections a piece at a time.
+
+        :raises OSError: only while nothing of the message was sent.
+        """
+        session = self.session
+        begun = False
+        for item, octets in found:
+            if octets is None:
+                session.respond(beginning + _whole(item, None))
+            else:
+                start, stop = _range(item, octets)
+                head = b"%b%b {%d}\r\n" % (beginning, item.label, stop - start)
+                try:
+                    for piece in octets.chunks(start, stop):
+                        session.respond(head + piece if head else piece)
+                        head = b""
+                        begun = True
+                        await session.flush()
+                except OSError:
+                    if not begun:
+                        raise
+                    # So many octets were promised: there is no way to go on.
+                    session.abort()
+                    raise SessionOver(detail="content ended early") from None
+                if head:
+                    session.respond(head)
+            beginning = b" "
+            begun = True
+        session.respond(end)
+
+    async def _mark_seen(self, batch: Batch) -> frozenset[int]:
+        """Set ``\\Seen`` where it is not, in one transaction; the UIDs whose flags changed."""
+        view = self.view
+        if view.read_only:
+            return frozenset()
+        unseen = [view.uids[at] for at in batch.indexes if SEEN not in view.flags[at]]
+        if not unseen:
+            return frozenset()
+        result = await view.mailbox.store(unseen, _MARK_SEEN)
+        changed = view.apply(_MARK_SEEN, result.changed, silent=False)
+        return frozenset(view.uids[at] for at in changed)
+
+
+def _range(item: FetchSection, octets: Slices) -> tuple[int, int]:
+    """What of a section was asked for: past its end there is nothing (RFC 9051 6.4.5)."""
+    length = len(octets)
+    if item.partial is None:
+        return 0, length
+    origin, count = item.partial
+    return min(origin, length), min(origin + count, length)
+
+
+def _whole(item: FetchSection, octets: Slices | None) -> bytes:
+    """A section that is small, or not there."""
+    if octets is None:
+        return b"%b NIL" % item.label
+    start, stop = _range(item, octets)
+    return b"%b {%d}\r\n%b" % (item.label, stop - start, b"".join(octets.chunks(start, stop)))

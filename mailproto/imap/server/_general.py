@@ -1,0 +1,39 @@
+"""CAPABILITY, NOOP and CHECK, ID, ENABLE, LOGOUT (RFC 9051 6.1, RFC 2971, RFC 5161)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailproto.imap.server._capabilities import capabilities
+from mailproto.imap.server._errors import SessionOver
+from mailproto.imap.wire import Command
+
+if TYPE_CHECKING:
+    from mailproto.imap.server.session import IMAPSession
+
+__all__ = ["capability", "enable", "identify", "logout", "noop"]
+
+
+async def capability(session: IMAPSession, command: Command) -> None:
+    """RFC 9051 6.1.1."""
+    session.respond(b"* CAPABILITY %b\r\n" % capabilities(session))
+
+
+async def noop(session: IMAPSession, command: Command) -> None:
+    """NOOP and CHECK: what there is to tell comes before every tagged OK (RFC 9051 6.1.2)."""
+
+
+async def identify(session: IMAPSession, command: Command) -> None:
+    """ID: our name, and no version, which helps nobody but attackers (RFC 2971 4)."""
+    session.respond(b'* ID ("name" "mailproto")\r\n')
+
+
+async def enable(session: IMAPSession, command: Command) -> None:
+    """ENABLE: nothing here needs to be enabled, and other names are ignored (RFC 5161 3.1)."""
+    session.respond(b"* ENABLED\r\n")
+
+
+async def logout(session: IMAPSession, command: Command) -> None:
+    """LOGOUT: BYE, the tagged OK, and the end (RFC 9051 6.1.3)."""
+    session.end(b"* BYE Logging out\r\n%b OK LOGOUT completed\r\n" % command.tag.encode("ascii"))
+    raise SessionOver

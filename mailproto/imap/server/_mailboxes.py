@@ -1,0 +1,77 @@
+"""CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS (RFC 9051 6.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, cast
+
+from mailproto.errors import NoSuchMailbox
+from mailproto.imap.wire import Command, Create, MailboxName, Rename, Status, encode_mailbox
+from mailproto.model import DELIMITER, MailboxStatus
+
+if TYPE_CHECKING:
+    from mailproto.imap.server.session import IMAPSession
+
+__all__ = ["create", "delete", "rename", "render_status", "status", "subscribe", "unsubscribe"]
+
+
+async def create(session: IMAPSession, command: Command) -> None:
+    """A delimiter at the end only says that inferiors will follow (RFC 9051 6.3.4)."""
+    arguments = cast(Create, command.arguments)
+    name = arguments.mailbox
+    await session.signed_in.create(name.removesuffix(DELIMITER), arguments.special_use)
+
+
+async def delete(session: IMAPSession, command: Command) -> None:
+    """RFC 9051 6.3.5; the selected mailbox is not selected any more."""
+    await session.signed_in.delete(cast(MailboxName, command.arguments).mailbox)
+    if session.view is not None:
+        # It may be known by another name meanwhile, so the mailbox itself is asked.
+        try:
+            await session.view.mailbox.status()
+        except NoSuchMailbox:
+            session.deselect()
+            session.respond(b"* OK [CLOSED] Selected mailbox was deleted\r\n")
+
+
+async def rename(session: IMAPSession, command: Command) -> None:
+    """RFC 9051 6.3.6."""
+    arguments = cast(Rename, command.arguments)
+    await session.signed_in.rename(arguments.old, arguments.new.removesuffix(DELIMITER))
+
+
+async def subscribe(session: IMAPSession, command: Command) -> None:
+    """RFC 9051 6.3.7."""
+    await session.signed_in.subscribe(cast(MailboxName, command.arguments).mailbox)
+
+
+async def unsubscribe(session: IMAPSession, command: Command) -> None:
+    """RFC 9051 6.3.8."""
+    await session.signed_in.unsubscribe(cast(MailboxName, command.arguments).mailbox)
+
+
+async def status(session: IMAPSession, command: Command) -> None:
+    """RFC 9051 6.3.11; of the selected mailbox, too."""
+    arguments = cast(Status, command.arguments)
+    name = arguments.mailbox
+    found = (await session.signed_in.status([name])).get(name)
+    if found is None:
+        raise NoSuchMailbox
+    session.respond(render_status(name, found, arguments.items))
+
+
+_ITEMS: dict[str, Callable[[MailboxStatus], int]] = {
+    "MESSAGES": lambda status: status.messages,
+    "RECENT": lambda status: status.recent,
+    "UIDNEXT": lambda status: status.uid_next,
+    "UIDVALIDITY": lambda status: status.uid_validity,
+    "UNSEEN": lambda status: status.unseen,
+    "SIZE": lambda status: status.size,
+    "DELETED": lambda status: status.deleted,
+}
+
+
+def render_status(name: str, status: MailboxStatus, items: Iterable[str]) -> bytes:
+    """The STATUS response."""
+    values = " ".join(f"{item} {_ITEMS[item](status)}" for item in items if item in _ITEMS)
+    return b"* STATUS %b (%b)\r\n" % (encode_mailbox(name), values.encode("ascii"))

@@ -1,0 +1,201 @@
+"""Search keys as tests on messages, cheap ones apart from costly ones (RFC 9051 6.4.4)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from mailproto.imap.server.view import SEEN, SYSTEM_FLAGS, MailboxView
+from mailproto.imap.wire import (
+    And,
+    Body,
+    DateKey,
+    Flagged,
+    Header,
+    New,
+    Not,
+    Numbers,
+    Old,
+    Or,
+    Recent,
+    SearchKey,
+    SequenceSet,
+    Size,
+    Text,
+    Uids,
+)
+from mailproto.message import Index, Searchable, casemap, header_fields, parse_date, scan
+from mailproto.model import MessageInfo
+
+__all__ = ["Condition", "Cost", "Found", "compile_key"]
+
+_EPOCH_ORDINAL = 719_163
+"""``datetime.date(1970, 1, 1).toordinal()``"""
+
+_DAY = 86_400
+
+Test = Callable[[int], bool]
+"""Whether the message at an index of the view matches."""
+
+
+class Cost(enum.IntEnum):
+    """What must be read before a test can be made."""
+
+    KNOWN = 0
+    METADATA = 1
+    CONTENT = 2
+
+
+class Condition(NamedTuple):
+    """A test, and what it needs."""
+
+    cost: Cost
+    test: Test
+
+
+_NOTHING = Searchable(b"", scan(b""))
+
+
+class Found:
+    """What tests look at.
+
+    :ivar infos: sizes and dates, by index, of the messages that are tested.
+    :ivar text: of the one message whose content is tested.
+    """
+
+    __slots__ = ("infos", "text", "view")
+
+    def __init__(self, view: MailboxView) -> None:
+        self.view = view
+        self.infos: Mapping[int, MessageInfo] = {}
+        self.text = _NOTHING
+
+    def look_at(self, info: MessageInfo) -> None:
+        """Tests of content are about this message now."""
+        content = info.content if info.content is not None else b""
+        self.text = Searchable(content, Index.load(info.offsets or b""))
+
+
+def compile_key(key: SearchKey, found: Found) -> list[Condition]:
+    """Conditions that must all be met, the cheapest first.
+
+    :raises IMAPWireError: for sequence numbers that are not there.
+    """
+    keys = key.keys if isinstance(key, And) else (key,)
+    return sorted((_compile(key, found) for key in keys), key=lambda condition: condition.cost)
+
+
+def _compile(key: SearchKey, found: Found) -> Condition:
+    match key:
+        case And(keys):
+            return _all([_compile(key, found) for key in keys])
+        case Or(left, right):
+            # The cheaper one first: it spares the other's work.
+            first, second = sorted((_compile(left, found), _compile(right, found)), key=lambda c: c.cost)
+            return Condition(second.cost, lambda at: first.test(at) or second.test(at))
+        case Not(inner):
+            cost, test = _compile(inner, found)
+            return Condition(cost, lambda at: not test(at))
+        case Uids(sequence) | Numbers(sequence):
+            return Condition(Cost.KNOWN, _members(found.view, sequence, uid=isinstance(key, Uids)))
+        case Flagged(flag, present):
+            return Condition(Cost.KNOWN, _flagged(found.view, flag, present))
+        case Recent() | New() | Old():
+            return Condition(Cost.KNOWN, _recent(found.view, key))
+        case Size(op, octets):
+            return Condition(Cost.METADATA, _sized(found, op, octets))
+        case DateKey(field, op, date):
+            day = date.toordinal() - _EPOCH_ORDINAL
+            if field == "INTERNAL":
+                return Condition(Cost.METADATA, _dated(_internal_day(found), op, day))
+            return Condition(Cost.CONTENT, _dated(_sent_day(found), op, day))
+        case Header(name, value):
+            field_name, mapped = name.encode("utf-8"), casemap(value)
+            return Condition(Cost.CONTENT, lambda at: found.text.in_header(field_name, mapped))
+        case Body(value):
+            mapped = casemap(value)
+            return Condition(Cost.CONTENT, lambda at: found.text.in_body(mapped))
+        case Text(value):
+            mapped = casemap(value)
+            return Condition(Cost.CONTENT, lambda at: found.text.in_text(mapped))
+    return Condition(Cost.KNOWN, lambda at: True)  # ALL
+
+
+def _all(conditions: Sequence[Condition]) -> Condition:
+    ordered = sorted(conditions, key=lambda condition: condition.cost)
+    tests = [condition.test for condition in ordered]
+    return Condition(ordered[-1].cost, lambda at: all(test(at) for test in tests))
+
+
+def _members(view: MailboxView, sequence: SequenceSet, *, uid: bool) -> Test:
+    indexes: Collection[int] = view.indexes(sequence, uid=uid)
+    members = indexes if isinstance(indexes, range) else frozenset(indexes)
+    return lambda at: at in members
+
+
+def _flagged(view: MailboxView, flag: str, present: bool) -> Test:
+    flags = view.flags
+    if flag in SYSTEM_FLAGS:
+        return (lambda at: flag in flags[at]) if present else (lambda at: flag not in flags[at])
+    # Keywords are compared without case; messages share few sets of flags.
+    folded = flag.casefold()
+    answers: dict[frozenset[str], bool] = {}
+
+    def test(at: int) -> bool:
+        answer = answers.get(flags[at])
+        if answer is None:
+            answer = (folded in {name.casefold() for name in flags[at]}) is present
+            answers[flags[at]] = answer
+        return answer
+
+    return test
+
+
+def _recent(view: MailboxView, key: Recent | New | Old) -> Test:
+    uids, flags = view.uids, view.flags
+    if isinstance(key, Recent):
+        return lambda at: view.is_recent(uids[at])
+    if isinstance(key, Old):
+        return lambda at: not view.is_recent(uids[at])
+    return lambda at: SEEN not in flags[at] and view.is_recent(uids[at])
+
+
+def _sized(found: Found, op: str, octets: int) -> Test:
+    if op == "LARGER":
+        return lambda at: (found.infos[at].size or 0) > octets
+    return lambda at: (found.infos[at].size or 0) < octets
+
+
+def _internal_day(found: Found) -> Callable[[int], int | None]:
+    """The day as INTERNALDATE shows it, in UTC, counted from the epoch."""
+    return lambda at: (found.infos[at].internal_date or 0) // _DAY
+
+
+def _sent_day(found: Found) -> Callable[[int], int | None]:
+    """The day as the Date field shows it, whatever its zone; None where there is no date."""
+
+    def day(at: int) -> int | None:
+        text = found.text
+        root = text.index.root
+        for field in header_fields(text.content, root.header, root.body):
+            if field.name.lower() == b"date":
+                sent = parse_date(field.value)
+                return None if sent is None else sent.toordinal() - _EPOCH_ORDINAL
+        return None
+
+    return day
+
+
+def _dated(day_of: Callable[[int], int | None], op: str, wanted: int) -> Test:
+    """Time and zone do not matter; SINCE includes its day (RFC 9051 6.4.4)."""
+
+    def test(at: int) -> bool:
+        day = day_of(at)
+        if day is None:
+            return False
+        if op == "BEFORE":
+            return day < wanted
+        return day == wanted if op == "ON" else day >= wanted
+
+    return test

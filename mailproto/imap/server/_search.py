@@ -1,0 +1,117 @@
+"""SEARCH and UID SEARCH (RFC 9051 6.4.4, RFC 4731)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from mailproto.imap.server._matching import Condition, Cost, Found, compile_key
+from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
+from mailproto.imap.wire import Command, Search, format_set, quoted_or_literal
+from mailproto.model import Part
+
+if TYPE_CHECKING:
+    from mailproto.imap.server.session import IMAPSession
+
+__all__ = ["search"]
+
+_METADATA = Part.INTERNAL_DATE | Part.SIZE
+_CONTENT = Part.CONTENT | Part.OFFSETS
+
+
+async def search(session: IMAPSession, command: Command) -> None:
+    """Answer with what matches, even if nothing does (RFC 3501 7.2.5)."""
+    arguments = cast(Search, command.arguments)
+    await session.catch_up(expunges=command.uid)
+    view = session.selected
+    found = Found(view)
+    matching = await _Evaluation(session, found, compile_key(arguments.key, found)).run()
+    numbers = [view.uids[at] for at in matching] if command.uid else [at + 1 for at in matching]
+    if arguments.returns is None:
+        session.respond(b"* SEARCH%b\r\n" % b"".join([b" %d" % number for number in numbers]))
+    else:
+        session.respond(_extended(command, numbers, arguments.returns))
+
+
+def _extended(command: Command, numbers: Sequence[int], returns: Sequence[str]) -> bytes:
+    """ESEARCH (RFC 4731 3.1): where nothing matches, MIN, MAX and ALL are left out."""
+    items = [b"* ESEARCH (TAG %b)" % quoted_or_literal(command.tag)]
+    if command.uid:
+        items.append(b"UID")
+    if "MIN" in returns and numbers:
+        items.append(b"MIN %d" % numbers[0])
+    if "MAX" in returns and numbers:
+        items.append(b"MAX %d" % numbers[-1])
+    if "ALL" in returns and numbers:
+        items.append(b"ALL %b" % format_set(numbers))
+    if "COUNT" in returns:
+        items.append(b"COUNT %d" % len(numbers))
+    return b" ".join(items) + b"\r\n"
+
+
+class _Evaluation:
+    """Goes through the mailbox in batches; each condition sees only what cheaper ones left over."""
+
+    def __init__(self, session: IMAPSession, found: Found, conditions: Sequence[Condition]) -> None:
+        self._session = session
+        self._found = found
+        self._known = [c.test for c in conditions if c.cost is Cost.KNOWN]
+        self._metadata = [c.test for c in conditions if c.cost is Cost.METADATA]
+        self._content = [c.test for c in conditions if c.cost is Cost.CONTENT]
+
+    async def run(self) -> list[int]:
+        """Indexes of the messages that match."""
+        view = self._found.view
+        matching: list[int] = []
+        for start in range(0, len(view.uids), MESSAGES_AT_ONCE):
+            indexes: Sequence[int] = range(start, min(start + MESSAGES_AT_ONCE, len(view.uids)))
+            if view.gone:
+                indexes = [at for at in indexes if view.uids[at] not in view.gone]
+            for test in self._known:
+                indexes = list(filter(test, indexes))
+            if indexes and (self._metadata or self._content):
+                indexes = await self._read_and_test(indexes)
+            matching += indexes
+            await self._session.breathe()
+        return matching
+
+    async def _read_and_test(self, indexes: Sequence[int]) -> Sequence[int]:
+        found, view = self._found, self._found.view
+        position = {view.uids[at]: at for at in indexes}
+        infos = await view.mailbox.read(list(position), _METADATA)
+        found.infos = {position[info.uid]: info for info in infos}
+        indexes = list(found.infos)
+        for test in self._metadata:
+            indexes = list(filter(test, indexes))
+        if self._content and indexes:
+            indexes = await self._read_content(indexes)
+        found.infos = {}
+        return indexes
+
+    async def _read_content(self, indexes: Sequence[int]) -> list[int]:
+        found, view = self._found, self._found.view
+        matching = []
+        uids = [view.uids[at] for at in indexes]
+        position = dict(zip(uids, indexes, strict=True))
+        async for _, infos in read_in_batches(view.mailbox, uids, _CONTENT):
+            for info in infos:
+                at = position[info.uid]
+                found.look_at(info)
+                if self._matches(at):
+                    matching.append(at)
+                await self._session.breathe()
+        return matching
+
+    def _matches(self, at: int) -> bool:
+        """Whether the message that is looked at meets the expensive conditions."""
+        try:
+            return all(test(at) for test in self._content)
+        except OSError as error:
+            # A file is gone or damaged: the search goes on without it.
+            self._session.log.error(
+                "{mailbox}: message {uid} cannot be searched: {error}",
+                mailbox=self._found.view.mailbox.name,
+                uid=self._found.view.uids[at],
+                error=error,
+            )
+            return False

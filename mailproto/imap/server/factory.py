@@ -1,0 +1,51 @@
+"""What makes IMAP sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.cred.portal import Portal
+from twisted.internet.interfaces import IAddress, IReactorTime
+
+from mailproto.connection import Limits, ServerFactory
+from mailproto.imap.server.session import IMAPSession
+from mailproto.imap.wire import WireLimits
+
+__all__ = ["IMAP_LIMITS", "IMAPServerFactory"]
+
+IMAP_LIMITS = Limits(first_command=60, idle=1800)
+"""Before login, ``first_command`` is the time from one command to the next, too; 1800 is RFC 9051 5.4's."""
+
+
+class IMAPServerFactory(ServerFactory):
+    """An IMAP4rev1 server (RFC 3501).
+
+    :param portal: gives `mailproto.interfaces.IAccount` for a name and a password.
+    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
+    :param hostname: what the server calls itself in its greeting.
+    :param tls: for STARTTLS; None where it is not to be offered.
+    :param max_message_size: octets of APPEND's message.
+    :param spool_folder: for large messages while they arrive; None for the system's folder.
+    """
+
+    def __init__(
+        self,
+        portal: Portal,
+        *,
+        clock: IReactorTime,
+        hostname: str,
+        tls: Any | None = None,
+        limits: Limits = IMAP_LIMITS,
+        max_message_size: int = 50 << 20,
+        spool_folder: str | None = None,
+    ) -> None:
+        super().__init__(clock, tls=tls, limits=limits)
+        self.portal = portal
+        self.greeting_name = hostname.encode("ascii", "replace")
+        self.max_message_size = max_message_size
+        self.spool_folder = spool_folder
+        self.wire_limits = WireLimits(append=max_message_size)
+
+    def buildProtocol(self, addr: IAddress | None) -> IMAPSession:
+        """A session for one connection."""
+        return IMAPSession(self)

@@ -1,0 +1,238 @@
+"""States, login, refusals, timeouts, and the end."""
+
+from __future__ import annotations
+
+from mailproto.imap.server.session import MAX_BAD_COMMANDS, MAX_FAILED_LOGINS
+from tests.imap.server.dialogue import REMOTE, Client, DialogueTestCase
+
+
+class GreetingTests(DialogueTestCase):
+    def test_the_greeting_has_the_capabilities(self) -> None:
+        client = Client(self.factory, "127.0.0.1")
+        self.clients[""] = client
+        self.talk("S: * OK [CAPABILITY IMAP4rev1 LITERAL+ ... AUTH=PLAIN AUTH=LOGIN] mail.example.org ready")
+
+    def test_capability_changes_with_login(self) -> None:
+        self.connect()
+        self.talk(
+            """
+            C: a CAPABILITY
+            S: * CAPABILITY IMAP4rev1 ... SASL-IR AUTH=PLAIN AUTH=LOGIN
+            S: a OK CAPABILITY completed
+            C: b LOGIN alice secret
+            S: b OK [CAPABILITY IMAP4rev1 ...STATUS=SIZE] Logged in
+            C: c CAPABILITY
+            S: * CAPABILITY IMAP4rev1 ...STATUS=SIZE
+            S: c OK CAPABILITY completed
+            """
+        )
+
+    def test_noop_id_enable_logout(self) -> None:
+        self.sign_in()
+        self.talk(
+            """
+            C: a NOOP
+            S: a OK NOOP completed
+            C: b ID ("name" "mutt")
+            S: * ID ("name" "mailproto")
+            S: b OK ID completed
+            C: c ENABLE CONDSTORE X-UNKNOWN
+            S: * ENABLED
+            S: c OK ENABLE completed
+            C: d NAMESPACE
+            S: * NAMESPACE (("" "/")) NIL NIL
+            S: d OK NAMESPACE completed
+            C: e LOGOUT
+            S: * BYE Logging out
+            S: e OK LOGOUT completed
+            """
+        )
+        self.assertTrue(self.clients[""].transport.disconnected)
+
+
+class LoginTests(DialogueTestCase):
+    def test_login_with_literals(self) -> None:
+        self.connect()
+        self.talk(
+            """
+            C: a LOGIN {5}
+            S: + OK
+            C: alice {6}
+            S: + OK
+            C: secret
+            S: a OK [CAPABILITY ...] Logged in
+            """
+        )
+
+    def test_login_with_the_wrong_password(self) -> None:
+        self.connect()
+        self.talk(
+            """
+            C: a LOGIN alice wrong
+            S: a NO [AUTHENTICATIONFAILED] Authentication failed
+            C: b SELECT INBOX
+            S: b BAD Not valid in this state
+            """
+        )
+
+    def test_failed_logins_are_counted(self) -> None:
+        client = self.connect()
+        for _ in range(MAX_FAILED_LOGINS):
+            client.send(b"a LOGIN alice wrong\r\n")
+        self.assertTrue(client.received().endswith(b"* BYE Too many failed logins\r\n"))
+        self.assertTrue(client.transport.disconnected)
+
+    def test_authenticate_plain(self) -> None:
+        self.connect()
+        self.talk(
+            """
+            C: a AUTHENTICATE PLAIN
+            S: + 
+            C: AGFsaWNlAHNlY3JldA==
+            S: a OK [CAPABILITY ...] Logged in
+            """
+        )
+
+    def test_authenticate_plain_with_an_initial_response(self) -> None:
+        self.connect()
+        self.talk(
+            """
+            C: a AUTHENTICATE PLAIN AGFsaWNlAHNlY3JldA==
+            S: a OK [CAPABILITY ...] Logged in
+            """
+        )
+
+    def test_authenticate_login(self) -> None:
+        self.connect()
+        self.talk(
+            """
+            C: a AUTHENTICATE LOGIN
+            S: + VXNlcm5hbWU6
+            C: YWxpY2U=
+            S: + UGFzc3dvcmQ6
+            C: c2VjcmV0
+            S: a OK [CAPABILITY ...] Logged in
+            """
+        )
+
+    def test_authenticate_that_is_cancelled_or_malformed_or_unknown(self) -> None:
+        self.connect()
+        self.talk(
+            """
+            C: a AUTHENTICATE PLAIN
+            S: + 
+            C: *
+            S: a BAD Authentication cancelled
+            C: b AUTHENTICATE PLAIN
+            S: + 
+            C: not base64
+            S: b BAD Not base64
+            C: c AUTHENTICATE PLAIN =
+            S: c BAD Plain needs three parts
+            C: d AUTHENTICATE GSSAPI
+            S: d NO Unknown authentication mechanism
+            C: e NOOP
+            S: e OK NOOP completed
+            """
+        )
+
+    def test_a_password_in_clear_is_refused_from_afar(self) -> None:
+        client = Client(self.factory, REMOTE)
+        self.clients[""] = client
+        self.talk(
+            """
+            S: * OK [CAPABILITY ... LOGINDISABLED] ...
+            C: a LOGIN alice secret
+            S: a NO [PRIVACYREQUIRED] Start TLS first
+            C: b AUTHENTICATE PLAIN AGFsaWNlAHNlY3JldA==
+            S: b NO [PRIVACYREQUIRED] Start TLS first
+            C: c STARTTLS
+            S: c BAD TLS is not available now
+            """
+        )
+
+    def test_the_session_is_logged_out_when_the_connection_ends(self) -> None:
+        ended = []
+        client = self.sign_in()
+        client.session.sign_in(self.account, lambda: ended.append(True))
+        client.transport.loseConnection()
+        self.assertEqual(ended, [True])
+
+
+class RefusalTests(DialogueTestCase):
+    def test_commands_that_are_unknown_misplaced_or_malformed(self) -> None:
+        self.sign_in()
+        self.talk(
+            """
+            C: a FROB
+            S: a BAD Unknown command
+            C: b FETCH 1 FLAGS
+            S: b BAD Not valid in this state
+            C: c LOGIN alice secret
+            S: c BAD Not valid in this state
+            C: d SELECT
+            S: d BAD ...
+            C: ((
+            S: * BAD Expected a tag
+            """
+        )
+
+    def test_who_speaks_another_protocol_is_sent_away(self) -> None:
+        client = self.connect()
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * MAX_BAD_COMMANDS)
+        self.assertTrue(client.received().endswith(b"* BYE Too many bad commands\r\n"))
+        self.assertTrue(client.transport.disconnected)
+
+    def test_large_literals_before_login(self) -> None:
+        self.connect()
+        self.talk(
+            """
+            C: a LOGIN {9000}
+            S: a BAD [TOOBIG] Literals too large
+            C: b LOGIN {9223372036854775808}
+            S: b BAD [TOOBIG] Literals too large
+            C: c NOOP
+            S: c OK NOOP completed
+            """
+        )
+
+    def test_a_failure_of_ours_is_told_and_logged_and_the_session_lives(self) -> None:
+        self.sign_in()
+
+        async def fail(name: str) -> None:
+            raise ZeroDivisionError
+
+        self.account.open = fail
+        self.talk(
+            """
+            C: a SELECT INBOX
+            S: a NO [UNAVAILABLE] Temporary failure, try again later
+            C: b NOOP
+            S: b OK NOOP completed
+            """
+        )
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class TimeTests(DialogueTestCase):
+    def test_strangers_have_a_minute(self) -> None:
+        client = self.connect()
+        client.send(b"a NOOP\r\n")
+        client.received()
+        self.clock.advance(61)
+        self.assertEqual(client.received(), b"* BYE Idle too long\r\n")
+        self.assertTrue(client.transport.disconnected)
+
+    def test_who_has_signed_in_has_half_an_hour(self) -> None:
+        client = self.sign_in()
+        for _ in range(29):
+            self.clock.advance(60)
+        self.assertEqual(client.received(), b"")
+        self.clock.advance(70)
+        self.assertEqual(client.received(), b"* BYE Idle too long\r\n")
+
+    def test_the_server_says_bye_when_it_stops(self) -> None:
+        client = self.sign_in(select="INBOX")
+        self.factory.shut_down()
+        self.assertEqual(client.received(), b"* BYE [UNAVAILABLE] Server shutting down\r\n")
+        self.assertTrue(client.transport.disconnected)

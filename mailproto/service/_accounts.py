@@ -1,0 +1,32 @@
+"""Making accounts, and giving them passwords."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from mailproto.errors import NoSuchAccount
+from mailproto.interfaces import IDirectory
+
+__all__ = ["ensure_account"]
+
+
+async def ensure_account(
+    directory: IDirectory,
+    name: str,
+    password: str,
+    *,
+    verify: Callable[[str, str, str], Awaitable[bool]],
+    hash_password: Callable[[str], Awaitable[str]],
+) -> None:
+    """Make the account if it is missing; give it that password if it has another.
+
+    :param verify: of (name, hash, password); so a restart with the same options writes nothing.
+    """
+    try:
+        kept = await directory.find(name)
+        stored = await directory.password_hash(kept)
+    except NoSuchAccount:
+        await directory.add(name, await hash_password(password))
+        return
+    if not stored or not await verify(kept.casefold(), stored, password):
+        await directory.set_password_hash(kept, await hash_password(password))

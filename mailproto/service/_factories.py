@@ -1,0 +1,85 @@
+"""The factories that a store and its deliveries are served with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twisted.cred.portal import Portal
+
+from mailproto.auth import ServerTLS
+from mailproto.connection import ServerFactory
+from mailproto.imap import IMAPServerFactory
+from mailproto.interfaces import IDelivery
+from mailproto.pop3 import POP3ServerFactory
+from mailproto.smtp import LMTPServerFactory, SMTPServerFactory
+
+__all__ = ["FACTORIES", "Parts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What factories are made of."""
+
+    reactor: Any
+    hostname: str
+    delivery: IDelivery
+    portal: Portal
+    tls: ServerTLS
+    spool_folder: Path
+    max_message_size: int
+
+
+def _smtp(parts: Parts, *, submission: bool = False) -> ServerFactory:
+    return SMTPServerFactory(
+        parts.delivery,
+        clock=parts.reactor,
+        hostname=parts.hostname,
+        portal=parts.portal,
+        tls=parts.tls,
+        submission=submission,
+        max_message_size=parts.max_message_size,
+        spool_folder=str(parts.spool_folder),
+    )
+
+
+def _submission(parts: Parts) -> ServerFactory:
+    return _smtp(parts, submission=True)
+
+
+def _lmtp(parts: Parts) -> ServerFactory:
+    return LMTPServerFactory(
+        parts.delivery,
+        clock=parts.reactor,
+        hostname=parts.hostname,
+        tls=parts.tls,
+        max_message_size=parts.max_message_size,
+        spool_folder=str(parts.spool_folder),
+    )
+
+
+def _pop3(parts: Parts) -> ServerFactory:
+    return POP3ServerFactory(parts.portal, clock=parts.reactor, hostname=parts.hostname, tls=parts.tls)
+
+
+def _imap(parts: Parts) -> ServerFactory:
+    return IMAPServerFactory(
+        parts.portal,
+        clock=parts.reactor,
+        hostname=parts.hostname,
+        tls=parts.tls,
+        max_message_size=parts.max_message_size,
+        spool_folder=str(parts.spool_folder),
+    )
+
+
+FACTORIES: Mapping[str, Callable[[Parts], ServerFactory]] = {
+    "smtp": _smtp,
+    "submission": _submission,
+    "lmtp": _lmtp,
+    "pop3": _pop3,
+    "imap": _imap,
+}
+"""What serves the protocols of `mailproto.service._listeners.Listener`."""

@@ -1,0 +1,78 @@
+"""What the server listens for, where, and how listening is begun."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.address import IPv6Address, UNIXAddress
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from mailproto.auth import ServerTLS
+
+__all__ = ["LISTENERS", "Listener", "default_endpoints", "listen", "printable_address"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One kind of listener.
+
+    :ivar name: also of the option.
+    :ivar protocol: which factory serves it: those with TLS share one with those without.
+    :ivar port: of the default endpoint, on 127.0.0.1; None: listens only when asked to.
+    :ivar tls: TLS from the first octet (RFC 8314 3).
+    """
+
+    name: str
+    protocol: str
+    port: int | None
+    tls: bool = False
+
+
+LISTENERS: Mapping[str, Listener] = {
+    listener.name: listener
+    for listener in (
+        Listener("smtp", "smtp", 8025),
+        Listener("submission", "submission", 8587),
+        Listener("lmtp", "lmtp", None),
+        Listener("pop3", "pop3", 8110),
+        Listener("imap", "imap", 8143),
+        Listener("submissions", "submission", 8465, tls=True),
+        Listener("pop3s", "pop3", 8995, tls=True),
+        Listener("imaps", "imap", 8993, tls=True),
+    )
+}
+
+
+def default_endpoints() -> dict[str, list[str]]:
+    """What is listened on when no endpoint option is given."""
+    return {
+        listener.name: [f"tcp:{listener.port}:interface=127.0.0.1"]
+        for listener in LISTENERS.values()
+        if listener.port is not None
+    }
+
+
+async def listen(
+    reactor: Any, listener: Listener, endpoint: str, factory: IProtocolFactory, tls: ServerTLS
+) -> IListeningPort:
+    """Begin to listen on a Twisted endpoint string.
+
+    :raises twisted.internet.error.CannotListenError: where that is not possible.
+    """
+    served = TLSMemoryBIOFactory(tls, False, factory, clock=reactor) if listener.tls else factory
+    port: IListeningPort = await serverFromString(reactor, endpoint).listen(served)
+    return port
+
+
+def printable_address(port: IListeningPort) -> str:
+    """``host:port`` with the real port, or a Unix socket's path."""
+    address = port.getHost()
+    if isinstance(address, UNIXAddress):
+        return str(address.name.decode(errors="replace")) if address.name else "a Unix socket"
+    if isinstance(address, IPv6Address):
+        return f"[{address.host}]:{address.port}"
+    return f"{getattr(address, 'host', address)}:{getattr(address, 'port', '')}"

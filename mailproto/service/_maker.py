@@ -1,0 +1,201 @@
+"""The server as a Twisted service: everything that the options ask for, in the order that is safe."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import resource
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.application.service import MultiService
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.threads import deferToThread
+from twisted.logger import Logger
+
+from mailproto.auth import (
+    DirectoryChecker,
+    PasswordVerifier,
+    StoreRealm,
+    TLSFilesError,
+    ensure_self_signed,
+    hash_password,
+    server_tls,
+)
+from mailproto.backends import open_store
+from mailproto.connection import ServerFactory
+from mailproto.delivery import MailboxDelivery
+from mailproto.errors import MailError
+from mailproto.interfaces import IStore
+from mailproto.service._accounts import ensure_account
+from mailproto.service._factories import FACTORIES, Parts
+from mailproto.service._listeners import LISTENERS, listen, printable_address
+from mailproto.service._options import Options, Settings
+
+__all__ = ["MailService", "make_data_folder", "make_service"]
+
+
+class CannotStart(Exception):
+    """The one line that says why the server does not start."""
+
+
+class MailService(MultiService):
+    """A whole mail server.
+
+    It starts from the inside out (store, accounts, listeners), says where it listens and
+    that it is ready, and stops from the outside in: no new connections, then each
+    connection after its running command, then the store.
+
+    :ivar ready: after `startService`, fires when it has started or has given up.
+    :param give_up: called with one line when it cannot start; by default that line goes to
+        standard error and the process ends with status 1.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, settings: Settings, reactor: Any, *, give_up: Callable[[str], None] | None = None
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._settings = settings
+        self._reactor = reactor
+        self._give_up = give_up or self._end_process
+        self._verifier = PasswordVerifier(reactor)
+        self._store: IStore | None = None
+        self._factories: dict[str, ServerFactory] = {}
+        self._ports: list[IListeningPort] = []
+        self.ready: Deferred[None] = succeed(None)
+
+    def startService(self) -> None:
+        """Begin to start; `ready` fires when that is done."""
+        super().startService()  # type: ignore[no-untyped-call]
+        _raise_file_limit()
+        self.ready = Deferred.fromCoroutine(self._start())
+
+    def stopService(self) -> Deferred[None]:
+        """Stop; the result arrives when everything is on disk and closed."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _start(self) -> None:
+        try:
+            await self._open()
+        except CannotStart as error:
+            self._give_up(str(error))
+        except Exception:
+            self.log.failure("the server cannot start")
+            self._give_up("cannot start, see the log")
+
+    async def _open(self) -> None:
+        settings = self._settings
+        try:
+            spool = make_data_folder(settings.data) / "spool"
+            spool.mkdir(exist_ok=True)
+            tls = server_tls(*(settings.tls_files or ensure_self_signed(settings.data, settings.hostname)))
+        except (OSError, TLSFilesError) as error:
+            raise CannotStart(str(error)) from None
+        store = await self._open_store()
+        delivery = MailboxDelivery(store, settings.domains)
+        await delivery.ensure_postmasters()
+        await self._ensure_accounts(store)
+        checker = DirectoryChecker(store.directory, self._verifier)
+        await self._listen(
+            Parts(
+                reactor=self._reactor,
+                hostname=settings.hostname,
+                delivery=delivery,
+                portal=Portal(StoreRealm(store), [checker]),
+                tls=tls,
+                spool_folder=spool,
+                max_message_size=settings.max_message_size,
+            )
+        )
+        print(f"mailproto: data in {settings.data.resolve()}", flush=True)
+        print("mailproto is ready", flush=True)
+
+    async def _open_store(self) -> IStore:
+        settings = self._settings
+        try:
+            store = open_store(settings.store, str(settings.data), self._reactor)
+            await store.start()
+        except (ValueError, OSError, MailError) as error:
+            raise CannotStart(f"--store {settings.store}: {error}") from None
+        self._store = store
+        return store
+
+    async def _ensure_accounts(self, store: IStore) -> None:
+        for name, password in self._settings.accounts:
+            await ensure_account(
+                store.directory,
+                name,
+                password,
+                verify=self._verifier.verify,
+                hash_password=lambda password: deferToThread(hash_password, password),
+            )
+
+    async def _listen(self, parts: Parts) -> None:
+        for name, endpoints in self._settings.endpoints.items():
+            listener = LISTENERS[name]
+            for endpoint in endpoints:
+                factory = self._factories.get(listener.protocol)
+                if factory is None:
+                    factory = self._factories[listener.protocol] = FACTORIES[listener.protocol](parts)
+                try:
+                    port = await listen(self._reactor, listener, endpoint, factory, parts.tls)
+                except (CannotListenError, OSError) as error:
+                    raise CannotStart(f"--{name} {endpoint}: {error}") from None
+                self._ports.append(port)
+                print(f"mailproto: {name} on {printable_address(port)}", flush=True)
+
+    async def _stop(self) -> None:
+        await cast(Any, super().stopService())  # type: ignore[no-untyped-call]
+        await self.ready
+        for port in self._ports:
+            await maybeDeferred(port.stopListening)
+        await gatherResults([factory.shut_down() for factory in self._factories.values()])
+        self._verifier.stop()
+        if self._store is not None:
+            await self._store.stop()
+        self._ports, self._factories, self._store = [], {}, None
+
+    def _end_process(self, message: str) -> None:
+        self.log.critical("{message}", message=message)
+        print(f"mailproto: {message}", file=sys.__stderr__, flush=True)
+        # twistd ends with status 0 whenever the reactor is stopped: this is the way to another.
+        atexit.register(_exit_with_failure)
+        self._reactor.callWhenRunning(self._reactor.stop)
+
+
+def make_service(options: Options) -> MailService:
+    """What ``twistd mailproto`` runs, and a ``.tac`` file may: a service for the given options."""
+    from twisted.internet import reactor  # not before the command line chose one
+
+    return MailService(options.settings, reactor)
+
+
+def make_data_folder(folder: Path) -> Path:
+    """Make it, readable by its owner alone, if it is not there.
+
+    :raises OSError:
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _raise_file_limit() -> None:
+    """Each connection is a file: take as many as we may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(ValueError, OSError):  # "unlimited" is refused by some kernels
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _exit_with_failure() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(1)

@@ -1,0 +1,41 @@
+"""Account and domain names as people type them."""
+
+from __future__ import annotations
+
+import re
+
+from mailproto.delivery import canonical_domain
+
+__all__ = ["account_name", "domain_name"]
+
+MAX_LOCAL = 64
+"""Octets of a local part (RFC 5321 4.5.3.1.1)."""
+
+MAX_DOMAIN = 255
+"""Octets of a domain (RFC 5321 4.5.3.1.2)."""
+
+# Not a check of the grammar: only of what could never be addressed, or would look like something else.
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f<>@,;:\"\\/]")
+
+
+def domain_name(text: str) -> str:
+    """A domain without its trailing dot, as it was typed otherwise.
+
+    :raises ValueError: for what is none.
+    """
+    domain = text.removesuffix(".")
+    labels = domain.split(".")
+    if not all(labels) or _FORBIDDEN.search(domain) or len(canonical_domain(domain)) > MAX_DOMAIN:
+        raise ValueError(f"not a domain name: {text!r}")
+    return domain
+
+
+def account_name(text: str) -> str:
+    """``NAME@DOMAIN``, without a trailing dot.
+
+    :raises ValueError: for what is none.
+    """
+    local, at, domain = text.rpartition("@")
+    if not at or not local or _FORBIDDEN.search(local) or len(local.encode()) > MAX_LOCAL:
+        raise ValueError(f"not NAME@DOMAIN: {text!r}")
+    return f"{local}@{domain_name(domain)}"

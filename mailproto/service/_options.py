@@ -1,0 +1,163 @@
+"""The options of ``twistd mailproto``, and what they come to."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.endpoints import serverFromString
+from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
+
+from mailproto.service._listeners import LISTENERS, default_endpoints
+from mailproto.service._names import account_name, domain_name
+
+__all__ = ["DEFAULT_DATA", "DEFAULT_MAX_MESSAGE_SIZE", "DEFAULT_STORE", "Options", "Settings"]
+
+DEFAULT_DATA = "mailproto-data"
+"""The data folder, in the working directory."""
+
+DEFAULT_STORE = "sqlite:"
+"""SQLite, in the data folder."""
+
+DEFAULT_MAX_MESSAGE_SIZE = 50 * 1024 * 1024
+"""Octets."""
+
+_HOSTNAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the server is to be.
+
+    :ivar data: the data folder.
+    :ivar store: a URL for `mailproto.backends.open_store`.
+    :ivar domains: for which mail is accepted, the main one first.
+    :ivar accounts: (name, password) of those that are made, or given that password.
+    :ivar hostname: in greetings and trace fields.
+    :ivar endpoints: Twisted server endpoint strings by the name of their listener.
+    :ivar tls_files: (certificate, key) in PEM; None for a pair of our own.
+    :ivar max_message_size: octets.
+    """
+
+    data: Path
+    store: str
+    domains: Sequence[str]
+    accounts: Sequence[tuple[str, str]]
+    hostname: str
+    endpoints: Mapping[str, Sequence[str]]
+    tls_files: tuple[Path, Path] | None
+    max_message_size: int
+
+
+def _endpoint_option(name: str, what: str) -> Callable[[Options, str], None]:
+    def option(self: Options, endpoint: str) -> None:
+        self.add_endpoint(name, endpoint)
+
+    listener = LISTENERS[name]
+    default = f"127.0.0.1, port {listener.port}" if listener.port else "none"
+    option.__doc__ = f"A Twisted endpoint to listen on for {what}; repeatable. [default: {default}]"
+    return option
+
+
+class Options(UsageOptions):
+    """What may stand behind ``twistd mailproto``; `settings` has it checked and typed."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "A mail server: SMTP, submission, LMTP, POP3 and IMAP over one store. "
+        "With no endpoint option all defaults listen; with any, exactly those given."
+    )
+    optParameters = [
+        ["data", None, DEFAULT_DATA, "The data folder, made if missing."],
+        ["store", None, DEFAULT_STORE, "Where mail is kept: sqlite:, sqlite:PATH or memory:"],
+        ["hostname", None, None, "The name in greetings and Received. [default: the machine's]"],
+        [
+            "tls-cert",
+            None,
+            None,
+            "PEM file: certificate and chain. [default: self-signed, in the data folder]",
+        ],
+        ["tls-key", None, None, "PEM file: the private key of --tls-cert."],
+        ["max-message-size", None, DEFAULT_MAX_MESSAGE_SIZE, "The largest message, in octets.", int],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._domains: list[str] = []
+        self._accounts: list[tuple[str, str]] = []
+        self._endpoints: dict[str, list[str]] = {}
+
+    opt_smtp = _endpoint_option("smtp", "SMTP, from anybody to our own")
+    opt_submission = _endpoint_option("submission", "submission, from our own with a password")
+    opt_lmtp = _endpoint_option("lmtp", "LMTP")
+    opt_pop3 = _endpoint_option("pop3", "POP3")
+    opt_imap = _endpoint_option("imap", "IMAP")
+    opt_submissions = _endpoint_option("submissions", "submission with TLS from the first octet")
+    opt_pop3s = _endpoint_option("pop3s", "POP3 with TLS from the first octet")
+    opt_imaps = _endpoint_option("imaps", "IMAP with TLS from the first octet")
+
+    def opt_domain(self, name: str) -> None:
+        """A domain that mail is accepted for; repeatable. [default: localhost]"""
+        try:
+            self._domains.append(domain_name(name))
+        except ValueError as error:
+            raise UsageError(f"--domain: {error}") from None
+
+    def opt_account(self, value: str) -> None:
+        """NAME@DOMAIN:PASSWORD makes that account if it is missing and sets its password; repeatable."""
+        name, colon, password = value.partition(":")
+        if not colon or not password:
+            # The value is not shown: without its colon it may end in a password.
+            raise UsageError("--account: must be NAME@DOMAIN:PASSWORD")
+        try:
+            self._accounts.append((account_name(name), password))
+        except ValueError as error:
+            raise UsageError(f"--account: {error}") from None
+
+    def add_endpoint(self, name: str, endpoint: str) -> None:
+        """Listen for ``name`` on a Twisted endpoint string, too."""
+        from twisted.internet import reactor  # not before the command line chose one
+
+        try:
+            serverFromString(reactor, endpoint)
+        except (ValueError, TypeError, LookupError, OSError) as error:
+            raise UsageError(f"--{name} {endpoint}: not a Twisted server endpoint ({error})") from None
+        self._endpoints.setdefault(name, []).append(endpoint)
+
+    def postOptions(self) -> None:
+        """Check what only shows when all options are there."""
+        if (self["tls-cert"] is None) != (self["tls-key"] is None):
+            raise UsageError("--tls-cert and --tls-key go together")
+        if self["max-message-size"] < 1:
+            raise UsageError("--max-message-size: must be at least 1")
+        if self["hostname"] is not None and not _HOSTNAME.fullmatch(self["hostname"]):
+            raise UsageError(f"--hostname: not a host name: {self['hostname']!r}")
+        if not self["store"].partition(":")[1]:
+            raise UsageError(f"--store: not a URL: {self['store']!r}")
+
+    @property
+    def settings(self) -> Settings:
+        """The options, with their defaults."""
+        given: Mapping[str, Any] = self
+        files = (given["tls-cert"], given["tls-key"])
+        return Settings(
+            data=Path(given["data"]),
+            store=given["store"],
+            domains=tuple(self._domains or ["localhost"]),
+            accounts=tuple(self._accounts),
+            hostname=given["hostname"] or _own_hostname(),
+            endpoints=self._endpoints or default_endpoints(),
+            tls_files=(Path(files[0]), Path(files[1])) if all(files) else None,
+            max_message_size=given["max-message-size"],
+        )
+
+
+def _own_hostname() -> str:
+    """The machine's name, as it knows it: asking the DNS for a longer one may take a minute."""
+    name = socket.gethostname()
+    return name if _HOSTNAME.fullmatch(name) else "localhost"

@@ -1,0 +1,142 @@
+"""The ``mailproto`` command: accounts, while the server runs or while it does not."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+
+from mailproto import __version__
+from mailproto.auth import hash_password
+from mailproto.backends import open_store
+from mailproto.errors import MailError
+from mailproto.interfaces import IDirectory
+from mailproto.service._maker import make_data_folder
+from mailproto.service._names import account_name
+from mailproto.service._options import DEFAULT_DATA, DEFAULT_STORE
+
+__all__ = ["main"]
+
+
+class CommandError(Exception):
+    """The one line that says why a command did nothing; status 1."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """The command line: ``sys.argv`` by default.
+
+    Ends the process: 0 when it is done, 1 when it could not be done, 2 for wrong usage.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        _check(options)
+        # Asked before the reactor runs: a terminal blocks.
+        password = _new_password(options) if options.action in _WITH_PASSWORD else ""
+    except CommandError as error:
+        sys.exit(f"mailproto: {error}")
+    except (KeyboardInterrupt, EOFError):
+        sys.exit("mailproto: nothing changed")
+    react(lambda reactor: Deferred.fromCoroutine(_run(reactor, options, password)))
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="mailproto", description="Look after a mailproto server's accounts.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    user = commands.add_parser("user", help="accounts: add, list, passwd, delete")
+    actions = user.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for action, text in (
+        ("add", "make an account"),
+        ("list", "print the accounts' names, one a line"),
+        ("passwd", "give an account another password"),
+        ("delete", "remove an account with all its mail"),
+    ):
+        options = actions.add_parser(action, help=text, description=f"{text.capitalize()}.")
+        options.add_argument(
+            "--data", type=Path, default=Path(DEFAULT_DATA), metavar="DIR", help="data folder"
+        )
+        options.add_argument("--store", default=DEFAULT_STORE, metavar="URL", help="sqlite: or sqlite:PATH")
+        if action in _WITH_PASSWORD:
+            options.add_argument(
+                "--password-stdin", action="store_true", help="read the password's line from standard input"
+            )
+        if action != "list":
+            options.add_argument("name", metavar="NAME@DOMAIN", type=_account_name)
+    return parser
+
+
+def _account_name(text: str) -> str:
+    try:
+        return account_name(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def _check(options: Namespace) -> None:
+    if options.store.startswith("memory:"):
+        raise CommandError("a memory: store lives in the server's process; use its --account option")
+    place = Path(options.store.removeprefix(DEFAULT_STORE) or options.data)
+    if options.action != "add" and not place.exists():
+        # Only a first account may make a store: anything else is a mistyped path.
+        raise CommandError(f"there is no store in {place}")
+
+
+def _new_password(options: Namespace) -> str:
+    if options.password_stdin:
+        password = sys.stdin.readline().removesuffix("\n").removesuffix("\r")
+    else:
+        password = getpass.getpass(f"Password for {options.name}: ")
+        if getpass.getpass("Again: ") != password:
+            raise CommandError("the two passwords differ")
+    if not password:
+        raise CommandError("an empty password is none")
+    return password
+
+
+async def _run(reactor: Any, options: Namespace, password: str) -> None:
+    try:
+        if options.store == DEFAULT_STORE:
+            make_data_folder(options.data)
+        store = open_store(options.store, str(options.data), reactor)
+        await store.start()
+        try:
+            await _ACTIONS[options.action](store.directory, options, password)
+        finally:
+            await store.stop()
+    except MailError as error:
+        sys.exit(f"mailproto: {getattr(options, 'name', '')}: {error.text}")
+    except (OSError, ValueError) as error:
+        sys.exit(f"mailproto: {error}")
+
+
+async def _add(directory: IDirectory, options: Namespace, password: str) -> None:
+    await directory.add(options.name, hash_password(password))
+
+
+async def _list(directory: IDirectory, options: Namespace, password: str) -> None:
+    for name in await directory.names():
+        print(name)
+
+
+async def _passwd(directory: IDirectory, options: Namespace, password: str) -> None:
+    await directory.set_password_hash(options.name, hash_password(password))
+
+
+async def _delete(directory: IDirectory, options: Namespace, password: str) -> None:
+    await directory.delete(options.name)
+
+
+_ACTIONS: Mapping[str, Callable[[IDirectory, Namespace, str], Awaitable[None]]] = {
+    "add": _add,
+    "list": _list,
+    "passwd": _passwd,
+    "delete": _delete,
+}
+
+_WITH_PASSWORD = ("add", "passwd")

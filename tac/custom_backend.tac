@@ -1,0 +1,19 @@
+# An IMailbox over a Python list, an IDelivery that calls a function: twistd -ny custom_backend.tac
+import os
+from twisted.application import service, strports
+from twisted.internet import defer, reactor
+from mailproto import auth, backends, delivery, imap, smtp
+
+messages = [b"Subject: one\r\n\r\nfirst\r\n", b"Subject: two\r\n\r\nsecond\r\n"]
+mailbox = backends.SimpleMailbox()
+for message in messages:
+    mailbox.add(message)
+store = backends.SingleStore("alice@localhost", auth.hash_password("secret"), mailbox)
+defer.ensureDeferred(store.start())
+arrived = delivery.FunctionDelivery(lambda envelope, content: mailbox.add(bytes(content)))
+receiver = smtp.SMTPServerFactory(arrived, clock=reactor, hostname="localhost")
+reader = imap.IMAPServerFactory(auth.store_portal(store, reactor), clock=reactor, hostname="localhost")
+application = service.Application("a list as a mailbox")
+for name, port, factory in (("SMTP", 8025, receiver), ("IMAP", 8143, reader)):
+    endpoint = os.environ.get(f"MAILPROTO_{name}", f"tcp:{port}:interface=127.0.0.1")
+    strports.service(endpoint, factory).setServiceParent(application)

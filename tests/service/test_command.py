@@ -1,0 +1,89 @@
+"""``mailproto user ...`` as a process of its own; `test_process` has it beside a running server."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailproto import __version__
+from mailproto.service import command
+from tests.processes import ProgramCase
+
+
+class CommandTests(ProgramCase):
+    def assert_says(self, status: int, output: str, *arguments: str, given: str = "") -> None:
+        done = self.command(*arguments, given=given)
+        self.assertEqual((done.returncode, done.stdout + done.stderr), (status, output))
+
+    def test_life_of_an_account(self) -> None:
+        self.assert_says(0, "", "user", "add", "Alice@Example.org", "--password-stdin", given="secret\n")
+        self.assertEqual(stat.S_IMODE(os.stat(Path(self.folder, "mailproto-data")).st_mode), 0o700)
+        self.assert_says(0, "Alice@Example.org\n", "user", "list")
+        self.assert_says(
+            1,
+            "mailproto: alice@example.org: Account exists already\n",
+            *("user", "add", "alice@example.org", "--password-stdin"),
+            given="secret\n",
+        )
+        self.assert_says(0, "", "user", "passwd", "alice@example.org", "--password-stdin", given="other")
+        self.assert_says(0, "", "user", "delete", "ALICE@example.org")
+        self.assert_says(0, "", "user", "list")
+        self.assert_says(
+            1, "mailproto: alice@example.org: No such account\n", "user", "delete", "alice@example.org"
+        )
+
+    def test_store_elsewhere(self) -> None:
+        store = ("--store", f"sqlite:{self.folder}/elsewhere")
+        self.assert_says(0, "", "user", "add", "bob@localhost", "--password-stdin", *store, given="x\n")
+        self.assert_says(0, "bob@localhost\n", "user", "list", *store)
+        self.assertFalse(Path(self.folder, "mailproto-data").exists())
+
+
+class RefusalTests(SynchronousTestCase):
+    """What ends before anything is opened."""
+
+    def run_command(self, *arguments: str, given: str = "") -> tuple[object, str]:
+        """(status or the line that is said, what argparse said)"""
+        with mock.patch("sys.stderr") as stderr, mock.patch("sys.stdin") as stdin:
+            stdin.readline.return_value = given
+            ended = self.assertRaises(SystemExit, command.main, arguments)
+        return ended.code, "".join(call.args[0] for call in stderr.write.call_args_list)
+
+    def test_memory_store(self) -> None:
+        said, _ = self.run_command("user", "list", "--store", "memory:")
+        self.assertIn("lives in the server's process", str(said))
+
+    def test_no_store(self) -> None:
+        for action in (("list",), ("delete", "alice@localhost")):
+            for option in (("--data", "/nonexistent"), ("--store", "sqlite:/nonexistent")):
+                said, _ = self.run_command("user", *action, *option)
+                self.assertEqual(said, "mailproto: there is no store in /nonexistent")
+
+    def test_empty_password(self) -> None:
+        said, _ = self.run_command("user", "add", "alice@localhost", "--password-stdin", given="\n")
+        self.assertEqual(said, "mailproto: an empty password is none")
+
+    def test_two_different_passwords(self) -> None:
+        with mock.patch("getpass.getpass", side_effect=["one", "two"]):
+            said, _ = self.run_command("user", "add", "alice@localhost")
+        self.assertEqual(said, "mailproto: the two passwords differ")
+
+    def test_given_up_at_the_prompt(self) -> None:
+        with mock.patch("getpass.getpass", side_effect=KeyboardInterrupt):
+            said, _ = self.run_command("user", "add", "alice@localhost")
+        self.assertEqual(said, "mailproto: nothing changed")
+
+    def test_wrong_usage(self) -> None:
+        for arguments in ((), ("user",), ("user", "add"), ("user", "frob"), ("user", "add", "alice")):
+            with self.subTest(arguments=arguments):
+                self.assertEqual(self.run_command(*arguments)[0], 2)
+        self.assertIn("not NAME@DOMAIN: 'alice'", self.run_command("user", "add", "alice")[1])
+
+    def test_version(self) -> None:
+        with mock.patch("sys.stdout") as stdout:
+            self.assertRaises(SystemExit, command.main, ["--version"])
+        self.assertIn(__version__, str(stdout.write.call_args_list))

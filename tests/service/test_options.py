@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailproto.service import Options, Settings
+
+
+def parse(*arguments: str) -> Settings:
+    options = Options()
+    options.parseOptions(arguments)
+    return options.settings
+
+
+class DefaultTests(SynchronousTestCase):
+    def test_nothing_given(self) -> None:
+        settings = parse()
+        self.assertEqual(settings.data, Path("mailproto-data"))
+        self.assertEqual(settings.store, "sqlite:")
+        self.assertEqual(settings.domains, ("localhost",))
+        self.assertEqual(settings.accounts, ())
+        self.assertEqual(settings.hostname, socket.gethostname())
+        self.assertIsNone(settings.tls_files)
+        self.assertEqual(settings.max_message_size, 52_428_800)
+
+    def test_all_listeners_but_lmtp(self) -> None:
+        ports = {"smtp": 8025, "submission": 8587, "pop3": 8110, "imap": 8143}
+        ports |= {"submissions": 8465, "pop3s": 8995, "imaps": 8993}
+        expected = {name: [f"tcp:{port}:interface=127.0.0.1"] for name, port in ports.items()}
+        self.assertEqual(parse().endpoints, expected)
+
+
+class GivenTests(SynchronousTestCase):
+    def test_with_any_endpoint_exactly_those_given(self) -> None:
+        settings = parse("--imap", "tcp:1143", "--imap=tcp6:1144", "--lmtp", "unix:/run/lmtp")
+        self.assertEqual(settings.endpoints, {"imap": ["tcp:1143", "tcp6:1144"], "lmtp": ["unix:/run/lmtp"]})
+
+    def test_each_endpoint_option(self) -> None:
+        for name in ("smtp", "submission", "lmtp", "pop3", "imap", "submissions", "pop3s", "imaps"):
+            self.assertEqual(parse(f"--{name}", "tcp:0").endpoints, {name: ["tcp:0"]})
+
+    def test_domains(self) -> None:
+        self.assertEqual(
+            parse("--domain", "example.org.", "--domain", "bücher.example").domains,
+            ("example.org", "bücher.example"),
+        )
+
+    def test_accounts(self) -> None:
+        settings = parse("--account", "alice@example.org:a:b c", "--account", "bob+x@localhost:ü")
+        self.assertEqual(settings.accounts, (("alice@example.org", "a:b c"), ("bob+x@localhost", "ü")))
+
+    def test_the_rest(self) -> None:
+        settings = parse(
+            *("--data", "/d", "--store", "memory:", "--hostname", "mx.example.org"),
+            *("--tls-cert", "c.pem", "--tls-key", "k.pem", "--max-message-size", "1000"),
+        )
+        self.assertEqual((settings.data, settings.store), (Path("/d"), "memory:"))
+        self.assertEqual(settings.hostname, "mx.example.org")
+        self.assertEqual(settings.tls_files, (Path("c.pem"), Path("k.pem")))
+        self.assertEqual(settings.max_message_size, 1000)
+
+
+class ErrorTests(SynchronousTestCase):
+    def assert_wrong(self, *arguments: str) -> str:
+        return str(self.assertRaises(UsageError, parse, *arguments))
+
+    def test_error_names_the_option(self) -> None:
+        for arguments in (
+            ("--smtp", "nonsense"),
+            ("--imap", "tcp:port"),
+            ("--pop3s", "bogus:1"),
+            ("--domain", "a b"),
+            ("--domain", ""),
+            ("--domain", "a@b"),
+            ("--domain", "a..b"),
+            ("--domain", "x" * 256),
+            ("--hostname", "a b"),
+            ("--hostname", "a\r\nb"),
+            ("--store", "nonsense"),
+            ("--max-message-size", "0"),
+            ("--tls-cert", "c.pem"),
+            ("--account", "alice:secret"),
+        ):
+            with self.subTest(arguments=arguments):
+                message = self.assert_wrong(*arguments)
+                self.assertIn(arguments[0], message)
+                self.assertNotIn("\n", message)
+
+    def test_size_must_be_a_number(self) -> None:
+        self.assertIn("50MB", self.assert_wrong("--max-message-size", "50MB"))
+
+    def test_no_password_in_an_error(self) -> None:
+        for value in (
+            "alice@example.org",
+            "alice@example.org:",
+            "hunter2",
+            "@example.org:hunter2",
+            ":hunter2",
+        ):
+            with self.subTest(value=value):
+                self.assertNotIn("hunter2", self.assert_wrong("--account", value))
+
+    def test_arguments_are_not_options(self) -> None:
+        self.assert_wrong("extra")

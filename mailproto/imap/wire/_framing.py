@@ -70,7 +70,6 @@ class IMAPServerWire:
         self._swallowed = 0
         self._tail = b""
         self._expecting = False
-        self._expecting_tag: str | None = None
 
     @property
     def pending(self) -> int:
@@ -87,13 +86,12 @@ class IMAPServerWire:
             self._position = 0
         self._buffer += data
 
-    def expect_line(self, tag: str | None = None) -> None:
+    def expect_line(self) -> None:
         """Give the next line as a `ContinuationLine`: once, for AUTHENTICATE and IDLE.
 
-        :param tag: for an error in that line, after which it is no longer expected.
+        An error in that line has no tag, and the line after it is a command again.
         """
         self._expecting = True
-        self._expecting_tag = tag
 
     def refuse_literal(self) -> None:
         """Forget the command whose literal was just announced, or is on its way.
@@ -295,7 +293,7 @@ class IMAPServerWire:
     def _tag(self, line: bytes) -> str | None:
         """Of the command that ``line`` is the latest line of."""
         if self._expecting:
-            return self._expecting_tag
+            return None
         return read_tag(self._text or line)
 
     def _forget(self) -> None:

@@ -1,0 +1,147 @@
+"""Commands about mailboxes: SELECT, CREATE, LIST, STATUS and their kin."""
+
+from mailproto.imap.wire import (
+    Create,
+    IMAPServerWire,
+    List,
+    Lsub,
+    MailboxName,
+    Rename,
+    Select,
+    Status,
+)
+from tests.imap.wire.feed import WireTestCase, drain
+
+
+class NameTests(WireTestCase):
+    def test_inbox_in_any_case_and_what_is_below_it(self) -> None:
+        self.assert_table(
+            {
+                b"DELETE inbox": MailboxName("INBOX"),
+                b'DELETE "InBox"': MailboxName("INBOX"),
+                b"DELETE {5+}\r\nINBOX": MailboxName("INBOX"),
+                b"DELETE inbox/Sub": MailboxName("INBOX/Sub"),
+                b"DELETE inboxes": MailboxName("inboxes"),
+                b"DELETE a/inbox": MailboxName("a/inbox"),
+            }
+        )
+
+    def test_modified_utf_7_is_decoded(self) -> None:
+        self.assert_table(
+            {
+                b"SUBSCRIBE Entw&APw-rfe": MailboxName("Entwürfe"),
+                b'UNSUBSCRIBE "a &- b"': MailboxName("a & b"),
+            }
+        )
+
+    def test_other_forms_of_a_name_are_no(self) -> None:
+        for name in (b'"Entw\xc3\xbcrfe"', b"{2+}\r\n\xc3\xa9", b"a&", b"&ACY-", b"&AGE-", b'"a\tb"'):
+            wrong = self.refusal(b"SELECT " + name)
+            self.assertEqual((wrong.tag, wrong.code, wrong.bad), ("a1", "CANNOT", False), name)
+
+    def test_utf_8_once_it_is_enabled(self) -> None:
+        wire = IMAPServerWire()
+        wire.utf8 = True
+        wire.receive('a SELECT "Entwürfe & mehr"\r\nb SELECT "&APw-"\r\n'.encode() + b'c SELECT "\xff"\r\n')
+        first, second, third = drain(wire)
+        self.assertEqual(first.arguments, Select("Entwürfe & mehr"))
+        self.assertEqual(second.arguments, Select("&APw-"))
+        self.assertEqual((third.tag, third.code), ("c", "CANNOT"))
+
+    def test_names_that_are_not_strings_are_bad(self) -> None:
+        self.assert_bad([b"SELECT", b"SELECT a b", b"SELECT *", b"DELETE a%", b"RENAME a", b"SELECT ()"])
+
+
+class OneMailboxTests(WireTestCase):
+    def test_values(self) -> None:
+        self.assert_table(
+            {
+                b"SELECT a": Select("a"),
+                b"EXAMINE a": Select("a"),
+                b"SELECT a (condstore)": Select("a", ("CONDSTORE",)),
+                b"CREATE a/": Create("a/"),
+                b"CREATE a (USE (\\sent))": Create("a", "\\Sent"),
+                b"CREATE a (use (\\Other))": Create("a", "\\Other"),
+                b"CREATE a (USE ())": Create("a"),
+                b"RENAME a {1+}\r\nb": Rename("a", "b"),
+            }
+        )
+
+    def test_one_special_use_only(self) -> None:
+        wrong = self.refusal(b"CREATE a (USE (\\Sent \\Drafts))")
+        self.assertEqual((wrong.code, wrong.bad), ("USEATTR", False))
+
+    def test_parameters_that_are_not_known_are_bad(self) -> None:
+        self.assert_bad(
+            [b"SELECT a (QRESYNC (1 2))", b"SELECT a ()", b"CREATE a (USE \\Sent)", b"CREATE a (USE (Sent))"]
+        )
+
+
+class ListTests(WireTestCase):
+    def test_basic(self) -> None:
+        self.assert_table(
+            {
+                b'LIST "" ""': List("", ("",)),
+                b'LIST "" *': List("", ("*",)),
+                b"LIST inbox/ %": List("INBOX/", ("%",)),
+                b'LIST "" "a&APw-%b*"': List("", ("aü%b*",)),
+                b'LIST "" {3+}\r\na/%': List("", ("a/%",)),
+                b'LIST "" +.[*': List("", ("+.[*",)),
+                b'LSUB "" *': Lsub("", "*"),
+            }
+        )
+
+    def test_extended(self) -> None:
+        self.assert_table(
+            {
+                b'LIST () "" ""': List("", ("",), extended=True),
+                b'LIST (subscribed RECURSIVEMATCH) "" *': List(
+                    "", ("*",), frozenset({"SUBSCRIBED", "RECURSIVEMATCH"}), extended=True
+                ),
+                b'LIST "" (inbox "a b" %)': List("", ("INBOX", "a b", "%"), extended=True),
+                b'LIST "" % RETURN (SPECIAL-USE children)': List(
+                    "", ("%",), returns=("SPECIAL-USE", "CHILDREN"), extended=True
+                ),
+                b'LIST (SPECIAL-USE) "" % RETURN (STATUS (MESSAGES UNSEEN) SUBSCRIBED)': List(
+                    "",
+                    ("%",),
+                    frozenset({"SPECIAL-USE"}),
+                    ("STATUS", "SUBSCRIBED"),
+                    ("MESSAGES", "UNSEEN"),
+                    extended=True,
+                ),
+                b'LIST "" % RETURN ()': List("", ("%",), extended=True),
+            }
+        )
+
+    def test_bad(self) -> None:
+        self.assert_bad(
+            [
+                b"LIST",
+                b'LIST ""',
+                b'LIST (RECURSIVEMATCH) "" *',
+                b'LIST (RECURSIVEMATCH REMOTE) "" *',
+                b'LIST (WHATEVER) "" *',
+                b'LIST "" ()',
+                b'LIST "" * RETURN (WHATEVER)',
+                b'LIST "" * RETURN (STATUS)',
+                b'LIST "" * RETURN (CHILDREN',
+                b'LIST "" (a',
+                b'LSUB "" (a b)',
+            ]
+        )
+
+
+class StatusTests(WireTestCase):
+    def test_items(self) -> None:
+        every = b"MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN SIZE DELETED HIGHESTMODSEQ"
+        self.assert_table(
+            {
+                b"STATUS inbox (messages)": Status("INBOX", ("MESSAGES",)),
+                b"STATUS a (" + every + b")": Status("a", tuple(every.decode().split())),
+                b"STATUS a (UNSEEN MESSAGES unseen)": Status("a", ("UNSEEN", "MESSAGES")),
+            }
+        )
+
+    def test_bad(self) -> None:
+        self.assert_bad([b"STATUS a", b"STATUS a ()", b"STATUS a MESSAGES", b"STATUS a (WHATEVER)"])

@@ -1,0 +1,107 @@
+"""Values as octets of responses."""
+
+import datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailproto.imap.wire import (
+    Command,
+    IMAPServerWire,
+    Login,
+    MailboxName,
+    encode_mailbox,
+    flag_list,
+    internal_date,
+    quoted_or_literal,
+)
+from mailproto.imap.wire._cursor import Cursor
+from mailproto.imap.wire._dates import date_time
+
+
+class StringTests(SynchronousTestCase):
+    def test_quoted_where_it_can_be(self) -> None:
+        for value, octets in (
+            (b"", b'""'),
+            ("a b", b'"a b"'),
+            (b'a"b\\c', b'"a\\"b\\\\c"'),
+            (b"a\r\nb", b"{4}\r\na\r\nb"),
+            (b"\0", b"{1}\r\n\0"),
+            ("é", b"{2}\r\n\xc3\xa9"),
+            (b"\xff", b"{1}\r\n\xff"),
+            ("\ud800", b'"?"'),
+        ):
+            self.assertEqual(quoted_or_literal(value), octets)
+
+    @given(st.binary(max_size=40).map(lambda data: data.replace(b"\0", b"")))
+    @settings(max_examples=200, deadline=None)
+    def test_what_is_rendered_reads_as_the_same(self, value: bytes) -> None:
+        wire = IMAPServerWire()
+        rendered = quoted_or_literal(value).replace(b"}\r\n", b"+}\r\n", 1) if b"\n" in value else None
+        wire.receive(b"a LOGIN x " + (rendered or quoted_or_literal(value)) + b"\r\n")
+        event = wire.next_event()
+        if not isinstance(event, Command):  # a literal was asked for
+            event = wire.next_event()
+        self.assertEqual(event, Command("a", "LOGIN", False, Login(b"x", value)))
+
+
+class MailboxTests(SynchronousTestCase):
+    def test_atoms_quotes_and_modified_utf_7(self) -> None:
+        for name, octets in {
+            "INBOX": b"INBOX",
+            "a/b]": b"a/b]",
+            "a b": b'"a b"',
+            "": b'""',
+            "nil": b'"nil"',
+            'a"b\\': b'"a\\"b\\\\"',
+            "50%": b'"50%"',
+            "a*(b)": b'"a*(b)"',
+            "Entwürfe": b"Entw&APw-rfe",
+            "a & b": b'"a &- b"',
+            "\r\n": b"&AA0ACg-",
+        }.items():
+            self.assertEqual(encode_mailbox(name), octets)
+
+    def test_utf_8(self) -> None:
+        for name, octets in {
+            "Entwürfe": '"Entwürfe"'.encode(),
+            "a&b": b"a&b",
+            "\n": b"{1}\r\n\n",
+        }.items():
+            self.assertEqual(encode_mailbox(name, utf8=True), octets)
+
+    @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
+    @settings(max_examples=150, deadline=None)
+    def test_what_is_rendered_reads_as_the_same(self, name: str) -> None:
+        wire = IMAPServerWire()
+        wire.receive(b"a DELETE " + encode_mailbox("x" + name) + b"\r\n")
+        self.assertEqual(wire.next_event(), Command("a", "DELETE", False, MailboxName("x" + name)))
+
+
+class DateTests(SynchronousTestCase):
+    def test_known_dates(self) -> None:
+        for seconds, octets in {
+            0: b'" 1-Jan-1970 00:00:00 +0000"',
+            -1: b'"31-Dec-1969 23:59:59 +0000"',
+            837_571_465: b'"17-Jul-1996 02:44:25 +0000"',
+            2**40: b'"31-Dec-9999 23:59:59 +0000"',
+            -(2**80): b'" 1-Jan-0001 00:00:00 +0000"',
+        }.items():
+            self.assertEqual(internal_date(seconds), octets)
+
+    @given(st.datetimes(timezones=st.just(datetime.UTC)))
+    @settings(max_examples=150, deadline=None)
+    def test_what_is_rendered_reads_as_the_same(self, moment: datetime.datetime) -> None:
+        seconds = int(moment.replace(microsecond=0).timestamp())
+        cursor = Cursor(internal_date(seconds), (), 0, nesting=0, utf8=False)
+        self.assertEqual(date_time(cursor), seconds)
+
+
+class FlagTests(SynchronousTestCase):
+    def test_system_flags_first_then_keywords(self) -> None:
+        flags = frozenset({"b", "\\Seen", "A", "\\Answered"})
+        self.assertEqual(flag_list(flags), b"(\\Answered \\Seen A b)")
+        self.assertEqual(flag_list(flags, True), b"(\\Answered \\Seen A b \\Recent)")
+        self.assertEqual(flag_list(frozenset()), b"()")
+        self.assertEqual(flag_list(frozenset(), recent=True), b"(\\Recent)")

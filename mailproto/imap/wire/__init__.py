@@ -1,4 +1,25 @@
-"""IMAP4rev1 as octets in, events out (RFC 3501), for the server's side; sans-IO."""
+"""IMAP4rev1 as octets in, events out (RFC 3501), for the server's side; sans-IO.
+
+`IMAPServerWire` is a `mailproto.connection.Wire`: octets go into `receive`, and `next_event`
+gives what they mean::
+
+    Command(tag, name, uid, arguments)             a whole command; one value class a grammar
+    LiteralRequest(tag, size)                      write "+", or answer and refuse_literal()
+    AppendLiteral(tag, arguments, synchronizing)   the same, before APPEND's message comes;
+    LiteralChunk(data)                             which then comes so, and last the Command
+    ContinuationLine(data)                         the line after expect_line()
+
+or raises `IMAPWireError`: what to answer (BAD or NO, code, tag), and whether to hang up.  If
+that happens between AppendLiteral and its Command, the message is to be dropped.
+
+With the commands of RFC 3501 are read IDLE, UIDPLUS, MOVE, NAMESPACE, SPECIAL-USE, LITERAL+,
+ID, ENABLE, UNSELECT, SASL-IR, LIST-EXTENDED, LIST-STATUS, STATUS=SIZE, the RETURN of ESEARCH,
+and of CONDSTORE the modifiers CHANGEDSINCE and UNCHANGEDSINCE.  What a server does not offer
+it has to refuse itself.
+
+The rest renders values as octets of responses, and `SequenceSet` resolves sets against what
+is there; the errors of its methods have no tag.
+"""
 
 from mailproto.imap.wire._framing import IMAPServerWire
 from mailproto.imap.wire.commands import (

@@ -36,12 +36,14 @@ class LiteralWanted(Exception):
     """The text is right so far and ends where a literal begins.
 
     :ivar append: the arguments of APPEND, if the literal is its message.
+    :ivar tag: of the command; ``name`` is its name.
     """
 
     def __init__(self, append: Append | None = None) -> None:
         super().__init__()
         self.append = append
         self.tag = ""
+        self.name = ""
 
 
 class Cursor:

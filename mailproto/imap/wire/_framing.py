@@ -65,6 +65,7 @@ class IMAPServerWire:
         self._literals: list[bytes] = []
         self._literal_total = 0
         self._remaining = 0  # of a literal
+        self._is_append = False
         self._append: AppendLiteral | None = None
         self._awaits_go_ahead = False
         self._swallowed = 0
@@ -180,14 +181,21 @@ class IMAPServerWire:
         self._refuse(line, IMAPWireError(text, tag=self._tag(line)))
 
     def _announced(self, line: bytes, size: int, *, synchronizing: bool) -> Event | None:
-        """A literal follows: see whether the command can still become one that is carried out."""
+        """A literal follows: see whether the command can still become one that is carried out.
+
+        That is looked at for the first literal only (and for those of APPEND, which has two at
+        most), or a long line with many literals behind it would be parsed as many times.
+        """
         limits = self.limits
-        try:
-            parse_command(self._text, self._literals, nesting=limits.nesting, utf8=self.utf8)
-        except LiteralWanted as wanted:
-            tag, append = wanted.tag, wanted.append
-        except IMAPWireError as error:
-            self._refuse(line, error)
+        tag, append = self._tag(line) or "", None
+        if not self._literals or self._is_append:
+            try:
+                parse_command(self._text, self._literals, nesting=limits.nesting, utf8=self.utf8)
+            except LiteralWanted as wanted:
+                tag, append = wanted.tag, wanted.append
+                self._is_append = wanted.name == "APPEND"
+            except IMAPWireError as error:
+                self._refuse(line, error)
         if append is not None:
             if size > limits.append:
                 text = f"Message larger than {limits.append} octets"
@@ -302,5 +310,6 @@ class IMAPServerWire:
         self._literals = []
         self._literal_total = 0
         self._remaining = 0
+        self._is_append = False
         self._append = None
         self._expecting = False

@@ -78,7 +78,7 @@ def parse_command(text: bytes, literals: Sequence[bytes], *, nesting: int, utf8:
 
     :param text: its lines, without the last CRLF; or up to and with the announcement of a
         literal that is not in ``literals`` yet.
-    :raises LiteralWanted: in that case, if all is right so far; with the tag.
+    :raises LiteralWanted: in that case, if all is right so far; with tag and name.
     :raises IMAPWireError: for anything wrong; with the tag, if there is one.
     """
     match = _TAG.match(text)
@@ -93,7 +93,10 @@ def parse_command(text: bytes, literals: Sequence[bytes], *, nesting: int, utf8:
     try:
         arguments = grammar(cursor)
         cursor.end()
-    except (IMAPWireError, LiteralWanted) as failure:
-        failure.tag = tag
+    except IMAPWireError as error:
+        error.tag = tag
+        raise
+    except LiteralWanted as wanted:
+        wanted.tag, wanted.name = tag, name
         raise
     return Command(tag, name, uid, arguments)

@@ -116,3 +116,9 @@ class LinearTimeTests(SynchronousTestCase):
                     ),
                     12_000,
                 )
+
+    def test_many_literals_behind_a_long_line(self) -> None:
+        def search(literals: int) -> bytes:
+            return b"a SEARCH " + b"1 " * 20_000 + b"TEXT {1+}\r\nx " * literals + b"ALL\r\n"
+
+        self.assertLess(seconds(search(60)), 4 * seconds(search(1)))

@@ -132,7 +132,12 @@ class IMAPServerWire:
             elif state is _State.REFUSED_LITERAL:
                 self._in_refused_literal()
             if event is not None or self._state is state:
-                return event
+                break
+        if event is None and self._position == len(self._buffer):
+            # An idle connection keeps no memory of what it once received.
+            self._buffer.clear()
+            self._position = self._scanned = 0
+        return event
 
     # -- what is wanted
 

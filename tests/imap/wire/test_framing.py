@@ -44,6 +44,12 @@ class LineTests(WireTestCase):
         wire.next_event()
         self.assertEqual((wire.next_event(), wire.pending), (None, 0))
 
+    def test_nothing_is_kept_of_what_was_read(self) -> None:
+        wire = IMAPServerWire()
+        wire.receive(BEHIND * 1000)
+        drain(wire)
+        self.assertEqual(len(wire._buffer), 0)
+
 
 class LongLineTests(WireTestCase):
     limits = SMALL

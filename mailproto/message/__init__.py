@@ -2,7 +2,8 @@
 
 Nothing here raises on account of a message's octets (but for `UnknownEncoding`, which says
 so), and nothing takes more than linear time.  Limits: `NESTING_LIMIT`, `PARTS_LIMIT`,
-`BOUNDARY_LIMIT`, `HEADER_LIMIT`, `TEXT_LIMIT`, `SUBJECT_LIMIT`, `IDS_LIMIT`.  Content is
+`BOUNDARY_LIMIT`, `HEADER_LIMIT`, `STRUCTURED_LIMIT`, `ADDRESSES_LIMIT`, `TEXT_LIMIT`,
+`SUBJECT_LIMIT`, `IDS_LIMIT`.  Content is
 ``bytes`` or a `mailproto.content.FileContent`, of which a window at a time is in memory.
 
 At delivery::
@@ -39,13 +40,14 @@ For SEARCH, SORT and THREAD (texts compare by `casemap`, i;unicode-casemap)::
 Values of header fields are given as they are, folded; ``header_fields`` gives such.
 """
 
-from mailproto.message._addresses import Mailbox, parse_addresses
+from mailproto.message._addresses import ADDRESSES_LIMIT, Mailbox, parse_addresses
 from mailproto.message._casemap import casemap
 from mailproto.message._charset import decode_text, supported_charset
 from mailproto.message._dates import date_text, parse_date, sent_date
 from mailproto.message._fields import HEADER_LIMIT, Field, header_fields
 from mailproto.message._html import html_text
 from mailproto.message._index import Index, scan
+from mailproto.message._mime import STRUCTURED_LIMIT
 from mailproto.message._modern import utf8_form
 from mailproto.message._scan import BOUNDARY_LIMIT, NESTING_LIMIT, PARTS_LIMIT, Part
 from mailproto.message._search import PREVIEW_LENGTH, TEXT_LIMIT, Searchable, preview
@@ -67,12 +69,14 @@ from mailproto.message._words import decode_header, parameter_text
 from mailproto.message._write import fold, received
 
 __all__ = [
+    "ADDRESSES_LIMIT",
     "BOUNDARY_LIMIT",
     "HEADER_LIMIT",
     "IDS_LIMIT",
     "NESTING_LIMIT",
     "PARTS_LIMIT",
     "PREVIEW_LENGTH",
+    "STRUCTURED_LIMIT",
     "SUBJECT_LIMIT",
     "TEXT_LIMIT",
     "Field",

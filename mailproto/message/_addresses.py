@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mailproto.message._lexis import ATEXT, comment_end, unquote
 
-__all__ = ["GROUP_END", "Mailbox", "parse_addresses"]
+__all__ = ["ADDRESSES_LIMIT", "GROUP_END", "Mailbox", "parse_addresses"]
 
 
 class Mailbox(NamedTuple):
@@ -29,6 +29,9 @@ class Mailbox(NamedTuple):
     local: bytes | None
     host: bytes | None
 
+
+ADDRESSES_LIMIT = 10_000
+"""Mailboxes of one field that are read, to within one group or fragment of the list."""
 
 GROUP_END = Mailbox(None, None, None, None)
 
@@ -51,15 +54,17 @@ _Token = tuple[int, bytes]
 _NOTHING = ((_END, b""), (_BROKEN, b""))  # the end, or a comment that never closes
 
 _token = re.compile(
-    rb'[ \t\r\n]*+(?:(%b++)|"([^"\\]*+(?:\\.[^"\\]*+)*+)"|(\[[^\]\\]*+(?:\\.[^\]\\]*+)*+\])|(.)|\Z)' % _AD,
+    rb'[ \t\r\n]*+(?:(%b++)|"([^"\\]*+(?:\\.[^"\\]*+)*+)"|(.)|\Z)' % _AD,
     re.DOTALL,
 ).match
+_literal = re.compile(rb"\[[^\]\\]*+(?:\\.[^\]\\]*+)*+\]", re.DOTALL).match
 
 
 def parse_addresses(value: bytes) -> list[Mailbox]:
     """The mailboxes and groups of a field's value, as far as it can be read."""
-    found, at, size = [], 0, len(value)
-    while match := _simple(value, at):
+    found: list[Mailbox] = []
+    at, size = 0, len(value)
+    while len(found) < ADDRESSES_LIMIT and (match := _simple(value, at)):
         quoted, phrase, local, host, bare_local, bare_host, comma = match.groups()
         found.append(
             Mailbox(quoted or phrase, None, local, host)
@@ -69,7 +74,7 @@ def parse_addresses(value: bytes) -> list[Mailbox]:
         at = match.end()
         if not comma:
             return found
-    if value[at:].strip(b" \t\r\n") or not size:
+    if len(found) < ADDRESSES_LIMIT and (value[at:].strip(b" \t\r\n") or not size):
         found += _Parser(_tokenise(value, at)).address_list()
     return found
 
@@ -87,8 +92,6 @@ def _tokenise(value: bytes, at: int) -> list[_Token]:
             tokens.append((_WORD, text))
         elif kind == 2:
             tokens.append((_QUOTED, unquote(text)))
-        elif kind == 3:
-            tokens.append((_LITERAL, text))
         elif text == b"(":
             stop = comment_end(value, at - 1)
             if stop < 0:
@@ -96,6 +99,9 @@ def _tokenise(value: bytes, at: int) -> list[_Token]:
                 break
             tokens.append((_COMMENT, unquote(value[at : stop - 1])))
             at = stop
+        elif text == b"[" and at <= last_bracket and (literal := _literal(value, at - 1)):
+            tokens.append((_LITERAL, literal[0]))
+            at = literal.end()
         elif text == b'"' or (text == b"[" and at <= last_bracket):
             tokens.append((_BROKEN, text))
             break
@@ -117,7 +123,7 @@ class _Parser:
     def address_list(self) -> list[Mailbox]:
         if self.peek() in _NOTHING:
             return self.found
-        while True:
+        while len(self.found) < ADDRESSES_LIMIT:
             self.address()
             if not self.take(b","):
                 break
@@ -152,7 +158,9 @@ class _Parser:
         if self.peek()[0] not in (_END, _BROKEN) and not self.take(b";"):
             while True:
                 self.mailbox()
-                if not self.take(b",") or self.peek()[0] in (_END, _BROKEN):
+                if len(self.found) >= ADDRESSES_LIMIT or not self.take(b","):
+                    break
+                if self.peek()[0] in (_END, _BROKEN):
                     break
             self.take(b";")
         self.found.append(GROUP_END)
@@ -243,14 +251,15 @@ class _Parser:
         kind, text = self.peek()
         if kind not in (_WORD, _QUOTED):
             return None
-        whole = text
+        pieces = [text]
         self.at += 1
         while (token := self.peek())[0] in (_WORD, _QUOTED) and (
             (kind == _WORD and text[-1:] == b".") or (token[0] == _WORD and token[1][:1] == b".")
         ):
             kind, text = token
-            whole += text
+            pieces.append(text)
             self.at += 1
+        whole = b"".join(pieces)
         if token == (_BROKEN, b"") or (kind == _WORD and not whole.strip(b".") and token[1] != b"@"):
             return None
         return whole
@@ -261,11 +270,13 @@ class _Parser:
         if kind == _LITERAL:
             self.at += 1
             return text
-        whole = b""
-        while kind == _WORD and (not whole or whole[-1:] == b"." or text[:1] == b"."):
-            whole += text
-            if whole[:1] == b"." or b".." in whole:
+        pieces: list[bytes] = []
+        dotted = False
+        while kind == _WORD and (not pieces or dotted or text[:1] == b"."):
+            if b".." in text or (text[:1] == b"." and (dotted or not pieces)):
                 return None
+            pieces.append(text)
+            dotted = text[-1:] == b"."
             self.at += 1
             kind, text = self.peek()
-        return None if whole[-1:] in (b"", b".") else whole
+        return None if dotted or not pieces else b"".join(pieces)

@@ -63,13 +63,14 @@ def parse_date(value: bytes) -> datetime | None:
 
 
 def date_text(date: datetime) -> str:
-    """``date`` as a Date field says it (RFC 5322 3.3); one without a zone is taken as UTC of an unknown place."""
+    """``date`` as a Date field says it (RFC 5322 3.3); without a zone, as UTC somewhere (``-0000``)."""
     offset = date.utcoffset()
     minutes = int(offset.total_seconds()) // 60 if offset is not None else 0
     sign = "-" if minutes < 0 or offset is None else "+"
+    hours, minutes = divmod(abs(minutes), 60)
     return (
         f"{_DAY_NAMES[date.weekday()]}, {date.day} {_MONTH_NAMES[date.month - 1]} {date.year:04} "
-        f"{date.hour:02}:{date.minute:02}:{date.second:02} {sign}{abs(minutes) // 60:02}{abs(minutes) % 60:02}"
+        f"{date.hour:02}:{date.minute:02}:{date.second:02} {sign}{hours:02}{minutes:02}"
     )
 
 

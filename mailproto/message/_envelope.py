@@ -8,6 +8,8 @@ from mailproto.message._quote import nstring, nstring_text, nstring_unfolded
 
 __all__ = ["render_envelope"]
 
+_REPEATS_LIMIT = 1000  # of a field that should be there once
+
 
 def render_envelope(fields: Fields) -> bytes:
     """The value of ENVELOPE, parentheses included.
@@ -39,7 +41,7 @@ def _addresses(values: list[bytes] | None, default: bytes = b"NIL") -> bytes:
         return default
     rendered = [
         b"(%b %b %b %b)" % (nstring_text(name), nstring(route), nstring(local), nstring(host))
-        for value in values
+        for value in values[:_REPEATS_LIMIT]
         for name, route, local, host in parse_addresses(value)
     ]
     return b"(%b)" % b"".join(rendered) if rendered else default

@@ -23,7 +23,7 @@ __all__ = [
     "unfold",
 ]
 
-HEADER_LIMIT = 4 << 20
+HEADER_LIMIT = 2 << 20
 """Octets at the start of a header block in which fields are looked for; the rest is only passed on."""
 
 _WINDOW = 1 << 18
@@ -47,7 +47,7 @@ _part_fields = re.compile(rb"\n(%b)%b%b" % (_CONTENT_NAMES, _COLON, _VALUE), re.
 
 # A field, or else (without groups) lines that are none.
 _any_field = re.compile(
-    rb"([^:\n]*?)[ \t]*:((?:[ \t]*+(?=[^ \t\r\n])|[ \t]?+)[^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)"
+    rb"([^:\n]*+):((?:[ \t]*+(?=[^ \t\r\n])|[ \t]?+)[^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)"
     rb"|[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z)"
 )
 _unfold = re.compile(rb"[\r\n]+([ \t]?)").sub
@@ -125,7 +125,7 @@ def header_fields(content: Content, start: int = 0, stop: int | None = None) -> 
             if name is not None:
                 if value[-1:] == b"\r":
                     value = value[:-1]
-                yield Field(name, value, start + at, start + match.end())
+                yield Field(name.rstrip(b" \t"), value, start + at, start + match.end())
             elif match[0] in (b"\r\n", b"\n"):
                 return
             at = match.end()

@@ -12,9 +12,24 @@ _hidden = {
     name: re.compile(rf"</{name}[\s/>]", re.IGNORECASE).search for name in ("script", "style", "title")
 }
 _INLINE = frozenset(
-    ("a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "del", "dfn", "em", "font", "i")
-    + ("ins", "kbd", "mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "tt")
-    + ("u", "var", "wbr")
+    {"a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "del", "dfn", "em", "font", "i", "ins"}
+    | {
+        "kbd",
+        "mark",
+        "q",
+        "s",
+        "samp",
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "sup",
+        "tt",
+        "u",
+        "var",
+        "wbr",
+    }
 )
 _blanks = re.compile(r"[ \t\r\f\v\n]+").sub
 

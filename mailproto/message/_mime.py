@@ -6,13 +6,24 @@ import re
 
 from mailproto.message._lexis import TOKEN_CHARACTERS, remembered, unquote, without_comments
 
-__all__ = ["ContentType", "Parameter", "content_type", "disposition", "languages", "transfer_encoding"]
+__all__ = [
+    "STRUCTURED_LIMIT",
+    "ContentType",
+    "Parameter",
+    "content_type",
+    "disposition",
+    "languages",
+    "transfer_encoding",
+]
 
 Parameter = tuple[bytes, bytes]
 """Name as written and value unquoted."""
 
 ContentType = tuple[bytes, bytes, tuple[Parameter, ...]]
 """Type, subtype and parameters."""
+
+STRUCTURED_LIMIT = 1 << 16
+"""Octets of one of these fields that are read."""
 
 _W = rb"[ \t\r\n]*+"
 _TOKEN = TOKEN_CHARACTERS + rb"++"
@@ -34,7 +45,7 @@ _language = re.compile(rb"%b([^\x00-\x20()<>@,;:\\\".\[\]\x7f]++)%b(,?)" % (_W, 
 @remembered
 def content_type(value: bytes) -> ContentType:
     """Read a Content-Type (RFC 2045 5.1); its type is empty where the value has not its form."""
-    value = without_comments(value)
+    value = without_comments(value[:STRUCTURED_LIMIT])
     match = _type(value)
     if match is None:
         alone = _type_alone(value)
@@ -45,7 +56,7 @@ def content_type(value: bytes) -> ContentType:
 
 def disposition(value: bytes) -> tuple[bytes, tuple[Parameter, ...]]:
     """Kind ("attachment") and parameters (RFC 2183)."""
-    value = without_comments(value)
+    value = without_comments(value[:STRUCTURED_LIMIT])
     match = _first_token(value)
     return (match[1], parameters(value, match.end())) if match else (b"", ())
 
@@ -53,14 +64,14 @@ def disposition(value: bytes) -> tuple[bytes, tuple[Parameter, ...]]:
 @remembered
 def transfer_encoding(value: bytes) -> bytes:
     """The one token of the field (RFC 2045 6.1); empty when there is anything else."""
-    value = without_comments(value)
+    value = without_comments(value[:STRUCTURED_LIMIT])
     match = _first_token(value)
     return match[1] if match and match.end() == len(value) else b""
 
 
 def languages(value: bytes) -> list[bytes]:
     """Language tags, up to the first thing that is none (RFC 3282)."""
-    value = without_comments(value)
+    value = without_comments(value[:STRUCTURED_LIMIT])
     found, at = [], 0
     while match := _language(value, at):
         found.append(match[1])

@@ -268,6 +268,8 @@ class _Scanner:
                 and (found is None or len(text) > len(found.text))
             ):
                 found = boundary
+                if len(text) == length:
+                    break
         if found is None:
             # Only "--" stood in the way: the boundary itself ends in hyphens.
             found = max((b for b in self.open if line.startswith(b.text)), key=lambda b: len(b.text))

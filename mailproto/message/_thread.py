@@ -38,7 +38,7 @@ def base_subject(subject: bytes) -> str:
 
 
 def is_reply(subject: bytes) -> bool:
-    """Whether the subject says that it answers or forwards: something but blanks was taken off for its base."""
+    """Whether the subject says that it answers or forwards: more than blanks was taken off for its base."""
     return _strip_subject(subject)[1]
 
 

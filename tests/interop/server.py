@@ -73,14 +73,19 @@ class Server:
         """All that it printed and logged since it started."""
         return self._log.read_text(errors="replace")
 
-    def terminate(self) -> int:
-        """Ask it to end, as an administrator does; its exit status."""
+    def terminate(self) -> None:
+        """Ask it to end, as an administrator does, and see that it ends well."""
         self._process.send_signal(signal.SIGTERM)
         try:
-            return self._process.wait(PATIENCE)
+            status = self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"the server did not end:\n{self.printed()}") from None
+        printed = self.printed()
+        # Once all is done, twistd ends itself with the signal that it got.
+        clean = "Server Shut Down." in printed and "Traceback" not in printed
+        if not clean or status not in (0, -signal.SIGTERM):
+            raise AssertionError(f"the server ended with status {status}:\n{printed}")
 
     def kill(self) -> None:
         """End it as a power cut does."""

@@ -119,7 +119,7 @@ class ReadmeTests(TestCase):
         with running([TWISTD, "-ny", tac], self.folder, "POP3ServerFactory starting"):
             imap = imaplib.IMAP4("127.0.0.1", 8143)
             imap.login("support@example.org", "secret")
-            self.assertEqual(imap.select(), ("OK", [b"2"]))
+            self.assertEqual(imap.select(readonly=True), ("OK", [b"2"]))
             [(_, octets), _] = imap.fetch("2", "(BODY[])")[1]
             self.assertIn(b"Subject: #2: It is still on fire\r\n", octets)
             imap.logout()

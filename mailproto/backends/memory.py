@@ -210,6 +210,10 @@ class MemoryDirectory:
 
     async def add(self, name: str, password_hash: str) -> None:
         """See `IDirectory.add`."""
+        self.insert(name, password_hash)
+
+    def insert(self, name: str, password_hash: str) -> None:
+        """`add`, for those who cannot await.  :raises AccountExists:"""
         if name.casefold() in self._entries:
             raise AccountExists
         self._entries[name.casefold()] = _Entry(name, password_hash, self._store.make_account(name))

@@ -19,12 +19,8 @@ class SingleStore(MemoryStore):
     def __init__(self, name: str, password_hash: str, inbox: IMailbox) -> None:
         super().__init__()
         self._inbox = inbox
-        self._first = name, password_hash
+        self.directory.insert(name, password_hash)
 
     def make_account(self, name: str) -> IAccount:
         """Every account that is added signs in to the same INBOX."""
         return SimpleAccount(name, {INBOX: self._inbox})
-
-    async def start(self) -> None:
-        """See `IStore.start`."""
-        await self.directory.add(*self._first)

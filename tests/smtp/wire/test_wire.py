@@ -1,0 +1,372 @@
+"""What a client sends, as events: the same however it is cut into pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailproto.model import NULL_PATH, Address
+from mailproto.smtp.wire import (
+    Auth,
+    AuthResponse,
+    Data,
+    DataChunk,
+    DataEnd,
+    DataFault,
+    Event,
+    Hello,
+    Help,
+    Mail,
+    Noop,
+    Quit,
+    Rcpt,
+    Rset,
+    SMTPServerWire,
+    SMTPSyntaxError,
+    StartTLS,
+    Vrfy,
+    WireLimits,
+)
+
+
+def play(pieces: Iterable[bytes], *, wire: SMTPServerWire | None = None) -> list[Event | str]:
+    """Everything the wire makes of ``pieces``; DATA is always allowed, content put together."""
+    wire = wire or SMTPServerWire()
+    said: list[Event | str] = []
+    content: list[bytes] = []
+    for piece in pieces:
+        wire.receive(piece)
+        while True:
+            try:
+                event = wire.next_event()
+            except SMTPSyntaxError as error:
+                said.append(f"{error.code} {error.enhanced}")
+                continue
+            if event is None:
+                break
+            if isinstance(event, DataChunk):
+                assert event.octets, "an empty chunk says nothing"
+                content.append(event.octets)
+                continue
+            if isinstance(event, DataEnd):
+                # What had come before a fault was found depends on the pieces, and is void.
+                octets = b"" if event.fault else b"".join([*content, event.octets])
+                event = DataEnd(octets, event.fault)
+                content.clear()
+            elif isinstance(event, Data):
+                wire.expect_content()
+            said.append(event)
+    return said
+
+
+def octet_by_octet(octets: bytes) -> list[bytes]:
+    return [octets[i : i + 1] for i in range(len(octets))]
+
+
+class EveryWay(SynchronousTestCase):
+    """Plays a stream whole, octet by octet, and with octets to spare."""
+
+    def assert_events(self, stream: bytes, *expected: Event | str, **wire: object) -> None:
+        for pieces in ([stream], octet_by_octet(stream), [stream[:-1], stream[-1:]]):
+            made = SMTPServerWire(**wire)  # type: ignore[arg-type]
+            self.assertEqual(play(pieces, wire=made), list(expected))
+            self.assertEqual(made.pending, 0)
+        made = SMTPServerWire(**wire)  # type: ignore[arg-type]
+        self.assertEqual(play([stream + b"NOOP"], wire=made), list(expected))
+        self.assertEqual(made.pending, 4)
+
+    def assert_error(self, line: bytes, error: str) -> None:
+        self.assert_events(line + b"\r\nNOOP\r\n", error, Noop())
+
+
+class CommandTests(EveryWay):
+    def test_every_verb_in_any_case(self) -> None:
+        self.assert_events(b"HELO a.example\r\n", Hello("HELO", "a.example"))
+        self.assert_events(b"ehlo [192.0.2.1]\r\n", Hello("EHLO", "[192.0.2.1]"))
+        self.assert_events(b"LHLO [IPv6:2001:db8::1]\r\n", Hello("LHLO", "[IPv6:2001:db8::1]"))
+        self.assert_events(b"mail from:<a@b>\r\n", Mail(Address("a", "b"), {}))
+        self.assert_events(b"Rcpt To:<a@b>\r\n", Rcpt(Address("a", "b"), {}))
+        self.assert_events(b"rset\r\nQuit\r\n", Rset(), Quit())
+        self.assert_events(b"NOOP anything at all\r\n", Noop())
+        self.assert_events(b"VRFY alice\r\nHELP\r\nHELP mail\r\n", Vrfy("alice"), Help(""), Help("mail"))
+        self.assert_events(b"STARTTLS\r\n", StartTLS())
+
+    def test_white_space_before_the_line_end_is_overlooked(self) -> None:
+        self.assert_events(b"RSET \t\r\nEHLO a \r\n", Rset(), Hello("EHLO", "a"))
+
+    def test_arguments_where_none_belong(self) -> None:
+        for verb in (b"DATA", b"RSET", b"QUIT", b"STARTTLS"):
+            self.assert_error(verb + b" x", "501 5.5.4")
+
+    def test_arguments_that_are_missing(self) -> None:
+        for line in (b"HELO", b"EHLO ", b"MAIL", b"RCPT", b"VRFY", b"AUTH", b"MAIL FROM:", b"RCPT TO:"):
+            with self.assertRaises(SMTPSyntaxError) as caught:
+                self.flush_line(line)
+            self.assertEqual(caught.exception.code, 501)
+
+    def flush_line(self, line: bytes) -> None:
+        wire = SMTPServerWire()
+        wire.receive(line + b"\r\n")
+        wire.next_event()
+
+    def test_unknown_commands(self) -> None:
+        for line in (b"", b" ", b"FOO", b"MAILFROM:<a@b>", b"\xc3\xa9", b"XCLIENT ADDR=127.0.0.1"):
+            self.assert_error(line, "500 5.5.2")
+
+    def test_commands_that_are_known_and_not_done(self) -> None:
+        for verb in (b"EXPN list", b"ETRN example.org", b"TURN", b"SEND FROM:<a@b>", b"SOML", b"SAML"):
+            self.assert_error(verb, "502 5.5.1")
+
+    def test_a_bare_newline_ends_no_command(self) -> None:
+        self.assert_error(b"NOOP\nQUIT", "500 5.5.2")
+        self.assert_error(b"NOOP\rQUIT", "500 5.5.2")
+        self.assert_error(b"NOOP\r", "500 5.5.2")
+
+    def test_control_characters_and_other_encodings(self) -> None:
+        self.assert_error(b"NOOP \0", "500 5.5.2")
+        self.assert_error(b"EHLO a\x7f", "500 5.5.2")
+        self.assert_error(b"MAIL FROM:<\xff@b>", "500 5.5.2")
+
+    def test_a_web_browser_is_told_once_and_for_all(self) -> None:
+        for line in (
+            b"GET / HTTP/1.1",
+            b"POST /x HTTP/1.0",
+            b"CONNECT mx.example:25 HTTP/1.1",
+            b"PUT / HTTP/2",
+        ):
+            wire = SMTPServerWire()
+            wire.receive(line + b"\r\nHost: mx.example\r\n")
+            with self.assertRaises(SMTPSyntaxError) as caught:
+                wire.next_event()
+            self.assertTrue(caught.exception.fatal)
+
+    def test_names_to_greet_with(self) -> None:
+        for name in (b"localhost", b"my_pc", b"a-b.example", b"1.2.3.4", b"[IPv6:::ffff:192.0.2.1]"):
+            self.assert_events(b"EHLO " + name + b"\r\n", Hello("EHLO", name.decode()))
+        for name in (
+            b"a b",
+            b"-a",
+            b"a.",
+            b"(x)",
+            b"[300.1.1.1]",
+            b"[IPv6:zz]",
+            b"[x",
+            b"\xc3\xa9",
+            b"a" * 256,
+        ):
+            self.assert_error(b"EHLO " + name, "501 5.5.4")
+
+
+class PathTests(EveryWay):
+    def assert_path(self, text: bytes, local: str, domain: str) -> None:
+        self.assert_events(b"RCPT TO:" + text + b"\r\n", Rcpt(Address(local, domain), {}))
+
+    def test_plain(self) -> None:
+        self.assert_path(b"<Alice+List@Example.ORG>", "Alice+List", "Example.ORG")
+        self.assert_path(b"<!#$%&'*+-/=?^_`{|}~@a.b-c.d>", "!#$%&'*+-/=?^_`{|}~", "a.b-c.d")
+
+    def test_quoted_local_parts_lose_their_quotes(self) -> None:
+        self.assert_path(b'<"a b\\"@"@d>', 'a b"@', "d")
+        self.assert_path(b'<"a>b"@d>', "a>b", "d")
+        self.assert_path(b'<"\\a\\\\"@d>', "a\\", "d")
+        self.assertEqual(str(Address('a b"@', "d")), '"a b\\"@"@d')
+
+    def test_source_routes_are_dropped(self) -> None:
+        self.assert_path(b"<@a,@b.c:u@d>", "u", "d")
+
+    def test_address_literals(self) -> None:
+        self.assert_path(b"<u@[192.0.2.1]>", "u", "[192.0.2.1]")
+        self.assert_path(b"<u@[IPv6:2001:db8::1]>", "u", "[IPv6:2001:db8::1]")
+
+    def test_international(self) -> None:
+        self.assert_path("<用户@例え.jp>".encode(), "用户", "例え.jp")
+        self.assert_path('<"ü x"@é.fr>'.encode(), "ü x", "é.fr")
+
+    def test_the_null_path_sends_and_does_not_receive(self) -> None:
+        self.assert_events(b"MAIL FROM:<>\r\n", Mail(NULL_PATH, {}))
+        self.assert_error(b"RCPT TO:<>", "501 5.1.3")
+
+    def test_postmaster_receives_without_domain_in_any_case_and_does_not_send(self) -> None:
+        self.assert_path(b"<pOstmaster>", "pOstmaster", "")
+        self.assert_error(b"MAIL FROM:<postmaster>", "501 5.1.7")
+
+    def test_what_is_no_path(self) -> None:
+        for path in (
+            b"a@b", b"<a@b", b"a@b>", b"<a>", b"<a@>", b"<@b>", b"<a@b>x", b"<a b@c>", b"<a..b@c>", b"<.a@c>",
+            b"<a.@c>", b"<a@b..c>", b"<a@.b>", b"<a@-b>", b"<a@b->", b"<a@b.>", b"<a@b_c>", b'<"a@b>', b'<a"b"@c>',
+            b"<a@[1.2.3]>", b"<a@[IPv6:1]>", b"<a@[x-tag:y]>", b"<a@b@c>", b"<@a:>", b"<@a,b:u@d>", b" <a@b>", b"<<a@b>>",
+        ):  # fmt: skip
+            self.assert_error(b"RCPT TO:" + path, "501 5.1.3")
+            self.assert_error(b"MAIL FROM:" + path, "501 5.1.7")
+
+    def test_lengths(self) -> None:
+        label = b"d" * 60
+        domain = b".".join([label] * 3)
+        self.assert_path(b"<" + b"a" * 64 + b"@" + domain + b">", "a" * 64, domain.decode())
+        self.assert_error(b"RCPT TO:<" + b"a" * 65 + b"@b>", "501 5.1.3")
+        self.assert_error(b"RCPT TO:<a@" + b"d" * 256 + b">", "501 5.1.3")
+        self.assert_error(b"RCPT TO:<" + b"a" * 60 + b"@" + b"d" * 194 + b">", "501 5.1.3")
+        self.assert_events(
+            b"RCPT TO:<" + b"a" * 65 + b"@b>\r\n",
+            Rcpt(Address("a" * 65, "b"), {}),
+            limits=WireLimits(local_part=65),
+        )
+
+    def test_a_route_does_not_count(self) -> None:
+        self.assert_path(b"<" + b",".join([b"@r.example"] * 30) + b":u@d>", "u", "d")
+
+
+class ParameterTests(EveryWay):
+    def test_keywords_in_upper_case_values_as_they_are(self) -> None:
+        self.assert_events(
+            b"MAIL FROM:<a@b> size=10 Body=8BitMime SMTPUTF8\r\n",
+            Mail(Address("a", "b"), {"SIZE": "10", "BODY": "8BitMime", "SMTPUTF8": None}),
+        )
+        self.assert_events(b"RCPT TO:<a@b> NOTIFY=NEVER\r\n", Rcpt(Address("a", "b"), {"NOTIFY": "NEVER"}))
+
+    def test_syntax(self) -> None:
+        for parameters in (
+            b"=",
+            b"-A=1",
+            b"A=",
+            b"A==",
+            b"A=b=c",
+            b"A_B=1",
+            b"SIZE=1 SIZE=1",
+            b"A=1 size size",
+        ):
+            self.assert_error(b"MAIL FROM:<a@b> " + parameters, "501 5.5.4")
+
+
+class LineLengthTests(EveryWay):
+    def test_a_long_line_is_refused_once_and_the_next_is_heard(self) -> None:
+        self.assert_events(b"NOOP " + b"x" * 2043 + b"\r\n", Noop())
+        self.assert_error(b"NOOP " + b"x" * 2044, "500 5.5.6")
+        self.assert_error(b"NOOP " + b"x" * 2043 + b"\r", "500 5.5.6")
+        self.assert_error(b"x" * 100_000, "500 5.5.6")
+
+    def test_a_line_without_end_takes_no_memory(self) -> None:
+        wire = SMTPServerWire()
+        for _ in range(1000):
+            wire.receive(b"x" * 9999 + b"\r")
+            self.assertIsNone(wire.next_event())
+            self.assertLessEqual(wire.pending, 1)
+
+    def test_authentication_has_room(self) -> None:
+        token = b"A" * 12288
+        self.assert_events(b"AUTH PLAIN " + token + b"\r\n", Auth("PLAIN", token))
+        self.assert_error(b"AUTH " + b"P" * 20 + b" " + token + b"A", "500 5.5.6")
+
+
+class AuthTests(EveryWay):
+    def test_mechanism_and_initial_response(self) -> None:
+        self.assert_events(b"AUTH login\r\n", Auth("LOGIN", None))
+        self.assert_events(b"AUTH PLAIN =\r\n", Auth("PLAIN", b"="))
+
+    def test_syntax(self) -> None:
+        for line in (b"AUTH PLAIN a b", b"AUTH " + b"X" * 21, b"AUTH PL@IN"):
+            self.assert_error(line, "501 5.5.4")
+
+    def test_a_response_is_a_line_of_its_own(self) -> None:
+        for pieces in ([b"QUIT\r\nQUIT\r\n"], octet_by_octet(b"QUIT\r\nQUIT\r\n")):
+            wire = SMTPServerWire()
+            wire.expect_response()
+            self.assertEqual(play(pieces, wire=wire), [AuthResponse(b"QUIT"), Quit()])
+
+    def test_a_response_that_is_too_long(self) -> None:
+        for pieces in ([b"A" * 12289 + b"\r\nQUIT\r\n"], octet_by_octet(b"A" * 12289 + b"\r\nQUIT\r\n")):
+            wire = SMTPServerWire()
+            wire.expect_response()
+            self.assertEqual(play(pieces, wire=wire), ["500 5.5.6", Quit()])
+
+    def test_secrets_are_not_shown(self) -> None:
+        self.assertNotIn("c2VjcmV0", repr(Auth("PLAIN", b"c2VjcmV0")) + repr(AuthResponse(b"c2VjcmV0")))
+
+
+class ContentTests(EveryWay):
+    def assert_content(self, sent: bytes, octets: bytes, *, normalise: bool = False) -> None:
+        self.assert_events(
+            b"DATA\r\n" + sent + b"\r\n.\r\nNOOP\r\n",
+            Data(), DataEnd(octets + b"\r\n"), Noop(), normalise=normalise,
+        )  # fmt: skip
+
+    def test_dots_are_unstuffed(self) -> None:
+        self.assert_content(b"a\r\n..b\r\nc", b"a\r\n.b\r\nc")
+        self.assert_content(b".b\r\n.c\r\n...", b"b\r\nc\r\n..")
+        self.assert_content(b"..\r\n..", b".\r\n.")
+        self.assert_content(b"a.b..\r\n\r\n", b"a.b..\r\n\r\n")
+
+    def test_empty(self) -> None:
+        self.assert_events(b"DATA\r\n.\r\nNOOP\r\n", Data(), DataEnd(b""), Noop())
+        self.assert_events(b"DATA\r\n\r\n.\r\nNOOP\r\n", Data(), DataEnd(b"\r\n"), Noop())
+
+    def test_a_line_of_any_length(self) -> None:
+        self.assert_content(b"x" * 5000, b"x" * 5000)
+
+    def test_nothing_but_crlf_dot_crlf_is_the_end(self) -> None:
+        for almost in (
+            b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r.\r\n", b"\r\n.\n", b"\r\n.\r", b"\r\n.\r\r\n", b"\r\r\n.\r\n"[:-1],
+            b"\n\n.\r\n", b"\r\n.\r\0\n", b"\n.\r\n\n",
+        ):  # fmt: skip
+            smuggled = b"a" + almost + b"MAIL FROM:<evil@example>\r\n"
+            self.assert_events(
+                b"DATA\r\n" + smuggled + b"b\r\n.\r\nNOOP\r\n",
+                Data(), DataEnd(b"", DataFault.BARE_NEWLINE), Noop(),
+            )  # fmt: skip
+
+    def test_a_nul_hides_no_end_and_makes_none(self) -> None:
+        for almost in (b"\r\n\0.\r\n", b"\r\n.\0\r\n"):
+            self.assert_events(
+                b"DATA\r\na" + almost + b"b\r\n.\r\nNOOP\r\n", Data(), DataEnd(b"", DataFault.NUL), Noop()
+            )
+
+    def test_cr_cr_lf_is_refused(self) -> None:
+        self.assert_events(b"DATA\r\na\r\r\nb\r\n.\r\n", Data(), DataEnd(b"", DataFault.BARE_NEWLINE))
+        self.assert_events(b"DATA\r\n\n.\r\n\r\n.\r\n", Data(), DataEnd(b"", DataFault.BARE_NEWLINE))
+
+    def test_bare_newlines_may_be_normalised(self) -> None:
+        self.assert_content(b"a\nb\rc\r\r\nd", b"a\r\nb\r\nc\r\n\r\nd", normalise=True)
+        self.assert_content(b"a\n.\nb\n.\r\nc", b"a\r\n.\r\nb\r\n.\r\nc", normalise=True)
+
+    def test_after_a_fault_nothing_is_kept(self) -> None:
+        wire = SMTPServerWire()
+        wire.receive(b"DATA\r\n")
+        wire.next_event()
+        wire.expect_content()
+        wire.receive(b"\n" + b"x" * 1000)
+        self.assertIsNone(wire.next_event())
+        wire.receive(b"y" * 1000)
+        self.assertIsNone(wire.next_event())
+        self.assertEqual(wire.pending, 0)
+
+
+_FRAGMENTS = st.sampled_from(
+    [b"\r", b"\n", b"\r\n", b".", b"\r\n.\r\n", b"..", b"\0", b"a", b" ", b"DATA\r\n", b"MAIL FROM:<", b"@", b">",
+     b"RCPT TO:", b"EHLO x\r\n", b'"', b"\\", b"SIZE=1", b"AUTH PLAIN ", b"\xff", b"[IPv6:", b"]", b"x" * 70]
+)  # fmt: skip
+_STREAMS = st.lists(st.one_of(_FRAGMENTS, st.binary(max_size=6)), max_size=30).map(b"".join)
+
+
+class HostileTests(SynchronousTestCase):
+    @settings(max_examples=200, deadline=None)
+    @given(_STREAMS, st.integers(1, 9), st.booleans())
+    def test_pieces_make_no_difference(self, stream: bytes, size: int, normalise: bool) -> None:
+        limits = WireLimits(command_line=40)
+        pieces = [stream[i : i + size] for i in range(0, len(stream), size)]
+        in_pieces = play(pieces, wire=SMTPServerWire(limits, normalise=normalise))
+        self.assertEqual(in_pieces, play([stream], wire=SMTPServerWire(limits, normalise=normalise)))
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.text(alphabet='<>@,:."\\[]abAB é=- 0\0', max_size=60))
+    def test_paths_raise_nothing_else(self, text: str) -> None:
+        play([b"MAIL FROM:<" + text.encode() + b"\r\n", b"RCPT TO:" + text.encode() + b"\r\n"])
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.lists(st.text(alphabet=".ab", max_size=5), max_size=8))
+    def test_what_was_stuffed_comes_out_as_it_was(self, lines: list[str]) -> None:
+        sent = "".join(f".{line}\r\n" if line.startswith(".") else f"{line}\r\n" for line in lines)
+        meant = "".join(f"{line}\r\n" for line in lines)
+        self.assertEqual(play([b"DATA\r\n", sent.encode(), b".\r\n"]), [Data(), DataEnd(meant.encode())])

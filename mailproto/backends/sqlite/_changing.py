@@ -129,7 +129,7 @@ def claim_recent(transaction: Transaction, mailbox: int) -> int:
         " AND uid >= (SELECT unclaimed FROM mailboxes WHERE id = :id)",
         {"id": mailbox},
     ).fetchone()
-    transaction.execute("UPDATE mailboxes SET unclaimed = uid_next WHERE id = ?", (mailbox,))
+    transaction.execute("UPDATE mailboxes SET unclaimed = uid_next, recent = 0 WHERE id = ?", (mailbox,))
     return uid_next if first is None else int(first)
 
 
@@ -165,15 +165,20 @@ def _present(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> lis
 
 
 def _count(transaction: Transaction, counting: int, mailbox: int, uids: str, *, sign: int) -> None:
-    """Add messages of one mailbox to the figures of another, or the same."""
+    """Add messages of one mailbox to the figures of another, or take them off its own.
+
+    All that come are recent; of those that go, the unclaimed were.
+    """
+    recent = "count(*)" if sign > 0 else "coalesce(sum(uid >= mailboxes.unclaimed), 0)"
     transaction.execute(
-        "UPDATE mailboxes SET messages = mailboxes.messages + ? * these.messages,"
-        " unseen = mailboxes.unseen + ? * these.unseen, deleted = mailboxes.deleted + ? * these.deleted,"
-        " size = mailboxes.size + ? * these.size FROM ("
-        f"SELECT count(*) AS messages, coalesce(sum(flags & {SEEN_BIT} = 0), 0) AS unseen,"
-        f" coalesce(sum(flags & {DELETED_BIT} != 0), 0) AS deleted, coalesce(sum(size), 0) AS size"
-        f" FROM messages WHERE {_THESE}) AS these WHERE mailboxes.id = ?",
-        (sign, sign, sign, sign, mailbox, uids, counting),
+        "UPDATE mailboxes SET (messages, unseen, recent, deleted, size) = ("
+        f"SELECT mailboxes.messages + {sign} * count(*),"
+        f" mailboxes.unseen + {sign} * coalesce(sum(flags & {SEEN_BIT} = 0), 0),"
+        f" mailboxes.recent + {sign} * {recent},"
+        f" mailboxes.deleted + {sign} * coalesce(sum(flags & {DELETED_BIT} != 0), 0),"
+        f" mailboxes.size + {sign} * coalesce(sum(messages.size), 0)"
+        f" FROM messages WHERE {_THESE}) WHERE id = ?",
+        (mailbox, uids, counting),
     )
 
 

@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from mailproto.backends._flags import PERMANENT_FLAGS, check_keywords, kept_flags
 from mailproto.backends.sqlite import _changing, _reading
+from mailproto.backends.sqlite._bodies import LARGE, Body
 from mailproto.backends.sqlite._flagbits import columns_of
 from mailproto.backends.sqlite._placing import Append, Arrival, append_all
 from mailproto.errors import InvalidMailboxName, NoSuchMailbox
@@ -98,7 +99,9 @@ class SQLiteMailbox:
         arrivals: list[Arrival] = []
         try:
             for message in messages:
-                arrivals.append(await arrival(self._store, message))  # noqa: PERF401 - kept on errors
+                large = len(message.content) > LARGE
+                body = await bodies.large(message.content) if large else bodies.small(message.content)
+                arrivals.append(arrival(message, body))
             return await self._store.writer.submit(append_all, Append(self._id, arrivals))
         except BaseException:
             bodies.remove([one.body.file for one in arrivals if one.body.file])
@@ -110,11 +113,11 @@ class SQLiteMailbox:
         raise InvalidMailboxName("Messages cannot be copied there")
 
 
-def arrival(store: SQLiteStore, message: NewMessage) -> Deferred[Arrival]:
+def arrival(message: NewMessage, body: Body) -> Arrival:
     """What the writer needs to know of a new message.
 
-    :raises MailError: for flags that cannot be, or content that cannot be read or written.
+    :raises MailError: for flags that cannot be.
     """
     flags = columns_of(check_keywords(kept_flags(message.flags))) if message.flags else (0, "")
     date = int(time.time()) if message.internal_date is None else message.internal_date
-    return store.bodies.prepare(message.content).addCallback(Arrival, flags, date)
+    return Arrival(body, flags, date)

@@ -148,10 +148,11 @@ class _Placing:
             if mailbox.messages:
                 self._transaction.execute(
                     "UPDATE mailboxes SET uid_next = ?, modseq = ?, messages = messages + ?,"
-                    " unseen = unseen + ?, deleted = deleted + ?, size = size + ? WHERE id = ?",
+                    " recent = recent + ?, unseen = unseen + ?, deleted = deleted + ?, size = size + ? WHERE id = ?",
                     (
                         mailbox.uid_next,
                         mailbox.modseq,
+                        mailbox.messages,
                         mailbox.messages,
                         mailbox.unseen,
                         mailbox.deleted,

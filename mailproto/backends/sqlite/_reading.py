@@ -23,8 +23,7 @@ from mailproto.model import Changes, MailboxStatus, MessageFlags, MessageInfo, P
 __all__ = ["changes_since", "read", "snapshot", "statuses"]
 
 _STATUS = (
-    "SELECT name, messages, unseen, (SELECT count(*) FROM messages WHERE messages.mailbox = mailboxes.id"
-    " AND messages.uid >= mailboxes.unclaimed), uid_next, uid_validity, modseq, size, deleted FROM mailboxes"
+    "SELECT name, messages, unseen, recent, uid_next, uid_validity, modseq, size, deleted FROM mailboxes"
 )
 
 _new_info: Callable[[Sequence[Any]], MessageInfo] = partial(tuple.__new__, MessageInfo)

@@ -51,6 +51,7 @@ CREATE TABLE mailboxes (
     -- Of the rows in messages, kept with them, so that STATUS reads one row:
     messages INTEGER NOT NULL DEFAULT 0,
     unseen INTEGER NOT NULL DEFAULT 0,
+    recent INTEGER NOT NULL DEFAULT 0,
     deleted INTEGER NOT NULL DEFAULT 0,
     size INTEGER NOT NULL DEFAULT 0,
     UNIQUE (account, name)

@@ -18,9 +18,9 @@ from zope.interface import implementer
 
 from mailproto.backends._watch import Watchers
 from mailproto.backends.sqlite._account import SQLiteAccount, SQLiteDirectory
-from mailproto.backends.sqlite._bodies import Bodies
+from mailproto.backends.sqlite._bodies import LARGE, Bodies
 from mailproto.backends.sqlite._mailbox import arrival
-from mailproto.backends.sqlite._placing import Arrival, Delivery, deliver_all
+from mailproto.backends.sqlite._placing import Delivery, deliver_all
 from mailproto.backends.sqlite._schema import connect, prepare
 from mailproto.backends.sqlite._writer import Writer
 from mailproto.errors import MailError, NoSuchMailbox, Unavailable
@@ -105,28 +105,21 @@ class SQLiteStore:
     def deliver(self, names: Sequence[str], message: NewMessage) -> Deferred[Sequence[MailError | None]]:
         """See `IStore.deliver`."""
         folded = [name.casefold() for name in names]
-        try:
-            arriving = arrival(self, message)
-        except MailError as error:
-            return succeed([error] * len(names))
-
-        def submit(arrived: Arrival) -> Deferred[Sequence[MailError | None]]:
-            delivered = self.writer.submit(deliver_all, Delivery(folded, arrived))
-            if file := arrived.body.file:
-                delivered.addBoth(unused, file)
-            return delivered
-
-        def unused(outcomes: Sequence[MailError | None] | Failure, file: str) -> Any:
-            if isinstance(outcomes, Failure) or None not in outcomes:
-                self.bodies.remove([file])
-            return outcomes
 
         def failed(failure: Failure) -> Sequence[MailError | None]:
             if isinstance(failure.value, MailError):
                 return [failure.value] * len(names)
             return failure.raiseException()
 
-        return self.underway(arriving.addCallback(submit).addErrback(failed))
+        if len(message.content) > LARGE:
+            delivered = self.underway(Deferred.fromCoroutine(self._deliver_large(folded, message)))
+            return delivered.addErrback(failed)
+        # The usual case, of which there are thousands a second: one Deferred, no coroutine.
+        try:
+            arrived = arrival(message, self.bodies.small(message.content))
+        except MailError as error:
+            return succeed([error] * len(names))
+        return self.writer.submit(deliver_all, Delivery(folded, arrived)).addErrback(failed)
 
     # For the parts of the store
 
@@ -164,6 +157,16 @@ class SQLiteStore:
         return end
 
     # Inside
+
+    async def _deliver_large(self, folded: Sequence[str], message: NewMessage) -> Sequence[MailError | None]:
+        body = await self.bodies.large(message.content)
+        outcomes: Sequence[MailError | None] = ()
+        try:
+            outcomes = await self.writer.submit(deliver_all, Delivery(folded, arrival(message, body)))
+        finally:
+            if None not in outcomes and body.file:
+                self.bodies.remove([body.file])
+        return outcomes
 
     def _open(self) -> sqlite3.Connection:
         """Make what is missing, clear away what a crash left, and open the database."""

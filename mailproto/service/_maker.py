@@ -14,9 +14,9 @@ from typing import Any, cast
 from twisted.application.service import MultiService
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.threads import deferToThread
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from mailproto.auth import (
@@ -66,7 +66,7 @@ class MailService(MultiService):
         self._settings = settings
         self._reactor = reactor
         self._give_up = give_up or self._end_process
-        self._verifier = PasswordVerifier(reactor)
+        self._verifier: PasswordVerifier | None = None
         self._store: IStore | None = None
         self._factories: dict[str, ServerFactory] = {}
         self._ports: list[IListeningPort] = []
@@ -102,7 +102,8 @@ class MailService(MultiService):
         store = await self._open_store()
         delivery = MailboxDelivery(store, settings.domains)
         await delivery.ensure_postmasters()
-        await self._ensure_accounts(store)
+        self._verifier = PasswordVerifier(self._reactor)
+        await self._ensure_accounts(store, self._verifier)
         checker = DirectoryChecker(store.directory, self._verifier)
         await self._listen(
             Parts(
@@ -128,14 +129,17 @@ class MailService(MultiService):
         self._store = store
         return store
 
-    async def _ensure_accounts(self, store: IStore) -> None:
+    async def _ensure_accounts(self, store: IStore, verifier: PasswordVerifier) -> None:
+        def hash_in_thread(password: str) -> Deferred[str]:
+            return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), hash_password, password)
+
         for name, password in self._settings.accounts:
             await ensure_account(
                 store.directory,
                 name,
                 password,
-                verify=self._verifier.verify,
-                hash_password=lambda password: deferToThread(hash_password, password),
+                verify=verifier.verify,
+                hash_password=hash_in_thread,
             )
 
     async def _listen(self, parts: Parts) -> None:
@@ -158,17 +162,22 @@ class MailService(MultiService):
         for port in self._ports:
             await maybeDeferred(port.stopListening)
         await gatherResults([factory.shut_down() for factory in self._factories.values()])
-        self._verifier.stop()
+        if self._verifier is not None:
+            self._verifier.stop()
         if self._store is not None:
             await self._store.stop()
-        self._ports, self._factories, self._store = [], {}, None
+        self._ports, self._factories, self._verifier, self._store = [], {}, None, None
 
     def _end_process(self, message: str) -> None:
         self.log.critical("{message}", message=message)
         print(f"mailproto: {message}", file=sys.__stderr__, flush=True)
         # twistd ends with status 0 whenever the reactor is stopped: this is the way to another.
         atexit.register(_exit_with_failure)
-        self._reactor.callWhenRunning(self._reactor.stop)
+        self._reactor.callWhenRunning(self._stop_reactor)
+
+    def _stop_reactor(self) -> None:
+        with suppress(ReactorNotRunning):  # somebody else was faster
+            self._reactor.stop()
 
 
 def make_service(options: Options) -> MailService:

@@ -1,0 +1,103 @@
+"""The service inside the process of the tests, on real sockets."""
+
+from __future__ import annotations
+
+import builtins
+import shutil
+import tempfile
+from pathlib import Path
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import clientFromString, connectProtocol
+from twisted.internet.protocol import Protocol
+from twisted.trial.unittest import TestCase
+
+from mailproto.service import MailService, Settings
+
+ANY = "tcp:0:interface=127.0.0.1"
+
+
+class Greeted(Protocol):
+    """A client that waits for the first line, and for the end."""
+
+    def __init__(self) -> None:
+        self.first: Deferred[bytes] = Deferred()
+        self.last: Deferred[bytes] = Deferred()
+        self._received = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        self._received += data
+        if not self.first.called:
+            self.first.callback(data)
+
+    def connectionLost(self, reason: object = None) -> None:
+        self.last.callback(self._received)
+
+
+class MailServiceTests(TestCase):
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.given_up: list[str] = []
+        self.printed: list[str] = []
+        self.patch(builtins, "print", lambda line, **_: self.printed.append(line))
+
+    def service(self, **endpoints: list[str]) -> MailService:
+        settings = Settings(
+            data=self.folder / "deep" / "data",
+            store="memory:",
+            domains=("localhost",),
+            accounts=(),
+            hostname="mail.example.org",
+            endpoints=endpoints,
+            tls_files=None,
+            max_message_size=1000,
+        )
+        return MailService(settings, reactor, give_up=self.given_up.append)
+
+    async def start(self, service: MailService) -> int:
+        """The first port that it says it listens on."""
+        self.printed.clear()
+        service.startService()
+        await service.ready
+        return int(self.printed[0].rpartition(":")[2])
+
+    async def connect(self, port: int) -> Greeted:
+        endpoint = clientFromString(reactor, f"tcp:127.0.0.1:{port}")
+        return await connectProtocol(endpoint, Greeted())
+
+    async def test_says_where_it_listens_and_that_it_is_ready(self) -> None:
+        service = self.service(imap=[ANY, ANY], pop3=[ANY])
+        await self.start(service)
+        await service.stopService()
+        self.assertEqual(
+            [line.partition(" on ")[0] for line in self.printed[:3]],
+            ["mailproto: imap"] * 2 + ["mailproto: pop3"],
+        )
+        self.assertEqual(
+            self.printed[3:], [f"mailproto: data in {self.folder}/deep/data", "mailproto is ready"]
+        )
+        self.assertEqual(self.given_up, [])
+
+    async def test_stops_and_starts_again(self) -> None:
+        service = self.service(smtp=[ANY])
+        for _ in range(2):
+            client = await self.connect(await self.start(service))
+            self.assertEqual((await client.first)[:20], b"220 mail.example.org")
+            await service.stopService()
+            self.assertIn(b"\r\n421 ", await client.last)
+
+    async def test_gives_up_when_it_cannot_listen(self) -> None:
+        first = self.service(smtp=[ANY])
+        port = await self.start(first)
+        self.addCleanup(first.stopService)
+        second = self.service(pop3=[ANY], smtp=[f"tcp:{port}:interface=127.0.0.1"])
+        await self.start(second)
+        self.assertEqual(len(self.given_up), 1)
+        self.assertTrue(self.given_up[0].startswith(f"--smtp tcp:{port}:interface=127.0.0.1: "))
+        self.assertNotIn("mailproto is ready", self.printed)
+        await second.stopService()
+
+    async def test_stop_without_start(self) -> None:
+        await self.service().stopService()

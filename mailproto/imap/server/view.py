@@ -49,6 +49,7 @@ class MailboxView:
     """
 
     __slots__ = (
+        "_claimed",
         "_keywords",
         "_modseq",
         "_on_hint",
@@ -70,6 +71,7 @@ class MailboxView:
         self.gone: set[int] = set()
         # Ranges of UIDs [first, last] that are \Recent here, ascending.
         self._recent: list[tuple[int, int]] = []
+        self._claimed: int | None = None
         self._keywords: frozenset[str] = frozenset()
         self._modseq = 0
         self._stale = False
@@ -145,8 +147,11 @@ class MailboxView:
         if recent and not self.read_only:
             # Claimed before looking: a message that comes in between is taken for recent,
             # which is the way to err (RFC 3501 2.3.2).
-            first_recent = await IRecent(self.mailbox).claim_recent()
+            # What was claimed and then not looked at, because that failed, is still ours.
+            claimed = await IRecent(self.mailbox).claim_recent()
+            first_recent = self._claimed = min(claimed, self._claimed or claimed)
         changes = await self.mailbox.changes_since(self._modseq)
+        self._claimed = None
         self._modseq = changes.modseq
         known = len(self.uids)
         changed = self._take(changes.changed)

@@ -107,6 +107,23 @@ class DialogueTestCase(SynchronousTestCase):
     def make_store(self) -> MemoryStore:
         return MemoryStore()
 
+    def slow_clock(self, seconds: float) -> list[float]:
+        """From now on it is so many seconds later whenever somebody looks; the turns that were left to others."""
+        turns: list[float] = []
+        look, call_later = self.clock.seconds, self.clock.callLater
+
+        def later() -> float:
+            self.clock.rightNow += seconds
+            return look()
+
+        def note(delay: float, *arguments: Any) -> Any:
+            if not delay:
+                turns.append(self.clock.rightNow)
+            return call_later(delay, *arguments)
+
+        self.clock.seconds, self.clock.callLater = later, note
+        return turns
+
     def hang_up(self) -> None:
         for client in self.clients.values():
             if client.transport.connected:
@@ -114,6 +131,8 @@ class DialogueTestCase(SynchronousTestCase):
         self.assertEqual([call for call in self.clock.getDelayedCalls() if call.active()], [])
 
     def connect(self, name: str = "", peer: str = LOCAL) -> Client:
+        if name in self.clients and self.clients[name].transport.connected:
+            self.clients[name].transport.loseConnection()
         client = self.clients[name] = Client(self.factory, peer)
         self.assertIn(b"* OK [CAPABILITY", client.received())
         return client

@@ -1,0 +1,292 @@
+"""APPEND, COPY, MOVE, and the spool."""
+
+from __future__ import annotations
+
+import os
+
+from mailproto.content import FileContent
+from mailproto.errors import MailError, OverQuota
+from mailproto.imap.server._spool import IN_MEMORY, Spool
+from mailproto.model import Part
+from tests.imap.server.dialogue import DialogueTestCase, message, run
+
+
+class AppendTests(DialogueTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.factory.spool_folder = self.mktemp()
+        os.mkdir(self.factory.spool_folder)
+
+    def content(self, uid: int) -> bytes:
+        [info] = run(self.inbox.read([uid], Part.CONTENT))
+        return bytes(info.content)
+
+    def test_append_into_the_selected_mailbox(self) -> None:
+        self.sign_in(select="INBOX")
+        self.talk(
+            f"""
+            C: a APPEND INBOX (\\Seen $Label) " 7-Feb-1994 21:52:25 -0800" {{10}}
+            S: + OK
+            C: A: b
+            C: 
+            C: x
+            S: * FLAGS (\\Answered \\Deleted \\Draft \\Flagged \\Seen $Label)
+            S: * 1 EXISTS
+            S: * 1 RECENT
+            S: a OK [APPENDUID {self.inbox.uid_validity} 1] APPEND completed
+            C: b FETCH 1 (FLAGS INTERNALDATE RFC822.SIZE)
+            S: * 1 FETCH (FLAGS (\\Seen $Label \\Recent) INTERNALDATE " 8-Feb-1994 05:52:25 +0000" RFC822.SIZE 10)
+            S: b OK FETCH completed
+            """.replace("C: x\n", "C: xy\n")
+        )
+        self.assertEqual(self.content(1), b"A: b\r\n\r\nxy")
+
+    def test_append_byte_by_byte_and_without_asking(self) -> None:
+        client = self.sign_in()
+        for octet in b'a APPEND "INBOX" {9+}\r\nA: b\r\n\r\nx\r\nb NOOP\r\n':
+            client.send(bytes([octet]))
+        self.assertEqual(
+            client.received(),
+            b"a OK [APPENDUID %d 1] APPEND completed\r\nb OK NOOP completed\r\n" % self.inbox.uid_validity,
+        )
+
+    def test_a_mailbox_that_is_not_there_is_refused_before_the_octets_come(self) -> None:
+        """Corner cases 24 and 36."""
+        self.sign_in()
+        self.talk(
+            """
+            C: a APPEND Nowhere {10}
+            S: a NO [TRYCREATE] No such mailbox
+            C: b APPEND Nowhere {6+}
+            C: A: b
+            S: b NO [TRYCREATE] No such mailbox
+            C: 
+            C: c NOOP
+            S: c OK NOOP completed
+            """
+        )
+
+    def test_a_message_too_large_is_refused_before_the_octets_come(self) -> None:
+        """Corner case 24; and a size that no number holds."""
+        self.sign_in()
+        self.talk(
+            """
+            C: a APPEND INBOX {1048577}
+            S: a NO [TOOBIG] Message larger than 1048576 octets
+            C: b APPEND INBOX {9223372036854775808}
+            S: b NO [TOOBIG] Message larger than 1048576 octets
+            C: c NOOP
+            S: c OK NOOP completed
+            """
+        )
+
+    def test_messages_that_cannot_be(self) -> None:
+        self.sign_in()
+        self.talk(
+            """
+            C: a APPEND INBOX {0}
+            S: a NO Message is empty
+            C: b APPEND INBOX {4+}
+            C: a\0bc
+            S: b NO Message contains NUL
+            C: c APPEND INBOX "31-Feb-2000 00:00:00 +0000" {4}
+            S: c BAD ...
+            C: d APPEND INBOX {2} trailing
+            S: d BAD ...
+            C: e STATUS INBOX (MESSAGES)
+            S: * STATUS INBOX (MESSAGES 0)
+            S: e OK STATUS completed
+            """
+        )
+
+    def test_a_read_only_mailbox(self) -> None:
+        self.inbox.writable = False
+        self.sign_in()
+        self.talk(
+            """
+            C: a APPEND INBOX {4}
+            S: a NO [NOPERM] Mailbox is read-only
+            """
+        )
+
+    def test_no_room(self) -> None:
+        async def append(messages: object) -> None:
+            raise OverQuota
+
+        self.inbox.append = append
+        self.sign_in()
+        self.talk(
+            """
+            C: a APPEND INBOX {4+}
+            C: A: b
+            S: a NO [OVERQUOTA] Mailbox full
+            """
+        )
+
+    def test_append_before_login(self) -> None:
+        self.connect()
+        self.talk(
+            """
+            C: a APPEND INBOX {4}
+            S: a BAD Not valid in this state
+            C: b NOOP
+            S: b OK NOOP completed
+            """
+        )
+
+    def test_a_large_message_goes_through_a_file_that_has_no_name(self) -> None:
+        content = b"A: b\r\n\r\n" + b"0123456789abcde\n" * 20_000
+        seen: list[type] = []
+        original = self.inbox.append
+
+        async def append(messages: list) -> object:
+            seen.append(type(messages[0].content))
+            return await original(messages)
+
+        self.inbox.append = append
+        client = self.sign_in()
+        client.send(b"a APPEND INBOX {%d}\r\n" % len(content))
+        for start in range(0, len(content), 50_001):
+            client.send(content[start : start + 50_001])
+        self.assertEqual(os.listdir(self.factory.spool_folder), [])
+        client.send(b"\r\n")
+        self.assertIn(b"a OK", client.received())
+        self.assertEqual(seen, [FileContent])
+        self.assertEqual(self.content(1), content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+
+    def test_a_client_that_goes_away_midway(self) -> None:
+        client = self.sign_in()
+        client.send(b"a APPEND INBOX {500000}\r\n" + b"x" * 400_000)
+        spool = client.session.spool
+        client.transport.loseConnection()
+        self.assertIsNone(client.session.spool)
+        self.assertIsNone(spool._file)
+
+    def test_a_disk_that_is_full(self) -> None:
+        os.rmdir(self.factory.spool_folder)
+        client = self.sign_in()
+        client.send(b"a APPEND INBOX {300000}\r\n" + b"x" * 300_000 + b"\r\nb NOOP\r\n")
+        self.assertEqual(
+            client.received(),
+            b"+ OK\r\na NO [UNAVAILABLE] Temporary failure, try again later\r\nb OK NOOP completed\r\n",
+        )
+
+
+class SpoolTests(DialogueTestCase):
+    def test_line_ends_wherever_the_pieces_are_cut(self) -> None:
+        text = b"\na\r\n\n\nb\rc\r\r\n\n"
+        expected = b"\r\na\r\n\r\n\r\nb\rc\r\r\n\r\n"
+        for size in range(1, len(text) + 1):
+            spool = Spool(None)
+            for start in range(0, len(text), size):
+                spool.write(text[start : start + size])
+            self.assertEqual(spool.finish(), expected, size)
+
+    def test_memory_up_to_a_limit(self) -> None:
+        for size, kind in ((IN_MEMORY, bytes), (IN_MEMORY + 1, FileContent)):
+            spool = Spool(None)
+            spool.write(b"x" * size)
+            content = spool.finish()
+            self.assertIsInstance(content, kind)
+            self.assertEqual(bytes(content), b"x" * size)
+
+    def test_nul_is_refused_and_the_rest_forgotten(self) -> None:
+        spool = Spool(None)
+        for _ in range(3):
+            spool.write(b"a\0" + b"x" * IN_MEMORY)
+        self.assertRaises(MailError, spool.finish)
+
+
+class CopyTests(DialogueTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.sent = run(self.account.open("Sent"))
+        self.fill(4, flags=["\\Seen"])
+        self.inbox.remove([2])
+
+    def test_copy_keeps_flags_and_dates(self) -> None:
+        """Corner case 36."""
+        self.sign_in(select="INBOX")
+        self.talk(
+            f"""
+            C: a COPY 1:3 Sent
+            S: a OK [COPYUID {self.sent.uid_validity} 1,3:4 1:3] COPY completed
+            C: b UID COPY 3,99 sent
+            S: b NO [TRYCREATE] No such mailbox
+            C: c UID COPY 3,99 Sent
+            S: c OK [COPYUID {self.sent.uid_validity} 3 4] COPY completed
+            C: d UID COPY 99 Sent
+            S: d OK UID COPY completed
+            C: e COPY 4 Sent
+            S: e BAD No such message
+            C: f EXAMINE Sent
+            S: ...
+            S: f OK [READ-ONLY] EXAMINE completed
+            C: g FETCH 4 (FLAGS INTERNALDATE)
+            S: * 4 FETCH (FLAGS (\\Seen \\Recent) INTERNALDATE " 1-Jan-1970 00:00:00 +0000")
+            S: g OK FETCH completed
+            """
+        )
+
+    def test_copy_into_the_selected_mailbox(self) -> None:
+        self.sign_in(select="INBOX")
+        self.talk(
+            f"""
+            C: a COPY 1 INBOX
+            S: * 4 EXISTS
+            S: * 4 RECENT
+            S: a OK [COPYUID {self.inbox.uid_validity} 1 5] COPY completed
+            """
+        )
+
+    def test_a_target_that_cannot_be_written(self) -> None:
+        self.sent.writable = False
+        self.sign_in(select="INBOX")
+        self.talk(
+            """
+            C: a COPY 1 Sent
+            S: a NO [NOPERM] Mailbox is read-only
+            C: b MOVE 1 Sent
+            S: b NO [NOPERM] Mailbox is read-only
+            """
+        )
+
+    def test_move_tells_of_the_copies_before_the_expunges(self) -> None:
+        """Corner case 36."""
+        self.sign_in(select="INBOX")
+        self.talk(
+            f"""
+            C: a MOVE 2:3 Sent
+            S: * OK [COPYUID {self.sent.uid_validity} 3:4 1:2] Moved
+            S: * 2 EXPUNGE
+            S: * 2 EXPUNGE
+            S: a OK MOVE completed
+            C: b UID MOVE 1 Nowhere
+            S: b NO [TRYCREATE] No such mailbox
+            C: c UID MOVE 99 Sent
+            S: c OK UID MOVE completed
+            C: d UID MOVE 1 Sent
+            S: * OK [COPYUID {self.sent.uid_validity} 1 3] Moved
+            S: * 1 EXPUNGE
+            S: d OK UID MOVE completed
+            """
+        )
+
+    def test_nothing_is_moved_out_of_a_mailbox_that_is_only_examined(self) -> None:
+        self.sign_in()
+        self.talk(
+            """
+            C: a EXAMINE INBOX
+            S: ...
+            S: a OK [READ-ONLY] EXAMINE completed
+            C: b MOVE 1 Sent
+            S: b NO [NOPERM] Mailbox is read-only
+            """
+        )
+
+    def test_messages_keep_their_octets(self) -> None:
+        self.inbox.add(message("copied"))
+        client = self.sign_in(select="INBOX")
+        client.send(b"a UID COPY 5 Sent\r\n")
+        [info] = run(self.sent.read([1], Part.CONTENT))
+        self.assertEqual(info.content, message("copied"))

@@ -1,0 +1,205 @@
+"""SEARCH and UID SEARCH."""
+
+from __future__ import annotations
+
+from mailproto.imap.server import session
+from tests.imap.server.dialogue import DialogueTestCase, message
+
+DAY = 86_400
+
+ENCODED = (
+    b"From: =?utf-8?q?J=C3=B6rg?= <joerg@example.org>\r\n"
+    b"Subject: =?iso-8859-1?q?Gr=FC=DFe?= aus K=?utf-8?b?w7Y=?=ln\r\n"
+    b"Date: Tue, 8 Feb 1994 01:00:00 +0900\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\n"
+    b"Content-Transfer-Encoding: base64\r\n\r\n"
+    b"w5xiZXJyYXNjaHVuZyE=\r\n"
+)
+
+
+class KeyTests(DialogueTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.inbox.add(message("one", "apple pie\r\n"), ["\\Seen"], 10 * DAY + 1)
+        self.inbox.add(message("two", "banana\r\n"), ["\\Flagged", "$Junk"], 11 * DAY - 1)
+        self.inbox.add(message("gone"), ["\\Deleted"], 0)
+        self.inbox.add(ENCODED, ["\\Seen", "\\Answered"], 12 * DAY)
+        self.inbox.add(message("large", "x" * 5000), ["\\Draft"], 13 * DAY)
+        self.inbox.remove([3])
+
+    def search(self, keys: str) -> list[int]:
+        client = self.sign_in()
+        client.send(b"e EXAMINE INBOX\r\n")
+        client.received()
+        client.send(b"a SEARCH CHARSET UTF-8 " + keys.encode() + b"\r\n")
+        line, end = client.received().split(b"\r\n", 1)
+        self.assertEqual(end, b"a OK SEARCH completed\r\n", line)
+        self.assertTrue(line.startswith(b"* SEARCH"))
+        client.transport.loseConnection()
+        return [int(number) for number in line.split()[2:]]
+
+    def test_flags(self) -> None:
+        for keys, found in {
+            "ALL": [1, 2, 3, 4],
+            "SEEN": [1, 3],
+            "UNSEEN": [2, 4],
+            "ANSWERED": [3],
+            "UNDELETED": [1, 2, 3, 4],
+            "DELETED": [],
+            "KEYWORD $junk": [2],
+            "UNKEYWORD $JUNK": [1, 3, 4],
+            "NOT DRAFT": [1, 2, 3],
+            "RECENT": [1, 2, 3, 4],
+            "OLD": [],
+            "NEW": [2, 4],
+        }.items():
+            self.assertEqual(self.search(keys), found, keys)
+
+    def test_sets(self) -> None:
+        for keys, found in {
+            "2:3": [2, 3],
+            "UID 1,3:4,99": [1, 3],
+            "NOT *": [1, 2, 3],
+            "UID 99:*": [4],
+            "1:2 SEEN": [1],
+        }.items():
+            self.assertEqual(self.search(keys), found, keys)
+
+    def test_dates_ignore_time_and_zone(self) -> None:
+        """Corner case 20."""
+        for keys, found in {
+            "ON 11-Jan-1970": [1, 2],
+            "SINCE 11-Jan-1970": [1, 2, 3, 4],
+            "SINCE 12-Jan-1970": [3, 4],
+            "BEFORE 13-Jan-1970": [1, 2],
+            "SENTON 8-Feb-1994": [3],
+            "SENTSINCE 8-Feb-1994": [3],
+            "SENTBEFORE 8-Feb-1994": [],
+            "NOT SENTSINCE 1-Jan-1970": [1, 2, 4],
+        }.items():
+            self.assertEqual(self.search(keys), found, keys)
+
+    def test_sizes(self) -> None:
+        size = len(message("one", "apple pie\r\n"))
+        self.assertEqual(self.search(f"LARGER {size}"), [3, 4])
+        self.assertEqual(self.search(f"SMALLER {size}"), [2])
+
+    def test_text_is_decoded_and_has_no_case(self) -> None:
+        """Corner case 21."""
+        for keys, found in {
+            "SUBJECT ONE": [1],
+            "FROM alice": [1, 2, 4],
+            'FROM "JÖRG"': [3],
+            'SUBJECT "grÜße aus"': [3],
+            'HEADER Content-Type ""': [3],
+            'HEADER X-None ""': [],
+            "BODY PIE": [1],
+            "BODY subject": [],
+            'BODY "überraschung"': [3],
+            "TEXT subject": [1, 2, 3, 4],
+            "TEXT banana": [2],
+            'TEXT "köln"': [3],
+        }.items():
+            self.assertEqual(self.search(keys), found, keys)
+
+    def test_keys_in_keys(self) -> None:
+        for keys, found in {
+            "OR SUBJECT one FLAGGED": [1, 2],
+            "OR (SEEN ANSWERED) NOT OR SEEN FLAGGED": [3, 4],
+            "NOT (BODY banana FLAGGED)": [1, 3, 4],
+            "OR BODY pie OR LARGER 4000 ON 13-Jan-1970": [1, 3, 4],
+            "SEEN SMALLER 4000 BODY pie": [1],
+        }.items():
+            self.assertEqual(self.search(keys), found, keys)
+
+    def test_cheap_keys_spare_the_content(self) -> None:
+        reads = []
+        original = self.inbox.read
+
+        async def read(uids: list[int], parts: object) -> object:
+            reads.append((list(uids), str(parts)))
+            return await original(uids, parts)
+
+        self.inbox.read = read
+        self.assertEqual(self.search("BODY pie LARGER 1 SEEN"), [1])
+        self.assertNotIn("CONTENT", reads[0][1])
+        self.assertEqual({uid for uids, _ in reads for uid in uids}, {1, 4})
+        reads.clear()
+        self.search("SEEN")
+        self.assertEqual(reads, [])
+
+
+class ResultTests(DialogueTestCase):
+    def test_nothing_found_is_said(self) -> None:
+        """Corner case 18."""
+        self.sign_in(select="INBOX")
+        self.talk(
+            """
+            C: a SEARCH SEEN
+            S: * SEARCH
+            S: a OK SEARCH completed
+            C: b SEARCH RETURN (MIN COUNT) SEEN
+            S: * ESEARCH (TAG "b") COUNT 0
+            S: b OK SEARCH completed
+            """
+        )
+
+    def test_uids(self) -> None:
+        self.fill(4)
+        self.inbox.remove([2])
+        self.sign_in(select="INBOX")
+        self.talk(
+            """
+            C: a UID SEARCH 2:*
+            S: * SEARCH 3 4
+            S: a OK UID SEARCH completed
+            C: b UID SEARCH RETURN () ALL
+            S: * ESEARCH (TAG "b") UID ALL 1,3:4
+            S: b OK UID SEARCH completed
+            C: c SEARCH RETURN (MIN MAX COUNT ALL) 2:3
+            S: * ESEARCH (TAG "c") MIN 2 MAX 3 ALL 2:3 COUNT 2
+            S: c OK SEARCH completed
+            """
+        )
+
+    def test_charsets(self) -> None:
+        """Corner cases 19 and 23."""
+        self.inbox.add(message("Hello"))
+        self.sign_in(select="INBOX")
+        self.talk(
+            """
+            C: a SEARCH CHARSET KOI8-R SUBJECT hello
+            S: a NO [BADCHARSET (US-ASCII UTF-8)] ...
+            C: b SEARCH CHARSET us-ascii SUBJECT {5}
+            S: + OK
+            C: hello
+            S: * SEARCH 1
+            S: b OK SEARCH completed
+            C: c SEARCH CHARSET UTF-8 SUBJECT {0+}
+            C: 
+            S: * SEARCH 1
+            S: c OK SEARCH completed
+            """
+        )
+
+    def test_numbers_that_are_not_there(self) -> None:
+        self.sign_in(select="INBOX")
+        self.talk(
+            """
+            C: a SEARCH 1
+            S: a BAD No such message
+            C: b SEARCH UID 1
+            S: * SEARCH
+            S: b OK SEARCH completed
+            """
+        )
+
+    def test_a_long_search_lets_others_have_their_turn(self) -> None:
+        self.fill(20)
+        client = self.sign_in(select="INBOX")
+        turns = self.slow_clock(session.TIME_SLICE / 5)
+        client.send(b"a SEARCH BODY hello\r\n")
+        self.assertEqual(client.received(), b"")
+        self.clock.advance(0)
+        self.assertGreater(len(turns), 2)
+        self.assertTrue(client.received().endswith(b"a OK SEARCH completed\r\n"))

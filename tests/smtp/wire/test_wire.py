@@ -196,8 +196,10 @@ class PathTests(EveryWay):
     def test_what_is_no_path(self) -> None:
         for path in (
             b"a@b", b"<a@b", b"a@b>", b"<a>", b"<a@>", b"<@b>", b"<a@b>x", b"<a b@c>", b"<a..b@c>", b"<.a@c>",
-            b"<a.@c>", b"<a@b..c>", b"<a@.b>", b"<a@-b>", b"<a@b->", b"<a@b.>", b"<a@b_c>", b'<"a@b>', b'<a"b"@c>',
-            b"<a@[1.2.3]>", b"<a@[IPv6:1]>", b"<a@[x-tag:y]>", b"<a@b@c>", b"<@a:>", b"<@a,b:u@d>", b" <a@b>", b"<<a@b>>",
+            b"<a.@c>", b"<a@b..c>", b"<a@.b>", b"<a@-b>", b"<a@b->", b"<a@b.>", b"<a@b_c>",
+            b'<"a@b>', b'<a"b"@c>',
+            b"<a@[1.2.3]>", b"<a@[IPv6:1]>", b"<a@[x-tag:y]>", b"<a@b@c>", b"<@a:>", b"<@a,b:u@d>",
+            b" <a@b>", b"<<a@b>>",
         ):  # fmt: skip
             self.assert_error(b"RCPT TO:" + path, "501 5.1.3")
             self.assert_error(b"MAIL FROM:" + path, "501 5.1.7")
@@ -308,7 +310,7 @@ class ContentTests(EveryWay):
 
     def test_nothing_but_crlf_dot_crlf_is_the_end(self) -> None:
         for almost in (
-            b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r.\r\n", b"\r\n.\n", b"\r\n.\r", b"\r\n.\r\r\n", b"\r\r\n.\r\n"[:-1],
+            b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r.\r\n", b"\r\n.\n", b"\r\n.\r", b"\r\n.\r\r\n", b"\r\r\n.\r",
             b"\n\n.\r\n", b"\r\n.\r\0\n", b"\n.\r\n\n",
         ):  # fmt: skip
             smuggled = b"a" + almost + b"MAIL FROM:<evil@example>\r\n"
@@ -344,7 +346,8 @@ class ContentTests(EveryWay):
 
 
 _FRAGMENTS = st.sampled_from(
-    [b"\r", b"\n", b"\r\n", b".", b"\r\n.\r\n", b"..", b"\0", b"a", b" ", b"DATA\r\n", b"MAIL FROM:<", b"@", b">",
+    [b"\r", b"\n", b"\r\n", b".", b"\r\n.\r\n", b"..", b"\0", b"a", b" ",
+     b"DATA\r\n", b"MAIL FROM:<", b"@", b">",
      b"RCPT TO:", b"EHLO x\r\n", b'"', b"\\", b"SIZE=1", b"AUTH PLAIN ", b"\xff", b"[IPv6:", b"]", b"x" * 70]
 )  # fmt: skip
 _STREAMS = st.lists(st.one_of(_FRAGMENTS, st.binary(max_size=6)), max_size=30).map(b"".join)

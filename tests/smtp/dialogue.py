@@ -1,0 +1,145 @@
+"""What the tests of SMTP stand on: a delivery that remembers, and dialogues played with a server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from mailproto.content import Content
+from mailproto.interfaces import IAccount, IDelivery
+from mailproto.model import Address, Envelope, Outcome, Parameters, Session
+from mailproto.smtp import LMTPServerFactory, SMTPServerFactory
+from tests.transport import LOOPBACK, MemoryTransport
+
+NOW = 1_000_000_000  # Sun, 9 Sep 2001 01:46:40 +0000
+TAKEN = Outcome(250, "2.1.5", "Kept")
+
+
+@implementer(IDelivery)
+class FakeDelivery:
+    """Takes everything, unless a test says otherwise, and remembers it.
+
+    :ivar refusals: the error to raise for an address, as it stands between angle brackets.
+    :ivar outcomes: what `deliver` answers; by default `TAKEN` for everybody.
+    :ivar failure: what `deliver` raises.
+    :ivar waiting: what every step waits for, if it is not None.
+    """
+
+    def __init__(self) -> None:
+        self.refusals: dict[str, Exception] = {}
+        self.outcomes: Sequence[Outcome] | None = None
+        self.failure: Exception | None = None
+        self.waiting: Deferred[None] | None = None
+        self.senders: list[tuple[Session, Address, Parameters]] = []
+        self.delivered: list[tuple[Envelope, bytes]] = []
+        self.contents: list[Content] = []
+
+    async def sender(self, session: Session, path: Address, parameters: Parameters) -> None:
+        self.senders.append((session, path, parameters))
+        await self._step(path)
+
+    async def recipient(self, session: Session, path: Address, parameters: Parameters) -> None:
+        await self._step(path)
+
+    async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
+        self.contents.append(content)
+        if self.waiting is not None:
+            await self.waiting
+        if self.failure is not None:
+            raise self.failure
+        self.delivered.append((envelope, bytes(content)))
+        return [TAKEN] * len(envelope.recipients) if self.outcomes is None else self.outcomes
+
+    async def _step(self, path: Address) -> None:
+        if self.waiting is not None:
+            await self.waiting
+        if error := self.refusals.get(str(path)):
+            raise error
+
+
+class Account:
+    """Somebody who can sign in."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Realm:
+    """Gives accounts, and counts who signed out."""
+
+    def __init__(self) -> None:
+        self.log_outs = 0
+
+    def requestAvatar(self, name: Any, mind: Any, *interfaces: Any) -> Any:
+        return IAccount, Account(name.decode()), self._log_out
+
+    def _log_out(self) -> None:
+        self.log_outs += 1
+
+
+class DialogueTestCase(SynchronousTestCase):
+    """Plays transcripts with a new server, once with whole lines, once octet by octet."""
+
+    factory_class: type[SMTPServerFactory] = SMTPServerFactory
+    peer = LOOPBACK
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(NOW)
+        self.realm = Realm()
+        checker = InMemoryUsernamePasswordDatabaseDontUse(**{"alice": b"secret"})
+        self.portal = Portal(self.realm, [checker])
+
+    def connect(self, **settings: Any) -> MemoryTransport:
+        """A connection whose greeting has been read; its delivery is ``self.delivery``."""
+        if not isinstance(settings.get("delivery"), FakeDelivery):
+            settings["delivery"] = FakeDelivery()
+        self.delivery = settings["delivery"]
+        self.factory = self.factory_class(clock=self.clock, hostname="mx.example", **settings)
+        transport = MemoryTransport(self.factory.buildProtocol(None), self.peer)
+        self.assertRegex(transport.read(), rb"\A220 mx\.example [EL]S?MTP mailproto\r\n\Z")
+        return transport
+
+    def converse(self, transport: MemoryTransport, transcript: str, piece: int = 0) -> None:
+        """C: lines are sent, together up to the next S: line; S: lines must come back, and nothing else.
+
+        ``...`` at the end of an S: line stands for anything.  ``C!`` sends without a line end.
+        """
+        sent, expected = "", ""
+        for line in [*transcript.strip().splitlines(), "C:"]:
+            speaker, _, words = line.strip().partition(":" if "!" not in line.strip()[:2] else "!")
+            if speaker == "C":
+                if expected:
+                    self._hear(transport, sent, expected, piece)
+                    sent = expected = ""
+                sent += words.removeprefix(" ") + "\r\n"
+            else:
+                self.assertEqual(speaker, "S", line)
+                expected += words.removeprefix(" ") + "\n"
+        self.assertEqual(sent, "\r\n", "a transcript ends with what the server says")
+
+    def _hear(self, transport: MemoryTransport, sent: str, expected: str, piece: int) -> None:
+        transport.send(sent.encode("utf-8", "surrogateescape"), piece)
+        pattern = re.escape(expected).replace(re.escape("...\n"), "[^\n]*\n")
+        heard = transport.read().decode()
+        self.assertNotRegex(heard, r"[^\r]\n", "a reply without CRLF")
+        self.assertRegex(heard.replace("\r\n", "\n"), rf"\A{pattern}\Z", f"after {sent!r}")
+
+    def assert_dialogue(self, transcript: str, **settings: Any) -> MemoryTransport:
+        """Play it both ways.  :returns: the connection of the second time."""
+        self.converse(self.connect(**settings), transcript)
+        transport = self.connect(**settings)
+        self.converse(transport, transcript, piece=1)
+        return transport
+
+
+class LMTPDialogueTestCase(DialogueTestCase):
+    factory_class = LMTPServerFactory

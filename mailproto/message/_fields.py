@@ -47,7 +47,7 @@ _part_fields = re.compile(rb"\n(%b)%b%b" % (_CONTENT_NAMES, _COLON, _VALUE), re.
 
 # A field, or else (without groups) lines that are none.
 _any_field = re.compile(
-    rb"([^:\n]*+):((?:[ \t]*+(?=[^ \t\r\n])|[ \t]?+)[^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)"
+    rb"([^:\n]*+):(?:[ \t]*+(?=[^ \t\r\n])|[ \t]?+)([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)"
     rb"|[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z)"
 )
 _unfold = re.compile(rb"[\r\n]+([ \t]?)").sub
@@ -57,7 +57,7 @@ class Field(NamedTuple):
     """One header field.
 
     :ivar name: as written, without the colon and white space before it.
-    :ivar value: what follows the colon, folded as it is, without the last line's CRLF.
+    :ivar value: what follows the colon and its white space, folded as it is, without the last line's CRLF.
     :ivar start: offset of the name's first octet in the content.
     :ivar stop: offset after the field's last CRLF.
     """

@@ -23,7 +23,7 @@ def utf8_form(rendered: bytes) -> bytes:
     if b"{" not in rendered and b'*" "' not in rendered:
         return rendered
     pieces: list[bytes] = []
-    strings = 0  # since the list began, as long as it holds nothing else: a parameter list has pairs of them
+    strings = 0  # since the list began; -1 once it holds anything else: a parameter list is pairs of strings
     name = b""
     at = 0
     while match := _token(rendered, at):
@@ -36,13 +36,13 @@ def utf8_form(rendered: bytes) -> bytes:
                 value = _escaped(rb"\1", quoted)
             else:
                 value, at = rendered[at : at + int(length)], at + int(length)
-            if strings % 2 == 1 and name.endswith(b"*"):
+            if strings > 0 and strings % 2 and name.endswith(b"*"):
                 value = parameter_text(name, value).encode("utf-8", "replace")
-            name, strings = value, strings + 1
+            name, strings = value, strings + 1 if strings >= 0 else strings
             pieces.append(_string(value))
             continue
         elif match[0] != b" ":
-            strings = -1 << 30  # NIL, a number or a list: this list is no list of parameters
+            strings = -1
         pieces.append(match[0])
     return b"".join(pieces)
 

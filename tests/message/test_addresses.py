@@ -1,0 +1,114 @@
+"""Addresses as they are written, and as ENVELOPE shows them."""
+
+from twisted.trial.unittest import TestCase
+
+from mailproto.message import ADDRESSES_LIMIT, Mailbox, parse_addresses
+
+GROUP_END = (None, None, None, None)
+
+
+class AddressTestCase(TestCase):
+    def check(self, value: bytes, *expected: tuple[bytes | None, ...]) -> None:
+        self.assertEqual([tuple(mailbox) for mailbox in parse_addresses(value)], list(expected))
+
+
+class WellFormedTests(AddressTestCase):
+    def test_a_bare_address(self) -> None:
+        self.check(b"a@b.example", (None, None, b"a", b"b.example"))
+
+    def test_a_display_name(self) -> None:
+        self.check(b"Joe Q. Public <joe@x>", (b"Joe Q. Public", None, b"joe", b"x"))
+
+    def test_a_quoted_display_name_is_unquoted(self) -> None:
+        self.check(b'"Doe, \\"J\\" Jane" <j@x>', (b'Doe, "J" Jane', None, b"j", b"x"))
+
+    def test_a_comment_is_the_name_of_a_bare_address(self) -> None:
+        self.check(b"j@x (Jane (nee) Doe)", (b"Jane (nee) Doe", None, b"j", b"x"))
+
+    def test_a_comment_beside_angle_brackets_is_nothing(self) -> None:
+        self.check(b"(c) <a@b> (d), e@f", (None, None, b"a", b"b"), (None, None, b"e", b"f"))
+
+    def test_a_list(self) -> None:
+        self.check(b"a@b,\r\n c <d@e>", (None, None, b"a", b"b"), (b"c", None, b"d", b"e"))
+
+    def test_a_group(self) -> None:
+        self.check(
+            b"g: a@b, c@d;, e@f",
+            (None, None, b"g", None),
+            (None, None, b"a", b"b"),
+            (None, None, b"c", b"d"),
+            GROUP_END,
+            (None, None, b"e", b"f"),
+        )
+
+    def test_an_empty_group(self) -> None:
+        self.check(b"Undisclosed recipients:;", (None, None, b"Undisclosed recipients", None), GROUP_END)
+
+    def test_a_domain_literal(self) -> None:
+        self.check(b"a@[192.0.2.1]", (None, None, b"a", b"[192.0.2.1]"))
+
+    def test_an_empty_quoted_local_part(self) -> None:
+        self.check(b'""@b', (None, None, b"", b"b"))
+
+    def test_eight_bit_octets_are_letters(self) -> None:
+        self.check(b"\xc3\xa9 <\xc3\xa9@\xc3\xa9>", (b"\xc3\xa9", None, b"\xc3\xa9", b"\xc3\xa9"))
+
+    def test_encoded_words_stay(self) -> None:
+        self.check(b"=?utf-8?q?a_b?= <a@b>", (b"=?utf-8?q?a_b?=", None, b"a", b"b"))
+
+    def test_the_fields_have_names(self) -> None:
+        self.assertEqual(parse_addresses(b"n <l@h>"), [Mailbox(name=b"n", route=None, local=b"l", host=b"h")])
+
+
+class ObsoleteTests(AddressTestCase):
+    """RFC 5322 4.4."""
+
+    def test_a_source_route(self) -> None:
+        self.check(b"n <@a,@b:c@d>", (b"n", b"@a,@b", b"c", b"d"))
+
+    def test_white_space_and_comments_around_dots(self) -> None:
+        self.check(b"a . (x) b@c . d", (b"x", None, b"a.b", b"c.d"))
+
+    def test_a_quoted_word_in_a_local_part(self) -> None:
+        self.check(b'"a b".c@d', (None, None, b"a b.c", b"d"))
+
+    def test_empty_elements_are_shown(self) -> None:
+        missing = (None, None, b"MISSING_MAILBOX", b"MISSING_DOMAIN")
+        self.check(b"a@b,,c@d,", (None, None, b"a", b"b"), missing, (None, None, b"c", b"d"))
+
+
+class BrokenTests(AddressTestCase):
+    """Answers are those of Dovecot 2.3, where no RFC has one."""
+
+    def test_no_domain(self) -> None:
+        self.check(b"root", (None, None, b"root", b"MISSING_DOMAIN"))
+
+    def test_words_alone_are_a_name(self) -> None:
+        self.check(b"a b c", (b"a b c", None, b"MISSING_MAILBOX", b"MISSING_DOMAIN"))
+
+    def test_empty_angle_brackets(self) -> None:
+        self.check(b"x <>", (b"x", None, b"MISSING_MAILBOX", b"MISSING_DOMAIN"))
+
+    def test_an_angle_bracket_that_never_closes(self) -> None:
+        self.check(b"<a@b", (None, None, b"a", b"SYNTAX_ERROR"))
+
+    def test_a_quote_that_never_closes(self) -> None:
+        self.check(b'"a <b@c>', (None, None, b"MISSING_MAILBOX", b"MISSING_DOMAIN"))
+
+    def test_a_comment_that_never_closes_leaves_nothing(self) -> None:
+        self.check(b"(a <b@c>")
+
+    def test_what_follows_garbage_is_lost(self) -> None:
+        self.check(b"a@b c@d, e@f", (None, None, b"a", b"b"))
+
+    def test_dots_where_there_should_be_none(self) -> None:
+        self.check(b"a..b.@c", (None, None, b"a..b.", b"c"))
+        self.check(b"a@b..c", (None, None, b"a", b"MISSING_DOMAIN"))
+
+    def test_nothing(self) -> None:
+        self.check(b"")
+        self.check(b" \r\n\t")
+
+    def test_more_addresses_than_the_limit_are_not_read(self) -> None:
+        self.assertEqual(len(parse_addresses(b"a@b," * (ADDRESSES_LIMIT + 5))), ADDRESSES_LIMIT)
+        self.assertEqual(len(parse_addresses(b"(c) a@b (x)," * (ADDRESSES_LIMIT + 5))), ADDRESSES_LIMIT)

@@ -1,0 +1,127 @@
+"""Hostile messages cost time in proportion to their size."""
+
+import time
+from collections.abc import Callable
+
+from twisted.trial.unittest import TestCase
+
+from mailproto.message import (
+    Section,
+    base_subject,
+    binary_size,
+    decode_header,
+    fold,
+    html_text,
+    message_ids,
+    parse_addresses,
+    parse_date,
+    scan,
+    section,
+    summarise,
+)
+
+_LEVEL = b"Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n"
+_SIZE = 1 << 12
+
+
+def _read(content: bytes) -> None:
+    summarise(content)
+    section(content, scan(content), Section((), "HEADER.FIELDS.NOT", (b"x",)))
+
+
+def _body(encoding: bytes) -> Callable[[bytes], object]:
+    def decode(unit: bytes) -> object:
+        content = b"MIME-Version: 1\r\nContent-Transfer-Encoding: " + encoding + b"\r\n\r\n" + unit
+        return binary_size(content, scan(content), (1,))
+
+    return decode
+
+
+class LinearTests(TestCase):
+    """Sixteen times as much may take at most forty times as long; quadratic would be 256."""
+
+    def check(self, work: Callable[[bytes], object], unit: bytes, prefix: bytes = b"") -> None:
+        def cost(repeats: int) -> float:
+            octets = prefix + unit * repeats
+            best = float("inf")
+            for _ in range(3):
+                start = time.process_time()
+                work(octets)
+                best = min(best, time.process_time() - start)
+            return best
+
+        repeats = max(_SIZE // len(unit), 1)
+        small = max(cost(repeats), 20e-6)
+        self.assertLess(cost(16 * repeats), 40 * small, (work, unit))
+
+    def test_header_fields(self) -> None:
+        for unit in (
+            b"A: b\r\n",
+            b"To: a\r\n",
+            b" ",
+            b"x",
+            b":",
+            b"\r\n ",
+            b"Subject" + b" " * 500 + b"\r\n",
+        ):
+            self.check(_read, unit)
+            self.check(_read, unit, b"Subject:")
+
+    def test_addresses(self) -> None:
+        for unit in (
+            b"(",
+            b'"',
+            b"a@[",
+            b"<",
+            b"g:",
+            b"a ",
+            b"a,",
+            b"a. ",
+            b"\\",
+            b'"a" ',
+            b"(a)",
+            b"[\\]",
+            b"a@b . ",
+        ):
+            self.check(parse_addresses, unit)
+            self.check(parse_addresses, unit, b"a@")
+
+    def test_parameters(self) -> None:
+        for unit in (b";", b";a=b", b';a="', b"a=(", b"()", b"; a*0=b", b" ", b"=", b"\\"):
+            self.check(_read, unit, b"Content-Type: text/plain;")
+
+    def test_boundaries(self) -> None:
+        for unit in (
+            b"\r\n--",
+            b"\r\n--x",
+            b"\r\n--x\r\n",
+            b"--",
+            b"\r\n--x\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n",
+        ):
+            self.check(_read, unit, b"Content-Type: multipart/mixed; boundary=x\r\n\r\n")
+        self.check(_read, b"Content-Type: message/rfc822\r\n\r\n")
+        self.check(_read, b"".join(_LEVEL % (n, n) for n in range(99)))
+
+    def test_texts(self) -> None:
+        for unit in (b"=?", b"=?a?q?", b"=?utf-8?q?x?= ", b"=?a*", b"?="):
+            self.check(decode_header, unit)
+        for unit in (b"<", b"<!--", b"<a ", b"<script>", b"&", b"&#x", b"<p>"):
+            self.check(lambda octets: html_text(octets.decode()), unit)
+
+    def test_keys(self) -> None:
+        for unit in (b"<", b'<"', b'"a"', b'<"\\', b"<a"):
+            self.check(message_ids, unit, b"<")
+        for unit in (b"[", b"[a]", b"re:", b"[fwd:", b"(fwd)", b"re "):
+            self.check(base_subject, unit)
+        for unit in (b"1", b"1 ", b"(", b"1:", b"jan "):
+            self.check(parse_date, unit)
+
+    def test_encodings(self) -> None:
+        for unit in (b" ", b"=", b"=\r\n", b"\t\n", b"=3D"):
+            self.check(_body(b"quoted-printable"), unit)
+        for unit in (b"A", b"=", b"*", b"AAAA\r\n"):
+            self.check(_body(b"base64"), unit)
+
+    def test_folding(self) -> None:
+        for unit in (b"a", b"a ", b"\r\n"):
+            self.check(lambda octets: fold(b"X", octets), unit)

@@ -1,0 +1,189 @@
+"""Sections, as FETCH asks for them."""
+
+from twisted.trial.unittest import TestCase
+
+from mailproto.message import (
+    Section,
+    Slices,
+    UnknownEncoding,
+    binary,
+    binary_size,
+    header_fields,
+    scan,
+    section,
+    top,
+)
+
+PLAIN = b"Subject: a\r\nFrom: x\r\n\ty\r\nnot a field\r\nSUBJECT: b\r\n\r\nline 1\r\nline 2\r\n"
+NESTED = (
+    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+    b"--b\r\nContent-ID: 1\r\n\r\nfirst\r\n"
+    b"--b\r\nContent-Type: message/rfc822\r\n\r\n"
+    b"Subject: inner\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n"
+    b"--c\r\n\r\ninner part\r\n--c--\r\n\r\n"
+    b"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: plain\r\n\r\nplain body\r\n"
+    b"--b--\r\n"
+)
+
+
+def fetch(content: bytes, part: tuple[int, ...] = (), text: str = "", *fields: bytes) -> bytes | None:
+    found = section(content, scan(content), Section(part, text, fields))
+    return None if found is None else bytes(found)
+
+
+class PlainMessageTests(TestCase):
+    def test_the_whole(self) -> None:
+        self.assertEqual(fetch(PLAIN), PLAIN)
+
+    def test_header_and_text_make_the_whole(self) -> None:
+        self.assertEqual((fetch(PLAIN, (), "HEADER") or b"") + (fetch(PLAIN, (), "TEXT") or b""), PLAIN)
+
+    def test_part_1_is_the_body(self) -> None:
+        self.assertEqual(fetch(PLAIN, (1,)), b"line 1\r\nline 2\r\n")
+        self.assertEqual(fetch(PLAIN, (1,), "MIME"), fetch(PLAIN, (), "HEADER"))
+
+    def test_other_parts_are_not_there(self) -> None:
+        for part in ((2,), (1, 1), (0,)):
+            self.assertIsNone(fetch(PLAIN, part))
+        self.assertIsNone(fetch(PLAIN, (1,), "HEADER"))
+        self.assertIsNone(fetch(PLAIN, (1,), "TEXT"))
+
+    def test_fields_keep_order_case_repeats_and_folding(self) -> None:
+        self.assertEqual(
+            fetch(PLAIN, (), "HEADER.FIELDS", b"subject", b"FROM"),
+            b"Subject: a\r\nFrom: x\r\n\ty\r\nSUBJECT: b\r\n\r\n",
+        )
+
+    def test_other_fields_and_what_is_no_field(self) -> None:
+        self.assertEqual(
+            fetch(PLAIN, (), "HEADER.FIELDS.NOT", b"subject"), b"From: x\r\n\ty\r\nnot a field\r\n\r\n"
+        )
+
+    def test_no_field_leaves_the_empty_line(self) -> None:
+        self.assertEqual(fetch(PLAIN, (), "HEADER.FIELDS", b"X"), b"\r\n")
+
+    def test_a_header_without_empty_line_has_none_to_give(self) -> None:
+        self.assertEqual(fetch(b"A: b\r\nC: d\r\n", (), "HEADER.FIELDS", b"a"), b"A: b\r\n")
+
+
+class NestedTests(TestCase):
+    def test_a_part(self) -> None:
+        self.assertEqual(fetch(NESTED, (1,)), b"first")
+        self.assertEqual(fetch(NESTED, (1,), "MIME"), b"Content-ID: 1\r\n\r\n")
+
+    def test_a_message_within(self) -> None:
+        self.assertEqual(fetch(NESTED, (3,)), b"Subject: plain\r\n\r\nplain body")
+        self.assertEqual(fetch(NESTED, (3,), "HEADER"), b"Subject: plain\r\n\r\n")
+        self.assertEqual(fetch(NESTED, (3,), "TEXT"), b"plain body")
+        self.assertEqual(fetch(NESTED, (3,), "MIME"), b"Content-Type: message/rfc822\r\n\r\n")
+        self.assertEqual(fetch(NESTED, (3, 1)), b"plain body")
+        self.assertEqual(fetch(NESTED, (3, 1), "MIME"), b"Subject: plain\r\n\r\n")
+
+    def test_a_part_of_a_message_within(self) -> None:
+        self.assertEqual(fetch(NESTED, (2, 1)), b"inner part")
+        self.assertEqual(fetch(NESTED, (2,), "HEADER.FIELDS", b"Subject"), b"Subject: inner\r\n\r\n")
+        self.assertIsNone(fetch(NESTED, (2, 2)))
+
+    def test_the_empty_line_before_a_boundary_is_the_boundarys(self) -> None:
+        content = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-ID: x\r\n\r\n--b--\r\n"
+        self.assertEqual(fetch(content, (1,), "MIME"), b"Content-ID: x\r\n")
+        self.assertEqual(fetch(content, (1,)), b"")
+
+
+class SlicesTests(TestCase):
+    def test_any_piece_of_several_ranges(self) -> None:
+        slices = Slices(b"0123456789", ((1, 3), (5, 9)), b"ab")
+        whole = b"125678ab"
+        self.assertEqual(len(slices), len(whole))
+        for start in range(len(whole) + 2):
+            for stop in range(len(whole) + 2):
+                self.assertEqual(b"".join(slices.chunks(start, stop)), whole[start:stop])
+        self.assertEqual(b"".join(slices.chunks(2)), whole[2:])
+
+    def test_what_lies_past_the_end_is_nothing(self) -> None:
+        self.assertEqual(list(Slices(b"abc", ((0, 3),)).chunks(5, 10)), [])
+
+
+class TopTests(TestCase):
+    def top(self, content: bytes, lines: int) -> bytes:
+        return bytes(top(content, scan(content), lines))
+
+    def test_the_header_and_some_lines(self) -> None:
+        header = PLAIN[: PLAIN.index(b"line")]
+        self.assertEqual(self.top(PLAIN, 0), header)
+        self.assertEqual(self.top(PLAIN, 1), header + b"line 1\r\n")
+        self.assertEqual(self.top(PLAIN, 2), PLAIN)
+        self.assertEqual(self.top(PLAIN, 1 << 40), PLAIN)
+
+    def test_an_unfinished_last_line_is_given(self) -> None:
+        self.assertEqual(self.top(b"A: b\r\n\r\nx", 1), b"A: b\r\n\r\nx")
+
+    def test_lines_beyond_the_first_window(self) -> None:
+        content = b"\r\n" + b"0123456789abcd\r\n" * 40_000
+        self.assertEqual(self.top(content, 30_000), content[: 2 + 16 * 30_000])
+
+    def test_the_empty_line_is_added_where_it_is_missing(self) -> None:
+        self.assertEqual(self.top(b"A: b", 1), b"A: b\r\n\r\n")
+        self.assertEqual(self.top(b"A: b\r\n", 1), b"A: b\r\n\r\n")
+        self.assertEqual(self.top(b"", 1), b"\r\n")
+
+
+class BinaryTests(TestCase):
+    def binary(self, encoding: bytes, body: bytes) -> bytes:
+        content = b"MIME-Version: 1.0\r\nContent-Transfer-Encoding: " + encoding + b"\r\n\r\n" + body
+        index = scan(content)
+        whole = b"".join(binary(content, index, (1,)) or ())
+        self.assertEqual(binary_size(content, index, (1,)), len(whole))
+        return whole
+
+    def test_base64(self) -> None:
+        self.assertEqual(self.binary(b"base64", b"AAEC\r\n/w==\r\nignored"), b"\0\1\2\xff")
+
+    def test_damaged_base64(self) -> None:
+        self.assertEqual(self.binary(b"Base64", b"Y W*J\r\nj Z"), b"abc")
+
+    def test_base64_longer_than_a_window(self) -> None:
+        self.assertEqual(self.binary(b"base64", b"QUJD\r\n" * 100_000), b"ABC" * 100_000)
+
+    def test_quoted_printable(self) -> None:
+        self.assertEqual(self.binary(b"quoted-printable", b"a=3D=e9 =\r\nb  \r\n=zz ="), b"a=\xe9 b\r\n=zz ")
+
+    def test_quoted_printable_longer_than_a_window(self) -> None:
+        self.assertEqual(self.binary(b"quoted-printable", b"=C3=A9" * 100_000), "é".encode() * 100_000)
+
+    def test_no_encoding(self) -> None:
+        self.assertEqual(self.binary(b"8bit", b"\xff\r\n=3D"), b"\xff\r\n=3D")
+
+    def test_an_unknown_encoding(self) -> None:
+        error = self.assertRaises(UnknownEncoding, self.binary, b"X-uuencode", b"x")
+        self.assertEqual(error.encoding, b"x-uuencode")
+
+    def test_no_such_part(self) -> None:
+        self.assertIsNone(binary(PLAIN, scan(PLAIN), (2,)))
+        self.assertIsNone(binary_size(PLAIN, scan(PLAIN), (2,)))
+
+    def test_the_whole_message_comes_as_it_is(self) -> None:
+        self.assertEqual(b"".join(binary(NESTED, scan(NESTED), ()) or ()), NESTED)
+        self.assertEqual(binary_size(NESTED, scan(NESTED), ()), len(NESTED))
+
+
+class HeaderFieldsTests(TestCase):
+    def test_names_values_and_offsets(self) -> None:
+        found = list(header_fields(PLAIN))
+        self.assertEqual(
+            [(f.name, f.value) for f in found],
+            [(b"Subject", b"a"), (b"From", b"x\r\n\ty"), (b"SUBJECT", b"b")],
+        )
+        self.assertEqual([PLAIN[f.start : f.stop][:4] for f in found], [b"Subj", b"From", b"SUBJ"])
+
+    def test_a_header_of_many_windows(self) -> None:
+        content = b"".join(b"X%d: " % n + b"y" * n + b"\r\n z\r\n" for n in range(2000)) + b"\r\nBody: x\r\n"
+        found = list(header_fields(content))
+        self.assertEqual([f.name for f in found], [b"X%d" % n for n in range(2000)])
+        self.assertEqual({f.value[-4:] for f in found}, {b"\r\n z"})
+
+    def test_a_field_longer_than_a_window(self) -> None:
+        content = b"A: " + b"x" * (1 << 20) + b"\r\nB: y\r\n\r\n"
+        self.assertEqual(
+            [(f.name, len(f.value)) for f in header_fields(content)], [(b"A", 1 << 20), (b"B", 1)]
+        )

@@ -1,0 +1,205 @@
+"""Texts for people: decoded headers, charsets, HTML, what SEARCH finds, previews."""
+
+import base64
+
+from twisted.trial.unittest import TestCase
+
+from mailproto.message import (
+    Searchable,
+    casemap,
+    decode_header,
+    decode_text,
+    html_text,
+    parameter_text,
+    preview,
+    scan,
+    supported_charset,
+)
+
+
+class DecodeHeaderTests(TestCase):
+    def test_q_and_b(self) -> None:
+        self.assertEqual(decode_header(b"=?utf-8?q?a_=C3=A9?= b =?UTF-8?B?w6k=?="), "a é b é")
+
+    def test_white_space_between_encoded_words_goes(self) -> None:
+        self.assertEqual(decode_header(b"=?utf-8?q?a?=\r\n =?latin1?q?=E9?= c"), "aé c")
+
+    def test_a_character_split_between_words(self) -> None:
+        self.assertEqual(decode_header(b"=?utf-8?q?=C3?= =?utf-8?q?=A9?="), "é")
+
+    def test_a_language_tag(self) -> None:
+        self.assertEqual(decode_header(b"=?us-ascii*en?q?a?="), "a")
+
+    def test_unfolding(self) -> None:
+        self.assertEqual(decode_header(b"a\r\n\tb"), "a\tb")
+
+    def test_eight_bit_octets(self) -> None:
+        self.assertEqual(decode_header(b"\xc3\xa9"), "é")
+        self.assertEqual(decode_header(b"\xe9\x80"), "é€")
+
+    def test_an_unknown_charset(self) -> None:
+        self.assertEqual(decode_header(b"=?x-none?q?=C3=A9?="), "é")
+
+    def test_what_is_no_encoded_word_stays(self) -> None:
+        for same in (b"=?utf-8?q?a", b"=?utf-8?x?a?=", b"=?utf-8?=", b"?="):
+            self.assertEqual(decode_header(same), same.decode())
+
+    def test_broken_base64(self) -> None:
+        self.assertEqual(decode_header(b"=?utf-8?b?YWJj*ZA?="), "abcd")
+        self.assertEqual(decode_header(b"=?utf-8?b?Y?="), "")
+
+
+class ParameterTextTests(TestCase):
+    def test_an_extended_value(self) -> None:
+        self.assertEqual(parameter_text(b"n*", b"iso-8859-1'en'%E9%zz"), "é%zz")
+
+    def test_a_plain_value_with_encoded_words(self) -> None:
+        self.assertEqual(parameter_text(b"n", b"=?utf-8?q?=C3=A9?="), "é")
+
+
+class CharsetTests(TestCase):
+    def test_names_that_mail_uses(self) -> None:
+        for name, octets, text in (
+            ("gb2312", b"\xe9F", "镕"),
+            ("windows-1252", b"\x80", "€"),
+            ("iso-8859-1", b"\x80", "€"),
+            ("ks_c_5601-1987", b"\xb0\xa1", "가"),
+            ("iso-8859-8-i", b"\xe0", "א"),
+            ('"UTF-8"', b"\xc3\xa9", "é"),
+        ):
+            self.assertEqual(decode_text(octets, name), text, name)
+
+    def test_wrong_and_unknown_names_fall_back(self) -> None:
+        for name in (
+            "us-ascii",
+            "x-none",
+            "",
+            "zlib",
+            "idna",
+            "unicode_escape",
+            "rot13",
+            "a" * 1000,
+            "\0",
+            "\udc80",
+        ):
+            self.assertEqual(decode_text(b"\xc3\xa9", name), "é", name)
+
+    def test_octets_that_are_not_of_the_charset(self) -> None:
+        self.assertEqual(decode_text(b"a\xff", "utf-8"), "a\N{REPLACEMENT CHARACTER}")
+
+    def test_what_is_supported(self) -> None:
+        self.assertTrue(supported_charset("ISO-8859-15"))
+        self.assertFalse(supported_charset("base64"))
+        self.assertFalse(supported_charset("x" * 100))
+
+
+class CasemapTests(TestCase):
+    """RFC 5051."""
+
+    def test_case_and_composition_do_not_matter(self) -> None:
+        self.assertEqual(casemap("Éa"), casemap("e\N{COMBINING ACUTE ACCENT}A"))
+
+    def test_titlecase_is_by_single_characters(self) -> None:
+        self.assertEqual(casemap("ß"), "ß")
+        self.assertEqual(casemap("\N{LATIN SMALL LETTER DZ WITH CARON}"), "Dz\N{COMBINING CARON}")
+
+
+class HtmlTests(TestCase):
+    def test_tags_go_and_entities_are_characters(self) -> None:
+        self.assertEqual(html_text("<p>a<b>b</b> &lt;&eacute;<p class='x>'>c<br>d"), "ab <é\n'>c\nd")
+
+    def test_what_is_not_shown(self) -> None:
+        self.assertEqual(html_text("a<!-- <b> --><SCRIPT>x</p></script ><style>y</style>b"), "a\nb")
+
+    def test_a_lone_bracket_is_text(self) -> None:
+        self.assertEqual(html_text("1 < 2 <3"), "1 < 2 <3")
+
+    def test_what_never_closes_ends_the_text(self) -> None:
+        for rest in ("<!-- x", "<script>x", "<p x"):
+            self.assertEqual(html_text("a" + rest), "a")
+
+
+def message(body: bytes, kind: bytes = b"text/plain; charset=utf-8", encoding: bytes = b"8bit") -> bytes:
+    return (
+        b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nContent-Type: %b\r\nContent-Transfer-Encoding: %b\r\n\r\n%b"
+        % (
+            kind,
+            encoding,
+            body,
+        )
+    )
+
+
+class SearchTests(TestCase):
+    def searchable(self, content: bytes) -> Searchable:
+        return Searchable(content, scan(content))
+
+    def test_headers_are_decoded_and_case_does_not_matter(self) -> None:
+        found = self.searchable(message(b""))
+        self.assertTrue(found.in_header(b"SUBJECT", casemap("GRÜ")))
+        self.assertFalse(found.in_header(b"From", casemap("grü")))
+
+    def test_an_empty_key_asks_for_presence(self) -> None:
+        found = self.searchable(message(b""))
+        self.assertTrue(found.in_header(b"subject", ""))
+        self.assertFalse(found.in_header(b"x-none", ""))
+
+    def test_bodies_are_decoded(self) -> None:
+        for encoding, body in (
+            (b"base64", base64.encodebytes("ein Wört".encode())),
+            (b"quoted-printable", b"ein W=C3=\r\n=B6rt"),
+            (b"8bit", "ein Wört".encode()),
+            (b"x-unknown", "ein Wört".encode()),
+        ):
+            found = self.searchable(message(body, encoding=encoding))
+            self.assertTrue(found.in_body(casemap("WÖRT")), encoding)
+            self.assertFalse(found.in_body(casemap("grü")), encoding)
+
+    def test_html_is_searched_without_its_tags(self) -> None:
+        found = self.searchable(message(b"<p>hel<b>lo</b>", b"text/html"))
+        self.assertTrue(found.in_body("HELLO"))
+        self.assertFalse(found.in_body("<P>"))
+
+    def test_attachments_that_are_no_text_are_not_searched(self) -> None:
+        self.assertFalse(self.searchable(message(b"hello", b"image/png")).in_body("HELLO"))
+
+    def test_text_is_header_and_body(self) -> None:
+        found = self.searchable(message(b"hello"))
+        for key in ("HELLO", casemap("grüße"), "SUBJECT"):
+            self.assertTrue(found.in_text(key), key)
+        self.assertFalse(found.in_text("ABSENT"))
+
+    def test_headers_of_messages_within_are_body(self) -> None:
+        found = self.searchable(b"Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\ntext")
+        self.assertTrue(found.in_body("INNER"))
+        self.assertFalse(found.in_header(b"subject", "INNER"))
+
+
+class PreviewTests(TestCase):
+    def preview(self, content: bytes) -> str:
+        return preview(content, scan(content))
+
+    def test_blanks_are_one_and_quotes_left_out(self) -> None:
+        self.assertEqual(
+            self.preview(message(b"> quoted\r\nown\r\n\r\n  words \t here\r\n")), "own words here"
+        )
+
+    def test_quotes_where_there_is_nothing_else(self) -> None:
+        self.assertEqual(self.preview(message(b"> quoted\r\n")), "> quoted")
+
+    def test_200_characters(self) -> None:
+        self.assertEqual(self.preview(message("é".encode() * 300)), "é" * 200)
+
+    def test_plain_text_before_html(self) -> None:
+        content = (
+            b"Content-Type: multipart/alternative; boundary=b\r\n\r\n"
+            b"--b\r\nContent-Type: text/html\r\n\r\n<p>html\r\n"
+            b"--b\r\n\r\nplain\r\n--b--\r\n"
+        )
+        self.assertEqual(self.preview(content), "plain")
+
+    def test_html_alone(self) -> None:
+        self.assertEqual(self.preview(message(b"<h1>a</h1><p>b", b"text/html")), "a b")
+
+    def test_no_text(self) -> None:
+        self.assertEqual(self.preview(message(b"x", b"image/png")), "")

@@ -1,7 +1,7 @@
 # An IMailbox over a Python list, an IDelivery that calls a function: twistd -ny custom_backend.tac
 import os
 from twisted.application import service, strports
-from twisted.internet import defer, reactor
+from twisted.internet import reactor
 from mailproto import auth, backends, delivery, imap, smtp
 
 messages = [b"Subject: one\r\n\r\nfirst\r\n", b"Subject: two\r\n\r\nsecond\r\n"]
@@ -9,7 +9,6 @@ mailbox = backends.SimpleMailbox()
 for message in messages:
     mailbox.add(message)
 store = backends.SingleStore("alice@localhost", auth.hash_password("secret"), mailbox)
-defer.ensureDeferred(store.start())
 arrived = delivery.FunctionDelivery(lambda envelope, content: mailbox.add(bytes(content)))
 receiver = smtp.SMTPServerFactory(arrived, clock=reactor, hostname="localhost")
 reader = imap.IMAPServerFactory(auth.store_portal(store, reactor), clock=reactor, hostname="localhost")

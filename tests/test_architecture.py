@@ -13,15 +13,66 @@ from tests.processes import CHECKOUT
 
 PUBLIC_NAMES = {
     "mailproto.auth": """
-        FAILURE_DELAY MAX_REMEMBERED MAX_RESPONSE MAX_WAITING MECHANISMS REMEMBER Challenge
-        DirectoryChecker Login PasswordVerifier SASLError ServerMechanism ServerTLS StoreRealm
-        TLSFilesError decode_base64 ensure_self_signed hash_password login server_mechanism server_tls
-        store_portal
+        Challenge DirectoryChecker FAILURE_DELAY Login MAX_REMEMBERED MAX_RESPONSE MAX_WAITING
+        MECHANISMS PasswordVerifier REMEMBER SASLError ServerMechanism ServerTLS StoreRealm
+        TLSFilesError decode_base64 ensure_self_signed hash_password login server_mechanism
+        server_tls store_portal
     """,
+    "mailproto.backends": """
+        DEFAULT_MAILBOXES MAX_DEPTH MAX_NAME_OCTETS MemoryStore SimpleAccount SimpleMailbox
+        SingleStore canonical_name check_name open_store
+    """,
+    "mailproto.connection": "Farewell Limits ServerConnection ServerFactory Wire",
+    "mailproto.content": "CHUNK Content FileContent chunks prepend",
     "mailproto.delivery": """
-        MAX_CACHED TRUST Delivery FunctionDelivery MailboxDelivery accepted canonical_domain
+        Delivery FunctionDelivery MAX_CACHED MailboxDelivery TRUST accepted canonical_domain
+    """,
+    "mailproto.errors": """
+        AccountExists AuthenticationFailed InvalidMailboxName MailError MailboxExists MailboxInUse
+        MessageTooLarge NoSuchAccount NoSuchMailbox OverQuota ReadOnly RecipientUnknown Refused
+        RelayDenied Unavailable WireError
+    """,
+    "mailproto.imap": "IMAPServerFactory IMAPSession IMAP_LIMITS",
+    "mailproto.imap.server": "IMAPServerFactory IMAPSession IMAP_LIMITS MailboxView",
+    "mailproto.imap.wire": """
+        All And Append AppendLiteral Arguments Authenticate Body Command ContinuationLine Copy
+        Create DateKey Enable Event Fetch FetchAttribute FetchItem FetchSection Flagged Header
+        IMAPServerWire IMAPWireError Id List LiteralChunk LiteralRequest Login Lsub MailboxName
+        NO_ARGUMENTS New NoArguments Not Numbers Old Or Recent Rename Search SearchKey Select
+        SequenceSet Size Status Store Text UidExpunge Uids WireLimits encode_mailbox flag_list
+        format_set internal_date quoted_or_literal
+    """,
+    "mailproto.interfaces": "IAccount IDelivery IDirectory IMailbox IRecent IStore",
+    "mailproto.message": """
+        ADDRESSES_LIMIT BOUNDARY_LIMIT Field HEADER_LIMIT IDS_LIMIT Index Mailbox NESTING_LIMIT
+        PARTS_LIMIT PREVIEW_LENGTH Part STRUCTURED_LIMIT SUBJECT_LIMIT Searchable Section Slices
+        Summary TEXT_LIMIT UnknownEncoding base_subject binary binary_size body casemap date_text
+        decode_header decode_text display_name fold header_fields html_text is_reply message_id
+        message_ids parameter_text parse_addresses parse_date preview received references scan
+        section sent_date sort_mailbox summarise supported_charset top utf8_form
+    """,
+    "mailproto.model": """
+        Address AppendedMessage Changes DELIMITER Envelope FlagChange FlagOperation INBOX
+        MailboxEntry MailboxStatus MessageFlags MessageInfo NULL_PATH NewMessage Outcome Parameters
+        Part Recipient Session StoreResult TLSInfo
+    """,
+    "mailproto.pop3": "MAX_FAILED_LOGINS POP3Server POP3ServerFactory READ_AHEAD_MESSAGES READ_AHEAD_OCTETS",
+    "mailproto.pop3.wire": """
+        Command DotStuffing MAX_AUTH_LINE MAX_LINE MAX_REPLY POP3ServerWire POP3SyntaxError Response
+        challenge err multiline ok
     """,
     "mailproto.service": "MailService Options Settings makeService make_service",
+    "mailproto.smtp": """
+        LMTPServer LMTPServerFactory MAX_MESSAGE_SIZE SMTPLimits SMTPServer SMTPServerFactory
+    """,
+    "mailproto.smtp.wire": """
+        Auth AuthResponse Command Data DataChunk DataEnd DataFault Event Hello Help Mail Noop Quit
+        Rcpt Rset SMTPServerWire SMTPSyntaxError StartTLS Vrfy WireLimits render_lines render_reply
+    """,
+    "mailproto.testing": """
+        AccountConformance ChangesConformance DeliveryConformance DirectoryConformance
+        MailboxConformance StoreConformance StoreFixture
+    """,
 }
 """By module; a name that is added or taken away is a decision, made here too."""
 
@@ -61,8 +112,19 @@ class PublicNameTests(SynchronousTestCase):
                 with self.subTest(module=module_name, name=name):
                     self.assertTrue(hasattr(module, name))
 
-    def test_no_public_package_is_left_out(self) -> None:
-        packages = {
-            f"mailproto.{path.parent.name}" for path in Path(CHECKOUT, "mailproto").glob("*/__init__.py")
+    def test_none_is_left_out(self) -> None:
+        """Modules of the top level, packages, and the packages in them, unless their names are private."""
+        top = Path(CHECKOUT, "mailproto")
+        found = {
+            ".".join(path.relative_to(CHECKOUT).with_suffix("").parts).removesuffix(".__init__")
+            for pattern in (
+                "*.py",
+                "*/__init__.py",
+                "smtp/*/__init__.py",
+                "pop3/*/__init__.py",
+                "imap/*/__init__.py",
+            )
+            for path in top.glob(pattern)
+            if not path.stem.startswith("_") or path.stem == "__init__"
         }
-        self.assertLessEqual(packages, set(PUBLIC_NAMES))
+        self.assertEqual(found, {"mailproto", *PUBLIC_NAMES})

@@ -4,6 +4,7 @@
 own messages.
 """
 
+from mailproto.backends._flags import MAX_KEYWORD_LENGTH, MAX_KEYWORDS
 from mailproto.backends._names import (
     DEFAULT_MAILBOXES,
     MAX_DEPTH,
@@ -15,12 +16,16 @@ from mailproto.backends._open import open_store
 from mailproto.backends.memory import MemoryStore
 from mailproto.backends.simple import SimpleAccount, SimpleMailbox
 from mailproto.backends.single import SingleStore
+from mailproto.backends.sqlite import SQLiteStore
 
 __all__ = [
     "DEFAULT_MAILBOXES",
     "MAX_DEPTH",
+    "MAX_KEYWORDS",
+    "MAX_KEYWORD_LENGTH",
     "MAX_NAME_OCTETS",
     "MemoryStore",
+    "SQLiteStore",
     "SimpleAccount",
     "SimpleMailbox",
     "SingleStore",

@@ -93,6 +93,7 @@ class MemoryAccount:
         check_name(name)
         if name in self._mailboxes:
             raise MailboxExists
+        self._make_superiors(name)
         self._make(name, special_use)
 
     async def delete(self, name: str) -> None:
@@ -116,9 +117,11 @@ class MemoryAccount:
             raise NoSuchMailbox
         if self._exists(new):
             raise MailboxExists
-        for source, target in check_rename(old, new, moving).items():
-            special_use = self._special_uses.get(source)
-            mailbox = self._leave(source)
+        moves = check_rename(old, new, moving)
+        left = {source: (self._special_uses.get(source), self._leave(source)) for source in moves}
+        self._make_superiors(new)
+        for source, target in moves.items():
+            special_use, mailbox = left[source]
             if self._retired.get(target, 0) >= mailbox.uid_validity:
                 mailbox = mailbox.renamed(target, self._validities.next())
             self._make(target, special_use, mailbox.renamed(target))
@@ -157,13 +160,15 @@ class MemoryAccount:
         return name in self._mailboxes or any(is_inferior(other, name) for other in self._mailboxes)
 
     def _make(self, name: str, special_use: str | None, mailbox: SimpleMailbox | None = None) -> None:
-        """Put a mailbox, a new one by default, under a name that is free, with its superiors."""
-        for superior in superiors(name):
-            if superior not in self._mailboxes:
-                self._mailboxes[superior] = SimpleMailbox(superior, self._validities.next())
+        """Put a mailbox, a new one by default, under a name that is free."""
         self._mailboxes[name] = mailbox or SimpleMailbox(name, self._validities.next())
         if special_use:
             self._special_uses[name] = special_use
+
+    def _make_superiors(self, name: str) -> None:
+        for superior in superiors(name):
+            if superior not in self._mailboxes:
+                self._make(superior, None)
 
     def _leave(self, name: str) -> SimpleMailbox:
         mailbox = self._mailboxes.pop(name)
@@ -175,6 +180,7 @@ class MemoryAccount:
         if self._exists(new):
             raise MailboxExists
         check_name(new)
+        self._make_superiors(new)
         self._make(new, None)
         inbox = self._mailboxes[INBOX]
         uids = [message.uid for message in (await inbox.changes_since(0)).changed]

@@ -57,7 +57,7 @@ class _DaemonThread(Thread):
 
 
 class _DaemonPool(ThreadPool):
-    threadFactory = _DaemonThread  # noqa: N815 - Twisted's name
+    threadFactory = _DaemonThread  # type: ignore[assignment]  # noqa: N815 - Twisted's name
 
 
 class Bodies:

@@ -148,7 +148,8 @@ class _Placing:
             if mailbox.messages:
                 self._transaction.execute(
                     "UPDATE mailboxes SET uid_next = ?, modseq = ?, messages = messages + ?,"
-                    " recent = recent + ?, unseen = unseen + ?, deleted = deleted + ?, size = size + ? WHERE id = ?",
+                    " recent = recent + ?, unseen = unseen + ?, deleted = deleted + ?, size = size + ?"
+                    " WHERE id = ?",
                     (
                         mailbox.uid_next,
                         mailbox.modseq,

@@ -1,0 +1,197 @@
+"""What `IMailbox` and `IRecent` promise about flags, modseqs, tombstones and hints."""
+
+from __future__ import annotations
+
+from mailproto.backends import MAX_KEYWORD_LENGTH, MAX_KEYWORDS
+from mailproto.errors import OverQuota
+from mailproto.interfaces import IRecent
+from mailproto.testing._fixture import StoreFixture, flag_change, flags_by_uid, new
+
+__all__ = ["ChangesConformance"]
+
+
+class ChangesConformance(StoreFixture):
+    """One mailbox: what changed, and who is told."""
+
+    async def test_set_add_and_remove(self) -> None:
+        inbox = await self.inbox(new("\\Seen", "a"), new())
+        for change, first, second in (
+            (flag_change("+", "\\Flagged", "b"), {"\\Seen", "a", "\\Flagged", "b"}, {"\\Flagged", "b"}),
+            (flag_change("-", "\\Seen", "b"), {"a", "\\Flagged"}, {"\\Flagged"}),
+            (flag_change("", "c"), {"c"}, {"c"}),
+            (flag_change(""), set(), set()),
+        ):
+            result = await inbox.store([1, 2], change)
+            self.assertEqual(flags_by_uid(result.changed), {1: first, 2: second})
+            self.assertEqual(list(result.refused), [])
+            self.assertEqual(list((await inbox.changes_since(0)).changed), list(result.changed))
+
+    async def test_flags_have_no_case_and_keep_their_spelling(self) -> None:
+        inbox = await self.inbox(new("\\SEEN", "Label"))
+        before = (await inbox.status()).modseq
+        for sign in ("+", ""):
+            result = await inbox.store([1], flag_change(sign, "\\seen", "lABEL"))
+            self.assertEqual(flags_by_uid(result.changed), {1: {"\\Seen", "Label"}})
+        self.assertEqual((await inbox.status()).modseq, before)
+        result = await inbox.store([1], flag_change("-", "\\sEEn", "LABEL"))
+        self.assertEqual(flags_by_uid(result.changed), {1: set()})
+
+    async def test_recent_and_unknown_system_flags_are_not_kept(self) -> None:
+        inbox = await self.inbox(new("\\Recent", "\\Nonsense", "\\Draft"))
+        result = await inbox.store([1], flag_change("+", "\\Recent", "\\Other", "\\Answered"))
+        self.assertEqual(flags_by_uid(result.changed), {1: {"\\Draft", "\\Answered"}})
+
+    async def test_keywords_are_limited(self) -> None:
+        inbox = await self.inbox(new("x" * MAX_KEYWORD_LENGTH))
+        many = [f"k{number}" for number in range(MAX_KEYWORDS)]
+        before = await inbox.status()
+        for change in (flag_change("+", *many), flag_change("+", "y" * (MAX_KEYWORD_LENGTH + 1))):
+            await self.assert_raises(OverQuota, inbox.store([1], change))
+        await self.assert_raises(OverQuota, inbox.append([new(*many, "more")]))
+        self.assertEqual(await inbox.status(), before)
+        await inbox.store([1], flag_change("", *many, "\\Seen"))
+
+    async def test_store_leaves_out_what_is_not_there(self) -> None:
+        inbox = await self.inbox(new(), new())
+        result = await inbox.store([2, 3, 2**32 - 1], flag_change("+", "\\Seen"))
+        self.assertEqual(flags_by_uid(result.changed), {2: {"\\Seen"}})
+        self.assertEqual(list((await inbox.store([], flag_change("+", "\\Seen"))).changed), [])
+
+    async def test_only_what_changes_gets_a_new_modseq(self) -> None:
+        inbox = await self.inbox(new("\\Seen"), new())
+        first, second = (await inbox.changes_since(0)).changed
+        result = await inbox.store([1, 2], flag_change("+", "\\Seen"))
+        self.assertEqual(result.changed[0], first)
+        self.assertGreater(result.changed[1].modseq, second.modseq)
+        self.assertEqual((await inbox.status()).modseq, result.changed[1].modseq)
+
+    async def test_unchanged_since_refuses_each_by_itself(self) -> None:
+        inbox = await self.inbox(new(), new(), new())
+        since = (await inbox.status()).modseq
+        await inbox.store([2], flag_change("+", "a"))
+        result = await inbox.store([1, 2, 3], flag_change("+", "b"), since)
+        self.assertEqual(flags_by_uid(result.changed), {1: {"b"}, 3: {"b"}})
+        self.assertEqual(list(result.refused), [2])
+        self.assertEqual(flags_by_uid((await inbox.changes_since(0)).changed), {1: {"b"}, 2: {"a"}, 3: {"b"}})
+
+    async def test_unchanged_since_zero_refuses_all(self) -> None:
+        inbox = await self.inbox(new(), new())
+        result = await inbox.store([1, 2, 3], flag_change("+", "b"), 0)
+        self.assertEqual((list(result.changed), list(result.refused)), ([], [1, 2]))
+
+    async def test_every_change_raises_the_modseq(self) -> None:
+        inbox, target = await self.inbox(), await self.opened("target")
+        seen = [(await inbox.status()).modseq]
+        for change in (
+            lambda: inbox.append([new(), new()]),
+            lambda: inbox.store([1], flag_change("+", "\\Deleted")),
+            lambda: inbox.expunge(),
+            lambda: inbox.copy([2], inbox),
+            lambda: inbox.move([2], target),
+            lambda: self.store.deliver([self.account.name], new()),
+        ):
+            await change()
+            changes = await inbox.changes_since(seen[-1])
+            self.assertTrue(changes.changed or changes.vanished)
+            self.assertEqual(changes.modseq, (await inbox.status()).modseq)
+            seen.append(changes.modseq)
+        self.assertEqual(seen, sorted(set(seen)))
+
+    async def test_changes_since_tells_what_came_changed_and_went(self) -> None:
+        inbox = await self.inbox(*[new()] * 4)
+        since = (await inbox.status()).modseq
+        await inbox.append([new("a")])
+        await inbox.store([2, 4], flag_change("+", "\\Deleted"))
+        await inbox.expunge([4])
+        changes = await inbox.changes_since(since)
+        self.assertEqual(flags_by_uid(changes.changed), {2: {"\\Deleted"}, 5: {"a"}})
+        self.assertEqual([message.uid for message in changes.changed], [2, 5])
+        self.assertEqual(list(changes.vanished), [4])
+
+    async def test_from_zero_nothing_has_vanished(self) -> None:
+        inbox = await self.inbox(new("\\Deleted"), new())
+        await inbox.expunge()
+        changes = await inbox.changes_since(0)
+        self.assertEqual(([m.uid for m in changes.changed], list(changes.vanished)), ([2], []))
+
+    async def test_vanished_ascends_whatever_the_order_of_removal(self) -> None:
+        inbox = await self.inbox(*[new("\\Deleted")] * 6)
+        since = (await inbox.status()).modseq
+        for uids in ([5, 6], [1], [3, 4]):
+            await inbox.expunge(uids)
+        self.assertEqual(list((await inbox.changes_since(since)).vanished), [1, 3, 4, 5, 6])
+
+    async def test_what_came_and_went_is_not_among_the_changed(self) -> None:
+        inbox = await self.inbox(new())
+        since = (await inbox.status()).modseq
+        await inbox.append([new("\\Deleted")])
+        await inbox.expunge()
+        changes = await inbox.changes_since(since)
+        self.assertEqual(list(changes.changed), [])
+        self.assertLessEqual(set(changes.vanished), {2})
+
+    async def test_watchers_hear_of_every_change(self) -> None:
+        inbox, other = await self.inbox(), await self.account.open("inbox")
+        told: list[int] = []
+        inbox.watch(told.append)
+        for change in (
+            lambda: other.append([new(), new()]),
+            lambda: other.store([1], flag_change("+", "\\Deleted")),
+            lambda: other.expunge(),
+            lambda: other.copy([2], other),
+            lambda: self.account.rename("INBOX", "elsewhere"),
+        ):
+            await change()
+            now = (await inbox.status()).modseq
+            await self.eventually(lambda now=now: told[-1:] == [now])  # type: ignore[misc]
+
+    async def test_watchers_of_other_mailboxes_hear_nothing(self) -> None:
+        other = await self.opened("other")
+        other.watch(lambda modseq: self.fail("told of another mailbox's change"))
+        inbox = await self.inbox(new())
+        await inbox.store([1], flag_change("+", "\\Seen"))
+
+    async def test_the_end_of_a_watch(self) -> None:
+        inbox = await self.inbox()
+        first: list[int] = []
+        second: list[int] = []
+        end, _ = inbox.watch(first.append), inbox.watch(second.append)
+        inbox.watch(first.append)()
+        end()
+        end()
+        await inbox.append([new()])
+        await self.eventually(lambda: bool(second))
+        self.assertEqual(first, [])
+
+    async def test_a_watcher_that_fails_harms_nobody(self) -> None:
+        inbox = await self.inbox()
+        told: list[int] = []
+        inbox.watch(lambda modseq: [][modseq])
+        inbox.watch(told.append)
+        await inbox.append([new()])
+        await self.eventually(lambda: bool(told))
+        self.assertEqual(len(self.flushLoggedErrors(IndexError)), 1)
+
+    async def test_watchers_of_a_deleted_mailbox_are_told(self) -> None:
+        mailbox = await self.opened("gone")
+        told: list[int] = []
+        end = mailbox.watch(told.append)
+        await self.account.delete("gone")
+        await self.eventually(lambda: bool(told))
+        end()
+
+    async def test_recent_belongs_to_the_first_who_claims_it(self) -> None:
+        inbox = await self.inbox()
+        if not IRecent.providedBy(inbox):
+            return
+        recent = IRecent(inbox)
+        self.assertEqual(await recent.claim_recent(), 1)
+        await inbox.append([new(), new()])
+        self.assertEqual((await inbox.status()).recent, 2)
+        self.assertEqual(await recent.claim_recent(), 1)
+        self.assertEqual((await inbox.status()).recent, 0)
+        self.assertEqual(await IRecent(await self.account.open("INBOX")).claim_recent(), 3)
+        await inbox.append([new("\\Deleted"), new()])
+        await inbox.expunge()
+        self.assertEqual((await inbox.status()).recent, 1)
+        self.assertEqual(await recent.claim_recent(), 4)

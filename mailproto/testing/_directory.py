@@ -1,0 +1,83 @@
+"""What `IDirectory` and `IStore.account` promise."""
+
+from __future__ import annotations
+
+from zope.interface.verify import verifyObject
+
+from mailproto.backends import DEFAULT_MAILBOXES
+from mailproto.errors import AccountExists, NoSuchAccount, NoSuchMailbox
+from mailproto.interfaces import IAccount, IDirectory, IStore
+from mailproto.model import INBOX, MailboxEntry
+from mailproto.testing._fixture import ALICE, StoreFixture, new
+
+__all__ = ["DirectoryConformance"]
+
+
+class DirectoryConformance(StoreFixture):
+    """Accounts: who is there, and with which password."""
+
+    def test_interfaces(self) -> None:
+        """The objects have the methods of their contracts."""
+        verifyObject(IStore, self.store)
+        verifyObject(IDirectory, self.store.directory)
+        verifyObject(IAccount, self.account)
+
+    async def test_names_are_kept_as_given_and_found_without_case(self) -> None:
+        directory = self.store.directory
+        await directory.add("Straße@example.org", "hash")
+        self.assertEqual(await directory.find("aLICE@EXAMPLE.ORG"), ALICE)
+        self.assertEqual(await directory.find("STRASSE@example.org"), "Straße@example.org")
+        self.assertEqual((await self.store.account("alice@example.org")).name, ALICE)
+        self.assertEqual(list(await directory.names()), sorted([ALICE, "Straße@example.org"]))
+
+    async def test_an_account_is_added_once(self) -> None:
+        await self.assert_raises(AccountExists, self.store.directory.add("ALICE@example.org", "other"))
+        self.assertEqual(await self.store.directory.password_hash(ALICE), "hash")
+
+    async def test_password_hashes(self) -> None:
+        directory = self.store.directory
+        self.assertEqual(await directory.password_hash("alice@example.org"), "hash")
+        await directory.set_password_hash("ALICE@example.org", "$argon2id$new")
+        self.assertEqual(await directory.password_hash(ALICE), "$argon2id$new")
+        await directory.add("nobody@example.org", "")
+        self.assertEqual(await directory.password_hash("nobody@example.org"), "")
+
+    async def test_who_is_not_there(self) -> None:
+        directory = self.store.directory
+        for asked in (
+            directory.find("bob@example.org"),
+            directory.password_hash("bob@example.org"),
+            directory.set_password_hash("bob@example.org", "hash"),
+            directory.delete("bob@example.org"),
+            self.store.account("bob@example.org"),
+        ):
+            await self.assert_raises(NoSuchAccount, asked)
+
+    async def test_a_new_account_has_the_usual_mailboxes_subscribed(self) -> None:
+        self.assertEqual(
+            list(await self.account.list()),
+            [
+                MailboxEntry(name, subscribed=True, special_use=frozenset({use} if use else ()))
+                for name, use in sorted(DEFAULT_MAILBOXES)
+            ],
+        )
+        self.assertIn(INBOX, await self.names())
+
+    async def test_a_deleted_account_is_gone_with_its_mail(self) -> None:
+        inbox = await self.inbox(new())
+        await self.store.directory.delete("alice@EXAMPLE.org")
+        self.assertEqual(list(await self.store.directory.names()), [])
+        await self.assert_raises(NoSuchAccount, self.store.account(ALICE))
+        await self.assert_raises(NoSuchAccount, self.account.list())
+        await self.assert_raises(NoSuchAccount, self.account.create("work"))
+        await self.assert_raises(NoSuchMailbox, inbox.status())
+
+    async def test_an_account_made_again_is_another(self) -> None:
+        before = await self.inbox(new())
+        await self.store.directory.delete(ALICE)
+        await self.store.directory.add(ALICE, "new hash")
+        after = await (await self.store.account(ALICE)).open(INBOX)
+        self.assertEqual((await after.status()).messages, 0)
+        self.assertGreater(after.uid_validity, before.uid_validity)
+        await self.assert_raises(NoSuchMailbox, before.append([new()]))
+        await self.assert_raises(NoSuchAccount, self.account.open(INBOX))

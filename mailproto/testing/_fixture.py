@@ -1,0 +1,121 @@
+"""What all parts of the conformance suite stand on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import cooperate
+
+from mailproto.errors import MailError
+from mailproto.interfaces import IAccount, IMailbox, IStore
+from mailproto.model import INBOX, FlagChange, FlagOperation, NewMessage
+
+if TYPE_CHECKING:
+    import unittest
+
+    class TestCase(unittest.TestCase):
+        """What trial's has, with types."""
+
+        def mktemp(self) -> str:
+            """A path that is not there yet."""
+
+        def flushLoggedErrors(self, *types: type[Exception]) -> list[Any]:
+            """Errors that were logged, and are no reason to fail."""
+else:
+    TestCase = object
+
+__all__ = ["ALICE", "TEXT", "StoreFixture", "deferred", "flag_change", "flags_by_uid", "new"]
+
+ALICE = "Alice@example.org"
+
+TEXT = b"From: Bob <bob@example.org>\r\nSubject: One\r\n\r\nThe text.\r\n"
+"""A small message."""
+
+PATIENCE = 5.0
+"""Seconds within which a hint must have come."""
+
+E = TypeVar("E", bound=MailError)
+R = TypeVar("R")
+
+
+class StoreFixture(TestCase):
+    """A started store with one account; a mixin for ``twisted.trial.unittest.TestCase``."""
+
+    def make_store(self) -> IStore:
+        """A new, empty store that is not started: the one thing that a backend's tests provide."""
+        raise TypeError("a conformance test needs make_store")
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        """Start the store, and see that it is stopped afterwards."""
+        self.store = self.make_store()
+        await self.store.start()
+        self.addCleanup(lambda: deferred(self.store.stop()))
+        await self.store.directory.add(ALICE, "hash")
+        self.account: IAccount = await self.store.account(ALICE)
+
+    async def inbox(self, *messages: NewMessage) -> IMailbox:
+        """The account's INBOX, with ``messages`` appended."""
+        mailbox = await self.account.open(INBOX)
+        if messages:
+            await mailbox.append(messages)
+        return mailbox
+
+    async def opened(self, name: str) -> IMailbox:
+        """A new mailbox."""
+        await self.account.create(name)
+        return await self.account.open(name)
+
+    async def assert_raises(self, error: type[E], wrong: Awaitable[Any]) -> E:
+        """Await ``wrong``, which must raise ``error``."""
+        try:
+            result = await wrong
+        except error as raised:
+            return raised
+        raise self.failureException(f"{error.__name__} not raised: {result!r}")
+
+    async def eventually(self, holds: Callable[[], bool]) -> None:
+        """Let time pass until something holds, but not too much."""
+        end = time.monotonic() + PATIENCE
+
+        def turns() -> Iterator[None]:
+            while not holds():
+                if time.monotonic() > end:
+                    raise self.failureException(f"did not happen within {PATIENCE} seconds")
+                yield
+
+        await cooperate(turns()).whenDone()
+
+    async def names(self) -> list[str]:
+        """The names of the account's list."""
+        return [entry.name for entry in await self.account.list()]
+
+    async def uids(self, mailbox: IMailbox) -> list[int]:
+        """The UIDs that are there."""
+        return [message.uid for message in (await mailbox.changes_since(0)).changed]
+
+
+def deferred(result: Awaitable[R]) -> Deferred[R]:
+    """``result`` as a Deferred, whatever kind of awaitable it is."""
+
+    async def wait() -> R:
+        return await result
+
+    return Deferred.fromCoroutine(wait())
+
+
+def new(*flags: str, content: bytes = TEXT, date: int | None = None) -> NewMessage:
+    """A message to be appended."""
+    return NewMessage(content, frozenset(flags), date)
+
+
+def flag_change(sign: str, *flags: str) -> FlagChange:
+    """A STORE: ``sign`` is ``""``, ``"+"`` or ``"-"``."""
+    return FlagChange(FlagOperation(sign + "FLAGS"), frozenset(flags))
+
+
+def flags_by_uid(messages: Iterable[Any]) -> dict[int, set[str]]:
+    """The flags of each of some `MessageFlags`."""
+    return {message.uid: set(message.flags) for message in messages}

@@ -95,7 +95,7 @@ class DialogueTestCase(SynchronousTestCase):
         self.clock = Clock()
         self.clock.advance(NOW)
         self.realm = Realm()
-        checker = InMemoryUsernamePasswordDatabaseDontUse(**{"alice": b"secret"})
+        checker = InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret")
         self.portal = Portal(self.realm, [checker])
 
     def connect(self, **settings: Any) -> MemoryTransport:
@@ -111,11 +111,11 @@ class DialogueTestCase(SynchronousTestCase):
     def converse(self, transport: MemoryTransport, transcript: str, piece: int = 0) -> None:
         """C: lines are sent, together up to the next S: line; S: lines must come back, and nothing else.
 
-        ``...`` at the end of an S: line stands for anything.  ``C!`` sends without a line end.
+        ``...`` at the end of an S: line stands for anything.
         """
         sent, expected = "", ""
         for line in [*transcript.strip().splitlines(), "C:"]:
-            speaker, _, words = line.strip().partition(":" if "!" not in line.strip()[:2] else "!")
+            speaker, _, words = line.strip().partition(":")
             if speaker == "C":
                 if expected:
                     self._hear(transport, sent, expected, piece)

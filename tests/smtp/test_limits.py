@@ -1,0 +1,180 @@
+"""What a client may use up, and what it is told when it has (RFC 5321 4.5.3)."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from mailproto.errors import RecipientUnknown
+from mailproto.smtp import SMTPLimits
+from tests.smtp.dialogue import DialogueTestCase
+from tests.smtp.test_server import script
+from tests.transport import MemoryTransport
+
+BEGIN = "C: HELO a\nC: MAIL FROM:<a@b>\nC: RCPT TO:<c@d>\nS: 250...\nS: 250...\nS: 250..."
+TOO_MANY = "S: 421 4.7.0 Too many errors, closing connection"
+
+
+class NumberTests(DialogueTestCase):
+    def test_recipients(self) -> None:
+        self.assert_dialogue(
+            script(
+                BEGIN,
+                "C: RCPT TO:<e@f>\nS: 250...",
+                "C: RCPT TO:<g@h>\nS: 452 4.5.3 Too many recipients",
+                "C: RCPT TO:<g@h>\nS: 452 4.5.3 Too many recipients",
+                "C: DATA\nS: 354...\nC: .\nS: 250...",
+            ),
+            limits=SMTPLimits(recipients=2),
+        )
+        self.assertEqual(len(self.delivery.delivered[0][0].recipients), 2)
+
+    def test_a_thousand_recipients_are_taken(self) -> None:
+        transport = self.connect()
+        self.converse(transport, BEGIN)
+        transport.send(b"RCPT TO:<c@d>\r\n" * 1000)
+        replies = transport.read().splitlines()
+        self.assertEqual([reply[:3] for reply in replies], [b"250"] * 999 + [b"452"])
+
+    def test_errors(self) -> None:
+        transport = self.assert_dialogue(
+            script("C: FOO\nS: 500...\nC: MAIL FROM:<a@b>\nS: 503...\nC: FOO\nS: 500...", TOO_MANY),
+            limits=SMTPLimits(errors=2),
+        )
+        self.assertFalse(transport.is_open)
+
+    def test_twenty_errors_are_borne(self) -> None:
+        self.assert_dialogue("C: FOO\nS: 500...\n" * 20 + "C: NOOP\nS: 250...")
+
+    def test_guessing_addresses(self) -> None:
+        transport = self.connect(limits=SMTPLimits(refused_recipients=2))
+        self.delivery.refusals["x@y"] = RecipientUnknown()
+        guess = "C: RCPT TO:<x@y>\nS: 550..."
+        self.converse(transport, script(BEGIN, guess, guess, guess, TOO_MANY))
+        self.assertFalse(transport.is_open)
+
+    def test_messages(self) -> None:
+        transport = self.assert_dialogue(
+            script(
+                BEGIN,
+                "C: RSET\nS: 250...\nC: MAIL FROM:<a@b>\nS: 250...\nC: RSET\nS: 250...",
+                "C: MAIL FROM:<a@b>\nS: 421 4.7.0 Too many messages on one connection, come again",
+            ),
+            limits=SMTPLimits(transactions=2),
+        )
+        self.assertFalse(transport.is_open)
+
+    def test_commands_without_use(self) -> None:
+        transport = self.assert_dialogue(
+            script(
+                "C: NOOP\nC: RSET\nC: VRFY a\nC: NOOP\nS: 250...\nS: 250...\nS: 252...\nS: 250...", TOO_MANY
+            ),
+            limits=SMTPLimits(idle_commands=3),
+        )
+        self.assertFalse(transport.is_open)
+
+    def test_a_message_makes_up_for_them(self) -> None:
+        noops = "C: NOOP\nS: 250...\n" * 3
+        message = "C: DATA\nS: 354...\nC: .\nS: 250..."
+        self.assert_dialogue(script(BEGIN, noops, message, noops), limits=SMTPLimits(idle_commands=4))
+
+
+class TimeTests(DialogueTestCase):
+    TIMEOUT = b"421 4.4.2 mx.example timeout, closing connection\r\n"
+
+    def test_no_greeting(self) -> None:
+        transport = self.connect()
+        self.clock.advance(61)
+        self.assertEqual(transport.read(), self.TIMEOUT)
+        self.assertFalse(transport.is_open)
+
+    def test_silence_between_commands(self) -> None:
+        transport = self.connect()
+        self.converse(transport, BEGIN)
+        self.clock.advance(299)
+        self.converse(transport, "C: NOOP\nS: 250...")
+        self.clock.advance(299)
+        self.assertEqual(transport.read(), b"")
+        self.clock.advance(2)
+        self.assertEqual(transport.read(), self.TIMEOUT)
+
+    def test_half_a_command_a_minute_is_silence(self) -> None:
+        transport = self.connect()
+        self.converse(transport, BEGIN)
+        for _ in range(10):
+            transport.send(b"N")
+            self.clock.advance(60)
+        self.assertEqual(transport.read(), self.TIMEOUT)
+
+    def test_a_drip_of_content_is_silence(self) -> None:
+        transport = self.connect()
+        self.converse(transport, script(BEGIN, "C: DATA\nS: 354..."))
+        for _ in range(6):
+            self.assertTrue(transport.is_open)
+            transport.send(b"x" * 1000)  # far below 500 octets a second
+            self.clock.advance(60)
+        self.assertEqual(transport.read(), self.TIMEOUT)
+        self.assertEqual(self.delivery.contents, [])
+
+    def test_a_slow_sender_is_waited_for(self) -> None:
+        transport = self.connect()
+        self.converse(transport, script(BEGIN, "C: DATA\nS: 354..."))
+        for _ in range(30):
+            transport.send(b"\r\n" + b"x" * 60_000)
+            self.clock.advance(60)
+        transport.send(b"\r\n.\r\n")
+        self.assertIn(b"250 2.0.0 Taken", transport.read())
+
+    def test_content_that_stops(self) -> None:
+        transport = self.connect()
+        self.converse(transport, script(BEGIN, "C: DATA\nS: 354..."))
+        transport.send(b"\r\n" + b"x" * 10_000_000)
+        self.clock.advance(299)
+        self.assertEqual(transport.read(), b"")
+        self.clock.advance(2)
+        self.assertEqual(transport.read(), self.TIMEOUT)
+
+    def test_a_delivery_may_take_its_time(self) -> None:
+        transport = self.connect()
+        self.converse(transport, script(BEGIN, "C: DATA\nS: 354..."))
+        waiting = self.delivery.waiting = Deferred()
+        transport.send(b".\r\n")
+        for _ in range(10):
+            self.clock.advance(100)
+        self.assertEqual(transport.read(), b"")
+        waiting.callback(None)
+        self.assertIn(b"250 2.0.0 Taken", transport.read())
+
+
+class FarewellTests(DialogueTestCase):
+    def test_the_server_stops(self) -> None:
+        transport = self.connect()
+        self.converse(transport, BEGIN)
+        self.factory.shut_down()
+        self.assertEqual(transport.read(), b"421 4.3.2 mx.example shutting down, closing connection\r\n")
+
+    def test_the_server_stops_behind_the_running_delivery(self) -> None:
+        transport = self.connect()
+        self.converse(transport, script(BEGIN, "C: DATA\nS: 354..."))
+        waiting = self.delivery.waiting = Deferred()
+        transport.send(b".\r\nMAIL FROM:<a@b>\r\n")
+        self.factory.shut_down()
+        waiting.callback(None)
+        self.assertRegex(transport.read(), rb"\A250 2\.0\.0 Taken as .*\r\n421 4\.3\.2 .*\r\n\Z")
+        self.assertEqual(len(self.delivery.delivered), 1)
+
+    def test_too_many_connections(self) -> None:
+        self.connect(limits=SMTPLimits(connections=1))
+        second = MemoryTransport(self.factory.buildProtocol(None))
+        self.assertEqual(second.read(), b"421 4.3.2 mx.example too many connections, try again later\r\n")
+
+
+class MemoryTests(DialogueTestCase):
+    def test_what_waits_behind_a_delivery_is_bounded(self) -> None:
+        transport = self.connect()
+        self.converse(transport, BEGIN)
+        self.delivery.waiting = Deferred()
+        transport.send(b"RCPT TO:<x@y>\r\n")
+        for _ in range(100):
+            transport.send(b"NOOP\r\n" * 1000)
+        self.assertFalse(transport.is_reading)
+        self.assertLess(transport.protocol.wire.pending, 200_000)  # type: ignore[attr-defined]

@@ -46,6 +46,6 @@ class IMAPServerFactory(ServerFactory):
         self.spool_folder = spool_folder
         self.wire_limits = WireLimits(append=max_message_size)
 
-    def buildProtocol(self, addr: IAddress | None) -> IMAPSession:
+    def buildProtocol(self, addr: IAddress | None) -> IMAPSession:  # type: ignore[override]
         """A session for one connection."""
         return IMAPSession(self)

@@ -49,12 +49,13 @@ class MailboxView:
     """
 
     __slots__ = (
-        "_claimed",
         "_keywords",
         "_modseq",
         "_on_hint",
         "_recent",
         "_stale",
+        "_told",
+        "_untold",
         "_unwatch",
         "flags",
         "gone",
@@ -71,7 +72,8 @@ class MailboxView:
         self.gone: set[int] = set()
         # Ranges of UIDs [first, last] that are \Recent here, ascending.
         self._recent: list[tuple[int, int]] = []
-        self._claimed: int | None = None
+        self._told = 0  # how many messages the client knows to exist
+        self._untold: list[int] = []  # indexes of those whose flags it does not know
         self._keywords: frozenset[str] = frozenset()
         self._modseq = 0
         self._stale = False
@@ -136,39 +138,42 @@ class MailboxView:
         """Take in what changed: the EXISTS, RECENT, FLAGS and FETCH that tell of it."""
         self._stale = False  # a hint that comes from here on asks for another look
         try:
-            return await self._look(status)
+            await self._look()
+            if len(self.uids) > self._told and IRecent.providedBy(self.mailbox):
+                await self._claim_recent(status or await self.mailbox.status())
         except BaseException:
             self._stale = True
             raise
-
-    async def _look(self, status: MailboxStatus | None) -> bytes:
-        first_recent = None
-        recent = IRecent.providedBy(self.mailbox)
-        if recent and not self.read_only:
-            # Claimed before looking: a message that comes in between is taken for recent,
-            # which is the way to err (RFC 3501 2.3.2).
-            # What was claimed and then not looked at, because that failed, is still ours.
-            claimed = await IRecent(self.mailbox).claim_recent()
-            first_recent = self._claimed = min(claimed, self._claimed or claimed)
-        changes = await self.mailbox.changes_since(self._modseq)
-        self._claimed = None
-        self._modseq = changes.modseq
-        known = len(self.uids)
-        changed = self._take(changes.changed)
-        for uid in changes.vanished:
-            if self.index(uid) is not None:
-                self.gone.add(uid)
-        told = [self._flags_response()] if self._learn_keywords(changed, known) else []
+        differ, known = self._untold, self._told
+        self._untold, self._told = [], len(self.uids)
+        told = [self._flags_response()] if self._learn_keywords(differ, known) else []
         if len(self.uids) > known:
-            if recent and self.read_only:
-                status = status or await self.mailbox.status()
-                unclaimed = min(status.recent, len(self.uids))
-                first_recent = self.uids[-unclaimed] if unclaimed else None
-            if first_recent is not None:
-                self._mark_recent(first_recent, known)
             told.append(self.exists())
-        told.append(self.render_flags(changed, uid=True))
+        told.append(self.render_flags(differ, uid=True))
         return b"".join(told)
+
+    async def _look(self) -> None:
+        """Ask for what changed since the last look."""
+        changes = await self.mailbox.changes_since(self._modseq)
+        self._modseq = changes.modseq
+        self._untold += self._take(changes.changed)
+        self.gone.update(uid for uid in changes.vanished if self.index(uid) is not None)
+
+    async def _claim_recent(self, status: MailboxStatus) -> None:
+        """See which of the messages that were not told of yet are recent.
+
+        A claim is a change of the mailbox: none is made if there is nothing to be claimed.
+        """
+        if not status.recent:
+            return
+        if self.read_only:
+            self._mark_recent(self.uids[-min(status.recent, len(self.uids))])
+            return
+        first = await IRecent(self.mailbox).claim_recent()
+        # What came since the look is claimed, too; what comes between these two lines is taken
+        # for recent, which is the way to err (RFC 3501 2.3.2).
+        await self._look()
+        self._mark_recent(first)
 
     def _take(self, changed: Sequence[MessageFlags]) -> list[int]:
         """Note flags and new messages; the indexes of known messages whose flags are others now."""
@@ -192,9 +197,9 @@ class MailboxView:
         self.uids.extend([message.uid for message in messages])
         self.flags += [_intern(message.flags) for message in messages]
 
-    def _mark_recent(self, first: int, known: int) -> None:
-        """Messages from UID ``first`` on, of those from index ``known`` on, are recent."""
-        at = max(bisect_left(self.uids, first), known)
+    def _mark_recent(self, first: int) -> None:
+        """Messages that were not told of yet, from UID ``first`` on, are recent."""
+        at = max(bisect_left(self.uids, first), self._told)
         if at == len(self.uids):
             return
         start, stop = self.uids[at], self.uids[-1]
@@ -214,7 +219,7 @@ class MailboxView:
             start = at + 1
         uids += self.uids[start:]
         flags += self.flags[start:]
-        self.uids, self.flags = uids, flags
+        self.uids, self.flags, self._told = uids, flags, len(uids)
         # Each number counts with those before it already gone (RFC 9051 7.5.1).
         return b"".join([b"* %d EXPUNGE\r\n" % (at + 1 - before) for before, at in enumerate(gone)])
 

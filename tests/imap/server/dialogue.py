@@ -108,7 +108,10 @@ class DialogueTestCase(SynchronousTestCase):
         return MemoryStore()
 
     def slow_clock(self, seconds: float) -> list[float]:
-        """From now on it is so many seconds later whenever somebody looks; the turns that were left to others."""
+        """From now on it is later whenever somebody looks.
+
+        :returns: grows by one for each turn that is left to others.
+        """
         turns: list[float] = []
         look, call_later = self.clock.seconds, self.clock.callLater
 
@@ -156,7 +159,7 @@ class DialogueTestCase(SynchronousTestCase):
 
         ``C:`` is what a client sends, ``S:`` what it must receive, line by line; ``C2:`` and ``S2:``
         are a second client's.  ``...`` stands for anything within a line, and, alone, for any
-        lines.  Nothing more than that may be received.
+        lines; a space at the end of a line is not shown.  Nothing more may be received.
         """
         steps = [line for line in textwrap.dedent(text).strip().splitlines() if line]
         received: dict[str, list[str]] = {name: [] for name in self.clients}
@@ -199,4 +202,4 @@ class DialogueTestCase(SynchronousTestCase):
     @staticmethod
     def _fits(expected: str, found: str) -> bool:
         pattern = ".*".join(map(re.escape, expected.split("...")))
-        return re.fullmatch(pattern, found, re.DOTALL) is not None
+        return re.fullmatch(pattern + " ?", found, re.DOTALL) is not None

@@ -137,10 +137,10 @@ class SectionTests(DialogueTestCase):
             C: a FETCH 1 (RFC822 RFC822.HEADER RFC822.TEXT)
             S: * 1 FETCH (RFC822 {12}
             S: A: b
-            S: 
+            S:
             S: text RFC822.HEADER {8}
             S: A: b
-            S: 
+            S:
             S:  RFC822.TEXT {4}
             S: text FLAGS (\\Seen \\Recent))
             S: a OK FETCH completed
@@ -210,7 +210,8 @@ class SectionTests(DialogueTestCase):
                 b"From: a@example.org\r\nTo: friends: b@example.org;\r\nSubject:\r\n\r\n", b"ENVELOPE"
             ),
             b'ENVELOPE (NIL "" ((NIL NIL "a" "example.org")) ((NIL NIL "a" "example.org"))'
-            b' ((NIL NIL "a" "example.org")) ((NIL NIL "friends" NIL)(NIL NIL "b" "example.org")(NIL NIL NIL NIL))'
+            b' ((NIL NIL "a" "example.org"))'
+            b' ((NIL NIL "friends" NIL)(NIL NIL "b" "example.org")(NIL NIL NIL NIL))'
             b" NIL NIL NIL NIL)",
         )
 

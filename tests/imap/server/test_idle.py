@@ -170,7 +170,8 @@ class PipelineTests(DialogueTestCase):
         self.fill(2)
         client = self.sign_in(select="INBOX")
         client.send(
-            b"a STORE 1 +FLAGS.SILENT (\\Deleted)\r\nb EXPUNGE\r\nc FETCH 1 UID\r\nd STORE 1 FLAGS (\\Seen)\r\n"
+            b"a STORE 1 +FLAGS.SILENT (\\Deleted)\r\nb EXPUNGE\r\n"
+            b"c FETCH 1 UID\r\nd STORE 1 FLAGS (\\Seen)\r\n"
         )
         self.assertEqual(
             client.received(),

@@ -176,7 +176,7 @@ class ResultTests(DialogueTestCase):
             S: * SEARCH 1
             S: b OK SEARCH completed
             C: c SEARCH CHARSET UTF-8 SUBJECT {0+}
-            C: 
+            C:
             S: * SEARCH 1
             S: c OK SEARCH completed
             """

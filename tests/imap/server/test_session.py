@@ -87,11 +87,16 @@ class LoginTests(DialogueTestCase):
         self.talk(
             """
             C: a AUTHENTICATE PLAIN
-            S: + 
+            S: +
             C: AGFsaWNlAHNlY3JldA==
             S: a OK [CAPABILITY ...] Logged in
             """
         )
+
+    def test_an_empty_challenge_has_its_space(self) -> None:
+        client = self.connect()
+        client.send(b"a AUTHENTICATE PLAIN\r\n")
+        self.assertEqual(client.received(), b"+ \r\n")
 
     def test_authenticate_plain_with_an_initial_response(self) -> None:
         self.connect()
@@ -120,11 +125,11 @@ class LoginTests(DialogueTestCase):
         self.talk(
             """
             C: a AUTHENTICATE PLAIN
-            S: + 
+            S: +
             C: *
             S: a BAD Authentication cancelled
             C: b AUTHENTICATE PLAIN
-            S: + 
+            S: +
             C: not base64
             S: b BAD Not base64
             C: c AUTHENTICATE PLAIN =

@@ -31,13 +31,14 @@ from mailproto.message import (
 )
 
 PIECES = [
-    b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"--b", b"--b\r\n", b"--b--\r\n", b"--bb\r\n", b"--bb--", b"--", b" ",
-    b"Content-Type: multipart/mixed; boundary=b\r\n", b"Content-Type: multipart/digest; boundary=bb\r\n\r\n",
-    b"Content-Type: message/rfc822\r\n\r\n", b"Content-Type: text/html; charset=x\r\n", b"MIME-Version: 1.0\r\n",
-    b"Content-Transfer-Encoding: base64\r\n", b"Content-Transfer-Encoding: quoted-printable\r\n", b"=3D=\r\n",
-    b"Subject: Re: [x] =?utf-8?q?a?= ", b"From: a <b@c>, ", b'To: g: (x) "', b"@", b"<", b">", b"(", b")",
-    b"[", b"]", b"\t", b"\\", b'"', b",", b";", b":", b"\0", b"\xff", b"\xc3\xa9", b"x", b"10:00", b"<!--",
-    b"Date: Mon, 1 Jan 2026 ",
+    b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"--b", b"--b\r\n", b"--b--\r\n", b"--bb\r\n", b"--bb--", b"--",
+    b" ", b"Content-Type: multipart/mixed; boundary=b\r\n",
+    b"Content-Type: multipart/digest; boundary=bb\r\n\r\n", b"Content-Type: message/rfc822\r\n\r\n",
+    b"Content-Type: text/html; charset=x\r\n", b"MIME-Version: 1.0\r\n",
+    b"Content-Transfer-Encoding: base64\r\n", b"Content-Transfer-Encoding: quoted-printable\r\n",
+    b"=3D=\r\n", b"Subject: Re: [x] =?utf-8?q?a?= ", b"From: a <b@c>, ", b'To: g: (x) "', b"@", b"<", b">",
+    b"(", b")", b"[", b"]", b"\t", b"\\", b'"', b",", b";", b":", b"\0", b"\xff", b"\xc3\xa9", b"x",
+    b"10:00", b"<!--", b"Date: Mon, 1 Jan 2026 ",
 ]  # fmt: skip
 messages = st.lists(st.sampled_from(PIECES) | st.binary(max_size=5), max_size=40).map(b"".join)
 

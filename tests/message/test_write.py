@@ -48,8 +48,8 @@ class ReceivedTests(TestCase):
         )
         self.assertEqual(
             field.replace(b"\r\n ", b" "),
-            b"Received: from client.example ([192.0.2.1]) by mx.example with ESMTPS (TLSv1.3) id 4711 for <a@b>;"
-            b" Fri, 2 Jan 2026 03:04:05 +0000\r\n",
+            b"Received: from client.example ([192.0.2.1]) by mx.example with ESMTPS (TLSv1.3) id 4711"
+            b" for <a@b>; Fri, 2 Jan 2026 03:04:05 +0000\r\n",
         )
 
     def test_an_ipv6_address_and_no_name(self) -> None:

@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from twisted.trial.unittest import SkipTest, TestCase
 
-from mailproto.message import Index, Section, UnknownEncoding, binary, body, section, summarise
+from mailproto.message import Index, Section, binary, body, section, summarise
 
 PROGRAM = "/usr/lib/dovecot/imap"
 NOBODY = 65534
@@ -30,6 +30,10 @@ NOBODY = 65534
 _literal_end = re.compile(rb"\{(\d+)\}\r\n$")
 _value = re.compile(rb'"((?:[^"\\]|\\.)*+)"|~?\{(\d+)\}\r\n|(\()|(\))|([^ ()"{]+)| ', re.DOTALL)
 _item = re.compile(rb"([A-Z0-9]+(?:\.[A-Z0-9]+)*(?:\[[^\]]*\])?) ")
+
+
+class Refused(Exception):
+    """Dovecot's answer to a command is NO or BAD."""
 
 
 class Dovecot:
@@ -86,7 +90,7 @@ class Dovecot:
         while not (response := self.response()).startswith(b"a "):
             responses.append(response)
         if not response.startswith(b"a OK"):
-            raise AssertionError((line[:200], response))
+            raise Refused(line[:200], response)
         return responses
 
     def append(self, message: bytes) -> None:
@@ -222,16 +226,18 @@ class DovecotTests(TestCase):
                     name += b" (" + b" ".join(names) + b")"
                 ours[b"BODY[%b]" % name] = bytes(found)
             if path and not part.children and message[part.body : part.end]:
-                try:
-                    ours[b"BINARY[%b]" % b".".join(b"%d" % n for n in path)] = b"".join(
-                        binary(message, index, path) or ()
-                    )
-                except UnknownEncoding:
-                    continue
-        asked = [name.replace(b"BODY[", b"BODY.PEEK[").replace(b"BINARY[", b"BINARY.PEEK[") for name in ours]
-        theirs = self.dovecot.fetch(number, asked)
+                self.compare_binary(number, message, index, path)
+        theirs = self.dovecot.fetch(number, [name.replace(b"BODY[", b"BODY.PEEK[") for name in ours])
         for name, value in ours.items():
             self.assertEqual(value, theirs.get(name), (name, message))
+
+    def compare_binary(self, number: int, message: bytes, index: Index, path: tuple[int, ...]) -> None:
+        name = b"BINARY[%b]" % b".".join(b"%d" % n for n in path)
+        try:
+            theirs = self.dovecot.fetch(number, [name.replace(b"[", b".PEEK[")])
+        except Refused:
+            return  # what is encoded badly: Dovecot refuses it, here damage is skipped
+        self.assertEqual(b"".join(binary(message, index, path) or ()), theirs[name], (name, message))
 
     def test_addresses(self) -> None:
         self.compare([b"From: x@y\r\nTo: " + value + b"\r\n\r\nbody\r\n" for value in ADDRESSES])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailproto.message._addresses import parse_addresses
 from mailproto.message._fields import Fields
-from mailproto.message._quote import nstring, nstring_text, nstring_unfolded
+from mailproto.message._quote import nstring_text, nstring_unfolded, string
 
 __all__ = ["render_envelope"]
 
@@ -40,7 +40,13 @@ def _addresses(values: list[bytes] | None, default: bytes = b"NIL") -> bytes:
     if not values:
         return default
     rendered = [
-        b"(%b %b %b %b)" % (nstring_text(name), nstring(route), nstring(local), nstring(host))
+        b"(%b %b %b %b)"
+        % (
+            b"NIL" if name is None else nstring_text(name),
+            b"NIL" if route is None else string(route),
+            b"NIL" if local is None else string(local),
+            b"NIL" if host is None else string(host),
+        )
         for value in values[:_REPEATS_LIMIT]
         for name, route, local, host in parse_addresses(value)
     ]

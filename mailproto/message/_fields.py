@@ -90,11 +90,7 @@ def structural_fields(content: Content, start: int, stop: int, *, message: bool)
     block = b"\n" + content[start : min(stop, start + HEADER_LIMIT)].replace(b"\r\n", b"\n")
     found: Fields = {}
     for name, value in (_message_fields if message else _part_fields)(block):
-        name = name.lower()
-        if name in found:
-            found[name].append(value)
-        else:
-            found[name] = [value]
+        found.setdefault(name.lower(), []).append(value)
     return found
 
 

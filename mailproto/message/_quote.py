@@ -6,7 +6,7 @@ import re
 
 from mailproto.message._fields import unfold
 
-__all__ = ["nstring", "nstring_text", "nstring_unfolded", "string"]
+__all__ = ["nstring_text", "nstring_unfolded", "string"]
 
 _plain = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x5b\x5d-\x7f]*").fullmatch
 _plain_text = re.compile(rb"(?: ?[\x21\x23-\x5b\x5d-\x7e]++)*").fullmatch
@@ -28,14 +28,11 @@ def string(value: bytes) -> bytes:
     return b"{%d}\r\n%b" % (len(value), value)
 
 
-def nstring(value: bytes | None) -> bytes:
-    """`string`, or NIL for None."""
-    return b"NIL" if value is None else string(value)
-
-
 def nstring_unfolded(value: bytes | None) -> bytes:
     """A field's value on one line, its white space kept."""
-    return b"NIL" if value is None else string(unfold(value))
+    if value is None:
+        return b"NIL"
+    return b'"%b"' % value if _plain(value) else string(unfold(value))
 
 
 def nstring_text(value: bytes | None) -> bytes:

@@ -236,14 +236,16 @@ class _Scanner:
 
     def _next_delimiter(self, start: int) -> int:
         """Offset of the LF before the first delimiter line from ``start`` on; the size if there is none."""
-        start = start - 1 if start else 0
         limit = self.size
+        if not self.open:
+            return limit
+        start = start - 1 if start else 0
         for boundary in self.open:
             if boundary.next < start:
-                stop = limit + len(boundary.marker)
-                at = self.content.find(boundary.marker, start, min(stop, self.size))
+                at = self.content.find(boundary.marker, start, limit + len(boundary.marker))
                 boundary.next = limit if at < 0 else at
-            limit = min(limit, boundary.next)
+            if boundary.next < limit:
+                limit = boundary.next
         return limit
 
     def _resolve(self, at: int) -> tuple[_Boundary, bool]:

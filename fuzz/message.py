@@ -1,0 +1,115 @@
+"""Fuzz `mailproto.message`: ``pip install atheris``, then ``python fuzz/message.py [corpus folder]``.
+
+For any octets: nothing raises, parts nest, what sections return joins up to the whole,
+a stored index is the index, and a file answers as its octets do.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+
+import atheris
+
+with atheris.instrument_imports():
+    from mailproto.content import FileContent
+    from mailproto.message import (
+        Index,
+        Part,
+        Searchable,
+        Section,
+        UnknownEncoding,
+        base_subject,
+        binary,
+        body,
+        decode_header,
+        display_name,
+        fold,
+        header_fields,
+        parse_addresses,
+        preview,
+        references,
+        section,
+        sent_date,
+        summarise,
+        top,
+        utf8_form,
+    )
+
+ARRIVAL = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def check_part(part: Part) -> None:
+    """Fail unless the children lie in the part, in order."""
+    assert part.header <= part.body <= part.end
+    at = part.body
+    for child in part.children:
+        assert at <= child.header
+        assert child.end <= part.end
+        at = child.end
+        check_part(child)
+
+
+def check_sections(octets: bytes, index: Index) -> None:
+    for path in ((), (1,), (2,), (1, 1), (2, 1)):
+        whole = section(octets, index, Section(path))
+        header = section(octets, index, Section(path, "HEADER"))
+        text = section(octets, index, Section(path, "TEXT"))
+        if header is not None and text is not None and whole is not None:
+            assert not path or octets.find(bytes(header) + bytes(text)) >= 0
+            assert path or bytes(header) + bytes(text) == bytes(whole)
+        for pieces in (whole, header, text):
+            if pieces is not None:
+                assert b"".join(pieces.chunks(1, 7)) == bytes(pieces)[1:7]
+        try:
+            for _ in binary(octets, index, path) or ():
+                pass
+        except UnknownEncoding:
+            pass
+
+
+def check_texts(octets: bytes, index: Index) -> None:
+    Searchable(octets, index).in_text("KEY")
+    assert len(preview(octets, index)) <= 200
+    for _, value, start, stop in header_fields(octets):
+        assert value in octets[start:stop]
+        decode_header(value)
+        parse_addresses(value)
+        display_name(value)
+        base_subject(value)
+        references(value, value)
+        sent_date(value, ARRIVAL)
+        assert fold(b"X", value).count(b"\n") == fold(b"X", value).count(b"\r\n")
+
+
+def check_file(octets: bytes, stored: bytes) -> None:
+    descriptor = os.memfd_create("message")
+    os.write(descriptor, octets)
+    content = FileContent("", len(octets), descriptor=descriptor)
+    try:
+        assert summarise(content).index == stored
+    finally:
+        content.close()
+
+
+def one_input(octets: bytes) -> None:
+    """What the fuzzer calls."""
+    envelope, body_structure, stored = summarise(octets)
+    index = Index.load(stored)
+    assert index.dump() == stored
+    assert index.root.end == len(octets)
+    check_part(index.root)
+    for rendered in (envelope, body_structure, body(octets, index)):
+        assert rendered.startswith(b"(")
+        assert b"\0" not in rendered
+        utf8_form(rendered)
+    check_sections(octets, index)
+    check_texts(octets, index)
+    top(octets, index, 3)
+    check_file(octets, stored)
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()

@@ -19,6 +19,7 @@ from mailproto.smtp._at_once import at_once
 from mailproto.smtp._authentication import Authenticator
 from mailproto.smtp._limits import SMTPLimits
 from mailproto.smtp._parameters import check_parameters
+from mailproto.smtp._patience import Pace, Patience
 from mailproto.smtp._spool import Spool
 from mailproto.smtp._submission import complete_header
 from mailproto.smtp._trace import TraceWriter, count_received
@@ -82,10 +83,8 @@ class SMTPServer(ServerConnection[Event]):
         self._delivering: Envelope | None = None
         self._session: Session | None = None
         self._trace: TraceWriter | None = None
-        self._errors = self._idle_commands = self._refused_recipients = 0
-        self._transactions = self._authentication_failures = 0
-        self._slow_since = 0.0
-        self._slow_size = 0
+        self._patience = Patience(self.limits)
+        self._pace: Pace | None = None
 
     # -- what the shell asks
 
@@ -110,15 +109,11 @@ class SMTPServer(ServerConnection[Event]):
             self.answer_content(self._delivering, [outcome] * len(self._delivering.recipients))
             return
         self.write(render_reply(error.code, error.enhanced, error.text))
-        permanent = error.code >= 500
-        if isinstance(event, Rcpt) and permanent:
-            self._refused_recipients += 1
-            self._end_beyond(self._refused_recipients, self.limits.refused_recipients)
-        elif isinstance(event, Auth | AuthResponse) and isinstance(error, AuthenticationFailed):
-            self._authentication_failures += 1
-            self._end_beyond(self._authentication_failures, self.limits.authentication_failures - 1)
-        elif permanent:
-            self._count_error()
+        if isinstance(event, Auth | AuthResponse) and isinstance(error, AuthenticationFailed):
+            self._end_if(self._patience.authentication_failure())
+        elif error.code >= 500:
+            refused = self._patience.refused_recipient if isinstance(event, Rcpt) else self._patience.error
+            self._end_if(refused())
 
     def farewell(self, reason: Farewell) -> bytes:
         """421 (RFC 5321 3.8)."""
@@ -127,9 +122,7 @@ class SMTPServer(ServerConnection[Event]):
     def idle_limit(self) -> float:
         """While content comes, it counts from when it last came fast enough."""
         limit = super().idle_limit()
-        if self._spool is None:
-            return limit
-        return self._slow_since + limit - self._progress
+        return limit if self._pace is None else self._pace.since + limit - self._progress
 
     def closed(self) -> None:
         """A transaction that has not come to its dot is forgotten (RFC 5321 3.8)."""
@@ -146,7 +139,7 @@ class SMTPServer(ServerConnection[Event]):
         self._forget_transaction()
         self._hello = event
         self._session_changed()
-        self._count_idle_command()
+        self._end_if(self._patience.idle_command())
         if event.verb == "HELO":
             self.write(f"250 {self.factory.hostname}\r\n".encode())
         else:
@@ -222,7 +215,7 @@ class SMTPServer(ServerConnection[Event]):
             self._error(replies.NESTED_MAIL)
         elif shut := self._shut():
             self._error(shut)
-        elif self._transactions >= self.limits.transactions:
+        elif self._patience.transaction():
             self.end(replies.TOO_MANY_TRANSACTIONS)
         else:
             utf8 = False
@@ -232,7 +225,6 @@ class SMTPServer(ServerConnection[Event]):
             _check_ascii(event.path, utf8)
             await self.factory.delivery.sender(self.session, event.path, event.parameters)
             self._transaction = Transaction(event.path, event.parameters, utf8)
-            self._transactions += 1
             self.write(replies.SENDER_OK)
 
     async def _on_rcpt(self, event: Rcpt) -> None:
@@ -259,21 +251,20 @@ class SMTPServer(ServerConnection[Event]):
             factory = self.factory
             self.wire.expect_content()
             self._spool = Spool(factory.max_message_size, factory.spool_folder, self.limits)
-            self._slow_since, self._slow_size = self.clock.seconds(), 0
+            self._pace = Pace(self.limits, self.clock.seconds())
             self.write(replies.SEND_CONTENT)
 
     def _on_data_chunk(self, event: DataChunk) -> None:
-        spool = self._spool
-        assert spool is not None  # noqa: S101 - content comes behind DATA only
+        spool, pace = self._spool, self._pace
+        assert spool is not None and pace is not None  # noqa: S101, PT018 - content comes behind DATA only
         spool.write(event.octets)
-        if spool.size - self._slow_size >= self.limits.minimum_rate * self.limits.idle:
-            self._slow_since, self._slow_size = self.clock.seconds(), spool.size
+        pace.received(spool.size, self.clock.seconds())
 
     async def _on_data_end(self, event: DataEnd) -> None:
         spool, transaction = self._spool, self._transaction
         assert spool is not None and transaction is not None  # noqa: S101, PT018 - so does its end
-        self._spool = self._transaction = None
-        self._idle_commands = 0
+        self._spool = self._transaction = self._pace = None
+        self._patience.message()
         envelope = self._delivering = transaction.envelope(self.factory.next_id(), self.session)
         content = self._arrived(spool, event, transaction, envelope)
         try:
@@ -337,7 +328,7 @@ class SMTPServer(ServerConnection[Event]):
         self._session = self._trace = None
 
     def _forget_transaction(self) -> None:
-        self._transaction = None
+        self._transaction = self._pace = None
         if self._spool is not None:
             self._spool.discard()
             self._spool = None
@@ -389,22 +380,15 @@ class SMTPServer(ServerConnection[Event]):
     def _error(self, reply: bytes) -> None:
         """Answer a command that is wrong here."""
         self.write(reply)
-        self._count_error()
-
-    def _count_error(self) -> None:
-        self._errors += 1
-        self._end_beyond(self._errors, self.limits.errors)
+        self._end_if(self._patience.error())
 
     def _small_talk(self, reply: bytes) -> None:
+        """Answer a command that brings no mail nearer."""
         self.write(reply)
-        self._count_idle_command()
+        self._end_if(self._patience.idle_command())
 
-    def _count_idle_command(self) -> None:
-        self._idle_commands += 1
-        self._end_beyond(self._idle_commands, self.limits.idle_commands)
-
-    def _end_beyond(self, number: int, limit: int) -> None:
-        if number > limit:
+    def _end_if(self, exhausted: bool) -> None:
+        if exhausted and self.is_open:
             self.log.info("{peer}: too many errors", peer=self.peer_address)
             self.end(replies.TOO_MANY_ERRORS)
 

@@ -264,7 +264,9 @@ class ServerConnection(Protocol, Generic[EventT]):
         if ITCPTransport.providedBy(transport):
             # Replies are written whole: waiting for the client's ACK only delays them.
             transport.setTcpNoDelay(True)
-        if IReadWriteDescriptor.providedBy(transport):
+        if IReadWriteDescriptor.providedBy(transport) and not self.is_encrypted:
+            # A TLS transport claims what the one below it provides, but what was written
+            # is not there yet; and to write there may swallow that the client has closed.
             self._descriptor = transport
         transport.registerProducer(self, True)
         self._progress = self.clock.seconds()

@@ -7,8 +7,10 @@ from typing import Any
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReadWriteDescriptor, ISSLTransport
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
+from zope.interface import implementer
 
 from mailproto.connection import Farewell, Limits, ServerConnection, ServerFactory
 from mailproto.errors import MailError, OverQuota, WireError
@@ -188,6 +190,34 @@ class OrderTests(ConnectionTestCase):
 
     def test_the_transport_does_not_wait_for_more_to_send(self) -> None:
         self.assertTrue(self.connect().no_delay)
+
+
+@implementer(IReadWriteDescriptor)
+class DescriptorTransport(MemoryTransport):
+    """One that can be told to send now."""
+
+    def doWrite(self) -> None:
+        self.sent = self.unread()
+
+
+class AtOnceTests(ConnectionTestCase):
+    def test_replies_are_sent_without_waiting_for_the_reactor(self) -> None:
+        transport = DescriptorTransport(self.factory.buildProtocol(None))
+        self.assertEqual(transport.sent, len("hello\n"))
+        transport.read()
+        transport.send(b"one\ntwo\n")
+        self.assertEqual(transport.sent, len("one\ntwo\n"))
+
+    def test_but_never_past_tls(self) -> None:
+        """Twisted's TLS transports claim to be descriptors because the one below them is."""
+
+        @implementer(ISSLTransport)
+        class TLSTransport(DescriptorTransport):
+            sent = None
+
+        transport = TLSTransport(self.factory.buildProtocol(None))
+        transport.send(b"one\n")
+        self.assertEqual((transport.read(), transport.sent), (b"hello\none\n", None))
 
 
 class ErrorTests(ConnectionTestCase):

@@ -85,7 +85,8 @@ class Index:
             parent = open_parts[-1][0] if open_parts else None
             if parent is None and root is not None:
                 raise ValueError("not an index of a message")
-            part = Part(numbers[at], parent)
+            is_message = parent is None or parent.kind == MESSAGE
+            part = Part(numbers[at], len(open_parts) + 1, is_message=is_message)
             part.body, part.end, part.lines = numbers[at + 1 : at + 4]
             children, part.kind = divmod(numbers[at + 4], 8)
             if parent is None:

@@ -54,29 +54,37 @@ class Part:
     ``[body:end]``; a line end that belongs to a boundary belongs to no part.
 
     :ivar depth: 1 for the root.
+    :ivar is_message: whether it has a message's header: the root, and what is in a `MESSAGE`.
     :ivar kind: `LEAF`, `TEXT`, `MULTIPART`, `MESSAGE` or `OPAQUE`.
     :ivar lines: line ends in the body, for `TEXT` and `MESSAGE`; 0 for others.
     :ivar children: parts of a multipart; the one message in a `MESSAGE`.
     """
 
-    __slots__ = ("_fields", "_type", "body", "children", "depth", "end", "header", "kind", "lines", "parent")
+    # No reference to what it is in: a tree without cycles is freed at once, not by the collector.
+    __slots__ = (
+        "_fields",
+        "_type",
+        "body",
+        "children",
+        "depth",
+        "end",
+        "header",
+        "is_message",
+        "kind",
+        "lines",
+    )
 
-    def __init__(self, header: int, parent: Part | None) -> None:
+    def __init__(self, header: int, depth: int, *, is_message: bool) -> None:
         self.header = header
         self.body = header
         self.end = header
         self.kind = TEXT
         self.lines = 0
-        self.parent = parent
-        self.depth: int = 1 if parent is None else parent.depth + 1
+        self.depth = depth
+        self.is_message = is_message
         self.children: list[Part] = []
         self._fields: Fields | None = None
         self._type: ContentType | None = None
-
-    @property
-    def is_message(self) -> bool:
-        """Whether this has a message's header: the root, or the content of a message/rfc822."""
-        return self.parent is None or self.parent.kind == MESSAGE
 
     def fields(self, content: Content) -> Fields:
         """Fields for ENVELOPE and BODYSTRUCTURE, with the Content-* ones only where MIME is at work."""
@@ -119,6 +127,9 @@ def scan_parts(content: Content) -> Part:
 
 class _Scanner:
     """
+    :ivar path: the part that is being read and all that it is in, the root first.
+    :ivar open: the delimiters of those of them that are multiparts and not yet closed.
+    :ivar counted: parts whose lines count.
     :ivar cut: whether the last header block read was ended by a delimiter, so that its part has no body.
     :ivar line_goes_up: whether the line end before that delimiter is part of what the part is in.
     """
@@ -126,64 +137,75 @@ class _Scanner:
     def __init__(self, content: Content) -> None:
         self.content = content
         self.size = len(content)
+        self.path: list[Part] = []
         self.open: list[_Boundary] = []
-        self.count = 1
+        self.counted: list[Part] = []
+        self.count = 0
         self.has_messages = False
         self.cut = False
         self.line_goes_up = False
 
     def run(self) -> Part:
-        root = part = Part(0, None)
-        counted: list[Part] = []
-        while True:
-            boundary = self._header(part)
-            if part.kind == MESSAGE:
-                if part.depth < NESTING_LIMIT and self.count < PARTS_LIMIT:
-                    self.has_messages = True
-                    counted.append(part)
-                    part = self._child(part, part.body)
-                    continue
-                part.kind = OPAQUE
-            elif part.kind == TEXT:
-                counted.append(part)
-            elif part.kind == MULTIPART and part.depth >= NESTING_LIMIT:
-                part.kind = OPAQUE
-            elif boundary is not None:
-                self.open.append(_Boundary(part, boundary))
-            start = part.body
-            while True:
-                at = self._next_delimiter(start)
-                if at >= self.size:
-                    self._close(part, None, self.size)
-                    self._count_lines(counted)
-                    return root
-                found, closing = self._resolve(at)
-                end = at - 1 if self.content[at - 1 : at] == b"\r" else at
-                end = max(end, start)  # no line end of the boundary's own: the line before was a delimiter
-                if self.line_goes_up and part.parent is not None:
-                    part.end, part, end = end, part.parent, at + 1
-                self.cut = self.line_goes_up = False
-                self._close(part, found.part, end)
-                part = found.part
-                while self.open[-1] is not found:
-                    self.open.pop()
-                line_end = self.content.find(b"\n", at + 1)
-                start = self.size if line_end < 0 else line_end + 1
-                if closing:
-                    self.open.pop()
-                elif line_end >= 0:
-                    break
-                else:
-                    self.open.clear()
-            part = self._child(part, start)
-            if self.count >= PARTS_LIMIT:
-                self.open.clear()
+        root = self._child(0)
+        part: Part | None = root
+        while part is not None:
+            part = self._enter(part) or self._next_part(part.body)
+        self._count_lines()
+        return root
 
-    def _child(self, parent: Part, start: int) -> Part:
-        part = Part(start, parent)
-        parent.children.append(part)
+    def _child(self, start: int) -> Part:
+        """A new part, in the last one of the path, which it joins."""
+        path = self.path
+        part = Part(start, len(path) + 1, is_message=not path or path[-1].kind == MESSAGE)
+        if path:
+            path[-1].children.append(part)
+        path.append(part)
         self.count += 1
+        if self.count >= PARTS_LIMIT:
+            self.open.clear()
         return part
+
+    def _enter(self, part: Part) -> Part | None:
+        """Read the header of ``part``; the message in it, if it is a part that has one."""
+        boundary = self._header(part)
+        if part.kind == MESSAGE:
+            if part.depth < NESTING_LIMIT and self.count < PARTS_LIMIT:
+                self.has_messages = True
+                self.counted.append(part)
+                return self._child(part.body)
+            part.kind = OPAQUE
+        elif part.kind == TEXT:
+            self.counted.append(part)
+        elif part.kind == MULTIPART and part.depth >= NESTING_LIMIT:
+            part.kind = OPAQUE
+        elif boundary is not None:
+            self.open.append(_Boundary(part, boundary))
+        return None
+
+    def _next_part(self, start: int) -> Part | None:
+        """The part that the first delimiter from ``start`` on begins; None if there is none any more."""
+        content, size = self.content, self.size
+        while (at := self._next_delimiter(start)) < size:
+            found, closing = self._resolve(at)
+            end = at - 1 if content[at - 1 : at] == b"\r" else at
+            end = max(end, start)  # no line end of the boundary's own: the line before was a delimiter
+            if self.line_goes_up and len(self.path) > 1:
+                self.path.pop().end = end
+                end = at + 1
+            self.cut = self.line_goes_up = False
+            self._close(found.part, end)
+            while self.open[-1] is not found:
+                self.open.pop()
+            line_end = content.find(b"\n", at + 1)
+            start = size if line_end < 0 else line_end + 1
+            if closing:
+                self.open.pop()
+            elif line_end >= 0:
+                return self._child(start)
+            else:
+                break
+        self._close(None, size)
+        return None
 
     def _header(self, part: Part) -> bytes | None:
         """Find the end of the part's header, and its kind; the boundary of a multipart that has parts."""
@@ -212,8 +234,7 @@ class _Scanner:
         """Set the part's kind; the boundary that a multipart names."""
         fields = part.fields(self.content)
         if b"content-type" not in fields:
-            parent = part.parent
-            if parent is not None and parent.kind == MULTIPART and self._is_digest(parent):
+            if not part.is_message and self._is_digest(self.path[-2]):
                 part.kind = MESSAGE
             return None
         kind, subtype, parameters = part.content_type(self.content)
@@ -277,25 +298,25 @@ class _Scanner:
             found = max((b for b in self.open if line.startswith(b.text)), key=lambda b: len(b.text))
         return found, line.startswith(b"--", len(found.text))
 
-    def _close(self, part: Part | None, ancestor: Part | None, end: int) -> None:
-        """End ``part`` and what it is in, up to ``ancestor``, which stays open."""
-        while part is not None and part is not ancestor:
-            part.end = end
-            part = part.parent
+    def _close(self, ancestor: Part | None, end: int) -> None:
+        """End the parts of the path at ``end``, up to ``ancestor``, which stays open."""
+        path = self.path
+        while path and path[-1] is not ancestor:
+            path.pop().end = end
 
-    def _count_lines(self, parts: list[Part]) -> None:
+    def _count_lines(self) -> None:
         content = self.content
         if not self.has_messages:
-            for part in parts:
+            for part in self.counted:
                 part.lines = content.count(b"\n", part.body, part.end)
             return
         # Bodies of messages hold other bodies: count between neighbouring offsets, once.
-        offsets = sorted({offset for part in parts for offset in (part.body, part.end)})
+        offsets = sorted({offset for part in self.counted for offset in (part.body, part.end)})
         total = last = 0
         totals = {}
         for offset in offsets:
             total += content.count(b"\n", last, offset)
             totals[offset] = total
             last = offset
-        for part in parts:
+        for part in self.counted:
             part.lines = totals[part.end] - totals[part.body]

@@ -16,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 ACCOUNT = "alice@example.org"
 METADATA = b"(UID FLAGS ENVELOPE BODYSTRUCTURE INTERNALDATE RFC822.SIZE)"
@@ -65,9 +66,11 @@ def serve(folder: str, messages: int, size: int) -> None:
     async def start() -> None:
         store = SQLiteStore(folder, reactor=reactor)
         await store.start()
-        await store.directory.add(ACCOUNT, "")
+        if not await store.directory.names():
+            await store.directory.add(ACCOUNT, "")
         inbox = await (await store.account(ACCOUNT)).open("INBOX")
-        for first in range(0, messages, 500):
+        filled = (await inbox.status()).messages
+        for first in range(filled, messages, 500):
             numbers = range(first, min(first + 500, messages))
             await inbox.append([NewMessage(example(number, size)) for number in numbers])
         checker = InMemoryUsernamePasswordDatabaseDontUse(**{ACCOUNT: b"secret"})
@@ -108,7 +111,7 @@ class Client:
         total, tail = 0, b""
         ended = re.compile(rb"(?:\A|\r\n)tag (OK|NO|BAD)[^\r\n]*\r\n\Z")
         while True:
-            data = self.socket.recv(1 << 20)
+            data = self.socket.recv(1 << 17)
             if not data:
                 raise RuntimeError("the server hung up")
             total += len(data)
@@ -143,11 +146,13 @@ def best(client: Client, pid: int, commands: Iterable[bytes], rounds: int = 3) -
     return min(results)
 
 
-def measure(port: int, pid: int, messages: int, connections: int) -> None:
-    """Print the table."""
+def row(what: str, value: str, note: str = "") -> None:
+    """Print a row of the table."""
+    print(f"{what:<34} {value:>18}   {note}", flush=True)
 
-    def row(what: str, value: str, note: str = "") -> None:
-        print(f"{what:<34} {value:>18}   {note}")
+
+def measure(port: int, pid: int, messages: int) -> None:
+    """Print the table."""
 
     client = Client(port)
     began = time.perf_counter()
@@ -165,7 +170,11 @@ def measure(port: int, pid: int, messages: int, connections: int) -> None:
         ("FETCH BODY.PEEK[HEADER]", b"FETCH 1:* (UID BODY.PEEK[HEADER])"),
     ):
         seconds, cpu, octets = best(client, pid, [command])
-        row(name, f"{octets / seconds / 1e6:,.0f} MB/s", f"{messages / seconds:,.0f} msg/s, server {cpu:.2f} s")
+        row(
+            name,
+            f"{octets / seconds / 1e6:,.0f} MB/s",
+            f"{messages / seconds:,.0f} msg/s, server {cpu:.2f} s",
+        )
     singles = [b"UID FETCH %d (FLAGS BODY.PEEK[])" % uid for uid in range(1, min(messages, 2000))]
     seconds, cpu, _ = best(client, pid, singles)
     row("UID FETCH one by one", f"{len(singles) / seconds:,.0f} msg/s")
@@ -185,18 +194,20 @@ def measure(port: int, pid: int, messages: int, connections: int) -> None:
 
     client.command(b"CREATE Small")
     client.command(b"COPY 1:20 Small")
-    for what, mailbox in (("small", b"Small"), (f"{messages} messages", b"INBOX")):
-        first = Client(port)
-        first.command(b"SELECT " + mailbox)
-        before = memory(pid)
-        clients = [Client(port) for _ in range(connections)]
-        for one in clients:
-            one.command(b"SELECT " + mailbox)
-        time.sleep(0.5)
-        after = memory(pid)
-        row(f"idle connection, selected, {what}", f"{(after - before) / connections:.1f} KiB", "PSS added")
-        del clients
-        time.sleep(0.5)
+
+
+def measure_idle(port: int, pid: int, mailbox: str, connections: int) -> None:
+    """Print what a connection costs that has ``mailbox`` selected and does nothing."""
+    clients = [Client(port) for _ in range(20)]
+    for client in clients:
+        client.command(b"SELECT " + mailbox.encode())
+    before = memory(pid)
+    for _ in range(connections):
+        clients.append(Client(port))
+        clients[-1].command(b"SELECT " + mailbox.encode())
+    row(
+        f"idle connection, {mailbox} selected", f"{(memory(pid) - before) / connections:.1f} KiB", "PSS added"
+    )
 
 
 def main() -> None:
@@ -211,14 +222,24 @@ def main() -> None:
         serve(options.serve, options.messages, options.size)
         return
     with tempfile.TemporaryDirectory(prefix="imap-benchmark-") as folder:
-        arguments = ["--serve", folder, "--messages", str(options.messages), "--size", str(options.size)]
-        server = subprocess.Popen([sys.executable, __file__, *arguments], stdout=subprocess.PIPE)
-        try:
-            assert server.stdout is not None
-            measure(int(server.stdout.readline()), server.pid, options.messages, options.connections)
-        finally:
-            server.terminate()
-            server.wait()
+        with server(folder, options) as (port, pid):
+            measure(port, pid, options.messages)
+        for mailbox in ("Small", "INBOX"):  # in a process that has done nothing else
+            with server(folder, options) as (port, pid):
+                measure_idle(port, pid, mailbox, options.connections)
+
+
+@contextmanager
+def server(folder: str, options: argparse.Namespace) -> Iterator[tuple[int, int]]:
+    """A server's port and process id."""
+    arguments = ["--serve", folder, "--messages", str(options.messages), "--size", str(options.size)]
+    process = subprocess.Popen([sys.executable, __file__, *arguments], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline()), process.pid
+    finally:
+        process.terminate()
+        process.wait()
 
 
 if __name__ == "__main__":

@@ -67,15 +67,18 @@ class _Response:
     async def tell_known(self, indexes: Sequence[int]) -> None:
         """Only what the view knows was asked for."""
         for start in range(0, len(indexes), MESSAGES_AT_ONCE):
+            if start:
+                await self.session.flush()
             batch = indexes[start : start + MESSAGES_AT_ONCE]
             self.session.respond(b"".join(self.plan.render(Batch(self.view, batch, ()))))
             self.sent += len(batch)
-            await self.session.flush()
 
     async def read(self, uids: Sequence[int]) -> None:
-        """Read messages and tell of them, a batch at a time."""
+        """Read messages and tell of them, a batch at a time; the last one leaves with the tagged OK."""
         plan = self.plan
-        async for _, infos in read_in_batches(self.view.mailbox, uids, plan.parts):
+        async for infos in read_in_batches(self.view.mailbox, uids, plan.parts):
+            if self.sent:
+                await self.session.flush()
             indexes = [at for info in infos if (at := self.view.index(info.uid)) is not None]
             batch = Batch(self.view, indexes, infos)
             if plan.sections:
@@ -83,17 +86,22 @@ class _Response:
             else:
                 self.session.respond(b"".join(plan.render(batch)))
                 self.sent += len(infos)
-            await self.session.flush()
 
     async def _tell_sections(self, batch: Batch) -> None:
         seen = await self._mark_seen(batch) if self.plan.marks_seen else frozenset()
         respond = self.session.respond
+        whole = self.plan.whole
         rows = zip(batch.indexes, batch.infos, self.plan.begin(batch), strict=True)
         for at, info, beginning in rows:
             end = b")\r\n"
             if info.uid in seen and not self.plan.shows_flags:
                 [flags] = self.view.flags_at([at])
                 end = b" FLAGS %b)\r\n" % flags
+            if whole is not None and isinstance(info.content, bytes):
+                octets = info.content
+                respond(b"%b%b {%d}\r\n%b%b" % (beginning, whole.label, len(octets), octets, end))
+                self.sent += 1
+                continue
             try:
                 found = list(zip(self.plan.sections, self._find(info), strict=True))
                 if sum(len(octets) for _, octets in found if octets is not None) < STREAMED:

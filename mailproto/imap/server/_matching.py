@@ -25,7 +25,7 @@ from mailproto.imap.wire import (
     Text,
     Uids,
 )
-from mailproto.message import Index, Searchable, casemap, header_fields, parse_date, scan
+from mailproto.message import Index, Searchable, casemap, header_fields, parse_date
 from mailproto.model import MessageInfo
 
 __all__ = ["Condition", "Cost", "Found", "compile_key"]
@@ -54,27 +54,58 @@ class Condition(NamedTuple):
     test: Test
 
 
-_NOTHING = Searchable(b"", scan(b""))
-
-
 class Found:
     """What tests look at.
 
     :ivar infos: sizes and dates, by index, of the messages that are tested.
-    :ivar text: of the one message whose content is tested.
     """
 
-    __slots__ = ("infos", "text", "view")
+    __slots__ = ("_header", "_info", "_text", "infos", "view")
 
     def __init__(self, view: MailboxView) -> None:
         self.view = view
         self.infos: Mapping[int, MessageInfo] = {}
-        self.text = _NOTHING
+        self.look_at(MessageInfo(0))
 
     def look_at(self, info: MessageInfo) -> None:
         """Tests of content are about this message now."""
-        content = info.content if info.content is not None else b""
-        self.text = Searchable(content, Index.load(info.offsets or b""))
+        self._info = info
+        self._text: Searchable | None = None
+        self._header: bytes | None = None
+
+    @property
+    def text(self) -> Searchable:
+        """The text of the message that is looked at."""
+        if self._text is None:
+            content = self._info.content if self._info.content is not None else b""
+            self._text = Searchable(content, Index.load(self._info.offsets or b""))
+        return self._text
+
+    def may_hold(self, word: bytes) -> bool:
+        """Whether the header may hold ``word`` (ASCII, in upper case, without white space).
+
+        A look at the octets spares nearly every message's header from being taken apart:
+        where nothing is encoded, what is not in the octets is not in the text.
+        """
+        content = self._info.content
+        if not isinstance(content, bytes):
+            return True
+        if self._header is None:
+            self._header = _plain_header(content)
+        return self._header is _ANYTHING or word in self._header
+
+
+_ANYTHING = b"?"
+"""For a header in which text may hide."""
+
+
+def _plain_header(content: bytes) -> bytes:
+    """The header block, or somewhat more, in upper case; `_ANYTHING` if octets and text differ."""
+    header = content.partition(b"\n\r\n")[0].partition(b"\n\n")[0]
+    # The last CR is that of the line end that was cut off.
+    if b"=?" in header or not header.isascii() or b"\r" in header[:-1].replace(b"\r\n", b""):
+        return _ANYTHING
+    return header.upper()
 
 
 def compile_key(key: SearchKey, found: Found) -> list[Condition]:
@@ -111,8 +142,7 @@ def _compile(key: SearchKey, found: Found) -> Condition:
                 return Condition(Cost.METADATA, _dated(_internal_day(found), op, day))
             return Condition(Cost.CONTENT, _dated(_sent_day(found), op, day))
         case Header(name, value):
-            field_name, mapped = name.encode("utf-8"), casemap(value)
-            return Condition(Cost.CONTENT, lambda at: found.text.in_header(field_name, mapped))
+            return Condition(Cost.CONTENT, _in_header(found, name.encode("utf-8"), casemap(value)))
         case Body(value):
             mapped = casemap(value)
             return Condition(Cost.CONTENT, lambda at: found.text.in_body(mapped))
@@ -165,6 +195,14 @@ def _sized(found: Found, op: str, octets: int) -> Test:
     if op == "LARGER":
         return lambda at: (found.infos[at].size or 0) > octets
     return lambda at: (found.infos[at].size or 0) < octets
+
+
+def _in_header(found: Found, name: bytes, mapped: str) -> Test:
+    if not mapped or not mapped.isascii():
+        return lambda at: found.text.in_header(name, mapped)
+    # A longer text may be folded between its words.
+    word = max(mapped.encode("ascii").split() or [b""], key=len)
+    return lambda at: found.may_hold(word) and found.text.in_header(name, mapped)
 
 
 def _internal_day(found: Found) -> Callable[[int], int | None]:

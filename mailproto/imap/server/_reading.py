@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
+from mailproto.content import CHUNK
 from mailproto.interfaces import IMailbox
 from mailproto.model import MessageInfo, Part
 
@@ -15,22 +16,22 @@ MESSAGES_AT_ONCE = 1000
 CONTENT_AT_ONCE = 1 << 20
 """Octets of content that are read together; one message may have more."""
 
+_FEW = CONTENT_AT_ONCE // CHUNK
+"""Messages that cannot have more than that in memory, since what is larger comes as a file."""
+
 
 async def read_in_batches(
     mailbox: IMailbox, uids: Sequence[int], parts: Part
-) -> AsyncIterator[tuple[Sequence[int], Sequence[MessageInfo]]]:
-    """Read ``parts`` of the messages ``uids``.
-
-    :returns: the UIDs that were asked for together, and what was there.
-    """
+) -> AsyncIterator[Sequence[MessageInfo]]:
+    """Read ``parts`` of those of the messages ``uids`` that are there."""
     for start in range(0, len(uids), MESSAGES_AT_ONCE):
         batch = uids[start : start + MESSAGES_AT_ONCE]
-        if Part.CONTENT not in parts:
-            yield batch, await mailbox.read(batch, parts)
+        if Part.CONTENT not in parts or len(batch) <= _FEW:
+            yield await mailbox.read(batch, parts)
             continue
         sizes = {info.uid: info.size or 0 for info in await mailbox.read(batch, Part.SIZE)}
         for group in _groups(batch, sizes):
-            yield group, await mailbox.read(group, parts)
+            yield await mailbox.read(group, parts)
 
 
 def _groups(uids: Sequence[int], sizes: dict[int, int]) -> list[list[int]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from mailproto.imap.server.view import MailboxView
 from mailproto.imap.wire import FetchAttribute, FetchItem, FetchSection, internal_date
-from mailproto.message import Index, body
+from mailproto.message import Index, Section, body
 from mailproto.model import MessageInfo, Part
 
 __all__ = ["Batch", "RowPlan", "compile_items"]
@@ -87,6 +87,14 @@ class RowPlan:
     shows_flags: bool
     template: bytes
     columns: tuple[Column, ...]
+
+    @property
+    def whole(self) -> FetchSection | None:
+        """``BODY[]``, if it is the one section, and not a part of it: what most clients fetch."""
+        [item] = self.sections if len(self.sections) == 1 else [None]
+        if item is None or item.section != Section() or item.partial is not None:
+            return None
+        return item
 
     def render(self, batch: Batch) -> list[bytes]:
         """``* n FETCH (...)`` with CRLF for each message, if there are no `sections`."""

@@ -93,7 +93,7 @@ class _Evaluation:
         matching = []
         uids = [view.uids[at] for at in indexes]
         position = dict(zip(uids, indexes, strict=True))
-        async for _, infos in read_in_batches(view.mailbox, uids, _CONTENT):
+        async for infos in read_in_batches(view.mailbox, uids, _CONTENT):
             for info in infos:
                 at = position[info.uid]
                 found.look_at(info)

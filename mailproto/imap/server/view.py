@@ -144,7 +144,7 @@ class MailboxView:
         except BaseException:
             self._stale = True
             raise
-        differ, known = self._untold, self._told
+        differ, known = sorted(set(self._untold)), self._told
         self._untold, self._told = [], len(self.uids)
         told = [self._flags_response()] if self._learn_keywords(differ, known) else []
         if len(self.uids) > known:

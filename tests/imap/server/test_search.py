@@ -102,6 +102,20 @@ class KeyTests(DialogueTestCase):
         }.items():
             self.assertEqual(self.search(keys), found, keys)
 
+    def test_header_texts_that_octets_hide(self) -> None:
+        self.inbox.add(b"Subject: folded\r\n\tbetween words\r\nTo: x\n\nSubject: below\r\n\r\n")
+        self.inbox.add("Subject: Grüße\r\n\r\n".encode())
+        for keys, found in {
+            'SUBJECT "folded\tbetween"': [5],
+            "SUBJECT below": [],
+            "BODY below": [5],
+            'SUBJECT "GRÜSSE"': [],
+            'SUBJECT "grüSSe"': [],
+            'SUBJECT "GRÜße"': [3, 6],
+            'SUBJECT " "': [5, 3],
+        }.items():
+            self.assertEqual(set(self.search(keys)), set(found), keys)
+
     def test_keys_in_keys(self) -> None:
         for keys, found in {
             "OR SUBJECT one FLAGGED": [1, 2],

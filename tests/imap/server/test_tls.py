@@ -1,0 +1,70 @@
+"""STARTTLS (RFC 9051 6.2.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import ISSLTransport, ITLSTransport
+from zope.interface import alsoProvides
+
+from tests.imap.server.dialogue import REMOTE, Client, DialogueTestCase
+
+
+class StartTLSTests(DialogueTestCase):
+    tls = object()
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.started: list[Any] = []
+
+    def remote(self) -> Client:
+        """A client from afar, whose transport can begin TLS."""
+        client = Client(self.factory, REMOTE)
+        self.clients[""] = client
+        client.received()
+        alsoProvides(client.transport, ITLSTransport)
+
+        def start_tls(context: object) -> None:
+            self.started.append(context)
+            alsoProvides(client.transport, ISSLTransport)
+
+        client.transport.startTLS = start_tls
+        return client
+
+    def test_a_password_may_follow(self) -> None:
+        self.remote()
+        self.talk(
+            """
+            C: a CAPABILITY
+            S: * CAPABILITY IMAP4rev1 ... STARTTLS LOGINDISABLED
+            S: a OK CAPABILITY completed
+            C: b STARTTLS
+            S: b OK Begin TLS negotiation now
+            C: c CAPABILITY
+            S: * CAPABILITY IMAP4rev1 ... SASL-IR AUTH=PLAIN AUTH=LOGIN
+            S: c OK CAPABILITY completed
+            C: d STARTTLS
+            S: d BAD TLS is not available now
+            C: e LOGIN alice secret
+            S: e OK [CAPABILITY ...] Logged in
+            """
+        )
+        self.assertEqual(self.started, [self.tls])
+
+    def test_plaintext_behind_it_closes_the_connection(self) -> None:
+        """Corner case 39."""
+        client = self.remote()
+        client.send(b"a STARTTLS\r\nb LOGIN alice secret\r\n")
+        self.assertEqual(client.received(), b"")
+        self.assertEqual(self.started, [])
+        self.assertTrue(client.transport.disconnected)
+        self.assertIsNone(client.session.account)
+
+    def test_not_after_login(self) -> None:
+        self.sign_in()
+        self.talk(
+            """
+            C: a STARTTLS
+            S: a BAD Not valid in this state
+            """
+        )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mailproto.auth import MECHANISMS
 from mailproto.connection import Farewell, ServerConnection
 from mailproto.content import Content, FileContent
 from mailproto.errors import AuthenticationFailed, MailError, Refused, WireError
@@ -18,6 +17,7 @@ from mailproto.smtp import _replies as replies
 from mailproto.smtp._at_once import at_once
 from mailproto.smtp._authentication import Authenticator
 from mailproto.smtp._limits import SMTPLimits
+from mailproto.smtp._offers import Offers
 from mailproto.smtp._parameters import check_parameters
 from mailproto.smtp._patience import Pace, Patience
 from mailproto.smtp._spool import Spool
@@ -143,7 +143,7 @@ class SMTPServer(ServerConnection[Event]):
         if event.verb == "HELO":
             self.write(f"250 {self.factory.hostname}\r\n".encode())
         else:
-            self.write(render_lines(250, [self.factory.hostname, *self._extensions()]))
+            self.write(render_lines(250, [self.factory.hostname, *self._offers().lines()]))
 
     def _on_rset(self, event: Rset) -> None:
         self._forget_transaction()
@@ -220,7 +220,9 @@ class SMTPServer(ServerConnection[Event]):
         else:
             utf8 = False
             if event.parameters:
-                check_parameters(event.parameters, self._mail_keywords(), self.factory.max_message_size)
+                check_parameters(
+                    event.parameters, self._offers().mail_keywords(), self.factory.max_message_size
+                )
                 utf8 = "SMTPUTF8" in event.parameters
             _check_ascii(event.path, utf8)
             await self.factory.delivery.sender(self.session, event.path, event.parameters)
@@ -341,39 +343,16 @@ class SMTPServer(ServerConnection[Event]):
             return replies.AUTH_FIRST
         return None
 
-    def _extensions(self) -> list[str]:
-        """The lines of EHLO's reply: what this client may use now."""
-        lines = [
-            "PIPELINING",
-            f"SIZE {self.factory.max_message_size}",
-            "8BITMIME",
-            "ENHANCEDSTATUSCODES",
-        ]
-        if self.factory.smtputf8:
-            lines.append("SMTPUTF8")
-        if self.can_start_tls:
-            lines.append("STARTTLS")
-        if self._offers_auth():
-            lines.append(f"AUTH {' '.join(MECHANISMS)}")
-        lines.append("HELP")
-        return lines
-
-    def _offers_auth(self) -> bool:
-        """Not where a password would cross the network in clear."""
-        return (
-            self._authenticator is not None
-            and self.is_secure
-            and (self.is_encrypted or not self.factory.require_tls)
+    def _offers(self) -> Offers:
+        """What this client may use now: no AUTH where a password would cross a network in clear."""
+        factory = self.factory
+        return Offers(
+            factory.max_message_size,
+            smtputf8=factory.smtputf8,
+            starttls=self.can_start_tls,
+            auth=factory.portal is not None
+            and (self.is_encrypted or (self.is_local and not factory.require_tls)),
         )
-
-    def _mail_keywords(self) -> set[str]:
-        """Parameters of MAIL that belong to what was announced."""
-        keywords = {"SIZE", "BODY"}
-        if self.factory.smtputf8:
-            keywords.add("SMTPUTF8")
-        if self._offers_auth():
-            keywords.add("AUTH")
-        return keywords
 
     # -- patience
 

@@ -51,14 +51,14 @@ class SQLiteStore:
     _log = Logger()
 
     def __init__(self, path: str, *, reactor: IReactorFromThreads) -> None:
-        self._folder, self._path = (
+        self._folder, self.path = (
             (os.path.dirname(path) or ".", path)
             if path.endswith(".sqlite3")
             else (path, os.path.join(path, DATABASE))
         )
         self.directory = SQLiteDirectory(self)
-        self.bodies = Bodies(reactor, self._path + "-bodies")
-        self.writer = Writer(reactor, self._path, self._committed, self.bodies.remove)
+        self.bodies = Bodies(reactor, self.path + "-bodies")
+        self.writer = Writer(reactor, self.path, self._committed, self.bodies.remove)
         self._reader: sqlite3.Connection | None = None
         self._lock: int | None = None
         self._watchers: Watchers[int] = Watchers()
@@ -80,7 +80,6 @@ class SQLiteStore:
         except BaseException:
             self.bodies.stop()
             raise
-        self._data_version = self.read(_data_version)
         self.writer.start()
 
     async def stop(self) -> None:
@@ -153,6 +152,7 @@ class SQLiteStore:
             raise NoSuchMailbox
         end = self._watchers.add(mailbox, listener)
         if not self._poll.running:
+            self._data_version = self.read(_data_version)
             self._poll.start(POLL_INTERVAL, now=False)
         return end
 
@@ -171,12 +171,12 @@ class SQLiteStore:
     def _open(self) -> sqlite3.Connection:
         """Make what is missing, clear away what a crash left, and open the database."""
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        prepare(self._path)
+        prepare(self.path)
         self.bodies.make_folder()
-        reader = connect(self._path)
+        reader = connect(self.path)
         # Whoever is alone here knows that no other process is about to name a file that no
         # row names yet; the shared lock tells the others that they are not alone.
-        self._lock = os.open(self._path + "-lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        self._lock = os.open(self.path + "-lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.bodies.sweep(reader)

@@ -1,0 +1,304 @@
+"""What only the embedded store has: a folder, files, other processes, versions."""
+
+import os
+import sqlite3
+import stat
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+
+from mailproto.backends.sqlite import (
+    DATABASE,
+    LARGE,
+    POLL_INTERVAL,
+    SQLiteStore,
+    WrongDatabase,
+    _reading,
+    _schema,
+)
+from mailproto.content import FileContent
+from mailproto.errors import NoSuchAccount, NoSuchMailbox, Unavailable
+from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
+
+ALICE = "alice@example.org"
+SMALL = b"Subject: small\r\n\r\nText.\r\n"
+BIG = b"Subject: big\r\n\r\n" + b"x" * LARGE
+
+
+class StoreTests(TestCase):
+    """A store in a folder of its own."""
+
+    async def setUp(self):
+        self.folder = self.mktemp()
+        self.store = await self.started()
+        await self.store.directory.add(ALICE, "hash")
+
+    async def started(self):
+        store = SQLiteStore(self.folder, reactor=reactor)
+        await store.start()
+        self.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
+        return store
+
+    async def inbox(self, store=None):
+        return await (await (store or self.store).account(ALICE)).open("INBOX")
+
+    def files(self):
+        return sorted(os.listdir(os.path.join(self.folder, DATABASE + "-bodies")))
+
+    def rows(self, statement):
+        connection = sqlite3.connect(os.path.join(self.folder, DATABASE))
+        self.addCleanup(connection.close)
+        return connection.execute(statement).fetchall()
+
+    def test_nobody_else_may_look(self):
+        self.assertEqual(stat.S_IMODE(os.stat(self.folder).st_mode), 0o700)
+        self.assertEqual(stat.S_IMODE(os.stat(os.path.join(self.folder, DATABASE)).st_mode), 0o600)
+
+    async def test_what_was_kept_is_there_after_a_restart(self):
+        inbox = await self.inbox()
+        await inbox.append([NewMessage(SMALL, frozenset({"\\Seen", "Label"})), NewMessage(BIG)])
+        before = await inbox.status(), (await inbox.changes_since(0)).changed
+        await self.store.stop()
+        inbox = await self.inbox(await self.started())
+        self.assertEqual((await inbox.status(), (await inbox.changes_since(0)).changed), before)
+        small, big = await inbox.read([1, 2], Part.CONTENT)
+        self.assertEqual((small.content, bytes(big.content)), (SMALL, BIG))
+
+    async def test_a_body_is_stored_once(self):
+        await self.store.directory.add("bob@example.org", "")
+        for content in (SMALL, BIG):
+            await self.store.deliver([ALICE, "bob@example.org", ALICE], NewMessage(content))
+        inbox = await self.inbox()
+        await inbox.copy([1, 2], await (await self.store.account(ALICE)).open("Sent"))
+        self.assertEqual(self.rows("SELECT count(*), sum(refs) FROM bodies"), [(2, 8)])
+        self.assertEqual(self.rows("SELECT count(*) FROM contents"), [(1,)])
+        self.assertEqual(len(self.files()), 1)
+
+    async def test_a_body_goes_with_the_last_message_that_has_it(self):
+        account = await self.store.account(ALICE)
+        inbox, sent = await self.inbox(), await account.open("Sent")
+        await inbox.append(
+            [NewMessage(BIG, frozenset({"\\Deleted"})), NewMessage(SMALL, frozenset({"\\Deleted"}))]
+        )
+        await inbox.copy([1, 2], sent)
+        await inbox.copy([1], inbox)
+        await inbox.expunge()
+        self.assertEqual(len(self.files()), 1)
+        [info] = await sent.read([1], Part.CONTENT)
+        self.assertEqual(bytes(info.content), BIG)
+        await account.delete("Sent")
+        await self.store.stop()
+        self.assertEqual(self.files(), [])
+        self.assertEqual(
+            self.rows("SELECT (SELECT count(*) FROM bodies) + (SELECT count(*) FROM contents)"), [(0,)]
+        )
+
+    async def test_nothing_is_left_of_a_deleted_account(self):
+        await self.store.deliver([ALICE], NewMessage(BIG))
+        inbox = await self.inbox()
+        await inbox.store([1], FlagChange(FlagOperation.ADD, frozenset({"\\Deleted"})))
+        await (await self.store.account(ALICE)).rename("INBOX", "Old")
+        await self.store.directory.delete(ALICE)
+        await self.store.stop()
+        self.assertEqual(self.files(), [])
+        for table in (
+            "accounts",
+            "mailboxes",
+            "messages",
+            "vanished",
+            "bodies",
+            "contents",
+            "subscriptions",
+            "retired",
+        ):
+            self.assertEqual(self.rows(f"SELECT count(*) FROM {table}"), [(0,)], table)
+
+    async def test_a_large_message_that_nobody_gets_leaves_no_file(self):
+        [outcome] = await self.store.deliver(["nobody@example.org"], NewMessage(BIG))
+        self.assertIsInstance(outcome, NoSuchAccount)
+        inbox = await self.inbox()
+        await self.store.directory.delete(ALICE)
+        await self.assertFailure(Deferred.fromCoroutine(inbox.append([NewMessage(BIG)] * 2)), NoSuchMailbox)
+        missing = FileContent(self.mktemp(), LARGE + 1)
+        [outcome] = await self.store.deliver([ALICE], NewMessage(missing))
+        self.assertIsInstance(outcome, Unavailable)
+        self.assertEqual(self.files(), [])
+
+    async def test_files_that_a_crash_left_are_swept_at_the_next_start(self):
+        inbox = await self.inbox()
+        await inbox.append([NewMessage(BIG)])
+        named = self.files()
+        await self.store.stop()
+        for name in ("0123", "4567.part"):
+            with open(os.path.join(self.folder, DATABASE + "-bodies", name), "wb"):
+                pass
+        await self.started()
+        self.assertEqual(self.files(), named)
+
+    async def test_nothing_is_swept_under_another_process(self):
+        with open(os.path.join(self.folder, DATABASE + "-bodies", "coming"), "wb"):
+            pass
+        await self.started()
+        self.assertEqual(self.files(), ["coming"])
+
+    async def test_another_process_changes_accounts(self):
+        other = await self.started()
+        directory = self.store.directory
+        await other.directory.add("bob@example.org", "one")
+        self.assertEqual(await directory.find("BOB@example.org"), "bob@example.org")
+        self.assertEqual(await self.store.deliver(["bob@example.org"], NewMessage(SMALL)), [None])
+        await other.directory.set_password_hash("bob@example.org", "two")
+        self.assertEqual(await directory.password_hash("bob@example.org"), "two")
+        await other.directory.delete("bob@example.org")
+        await self.assertFailure(Deferred.fromCoroutine(directory.find("bob@example.org")), NoSuchAccount)
+
+    async def test_two_processes_deliver_to_one_mailbox(self):
+        other = await self.started()
+        for store in (self.store, other, self.store, other):
+            self.assertEqual(await store.deliver([ALICE], NewMessage(SMALL)), [None])
+        changes = await (await self.inbox()).changes_since(0)
+        self.assertEqual([message.uid for message in changes.changed], [1, 2, 3, 4])
+
+    async def test_changes_of_other_processes_are_hinted_at(self):
+        clock = self.store._poll.clock = Clock()
+        other = await self.started()
+        inbox, told = await self.inbox(), []
+        end = inbox.watch(told.append)
+        clock.advance(POLL_INTERVAL)
+        self.assertEqual(told, [])
+        await other.deliver([ALICE], NewMessage(SMALL))
+        clock.advance(POLL_INTERVAL)
+        self.assertEqual(told, [(await inbox.status()).modseq])
+        clock.advance(POLL_INTERVAL)
+        self.assertEqual(len(told), 1)
+        end()
+        clock.advance(POLL_INTERVAL)
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+    async def test_a_stopped_store_is_unavailable(self):
+        inbox = await self.inbox()
+        await self.store.stop()
+        for asked in (inbox.status(), inbox.append([NewMessage(SMALL)]), self.store.directory.names()):
+            await self.assertFailure(Deferred.fromCoroutine(asked), Unavailable)
+        [outcome] = await self.store.deliver([ALICE], NewMessage(SMALL))
+        self.assertIsInstance(outcome, Unavailable)
+
+    async def test_stop_waits_for_large_deliveries(self):
+        delivered = self.store.deliver([ALICE], NewMessage(BIG))
+        self.assertNoResult(delivered)
+        await self.store.stop()
+        self.assertEqual(self.successResultOf(delivered), [None])
+
+    async def test_forgotten_tombstones_are_made_up_for(self):
+        inbox = await self.inbox()
+        await inbox.append(
+            [NewMessage(SMALL, frozenset({"\\Deleted"}) if uid % 2 else frozenset()) for uid in range(1, 8)]
+        )
+        since = (await inbox.status()).modseq
+        await inbox.expunge()
+        remembered = (await inbox.changes_since(since)).vanished
+        await self.store.writer.run(
+            lambda transaction: (
+                transaction.execute("DELETE FROM vanished").rowcount
+                and transaction.execute("UPDATE mailboxes SET forgotten = modseq").rowcount
+            )
+        )
+        self.assertEqual((await inbox.changes_since(since)).vanished, remembered)
+
+    async def test_the_summary_of_a_mailbox_agrees_with_its_messages(self):
+        inbox = await self.inbox()
+        await inbox.append(
+            [NewMessage(SMALL, frozenset({"\\Seen"})), NewMessage(SMALL, frozenset({"\\Deleted"}))] * 3
+        )
+        await inbox.claim_recent()
+        await inbox.copy([1, 2, 3], inbox)
+        await inbox.store([2, 3, 7], FlagChange(FlagOperation.SET, frozenset({"\\Deleted", "Label"})))
+        await inbox.expunge([1, 2, 3, 7])
+        self.assertEqual(
+            self.rows("SELECT messages, unseen, recent, deleted, size FROM mailboxes WHERE name = 'INBOX'"),
+            self.rows(
+                "SELECT count(*), sum(flags & 1 = 0),"
+                " sum(uid >= (SELECT unclaimed FROM mailboxes WHERE name = 'INBOX')),"
+                " sum(flags & 8 != 0), sum(size) FROM messages"
+            ),
+        )
+
+    def test_a_read_that_fails_is_unavailable(self):
+        error = self.assertRaises(
+            Unavailable, self.store.read, lambda connection: connection.execute("nonsense")
+        )
+        self.assertIn("nonsense", error.detail)
+
+    async def test_a_snapshot_is_ended_by_errors_too(self):
+        def fail(connection):
+            with _reading.snapshot(connection):
+                raise ValueError
+
+        self.assertRaises(ValueError, self.store.read, fail)
+        self.assertEqual(list(await self.store.directory.names()), [ALICE])
+
+
+class SchemaTests(TestCase):
+    """Which databases are taken."""
+
+    def setUp(self):
+        self.path = self.mktemp()
+
+    def pragma(self, name):
+        connection = sqlite3.connect(self.path)
+        [value] = connection.execute(f"PRAGMA {name}").fetchone()
+        connection.close()
+        return value
+
+    def execute(self, statement):
+        connection = sqlite3.connect(self.path)
+        with connection:
+            connection.execute(statement)
+        connection.close()
+
+    def test_a_new_database(self):
+        _schema.prepare(self.path)
+        _schema.prepare(self.path)
+        self.assertEqual(self.pragma("user_version"), len(_schema.MIGRATIONS))
+        self.assertEqual(self.pragma("application_id"), _schema.APPLICATION_ID)
+        self.assertEqual(self.pragma("journal_mode"), "wal")
+
+    def test_migrations_bring_an_old_database_up(self):
+        _schema.prepare(self.path, ("CREATE TABLE a (x); -- one;\nINSERT INTO a VALUES (1);",))
+        steps = ("never again", "CREATE TABLE b AS SELECT x + 1 AS x FROM a;")
+        _schema.prepare(self.path, steps)
+        self.assertEqual(self.pragma("user_version"), 2)
+        connection = sqlite3.connect(self.path)
+        self.assertEqual(connection.execute("SELECT x FROM b").fetchall(), [(2,)])
+        connection.close()
+
+    def test_a_migration_that_fails_leaves_everything_as_it_was(self):
+        _schema.prepare(self.path, ("CREATE TABLE a (x);",))
+        self.assertRaises(
+            sqlite3.OperationalError, _schema.prepare, self.path, ("", "CREATE TABLE b (x);\nnonsense;")
+        )
+        self.assertEqual(self.pragma("user_version"), 1)
+        _schema.prepare(self.path, ("", "CREATE TABLE b (x);"))
+
+    def test_a_later_version_is_refused(self):
+        _schema.prepare(self.path)
+        self.execute("PRAGMA user_version = 99")
+        error = self.assertRaises(WrongDatabase, _schema.prepare, self.path)
+        self.assertIn("schema version 99", str(error))
+        self.assertEqual(self.pragma("user_version"), 99)
+
+    def test_databases_of_something_else_are_refused(self):
+        self.execute("CREATE TABLE t (x)")
+        self.assertRaises(WrongDatabase, _schema.prepare, self.path)
+        self.execute("PRAGMA application_id = 5")
+        self.assertRaises(WrongDatabase, _schema.prepare, self.path)
+
+    async def test_the_store_says_so_at_its_start(self):
+        os.mkdir(self.path)
+        folder, self.path = self.path, os.path.join(self.path, DATABASE)
+        self.execute("CREATE TABLE t (x)")
+        store = SQLiteStore(folder, reactor=reactor)
+        await self.assertFailure(Deferred.fromCoroutine(store.start()), WrongDatabase)
+        await store.stop()

@@ -1,0 +1,136 @@
+"""The group commit: what a batch is, and what a failure in it costs."""
+
+import sqlite3
+import threading
+
+from twisted.internet import reactor
+from twisted.internet.defer import gatherResults
+from twisted.trial.unittest import TestCase
+
+from mailproto.backends.sqlite._writer import Writer
+from mailproto.errors import NoSuchMailbox, Unavailable
+
+
+class WriterTests(TestCase):
+    """A writer on a database with one table."""
+
+    def setUp(self):
+        self.path = self.mktemp()
+        self.sqlite("PRAGMA journal_mode = WAL", "CREATE TABLE t (x UNIQUE)")
+        self.committed, self.unlinked = [], []
+        self.writer = Writer(reactor, self.path, self.committed.append, self.unlinked.extend)
+        self.writer.start()
+        self.addCleanup(lambda: self.writer.stop())
+
+    def sqlite(self, *statements):
+        connection = sqlite3.connect(self.path)
+        with connection:
+            rows = [connection.execute(statement).fetchall() for statement in statements]
+        connection.close()
+        return rows[-1]
+
+    def rows(self):
+        return [x for (x,) in self.sqlite("SELECT x FROM t ORDER BY x")]
+
+    def hold(self):
+        """Keep the writer busy, so that what comes is one batch; the result lets it go."""
+        begun, gate = threading.Event(), threading.Event()
+        self.writer.run(lambda transaction: (begun.set(), gate.wait(5)))
+        begun.wait(5)
+        return gate
+
+    async def test_neighbours_of_one_kind_are_done_together(self):
+        calls = []
+
+        def work(transaction, arguments):
+            calls.append(list(arguments))
+            transaction.connection.executemany("INSERT INTO t VALUES (?)", [(x,) for x in arguments])
+            return [x * 10 for x in arguments]
+
+        gate = self.hold()
+        results = gatherResults([self.writer.submit(work, x) for x in (1, 2, 3)])
+        gate.set()
+        self.assertEqual(await results, [10, 20, 30])
+        self.assertEqual(calls, [[1, 2, 3]])
+        self.assertEqual(self.rows(), [1, 2, 3])
+
+    async def test_one_failure_spoils_nobody_else(self):
+        def work(transaction, arguments):
+            for x in arguments:
+                transaction.execute("INSERT INTO t VALUES (?)", (x,))
+                transaction.unused.append(f"file{x}")
+                transaction.touched[x] = 1
+                if x == 2:
+                    raise NoSuchMailbox
+            return arguments
+
+        gate = self.hold()
+        first, second, third = (self.writer.submit(work, x) for x in (1, 2, 3))
+        gate.set()
+        self.assertEqual((await first, await third), (1, 3))
+        await self.assertFailure(second, NoSuchMailbox)
+        self.assertEqual(self.rows(), [1, 3])
+        await self.writer.run(lambda transaction: None)
+        self.assertEqual(self.committed, [{1: 1, 3: 1}])
+        self.assertEqual(self.unlinked, ["file1", "file3"])
+
+    async def test_an_unexpected_error_is_the_result_as_it_is(self):
+        await self.assertFailure(self.writer.run(lambda transaction: 1 // 0), ZeroDivisionError)
+        await self.assertFailure(
+            self.writer.run(lambda transaction: transaction.execute("nonsense")), sqlite3.OperationalError
+        )
+        self.assertEqual(await self.writer.run(lambda transaction: 5), 5)
+
+    async def test_a_batch_is_answered_in_one_turn_of_the_reactor(self):
+        calls = []
+        original = reactor.callFromThread
+        self.patch(reactor, "callFromThread", lambda *arguments: (calls.append(1), original(*arguments)))
+        gate = self.hold()
+        results = gatherResults([self.writer.run(lambda transaction, x: x, x) for x in range(20)])
+        gate.set()
+        self.assertEqual(await results, list(range(20)))
+        self.assertEqual(len(calls), 2)
+
+    async def test_a_full_disk_costs_one_batch(self):
+        def fill(transaction):
+            transaction.execute("INSERT INTO t VALUES (randomblob(1000000))")
+
+        await self.writer.run(
+            lambda transaction: transaction.execute("PRAGMA max_page_count = 50").fetchall()
+        )
+        gate = self.hold()
+        results = [
+            self.writer.run(lambda transaction: transaction.execute("INSERT INTO t VALUES (1)").rowcount),
+            self.writer.run(fill),
+        ]
+        gate.set()
+        for result in results:
+            error = await self.assertFailure(result, Unavailable)
+            self.assertIn("full", error.detail)
+        self.assertEqual(self.rows(), [])
+        self.assertEqual(self.committed, [])
+        await self.writer.run(lambda transaction: transaction.execute("INSERT INTO t VALUES (2)").rowcount)
+        self.assertEqual(self.rows(), [2])
+
+    async def test_a_lock_that_is_held_too_long_costs_one_batch(self):
+        await self.writer.run(lambda transaction: transaction.execute("PRAGMA busy_timeout = 1").fetchall())
+        other = sqlite3.connect(self.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        error = await self.assertFailure(self.writer.run(lambda transaction: 5), Unavailable)
+        self.assertIn("locked", error.detail)
+        other.execute("ROLLBACK")
+        other.close()
+        self.assertEqual(await self.writer.run(lambda transaction: 5), 5)
+
+    async def test_stop_finishes_what_was_begun(self):
+        gate = self.hold()
+        result = self.writer.run(lambda transaction: transaction.execute("INSERT INTO t VALUES (1)").rowcount)
+        stopped = self.writer.stop()
+        refused = self.writer.run(lambda transaction: None)
+        await self.assertFailure(refused, Unavailable)
+        self.assertNoResult(stopped)
+        gate.set()
+        self.assertEqual(await result, 1)
+        await stopped
+        self.assertEqual(self.rows(), [1])
+        self.writer.stop = lambda: None

@@ -72,6 +72,7 @@ class IMAPSession(ServerConnection[Event]):
         # The command that waits for a line of the client's, and what takes the line.
         self._asking: Command | None = None
         self._answer: Callable[[bytes], Awaitable[Reply]] | None = None
+        self._answered: Command | None = None  # the one whose line came last
 
     # -- the frame around each command
 
@@ -111,17 +112,20 @@ class IMAPSession(ServerConnection[Event]):
         self._asking = self._answer = None
         if command is None or answer is None:
             return
-        try:
-            reply = await answer(line.data)
-        except MailError as error:
-            self.refuse(command, error)
-            return
+        self._answered = command
+        reply = await answer(line.data)
         if self._asking is None:
             await self._complete(command, COMMANDS[command.name], reply)
 
     async def _complete(self, command: Command, rule: Rule, reply: Reply) -> None:
         if rule.told is not Told.NOTHING:
-            await self.catch_up(expunges=rule.told is Told.ALL or command.uid)
+            try:
+                await self.catch_up(expunges=rule.told is Told.ALL or command.uid)
+            except SessionOver:
+                raise
+            except Exception:
+                # What was asked for is done, and must not be done again; the next command looks again.
+                self.log.failure("{peer}: after {name}", peer=self.peer_address, name=command.name)
         name = "UID " + command.name if command.uid else command.name
         text = reply or f"{name} completed".encode("ascii")
         self._responses.append(b"%b OK %b\r\n" % (command.tag.encode("ascii"), text))
@@ -143,6 +147,8 @@ class IMAPSession(ServerConnection[Event]):
             return
         if isinstance(event, AppendLiteral):
             self.wire.refuse_literal()
+        if isinstance(event, ContinuationLine) and self._answered is not None:
+            event = self._answered
         tag = getattr(event, "tag", "")
         bad = isinstance(error, BadCommand)
         code = f"[{error.imap}] " if error.imap else ""

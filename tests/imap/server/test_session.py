@@ -218,6 +218,52 @@ class RefusalTests(DialogueTestCase):
         )
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_a_failure_while_signing_in_is_answered_with_the_tag(self) -> None:
+        self.connect()
+
+        def fail(*_: object) -> None:
+            raise ZeroDivisionError
+
+        self.factory.portal.login = fail
+        self.talk(
+            """
+            C: a AUTHENTICATE PLAIN
+            S: +
+            C: AGFsaWNlAHNlY3JldA==
+            S: a NO [UNAVAILABLE] Temporary failure, try again later
+            C: b NOOP
+            S: b OK NOOP completed
+            """
+        )
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_what_is_done_stays_done_when_looking_at_the_mailbox_fails(self) -> None:
+        """A client that was told NO would append again."""
+        self.sign_in(select="INBOX")
+        original = self.inbox.changes_since
+
+        async def fail(modseq: int) -> None:
+            raise ZeroDivisionError
+
+        self.clients[""].session.selected.mailbox.changes_since = fail
+        self.talk(
+            """
+            C: a APPEND INBOX {4+}
+            C: A: b
+            S: a OK [APPENDUID ... 1] APPEND completed
+            """
+        )
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.clients[""].session.selected.mailbox.changes_since = original
+        self.talk(
+            """
+            C: b NOOP
+            S: * 1 EXISTS
+            S: * 1 RECENT
+            S: b OK NOOP completed
+            """
+        )
+
 
 class TimeTests(DialogueTestCase):
     def test_strangers_have_a_minute(self) -> None:

@@ -22,7 +22,7 @@ from twisted.python.threadpool import ThreadPool
 
 from mailproto.content import Content, FileContent, chunks
 from mailproto.errors import Unavailable
-from mailproto.message import summarise
+from mailproto.message import Summary, summarise
 
 __all__ = ["LARGE", "Bodies", "Body"]
 
@@ -35,18 +35,17 @@ _THREADS = 2  # copies of large bodies that run at a time; the disk is what they
 
 
 class Body(NamedTuple):
-    """A message's octets and summary, ready to be named by a row.
+    """A message's octets, ready to be named by a row.
 
-    :ivar octets: None where ``file`` has them.
+    :ivar octets: b"" where ``file`` has them.
     :ivar file: a name in the folder of bodies, or None.
+    :ivar summary: of what is in a file; None of what is in memory, which the writer makes.
     """
 
-    octets: bytes | None
+    octets: bytes
     file: str | None
     size: int
-    envelope: bytes
-    body_structure: bytes
-    offsets: bytes
+    summary: Summary | None
 
 
 class _DaemonThread(Thread):
@@ -85,10 +84,7 @@ class Bodies:
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
 
     def small(self, content: Content) -> Body:
-        """Read and summarise ``content`` of up to `LARGE` octets, here and now.
-
-        The summary is all Python: a thread would take as much time from the reactor, and
-        switching to it some more.
+        """Read ``content`` of up to `LARGE` octets, here and now.
 
         :raises Unavailable: when it cannot be read.
         """
@@ -96,8 +92,7 @@ class Bodies:
             octets = bytes(content)
         except OSError as error:
             raise Unavailable(detail=str(error)) from error
-        summary = summarise(octets)
-        return Body(octets, None, len(octets), *summary)
+        return Body(octets, None, len(octets), None)
 
     def large(self, content: Content) -> Deferred[Body]:
         """Read and summarise ``content`` in a thread; it is on disk when the result comes.
@@ -133,7 +128,7 @@ class Bodies:
         except OSError as error:
             self.remove([file, file + ".part"])
             raise Unavailable(detail=str(error)) from error
-        return Body(None, file, len(written), *summary)
+        return Body(b"", file, len(written), summary)
 
 
 def _write_synced(path: str, content: Content) -> None:

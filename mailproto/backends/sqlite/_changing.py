@@ -7,6 +7,7 @@ UIDs travel as JSON arrays: one statement for any number of them.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -16,7 +17,22 @@ from mailproto.backends.sqlite._writer import Transaction
 from mailproto.errors import NoSuchMailbox
 from mailproto.model import FlagChange, MessageFlags, StoreResult
 
-__all__ = ["claim_recent", "copy", "discard_messages", "drop_unused_bodies", "expunge", "move", "store"]
+__all__ = [
+    "TOMBSTONES",
+    "claim_recent",
+    "copy",
+    "discard_messages",
+    "expunge",
+    "forget_tombstones",
+    "move",
+    "store",
+]
+
+TOMBSTONES = 10_000
+"""Runs of vanished UIDs that a mailbox remembers over a restart of the store.
+
+Who asks for changes from before them is told of every UID that is not there instead.
+"""
 
 _THESE = "mailbox = ? AND uid IN (SELECT value FROM json_each(?))"
 
@@ -138,15 +154,31 @@ def discard_messages(transaction: Transaction, mailbox: int) -> None:
     _release_bodies(transaction, "mailbox = ?", (mailbox,))
     transaction.execute("DELETE FROM messages WHERE mailbox = ?", (mailbox,))
     transaction.execute("DELETE FROM vanished WHERE mailbox = ?", (mailbox,))
-    drop_unused_bodies(transaction)
+    _drop_unused_bodies(transaction)
 
 
-def drop_unused_bodies(transaction: Transaction) -> None:
+def _drop_unused_bodies(transaction: Transaction) -> None:
     """Remove the bodies that no message names."""
     transaction.execute("DELETE FROM contents WHERE body IN (SELECT id FROM bodies WHERE refs = 0)")
     files = transaction.execute("SELECT file FROM bodies WHERE refs = 0 AND file IS NOT NULL")
     transaction.unused.extend(file for (file,) in files)
     transaction.execute("DELETE FROM bodies WHERE refs = 0")
+
+
+def forget_tombstones(connection: sqlite3.Connection) -> None:
+    """Of each mailbox, drop the oldest tombstones beyond `TOMBSTONES`."""
+    many = connection.execute(
+        "SELECT mailbox FROM vanished GROUP BY mailbox HAVING count(*) > ?", (TOMBSTONES,)
+    ).fetchall()
+    for (mailbox,) in many:
+        [last] = connection.execute(
+            "SELECT modseq FROM vanished WHERE mailbox = ? ORDER BY modseq DESC LIMIT 1 OFFSET ?",
+            (mailbox, TOMBSTONES),
+        ).fetchone()
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("DELETE FROM vanished WHERE mailbox = ? AND modseq <= ?", (mailbox, last))
+        connection.execute("UPDATE mailboxes SET forgotten = ? WHERE id = ?", (last, mailbox))
+        connection.execute("COMMIT")
 
 
 def _numbers(transaction: Transaction, mailbox: int) -> tuple[int, int]:
@@ -198,7 +230,7 @@ def _remove(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> None
     )
     transaction.execute("UPDATE mailboxes SET modseq = ? WHERE id = ?", (modseq, mailbox))
     transaction.touched[mailbox] = modseq
-    drop_unused_bodies(transaction)
+    _drop_unused_bodies(transaction)
 
 
 def _release_bodies(transaction: Transaction, which: str, asked: tuple[object, ...]) -> None:

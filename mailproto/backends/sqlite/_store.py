@@ -19,6 +19,7 @@ from zope.interface import implementer
 from mailproto.backends._watch import Watchers
 from mailproto.backends.sqlite._account import SQLiteAccount, SQLiteDirectory
 from mailproto.backends.sqlite._bodies import LARGE, Bodies
+from mailproto.backends.sqlite._changing import forget_tombstones
 from mailproto.backends.sqlite._mailbox import arrival
 from mailproto.backends.sqlite._placing import Delivery, deliver_all
 from mailproto.backends.sqlite._schema import connect, prepare
@@ -180,6 +181,7 @@ class SQLiteStore:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.bodies.sweep(reader)
+            forget_tombstones(reader)
         except BlockingIOError:
             pass  # somebody else is here, and sweeps when alone
         fcntl.flock(self._lock, fcntl.LOCK_SH)

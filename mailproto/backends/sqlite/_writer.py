@@ -117,7 +117,9 @@ class Writer:
             except sqlite3.Error as error:
                 self._answer(batch, _unavailable(error, len(batch)), None)
             else:
-                self._commit(connection, batch)
+                if not self._commit(connection, batch):
+                    connection.close()
+                    connection = None
             batch = []
         if connection is not None:
             connection.close()
@@ -135,7 +137,8 @@ class Writer:
             self._queue.put(None)  # for the next call
         return bool(batch)
 
-    def _commit(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> None:
+    def _commit(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> bool:
+        """Do and commit a batch, and answer it; False when the connection is of no more use."""
         transaction = Transaction(connection)
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -143,16 +146,15 @@ class Writer:
             for work, requests in groupby(batch, key=lambda request: request.work):
                 results += _perform(transaction, work, [request.argument for request in requests])
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:
             # The disk is full or failing, or another process holds the lock: nothing of this
             # batch happened, and the next one has a chance of its own.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
             self._answer(batch, _unavailable(error, len(batch)), None)
-        else:
-            self._answer(batch, results, transaction)
-            if transaction.unused:
-                self._unlink(transaction.unused)
+            return _roll_back(connection)
+        self._answer(batch, results, transaction)
+        if transaction.unused:
+            self._unlink(transaction.unused)
+        return True
 
     def _answer(
         self, batch: Sequence[_Request], results: Sequence[Any], transaction: Transaction | None
@@ -195,6 +197,16 @@ def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> 
         return [_perform(transaction, work, [argument])[0] for argument in arguments]
     connection.execute("RELEASE work")
     return results
+
+
+def _roll_back(connection: sqlite3.Connection) -> bool:
+    """Whether the connection is without a transaction now."""
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        return False
+    return True
 
 
 def _unavailable(error: Exception, count: int) -> list[Failure]:

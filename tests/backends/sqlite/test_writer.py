@@ -122,6 +122,13 @@ class WriterTests(TestCase):
         other.close()
         self.assertEqual(await self.writer.run(lambda transaction: 5), 5)
 
+    async def test_a_connection_that_is_lost_is_made_anew(self):
+        error = await self.assertFailure(
+            self.writer.run(lambda transaction: transaction.connection.close()), Unavailable
+        )
+        self.assertIn("closed", error.detail)
+        self.assertEqual(await self.writer.run(lambda transaction: 5), 5)
+
     async def test_stop_finishes_what_was_begun(self):
         gate = self.hold()
         result = self.writer.run(lambda transaction: transaction.execute("INSERT INTO t VALUES (1)").rowcount)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import enum
 import ipaddress
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Generator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 from typing import Protocol as Structure
@@ -31,8 +31,8 @@ from twisted.internet.interfaces import (
     IDelayedCall,
     IPushProducer,
     IReactorTime,
-    IReadWriteDescriptor,
     ISSLTransport,
+    ISystemHandle,
     ITCPTransport,
     ITLSTransport,
 )
@@ -133,7 +133,9 @@ class ServerConnection(Protocol, Generic[EventT]):
         self._progress = 0.0
         self._timer: IDelayedCall | None = None
         self._had_event = False
-        self._descriptor: Any = None
+        # What replies are sent on directly: None inside TLS, and while the transport holds some.
+        self._socket: Any = None
+        self._plain_socket: Any = None
 
     # -- what a protocol says of itself
 
@@ -245,8 +247,8 @@ class ServerConnection(Protocol, Generic[EventT]):
             return False
         self._replies.append(go_ahead)
         self._flush()
+        self._socket = self._plain_socket = None
         self.transport.startTLS(self.factory.tls)
-        self._descriptor = None
         return True
 
     def abort(self) -> None:
@@ -264,10 +266,8 @@ class ServerConnection(Protocol, Generic[EventT]):
         if ITCPTransport.providedBy(transport):
             # Replies are written whole: waiting for the client's ACK only delays them.
             transport.setTcpNoDelay(True)
-        if IReadWriteDescriptor.providedBy(transport) and not self.is_encrypted:
-            # A TLS transport claims what the one below it provides, but what was written
-            # is not there yet; and to write there may swallow that the client has closed.
-            self._descriptor = transport
+        if ISystemHandle.providedBy(transport) and not self.is_encrypted:
+            self._socket = self._plain_socket = transport.getHandle()
         transport.registerProducer(self, True)
         self._progress = self.clock.seconds()
         if self.factory.admit(self):
@@ -317,17 +317,14 @@ class ServerConnection(Protocol, Generic[EventT]):
     def _begin(self, event: EventT) -> None:
         try:
             result = self.handle(event)
+            if isinstance(result, Coroutine):
+                result = at_once(result)
         except Exception:
             self._failed(event, Failure())
             return
         if result is None:
             return
-        running: Deferred[None]
-        if isinstance(result, Deferred):
-            running = result
-        else:
-            running = ensureDeferred(cast(Coroutine[Deferred[Any], Any, None], result))
-        self._running = running
+        running = self._running = cast("Deferred[None]", result)
         running.addErrback(lambda failure: self._failed(event, failure))
         running.addCallback(self._finished)
 
@@ -362,11 +359,17 @@ class ServerConnection(Protocol, Generic[EventT]):
         self._collected = 0
         if not self._open:
             return
+        if self._socket is not None:
+            # The transport holds nothing, so this may go before it, and usually all of it goes.
+            try:
+                sent = self._socket.send(data)
+            except OSError:
+                sent = 0  # full, or an error that the transport meets again and knows how to treat
+            if sent == len(data):
+                return
+            data = data[sent:]
+            self._socket = None  # until the transport says that it is empty
         self.transport.write(data)
-        if self._descriptor is not None and self._writable:
-            # Send now instead of on the reactor's next turn.  An error that this meets is
-            # met again by the reactor, which knows what to do with it.
-            self._descriptor.doWrite()
 
     def pauseProducing(self) -> None:
         """The transport holds more than it can send: begin nothing new (IPushProducer)."""
@@ -375,6 +378,7 @@ class ServerConnection(Protocol, Generic[EventT]):
     def resumeProducing(self) -> None:
         """The client has read what was sent (IPushProducer)."""
         self._writable = True
+        self._socket = self._plain_socket
         self._progress = self.clock.seconds()
         self._wake()
         if self._running is None and not self._pumping and not self._ending:
@@ -428,7 +432,7 @@ class ServerConnection(Protocol, Generic[EventT]):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._open = False
         self._ending = True
-        self._descriptor = None
+        self._socket = self._plain_socket = None
         self._writable = True
         self._replies.clear()
         if self._timer is not None:
@@ -521,6 +525,39 @@ class ServerFactory(Factory):
                 timer.cancel()
 
         return gone.addCallback(cancel)
+
+
+def at_once(coroutine: Coroutine[Any, Any, None]) -> Deferred[None] | None:
+    """Run ``coroutine`` until it must wait.
+
+    A ``Deferred`` around a coroutine costs more than most handlers do: one that has nothing
+    to wait for does not pay for it.
+
+    :returns: None if it is done, or else its rest.
+    :raises Exception: what the coroutine raises before it has to wait.
+    """
+    try:
+        waiting = coroutine.send(None)
+    except StopIteration:
+        return None
+    return ensureDeferred(_rest(coroutine, waiting))
+
+
+def _rest(coroutine: Coroutine[Any, Any, None], waiting: Any) -> Generator[Any, Any, None]:
+    """Pass on what the coroutine waits for, and to it what became of that."""
+    try:
+        while True:
+            try:
+                value = yield waiting
+            except GeneratorExit:
+                coroutine.close()
+                raise
+            except BaseException as error:
+                waiting = coroutine.throw(error)
+            else:
+                waiting = coroutine.send(value)
+    except StopIteration:
+        return
 
 
 def _peer(address: IAddress) -> tuple[str, bool]:

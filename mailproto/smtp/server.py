@@ -6,7 +6,7 @@ between is a table of handlers, one for each kind of event.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mailproto.connection import Farewell, ServerConnection
@@ -14,7 +14,6 @@ from mailproto.content import Content, FileContent
 from mailproto.errors import AuthenticationFailed, MailError, Refused, WireError
 from mailproto.model import Address, Envelope, Outcome, Recipient, Session
 from mailproto.smtp import _replies as replies
-from mailproto.smtp._at_once import at_once
 from mailproto.smtp._authentication import Authenticator
 from mailproto.smtp._limits import SMTPLimits
 from mailproto.smtp._offers import Offers
@@ -92,10 +91,9 @@ class SMTPServer(ServerConnection[Event]):
         """The greeting (RFC 5321 4.3.1)."""
         self.write(f"220 {self.factory.hostname} {self.factory.greeting}\r\n".encode())
 
-    def handle(self, event: Event) -> Any:
-        """Look the event's handler up, and run it as far as it goes without waiting."""
-        running = self._handlers[type(event)](self, event)
-        return None if running is None else at_once(running)
+    def handle(self, event: Event) -> Awaitable[None] | None:
+        """Look the event's handler up."""
+        return self._handlers[type(event)](self, event)
 
     def refuse_syntax(self, error: WireError) -> None:
         """Answer a line that is no command; an AUTH exchange does not survive one."""

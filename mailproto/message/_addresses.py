@@ -190,7 +190,7 @@ class _Parser:
         route = local = host = None
         if self.peek() == (_SPECIAL, b"@"):
             route = self.route()
-            if not self.take(b":"):
+            if route is None or not self.take(b":"):
                 route = b"INVALID_ROUTE"
         complete = True
         if self.peek() != (_SPECIAL, b">"):
@@ -279,4 +279,4 @@ class _Parser:
             dotted = text[-1:] == b"."
             self.at += 1
             kind, text = self.peek()
-        return None if dotted or not pieces else b"".join(pieces)
+        return None if dotted or not pieces or kind == _BROKEN else b"".join(pieces)

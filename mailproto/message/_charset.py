@@ -4,41 +4,45 @@ from __future__ import annotations
 
 import codecs
 import functools
+import re
 
 __all__ = ["decode_text", "supported_charset"]
 
 _ALIASES = {
     "": "us-ascii",
     "ansi_x3.110-1983": "latin-1",
-    "cp-850": "cp850",
     "gb18030-2000": "gb18030",
     "gb2312": "gb18030",
     "gb_2312-80": "gb18030",
     "gbk": "gb18030",
     "iso-8859-1-windows-3.1-latin-1": "cp1252",
-    "iso-8859-8-e": "iso-8859-8",
-    "iso-8859-8-i": "iso-8859-8",
-    "iso-8859-6-e": "iso-8859-6",
-    "iso-8859-6-i": "iso-8859-6",
+    "iso-10646-ucs-2": "utf-16-be",
+    "iso-2022-jp-ms": "iso-2022-jp-ext",
     "iso-8859-1": "cp1252",
-    "iso8859-1": "cp1252",
+    "iso_8859-1:1987": "cp1252",
+    "l1": "cp1252",
+    "latin1": "cp1252",
     "ks_c_5601": "cp949",
     "ks_c_5601-1987": "cp949",
+    "cseuckr": "cp949",
     "euc-kr": "cp949",
-    "latin1": "cp1252",
+    "koi8": "koi8-r",
+    "koi8r": "koi8-r",
+    "mac-ce": "mac-latin2",
+    "uhc": "cp949",
     "macintosh": "mac-roman",
     "shift_jis": "cp932",
     "sjis": "cp932",
-    "x-sjis": "cp932",
     "unicode-1-1-utf-7": "utf-7",
     "unicode-1-1-utf-8": "utf-8",
     "utf8mb4": "utf-8",
-    "x-euc-jp": "euc-jp",
-    "x-gbk": "gb18030",
-    "x-mac-roman": "mac-roman",
-    "x-unknown": "us-ascii",
+    "unknown": "us-ascii",
+    "unknown-8bit": "us-ascii",
     "default": "us-ascii",
 }
+
+_code_page = re.compile(r"(?:windows|win|cp|ibm|ms)[-_]?([0-9]{2,5})(j?)").fullmatch
+_iso_8859 = re.compile(r"iso[-_]?8859[-_]?([0-9]{1,2})(?:-[ei])?").fullmatch
 
 # Codecs that read a programming language or a host name, not text.
 _NOT_CHARSETS = frozenset(
@@ -48,10 +52,12 @@ _NOT_CHARSETS = frozenset(
 
 @functools.lru_cache(maxsize=256)
 def _codec(charset: str) -> codecs.CodecInfo | None:
-    name = charset.strip().strip("\"'").lower()
+    name = charset.strip().strip("\"'").lower().removeprefix("x-")
+    if match := _code_page(name):
+        name = "cp932" if match[2] else f"cp{match[1]}"
+    elif match := _iso_8859(name):
+        name = f"iso-8859-{match[1]}"
     name = _ALIASES.get(name, name)
-    if name.startswith(("windows-", "x-cp")):
-        name = "cp" + name.removeprefix("windows-").removeprefix("x-cp")
     try:
         codec = codecs.lookup(name)
     except (LookupError, ValueError):  # ValueError: a NUL or a surrogate in the name

@@ -54,23 +54,40 @@ def content_type(value: bytes) -> ContentType:
     return match[1], match[2], parameters(value, at) if at < len(value) else ()
 
 
-def disposition(value: bytes) -> tuple[bytes, tuple[Parameter, ...]]:
-    """Kind ("attachment") and parameters (RFC 2183)."""
+def disposition(values: list[bytes]) -> tuple[bytes, tuple[Parameter, ...]]:
+    """Kind ("attachment") and parameters (RFC 2183) of the first field with parameters, else of the last."""
+    shown: tuple[bytes, tuple[Parameter, ...]] = (b"", ())
+    for value in values:
+        shown = _disposition(value)
+        if shown[1]:
+            break
+    return shown
+
+
+def _disposition(value: bytes) -> tuple[bytes, tuple[Parameter, ...]]:
     value = without_comments(value[:STRUCTURED_LIMIT])
     match = _first_token(value)
     return (match[1], parameters(value, match.end())) if match else (b"", ())
 
 
+def transfer_encoding(values: list[bytes]) -> bytes:
+    """The token (RFC 2045 6.1) of the first field that is one token and nothing else; empty when none is."""
+    return next(filter(None, map(_transfer_encoding, values)), b"")
+
+
 @remembered
-def transfer_encoding(value: bytes) -> bytes:
-    """The one token of the field (RFC 2045 6.1); empty when there is anything else."""
+def _transfer_encoding(value: bytes) -> bytes:
     value = without_comments(value[:STRUCTURED_LIMIT])
     match = _first_token(value)
     return match[1] if match and match.end() == len(value) else b""
 
 
-def languages(value: bytes) -> list[bytes]:
-    """Language tags, up to the first thing that is none (RFC 3282)."""
+def languages(values: list[bytes]) -> list[bytes]:
+    """Language tags (RFC 3282) of the first field that has any, up to the first thing that is none."""
+    return next(filter(None, map(_languages, values)), [])
+
+
+def _languages(value: bytes) -> list[bytes]:
     value = without_comments(value[:STRUCTURED_LIMIT])
     found, at = [], 0
     while match := _language(value, at):

@@ -47,7 +47,7 @@ def render_structure(content: Content, part: Part, *, extended: bool) -> bytes:
         shown,
         _first(fields, b"content-id"),
         _first(fields, b"content-description"),
-        string((encoding and transfer_encoding(encoding[0])) or b"7bit"),
+        string((encoding and transfer_encoding(encoding)) or b"7bit"),
         part.end - part.body,
     )
     if part.kind == TEXT:
@@ -104,9 +104,9 @@ def _extension(fields: Fields) -> bytes:
         return _NO_EXTENSION
     shown = b"NIL"
     if found is not None:
-        kind, parameters = disposition(found[0])
+        kind, parameters = disposition(found)
         shown = b"(%b %b)" % (string(kind), _parameters(parameters))
-    tags = languages(language[0]) if language else []
+    tags = languages(language) if language else []
     return b" %b %b %b" % (
         shown,
         b"(%b)" % b" ".join([string(tag) for tag in tags]) if tags else b"NIL",

@@ -44,13 +44,12 @@ def is_reply(subject: bytes) -> bool:
 
 def _strip_subject(subject: bytes) -> tuple[str, bool]:
     text = _spaces(" ", decode_header(subject[:SUBJECT_LIMIT]))
-    lower = text.lower() if len(text.lower()) == len(text) else text
     start, stop, reply = 0, len(text), False
     while True:
         while stop > start:  # step 2
             if text[stop - 1] == " ":
                 stop -= 1
-            elif lower.endswith("(fwd)", start, stop):
+            elif text[max(start, stop - 5) : stop].lower() == "(fwd)":
                 stop -= 5
                 reply = True
             else:
@@ -70,7 +69,7 @@ def _strip_subject(subject: bytes) -> tuple[str, bool]:
             if kept == start:
                 break
             start = kept
-        if lower.startswith("[fwd:", start, stop) and text[stop - 1] == "]":  # step 6
+        if text[start : min(start + 5, stop)].lower() == "[fwd:" and text[stop - 1] == "]":  # step 6
             start, stop, reply = start + 5, stop - 1, True
             continue
         return text[start:stop], reply

@@ -83,7 +83,8 @@ def _encoding(content: Content, part: Part) -> bytes:
     values = part.fields(content).get(b"content-transfer-encoding")
     if part.kind in (MULTIPART, MESSAGE) or not values:
         return b"7bit"
-    return transfer_encoding(values[0]).lower() or b"7bit"
+    # "base64;" is meant; an empty field says nothing; what is no token is no encoding that is known.
+    return (transfer_encoding(values) or values[0].partition(b";")[0].strip() or b"7bit").lower()
 
 
 def _windows(content: Content, start: int, stop: int) -> Iterator[bytes]:

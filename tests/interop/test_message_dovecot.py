@@ -144,7 +144,7 @@ ADDRESSES = [
     b"user", b'"user"', b"a b c", b"a b <c@d", b"a@b c@d, e@f", b"a@b,,c@d,", b",a@b", b"a@, b@c", b"@b",
     b"<@b>", b"a..b@c", b".a@b", b"a@b.", b"a@b..c", b"<a b@c>", b"g: a b;,x@y", b"=?utf-8?q?a?= <a@b>",
     b"\xc3\xa9 <\xc3\xa9@\xc3\xa9>", b'"a\\"b" <c@d>', b'"unclosed <a@b>', b"(unclosed <a@b>",
-    b"a\r\n b <c@d>", b"<<a@b>>", b"a@b; c@d", b'""@b', b"a@b . c", b"",
+    b"a\r\n b <c@d>", b"<<a@b>>", b"a@b; c@d", b'""@b', b"a@b . c", b"", b"a@b (c (d) e", b"<@:a@b>",
 ]  # fmt: skip
 
 TYPES = [
@@ -244,6 +244,16 @@ class DovecotTests(TestCase):
 
     def test_content_types(self) -> None:
         self.compare([b"Content-Type: " + value + b"\r\n\r\nbody\r\n" for value in TYPES])
+
+    def test_repeated_fields(self) -> None:
+        self.compare(
+            [
+                b"MIME-Version: 1.0\r\n%b: %b\r\n%b: z; b=c\r\n%b: y\r\n\r\nbody\r\n"
+                % (name, value, name, name)
+                for name in (b"Content-Disposition", b"Content-Transfer-Encoding", b"Content-Language")
+                for value in (b"", b"x", b"x; a=b", b"x y", b"(x)", b'"x"', b"x, y")
+            ]
+        )
 
     def test_messages_of_the_email_package(self) -> None:
         self.compare(email_package_messages(), sections=True)

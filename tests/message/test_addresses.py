@@ -66,6 +66,9 @@ class ObsoleteTests(AddressTestCase):
     def test_a_source_route(self) -> None:
         self.check(b"n <@a,@b:c@d>", (b"n", b"@a,@b", b"c", b"d"))
 
+    def test_a_source_route_of_nothing(self) -> None:
+        self.check(b"<@:a@b>", (None, b"INVALID_ROUTE", b"MISSING_MAILBOX", b"SYNTAX_ERROR"))
+
     def test_white_space_and_comments_around_dots(self) -> None:
         self.check(b"a . (x) b@c . d", (b"x", None, b"a.b", b"c.d"))
 

@@ -158,6 +158,12 @@ class BinaryTests(TestCase):
         error = self.assertRaises(UnknownEncoding, self.binary, b"X-uuencode", b"x")
         self.assertEqual(error.encoding, b"x-uuencode")
 
+    def test_an_encoding_that_is_no_token(self) -> None:
+        self.assertRaises(UnknownEncoding, self.binary, b"base64, 8bit", b"eA==")
+        self.assertRaises(UnknownEncoding, self.binary, b"base 64", b"eA==")
+        self.assertEqual(self.binary(b"base64;", b"eA=="), b"x")
+        self.assertEqual(self.binary(b"", b"eA=="), b"eA==")
+
     def test_no_such_part(self) -> None:
         self.assertIsNone(binary(PLAIN, scan(PLAIN), (2,)))
         self.assertIsNone(binary_size(PLAIN, scan(PLAIN), (2,)))

@@ -97,6 +97,18 @@ class BodyStructureTests(TestCase):
         )
         self.assertEqual(structure(content), expected)
 
+    def test_of_repeated_fields_the_one_that_says_something(self) -> None:
+        content = (
+            b"MIME-Version: 1.0\r\nContent-Disposition: a\r\nContent-Disposition: b; c=d\r\n"
+            b"Content-Disposition: e; f=g\r\nContent-Transfer-Encoding: \r\n"
+            b"Content-Transfer-Encoding: 8bit\r\n"
+            b"Content-Language: \r\nContent-Language: en\r\n\r\n"
+        )
+        expected = (
+            b'("text" "plain" ("charset" "us-ascii") NIL NIL "8bit" 0 0 NIL ("b" ("c" "d")) ("en") NIL)'
+        )
+        self.assertEqual(structure(content), expected)
+
     def test_without_mime_content_fields_mean_nothing(self) -> None:
         self.assertIn(b'"7bit"', structure(b"Content-Transfer-Encoding: base64\r\n\r\n"))
         self.assertIn(

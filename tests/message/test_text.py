@@ -84,11 +84,25 @@ class CharsetTests(TestCase):
         ):
             self.assertEqual(decode_text(b"\xc3\xa9", name), "é", name)
 
+    def test_names_that_only_mail_uses(self) -> None:
+        for name, octets, text in (
+            ("Windows-31J", b"\x87\x40", "\N{CIRCLED DIGIT ONE}"),
+            ("iso_8859_1", b"\x80", "\N{EURO SIGN}"),
+            ("x-euc-kr", b"\xb0\xa1", "\uac00"),
+            ("X-GBK", b"\x81\x30\x81\x30", "\x80"),
+        ):
+            self.assertEqual(decode_text(octets, name), text, name)
+
     def test_octets_that_are_not_of_the_charset(self) -> None:
         self.assertEqual(decode_text(b"a\xff", "utf-8"), "a\N{REPLACEMENT CHARACTER}")
 
     def test_what_is_supported(self) -> None:
         self.assertTrue(supported_charset("ISO-8859-15"))
+        for name in (
+            "Windows-31J", "windows1252", "win-1251", "x-cp1250", "x-windows-949", "ISO8859-2", "iso_8859_7",
+            "ISO-8859-8-I", "ISO-10646-UCS-2", "iso-2022-jp-ms", "x-big5", "x-utf-8", "KOI8R", "unknown-8bit",
+        ):  # fmt: skip
+            self.assertTrue(supported_charset(name), name)
         self.assertFalse(supported_charset("base64"))
         self.assertFalse(supported_charset("x" * 100))
 

@@ -30,24 +30,24 @@ def decode_header(value: bytes) -> str:
     if b"=?" not in value:
         return decode_text(value)
     pieces: list[str] = []
-    pending, pending_charset = b"", b""
+    pending: list[bytes] = []  # octets of neighbours in one charset
+    pending_charset = b""
     at = 0
     for match in _word.finditer(value):
         charset, encoding, text = match.groups()
-        octets = _unbase64(text) if encoding in b"Bb" else binascii.a2b_qp(text, header=True)
+        charset = charset.lower()
         gap = value[at : match.start()]
         at = match.end()
-        if pending_charset and _between(gap):
-            if charset.lower() == pending_charset:
-                pending += octets
-                continue
-            gap = b""
-        if pending_charset:
-            pieces.append(decode_text(pending, pending_charset.decode("latin-1")))
-        pieces.append(decode_text(gap))
-        pending, pending_charset = octets, charset.lower()
-    if pending_charset:
-        pieces.append(decode_text(pending, pending_charset.decode("latin-1")))
+        adjacent = pending and _between(gap)
+        if pending and not (adjacent and charset == pending_charset):
+            pieces.append(decode_text(b"".join(pending), pending_charset.decode("latin-1")))
+            pending.clear()
+        if not adjacent:
+            pieces.append(decode_text(gap))
+        pending.append(_unbase64(text) if encoding in b"Bb" else binascii.a2b_qp(text, header=True))
+        pending_charset = charset
+    if pending:
+        pieces.append(decode_text(b"".join(pending), pending_charset.decode("latin-1")))
     pieces.append(decode_text(value[at:]))
     return "".join(pieces)
 

@@ -105,6 +105,7 @@ class LinearTests(TestCase):
     def test_texts(self) -> None:
         for unit in (b"=?", b"=?a?q?", b"=?utf-8?q?x?= ", b"=?a*", b"?="):
             self.check(decode_header, unit)
+        self.check(decode_header, b"=?utf-8?q?%b?= " % (b"x" * 60) * 3000)
         for unit in (b"<", b"<!--", b"<a ", b"<script>", b"&", b"&#x", b"<p>"):
             self.check(lambda octets: html_text(octets.decode()), unit)
 

@@ -19,8 +19,8 @@ PUBLIC_NAMES = {
         server_tls store_portal
     """,
     "mailproto.backends": """
-        DEFAULT_MAILBOXES MAX_DEPTH MAX_NAME_OCTETS MemoryStore SimpleAccount SimpleMailbox
-        SingleStore canonical_name check_name open_store
+        DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore
+        SQLiteStore SimpleAccount SimpleMailbox SingleStore canonical_name check_name open_store
     """,
     "mailproto.connection": "Farewell Limits ServerConnection ServerFactory Wire",
     "mailproto.content": "CHUNK Content FileContent chunks prepend",

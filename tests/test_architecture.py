@@ -56,7 +56,9 @@ PUBLIC_NAMES = {
         MailboxEntry MailboxStatus MessageFlags MessageInfo NULL_PATH NewMessage Outcome Parameters
         Part Recipient Session StoreResult TLSInfo
     """,
-    "mailproto.pop3": "MAX_FAILED_LOGINS POP3Server POP3ServerFactory READ_AHEAD_MESSAGES READ_AHEAD_OCTETS",
+    "mailproto.pop3": """
+        MAX_BAD_COMMANDS MAX_FAILED_LOGINS POP3Server POP3ServerFactory READ_AHEAD_MESSAGES READ_AHEAD_OCTETS
+    """,
     "mailproto.pop3.wire": """
         Command DotStuffing MAX_AUTH_LINE MAX_LINE MAX_REPLY POP3ServerWire POP3SyntaxError Response
         challenge err multiline ok

@@ -9,6 +9,7 @@ from twisted.cred.credentials import ICredentials, UsernamePassword
 
 from mailproto.auth import Challenge, SASLError, ServerMechanism, decode_base64, login, server_mechanism
 from mailproto.errors import AuthenticationFailed, MailError
+from mailproto.pop3._bad_command import BadCommand
 from mailproto.pop3._capabilities import capabilities
 from mailproto.pop3.wire import Command, Response, challenge, multiline, ok
 
@@ -38,7 +39,7 @@ class Authorization:
             self._name = None
         command = _COMMANDS.get(event.keyword)
         if command is None:
-            raise MailError("Unknown command, or not before login")
+            raise BadCommand("Unknown command, or not before login")
         return command(self, event)
 
     def interrupted(self) -> None:
@@ -59,14 +60,14 @@ class Authorization:
     def _stls(self, command: Command) -> None:
         _no_arguments(command)
         if not self._connection.can_start_tls:
-            raise MailError("No TLS to begin here")
+            raise BadCommand("No TLS to begin here")
         if self._connection.start_tls(ok("Begin TLS")):
             self._connection.restart()
 
     def _user(self, command: Command) -> None:
         self._demand_privacy()
         if len(command.arguments) != 1:
-            raise MailError("USER name")
+            raise BadCommand("USER name")
         [self._name] = command.arguments
         # The same for every name: who has an account is nobody's business.
         self._connection.write(ok("Password, please"))
@@ -75,15 +76,15 @@ class Authorization:
         self._demand_privacy()
         name, self._name = self._name, None
         if name is None:
-            raise MailError("USER comes first")
+            raise BadCommand("USER comes first")
         if not command.rest:
-            raise MailError("PASS password")
+            raise BadCommand("PASS password")
         return self._login(UsernamePassword(name, command.rest))
 
     def _auth(self, command: Command) -> Awaitable[None] | None:
         arguments = command.arguments
         if not 1 <= len(arguments) <= 2:
-            raise MailError("AUTH mechanism [initial-response]")
+            raise BadCommand("AUTH mechanism [initial-response]")
         mechanism = server_mechanism(arguments[0].decode("ascii", "replace"))
         if mechanism is None:
             raise MailError("Unknown authentication mechanism")
@@ -143,7 +144,7 @@ _COMMANDS: Mapping[str, Callable[[Authorization, Command], Awaitable[None] | Non
 
 def _no_arguments(command: Command) -> None:
     if command.arguments:
-        raise MailError(f"{command.keyword} takes no arguments")
+        raise BadCommand(f"{command.keyword} takes no arguments")
 
 
 def _decoded(data: bytes) -> bytes:

@@ -9,6 +9,7 @@ from mailproto.content import CHUNK, Content, chunks
 from mailproto.errors import MailError
 from mailproto.message import Index, scan, top
 from mailproto.model import Part
+from mailproto.pop3._bad_command import BadCommand
 from mailproto.pop3._capabilities import capabilities
 from mailproto.pop3._maildrop import Maildrop
 from mailproto.pop3._reader import Reader, gone
@@ -32,11 +33,11 @@ class Transaction:
         """Act on one command."""
         row = _COMMANDS.get(event.keyword) if isinstance(event, Command) else None
         if row is None or not isinstance(event, Command):
-            raise MailError("Unknown command, or not after login")
+            raise BadCommand("Unknown command, or not after login")
         command, fewest, most = row
         arguments = event.arguments
         if not fewest <= len(arguments) <= most:
-            raise MailError(f"{event.keyword}: wrong number of arguments")
+            raise BadCommand(f"{event.keyword}: wrong number of arguments")
         return command(self, arguments)
 
     def interrupted(self) -> None:

@@ -12,6 +12,7 @@ from mailproto.auth import Login
 from mailproto.connection import Farewell, Limits, ServerConnection, ServerFactory
 from mailproto.errors import MailError, WireError
 from mailproto.pop3._authorization import Authorization
+from mailproto.pop3._bad_command import MAX_BAD_COMMANDS, BadCommand
 from mailproto.pop3._maildrop import Maildrop
 from mailproto.pop3._transaction import Transaction
 from mailproto.pop3.wire import Command, POP3ServerWire, Response, err, ok
@@ -34,6 +35,7 @@ class POP3Server(ServerConnection[Command | Response]):
         super().__init__(factory)
         self.wire = POP3ServerWire()
         self.is_leaving = False
+        self._bad_commands = 0  # in a row
         self._state: Authorization | Transaction = Authorization(self)
         self._logout: Callable[[], None] | None = None
 
@@ -43,7 +45,9 @@ class POP3Server(ServerConnection[Command | Response]):
 
     def handle(self, event: Command | Response) -> Awaitable[None] | None:
         """Let the state act on it."""
-        return self._state.handle(event)
+        result = self._state.handle(event)
+        self._bad_commands = 0
+        return result
 
     async def sign_in(self, login: Login) -> None:
         """Go over to the TRANSACTION state with a snapshot of ``login``'s INBOX."""
@@ -67,6 +71,7 @@ class POP3Server(ServerConnection[Command | Response]):
         """The line was none; an exchange that it was a part of is over."""
         self._state.interrupted()
         self.write(err(str(error)))
+        self._count_bad_command()
 
     def refusal(self, error: MailError) -> bytes:
         """``-ERR`` with the error's response code and text."""
@@ -77,8 +82,18 @@ class POP3Server(ServerConnection[Command | Response]):
         reply = self.refusal(error)
         if self.is_leaving:
             self.end(reply)
+            return
+        self.write(reply)
+        if isinstance(error, BadCommand):
+            self._count_bad_command()
         else:
-            self.write(reply)
+            self._bad_commands = 0
+
+    def _count_bad_command(self) -> None:
+        """Somebody who goes on like this speaks another protocol, or looks for a hole."""
+        self._bad_commands += 1
+        if self._bad_commands >= MAX_BAD_COMMANDS:
+            self.end(err("Too many bad commands"))
 
     def farewell(self, reason: Farewell) -> bytes:
         """Nothing for idleness: a client would take it for the answer to its next command (RFC 1939 3)."""

@@ -1,0 +1,12 @@
+"""What a client should not have sent, whatever is in the maildrop."""
+
+from mailproto.errors import MailError
+
+__all__ = ["MAX_BAD_COMMANDS", "BadCommand"]
+
+MAX_BAD_COMMANDS = 20
+"""Commands in a row that are none, or not in their place, after which the connection is closed."""
+
+
+class BadCommand(MailError):
+    """A command that is unknown, not in its place, or has the wrong arguments."""

@@ -1,0 +1,36 @@
+"""A client that sends nothing but nonsense is heard for a while."""
+
+from __future__ import annotations
+
+from mailproto.pop3 import MAX_BAD_COMMANDS
+from tests.pop3.session import SessionTestCase
+
+GOODBYE = b"-ERR Too many bad commands\r\n"
+
+
+class BadCommandTests(SessionTestCase):
+    def test_too_many_in_a_row_end_the_session(self) -> None:
+        for nonsense in (b"FOO\r\n", b"\r\n", b"\xff\0\r\n", b"NOOP\n", b"A" * 300 + b"\r\n", b"USER\r\n"):
+            with self.subTest(nonsense=nonsense):
+                transport = self.connect()
+                transport.read()
+                transport.send(nonsense * (MAX_BAD_COMMANDS + 5))
+                replies = transport.read()
+                self.assertEqual(replies.count(b"-ERR"), MAX_BAD_COMMANDS + 1)
+                self.assertTrue(replies.endswith(GOODBYE))
+
+    def test_in_either_state(self) -> None:
+        transport = self.sign_in()
+        transport.send(b"USER alice\r\n" * MAX_BAD_COMMANDS)
+        self.assertTrue(transport.read().endswith(GOODBYE))
+
+    def test_a_good_one_between_them_starts_again(self) -> None:
+        transport = self.connect()
+        transport.read()
+        transport.send((b"FOO\r\n" * (MAX_BAD_COMMANDS - 1) + b"CAPA\r\n") * 3)
+        self.assertNotIn(GOODBYE, transport.read())
+
+    def test_asking_for_messages_that_are_gone_is_no_nonsense(self) -> None:
+        transport = self.sign_in()
+        transport.send(b"RETR 1\r\n" * (MAX_BAD_COMMANDS + 5))
+        self.assertNotIn(GOODBYE, transport.read())

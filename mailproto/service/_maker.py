@@ -151,7 +151,7 @@ class MailService(MultiService):
                     factory = self._factories[listener.protocol] = FACTORIES[listener.protocol](parts)
                 try:
                     port = await listen(self._reactor, listener, endpoint, factory, parts.tls)
-                except (CannotListenError, OSError) as error:
+                except (CannotListenError, OSError, OverflowError) as error:
                     raise CannotStart(f"--{name} {endpoint}: {error}") from None
                 self._ports.append(port)
                 print(f"mailproto: {name} on {printable_address(port)}", flush=True)

@@ -30,6 +30,13 @@ DEFAULT_MAX_MESSAGE_SIZE = 50 * 1024 * 1024
 _HOSTNAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
 
+def _octets(text: str) -> int:
+    """:raises ValueError: for what is no number of octets; the option's name is in it."""
+    if not (text.isascii() and text.isdigit() and 0 < len(text) <= 18 and int(text)):
+        raise ValueError(f"--max-message-size: not a number of octets: {text!r}")
+    return int(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the server is to be.
@@ -83,7 +90,7 @@ class Options(UsageOptions):
             "PEM file: certificate and chain. [default: self-signed, in the data folder]",
         ],
         ["tls-key", None, None, "PEM file: the private key of --tls-cert."],
-        ["max-message-size", None, DEFAULT_MAX_MESSAGE_SIZE, "The largest message, in octets.", int],
+        ["max-message-size", None, DEFAULT_MAX_MESSAGE_SIZE, "The largest message, in octets.", _octets],
     ]
 
     def __init__(self) -> None:
@@ -133,8 +140,6 @@ class Options(UsageOptions):
         """Check what only shows when all options are there."""
         if (self["tls-cert"] is None) != (self["tls-key"] is None):
             raise UsageError("--tls-cert and --tls-key go together")
-        if self["max-message-size"] < 1:
-            raise UsageError("--max-message-size: must be at least 1")
         if self["hostname"] is not None and not _HOSTNAME.fullmatch(self["hostname"]):
             raise UsageError(f"--hostname: not a host name: {self['hostname']!r}")
         if not self["store"].partition(":")[1]:

@@ -99,5 +99,13 @@ class MailServiceTests(TestCase):
         self.assertNotIn("mailproto is ready", self.printed)
         await second.stopService()
 
+    async def test_gives_up_at_a_port_that_cannot_be(self) -> None:
+        service = self.service(smtp=["tcp:65536:interface=127.0.0.1"])
+        service.startService()
+        await service.ready
+        self.assertEqual(len(self.given_up), 1)
+        self.assertTrue(self.given_up[0].startswith("--smtp tcp:65536:interface=127.0.0.1: "))
+        await service.stopService()
+
     async def test_stop_without_start(self) -> None:
         await self.service().stopService()

@@ -81,6 +81,10 @@ class ErrorTests(SynchronousTestCase):
             ("--hostname", "a\r\nb"),
             ("--store", "nonsense"),
             ("--max-message-size", "0"),
+            ("--max-message-size", "-1"),
+            ("--max-message-size", ""),
+            ("--max-message-size", "50MB"),
+            ("--max-message-size", "9" * 5000),
             ("--tls-cert", "c.pem"),
             ("--account", "alice:secret"),
         ):

@@ -47,7 +47,7 @@ def prepare(password: str) -> bytes:
 
 
 def hash_password(password: str) -> str:
-    """A PHC string with a salt of its own.  Takes about 50 ms: not for the reactor's thread."""
+    """A PHC string with a salt of its own.  Takes 64 MiB and tens or hundreds of milliseconds: for a thread."""
     return _HASHER.hash(prepare(password))
 
 

@@ -130,3 +130,13 @@ class PublicNameTests(SynchronousTestCase):
             if not path.stem.startswith("_") or path.stem == "__init__"
         }
         self.assertEqual(found, {"mailproto", *PUBLIC_NAMES})
+
+
+class RegularExpressionTests(SynchronousTestCase):
+    def test_no_group_is_possessive(self) -> None:
+        """Debian's Python 3.11.2 matches ``(?:...)*+`` wrongly (CPython issue 106052).
+
+        A possessive repetition of one character, such as ``[a-z]*+``, is right everywhere.
+        """
+        for path in Path(CHECKOUT, "mailproto").rglob("*.py"):
+            self.assertNotRegex(path.read_text(), r"\)[*+?]\+", str(path))

@@ -40,11 +40,11 @@ _MISSING_HOST = b"MISSING_DOMAIN"
 
 _A = ATEXT
 _AD = rb"[^\x00-\x20()<>@,;:\\\"\[\]\x7f]"  # atext and the dot
-_HOST = rb"%b++(?:\.%b++)*+" % (_A, _A)
+_HOST = rb"%b++(?:\.%b++)*" % (_A, _A)
 
 # What most mailboxes look like, with the comma after it.
 _simple = re.compile(
-    rb'[ \t\r\n]*+(?:(?:"([^"\\\r\n]*+)"|(%b%b*+(?: %b++)*+))? ?<(%b%b*+)@(%b)>|(%b%b*+)@(%b))'
+    rb'[ \t\r\n]*+(?:(?:"([^"\\\r\n]*+)"|(%b%b*+(?: %b++)*))? ?<(%b%b*+)@(%b)>|(%b%b*+)@(%b))'
     rb"[ \t\r\n]*+(,|\Z)" % (_A, _AD, _AD, _A, _AD, _HOST, _A, _AD, _HOST)
 ).match
 
@@ -54,10 +54,10 @@ _Token = tuple[int, bytes]
 _NOTHING = ((_END, b""), (_BROKEN, b""))  # the end, or a comment that never closes
 
 _token = re.compile(
-    rb'[ \t\r\n]*+(?:(%b++)|"([^"\\]*+(?:\\.[^"\\]*+)*+)"|(.)|\Z)' % _AD,
+    rb'[ \t\r\n]*+(?:(%b++)|"([^"\\]*+(?:\\.[^"\\]*+)*)"|(.)|\Z)' % _AD,
     re.DOTALL,
 ).match
-_literal = re.compile(rb"\[[^\]\\]*+(?:\\.[^\]\\]*+)*+\]", re.DOTALL).match
+_literal = re.compile(rb"\[[^\]\\]*+(?:\\.[^\]\\]*+)*\]", re.DOTALL).match
 
 
 def parse_addresses(value: bytes) -> list[Mailbox]:

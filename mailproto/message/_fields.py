@@ -33,7 +33,7 @@ Fields = dict[bytes, list[bytes]]
 
 # "[ \t]?" is for a value that is all white space: it loses one octet, not all.
 _COLON = rb"[ \t]*+:(?:[ \t]*+(?=[^ \t\n])|[ \t]?+)"
-_VALUE = rb"([^\n]*+(?:\n[ \t][^\n]*+)*+)"
+_VALUE = rb"([^\n]*+(?:\n[ \t][^\n]*+)*)"
 
 _CONTENT_NAMES = (
     rb"content-(?:type|transfer-encoding|disposition|id|description|language|location|md5)|mime-version"
@@ -47,8 +47,8 @@ _part_fields = re.compile(rb"\n(%b)%b%b" % (_CONTENT_NAMES, _COLON, _VALUE), re.
 
 # A field, or else (without groups) lines that are none.
 _any_field = re.compile(
-    rb"([^:\n]*+):(?:[ \t]*+(?=[^ \t\r\n])|[ \t]?+)([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)"
-    rb"|[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z)"
+    rb"([^:\n]*+):(?:[ \t]*+(?=[^ \t\r\n])|[ \t]?+)([^\n]*+(?:\n[ \t][^\n]*+)*)(?:\n|\Z)"
+    rb"|[^\n]*+(?:\n[ \t][^\n]*+)*(?:\n|\Z)"
 )
 _unfold = re.compile(rb"[\r\n]+([ \t]?)").sub
 

@@ -18,7 +18,7 @@ TOKEN_CHARACTERS = rb"[^\x00-\x20()<>@,;:\\\"/\[\]?=\x7f]"
 """RFC 2045 5.1, and any 8-bit octet."""
 
 _comment_step = re.compile(rb"[^()\\]*+(?:\\.|([()])|\\?\Z)", re.DOTALL).match
-_outside_comments = re.compile(rb'(?:[^"(]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)*+', re.DOTALL).match
+_outside_comments = re.compile(rb'(?:[^"(]++|"[^"\\]*+(?:\\.[^"\\]*+)*"?)*', re.DOTALL).match
 _escaped = re.compile(rb"\\(.)|\r?\n", re.DOTALL).sub
 
 

@@ -33,7 +33,7 @@ _type = re.compile(rb"%b(%b)%b/%b(%b)%b(?=;|\Z)" % (_W, _TOKEN, _W, _W, _TOKEN, 
 _type_alone = re.compile(rb"%b(%b)%b\Z" % (_W, _TOKEN, _W)).match
 _first_token = re.compile(rb"%b(%b)%b" % (_W, _TOKEN_OR_NONE, _W)).match
 _parameter = re.compile(
-    rb';%b(%b)%b=%b(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"|(=[^; \t\r\n]*+)|((?!")%b))%b'
+    rb';%b(%b)%b=%b(?:"([^"\\]*+(?:\\.[^"\\]*+)*)"|(=[^; \t\r\n]*+)|((?!")%b))%b'
     % (_W, _TOKEN, _W, _W, _TOKEN_OR_NONE, _W),
     re.DOTALL,
 ).match

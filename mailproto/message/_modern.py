@@ -13,7 +13,7 @@ from mailproto.message._words import parameter_text
 
 __all__ = ["utf8_form"]
 
-_token = re.compile(rb'"((?:[^"\\]|\\.)*+)"|\{([0-9]+)\}\r\n|(\()|([^ ()"{]+|[ )])', re.DOTALL).match
+_token = re.compile(rb'"((?:[^"\\]|\\.)*)"|\{([0-9]+)\}\r\n|(\()|([^ ()"{]+|[ )])', re.DOTALL).match
 _special = re.compile(rb'(["\\])').sub
 _escaped = re.compile(rb"\\(.)", re.DOTALL).sub
 

@@ -26,8 +26,8 @@ IDS_LIMIT = 1000
 _spaces = re.compile(r"[ \t\r\n]+").sub
 _blob = re.compile(r"\[[^\[\]]*\][ \t]*").match
 _refwd = re.compile(r"(?:re|fwd?)[ \t]*(?:\[[^\[\]]*\][ \t]*)?:", re.IGNORECASE).match
-_id = re.compile(rb'<((?:[^<>\s"]|"(?:[^"\\\r\n]|\\.)*+")++)>')
-_quoted_local = re.compile(rb'"((?:[^"\\]|\\.)*+)"(@.*)', re.DOTALL).fullmatch
+_id = re.compile(rb'<((?:[^<>\s"]|"(?:[^"\\\r\n]|\\.)*")+)>')
+_quoted_local = re.compile(rb'"((?:[^"\\]|\\.)*)"(@.*)', re.DOTALL).fullmatch
 _needs_no_quotes = re.compile(rb"[^\x00-\x20()<>@,;:\\\"\[\]\x7f]+").fullmatch
 _escaped = re.compile(rb"\\(.)", re.DOTALL).sub
 

@@ -17,7 +17,7 @@ from mailproto.model import DELIMITER, INBOX
 
 __all__ = ["Cursor", "LiteralWanted"]
 
-_QUOTED = rb'"([^"\\\r\n\x00]*+(?:\\["\\][^"\\\r\n\x00]*+)*+)"'
+_QUOTED = rb'"([^"\\\r\n\x00]*+(?:\\["\\][^"\\\r\n\x00]*+)*)"'
 _LITERAL = rb"\{[0-9]+\+?+\}\r\n"
 _STRING = re.compile(_QUOTED + rb"|" + _LITERAL)
 _ASTRING = re.compile(_QUOTED + rb'|([^\x00-\x20\x7f-\xff(){%*"\\]++)|' + _LITERAL)

@@ -15,10 +15,10 @@ __all__ = ["fetch"]
 
 _NAME = re.compile(rb"[A-Za-z0-9.]++\[?+")
 # Part numbers have at most nine digits: no message has as many parts.
-_SPECIFIER = re.compile(rb"(?:([1-9][0-9]{0,8}+(?:\.[1-9][0-9]{0,8}+)*+)(\.?+))?+([A-Za-z.]*+)")
-_PLAIN_FIELDS = re.compile(rb" \(([A-Za-z0-9-]++(?: [A-Za-z0-9-]++)*+)\)")
+_SPECIFIER = re.compile(rb"(?:([1-9][0-9]{0,8}+(?:\.[1-9][0-9]{0,8}+)*)(\.?+))?([A-Za-z.]*+)")
+_PLAIN_FIELDS = re.compile(rb" \(([A-Za-z0-9-]++(?: [A-Za-z0-9-]++)*)\)")
 _ATOM = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\]++')
-_END_OF_SECTION = re.compile(rb"\](?:<([0-9]{1,18})\.([1-9][0-9]{0,17})>)?+")
+_END_OF_SECTION = re.compile(rb"\](?:<([0-9]{1,18})\.([1-9][0-9]{0,17})>)?")
 
 _ITEMS: dict[bytes, FetchItem] = {
     name: FetchAttribute(name.decode("ascii"))

@@ -10,8 +10,8 @@ from mailproto.imap.wire.errors import IMAPWireError
 __all__ = ["bare_flags", "flag_keyword", "flag_list"]
 
 _FLAG = rb'\\?+[^\x00-\x20\x7f-\xff(){%*"\\\]]++'
-_BARE = re.compile(_FLAG + rb"(?: " + _FLAG + rb")*+")
-_LIST = re.compile(rb"\((?:(" + _FLAG + rb"(?: " + _FLAG + rb")*+))?+\)")
+_BARE = re.compile(_FLAG + rb"(?: " + _FLAG + rb")*")
+_LIST = re.compile(rb"\((?:(" + _FLAG + rb"(?: " + _FLAG + rb")*))?\)")
 _KEYWORD = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]++')
 
 # A client can set these; \Recent is the server's alone.

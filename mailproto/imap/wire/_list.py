@@ -11,7 +11,7 @@ from mailproto.imap.wire.errors import IMAPWireError
 
 __all__ = ["list_mailboxes"]
 
-_SELECTION = re.compile(rb"\(([A-Za-z-]++(?: [A-Za-z-]++)*+)?+\) ")
+_SELECTION = re.compile(rb"\(([A-Za-z-]++(?: [A-Za-z-]++)*)?\) ")
 _RETURN = re.compile(rb" RETURN \(", re.IGNORECASE)
 
 _SELECTION_OPTIONS = frozenset(("SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"))

@@ -12,9 +12,9 @@ from mailproto.imap.wire.errors import IMAPWireError
 
 __all__ = ["append", "create", "lsub", "mailbox_name", "rename", "select", "status", "status_items"]
 
-_PARAMETERS = re.compile(rb" \(([A-Za-z0-9-]++(?: [A-Za-z0-9-]++)*+)\)")
-_USE = re.compile(rb" \(USE \((\\[A-Za-z]++(?: \\[A-Za-z]++)*+)?+\)\)", re.IGNORECASE)
-_STATUS_ITEMS = re.compile(rb"\(([A-Za-z]++(?: [A-Za-z]++)*+) ?+\)")
+_PARAMETERS = re.compile(rb" \(([A-Za-z0-9-]++(?: [A-Za-z0-9-]++)*)\)")
+_USE = re.compile(rb" \(USE \((\\[A-Za-z]++(?: \\[A-Za-z]++)*)?\)\)", re.IGNORECASE)
+_STATUS_ITEMS = re.compile(rb"\(([A-Za-z]++(?: [A-Za-z]++)*) ?+\)")
 
 _SPECIAL_USES = {
     use.upper(): use

@@ -13,7 +13,7 @@ from mailproto.model import FlagChange, FlagOperation
 
 __all__ = ["copy", "store", "uid_expunge"]
 
-_OPERATION = re.compile(rb"([+-]?+FLAGS)(\.SILENT)?+ ", re.IGNORECASE)
+_OPERATION = re.compile(rb"([+-]?+FLAGS)(\.SILENT)? ", re.IGNORECASE)
 _OPERATIONS = {operation.value.encode("ascii"): operation for operation in FlagOperation}
 
 

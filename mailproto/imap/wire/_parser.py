@@ -19,7 +19,7 @@ from mailproto.imap.wire.events import Command
 __all__ = ["parse_command", "read_tag"]
 
 # RFC 3501 9: a tag is of ASTRING-CHARs without "+".
-_TAG = re.compile(rb'([^\x00-\x20\x7f-\xff(){%*"\\+]++)(?: ((?:UID )?+[A-Za-z]++))?+', re.IGNORECASE)
+_TAG = re.compile(rb'([^\x00-\x20\x7f-\xff(){%*"\\+]++)(?: ((?:UID )?[A-Za-z]++))?', re.IGNORECASE)
 
 _GRAMMARS: dict[bytes, Callable[[Cursor], Arguments]] = {
     b"CAPABILITY": no_arguments,

@@ -34,7 +34,7 @@ from mailproto.imap.wire.sequence_set import SequenceSet
 
 __all__ = ["search"]
 
-_RETURN = re.compile(rb"RETURN \(([A-Za-z]++(?: [A-Za-z]++)*+)?+\) ", re.IGNORECASE)
+_RETURN = re.compile(rb"RETURN \(([A-Za-z]++(?: [A-Za-z]++)*)?\) ", re.IGNORECASE)
 _CHARSET = re.compile(rb"CHARSET ", re.IGNORECASE)
 _KEY = re.compile(rb"[A-Za-z]++")
 _SET = re.compile(rb"[0-9*][0-9:,*]*+")

@@ -16,12 +16,12 @@ __all__ = ["is_hello_name", "parse_parameters", "parse_path"]
 
 _UTF8 = "\x80-\U0010ffff"
 _ATOM = rf"[A-Za-z0-9!#$%&'*+\-/=?^_`{{|}}~{_UTF8}]++"
-_DOT_STRING = rf"{_ATOM}(?:\.{_ATOM})*+"
-_QUOTED_STRING = rf'"(?:[ !#-\[\]-~{_UTF8}]|\\[ -~])*+"'
+_DOT_STRING = rf"{_ATOM}(?:\.{_ATOM})*"
+_QUOTED_STRING = rf'"(?:[ !#-\[\]-~{_UTF8}]|\\[ -~])*"'
 _LABEL = rf"[A-Za-z0-9{_UTF8}][A-Za-z0-9\-{_UTF8}]*+(?<!-)"
-_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*+"
+_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
 _LITERAL = r"\[[0-9A-Za-z:.]++\]"
-_ROUTE = rf"(?:@{_DOMAIN}(?:,@{_DOMAIN})*+:)?"
+_ROUTE = rf"(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?"
 
 _PATH = re.compile(rf"<{_ROUTE}({_DOT_STRING}|{_QUOTED_STRING})@({_DOMAIN}|{_LITERAL})>(?= |\Z)")
 _POSTMASTER = re.compile(r"<(postmaster)>(?= |\Z)", re.IGNORECASE | re.ASCII)

@@ -1,101 +1,39 @@
-"""What every server connection shares, whatever it speaks.
-
-A `ServerConnection` is the typed shell around a sans-IO wire: octets go in, events
-come out one at a time, in order.
-
-- While a handler's awaitable is pending, the next event waits; the limits do not:
-  what arrives meanwhile is bounded, by pausing the transport.
-- Replies leave in the order they were written, in as few writes as possible, and at
-  once instead of on the reactor's next turn.
-- While the client does not read, no further command is begun, and a handler that
-  produces much waits in `ServerConnection.drained`.
-- What was received in plaintext behind the command that starts TLS closes the
-  connection (RFC 3207 4.2, CVE-2011-0411).
-- Whole events, not octets, reset the idle timer: a client that sends an octet a
-  minute is as idle as one that sends none.
-"""
+"""One client's connection: the typed shell around a wire."""
 
 from __future__ import annotations
 
-import enum
 import ipaddress
-from collections.abc import Awaitable, Coroutine, Generator
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
-from typing import Protocol as Structure
+from collections.abc import Awaitable, Coroutine
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
     IPushProducer,
-    IReactorTime,
     ISSLTransport,
     ISystemHandle,
     ITCPTransport,
     ITLSTransport,
 )
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto.connection._at_once import at_once
+from mailproto.connection._limits import Farewell
+from mailproto.connection._wire import Wire
 from mailproto.errors import MailError, Unavailable, WireError
 from mailproto.model import TLSInfo
 
-__all__ = ["Farewell", "Limits", "ServerConnection", "ServerFactory", "Wire"]
+if TYPE_CHECKING:
+    from mailproto.connection._factory import ServerFactory
+
+__all__ = ["ServerConnection"]
 
 EventT = TypeVar("EventT")
-EventT_co = TypeVar("EventT_co", covariant=True)
-
-
-class Wire(Structure[EventT_co]):
-    """The server's side of a protocol as octets in, events out (sans-IO)."""
-
-    @property
-    def pending(self) -> int:
-        """Octets received and not yet part of an event."""
-
-    def receive(self, data: bytes) -> None:
-        """Take octets; never raises."""
-
-    def next_event(self) -> EventT_co | None:
-        """The next event, or None for "more octets".
-
-        :raises WireError: for what is not the protocol; the next call goes on behind it.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a client may use of a server's patience, in seconds, octets and numbers.
-
-    :ivar first_command: from the connection to the first command.
-    :ivar idle: from one command to the next, and for a client that does not read.
-        At least 300 for SMTP (RFC 5321 4.5.3.2.7), 600 for POP3 (RFC 1939 3), 1800 for
-        IMAP (RFC 9051 5.4).
-    :ivar farewell: from the wish to end a connection to its abortion.
-    :ivar pipelined: octets that may wait behind a running command before the transport
-        is paused; one more read (64 KiB) may come on top.
-    :ivar connections: at once, on one factory.
-    :ivar connections_per_peer: at once, from one IP address that is not loopback.
-    """
-
-    first_command: float = 60
-    idle: float = 300
-    farewell: float = 10
-    pipelined: int = 1 << 17
-    connections: int = 10_000
-    connections_per_peer: int = 200
-
-
-class Farewell(enum.Enum):
-    """Why the server ends a connection."""
-
-    IDLE = "idle too long"
-    STOPPING = "server shutting down"
-    CROWDED = "too many connections"
 
 
 @implementer(IPushProducer)
@@ -450,114 +388,6 @@ _REPLIES_AT_ONCE = 64
 
 _OCTETS_AT_ONCE = 1 << 16
 """Octets of replies that are: together these bound what pipelining makes us hold."""
-
-
-class ServerFactory(Factory):
-    """Makes one kind of connection, counts them, and ends them all.
-
-    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
-    :param tls: for STARTTLS or STLS; None where it is not to be offered.
-    """
-
-    noisy = False
-    log = Logger()
-
-    def __init__(self, clock: IReactorTime, *, tls: Any | None = None, limits: Limits | None = None) -> None:
-        self.clock = clock
-        self.tls = tls
-        self.limits = limits or Limits()
-        self.stopping = False
-        self.connections: set[ServerConnection[Any]] = set()
-        self._peers: dict[str, int] = {}
-        self._all_gone: list[Deferred[None]] = []
-
-    def admit(self, connection: ServerConnection[Any]) -> bool:
-        """Count a connection in; False when there are too many, or the server stops."""
-        peer = connection.peer_address
-        number = self._peers.get(peer, 0)
-        if (
-            self.stopping
-            or len(self.connections) >= self.limits.connections
-            or (number >= self.limits.connections_per_peer and not connection.is_local)
-        ):
-            self.log.warn("{peer}: too many connections", peer=peer)
-            return False
-        self._peers[peer] = number + 1
-        self.connections.add(connection)
-        return True
-
-    def forget(self, connection: ServerConnection[Any]) -> None:
-        """Count a connection out."""
-        if connection not in self.connections:
-            return
-        self.connections.discard(connection)
-        peer = connection.peer_address
-        self._peers[peer] -= 1
-        if not self._peers[peer]:
-            del self._peers[peer]
-        if not self.connections:
-            waiting, self._all_gone = self._all_gone, []
-            for waiter in waiting:
-                waiter.callback(None)
-
-    def shut_down(self) -> Deferred[None]:
-        """End every connection: idle ones now, others after their running command.
-
-        :returns: fires when all are gone; those that do not go within ``limits.farewell``
-            seconds are aborted.
-        """
-        self.stopping = True
-        if not self.connections:
-            return gatherResults([]).addCallback(lambda _: None)
-        gone: Deferred[None] = Deferred()
-        self._all_gone.append(gone)
-        for connection in list(self.connections):
-            connection.stop()
-
-        def abort_stragglers() -> None:
-            for connection in list(self.connections):
-                connection.abort()
-
-        timer = self.clock.callLater(self.limits.farewell, abort_stragglers)
-
-        def cancel(_: None) -> None:
-            if timer.active():
-                timer.cancel()
-
-        return gone.addCallback(cancel)
-
-
-def at_once(coroutine: Coroutine[Any, Any, None]) -> Deferred[None] | None:
-    """Run ``coroutine`` until it must wait.
-
-    A ``Deferred`` around a coroutine costs more than most handlers do: one that has nothing
-    to wait for does not pay for it.
-
-    :returns: None if it is done, or else its rest.
-    :raises Exception: what the coroutine raises before it has to wait.
-    """
-    try:
-        waiting = coroutine.send(None)
-    except StopIteration:
-        return None
-    return ensureDeferred(_rest(coroutine, waiting))
-
-
-def _rest(coroutine: Coroutine[Any, Any, None], waiting: Any) -> Generator[Any, Any, None]:
-    """Pass on what the coroutine waits for, and to it what became of that."""
-    try:
-        while True:
-            try:
-                value = yield waiting
-            except GeneratorExit:
-                coroutine.close()
-                raise
-            except BaseException as error:
-                waiting = coroutine.throw(error)
-            else:
-                waiting = coroutine.send(value)
-    except StopIteration:
-        return
 
 
 def _peer(address: IAddress) -> tuple[str, bool]:

@@ -1,0 +1,23 @@
+"""What every server connection shares, whatever it speaks.
+
+A `ServerConnection` is the typed shell around a sans-IO wire: octets go in, events
+come out one at a time, in order.
+
+- While a handler's awaitable is pending, the next event waits; the limits do not:
+  what arrives meanwhile is bounded, by pausing the transport.
+- Replies leave in the order they were written, in as few writes as possible, and at
+  once instead of on the reactor's next turn.
+- While the client does not read, no further command is begun, and a handler that
+  produces much waits in `ServerConnection.drained`.
+- What was received in plaintext behind the command that starts TLS closes the
+  connection (RFC 3207 4.2, CVE-2011-0411).
+- Whole events, not octets, reset the idle timer: a client that sends an octet a
+  minute is as idle as one that sends none.
+"""
+
+from mailproto.connection._factory import ServerFactory
+from mailproto.connection._limits import Farewell, Limits
+from mailproto.connection._server import ServerConnection
+from mailproto.connection._wire import Wire
+
+__all__ = ["Farewell", "Limits", "ServerConnection", "ServerFactory", "Wire"]

@@ -1,0 +1,90 @@
+"""What makes one kind of connection, counts them, and ends them all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+
+from mailproto.connection._limits import Limits
+from mailproto.connection._server import ServerConnection
+
+__all__ = ["ServerFactory"]
+
+
+class ServerFactory(Factory):
+    """Makes one kind of connection, counts them, and ends them all.
+
+    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
+    :param tls: for STARTTLS or STLS; None where it is not to be offered.
+    """
+
+    noisy = False
+    log = Logger()
+
+    def __init__(self, clock: IReactorTime, *, tls: Any | None = None, limits: Limits | None = None) -> None:
+        self.clock = clock
+        self.tls = tls
+        self.limits = limits or Limits()
+        self.stopping = False
+        self.connections: set[ServerConnection[Any]] = set()
+        self._peers: dict[str, int] = {}
+        self._all_gone: list[Deferred[None]] = []
+
+    def admit(self, connection: ServerConnection[Any]) -> bool:
+        """Count a connection in; False when there are too many, or the server stops."""
+        peer = connection.peer_address
+        number = self._peers.get(peer, 0)
+        if (
+            self.stopping
+            or len(self.connections) >= self.limits.connections
+            or (number >= self.limits.connections_per_peer and not connection.is_local)
+        ):
+            self.log.warn("{peer}: too many connections", peer=peer)
+            return False
+        self._peers[peer] = number + 1
+        self.connections.add(connection)
+        return True
+
+    def forget(self, connection: ServerConnection[Any]) -> None:
+        """Count a connection out."""
+        if connection not in self.connections:
+            return
+        self.connections.discard(connection)
+        peer = connection.peer_address
+        self._peers[peer] -= 1
+        if not self._peers[peer]:
+            del self._peers[peer]
+        if not self.connections:
+            waiting, self._all_gone = self._all_gone, []
+            for waiter in waiting:
+                waiter.callback(None)
+
+    def shut_down(self) -> Deferred[None]:
+        """End every connection: idle ones now, others after their running command.
+
+        :returns: fires when all are gone; those that do not go within ``limits.farewell``
+            seconds are aborted.
+        """
+        self.stopping = True
+        if not self.connections:
+            return gatherResults([]).addCallback(lambda _: None)
+        gone: Deferred[None] = Deferred()
+        self._all_gone.append(gone)
+        for connection in list(self.connections):
+            connection.stop()
+
+        def abort_stragglers() -> None:
+            for connection in list(self.connections):
+                connection.abort()
+
+        timer = self.clock.callLater(self.limits.farewell, abort_stragglers)
+
+        def cancel(_: None) -> None:
+            if timer.active():
+                timer.cancel()
+
+        return gone.addCallback(cancel)

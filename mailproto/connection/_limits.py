@@ -1,0 +1,39 @@
+"""What a client may use of a server, and why the server ends a connection."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+__all__ = ["Farewell", "Limits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client may use of a server's patience, in seconds, octets and numbers.
+
+    :ivar first_command: from the connection to the first command.
+    :ivar idle: from one command to the next, and for a client that does not read.
+        At least 300 for SMTP (RFC 5321 4.5.3.2.7), 600 for POP3 (RFC 1939 3), 1800 for
+        IMAP (RFC 9051 5.4).
+    :ivar farewell: from the wish to end a connection to its abortion.
+    :ivar pipelined: octets that may wait behind a running command before the transport
+        is paused; one more read (64 KiB) may come on top.
+    :ivar connections: at once, on one factory.
+    :ivar connections_per_peer: at once, from one IP address that is not loopback.
+    """
+
+    first_command: float = 60
+    idle: float = 300
+    farewell: float = 10
+    pipelined: int = 1 << 17
+    connections: int = 10_000
+    connections_per_peer: int = 200
+
+
+class Farewell(enum.Enum):
+    """Why the server ends a connection."""
+
+    IDLE = "idle too long"
+    STOPPING = "server shutting down"
+    CROWDED = "too many connections"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from twisted.internet.defer import Deferred
@@ -229,10 +230,11 @@ class ServerConnection(Protocol, Generic[EventT]):
         if self._pumping:
             return
         self._pumping = True
+        next_event, handle = self.wire.next_event, self.handle
         try:
             while self._running is None and self._writable and not self._ending:
                 try:
-                    event = self.wire.next_event()
+                    event = next_event()
                 except WireError as error:
                     self._note_progress()
                     self.refuse_syntax(error)
@@ -242,7 +244,15 @@ class ServerConnection(Protocol, Generic[EventT]):
                 if event is None:
                     break
                 self._note_progress()
-                self._begin(event)
+                try:
+                    result = handle(event)
+                    if type(result) is CoroutineType:
+                        result = at_once(result)
+                except Exception:
+                    self._failed(event, Failure())
+                else:
+                    if result is not None:
+                        self._wait_for(cast("Deferred[None]", result), event)
                 if len(self._replies) >= _REPLIES_AT_ONCE or self._collected >= _OCTETS_AT_ONCE:
                     self._flush()
         finally:
@@ -252,17 +262,9 @@ class ServerConnection(Protocol, Generic[EventT]):
             self._reading = True
             self.transport.resumeProducing()
 
-    def _begin(self, event: EventT) -> None:
-        try:
-            result = self.handle(event)
-            if isinstance(result, Coroutine):
-                result = at_once(result)
-        except Exception:
-            self._failed(event, Failure())
-            return
-        if result is None:
-            return
-        running = self._running = cast("Deferred[None]", result)
+    def _wait_for(self, running: Deferred[None], event: EventT) -> None:
+        """Hold the next event back."""
+        self._running = running
         running.addErrback(lambda failure: self._failed(event, failure))
         running.addCallback(self._finished)
 

@@ -63,14 +63,22 @@ class ContentScanner:
 
     def _check(self, octets: bytes) -> bytes:
         """Note faults; what comes after one is dropped, as the whole will be."""
-        pairs = octets.count(b"\r\n")
-        if octets.count(b"\n") != pairs or octets.count(b"\r") != pairs:
+        if not _is_canonical(octets):
             self._bare = True
             if self._normalise:
                 octets = _ANY_NEWLINE.sub(b"\r\n", octets)
         if b"\0" in octets:
             self._nul = True
         return b"" if self._nul or (self._bare and not self._normalise) else octets
+
+
+def _is_canonical(octets: bytes) -> bool:
+    """Whether each CR and each LF is half of a CRLF.
+
+    Taking all CRs out and putting one before each LF gives back such octets and no others.
+    To replace single octets is several times as fast as to count pairs.
+    """
+    return octets.replace(b"\r", b"").replace(b"\n", b"\r\n") == octets
 
 
 def _held_back(data: bytes) -> int:

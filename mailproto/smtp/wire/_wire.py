@@ -53,7 +53,10 @@ class SMTPServerWire:
 
     def receive(self, data: bytes) -> None:
         """Take octets."""
-        self._incoming.append(data)
+        if self._position == len(self._buffer) and not self._incoming:
+            self._buffer, self._position = data, 0
+        else:
+            self._incoming.append(data)
 
     def expect_content(self) -> None:
         """What comes next is a message's content, up to CRLF.CRLF."""

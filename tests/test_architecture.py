@@ -22,7 +22,10 @@ PUBLIC_NAMES = {
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore
         SQLiteStore SimpleAccount SimpleMailbox SingleStore canonical_name check_name open_store
     """,
-    "mailproto.connection": "Farewell Limits ServerConnection ServerFactory Wire",
+    "mailproto.connection": """
+        Farewell Limits MAX_PROXY_HEADER Networks ProxiedFactory ProxyHeader ProxyHeaderError
+        ServerConnection ServerFactory UNIX Wire network_of parse_proxy_header
+    """,
     "mailproto.content": "CHUNK Content FileContent chunks prepend",
     "mailproto.delivery": """
         Delivery FunctionDelivery MAX_CACHED MailboxDelivery TRUST accepted canonical_domain

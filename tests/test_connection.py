@@ -538,6 +538,12 @@ class NumberTests(ConnectionTestCase):
         second.drop()
         self.greeted(ELSEWHERE)
 
+    def test_a_network_of_ipv6_is_one_peer(self) -> None:
+        self.greeted("2001:db8::1")
+        self.greeted("2001:db8::2")
+        self.assertEqual(self.connect("2001:db8::3").read(), b"too many connections\n")
+        self.greeted("2001:db8:0:1::1")
+
     def test_nobody_is_counted_twice(self) -> None:
         for _ in range(20):
             transport = self.greeted(ELSEWHERE)

@@ -17,7 +17,29 @@ come out one at a time, in order.
 
 from mailproto.connection._factory import ServerFactory
 from mailproto.connection._limits import Farewell, Limits
+from mailproto.connection._networks import UNIX, Networks, network_of
+from mailproto.connection._proxy import ProxiedFactory
+from mailproto.connection._proxy_header import (
+    MAX_PROXY_HEADER,
+    ProxyHeader,
+    ProxyHeaderError,
+    parse_proxy_header,
+)
 from mailproto.connection._server import ServerConnection
 from mailproto.connection._wire import Wire
 
-__all__ = ["Farewell", "Limits", "ServerConnection", "ServerFactory", "Wire"]
+__all__ = [
+    "MAX_PROXY_HEADER",
+    "UNIX",
+    "Farewell",
+    "Limits",
+    "Networks",
+    "ProxiedFactory",
+    "ProxyHeader",
+    "ProxyHeaderError",
+    "ServerConnection",
+    "ServerFactory",
+    "Wire",
+    "network_of",
+    "parse_proxy_header",
+]

@@ -10,6 +10,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from mailproto.connection._limits import Limits
+from mailproto.connection._networks import network_of
 from mailproto.connection._server import ServerConnection
 
 __all__ = ["ServerFactory"]
@@ -36,7 +37,7 @@ class ServerFactory(Factory):
 
     def admit(self, connection: ServerConnection[Any]) -> bool:
         """Count a connection in; False when there are too many, or the server stops."""
-        peer = connection.peer_address
+        peer = network_of(connection.peer_address)
         number = self._peers.get(peer, 0)
         if (
             self.stopping
@@ -54,7 +55,7 @@ class ServerFactory(Factory):
         if connection not in self.connections:
             return
         self.connections.discard(connection)
-        peer = connection.peer_address
+        peer = network_of(connection.peer_address)
         self._peers[peer] -= 1
         if not self._peers[peer]:
             del self._peers[peer]

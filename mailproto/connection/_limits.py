@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from mailproto.connection._proxy_header import MAX_PROXY_HEADER
+
 __all__ = ["Farewell", "Limits"]
 
 
@@ -20,7 +22,11 @@ class Limits:
     :ivar pipelined: octets that may wait behind a running command before the transport
         is paused; one more read (64 KiB) may come on top.
     :ivar connections: at once, on one factory.
-    :ivar connections_per_peer: at once, from one IP address that is not loopback.
+    :ivar connections_per_peer: at once, from one IPv4 address or IPv6 /64 that is not loopback.
+    :ivar proxy_timeout: from the connection of a listed proxy to the end of its header
+        (`ProxiedFactory`).
+    :ivar proxy_header: octets of such a header, behind its fixed part (version 2; version 1
+        has a limit of its own, 107).
     """
 
     first_command: float = 60
@@ -29,6 +35,8 @@ class Limits:
     pipelined: int = 1 << 17
     connections: int = 10_000
     connections_per_peer: int = 200
+    proxy_timeout: float = 5
+    proxy_header: int = MAX_PROXY_HEADER
 
 
 class Farewell(enum.Enum):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Awaitable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -25,6 +24,7 @@ from zope.interface import implementer
 
 from mailproto.connection._at_once import at_once
 from mailproto.connection._limits import Farewell
+from mailproto.connection._networks import ip_address
 from mailproto.connection._wire import Wire
 from mailproto.errors import MailError, Unavailable, WireError
 from mailproto.model import TLSInfo
@@ -395,9 +395,5 @@ _OCTETS_AT_ONCE = 1 << 16
 def _peer(address: IAddress) -> tuple[str, bool]:
     """(IP address or "", whether it is this machine) of a transport's peer."""
     host: str = getattr(address, "host", "")
-    try:
-        ip = ipaddress.ip_address(host)
-    except ValueError:
-        return host, not host
-    ip = getattr(ip, "ipv4_mapped", None) or ip
-    return str(ip), ip.is_loopback
+    ip = ip_address(host)
+    return (host, not host) if ip is None else (str(ip), ip.is_loopback)

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailproto.auth import ServerTLS
+from mailproto.connection import Limits, Networks, ProxiedFactory
 
 __all__ = [
     "BACKLOG",
@@ -75,14 +76,25 @@ def default_endpoints() -> dict[str, list[str]]:
 
 
 async def listen(
-    reactor: Any, listener: Listener, endpoint: str, factory: IProtocolFactory, tls: ServerTLS
+    reactor: Any,
+    listener: Listener,
+    endpoint: str,
+    factory: IProtocolFactory,
+    tls: ServerTLS,
+    *,
+    proxies: Networks | None = None,
+    limits: Limits | None = None,
 ) -> IListeningPort:
     """Begin to listen on a Twisted endpoint string.
 
+    :param proxies: who must say who the client is, before TLS too (`ProxiedFactory`).
+    :param limits: for what the proxies say.
     :raises twisted.internet.error.CannotListenError: where that is not possible.
     :raises OverflowError: for a port above 65535.
     """
     served = TLSMemoryBIOFactory(tls, False, factory, clock=reactor) if listener.tls else factory
+    if proxies:
+        served = ProxiedFactory(served, proxies, clock=reactor, limits=limits)
     port: IListeningPort = await serverFromString(reactor, with_backlog(endpoint)).listen(served)
     return port
 

@@ -150,7 +150,15 @@ class MailService(MultiService):
                 if factory is None:
                     factory = self._factories[listener.protocol] = FACTORIES[listener.protocol](parts)
                 try:
-                    port = await listen(self._reactor, listener, endpoint, factory, parts.tls)
+                    port = await listen(
+                        self._reactor,
+                        listener,
+                        endpoint,
+                        factory,
+                        parts.tls,
+                        proxies=self._settings.proxies,
+                        limits=factory.limits,
+                    )
                 except (CannotListenError, OSError, OverflowError) as error:
                     raise CannotStart(f"--{name} {endpoint}: {error}") from None
                 self._ports.append(port)

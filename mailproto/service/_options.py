@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
+from mailproto.connection import Networks
 from mailproto.service._listeners import LISTENERS, default_endpoints
 from mailproto.service._names import account_name, domain_name
 
@@ -49,6 +50,7 @@ class Settings:
     :ivar endpoints: Twisted server endpoint strings by the name of their listener.
     :ivar tls_files: (certificate, key) in PEM; None for a pair of our own.
     :ivar max_message_size: octets.
+    :ivar proxies: who must say, by the PROXY protocol, who the client is.
     """
 
     data: Path
@@ -59,6 +61,15 @@ class Settings:
     endpoints: Mapping[str, Sequence[str]]
     tls_files: tuple[Path, Path] | None
     max_message_size: int
+    proxies: Networks = field(default_factory=Networks)
+
+
+def _networks(option: str, words: Sequence[str]) -> Networks:
+    """:raises UsageError: for what is no network."""
+    try:
+        return Networks(words)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
 
 
 def _endpoint_option(name: str, what: str) -> Callable[[Options, str], None]:
@@ -98,6 +109,7 @@ class Options(UsageOptions):
         self._domains: list[str] = []
         self._accounts: list[tuple[str, str]] = []
         self._endpoints: dict[str, list[str]] = {}
+        self._proxies: list[str] = []
 
     opt_smtp = _endpoint_option("smtp", "SMTP, from anybody to our own")
     opt_submission = _endpoint_option("submission", "submission, from our own with a password")
@@ -125,6 +137,12 @@ class Options(UsageOptions):
             self._accounts.append((account_name(name), password))
         except ValueError as error:
             raise UsageError(f"--account: {error}") from None
+
+    def opt_proxy(self, network: str) -> None:
+        """A network, an address or "unix", from where every connection must begin with a PROXY header
+        (versions 1 and 2, on all listeners) and is its client's; repeatable. [default: none]"""
+        _networks("--proxy", [network])
+        self._proxies.append(network)
 
     def add_endpoint(self, name: str, endpoint: str) -> None:
         """Listen for ``name`` on a Twisted endpoint string, too."""
@@ -159,6 +177,7 @@ class Options(UsageOptions):
             endpoints=self._endpoints or default_endpoints(),
             tls_files=(Path(files[0]), Path(files[1])) if all(files) else None,
             max_message_size=given["max-message-size"],
+            proxies=Networks(self._proxies),
         )
 
 

@@ -6,6 +6,7 @@ import builtins
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -13,6 +14,7 @@ from twisted.internet.endpoints import clientFromString, connectProtocol
 from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import TestCase
 
+from mailproto.connection import Networks
 from mailproto.service import MailService, Settings
 
 ANY = "tcp:0:interface=127.0.0.1"
@@ -41,6 +43,7 @@ class MailServiceTests(TestCase):
         self.addCleanup(shutil.rmtree, self.folder)
         self.given_up: list[str] = []
         self.printed: list[str] = []
+        self.more: dict[str, Any] = {}  # settings
         self.patch(builtins, "print", lambda line, **_: self.printed.append(line))
 
     def service(self, **endpoints: list[str]) -> MailService:
@@ -53,6 +56,7 @@ class MailServiceTests(TestCase):
             endpoints=endpoints,
             tls_files=None,
             max_message_size=1000,
+            **self.more,
         )
         return MailService(settings, reactor, give_up=self.given_up.append)
 
@@ -87,6 +91,19 @@ class MailServiceTests(TestCase):
             self.assertEqual((await client.first)[:20], b"220 mail.example.org")
             await service.stopService()
             self.assertIn(b"\r\n421 ", await client.last)
+
+    async def test_a_proxy_on_every_listener(self) -> None:
+        self.more["proxies"] = Networks(["127.0.0.1"])
+        service = self.service(smtp=[ANY], pop3=[ANY], imap=[ANY])
+        await self.start(service)
+        for line in self.printed[:3]:
+            client = await self.connect(int(line.rpartition(":")[2]))
+            client.transport.write(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
+            self.assertIn(b"mail.example.org", await client.first)
+            client = await self.connect(int(line.rpartition(":")[2]))
+            client.transport.write(b"EHLO a\r\n")
+            self.assertEqual(await client.last, b"")
+        await service.stopService()
 
     async def test_gives_up_when_it_cannot_listen(self) -> None:
         first = self.service(smtp=[ANY])

@@ -62,6 +62,13 @@ class GivenTests(SynchronousTestCase):
         self.assertEqual(settings.tls_files, (Path("c.pem"), Path("k.pem")))
         self.assertEqual(settings.max_message_size, 1000)
 
+    def test_proxies(self) -> None:
+        proxies = parse("--proxy", "192.0.2.0/24", "--proxy", "::1").proxies
+        self.assertIn("192.0.2.7", proxies)
+        self.assertIn("::1", proxies)
+        self.assertNotIn("127.0.0.1", proxies)
+        self.assertFalse(parse().proxies)
+
 
 class ErrorTests(SynchronousTestCase):
     def assert_wrong(self, *arguments: str) -> str:
@@ -86,6 +93,8 @@ class ErrorTests(SynchronousTestCase):
             ("--max-message-size", "50MB"),
             ("--max-message-size", "9" * 5000),
             ("--tls-cert", "c.pem"),
+            ("--proxy", "proxy.example"),
+            ("--proxy", "192.0.2.1/24"),
             ("--account", "alice:secret"),
         ):
             with self.subTest(arguments=arguments):

@@ -1,0 +1,54 @@
+"""IP addresses: whose they are, and what counts as one client."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+__all__ = ["UNIX", "Networks", "ip_address", "network_of"]
+
+UNIX = "unix"
+"""What stands for Unix sockets in `Networks`."""
+
+
+class Networks:
+    """A list of peers: ``"192.0.2.1" in Networks(["192.0.2.0/24", "2001:db8::/32", "unix"])``.
+
+    :param networks: networks, addresses, and `UNIX` for whoever connects to a Unix socket.
+    :raises ValueError: for what is none of these, as a network with host bits set.
+    """
+
+    __slots__ = ("_networks", "_unix")
+
+    def __init__(self, networks: Iterable[str] = ()) -> None:
+        words = list(networks)
+        self._unix = UNIX in words
+        self._networks = [ipaddress.ip_network(word) for word in words if word != UNIX]
+
+    def __bool__(self) -> bool:
+        """Whether anybody is in it."""
+        return self._unix or bool(self._networks)
+
+    def __contains__(self, host: str) -> bool:
+        """Whether a peer is in it; "" is one over a Unix socket."""
+        if not host:
+            return self._unix
+        address = ip_address(host)
+        return address is not None and any(address in network for network in self._networks)
+
+
+def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address without disguise: one of IPv4 that is mapped into IPv6 is one of IPv4."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def network_of(host: str) -> str:
+    """What counts as one client: an IPv4 address, or a /64 of IPv6, of which one site has any number."""
+    address = ip_address(host) if ":" in host else None
+    if not isinstance(address, ipaddress.IPv6Address):
+        return host
+    return str(ipaddress.IPv6Address(int(address) >> 64 << 64))

@@ -1,0 +1,164 @@
+"""Connections that come through a proxy, such as HAProxy: the client is whom the proxy names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IProtocolFactory, IReactorTime
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mailproto.connection._limits import Limits
+from mailproto.connection._networks import Networks, ip_address
+from mailproto.connection._proxy_header import ProxyHeader, ProxyHeaderError, parse_proxy_header
+
+__all__ = ["ProxiedFactory"]
+
+
+class ProxiedFactory(Factory):
+    """Wraps any factory: proxies must say who the client is before anything else is said.
+
+    A peer that is listed must begin with a header of the PROXY protocol, version 1 or 2; it
+    is closed, without a word, if it does not.  What a peer that is not listed sends is never
+    taken for one.
+
+    The wrapped factory's protocols find the client's address in ``transport.getPeer()``.  To
+    serve TLS from the first octet, wrap the factory that speaks it: the header comes first.
+
+    :param factory: whose protocols talk with the clients.
+    :param proxies: the addresses of the proxies.
+    """
+
+    noisy = False
+    log = Logger()
+
+    def __init__(
+        self,
+        factory: IProtocolFactory,
+        proxies: Networks,
+        *,
+        clock: IReactorTime,
+        limits: Limits | None = None,
+    ) -> None:
+        self.clock = clock
+        self.limits = limits or Limits()
+        self._factory = factory
+        self._proxies = proxies
+        self.waiting: set[_ProxiedConnection] = set()
+
+    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:  # type: ignore[override]
+        """What reads a header, or for a peer that is no proxy the wrapped factory's own."""
+        if getattr(addr, "host", "") in self._proxies:
+            return _ProxiedConnection(self)
+        return self.build_wrapped(addr)
+
+    def build_wrapped(self, address: Any) -> IProtocol | None:
+        """The protocol of a client at ``address``."""
+        protocol: IProtocol | None = self._factory.buildProtocol(address)
+        return protocol
+
+    def doStart(self) -> None:
+        """A port listens (`IProtocolFactory`)."""
+        super().doStart()  # type: ignore[no-untyped-call]
+        self._factory.doStart()
+
+    def doStop(self) -> None:
+        """A port does no longer (`IProtocolFactory`)."""
+        super().doStop()  # type: ignore[no-untyped-call]
+        self._factory.doStop()
+
+    def stopFactory(self) -> None:
+        """The last one does not: nobody's header is waited for any longer."""
+        for connection in list(self.waiting):
+            connection.abort()
+
+
+class _ProxiedConnection(Protocol):
+    """Reads the header, then stands aside.
+
+    It stays between the transport and the protocol, and does nothing but pass octets on:
+    a transport that starts TLS later finds it where it left it.
+    """
+
+    factory: ProxiedFactory
+    transport: Any  # several of Twisted's interfaces at once
+
+    def __init__(self, factory: ProxiedFactory) -> None:
+        self.factory = factory
+        self._received = b""
+        self._protocol: IProtocol | None = None
+        self._timer: IDelayedCall | None = None
+
+    def connectionMade(self) -> None:
+        self.factory.waiting.add(self)
+        self._timer = self.factory.clock.callLater(self.factory.limits.proxy_timeout, self._refuse, "timeout")
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._protocol is not None:
+            self._protocol.dataReceived(data)
+        elif self._timer is not None:
+            self._received += data
+            self._read_header()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._stop_waiting()
+        protocol, self._protocol = self._protocol, None
+        if protocol is not None:
+            protocol.connectionLost(reason)
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._stop_waiting()
+        transport = self.transport
+        getattr(transport, "abortConnection", transport.loseConnection)()
+
+    def _read_header(self) -> None:
+        try:
+            result = parse_proxy_header(self._received, self.factory.limits.proxy_header)
+        except ProxyHeaderError as error:
+            self._refuse(str(error))
+            return
+        if result is None:
+            return
+        self._stop_waiting()
+        header, length = result
+        rest, self._received = self._received[length:], b""
+        self._rename(header)
+        protocol = self._protocol = self.factory.build_wrapped(self.transport.getPeer())
+        if protocol is None:
+            self.abort()
+            return
+        protocol.makeConnection(self.transport)
+        if rest and self._protocol is not None:
+            protocol.dataReceived(rest)
+
+    def _rename(self, header: ProxyHeader) -> None:
+        """Have the transport say who the client is.
+
+        A client on the proxy's own machine, by a Unix socket or a loopback address, stays
+        known by the proxy's address: it is no more local to us than the proxy is.
+        """
+        if header.source is None or header.destination is None:
+            return
+        address = ip_address(header.source[0])
+        if address is None or address.is_loopback:
+            return
+        peer, host = _address(*header.source), _address(*header.destination)
+        self.transport.getPeer = lambda: peer
+        self.transport.getHost = lambda: host
+
+    def _refuse(self, reason: str) -> None:
+        self.factory.log.warn("proxy {peer}: {reason}", peer=self.transport.getPeer(), reason=reason)
+        self.abort()
+
+    def _stop_waiting(self) -> None:
+        self.factory.waiting.discard(self)
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
+
+def _address(host: str, port: int) -> IPv4Address | IPv6Address:
+    return IPv6Address("TCP", host, port) if ":" in host else IPv4Address("TCP", host, port)

@@ -1,0 +1,311 @@
+"""Servers behind a proxy: who the client is, and who is believed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import reactor as installed
+from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.protocol import Protocol
+from twisted.internet.ssl import CertificateOptions
+from twisted.internet.task import Clock
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from mailproto.auth import ensure_self_signed, server_tls
+from mailproto.connection import Limits, Networks, ProxiedFactory, ServerFactory
+from mailproto.imap import IMAPServerFactory
+from mailproto.pop3 import POP3ServerFactory
+from mailproto.smtp import SMTPLimits, SMTPServerFactory
+from tests.connection.test_proxy_header import BAD, TCP4, TCP6, v2
+from tests.smtp.dialogue import DialogueTestCase, FakeDelivery
+from tests.transport import ELSEWHERE, LOOPBACK, MemoryTransport
+
+V1 = b"PROXY TCP4 203.0.113.9 198.51.100.2 40000 25\r\n"
+GREETING = b"220 mx.example ESMTP mailproto\r\n"
+
+
+class ProxiedTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.delivery = FakeDelivery()
+        self.factory: ServerFactory = SMTPServerFactory(
+            self.delivery, clock=self.clock, hostname="mx.example", limits=SMTPLimits(connections_per_peer=1)
+        )
+        self.proxied = self.behind("127.0.0.1", "192.0.2.0/24")
+
+    def behind(self, *proxies: str) -> ProxiedFactory:
+        return ProxiedFactory(
+            self.factory,
+            Networks(proxies),
+            clock=self.clock,
+            limits=Limits(proxy_timeout=5, proxy_header=300),
+        )
+
+    def connect(self, peer: str = LOOPBACK) -> MemoryTransport:
+        protocol = self.proxied.buildProtocol(IPv4Address("TCP", peer, 40000))
+        assert isinstance(protocol, Protocol)
+        return MemoryTransport(protocol, peer)
+
+    def peer_of(self, transport: MemoryTransport) -> tuple[str, bool]:
+        """What the server takes the only client for."""
+        (connection,) = self.factory.connections
+        return connection.peer_address, connection.is_local
+
+
+class HeaderTests(ProxiedTestCase):
+    def test_the_client_is_whom_the_proxy_names(self) -> None:
+        for header, client in (
+            (V1, "203.0.113.9"),
+            (b"PROXY TCP6 2001:db8::1 ::1 1 2\r\n", "2001:db8::1"),
+            (b"PROXY TCP6 ::ffff:203.0.113.9 ::1 1 2\r\n", "203.0.113.9"),
+            (v2(0x21, 0x11, TCP4), "192.0.2.1"),
+            (v2(0x21, 0x21, TCP6 + b"\x04\x00\x01\x00"), "2001:db8::1"),
+        ):
+            for piece in (0, 1):
+                with self.subTest(header=header, piece=piece):
+                    transport = self.connect()
+                    transport.send(header, piece)
+                    self.assertEqual(transport.read(), GREETING)
+                    self.assertEqual(self.peer_of(transport), (client, False))
+                    transport.drop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_no_greeting_before_it_is_whole(self) -> None:
+        transport = self.connect()
+        transport.send(V1[:-1])
+        self.assertEqual(transport.read(), b"")
+        transport.send(V1[-1:])
+        self.assertEqual(transport.read(), GREETING)
+
+    def test_the_proxys_own_connections(self) -> None:
+        """Health checks, and clients of which it knows no address."""
+        for header in (v2(0x20, 0, b""), b"PROXY UNKNOWN\r\n", v2(0x21, 0x31, bytes(216) + b"pp2")):
+            for proxy, local in ((LOOPBACK, True), (ELSEWHERE, False)):
+                with self.subTest(header=header, proxy=proxy):
+                    transport = self.connect(proxy)
+                    transport.send(header)
+                    self.assertEqual(transport.read(), GREETING)
+                    self.assertEqual(self.peer_of(transport), (proxy, local))
+                    transport.drop()
+
+    def test_local_to_the_proxy_is_not_local_to_us(self) -> None:
+        for header in (b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n", b"PROXY TCP6 ::ffff:127.0.0.1 ::1 1 2\r\n"):
+            transport = self.connect(ELSEWHERE)
+            transport.send(header)
+            self.assertEqual(self.peer_of(transport), (ELSEWHERE, False))
+            transport.drop()
+
+    def test_both_ends_are_renamed(self) -> None:
+        transport = self.connect()
+        transport.send(V1)
+        self.assertEqual(transport.getPeer(), IPv4Address("TCP", "203.0.113.9", 40000))
+        self.assertEqual(transport.getHost(), IPv4Address("TCP", "198.51.100.2", 25))
+
+    def test_what_stands_behind_it_is_the_clients(self) -> None:
+        for piece in (0, 1):
+            transport = self.connect()
+            transport.send(V1 + b"HELO a\r\nNOOP\r\n", piece)
+            self.assertEqual(transport.read(), GREETING + b"250 mx.example\r\n250 2.0.0 OK\r\n")
+            transport.drop()
+
+    def test_connections_are_counted_by_client(self) -> None:
+        first, second, other = self.connect(), self.connect(), self.connect()
+        first.send(V1)
+        second.send(V1)
+        other.send(V1.replace(b".9 ", b".10 "))
+        self.assertEqual(first.read(), GREETING)
+        self.assertEqual(second.read()[:10], b"421 4.3.2 ")
+        self.assertFalse(second.is_open)
+        self.assertEqual(other.read(), GREETING)
+
+
+class RefusalTests(ProxiedTestCase):
+    def test_no_header_no_greeting(self) -> None:
+        for data in BAD:
+            for piece in (0, 1):
+                with self.subTest(data=data, piece=piece):
+                    transport = self.connect()
+                    transport.send(data, piece)
+                    self.assertTrue(transport.was_aborted)
+                    self.assertEqual(transport.read(), b"")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.factory.connections, set())
+
+    def test_too_long(self) -> None:
+        transport = self.connect()
+        transport.send(v2(0x21, 0x11, TCP4 + bytes(289)))
+        self.assertTrue(transport.was_aborted)
+
+    def test_silence(self) -> None:
+        transport = self.connect()
+        transport.send(V1[:10])
+        self.clock.advance(4.9)
+        self.assertTrue(transport.is_open)
+        self.clock.advance(0.2)
+        self.assertTrue(transport.was_aborted)
+        self.assertEqual(transport.read(), b"")
+
+    def test_nothing_is_heard_behind_a_bad_one(self) -> None:
+        transport = self.connect()
+        transport.abortConnection = lambda: None  # type: ignore[method-assign]
+        transport.send(b"x")
+        transport.send(V1)
+        self.assertEqual(transport.read(), b"")
+
+    def test_a_proxy_that_goes_away(self) -> None:
+        transport = self.connect()
+        transport.send(V1[:10])
+        transport.drop()
+        self.assertEqual((self.clock.getDelayedCalls(), self.proxied.waiting), ([], set()))
+
+    def test_the_server_stops(self) -> None:
+        self.proxied.doStart()
+        transport = self.connect()
+        self.proxied.doStop()
+        self.assertTrue(transport.was_aborted)
+        self.assertEqual((self.clock.getDelayedCalls(), self.proxied.waiting), ([], set()))
+
+    def test_others_are_not_believed(self) -> None:
+        transport = self.connect("198.51.100.1")
+        self.assertEqual(transport.read(), GREETING)
+        self.assertEqual(self.peer_of(transport), ("198.51.100.1", False))
+        transport.send(V1)
+        self.assertEqual(transport.read(), b"500 5.5.2 Command not recognised\r\n")
+        self.assertEqual(self.peer_of(transport), ("198.51.100.1", False))
+
+    def test_one_header_is_enough(self) -> None:
+        transport = self.connect()
+        transport.send(V1 + V1.replace(b".9", b".8"))
+        self.assertEqual(transport.read(), GREETING + b"500 5.5.2 Command not recognised\r\n")
+        self.assertEqual(self.peer_of(transport), ("203.0.113.9", False))
+
+    def test_unix_sockets_are_listed_by_name(self) -> None:
+        address = UNIXAddress(b"/run/client")
+        self.assertIs(type(self.proxied.buildProtocol(address)), type(self.factory.buildProtocol(None)))
+        self.proxied = self.behind("unix")
+        protocol = self.proxied.buildProtocol(address)
+        assert isinstance(protocol, Protocol)
+        transport = MemoryTransport(protocol, "")
+        transport.send(V1)
+        self.assertEqual(transport.read(), GREETING)
+        self.assertEqual(self.peer_of(transport), ("203.0.113.9", False))
+
+    def test_a_factory_that_wants_nobody(self) -> None:
+        self.factory.buildProtocol = lambda addr: None  # type: ignore[assignment, misc]
+        transport = self.connect()
+        transport.send(V1)
+        self.assertTrue(transport.was_aborted)
+
+
+class ProtocolTests(DialogueTestCase):
+    """The same for each protocol, and what follows from who the client is."""
+
+    def behind(self, factory: ServerFactory, header: bytes) -> MemoryTransport:
+        proxied = ProxiedFactory(factory, Networks([LOOPBACK]), clock=self.clock)
+        protocol = proxied.buildProtocol(IPv4Address("TCP", LOOPBACK, 1))
+        assert isinstance(protocol, Protocol)
+        transport = MemoryTransport(protocol, LOOPBACK)
+        transport.send(header, 1)
+        return transport
+
+    def test_the_trace_names_the_client(self) -> None:
+        self.delivery = FakeDelivery()
+        factory = SMTPServerFactory(self.delivery, clock=self.clock, hostname="mx.example")
+        transport = self.behind(factory, V1)
+        transport.read()
+        transport.send(b"HELO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n.\r\n")
+        self.assertIn(b"250 2.0.0 Taken", transport.read())
+        envelope, content = self.delivery.delivered[0]
+        self.assertEqual(envelope.session.peer, "203.0.113.9")
+        self.assertTrue(content.startswith(b"Received: from a ([203.0.113.9])\r\n"), content)
+
+    def test_no_password_in_clear_from_elsewhere(self) -> None:
+        """Though the proxy itself is on this machine."""
+        for header, allowed in ((V1, False), (v2(0x20, 0, b""), True)):
+            smtp = SMTPServerFactory(
+                FakeDelivery(), clock=self.clock, hostname="mx.example", portal=self.portal
+            )
+            pop3 = POP3ServerFactory(self.portal, clock=self.clock, hostname="mx.example")
+            imap = IMAPServerFactory(self.portal, clock=self.clock, hostname="mx.example")
+            for factory, command, offer in (
+                (smtp, b"EHLO a\r\n", b"250-AUTH "),
+                (pop3, b"CAPA\r\n", b"SASL PLAIN"),
+                (imap, b"a CAPABILITY\r\n", b"AUTH=PLAIN"),
+            ):
+                with self.subTest(factory=factory, allowed=allowed):
+                    transport = self.behind(factory, header)
+                    transport.read()
+                    transport.send(command)
+                    self.assertEqual(offer in transport.read(), allowed)
+                    transport.drop()
+
+
+class Client(Protocol):
+    """Waits for a text to come."""
+
+    def __init__(self) -> None:
+        self.heard = b""
+        self._wanted: tuple[bytes, Deferred[bytes]] | None = None
+
+    def ask(self, octets: bytes, wanted: bytes) -> Deferred[bytes]:
+        self.heard = b""
+        waiter: Deferred[bytes] = Deferred()
+        self._wanted = (wanted, waiter)
+        self.transport.write(octets)
+        return waiter
+
+    def dataReceived(self, data: bytes) -> None:
+        self.heard += data
+        if self._wanted and self._wanted[0] in self.heard:
+            (_, waiter), self._wanted = self._wanted, None
+            waiter.callback(self.heard)
+
+
+class SocketTests(TestCase):
+    """With real transports: TLS before and behind the greeting."""
+
+    async def connect(self, wrap: Callable[[Any, Any], Any]) -> Client:
+        folder = self.mktemp()
+        os.mkdir(folder)
+        reactor: Any = installed
+        tls = server_tls(*ensure_self_signed(folder, "mx.example"))
+        self.delivery = FakeDelivery()
+        factory = SMTPServerFactory(self.delivery, clock=reactor, hostname="mx.example", tls=tls)
+        proxied = ProxiedFactory(wrap(tls, factory), Networks(["127.0.0.1"]), clock=reactor)
+        port = reactor.listenTCP(0, proxied, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        self.addCleanup(factory.shut_down)
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)
+        client: Client = await connectProtocol(endpoint, Client())
+        return client
+
+    async def deliver(self, client: Client) -> None:
+        await client.ask(b"EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n", b"\r\n354 ")
+        await client.ask(b"Subject: x\r\n\r\ny\r\n.\r\n", b"\r\n")
+        envelope, content = self.delivery.delivered[0]
+        self.assertEqual(envelope.session.peer, "203.0.113.9")
+        self.assertIsNotNone(envelope.session.tls)
+        self.assertTrue(content.startswith(b"Received: from a ([203.0.113.9])\r\n"), content)
+        await client.ask(b"QUIT\r\n", b"221 ")
+
+    async def test_starttls(self) -> None:
+        client = await self.connect(lambda tls, factory: factory)
+        await client.ask(V1, GREETING)
+        await client.ask(b"EHLO a\r\n", b"HELP\r\n")
+        await client.ask(b"STARTTLS\r\n", b"220 2.0.0")
+        client.transport.startTLS(CertificateOptions())  # type: ignore[attr-defined]
+        await self.deliver(client)
+
+    async def test_tls_from_the_first_octet(self) -> None:
+        client = await self.connect(
+            lambda tls, factory: TLSMemoryBIOFactory(tls, False, factory, clock=installed)
+        )
+        client.transport.write(V1)
+        client.transport.startTLS(CertificateOptions())  # type: ignore[attr-defined]
+        await client.ask(b"", GREETING)
+        await self.deliver(client)

@@ -12,6 +12,7 @@ from mailproto.smtp._limits import SMTPLimits
 __all__ = ["ArrivedMessage", "Spool"]
 
 _NO_SPACE = "Insufficient system storage"
+_WHITE_SPACE = (b" ", b"\t")
 
 
 class ArrivedMessage:
@@ -58,6 +59,9 @@ class Spool:
 
     def write(self, octets: bytes) -> None:
         """Take some more."""
+        if not self.size and octets[:1] in _WHITE_SPACE:
+            # No field begins so; behind our own fields it would go on with the last of them.
+            octets = b"\r\n" + octets
         self.size += len(octets)
         if self._error is not None:
             return

@@ -43,7 +43,12 @@ def parse_path(text: str, limits: WireLimits, enhanced: str) -> tuple[Address, s
     """
     if match := _PATH.match(text):
         local, domain = match.groups()
-        if match.end() > limits.path or len(domain) > limits.domain or len(local) > limits.local_part:
+        if (
+            match.end() > limits.path
+            or len(domain) > limits.domain
+            or len(local) > limits.local_part
+            or not text.isascii()
+        ):
             _check_lengths(match[0], local, domain, limits, enhanced)
         if domain[0] == "[" and not _is_literal(domain):
             raise SMTPSyntaxError(501, enhanced, "Bad address literal")

@@ -193,13 +193,17 @@ class PathTests(EveryWay):
         self.assert_path(b"<pOstmaster>", "pOstmaster", "")
         self.assert_error(b"MAIL FROM:<postmaster>", "501 5.1.7")
 
+    def test_spaces_before_a_path_are_overlooked(self) -> None:
+        self.assert_path(b"  <a@b>", "a", "b")
+        self.assert_events(b"MAIL FROM: <> SIZE=1\r\n", Mail(NULL_PATH, {"SIZE": "1"}))
+
     def test_what_is_no_path(self) -> None:
         for path in (
             b"a@b", b"<a@b", b"a@b>", b"<a>", b"<a@>", b"<@b>", b"<a@b>x", b"<a b@c>", b"<a..b@c>", b"<.a@c>",
             b"<a.@c>", b"<a@b..c>", b"<a@.b>", b"<a@-b>", b"<a@b->", b"<a@b.>", b"<a@b_c>",
             b'<"a@b>', b'<a"b"@c>',
             b"<a@[1.2.3]>", b"<a@[IPv6:1]>", b"<a@[x-tag:y]>", b"<a@b@c>", b"<@a:>", b"<@a,b:u@d>",
-            b" <a@b>", b"<<a@b>>",
+            b"<<a@b>>",
         ):  # fmt: skip
             self.assert_error(b"RCPT TO:" + path, "501 5.1.3")
             self.assert_error(b"MAIL FROM:" + path, "501 5.1.7")

@@ -1,0 +1,79 @@
+"""The table of corner cases, row by row: where each is tested, and what is not yet there to be tested.
+
+A test is named for its row: ``test_17_...`` belongs to row 17, ``test_a2_...`` to the second
+of those that have no number.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+ROWS = {
+    "01": "..x is .x",
+    "03": "LF.CRLF, LF.LF and CR.CR do not end the data",
+    "04": "bare CR and LF in content",
+    "05": "a bare LF does not end a command",
+    "06": "plaintext behind STARTTLS",
+    "07": "what STARTTLS makes forgotten",
+    "09": "STARTTLS twice, or with an argument",
+    "10": "where TLS is required",
+    "12": "replies in order",
+    "13": "all recipients refused in one group",
+    "14": "commands behind the dot",
+    "16": "MAIL before EHLO",
+    "17": "a second MAIL",
+    "18": "EHLO within a transaction",
+    "19": "RSET",
+    "20": "a greeting without a name",
+    "21": "DATA with an argument, DATA without recipients",
+    "22": "NOOP, VRFY, HELP, and what is unknown",
+    "23": "parameters that are unknown or bad",
+    "24": "the null path",
+    "25": "Postmaster",
+    "26": "source routes",
+    "27": "quoted local parts",
+    "28": "address literals",
+    "29": "lengths",
+    "30": "SIZE",
+    "31": "many recipients",
+    "35": "SMTPUTF8",
+    "36": "AUTH",
+    "38": "LMTP",
+    "39": "loops, and servers that take no mail",
+    "40": "time",
+    "a2": "NUL, and web browsers",
+}
+
+NOT_YET = {
+    "a1": "not there yet",
+    "37": "no DSN yet",
+    "33": "no CHUNKING yet",
+    "32": "no CHUNKING yet",
+    "15": "not there yet",
+    "11": "the client is not there yet",
+    "08": "the client is not there yet",
+    "02": "the client is not there yet",
+    "34": "the next hop lacks 8BITMIME or BINARYMIME: no relay yet",
+    "a3": "Authentication-Results of our own name: nothing writes or reads them yet",
+    "a4": "REQUIRETLS through the queue: no queue yet",
+}
+"""The rest of rows 24 (no automatic replies), 28 (no MX for literals), 37 (ORCPT when relayed) and 39
+(MX lists) waits for the relay too."""
+
+_TEST = re.compile(r"test_(\d\d|a\d)_")
+
+
+class TableTests(SynchronousTestCase):
+    def test_each_row_has_a_test(self) -> None:
+        found = set()
+        for path in Path(__file__).parent.glob("test_*.py"):
+            module = import_module(f"{__package__}.{path.stem}")
+            for case in vars(module).values():
+                if isinstance(case, type) and issubclass(case, SynchronousTestCase | TestCase):
+                    found |= {match[1] for name in dir(case) if (match := _TEST.match(name))}
+        self.assertEqual(found, set(ROWS))
+        self.assertFalse(found & set(NOT_YET))

@@ -71,8 +71,9 @@ PUBLIC_NAMES = {
         LMTPServer LMTPServerFactory MAX_MESSAGE_SIZE SMTPLimits SMTPServer SMTPServerFactory
     """,
     "mailproto.smtp.wire": """
-        Auth AuthResponse Command Data DataChunk DataEnd DataFault Event Hello Help Mail Noop Quit
-        Rcpt Rset SMTPServerWire SMTPSyntaxError StartTLS Vrfy WireLimits render_lines render_reply
+        Auth AuthResponse Bdat ChunkEnd ChunkedText Command Data DataChunk DataEnd DataFault Event
+        Hello Help Mail Noop Quit Rcpt Rset SMTPServerWire SMTPSyntaxError StartTLS Vrfy WireLimits
+        render_lines render_reply
     """,
     "mailproto.testing": """
         AccountConformance ChangesConformance DeliveryConformance DirectoryConformance

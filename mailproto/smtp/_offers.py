@@ -23,7 +23,7 @@ class Offers:
 
     def lines(self) -> list[str]:
         """As EHLO and LHLO list them (RFC 5321 4.1.1.1)."""
-        lines = ["PIPELINING", f"SIZE {self.max_message_size}", "8BITMIME", "ENHANCEDSTATUSCODES"]
+        lines = ["PIPELINING", f"SIZE {self.max_message_size}", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING"]
         if self.smtputf8:
             lines.append("SMTPUTF8")
         if self.starttls:

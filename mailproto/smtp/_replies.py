@@ -13,9 +13,10 @@ RESET = _reply(250, "2.0.0", "Forgotten")
 SENDER_OK = _reply(250, "2.1.0", "Sender OK")
 RECIPIENT_OK = _reply(250, "2.1.5", "Recipient OK")
 SEND_CONTENT = b"354 Go ahead, end with <CRLF>.<CRLF>\r\n"
+CHUNK_TAKEN = _reply(250, "2.0.0", "Octets received")
 CANNOT_VERIFY = _reply(252, "2.1.5", "Cannot verify, but will take mail and try")
 HELP = render_lines(
-    214, ["2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT", "2.0.0 See RFC 5321 for the rest"]
+    214, ["2.0.0 HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT", "2.0.0 See RFC 5321 for the rest"]
 )
 START_TLS = _reply(220, "2.0.0", "Ready to start TLS")
 SIGNED_IN = _reply(235, "2.7.0", "Authentication successful")
@@ -25,6 +26,8 @@ WRONG_GREETING = _reply(500, "5.5.1", "That is not this protocol's greeting")
 NESTED_MAIL = _reply(503, "5.5.1", "Sender already given")
 MAIL_FIRST = _reply(503, "5.5.1", "Say MAIL first")
 NO_RECIPIENTS = _reply(503, "5.5.1", "No valid recipients")
+NOT_BETWEEN_CHUNKS = _reply(503, "5.5.1", "The message is coming by BDAT: go on, or say RSET")
+BINARY_NEEDS_BDAT = _reply(503, "5.5.1", "A binary message comes by BDAT only")
 TOO_MANY_RECIPIENTS = _reply(452, "4.5.3", "Too many recipients")
 NOT_IMPLEMENTED = _reply(502, "5.5.1", "Command not implemented")
 TLS_ALREADY = _reply(503, "5.5.1", "TLS is on already")

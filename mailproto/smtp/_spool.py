@@ -6,13 +6,14 @@ import os
 import tempfile
 
 from mailproto.content import Content, FileContent
-from mailproto.errors import MessageTooLarge, Refused
+from mailproto.errors import MailError, MessageTooLarge, Refused
 from mailproto.smtp._limits import SMTPLimits
 
 __all__ = ["ArrivedMessage", "Spool"]
 
 _NO_SPACE = "Insufficient system storage"
 _WHITE_SPACE = (b" ", b"\t")
+_TOO_LARGE = "Message exceeds fixed maximum message size"
 
 
 class ArrivedMessage:
@@ -34,6 +35,11 @@ class ArrivedMessage:
             return b"".join((trace, self.header, self._body))
         return FileContent("", self._file_size, prefix=trace + self.header, descriptor=self._body)
 
+    def discard(self) -> None:
+        """Let go of the file, instead of `content`."""
+        if isinstance(self._body, int):
+            os.close(self._body)
+
 
 class Spool:
     """Takes content as it comes.
@@ -43,9 +49,12 @@ class Spool:
 
     :param max_size: octets that are taken.
     :param folder: for the files; None for the system's.
+
+    :ivar error: what went wrong, or None.
+    :ivar size: octets that came.
     """
 
-    __slots__ = ("_chunks", "_descriptor", "_error", "_folder", "_header", "_limits", "_max_size", "size")
+    __slots__ = ("_chunks", "_descriptor", "_folder", "_header", "_limits", "_max_size", "error", "size")
 
     def __init__(self, max_size: int, folder: str | None, limits: SMTPLimits) -> None:
         self.size = 0
@@ -55,7 +64,7 @@ class Spool:
         self._chunks: list[bytes] = []
         self._header = b""
         self._descriptor: int | None = None
-        self._error: Refused | MessageTooLarge | None = None
+        self.error: MailError | None = None
 
     def write(self, octets: bytes) -> None:
         """Take some more."""
@@ -63,14 +72,25 @@ class Spool:
             # No field begins so; behind our own fields it would go on with the last of them.
             octets = b"\r\n" + octets
         self.size += len(octets)
-        if self._error is not None:
+        if self.error is not None:
             return
         if self.size > self._max_size:
-            self._fail(MessageTooLarge("Message exceeds fixed maximum message size"))
+            self.fail(MessageTooLarge(_TOO_LARGE))
         elif self.size <= self._limits.memory:
             self._chunks.append(octets)
         else:
             self._write_file(octets)
+
+    def expect(self, octets: int) -> None:
+        """So many more are announced: if they will be too many, none is taken."""
+        if self.size + octets > self._max_size:
+            self.fail(MessageTooLarge(_TOO_LARGE))
+
+    def fail(self, error: MailError) -> None:
+        """Take no more; what went wrong first is what `finish` raises."""
+        if self.error is None:
+            self.error = error
+            self.discard()
 
     def finish(self) -> ArrivedMessage:
         """What arrived; the spool is done.
@@ -78,8 +98,8 @@ class Spool:
         :raises MessageTooLarge: more than ``max_size``, or a header section past its limit.
         :raises Refused: 452 if there is no room for it.
         """
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
         if self._descriptor is None:
             header, body = _split(b"".join(self._chunks))
             if len(header) > self._limits.header:
@@ -101,18 +121,14 @@ class Spool:
                 self._header, octets = _split(b"".join((*self._chunks, octets)))
                 self._chunks.clear()
                 if len(self._header) > self._limits.header:
-                    self._fail(MessageTooLarge("Header section too large"))
+                    self.fail(MessageTooLarge("Header section too large"))
                     return
                 self._descriptor = _open_unnamed(self._folder)
             view = memoryview(octets)
             while view:
                 view = view[os.write(self._descriptor, view) :]
         except OSError as error:
-            self._fail(Refused(452, "4.3.1", _NO_SPACE, detail=f"spool: {error}"))
-
-    def _fail(self, error: Refused | MessageTooLarge) -> None:
-        self._error = error
-        self.discard()
+            self.fail(Refused(452, "4.3.1", _NO_SPACE, detail=f"spool: {error}"))
 
 
 def _split(octets: bytes) -> tuple[bytes, bytes]:

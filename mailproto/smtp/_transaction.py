@@ -21,6 +21,11 @@ class Transaction:
     utf8: bool
     recipients: list[Recipient] = field(default_factory=list)
 
+    @property
+    def is_binary(self) -> bool:
+        """Whether the content was declared to be of any octets (RFC 3030 3)."""
+        return (self.parameters.get("BODY") or "").upper() == "BINARYMIME"
+
     def envelope(self, id: str, session: Session) -> Envelope:
         """The finished transaction."""
         return Envelope(id, self.sender, tuple(self.recipients), session, self.parameters)

@@ -10,26 +10,25 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mailproto.connection import Farewell, ServerConnection
-from mailproto.content import Content, FileContent
-from mailproto.errors import AuthenticationFailed, MailError, Refused, WireError
-from mailproto.model import Address, Envelope, Outcome, Recipient, Session
+from mailproto.errors import AuthenticationFailed, MailError, WireError
+from mailproto.model import Envelope, Outcome, Session
+from mailproto.smtp import _content_commands, _mail_commands
 from mailproto.smtp import _replies as replies
 from mailproto.smtp._authentication import Authenticator
 from mailproto.smtp._limits import SMTPLimits
 from mailproto.smtp._offers import Offers
-from mailproto.smtp._parameters import check_parameters
-from mailproto.smtp._patience import Pace, Patience
-from mailproto.smtp._spool import Spool
-from mailproto.smtp._submission import complete_header
-from mailproto.smtp._trace import TraceWriter, count_received
+from mailproto.smtp._patience import Patience
+from mailproto.smtp._reception import DiscardedChunk, Reception
+from mailproto.smtp._trace import TraceWriter
 from mailproto.smtp._transaction import Transaction
 from mailproto.smtp.wire import (
     Auth,
     AuthResponse,
+    Bdat,
+    ChunkEnd,
     Data,
     DataChunk,
     DataEnd,
-    DataFault,
     Event,
     Hello,
     Help,
@@ -53,16 +52,17 @@ __all__ = ["SMTPServer"]
 
 _Handler = Callable[[Any, Any], Coroutine[Any, Any, None] | None]
 
-_FAULTS = {
-    DataFault.BARE_NEWLINE: ("5.6.11", "Bare CR or LF in the message"),
-    DataFault.NUL: ("5.6.0", "NUL in the message"),
-}
-
 
 class SMTPServer(ServerConnection[Event]):
     """One client of an `SMTPServerFactory`.
 
     :cvar greetings: the verbs that a client may greet with, and the protocol each stands for.
+    :ivar hello: how the client greeted, or None.
+    :ivar transaction: what MAIL began, or None.
+    :ivar reception: the content that is coming, or a chunk that is not wanted, or None.
+    :ivar delivering: the envelope that the delivery was last given.
+    :ivar patience: what is left of it.
+    :ivar trace: writes this session's Received fields, once there was one.
     """
 
     greetings: ClassVar[Mapping[str, str]] = {"HELO": "SMTP", "EHLO": "ESMTP"}
@@ -75,15 +75,14 @@ class SMTPServer(ServerConnection[Event]):
         super().__init__(factory)
         self.limits = factory.limits
         self.wire = SMTPServerWire(factory.limits.wire, normalise=factory.normalise_newlines)
-        self._hello: Hello | None = None
+        self.hello: Hello | None = None
         self._authenticator = None if factory.portal is None else Authenticator(factory.portal)
-        self._transaction: Transaction | None = None
-        self._spool: Spool | None = None
-        self._delivering: Envelope | None = None
+        self.transaction: Transaction | None = None
+        self.reception: Reception | DiscardedChunk | None = None
+        self.delivering: Envelope | None = None
         self._session: Session | None = None
-        self._trace: TraceWriter | None = None
-        self._patience = Patience(self.limits)
-        self._pace: Pace | None = None
+        self.trace: TraceWriter | None = None
+        self.patience = Patience(self.limits)
 
     # -- what the shell asks
 
@@ -98,19 +97,20 @@ class SMTPServer(ServerConnection[Event]):
     def refuse_syntax(self, error: WireError) -> None:
         """Answer a line that is no command; an AUTH exchange does not survive one."""
         if isinstance(error, SMTPSyntaxError):
-            self._error(render_reply(error.code, error.enhanced, error.text))
+            self.error(render_reply(error.code, error.enhanced, error.text))
 
     def refuse(self, event: Event, error: MailError) -> None:
         """Answer what a handler raised."""
-        if isinstance(event, DataEnd) and self._delivering is not None:
+        is_end = isinstance(event, DataEnd) or (isinstance(event, ChunkEnd) and event.last)
+        if is_end and self.delivering is not None:
             outcome = Outcome(error.code, error.enhanced, error.text)
-            self.answer_content(self._delivering, [outcome] * len(self._delivering.recipients))
+            self.answer_content(self.delivering, [outcome] * len(self.delivering.recipients))
             return
         self.write(render_reply(error.code, error.enhanced, error.text))
         if isinstance(event, Auth | AuthResponse) and isinstance(error, AuthenticationFailed):
-            self._end_if(self._patience.authentication_failure())
+            self._end_if(self.patience.authentication_failure())
         elif error.code >= 500:
-            refused = self._patience.refused_recipient if isinstance(event, Rcpt) else self._patience.error
+            refused = self.patience.refused_recipient if isinstance(event, Rcpt) else self.patience.error
             self._end_if(refused())
 
     def farewell(self, reason: Farewell) -> bytes:
@@ -120,11 +120,11 @@ class SMTPServer(ServerConnection[Event]):
     def idle_limit(self) -> float:
         """While content comes, it counts from when it last came fast enough."""
         limit = super().idle_limit()
-        return limit if self._pace is None else self._pace.since + limit - self._progress
+        return limit if self.reception is None else self.reception.pace.since + limit - self._progress
 
     def closed(self) -> None:
         """A transaction that has not come to its dot is forgotten (RFC 5321 3.8)."""
-        self._forget_transaction()
+        self.forget_transaction()
         if self._authenticator is not None:
             self._authenticator.log_out()
 
@@ -132,60 +132,60 @@ class SMTPServer(ServerConnection[Event]):
 
     def _on_hello(self, event: Hello) -> None:
         if event.verb not in self.greetings:
-            self._error(replies.WRONG_GREETING)
+            self.error(replies.WRONG_GREETING)
             return
-        self._forget_transaction()
-        self._hello = event
-        self._session_changed()
-        self._end_if(self._patience.idle_command())
+        self.forget_transaction()
+        self.hello = event
+        self.session_changed()
+        self._end_if(self.patience.idle_command())
         if event.verb == "HELO":
             self.write(f"250 {self.factory.hostname}\r\n".encode())
         else:
-            self.write(render_lines(250, [self.factory.hostname, *self._offers().lines()]))
+            self.write(render_lines(250, [self.factory.hostname, *self.offers().lines()]))
 
     def _on_rset(self, event: Rset) -> None:
-        self._forget_transaction()
-        self._small_talk(replies.RESET)
+        self.forget_transaction()
+        self.small_talk(replies.RESET)
 
     def _on_noop(self, event: Noop) -> None:
-        self._small_talk(replies.OK)
+        self.small_talk(replies.OK)
 
     def _on_vrfy(self, event: Vrfy) -> None:
-        self._small_talk(self._shut() or replies.CANNOT_VERIFY)
+        self.small_talk(self.shut() or replies.CANNOT_VERIFY)
 
     def _on_help(self, event: Help) -> None:
-        self._small_talk(replies.HELP)
+        self.small_talk(replies.HELP)
 
     def _on_quit(self, event: Quit) -> None:
         self.end(f"221 2.0.0 {self.factory.hostname} closing connection\r\n".encode())
 
     def _on_starttls(self, event: StartTLS) -> None:
         if self.is_encrypted:
-            self._error(replies.TLS_ALREADY)
+            self.error(replies.TLS_ALREADY)
         elif not self.can_start_tls:
-            self._error(replies.NOT_IMPLEMENTED)
+            self.error(replies.NOT_IMPLEMENTED)
         elif self.start_tls(replies.START_TLS):
             # RFC 3207 4.2: what was learnt in plaintext is forgotten.
-            self._forget_transaction()
-            self._hello = None
+            self.forget_transaction()
+            self.hello = None
             if self._authenticator is not None:
                 self._authenticator.log_out()
-            self._session_changed()
+            self.session_changed()
 
     # -- AUTH
 
     async def _on_auth(self, event: Auth) -> None:
         authenticator = self._authenticator
         if authenticator is None:
-            self._error(replies.NOT_IMPLEMENTED)
+            self.error(replies.NOT_IMPLEMENTED)
         elif self.factory.require_tls and not self.is_encrypted:
-            self._error(replies.TLS_FIRST)
-        elif self._hello is None or self._hello.verb == "HELO":
-            self._error(replies.HELLO_FIRST)
+            self.error(replies.TLS_FIRST)
+        elif not self.extended:
+            self.error(replies.HELLO_FIRST)
         elif authenticator.account is not None:
-            self._error(replies.SIGNED_IN_ALREADY)
-        elif self._transaction is not None:
-            self._error(replies.NOT_IN_TRANSACTION)
+            self.error(replies.SIGNED_IN_ALREADY)
+        elif self.transaction is not None:
+            self.error(replies.NOT_IN_TRANSACTION)
         else:
             self._signed_in(await authenticator.begin(event.mechanism, event.initial, secure=self.is_secure))
 
@@ -201,101 +201,10 @@ class SMTPServer(ServerConnection[Event]):
         elif not self.is_open:
             self.closed()  # gone while we looked the password up
         else:
-            self._session_changed()
+            self.session_changed()
             self.write(replies.SIGNED_IN)
 
-    # -- the transaction
-
-    async def _on_mail(self, event: Mail) -> None:
-        if self._hello is None:
-            self._error(replies.HELLO_FIRST)
-        elif self._transaction is not None:
-            self._error(replies.NESTED_MAIL)
-        elif shut := self._shut():
-            self._error(shut)
-        elif self._patience.transaction():
-            self.end(replies.TOO_MANY_TRANSACTIONS)
-        else:
-            utf8 = False
-            if event.parameters:
-                check_parameters(
-                    event.parameters, self._offers().mail_keywords(), self.factory.max_message_size
-                )
-                utf8 = "SMTPUTF8" in event.parameters
-            _check_ascii(event.path, utf8)
-            await self.factory.delivery.sender(self.session, event.path, event.parameters)
-            self._transaction = Transaction(event.path, event.parameters, utf8)
-            self.write(replies.SENDER_OK)
-
-    async def _on_rcpt(self, event: Rcpt) -> None:
-        transaction = self._transaction
-        if transaction is None:
-            self._error(self._shut() or replies.MAIL_FIRST)
-        elif len(transaction.recipients) >= self.limits.recipients:
-            self.write(replies.TOO_MANY_RECIPIENTS)
-        else:
-            if event.parameters:
-                check_parameters(event.parameters, (), 0)
-            _check_ascii(event.path, transaction.utf8)
-            await self.factory.delivery.recipient(self.session, event.path, event.parameters)
-            transaction.recipients.append(Recipient(event.path, event.parameters))
-            self.write(replies.RECIPIENT_OK)
-
-    def _on_data(self, event: Data) -> None:
-        transaction = self._transaction
-        if transaction is None:
-            self._error(self._shut() or replies.MAIL_FIRST)
-        elif not transaction.recipients:
-            self._error(replies.NO_RECIPIENTS)
-        else:
-            factory = self.factory
-            self.wire.expect_content()
-            self._spool = Spool(factory.max_message_size, factory.spool_folder, self.limits)
-            self._pace = Pace(self.limits, self.clock.seconds())
-            self.write(replies.SEND_CONTENT)
-
-    def _on_data_chunk(self, event: DataChunk) -> None:
-        spool, pace = self._spool, self._pace
-        assert spool is not None and pace is not None  # noqa: S101, PT018 - content comes behind DATA only
-        spool.write(event.octets)
-        pace.received(spool.size, self.clock.seconds())
-
-    async def _on_data_end(self, event: DataEnd) -> None:
-        spool, transaction = self._spool, self._transaction
-        assert spool is not None and transaction is not None  # noqa: S101, PT018 - so does its end
-        self._spool = self._transaction = self._pace = None
-        self._patience.message()
-        envelope = self._delivering = transaction.envelope(self.factory.next_id(), self.session)
-        content = self._arrived(spool, event, transaction, envelope)
-        try:
-            outcomes = await self.factory.delivery.deliver(envelope, content)
-        finally:
-            if isinstance(content, FileContent):
-                content.close()
-        if len(outcomes) != len(envelope.recipients):
-            raise ValueError(f"{len(outcomes)} outcomes for {len(envelope.recipients)} recipients")
-        self.answer_content(envelope, outcomes)
-
-    def _arrived(self, spool: Spool, event: DataEnd, transaction: Transaction, envelope: Envelope) -> Content:
-        """The content, with what this server adds to it.
-
-        :raises MailError: it is not taken.
-        """
-        if event.fault is not None:
-            spool.discard()
-            raise Refused(550, *_FAULTS[event.fault])
-        spool.write(event.octets)
-        message = spool.finish()
-        if count_received(message.header) > self.limits.hops:
-            raise Refused(554, "5.4.6", "Too many Received fields: the message goes in circles")
-        seconds = self.clock.seconds()
-        if self.factory.submission:
-            message.header = complete_header(message.header, envelope, seconds)
-        if self._trace is None:
-            self._trace = TraceWriter(self.session)
-        return message.content(
-            self._trace.received(envelope.id, envelope.recipients, seconds, utf8=transaction.utf8)
-        )
+    # -- what becomes of a message
 
     def answer_content(self, envelope: Envelope, outcomes: Sequence[Outcome]) -> None:
         """One reply for all recipients: a failure only if it is everybody's (`IDelivery.deliver`)."""
@@ -312,7 +221,7 @@ class SMTPServer(ServerConnection[Event]):
         """What is known of the client; one value as long as nothing changes."""
         session = self._session
         if session is None:
-            hello, authenticator = self._hello, self._authenticator
+            hello, authenticator = self.hello, self._authenticator
             session = self._session = Session(
                 protocol=self.greetings[hello.verb] if hello else "SMTP",
                 hostname=self.factory.hostname,
@@ -324,16 +233,23 @@ class SMTPServer(ServerConnection[Event]):
             )
         return session
 
-    def _session_changed(self) -> None:
-        self._session = self._trace = None
+    @property
+    def extended(self) -> bool:
+        """Whether the client asked for extensions."""
+        return self.hello is not None and self.hello.verb != "HELO"
 
-    def _forget_transaction(self) -> None:
-        self._transaction = self._pace = None
-        if self._spool is not None:
-            self._spool.discard()
-            self._spool = None
+    def session_changed(self) -> None:
+        """Something that `session` tells is not so any more."""
+        self._session = self.trace = None
 
-    def _shut(self) -> bytes | None:
+    def forget_transaction(self) -> None:
+        """As RSET does (RFC 5321 4.1.1.5)."""
+        self.transaction = None
+        if self.reception is not None:
+            self.reception.discard()
+            self.reception = None
+
+    def shut(self) -> bytes | None:
         """The reply to whoever must use STARTTLS or AUTH before mail is talked about."""
         if self.factory.require_tls and not self.is_encrypted:
             return replies.TLS_FIRST
@@ -341,7 +257,7 @@ class SMTPServer(ServerConnection[Event]):
             return replies.AUTH_FIRST
         return None
 
-    def _offers(self) -> Offers:
+    def offers(self) -> Offers:
         """What this client may use now: no AUTH where a password would cross a network in clear."""
         factory = self.factory
         return Offers(
@@ -354,15 +270,15 @@ class SMTPServer(ServerConnection[Event]):
 
     # -- patience
 
-    def _error(self, reply: bytes) -> None:
+    def error(self, reply: bytes) -> None:
         """Answer a command that is wrong here."""
         self.write(reply)
-        self._end_if(self._patience.error())
+        self._end_if(self.patience.error())
 
-    def _small_talk(self, reply: bytes) -> None:
+    def small_talk(self, reply: bytes) -> None:
         """Answer a command that brings no mail nearer."""
         self.write(reply)
-        self._end_if(self._patience.idle_command())
+        self._end_if(self.patience.idle_command())
 
     def _end_if(self, exhausted: bool) -> None:
         if exhausted and self.is_open:
@@ -371,11 +287,13 @@ class SMTPServer(ServerConnection[Event]):
 
     _handlers: ClassVar[Mapping[type[Event], _Handler]] = {
         Hello: _on_hello,
-        Mail: _on_mail,
-        Rcpt: _on_rcpt,
-        Data: _on_data,
-        DataChunk: _on_data_chunk,
-        DataEnd: _on_data_end,
+        Mail: _mail_commands.mail,
+        Rcpt: _mail_commands.rcpt,
+        Data: _content_commands.data,
+        DataChunk: _content_commands.data_chunk,
+        DataEnd: _content_commands.data_end,
+        Bdat: _content_commands.bdat,
+        ChunkEnd: _content_commands.chunk_end,
         Rset: _on_rset,
         Noop: _on_noop,
         Vrfy: _on_vrfy,
@@ -390,9 +308,3 @@ class SMTPServer(ServerConnection[Event]):
 def _retry_first(outcome: Outcome) -> bool:
     """Orders outcomes: those that ask to try again come first."""
     return outcome.code >= 500
-
-
-def _check_ascii(path: Address, utf8: bool) -> None:
-    """:raises Refused: an internationalised address in a transaction that is not (RFC 6531 3.4)."""
-    if not (utf8 or (path.local.isascii() and path.domain.isascii())):
-        raise Refused(553, "5.6.7", "An internationalised address needs SMTPUTF8")

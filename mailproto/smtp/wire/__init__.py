@@ -1,9 +1,12 @@
 """SMTP and LMTP without I/O: what a client sends becomes events, replies become octets."""
 
+from mailproto.smtp.wire._chunks import ChunkedText
 from mailproto.smtp.wire._errors import SMTPSyntaxError
 from mailproto.smtp.wire._events import (
     Auth,
     AuthResponse,
+    Bdat,
+    ChunkEnd,
     Command,
     Data,
     DataChunk,
@@ -27,6 +30,9 @@ from mailproto.smtp.wire._wire import SMTPServerWire
 __all__ = [
     "Auth",
     "AuthResponse",
+    "Bdat",
+    "ChunkEnd",
+    "ChunkedText",
     "Command",
     "Data",
     "DataChunk",

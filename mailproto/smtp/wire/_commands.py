@@ -9,6 +9,7 @@ from mailproto.model import NULL_PATH
 from mailproto.smtp.wire._errors import SMTPSyntaxError
 from mailproto.smtp.wire._events import (
     Auth,
+    Bdat,
     Command,
     Data,
     Hello,
@@ -29,6 +30,7 @@ __all__ = ["parse_command"]
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _HTTP = re.compile(r"[A-Z]+ \S+ HTTP/[0-9.]+|CONNECT \S+", re.IGNORECASE | re.ASCII)
 _BASE64_WORD = re.compile(r"[!-~]+")
+_CHUNK = re.compile(r"([0-9]{1,18})(?: +(LAST))?", re.IGNORECASE | re.ASCII)
 _MECHANISM = re.compile(r"[A-Za-z0-9\-_]{1,20}")
 
 
@@ -101,6 +103,14 @@ def _auth(rest: str, limits: WireLimits) -> Command:
     return Auth(mechanism.upper(), initial.encode() if initial else None)
 
 
+def _bdat(rest: str, limits: WireLimits) -> Command:
+    """A size that cannot be read leaves nothing to skip: what follows is taken for commands."""
+    match = _CHUNK.fullmatch(rest)
+    if not match:
+        raise SMTPSyntaxError(501, "5.5.4", "Syntax: BDAT size [LAST]")
+    return Bdat(int(match[1]), match[2] is not None)
+
+
 def _vrfy(rest: str, limits: WireLimits) -> Command:
     if not rest:
         raise SMTPSyntaxError(501, "5.5.4", "Syntax: VRFY name")
@@ -126,6 +136,7 @@ _PARSERS: dict[str, Callable[[str, WireLimits], Command]] = {
     "MAIL": _mail,
     "RCPT": _rcpt,
     "DATA": _alone("DATA", Data()),
+    "BDAT": _bdat,
     "RSET": _alone("RSET", Rset()),
     "NOOP": _noop,
     "VRFY": _vrfy,

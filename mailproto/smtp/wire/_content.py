@@ -11,32 +11,59 @@ import re
 
 from mailproto.smtp.wire._events import DataChunk, DataEnd, DataFault
 
-__all__ = ["ContentScanner"]
+__all__ = ["ContentCheck", "ContentScanner"]
 
 _ANY_NEWLINE = re.compile(rb"\r\n|\r|\n")
 
 
-class ContentScanner:
-    """Scans one message's content.
+class ContentCheck:
+    """Finds what may not be in one message's content, unless it is declared binary.
 
     :param normalise: make CRLF of each bare CR or LF, instead of refusing the message.
     """
 
-    __slots__ = ("_bare", "_begun", "_normalise", "_nul")
+    __slots__ = ("_bare", "_normalise", "_nul")
 
     def __init__(self, *, normalise: bool) -> None:
         self._normalise = normalise
-        self._begun = False
         self._bare = False
         self._nul = False
 
-    def scan(self, data: bytes) -> tuple[DataChunk | DataEnd | None, int]:
-        """Look at all that there is.
+    @property
+    def fault(self) -> DataFault | None:
+        """Why the content is not to be taken, as far as it has been seen."""
+        if self._bare and not self._normalise:
+            return DataFault.BARE_NEWLINE
+        return DataFault.NUL if self._nul else None
 
-        :returns: the next event, or None for "more octets"; and how many octets of ``data``
-            are done with.  The rest is to be given again, with what follows it.  After a
-            `DataEnd` the scanner is done too.
+    def _check(self, octets: bytes) -> bytes:
+        """Note faults; what comes after one is dropped, as the whole will be."""
+        if not _is_canonical(octets):
+            self._bare = True
+            if self._normalise:
+                octets = _ANY_NEWLINE.sub(b"\r\n", octets)
+        if b"\0" in octets:
+            self._nul = True
+        return b"" if self._nul or (self._bare and not self._normalise) else octets
+
+
+class ContentScanner(ContentCheck):
+    """Scans one message's content behind DATA."""
+
+    __slots__ = ("_begun",)
+
+    def __init__(self, *, normalise: bool) -> None:
+        super().__init__(normalise=normalise)
+        self._begun = False
+
+    def scan(self, buffer: bytes, position: int) -> tuple[DataChunk | DataEnd | None, int]:
+        """Look at all that there is in ``buffer`` from ``position`` on.
+
+        :returns: the next event, or None for "more octets"; and how many octets are done
+            with.  The rest is to be given again, with what follows it.  After a `DataEnd`
+            the scanner is done too.
         """
+        data = buffer[position:]
         # The command's own CRLF stands, virtually, before the first line and makes it a line
         # like the others.  Later, a CRLF is held back until what follows it is known.
         virtual = 0 if self._begun else 2
@@ -55,21 +82,9 @@ class ContentScanner:
         octets = self._check(octets)
         if end < 0:
             return (DataChunk(octets) if octets else None), stop - virtual
-        if self._bare and not self._normalise:
-            return DataEnd(b"", DataFault.BARE_NEWLINE), stop + 3 - virtual
-        if self._nul:
-            return DataEnd(b"", DataFault.NUL), stop + 3 - virtual
+        if self._bare or self._nul:
+            return DataEnd(octets, self.fault), stop + 3 - virtual
         return DataEnd(octets), stop + 3 - virtual
-
-    def _check(self, octets: bytes) -> bytes:
-        """Note faults; what comes after one is dropped, as the whole will be."""
-        if not _is_canonical(octets):
-            self._bare = True
-            if self._normalise:
-                octets = _ANY_NEWLINE.sub(b"\r\n", octets)
-        if b"\0" in octets:
-            self._nul = True
-        return b"" if self._nul or (self._bare and not self._normalise) else octets
 
 
 def _is_canonical(octets: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""What a client says, as values: one class a command, two for a message's content."""
+"""What a client says, as values: one class a command, three for a message's content."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from mailproto.model import Address, Parameters
 __all__ = [
     "Auth",
     "AuthResponse",
+    "Bdat",
+    "ChunkEnd",
     "Command",
     "Data",
     "DataChunk",
@@ -60,6 +62,19 @@ class Rcpt:
 @dataclass(frozen=True, slots=True)
 class Data:
     """DATA (RFC 5321 4.1.1.4): answer 354 and call `SMTPServerWire.expect_content`, or refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bdat:
+    """BDAT (RFC 3030 2): ``size`` octets follow, whether it is taken or refused.
+
+    They come as `DataChunk` and, even if there are none, one `ChunkEnd`.
+
+    :ivar last: whether the message ends with them.
+    """
+
+    size: int
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +132,11 @@ class AuthResponse:
 
 @dataclass(frozen=True, slots=True)
 class DataChunk:
-    """Some of the content: dots unstuffed, never cut within a CRLF, never empty."""
+    """Some of the content, never empty.
+
+    Behind DATA its dots are unstuffed and it is never cut within a CRLF; behind BDAT it is
+    what came, unchecked.
+    """
 
     octets: bytes
 
@@ -141,8 +160,20 @@ class DataEnd:
     fault: DataFault | None = None
 
 
-Command: TypeAlias = Hello | Mail | Rcpt | Data | Rset | Noop | Vrfy | Help | Quit | StartTLS | Auth
+@dataclass(frozen=True, slots=True)
+class ChunkEnd:
+    """The end of a BDAT's octets; commands follow.
+
+    :ivar octets: the last of them, often all; nothing in them has been looked at.
+    :ivar last: as of the `Bdat`.
+    """
+
+    octets: bytes
+    last: bool
+
+
+Command: TypeAlias = Hello | Mail | Rcpt | Data | Bdat | Rset | Noop | Vrfy | Help | Quit | StartTLS | Auth
 """What one command line may be."""
 
-Event: TypeAlias = Command | AuthResponse | DataChunk | DataEnd
+Event: TypeAlias = Command | AuthResponse | DataChunk | DataEnd | ChunkEnd
 """What `SMTPServerWire.next_event` gives."""

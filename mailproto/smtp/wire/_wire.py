@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 
+from mailproto.smtp.wire._chunks import ChunkScanner
 from mailproto.smtp.wire._commands import parse_command
 from mailproto.smtp.wire._content import ContentScanner
 from mailproto.smtp.wire._errors import SMTPSyntaxError
-from mailproto.smtp.wire._events import AuthResponse, DataEnd, Event
+from mailproto.smtp.wire._events import AuthResponse, Bdat, DataChunk, Event
 from mailproto.smtp.wire._limits import WireLimits
 
 __all__ = ["SMTPServerWire"]
@@ -28,7 +29,7 @@ class SMTPServerWire:
     """What a client sends, as events (`mailproto.connection.Wire`).
 
     Lines are commands, but for what the server asked for: after a 354 it calls
-    `expect_content`, after a 334 `expect_response`.
+    `expect_content`, after a 334 `expect_response`.  Behind a `Bdat` its octets follow unasked.
 
     :param normalise: make CRLF of bare CR and LF in content, instead of a `DataFault`.
     """
@@ -39,7 +40,7 @@ class SMTPServerWire:
         self._limits = limits or WireLimits()
         self._normalise = normalise
         self._expecting = _Expecting.COMMAND
-        self._content: ContentScanner | None = None
+        self._content: ContentScanner | ChunkScanner | None = None
         self._buffer = b""
         self._position = 0
         # Joined when the next event is asked for, not at each arrival: otherwise one who
@@ -73,14 +74,16 @@ class SMTPServerWire:
         """
         if self._incoming:
             self._join()
+        content = self._content
         if self._position == len(self._buffer):
             self._buffer, self._position = b"", 0
-            return None
-        if self._content is None:
+            if content is None:
+                return None
+        if content is None:
             return self._next_line()
-        event, used = self._content.scan(self._buffer[self._position :])
+        event, used = content.scan(self._buffer, self._position)
         self._position += used
-        if type(event) is DataEnd:
+        if event is not None and type(event) is not DataChunk:
             self._content = None
         return event
 
@@ -105,7 +108,10 @@ class SMTPServerWire:
         line = buffer[start:end]
         if expected is _Expecting.RESPONSE:
             return AuthResponse(line)
-        return parse_command(line, self._limits)
+        command = parse_command(line, self._limits)
+        if type(command) is Bdat:
+            self._content = ChunkScanner(command)
+        return command
 
     def _await_line_end(self) -> None:
         """Keep what has come of a line; forget it, but for what may be half a CRLF, if it is too long."""

@@ -1,0 +1,63 @@
+"""MAIL and RCPT: a transaction is put together (RFC 5321 3.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailproto.errors import Refused
+from mailproto.model import Address, Recipient
+from mailproto.smtp import _replies as replies
+from mailproto.smtp._parameters import check_parameters
+from mailproto.smtp._transaction import Transaction
+from mailproto.smtp.wire import Mail, Rcpt
+
+if TYPE_CHECKING:
+    from mailproto.smtp.server import SMTPServer
+
+__all__ = ["mail", "rcpt"]
+
+
+async def mail(session: SMTPServer, event: Mail) -> None:
+    """Begin a transaction, if the delivery takes the sender."""
+    if session.hello is None:
+        session.error(replies.HELLO_FIRST)
+    elif session.transaction is not None:
+        session.error(replies.NESTED_MAIL)
+    elif shut := session.shut():
+        session.error(shut)
+    elif session.patience.transaction():
+        session.end(replies.TOO_MANY_TRANSACTIONS)
+    else:
+        utf8 = False
+        if event.parameters:
+            factory = session.factory
+            check_parameters(event.parameters, session.offers().mail_keywords(), factory.max_message_size)
+            utf8 = "SMTPUTF8" in event.parameters
+        _check_ascii(event.path, utf8)
+        await session.factory.delivery.sender(session.session, event.path, event.parameters)
+        session.transaction = Transaction(event.path, event.parameters, utf8)
+        session.write(replies.SENDER_OK)
+
+
+async def rcpt(session: SMTPServer, event: Rcpt) -> None:
+    """Add a recipient, if the delivery takes it."""
+    transaction = session.transaction
+    if transaction is None:
+        session.error(session.shut() or replies.MAIL_FIRST)
+    elif session.reception is not None:
+        session.error(replies.NOT_BETWEEN_CHUNKS)
+    elif len(transaction.recipients) >= session.limits.recipients:
+        session.write(replies.TOO_MANY_RECIPIENTS)
+    else:
+        if event.parameters:
+            check_parameters(event.parameters, (), 0)
+        _check_ascii(event.path, transaction.utf8)
+        await session.factory.delivery.recipient(session.session, event.path, event.parameters)
+        transaction.recipients.append(Recipient(event.path, event.parameters))
+        session.write(replies.RECIPIENT_OK)
+
+
+def _check_ascii(path: Address, utf8: bool) -> None:
+    """:raises Refused: an internationalised address in a transaction that is not (RFC 6531 3.4)."""
+    if not (utf8 or (path.local.isascii() and path.domain.isascii())):
+        raise Refused(553, "5.6.7", "An internationalised address needs SMTPUTF8")

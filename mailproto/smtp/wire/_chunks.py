@@ -1,0 +1,52 @@
+"""The content behind BDAT: so many octets, whatever they are (RFC 3030)."""
+
+from __future__ import annotations
+
+from mailproto.smtp.wire._content import ContentCheck
+from mailproto.smtp.wire._events import Bdat, ChunkEnd, DataChunk
+
+__all__ = ["ChunkScanner", "ChunkedText"]
+
+
+class ChunkScanner:
+    """Counts the octets of one chunk."""
+
+    __slots__ = ("_last", "_left")
+
+    def __init__(self, command: Bdat) -> None:
+        self._left = command.size
+        self._last = command.last
+
+    def scan(self, buffer: bytes, position: int) -> tuple[DataChunk | ChunkEnd | None, int]:
+        """As `ContentScanner.scan`; nothing is held back.  After a `ChunkEnd` it is done."""
+        octets = buffer[position : position + self._left]
+        self._left -= len(octets)
+        if not self._left:
+            return ChunkEnd(octets, self._last), len(octets)
+        return (DataChunk(octets) if octets else None), len(octets)
+
+
+class ChunkedText(ContentCheck):
+    """Checks a message that comes in chunks as one behind DATA is checked.
+
+    A CRLF may be cut anywhere: a CR at the end is kept until what follows is known.
+    """
+
+    __slots__ = ("_held",)
+
+    def __init__(self, *, normalise: bool) -> None:
+        super().__init__(normalise=normalise)
+        self._held = b""
+
+    def check(self, octets: bytes) -> bytes:
+        """What may be passed on of ``octets`` and of what was kept; nothing behind a `fault`."""
+        if self._held:
+            octets, self._held = self._held + octets, b""
+        if octets.endswith(b"\r"):
+            octets, self._held = octets[:-1], b"\r"
+        return self._check(octets)
+
+    def finish(self) -> bytes:
+        """What was kept: the message is over."""
+        held, self._held = self._held, b""
+        return self._check(held)

@@ -13,7 +13,7 @@ told of a temporary failure.
 *Durability.*  When the result of a method that changes something arrives, the
 change is on disk (for backends that have one) and visible to every other reader.
 
-Optional contracts (`IRecent`) extend a required one; protocols find them with
+Optional contracts (`IRecent`, `IOwnership`) extend a required one; protocols find them with
 ``providedBy``.
 """
 
@@ -42,7 +42,7 @@ from mailproto.model import (
     StoreResult,
 )
 
-__all__ = ["IAccount", "IDelivery", "IDirectory", "IMailbox", "IRecent", "IStore"]
+__all__ = ["IAccount", "IDelivery", "IDirectory", "IMailbox", "IOwnership", "IRecent", "IStore"]
 
 
 class IDelivery(Interface):
@@ -79,6 +79,16 @@ class IDelivery(Interface):
             preferring one that asks to try again.
         :raises MailError: to answer so for every recipient.
         """
+
+
+class IOwnership(Interface):
+    """An IDelivery that knows whose an address is (RFC 6409 6.1).
+
+    Without it, an account of a submission server has the address that is its name.
+    """
+
+    def owns(account: str, path: Address) -> Awaitable[bool]:
+        """Whether ``account`` may send as ``path``, which is not the null path."""
 
 
 class IMailbox(Interface):

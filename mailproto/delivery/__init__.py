@@ -1,8 +1,8 @@
 """What becomes of mail that arrives: parts that implement `mailproto.interfaces.IDelivery`."""
 
 from mailproto.delivery._base import Delivery, FunctionDelivery, accepted
-from mailproto.delivery._domains import canonical_domain
 from mailproto.delivery._mailboxes import MAX_CACHED, TRUST, MailboxDelivery
+from mailproto.domains import canonical_domain
 
 __all__ = [
     "MAX_CACHED",

@@ -7,11 +7,13 @@ import time
 import unicodedata
 from collections.abc import Callable, Sequence
 
+from zope.interface import implementer
+
 from mailproto.content import Content, prepend
 from mailproto.delivery._base import DELIVERED, Delivery
-from mailproto.delivery._domains import canonical_domain, spellings
+from mailproto.domains import canonical_domain, spellings
 from mailproto.errors import AccountExists, MailError, NoSuchAccount, RecipientUnknown, RelayDenied
-from mailproto.interfaces import IStore
+from mailproto.interfaces import IOwnership, IStore
 from mailproto.model import Address, Envelope, NewMessage, Outcome, Parameters, Session
 
 __all__ = ["MAX_CACHED", "TRUST", "MailboxDelivery"]
@@ -26,6 +28,7 @@ _POSTMASTER = "postmaster"
 _DETAIL = "+"
 
 
+@implementer(IOwnership)
 class MailboxDelivery(Delivery):
     """Puts mail into the INBOXes of a store's accounts, and takes no other.
 
@@ -68,6 +71,13 @@ class MailboxDelivery(Delivery):
             if session.account is None:
                 raise
             raise RelayDenied("This server does not send mail to other domains yet") from None
+
+    async def owns(self, account: str, path: Address) -> bool:
+        """See `IOwnership.owns`: whatever mail to ``path`` reaches the account is its own."""
+        try:
+            return (await self._account_of(path)).casefold() == account.casefold()
+        except (RecipientUnknown, RelayDenied):
+            return False
 
     async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
         """See `IDelivery.deliver`: one copy an account, however many of its addresses were named."""

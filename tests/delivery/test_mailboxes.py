@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailproto.backends import MemoryStore
 from mailproto.delivery import TRUST, MailboxDelivery, _mailboxes, canonical_domain
 from mailproto.errors import MailError, NoSuchAccount, RecipientUnknown, RelayDenied
+from mailproto.interfaces import IOwnership
 from mailproto.model import NULL_PATH, Address, Envelope, Outcome, Part, Recipient, Session
 
 PORT_25 = Session("ESMTP", "mx.example.org", peer="192.0.2.1", helo="client.example")
@@ -121,6 +122,25 @@ class RecipientTests(MailboxCase):
     def test_anybody_may_be_the_sender(self) -> None:
         for sender in (NULL_PATH, Address("a", "other.example")):
             self.successResultOf(Deferred.fromCoroutine(self.delivery.sender(PORT_25, sender, {})))
+
+    def test_whose_an_address_is(self) -> None:
+        """Whoever gets mail to it may send under it, and nobody else."""
+        self.add("alice+boss@example.org")
+        for account, text, owns in (
+            ("alice@Example.org", "alice@example.org", True),
+            ("ALICE@EXAMPLE.ORG", "Alice+list@example.org.", True),
+            ("zoë@bücher.example", "zoe\u0308@xn--bcher-kva.example", True),
+            ("alice@Example.org", "alice+boss@example.org", False),
+            ("alice+boss@example.org", "alice+boss@example.org", True),
+            ("alice@Example.org", "bob@example.org", False),
+            ("alice@Example.org", "nobody@example.org", False),
+            ("alice@Example.org", "alice@other.example", False),
+            ("alice@Example.org", "postmaster@example.org", False),
+        ):
+            with self.subTest(account=account, text=text):
+                answer = Deferred.fromCoroutine(self.delivery.owns(account, address(text)))
+                self.assertEqual(self.successResultOf(answer), owns)
+        self.assertTrue(IOwnership.providedBy(self.delivery))
 
     def test_submission_to_our_own(self) -> None:
         self.assert_taken("bob@example.org", SUBMISSION)

@@ -30,6 +30,7 @@ PUBLIC_NAMES = {
     "mailproto.delivery": """
         Delivery FunctionDelivery MAX_CACHED MailboxDelivery TRUST accepted canonical_domain
     """,
+    "mailproto.domains": "canonical_domain spellings",
     "mailproto.errors": """
         AccountExists AuthenticationFailed InvalidMailboxName MailError MailboxExists MailboxInUse
         MessageTooLarge NoSuchAccount NoSuchMailbox OverQuota ReadOnly RecipientUnknown Refused
@@ -45,7 +46,7 @@ PUBLIC_NAMES = {
         SequenceSet Size Status Store Text UidExpunge Uids WireLimits encode_mailbox flag_list
         format_set internal_date quoted_or_literal
     """,
-    "mailproto.interfaces": "IAccount IDelivery IDirectory IMailbox IRecent IStore",
+    "mailproto.interfaces": "IAccount IDelivery IDirectory IMailbox IOwnership IRecent IStore",
     "mailproto.message": """
         ADDRESSES_LIMIT BOUNDARY_LIMIT Field HEADER_LIMIT IDS_LIMIT Index Mailbox NESTING_LIMIT
         PARTS_LIMIT PREVIEW_LENGTH Part STRUCTURED_LIMIT SUBJECT_LIMIT Searchable Section Slices
@@ -60,19 +61,22 @@ PUBLIC_NAMES = {
         Part Recipient Session StoreResult TLSInfo
     """,
     "mailproto.pop3": """
-        MAX_BAD_COMMANDS MAX_FAILED_LOGINS POP3Server POP3ServerFactory READ_AHEAD_MESSAGES READ_AHEAD_OCTETS
+        MAX_BAD_COMMANDS MAX_FAILED_LOGINS POP3Server POP3ServerFactory POP3_LIMITS READ_AHEAD_MESSAGES
+        READ_AHEAD_OCTETS
     """,
     "mailproto.pop3.wire": """
         Command DotStuffing MAX_AUTH_LINE MAX_LINE MAX_REPLY POP3ServerWire POP3SyntaxError Response
         challenge err multiline ok
     """,
-    "mailproto.service": "MailService Options Settings makeService make_service",
+    "mailproto.service": "MailService Options ServiceLimits Settings makeService make_service",
     "mailproto.smtp": """
         LMTPServer LMTPServerFactory MAX_MESSAGE_SIZE SMTPLimits SMTPServer SMTPServerFactory
+        UNHURRIED_LIMITS
     """,
     "mailproto.smtp.wire": """
         Auth AuthResponse Bdat ChunkEnd ChunkedText Command Data DataChunk DataEnd DataFault Event
         Hello Help Mail Noop Quit Rcpt Rset SMTPServerWire SMTPSyntaxError StartTLS Vrfy WireLimits
+        XCLIENT_ATTRIBUTES XClient
         render_lines render_reply
     """,
     "mailproto.testing": """

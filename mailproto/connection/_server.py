@@ -78,8 +78,9 @@ class ServerConnection(Protocol, Generic[EventT]):
 
     # -- what a protocol says of itself
 
-    def greet(self) -> None:
-        """Write the greeting, if any."""
+    def greet(self) -> Awaitable[None] | None:
+        """Write the greeting, if any; what the client sends waits for the awaitable, if there is one."""
+        return None
 
     def handle(self, event: EventT) -> Awaitable[None] | None:
         """Act on one event; the next one waits for the awaitable, if there is one.
@@ -190,6 +191,18 @@ class ServerConnection(Protocol, Generic[EventT]):
         self.transport.startTLS(self.factory.tls)
         return True
 
+    def speak_for(self, address: str) -> bool:
+        """Count as the client at ``address`` from now on ("" if nobody knows it), on a proxy's word.
+
+        It is local only if both are.
+
+        :returns: False if there are too many of them.
+        """
+        self.factory.forget(self)
+        self.peer_address, is_local = _peer_at(address)
+        self.is_local = self.is_local and bool(address) and is_local
+        return self.factory.admit(self)
+
     def abort(self) -> None:
         """Close now, whatever is unsent."""
         self._ending = True
@@ -211,7 +224,10 @@ class ServerConnection(Protocol, Generic[EventT]):
         self._progress = self.clock.seconds()
         if self.factory.admit(self):
             self._set_timer(self.limits.first_command)
-            self.greet()
+            greeting = self.greet()
+            if greeting is not None:
+                running = self._running = cast("Deferred[None]", greeting)
+                running.addCallback(self._finished)
         else:
             self.end(self.farewell(Farewell.CROWDED))
 
@@ -394,6 +410,9 @@ _OCTETS_AT_ONCE = 1 << 16
 
 def _peer(address: IAddress) -> tuple[str, bool]:
     """(IP address or "", whether it is this machine) of a transport's peer."""
-    host: str = getattr(address, "host", "")
+    return _peer_at(getattr(address, "host", ""))
+
+
+def _peer_at(host: str) -> tuple[str, bool]:
     ip = ip_address(host)
     return (host, not host) if ip is None else (str(ip), ip.is_loopback)

@@ -17,7 +17,10 @@ from mailproto.pop3._maildrop import Maildrop
 from mailproto.pop3._transaction import Transaction
 from mailproto.pop3.wire import Command, POP3ServerWire, Response, err, ok
 
-__all__ = ["POP3Server", "POP3ServerFactory"]
+__all__ = ["POP3_LIMITS", "POP3Server", "POP3ServerFactory"]
+
+POP3_LIMITS = Limits(idle=600)
+"""Ten minutes of idleness at least (RFC 1939 3)."""
 
 
 class POP3Server(ServerConnection[Command | Response]):
@@ -118,7 +121,7 @@ class POP3ServerFactory(ServerFactory):
     :param clock: the reactor, or a ``Clock`` in tests.
     :param hostname: what the server calls itself in its greeting.
     :param tls: for STLS, such as `mailproto.auth.ServerTLS`; None where it is not offered.
-    :param limits: by default those of `Limits`, with ten minutes of idleness (RFC 1939 3).
+    :param limits: by default `POP3_LIMITS`.
     """
 
     def __init__(
@@ -130,7 +133,7 @@ class POP3ServerFactory(ServerFactory):
         tls: Any | None = None,
         limits: Limits | None = None,
     ) -> None:
-        super().__init__(clock, tls=tls, limits=limits or Limits(idle=600))
+        super().__init__(clock, tls=tls, limits=limits or POP3_LIMITS)
         self.portal = portal
         self.hostname = hostname
 

@@ -4,10 +4,11 @@
 `Settings` and `MailService`.
 """
 
+from mailproto.service._limits import ServiceLimits
 from mailproto.service._maker import MailService, make_service
 from mailproto.service._options import Options, Settings
 
-__all__ = ["MailService", "Options", "Settings", "makeService", "make_service"]
+__all__ = ["MailService", "Options", "ServiceLimits", "Settings", "makeService", "make_service"]
 
 makeService = make_service
 """The name that twistd looks for."""

@@ -14,6 +14,7 @@ from mailproto.connection import ServerFactory
 from mailproto.imap import IMAPServerFactory
 from mailproto.interfaces import IDelivery
 from mailproto.pop3 import POP3ServerFactory
+from mailproto.service._options import Settings
 from mailproto.smtp import LMTPServerFactory, SMTPServerFactory
 
 __all__ = ["FACTORIES", "Parts"]
@@ -23,25 +24,30 @@ __all__ = ["FACTORIES", "Parts"]
 class Parts:
     """What factories are made of."""
 
+    settings: Settings
     reactor: Any
-    hostname: str
     delivery: IDelivery
     portal: Portal
     tls: ServerTLS
     spool_folder: Path
-    max_message_size: int
 
 
 def _smtp(parts: Parts, *, submission: bool = False) -> ServerFactory:
+    settings = parts.settings
     return SMTPServerFactory(
         parts.delivery,
         clock=parts.reactor,
-        hostname=parts.hostname,
+        hostname=settings.hostname,
         portal=parts.portal,
         tls=parts.tls,
         submission=submission,
-        max_message_size=parts.max_message_size,
+        max_message_size=settings.max_message_size,
         spool_folder=str(parts.spool_folder),
+        bare_newlines=settings.bare_newlines,
+        any_sender=settings.any_sender,
+        xclient=settings.xclient,
+        trace_account=settings.trace_account,
+        limits=settings.limits.submission if submission else settings.limits.smtp,
     )
 
 
@@ -53,25 +59,34 @@ def _lmtp(parts: Parts) -> ServerFactory:
     return LMTPServerFactory(
         parts.delivery,
         clock=parts.reactor,
-        hostname=parts.hostname,
+        hostname=parts.settings.hostname,
         tls=parts.tls,
-        max_message_size=parts.max_message_size,
+        max_message_size=parts.settings.max_message_size,
         spool_folder=str(parts.spool_folder),
+        bare_newlines=parts.settings.bare_newlines,
+        limits=parts.settings.limits.lmtp,
     )
 
 
 def _pop3(parts: Parts) -> ServerFactory:
-    return POP3ServerFactory(parts.portal, clock=parts.reactor, hostname=parts.hostname, tls=parts.tls)
+    return POP3ServerFactory(
+        parts.portal,
+        clock=parts.reactor,
+        hostname=parts.settings.hostname,
+        tls=parts.tls,
+        limits=parts.settings.limits.pop3,
+    )
 
 
 def _imap(parts: Parts) -> ServerFactory:
     return IMAPServerFactory(
         parts.portal,
         clock=parts.reactor,
-        hostname=parts.hostname,
+        hostname=parts.settings.hostname,
         tls=parts.tls,
-        max_message_size=parts.max_message_size,
+        max_message_size=parts.settings.max_message_size,
         spool_folder=str(parts.spool_folder),
+        limits=parts.settings.limits.imap,
     )
 
 

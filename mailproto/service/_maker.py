@@ -107,13 +107,12 @@ class MailService(MultiService):
         checker = DirectoryChecker(store.directory, self._verifier)
         await self._listen(
             Parts(
+                settings=settings,
                 reactor=self._reactor,
-                hostname=settings.hostname,
                 delivery=delivery,
                 portal=Portal(StoreRealm(store), [checker]),
                 tls=tls,
                 spool_folder=spool,
-                max_message_size=settings.max_message_size,
             )
         )
         print(f"mailproto: data in {settings.data.resolve()}", flush=True)

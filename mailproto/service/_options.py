@@ -7,13 +7,14 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from twisted.internet.endpoints import serverFromString
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from mailproto.connection import Networks
+from mailproto.service._limits import ServiceLimits, with_limit
 from mailproto.service._listeners import LISTENERS, default_endpoints
 from mailproto.service._names import account_name, domain_name
 
@@ -38,6 +39,13 @@ def _octets(text: str) -> int:
     return int(text)
 
 
+def _choice(text: str) -> str:
+    """:raises ValueError: for what is neither; the option's name is in it."""
+    if text not in ("refuse", "normalise"):
+        raise ValueError(f"--bare-newlines: refuse or normalise, not {text!r}")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the server is to be.
@@ -51,6 +59,11 @@ class Settings:
     :ivar tls_files: (certificate, key) in PEM; None for a pair of our own.
     :ivar max_message_size: octets.
     :ivar proxies: who must say, by the PROXY protocol, who the client is.
+    :ivar xclient: who may say, by XCLIENT, who the client is.
+    :ivar limits: of each protocol.
+    :ivar bare_newlines: what is done about a bare CR or LF in a message.
+    :ivar any_sender: whether an account may send under addresses that are not its own.
+    :ivar trace_account: whether Received names the account that signed in.
     """
 
     data: Path
@@ -62,6 +75,11 @@ class Settings:
     tls_files: tuple[Path, Path] | None
     max_message_size: int
     proxies: Networks = field(default_factory=Networks)
+    xclient: Networks = field(default_factory=Networks)
+    limits: ServiceLimits = field(default_factory=ServiceLimits)
+    bare_newlines: Literal["refuse", "normalise"] = "refuse"
+    any_sender: bool = False
+    trace_account: bool = False
 
 
 def _networks(option: str, words: Sequence[str]) -> Networks:
@@ -101,7 +119,19 @@ class Options(UsageOptions):
             "PEM file: certificate and chain. [default: self-signed, in the data folder]",
         ],
         ["tls-key", None, None, "PEM file: the private key of --tls-cert."],
+        [
+            "bare-newlines",
+            None,
+            "refuse",
+            "A message with a bare CR or LF: refuse it or normalise it.",
+            _choice,
+        ],
         ["max-message-size", None, DEFAULT_MAX_MESSAGE_SIZE, "The largest message, in octets.", _octets],
+    ]
+
+    optFlags = [
+        ["any-sender", None, "Let accounts send under addresses that are not their own."],
+        ["trace-account", None, "Name the account that signed in, in Received."],
     ]
 
     def __init__(self) -> None:
@@ -110,6 +140,8 @@ class Options(UsageOptions):
         self._accounts: list[tuple[str, str]] = []
         self._endpoints: dict[str, list[str]] = {}
         self._proxies: list[str] = []
+        self._xclient: list[str] = []
+        self._limits = ServiceLimits()
 
     opt_smtp = _endpoint_option("smtp", "SMTP, from anybody to our own")
     opt_submission = _endpoint_option("submission", "submission, from our own with a password")
@@ -143,6 +175,20 @@ class Options(UsageOptions):
         (versions 1 and 2, on all listeners) and is its client's; repeatable. [default: none]"""
         _networks("--proxy", [network])
         self._proxies.append(network)
+
+    def opt_xclient(self, network: str) -> None:
+        """A network, an address or "unix", from where XCLIENT is taken, on SMTP and submission;
+        repeatable. [default: none]"""
+        _networks("--xclient", [network])
+        self._xclient.append(network)
+
+    def opt_limit(self, setting: str) -> None:
+        """PROTOCOL.NAME=NUMBER sets a limit, such as smtp.recipients=500; a wrong name is answered with
+        all that there are. Protocols: smtp, submission, lmtp, pop3, imap; repeatable."""
+        try:
+            self._limits = with_limit(self._limits, setting)
+        except ValueError as error:
+            raise UsageError(f"--limit: {error}") from None
 
     def add_endpoint(self, name: str, endpoint: str) -> None:
         """Listen for ``name`` on a Twisted endpoint string, too."""
@@ -178,6 +224,11 @@ class Options(UsageOptions):
             tls_files=(Path(files[0]), Path(files[1])) if all(files) else None,
             max_message_size=given["max-message-size"],
             proxies=Networks(self._proxies),
+            xclient=Networks(self._xclient),
+            limits=self._limits,
+            bare_newlines=given["bare-newlines"],
+            any_sender=bool(given["any-sender"]),
+            trace_account=bool(given["trace-account"]),
         )
 
 

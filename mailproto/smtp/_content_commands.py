@@ -9,11 +9,12 @@ from mailproto.content import Content, FileContent
 from mailproto.errors import Refused
 from mailproto.model import Envelope
 from mailproto.smtp import _replies as replies
+from mailproto.smtp._authentication_results import without_own_results
 from mailproto.smtp._patience import Pace
 from mailproto.smtp._reception import ChunkedReception, DiscardedChunk, Reception
 from mailproto.smtp._spool import Spool
 from mailproto.smtp._submission import complete_header
-from mailproto.smtp._trace import TraceWriter, count_received
+from mailproto.smtp._trace import TraceWriter, count_received, lowered
 from mailproto.smtp._transaction import Transaction
 from mailproto.smtp.wire import Bdat, ChunkedText, ChunkEnd, Data, DataChunk, DataEnd, render_reply
 
@@ -123,15 +124,19 @@ def _arrived(
     :raises MailError: it is not taken.
     """
     message = reception.finish()
-    if count_received(message.header) > session.limits.hops:
+    lower = lowered(message.header)
+    if count_received(lower) > session.limits.hops:
         message.discard()
         raise Refused(554, "5.4.6", "Too many Received fields: the message goes in circles")
+    factory = session.factory
+    if factory.is_border:
+        message.header = without_own_results(message.header, lower, factory.hostname)
     seconds = session.clock.seconds()
-    if session.factory.submission:
+    if factory.submission:
         message.header = complete_header(message.header, envelope, seconds)
     trace = session.trace
     if trace is None:
-        trace = session.trace = TraceWriter(session.session)
+        trace = session.trace = TraceWriter(session.session, name_account=factory.trace_account)
     return message.content(trace.received(envelope.id, envelope.recipients, seconds, utf8=transaction.utf8))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mailproto.connection import Limits
 from mailproto.smtp.wire import WireLimits
 
-__all__ = ["SMTPLimits"]
+__all__ = ["UNHURRIED_LIMITS", "SMTPLimits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,15 @@ class SMTPLimits(Limits):
         drips is as idle as one that is silent.
     :ivar memory: octets of content that are kept in memory; more are spooled to a file.
     :ivar header: octets of a message's header section; more get 552.  At most ``memory``.
+    :ivar greeting_wait: seconds before the greeting; whoever talks within them is a machine
+        that does not listen, and is sent away (554).  Clients on this machine are greeted at
+        once.  0 by default for submission and LMTP.
+    :ivar messages_per_peer: MAIL commands in ``rate_period``, of one IPv4 address or IPv6 /64
+        that is not loopback; more get 450 4.7.1.  0 for no limit, here and below.
+    :ivar messages_per_account: of one account, from wherever.
+    :ivar recipients_per_peer: RCPT commands, counted likewise.
+    :ivar recipients_per_account:
+    :ivar rate_period: seconds.
     :ivar hops: Received fields; with more, a message goes in circles (RFC 5321 6.3).
     """
 
@@ -41,3 +50,13 @@ class SMTPLimits(Limits):
     memory: int = 1 << 18
     header: int = 1 << 18
     hops: int = 100
+    greeting_wait: float = 2
+    messages_per_peer: int = 0
+    messages_per_account: int = 0
+    recipients_per_peer: int = 0
+    recipients_per_account: int = 0
+    rate_period: float = 60
+
+
+UNHURRIED_LIMITS = SMTPLimits(greeting_wait=0)
+"""For whom one knows: submission and LMTP."""

@@ -34,6 +34,9 @@ async def mail(session: SMTPServer, event: Mail) -> None:
             check_parameters(event.parameters, session.offers().mail_keywords(), factory.max_message_size)
             utf8 = "SMTPUTF8" in event.parameters
         _check_ascii(event.path, utf8)
+        gate = session.factory.gate
+        if gate is not None:
+            await gate.sender(session, event.path)
         await session.factory.delivery.sender(session.session, event.path, event.parameters)
         session.transaction = Transaction(event.path, event.parameters, utf8)
         session.write(replies.SENDER_OK)
@@ -52,6 +55,9 @@ async def rcpt(session: SMTPServer, event: Rcpt) -> None:
         if event.parameters:
             check_parameters(event.parameters, (), 0)
         _check_ascii(event.path, transaction.utf8)
+        gate = session.factory.gate
+        if gate is not None:
+            gate.recipient(session)
         await session.factory.delivery.recipient(session.session, event.path, event.parameters)
         transaction.recipients.append(Recipient(event.path, event.parameters))
         session.write(replies.RECIPIENT_OK)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mailproto.auth import MECHANISMS
+from mailproto.smtp.wire import XCLIENT_ATTRIBUTES
 
 __all__ = ["Offers"]
 
@@ -20,6 +21,7 @@ class Offers:
     smtputf8: bool
     starttls: bool
     auth: bool
+    xclient: bool = False
 
     def lines(self) -> list[str]:
         """As EHLO and LHLO list them (RFC 5321 4.1.1.1)."""
@@ -30,6 +32,8 @@ class Offers:
             lines.append("STARTTLS")
         if self.auth:
             lines.append(f"AUTH {' '.join(MECHANISMS)}")
+        if self.xclient:
+            lines.append(f"XCLIENT {' '.join(XCLIENT_ATTRIBUTES)}")
         return [*lines, "HELP"]
 
     def mail_keywords(self) -> set[str]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 
 from mailproto.model import Recipient, Session
 
-__all__ = ["TraceWriter", "count_received", "date_time", "protocol_name"]
+__all__ = ["TraceWriter", "count_received", "date_time", "lowered", "protocol_name"]
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+MAX_NAME = 320
+"""Characters of an account's name in a trace field: as long as an address may be."""
+
+_SPECIAL = re.compile(r"[()\\]")
 
 
 def date_time(seconds: float) -> str:
@@ -33,12 +40,16 @@ def protocol_name(session: Session, *, utf8: bool = False) -> str:
 
 
 class TraceWriter:
-    """Writes the Received fields of one session; what they have in common is made once."""
+    """Writes the Received fields of one session; what they have in common is made once.
 
-    __slots__ = ("_date", "_second", "_session", "_start")
+    :param name_account: whether the account that signed in is named.
+    """
 
-    def __init__(self, session: Session) -> None:
+    __slots__ = ("_account", "_date", "_second", "_session", "_start")
+
+    def __init__(self, session: Session, *, name_account: bool = False) -> None:
         self._session = session
+        self._account = (session.account if name_account else None) or ""
         self._start = {utf8: self._make_start(utf8) for utf8 in (False, True)}
         self._second = -1
         self._date = ""
@@ -58,11 +69,18 @@ class TraceWriter:
         session = self._session
         peer = f" ({_literal(session.peer)})" if session.peer else ""
         tls = f"\r\n\t({session.tls.version} {session.tls.cipher})" if session.tls else ""
+        account = f"\r\n\t(authenticated as {_comment(self._account, utf8)})" if self._account else ""
         return (
             f"Received: from {session.helo}{peer}\r\n"
-            f"\tby {session.hostname} with {protocol_name(session, utf8=utf8)}{tls}\r\n"
+            f"\tby {session.hostname} with {protocol_name(session, utf8=utf8)}{tls}{account}\r\n"
             f"\tid "
         )
+
+
+def _comment(text: str, utf8: bool) -> str:
+    """What may stand in a comment (RFC 5322 3.2.2), of whatever an account is called."""
+    safe = "".join(c if c.isprintable() and (utf8 or c.isascii()) else "?" for c in text[:MAX_NAME])
+    return _SPECIAL.sub(r"\\\g<0>", safe)
 
 
 def _literal(address: str) -> str:
@@ -70,6 +88,11 @@ def _literal(address: str) -> str:
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
-def count_received(header: bytes) -> int:
-    """How many Received fields a header section has, in whatever case."""
-    return (b"\n" + header).lower().count(b"\nreceived:")
+def lowered(header: bytes) -> bytes:
+    """A header section in lower case, behind a newline: each field begins behind one."""
+    return (b"\n" + header).lower()
+
+
+def count_received(lowered: bytes) -> int:
+    """How many Received fields a header section has; it is as `lowered` made it."""
+    return lowered.count(b"\nreceived:")

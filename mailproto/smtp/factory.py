@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Literal
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 
-from mailproto.connection import ServerFactory
+from mailproto.connection import Networks, ServerFactory
 from mailproto.interfaces import IDelivery
-from mailproto.smtp._limits import SMTPLimits
+from mailproto.smtp._gate import Gate
+from mailproto.smtp._limits import UNHURRIED_LIMITS, SMTPLimits
 from mailproto.smtp.server import SMTPServer
 
 __all__ = ["MAX_MESSAGE_SIZE", "SMTPServerFactory"]
@@ -37,10 +38,18 @@ class SMTPServerFactory(ServerFactory):
         refused, or each becomes CRLF.
     :param smtputf8: whether internationalised addresses are offered (RFC 6531): the delivery
         must be able to compare and keep them.
+    :param any_sender: of submission: whether an account may send under addresses that are
+        not its own (RFC 6409 6.1; `IOwnership`).
+    :param xclient: proxies that may say, by XCLIENT, whom they speak for.
+    :param trace_account: whether the Received field names the account that signed in.
+    :param limits: `SMTPLimits`; for submission and LMTP with no wait before the greeting.
     """
 
     protocol_class: ClassVar[type[SMTPServer]] = SMTPServer
     greeting = "ESMTP mailproto"
+    is_border: ClassVar[bool] = True
+    """Whether its clients are not ours: what they say in our own name is taken out."""
+
     limits: SMTPLimits
 
     def __init__(
@@ -57,9 +66,14 @@ class SMTPServerFactory(ServerFactory):
         spool_folder: str | None = None,
         bare_newlines: Literal["refuse", "normalise"] = "refuse",
         smtputf8: bool = True,
+        any_sender: bool = False,
+        xclient: Networks | None = None,
+        trace_account: bool = False,
         limits: SMTPLimits | None = None,
     ) -> None:
-        super().__init__(clock, tls=tls, limits=limits or SMTPLimits())
+        if limits is None:
+            limits = SMTPLimits() if self.is_border and not submission else UNHURRIED_LIMITS
+        super().__init__(clock, tls=tls, limits=limits)
         self.delivery = delivery
         self.hostname = hostname
         self.portal = portal
@@ -69,6 +83,9 @@ class SMTPServerFactory(ServerFactory):
         self.spool_folder = spool_folder
         self.normalise_newlines = bare_newlines == "normalise"
         self.smtputf8 = smtputf8
+        self.xclient = xclient or Networks()
+        self.trace_account = trace_account
+        self.gate = Gate(delivery, limits, own_senders=submission and not any_sender) or None
         self._id_prefix = secrets.token_hex(6)
         self._numbers = itertools.count(1)
 

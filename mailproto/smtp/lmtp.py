@@ -33,3 +33,4 @@ class LMTPServerFactory(SMTPServerFactory):
 
     protocol_class: ClassVar[type[SMTPServer]] = LMTPServer
     greeting = "LMTP mailproto"
+    is_border = False

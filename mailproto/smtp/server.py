@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+
 from mailproto.connection import Farewell, ServerConnection
 from mailproto.errors import AuthenticationFailed, MailError, WireError
 from mailproto.model import Envelope, Outcome, Session
@@ -21,6 +24,7 @@ from mailproto.smtp._patience import Patience
 from mailproto.smtp._reception import DiscardedChunk, Reception
 from mailproto.smtp._trace import TraceWriter
 from mailproto.smtp._transaction import Transaction
+from mailproto.smtp._xclient import xclient
 from mailproto.smtp.wire import (
     Auth,
     AuthResponse,
@@ -41,6 +45,7 @@ from mailproto.smtp.wire import (
     SMTPSyntaxError,
     StartTLS,
     Vrfy,
+    XClient,
     render_lines,
     render_reply,
 )
@@ -57,6 +62,8 @@ class SMTPServer(ServerConnection[Event]):
     """One client of an `SMTPServerFactory`.
 
     :cvar greetings: the verbs that a client may greet with, and the protocol each stands for.
+    :ivar may_introduce: whether the client is a proxy that may use XCLIENT.
+    :ivar introduced_account: who signed in there, as it says.
     :ivar hello: how the client greeted, or None.
     :ivar transaction: what MAIL began, or None.
     :ivar reception: the content that is coming, or a chunk that is not wanted, or None.
@@ -81,12 +88,34 @@ class SMTPServer(ServerConnection[Event]):
         self.reception: Reception | DiscardedChunk | None = None
         self.delivering: Envelope | None = None
         self._session: Session | None = None
+        self.may_introduce = False
+        self.introduced_account: str | None = None
+        self._greeting: IDelayedCall | None = None
         self.trace: TraceWriter | None = None
         self.patience = Patience(self.limits)
 
     # -- what the shell asks
 
-    def greet(self) -> None:
+    def greet(self) -> Awaitable[None] | None:
+        """The greeting; with those who need no haste, after a while (RFC 5321 4.3.1)."""
+        proxies = self.factory.xclient
+        self.may_introduce = bool(proxies) and self.peer_address in proxies
+        wait = self.limits.greeting_wait
+        if self.is_local or not wait:
+            self.write_greeting()
+            return None
+        waited: Deferred[None] = Deferred()
+        self._greeting = self.clock.callLater(wait, waited.callback, None)
+        return waited.addCallback(self._waited)
+
+    def _waited(self, _: None) -> None:
+        if self.wire.pending:
+            self.log.info("{peer}: talks before the greeting", peer=self.peer_address)
+            self.end(replies.TALKED_FIRST)
+        elif not self.factory.stopping:
+            self.write_greeting()
+
+    def write_greeting(self) -> None:
         """The greeting (RFC 5321 4.3.1)."""
         self.write(f"220 {self.factory.hostname} {self.factory.greeting}\r\n".encode())
 
@@ -124,9 +153,9 @@ class SMTPServer(ServerConnection[Event]):
 
     def closed(self) -> None:
         """A transaction that has not come to its dot is forgotten (RFC 5321 3.8)."""
-        self.forget_transaction()
-        if self._authenticator is not None:
-            self._authenticator.log_out()
+        if self._greeting is not None and self._greeting.active():
+            self._greeting.cancel()
+        self.forget_client()
 
     # -- greetings and small talk
 
@@ -166,10 +195,7 @@ class SMTPServer(ServerConnection[Event]):
             self.error(replies.NOT_IMPLEMENTED)
         elif self.start_tls(replies.START_TLS):
             # RFC 3207 4.2: what was learnt in plaintext is forgotten.
-            self.forget_transaction()
-            self.hello = None
-            if self._authenticator is not None:
-                self._authenticator.log_out()
+            self.forget_client()
             self.session_changed()
 
     # -- AUTH
@@ -182,7 +208,7 @@ class SMTPServer(ServerConnection[Event]):
             self.error(replies.TLS_FIRST)
         elif not self.extended:
             self.error(replies.HELLO_FIRST)
-        elif authenticator.account is not None:
+        elif self.account is not None:
             self.error(replies.SIGNED_IN_ALREADY)
         elif self.transaction is not None:
             self.error(replies.NOT_IN_TRANSACTION)
@@ -221,7 +247,7 @@ class SMTPServer(ServerConnection[Event]):
         """What is known of the client; one value as long as nothing changes."""
         session = self._session
         if session is None:
-            hello, authenticator = self.hello, self._authenticator
+            hello = self.hello
             session = self._session = Session(
                 protocol=self.greetings[hello.verb] if hello else "SMTP",
                 hostname=self.factory.hostname,
@@ -229,7 +255,7 @@ class SMTPServer(ServerConnection[Event]):
                 helo=hello.name if hello else "",
                 submission=self.factory.submission,
                 tls=self.tls_info(),
-                account=authenticator.account if authenticator else None,
+                account=self.account,
             )
         return session
 
@@ -237,6 +263,20 @@ class SMTPServer(ServerConnection[Event]):
     def extended(self) -> bool:
         """Whether the client asked for extensions."""
         return self.hello is not None and self.hello.verb != "HELO"
+
+    @property
+    def account(self) -> str | None:
+        """Who signed in, here or, as XCLIENT tells, elsewhere."""
+        if self._authenticator is not None and self._authenticator.account is not None:
+            return self._authenticator.account
+        return self.introduced_account
+
+    def forget_client(self) -> None:
+        """Forget what the client said and who it is: it begins anew."""
+        self.forget_transaction()
+        self.hello = self.introduced_account = None
+        if self._authenticator is not None:
+            self._authenticator.log_out()
 
     def session_changed(self) -> None:
         """Something that `session` tells is not so any more."""
@@ -253,7 +293,7 @@ class SMTPServer(ServerConnection[Event]):
         """The reply to whoever must use STARTTLS or AUTH before mail is talked about."""
         if self.factory.require_tls and not self.is_encrypted:
             return replies.TLS_FIRST
-        if self.factory.submission and (self._authenticator is None or self._authenticator.account is None):
+        if self.factory.submission and self.account is None:
             return replies.AUTH_FIRST
         return None
 
@@ -266,6 +306,7 @@ class SMTPServer(ServerConnection[Event]):
             starttls=self.can_start_tls,
             auth=factory.portal is not None
             and (self.is_encrypted or (self.is_local and not factory.require_tls)),
+            xclient=self.may_introduce,
         )
 
     # -- patience
@@ -302,6 +343,7 @@ class SMTPServer(ServerConnection[Event]):
         StartTLS: _on_starttls,
         Auth: _on_auth,
         AuthResponse: _on_auth_response,
+        XClient: xclient,
     }
 
 

@@ -34,7 +34,10 @@ class ProxiedTestCase(SynchronousTestCase):
         self.clock = Clock()
         self.delivery = FakeDelivery()
         self.factory: ServerFactory = SMTPServerFactory(
-            self.delivery, clock=self.clock, hostname="mx.example", limits=SMTPLimits(connections_per_peer=1)
+            self.delivery,
+            clock=self.clock,
+            hostname="mx.example",
+            limits=SMTPLimits(connections_per_peer=1, greeting_wait=0),
         )
         self.proxied = self.behind("127.0.0.1", "192.0.2.0/24")
 
@@ -205,6 +208,8 @@ class RefusalTests(ProxiedTestCase):
 class ProtocolTests(DialogueTestCase):
     """The same for each protocol, and what follows from who the client is."""
 
+    limits = SMTPLimits(greeting_wait=0)
+
     def behind(self, factory: ServerFactory, header: bytes) -> MemoryTransport:
         proxied = ProxiedFactory(factory, Networks([LOOPBACK]), clock=self.clock)
         protocol = proxied.buildProtocol(IPv4Address("TCP", LOOPBACK, 1))
@@ -215,7 +220,9 @@ class ProtocolTests(DialogueTestCase):
 
     def test_the_trace_names_the_client(self) -> None:
         self.delivery = FakeDelivery()
-        factory = SMTPServerFactory(self.delivery, clock=self.clock, hostname="mx.example")
+        factory = SMTPServerFactory(
+            self.delivery, clock=self.clock, hostname="mx.example", limits=self.limits
+        )
         transport = self.behind(factory, V1)
         transport.read()
         transport.send(b"HELO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n.\r\n")
@@ -228,7 +235,11 @@ class ProtocolTests(DialogueTestCase):
         """Though the proxy itself is on this machine."""
         for header, allowed in ((V1, False), (v2(0x20, 0, b""), True)):
             smtp = SMTPServerFactory(
-                FakeDelivery(), clock=self.clock, hostname="mx.example", portal=self.portal
+                FakeDelivery(),
+                clock=self.clock,
+                hostname="mx.example",
+                portal=self.portal,
+                limits=self.limits,
             )
             pop3 = POP3ServerFactory(self.portal, clock=self.clock, hostname="mx.example")
             imap = IMAPServerFactory(self.portal, clock=self.clock, hostname="mx.example")
@@ -275,7 +286,9 @@ class SocketTests(TestCase):
         reactor: Any = installed
         tls = server_tls(*ensure_self_signed(folder, "mx.example"))
         self.delivery = FakeDelivery()
-        factory = SMTPServerFactory(self.delivery, clock=reactor, hostname="mx.example", tls=tls)
+        factory = SMTPServerFactory(
+            self.delivery, clock=reactor, hostname="mx.example", tls=tls, limits=SMTPLimits(greeting_wait=0)
+        )
         proxied = ProxiedFactory(wrap(tls, factory), Networks(["127.0.0.1"]), clock=reactor)
         port = reactor.listenTCP(0, proxied, interface="127.0.0.1")
         self.addCleanup(port.stopListening)

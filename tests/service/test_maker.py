@@ -15,7 +15,9 @@ from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import TestCase
 
 from mailproto.connection import Networks
-from mailproto.service import MailService, Settings
+from mailproto.service import MailService, ServiceLimits, Settings
+from mailproto.service._limits import with_limit
+from mailproto.smtp import SMTPServerFactory
 
 ANY = "tcp:0:interface=127.0.0.1"
 
@@ -94,7 +96,7 @@ class MailServiceTests(TestCase):
 
     async def test_a_proxy_on_every_listener(self) -> None:
         self.more["proxies"] = Networks(["127.0.0.1"])
-        service = self.service(smtp=[ANY], pop3=[ANY], imap=[ANY])
+        service = self.service(submission=[ANY], pop3=[ANY], imap=[ANY])
         await self.start(service)
         for line in self.printed[:3]:
             client = await self.connect(int(line.rpartition(":")[2]))
@@ -104,6 +106,39 @@ class MailServiceTests(TestCase):
             client.transport.write(b"EHLO a\r\n")
             self.assertEqual(await client.last, b"")
         await service.stopService()
+
+    async def test_settings_reach_the_servers(self) -> None:
+        limits = ServiceLimits()
+        for protocol in ("smtp", "submission", "lmtp", "pop3", "imap"):
+            limits = with_limit(limits, f"{protocol}.connections=7")
+        self.more = {
+            "limits": limits,
+            "xclient": Networks(["::1"]),
+            "bare_newlines": "normalise",
+            "trace_account": True,
+        }
+        service = self.service(smtp=[ANY], submission=[ANY], lmtp=[ANY], pop3=[ANY], imap=[ANY])
+        await self.start(service)
+        factories = dict(service._factories)
+        await service.stopService()
+        for factory in factories.values():
+            self.assertEqual(factory.limits.connections, 7)
+        for name in ("smtp", "submission", "lmtp"):
+            factory = factories[name]
+            assert isinstance(factory, SMTPServerFactory)
+            self.assertTrue(factory.normalise_newlines)
+            self.assertEqual("::1" in factory.xclient, name != "lmtp")
+            self.assertEqual(factory.trace_account, name != "lmtp")
+            self.assertEqual(factory.gate is not None, name == "submission")
+
+    async def test_any_sender(self) -> None:
+        self.more["any_sender"] = True
+        service = self.service(submission=[ANY])
+        await self.start(service)
+        factory = service._factories["submission"]
+        await service.stopService()
+        assert isinstance(factory, SMTPServerFactory)
+        self.assertIsNone(factory.gate)
 
     async def test_gives_up_when_it_cannot_listen(self) -> None:
         first = self.service(smtp=[ANY])

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.service import Options, Settings
+from mailproto.service import Options, ServiceLimits, Settings
+from mailproto.smtp import SMTPLimits
 
 
 def parse(*arguments: str) -> Settings:
@@ -69,6 +71,32 @@ class GivenTests(SynchronousTestCase):
         self.assertNotIn("127.0.0.1", proxies)
         self.assertFalse(parse().proxies)
 
+    def test_xclient(self) -> None:
+        self.assertIn("192.0.2.7", parse("--xclient", "192.0.2.7").xclient)
+        self.assertFalse(parse().xclient)
+
+    def test_limits(self) -> None:
+        limits = parse(
+            *("--limit", "smtp.recipients=500", "--limit", "smtp.wire.command_line=4096"),
+            *("--limit", "submission.greeting_wait=0.5", "--limit=imap.idle=3600"),
+        ).limits
+        self.assertEqual(limits.smtp, replace(SMTPLimits(), recipients=500, wire=limits.smtp.wire))
+        self.assertEqual(limits.smtp.wire.command_line, 4096)
+        self.assertEqual(limits.submission.greeting_wait, 0.5)
+        self.assertEqual(limits.submission.recipients, SMTPLimits().recipients)
+        self.assertEqual(limits.imap.idle, 3600)
+        self.assertEqual(parse().limits, ServiceLimits())
+
+    def test_policies(self) -> None:
+        settings = parse()
+        self.assertEqual(
+            (settings.bare_newlines, settings.any_sender, settings.trace_account), ("refuse", False, False)
+        )
+        settings = parse("--bare-newlines", "normalise", "--any-sender", "--trace-account")
+        self.assertEqual(
+            (settings.bare_newlines, settings.any_sender, settings.trace_account), ("normalise", True, True)
+        )
+
 
 class ErrorTests(SynchronousTestCase):
     def assert_wrong(self, *arguments: str) -> str:
@@ -94,6 +122,22 @@ class ErrorTests(SynchronousTestCase):
             ("--max-message-size", "9" * 5000),
             ("--tls-cert", "c.pem"),
             ("--proxy", "proxy.example"),
+            ("--xclient", "192.0.2.0/33"),
+            ("--bare-newlines", "keep"),
+            ("--limit", "recipients"),
+            ("--limit", "recipients=500"),
+            ("--limit", "smtp=500"),
+            ("--limit", "smtp.recipient=500"),
+            ("--limit", "smtp.wire=500"),
+            ("--limit", "smtp.recipients.more=500"),
+            ("--limit", "smtps.recipients=500"),
+            ("--limit", "smtp.recipients="),
+            ("--limit", "smtp.recipients=-1"),
+            ("--limit", "smtp.recipients=1.5"),
+            ("--limit", "smtp.idle=nan"),
+            ("--limit", "smtp.idle=inf"),
+            ("--limit", "smtp.idle=-1"),
+            ("--limit", "smtp.idle=5m"),
             ("--proxy", "192.0.2.1/24"),
             ("--account", "alice:secret"),
         ):
@@ -101,6 +145,14 @@ class ErrorTests(SynchronousTestCase):
                 message = self.assert_wrong(*arguments)
                 self.assertIn(arguments[0], message)
                 self.assertNotIn("\n", message)
+
+    def test_a_wrong_limit_is_named_with_those_there_are(self) -> None:
+        message = self.assert_wrong("--limit", "smtp.recipient=500")
+        self.assertIn("no limit 'smtp.recipient'", message)
+        self.assertIn(" smtp.recipients, ", message)
+        self.assertIn("smtp.wire.command_line", message)
+        self.assertIn("smtp, submission, lmtp, pop3, imap", self.assert_wrong("--limit", "smtps.idle=1"))
+        self.assertIn("smtp.recipients: ", self.assert_wrong("--limit", "smtp.recipients=many"))
 
     def test_size_must_be_a_number(self) -> None:
         self.assertIn("50MB", self.assert_wrong("--max-message-size", "50MB"))

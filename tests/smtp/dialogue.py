@@ -16,7 +16,7 @@ from zope.interface import implementer
 from mailproto.content import Content
 from mailproto.interfaces import IAccount, IDelivery
 from mailproto.model import Address, Envelope, Outcome, Parameters, Session
-from mailproto.smtp import LMTPServerFactory, SMTPServerFactory
+from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
 from tests.transport import LOOPBACK, MemoryTransport
 
 NOW = 1_000_000_000  # Sun, 9 Sep 2001 01:46:40 +0000
@@ -103,6 +103,7 @@ class DialogueTestCase(SynchronousTestCase):
         if not isinstance(settings.get("delivery"), FakeDelivery):
             settings["delivery"] = FakeDelivery()
         self.delivery = settings["delivery"]
+        settings.setdefault("limits", SMTPLimits(greeting_wait=0))
         self.factory = self.factory_class(clock=self.clock, hostname="mx.example", **settings)
         transport = MemoryTransport(self.factory.buildProtocol(None), self.peer)
         self.assertRegex(transport.read(), rb"\A220 mx\.example [EL]S?MTP mailproto\r\n\Z")

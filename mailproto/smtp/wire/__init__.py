@@ -22,12 +22,15 @@ from mailproto.smtp.wire._events import (
     Rset,
     StartTLS,
     Vrfy,
+    XClient,
 )
 from mailproto.smtp.wire._limits import WireLimits
 from mailproto.smtp.wire._replies import render_lines, render_reply
 from mailproto.smtp.wire._wire import SMTPServerWire
+from mailproto.smtp.wire._xclient import XCLIENT_ATTRIBUTES
 
 __all__ = [
+    "XCLIENT_ATTRIBUTES",
     "Auth",
     "AuthResponse",
     "Bdat",
@@ -51,6 +54,7 @@ __all__ = [
     "StartTLS",
     "Vrfy",
     "WireLimits",
+    "XClient",
     "render_lines",
     "render_reply",
 ]

@@ -24,6 +24,7 @@ from mailproto.smtp.wire._events import (
 )
 from mailproto.smtp.wire._grammar import is_hello_name, parse_parameters, parse_path
 from mailproto.smtp.wire._limits import WireLimits
+from mailproto.smtp.wire._xclient import parse_xclient
 
 __all__ = ["parse_command"]
 
@@ -144,6 +145,7 @@ _PARSERS: dict[str, Callable[[str, WireLimits], Command]] = {
     "QUIT": _alone("QUIT", Quit()),
     "STARTTLS": _alone("STARTTLS", StartTLS()),
     "AUTH": _auth,
+    "XCLIENT": parse_xclient,
     "EXPN": _not_implemented,
     "ETRN": _not_implemented,
     "TURN": _not_implemented,

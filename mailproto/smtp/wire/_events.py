@@ -28,6 +28,7 @@ __all__ = [
     "Rset",
     "StartTLS",
     "Vrfy",
+    "XClient",
 ]
 
 
@@ -131,6 +132,17 @@ class AuthResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class XClient:
+    """XCLIENT (Postfix's XCLIENT_README).
+
+    :ivar attributes: by name in upper case: values decoded and checked, addresses without
+        ``IPV6:``; None for what the proxy does not know.
+    """
+
+    attributes: Parameters
+
+
+@dataclass(frozen=True, slots=True)
 class DataChunk:
     """Some of the content, never empty.
 
@@ -172,7 +184,9 @@ class ChunkEnd:
     last: bool
 
 
-Command: TypeAlias = Hello | Mail | Rcpt | Data | Bdat | Rset | Noop | Vrfy | Help | Quit | StartTLS | Auth
+Command: TypeAlias = (
+    Hello | Mail | Rcpt | Data | Bdat | Rset | Noop | Vrfy | Help | Quit | StartTLS | Auth | XClient
+)
 """What one command line may be."""
 
 Event: TypeAlias = Command | AuthResponse | DataChunk | DataEnd | ChunkEnd

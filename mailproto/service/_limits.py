@@ -1,0 +1,92 @@
+"""Limits by their names, as in ``smtp.recipients=500``."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, get_type_hints
+
+from mailproto.connection import Limits
+from mailproto.imap import IMAP_LIMITS
+from mailproto.pop3 import POP3_LIMITS
+from mailproto.smtp import UNHURRIED_LIMITS, SMTPLimits
+
+__all__ = ["ServiceLimits", "limit_names", "with_limit"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLimits:
+    """Of each protocol of `mailproto.service._listeners.Listener`."""
+
+    smtp: SMTPLimits = field(default_factory=SMTPLimits)
+    submission: SMTPLimits = UNHURRIED_LIMITS
+    lmtp: SMTPLimits = UNHURRIED_LIMITS
+    pop3: Limits = POP3_LIMITS
+    imap: Limits = IMAP_LIMITS
+
+
+def with_limit(limits: ServiceLimits, setting: str) -> ServiceLimits:
+    """``limits`` with one of them changed.
+
+    :param setting: ``PROTOCOL.NAME=NUMBER``; a name in ``wire`` has two parts, as in
+        ``smtp.wire.command_line=4096``.
+    :raises ValueError: naming the limit, if there is none of that name or it cannot be that.
+    """
+    key, equals, value = setting.partition("=")
+    if not equals:
+        raise ValueError(f"not PROTOCOL.NAME=NUMBER: {setting!r}")
+    path = key.split(".")
+    try:
+        changed: ServiceLimits = _changed(limits, path, value)
+    except LookupError:
+        of = getattr(limits, path[0]) if path[0] in _own_names(limits) else None
+        known = [f"{path[0]}.{name}" for name in limit_names(of)] if of else _own_names(limits)
+        raise ValueError(f"no limit {key!r}, but: {', '.join(known)}") from None
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
+    return changed
+
+
+def limit_names(limits: Any) -> list[str]:
+    """All that may be set, with dots where they are deeper."""
+    names: list[str] = []
+    for name in _own_names(limits):
+        value = getattr(limits, name)
+        names += [f"{name}.{deeper}" for deeper in limit_names(value)] if is_dataclass(value) else [name]
+    return names
+
+
+def _own_names(limits: Any) -> list[str]:
+    return [field.name for field in fields(limits)]
+
+
+def _changed(limits: Any, path: list[str], value: str) -> Any:
+    """:raises LookupError: for a path that leads nowhere.  :raises ValueError: for a bad value."""
+    name, *rest = path
+    if name not in _own_names(limits):
+        raise LookupError(name)
+    old = getattr(limits, name)
+    if is_dataclass(old) != bool(rest):
+        raise LookupError(name)
+    new = _changed(old, rest, value) if rest else _NUMBERS[get_type_hints(type(limits))[name]](value)
+    return replace(limits, **{name: new})
+
+
+def _whole(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) <= 18):
+        raise ValueError(f"not a whole number: {value!r}")
+    return int(value)
+
+
+def _seconds(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise ValueError(f"not a number of seconds: {value!r}")
+    return number
+
+
+_NUMBERS = {int: _whole, float: _seconds}
+"""How the values of a type are read."""

@@ -177,8 +177,7 @@ class Options(UsageOptions):
         self._proxies.append(network)
 
     def opt_xclient(self, network: str) -> None:
-        """A network, an address or "unix", from where XCLIENT is taken, on SMTP and submission;
-        repeatable. [default: none]"""
+        """A network, an address or "unix" whose XCLIENT is taken; repeatable. [default: none]"""
         _networks("--xclient", [network])
         self._xclient.append(network)
 

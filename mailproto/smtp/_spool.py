@@ -120,7 +120,8 @@ class Spool:
             if self._descriptor is None:
                 self._header, octets = _split(b"".join((*self._chunks, octets)))
                 self._chunks.clear()
-                if len(self._header) > self._limits.header:
+                # Without an empty line there is more of it to come, and no room for that in memory.
+                if len(self._header) > self._limits.header or not octets:
                     self.fail(MessageTooLarge("Header section too large"))
                     return
                 self._descriptor = _open_unnamed(self._folder)

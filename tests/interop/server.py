@@ -37,9 +37,10 @@ class Server:
     :ivar folder: its data folder.
     """
 
-    def __init__(self, folder: Path, accounts: Sequence[str]) -> None:
+    def __init__(self, folder: Path, accounts: Sequence[str], options: Sequence[str] = ()) -> None:
         self.folder = folder
         self.accounts = accounts
+        self._options = options
         self.ports: dict[str, int] = {}
         self._log = folder.with_name(f"{folder.name}.log")
         self.start()
@@ -50,6 +51,7 @@ class Server:
         arguments += ["--data", str(self.folder), "--hostname", "mail.test", "--domain", "example.org"]
         for name in LISTENERS:
             arguments += [f"--{name}", f"tcp:0:interface={HOST}"]
+        arguments += self._options
         for name in self.accounts:
             arguments += ["--account", f"{name}:{PASSWORD}"]
         with self._log.open("wb") as log:

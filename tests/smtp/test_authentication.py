@@ -85,6 +85,13 @@ class AuthTests(DialogueTestCase):
         transport = self.assert_dialogue(script(EHLO, attempt * 3, "S: 421 4.7.0 Too many errors..."))
         self.assertFalse(transport.is_open)
 
+    def test_how_often_one_may_guess_is_a_setting(self) -> None:
+        attempt = f"C: AUTH PLAIN {BAD}\nS: 535...\n"
+        self.assert_dialogue(
+            script(EHLO, attempt, "S: 421 4.7.0 Too many errors..."),
+            limits=SMTPLimits(authentication_failures=1),
+        )
+
     def test_rset_keeps_who_it_is(self) -> None:
         self.assert_dialogue(script(SIGNED_IN, "C: RSET\nS: 250...\nC: MAIL FROM:<>\nS: 250..."))
         self.assertEqual(self.delivery.senders[0][0].account, "alice")
@@ -161,6 +168,10 @@ class SubmissionTests(DialogueTestCase):
             "Bcc: text",
         )
         self.assertEqual(content, b"Date: x\r\nMessage-ID: x\r\nX-Bcc: y\r\n\r\nBcc: text\r\n")
+
+    def test_so_does_resent_bcc(self) -> None:
+        lines = ("Resent-Bcc: a@b", "Date: x", "RESENT-BCC :", "\tc@d", "Resent-Cc: e@f", "Message-ID: x", "")
+        self.assertEqual(self.submit(*lines), b"Date: x\r\nResent-Cc: e@f\r\nMessage-ID: x\r\n\r\n")
 
     def test_large_messages_too(self) -> None:
         content = self.submit("Bcc: a@b", "", *["x" * 70] * 20, limits=SMTPLimits(memory=1000))

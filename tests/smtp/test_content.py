@@ -49,6 +49,13 @@ class RefusalTests(DialogueTestCase):
         self.assert_refused("C: A: " + "x" * 500, "552 5.3.4 Header section too large", limits=limits)
         self.assert_dialogue(script(BEGIN, "C:\nC: " + "x" * 100, "C: .\nS: 250..."), limits=limits)
 
+    def test_a_header_section_that_does_not_fit_into_memory(self) -> None:
+        """However large it may be by its own limit: half of it would not be looked at."""
+        transport = self.connect(limits=SMTPLimits(header=10_000, memory=100))
+        self.converse(transport, BEGIN)
+        transport.send(b"A: b\r\n" * 50, 7)
+        self.converse(transport, "C: \nC: text\nC: .\nS: 552 5.3.4 Header section too large")
+
     def test_a_message_that_goes_in_circles(self) -> None:
         hop = "C: RECEIVED: from a by b\nC: \tfor received: nobody"
         self.assert_refused("\n".join([hop] * 101), "554 5.4.6...")

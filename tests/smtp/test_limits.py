@@ -45,6 +45,11 @@ class NumberTests(DialogueTestCase):
     def test_twenty_errors_are_borne(self) -> None:
         self.assert_dialogue("C: FOO\nS: 500...\n" * 20 + "C: NOOP\nS: 250...")
 
+    def test_hops(self) -> None:
+        content = "C: DATA\nS: 354...\nC: Received: a\nC: received: b\nC: .\n"
+        for hops, reply in ((2, "250 2.0.0..."), (1, "554 5.4.6...")):
+            self.assert_dialogue(script(BEGIN, f"{content}S: {reply}"), limits=SMTPLimits(hops=hops))
+
     def test_guessing_addresses(self) -> None:
         transport = self.connect(limits=SMTPLimits(refused_recipients=2))
         self.delivery.refusals["x@y"] = RecipientUnknown()
@@ -114,6 +119,14 @@ class TimeTests(DialogueTestCase):
             self.clock.advance(60)
         self.assertEqual(transport.read(), self.TIMEOUT)
         self.assertEqual(self.delivery.contents, [])
+
+    def test_how_slow_it_may_be_is_a_setting(self) -> None:
+        transport = self.connect(limits=SMTPLimits(minimum_rate=1, idle=300, greeting_wait=0))
+        self.converse(transport, script(BEGIN, "C: DATA\nS: 354..."))
+        for _ in range(20):
+            transport.send(b"x" * 100)
+            self.clock.advance(60)
+        self.assertTrue(transport.is_open)
 
     def test_a_slow_sender_is_waited_for(self) -> None:
         transport = self.connect()

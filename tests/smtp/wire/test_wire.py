@@ -226,6 +226,13 @@ class PathTests(EveryWay):
             limits=WireLimits(local_part=65),
         )
 
+    def test_how_long_they_may_be_is_a_setting(self) -> None:
+        for limits in (WireLimits(local_part=4), WireLimits(domain=4), WireLimits(path=12)):
+            self.assert_events(b"RCPT TO:<abcd@efgh>\r\n", Rcpt(Address("abcd", "efgh"), {}), limits=limits)
+            self.assert_events(b"RCPT TO:<abcde@fghij>\r\n", "501 5.1.3", limits=limits)
+        self.assert_events(b"HELO abcd\r\n", Hello("HELO", "abcd"), limits=WireLimits(domain=4))
+        self.assert_events(b"HELO abcde\r\n", "501 5.5.4", limits=WireLimits(domain=4))
+
     def test_a_route_does_not_count(self) -> None:
         self.assert_path(b"<" + b",".join([b"@r.example"] * 30) + b":u@d>", "u", "d")
 

@@ -67,10 +67,15 @@ class SwaksTests(ClientTestCase):
 
     def test_submission(self) -> None:
         for mechanism in ("PLAIN", "LOGIN"):
-            login = ("--auth", mechanism, "--auth-user", self.account, "--auth-password", PASSWORD)
+            login = ("--from", self.account)
+            login += ("--auth", mechanism, "--auth-user", self.account, "--auth-password", PASSWORD)
             self.swaks("submission", "--tls", *login)
             self.swaks("submissions", "--tls-on-connect", *login)
         self.assertIn(b"with ESMTPSA", self.inbox())
+
+    def test_submission_under_an_address_of_somebody_else(self) -> None:
+        login = ("--auth", "PLAIN", "--auth-user", self.account, "--auth-password", PASSWORD)
+        self.assertIn("<~* 550 5.7.1", self.swaks("submission", "--tls", *login, status=23))
 
     def test_a_wrong_password(self) -> None:
         login = ("--auth", "PLAIN", "--auth-user", self.account, "--auth-password", "wrong")
@@ -97,7 +102,7 @@ class CurlTests(ClientTestCase):
 
     def test_smtp(self) -> None:
         path, octets = self.upload()
-        addresses = ("--mail-from", "bob@example.com", "--mail-rcpt", self.account)
+        addresses = ("--mail-from", self.account, "--mail-rcpt", self.account)
         for url, tls in (
             (f"smtp://{self.port('submission')}", "--ssl-reqd"),
             (f"smtps://{self.port('submissions')}", "--ssl"),

@@ -15,7 +15,7 @@ PUBLIC_NAMES = {
     "mailproto.auth": """
         Challenge DirectoryChecker FAILURE_DELAY Login MAX_REMEMBERED MAX_RESPONSE MAX_WAITING
         MECHANISMS PasswordVerifier REMEMBER SASLError ServerMechanism ServerTLS StoreRealm
-        TLSFilesError decode_base64 ensure_self_signed hash_password login server_mechanism
+        TLSFilesError client_tls decode_base64 ensure_self_signed hash_password login server_mechanism
         server_tls store_portal
     """,
     "mailproto.backends": """
@@ -23,8 +23,8 @@ PUBLIC_NAMES = {
         SQLiteStore SimpleAccount SimpleMailbox SingleStore canonical_name check_name open_store
     """,
     "mailproto.connection": """
-        Farewell Limits MAX_PROXY_HEADER Networks ProxiedFactory ProxyHeader ProxyHeaderError
-        ServerConnection ServerFactory UNIX Wire network_of parse_proxy_header
+        ClientConnection Farewell Limits MAX_PROXY_HEADER Networks ProxiedFactory ProxyHeader
+        ProxyHeaderError ServerConnection ServerFactory UNIX Wire network_of parse_proxy_header
     """,
     "mailproto.content": "CHUNK Content FileContent chunks prepend",
     "mailproto.delivery": """
@@ -70,14 +70,22 @@ PUBLIC_NAMES = {
     """,
     "mailproto.service": "MailService Options ServiceLimits Settings makeService make_service",
     "mailproto.smtp": """
-        LMTPServer LMTPServerFactory MAX_MESSAGE_SIZE SMTPLimits SMTPServer SMTPServerFactory
-        UNHURRIED_LIMITS
+        AuthenticationRefused ClientTimeouts CommandRefused ConnectFailed ConnectionLost GreetingRefused
+        LMTPClient LMTPServer LMTPServerFactory MAX_MESSAGE_SIZE ProtocolViolation SMTPClient
+        SMTPClientError SMTPLimits SMTPServer SMTPServerFactory ServerTimeout ServiceClosing TLSFailed
+        TLSUnavailable UNCERTAIN UNHURRIED_LIMITS connect
+    """,
+    "mailproto.smtp.client": """
+        AuthenticationRefused ClientTimeouts CommandRefused ConnectFailed ConnectionLost GreetingRefused
+        LMTPClient ProtocolViolation SMTPClient SMTPClientError ServerTimeout ServiceClosing TLSFailed
+        TLSUnavailable UNCERTAIN connect
     """,
     "mailproto.smtp.wire": """
-        Auth AuthResponse Bdat ChunkEnd ChunkedText Command Data DataChunk DataEnd DataFault Event
-        Hello Help Mail Noop Quit Rcpt Rset SMTPServerWire SMTPSyntaxError StartTLS Vrfy WireLimits
-        XCLIENT_ATTRIBUTES XClient
-        render_lines render_reply
+        Auth AuthResponse Bdat Capabilities ChunkEnd ChunkedText Command Data DataChunk DataEnd
+        DataFault DotStuffer Event Hello Help LineEnds Mail NO_CAPABILITIES Noop Quit Rcpt Reply
+        ReplyLimits Rset SMTPClientWire SMTPReplyError SMTPServerWire SMTPSyntaxError StartTLS
+        UnsafeArgument Vrfy WireLimits XCLIENT_ATTRIBUTES XClient ascii_domain parse_capabilities
+        read_address render_bdat render_line render_lines render_path render_reply
     """,
     "mailproto.testing": """
         AccountConformance ChangesConformance DeliveryConformance DirectoryConformance

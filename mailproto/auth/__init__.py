@@ -1,4 +1,4 @@
-"""Who is there: SASL, password hashes, ``twisted.cred`` over a store, and TLS for servers.
+"""Who is there: SASL, password hashes, ``twisted.cred`` over a store, and TLS.
 
 It knows no protocol: each of them hands the credentials it received to `login`.
 """
@@ -21,6 +21,7 @@ from mailproto.auth._sasl import (
     server_mechanism,
 )
 from mailproto.auth._tls import ServerTLS, TLSFilesError, ensure_self_signed, server_tls
+from mailproto.auth._tls_client import client_tls
 
 __all__ = [
     "FAILURE_DELAY",
@@ -38,6 +39,7 @@ __all__ = [
     "ServerTLS",
     "StoreRealm",
     "TLSFilesError",
+    "client_tls",
     "decode_base64",
     "ensure_self_signed",
     "hash_password",

@@ -1,4 +1,4 @@
-"""What every server connection shares, whatever it speaks.
+"""What connections share, whatever they speak.
 
 A `ServerConnection` is the typed shell around a sans-IO wire: octets go in, events
 come out one at a time, in order.
@@ -15,6 +15,7 @@ come out one at a time, in order.
   minute is as idle as one that sends none.
 """
 
+from mailproto.connection._client import ClientConnection
 from mailproto.connection._factory import ServerFactory
 from mailproto.connection._limits import Farewell, Limits
 from mailproto.connection._networks import UNIX, Networks, network_of
@@ -31,6 +32,7 @@ from mailproto.connection._wire import Wire
 __all__ = [
     "MAX_PROXY_HEADER",
     "UNIX",
+    "ClientConnection",
     "Farewell",
     "Limits",
     "Networks",

@@ -214,7 +214,7 @@ class ServerConnection(Protocol, Generic[EventT]):
     def connectionMade(self) -> None:
         self._open = True
         transport = self.transport
-        self.peer_address, self.is_local = _peer(transport.getPeer())
+        self.peer_address, self.is_local = peer_of(transport.getPeer())
         if ITCPTransport.providedBy(transport):
             # Replies are written whole: waiting for the client's ACK only delays them.
             transport.setTcpNoDelay(True)
@@ -408,7 +408,7 @@ _OCTETS_AT_ONCE = 1 << 16
 """Octets of replies that are: together these bound what pipelining makes us hold."""
 
 
-def _peer(address: IAddress) -> tuple[str, bool]:
+def peer_of(address: IAddress) -> tuple[str, bool]:
     """(IP address or "", whether it is this machine) of a transport's peer."""
     return _peer_at(getattr(address, "host", ""))
 

@@ -1,0 +1,107 @@
+"""TLS for clients: whom to believe, and what to do without."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Any
+
+import idna
+from cryptography import x509
+from OpenSSL import SSL, crypto
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.ssl import (
+    Certificate,
+    CertificateOptions,
+    PrivateCertificate,
+    TLSVersion,
+    optionsForClientTLS,
+    platformTrust,
+    trustRootFromCertificates,
+)
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from zope.interface import implementer
+
+from mailproto.auth._tls import TLSFilesError
+
+__all__ = ["client_tls"]
+
+
+def client_tls(
+    hostname: str,
+    *,
+    verify: bool = True,
+    trust_root: str | os.PathLike[str] | None = None,
+    client_certificate: PrivateCertificate | None = None,
+) -> Any:
+    """What ``startTLS`` and `twisted.internet.endpoints.wrapClientTLS` need to talk to ``hostname``.
+
+    TLS 1.2 and later.
+
+    :param hostname: a domain name, in any script, or an IP address: the certificate must be for
+        it (RFC 9525, by service_identity), and its name is told to the server (SNI).
+    :param verify: False to take any certificate: that keeps out those who only listen, and is
+        what opportunistic TLS is (RFC 7435).
+    :param trust_root: a file of CA certificates in PEM form, to be believed instead of the
+        platform's own.
+    :param client_certificate: to be shown to the server, if it asks.
+    :returns: an `IOpenSSLClientConnectionCreator`.
+    :raises TLSFilesError: ``trust_root`` cannot be read.
+    :raises ValueError: ``hostname`` cannot be a name.
+    """
+    if not verify:
+        return _Unverified(hostname, client_certificate)
+    root = platformTrust() if trust_root is None else trustRootFromCertificates(_read(Path(trust_root)))
+    return optionsForClientTLS(
+        _a_label(hostname),
+        trustRoot=root,
+        clientCertificate=client_certificate,
+        extraCertificateOptions={"raiseMinimumTo": TLSVersion.TLSv1_2},
+    )
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _Unverified:
+    """Encrypts, for whoever is at the other end."""
+
+    def __init__(self, hostname: str, certificate: PrivateCertificate | None) -> None:
+        options = CertificateOptions(
+            privateKey=None if certificate is None else certificate.privateKey.original,
+            certificate=None if certificate is None else certificate.original,
+            raiseMinimumTo=TLSVersion.TLSv1_2,
+        )
+        self._context = options.getContext()
+        # An IP address is no server name (RFC 6066 3).
+        self._name = None if _is_ip_address(hostname) else _a_label(hostname).encode("ascii")
+
+    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802,N803
+        """One connection's state (`IOpenSSLClientConnectionCreator`)."""
+        connection = SSL.Connection(self._context, None)
+        if self._name:
+            connection.set_tlsext_host_name(self._name)
+        return connection
+
+
+def _read(path: Path) -> list[Certificate]:
+    try:
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+    except OSError as error:
+        raise TLSFilesError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise TLSFilesError(f"{path}: no certificate in PEM form ({error})") from None
+    return [Certificate(crypto.X509.from_cryptography(certificate)) for certificate in found]
+
+
+def _a_label(hostname: str) -> str:
+    if hostname.isascii():
+        return hostname
+    return idna.encode(hostname, uts46=True).decode("ascii")
+
+
+def _is_ip_address(hostname: str) -> bool:
+    try:
+        ipaddress.ip_address(hostname)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,352 @@
+"""A connection to a server: the typed shell around a client's wire."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHandshakeListener,
+    IPushProducer,
+    IReactorTime,
+    ISSLTransport,
+    ISystemHandle,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mailproto.connection._server import peer_of
+from mailproto.connection._wire import Wire
+from mailproto.errors import WireError
+from mailproto.model import TLSInfo
+
+__all__ = ["ClientConnection"]
+
+EventT = TypeVar("EventT")
+
+
+@implementer(IPushProducer, IHandshakeListener)
+class ClientConnection(Protocol, Generic[EventT]):
+    """One connection to a server, for whoever speaks to it.
+
+    A queue says who waits for the server's next words and for how long; whatever is written
+    while events are handled leaves in one write; `stream` sends what is too much for one,
+    no faster than the server reads.  Nothing here raises: a subclass is told in
+    `unexpected`, `broken`, `timed_out` and `lost`.
+
+    :ivar peer_address: the server's IP address, "" over a Unix socket.
+    :ivar is_local: whether the server is on this machine.
+    :ivar is_handshaking: whether TLS is begun and not yet on.
+    :param clock: the reactor.
+    """
+
+    transport: Any  # several of Twisted's interfaces at once
+
+    def __init__(self, clock: IReactorTime, wire: Wire[EventT]) -> None:
+        self.clock = clock
+        self.wire = wire
+        self.peer_address = ""
+        self.is_local = False
+        self.is_handshaking = False
+        self._expected: deque[tuple[Callable[[EventT], None], float]] = deque()
+        self._stream: Iterator[bytes] | None = None
+        self._stream_done: Callable[[Exception | None], None] = _ignore
+        self._stream_patience = 0.0
+        self._collected: list[bytes] = []
+        self._pumping = False
+        self._writable = True
+        self._open = False
+        self._ended = False
+        self._handshake_patience = 0.0
+        self._progress = 0.0
+        self._timer: IDelayedCall | None = None
+        self._timer_due = 0.0
+        # What is written to directly: None inside TLS, and while the transport holds octets.
+        self._socket: Any = None
+        self._plain_socket: Any = None
+
+    # -- what a protocol is told
+
+    def opened(self) -> None:
+        """The connection is there, and nothing has been said."""
+
+    def unexpected(self, event: EventT) -> None:
+        """The server said something that nobody waits for."""
+
+    def broken(self, error: WireError) -> None:
+        """What the server sent is not the protocol."""
+
+    def timed_out(self) -> None:
+        """The server was silent, or did not read, for longer than it may."""
+
+    def secured(self) -> None:
+        """TLS is on, and the certificate, if it was to be looked at, is good."""
+
+    def lost(self, reason: Failure) -> None:
+        """The connection is gone."""
+
+    # -- what a protocol may ask for
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection that we have not closed."""
+        return self._open and not self._ended
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether TLS is on."""
+        return bool(ISSLTransport.providedBy(self.transport))
+
+    def tls_info(self) -> TLSInfo | None:
+        """What was negotiated; None in plaintext."""
+        if not self.is_encrypted:
+            return None
+        connection = self.transport.getHandle()
+        return TLSInfo(connection.get_protocol_version_name(), connection.get_cipher_name() or "")
+
+    @property
+    def is_awaiting(self) -> bool:
+        """Whether the server owes an answer."""
+        return bool(self._expected)
+
+    def write(self, data: bytes) -> None:
+        """Send, after everything that was written before."""
+        self._collected.append(data)
+        if not self._pumping:
+            self._flush()
+
+    def expect(self, answer: Callable[[EventT], None], patience: float) -> None:
+        """Have ``answer`` called with the event that comes after those that others expect.
+
+        :param patience: seconds that may pass from the event before it.
+        """
+        if not self._expected:
+            self._note_progress()
+        self._expected.append((answer, patience))
+        if not self._pumping:
+            self._watch()
+
+    def expect_next(self, answer: Callable[[EventT], None], patience: float) -> None:
+        """Have ``answer`` called with the next event, before all that others expect."""
+        self._expected.appendleft((answer, patience))
+
+    def stream(
+        self, pieces: Iterator[bytes], done: Callable[[Exception | None], None], patience: float
+    ) -> None:
+        """Write all of ``pieces``, each when the server has read enough of those before.
+
+        :param done: called after the last one was written, or with the error that the iterator
+            raised.
+        :param patience: seconds that the server may let us wait.
+        """
+        self._stream, self._stream_done, self._stream_patience = pieces, done, patience
+        self._note_progress()
+        self._go_on_streaming()
+        if not self._pumping:
+            self._flush()
+            self._watch()
+
+    def end_stream(self) -> None:
+        """Write no more of what `stream` was given; its ``done`` is not called."""
+        self._stream = None
+
+    def start_tls(self, tls: Any, patience: float) -> None:
+        """Speak TLS from here on; `secured` is called once it is on, or else `lost`.
+
+        :param patience: seconds for the handshake.
+        """
+        self._flush()
+        self._socket = self._plain_socket = None
+        self.is_handshaking, self._handshake_patience = True, patience
+        self._note_progress()
+        self.transport.startTLS(tls)
+        if not self._pumping:
+            self._watch()
+
+    def close(self) -> None:
+        """Close once everything is sent."""
+        if not self.is_open:
+            return
+        self._flush()
+        self._end()
+        # A transport that still has a producer waits for it before it closes.
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def abort(self) -> None:
+        """Close now, whatever is unsent."""
+        self._collected.clear()
+        self._end()
+        if self._open:
+            transport = self.transport
+            getattr(transport, "abortConnection", transport.loseConnection)()
+
+    def _end(self) -> None:
+        self._ended = True
+        self._expected.clear()
+        self._stream = None
+
+    # -- events
+
+    def connectionMade(self) -> None:
+        self._open = True
+        transport = self.transport
+        self.peer_address, self.is_local = peer_of(transport.getPeer())
+        if ITCPTransport.providedBy(transport):
+            # Commands are written in groups: waiting for the server's ACK only delays them.
+            transport.setTcpNoDelay(True)
+        if ISystemHandle.providedBy(transport) and not self.is_encrypted:
+            self._socket = self._plain_socket = transport.getHandle()
+        self.is_handshaking = self.is_encrypted
+        transport.registerProducer(self, True)
+        self.opened()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._ended:
+            return
+        self.wire.receive(data)
+        if not self._pumping:
+            self._pump()
+
+    def _pump(self) -> None:
+        self._pumping = True
+        try:
+            while self._open and not self._ended:
+                try:
+                    event = self.wire.next_event()
+                except WireError as error:
+                    self.broken(error)
+                    break
+                if event is None:
+                    break
+                self._note_progress()
+                self.received(event)
+        finally:
+            self._pumping = False
+        self._flush()
+        self._watch()
+
+    def received(self, event: EventT) -> None:
+        """Give an event to whoever expects it."""
+        if self._expected:
+            self._expected.popleft()[0](event)
+        else:
+            self.unexpected(event)
+
+    def handshakeCompleted(self) -> None:
+        """TLS is on (IHandshakeListener)."""
+        self.is_handshaking = False
+        self.secured()
+
+    # -- output
+
+    def _flush(self) -> None:
+        collected = self._collected
+        if not collected:
+            return
+        data = collected[0] if len(collected) == 1 else b"".join(collected)
+        collected.clear()
+        if not self._open:
+            return
+        if self._socket is not None:
+            # The transport holds nothing, so this may go before it, and usually all of it goes.
+            try:
+                sent = self._socket.send(data)
+            except OSError:
+                sent = 0  # full, or an error that the transport meets again and knows how to treat
+            if sent == len(data):
+                return
+            data = data[sent:]
+            self._socket = None  # until the transport says that it is empty
+        self.transport.write(data)
+
+    def _go_on_streaming(self) -> None:
+        while self._writable and self.is_open and (pieces := self._stream) is not None:
+            try:
+                piece = next(pieces, None)
+            except Exception as error:
+                self._end_streaming(error)
+                return
+            if piece is None:
+                self._end_streaming(None)
+                return
+            self._collected.append(piece)
+            self._flush()
+
+    def _end_streaming(self, error: Exception | None) -> None:
+        self._stream = None
+        self._stream_done(error)
+
+    def pauseProducing(self) -> None:
+        """The transport holds more than it can send (IPushProducer)."""
+        self._writable = False
+
+    def resumeProducing(self) -> None:
+        """The server has read what was sent (IPushProducer)."""
+        self._writable = True
+        self._socket = self._plain_socket
+        if self._stream is not None:
+            self._note_progress()
+            self._go_on_streaming()
+            if not self._pumping:
+                self._flush()
+                self._watch()
+
+    def stopProducing(self) -> None:
+        """The transport is done (IPushProducer)."""
+        self._writable = True
+
+    # -- time and end
+
+    def _patience(self) -> float | None:
+        """Seconds that may pass from the last progress; None when nothing is awaited."""
+        if self._expected:
+            return self._expected[0][1]
+        if self._stream is not None:
+            return self._stream_patience
+        return self._handshake_patience if self.is_handshaking else None
+
+    def _note_progress(self) -> None:
+        self._progress = self.clock.seconds()
+
+    def _watch(self) -> None:
+        """See that the timer fires when the patience ends, or before."""
+        patience = self._patience()
+        if patience is None or not self.is_open:
+            return
+        due = self._progress + patience
+        if self._timer is None or due < self._timer_due:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_due = due
+            self._timer = self.clock.callLater(max(due - self.clock.seconds(), 0), self._timer_fired)
+
+    def _timer_fired(self) -> None:
+        """One timer a connection, set again for what is left of the time, instead of at each event."""
+        self._timer = None
+        patience = self._patience()
+        if patience is None:
+            return
+        if self._progress + patience > self.clock.seconds():
+            self._watch()
+        else:
+            self.timed_out()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._open, self._ended = False, True
+        self._socket = self._plain_socket = None
+        self._writable = True
+        self._stream = None
+        self._collected.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.lost(reason)
+
+
+def _ignore(_: Exception | None) -> None:
+    """Nobody is to be told."""

@@ -1,0 +1,110 @@
+"""What can go wrong between a client and its server, each with a reply's worth of meaning."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from mailproto.model import Outcome
+from mailproto.smtp.wire import Reply
+
+__all__ = [
+    "AuthenticationRefused",
+    "CommandRefused",
+    "ConnectFailed",
+    "ConnectionLost",
+    "GreetingRefused",
+    "ProtocolViolation",
+    "SMTPClientError",
+    "ServerTimeout",
+    "ServiceClosing",
+    "TLSFailed",
+    "TLSUnavailable",
+]
+
+
+class SMTPClientError(Exception):
+    """What a client's user is told.
+
+    :param text: what happened; of a `reply`, its own text by default.
+    :param reply: what the server said, if that is what went wrong.
+
+    :ivar code: the server's, or one of ours that fits: 4yz for what may work later, 5yz else.
+    :ivar enhanced: RFC 3463 code of the same class.
+    :ivar text: one line.
+    :ivar reply: None where the server said nothing.
+    """
+
+    default: ClassVar[Outcome] = Outcome(451, "4.4.0", "SMTP failed")
+
+    def __init__(self, text: str = "", *, reply: Reply | None = None) -> None:
+        outcome = self.default if reply is None else reply.outcome()
+        self.code = outcome.code
+        self.enhanced = outcome.enhanced
+        self.text = text or outcome.text or self.default.text
+        self.reply = reply
+        super().__init__(f"{self.code} {self.enhanced} {self.text}")
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether trying again is of no use."""
+        return self.code >= 500
+
+    def outcome(self) -> Outcome:
+        """The same as it is said of a recipient."""
+        return Outcome(self.code, self.enhanced, self.text)
+
+
+class ConnectFailed(SMTPClientError):
+    """Nobody could be connected to."""
+
+    default = Outcome(451, "4.4.1", "Cannot connect")
+
+
+class ConnectionLost(SMTPClientError):
+    """The connection ended, or is not open (any more)."""
+
+    default = Outcome(451, "4.4.2", "Connection lost")
+
+
+class ServiceClosing(ConnectionLost):
+    """The server answered with 421: it ends the connection (RFC 5321 3.8)."""
+
+    default = Outcome(421, "4.4.2", "Service closing the connection")
+
+
+class ServerTimeout(ConnectionLost):
+    """The server was silent, or did not read, for longer than `ClientTimeouts` has it."""
+
+    default = Outcome(451, "4.4.2", "Timed out")
+
+
+class ProtocolViolation(ConnectionLost):
+    """What the server sent is not SMTP, or not in its place; the connection has been closed."""
+
+    default = Outcome(451, "4.5.0", "The server does not keep to the protocol")
+
+
+class GreetingRefused(SMTPClientError):
+    """The server greeted with 521, 554 or the like: it takes no mail now or ever (RFC 7504)."""
+
+
+class CommandRefused(SMTPClientError):
+    """A command was answered with 4yz or 5yz."""
+
+
+class TLSUnavailable(SMTPClientError):
+    """STARTTLS is not offered, or was refused (RFC 3207 4.1); the connection goes on in plaintext."""
+
+    default = Outcome(451, "4.7.4", "STARTTLS is not offered")
+
+
+class TLSFailed(ConnectionLost):
+    """No TLS could be negotiated, or the certificate is not the server's; the connection is closed."""
+
+    default = Outcome(451, "4.7.5", "TLS failed")
+
+
+class AuthenticationRefused(SMTPClientError):
+    """The server did not accept the credentials, or no way to present them is left (RFC 4954)."""
+
+    default = Outcome(535, "5.7.8", "Cannot authenticate")

@@ -1,0 +1,37 @@
+"""How long a client waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ClientTimeouts"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTimeouts:
+    """Seconds, as RFC 5321 4.5.3.2 has them: shorter ones lose mail to slow servers.
+
+    :ivar connect: until the transport is connected.
+    :ivar greeting: for the server's first words (4.5.3.2.1).
+    :ivar command: for the answer to EHLO, STARTTLS, AUTH, RSET, NOOP and VRFY.
+    :ivar handshake: for TLS to be negotiated.
+    :ivar mail: for the answer to MAIL (4.5.3.2.2).
+    :ivar recipient: for the answer to RCPT (4.5.3.2.3).
+    :ivar data: for the answer to DATA (4.5.3.2.4).
+    :ivar block: for the server to read more of the content, and for the answer to a BDAT that
+        is not the last (4.5.3.2.5).
+    :ivar final: for the answer to the end of data (4.5.3.2.6): with a shorter one the message
+        is sent twice.
+    :ivar quit: for the answer to QUIT and the connection's end.
+    """
+
+    connect: float = 30
+    greeting: float = 300
+    command: float = 300
+    handshake: float = 60
+    mail: float = 300
+    recipient: float = 300
+    data: float = 120
+    block: float = 180
+    final: float = 600
+    quit: float = 10

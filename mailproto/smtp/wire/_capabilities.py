@@ -1,0 +1,78 @@
+"""What a server offers in its reply to EHLO or LHLO (RFC 5321 4.1.1.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from mailproto.smtp.wire._reply import Reply
+
+__all__ = ["NO_CAPABILITIES", "Capabilities", "parse_capabilities"]
+
+_KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-]*+")
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+_LIMIT = re.compile(r"(RCPTMAX|MAILMAX|RCPTDOMAINMAX)=([0-9]{1,6})", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """Extensions by keyword, and what is often asked of them.
+
+    :ivar keywords: in upper case, each with its parameters as they are written.
+    :ivar max_size: octets of a message (RFC 1870 4); None where no limit is told.
+    :ivar mechanisms: of AUTH, in upper case and the server's order (RFC 4954 3).
+    :ivar max_recipients: of one transaction (RFC 9422 RCPTMAX), or None.
+    :ivar max_transactions: of one connection (RFC 9422 MAILMAX), or None.
+    """
+
+    keywords: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    max_size: int | None = None
+    mechanisms: tuple[str, ...] = ()
+    max_recipients: int | None = None
+    max_transactions: int | None = None
+
+    def __contains__(self, keyword: str) -> bool:
+        """Whether an extension, its keyword in upper case, is offered."""
+        return keyword in self.keywords
+
+
+NO_CAPABILITIES = Capabilities()
+"""Of a server that was greeted with HELO."""
+
+
+def parse_capabilities(reply: Reply) -> Capabilities:
+    """What the lines behind the first say; those that say nothing known to the grammar are skipped.
+
+    ``AUTH=LOGIN``, as servers older than RFC 2554 have it, counts as ``AUTH LOGIN``.
+    """
+    keywords: dict[str, tuple[str, ...]] = {}
+    for line in reply.lines[1:]:
+        words = line.decode("utf-8", "replace").split()
+        if not words:
+            continue
+        if words[0][:5].upper() == "AUTH=":
+            words[:1] = ["AUTH", words[0][5:]]
+        if not _KEYWORD.fullmatch(words[0]):
+            continue
+        keyword, parameters = words[0].upper(), tuple(filter(None, words[1:]))
+        if keyword == "AUTH":
+            known = keywords.get("AUTH", ())
+            upper = dict.fromkeys(parameter.upper() for parameter in parameters)
+            keywords["AUTH"] = known + tuple(name for name in upper if name not in known)
+        else:
+            keywords.setdefault(keyword, parameters)
+    size = keywords.get("SIZE", ())
+    limits = {
+        match[1].upper(): int(match[2])
+        for parameter in keywords.get("LIMITS", ())
+        if (match := _LIMIT.fullmatch(parameter))
+    }
+    return Capabilities(
+        MappingProxyType(keywords),
+        max_size=(int(size[0]) or None) if size and _NUMBER.fullmatch(size[0]) else None,
+        mechanisms=keywords.get("AUTH", ()),
+        max_recipients=limits.get("RCPTMAX") or None,
+        max_transactions=limits.get("MAILMAX") or None,
+    )

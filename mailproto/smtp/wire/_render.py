@@ -1,0 +1,89 @@
+"""A client's commands as octets: nothing that is put into one can end it and begin another."""
+
+from __future__ import annotations
+
+import re
+
+import idna
+
+from mailproto.model import Address, Parameters
+from mailproto.smtp.wire._errors import SMTPSyntaxError
+from mailproto.smtp.wire._grammar import parse_path
+from mailproto.smtp.wire._limits import WireLimits
+
+__all__ = ["UnsafeArgument", "ascii_domain", "read_address", "render_bdat", "render_line", "render_path"]
+
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_DOMAIN = re.compile(r"[A-Za-z0-9\-_.\x80-\U0010ffff]++|\[[0-9A-Za-z:.]++\]")
+_KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-]*+")
+_VALUE = re.compile(r"[!-<>-~\x80-\U0010ffff]++")
+_LIMITS = WireLimits()
+
+
+class UnsafeArgument(ValueError):
+    """An address, a parameter or a name that cannot stand in a command."""
+
+
+def read_address(text: str) -> Address:
+    """An address as it stands between angle brackets; the null path for "".
+
+    :raises UnsafeArgument: when it is none.
+    """
+    try:
+        address, rest = parse_path(f"<{text}>", _LIMITS, "5.1.3")
+    except SMTPSyntaxError as error:
+        raise UnsafeArgument(error.text) from None
+    if rest:
+        raise UnsafeArgument("not an address")
+    return address
+
+
+def ascii_domain(domain: str) -> str:
+    """``domain`` with A-labels for U-labels (RFC 5891 4.4).
+
+    :raises UnsafeArgument: for one that has none.
+    """
+    if domain.isascii():
+        return domain
+    try:
+        return idna.encode(domain, uts46=True).decode("ascii")
+    except UnicodeError:
+        raise UnsafeArgument("not a domain name") from None
+
+
+def render_path(command: str, path: Address, parameters: Parameters) -> bytes:
+    """``MAIL FROM`` or ``RCPT TO`` with its path and parameters (RFC 5321 4.1.1.2, 4.1.1.3).
+
+    :raises UnsafeArgument: for a control character, a domain that is none, and the like.
+    """
+    if _CONTROL.search(path.local) or not (_DOMAIN.fullmatch(path.domain) or not path.domain):
+        raise UnsafeArgument("not an address")
+    line = f"{command}:<{path}>"
+    for keyword, value in parameters.items():
+        if not _KEYWORD.fullmatch(keyword) or not (value is None or _VALUE.fullmatch(value)):
+            raise UnsafeArgument("not a parameter")
+        line += f" {keyword}" if value is None else f" {keyword}={value}"
+    return _encoded(line)
+
+
+def render_line(verb: str, argument: str = "") -> bytes:
+    """Any other command with its argument.
+
+    :raises UnsafeArgument: for a control character.
+    """
+    line = f"{verb} {argument}" if argument else verb
+    if _CONTROL.search(line):
+        raise UnsafeArgument("control character in an argument")
+    return _encoded(line)
+
+
+def render_bdat(size: int, *, last: bool) -> bytes:
+    """What stands before a chunk of ``size`` octets (RFC 3030 2)."""
+    return b"BDAT %d LAST\r\n" % size if last else b"BDAT %d\r\n" % size
+
+
+def _encoded(line: str) -> bytes:
+    try:
+        return line.encode() + b"\r\n"
+    except UnicodeEncodeError:
+        raise UnsafeArgument("not Unicode") from None

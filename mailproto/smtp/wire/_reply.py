@@ -1,0 +1,165 @@
+"""What a server says to a client: replies, parsed within limits (RFC 5321 4.2)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mailproto.errors import WireError
+from mailproto.model import Outcome
+
+__all__ = ["Reply", "ReplyLimits", "SMTPClientWire", "SMTPReplyError"]
+
+_ENHANCED = re.compile(rb"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:[ \t]+|\Z)")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CODES = {b"%d" % code: code for code in range(200, 600)}
+
+
+class SMTPReplyError(WireError):
+    """What a server sent is no reply, or too much of one: the connection cannot be used any more."""
+
+    fatal = True
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyLimits:
+    """How much a server may say at a time.
+
+    :ivar line: octets of one line; 512 at least (RFC 5321 4.5.3.1.5).
+    :ivar lines: of one reply; a reply to EHLO has one for each extension.
+    :ivar octets: of all lines of one reply.
+    """
+
+    line: int = 4096
+    lines: int = 500
+    octets: int = 1 << 16
+
+
+class Reply(NamedTuple):
+    """One reply, of one or more lines.
+
+    :ivar code: 200 to 599.
+    :ivar lines: what stands behind the code and its separator, as it came.
+    """
+
+    code: int
+    lines: tuple[bytes, ...]
+
+    @property
+    def enhanced(self) -> str:
+        """The enhanced status code (RFC 2034), if there is one of the code's class; else ""."""
+        match = _ENHANCED.match(self.lines[0])
+        if match and match[1][0] == 48 + self.code // 100:
+            return match[1].decode()
+        return ""
+
+    @property
+    def text(self) -> str:
+        """The lines in one, without enhanced status codes and control characters."""
+        if enhanced := self.enhanced.encode():
+            lines = [
+                line[match.end() :] if (match := _ENHANCED.match(line)) and match[1] == enhanced else line
+                for line in self.lines
+            ]
+        else:
+            lines = list(self.lines)
+        text = b" ".join(lines).decode("utf-8", "replace")
+        return text if text.isprintable() else _UNPRINTABLE.sub(" ", text)
+
+    def outcome(self) -> Outcome:
+        """The same as an `Outcome`: without an enhanced code, the general one of its class."""
+        return Outcome(self.code, self.enhanced or f"{self.code // 100}.0.0", self.text)
+
+    def __str__(self) -> str:
+        return f"{self.code} {b' '.join(self.lines).decode('utf-8', 'replace')!r}"
+
+
+class SMTPClientWire:
+    """What a server sends, as replies (`mailproto.connection.Wire`).
+
+    Lenient where servers in the world are careless and nothing depends on it: a line may end
+    with LF alone, and a code may stand alone in its line.  Otherwise strict: the codes of all
+    lines of a reply agree.
+    """
+
+    __slots__ = ("_broken", "_buffer", "_code", "_incoming", "_limits", "_lines", "_octets", "_position")
+
+    def __init__(self, limits: ReplyLimits | None = None) -> None:
+        self._limits = limits or ReplyLimits()
+        self._incoming: list[bytes] = []
+        self._buffer = b""
+        self._position = 0
+        self._code = 0
+        self._lines: list[bytes] = []
+        self._octets = 0  # of self._lines
+        self._broken = False
+
+    @property
+    def pending(self) -> int:
+        """Octets received and not yet part of a reply."""
+        return len(self._buffer) - self._position + sum(map(len, self._incoming)) + self._octets
+
+    def receive(self, data: bytes) -> None:
+        """Take octets."""
+        self._incoming.append(data)
+
+    def next_event(self) -> Reply | None:
+        """The next reply, or None for "more octets".
+
+        :raises SMTPReplyError: once; everything that comes later is dropped.
+        """
+        if self._incoming:
+            self._join()
+        buffer, position = self._buffer, self._position
+        while (end := buffer.find(b"\n", position)) >= 0:
+            line = buffer[position:end].rstrip(b"\r")
+            self._position = position = end + 1
+            if len(line) > self._limits.line:
+                raise self._break("line too long")
+            code = _CODES.get(line[:3])
+            if code is None:
+                raise self._break("no reply code")
+            separator, text = line[3:4], line[4:]
+            if separator == b" " or not separator:
+                if not self._lines:
+                    return Reply(code, (text,))
+                self._add(code, text)
+                lines, self._lines, self._octets = tuple(self._lines), [], 0
+                return Reply(code, lines)
+            if separator != b"-":
+                raise self._break("no separator behind the code")
+            self._add(code, text)
+        self._buffer, self._position = buffer[position:], 0
+        if len(self._buffer) > self._limits.line + 1:
+            raise self._break("line too long")
+        return None
+
+    def _join(self) -> None:
+        incoming = self._incoming
+        if self._broken:
+            incoming.clear()
+            return
+        if self._position < len(self._buffer):
+            incoming.insert(0, self._buffer[self._position :])
+        self._buffer = incoming[0] if len(incoming) == 1 else b"".join(incoming)
+        self._position = 0
+        incoming.clear()
+
+    def _add(self, code: int, text: bytes) -> None:
+        if self._lines and code != self._code:
+            raise self._break("the codes of one reply differ")
+        self._code = code
+        self._lines.append(text)
+        self._octets += len(text) + 6
+        if len(self._lines) > self._limits.lines:
+            raise self._break("too many lines")
+        if self._octets > self._limits.octets:
+            raise self._break("reply too long")
+
+    def _break(self, reason: str) -> SMTPReplyError:
+        self._broken = True
+        self._buffer, self._position = b"", 0
+        self._lines, self._octets = [], 0
+        self._incoming.clear()
+        return SMTPReplyError(f"not an SMTP reply: {reason}")

@@ -1,0 +1,88 @@
+"""What the tests of SMTP clients stand on: dialogues with a server that says what the test says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailproto.smtp import LMTPClient, SMTPClient
+from tests.transport import LOOPBACK, MemoryTransport
+
+SENDER, ALICE, BOB = "me@client.example", "alice@mx.example", "bob@mx.example"
+TEXT = b"Subject: hello\r\n\r\nHi.\r\n"
+
+ESMTP = """
+S: 220 mx.example ready
+C: EHLO client.example
+S: 250-mx.example
+"""
+PLAIN = ESMTP + "S: 250 HELP"
+PIPELINING = ESMTP + "S: 250 PIPELINING"
+
+
+def offering(*keywords: str) -> str:
+    """The greeting and EHLO of a server with PIPELINING and ``keywords``."""
+    return ESMTP + "".join(f"S: 250-{keyword}\n" for keyword in keywords) + "S: 250 PIPELINING"
+
+
+class ClientTestCase(SynchronousTestCase):
+    """Plays transcripts with a new client."""
+
+    client_class: type[SMTPClient] = SMTPClient
+    peer = LOOPBACK
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+
+    def connect(self, transcript: str = "", **settings: Any) -> SMTPClient:
+        """A client that was connected and, if there is a ``transcript``, greeted and said EHLO."""
+        self.client = self.client_class(self.clock, hostname="client.example", **settings)
+        self.transport = MemoryTransport(self.client, self.peer, capacity=1 << 20)
+        if transcript:
+            self.client.ehlo()
+            self.converse(transcript)
+        return self.client
+
+    def converse(self, transcript: str, piece: int = 0) -> None:
+        """S: lines are sent, together up to the next C: line; C: lines must come, and nothing else."""
+        said = heard = ""
+        for line in transcript.splitlines():
+            speaker, _, words = line.strip().partition(":")
+            if not speaker:
+                continue
+            self.assertIn(speaker, "CS", line)
+            if speaker == "C":
+                self.transport.send(said.encode(), piece)
+                said = ""
+                heard += words.removeprefix(" ") + "\r\n"
+            else:
+                self._hear(heard)
+                heard = ""
+                said += words.removeprefix(" ") + "\r\n"
+        self._hear(heard)
+        self.transport.send(said.encode(), piece)
+
+    def _hear(self, expected: str) -> None:
+        if expected:
+            self.assertEqual(self.transport.read().decode(), expected)
+
+    def result(self, deferred: Deferred[Any]) -> Any:
+        """The result that must be there by now."""
+        value = self.successResultOf(deferred)
+        deferred.addCallback(lambda _: value)  # for the next one who asks
+        return value
+
+    def error(self, deferred: Deferred[Any], kind: type[Exception]) -> Any:
+        """The error that must be there by now."""
+        return self.failureResultOf(deferred, kind).value
+
+    def codes(self, deferred: Deferred[Any]) -> list[tuple[int, str]]:
+        """The code and enhanced code of each outcome."""
+        return [(outcome.code, outcome.enhanced) for outcome in self.result(deferred)]
+
+
+class LMTPClientTestCase(ClientTestCase):
+    client_class = LMTPClient

@@ -1,0 +1,429 @@
+"""A message's way through MAIL, RCPT and DATA, pipelined and not."""
+
+from __future__ import annotations
+
+from mailproto.model import NULL_PATH, Address, Outcome
+from mailproto.smtp import UNCERTAIN, ConnectionLost, ProtocolViolation, ServiceClosing
+from tests.smtp.client.dialogue import (
+    ALICE,
+    BOB,
+    PIPELINING,
+    PLAIN,
+    SENDER,
+    TEXT,
+    ClientTestCase,
+    LMTPClientTestCase,
+    offering,
+)
+
+GROUP = """
+C: MAIL FROM:<me@client.example>
+C: RCPT TO:<alice@mx.example>
+C: RCPT TO:<bob@mx.example>
+C: DATA
+"""
+CONTENT = """
+C: Subject: hello
+C:
+C: Hi.
+C: .
+"""
+
+
+class PipeliningTests(ClientTestCase):
+    """MAIL, RCPTs and DATA are one write (RFC 2920)."""
+
+    def send(self, offered: str = PIPELINING) -> None:
+        self.connect(offered)
+        self.sent = self.client.send(SENDER, [ALICE, BOB], TEXT)
+
+    def test_everybody_accepted(self) -> None:
+        self.send()
+        self.assertEqual(self.transport.writes, 2)
+        self.converse(
+            GROUP
+            + """
+            S: 250 2.1.0 Sender OK
+            S: 250 2.1.5 Recipient OK
+            S: 250 2.1.5 Recipient OK
+            S: 354 Go ahead
+            """
+            + CONTENT
+            + "S: 250 2.0.0 Queued"
+        )
+        self.assertEqual(self.result(self.sent), [Outcome(250, "2.0.0", "Queued")] * 2)
+        self.assertTrue(self.client.is_idle)
+
+    def test_some_refused(self) -> None:
+        self.send()
+        self.converse(
+            GROUP
+            + """
+            S: 250 OK
+            S: 550-5.1.1 Nobody
+            S: 550 5.1.1 of that name
+            S: 250 OK
+            S: 354 Go ahead
+            """
+            + CONTENT
+            + "S: 250 Queued"
+        )
+        self.assertEqual(
+            self.result(self.sent),
+            [Outcome(550, "5.1.1", "Nobody of that name"), Outcome(250, "2.0.0", "Queued")],
+        )
+
+    def test_all_refused_and_data_too(self) -> None:
+        """The next message's MAIL comes behind RSET, for the server is still in a transaction."""
+        self.send()
+        self.converse(GROUP + "S: 250 OK\nS: 550 No\nS: 451 Later\nS: 554 5.5.1 No valid recipients")
+        self.assertEqual(self.codes(self.sent), [(550, "5.0.0"), (451, "4.0.0")])
+        self.client.send(SENDER, [ALICE, BOB], TEXT)
+        self.converse("C: RSET" + GROUP)
+
+    def test_all_refused_but_data_taken(self) -> None:
+        """The end of data is all that such a server gets (RFC 2920 3.1)."""
+        self.send()
+        self.converse(
+            GROUP
+            + """
+            S: 250 OK
+            S: 550 No
+            S: 550 No
+            S: 354 Go ahead
+            C: .
+            S: 554 5.5.1 No valid recipients
+            """
+        )
+        self.assertEqual(self.codes(self.sent), [(550, "5.0.0")] * 2)
+        self.client.send(SENDER, [ALICE, BOB], TEXT)
+        self.converse(GROUP)
+
+    def test_sender_refused(self) -> None:
+        self.send()
+        self.converse(
+            GROUP + "S: 553 5.1.8 Unknown domain\nS: 503 MAIL first\nS: 503 MAIL first\nS: 503 MAIL first"
+        )
+        self.assertEqual(self.result(self.sent), [Outcome(553, "5.1.8", "Unknown domain")] * 2)
+        self.client.send(SENDER, [ALICE, BOB], TEXT)
+        self.converse(GROUP)
+
+    def test_data_refused(self) -> None:
+        self.send()
+        self.converse(GROUP + "S: 250 OK\nS: 550 5.1.1 No\nS: 250 OK\nS: 451 4.3.0 Not now")
+        self.assertEqual(self.codes(self.sent), [(550, "5.1.1"), (451, "4.3.0")])
+
+    def test_content_refused(self) -> None:
+        self.send()
+        self.converse(
+            GROUP + "S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT + "S: 550 5.7.1 Unwanted"
+        )
+        self.assertEqual(self.result(self.sent), [Outcome(550, "5.7.1", "Unwanted")] * 2)
+
+    def test_the_next_message_comes_behind_the_content(self) -> None:
+        """No round trip is spent between two messages (RFC 2920 3.1)."""
+        self.send()
+        second = self.client.send(SENDER, [ALICE, BOB], TEXT)
+        third = self.client.send(SENDER, [ALICE, BOB], TEXT)
+        writes = self.transport.writes
+        self.converse(GROUP + "S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT + GROUP)
+        self.assertEqual(self.transport.writes, writes + 1)
+        self.converse("S: 250 One")
+        self.assertEqual(self.result(self.sent)[0].text, "One")
+        self.converse("S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT + GROUP)
+        self.converse("S: 250 Two\nS: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT + "S: 250 Three")
+        self.assertEqual(self.result(second)[0].text, "Two")
+        self.assertEqual(self.result(third)[0].text, "Three")
+
+    def test_replies_octet_by_octet(self) -> None:
+        self.send()
+        self.converse(
+            GROUP + "S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT + "S: 250-2.0.0 Que\nS: 250 ued",
+            piece=1,
+        )
+        self.assertEqual(self.result(self.sent), [Outcome(250, "2.0.0", "Que ued")] * 2)
+
+    def test_not_wanted(self) -> None:
+        self.connect(PIPELINING, pipelining=False)
+        self.client.send(SENDER, [ALICE], TEXT)
+        self.converse("C: MAIL FROM:<me@client.example>")
+
+
+class OneByOneTests(ClientTestCase):
+    """Without PIPELINING each command waits for the answer to the one before."""
+
+    def test_a_message(self) -> None:
+        self.connect(PLAIN)
+        sent = self.client.send(SENDER, [ALICE, BOB], TEXT)
+        second = self.client.send("", [ALICE], TEXT)
+        self.converse(
+            """
+            C: MAIL FROM:<me@client.example>
+            S: 250 OK
+            C: RCPT TO:<alice@mx.example>
+            S: 550 5.1.1 No
+            C: RCPT TO:<bob@mx.example>
+            S: 250 OK
+            C: DATA
+            S: 354 Go ahead
+            """
+            + CONTENT
+            + """
+            S: 250 2.0.0 Queued
+            C: MAIL FROM:<>
+            S: 550 No
+            """
+        )
+        self.assertEqual(self.codes(sent), [(550, "5.1.1"), (250, "2.0.0")])
+        self.assertEqual(self.codes(second), [(550, "5.0.0")])
+
+    def test_all_refused(self) -> None:
+        """No DATA then; RSET is waited for too."""
+        self.connect(PLAIN)
+        sent = self.client.send(SENDER, [ALICE], TEXT)
+        second = self.client.send(SENDER, [BOB], TEXT)
+        self.converse(
+            """
+            C: MAIL FROM:<me@client.example>
+            S: 250 OK
+            C: RCPT TO:<alice@mx.example>
+            S: 450 4.2.1 Later
+            C: RSET
+            S: 250 OK
+            C: MAIL FROM:<me@client.example>
+            S: 421 4.7.0 Enough
+            """
+        )
+        self.assertEqual(self.codes(sent), [(450, "4.2.1")])
+        self.assertEqual(self.error(second, ServiceClosing).text, "Enough")
+
+
+class TooManyRecipientsTests(ClientTestCase):
+    """RFC 5321 4.5.3.1.10, RFC 9422."""
+
+    def test_552_is_452(self) -> None:
+        self.connect(PIPELINING)
+        sent = self.client.send(SENDER, [ALICE, BOB], TEXT)
+        self.converse(
+            GROUP + "S: 250 OK\nS: 250 OK\nS: 552 Too many recipients\nS: 354 Go" + CONTENT + "S: 250 OK"
+        )
+        self.assertEqual(
+            self.result(sent), [Outcome(250, "2.0.0", "OK"), Outcome(452, "4.5.3", "Too many recipients")]
+        )
+
+    def test_552_5_2_2(self) -> None:
+        self.connect(PIPELINING)
+        sent = self.client.send(SENDER, [ALICE, BOB], TEXT)
+        self.converse(
+            GROUP + "S: 250 OK\nS: 250 OK\nS: 552 5.2.2 Mailbox full\nS: 354 Go" + CONTENT + "S: 250 OK"
+        )
+        self.assertEqual(self.codes(sent), [(250, "2.0.0"), (452, "4.2.2")])
+
+    def test_those_past_the_limit_come_in_another_transaction(self) -> None:
+        self.connect(PIPELINING)
+        sent = self.client.send(SENDER, [ALICE, BOB], TEXT)
+        self.converse(
+            GROUP
+            + "S: 250 OK\nS: 250 OK\nS: 452 4.5.3 Too many recipients\nS: 354 Go"
+            + CONTENT
+            + """
+            S: 250 One
+            C: MAIL FROM:<me@client.example>
+            C: RCPT TO:<bob@mx.example>
+            C: DATA
+            S: 250 OK
+            S: 452 4.5.3 Too many recipients
+            S: 503 Nobody
+            """
+        )
+        self.assertEqual(self.codes(sent), [(250, "2.0.0"), (452, "4.5.3")])
+
+    def test_an_announced_limit_is_kept(self) -> None:
+        self.connect(offering("LIMITS RCPTMAX=1"))
+        sent = self.client.send(SENDER, [ALICE, BOB], TEXT)
+        for name in ("alice", "bob"):
+            self.converse(
+                f"""
+                C: MAIL FROM:<me@client.example>
+                C: RCPT TO:<{name}@mx.example>
+                C: DATA
+                S: 250 OK
+                S: 250 OK
+                S: 354 Go
+                {CONTENT.strip()}
+                S: 250 For {name}
+                """
+            )
+        self.assertEqual([outcome.text for outcome in self.result(sent)], ["For alice", "For bob"])
+
+
+class LossTests(ClientTestCase):
+    """Connections that end in the middle."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.connect(PIPELINING)
+        self.sent = self.client.send(SENDER, [ALICE, BOB], TEXT)
+
+    def test_before_mail_is_answered(self) -> None:
+        """Nothing has happened: another connection may try."""
+        self.transport.drop()
+        self.error(self.sent, ConnectionLost)
+        self.error(self.client.send(SENDER, [ALICE], TEXT), ConnectionLost)
+        self.error(self.client.noop(), ConnectionLost)
+
+    def test_before_the_content(self) -> None:
+        self.converse(GROUP + "S: 250 OK\nS: 550 5.1.1 No")
+        self.transport.drop()
+        self.assertEqual(self.codes(self.sent), [(550, "5.1.1"), (451, "4.4.2")])
+
+    def test_behind_the_content(self) -> None:
+        """Whether it was delivered, nobody knows."""
+        self.converse(GROUP + "S: 250 OK\nS: 550 5.1.1 No\nS: 250 OK\nS: 354 Go" + CONTENT)
+        second = self.client.send(SENDER, [ALICE], TEXT)
+        self.transport.drop()
+        self.assertEqual(self.codes(self.sent)[0], (550, "5.1.1"))
+        self.assertEqual(self.result(self.sent)[1], UNCERTAIN)
+        self.error(second, ConnectionLost)
+
+    def test_421_behind_the_content(self) -> None:
+        """That is an answer: it was not delivered."""
+        self.converse(GROUP + "S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT + "S: 421 4.3.2 Going")
+        self.assertEqual(self.result(self.sent), [Outcome(421, "4.3.2", "Going")] * 2)
+        self.assertTrue(self.transport.was_aborted)
+
+    def test_421_to_a_recipient(self) -> None:
+        self.converse(GROUP + "S: 250 OK\nS: 250 OK\nS: 421 4.7.0 Enough")
+        self.assertEqual(self.codes(self.sent), [(421, "4.7.0")] * 2)
+
+    def test_no_reply_at_all(self) -> None:
+        self.transport.send(b"HTTP/1.1 400 Bad Request\r\n")
+        self.error(self.sent, ProtocolViolation)
+        self.assertTrue(self.transport.was_aborted)
+
+    def test_success_that_is_none(self) -> None:
+        for replies in ("S: 354 Go", "S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 250 What?"):
+            self.setUp()
+            self.converse(GROUP + replies)
+            self.assertTrue(self.transport.was_aborted)
+            self.assertEqual(self.codes(self.sent), [(451, "4.5.0")] * 2)
+
+    def test_what_nobody_asked_for(self) -> None:
+        self.converse(GROUP + "S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT + "S: 250 OK\nS: 250 OK")
+        self.assertEqual(self.codes(self.sent), [(250, "2.0.0")] * 2)
+        self.assertFalse(self.client.is_usable)
+
+
+class ArgumentTests(ClientTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.connect(offering("SMTPUTF8"))
+
+    def test_no_command_is_smuggled(self) -> None:
+        hostile = "a@b>\r\nRCPT TO:<mallory@mx.example"
+        for sender, recipient in ((hostile, ALICE), (SENDER, hostile)):
+            self.assertRaises(ValueError, self.client.send, sender, [recipient], TEXT)
+        for address in (
+            Address("a\r\nRSET", "mx.example"),
+            Address("a", "mx.example>\r\nRSET"),
+            Address("a", "mx.example> X"),
+            Address("a\0", "mx.example"),
+            Address("a\ud800", "mx.example"),
+        ):
+            self.assertEqual(self.codes(self.client.send(SENDER, [address], TEXT)), [(553, "5.1.3")])
+            self.assertEqual(self.codes(self.client.send(address, [ALICE], TEXT)), [(553, "5.1.7")])
+        self.assertEqual(self.codes(self.client.send(SENDER, [NULL_PATH], TEXT)), [(553, "5.1.3")])
+        self.error(self.client.verify("x\r\nRSET"), ValueError)
+        self.error(self.client.ehlo("x\r\nRSET"), ValueError)
+        self.assertEqual(self.transport.read(), b"")
+
+    def test_nobody(self) -> None:
+        self.assertRaises(ValueError, self.client.send, SENDER, [], TEXT)
+
+    def test_quoted(self) -> None:
+        self.client.send(Address("a b", "client.example"), [Address('say "hi"', "mx.example")], TEXT)
+        self.converse(
+            """
+            C: MAIL FROM:<"a b"@client.example>
+            C: RCPT TO:<"say \\"hi\\""@mx.example>
+            C: DATA
+            """
+        )
+
+
+class LMTPTests(LMTPClientTestCase):
+    """One answer for each recipient that was accepted (RFC 2033 4.2)."""
+
+    LHLO = """
+    S: 220 mx.example LMTP
+    C: LHLO client.example
+    S: 250-mx.example
+    S: 250 PIPELINING
+    """
+
+    def send(self, *recipients: str) -> None:
+        self.connect(self.LHLO)
+        self.sent = self.client.send(SENDER, recipients, TEXT)
+
+    def test_each_has_its_own(self) -> None:
+        self.send(ALICE, "nobody@mx.example", BOB, ALICE)
+        self.converse(
+            """
+            C: MAIL FROM:<me@client.example>
+            C: RCPT TO:<alice@mx.example>
+            C: RCPT TO:<nobody@mx.example>
+            C: RCPT TO:<bob@mx.example>
+            C: RCPT TO:<alice@mx.example>
+            C: DATA
+            S: 250 OK
+            S: 250 OK
+            S: 550 5.1.1 Nobody
+            S: 250 OK
+            S: 250 OK
+            S: 354 Go
+            """
+            + CONTENT
+            + """
+            S: 250 2.1.5 Alice
+            S: 452 4.2.2 Bob is full
+            S: 250 2.1.5 Alice again
+            """
+        )
+        self.assertEqual(
+            [outcome.text for outcome in self.result(self.sent)],
+            ["Alice", "Nobody", "Bob is full", "Alice again"],
+        )
+        self.assertTrue(self.client.is_idle)
+
+    def test_the_next_message_waits_for_all_answers(self) -> None:
+        self.send(ALICE, BOB)
+        second = self.client.send(SENDER, [ALICE], TEXT)
+        self.converse(
+            GROUP
+            + "S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go"
+            + CONTENT
+            + """
+            C: MAIL FROM:<me@client.example>
+            C: RCPT TO:<alice@mx.example>
+            C: DATA
+            S: 250 For Alice
+            S: 250 For Bob
+            S: 550 No
+            S: 503 No
+            S: 503 No
+            """
+        )
+        self.assertEqual([outcome.text for outcome in self.result(self.sent)], ["For Alice", "For Bob"])
+        self.assertEqual(self.codes(second), [(550, "5.0.0")])
+
+    def test_lost_between_the_answers(self) -> None:
+        self.send(ALICE, BOB)
+        self.converse(GROUP + "S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT + "S: 250 For Alice")
+        self.transport.drop()
+        self.assertEqual(self.codes(self.sent), [(250, "2.0.0"), (451, "4.4.2")])
+
+    def test_there_is_no_helo(self) -> None:
+        self.connect()
+        hello = self.client.ehlo()
+        self.converse("S: 220 mx\nC: LHLO client.example\nS: 500 What?")
+        self.failureResultOf(hello)

@@ -24,6 +24,7 @@ ROWS = {
     "12": "replies in order",
     "13": "all recipients refused in one group",
     "14": "commands behind the dot",
+    "15": "talking before the greeting",
     "16": "MAIL before EHLO",
     "17": "a second MAIL",
     "18": "EHLO within a transaction",
@@ -45,20 +46,19 @@ ROWS = {
     "38": "LMTP",
     "39": "loops, and servers that take no mail",
     "40": "time",
+    "a1": "PROXY and XCLIENT",
     "a2": "NUL, and web browsers",
+    "a3": "Authentication-Results of our own name",
 }
 
 NOT_YET = {
-    "a1": "not there yet",
     "37": "no DSN yet",
     "33": "no CHUNKING yet",
     "32": "no CHUNKING yet",
-    "15": "not there yet",
     "11": "the client is not there yet",
     "08": "the client is not there yet",
     "02": "the client is not there yet",
     "34": "the next hop lacks 8BITMIME or BINARYMIME: no relay yet",
-    "a3": "Authentication-Results of our own name: nothing writes or reads them yet",
     "a4": "REQUIRETLS through the queue: no queue yet",
 }
 """The rest of rows 24 (no automatic replies), 28 (no MX for literals), 37 (ORCPT when relayed) and 39

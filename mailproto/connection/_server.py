@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from functools import lru_cache
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -361,8 +362,9 @@ class ServerConnection(Protocol, Generic[EventT]):
 
     def _set_timer(self, seconds: float) -> None:
         if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self.clock.callLater(seconds, self._timer_fired)
+            self._timer.reset(seconds)
+        else:
+            self._timer = self.clock.callLater(seconds, self._timer_fired)
 
     def _timer_fired(self) -> None:
         """One timer a connection, set again for what is left of the time, instead of at each event."""
@@ -386,6 +388,7 @@ class ServerConnection(Protocol, Generic[EventT]):
             self.end(self.farewell(Farewell.STOPPING))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        was_ending = self._ending  # then it does not matter how the client hangs up
         self._open = False
         self._ending = True
         self._socket = self._plain_socket = None
@@ -395,7 +398,7 @@ class ServerConnection(Protocol, Generic[EventT]):
             self._timer.cancel()
             self._timer = None
         self._wake()
-        if not reason.check(ConnectionDone):
+        if not was_ending and not reason.check(ConnectionDone):
             self.log.debug("{peer}: {reason}", peer=self.peer_address, reason=reason.getErrorMessage())
         self.closed()
         self.factory.forget(self)
@@ -413,6 +416,7 @@ def peer_of(address: IAddress) -> tuple[str, bool]:
     return _peer_at(getattr(address, "host", ""))
 
 
+@lru_cache(maxsize=1024)
 def _peer_at(host: str) -> tuple[str, bool]:
     ip = ip_address(host)
     return (host, not host) if ip is None else (str(ip), ip.is_loopback)

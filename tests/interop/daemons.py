@@ -21,7 +21,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -41,12 +41,22 @@ class Daemon:
     :ivar port: where it takes mail by SMTP.
     :ivar folder: all that it writes is below.
     :ivar log: what it says of itself.
+    :param farewell: the command that ends it, where a signal to what ``command`` started does not.
     """
 
-    def __init__(self, folder: Path, port: int, log: Path, command: list[str | Path]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        log: Path,
+        command: Sequence[str | Path],
+        *,
+        farewell: Sequence[str | Path] = (),
+    ) -> None:
         self.folder = folder
         self.port = port
         self.log = log
+        self._farewell = farewell
         output = folder / "output"
         with output.open("wb") as file:
             self._process = subprocess.Popen(
@@ -71,6 +81,8 @@ class Daemon:
 
     def stop(self) -> None:
         """End it, and what it started."""
+        if self._farewell:
+            subprocess.run([str(part) for part in self._farewell], capture_output=True, check=False)
         if self._process.poll() is None:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -187,7 +199,8 @@ def postfix() -> Daemon:
     for name in ("dynamicmaps.cf", "postfix-files"):
         if (source := Path("/etc/postfix", name)).exists():
             shutil.copy(source, folder / "etc")
-    return Daemon(folder, port, folder / "log", ["postfix", "-c", folder / "etc", "start-fg"])
+    command = ("postfix", "-c", folder / "etc")
+    return Daemon(folder, port, folder / "log", [*command, "start-fg"], farewell=[*command, "abort"])
 
 
 # -- servers whose paths are compiled in
@@ -303,7 +316,8 @@ def exim() -> Daemon:
         # Exim reads the key as its own user.
         shutil.copy(pem, folder / "cert.pem")
         shutil.copy(key, folder / "key.pem")
-        (folder / "key.pem").chmod(0o644)
+        for name in ("cert.pem", "key.pem"):
+            (folder / name).chmod(0o644)
         settings = {"certificate": folder / "cert.pem", "key": folder / "key.pem", "sink": free_port()}
         return _EXIM.format(folder=folder, port=port, program=program, **settings)
 
@@ -321,9 +335,8 @@ match from any for domain "tls.test" action "tls"
 """
 
 
-@cache
 def opensmtpd() -> Daemon:
-    """OpenSMTPD."""
+    """OpenSMTPD, a new one: between two connections to one server it waits for seconds."""
     program = _unpacked("smtpd", "opensmtpd")
     pem, key = certificate()
 

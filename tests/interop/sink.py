@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import socket
 import tempfile
 from functools import cache
@@ -27,6 +29,7 @@ reactor: Any = installed
 def certificate() -> tuple[str, str]:
     """(certificate, key): files of one for `HOSTNAME`, which signed itself."""
     folder = tempfile.mkdtemp(prefix="mailproto-test-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     pem, key = ensure_self_signed(folder, HOSTNAME)
     return str(pem), str(key)
 

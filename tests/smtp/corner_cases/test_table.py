@@ -24,7 +24,7 @@ ROWS = {
     "12": "replies in order",
     "13": "all recipients refused in one group",
     "14": "commands behind the dot",
-    "15": "talking before the greeting",
+    "15": "clients that talk first",
     "16": "MAIL before EHLO",
     "17": "a second MAIL",
     "18": "EHLO within a transaction",
@@ -41,6 +41,8 @@ ROWS = {
     "29": "lengths",
     "30": "SIZE",
     "31": "many recipients",
+    "32": "a BDAT that is refused",
+    "33": "BDAT and DATA",
     "35": "SMTPUTF8",
     "36": "AUTH",
     "38": "LMTP",
@@ -48,13 +50,11 @@ ROWS = {
     "40": "time",
     "a1": "PROXY and XCLIENT",
     "a2": "NUL, and web browsers",
-    "a3": "Authentication-Results of our own name",
+    "a3": "Authentication-Results of our own",
 }
 
 NOT_YET = {
     "37": "no DSN yet",
-    "33": "no CHUNKING yet",
-    "32": "no CHUNKING yet",
     "11": "the client is not there yet",
     "08": "the client is not there yet",
     "02": "the client is not there yet",

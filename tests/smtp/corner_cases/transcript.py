@@ -46,10 +46,11 @@ def read_transcript(transcript: str) -> list[Turn]:
     for line in filter(None, map(str.strip, transcript.splitlines())):
         speaker, _, words = line.partition(":")
         words = words.removeprefix(" ")
-        if speaker == "C":
+        if speaker in ("C", "C~"):
             if not turns or turns[-1].heard:
                 turns.append(Turn(b"", []))
-            sent = (words.translate(_PICTURES) + "\r\n").encode("utf-8", "surrogateescape")
+            end = "\r\n" if speaker == "C" else ""
+            sent = (words.translate(_PICTURES) + end).encode("utf-8", "surrogateescape")
             turns[-1] = Turn(turns[-1].sent + sent, [])
         elif speaker == "S":
             turns[-1].heard.append(words)

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import idna
 
-__all__ = ["canonical_domain", "spellings"]
+__all__ = ["canonical_domain", "is_valid_international", "spellings"]
 
 
 @lru_cache(maxsize=1024)
@@ -33,3 +33,16 @@ def spellings(domain: str) -> list[str]:
         return [canonical, idna.decode(canonical)]
     except UnicodeError:
         return [canonical]
+
+
+def is_valid_international(domain: str) -> bool:
+    """Whether the U-labels and A-labels of a domain are such (RFC 5890 2.3.2.1); others are not judged."""
+    try:
+        for label in domain.lower().split("."):
+            if label.startswith("xn--"):
+                idna.decode(label)
+            elif not label.isascii():
+                idna.encode(label, uts46=True)
+    except UnicodeError:
+        return False
+    return True

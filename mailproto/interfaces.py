@@ -13,8 +13,8 @@ told of a temporary failure.
 *Durability.*  When the result of a method that changes something arrives, the
 change is on disk (for backends that have one) and visible to every other reader.
 
-Optional contracts (`IRecent`, `IOwnership`) extend a required one; protocols find them with
-``providedBy``.
+Optional contracts (`IRecent`, `IOwnership`, `IPromises`, `IVerifier`, `IExpander`,
+`IQueueRunner`) extend a required one; protocols find them with ``providedBy``.
 """
 
 from __future__ import annotations
@@ -38,11 +38,25 @@ from mailproto.model import (
     Outcome,
     Parameters,
     Part,
+    Promises,
     Session,
     StoreResult,
+    VerifiedName,
 )
 
-__all__ = ["IAccount", "IDelivery", "IDirectory", "IMailbox", "IOwnership", "IRecent", "IStore"]
+__all__ = [
+    "IAccount",
+    "IDelivery",
+    "IDirectory",
+    "IExpander",
+    "IMailbox",
+    "IOwnership",
+    "IPromises",
+    "IQueueRunner",
+    "IRecent",
+    "IStore",
+    "IVerifier",
+]
 
 
 class IDelivery(Interface):
@@ -89,6 +103,52 @@ class IOwnership(Interface):
 
     def owns(account: str, path: Address) -> Awaitable[bool]:
         """Whether ``account`` may send as ``path``, which is not the null path."""
+
+
+class IPromises(Interface):
+    """An IDelivery that honours more of ESMTP than that mail is delivered.
+
+    What it promises is offered to clients, and only then may they ask for it: the
+    parameters of `IDelivery.sender`, `IDelivery.recipient` and of the envelope have then been
+    checked, and `mailproto.smtp.wire.mail_options` and ``rcpt_options`` read them.
+    """
+
+    promises: Promises = Attribute("What it honours; the same for as long as it is served.")
+
+
+class IVerifier(Interface):
+    """An IDelivery that tells whether somebody is there (VRFY, RFC 5321 3.5).
+
+    Without it the answer is always the same.  That helps those who collect addresses less.
+    """
+
+    def verify(session: Session, name: str) -> Awaitable[VerifiedName | None]:
+        """Whom ``name``, an address or part of one, means; None for "cannot say" (252).
+
+        :raises MailError: nobody (550), somewhere else (551), or several (553).
+        """
+
+
+class IExpander(Interface):
+    """An IDelivery that tells who is on a list (EXPN, RFC 5321 3.5)."""
+
+    def expand(session: Session, name: str) -> Awaitable[Sequence[VerifiedName]]:
+        """The members of a list, at least one.
+
+        :raises MailError: no such list (550), or not for this client (550 5.7.2).
+        """
+
+
+class IQueueRunner(Interface):
+    """An IDelivery with a queue that may be told to send now (ETRN, RFC 1985)."""
+
+    def run_queue(session: Session, node: str) -> Awaitable[int | None]:
+        """Begin to send what waits for ``node``: a domain, ``@`` and a domain for all in it, or
+        ``#`` and a queue's name.
+
+        :returns: how many messages wait there; None for "not known".
+        :raises MailError: it cannot be done (458 4.3.0), or not for this client (459 4.7.1).
+        """
 
 
 class IMailbox(Interface):

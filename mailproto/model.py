@@ -18,6 +18,7 @@ from mailproto.content import Content
 __all__ = [
     "DELIMITER",
     "INBOX",
+    "NO_PROMISES",
     "NULL_PATH",
     "Address",
     "AppendedMessage",
@@ -33,10 +34,12 @@ __all__ = [
     "Outcome",
     "Parameters",
     "Part",
+    "Promises",
     "Recipient",
     "Session",
     "StoreResult",
     "TLSInfo",
+    "VerifiedName",
 ]
 
 DELIMITER = "/"
@@ -113,6 +116,46 @@ class Session:
     submission: bool = False
     tls: TLSInfo | None = None
     account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """What a delivery does for a message that asks for it, so that SMTP may offer it.
+
+    :ivar binary_mime: content of any octets is kept or passed on as it is (RFC 3030 3): such
+        a message has NULs and bare CRs and LFs, and no line ends that one could rely on.
+    :ivar dsn: notifications are sent as asked for, of success too (RFC 3461).
+    :ivar require_tls: the message leaves this server only through TLS to who is authenticated
+        (RFC 8689).
+    :ivar deliver_by: messages that are late come back, or are told of (RFC 2852): the least
+        number of seconds that may be asked for, 0 for any; None for no such promise.
+    :ivar mt_priority: messages wait by priority (RFC 6710): the name of the assignment policy,
+        "" for one that is not told; None for no such promise.
+    :ivar future_release: messages wait until their time (RFC 4865): the greatest number of
+        seconds; None for no such promise.  Submission only.
+    """
+
+    binary_mime: bool = False
+    dsn: bool = False
+    require_tls: bool = False
+    deliver_by: int | None = None
+    mt_priority: str | None = None
+    future_release: int | None = None
+
+
+NO_PROMISES = Promises()
+"""Mail is delivered, and that is all."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedName:
+    """One answer to VRFY or EXPN (RFC 5321 3.5.2): an address, and perhaps whose it is."""
+
+    address: Address
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.address}>" if self.name else f"<{self.address}>"
 
 
 @dataclass(frozen=True, slots=True)

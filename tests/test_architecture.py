@@ -30,7 +30,7 @@ PUBLIC_NAMES = {
     "mailproto.delivery": """
         Delivery FunctionDelivery MAX_CACHED MailboxDelivery TRUST accepted canonical_domain
     """,
-    "mailproto.domains": "canonical_domain spellings",
+    "mailproto.domains": "canonical_domain is_valid_international spellings",
     "mailproto.errors": """
         AccountExists AuthenticationFailed InvalidMailboxName MailError MailboxExists MailboxInUse
         MessageTooLarge NoSuchAccount NoSuchMailbox OverQuota ReadOnly RecipientUnknown Refused
@@ -46,7 +46,10 @@ PUBLIC_NAMES = {
         SequenceSet Size Status Store Text UidExpunge Uids WireLimits encode_mailbox flag_list
         format_set internal_date quoted_or_literal
     """,
-    "mailproto.interfaces": "IAccount IDelivery IDirectory IMailbox IOwnership IRecent IStore",
+    "mailproto.interfaces": """
+        IAccount IDelivery IDirectory IExpander IMailbox IOwnership IPromises IQueueRunner IRecent
+        IStore IVerifier
+    """,
     "mailproto.message": """
         ADDRESSES_LIMIT BOUNDARY_LIMIT Field HEADER_LIMIT IDS_LIMIT Index Mailbox NESTING_LIMIT
         PARTS_LIMIT PREVIEW_LENGTH Part STRUCTURED_LIMIT SUBJECT_LIMIT Searchable Section Slices
@@ -57,8 +60,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.model": """
         Address AppendedMessage Changes DELIMITER Envelope FlagChange FlagOperation INBOX
-        MailboxEntry MailboxStatus MessageFlags MessageInfo NULL_PATH NewMessage Outcome Parameters
-        Part Recipient Session StoreResult TLSInfo
+        MailboxEntry MailboxStatus MessageFlags MessageInfo NO_PROMISES NULL_PATH NewMessage Outcome
+        Parameters Part Promises Recipient Session StoreResult TLSInfo VerifiedName
     """,
     "mailproto.pop3": """
         MAX_BAD_COMMANDS MAX_FAILED_LOGINS POP3Server POP3ServerFactory POP3_LIMITS READ_AHEAD_MESSAGES
@@ -82,9 +85,11 @@ PUBLIC_NAMES = {
     """,
     "mailproto.smtp.wire": """
         Auth AuthResponse Bdat Capabilities ChunkEnd ChunkedText Command Data DataChunk DataEnd
-        DataFault DotStuffer Event Hello Help LineEnds Mail NO_CAPABILITIES Noop Quit Rcpt Reply
-        ReplyLimits Rset SMTPClientWire SMTPReplyError SMTPServerWire SMTPSyntaxError StartTLS
-        UnsafeArgument Vrfy WireLimits XCLIENT_ATTRIBUTES XClient ascii_domain parse_capabilities
+        DataFault DeliverBy DotStuffer Etrn Event Expn Hello Help LineEnds MAX_ENVELOPE_ID
+        MAX_ORIGINAL_RECIPIENT Mail MailOptions NO_CAPABILITIES Noop Notify OriginalRecipient Quit
+        Rcpt RcptOptions Reply ReplyLimits Returned Rset SMTPClientWire SMTPReplyError
+        SMTPServerWire SMTPSyntaxError StartTLS UnsafeArgument Vrfy WireLimits XCLIENT_ATTRIBUTES
+        XClient ascii_domain decode_xtext encode_xtext mail_options parse_capabilities rcpt_options
         read_address render_bdat render_line render_lines render_path render_reply
     """,
     "mailproto.testing": """

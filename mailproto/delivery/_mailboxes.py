@@ -42,6 +42,9 @@ class MailboxDelivery(Delivery):
       nobody can sign in to until it is given a password.  ``<Postmaster>`` alone is the first
       domain's.
 
+    It promises no more (`IPromises`): IMAP and POP3 cannot serve binary content as it is, nobody
+    sends notifications of success, and nothing waits here that could have a priority or a time.
+
     Addresses that were found are known for `TRUST` seconds, because a busy sender names the
     same few again and again; one that was not found is looked up each time, so an account
     made by another process takes mail at once.

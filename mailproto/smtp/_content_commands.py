@@ -137,7 +137,11 @@ def _arrived(
     trace = session.trace
     if trace is None:
         trace = session.trace = TraceWriter(session.session, name_account=factory.trace_account)
-    return message.content(trace.received(envelope.id, envelope.recipients, seconds, utf8=transaction.utf8))
+    priority = transaction.priority if transaction.parameters else ""
+    field = trace.received(
+        envelope.id, envelope.recipients, seconds, utf8=transaction.utf8, priority=priority
+    )
+    return message.content(field)
 
 
 def _spool(session: SMTPServer) -> Spool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailproto.domains import is_valid_international
 from mailproto.errors import Refused
 from mailproto.model import Address, Recipient
 from mailproto.smtp import _replies as replies
-from mailproto.smtp._parameters import check_parameters
+from mailproto.smtp._parameters import check_mail, check_rcpt
 from mailproto.smtp._transaction import Transaction
 from mailproto.smtp.wire import Mail, Rcpt
 
@@ -30,10 +31,8 @@ async def mail(session: SMTPServer, event: Mail) -> None:
     else:
         utf8 = False
         if event.parameters:
-            factory = session.factory
-            check_parameters(event.parameters, session.offers().mail_keywords(), factory.max_message_size)
-            utf8 = "SMTPUTF8" in event.parameters
-        _check_ascii(event.path, utf8)
+            utf8 = check_mail(event.parameters, session.offers, session.clock.seconds()).utf8
+        _check_path(event.path, utf8, "5.1.7")
         gate = session.factory.gate
         if gate is not None:
             await gate.sender(session, event.path)
@@ -53,8 +52,8 @@ async def rcpt(session: SMTPServer, event: Rcpt) -> None:
         session.write(replies.TOO_MANY_RECIPIENTS)
     else:
         if event.parameters:
-            check_parameters(event.parameters, (), 0)
-        _check_ascii(event.path, transaction.utf8)
+            check_rcpt(event.parameters, session.offers)
+        _check_path(event.path, transaction.utf8, "5.1.3")
         gate = session.factory.gate
         if gate is not None:
             gate.recipient(session)
@@ -63,7 +62,17 @@ async def rcpt(session: SMTPServer, event: Rcpt) -> None:
         session.write(replies.RECIPIENT_OK)
 
 
-def _check_ascii(path: Address, utf8: bool) -> None:
-    """:raises Refused: an internationalised address in a transaction that is not (RFC 6531 3.4)."""
-    if not (utf8 or (path.local.isascii() and path.domain.isascii())):
-        raise Refused(553, "5.6.7", "An internationalised address needs SMTPUTF8")
+def _check_path(path: Address, utf8: bool, enhanced: str) -> None:
+    """What a path's syntax leaves open.
+
+    :raises Refused: an internationalised address in a transaction that is not (RFC 6531 3.4),
+        and a domain that only looks like an internationalised one.
+    """
+    domain = path.domain
+    if not (path.local.isascii() and domain.isascii()):
+        if not utf8:
+            raise Refused(553, "5.6.7", "An internationalised address needs SMTPUTF8")
+    elif "--" not in domain:
+        return
+    if not is_valid_international(domain):
+        raise Refused(501, enhanced, "Bad internationalised domain")

@@ -2,45 +2,112 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from mailproto.auth import MECHANISMS
+from mailproto.model import NO_PROMISES, Promises
 from mailproto.smtp.wire import XCLIENT_ATTRIBUTES
 
 __all__ = ["Offers"]
+
+_MOST = 999_999
+"""What a limit of RFC 9422 may be; greater ones are none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offers:
     """The extensions of one session, as it is now.
 
+    :ivar extended: whether the client asked for any; without, no parameter is known.
     :ivar max_message_size: octets, for SIZE (RFC 1870).
+    :ivar recipients: of one message, for LIMITS (RFC 9422).
+    :ivar transactions: of one connection, for LIMITS.
+    :ivar promises: the delivery's; for REQUIRETLS and FUTURERELEASE see ``encrypted`` and
+        ``submission``.
+    :ivar verbs: further commands that are there: VRFY, EXPN, ETRN.
     """
 
+    extended: bool
     max_message_size: int
+    recipients: int
+    transactions: int
     smtputf8: bool
     starttls: bool
     auth: bool
     xclient: bool = False
+    encrypted: bool = False
+    submission: bool = False
+    promises: Promises = NO_PROMISES
+    verbs: tuple[str, ...] = ()
 
-    def lines(self) -> list[str]:
-        """As EHLO and LHLO list them (RFC 5321 4.1.1.1)."""
+    @property
+    def require_tls(self) -> bool:
+        """RFC 8689 2: offered inside TLS only."""
+        return self.encrypted and self.promises.require_tls
+
+    @property
+    def max_hold(self) -> int | None:
+        """Seconds (RFC 4865: for submission only)."""
+        return self.promises.future_release if self.submission else None
+
+    def lines(self, now: float) -> list[str]:
+        """As EHLO and LHLO list them (RFC 5321 4.1.1.1).
+
+        :param now: seconds since the epoch.
+        """
+        promises = self.promises
         lines = ["PIPELINING", f"SIZE {self.max_message_size}", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING"]
+        if limits := self._limits():
+            lines.append(f"LIMITS {limits}")
+        if promises.binary_mime:
+            lines.append("BINARYMIME")
         if self.smtputf8:
             lines.append("SMTPUTF8")
         if self.starttls:
             lines.append("STARTTLS")
         if self.auth:
             lines.append(f"AUTH {' '.join(MECHANISMS)}")
+        if promises.dsn:
+            lines.append("DSN")
+        if self.require_tls:
+            lines.append("REQUIRETLS")
+        if promises.deliver_by is not None:
+            lines.append(f"DELIVERBY {promises.deliver_by}" if promises.deliver_by else "DELIVERBY")
+        if promises.mt_priority is not None:
+            lines.append(f"MT-PRIORITY {promises.mt_priority}".rstrip())
+        if self.max_hold is not None:
+            until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + self.max_hold))
+            lines.append(f"FUTURERELEASE {self.max_hold} {until}")
         if self.xclient:
             lines.append(f"XCLIENT {' '.join(XCLIENT_ATTRIBUTES)}")
-        return [*lines, "HELP"]
+        return [*lines, *self.verbs, "HELP"]
+
+    def _limits(self) -> str:
+        """RFC 9422 4: a server without such a limit names none."""
+        limits = (("RCPTMAX", self.recipients), ("MAILMAX", self.transactions))
+        return " ".join(f"{name}={number}" for name, number in limits if number <= _MOST)
 
     def mail_keywords(self) -> set[str]:
         """The parameters of MAIL that belong to what is offered."""
-        keywords = {"SIZE", "BODY"}
-        if self.smtputf8:
-            keywords.add("SMTPUTF8")
-        if self.auth:
-            keywords.add("AUTH")
-        return keywords
+        if not self.extended:
+            return set()
+        promises = self.promises
+        offered = {
+            "SIZE": True,
+            "BODY": True,
+            "SMTPUTF8": self.smtputf8,
+            "AUTH": self.auth,
+            "RET": promises.dsn,
+            "ENVID": promises.dsn,
+            "REQUIRETLS": self.require_tls,
+            "BY": promises.deliver_by is not None,
+            "MT-PRIORITY": promises.mt_priority is not None,
+            "HOLDFOR": self.max_hold is not None,
+            "HOLDUNTIL": self.max_hold is not None,
+        }
+        return {keyword for keyword, is_offered in offered.items() if is_offered}
+
+    def rcpt_keywords(self) -> set[str]:
+        """The parameters of RCPT that do."""
+        return {"NOTIFY", "ORCPT"} if self.extended and self.promises.dsn else set()

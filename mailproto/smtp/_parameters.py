@@ -1,62 +1,59 @@
-"""What the parameters of MAIL and RCPT may say (RFC 5321 4.1.1.11)."""
+"""Whether what the parameters of MAIL and RCPT ask for can be had (RFC 5321 4.1.1.11)."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
+from typing import TypeVar
 
-from mailproto.errors import MailError, MessageTooLarge, Refused
+from mailproto.errors import MessageTooLarge, Refused
 from mailproto.model import Parameters
+from mailproto.smtp._offers import Offers
+from mailproto.smtp.wire import MailOptions, mail_options, rcpt_options
 
-__all__ = ["check_parameters"]
+__all__ = ["check_mail", "check_rcpt"]
 
-_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
-"""RFC 3461 4: with upper-case hexadecimal digits only."""
+OptionsT = TypeVar("OptionsT")
 
 
-def check_parameters(parameters: Parameters, known: Collection[str], max_size: int) -> None:
-    """Take or refuse the values of ``parameters``.
+def check_mail(parameters: Parameters, offers: Offers, now: float) -> MailOptions:
+    """Take or refuse the parameters of MAIL.
 
-    :param known: the keywords of extensions that were announced for this command.
-    :raises Refused: 555 for an unknown keyword, 501 for a bad value.
-    :raises MessageTooLarge: SIZE is more than ``max_size``.
+    :param now: seconds since the epoch.
+    :raises Refused: 555 for a keyword that is not offered, 501 for a bad value, 554 for one
+        that is past what is offered.
+    :raises MessageTooLarge: by its own SIZE.
     """
-    for keyword, value in parameters.items():
-        if keyword not in known:
+    options = _read(mail_options, parameters, offers.mail_keywords())
+    if options.size is not None and options.size > offers.max_message_size:
+        raise MessageTooLarge("Message exceeds fixed maximum message size")
+    if options.body == "BINARYMIME" and not offers.promises.binary_mime:
+        raise Refused(501, "5.5.4", "BODY needs 7BIT or 8BITMIME")
+    by = options.deliver_by
+    if by is not None and by.returned and by.seconds < (offers.promises.deliver_by or 0):
+        raise Refused(554, "5.4.7", "BY is less than can be promised")
+    wait = options.hold_for or 0
+    if options.hold_until is not None:
+        wait = options.hold_until - int(now)
+    if wait > (offers.max_hold or 0):
+        raise Refused(554, "5.5.4", "The time of release is too far off")
+    return options
+
+
+def check_rcpt(parameters: Parameters, offers: Offers) -> None:
+    """Take or refuse the parameters of RCPT.
+
+    :raises Refused: as `check_mail`.
+    """
+    _read(rcpt_options, parameters, offers.rcpt_keywords())
+
+
+def _read(
+    read: Callable[[Parameters], OptionsT], parameters: Parameters, offered: Collection[str]
+) -> OptionsT:
+    for keyword in parameters:
+        if keyword not in offered:
             raise Refused(555, "5.5.4", "Parameter not recognised or not implemented")
-        if error := _CHECKS[keyword](value, max_size):
-            raise error
-
-
-def _size(value: str | None, max_size: int) -> MailError | None:
-    """RFC 1870 6: up to twenty digits."""
-    if value is None or len(value) > 20 or not (value.isascii() and value.isdigit()):
-        return Refused(501, "5.5.4", "SIZE needs a number of octets")
-    return MessageTooLarge("Message exceeds fixed maximum message size") if int(value) > max_size else None
-
-
-def _body(value: str | None, max_size: int) -> MailError | None:
-    """RFC 6152 2."""
-    if value is None or value.upper() not in ("7BIT", "8BITMIME"):
-        return Refused(501, "5.5.4", "BODY needs 7BIT or 8BITMIME")
-    return None
-
-
-def _smtputf8(value: str | None, max_size: int) -> MailError | None:
-    """RFC 6531 3.4: without a value."""
-    return None if value is None else Refused(501, "5.5.4", "SMTPUTF8 takes no value")
-
-
-def _auth(value: str | None, max_size: int) -> MailError | None:
-    """RFC 4954 5: an address or ``<>`` in xtext."""
-    if value is None or not _XTEXT.fullmatch(value):
-        return Refused(501, "5.5.4", "AUTH needs an address in xtext")
-    return None
-
-
-_CHECKS: dict[str, Callable[[str | None, int], MailError | None]] = {
-    "SIZE": _size,
-    "BODY": _body,
-    "SMTPUTF8": _smtputf8,
-    "AUTH": _auth,
-}
+    try:
+        return read(parameters)
+    except ValueError as error:
+        raise Refused(501, "5.5.4", str(error)) from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mailproto.connection import Farewell
-from mailproto.smtp.wire import render_lines
 from mailproto.smtp.wire import render_reply as _reply
 
 __all__ = ["farewell"]
@@ -15,9 +14,6 @@ RECIPIENT_OK = _reply(250, "2.1.5", "Recipient OK")
 SEND_CONTENT = b"354 Go ahead, end with <CRLF>.<CRLF>\r\n"
 CHUNK_TAKEN = _reply(250, "2.0.0", "Octets received")
 CANNOT_VERIFY = _reply(252, "2.1.5", "Cannot verify, but will take mail and try")
-HELP = render_lines(
-    214, ["2.0.0 HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT", "2.0.0 See RFC 5321 for the rest"]
-)
 START_TLS = _reply(220, "2.0.0", "Ready to start TLS")
 SIGNED_IN = _reply(235, "2.7.0", "Authentication successful")
 

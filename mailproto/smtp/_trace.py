@@ -54,15 +54,21 @@ class TraceWriter:
         self._second = -1
         self._date = ""
 
-    def received(self, id: str, recipients: Sequence[Recipient], seconds: float, *, utf8: bool) -> bytes:
+    def received(
+        self, id: str, recipients: Sequence[Recipient], seconds: float, *, utf8: bool, priority: str = ""
+    ) -> bytes:
         """The whole field.
 
         It names the recipient only if there is one: blind copies stay blind.
+
+        :param priority: the message's, if it was told (RFC 6710 4.1).
         """
         second = int(seconds)
         if second != self._second:
             self._second, self._date = second, date_time(second)
         recipient = f"\r\n\tfor <{recipients[0].address}>" if len(recipients) == 1 else ""
+        if priority:
+            recipient += f"\r\n\tpriority {priority}"
         return f"{self._start[utf8]}{id}{recipient};\r\n\t{self._date}\r\n".encode()
 
     def _make_start(self, utf8: bool) -> str:

@@ -26,6 +26,11 @@ class Transaction:
         """Whether the content was declared to be of any octets (RFC 3030 3)."""
         return (self.parameters.get("BODY") or "").upper() == "BINARYMIME"
 
+    @property
+    def priority(self) -> str:
+        """As it was declared, or "" (RFC 6710)."""
+        return self.parameters.get("MT-PRIORITY") or ""
+
     def envelope(self, id: str, session: Session) -> Envelope:
         """The finished transaction."""
         return Envelope(id, self.sender, tuple(self.recipients), session, self.parameters)

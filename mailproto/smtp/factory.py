@@ -10,7 +10,8 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 
 from mailproto.connection import Networks, ServerFactory
-from mailproto.interfaces import IDelivery
+from mailproto.interfaces import IDelivery, IExpander, IPromises, IQueueRunner, IVerifier
+from mailproto.model import NO_PROMISES, Promises
 from mailproto.smtp._gate import Gate
 from mailproto.smtp._limits import UNHURRIED_LIMITS, SMTPLimits
 from mailproto.smtp.server import SMTPServer
@@ -24,7 +25,8 @@ MAX_MESSAGE_SIZE = 50 * 1024 * 1024
 class SMTPServerFactory(ServerFactory):
     """Serves SMTP (RFC 5321), or submission (RFC 6409), to a delivery.
 
-    :param delivery: what becomes of mail, an `IDelivery`.
+    :param delivery: what becomes of mail, an `IDelivery`; `IPromises`, `IVerifier`, `IExpander`
+        and `IQueueRunner` make more extensions of it.
     :param clock: the reactor.
     :param hostname: what this server calls itself.
     :param portal: gives an `IAccount`; None for no AUTH.
@@ -51,6 +53,10 @@ class SMTPServerFactory(ServerFactory):
     """Whether its clients are not ours: what they say in our own name is taken out."""
 
     limits: SMTPLimits
+    promises: Promises
+    verifier: IVerifier | None
+    expander: IExpander | None
+    queue: IQueueRunner | None
 
     def __init__(
         self,
@@ -86,6 +92,14 @@ class SMTPServerFactory(ServerFactory):
         self.xclient = xclient or Networks()
         self.trace_account = trace_account
         self.gate = Gate(delivery, limits, own_senders=submission and not any_sender) or None
+        self.promises = delivery.promises if IPromises.providedBy(delivery) else NO_PROMISES
+        self.verifier = delivery if IVerifier.providedBy(delivery) else None
+        self.expander = delivery if IExpander.providedBy(delivery) else None
+        # Who submits has no queue to ask for (RFC 6409 7), nor has a client of LMTP.
+        is_relay = self.is_border and not submission
+        self.queue = delivery if is_relay and IQueueRunner.providedBy(delivery) else None
+        offered = (("VRFY", self.verifier), ("EXPN", self.expander), ("ETRN", self.queue))
+        self.verbs = tuple(verb for verb, provider in offered if provider is not None)
         self._id_prefix = secrets.token_hex(6)
         self._numbers = itertools.count(1)
 

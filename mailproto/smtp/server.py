@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall
 from mailproto.connection import Farewell, ServerConnection
 from mailproto.errors import AuthenticationFailed, MailError, WireError
 from mailproto.model import Envelope, Outcome, Session
-from mailproto.smtp import _content_commands, _mail_commands
+from mailproto.smtp import _content_commands, _enquiries, _mail_commands
 from mailproto.smtp import _replies as replies
 from mailproto.smtp._authentication import Authenticator
 from mailproto.smtp._limits import SMTPLimits
@@ -33,7 +33,9 @@ from mailproto.smtp.wire import (
     Data,
     DataChunk,
     DataEnd,
+    Etrn,
     Event,
+    Expn,
     Hello,
     Help,
     Mail,
@@ -88,6 +90,7 @@ class SMTPServer(ServerConnection[Event]):
         self.reception: Reception | DiscardedChunk | None = None
         self.delivering: Envelope | None = None
         self._session: Session | None = None
+        self._offers: Offers | None = None
         self.may_introduce = False
         self.introduced_account: str | None = None
         self._greeting: IDelayedCall | None = None
@@ -139,8 +142,8 @@ class SMTPServer(ServerConnection[Event]):
         if isinstance(event, Auth | AuthResponse) and isinstance(error, AuthenticationFailed):
             self._end_if(self.patience.authentication_failure())
         elif error.code >= 500:
-            refused = self.patience.refused_recipient if isinstance(event, Rcpt) else self.patience.error
-            self._end_if(refused())
+            is_guess = isinstance(event, Rcpt | Vrfy | Expn)
+            self._end_if(self.patience.refused_recipient() if is_guess else self.patience.error())
 
     def farewell(self, reason: Farewell) -> bytes:
         """421 (RFC 5321 3.8)."""
@@ -170,7 +173,7 @@ class SMTPServer(ServerConnection[Event]):
         if event.verb == "HELO":
             self.write(f"250 {self.factory.hostname}\r\n".encode())
         else:
-            self.write(render_lines(250, [self.factory.hostname, *self.offers().lines()]))
+            self.write(render_lines(250, [self.factory.hostname, *self.offers.lines(self.clock.seconds())]))
 
     def _on_rset(self, event: Rset) -> None:
         self.forget_transaction()
@@ -178,12 +181,6 @@ class SMTPServer(ServerConnection[Event]):
 
     def _on_noop(self, event: Noop) -> None:
         self.small_talk(replies.OK)
-
-    def _on_vrfy(self, event: Vrfy) -> None:
-        self.small_talk(self.shut() or replies.CANNOT_VERIFY)
-
-    def _on_help(self, event: Help) -> None:
-        self.small_talk(replies.HELP)
 
     def _on_quit(self, event: Quit) -> None:
         self.end(f"221 2.0.0 {self.factory.hostname} closing connection\r\n".encode())
@@ -280,7 +277,7 @@ class SMTPServer(ServerConnection[Event]):
 
     def session_changed(self) -> None:
         """Something that `session` tells is not so any more."""
-        self._session = self.trace = None
+        self._session = self.trace = self._offers = None
 
     def forget_transaction(self) -> None:
         """As RSET does (RFC 5321 4.1.1.5)."""
@@ -297,17 +294,28 @@ class SMTPServer(ServerConnection[Event]):
             return replies.AUTH_FIRST
         return None
 
+    @property
     def offers(self) -> Offers:
         """What this client may use now: no AUTH where a password would cross a network in clear."""
-        factory = self.factory
-        return Offers(
-            factory.max_message_size,
-            smtputf8=factory.smtputf8,
-            starttls=self.can_start_tls,
-            auth=factory.portal is not None
-            and (self.is_encrypted or (self.is_local and not factory.require_tls)),
-            xclient=self.may_introduce,
-        )
+        offers = self._offers
+        if offers is None:
+            factory = self.factory
+            offers = self._offers = Offers(
+                extended=self.extended,
+                max_message_size=factory.max_message_size,
+                recipients=self.limits.recipients,
+                transactions=self.limits.transactions,
+                smtputf8=factory.smtputf8,
+                starttls=self.can_start_tls,
+                auth=factory.portal is not None
+                and (self.is_encrypted or (self.is_local and not factory.require_tls)),
+                xclient=self.may_introduce,
+                encrypted=self.is_encrypted,
+                submission=factory.submission,
+                promises=factory.promises,
+                verbs=factory.verbs,
+            )
+        return offers
 
     # -- patience
 
@@ -337,8 +345,10 @@ class SMTPServer(ServerConnection[Event]):
         ChunkEnd: _content_commands.chunk_end,
         Rset: _on_rset,
         Noop: _on_noop,
-        Vrfy: _on_vrfy,
-        Help: _on_help,
+        Vrfy: _enquiries.vrfy,
+        Expn: _enquiries.expn,
+        Etrn: _enquiries.etrn,
+        Help: _enquiries.help,
         Quit: _on_quit,
         StartTLS: _on_starttls,
         Auth: _on_auth,

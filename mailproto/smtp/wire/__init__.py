@@ -13,7 +13,9 @@ from mailproto.smtp.wire._events import (
     DataChunk,
     DataEnd,
     DataFault,
+    Etrn,
     Event,
+    Expn,
     Hello,
     Help,
     Mail,
@@ -26,6 +28,14 @@ from mailproto.smtp.wire._events import (
     XClient,
 )
 from mailproto.smtp.wire._limits import WireLimits
+from mailproto.smtp.wire._notifications import (
+    MAX_ENVELOPE_ID,
+    MAX_ORIGINAL_RECIPIENT,
+    Notify,
+    OriginalRecipient,
+    Returned,
+)
+from mailproto.smtp.wire._options import DeliverBy, MailOptions, RcptOptions, mail_options, rcpt_options
 from mailproto.smtp.wire._render import (
     UnsafeArgument,
     ascii_domain,
@@ -39,8 +49,11 @@ from mailproto.smtp.wire._reply import Reply, ReplyLimits, SMTPClientWire, SMTPR
 from mailproto.smtp.wire._sending import DotStuffer, LineEnds
 from mailproto.smtp.wire._wire import SMTPServerWire
 from mailproto.smtp.wire._xclient import XCLIENT_ATTRIBUTES
+from mailproto.smtp.wire._xtext import decode_xtext, encode_xtext
 
 __all__ = [
+    "MAX_ENVELOPE_ID",
+    "MAX_ORIGINAL_RECIPIENT",
     "NO_CAPABILITIES",
     "XCLIENT_ATTRIBUTES",
     "Auth",
@@ -54,17 +67,25 @@ __all__ = [
     "DataChunk",
     "DataEnd",
     "DataFault",
+    "DeliverBy",
     "DotStuffer",
+    "Etrn",
     "Event",
+    "Expn",
     "Hello",
     "Help",
     "LineEnds",
     "Mail",
+    "MailOptions",
     "Noop",
+    "Notify",
+    "OriginalRecipient",
     "Quit",
     "Rcpt",
+    "RcptOptions",
     "Reply",
     "ReplyLimits",
+    "Returned",
     "Rset",
     "SMTPClientWire",
     "SMTPReplyError",
@@ -76,7 +97,11 @@ __all__ = [
     "WireLimits",
     "XClient",
     "ascii_domain",
+    "decode_xtext",
+    "encode_xtext",
+    "mail_options",
     "parse_capabilities",
+    "rcpt_options",
     "read_address",
     "render_bdat",
     "render_line",

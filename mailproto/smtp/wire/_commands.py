@@ -12,6 +12,8 @@ from mailproto.smtp.wire._events import (
     Bdat,
     Command,
     Data,
+    Etrn,
+    Expn,
     Hello,
     Help,
     Mail,
@@ -32,6 +34,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _HTTP = re.compile(r"[A-Z]+ \S+ HTTP/[0-9.]+|CONNECT \S+", re.IGNORECASE | re.ASCII)
 _BASE64_WORD = re.compile(r"[!-~]+")
 _CHUNK = re.compile(r"([0-9]{1,18})(?: +(LAST))?", re.IGNORECASE | re.ASCII)
+_NODE = re.compile(r"@?[A-Za-z0-9](?:[A-Za-z0-9\-.]*+(?<![\-.]))?|#[!-~]+")
 _MECHANISM = re.compile(r"[A-Za-z0-9\-_]{1,20}")
 
 
@@ -112,10 +115,25 @@ def _bdat(rest: str, limits: WireLimits) -> Command:
     return Bdat(int(match[1]), match[2] is not None)
 
 
-def _vrfy(rest: str, limits: WireLimits) -> Command:
-    if not rest:
-        raise SMTPSyntaxError(501, "5.5.4", "Syntax: VRFY name")
-    return Vrfy(rest)
+def _asking(verb: str, event: type[Vrfy | Expn]) -> Callable[[str, WireLimits], Command]:
+    """VRFY or EXPN: a string, and perhaps SMTPUTF8."""
+
+    def parse(rest: str, limits: WireLimits) -> Command:
+        name, _, parameter = rest.rpartition(" ")
+        utf8 = parameter.upper() == "SMTPUTF8" and bool(name.strip())
+        if not utf8:
+            name = rest
+        if not name:
+            raise SMTPSyntaxError(501, "5.5.4", f"Syntax: {verb} name")
+        return event(name.strip(), utf8)
+
+    return parse
+
+
+def _etrn(rest: str, limits: WireLimits) -> Command:
+    if not _NODE.fullmatch(rest) or len(rest) > limits.domain:
+        raise SMTPSyntaxError(501, "5.5.4", "Syntax: ETRN domain, @domain or #queue")
+    return Etrn(rest)
 
 
 def _noop(rest: str, limits: WireLimits) -> Command:
@@ -140,14 +158,14 @@ _PARSERS: dict[str, Callable[[str, WireLimits], Command]] = {
     "BDAT": _bdat,
     "RSET": _alone("RSET", Rset()),
     "NOOP": _noop,
-    "VRFY": _vrfy,
+    "VRFY": _asking("VRFY", Vrfy),
     "HELP": _help,
     "QUIT": _alone("QUIT", Quit()),
     "STARTTLS": _alone("STARTTLS", StartTLS()),
     "AUTH": _auth,
     "XCLIENT": parse_xclient,
-    "EXPN": _not_implemented,
-    "ETRN": _not_implemented,
+    "EXPN": _asking("EXPN", Expn),
+    "ETRN": _etrn,
     "TURN": _not_implemented,
     "SEND": _not_implemented,
     "SOML": _not_implemented,

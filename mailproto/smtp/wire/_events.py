@@ -18,7 +18,9 @@ __all__ = [
     "DataChunk",
     "DataEnd",
     "DataFault",
+    "Etrn",
     "Event",
+    "Expn",
     "Hello",
     "Help",
     "Mail",
@@ -90,9 +92,28 @@ class Noop:
 
 @dataclass(frozen=True, slots=True)
 class Vrfy:
-    """VRFY (RFC 5321 4.1.1.6)."""
+    """VRFY (RFC 5321 4.1.1.6); ``utf8`` if the answer may be internationalised (RFC 6531 3.7.4.2)."""
 
     name: str
+    utf8: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expn:
+    """EXPN (RFC 5321 4.1.1.7); ``utf8`` as of `Vrfy`."""
+
+    name: str
+    utf8: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Etrn:
+    """ETRN (RFC 1985 5).
+
+    :ivar node: a domain, ``@`` and a domain for all in it, or ``#`` and a queue's name.
+    """
+
+    node: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +206,21 @@ class ChunkEnd:
 
 
 Command: TypeAlias = (
-    Hello | Mail | Rcpt | Data | Bdat | Rset | Noop | Vrfy | Help | Quit | StartTLS | Auth | XClient
+    Hello
+    | Mail
+    | Rcpt
+    | Data
+    | Bdat
+    | Rset
+    | Noop
+    | Vrfy
+    | Expn
+    | Etrn
+    | Help
+    | Quit
+    | StartTLS
+    | Auth
+    | XClient
 )
 """What one command line may be."""
 

@@ -1,99 +1,63 @@
 """How fast the SMTP server takes mail: ``python benchmarks/smtp_server.py [--rounds N] [--messages N]``.
 
 Postfix's load generator (Debian package postfix: ``smtp-source``, never Postfix itself)
-against a server of ours whose delivery discards everything, and against Postfix's own
-sink in C, ``smtp-sink``, turn and turn about.  Medians; the ratio is what to believe,
-because the generator shares the machine's cores with what it measures.
+against a server of ours whose delivery discards everything, and turn and turn about
+against its peers: Postfix's own sink in C, ``smtp-sink``, Twisted's mail package, and
+aiosmtpd (``pip install aiosmtpd``).  With STARTTLS, which ``smtp-source`` does not speak,
+a few processes of ours send.  Medians; the ratios are what to believe, because the
+generator shares the machine's cores with what it measures.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
-import shutil
+import re
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-SBIN = "/usr/sbin"
+from smtp_servers import SERVERS, command, tool
+
 TICKS = os.sysconf("SC_CLK_TCK")
+OURS = next(iter(SERVERS))
 
 
 @dataclass(frozen=True)
 class Load:
-    """One way to use ``smtp-source``; ``fraction`` of the messages asked for."""
+    """One way to send mail; ``fraction`` of the messages asked for.
+
+    :ivar options: of ``smtp-source``; None for STARTTLS, by ``sessions`` processes of ours.
+    """
 
     name: str
-    options: tuple[str, ...]
+    options: tuple[str, ...] | None
     length: int
     fraction: float = 1.0
+    sessions: int = 0
+    peers: tuple[str, ...] = tuple(SERVERS)
 
 
 LOADS = (
     Load("5 KB, 20 sessions kept open", ("-d", "-s", "20"), 5120),
-    Load("5 KB, 20 sessions, one message each", ("-s", "20"), 5120, 0.5),
+    Load("5 KB, 20 sessions, one message each", ("-s", "20"), 5120, 0.25),
     Load("5 KB, 1 session kept open", ("-d", "-s", "1"), 5120, 0.25),
-    Load("1 MB, 4 sessions kept open", ("-d", "-s", "4"), 1_000_000, 0.02),
+    Load("1 MB, 4 sessions kept open", ("-d", "-s", "4"), 1_000_000, 0.01),
+    Load("5 KB, STARTTLS, 4 sessions", None, 5120, 0.25, sessions=4, peers=(OURS, "aiosmtpd")),
 )
 
 
 @dataclass
 class Figures:
-    """Of one server under one load, a round each."""
+    """Of one server under one load, a round each: messages a second, CPU microseconds a message."""
 
     rates: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
-
-
-def serve(port: int) -> None:
-    """Run in a process of its own: take mail, forget it."""
-    from collections.abc import Sequence
-
-    from twisted.internet import reactor
-
-    from mailproto.content import Content
-    from mailproto.model import Address, Envelope, Outcome, Parameters, Session
-    from mailproto.smtp import SMTPServerFactory
-
-    taken = Outcome(250, "2.0.0", "Forgotten")
-
-    class Discard:
-        async def sender(self, session: Session, path: Address, parameters: Parameters) -> None:
-            """Anybody."""
-
-        async def recipient(self, session: Session, path: Address, parameters: Parameters) -> None:
-            """To anybody."""
-
-        async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
-            return [taken] * len(envelope.recipients)
-
-    factory = SMTPServerFactory(Discard(), clock=reactor, hostname="mx.example")
-    reactor.listenTCP(port, factory, interface="127.0.0.1", backlog=1000)
-    reactor.run()
-
-
-def ours(port: int) -> list[str]:
-    return [sys.executable, __file__, "--serve", str(port)]
-
-
-def smtp_sink(port: int) -> list[str]:
-    # As root it wants somebody else to be.
-    who = ["-u", "nobody"] if os.getuid() == 0 else []
-    return [tool("smtp-sink"), *who, f"127.0.0.1:{port}", "1000"]
-
-
-SERVERS: dict[str, Callable[[int], list[str]]] = {"mailproto": ours, "smtp-sink": smtp_sink}
-
-
-def tool(name: str) -> str:
-    path = shutil.which(name) or shutil.which(name, path=SBIN)
-    if path is None:
-        sys.exit(f"{name} is missing: apt-get install postfix")
-    return path
 
 
 def free_port() -> int:
@@ -102,7 +66,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def await_greeting(port: int) -> None:
+def await_greeting(name: str, port: int) -> None:
     for _ in range(100):
         try:
             with socket.create_connection(("127.0.0.1", port), 1) as connection:
@@ -110,7 +74,7 @@ def await_greeting(port: int) -> None:
                 return
         except OSError:
             time.sleep(0.1)
-    sys.exit(f"nothing listens on port {port}")
+    sys.exit(f"{name} does not listen on port {port}")
 
 
 def cpu_seconds(pid: int) -> float:
@@ -122,52 +86,100 @@ def cpu_seconds(pid: int) -> float:
 
 def measure(load: Load, messages: int, port: int, pid: int) -> tuple[float, float]:
     """(messages a second, microseconds of the server's CPU a message)."""
-    command = [tool("smtp-source"), *load.options, "-m", str(messages), "-l", str(load.length)]
+    if load.options is None:
+        seconds, cpu = send_encrypted(load, messages, port, pid)
+    else:
+        arguments = [*load.options, "-m", str(messages), "-l", str(load.length), f"127.0.0.1:{port}"]
+        cpu, began = cpu_seconds(pid), time.perf_counter()
+        subprocess.run([tool("smtp-source"), *arguments], check=True)
+        seconds = time.perf_counter() - began
+        cpu = cpu_seconds(pid) - cpu
+    return messages / seconds, cpu / messages * 1e6
+
+
+def send_encrypted(load: Load, messages: int, port: int, pid: int) -> tuple[float, float]:
+    """(seconds, the server's CPU seconds) once all sessions are inside TLS."""
+    barrier = multiprocessing.Barrier(load.sessions + 1)
+    share = (messages // load.sessions, load.length, port, barrier)
+    senders = [multiprocessing.Process(target=encrypted_session, args=share) for _ in range(load.sessions)]
+    for sender in senders:
+        sender.start()
+    barrier.wait(timeout=20)
     cpu, began = cpu_seconds(pid), time.perf_counter()
-    subprocess.run([*command, f"127.0.0.1:{port}"], check=True)
-    seconds = time.perf_counter() - began
-    return messages / seconds, (cpu_seconds(pid) - cpu) / messages * 1e6
+    for sender in senders:
+        sender.join()
+    return time.perf_counter() - began, cpu_seconds(pid) - cpu
+
+
+def encrypted_session(messages: int, length: int, port: int, barrier: multiprocessing.Barrier) -> None:
+    """One sender: a command a round trip, as ``smtp-source`` does it."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    plain = socket.create_connection(("127.0.0.1", port))
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    read_reply(plain)
+    for line in (b"EHLO source.example\r\n", b"STARTTLS\r\n"):
+        plain.sendall(line)
+        read_reply(plain)
+    connection = context.wrap_socket(plain)
+    body = b"Subject: test\r\n\r\n" + (b"x" * 78 + b"\r\n") * (length // 80) + b".\r\n"
+    round_trips = (b"MAIL FROM:<a@source.example>\r\n", b"RCPT TO:<b@sink.example>\r\n", b"DATA\r\n", body)
+    connection.sendall(b"EHLO source.example\r\n")
+    read_reply(connection)
+    barrier.wait(timeout=20)
+    for _ in range(messages):
+        for octets in round_trips:
+            connection.sendall(octets)
+            read_reply(connection)
+
+
+def read_reply(connection: socket.socket) -> None:
+    """One reply, whole, that takes what was sent."""
+    reply = b""
+    while not re.search(rb"(?m)^\d{3} .*\r\n\Z", reply):
+        octets = connection.recv(4096)
+        if not octets or (reply[:1] in b"45" and reply):
+            raise SystemExit(f"refused: {reply!r}")
+        reply += octets
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--messages", type=int, default=20_000)
-    parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.serve:
-        serve(arguments.serve)
-        return
     ports = {name: free_port() for name in SERVERS}
-    processes = {name: subprocess.Popen(SERVERS[name](port)) for name, port in ports.items()}
+    processes = {name: subprocess.Popen(command(name, port)) for name, port in ports.items()}
     try:
-        for port in ports.values():
-            await_greeting(port)
-        report(arguments.rounds, arguments.messages, ports, {name: p.pid for name, p in processes.items()})
+        for name, port in ports.items():
+            await_greeting(name, port)
+        for load in LOADS:
+            report(load, arguments.rounds, max(int(arguments.messages * load.fraction), 20), ports, processes)
     finally:
         for process in processes.values():
             process.terminate()
             process.wait()
 
 
-def report(rounds: int, messages: int, ports: dict[str, int], pids: dict[str, int]) -> None:
-    print(f"{'':<38}{'messages/s':>24}{'ratio':>8}{'CPU us/message':>20}")
-    print(f"{'':<38}{'mailproto':>12}{'smtp-sink':>12}{'':>8}{'mailproto':>10}{'smtp-sink':>10}")
-    for load in LOADS:
-        number = max(int(messages * load.fraction), 20)
-        figures = {name: Figures() for name in SERVERS}
-        for _ in range(rounds):
-            for name, figure in figures.items():
-                rate, cpu = measure(load, number, ports[name], pids[name])
-                figure.rates.append(rate)
-                figure.cpu.append(cpu)
-        mine, theirs = (figures[name] for name in SERVERS)
-        ratio = statistics.median(a / b for a, b in zip(mine.rates, theirs.rates, strict=True))
-        print(
-            f"{load.name:<38}{statistics.median(mine.rates):12,.0f}{statistics.median(theirs.rates):12,.0f}"
-            f"{ratio:8.2f}{statistics.median(mine.cpu):10,.0f}{statistics.median(theirs.cpu):10,.0f}",
-            flush=True,
-        )
+def report(
+    load: Load,
+    rounds: int,
+    messages: int,
+    ports: dict[str, int],
+    processes: dict[str, subprocess.Popen[bytes]],
+) -> None:
+    """One block of the table: the ratio is ours to the peer's, of the same round."""
+    figures = {name: Figures() for name in load.peers}
+    for _ in range(rounds):
+        for name, figure in figures.items():
+            rate, cpu = measure(load, messages, ports[name], processes[name].pid)
+            figure.rates.append(rate)
+            figure.cpu.append(cpu)
+    print(f"{load.name:<38}{'messages/s':>12}{'ours is':>10}{'CPU us/message':>16}")
+    for name, figure in figures.items():
+        ratio = statistics.median(a / b for a, b in zip(figures[OURS].rates, figure.rates, strict=True))
+        rate, cpu = statistics.median(figure.rates), statistics.median(figure.cpu)
+        print(f"  {name:<36}{rate:12,.0f}{ratio:9.2f}x{cpu:16,.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ compiled in, so they get a mount namespace in which these are ours.
 
 All of them relay what they get to the port of `tests.interop.sink`, as the domain says:
 ``plain.test`` in clear, ``tls.test`` with STARTTLS, ``lmtp.test`` and ``unix.test`` by LMTP.
+They refuse ``no@plain.test``.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from twisted.trial.unittest import SkipTest
 from tests.interop.server import HOST, PATIENCE, need
 from tests.interop.sink import HOSTNAME, certificate, free_port, unused_port
 
-__all__ = ["Daemon", "exim", "opensmtpd", "postfix"]
+__all__ = ["Daemon", "dovecot", "exim", "opensmtpd", "postfix"]
 
 MTAS = "MAILPROTO_TEST_MTAS"
 
@@ -164,6 +165,7 @@ default_transport = error:5.1.2 nothing leaves this machine
 relay_transport = error:5.1.2 nothing leaves this machine
 transport_maps = texthash:{folder}/etc/transport
 smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_recipient_restrictions = check_recipient_access texthash:{folder}/etc/refused
 smtpd_peername_lookup = no
 smtpd_tls_security_level = may
 smtpd_tls_cert_file = {certificate}
@@ -196,11 +198,65 @@ def postfix() -> Daemon:
         f"plain.test smtp:{sink}\ntls.test tls:{sink}\n"
         f"lmtp.test lmtp:inet:{sink}\nunix.test lmtp:unix:{folder}/lmtp\n"
     )
+    (folder / "etc/refused").write_text("no@plain.test REJECT\n")
     for name in ("dynamicmaps.cf", "postfix-files"):
         if (source := Path("/etc/postfix", name)).exists():
             shutil.copy(source, folder / "etc")
     command = ("postfix", "-c", folder / "etc")
     return Daemon(folder, port, folder / "log", [*command, "start-fg"], farewell=[*command, "abort"])
+
+
+# -- Dovecot
+
+_DOVECOT = """
+base_dir = {folder}/run
+state_dir = {folder}/state
+instance_name = {folder.name}
+log_path = {folder}/log
+listen = 127.0.0.1
+protocols = lmtp
+ssl = no
+mail_location = maildir:~/Maildir
+mail_uid = mail
+mail_gid = mail
+first_valid_uid = 1
+first_valid_gid = 1
+auth_username_format = %Ln
+default_internal_user = dovecot
+userdb {{
+  driver = passwd-file
+  args = {folder}/users
+}}
+passdb {{
+  driver = passwd-file
+  args = {folder}/users
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+  unix_listener {folder}/lmtp {{
+    mode = 0666
+  }}
+}}
+"""
+
+
+@cache
+def dovecot() -> Daemon:
+    """Dovecot's LMTP server, for alice and carol; their mail is in ``mail/NAME/Maildir/new``."""
+    need("dovecot", "dovecot-lmtpd")
+    if not Path("/usr/lib/dovecot/lmtp").exists():
+        raise SkipTest("needs Dovecot's LMTP server: install the Debian package dovecot-lmtpd")
+    _need_root()
+    folder, port = _new_folder(), unused_port()
+    (folder / "mail").mkdir()
+    shutil.chown(folder / "mail", "mail", "mail")
+    users = "".join(f"{name}:{{PLAIN}}x::::{folder}/mail/{name}::\n" for name in ("alice", "carol"))
+    (folder / "users").write_text(users)
+    (folder / "config").write_text(_DOVECOT.format(folder=folder, port=port))
+    return Daemon(folder, port, folder / "log", ["dovecot", "-F", "-c", folder / "config"])
 
 
 # -- servers whose paths are compiled in
@@ -251,7 +307,7 @@ exim_path = {program}
 primary_hostname = exim.test
 daemon_smtp_ports = {port}
 local_interfaces = 127.0.0.1
-acl_smtp_rcpt = accept
+acl_smtp_rcpt = recipient
 acl_smtp_data = accept
 log_file_path = {folder}/logs/%slog
 log_selector = +smtp_confirmation +tls_certificate_verified
@@ -262,6 +318,10 @@ host_lookup =
 tls_advertise_hosts = *
 tls_certificate = {certificate}
 tls_privatekey = {key}
+begin acl
+recipient:
+  deny recipients = no@plain.test
+  accept
 begin routers
 tls:
   driver = manualroute
@@ -330,6 +390,7 @@ pki "opensmtpd.test" key "{key}"
 listen on 127.0.0.1 port {port} tls pki "opensmtpd.test" hostname "opensmtpd.test" mask-src
 action "plain" relay host smtp+notls://127.0.0.1:{sink}
 action "tls" relay host smtp+tls://127.0.0.1:{sink} tls no-verify
+match from any for rcpt-to "no@plain.test" reject
 match from any for domain "plain.test" action "plain"
 match from any for domain "tls.test" action "tls"
 """

@@ -9,8 +9,8 @@ from zope.interface.verify import verifyObject
 from mailproto.content import Content
 from mailproto.delivery import Delivery, FunctionDelivery, accepted
 from mailproto.errors import Refused
-from mailproto.interfaces import IDelivery
-from mailproto.model import NULL_PATH, Address, Envelope, Outcome, Recipient, Session
+from mailproto.interfaces import IDelivery, IPromises
+from mailproto.model import NO_PROMISES, NULL_PATH, Address, Envelope, Outcome, Promises, Recipient, Session
 
 SESSION = Session("ESMTP", "mx.example.org")
 ENVELOPE = Envelope(
@@ -39,6 +39,13 @@ class BaseTests(SynchronousTestCase):
 
 
 class FunctionTests(SynchronousTestCase):
+    def test_promises(self) -> None:
+        silent = FunctionDelivery(lambda envelope, content: None)
+        self.assertTrue(IPromises.providedBy(silent))
+        self.assertEqual(silent.promises, NO_PROMISES)
+        able = Promises(binary_mime=True)
+        self.assertEqual(FunctionDelivery(lambda envelope, content: None, able).promises, able)
+
     def deliver(self, function: object) -> Deferred[Sequence[Outcome]]:
         delivery = FunctionDelivery(function)  # type: ignore[arg-type]
         return Deferred.fromCoroutine(delivery.deliver(ENVELOPE, b"Subject: x\r\n\r\n"))

@@ -12,6 +12,9 @@ from mailproto.smtp._limits import SMTPLimits
 __all__ = ["ArrivedMessage", "Spool"]
 
 _NO_SPACE = "Insufficient system storage"
+_MOST_CHUNKS = 1000
+"""Pieces that are kept apart: one that has a single octet takes as much memory as 40."""
+
 _WHITE_SPACE = (b" ", b"\t")
 _TOO_LARGE = "Message exceeds fixed maximum message size"
 
@@ -78,6 +81,8 @@ class Spool:
             self.fail(MessageTooLarge(_TOO_LARGE))
         elif self.size <= self._limits.memory:
             self._chunks.append(octets)
+            if len(self._chunks) >= _MOST_CHUNKS:
+                self._chunks = [b"".join(self._chunks)]
         else:
             self._write_file(octets)
 

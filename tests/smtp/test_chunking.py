@@ -211,6 +211,16 @@ class SpoolTests(DialogueTestCase):
         transport.send(b"BDAT 20\r\n\r\n" + b"x" * 18)
         self.assertEqual(transport.read(), b"452 4.3.1 Insufficient system storage\r\n")
 
+    def test_many_small_chunks_take_no_more_memory_than_one(self) -> None:
+        transport = self.connect()
+        self.converse(transport, script(RCPT))
+        transport.send(b"BDAT 2\r\n\r\n" + b"BDAT 1\r\nx" * 5000)
+        self.assertEqual(transport.read().count(b"250 2.0.0 Octets"), 5001)
+        spool = transport.protocol.reception._spool  # type: ignore[attr-defined]
+        self.assertLess(len(spool._chunks), 1000)
+        self.converse(transport, "C: BDAT 0 LAST\nS: 250 2.0.0 Taken as ...")
+        self.assertTrue(self.delivery.delivered[0][1].endswith(b"+0000\r\n\r\n" + b"x" * 5000))
+
 
 class TimeTests(DialogueTestCase):
     TIMEOUT = b"421 4.4.2 mx.example timeout, closing connection\r\n"

@@ -73,24 +73,26 @@ PUBLIC_NAMES = {
     """,
     "mailproto.service": "MailService Options ServiceLimits Settings makeService make_service",
     "mailproto.smtp": """
-        AuthenticationRefused ClientTimeouts CommandRefused ConnectFailed ConnectionLost GreetingRefused
-        LMTPClient LMTPServer LMTPServerFactory MAX_MESSAGE_SIZE ProtocolViolation SMTPClient
-        SMTPClientError SMTPLimits SMTPServer SMTPServerFactory ServerTimeout ServiceClosing TLSFailed
-        TLSUnavailable UNCERTAIN UNHURRIED_LIMITS connect
+        AllRefused AuthenticationRefused ClientTimeouts CommandRefused ConnectFailed ConnectionLost
+        GreetingRefused LMTPClient LMTPServer LMTPServerFactory MAX_MESSAGE_SIZE MailServer
+        ProtocolViolation SMTPClient SMTPClientError SMTPLimits SMTPSender SMTPServer SMTPServerFactory
+        SendResult ServerTimeout ServiceClosing TLSFailed TLSUnavailable UNCERTAIN UNHURRIED_LIMITS
+        connect open_client send_mail
     """,
     "mailproto.smtp.client": """
-        AuthenticationRefused ClientTimeouts CommandRefused ConnectFailed ConnectionLost GreetingRefused
-        LMTPClient ProtocolViolation SMTPClient SMTPClientError ServerTimeout ServiceClosing TLSFailed
-        TLSUnavailable UNCERTAIN connect
+        AllRefused AuthenticationRefused ClientTimeouts CommandRefused ConnectFailed ConnectionLost
+        GreetingRefused LMTPClient MailServer ProtocolViolation SMTPClient SMTPClientError SMTPSender
+        SendResult ServerTimeout ServiceClosing TLSFailed TLSUnavailable UNCERTAIN connect open_client
+        send_mail
     """,
     "mailproto.smtp.wire": """
         Auth AuthResponse Bdat Capabilities ChunkEnd ChunkedText Command Data DataChunk DataEnd
         DataFault DeliverBy DotStuffer Etrn Event Expn Hello Help LineEnds MAX_ENVELOPE_ID
-        MAX_ORIGINAL_RECIPIENT Mail MailOptions NO_CAPABILITIES Noop Notify OriginalRecipient Quit
-        Rcpt RcptOptions Reply ReplyLimits Returned Rset SMTPClientWire SMTPReplyError
-        SMTPServerWire SMTPSyntaxError StartTLS UnsafeArgument Vrfy WireLimits XCLIENT_ATTRIBUTES
-        XClient ascii_domain decode_xtext encode_xtext mail_options parse_capabilities rcpt_options
-        read_address render_bdat render_line render_lines render_path render_reply
+        MAX_ORIGINAL_RECIPIENT Mail MailOptions NO_CAPABILITIES Noop Notify OriginalRecipient Quit Rcpt
+        RcptOptions Reply ReplyLimits Returned Rset SMTPClientWire SMTPReplyError SMTPServerWire
+        SMTPSyntaxError StartTLS UnsafeArgument Vrfy WireLimits XCLIENT_ATTRIBUTES XClient ascii_domain
+        decode_xtext encode_xtext is_canonical mail_options parse_capabilities rcpt_options read_address
+        render_bdat render_line render_lines render_path render_reply
     """,
     "mailproto.testing": """
         AccountConformance ChangesConformance DeliveryConformance DirectoryConformance

@@ -86,7 +86,8 @@ class ReadmeTests(TestCase):
 
     def test_no_block_is_forgotten(self) -> None:
         """A block that is added to the README gets a test here."""
-        self.assertEqual([language for language, _ in BLOCKS], ["sh", "sh", "sh", "python", "python", "sh"])
+        languages = [language for language, _ in BLOCKS]
+        self.assertEqual(languages, ["sh", "sh", "sh", "python", "python", "python", "sh"])
 
     def test_run_send_and_read(self) -> None:
         """The server runs, a message comes in by swaks and out by curl and POP3, an account is added."""
@@ -113,9 +114,17 @@ class ReadmeTests(TestCase):
             client.sendmail("bob@example.org", ["alice@example.org"], "Subject: x\r\n\r\nx\r\n")
         self.assertIn("bob@example.org sent", "".join(lines))
 
+    def test_own_message(self) -> None:
+        """One call sends a message to the application before."""
+        tac, program = self.write("app.tac", PYTHON[0]), self.write("hello.py", PYTHON[1])
+        with running([TWISTD, "-ny", tac], self.folder, "SMTPServerFactory starting") as lines:
+            sent = shell(f"{sys.executable} {program}", self.folder)
+        self.assertEqual(sent, "sent to alice@example.org\n")
+        self.assertIn("bob@example.org sent", "".join(lines))
+
     def test_own_mailbox(self) -> None:
         """The thirty lines start and show the tickets over IMAP and POP3."""
-        tac = self.write("tickets.tac", PYTHON[1])
+        tac = self.write("tickets.tac", PYTHON[2])
         with running([TWISTD, "-ny", tac], self.folder, "POP3ServerFactory starting"):
             imap = imaplib.IMAP4("127.0.0.1", 8143)
             imap.login("support@example.org", "secret")

@@ -40,6 +40,7 @@ class ClientConnection(Protocol, Generic[EventT]):
 
     :ivar peer_address: the server's IP address, "" over a Unix socket.
     :ivar is_local: whether the server is on this machine.
+    :ivar is_encrypted: whether TLS is on, or about to be.
     :ivar is_handshaking: whether TLS is begun and not yet on.
     :param clock: the reactor.
     """
@@ -51,6 +52,7 @@ class ClientConnection(Protocol, Generic[EventT]):
         self.wire = wire
         self.peer_address = ""
         self.is_local = False
+        self.is_encrypted = False
         self.is_handshaking = False
         self._expected: deque[tuple[Callable[[EventT], None], float]] = deque()
         self._stream: Iterator[bytes] | None = None
@@ -95,11 +97,6 @@ class ClientConnection(Protocol, Generic[EventT]):
     def is_open(self) -> bool:
         """Whether there is a connection that we have not closed."""
         return self._open and not self._ended
-
-    @property
-    def is_encrypted(self) -> bool:
-        """Whether TLS is on."""
-        return bool(ISSLTransport.providedBy(self.transport))
 
     def tls_info(self) -> TLSInfo | None:
         """What was negotiated; None in plaintext."""
@@ -161,7 +158,8 @@ class ClientConnection(Protocol, Generic[EventT]):
         """
         self._flush()
         self._socket = self._plain_socket = None
-        self.is_handshaking, self._handshake_patience = True, patience
+        self.is_encrypted = self.is_handshaking = True
+        self._handshake_patience = patience
         self._note_progress()
         self.transport.startTLS(tls)
         if not self._pumping:
@@ -199,9 +197,9 @@ class ClientConnection(Protocol, Generic[EventT]):
         if ITCPTransport.providedBy(transport):
             # Commands are written in groups: waiting for the server's ACK only delays them.
             transport.setTcpNoDelay(True)
+        self.is_encrypted = self.is_handshaking = bool(ISSLTransport.providedBy(transport))
         if ISystemHandle.providedBy(transport) and not self.is_encrypted:
             self._socket = self._plain_socket = transport.getHandle()
-        self.is_handshaking = self.is_encrypted
         transport.registerProducer(self, True)
         self.opened()
 

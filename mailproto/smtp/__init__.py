@@ -1,8 +1,9 @@
-"""SMTP, submission and LMTP servers that hand what arrives to an `IDelivery`."""
+"""SMTP, submission and LMTP: servers that hand what arrives to an `IDelivery`, and clients."""
 
 from mailproto.smtp._limits import UNHURRIED_LIMITS, SMTPLimits
 from mailproto.smtp.client import (
     UNCERTAIN,
+    AllRefused,
     AuthenticationRefused,
     ClientTimeouts,
     CommandRefused,
@@ -10,14 +11,19 @@ from mailproto.smtp.client import (
     ConnectionLost,
     GreetingRefused,
     LMTPClient,
+    MailServer,
     ProtocolViolation,
+    SendResult,
     ServerTimeout,
     ServiceClosing,
     SMTPClient,
     SMTPClientError,
+    SMTPSender,
     TLSFailed,
     TLSUnavailable,
     connect,
+    open_client,
+    send_mail,
 )
 from mailproto.smtp.factory import MAX_MESSAGE_SIZE, SMTPServerFactory
 from mailproto.smtp.lmtp import LMTPServer, LMTPServerFactory
@@ -27,6 +33,7 @@ __all__ = [
     "MAX_MESSAGE_SIZE",
     "UNCERTAIN",
     "UNHURRIED_LIMITS",
+    "AllRefused",
     "AuthenticationRefused",
     "ClientTimeouts",
     "CommandRefused",
@@ -36,15 +43,20 @@ __all__ = [
     "LMTPClient",
     "LMTPServer",
     "LMTPServerFactory",
+    "MailServer",
     "ProtocolViolation",
     "SMTPClient",
     "SMTPClientError",
     "SMTPLimits",
+    "SMTPSender",
     "SMTPServer",
     "SMTPServerFactory",
+    "SendResult",
     "ServerTimeout",
     "ServiceClosing",
     "TLSFailed",
     "TLSUnavailable",
     "connect",
+    "open_client",
+    "send_mail",
 ]

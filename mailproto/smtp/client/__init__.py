@@ -1,4 +1,8 @@
-"""SMTP and LMTP clients: `SMTPClient` speaks to one server."""
+"""SMTP and LMTP clients.
+
+`send_mail` is one call for applications, `SMTPSender` for those that send a lot, and
+`SMTPClient` the protocol under both.
+"""
 
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
 from mailproto.smtp.client._connect import connect
@@ -15,11 +19,15 @@ from mailproto.smtp.client._errors import (
     TLSFailed,
     TLSUnavailable,
 )
+from mailproto.smtp.client._mail_server import MailServer, open_client
+from mailproto.smtp.client._send_mail import AllRefused, SendResult, send_mail
+from mailproto.smtp.client._sender import SMTPSender
 from mailproto.smtp.client._timeouts import ClientTimeouts
 from mailproto.smtp.client._transaction import UNCERTAIN
 
 __all__ = [
     "UNCERTAIN",
+    "AllRefused",
     "AuthenticationRefused",
     "ClientTimeouts",
     "CommandRefused",
@@ -27,12 +35,17 @@ __all__ = [
     "ConnectionLost",
     "GreetingRefused",
     "LMTPClient",
+    "MailServer",
     "ProtocolViolation",
     "SMTPClient",
     "SMTPClientError",
+    "SMTPSender",
+    "SendResult",
     "ServerTimeout",
     "ServiceClosing",
     "TLSFailed",
     "TLSUnavailable",
     "connect",
+    "open_client",
+    "send_mail",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, ClassVar, TypeVar
@@ -36,7 +37,6 @@ from mailproto.smtp.wire import (
     ReplyLimits,
     SMTPClientWire,
     parse_capabilities,
-    read_address,
     render_line,
 )
 
@@ -54,7 +54,7 @@ class SMTPClient(ClientConnection[Reply]):
 
     :param clock: the reactor.
     :param hostname: what this client calls itself: a domain that leads back to it, or an
-        address literal.
+        address literal; by default this machine's name if it has a domain, or its address.
     :param pipelining: False to wait for each answer even where PIPELINING is offered.
 
     :ivar greeting: the server's first words, None before they came.
@@ -70,7 +70,7 @@ class SMTPClient(ClientConnection[Reply]):
         self,
         clock: IReactorTime,
         *,
-        hostname: str,
+        hostname: str = "",
         timeouts: ClientTimeouts | None = None,
         limits: ReplyLimits | None = None,
         pipelining: bool = True,
@@ -126,7 +126,7 @@ class SMTPClient(ClientConnection[Reply]):
         :param hostname: instead of the client's own.
         :raises CommandRefused: the server refuses both.
         """
-        return self._exclusively(lambda: self._ehlo(hostname or self.hostname))
+        return self._exclusively(lambda: self._ehlo(hostname or self.hostname or self._own_name()))
 
     def starttls(self, tls: Any) -> Deferred[Capabilities]:
         """Start TLS (RFC 3207), forget what was learnt in plaintext and say EHLO again.
@@ -162,16 +162,12 @@ class SMTPClient(ClientConnection[Reply]):
         :raises ConnectionLost: before the server said anything about this message.
         :raises ValueError: a sender or recipient that is a str and no address, or no recipient.
         """
+        return self.submit(Message(sender, recipients, content, parameters))
+
+    def submit(self, message: Message) -> Deferred[list[Outcome]]:
+        """`send`, for what has been looked at."""
         if self._error is not None:
             return fail(self._error)
-        message = Message(
-            read_address(sender) if isinstance(sender, str) else sender,
-            [each if type(each) is Recipient else _recipient(each) for each in recipients],
-            content,
-            parameters,
-        )
-        if not recipients:
-            raise ValueError("nobody to send to")
         self._jobs.append(message)
         self._advance()
         return message.result
@@ -229,6 +225,16 @@ class SMTPClient(ClientConnection[Reply]):
         self.expect(self._answered, self.timeouts.command if patience is None else patience)
         self.write(line)
         return answer
+
+    def _own_name(self) -> str:
+        """What RFC 5321 4.1.4 asks for: a name that may be looked up, or the address in brackets."""
+        name = socket.gethostname()
+        if "." in name.strip("."):
+            return name
+        host: str = getattr(self.transport.getHost(), "host", "")
+        if not host:
+            return "localhost"
+        return f"[IPv6:{host}]" if ":" in host else f"[{host}]"
 
     def _answered(self, reply: Reply) -> None:
         answer, self._answer = self._answer, None
@@ -435,9 +441,3 @@ class LMTPClient(SMTPClient):
 
     verb: ClassVar[str] = "LHLO"
     answers_each: ClassVar[bool] = True
-
-
-def _recipient(recipient: Recipient | Address | str) -> Recipient:
-    if isinstance(recipient, str):
-        recipient = read_address(recipient)
-    return Recipient(recipient) if isinstance(recipient, Address) else recipient

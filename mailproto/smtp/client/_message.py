@@ -9,12 +9,30 @@ from twisted.internet.defer import Deferred
 from mailproto.content import Content
 from mailproto.model import Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._errors import SMTPClientError
+from mailproto.smtp.wire import UnsafeArgument, read_address
 
-__all__ = ["Message"]
+__all__ = ["Message", "to_address", "to_recipient"]
+
+
+def to_address(address: Address | str) -> Address:
+    """:raises ValueError: a str that is no address."""
+    if isinstance(address, Address):
+        return address
+    try:
+        return read_address(address)
+    except UnsafeArgument:
+        raise ValueError(f"not an address: {address!r}") from None
+
+
+def to_recipient(recipient: Recipient | Address | str) -> Recipient:
+    """:raises ValueError: a str that is no address."""
+    return recipient if isinstance(recipient, Recipient) else Recipient(to_address(recipient))
 
 
 class Message:
     """A message on its way; it may take several transactions.
+
+    :raises ValueError: a sender or recipient that is a str and no address, or no recipient.
 
     :ivar outcomes: of each recipient, None while it has none.
     :ivar is_answered: whether the server has said anything about it.
@@ -24,10 +42,16 @@ class Message:
     __slots__ = ("content", "is_answered", "outcomes", "parameters", "recipients", "result", "sender")
 
     def __init__(
-        self, sender: Address, recipients: Sequence[Recipient], content: Content, parameters: Parameters
+        self,
+        sender: Address | str,
+        recipients: Sequence[Recipient | Address | str],
+        content: Content,
+        parameters: Parameters,
     ) -> None:
-        self.sender = sender
-        self.recipients = recipients
+        if not recipients:
+            raise ValueError("nobody to send to")
+        self.sender = to_address(sender)
+        self.recipients = [to_recipient(each) for each in recipients]
         self.content = content
         self.parameters = parameters
         self.outcomes: list[Outcome | None] = [None] * len(recipients)

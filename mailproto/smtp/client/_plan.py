@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailproto.content import Content, chunks
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
-from mailproto.smtp.wire import Capabilities, UnsafeArgument, ascii_domain, render_path
+from mailproto.smtp.wire import Capabilities, UnsafeArgument, ascii_domain, is_canonical, render_path
 
 __all__ = ["CHUNKING_FROM", "Body", "Plan", "Unsendable", "plan"]
 
@@ -32,8 +32,7 @@ class Unsendable(Exception):
         self.outcome = outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """A transaction's commands.
 
     :ivar recipients: an RCPT for each recipient, or why there can be none.
@@ -116,7 +115,7 @@ def _body(content: Content, parameters: Parameters, capabilities: Capabilities) 
             raise Unsendable(Outcome(554, "5.6.3", "The server lacks BINARYMIME, which this message needs"))
         return Body.BINARY, "BINARYMIME", _has_ascii_header(content)
     body = Body.CHUNKS if chunking and len(content) >= CHUNKING_FROM else Body.DATA
-    if all(piece.isascii() for piece in chunks(content)):
+    if content.isascii() if isinstance(content, bytes) else _is_ascii(content):
         return body, "", True
     if "8BITMIME" not in capabilities:
         raise Unsendable(Outcome(554, "5.6.3", "The server lacks 8BITMIME, which this message needs"))
@@ -124,17 +123,22 @@ def _body(content: Content, parameters: Parameters, capabilities: Capabilities) 
 
 
 def _has_bare_newlines(content: Content) -> bool:
-    # Of a file, a CRLF may be cut by the windows of `count` for octets, but not by those of `find`.
-    position, pairs = 0, 0
-    while (position := content.find(b"\r\n", position)) >= 0:
-        position += 2
-        pairs += 1
-    return content.count(b"\r") != pairs or content.count(b"\n") != pairs
+    held = b""
+    for piece in chunks(content):
+        joined = held + piece
+        held = b"\r" if joined.endswith(b"\r") else b""  # whether LF follows, the next piece says
+        if not is_canonical(joined[: len(joined) - len(held)]):
+            return True
+    return bool(held)
 
 
 def _has_ascii_header(content: Content) -> bool:
     end = content.find(b"\r\n\r\n")
-    return all(piece.isascii() for piece in chunks(content, 0, end if end >= 0 else None))
+    return _is_ascii(content, end if end >= 0 else None)
+
+
+def _is_ascii(content: Content, stop: int | None = None) -> bool:
+    return all(piece.isascii() for piece in chunks(content, 0, stop))
 
 
 _Keep = Callable[[str | None, Capabilities, bool], bool]

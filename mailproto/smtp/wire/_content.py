@@ -11,7 +11,7 @@ import re
 
 from mailproto.smtp.wire._events import DataChunk, DataEnd, DataFault
 
-__all__ = ["ContentCheck", "ContentScanner"]
+__all__ = ["ContentCheck", "ContentScanner", "is_canonical"]
 
 _ANY_NEWLINE = re.compile(rb"\r\n|\r|\n")
 
@@ -38,7 +38,7 @@ class ContentCheck:
 
     def _check(self, octets: bytes) -> bytes:
         """Note faults; what comes after one is dropped, as the whole will be."""
-        if not _is_canonical(octets):
+        if not is_canonical(octets):
             self._bare = True
             if self._normalise:
                 octets = _ANY_NEWLINE.sub(b"\r\n", octets)
@@ -87,7 +87,7 @@ class ContentScanner(ContentCheck):
         return DataEnd(octets), stop + 3 - virtual
 
 
-def _is_canonical(octets: bytes) -> bool:
+def is_canonical(octets: bytes) -> bool:
     """Whether each CR and each LF is half of a CRLF.
 
     Taking all CRs out and putting one before each LF gives back such octets and no others.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import idna
 
@@ -24,6 +25,7 @@ class UnsafeArgument(ValueError):
     """An address, a parameter or a name that cannot stand in a command."""
 
 
+@lru_cache(maxsize=1024)
 def read_address(text: str) -> Address:
     """An address as it stands between angle brackets; the null path for "".
 
@@ -56,14 +58,19 @@ def render_path(command: str, path: Address, parameters: Parameters) -> bytes:
 
     :raises UnsafeArgument: for a control character, a domain that is none, and the like.
     """
-    if _CONTROL.search(path.local) or not (_DOMAIN.fullmatch(path.domain) or not path.domain):
-        raise UnsafeArgument("not an address")
-    line = f"{command}:<{path}>"
+    line = _with_path(command, path.local, path.domain)
     for keyword, value in parameters.items():
         if not _KEYWORD.fullmatch(keyword) or not (value is None or _VALUE.fullmatch(value)):
             raise UnsafeArgument("not a parameter")
         line += f" {keyword}" if value is None else f" {keyword}={value}"
     return _encoded(line)
+
+
+@lru_cache(maxsize=1024)
+def _with_path(command: str, local: str, domain: str) -> str:
+    if _CONTROL.search(local) or not (_DOMAIN.fullmatch(domain) or not domain):
+        raise UnsafeArgument("not an address")
+    return f"{command}:<{Address(local, domain)}>"
 
 
 def render_line(verb: str, argument: str = "") -> bytes:

@@ -13,6 +13,7 @@ __all__ = ["Reply", "ReplyLimits", "SMTPClientWire", "SMTPReplyError"]
 
 _ENHANCED = re.compile(rb"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:[ \t]+|\Z)")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_USUAL = re.compile(rb"([2-5][0-9][0-9]) ([^\r\n]*+)\r\n")
 _CODES = {b"%d" % code: code for code in range(200, 600)}
 
 
@@ -26,12 +27,13 @@ class SMTPReplyError(WireError):
 class ReplyLimits:
     """How much a server may say at a time.
 
-    :ivar line: octets of one line; 512 at least (RFC 5321 4.5.3.1.5).
+    :ivar line: octets of one line; 512 at least (RFC 5321 4.5.3.1.5), 12288 for the challenges of
+        AUTH (RFC 4954 4).
     :ivar lines: of one reply; a reply to EHLO has one for each extension.
     :ivar octets: of all lines of one reply.
     """
 
-    line: int = 4096
+    line: int = 12300
     lines: int = 500
     octets: int = 1 << 16
 
@@ -112,6 +114,13 @@ class SMTPClientWire:
         if self._incoming:
             self._join()
         buffer, position = self._buffer, self._position
+        if (
+            not self._lines
+            and (usual := _USUAL.match(buffer, position))
+            and (end := usual.end()) - position <= self._limits.line
+        ):
+            self._position = end
+            return Reply(_CODES[usual[1]], (usual[2],))
         while (end := buffer.find(b"\n", position)) >= 0:
             line = buffer[position:end].rstrip(b"\r")
             self._position = position = end + 1

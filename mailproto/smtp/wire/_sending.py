@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from mailproto.smtp.wire._content import is_canonical
+
 __all__ = ["DotStuffer", "LineEnds"]
 
 _ANY_NEWLINE = re.compile(rb"\r\n|\r|\n")
@@ -31,8 +33,7 @@ class LineEnds:
         self._cr = piece.endswith(b"\r")
         if self._cr:
             piece = piece[:-1]
-        pairs = piece.count(b"\r\n")
-        if piece.count(b"\n") != pairs or piece.count(b"\r") != pairs:
+        if not is_canonical(piece):
             piece = _ANY_NEWLINE.sub(b"\r\n", piece)
         if piece:
             piece = self._stuffed(piece)

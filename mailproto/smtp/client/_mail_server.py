@@ -1,0 +1,91 @@
+"""Which server mail is given to, and on what terms."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint
+
+from mailproto.auth import client_tls
+from mailproto.smtp.client._client import LMTPClient, SMTPClient
+from mailproto.smtp.client._connect import connect
+from mailproto.smtp.client._errors import TLSFailed, TLSUnavailable
+from mailproto.smtp.client._timeouts import ClientTimeouts
+
+__all__ = ["MailServer", "open_client"]
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where mail is handed in.
+
+    :ivar host: a domain name or IP address; the certificate is compared with it.
+    :ivar port: by default 465 with implicit TLS, otherwise 25.
+    :ivar tls: ``required``: STARTTLS, or nothing is sent.  ``implicit``: TLS from the first
+        octet.  Both take only a certificate that is good and for ``host``.  ``opportunistic``:
+        STARTTLS with any certificate where it works, plaintext where not.  ``none``: plaintext.
+    :ivar trust_root: a file of CA certificates in PEM form, instead of the platform's.
+    :ivar endpoint: what to connect to, instead of ``host`` and ``port``: a Unix socket, a proxy.
+    :ivar lmtp: whether it speaks LMTP.
+    :ivar hostname: what we call ourselves; by default this machine's name or address.
+    """
+
+    host: str = "localhost"
+    port: int | None = None
+    tls: Literal["required", "implicit", "opportunistic", "none"] = "required"
+    trust_root: str | os.PathLike[str] | None = None
+    endpoint: IStreamClientEndpoint | None = None
+    lmtp: bool = False
+    hostname: str = ""
+    timeouts: ClientTimeouts = field(default_factory=ClientTimeouts)
+
+    def __post_init__(self) -> None:
+        if self.tls not in ("required", "implicit", "opportunistic", "none"):
+            raise ValueError(f"tls is required, implicit, opportunistic or none, not {self.tls!r}")
+
+
+async def open_client(reactor: Any, server: MailServer) -> SMTPClient:
+    """Connect, greet and start TLS, as ``server`` has it.
+
+    :raises ConnectFailed, GreetingRefused, CommandRefused, ConnectionLost:
+    :raises TLSUnavailable: TLS is required and not offered, or refused.
+    :raises TLSFailed: TLS is required and did not work, or the certificate is not good.
+    """
+    try:
+        return await _open(reactor, server, starttls=server.tls in ("required", "opportunistic"))
+    except TLSFailed:
+        if server.tls != "opportunistic":
+            raise
+        return await _open(reactor, server, starttls=False)
+
+
+async def _open(reactor: Any, server: MailServer, *, starttls: bool) -> SMTPClient:
+    endpoint = server.endpoint or HostnameEndpoint(reactor, server.host, _port(server))
+    tls = client_tls(server.host, verify=server.tls != "opportunistic", trust_root=server.trust_root)
+    if server.tls == "implicit":
+        endpoint = wrapClientTLS(tls, endpoint)
+    client_class = LMTPClient if server.lmtp else SMTPClient
+    client = await connect(
+        endpoint, client_class(reactor, hostname=server.hostname, timeouts=server.timeouts)
+    )
+    try:
+        await client.ehlo()
+        if starttls:
+            try:
+                await client.starttls(tls)
+            except TLSUnavailable:
+                if server.tls == "required":
+                    raise
+    except BaseException:
+        await client.quit()
+        raise
+    return client
+
+
+def _port(server: MailServer) -> int:
+    if server.port is not None:
+        return server.port
+    return 465 if server.tls == "implicit" else 25

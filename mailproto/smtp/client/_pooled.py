@@ -1,0 +1,131 @@
+"""One connection of a pool, and what it is given to send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
+
+from mailproto.content import Content
+from mailproto.model import Address, Outcome, Parameters, Recipient
+from mailproto.smtp.client._client import SMTPClient
+from mailproto.smtp.client._errors import ConnectionLost
+from mailproto.smtp.client._message import Message
+
+__all__ = ["MOST_UNDERWAY", "Job", "PooledConnection"]
+
+MOST_UNDERWAY = 2
+"""Messages given to one connection: the second one's commands go behind the first one's content."""
+
+
+class Job:
+    """A message that waits for a connection.
+
+    :ivar is_second_try: whether a connection was lost already before it answered anything.
+    :raises ValueError: as `Message`.
+    """
+
+    __slots__ = ("_arguments", "is_second_try", "message", "result")
+
+    def __init__(
+        self,
+        sender: Address | str,
+        recipients: Sequence[Recipient | Address | str],
+        content: Content,
+        parameters: Parameters,
+    ) -> None:
+        self._arguments = (sender, recipients, content, parameters)
+        self.message = Message(*self._arguments)
+        self.is_second_try = False
+        self.result: Deferred[list[Outcome]] = Deferred()
+
+    def try_again(self) -> None:
+        """What was given to a connection that is lost is of no use to another."""
+        self.is_second_try = True
+        self.message = Message(*self._arguments)
+
+
+class PooledConnection:
+    """A client and how much it has to do.
+
+    :param messages: that it is given in all.
+    :param idle: seconds without any until it leaves.
+    :param free: called whenever it has less to do.
+    :param again: called with a job that must be given to another connection.
+    """
+
+    def __init__(
+        self,
+        client: SMTPClient,
+        *,
+        messages: int,
+        idle: float,
+        free: Callable[[], None],
+        again: Callable[[Job], None],
+    ) -> None:
+        self._client = client
+        self._left = min(messages, client.capabilities.max_transactions or messages)
+        self._idle = idle
+        self._free = free
+        self._again = again
+        self._timer: IDelayedCall | None = None
+        self._is_leaving = False
+        self.underway = 0
+        self._rest()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it may be given another message."""
+        return (
+            self._left > 0
+            and self.underway < MOST_UNDERWAY
+            and self._client.is_usable
+            and not self._is_leaving
+        )
+
+    def send(self, job: Job) -> None:
+        """Send one more."""
+        self._wake()
+        self._left -= 1
+        self.underway += 1
+        self._client.submit(job.message).addBoth(self._sent, job)
+
+    def leave(self) -> None:
+        """Say goodbye."""
+        self._wake()
+        if not self._is_leaving:
+            self._is_leaving = True
+            self._client.quit()
+
+    def _sent(self, result: list[Outcome] | Failure, job: Job) -> None:
+        self.underway -= 1
+        if isinstance(result, Failure) and isinstance(result.value, ConnectionLost) and not job.is_second_try:
+            job.try_again()
+            self._again(job)
+        else:
+            job.result.callback(result)
+        if not self.underway:
+            self._rest()
+        self._free()
+
+    def _rest(self) -> None:
+        if not self._left:
+            self.leave()
+        elif self._client.is_usable and self._timer is None:
+            self._timer = self._client.clock.callLater(self._idle, self._idle_too_long)
+
+    def _idle_too_long(self) -> None:
+        self._timer = None
+        self.leave()
+
+    def _wake(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def gone(self, _: Any = None) -> None:
+        """The connection has ended."""
+        self._wake()

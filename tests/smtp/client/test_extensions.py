@@ -1,0 +1,294 @@
+"""What a message needs and a server offers: SIZE, 8BITMIME, SMTPUTF8, CHUNKING, DSN, REQUIRETLS, ..."""
+
+from __future__ import annotations
+
+from mailproto.content import FileContent
+from mailproto.model import Address, Outcome, Recipient
+from mailproto.smtp.client._plan import CHUNKING_FROM
+from tests.smtp.client.dialogue import (
+    ALICE,
+    BOB,
+    PIPELINING,
+    SENDER,
+    TEXT,
+    ClientTestCase,
+    LMTPClientTestCase,
+    offering,
+)
+
+RCPT = "C: RCPT TO:<alice@mx.example>\n"
+EIGHT_BIT = "Subject: hello\r\n\r\nGrüße\r\n".encode()
+UTF8 = "Subject: Grüße\r\n\r\nHi.\r\n".encode()
+BINARY = b"Subject: hello\r\n\r\n\0\r\n.\r\n"
+
+
+class PlanTests(ClientTestCase):
+    """The commands of a message, or why there are none."""
+
+    def assert_says(self, offered: str, mail: str, content: bytes = TEXT, **settings: object) -> None:
+        self.connect(offered)
+        self.client.send(SENDER, [ALICE], content, **settings)  # type: ignore[arg-type]
+        self.assertEqual(self.transport.read().decode().splitlines()[0], f"MAIL FROM:<{SENDER}>{mail}")
+
+    def assert_refused(
+        self, offered: str, code: int, enhanced: str, content: bytes = TEXT, **settings: object
+    ) -> None:
+        """An outcome for everybody, without a word to the server; the next message is sent."""
+        self.connect(offered)
+        sent = self.client.send(SENDER, [ALICE, BOB], content, **settings)  # type: ignore[arg-type]
+        self.assertEqual(self.codes(sent), [(code, enhanced)] * 2)
+        self.assertEqual(self.transport.read(), b"")
+        self.client.send(SENDER, [ALICE], TEXT)
+        self.assertTrue(self.transport.read().startswith(b"MAIL FROM:<me@client.example>"))
+
+    def test_size(self) -> None:
+        """RFC 1870: told, and not even tried when it is too much."""
+        self.assert_says(offering("SIZE 23"), f" SIZE={len(TEXT)}")
+        self.assert_says(offering("SIZE"), f" SIZE={len(TEXT)}")
+        self.assert_says(offering("SIZE 0"), f" SIZE={len(TEXT)}")
+        self.assert_says(offering("SIZE 99"), f" SIZE={len(TEXT)}", parameters={"SIZE": "1"})
+        self.assert_refused(offering("SIZE 23"), 552, "5.3.4", TEXT + b"x")
+
+    def test_8bitmime(self) -> None:
+        """RFC 6152 3: never just sent."""
+        self.assert_says(offering("8BITMIME"), " BODY=8BITMIME", EIGHT_BIT)
+        self.assert_says(offering("8BITMIME"), "", TEXT)
+        self.assert_says(PIPELINING, "", TEXT, parameters={"BODY": "8BITMIME"})
+        self.assert_refused(PIPELINING, 554, "5.6.3", EIGHT_BIT)
+
+    def test_binarymime(self) -> None:
+        """RFC 3030 3: the same; and it needs CHUNKING."""
+        self.assert_says(offering("CHUNKING", "BINARYMIME"), " BODY=BINARYMIME", BINARY)
+        self.assert_refused(offering("CHUNKING", "8BITMIME"), 554, "5.6.3", BINARY)
+        self.assert_refused(offering("BINARYMIME", "8BITMIME"), 554, "5.6.3", BINARY)
+        declared = {"BODY": "BINARYMIME"}
+        self.assert_refused(offering("CHUNKING"), 554, "5.6.3", b"a\nb", parameters=declared)
+        self.assert_says(offering("CHUNKING", "BINARYMIME"), " BODY=BINARYMIME", b"a\nb", parameters=declared)
+        self.assert_says(PIPELINING, "", TEXT, parameters=declared)
+        self.assert_says(PIPELINING, "", b"a\nb")
+
+    def test_smtputf8(self) -> None:
+        """RFC 6531 3.4: for addresses and header fields; not for a body."""
+        utf8 = offering("SMTPUTF8", "8BITMIME")
+        self.assert_says(utf8, " BODY=8BITMIME SMTPUTF8", UTF8)
+        self.assert_says(utf8, " BODY=8BITMIME", EIGHT_BIT)
+        self.assert_says(utf8, "", TEXT, parameters={"SMTPUTF8": None})
+        self.assert_refused(offering("8BITMIME"), 553, "5.6.7", UTF8)
+        self.connect(PIPELINING)
+        sent = self.client.send(SENDER, [ALICE, "grüße@mx.example"], TEXT)
+        self.assertEqual(self.codes(sent), [(553, "5.6.7")] * 2)
+
+    def test_international_domains(self) -> None:
+        """A-labels need no SMTPUTF8; with a local part that does, the address stays as it is."""
+        self.connect(PIPELINING)
+        self.client.send("me@bücher.example", ["a@bücher.example"], TEXT)
+        self.converse(
+            """
+            C: MAIL FROM:<me@xn--bcher-kva.example>
+            C: RCPT TO:<a@xn--bcher-kva.example>
+            C: DATA
+            """
+        )
+        self.connect(offering("SMTPUTF8"))
+        self.client.send(SENDER, ["grüße@bücher.example"], TEXT)
+        self.converse(
+            """
+            C: MAIL FROM:<me@client.example> SMTPUTF8
+            C: RCPT TO:<grüße@bücher.example>
+            C: DATA
+            """
+        )
+
+    def test_dsn(self) -> None:
+        """RFC 3461 5.2: dropped where it is not offered."""
+        recipient = Recipient(
+            Address("alice", "mx.example"), {"NOTIFY": "SUCCESS,FAILURE", "ORCPT": "rfc822;a+2Bb@mx.example"}
+        )
+        for offered, mail, rcpt in (
+            (PIPELINING, "", ""),
+            (
+                offering("DSN"),
+                " RET=HDRS ENVID=a+2Bb",
+                " NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;a+2Bb@mx.example",
+            ),
+        ):
+            self.connect(offered)
+            self.client.send(SENDER, [recipient], TEXT, {"RET": "HDRS", "ENVID": "a+2Bb", "AUTH": "<>"})
+            self.converse(
+                f"C: MAIL FROM:<me@client.example>{mail}\nC: RCPT TO:<alice@mx.example>{rcpt}\nC: DATA"
+            )
+
+    def test_requiretls(self) -> None:
+        """RFC 8689 4.2.1: offered is not enough, TLS it must be."""
+        required = {"REQUIRETLS": None}
+        self.assert_refused(offering("REQUIRETLS"), 550, "5.7.30", parameters=required)
+        self.connect(offering("REQUIRETLS"))
+        self.client.is_encrypted = True
+        self.client.send(SENDER, [ALICE], TEXT, required)
+        self.assertTrue(self.transport.read().startswith(b"MAIL FROM:<me@client.example> REQUIRETLS\r\n"))
+        self.connect(PIPELINING)
+        self.client.is_encrypted = True
+        self.assertEqual(self.codes(self.client.send(SENDER, [ALICE], TEXT, required)), [(550, "5.7.30")])
+
+    def test_others(self) -> None:
+        """What may be dropped is, what may not is not."""
+        self.assert_says(PIPELINING, "", parameters={"MT-PRIORITY": "3", "BY": "120;N"})
+        self.assert_says(offering("MT-PRIORITY"), " MT-PRIORITY=3", parameters={"MT-PRIORITY": "3"})
+        self.assert_refused(PIPELINING, 555, "5.5.4", parameters={"BY": "120;R"})
+        self.assert_says(offering("DELIVERBY"), " BY=120;R", parameters={"BY": "120;R"})
+        self.assert_refused(PIPELINING, 555, "5.5.4", parameters={"HOLDFOR": "5"})
+        self.assert_says(offering("FUTURERELEASE 9 9"), " HOLDFOR=5", parameters={"HOLDFOR": "5"})
+        self.assert_refused(PIPELINING, 555, "5.5.4", parameters={"X-MINE": "5"})
+        self.assert_says(offering("X-MINE"), " X-MINE=5", parameters={"X-MINE": "5"})
+
+    def test_one_recipient_who_needs_more(self) -> None:
+        self.connect(PIPELINING)
+        sent = self.client.send(SENDER, [ALICE, Recipient(Address("b", "mx.example"), {"X-MINE": "1"})], TEXT)
+        self.converse(
+            "C: MAIL FROM:<me@client.example>\n" + RCPT + "C: DATA\nS: 250 OK\nS: 550 No\nS: 503 No"
+        )
+        self.assertEqual(self.codes(sent), [(550, "5.0.0"), (555, "5.5.4")])
+
+    def test_a_file_that_is_gone(self) -> None:
+        self.connect(PIPELINING)
+        sent = self.client.send(SENDER, [ALICE], FileContent("/nowhere/at/all", 100))
+        self.assertEqual(self.codes(sent), [(451, "4.3.0")])
+
+
+class ChunkingTests(ClientTestCase):
+    """BDAT (RFC 3030): for binary messages and for large ones."""
+
+    MAIL = f"C: MAIL FROM:<me@client.example> BODY=BINARYMIME\n{RCPT}"
+
+    def large(self, *answers: str) -> str:
+        """A large message; ``answers`` are those to its chunks."""
+        self.connect(offering("CHUNKING"))
+        self.transport.capacity = 1 << 30
+        self.text = (b"x" * 78 + b"\n") * (CHUNKING_FROM // 79 + 1)
+        self.sent = self.client.send(SENDER, [ALICE], self.text)
+        self.converse("C: MAIL FROM:<me@client.example>\n" + RCPT + "S: 250 OK\nS: 250 OK")
+        return self.transport.read().decode()
+
+    def chunks(self, octets: str) -> list[tuple[int, bool, str]]:
+        """(size, whether it is the last, text) of each BDAT."""
+        found = []
+        while octets.startswith("BDAT "):
+            command, _, octets = octets.partition("\r\n")
+            _, size, *last = command.split()
+            found.append((int(size), last == ["LAST"], octets[: int(size)]))
+            octets = octets[int(size) :]
+        self.assertEqual(octets, "")
+        return found
+
+    def test_small_and_binary(self) -> None:
+        """All of it in one round trip, and nothing in it is changed."""
+        self.connect(offering("CHUNKING", "BINARYMIME"))
+        sent = self.client.send(SENDER, [ALICE], BINARY)
+        self.assertEqual(self.transport.writes, 2)
+        self.converse(
+            self.MAIL + f"C: BDAT {len(BINARY)} LAST\n"
+            "C: Subject: hello\nC:\nC: \0\nC: .\nS: 250 OK\nS: 250 OK\nS: 250 2.0.0 Taken"
+        )
+        self.assertEqual(self.result(sent), [Outcome(250, "2.0.0", "Taken")])
+        self.assertTrue(self.client.is_idle)
+
+    def test_small_and_nobody(self) -> None:
+        self.connect(offering("CHUNKING", "BINARYMIME"))
+        sent = self.client.send(SENDER, [ALICE], BINARY)
+        self.transport.read()
+        self.converse("S: 250 OK\nS: 550 5.1.1 No\nS: 503 5.5.1 Nobody")
+        self.assertEqual(self.codes(sent), [(550, "5.1.1")])
+        self.client.send(SENDER, [ALICE], BINARY)
+        self.assertTrue(self.transport.read().startswith(b"RSET\r\nMAIL"))
+
+    def test_large(self) -> None:
+        """Only when somebody is accepted, in chunks that are whole, with CRLF."""
+        chunks = self.chunks(self.large())
+        self.assertGreater(len(chunks), 3)
+        self.assertEqual([last for _, last, _ in chunks], [False] * (len(chunks) - 1) + [True])
+        self.assertEqual("".join(text for _, _, text in chunks).encode(), self.text.replace(b"\n", b"\r\n"))
+        self.converse("S: 250 OK\n" * (len(chunks) - 1))
+        self.assertNoResult(self.sent)
+        self.converse("S: 250 2.0.0 Taken")
+        self.assertEqual(self.codes(self.sent), [(250, "2.0.0")])
+        self.client.send(SENDER, [ALICE], TEXT)
+        self.assertTrue(self.transport.read().startswith(b"MAIL"))
+
+    def test_large_and_nobody(self) -> None:
+        self.connect(offering("CHUNKING"))
+        sent = self.client.send(SENDER, [ALICE], b"x" * CHUNKING_FROM)
+        self.transport.read()
+        self.converse("S: 250 OK\nS: 550 5.1.1 No")
+        self.assertEqual(self.codes(sent), [(550, "5.1.1")])
+        self.assertEqual(self.transport.read(), b"")
+
+    def test_a_chunk_is_refused(self) -> None:
+        """What was sent already is answered; the transaction is left by RSET."""
+        chunks = self.chunks(self.large())
+        self.converse("S: 250 OK\nS: 552 5.3.4 Too much\n" + "S: 503 5.5.1 No\n" * (len(chunks) - 3))
+        self.assertNoResult(self.sent)
+        self.converse("S: 503 5.5.1 No")
+        self.assertEqual(self.codes(self.sent), [(552, "5.3.4")])
+        self.client.send(SENDER, [ALICE], TEXT)
+        self.assertTrue(self.transport.read().startswith(b"RSET\r\nMAIL"))
+
+    def test_no_chunk_follows_one_that_was_refused(self) -> None:
+        self.connect(offering("CHUNKING"))
+        self.transport.capacity = 1000
+        sent = self.client.send(SENDER, [ALICE], b"x" * CHUNKING_FROM)
+        self.transport.read()
+        self.converse("S: 250 OK\nS: 250 OK\nS: 452 4.3.1 Disk full")
+        self.assertEqual(self.codes(sent), [(452, "4.3.1")])
+        self.assertEqual(self.transport.read().count(b"BDAT"), 1)
+
+
+class LMTPChunkingTests(LMTPClientTestCase):
+    def test_an_answer_for_each(self) -> None:
+        self.connect(
+            "S: 220 mx\nC: LHLO client.example\n"
+            "S: 250-mx\nS: 250-BINARYMIME\nS: 250-CHUNKING\nS: 250 PIPELINING"
+        )
+        sent = self.client.send(SENDER, [ALICE, BOB, ALICE], BINARY)
+        self.transport.read()
+        self.converse("S: 250 OK\nS: 250 OK\nS: 550 No\nS: 250 OK\nS: 250 2.1.5 One\nS: 452 4.2.2 Two")
+        self.assertEqual(self.codes(sent), [(250, "2.1.5"), (550, "5.0.0"), (452, "4.2.2")])
+
+
+class StreamingTests(ClientTestCase):
+    def test_no_faster_than_the_server_reads(self) -> None:
+        self.connect(PIPELINING)
+        self.transport.capacity = 1000
+        content = b".\r\n" * 1_000_000
+        sent = self.client.send(SENDER, [ALICE], content)
+        self.transport.read()
+        self.converse("S: 250 OK\nS: 250 OK\nS: 354 Go")
+        self.assertLess(self.transport.unread(), 1 << 20)
+        self.assertEqual(self.transport.read(), b"..\r\n" * 1_000_000 + b".\r\n")
+        self.converse("S: 250 OK")
+        self.assertEqual(self.codes(sent), [(250, "2.0.0")])
+
+    def test_answered_before_the_end(self) -> None:
+        """That is the answer, and the connection is out of step."""
+        for reply, code in (("552 5.3.4 Too much", 552), ("421 4.3.2 Going", 421), ("250 2.0.0 What?", 451)):
+            self.connect(PIPELINING)
+            self.transport.capacity = 1000
+            sent = self.client.send(SENDER, [ALICE], b".\r\n" * 1_000_000)
+            self.transport.read()
+            self.converse(f"S: 250 OK\nS: 250 OK\nS: 354 Go\nS: {reply}")
+            self.assertEqual(self.codes(sent)[0][0], code)
+            self.assertTrue(self.transport.was_aborted)
+
+    def test_a_file_that_ends_too_soon(self) -> None:
+        """There is no other way to say that the content has not ended."""
+        path = self.mktemp()
+        with open(path, "wb") as file:
+            file.write(b"x" * 400_000)
+        self.connect(PIPELINING)
+        content = FileContent(path, 400_000)
+        sent = self.client.send(SENDER, [ALICE], content)
+        content.close()
+        with open(path, "wb"):
+            pass
+        self.converse("S: 250 OK\nS: 250 OK\nS: 354 Go")
+        self.assertEqual(self.codes(sent), [(451, "4.4.2")])
+        self.assertTrue(self.transport.was_aborted)

@@ -1,0 +1,309 @@
+"""One call for applications, and the pool, over sockets and with our own servers."""
+
+from __future__ import annotations
+
+import tempfile
+from email.message import EmailMessage
+from typing import Any
+
+from twisted.internet import reactor as installed
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.trial.unittest import TestCase
+
+from mailproto.auth import ensure_self_signed, server_tls
+from mailproto.errors import RecipientUnknown
+from mailproto.smtp import (
+    AllRefused,
+    ConnectFailed,
+    ConnectionLost,
+    LMTPServerFactory,
+    MailServer,
+    SMTPSender,
+    SMTPServerFactory,
+    TLSFailed,
+    TLSUnavailable,
+    send_mail,
+)
+from mailproto.smtp.client._plan import CHUNKING_FROM
+from tests.smtp.dialogue import FakeDelivery
+
+reactor: Any = installed
+
+
+def message(**fields: str) -> EmailMessage:
+    made = EmailMessage()
+    for name, value in {"From": "me@a.example", "To": "alice@mx.example", **fields}.items():
+        made[name] = value
+    made.set_content("Hi.\n")
+    return made
+
+
+class Scripted(Protocol):
+    """Answers each line that has a row in ``factory.answers``; None closes."""
+
+    def connectionMade(self) -> None:
+        self.factory.connections += 1  # type: ignore[union-attr]
+        self.transport.write(b"220 mx.example\r\n")
+
+    def dataReceived(self, data: bytes) -> None:
+        for line in data.splitlines():
+            verb = line[:4].upper()
+            self.factory.heard.append(verb)  # type: ignore[union-attr]
+            answer = self.factory.answers(verb)  # type: ignore[union-attr]
+            if answer is None:
+                self.transport.loseConnection()
+                return
+            self.transport.write(answer)
+
+
+class ServerTestCase(TestCase):
+    def setUp(self) -> None:
+        self.delivery = FakeDelivery()
+        self.pair = ensure_self_signed(tempfile.mkdtemp(dir="."), "mx.example")
+
+    def listen(self, factory: Any) -> int:
+        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        number: int = port.getHost().port
+        return number
+
+    def serve(self, *, implicit_tls: bool = False, lmtp: bool = False, **settings: Any) -> dict[str, Any]:
+        """What says where the new server is."""
+        factory_class = LMTPServerFactory if lmtp else SMTPServerFactory
+        self.factory: Any = factory_class(self.delivery, clock=reactor, hostname="mx.example", **settings)
+        served = self.factory
+        if implicit_tls:
+            served = TLSMemoryBIOFactory(server_tls(*self.pair), False, served)
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.listen(served))
+        return {"host": "mx.example", "endpoint": endpoint, "trust_root": self.pair[0], "lmtp": lmtp}
+
+    def scripted(self, answers: Any) -> MailServer:
+        """A server that answers as it is told; ``self.peer`` counts."""
+        self.peer: Any = Factory.forProtocol(Scripted)
+        self.peer.answers, self.peer.heard, self.peer.connections = answers, [], 0
+        return MailServer("127.0.0.1", self.listen(self.peer), tls="none")
+
+
+class SendMailTests(ServerTestCase):
+    async def test_required(self) -> None:
+        """STARTTLS and a good certificate."""
+        where = self.serve(tls=server_tls(*self.pair))
+        result = await send_mail(reactor, MailServer(**where), message())
+        self.assertEqual(result.accepted, ["alice@mx.example"])
+        [(envelope, content)] = self.delivery.delivered
+        self.assertEqual(str(envelope.sender), "me@a.example")
+        self.assertIsNotNone(envelope.session.tls)
+        self.assertTrue(content.endswith(b"\r\n\r\nHi.\r\n"))
+
+    async def test_required_and_not_there(self) -> None:
+        with self.assertRaises(TLSUnavailable):
+            await send_mail(reactor, MailServer(**self.serve()), message())
+        self.assertEqual(self.delivery.delivered, [])
+
+    async def test_required_and_not_good(self) -> None:
+        where = self.serve(tls=server_tls(*self.pair)) | {"host": "other.example"}
+        with self.assertRaises(TLSFailed):
+            await send_mail(reactor, MailServer(**where), message())
+        self.assertEqual(self.delivery.delivered, [])
+
+    async def test_implicit(self) -> None:
+        where = self.serve(implicit_tls=True)
+        await send_mail(reactor, MailServer(**where, tls="implicit"), message())
+        self.assertIsNotNone(self.delivery.delivered[0][0].session.tls)
+
+    async def test_opportunistic(self) -> None:
+        """TLS with any certificate, or none at all."""
+        for tls in (server_tls(*self.pair), None):
+            where = self.serve(tls=tls) | {"host": "other.example"}
+            await send_mail(reactor, MailServer(**where, tls="opportunistic"), message())
+        with_tls, without = [envelope.session.tls for envelope, _ in self.delivery.delivered]
+        self.assertIsNotNone(with_tls)
+        self.assertIsNone(without)
+
+    async def test_454(self) -> None:
+        """Opportunistic goes on; required does not (RFC 3207 4.1)."""
+        answers = {
+            b"EHLO": b"250-mx\r\n250 STARTTLS\r\n",
+            b"STAR": b"454 4.7.0 Not now\r\n",
+            b"MAIL": b"550 5.7.1 No\r\n",
+            b"QUIT": b"221 Bye\r\n",
+        }
+        server = self.scripted(lambda verb: answers[verb])
+        for tls, error, heard in (
+            ("opportunistic", AllRefused, [b"EHLO", b"STAR", b"MAIL", b"QUIT"]),
+            ("required", TLSUnavailable, [b"EHLO", b"STAR", b"QUIT"]),
+        ):
+            self.peer.heard.clear()
+            with self.assertRaises(error):
+                await send_mail(reactor, MailServer(server.host, server.port, tls), message())  # type: ignore[arg-type]
+            self.assertEqual(self.peer.heard, heard)
+
+    async def test_handshake_fails_opportunistically(self) -> None:
+        """Then in plaintext, over another connection."""
+        answers = {
+            b"EHLO": b"250-mx\r\n250 STARTTLS\r\n",
+            b"STAR": b"220 Go\r\n",
+            b"MAIL": b"550 5.7.1 No\r\n",
+        }
+        server = self.scripted(answers.get)
+        with self.assertRaises(AllRefused):
+            await send_mail(reactor, MailServer(server.host, server.port, "opportunistic"), message())
+        self.assertEqual(self.peer.connections, 2)
+
+    async def test_some_refused(self) -> None:
+        self.delivery.refusals["bob@mx.example"] = RecipientUnknown()
+        result = await send_mail(
+            reactor, MailServer(**self.serve(), tls="none"), message(Cc="bob@mx.example")
+        )
+        self.assertEqual(result.accepted, ["alice@mx.example"])
+        self.assertEqual(result.refused["bob@mx.example"].enhanced, "5.1.1")
+
+    async def test_all_refused(self) -> None:
+        self.delivery.refusals["alice@mx.example"] = RecipientUnknown()
+        with self.assertRaises(AllRefused) as caught:
+            await send_mail(reactor, MailServer(**self.serve(), tls="none"), message())
+        self.assertEqual((caught.exception.code, caught.exception.enhanced), (550, "5.1.1"))
+        self.assertEqual(list(caught.exception.result.refused), ["alice@mx.example"])
+
+    async def test_lmtp(self) -> None:
+        self.delivery.refusals["bob@mx.example"] = RecipientUnknown()
+        where = self.serve(lmtp=True)
+        result = await send_mail(reactor, MailServer(**where, tls="none"), message(Cc="bob@mx.example"))
+        self.assertEqual(result.accepted, ["alice@mx.example"])
+        self.assertEqual(self.delivery.delivered[0][0].session.protocol, "LMTP")
+
+    async def test_nobody_there(self) -> None:
+        port = reactor.listenTCP(0, Factory(), interface="127.0.0.1")
+        number = port.getHost().port
+        await port.stopListening()
+        with self.assertRaises(ConnectFailed) as caught:
+            await send_mail(reactor, MailServer("127.0.0.1", number), message())
+        self.assertFalse(caught.exception.is_permanent)
+
+    async def test_large_and_binary(self) -> None:
+        """Both by BDAT, where our server offers it."""
+        where = self.serve()
+        for content in (b"a\0b\r\n", b"x" * 78 + b"\r\n" * CHUNKING_FROM):
+            whole = b"From: me@a.example\r\nTo: alice@mx.example\r\n\r\n" + content
+            try:
+                await send_mail(reactor, MailServer(**where, tls="none"), whole)
+            except AllRefused as error:
+                self.assertEqual(error.enhanced, "5.6.3")
+            else:
+                self.assertTrue(self.delivery.delivered[-1][1].endswith(whole))
+
+    def test_a_word_that_is_none(self) -> None:
+        self.assertRaises(ValueError, MailServer, tls="yes")
+
+
+class SenderTests(ServerTestCase):
+    def sender(self, server: MailServer | None = None, **settings: Any) -> SMTPSender:
+        sender = SMTPSender(reactor, server or MailServer(**self.serve(), tls="none"), **settings)
+        self.addCleanup(sender.close)
+        return sender
+
+    def send(self, sender: SMTPSender, number: int) -> Deferred[Any]:
+        return gatherResults(
+            [
+                sender.send("me@a.example", ["alice@mx.example"], b"Subject: %d\r\n\r\nx\r\n" % each)
+                for each in range(number)
+            ],
+            consumeErrors=True,
+        )
+
+    async def test_many_over_few_connections(self) -> None:
+        sender = self.sender(connections=3)
+        outcomes = await self.send(sender, 50)
+        self.assertEqual([outcome.code for [outcome] in outcomes], [250] * 50)
+        self.assertEqual(len(self.factory.connections), 3)
+        texts = {content.partition(b"Subject: ")[2] for _, content in self.delivery.delivered}
+        self.assertEqual(len(texts), 50)
+
+    async def test_one_connection_is_used_again(self) -> None:
+        sender = self.sender()
+        for _ in range(3):
+            await sender.send_mail(message())
+        self.assertEqual(len(self.factory.connections), 1)
+
+    async def test_idle(self) -> None:
+        sender = self.sender(idle=0.01)
+        await sender.send_mail(message())
+        while self.factory.connections:
+            await deferLater(reactor, 0.01)
+        await sender.send_mail(message())
+
+    async def test_close_sends_what_waits(self) -> None:
+        sender = self.sender(connections=1)
+        sent = self.send(sender, 5)
+        await sender.close()
+        self.assertEqual(len(await sent), 5)
+        self.assertEqual(len(self.factory.connections), 0)
+        with self.assertRaises(ConnectionLost):
+            await sender.send("", ["alice@mx.example"], b"")
+        await sender.close()
+
+    async def test_messages_of_one_connection(self) -> None:
+        sender = self.sender(connections=1, messages=2)
+        await self.send(sender, 5)
+        helos = [envelope.session for envelope, _ in self.delivery.delivered]
+        self.assertEqual(len({id(session) for session in helos}), 3)
+
+    async def test_a_connection_that_is_dead(self) -> None:
+        """The server closed it while it was idle and we had not yet heard: the message is sent again."""
+        replies = {b"EHLO": b"250 mx\r\n", b"QUIT": b"221 Bye\r\n", b"MAIL": b"550 5.7.1 No\r\n"}
+        lost = []
+
+        def answer(verb: bytes) -> bytes | None:
+            if verb == b"MAIL" and len(lost) < 1:
+                lost.append(verb)
+                return None
+            return replies[verb]
+
+        sender = self.sender(self.scripted(answer))
+        [outcome] = await sender.send("", ["alice@mx.example"], b"")
+        self.assertEqual((outcome.code, self.peer.connections), (550, 2))
+
+    async def test_not_more_than_twice(self) -> None:
+        replies = {b"EHLO": b"250 mx\r\n"}
+        sender = self.sender(self.scripted(replies.get))
+        with self.assertRaises(ConnectionLost):
+            await sender.send("", ["alice@mx.example"], b"")
+        self.assertEqual(self.peer.connections, 2)
+
+    async def test_nobody_there(self) -> None:
+        """All who wait are told; a later one tries again."""
+        port = reactor.listenTCP(0, Factory(), interface="127.0.0.1")
+        number = port.getHost().port
+        await port.stopListening()
+        sender = self.sender(MailServer("127.0.0.1", number), connections=2)
+        for _ in range(2):
+            waiting = [sender.send("", ["alice@mx.example"], b"") for _ in range(5)]
+            for each in waiting:
+                with self.assertRaises(ConnectFailed):
+                    await each
+
+    async def test_fewer_connections_than_wanted(self) -> None:
+        """Those that the server takes send everything."""
+        first = []
+
+        def answer(verb: bytes) -> bytes | None:
+            if verb == b"EHLO":
+                first.append(verb)
+                return b"250 mx\r\n" if len(first) == 1 else b"421 Too many\r\n"
+            return {b"MAIL": b"550 5.7.1 No\r\n", b"QUIT": b"221 Bye\r\n"}[verb]
+
+        sender = self.sender(self.scripted(answer), connections=3)
+        outcomes = await gatherResults([sender.send("", ["alice@mx.example"], b"") for _ in range(10)])
+        self.assertEqual([outcome.code for [outcome] in outcomes], [550] * 10)
+        self.assertLessEqual(self.peer.connections, 3)
+
+    async def test_bad_arguments(self) -> None:
+        """The caller's fault, not the connection's."""
+        sender = self.sender()
+        with self.assertRaises(ValueError):
+            await sender.send("", ["no address"], b"")
+        await sender.send_mail(message())

@@ -138,6 +138,8 @@ def decode_base64(data: bytes) -> bytes:
     """
     if len(data) > MAX_RESPONSE:
         raise SASLError("response too long")
+    if len(data) % 4:
+        raise SASLError("not base64")  # strict mode takes a lone "=" for nothing
     try:
         return binascii.a2b_base64(data, strict_mode=True)
     except binascii.Error:

@@ -12,11 +12,13 @@ from twisted.internet.defer import DeferredQueue, TimeoutError
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
+from zope.interface import implementer
 
 from mailproto.content import Content
 from mailproto.delivery import Delivery, accepted
 from mailproto.errors import RecipientUnknown
-from mailproto.model import Address, Envelope, Outcome, Parameters, Session
+from mailproto.interfaces import IPromises
+from mailproto.model import Address, Envelope, Outcome, Parameters, Promises, Session
 from mailproto.smtp import LMTPServerFactory
 from tests.interop.daemons import Daemon, exim, opensmtpd, postfix
 from tests.interop.server import HOST, PATIENCE, message
@@ -24,6 +26,23 @@ from tests.interop.sink import Arrival, Sink, reactor
 
 TEXT = "..two dots\r\n.\r\n.one\r\n\r\n" + "x" * 900 + "\r\n" + "..\r\n" * 3000
 SENDER = "bob@plain.test"
+
+
+@implementer(IPromises)
+class Promising(Delivery):
+    """Says that it sends notifications.
+
+    :ivar envelopes: of what came.
+    """
+
+    promises = Promises(dsn=True)
+
+    def __init__(self) -> None:
+        self.envelopes: DeferredQueue[Envelope] = DeferredQueue()
+
+    async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
+        self.envelopes.put(envelope)
+        return accepted(envelope)
 
 
 class RelayTestCase(TestCase):
@@ -153,6 +172,23 @@ class PostfixTests(Tests.SMTPTests):
         self.assertIn("Subject: grüße\r\n".encode(), arrival.content)
         self.assertIn(b"with UTF8SMTP", arrival.content)
 
+    async def test_dsn(self) -> None:
+        """What is asked for is passed on to who offers it."""
+        delivery = Promising()
+        Sink(self, tls=None, delivery=delivery)
+
+        def send() -> None:
+            with smtplib.SMTP(HOST, self.daemon.port, timeout=PATIENCE) as client:
+                rcpt = ["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;a+2Bb@c.test"]
+                client.sendmail(SENDER, "alice@plain.test", message()[1], ["RET=HDRS", "ENVID=x+2By"], rcpt)
+
+        await deferToThread(send)
+        envelope = await delivery.envelopes.get().addTimeout(PATIENCE, reactor)
+        self.assertEqual((envelope.parameters["RET"], envelope.parameters["ENVID"]), ("HDRS", "x+2By"))
+        [recipient] = envelope.recipients
+        self.assertEqual(set((recipient.parameters["NOTIFY"] or "").split(",")), {"SUCCESS", "FAILURE"})
+        self.assertEqual(recipient.parameters["ORCPT"], "rfc822;a+2Bb@c.test")
+
     async def test_lmtp_by_tcp_and_by_a_unix_socket(self) -> None:
         for domain, path in (("lmtp.test", ""), ("unix.test", str(self.daemon.folder / "lmtp"))):
             sink = Sink(self, LMTPServerFactory, path=path, tls=None)
@@ -184,6 +220,22 @@ class PostfixTests(Tests.SMTPTests):
 
 class EximTests(Tests.SMTPTests):
     start = staticmethod(exim)
+
+    async def test_chunking(self) -> None:
+        """K in its log stands for BDAT; dots are not stuffed there."""
+        sink = Sink(self, tls=None)
+        _, octets = message(TEXT * 20)
+        await self.relay(octets, "bdat@plain.test")
+        self.assert_body(await self.arrival(sink), octets)
+        await self.logged(r"=> bdat@plain\.test .* K C=\"250")
+
+    async def test_lmtp(self) -> None:
+        sink = Sink(self, LMTPServerFactory, tls=None)
+        _, octets = message(TEXT)
+        await self.relay(octets, "alice@lmtp.test", "carol@lmtp.test")
+        arrival = await self.arrival(sink)
+        self.assert_body(arrival, octets)
+        self.assertEqual(self.recipients(arrival), ["alice@lmtp.test", "carol@lmtp.test"])
 
 
 class OpenSMTPDTests(Tests.SMTPTests):

@@ -73,14 +73,14 @@ PUBLIC_NAMES = {
     """,
     "mailproto.service": "MailService Options ServiceLimits Settings makeService make_service",
     "mailproto.smtp": """
-        AllRefused AuthenticationRefused ClientTimeouts CommandRefused ConnectFailed ConnectionLost
+        AllRefused ClientTimeouts CommandRefused ConnectFailed ConnectionLost
         GreetingRefused LMTPClient LMTPServer LMTPServerFactory MAX_MESSAGE_SIZE MailServer
         ProtocolViolation SMTPClient SMTPClientError SMTPLimits SMTPSender SMTPServer SMTPServerFactory
         SendResult ServerTimeout ServiceClosing TLSFailed TLSUnavailable UNCERTAIN UNHURRIED_LIMITS
         connect open_client send_mail
     """,
     "mailproto.smtp.client": """
-        AllRefused AuthenticationRefused ClientTimeouts CommandRefused ConnectFailed ConnectionLost
+        AllRefused ClientTimeouts CommandRefused ConnectFailed ConnectionLost
         GreetingRefused LMTPClient MailServer ProtocolViolation SMTPClient SMTPClientError SMTPSender
         SendResult ServerTimeout ServiceClosing TLSFailed TLSUnavailable UNCERTAIN connect open_client
         send_mail
@@ -91,7 +91,7 @@ PUBLIC_NAMES = {
         MAX_ORIGINAL_RECIPIENT Mail MailOptions NO_CAPABILITIES Noop Notify OriginalRecipient Quit Rcpt
         RcptOptions Reply ReplyLimits Returned Rset SMTPClientWire SMTPReplyError SMTPServerWire
         SMTPSyntaxError StartTLS UnsafeArgument Vrfy WireLimits XCLIENT_ATTRIBUTES XClient ascii_domain
-        decode_xtext encode_xtext is_canonical mail_options parse_capabilities rcpt_options read_address
+        decode_xtext encode_xtext mail_options parse_capabilities rcpt_options read_address
         render_bdat render_line render_lines render_path render_reply
     """,
     "mailproto.testing": """

@@ -6,31 +6,22 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
-from twisted.internet.interfaces import (
-    IDelayedCall,
-    IHandshakeListener,
-    IPushProducer,
-    IReactorTime,
-    ISSLTransport,
-    ISystemHandle,
-    ITCPTransport,
-)
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import IHandshakeListener, IReactorTime
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailproto.connection._server import peer_of
+from mailproto.connection._base import Connection
 from mailproto.connection._wire import Wire
 from mailproto.errors import WireError
-from mailproto.model import TLSInfo
 
 __all__ = ["ClientConnection"]
 
 EventT = TypeVar("EventT")
 
 
-@implementer(IPushProducer, IHandshakeListener)
-class ClientConnection(Protocol, Generic[EventT]):
+@implementer(IHandshakeListener)
+class ClientConnection(Connection, Generic[EventT]):
     """One connection to a server, for whoever speaks to it.
 
     A queue says who waits for the server's next words and for how long; whatever is written
@@ -38,38 +29,21 @@ class ClientConnection(Protocol, Generic[EventT]):
     no faster than the server reads.  Nothing here raises: a subclass is told in
     `unexpected`, `broken`, `timed_out` and `lost`.
 
-    :ivar peer_address: the server's IP address, "" over a Unix socket.
-    :ivar is_local: whether the server is on this machine.
-    :ivar is_encrypted: whether TLS is on, or about to be.
     :ivar is_handshaking: whether TLS is begun and not yet on.
     :param clock: the reactor.
     """
 
-    transport: Any  # several of Twisted's interfaces at once
-
     def __init__(self, clock: IReactorTime, wire: Wire[EventT]) -> None:
+        super().__init__()
         self.clock = clock
         self.wire = wire
-        self.peer_address = ""
-        self.is_local = False
-        self.is_encrypted = False
         self.is_handshaking = False
         self._expected: deque[tuple[Callable[[EventT], None], float]] = deque()
         self._stream: Iterator[bytes] | None = None
         self._stream_done: Callable[[Exception | None], None] = _ignore
         self._stream_patience = 0.0
-        self._collected: list[bytes] = []
-        self._pumping = False
-        self._writable = True
-        self._open = False
-        self._ended = False
         self._handshake_patience = 0.0
-        self._progress = 0.0
-        self._timer: IDelayedCall | None = None
         self._timer_due = 0.0
-        # What is written to directly: None inside TLS, and while the transport holds octets.
-        self._socket: Any = None
-        self._plain_socket: Any = None
 
     # -- what a protocol is told
 
@@ -94,27 +68,9 @@ class ClientConnection(Protocol, Generic[EventT]):
     # -- what a protocol may ask for
 
     @property
-    def is_open(self) -> bool:
-        """Whether there is a connection that we have not closed."""
-        return self._open and not self._ended
-
-    def tls_info(self) -> TLSInfo | None:
-        """What was negotiated; None in plaintext."""
-        if not self.is_encrypted:
-            return None
-        connection = self.transport.getHandle()
-        return TLSInfo(connection.get_protocol_version_name(), connection.get_cipher_name() or "")
-
-    @property
     def is_awaiting(self) -> bool:
         """Whether the server owes an answer."""
         return bool(self._expected)
-
-    def write(self, data: bytes) -> None:
-        """Send, after everything that was written before."""
-        self._collected.append(data)
-        if not self._pumping:
-            self._flush()
 
     def expect(self, answer: Callable[[EventT], None], patience: float) -> None:
         """Have ``answer`` called with the event that comes after those that others expect.
@@ -156,12 +112,10 @@ class ClientConnection(Protocol, Generic[EventT]):
 
         :param patience: seconds for the handshake.
         """
-        self._flush()
-        self._socket = self._plain_socket = None
-        self.is_encrypted = self.is_handshaking = True
+        self.is_handshaking = True
         self._handshake_patience = patience
         self._note_progress()
-        self.transport.startTLS(tls)
+        self._speak_tls(tls)
         if not self._pumping:
             self._watch()
 
@@ -171,40 +125,29 @@ class ClientConnection(Protocol, Generic[EventT]):
             return
         self._flush()
         self._end()
-        # A transport that still has a producer waits for it before it closes.
-        self.transport.unregisterProducer()
-        self.transport.loseConnection()
+        self._let_go()
 
     def abort(self) -> None:
         """Close now, whatever is unsent."""
-        self._collected.clear()
+        self._unsent.clear()
         self._end()
         if self._open:
-            transport = self.transport
-            getattr(transport, "abortConnection", transport.loseConnection)()
+            super().abort()
 
     def _end(self) -> None:
-        self._ended = True
+        self._ending = True
         self._expected.clear()
         self._stream = None
 
     # -- events
 
     def connectionMade(self) -> None:
-        self._open = True
-        transport = self.transport
-        self.peer_address, self.is_local = peer_of(transport.getPeer())
-        if ITCPTransport.providedBy(transport):
-            # Commands are written in groups: waiting for the server's ACK only delays them.
-            transport.setTcpNoDelay(True)
-        self.is_encrypted = self.is_handshaking = bool(ISSLTransport.providedBy(transport))
-        if ISystemHandle.providedBy(transport) and not self.is_encrypted:
-            self._socket = self._plain_socket = transport.getHandle()
-        transport.registerProducer(self, True)
+        super().connectionMade()
+        self.is_handshaking = self.is_encrypted
         self.opened()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._ended:
+        if self._ending:
             return
         self.wire.receive(data)
         if not self._pumping:
@@ -213,7 +156,7 @@ class ClientConnection(Protocol, Generic[EventT]):
     def _pump(self) -> None:
         self._pumping = True
         try:
-            while self._open and not self._ended:
+            while self.is_open:
                 try:
                     event = self.wire.next_event()
                 except WireError as error:
@@ -242,26 +185,6 @@ class ClientConnection(Protocol, Generic[EventT]):
 
     # -- output
 
-    def _flush(self) -> None:
-        collected = self._collected
-        if not collected:
-            return
-        data = collected[0] if len(collected) == 1 else b"".join(collected)
-        collected.clear()
-        if not self._open:
-            return
-        if self._socket is not None:
-            # The transport holds nothing, so this may go before it, and usually all of it goes.
-            try:
-                sent = self._socket.send(data)
-            except OSError:
-                sent = 0  # full, or an error that the transport meets again and knows how to treat
-            if sent == len(data):
-                return
-            data = data[sent:]
-            self._socket = None  # until the transport says that it is empty
-        self.transport.write(data)
-
     def _go_on_streaming(self) -> None:
         while self._writable and self.is_open and (pieces := self._stream) is not None:
             try:
@@ -272,31 +195,22 @@ class ClientConnection(Protocol, Generic[EventT]):
             if piece is None:
                 self._end_streaming(None)
                 return
-            self._collected.append(piece)
+            self._unsent.append(piece)
             self._flush()
 
     def _end_streaming(self, error: Exception | None) -> None:
         self._stream = None
         self._stream_done(error)
 
-    def pauseProducing(self) -> None:
-        """The transport holds more than it can send (IPushProducer)."""
-        self._writable = False
-
     def resumeProducing(self) -> None:
         """The server has read what was sent (IPushProducer)."""
-        self._writable = True
-        self._socket = self._plain_socket
+        super().resumeProducing()
         if self._stream is not None:
             self._note_progress()
             self._go_on_streaming()
             if not self._pumping:
                 self._flush()
                 self._watch()
-
-    def stopProducing(self) -> None:
-        """The transport is done (IPushProducer)."""
-        self._writable = True
 
     # -- time and end
 
@@ -335,14 +249,8 @@ class ClientConnection(Protocol, Generic[EventT]):
             self.timed_out()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._open, self._ended = False, True
-        self._socket = self._plain_socket = None
-        self._writable = True
+        super().connectionLost(reason)
         self._stream = None
-        self._collected.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         self.lost(reason)
 
 

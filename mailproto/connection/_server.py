@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from functools import lru_cache
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import (
-    IAddress,
-    IDelayedCall,
-    IPushProducer,
-    ISSLTransport,
-    ISystemHandle,
-    ITCPTransport,
-    ITLSTransport,
-)
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import ITLSTransport
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from mailproto.connection._at_once import at_once
+from mailproto.connection._base import Connection, peer_at
 from mailproto.connection._limits import Farewell
-from mailproto.connection._networks import ip_address
 from mailproto.connection._wire import Wire
 from mailproto.errors import MailError, Unavailable, WireError
-from mailproto.model import TLSInfo
 
 if TYPE_CHECKING:
     from mailproto.connection._factory import ServerFactory
@@ -38,44 +27,28 @@ __all__ = ["ServerConnection"]
 EventT = TypeVar("EventT")
 
 
-@implementer(IPushProducer)
-class ServerConnection(Protocol, Generic[EventT]):
+class ServerConnection(Connection, Generic[EventT]):
     """One client's connection; subclasses say what its events mean.
 
     A subclass provides `greet`, `handle`, `refuse_syntax`, `refuse` and the farewells, and
     sets `wire` before anything is received (in ``__init__``).
 
-    :ivar peer_address: the client's IP address, "" over a Unix socket.
-    :ivar is_local: whether the client is on this machine.
     :ivar clock: for whatever else must be timed.
     """
 
     log = Logger()
     factory: ServerFactory
-    transport: Any  # several of Twisted's interfaces at once
     wire: Wire[EventT]
 
     def __init__(self, factory: ServerFactory) -> None:
+        super().__init__()
         self.factory = factory
         self.clock = factory.clock
         self.limits = factory.limits
-        self.peer_address = ""
-        self.is_local = True
-        self._replies: list[bytes] = []
-        self._collected = 0  # octets of replies
         self._running: Deferred[None] | None = None
-        self._pumping = False
         self._reading = True
-        self._writable = True
-        self._open = False
-        self._ending = False
         self._waiting: list[Deferred[None]] = []
-        self._progress = 0.0
-        self._timer: IDelayedCall | None = None
         self._had_event = False
-        # What replies are sent on directly: None inside TLS, and while the transport holds some.
-        self._socket: Any = None
-        self._plain_socket: Any = None
 
     # -- what a protocol says of itself
 
@@ -109,20 +82,6 @@ class ServerConnection(Protocol, Generic[EventT]):
 
     # -- what a protocol may ask for
 
-    def write(self, data: bytes) -> None:
-        """Send, after everything that was written before; dropped when the connection is ending."""
-        if self._ending:
-            return
-        self._replies.append(data)
-        self._collected += len(data)
-        if not self._pumping:
-            self._flush()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is still somebody to write to."""
-        return self._open and not self._ending
-
     @property
     def congested(self) -> bool:
         """Whether the client is slow to read: what produces much should await `drained`."""
@@ -142,30 +101,16 @@ class ServerConnection(Protocol, Generic[EventT]):
         """Write ``farewell``, then close once it is sent; no further event is handled."""
         if self._ending:
             return
-        self._replies.append(farewell)
+        self._unsent.append(farewell)
         self._ending = True
         self._flush()
         self._set_timer(self.limits.farewell)
-        # A transport that still has a producer waits for it before it closes.
-        self.transport.unregisterProducer()
-        self.transport.loseConnection()
+        self._let_go()
 
     @property
     def is_secure(self) -> bool:
         """Whether a password may be sent in clear: inside TLS, or on one machine."""
         return self.is_encrypted or self.is_local
-
-    @property
-    def is_encrypted(self) -> bool:
-        """Whether TLS is on."""
-        return bool(ISSLTransport.providedBy(self.transport))
-
-    def tls_info(self) -> TLSInfo | None:
-        """What was negotiated; None in plaintext."""
-        if not self.is_encrypted:
-            return None
-        connection = self.transport.getHandle()
-        return TLSInfo(connection.get_protocol_version_name(), connection.get_cipher_name() or "")
 
     @property
     def can_start_tls(self) -> bool:
@@ -186,10 +131,8 @@ class ServerConnection(Protocol, Generic[EventT]):
             self.log.warn("{peer} sent plaintext behind its wish for TLS", peer=self.peer_address)
             self.abort()
             return False
-        self._replies.append(go_ahead)
-        self._flush()
-        self._socket = self._plain_socket = None
-        self.transport.startTLS(self.factory.tls)
+        self._unsent.append(go_ahead)
+        self._speak_tls(self.factory.tls)
         return True
 
     def speak_for(self, address: str) -> bool:
@@ -200,28 +143,14 @@ class ServerConnection(Protocol, Generic[EventT]):
         :returns: False if there are too many of them.
         """
         self.factory.forget(self)
-        self.peer_address, is_local = _peer_at(address)
+        self.peer_address, is_local = peer_at(address)
         self.is_local = self.is_local and bool(address) and is_local
         return self.factory.admit(self)
-
-    def abort(self) -> None:
-        """Close now, whatever is unsent."""
-        self._ending = True
-        transport = self.transport
-        getattr(transport, "abortConnection", transport.loseConnection)()
 
     # -- events, one at a time
 
     def connectionMade(self) -> None:
-        self._open = True
-        transport = self.transport
-        self.peer_address, self.is_local = peer_of(transport.getPeer())
-        if ITCPTransport.providedBy(transport):
-            # Replies are written whole: waiting for the client's ACK only delays them.
-            transport.setTcpNoDelay(True)
-        if ISystemHandle.providedBy(transport) and not self.is_encrypted:
-            self._socket = self._plain_socket = transport.getHandle()
-        transport.registerProducer(self, True)
+        super().connectionMade()
         self._progress = self.clock.seconds()
         if self.factory.admit(self):
             self._set_timer(self.limits.first_command)
@@ -270,7 +199,7 @@ class ServerConnection(Protocol, Generic[EventT]):
                 else:
                     if result is not None:
                         self._wait_for(cast("Deferred[None]", result), event)
-                if len(self._replies) >= _REPLIES_AT_ONCE or self._collected >= _OCTETS_AT_ONCE:
+                if len(self._unsent) >= _REPLIES_AT_ONCE or self._unsent_octets >= _OCTETS_AT_ONCE:
                     self._flush()
         finally:
             self._pumping = False
@@ -308,42 +237,13 @@ class ServerConnection(Protocol, Generic[EventT]):
 
     # -- output
 
-    def _flush(self) -> None:
-        if not self._replies:
-            return
-        data = self._replies[0] if len(self._replies) == 1 else b"".join(self._replies)
-        self._replies.clear()
-        self._collected = 0
-        if not self._open:
-            return
-        if self._socket is not None:
-            # The transport holds nothing, so this may go before it, and usually all of it goes.
-            try:
-                sent = self._socket.send(data)
-            except OSError:
-                sent = 0  # full, or an error that the transport meets again and knows how to treat
-            if sent == len(data):
-                return
-            data = data[sent:]
-            self._socket = None  # until the transport says that it is empty
-        self.transport.write(data)
-
-    def pauseProducing(self) -> None:
-        """The transport holds more than it can send: begin nothing new (IPushProducer)."""
-        self._writable = False
-
     def resumeProducing(self) -> None:
         """The client has read what was sent (IPushProducer)."""
-        self._writable = True
-        self._socket = self._plain_socket
+        super().resumeProducing()
         self._progress = self.clock.seconds()
         self._wake()
         if self._running is None and not self._pumping and not self._ending:
             self._pump()
-
-    def stopProducing(self) -> None:
-        """The transport is done (IPushProducer)."""
-        self._writable = True
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -389,14 +289,7 @@ class ServerConnection(Protocol, Generic[EventT]):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         was_ending = self._ending  # then it does not matter how the client hangs up
-        self._open = False
-        self._ending = True
-        self._socket = self._plain_socket = None
-        self._writable = True
-        self._replies.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        super().connectionLost(reason)
         self._wake()
         if not was_ending and not reason.check(ConnectionDone):
             self.log.debug("{peer}: {reason}", peer=self.peer_address, reason=reason.getErrorMessage())
@@ -409,14 +302,3 @@ _REPLIES_AT_ONCE = 64
 
 _OCTETS_AT_ONCE = 1 << 16
 """Octets of replies that are: together these bound what pipelining makes us hold."""
-
-
-def peer_of(address: IAddress) -> tuple[str, bool]:
-    """(IP address or "", whether it is this machine) of a transport's peer."""
-    return _peer_at(getattr(address, "host", ""))
-
-
-@lru_cache(maxsize=1024)
-def _peer_at(host: str) -> tuple[str, bool]:
-    ip = ip_address(host)
-    return (host, not host) if ip is None else (str(ip), ip.is_loopback)

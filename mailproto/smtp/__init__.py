@@ -4,7 +4,6 @@ from mailproto.smtp._limits import UNHURRIED_LIMITS, SMTPLimits
 from mailproto.smtp.client import (
     UNCERTAIN,
     AllRefused,
-    AuthenticationRefused,
     ClientTimeouts,
     CommandRefused,
     ConnectFailed,
@@ -34,7 +33,6 @@ __all__ = [
     "UNCERTAIN",
     "UNHURRIED_LIMITS",
     "AllRefused",
-    "AuthenticationRefused",
     "ClientTimeouts",
     "CommandRefused",
     "ConnectFailed",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Set
 from dataclasses import dataclass
+from functools import cached_property
 
 from mailproto.auth import MECHANISMS
 from mailproto.model import NO_PROMISES, Promises
@@ -15,7 +17,7 @@ _MOST = 999_999
 """What a limit of RFC 9422 may be; greater ones are none."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Offers:
     """The extensions of one session, as it is now.
 
@@ -88,7 +90,8 @@ class Offers:
         limits = (("RCPTMAX", self.recipients), ("MAILMAX", self.transactions))
         return " ".join(f"{name}={number}" for name, number in limits if number <= _MOST)
 
-    def mail_keywords(self) -> set[str]:
+    @cached_property
+    def mail_keywords(self) -> Set[str]:
         """The parameters of MAIL that belong to what is offered."""
         if not self.extended:
             return set()
@@ -108,6 +111,7 @@ class Offers:
         }
         return {keyword for keyword, is_offered in offered.items() if is_offered}
 
-    def rcpt_keywords(self) -> set[str]:
+    @cached_property
+    def rcpt_keywords(self) -> Set[str]:
         """The parameters of RCPT that do."""
         return {"NOTIFY", "ORCPT"} if self.extended and self.promises.dsn else set()

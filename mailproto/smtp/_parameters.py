@@ -23,7 +23,7 @@ def check_mail(parameters: Parameters, offers: Offers, now: float) -> MailOption
         that is past what is offered.
     :raises MessageTooLarge: by its own SIZE.
     """
-    options = _read(mail_options, parameters, offers.mail_keywords())
+    options = _read(mail_options, parameters, offers.mail_keywords)
     if options.size is not None and options.size > offers.max_message_size:
         raise MessageTooLarge("Message exceeds fixed maximum message size")
     if options.body == "BINARYMIME" and not offers.promises.binary_mime:
@@ -44,7 +44,7 @@ def check_rcpt(parameters: Parameters, offers: Offers) -> None:
 
     :raises Refused: as `check_mail`.
     """
-    _read(rcpt_options, parameters, offers.rcpt_keywords())
+    _read(rcpt_options, parameters, offers.rcpt_keywords)
 
 
 def _read(

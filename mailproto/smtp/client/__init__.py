@@ -7,7 +7,6 @@
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
 from mailproto.smtp.client._connect import connect
 from mailproto.smtp.client._errors import (
-    AuthenticationRefused,
     CommandRefused,
     ConnectFailed,
     ConnectionLost,
@@ -28,7 +27,6 @@ from mailproto.smtp.client._transaction import UNCERTAIN
 __all__ = [
     "UNCERTAIN",
     "AllRefused",
-    "AuthenticationRefused",
     "ClientTimeouts",
     "CommandRefused",
     "ConnectFailed",

@@ -354,7 +354,7 @@ class SMTPClient(ClientConnection[Reply]):
             and self._active is None
             and self.greeting is not None
             and self.is_usable
-            and (not self._expected or (self.pipelines and isinstance(self._jobs[0], Message)))
+            and (not self.is_awaiting or (self.pipelines and isinstance(self._jobs[0], Message)))
         )
 
     # -- what the connection says
@@ -377,10 +377,8 @@ class SMTPClient(ClientConnection[Reply]):
         """Give a reply to whoever expects it; 421 is for everybody (RFC 5321 3.8)."""
         if event.code == 421:
             self.fail(ServiceClosing(reply=event))
-        elif self._expected:
-            self._expected.popleft()[0](event)
         else:
-            self.unexpected(event)
+            super().received(event)
 
     def unexpected(self, event: Reply) -> None:
         """Some servers answer before the content has ended; otherwise there is no telling what it means."""

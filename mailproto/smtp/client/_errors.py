@@ -8,7 +8,6 @@ from mailproto.model import Outcome
 from mailproto.smtp.wire import Reply
 
 __all__ = [
-    "AuthenticationRefused",
     "CommandRefused",
     "ConnectFailed",
     "ConnectionLost",
@@ -102,9 +101,3 @@ class TLSFailed(ConnectionLost):
     """No TLS could be negotiated, or the certificate is not the server's; the connection is closed."""
 
     default = Outcome(451, "4.7.5", "TLS failed")
-
-
-class AuthenticationRefused(SMTPClientError):
-    """The server did not accept the credentials, or no way to present them is left (RFC 4954)."""
-
-    default = Outcome(535, "5.7.8", "Cannot authenticate")

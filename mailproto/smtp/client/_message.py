@@ -58,6 +58,10 @@ class Message:
         self.is_answered = False
         self.result: Deferred[list[Outcome]] = Deferred()
 
+    def again(self) -> Message:
+        """The same message, of which nobody has heard."""
+        return Message(self.sender, self.recipients, self.content, self.parameters)
+
     @property
     def is_done(self) -> bool:
         """Whether every recipient has an outcome."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mailproto.content import Content, chunks
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
-from mailproto.smtp.wire import Capabilities, UnsafeArgument, ascii_domain, is_canonical, render_path
+from mailproto.smtp.wire import Capabilities, ChunkedText, UnsafeArgument, ascii_domain, render_path
 
 __all__ = ["CHUNKING_FROM", "Body", "Plan", "Unsendable", "plan"]
 
@@ -123,13 +123,13 @@ def _body(content: Content, parameters: Parameters, capabilities: Capabilities) 
 
 
 def _has_bare_newlines(content: Content) -> bool:
-    held = b""
+    text = ChunkedText(normalise=False)
     for piece in chunks(content):
-        joined = held + piece
-        held = b"\r" if joined.endswith(b"\r") else b""  # whether LF follows, the next piece says
-        if not is_canonical(joined[: len(joined) - len(held)]):
+        text.check(piece)
+        if text.fault is not None:
             return True
-    return bool(held)
+    text.finish()
+    return text.fault is not None
 
 
 def _has_ascii_header(content: Content) -> bool:

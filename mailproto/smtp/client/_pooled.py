@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from mailproto.content import Content
-from mailproto.model import Address, Outcome, Parameters, Recipient
+from mailproto.model import Outcome
 from mailproto.smtp.client._client import SMTPClient
 from mailproto.smtp.client._errors import ConnectionLost
 from mailproto.smtp.client._message import Message
@@ -25,27 +23,19 @@ class Job:
     """A message that waits for a connection.
 
     :ivar is_second_try: whether a connection was lost already before it answered anything.
-    :raises ValueError: as `Message`.
     """
 
-    __slots__ = ("_arguments", "is_second_try", "message", "result")
+    __slots__ = ("is_second_try", "message", "result")
 
-    def __init__(
-        self,
-        sender: Address | str,
-        recipients: Sequence[Recipient | Address | str],
-        content: Content,
-        parameters: Parameters,
-    ) -> None:
-        self._arguments = (sender, recipients, content, parameters)
-        self.message = Message(*self._arguments)
+    def __init__(self, message: Message) -> None:
+        self.message = message
         self.is_second_try = False
         self.result: Deferred[list[Outcome]] = Deferred()
 
     def try_again(self) -> None:
         """What was given to a connection that is lost is of no use to another."""
         self.is_second_try = True
-        self.message = Message(*self._arguments)
+        self.message = self.message.again()
 
 
 class PooledConnection:
@@ -126,6 +116,6 @@ class PooledConnection:
             self._timer.cancel()
             self._timer = None
 
-    def gone(self, _: Any = None) -> None:
+    def gone(self) -> None:
         """The connection has ended."""
         self._wake()

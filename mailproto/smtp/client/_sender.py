@@ -16,7 +16,8 @@ from mailproto.smtp.client._client import SMTPClient
 from mailproto.smtp.client._composing import compose
 from mailproto.smtp.client._errors import ConnectionLost
 from mailproto.smtp.client._mail_server import MailServer, open_client
-from mailproto.smtp.client._pooled import MOST_UNDERWAY, Job, PooledConnection
+from mailproto.smtp.client._message import Message
+from mailproto.smtp.client._pooled import Job, PooledConnection
 from mailproto.smtp.client._send_mail import SendResult, result_of
 
 __all__ = ["SMTPSender"]
@@ -82,7 +83,7 @@ class SMTPSender:
         """
         if self._closed is not None:
             return fail(ConnectionLost("The sender is closed"))
-        job = Job(sender, recipients, content, parameters)
+        job = Job(Message(sender, recipients, content, parameters))
         self._jobs.append(job)
         self._go_on()
         return job.result
@@ -123,7 +124,7 @@ class SMTPSender:
         """An idle connection; when there can be no more of them, the one that has least to do."""
         best = None
         for connection in self._pool:
-            if connection.underway < MOST_UNDERWAY and connection.has_room:
+            if connection.has_room:
                 if not connection.underway:
                     return connection
                 best = best or connection

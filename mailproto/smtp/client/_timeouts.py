@@ -13,7 +13,7 @@ class ClientTimeouts:
 
     :ivar connect: until the transport is connected.
     :ivar greeting: for the server's first words (4.5.3.2.1).
-    :ivar command: for the answer to EHLO, STARTTLS, AUTH, RSET, NOOP and VRFY.
+    :ivar command: for the answer to EHLO, STARTTLS, RSET, NOOP and VRFY.
     :ivar handshake: for TLS to be negotiated.
     :ivar mail: for the answer to MAIL (4.5.3.2.2).
     :ivar recipient: for the answer to RCPT (4.5.3.2.3).

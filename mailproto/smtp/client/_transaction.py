@@ -11,7 +11,7 @@ from mailproto.smtp.client._errors import ConnectionLost, ProtocolViolation, Ser
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._pieces import bdat_chunks, data_pieces
 from mailproto.smtp.client._plan import Body, Plan, Unsendable, plan
-from mailproto.smtp.wire import DotStuffer, Reply
+from mailproto.smtp.wire import Reply
 
 if TYPE_CHECKING:
     from mailproto.smtp.client._client import SMTPClient
@@ -209,9 +209,7 @@ class Transaction:
         if isinstance(content, FileContent) or not self._is_small:
             client.stream(data_pieces(content), self._data_sent, client.timeouts.block)
         else:
-            stuffer = DotStuffer()
-            client.write(stuffer.encode(content))
-            client.write(stuffer.finish())
+            client.write(b"".join(data_pieces(content)))
             self._data_sent(None)
 
     def _data_sent(self, error: Exception | None) -> None:

@@ -2,7 +2,6 @@
 
 from mailproto.smtp.wire._capabilities import NO_CAPABILITIES, Capabilities, parse_capabilities
 from mailproto.smtp.wire._chunks import ChunkedText
-from mailproto.smtp.wire._content import is_canonical
 from mailproto.smtp.wire._errors import SMTPSyntaxError
 from mailproto.smtp.wire._events import (
     Auth,
@@ -100,7 +99,6 @@ __all__ = [
     "ascii_domain",
     "decode_xtext",
     "encode_xtext",
-    "is_canonical",
     "mail_options",
     "parse_capabilities",
     "rcpt_options",

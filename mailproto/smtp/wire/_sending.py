@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
-from mailproto.smtp.wire._content import is_canonical
+from mailproto.smtp.wire._newlines import is_canonical, normalise
 
 __all__ = ["DotStuffer", "LineEnds"]
-
-_ANY_NEWLINE = re.compile(rb"\r\n|\r|\n")
 
 
 class LineEnds:
@@ -34,7 +30,7 @@ class LineEnds:
         if self._cr:
             piece = piece[:-1]
         if not is_canonical(piece):
-            piece = _ANY_NEWLINE.sub(b"\r\n", piece)
+            piece = normalise(piece)
         if piece:
             piece = self._stuffed(piece)
             self._at_start = piece.endswith(b"\r\n")

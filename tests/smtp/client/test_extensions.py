@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from twisted.internet.interfaces import ISSLTransport
+from zope.interface import alsoProvides
+
 from mailproto.content import FileContent
 from mailproto.model import Address, Outcome, Recipient
 from mailproto.smtp.client._plan import CHUNKING_FROM
@@ -123,11 +126,11 @@ class PlanTests(ClientTestCase):
         required = {"REQUIRETLS": None}
         self.assert_refused(offering("REQUIRETLS"), 550, "5.7.30", parameters=required)
         self.connect(offering("REQUIRETLS"))
-        self.client.is_encrypted = True
+        alsoProvides(self.transport, ISSLTransport)
         self.client.send(SENDER, [ALICE], TEXT, required)
         self.assertTrue(self.transport.read().startswith(b"MAIL FROM:<me@client.example> REQUIRETLS\r\n"))
         self.connect(PIPELINING)
-        self.client.is_encrypted = True
+        alsoProvides(self.transport, ISSLTransport)
         self.assertEqual(self.codes(self.client.send(SENDER, [ALICE], TEXT, required)), [(550, "5.7.30")])
 
     def test_others(self) -> None:

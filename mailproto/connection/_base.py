@@ -1,0 +1,161 @@
+"""What a server's connection and a client's have in common: the transport below, and the way out."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IPushProducer,
+    ISSLTransport,
+    ISystemHandle,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mailproto.connection._networks import ip_address
+from mailproto.model import TLSInfo
+
+__all__ = ["Connection", "peer_at"]
+
+
+@implementer(IPushProducer)
+class Connection(Protocol):
+    """One end of a connection: what is written leaves in order, in few writes, and at once.
+
+    A subclass sets `_pumping` while it handles events, and calls `_flush` behind them.
+
+    :ivar peer_address: the other end's IP address, "" over a Unix socket.
+    :ivar is_local: whether the other end is on this machine.
+    """
+
+    transport: Any  # several of Twisted's interfaces at once
+
+    def __init__(self) -> None:
+        self.peer_address = ""
+        self.is_local = False
+        self._unsent: list[bytes] = []
+        self._unsent_octets = 0
+        self._pumping = False
+        self._writable = True
+        self._open = False
+        self._ending = False
+        self._progress = 0.0
+        self._timer: IDelayedCall | None = None
+        # What is written to directly: None inside TLS, and while the transport holds octets.
+        self._socket: Any = None
+        self._plain_socket: Any = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection that we have not begun to close."""
+        return self._open and not self._ending
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether TLS is on, or about to be."""
+        return bool(ISSLTransport.providedBy(self.transport))
+
+    def tls_info(self) -> TLSInfo | None:
+        """What was negotiated; None in plaintext."""
+        if not self.is_encrypted:
+            return None
+        connection = self.transport.getHandle()
+        return TLSInfo(connection.get_protocol_version_name(), connection.get_cipher_name() or "")
+
+    def write(self, data: bytes) -> None:
+        """Send, after everything that was written before; dropped when the connection is ending."""
+        if self._ending:
+            return
+        self._unsent.append(data)
+        self._unsent_octets += len(data)
+        if not self._pumping:
+            self._flush()
+
+    def abort(self) -> None:
+        """Close now, whatever is unsent."""
+        self._ending = True
+        transport = self.transport
+        getattr(transport, "abortConnection", transport.loseConnection)()
+
+    def connectionMade(self) -> None:
+        self._open = True
+        transport = self.transport
+        self.peer_address, self.is_local = _peer_of(transport.getPeer())
+        if ITCPTransport.providedBy(transport):
+            # What is written is whole: waiting for the other end's ACK only delays it.
+            transport.setTcpNoDelay(True)
+        if ISystemHandle.providedBy(transport) and not self.is_encrypted:
+            self._socket = self._plain_socket = transport.getHandle()
+        transport.registerProducer(self, True)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._open = False
+        self._ending = True
+        self._socket = self._plain_socket = None
+        self._writable = True
+        self._unsent.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def pauseProducing(self) -> None:
+        """The transport holds more than it can send: begin nothing new (IPushProducer)."""
+        self._writable = False
+
+    def resumeProducing(self) -> None:
+        """The other end has read what was sent (IPushProducer)."""
+        self._writable = True
+        self._socket = self._plain_socket
+
+    def stopProducing(self) -> None:
+        """The transport is done (IPushProducer)."""
+        self._writable = True
+
+    def _flush(self) -> None:
+        unsent = self._unsent
+        if not unsent:
+            return
+        data = unsent[0] if len(unsent) == 1 else b"".join(unsent)
+        unsent.clear()
+        self._unsent_octets = 0
+        if not self._open:
+            return
+        if self._socket is not None:
+            # The transport holds nothing, so this may go before it, and usually all of it goes.
+            try:
+                sent = self._socket.send(data)
+            except OSError:
+                sent = 0  # full, or an error that the transport meets again and knows how to treat
+            if sent == len(data):
+                return
+            data = data[sent:]
+            self._socket = None  # until the transport says that it is empty
+        self.transport.write(data)
+
+    def _speak_tls(self, tls: Any) -> None:
+        """Send what is unsent in plaintext, and then speak TLS."""
+        self._flush()
+        self._socket = self._plain_socket = None
+        self.transport.startTLS(tls)
+
+    def _let_go(self) -> None:
+        """Close once everything is sent."""
+        # A transport that still has a producer waits for it before it closes.
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+
+def _peer_of(address: IAddress) -> tuple[str, bool]:
+    return peer_at(getattr(address, "host", ""))
+
+
+@lru_cache(maxsize=1024)
+def peer_at(host: str) -> tuple[str, bool]:
+    """(IP address or "", whether it is this machine) of the host that a transport's peer has."""
+    ip = ip_address(host)
+    return (host, not host) if ip is None else (str(ip), ip.is_loopback)

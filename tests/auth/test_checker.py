@@ -50,7 +50,7 @@ class LoginTests(SynchronousTestCase):
 
     def test_text_instead_of_octets(self) -> None:
         credentials = UsernamePassword("alice@example.org", "secret")  # type: ignore[arg-type]
-        self.successResultOf(self.begin(credentials))
+        self.assertEqual(self.successResultOf(self.begin(credentials)).account.name, "alice@Example.org")
 
     def test_names_and_passwords_beyond_ascii(self) -> None:
         credentials = UsernamePassword("zoe\u0308@example.org".encode(), "naïve".encode())

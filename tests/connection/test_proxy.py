@@ -8,7 +8,6 @@ from typing import Any
 
 from twisted.internet import reactor as installed
 from twisted.internet.address import IPv4Address, UNIXAddress
-from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
 from twisted.internet.ssl import CertificateOptions
@@ -21,6 +20,7 @@ from mailproto.connection import Limits, Networks, ProxiedFactory, ServerFactory
 from mailproto.imap import IMAPServerFactory
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.smtp import SMTPLimits, SMTPServerFactory
+from tests.asking import AskingClient
 from tests.connection.test_proxy_header import BAD, TCP4, TCP6, v2
 from tests.smtp.dialogue import DialogueTestCase, FakeDelivery
 from tests.transport import ELSEWHERE, LOOPBACK, MemoryTransport
@@ -256,31 +256,10 @@ class ProtocolTests(DialogueTestCase):
                     transport.drop()
 
 
-class Client(Protocol):
-    """Waits for a text to come."""
-
-    def __init__(self) -> None:
-        self.heard = b""
-        self._wanted: tuple[bytes, Deferred[bytes]] | None = None
-
-    def ask(self, octets: bytes, wanted: bytes) -> Deferred[bytes]:
-        self.heard = b""
-        waiter: Deferred[bytes] = Deferred()
-        self._wanted = (wanted, waiter)
-        self.transport.write(octets)
-        return waiter
-
-    def dataReceived(self, data: bytes) -> None:
-        self.heard += data
-        if self._wanted and self._wanted[0] in self.heard:
-            (_, waiter), self._wanted = self._wanted, None
-            waiter.callback(self.heard)
-
-
 class SocketTests(TestCase):
     """With real transports: TLS before and behind the greeting."""
 
-    async def connect(self, wrap: Callable[[Any, Any], Any]) -> Client:
+    async def connect(self, wrap: Callable[[Any, Any], Any]) -> AskingClient:
         folder = self.mktemp()
         os.mkdir(folder)
         reactor: Any = installed
@@ -294,10 +273,10 @@ class SocketTests(TestCase):
         self.addCleanup(port.stopListening)
         self.addCleanup(factory.shut_down)
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)
-        client: Client = await connectProtocol(endpoint, Client())
+        client: AskingClient = await connectProtocol(endpoint, AskingClient())
         return client
 
-    async def deliver(self, client: Client) -> None:
+    async def deliver(self, client: AskingClient) -> None:
         await client.ask(b"EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n", b"\r\n354 ")
         await client.ask(b"Subject: x\r\n\r\ny\r\n.\r\n", b"\r\n")
         envelope, content = self.delivery.delivered[0]

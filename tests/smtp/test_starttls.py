@@ -6,36 +6,14 @@ import os
 from typing import Any
 
 from twisted.internet import reactor as installed
-from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
-from twisted.internet.protocol import Protocol
 from twisted.internet.ssl import CertificateOptions
 from twisted.trial.unittest import TestCase
 
 from mailproto.auth import ensure_self_signed, server_tls
 from mailproto.smtp import SMTPServerFactory
+from tests.asking import AskingClient
 from tests.smtp.dialogue import FakeDelivery
-
-
-class Client(Protocol):
-    """Sends when it is told to, and waits for a text to come."""
-
-    def __init__(self) -> None:
-        self.heard = b""
-        self._wanted: tuple[bytes, Deferred[bytes]] | None = None
-
-    def ask(self, command: bytes, wanted: bytes) -> Deferred[bytes]:
-        self.heard = b""
-        waiter: Deferred[bytes] = Deferred()
-        self._wanted = (wanted, waiter)
-        self.transport.write(command)
-        return waiter
-
-    def dataReceived(self, data: bytes) -> None:
-        self.heard += data
-        if self._wanted and self._wanted[0] in self.heard:
-            (_, waiter), self._wanted = self._wanted, None
-            waiter.callback(self.heard)
 
 
 class StartTLSTests(TestCase):
@@ -53,7 +31,7 @@ class StartTLSTests(TestCase):
         port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         client = await connectProtocol(
-            TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port), Client()
+            TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port), AskingClient()
         )
         offered = await client.ask(b"EHLO client.example\r\n", b"HELP\r\n")
         self.assertIn(b"250-STARTTLS\r\n", offered)

@@ -14,54 +14,21 @@ from mailproto.smtp.wire import (
     ChunkEnd,
     DataChunk,
     DataFault,
-    Event,
     Noop,
     SMTPServerWire,
-    SMTPSyntaxError,
 )
-from tests.smtp.wire.test_wire import EveryWay, octet_by_octet
-
-
-def play(pieces: list[bytes]) -> list[Event | str]:
-    """Everything the wire makes of ``pieces``, each chunk put together."""
-    wire = SMTPServerWire()
-    said: list[Event | str] = []
-    content = b""
-    for piece in pieces:
-        wire.receive(piece)
-        while True:
-            try:
-                event = wire.next_event()
-            except SMTPSyntaxError as error:
-                said.append(f"{error.code} {error.enhanced}")
-                continue
-            if event is None:
-                break
-            if isinstance(event, DataChunk):
-                assert event.octets, "an empty chunk says nothing"
-                content += event.octets
-            elif isinstance(event, ChunkEnd):
-                said.append(ChunkEnd(content + event.octets, event.last))
-                content = b""
-            else:
-                said.append(event)
-    assert wire.pending == 0
-    return said
+from tests.smtp.wire.test_wire import EveryWay, play
 
 
 class BdatTests(EveryWay):
-    def assert_chunks(self, stream: bytes, *expected: Event | str) -> None:
-        for pieces in ([stream], octet_by_octet(stream), [stream[:-1], stream[-1:]]):
-            self.assertEqual(play(pieces), list(expected))
-
     def test_octets_are_counted_and_nothing_else(self) -> None:
-        self.assert_chunks(
+        self.assert_events(
             b"BDAT 5\r\n\r\n.\r\nbdat 7 last\r\nQUIT\r\n\0NOOP\r\n",
             Bdat(5), ChunkEnd(b"\r\n.\r\n", False), Bdat(7, True), ChunkEnd(b"QUIT\r\n\0", True), Noop(),
         )  # fmt: skip
 
     def test_nothing_is_a_chunk_too(self) -> None:
-        self.assert_chunks(
+        self.assert_events(
             b"BDAT 0\r\nBDAT 00 LAST\r\nNOOP\r\n",
             Bdat(0), ChunkEnd(b"", False), Bdat(0, True), ChunkEnd(b"", True), Noop(),
         )  # fmt: skip
@@ -72,7 +39,7 @@ class BdatTests(EveryWay):
             b" 1 LAST LAST",
             b" 1,LAST", b" 1LAST", b" " + b"9" * 19, " ٣".encode(),
         ):  # fmt: skip
-            self.assert_chunks(b"BDAT" + rest + b"\r\nNOOP\r\n", "501 5.5.4", Noop())
+            self.assert_events(b"BDAT" + rest + b"\r\nNOOP\r\n", "501 5.5.4", Noop())
 
     def test_what_has_come_of_a_large_chunk_is_not_kept(self) -> None:
         wire = SMTPServerWire()
@@ -96,7 +63,9 @@ class BdatTests(EveryWay):
             event for octets, last in chunks for event in (Bdat(len(octets), last), ChunkEnd(octets, last))
         ]
         edges = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
-        self.assertEqual(play([stream[a:b] for a, b in pairwise(edges)]), meant)
+        wire = SMTPServerWire()
+        self.assertEqual(play([stream[a:b] for a, b in pairwise(edges)], wire=wire), meant)
+        self.assertEqual(wire.pending, 0)
 
 
 class ChunkedTextTests(SynchronousTestCase):

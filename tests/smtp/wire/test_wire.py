@@ -12,6 +12,7 @@ from mailproto.model import NULL_PATH, Address
 from mailproto.smtp.wire import (
     Auth,
     AuthResponse,
+    ChunkEnd,
     Data,
     DataChunk,
     DataEnd,
@@ -34,7 +35,7 @@ from mailproto.smtp.wire import (
 
 
 def play(pieces: Iterable[bytes], *, wire: SMTPServerWire | None = None) -> list[Event | str]:
-    """Everything the wire makes of ``pieces``; DATA is always allowed, content put together."""
+    """Everything the wire makes of ``pieces``; DATA is always allowed, content and chunks put together."""
     wire = wire or SMTPServerWire()
     said: list[Event | str] = []
     content: list[bytes] = []
@@ -56,6 +57,9 @@ def play(pieces: Iterable[bytes], *, wire: SMTPServerWire | None = None) -> list
                 # What had come before a fault was found depends on the pieces, and is void.
                 octets = b"" if event.fault else b"".join([*content, event.octets])
                 event = DataEnd(octets, event.fault)
+                content.clear()
+            elif isinstance(event, ChunkEnd):
+                event = ChunkEnd(b"".join([*content, event.octets]), event.last)
                 content.clear()
             elif isinstance(event, Data):
                 wire.expect_content()

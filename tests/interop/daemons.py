@@ -307,6 +307,7 @@ exim_path = {program}
 primary_hostname = exim.test
 daemon_smtp_ports = {port}
 local_interfaces = 127.0.0.1
+smtp_accept_queue_per_connection = 0
 acl_smtp_rcpt = recipient
 acl_smtp_data = accept
 log_file_path = {folder}/logs/%slog

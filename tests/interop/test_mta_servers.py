@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import mailbox
 from collections.abc import Callable, Sequence
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint
 from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.trial.unittest import TestCase
 
 from mailproto.model import Address, Outcome, Recipient
-from mailproto.smtp import LMTPClient, SMTPClient, TLSFailed, connect
+from mailproto.smtp import LMTPClient, MailServer, SMTPClient, SMTPSender, TLSFailed, connect, send_mail
 from tests.interop.daemons import Daemon, dovecot, exim, opensmtpd, postfix
 from tests.interop.server import HOST, message
 from tests.interop.sink import HOSTNAME, Sink, certificate, reactor
@@ -39,6 +42,7 @@ class Tests:
     class SMTPTests(TestCase):
         start: ClassVar[Callable[[], Daemon]]
         extensions: ClassVar[set[str]]
+        tls: ClassVar[Literal["required", "opportunistic"]] = "required"
         daemon: Daemon
 
         def setUp(self) -> None:
@@ -114,6 +118,39 @@ class Tests:
             with self.assertRaises(TLSFailed):
                 await client.starttls(trust("elsewhere.test"))
 
+        async def test_an_application_s_message(self) -> None:
+            """By one call, through TLS with a certificate that is checked."""
+            sink = Sink(self, tls=None)
+            mail = EmailMessage()
+            mail["From"], mail["To"], mail["Bcc"] = SENDER, "alice@plain.test", f"carol@plain.test, {REFUSED}"
+            mail.set_content(".\n..\nHällo\n")
+            result = await send_mail(reactor, self.mail_server(self.tls), mail)
+            self.assertEqual(result.accepted, ["alice@plain.test", "carol@plain.test"])
+            self.assertEqual(list(result.refused), [REFUSED])
+            recipients = 0
+            while recipients < 2:
+                arrival = await sink.arrival()
+                self.assertNotIn(b"\r\nBcc:", arrival.content)
+                came = message_from_bytes(arrival.content, policy=default)
+                self.assertEqual(came.get_content(), ".\n..\nHällo\n")
+                recipients += len(arrival.envelope.recipients)
+
+        async def test_a_pool(self) -> None:
+            sink = Sink(self, tls=None)
+            sender = SMTPSender(reactor, self.mail_server("none"), connections=3)
+            self.addCleanup(sender.close)
+            messages = [message()[1] for _ in range(40)]
+            sent = [sender.send(SENDER, ["alice@plain.test"], octets) for octets in messages]
+            for each in sent:
+                self.assertEqual(codes(await each), [250])
+            for _ in messages:
+                await sink.arrival()
+
+        def mail_server(self, tls: Literal["required", "opportunistic", "none"]) -> MailServer:
+            return MailServer(
+                HOST, self.daemon.port, tls=tls, trust_root=certificate()[0], hostname="client.test"
+            )
+
         async def test_after_a_refusal_the_session_goes_on(self) -> None:
             sink = Sink(self, tls=None)
             client = await self.client()
@@ -161,6 +198,7 @@ class EximTests(Tests.SMTPTests):
 class OpenSMTPDTests(Tests.SMTPTests):
     start = staticmethod(opensmtpd)
     extensions = {"SIZE", "8BITMIME", "DSN", "STARTTLS"}
+    tls = "opportunistic"  # and then in plaintext, see below
 
     def setUp(self) -> None:
         super().setUp()

@@ -3,7 +3,9 @@
 It knows no protocol: each of them hands the credentials it received to `login`.
 """
 
+from mailproto.auth._base64 import MAX_RESPONSE, decode_base64
 from mailproto.auth._checker import FAILURE_DELAY, DirectoryChecker, Login, StoreRealm, login, store_portal
+from mailproto.auth._errors import SASLError
 from mailproto.auth._passwords import (
     MAX_REMEMBERED,
     MAX_WAITING,
@@ -11,15 +13,7 @@ from mailproto.auth._passwords import (
     PasswordVerifier,
     hash_password,
 )
-from mailproto.auth._sasl import (
-    MAX_RESPONSE,
-    MECHANISMS,
-    Challenge,
-    SASLError,
-    ServerMechanism,
-    decode_base64,
-    server_mechanism,
-)
+from mailproto.auth._sasl import MECHANISMS, Challenge, ServerMechanism, server_mechanism
 from mailproto.auth._tls import ServerTLS, TLSFilesError, ensure_self_signed, server_tls
 from mailproto.auth._tls_client import client_tls
 

@@ -8,33 +8,20 @@ hands to `mailproto.auth.login`.  Another mechanism is another row in the table.
 from __future__ import annotations
 
 import abc
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from twisted.cred.credentials import ICredentials, UsernamePassword
 
+from mailproto.auth._errors import SASLError
+
 __all__ = [
-    "MAX_RESPONSE",
     "MECHANISMS",
     "Challenge",
-    "SASLError",
     "ServerMechanism",
-    "decode_base64",
     "server_mechanism",
 ]
-
-MAX_RESPONSE = 12288
-"""Octets of one response in base64 (RFC 4954 4: servers must take as many)."""
-
-
-class SASLError(Exception):
-    """The client's response is not base64, too long, or not what the mechanism asks for.
-
-    The answer is SMTP 501 5.5.2, IMAP BAD, POP3 -ERR, and the exchange is over.  The
-    message never holds any of the response, so that no secret reaches a log.
-    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +116,3 @@ def server_mechanism(name: str) -> ServerMechanism | None:
     """A new exchange of the mechanism ``name`` (any case), or None if there is none."""
     make = _TABLE.get(name.upper())
     return None if make is None else make()
-
-
-def decode_base64(data: bytes) -> bytes:
-    """A client's response, strictly: nothing outside the alphabet, padding where it belongs (RFC 4954 4).
-
-    :raises SASLError: for anything else, and for more than `MAX_RESPONSE` octets.
-    """
-    if len(data) > MAX_RESPONSE:
-        raise SASLError("response too long")
-    if len(data) % 4:
-        raise SASLError("not base64")  # strict mode takes a lone "=" for nothing
-    try:
-        return binascii.a2b_base64(data, strict_mode=True)
-    except binascii.Error:
-        raise SASLError("not base64") from None

@@ -1,0 +1,125 @@
+"""What SCRAM knows of a password instead of the password itself (RFC 5802 3, RFC 7677)."""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias, cast
+
+from mailproto.auth._saslprep import saslprep
+
+__all__ = [
+    "SCRAM_ALGORITHMS",
+    "ScramAlgorithm",
+    "ScramKeys",
+    "parse_scram_keys",
+    "proof_matches",
+    "scram_keys",
+]
+
+ScramAlgorithm: TypeAlias = Literal["SHA-256", "SHA-1"]
+
+SCRAM_ALGORITHMS: Final[tuple[ScramAlgorithm, ...]] = ("SHA-256", "SHA-1")
+"""The hash functions, best first."""
+
+_HASHES: Final = {"SHA-256": "sha256", "SHA-1": "sha1"}
+_RECORD = re.compile(
+    r"SCRAM-(SHA-1|SHA-256)\$([1-9][0-9]{0,9}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ScramKeys:
+    """What a server keeps of a password: enough to check a proof, not enough to make one.
+
+    ``str`` of it is a line of text to keep: ``SCRAM-SHA-256$ITERATIONS:SALT$STORED:SERVER``,
+    the last three in base64, which is PostgreSQL's form too.
+    """
+
+    algorithm: ScramAlgorithm
+    salt: bytes
+    iterations: int
+    stored_key: bytes = field(repr=False)
+    server_key: bytes = field(repr=False)
+
+    def __str__(self) -> str:
+        salt, stored, server = map(to_base64, (self.salt, self.stored_key, self.server_key))
+        return f"SCRAM-{self.algorithm}${self.iterations}:{salt}${stored}:{server}"
+
+
+def scram_keys(algorithm: ScramAlgorithm, password: str, salt: bytes, iterations: int) -> ScramKeys:
+    """The keys of a password.  Takes about 25 ms for 65,536 iterations: for a thread.
+
+    :raises ValueError: `saslprep` does not take the password.
+    """
+    return keys_of(algorithm, salted_password(algorithm, password, salt, iterations), salt, iterations)
+
+
+def parse_scram_keys(text: str) -> ScramKeys | None:
+    """What ``str`` made of `ScramKeys`; None for anything else."""
+    found = _RECORD.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        salt, stored_key, server_key = (
+            binascii.a2b_base64(part, strict_mode=True) for part in found.group(3, 4, 5)
+        )
+    except binascii.Error:
+        return None
+    algorithm = cast(ScramAlgorithm, found[1])
+    if not salt or not len(stored_key) == len(server_key) == digest_size(algorithm):
+        return None
+    return ScramKeys(algorithm, salt, int(found[2]), stored_key, server_key)
+
+
+def proof_matches(keys: ScramKeys, auth_message: bytes, proof: bytes) -> bool:
+    """Whether ``proof`` was made with the password of ``keys``, in a time that tells nothing."""
+    signature = keyed(keys.algorithm, keys.stored_key, auth_message)
+    if len(proof) != len(signature):
+        return False
+    return hmac.compare_digest(_hash(keys.algorithm, xor(proof, signature)), keys.stored_key)
+
+
+def proof_of(algorithm: ScramAlgorithm, salted: bytes, auth_message: bytes) -> bytes:
+    """ClientProof: what shows that the client has the password, in this exchange alone."""
+    client_key = keyed(algorithm, salted, b"Client Key")
+    return xor(client_key, keyed(algorithm, _hash(algorithm, client_key), auth_message))
+
+
+def keys_of(algorithm: ScramAlgorithm, salted: bytes, salt: bytes, iterations: int) -> ScramKeys:
+    """The keys of a SaltedPassword."""
+    stored_key = _hash(algorithm, keyed(algorithm, salted, b"Client Key"))
+    return ScramKeys(algorithm, salt, iterations, stored_key, keyed(algorithm, salted, b"Server Key"))
+
+
+def salted_password(algorithm: ScramAlgorithm, password: str, salt: bytes, iterations: int) -> bytes:
+    """SaltedPassword: the slow part.  :raises ValueError: `saslprep` does not take the password."""
+    prepared = saslprep(password).encode()
+    return hashlib.pbkdf2_hmac(_HASHES[algorithm], prepared, salt, iterations)
+
+
+def keyed(algorithm: ScramAlgorithm, key: bytes, message: bytes) -> bytes:
+    """HMAC(key, message)."""
+    return hmac.digest(key, message, _HASHES[algorithm])
+
+
+def digest_size(algorithm: ScramAlgorithm) -> int:
+    """Octets of a key, a proof and a signature."""
+    return hashlib.new(_HASHES[algorithm]).digest_size
+
+
+def to_base64(octets: bytes) -> str:
+    """As it stands in a message and in a record."""
+    return binascii.b2a_base64(octets, newline=False).decode("ascii")
+
+
+def xor(first: bytes, second: bytes) -> bytes:
+    """XOR of two that are equally long."""
+    return bytes(a ^ b for a, b in zip(first, second, strict=True))
+
+
+def _hash(algorithm: ScramAlgorithm, message: bytes) -> bytes:
+    return hashlib.new(_HASHES[algorithm], message).digest()

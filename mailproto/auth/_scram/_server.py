@@ -1,0 +1,133 @@
+"""SCRAM as a server speaks it (RFC 5802 5): octets in, octets out."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from mailproto.auth._base64 import decode_base64
+from mailproto.auth._errors import SASLError
+from mailproto.auth._saslprep import saslprep
+from mailproto.auth._scram._keys import ScramAlgorithm, ScramKeys, digest_size, keyed, to_base64
+from mailproto.auth._scram._messages import (
+    attributes,
+    message_text,
+    new_nonce,
+    parse_nonce,
+    unescape_name,
+)
+
+__all__ = ["ScramProofParts", "ScramServerExchange"]
+
+
+class ScramProofParts(NamedTuple):
+    """What `proof_matches` compares with the keys."""
+
+    auth_message: bytes
+    proof: bytes
+
+
+class ScramServerExchange:
+    """One exchange: `client_first`, `server_first`, `client_final`; for a good proof `server_final`.
+
+    :param channel_bindings: what binds to the channel below, by its type; empty if nothing can,
+        and then no -PLUS mechanism may have been offered.
+    :param plus: whether it is the -PLUS mechanism that was asked for.
+    :param nonce: the server's part; a random one by default.
+
+    :ivar authzid: whom the client wants to act as; "" for the user itself.
+    """
+
+    def __init__(
+        self,
+        algorithm: ScramAlgorithm,
+        channel_bindings: Mapping[str, bytes],
+        plus: bool,
+        *,
+        nonce: str = "",
+    ) -> None:
+        self.algorithm = algorithm
+        self.authzid = ""
+        self._bindings = channel_bindings
+        self._plus = plus
+        self._nonce = nonce or new_nonce()
+        self._server_key = b""
+        self._client_first_bare = self._server_first = self._auth_message = b""
+        self._binding_input = b""
+
+    def client_first(self, data: bytes) -> str:
+        """Take the first message.
+
+        :returns: the user's name, prepared by `saslprep`.
+        :raises SASLError: it is malformed, or wants another binding to the channel than there
+            is: also when the client believes that there is none (``y``), because then somebody
+            took the -PLUS mechanisms from what was offered (6).
+        """
+        flag, comma, rest = message_text(data).partition(",")
+        authzid, second_comma, bare = rest.partition(",")
+        if not comma or not second_comma:
+            raise SASLError("no GS2 header")
+        binding = self._binding(flag)
+        if authzid and not authzid.startswith("a="):
+            raise SASLError("bad GS2 header")
+        self.authzid = _name(authzid[2:]) if authzid else ""
+        username, client_nonce = attributes(bare, "nr")
+        name = _name(username)
+        self._nonce = parse_nonce(client_nonce) + self._nonce
+        self._client_first_bare = bare.encode()
+        self._binding_input = f"{flag},{authzid},".encode() + binding
+        return name
+
+    def server_first(self, keys: ScramKeys) -> bytes:
+        """The nonce, and the user's salt and iteration count."""
+        self._server_key = keys.server_key
+        message = f"r={self._nonce},s={to_base64(keys.salt)},i={keys.iterations}"
+        self._server_first = message.encode()
+        return self._server_first
+
+    def client_final(self, data: bytes) -> ScramProofParts:
+        """Take the proof.
+
+        :raises SASLError: it is malformed, of another exchange, or made on another channel.
+        """
+        without_proof, _, proof = message_text(data).rpartition(",")
+        binding, nonce = attributes(without_proof, "cr")
+        (encoded,) = attributes(proof, "p")
+        if not hmac.compare_digest(decode_base64(binding.encode()), self._binding_input):
+            raise SASLError("SCRAM channel bindings do not match")
+        if nonce != self._nonce:
+            raise SASLError("not the SCRAM nonce that was sent")
+        decoded = decode_base64(encoded.encode())
+        if len(decoded) != digest_size(self.algorithm):
+            raise SASLError("bad SCRAM proof")
+        self._auth_message = b",".join((self._client_first_bare, self._server_first, without_proof.encode()))
+        return ScramProofParts(self._auth_message, decoded)
+
+    def server_final(self) -> bytes:
+        """What proves to the client that the server knows the keys."""
+        signature = keyed(self.algorithm, self._server_key, self._auth_message)
+        return f"v={to_base64(signature)}".encode()
+
+    def _binding(self, flag: str) -> bytes:
+        """What the client says of the channel must be so."""
+        kind = flag[2:] if flag.startswith("p=") else None
+        if kind is None and flag not in ("n", "y"):
+            raise SASLError("bad GS2 header")
+        if self._plus != (kind is not None):
+            raise SASLError("a -PLUS mechanism binds to the channel, and no other does")
+        if flag == "y" and self._bindings:
+            raise SASLError("the server does support channel binding")
+        if kind is None:
+            return b""
+        data = self._bindings.get(kind)
+        if data is None:
+            raise SASLError("no such channel binding")
+        return data
+
+
+def _name(value: str) -> str:
+    try:
+        return saslprep(unescape_name(value), is_query=True)
+    except ValueError as error:
+        raise SASLError(f"bad SCRAM name: {error}") from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Final, cast
 
 from cryptography import x509
@@ -14,8 +13,6 @@ from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import ISSLTransport
 
 __all__ = ["Channel", "client_channel", "server_channel"]
-
-_NO_BINDINGS: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class Channel:
 
     is_secure: bool = False
     is_encrypted: bool = False
-    bindings: Mapping[str, bytes] = field(default=_NO_BINDINGS, repr=False)
+    bindings: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     certificate: x509.Certificate | None = None
 
 
@@ -83,7 +80,7 @@ def _bindings(connection: SSL.Connection, server_certificate: crypto.X509 | None
         bindings["tls-exporter"] = connection.export_keying_material(b"EXPORTER-Channel-Binding", 32, b"")
     if server_certificate is not None and (end_point := _end_point(server_certificate.to_cryptography())):
         bindings["tls-server-end-point"] = end_point
-    return MappingProxyType(bindings)
+    return bindings
 
 
 def _end_point(certificate: x509.Certificate) -> bytes | None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import datetime
 import ipaddress
 import stat
@@ -13,23 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from mailproto.auth import TLSFilesError, _tls, ensure_self_signed, server_tls
-
-
-def handshake(server: SSL.Connection, version: int | None = None) -> SSL.Connection:
-    """A client, in memory, that has shaken hands with ``server``."""
-    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    if version is not None:
-        context.set_max_proto_version(version)
-    client = SSL.Connection(context, None)
-    client.set_connect_state()
-    server.set_accept_state()
-    for _ in range(4):
-        for one, other in ((client, server), (server, client)):
-            with contextlib.suppress(SSL.WantReadError):
-                one.do_handshake()
-            with contextlib.suppress(SSL.WantReadError):
-                other.bio_write(one.bio_read(65536))
-    return client
+from tests.auth.handshake import handshake
 
 
 class Folder(SynchronousTestCase):

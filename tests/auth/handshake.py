@@ -1,0 +1,34 @@
+"""TLS in memory."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from OpenSSL import SSL
+
+
+def handshake(
+    server: SSL.Connection, version: int | None = None, *, trust_root: Path | None = None
+) -> SSL.Connection:
+    """A client that has shaken hands with ``server``.
+
+    :param version: the newest that the client speaks.
+    :param trust_root: what the client holds the server's certificate against; None not to look at it.
+    """
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    if trust_root is not None:
+        context.load_verify_locations(str(trust_root))
+        context.set_verify(SSL.VERIFY_PEER)
+    if version is not None:
+        context.set_max_proto_version(version)
+    client = SSL.Connection(context, None)
+    client.set_connect_state()
+    server.set_accept_state()
+    for _ in range(4):
+        for one, other in ((client, server), (server, client)):
+            with contextlib.suppress(SSL.WantReadError):
+                one.do_handshake()
+            with contextlib.suppress(SSL.WantReadError):
+                other.bio_write(one.bio_read(65536))
+    return client

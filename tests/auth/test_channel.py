@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import datetime
+import hashlib
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from OpenSSL import SSL
+from twisted.internet.interfaces import ISSLTransport
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from mailproto.auth import ensure_self_signed, server_tls
+from mailproto.auth._channel import Channel, client_channel, server_channel
+from tests.auth.handshake import handshake
+
+
+@implementer(ISSLTransport)
+class TLSTransport:
+    """As much of Twisted's as is looked at."""
+
+    def __init__(self, connection: SSL.Connection) -> None:
+        self.getHandle = lambda: connection
+
+
+class PlaintextTests(SynchronousTestCase):
+    def test_another_machine(self) -> None:
+        for channel in (server_channel(object(), is_local=False), client_channel(object(), is_local=False)):
+            self.assertEqual(channel, Channel())
+            self.assertEqual(
+                (channel.is_secure, channel.is_encrypted, dict(channel.bindings), channel.certificate),
+                (False, False, {}, None),
+            )
+
+    def test_this_machine(self) -> None:
+        """Nobody listens on loopback, so passwords may go in clear; but nothing binds to it."""
+        for channel in (server_channel(object(), is_local=True), client_channel(object(), is_local=True)):
+            self.assertEqual(channel, Channel(is_secure=True))
+
+    def test_costs_nothing(self) -> None:
+        self.assertIs(server_channel(object(), is_local=False), server_channel(object(), is_local=False))
+
+
+class TLSTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        self.files = ensure_self_signed(self.folder, "mail.example.org")
+
+    def channels(self, version: int | None = None, trust_root: Path | None = None) -> tuple[Channel, Channel]:
+        """(the server's, the client's) on another machine."""
+        server = server_tls(*self.files).serverConnectionForTLS(None)
+        client = handshake(server, version, trust_root=trust_root)
+        return (
+            server_channel(TLSTransport(server), is_local=False),
+            client_channel(TLSTransport(client), is_local=False),
+        )
+
+    def replace_certificate(
+        self,
+        key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey,
+        algorithm: hashes.HashAlgorithm | None,
+    ) -> None:
+        name = x509.Name([])
+        now = datetime.datetime.now(datetime.UTC)
+        certificate = (
+            x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + datetime.timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName("mail.example.org")]), critical=True)
+            .sign(key, algorithm)  # type: ignore[arg-type]
+        )
+        self.files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        self.files[1].write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+
+    def end_point(self, hash_name: str) -> bytes:
+        certificate = x509.load_pem_x509_certificate(self.files[0].read_bytes())
+        return hashlib.new(hash_name, certificate.public_bytes(serialization.Encoding.DER)).digest()
+
+    def test_both_ends_have_the_same_bindings(self) -> None:
+        server, client = self.channels()
+        self.assertEqual(list(server.bindings), ["tls-exporter", "tls-server-end-point"])
+        self.assertEqual(server.bindings, client.bindings)
+        self.assertEqual(len(server.bindings["tls-exporter"]), 32)
+        self.assertEqual(server.bindings["tls-server-end-point"], self.end_point("sha256"))
+
+    def test_another_connection_has_another_exporter(self) -> None:
+        one, _ = self.channels()
+        other, _ = self.channels()
+        self.assertNotEqual(one.bindings["tls-exporter"], other.bindings["tls-exporter"])
+        self.assertEqual(one.bindings["tls-server-end-point"], other.bindings["tls-server-end-point"])
+
+    def test_tls_1_2(self) -> None:
+        """Whether it has the extended master secret, which RFC 9266 4.2 asks for, cannot be seen."""
+        for channel in self.channels(SSL.TLS1_2_VERSION):
+            self.assertEqual(dict(channel.bindings), {"tls-server-end-point": self.end_point("sha256")})
+
+    def test_hash_of_the_certificate_is_its_signature_s(self) -> None:
+        self.replace_certificate(ec.generate_private_key(ec.SECP384R1()), hashes.SHA384())
+        for channel in self.channels():
+            self.assertEqual(channel.bindings["tls-server-end-point"], self.end_point("sha384"))
+
+    def test_signature_without_a_hash(self) -> None:
+        """RFC 5929 4.1 does not say what Ed25519 is to have."""
+        self.replace_certificate(ed25519.Ed25519PrivateKey.generate(), None)
+        for channel in self.channels():
+            self.assertEqual(list(channel.bindings), ["tls-exporter"])
+
+    def test_server_is_secure_whoever_the_client_is(self) -> None:
+        server, _ = self.channels()
+        self.assertTrue(server.is_secure and server.is_encrypted)
+        self.assertIsNone(server.certificate)
+
+    def test_client_is_secure_with_a_verified_server_alone(self) -> None:
+        _, unverified = self.channels()
+        _, verified = self.channels(trust_root=self.files[0])
+        self.assertEqual((unverified.is_secure, unverified.is_encrypted), (False, True))
+        self.assertEqual((verified.is_secure, verified.is_encrypted), (True, True))
+        self.assertIsNone(unverified.certificate)
+        self.assertEqual(verified.certificate, x509.load_pem_x509_certificate(self.files[0].read_bytes()))
+
+    def test_nothing_of_it_is_shown(self) -> None:
+        server, _ = self.channels()
+        self.assertNotIn("tls-exporter", repr(server))

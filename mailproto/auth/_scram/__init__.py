@@ -9,7 +9,7 @@ from mailproto.auth._scram._keys import (
     proof_matches,
     scram_keys,
 )
-from mailproto.auth._scram._messages import MAX_SCRAM_MESSAGE
+from mailproto.auth._scram._messages import MAX_SCRAM_MESSAGE, escape_name, unescape_name
 from mailproto.auth._scram._server import ScramProofParts, ScramServerExchange
 
 __all__ = [
@@ -22,7 +22,9 @@ __all__ = [
     "ScramKeys",
     "ScramProofParts",
     "ScramServerExchange",
+    "escape_name",
     "parse_scram_keys",
     "proof_matches",
     "scram_keys",
+    "unescape_name",
 ]

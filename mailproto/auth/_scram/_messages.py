@@ -7,7 +7,15 @@ import secrets
 
 from mailproto.auth._errors import SASLError
 
-__all__ = ["MAX_SCRAM_MESSAGE", "attributes", "escape_name", "message_text", "new_nonce", "parse_nonce"]
+__all__ = [
+    "MAX_SCRAM_MESSAGE",
+    "attributes",
+    "escape_name",
+    "message_text",
+    "new_nonce",
+    "parse_nonce",
+    "unescape_name",
+]
 
 MAX_SCRAM_MESSAGE = 4096
 """Octets of one message; real ones have a few hundred."""

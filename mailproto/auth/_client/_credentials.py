@@ -1,0 +1,71 @@
+"""What a client's user gives it, to say who it is; never shown by ``repr``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+__all__ = ["Certificate", "ClientCredentials", "Password", "Token"]
+
+_TOKEN = re.compile("[!-~]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    """A name and a password: SCRAM, CRAM-MD5, PLAIN and LOGIN.
+
+    :ivar authzid: whom to act as; "" for oneself.
+    :raises ValueError: a NUL, no name, no password.
+    """
+
+    username: str
+    password: str = field(repr=False)
+    authzid: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.username or not self.password:
+            raise ValueError("a name and a password are needed")
+        _check(self.username, self.password, self.authzid)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An OAuth 2.0 access token: OAUTHBEARER and XOAUTH2.
+
+    :ivar username: whose mailbox it is for.
+    :raises ValueError: it is none that can be sent (RFC 6750 2.1).
+    """
+
+    username: str
+    token: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not _TOKEN.fullmatch(self.token):
+            raise ValueError("a token is printable ASCII without spaces")
+        _check(self.username)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The certificate that was shown to the server when TLS began: EXTERNAL.
+
+    :ivar authzid: whom to act as; "" for whom the server takes the certificate's holder for.
+    :raises ValueError: a NUL.
+    """
+
+    authzid: str = ""
+
+    def __post_init__(self) -> None:
+        _check(self.authzid)
+
+
+ClientCredentials: TypeAlias = Password | Token | Certificate
+
+
+def _check(*texts: str) -> None:
+    # NUL and ^A separate what is in a message of PLAIN, OAUTHBEARER and XOAUTH2.
+    if any("\0" in text or "\x01" in text for text in texts):
+        raise ValueError("a control character that cannot be sent")
+    for text in texts:
+        text.encode()  # UnicodeEncodeError is a ValueError

@@ -7,12 +7,15 @@
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
 from mailproto.smtp.client._connect import connect
 from mailproto.smtp.client._errors import (
+    AuthenticationRefused,
+    AuthenticationUnavailable,
     CommandRefused,
     ConnectFailed,
     ConnectionLost,
     GreetingRefused,
     ProtocolViolation,
     ServerTimeout,
+    ServerUntrusted,
     ServiceClosing,
     SMTPClientError,
     TLSFailed,
@@ -27,6 +30,8 @@ from mailproto.smtp.client._transaction import UNCERTAIN
 __all__ = [
     "UNCERTAIN",
     "AllRefused",
+    "AuthenticationRefused",
+    "AuthenticationUnavailable",
     "ClientTimeouts",
     "CommandRefused",
     "ConnectFailed",
@@ -40,6 +45,7 @@ __all__ = [
     "SMTPSender",
     "SendResult",
     "ServerTimeout",
+    "ServerUntrusted",
     "ServiceClosing",
     "TLSFailed",
     "TLSUnavailable",

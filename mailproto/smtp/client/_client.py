@@ -11,16 +11,20 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from mailproto.auth import ClientCredentials, client_channel
 from mailproto.connection import ClientConnection
 from mailproto.content import Content
 from mailproto.errors import WireError
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
+from mailproto.smtp.client._authentication import choose, sign_in
 from mailproto.smtp.client._errors import (
+    AuthenticationUnavailable,
     CommandRefused,
     ConnectionLost,
     GreetingRefused,
     ProtocolViolation,
     ServerTimeout,
+    ServerUntrusted,
     ServiceClosing,
     SMTPClientError,
     TLSFailed,
@@ -59,6 +63,7 @@ class SMTPClient(ClientConnection[Reply]):
 
     :ivar greeting: the server's first words, None before they came.
     :ivar capabilities: what the server offers, as of the last `ehlo`.
+    :ivar authenticated_by: the mechanism by which the server took the credentials; "" before.
     :ivar has_transaction: whether the server is in a transaction that was given up.
     """
 
@@ -81,6 +86,7 @@ class SMTPClient(ClientConnection[Reply]):
         self.greeting: Reply | None = None
         self.capabilities: Capabilities = NO_CAPABILITIES
         self.pipelines = False
+        self.authenticated_by = ""
         self.has_transaction = False
         self._pipelining = pipelining
         self._jobs: deque[Message | Exclusive[Any]] = deque()
@@ -138,6 +144,29 @@ class SMTPClient(ClientConnection[Reply]):
         :raises TLSFailed: it failed, or the certificate is not good; the connection is over.
         """
         return self._exclusively(lambda: self._starttls(tls))
+
+    def authenticate(
+        self,
+        credentials: ClientCredentials,
+        *,
+        mechanism: str | None = None,
+        allow_clear: bool = False,
+    ) -> Deferred[str]:
+        """Say who we are, and prove it (AUTH, RFC 4954); after `starttls`, if at all possible.
+
+        Of what the server offers, the best mechanism that `client_mechanisms` finds is used; the
+        next one only if the server refuses the mechanism itself.
+
+        :param mechanism: the only one to be used, in upper case.
+        :param allow_clear: send the secret itself, if need be, without TLS, or to a server whose
+            certificate was not looked at; otherwise to a process of this machine at most.
+        :returns: the mechanism that was used.
+        :raises AuthenticationRefused: the server does not take the credentials.
+        :raises AuthenticationUnavailable: no mechanism can be used; the connection goes on.
+        :raises ServerUntrusted: the server could not prove that it knows the password, where
+            the mechanism has it do so; the connection is closed.
+        """
+        return self._exclusively(lambda: self._authenticate(credentials, mechanism, allow_clear))
 
     def send(
         self,
@@ -275,6 +304,7 @@ class SMTPClient(ClientConnection[Reply]):
             # Somebody between us and the server put it there, to be taken for what comes
             # from within TLS (RFC 3207 6, CVE-2011-0411).
             raise self.fail(ProtocolViolation("Plaintext behind the go-ahead for TLS"))
+        self.authenticated_by = ""  # it is the beginning again (4.2)
         secured = self._secured = Deferred()
         self.start_tls(tls, self.timeouts.handshake)
         await secured
@@ -285,6 +315,26 @@ class SMTPClient(ClientConnection[Reply]):
         if self._secured is not None:
             waiter, self._secured = self._secured, None
             waiter.callback(None)
+
+    async def _authenticate(
+        self, credentials: ClientCredentials, mechanism: str | None, allow_clear: bool
+    ) -> str:
+        if self.authenticated_by:
+            raise AuthenticationUnavailable("Authenticated already")
+        mechanisms = choose(
+            self.capabilities.mechanisms,
+            credentials,
+            client_channel(self.transport, is_local=self.is_local),
+            mechanism=mechanism,
+            allow_clear=allow_clear,
+        )
+        if self.has_transaction:
+            await self._command("RSET")  # AUTH has no place in a transaction (4)
+        try:
+            self.authenticated_by = await sign_in(mechanisms, self._exchange, self.clock)
+        except (ProtocolViolation, ServerUntrusted) as error:
+            raise self.fail(error) from None
+        return self.authenticated_by
 
     async def _quit(self) -> None:
         await self._exchange(b"QUIT\r\n", self.timeouts.quit)

@@ -8,6 +8,8 @@ from mailproto.model import Outcome
 from mailproto.smtp.wire import Reply
 
 __all__ = [
+    "AuthenticationRefused",
+    "AuthenticationUnavailable",
     "CommandRefused",
     "ConnectFailed",
     "ConnectionLost",
@@ -15,6 +17,7 @@ __all__ = [
     "ProtocolViolation",
     "SMTPClientError",
     "ServerTimeout",
+    "ServerUntrusted",
     "ServiceClosing",
     "TLSFailed",
     "TLSUnavailable",
@@ -101,3 +104,22 @@ class TLSFailed(ConnectionLost):
     """No TLS could be negotiated, or the certificate is not the server's; the connection is closed."""
 
     default = Outcome(451, "4.7.5", "TLS failed")
+
+
+class AuthenticationUnavailable(SMTPClientError):
+    """The server offers no mechanism that the credentials are for, or none that is safe here."""
+
+    default = Outcome(451, "4.7.4", "No authentication mechanism that can be used")
+
+
+class AuthenticationRefused(SMTPClientError):
+    """The server does not take the credentials (535), or cannot look at them now (454; RFC 4954 6)."""
+
+
+class ServerUntrusted(ConnectionLost):
+    """The server did not prove that it knows the password, or its part of the exchange makes no sense.
+
+    The connection is closed.
+    """
+
+    default = Outcome(451, "4.7.0", "The server has not proved who it is")

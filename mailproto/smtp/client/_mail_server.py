@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-from mailproto.auth import client_tls
+from mailproto.auth import ClientCredentials, client_tls
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
 from mailproto.smtp.client._connect import connect
 from mailproto.smtp.client._errors import TLSFailed, TLSUnavailable
@@ -17,16 +19,21 @@ from mailproto.smtp.client._timeouts import ClientTimeouts
 
 __all__ = ["MailServer", "open_client"]
 
+_Credentials: TypeAlias = ClientCredentials | Callable[[], ClientCredentials | Awaitable[ClientCredentials]]
+
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
     """Where mail is handed in.
 
     :ivar host: a domain name or IP address; the certificate is compared with it.
-    :ivar port: by default 465 with implicit TLS, otherwise 25.
+    :ivar port: by default 465 with implicit TLS, 587 with credentials, otherwise 25.
     :ivar tls: ``required``: STARTTLS, or nothing is sent.  ``implicit``: TLS from the first
         octet.  Both take only a certificate that is good and for ``host``.  ``opportunistic``:
         STARTTLS with any certificate where it works, plaintext where not.  ``none``: plaintext.
+    :ivar credentials: who we are: a `mailproto.auth.Password`, `Token` or `Certificate`, or what
+        gives one for each connection, as for tokens that expire.  They are never sent in clear,
+        but to a process of this machine.
     :ivar trust_root: a file of CA certificates in PEM form, instead of the platform's.
     :ivar endpoint: what to connect to, instead of ``host`` and ``port``: a Unix socket, a proxy.
     :ivar lmtp: whether it speaks LMTP.
@@ -36,6 +43,7 @@ class MailServer:
     host: str = "localhost"
     port: int | None = None
     tls: Literal["required", "implicit", "opportunistic", "none"] = "required"
+    credentials: _Credentials | None = None
     trust_root: str | os.PathLike[str] | None = None
     endpoint: IStreamClientEndpoint | None = None
     lmtp: bool = False
@@ -48,9 +56,10 @@ class MailServer:
 
 
 async def open_client(reactor: Any, server: MailServer) -> SMTPClient:
-    """Connect, greet and start TLS, as ``server`` has it.
+    """Connect, greet, start TLS and authenticate, as ``server`` has it.
 
     :raises ConnectFailed, GreetingRefused, CommandRefused, ConnectionLost:
+    :raises AuthenticationRefused, AuthenticationUnavailable:
     :raises TLSUnavailable: TLS is required and not offered, or refused.
     :raises TLSFailed: TLS is required and did not work, or the certificate is not good.
     """
@@ -79,13 +88,24 @@ async def _open(reactor: Any, server: MailServer, *, starttls: bool) -> SMTPClie
             except TLSUnavailable:
                 if server.tls == "required":
                     raise
+        if server.credentials is not None:
+            await client.authenticate(await _given(server.credentials))
     except BaseException:
         await client.quit()
         raise
     return client
 
 
+async def _given(credentials: _Credentials) -> ClientCredentials:
+    if not callable(credentials):
+        return credentials
+    given = credentials()
+    return await given if inspect.isawaitable(given) else given
+
+
 def _port(server: MailServer) -> int:
     if server.port is not None:
         return server.port
-    return 465 if server.tls == "implicit" else 25
+    if server.tls == "implicit":
+        return 465
+    return 25 if server.credentials is None else 587

@@ -8,7 +8,8 @@ compiled in, so they get a mount namespace in which these are ours.
 
 All of them relay what they get to the port of `tests.interop.sink`, as the domain says:
 ``plain.test`` in clear, ``tls.test`` with STARTTLS, ``lmtp.test`` and ``unix.test`` by LMTP.
-They refuse ``no@plain.test``.
+They refuse ``no@plain.test``, and where there are users, ``members@plain.test`` from others.
+The users are alice and carol, with the password `PASSWORD`.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ from twisted.trial.unittest import SkipTest
 from tests.interop.server import HOST, PATIENCE, need
 from tests.interop.sink import HOSTNAME, certificate, free_port, unused_port
 
-__all__ = ["Daemon", "dovecot", "exim", "opensmtpd", "postfix"]
+__all__ = ["PASSWORD", "Daemon", "dovecot", "exim", "opensmtpd", "postfix", "postfix_with_users"]
 
 MTAS = "MAILPROTO_TEST_MTAS"
+PASSWORD = "tanstaaftanstaaf"
 
 
 class Daemon:
@@ -165,7 +167,8 @@ default_transport = error:5.1.2 nothing leaves this machine
 relay_transport = error:5.1.2 nothing leaves this machine
 transport_maps = texthash:{folder}/etc/transport
 smtpd_relay_restrictions = permit_mynetworks, reject
-smtpd_recipient_restrictions = check_recipient_access texthash:{folder}/etc/refused
+smtpd_recipient_restrictions = check_recipient_access texthash:{folder}/etc/refused,
+  permit_sasl_authenticated, check_recipient_access texthash:{folder}/etc/members
 smtpd_peername_lookup = no
 smtpd_tls_security_level = may
 smtpd_tls_cert_file = {certificate}
@@ -179,10 +182,26 @@ maillog_file = {folder}/log
 maillog_file_prefixes = {folder}
 """
 
+_USERS = """
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {path}
+"""
+
 
 @cache
 def postfix() -> Daemon:
     """Postfix, with queues of its own."""
+    return _postfix()
+
+
+@cache
+def postfix_with_users() -> Daemon:
+    """Postfix, and Dovecot's SASL."""
+    return _postfix(_USERS.format(path=dovecot().folder / "auth"))
+
+
+def _postfix(more: str = "") -> Daemon:
     need("postfix", "postfix")
     _need_root()
     folder, port = _new_folder(), unused_port()
@@ -192,13 +211,14 @@ def postfix() -> Daemon:
     shutil.chown(folder / "data", "postfix", "postfix")
     (folder / "etc/master.cf").write_text(_MASTER.format(port=f"{HOST}:{port}"))
     settings = {"folder": folder, "certificate": pem, "key": key, "hostname": HOSTNAME}
-    (folder / "etc/main.cf").write_text(_MAIN.format(**settings))
+    (folder / "etc/main.cf").write_text(_MAIN.format(**settings) + more)
     sink = f"[{HOST}]:{free_port()}"
     (folder / "etc/transport").write_text(
         f"plain.test smtp:{sink}\ntls.test tls:{sink}\n"
         f"lmtp.test lmtp:inet:{sink}\nunix.test lmtp:unix:{folder}/lmtp\n"
     )
     (folder / "etc/refused").write_text("no@plain.test REJECT\n")
+    (folder / "etc/members").write_text("members@plain.test REJECT\n")
     for name in ("dynamicmaps.cf", "postfix-files"):
         if (source := Path("/etc/postfix", name)).exists():
             shutil.copy(source, folder / "etc")
@@ -216,6 +236,8 @@ log_path = {folder}/log
 listen = 127.0.0.1
 protocols = lmtp
 ssl = no
+disable_plaintext_auth = no
+auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256
 mail_location = maildir:~/Maildir
 mail_uid = mail
 mail_gid = mail
@@ -231,6 +253,11 @@ passdb {{
   driver = passwd-file
   args = {folder}/users
 }}
+service auth {{
+  unix_listener {folder}/auth {{
+    mode = 0666
+  }}
+}}
 service lmtp {{
   inet_listener lmtp {{
     address = 127.0.0.1
@@ -245,7 +272,10 @@ service lmtp {{
 
 @cache
 def dovecot() -> Daemon:
-    """Dovecot's LMTP server, for alice and carol; their mail is in ``mail/NAME/Maildir/new``."""
+    """Dovecot's LMTP server for alice and carol, whose mail is in ``mail/NAME/Maildir/new``.
+
+    At its socket ``auth`` Postfix asks who they are.
+    """
     need("dovecot", "dovecot-lmtpd")
     if not Path("/usr/lib/dovecot/lmtp").exists():
         raise SkipTest("needs Dovecot's LMTP server: install the Debian package dovecot-lmtpd")
@@ -253,7 +283,7 @@ def dovecot() -> Daemon:
     folder, port = _new_folder(), unused_port()
     (folder / "mail").mkdir()
     shutil.chown(folder / "mail", "mail", "mail")
-    users = "".join(f"{name}:{{PLAIN}}x::::{folder}/mail/{name}::\n" for name in ("alice", "carol"))
+    users = "".join(f"{name}:{{PLAIN}}{PASSWORD}::::{folder}/mail/{name}::\n" for name in ("alice", "carol"))
     (folder / "users").write_text(users)
     (folder / "config").write_text(_DOVECOT.format(folder=folder, port=port))
     return Daemon(folder, port, folder / "log", ["dovecot", "-F", "-c", folder / "config"])
@@ -322,6 +352,8 @@ tls_privatekey = {key}
 begin acl
 recipient:
   deny recipients = no@plain.test
+  deny recipients = members@plain.test
+       !authenticated = *
   accept
 begin routers
 tls:
@@ -364,6 +396,20 @@ lmtp:
   hosts_avoid_tls = *
 begin retry
 * * F,1h,1s
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_condition = ${{if and{{{{eq{{$auth2}}{{alice}}}}{{eq{{$auth3}}{{{password}}}}}}}}}
+login:
+  driver = plaintext
+  public_name = LOGIN
+  server_prompts = Username:: : Password::
+  server_condition = ${{if and{{{{eq{{$auth1}}{{alice}}}}{{eq{{$auth2}}{{{password}}}}}}}}}
+cram_md5:
+  driver = cram_md5
+  public_name = CRAM-MD5
+  server_secret = ${{if eq{{$auth1}}{{alice}}{{{password}}}fail}}
 """
 
 
@@ -380,7 +426,7 @@ def exim() -> Daemon:
         for name in ("cert.pem", "key.pem"):
             (folder / name).chmod(0o644)
         settings = {"certificate": folder / "cert.pem", "key": folder / "key.pem", "sink": free_port()}
-        return _EXIM.format(folder=folder, port=port, program=program, **settings)
+        return _EXIM.format(folder=folder, port=port, program=program, password=PASSWORD, **settings)
 
     return _in_namespace(config, "logs/mainlog", program, "-bdf")
 

@@ -1,0 +1,117 @@
+"""Our client signs in to Exim, and to Postfix with Dovecot's SASL, by each mechanism that they have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.trial.unittest import TestCase
+
+from mailproto.auth import Password, client_tls
+from mailproto.smtp import (
+    AllRefused,
+    AuthenticationRefused,
+    MailServer,
+    SMTPClient,
+    SMTPSender,
+    connect,
+    send_mail,
+)
+from tests.interop.daemons import PASSWORD, Daemon, exim, postfix_with_users
+from tests.interop.server import HOST, message
+from tests.interop.sink import HOSTNAME, Sink, certificate, reactor
+
+ALICE = Password("alice", PASSWORD)
+SENDER = "bob@plain.test"
+MEMBERS = "members@plain.test"
+
+
+class Tests:
+    """What our client can do with each of them."""
+
+    class AuthenticationTests(TestCase):
+        start: ClassVar[Callable[[], Daemon]]
+        mechanisms: ClassVar[tuple[str, ...]]
+        daemon: Daemon
+
+        def setUp(self) -> None:
+            self.daemon = type(self).start()
+            self.endpoint = TCP4ClientEndpoint(reactor, HOST, self.daemon.port)
+
+        async def client(self, *, tls: bool) -> SMTPClient:
+            client = await connect(self.endpoint, SMTPClient(reactor, hostname="client.test"))
+            self.addCleanup(client.quit)
+            await client.ehlo()
+            if tls:
+                await client.starttls(client_tls(HOSTNAME, trust_root=certificate()[0]))
+            return client
+
+        def mail_server(self, credentials: Any) -> MailServer:
+            return MailServer(
+                HOSTNAME,
+                endpoint=self.endpoint,
+                trust_root=certificate()[0],
+                hostname="client.test",
+                credentials=credentials,
+            )
+
+        async def test_each_mechanism(self) -> None:
+            """In plaintext on loopback, and in TLS; what is for members is taken then, and not before."""
+            sink = Sink(self, tls=None)
+            for tls in (False, True):
+                for mechanism in self.mechanisms:
+                    with self.subTest(mechanism=mechanism, tls=tls):
+                        client = await self.client(tls=tls)
+                        _, octets = message()
+                        [before] = await client.send(SENDER, [MEMBERS], octets)
+                        self.assertEqual(before.code // 10, 55)
+                        self.assertEqual(await client.authenticate(ALICE, mechanism=mechanism), mechanism)
+                        [after] = await client.send(SENDER, [MEMBERS], octets)
+                        self.assertEqual(after.code, 250)
+                        await sink.arrival()
+
+        async def test_best_mechanism(self) -> None:
+            client = await self.client(tls=True)
+            self.assertEqual(await client.authenticate(ALICE), self.mechanisms[0])
+
+        async def test_wrong_password(self) -> None:
+            """One that is slow to say so is asked for all of them at once."""
+
+            async def refused(mechanism: str) -> None:
+                client = await self.client(tls=False)
+                with self.assertRaises(AuthenticationRefused) as raised:
+                    await client.authenticate(Password("alice", "guessed"), mechanism=mechanism)
+                self.assertEqual(raised.exception.code, 535)
+                self.assertEqual(await client.authenticate(ALICE, mechanism=mechanism), mechanism)
+
+            await gatherResults([Deferred.fromCoroutine(refused(each)) for each in self.mechanisms])
+
+        async def test_an_application_s_message(self) -> None:
+            sink = Sink(self, tls=None)
+            text = f"From: {SENDER}\nTo: {MEMBERS}\n\nHi.\n"
+            with self.assertRaises(AllRefused):
+                await send_mail(reactor, self.mail_server(None), text)
+            await send_mail(reactor, self.mail_server(ALICE), text)
+            await sink.arrival()
+
+        async def test_a_pool(self) -> None:
+            sink = Sink(self, tls=None)
+            sender = SMTPSender(reactor, self.mail_server(lambda: ALICE), connections=3)
+            self.addCleanup(sender.close)
+            sent = [sender.send(SENDER, [MEMBERS], message()[1]) for _ in range(10)]
+            for each in sent:
+                [outcome] = await each
+                self.assertEqual(outcome.code, 250)
+                await sink.arrival()
+
+
+class EximTests(Tests.AuthenticationTests):
+    start = staticmethod(exim)
+    mechanisms = ("CRAM-MD5", "PLAIN", "LOGIN")
+
+
+class PostfixTests(Tests.AuthenticationTests):
+    start = staticmethod(postfix_with_users)
+    mechanisms = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN")

@@ -15,7 +15,10 @@ The users are alice and carol, with the password `PASSWORD`.
 from __future__ import annotations
 
 import atexit
+import base64
 import contextlib
+import hmac
+import json
 import os
 import shutil
 import signal
@@ -32,7 +35,16 @@ from twisted.trial.unittest import SkipTest
 from tests.interop.server import HOST, PATIENCE, need
 from tests.interop.sink import HOSTNAME, certificate, free_port, unused_port
 
-__all__ = ["PASSWORD", "Daemon", "dovecot", "exim", "opensmtpd", "postfix", "postfix_with_users"]
+__all__ = [
+    "PASSWORD",
+    "Daemon",
+    "bearer_token",
+    "dovecot",
+    "exim",
+    "opensmtpd",
+    "postfix",
+    "postfix_with_users",
+]
 
 MTAS = "MAILPROTO_TEST_MTAS"
 PASSWORD = "tanstaaftanstaaf"
@@ -237,7 +249,7 @@ listen = 127.0.0.1
 protocols = lmtp
 ssl = no
 disable_plaintext_auth = no
-auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256
+auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256 oauthbearer xoauth2
 mail_location = maildir:~/Maildir
 mail_uid = mail
 mail_gid = mail
@@ -252,6 +264,17 @@ userdb {{
 passdb {{
   driver = passwd-file
   args = {folder}/users
+}}
+auth_failure_delay = 0
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+passdb {{
+  driver = oauth2
+  mechanisms = oauthbearer xoauth2
+  args = {folder}/oauth2
 }}
 service auth {{
   unix_listener {folder}/auth {{
@@ -269,6 +292,26 @@ service lmtp {{
 }}
 """
 
+_OAUTH2 = """
+introspection_mode = local
+local_validation_key_dict = fs:posix:prefix={folder}/keys/
+username_attribute = sub
+"""
+_TOKEN_KEY = b"k" * 32
+
+
+def bearer_token(name: str, *, lifetime: int = 600) -> str:
+    """A JSON Web Token (RFC 7519) that Dovecot takes for ``lifetime`` seconds."""
+    now = int(time.time())
+    claims = {"sub": name, "iat": now - 60, "exp": now + lifetime}
+    parts = ({"alg": "HS256", "typ": "JWT"}, claims)
+    signed = b".".join(_base64url(json.dumps(part).encode()) for part in parts)
+    return b".".join((signed, _base64url(hmac.digest(_TOKEN_KEY, signed, "sha256")))).decode()
+
+
+def _base64url(octets: bytes) -> bytes:
+    return base64.urlsafe_b64encode(octets).rstrip(b"=")
+
 
 @cache
 def dovecot() -> Daemon:
@@ -285,6 +328,10 @@ def dovecot() -> Daemon:
     shutil.chown(folder / "mail", "mail", "mail")
     users = "".join(f"{name}:{{PLAIN}}{PASSWORD}::::{folder}/mail/{name}::\n" for name in ("alice", "carol"))
     (folder / "users").write_text(users)
+    keys = folder / "keys/default/HS256"
+    keys.mkdir(parents=True)
+    (keys / "default").write_bytes(base64.b64encode(_TOKEN_KEY))
+    (folder / "oauth2").write_text(_OAUTH2.format(folder=folder))
     (folder / "config").write_text(_DOVECOT.format(folder=folder, port=port))
     return Daemon(folder, port, folder / "log", ["dovecot", "-F", "-c", folder / "config"])
 

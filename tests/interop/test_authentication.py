@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import Password, client_tls
+from mailproto.auth import Password, Token, client_tls
 from mailproto.smtp import (
     AllRefused,
     AuthenticationRefused,
@@ -19,7 +19,7 @@ from mailproto.smtp import (
     connect,
     send_mail,
 )
-from tests.interop.daemons import PASSWORD, Daemon, exim, postfix_with_users
+from tests.interop.daemons import PASSWORD, Daemon, bearer_token, exim, postfix_with_users
 from tests.interop.server import HOST, message
 from tests.interop.sink import HOSTNAME, Sink, certificate, reactor
 
@@ -77,7 +77,7 @@ class Tests:
             self.assertEqual(await client.authenticate(ALICE), self.mechanisms[0])
 
         async def test_wrong_password(self) -> None:
-            """One that is slow to say so is asked for all of them at once."""
+            """Exim and Postfix are slow to say so, and are asked for all mechanisms at once."""
 
             async def refused(mechanism: str) -> None:
                 client = await self.client(tls=False)
@@ -115,3 +115,15 @@ class EximTests(Tests.AuthenticationTests):
 class PostfixTests(Tests.AuthenticationTests):
     start = staticmethod(postfix_with_users)
     mechanisms = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN")
+
+    async def test_tokens(self) -> None:
+        """One that is over is answered with an error in JSON first."""
+        for mechanism in ("OAUTHBEARER", "XOAUTH2"):
+            with self.subTest(mechanism=mechanism):
+                client = await self.client(tls=True)
+                with self.assertRaises(AuthenticationRefused):
+                    await client.authenticate(
+                        Token("alice", bearer_token("alice", lifetime=-1)), mechanism=mechanism
+                    )
+                token = Token("alice", bearer_token("alice"))
+                self.assertEqual(await client.authenticate(token, mechanism=mechanism), mechanism)

@@ -12,11 +12,14 @@ from typing import ClassVar
 
 __all__ = [
     "AccountExists",
+    "AuthenticationCancelled",
     "AuthenticationFailed",
+    "EncryptionRequired",
     "InvalidMailboxName",
     "MailError",
     "MailboxExists",
     "MailboxInUse",
+    "MalformedAuthentication",
     "MessageTooLarge",
     "NoSuchAccount",
     "NoSuchMailbox",
@@ -25,7 +28,9 @@ __all__ = [
     "RecipientUnknown",
     "Refused",
     "RelayDenied",
+    "TemporaryAuthenticationFailure",
     "Unavailable",
+    "UnknownMechanism",
     "WireError",
 ]
 
@@ -122,6 +127,42 @@ class AuthenticationFailed(MailError):
     code, enhanced = 535, "5.7.8"
     imap, pop3 = "AUTHENTICATIONFAILED", "AUTH"
     default_text = "Authentication failed"
+
+
+class TemporaryAuthenticationFailure(Unavailable):
+    """Who it is cannot be looked up now (RFC 4954 6, RFC 5530 UNAVAILABLE, RFC 3206 SYS/TEMP)."""
+
+    code, enhanced = 454, "4.7.0"
+    default_text = "Temporary authentication failure"
+
+
+class AuthenticationCancelled(MailError):
+    """The client has ended the exchange (RFC 4954 4); in IMAP that is BAD (RFC 9051 6.2.2)."""
+
+    code, enhanced = 501, "5.7.0"
+    default_text = "Authentication cancelled"
+
+
+class MalformedAuthentication(MailError):
+    """Not base64, or not what the mechanism asks for (RFC 4954 4 and 6); in IMAP that is BAD."""
+
+    code, enhanced = 501, "5.5.2"
+    default_text = "Malformed authentication response"
+
+
+class UnknownMechanism(MailError):
+    """A SASL mechanism that is not offered here (RFC 4954 4)."""
+
+    code, enhanced = 504, "5.5.4"
+    default_text = "Unrecognised authentication mechanism"
+
+
+class EncryptionRequired(MailError):
+    """A password or a token may not cross the network in clear (RFC 4954 6, RFC 5530 PRIVACYREQUIRED)."""
+
+    code, enhanced = 538, "5.7.11"
+    imap = "PRIVACYREQUIRED"
+    default_text = "Encryption required for this authentication mechanism"
 
 
 class NoSuchAccount(MailError):

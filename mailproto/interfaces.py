@@ -289,7 +289,10 @@ class IAccount(Interface):
 
 
 class IDirectory(Interface):
-    """Who has an account, and the hash of each password.
+    """Who has an account, and the record of each password.
+
+    A record is a string of printable ASCII, some 400 octets, which `mailproto.auth.hash_password`
+    makes; a directory keeps it and does not look into it.
 
     Names are compared without case (``str.casefold``) and kept as first given.
     """
@@ -301,13 +304,18 @@ class IDirectory(Interface):
         """The account's name as it is kept.  :raises NoSuchAccount:"""
 
     def password_hash(name: str) -> Awaitable[str]:
-        """A PHC string; "" for an account that nobody can sign in to.  :raises NoSuchAccount:"""
+        """The record; "" for an account that nobody can sign in to.  :raises NoSuchAccount:"""
 
     def add(name: str, password_hash: str) -> Awaitable[None]:
         """:raises AccountExists:"""
 
-    def set_password_hash(name: str, password_hash: str) -> Awaitable[None]:
-        """:raises NoSuchAccount:"""
+    def set_password_hash(name: str, password_hash: str, *, replacing: str | None = None) -> Awaitable[None]:
+        """Give the account another record.
+
+        :param replacing: unless the record is this one, change nothing: what was learnt from an
+            old record must not undo a change of password.
+        :raises NoSuchAccount:
+        """
 
     def delete(name: str) -> Awaitable[None]:
         """Remove the account with all its mailboxes.  :raises NoSuchAccount:"""

@@ -13,10 +13,13 @@ from tests.processes import CHECKOUT
 
 PUBLIC_NAMES = {
     "mailproto.auth": """
-        Challenge DirectoryChecker FAILURE_DELAY Login MAX_REMEMBERED MAX_RESPONSE MAX_WAITING
-        MECHANISMS PasswordVerifier REMEMBER SASLError ServerMechanism ServerTLS StoreRealm
-        TLSFilesError client_tls decode_base64 ensure_self_signed hash_password login server_mechanism
-        server_tls store_portal
+        BearerToken Certificate CertificateChecker Challenge Channel ClientCertificate ClientCredentials
+        ClientMechanism DirectoryChecker FAILURE_DELAY IBearerToken IClientCertificate IScramChecker
+        IScramProof Login MAX_REMEMBERED MAX_RESPONSE MAX_WAITING Password PasswordVerifier REMEMBER
+        SASLError SASLServer SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism
+        ServerTLS StoreRealm TLSFilesError Token TokenChecker client_channel client_mechanisms client_tls
+        decode_base64 ensure_secret ensure_self_signed hash_password login server_channel server_tls
+        store_portal
     """,
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore
@@ -32,9 +35,10 @@ PUBLIC_NAMES = {
     """,
     "mailproto.domains": "canonical_domain is_valid_international spellings",
     "mailproto.errors": """
-        AccountExists AuthenticationFailed InvalidMailboxName MailError MailboxExists MailboxInUse
-        MessageTooLarge NoSuchAccount NoSuchMailbox OverQuota ReadOnly RecipientUnknown Refused
-        RelayDenied Unavailable WireError
+        AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidMailboxName
+        MailError MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge NoSuchAccount
+        NoSuchMailbox OverQuota ReadOnly RecipientUnknown Refused RelayDenied
+        TemporaryAuthenticationFailure Unavailable UnknownMechanism WireError
     """,
     "mailproto.imap": "IMAPServerFactory IMAPSession IMAP_LIMITS",
     "mailproto.imap.server": "IMAPServerFactory IMAPSession IMAP_LIMITS MailboxView",
@@ -73,17 +77,18 @@ PUBLIC_NAMES = {
     """,
     "mailproto.service": "MailService Options ServiceLimits Settings makeService make_service",
     "mailproto.smtp": """
-        AllRefused ClientTimeouts CommandRefused ConnectFailed ConnectionLost
-        GreetingRefused LMTPClient LMTPServer LMTPServerFactory MAX_MESSAGE_SIZE MailServer
-        ProtocolViolation SMTPClient SMTPClientError SMTPLimits SMTPSender SMTPServer SMTPServerFactory
-        SendResult ServerTimeout ServiceClosing TLSFailed TLSUnavailable UNCERTAIN UNHURRIED_LIMITS
-        connect open_client send_mail
+        AllRefused AuthenticationRefused AuthenticationUnavailable ClientTimeouts CommandRefused
+        ConnectFailed ConnectionLost GreetingRefused LMTPClient LMTPServer LMTPServerFactory
+        MAX_MESSAGE_SIZE MailServer ProtocolViolation SMTPClient SMTPClientError SMTPLimits
+        SMTPSender SMTPServer SMTPServerFactory SendResult ServerTimeout ServerUntrusted
+        ServiceClosing TLSFailed TLSUnavailable UNCERTAIN UNHURRIED_LIMITS connect open_client
+        send_mail
     """,
     "mailproto.smtp.client": """
-        AllRefused ClientTimeouts CommandRefused ConnectFailed ConnectionLost
-        GreetingRefused LMTPClient MailServer ProtocolViolation SMTPClient SMTPClientError SMTPSender
-        SendResult ServerTimeout ServiceClosing TLSFailed TLSUnavailable UNCERTAIN connect open_client
-        send_mail
+        AllRefused AuthenticationRefused AuthenticationUnavailable ClientTimeouts CommandRefused
+        ConnectFailed ConnectionLost GreetingRefused LMTPClient MailServer ProtocolViolation
+        SMTPClient SMTPClientError SMTPSender SendResult ServerTimeout ServerUntrusted
+        ServiceClosing TLSFailed TLSUnavailable UNCERTAIN connect open_client send_mail
     """,
     "mailproto.smtp.wire": """
         Auth AuthResponse Bdat Capabilities ChunkEnd ChunkedText Command Data DataChunk DataEnd

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from OpenSSL import SSL
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import ISSLTransport, ITLSTransport
@@ -13,6 +14,28 @@ from zope.interface import alsoProvides, implementer
 
 LOOPBACK = "127.0.0.1"
 ELSEWHERE = "192.0.2.1"
+
+
+class FakeTLS:
+    """As much of a pyOpenSSL connection as servers ask of it: TLS with nothing to bind to."""
+
+    def get_protocol_version(self) -> int:
+        return SSL.TLS1_2_VERSION
+
+    def get_protocol_version_name(self) -> str:
+        return "TLSv1.2"
+
+    def get_cipher_name(self) -> str:
+        return "TLS_FAKE"
+
+    def get_certificate(self) -> None:
+        return None
+
+    def get_peer_certificate(self) -> None:
+        return None
+
+    def get_context(self) -> SSL.Context:
+        return SSL.Context(SSL.TLS_SERVER_METHOD)
 
 
 @implementer(ITLSTransport)
@@ -111,6 +134,9 @@ class MemoryTransport:
         self.tls = context
         alsoProvides(self, ISSLTransport)
         return True
+
+    def getHandle(self) -> FakeTLS:
+        return FakeTLS()
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         self.no_delay = enabled

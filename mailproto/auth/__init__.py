@@ -1,44 +1,87 @@
 """Who is there: SASL, password hashes, ``twisted.cred`` over a store, and TLS.
 
-It knows no protocol: each of them hands the credentials it received to `login`.
+It knows no protocol.  A server gives what its client says to `SASLServer`, or a name and a
+password to `login`.
 """
 
 from mailproto.auth._base64 import MAX_RESPONSE, decode_base64
-from mailproto.auth._checker import FAILURE_DELAY, DirectoryChecker, Login, StoreRealm, login, store_portal
-from mailproto.auth._errors import SASLError
-from mailproto.auth._passwords import (
-    MAX_REMEMBERED,
-    MAX_WAITING,
-    REMEMBER,
-    PasswordVerifier,
-    hash_password,
+from mailproto.auth._certificate_checker import CertificateChecker
+from mailproto.auth._channel import Channel, client_channel, server_channel
+from mailproto.auth._checker import DirectoryChecker
+from mailproto.auth._client import (
+    Certificate,
+    ClientCredentials,
+    ClientMechanism,
+    Password,
+    Token,
+    client_mechanisms,
 )
-from mailproto.auth._sasl import MECHANISMS, Challenge, ServerMechanism, server_mechanism
+from mailproto.auth._credentials import (
+    BearerToken,
+    ClientCertificate,
+    IBearerToken,
+    IClientCertificate,
+    IScramChecker,
+    IScramProof,
+    ScramProof,
+)
+from mailproto.auth._errors import SASLError
+from mailproto.auth._exchange import SASLServer
+from mailproto.auth._late import FAILURE_DELAY
+from mailproto.auth._login import Login, login
+from mailproto.auth._mechanisms import SERVER_MECHANISMS, Challenge, ServerMechanism
+from mailproto.auth._passwords import MAX_REMEMBERED, MAX_WAITING, REMEMBER, PasswordVerifier
+from mailproto.auth._realm import StoreRealm, store_portal
+from mailproto.auth._records import SCRAM_ITERATIONS, hash_password
+from mailproto.auth._scram import ScramKeys
+from mailproto.auth._secret import ensure_secret
 from mailproto.auth._tls import ServerTLS, TLSFilesError, ensure_self_signed, server_tls
 from mailproto.auth._tls_client import client_tls
+from mailproto.auth._token_checker import TokenChecker
 
 __all__ = [
     "FAILURE_DELAY",
     "MAX_REMEMBERED",
     "MAX_RESPONSE",
     "MAX_WAITING",
-    "MECHANISMS",
     "REMEMBER",
+    "SCRAM_ITERATIONS",
+    "SERVER_MECHANISMS",
+    "BearerToken",
+    "Certificate",
+    "CertificateChecker",
     "Challenge",
+    "Channel",
+    "ClientCertificate",
+    "ClientCredentials",
+    "ClientMechanism",
     "DirectoryChecker",
+    "IBearerToken",
+    "IClientCertificate",
+    "IScramChecker",
+    "IScramProof",
     "Login",
+    "Password",
     "PasswordVerifier",
     "SASLError",
+    "SASLServer",
+    "ScramKeys",
+    "ScramProof",
     "ServerMechanism",
     "ServerTLS",
     "StoreRealm",
     "TLSFilesError",
+    "Token",
+    "TokenChecker",
+    "client_channel",
+    "client_mechanisms",
     "client_tls",
     "decode_base64",
+    "ensure_secret",
     "ensure_self_signed",
     "hash_password",
     "login",
-    "server_mechanism",
+    "server_channel",
     "server_tls",
     "store_portal",
 ]

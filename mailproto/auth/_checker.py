@@ -1,140 +1,117 @@
-"""Signing in through ``twisted.cred``: a checker over a directory, a realm over a store."""
+"""The checker over a directory: names and passwords, and proofs of passwords."""
 
 from __future__ import annotations
 
+import hmac
+import os
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NoReturn, TypeAlias, cast
+from typing import cast
 
-from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials, IUsernamePassword
-from twisted.cred.error import LoginFailed, Unauthorized, UnauthorizedLogin
-from twisted.cred.portal import IRealm, Portal
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
+from twisted.cred.error import UnauthorizedLogin
 from twisted.logger import Logger
-from zope.interface import Interface, implementer
+from zope.interface import implementer
 
+from mailproto.auth._credentials import IScramChecker, IScramProof
+from mailproto.auth._late import FAILURE_DELAY, LateChecker
 from mailproto.auth._passwords import PasswordVerifier
-from mailproto.errors import AuthenticationFailed, NoSuchAccount
-from mailproto.interfaces import IAccount, IDirectory, IStore
+from mailproto.auth._records import SALT_LENGTH, SCRAM_ITERATIONS, is_complete, scram_part
+from mailproto.auth._scram import ScramAlgorithm, ScramKeys, proof_matches
+from mailproto.errors import NoSuchAccount
+from mailproto.interfaces import IDirectory
 
-__all__ = ["FAILURE_DELAY", "DirectoryChecker", "Login", "StoreRealm", "login", "store_portal"]
-
-_Avatar: TypeAlias = tuple[type[Interface], object, Callable[[], None]]
-
-FAILURE_DELAY = 1.5
-"""Seconds after which a failed login is answered: guessing is slow, a typing error is no pain."""
+__all__ = ["DirectoryChecker"]
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
-    """Somebody is signed in.
+@implementer(IScramChecker)
+class DirectoryChecker(LateChecker):
+    """Checks passwords, octets of UTF-8 or `str`, and SCRAM's proofs, against an `IDirectory`.
 
-    :ivar logout: to be called once, when the session is over.
-    """
-
-    account: IAccount
-    logout: Callable[[], None]
-
-
-async def login(portal: Portal, credentials: ICredentials) -> Login:
-    """Sign in with ``credentials``.
-
-    :raises AuthenticationFailed: for an unknown name, a wrong secret, and for a kind of
-        credentials that the portal knows nothing of.
-    """
-    try:
-        _, account, logout = await portal.login(credentials, None, IAccount)
-    except (LoginFailed, Unauthorized) as error:
-        raise AuthenticationFailed(detail=str(error)) from None
-    return Login(cast(IAccount, account), logout)
-
-
-@implementer(ICredentialsChecker)
-class DirectoryChecker:
-    """Checks names and passwords, octets of UTF-8 or `str`, against an `IDirectory`.
-
-    A failure is answered `FAILURE_DELAY` seconds late, whatever the reason, on every
-    protocol.  The avatar's id is the account's name as the directory
-    keeps it, in UTF-8 (cred's avatar ids are octets).
+    A record that lacks SCRAM's keys, as one from an older version does, is completed by the
+    first login with the password.
 
     :param verifier: also gives the clock.
+    :param secret: what keys are invented with (`IScramChecker.scram_keys`); with one that
+        outlives the process, a restart tells nothing either.
     """
 
-    credentialInterfaces = (IUsernamePassword,)
+    credentialInterfaces = (IUsernamePassword, IScramProof)
     log = Logger()
 
     def __init__(
-        self, directory: IDirectory, verifier: PasswordVerifier, *, failure_delay: float = FAILURE_DELAY
+        self,
+        directory: IDirectory,
+        verifier: PasswordVerifier,
+        *,
+        secret: bytes | None = None,
+        failure_delay: float = FAILURE_DELAY,
     ) -> None:
+        super().__init__(verifier.clock, failure_delay)
         self._directory = directory
         self._verifier = verifier
-        self._failure_delay = failure_delay
+        self._secret = secret or os.urandom(32)
 
-    def requestAvatarId(self, credentials: ICredentials) -> Deferred[bytes | tuple[()]]:
-        """The account's name in UTF-8; fails with `UnauthorizedLogin`."""
-        given = cast(IUsernamePassword, credentials)
-        return Deferred.fromCoroutine(self._check(given.username, given.password))
+    async def scram_keys(self, name: str, algorithm: ScramAlgorithm) -> ScramKeys:
+        """See `IScramChecker.scram_keys`."""
+        _, record = await self._look_up(_text(name))
+        return self._keys(name, record, algorithm)
 
-    async def _check(self, given_name: bytes | str, given_password: bytes | str) -> bytes | tuple[()]:
+    async def check(self, credentials: ICredentials) -> str:
+        """See `LateChecker.check`."""
+        if IScramProof.providedBy(credentials):
+            return await self._check_proof(credentials)
+        return await self._check_password(cast(IUsernamePassword, credentials))
+
+    async def _check_proof(self, given: IScramProof) -> str:
+        kept, record = await self._look_up(_text(given.username))
+        keys = self._keys(given.username, record, given.algorithm)
+        if not proof_matches(keys, given.auth_message, given.proof) or not kept:
+            raise _unauthorized(kept)
+        return kept
+
+    async def _check_password(self, given: IUsernamePassword) -> str:
         try:
-            name, password = (_text(given_name), _text(given_password))
+            name, password = _text(given.username), _text(given.password)
         except UnicodeDecodeError:
-            await self._fail("not UTF-8")
+            raise UnauthorizedLogin("not UTF-8") from None
+        kept, record = await self._look_up(name)
+        if not await self._verifier.verify(name.casefold(), record, password):
+            raise _unauthorized(kept)
+        if not is_complete(record, password):
+            await self._complete(kept, record, password)
+        return kept
+
+    async def _look_up(self, name: str) -> tuple[str, str]:
+        """(The name as it is kept, the record); "" for what is not there."""
         try:
             kept = await self._directory.find(name)
-            password_hash = await self._directory.password_hash(kept)
+            return kept, await self._directory.password_hash(kept)
         except NoSuchAccount:
-            kept, password_hash = "", ""
-        if not await self._verifier.verify(name.casefold(), password_hash, password):
-            await self._fail(f"wrong password for {kept}" if kept else "no such account")
-        return kept.encode()
+            return "", ""
 
-    async def _fail(self, reason: str) -> NoReturn:
-        # What was given as a name is not logged: it may be a password in the wrong field.
-        await deferLater(self._verifier.clock, self._failure_delay)
-        raise UnauthorizedLogin(reason)
-
-
-@implementer(IRealm)
-class StoreRealm:
-    """Gives the accounts of an `IStore` to a portal."""
-
-    def __init__(self, store: IStore) -> None:
-        self._store = store
-
-    def requestAvatar(
-        self, avatar_id: bytes | tuple[()], mind: object, *interfaces: type[Interface]
-    ) -> Deferred[_Avatar]:
-        """(IAccount, the account, what signs it out).
-
-        Fails with `UnauthorizedLogin` for the anonymous, and if the account has just been deleted.
-        """
-        return Deferred.fromCoroutine(self._avatar(avatar_id, interfaces))
-
-    async def _avatar(self, avatar_id: bytes | tuple[()], interfaces: tuple[type[Interface], ...]) -> _Avatar:
-        if not avatar_id or IAccount not in interfaces:
-            raise UnauthorizedLogin("an IAccount for somebody with a name is all there is")
-        name = avatar_id.decode()
+    async def _complete(self, kept: str, record: str, password: str) -> None:
         try:
-            return IAccount, await self._store.account(name), _nothing_to_release
-        except NoSuchAccount:
-            raise UnauthorizedLogin(f"{name} is gone") from None
+            completed = await self._verifier.complete(record, password)
+            await self._directory.set_password_hash(kept, completed, replacing=record)
+        except Exception:
+            # It is no reason not to let somebody in; the next login tries again.
+            self.log.failure("while the password record of {name} is completed", name=kept)
+
+    def _keys(self, name: str, record: str, algorithm: ScramAlgorithm) -> ScramKeys:
+        found = scram_part(record, algorithm)
+        return self._invented(_text(name).casefold(), algorithm) if found is None else found
+
+    def _invented(self, name: str, algorithm: ScramAlgorithm) -> ScramKeys:
+        """Nobody's, but they look real; all octets come from what only we know."""
+        salt, stored_key, server_key = (
+            hmac.digest(self._secret, f"{part} {algorithm} {name}".encode(), "sha512")
+            for part in ("salt", "stored key", "server key")
+        )
+        return ScramKeys(algorithm, salt[:SALT_LENGTH], SCRAM_ITERATIONS, stored_key, server_key)
 
 
-def store_portal(store: IStore, reactor: IReactorTime) -> Portal:
-    """What the POP3, IMAP and submission servers of one store need to sign people in.
-
-    :param reactor: its shutdown ends the threads that check passwords.
-    """
-    return Portal(StoreRealm(store), [DirectoryChecker(store.directory, PasswordVerifier(reactor))])
-
-
-def _nothing_to_release() -> None:
-    """An account of a store holds nothing for a session."""
+def _unauthorized(kept: str) -> UnauthorizedLogin:
+    return UnauthorizedLogin(f"wrong password for {kept}" if kept else "no such account")
 
 
 def _text(value: bytes | str) -> str:

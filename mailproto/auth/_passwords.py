@@ -1,26 +1,25 @@
-"""Password hashes (argon2id), and their verification away from the reactor's thread."""
+"""Passwords, checked away from the reactor's thread."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import os
-import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
-from argon2.profiles import RFC_9106_LOW_MEMORY
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorCore, IReactorFromThreads, IReactorTime
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from mailproto.auth._records import PROFILE, argon2_part, completed, matches, prepare
 from mailproto.errors import Unavailable
 
-__all__ = ["MAX_REMEMBERED", "MAX_WAITING", "REMEMBER", "PasswordVerifier", "hash_password"]
+__all__ = ["MAX_REMEMBERED", "MAX_WAITING", "REMEMBER", "PasswordVerifier"]
+
+T = TypeVar("T")
 
 REMEMBER = 300.0
 """Seconds for which a verified login need not be hashed again."""
@@ -31,34 +30,15 @@ MAX_REMEMBERED = 10_000
 MAX_WAITING = 500
 """Different passwords that may wait for a thread; past it a login is asked to try again."""
 
-# RFC 9106 4, "second recommended option": 64 MiB, three passes, four lanes.  The first
-# one's 2 GiB a login would let a few guessers take a small machine's memory.
-_PROFILE = RFC_9106_LOW_MEMORY
-_HASHER = PasswordHasher.from_parameters(_PROFILE)
-
-
-def prepare(password: str) -> bytes:
-    """The octets that are hashed: OpaqueString of RFC 8265 4.2 (NFC, every space an ASCII one).
-
-    So a password typed on a Mac, composed otherwise than on a PC, is the same password.
-    """
-    spaces = "".join(" " if unicodedata.category(char) == "Zs" else char for char in password)
-    return unicodedata.normalize("NFC", spaces).encode("utf-8", "surrogatepass")
-
-
-def hash_password(password: str) -> str:
-    """A PHC string with a salt of its own.  Takes 64 MiB and 50 to 200 ms: for a thread."""
-    return _HASHER.hash(prepare(password))
-
 
 def _unmatchable() -> str:
     """A hash that no password has, and that takes as long to check as a real one."""
     salt, digest = (
         base64.b64encode(os.urandom(size)).rstrip(b"=").decode()
-        for size in (_PROFILE.salt_len, _PROFILE.hash_len)
+        for size in (PROFILE.salt_len, PROFILE.hash_len)
     )
-    cost = f"m={_PROFILE.memory_cost},t={_PROFILE.time_cost},p={_PROFILE.parallelism}"
-    return f"$argon2id$v={_PROFILE.version}${cost}${salt}${digest}"
+    cost = f"m={PROFILE.memory_cost},t={PROFILE.time_cost},p={PROFILE.parallelism}"
+    return f"$argon2id$v={PROFILE.version}${cost}${salt}${digest}"
 
 
 class _Pool(Protocol):
@@ -74,7 +54,7 @@ class _Pool(Protocol):
 
 
 class PasswordVerifier:
-    """Checks passwords against PHC strings in a few threads of its own.
+    """Checks passwords against records (`mailproto.auth.hash_password`) in a few threads of its own.
 
     A password that was right is remembered for `REMEMBER` seconds, as a digest keyed
     with what only this process knows, so that a client that signs in for each poll
@@ -95,14 +75,15 @@ class PasswordVerifier:
         self._remembered: OrderedDict[bytes, float] = OrderedDict()
         self._running: dict[bytes, list[Deferred[bool]]] = {}
 
-    def verify(self, name: str, password_hash: str, password: str) -> Deferred[bool]:
-        """Whether ``password`` has that hash; the same work is done when the answer is no.
+    def verify(self, name: str, record: str, password: str) -> Deferred[bool]:
+        """Whether ``password`` is that of the record; the same work is done when the answer is no.
 
         :param name: whose password: what is known of one account says nothing of another.
-        :param password_hash: "" for an account that is not there or that nobody can sign in
+        :param record: "" for an account that is not there or that nobody can sign in
             to: never right, and not to be told from a wrong password by the time it takes.
         :returns: fails with `Unavailable` when too many wait already.
         """
+        password_hash = argon2_part(record)
         digest = self._digest(name, password_hash, prepare(password))
         expiry = self._remembered.get(digest)
         if expiry is not None and self.clock.seconds() < expiry:
@@ -117,6 +98,17 @@ class PasswordVerifier:
         else:
             self._running[digest] = [waiter]
             self._check(digest, password_hash or self._dummy, password)
+        return waiter
+
+    def complete(self, record: str, password: str) -> Deferred[str]:
+        """The record of ``password`` with the verifiers that it lacked.
+
+        :returns: fails with `Unavailable` when too many wait already.
+        """
+        if self._stopped or len(self._running) >= MAX_WAITING:
+            return fail(Unavailable(detail="too many passwords wait to be hashed"))
+        waiter: Deferred[str] = Deferred()
+        self._in_thread(lambda: record if self._stopped else completed(record, password), waiter.callback)
         return waiter
 
     def stop(self) -> None:
@@ -136,6 +128,12 @@ class PasswordVerifier:
         return hashlib.blake2b(login, key=self._key, digest_size=32).digest()
 
     def _check(self, digest: bytes, password_hash: str, password: str) -> None:
+        def work() -> bool:
+            return not self._stopped and matches(password_hash, password)
+
+        self._in_thread(work, lambda result: self._answer(digest, result))
+
+    def _in_thread(self, work: Callable[[], T], answer: Callable[[T | Failure], object]) -> None:
         if not self._started:
             self._started = True
             self._pool.start()
@@ -143,11 +141,8 @@ class PasswordVerifier:
                 # Its threads would keep a process alive that knows of no `stop`.
                 self.clock.addSystemEventTrigger("during", "shutdown", self.stop)
 
-        def work() -> bool:
-            return not self._stopped and matches(password_hash, password)
-
-        def done(success: bool, result: bool | Failure) -> None:
-            cast(IReactorFromThreads, self.clock).callFromThread(self._answer, digest, result)
+        def done(success: bool, result: T | Failure) -> None:
+            cast(IReactorFromThreads, self.clock).callFromThread(answer, result)
 
         self._pool.callInThreadWithCallback(done, work)
 
@@ -165,11 +160,3 @@ class PasswordVerifier:
         remembered.move_to_end(digest)
         while len(remembered) > MAX_REMEMBERED or remembered[next(iter(remembered))] <= now:
             remembered.popitem(last=False)
-
-
-def matches(password_hash: str, password: str) -> bool:
-    """Whether ``password`` has that hash, worked out here and now; False for what is no hash."""
-    try:
-        return _HASHER.verify(password_hash, prepare(password))
-    except (VerificationError, InvalidHashError):
-        return False

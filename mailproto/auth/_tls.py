@@ -20,6 +20,8 @@ from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from mailproto.auth._private_file import write_private
+
 __all__ = ["RENEWAL", "VALIDITY", "ServerTLS", "TLSFilesError", "ensure_self_signed", "server_tls"]
 
 VALIDITY = datetime.timedelta(days=825)
@@ -102,7 +104,7 @@ def ensure_self_signed(folder: str | os.PathLike[str], hostname: str) -> tuple[P
     if not _is_good(cert_file, key_file, names, now):
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = _sign(key, names, now)
-        _replace(
+        write_private(
             key_file,
             key.private_bytes(
                 serialization.Encoding.PEM,
@@ -110,7 +112,7 @@ def ensure_self_signed(folder: str | os.PathLike[str], hostname: str) -> tuple[P
                 serialization.NoEncryption(),
             ),
         )
-        _replace(cert_file, certificate.public_bytes(serialization.Encoding.PEM))
+        write_private(cert_file, certificate.public_bytes(serialization.Encoding.PEM))
     return cert_file, key_file
 
 
@@ -166,14 +168,3 @@ def _octets(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise TLSFilesError(f"{path}: {error.strerror}") from None
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file that nobody else may read, and put it in place whole."""
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with contextlib.suppress(FileNotFoundError):
-        new.unlink()
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    new.replace(path)

@@ -224,9 +224,11 @@ class MemoryDirectory:
             raise AccountExists
         self._entries[name.casefold()] = _Entry(name, password_hash, self._store.make_account(name))
 
-    async def set_password_hash(self, name: str, password_hash: str) -> None:
+    async def set_password_hash(self, name: str, password_hash: str, *, replacing: str | None = None) -> None:
         """See `IDirectory.set_password_hash`."""
-        self.entry(name).password_hash = password_hash
+        entry = self.entry(name)
+        if replacing in (None, entry.password_hash):
+            entry.password_hash = password_hash
 
     async def delete(self, name: str) -> None:
         """See `IDirectory.delete`."""

@@ -13,7 +13,7 @@ __all__ = ["SingleStore"]
 class SingleStore(MemoryStore):
     """One account, to sign in to with one password, with one mailbox.
 
-    :param password_hash: a PHC string, as ``mailproto.auth`` makes it.
+    :param password_hash: a record, as `mailproto.auth.hash_password` makes it.
     """
 
     def __init__(self, name: str, password_hash: str, inbox: IMailbox) -> None:

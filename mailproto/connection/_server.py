@@ -13,6 +13,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mailproto.auth import Channel, server_channel
 from mailproto.connection._at_once import at_once
 from mailproto.connection._base import Connection, peer_at
 from mailproto.connection._limits import Farewell
@@ -111,6 +112,11 @@ class ServerConnection(Connection, Generic[EventT]):
     def is_secure(self) -> bool:
         """Whether a password may be sent in clear: inside TLS, or on one machine."""
         return self.is_encrypted or self.is_local
+
+    @property
+    def channel(self) -> Channel:
+        """What lies below, as SASL's mechanisms look at it."""
+        return server_channel(self.transport, is_local=self.is_local)
 
     @property
     def can_start_tls(self) -> bool:

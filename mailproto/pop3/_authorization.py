@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
-from twisted.cred.credentials import ICredentials, UsernamePassword
+from twisted.cred.credentials import UsernamePassword
 
-from mailproto.auth import Challenge, SASLError, ServerMechanism, decode_base64, login, server_mechanism
+from mailproto.auth import Challenge, Login, login
 from mailproto.errors import AuthenticationFailed, MailError
 from mailproto.pop3._bad_command import BadCommand
 from mailproto.pop3._capabilities import capabilities
@@ -28,13 +28,12 @@ class Authorization:
     def __init__(self, connection: POP3Server) -> None:
         self._connection = connection
         self._name: bytes | None = None  # from USER, until the next command
-        self._exchange: ServerMechanism | None = None
         self._failures = 0
 
     def handle(self, event: Command | Response) -> Awaitable[None] | None:
         """Act on one command, or on a response to the challenge that was sent last."""
         if isinstance(event, Response):
-            return self._respond(event)
+            return self._proceed(self._connection.sasl.respond(event.data))
         if event.keyword != "PASS":
             self._name = None
         command = _COMMANDS.get(event.keyword)
@@ -45,7 +44,7 @@ class Authorization:
     def interrupted(self) -> None:
         """What came was no line: USER's name and an exchange under way are forgotten."""
         self._name = None
-        self._exchange = None
+        self._connection.sasl.abandon()
 
     # -- commands
 
@@ -79,52 +78,32 @@ class Authorization:
             raise BadCommand("USER comes first")
         if not command.rest:
             raise BadCommand("PASS password")
-        return self._login(UsernamePassword(name, command.rest))
+        return self._proceed(login(self._connection.factory.portal, UsernamePassword(name, command.rest)))
 
-    def _auth(self, command: Command) -> Awaitable[None] | None:
+    def _auth(self, command: Command) -> Awaitable[None]:
         arguments = command.arguments
         if not 1 <= len(arguments) <= 2:
             raise BadCommand("AUTH mechanism [initial-response]")
-        mechanism = server_mechanism(arguments[0].decode("ascii", "replace"))
-        if mechanism is None:
-            raise MailError("Unknown authentication mechanism")
-        if mechanism.plaintext:
-            self._demand_privacy()
-        if len(arguments) == 1:
-            return self._step(mechanism, None)
-        # "=" is an initial response that is there and empty (RFC 5034 4).
-        return self._step(mechanism, b"" if arguments[1] == b"=" else _decoded(arguments[1]))
-
-    def _respond(self, response: Response) -> Awaitable[None] | None:
-        mechanism, self._exchange = self._exchange, None
-        if mechanism is None or response.data == b"*":
-            raise MailError("Authentication cancelled")
-        return self._step(mechanism, _decoded(response.data))
+        name, initial = arguments[0].decode("ascii", "replace"), arguments[1] if arguments[1:] else None
+        return self._proceed(self._connection.sasl.begin(name, initial, self._connection.channel))
 
     # -- the way in
 
-    def _step(self, mechanism: ServerMechanism, response: bytes | None) -> Awaitable[None] | None:
-        try:
-            step = mechanism.step(response)
-        except SASLError as error:
-            raise MailError(f"Authentication failed: {error}") from None
-        if not isinstance(step, Challenge):
-            return self._login(step)
-        self._exchange = mechanism
-        self._connection.wire.expect_response()
-        self._connection.write(challenge(step.data))
-        return None
-
-    async def _login(self, credentials: ICredentials) -> None:
+    async def _proceed(self, step: Awaitable[Challenge | Login]) -> None:
+        """Act on what an exchange, or a password, comes to."""
         connection = self._connection
         try:
-            signed_in = await login(connection.factory.portal, credentials)
+            result = await step
         except AuthenticationFailed as error:
             self._failures += 1
             if self._failures >= MAX_FAILED_LOGINS:
                 connection.end(connection.refusal(error))
             raise
-        await connection.sign_in(signed_in)
+        if isinstance(result, Challenge):
+            connection.wire.expect_response()
+            connection.write(challenge(result.encoded))
+        else:
+            await connection.sign_in(result)
 
     def _demand_privacy(self) -> None:
         if not self._connection.is_secure:
@@ -145,10 +124,3 @@ _COMMANDS: Mapping[str, Callable[[Authorization, Command], Awaitable[None] | Non
 def _no_arguments(command: Command) -> None:
     if command.arguments:
         raise BadCommand(f"{command.keyword} takes no arguments")
-
-
-def _decoded(data: bytes) -> bytes:
-    try:
-        return decode_base64(data)
-    except SASLError as error:
-        raise MailError(f"Authentication failed: {error}") from None

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 
-from mailproto.auth import Login
+from mailproto.auth import Login, SASLServer
 from mailproto.connection import Farewell, Limits, ServerConnection, ServerFactory
 from mailproto.errors import MailError, WireError
 from mailproto.pop3._authorization import Authorization
@@ -28,6 +28,7 @@ class POP3Server(ServerConnection[Command | Response]):
 
     The UPDATE state is what QUIT does in the latter.
 
+    :ivar sasl: the exchanges of AUTH.
     :ivar is_leaving: whether QUIT was taken, so that the session ends whatever becomes of it.
     """
 
@@ -37,6 +38,7 @@ class POP3Server(ServerConnection[Command | Response]):
     def __init__(self, factory: POP3ServerFactory) -> None:
         super().__init__(factory)
         self.wire = POP3ServerWire()
+        self.sasl = SASLServer(factory.portal)
         self.is_leaving = False
         self._bad_commands = 0  # in a row
         self._state: Authorization | Transaction = Authorization(self)
@@ -108,6 +110,7 @@ class POP3Server(ServerConnection[Command | Response]):
 
     def closed(self) -> None:
         """Sign out; marks of deletion are forgotten with the state (RFC 1939 6)."""
+        self.sasl.abandon()
         if self._logout is not None:
             self._logout()
             self._logout = None

@@ -70,7 +70,8 @@ def help(session: SMTPServer, event: Help) -> None:
     offers = session.offers
     verbs = [*session.greetings, "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP"]
     verbs += dict.fromkeys(("VRFY", *offers.verbs))
-    verbs += [verb for verb, offered in (("STARTTLS", offers.starttls), ("AUTH", offers.auth)) if offered]
+    extensions = (("STARTTLS", offers.starttls), ("AUTH", offers.mechanisms))
+    verbs += [verb for verb, offered in extensions if offered]
     lines = [f"2.0.0 {' '.join(verbs)} HELP QUIT", "2.0.0 See RFC 5321 for the rest"]
     session.small_talk(render_lines(214, lines))
 

@@ -7,7 +7,6 @@ from collections.abc import Set
 from dataclasses import dataclass
 from functools import cached_property
 
-from mailproto.auth import MECHANISMS
 from mailproto.model import NO_PROMISES, Promises
 from mailproto.smtp.wire import XCLIENT_ATTRIBUTES
 
@@ -25,6 +24,7 @@ class Offers:
     :ivar max_message_size: octets, for SIZE (RFC 1870).
     :ivar recipients: of one message, for LIMITS (RFC 9422).
     :ivar transactions: of one connection, for LIMITS.
+    :ivar mechanisms: of AUTH, best first; without any it is not offered.
     :ivar promises: the delivery's; for REQUIRETLS and FUTURERELEASE see ``encrypted`` and
         ``submission``.
     :ivar verbs: further commands that are there: VRFY, EXPN, ETRN.
@@ -36,7 +36,7 @@ class Offers:
     transactions: int
     smtputf8: bool
     starttls: bool
-    auth: bool
+    mechanisms: tuple[str, ...]
     xclient: bool = False
     encrypted: bool = False
     submission: bool = False
@@ -68,8 +68,8 @@ class Offers:
             lines.append("SMTPUTF8")
         if self.starttls:
             lines.append("STARTTLS")
-        if self.auth:
-            lines.append(f"AUTH {' '.join(MECHANISMS)}")
+        if self.mechanisms:
+            lines.append(f"AUTH {' '.join(self.mechanisms)}")
         if promises.dsn:
             lines.append("DSN")
         if self.require_tls:
@@ -100,7 +100,7 @@ class Offers:
             "SIZE": True,
             "BODY": True,
             "SMTPUTF8": self.smtputf8,
-            "AUTH": self.auth,
+            "AUTH": bool(self.mechanisms),
             "RET": promises.dsn,
             "ENVID": promises.dsn,
             "REQUIRETLS": self.require_tls,

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
+from mailproto.auth import Challenge, Login, SASLServer
 from mailproto.connection import Farewell, ServerConnection
 from mailproto.errors import AuthenticationFailed, MailError, WireError
 from mailproto.model import Envelope, Outcome, Session
 from mailproto.smtp import _content_commands, _enquiries, _mail_commands
 from mailproto.smtp import _replies as replies
-from mailproto.smtp._authentication import Authenticator
 from mailproto.smtp._limits import SMTPLimits
 from mailproto.smtp._offers import Offers
 from mailproto.smtp._patience import Patience
@@ -85,7 +85,8 @@ class SMTPServer(ServerConnection[Event]):
         self.limits = factory.limits
         self.wire = SMTPServerWire(factory.limits.wire, normalise=factory.normalise_newlines)
         self.hello: Hello | None = None
-        self._authenticator = None if factory.portal is None else Authenticator(factory.portal)
+        self._sasl = None if factory.portal is None else SASLServer(factory.portal)
+        self._login: Login | None = None
         self.transaction: Transaction | None = None
         self.reception: Reception | DiscardedChunk | None = None
         self.delivering: Envelope | None = None
@@ -128,6 +129,8 @@ class SMTPServer(ServerConnection[Event]):
 
     def refuse_syntax(self, error: WireError) -> None:
         """Answer a line that is no command; an AUTH exchange does not survive one."""
+        if self._sasl is not None:
+            self._sasl.abandon()
         if isinstance(error, SMTPSyntaxError):
             self.error(render_reply(error.code, error.enhanced, error.text))
 
@@ -198,8 +201,8 @@ class SMTPServer(ServerConnection[Event]):
     # -- AUTH
 
     async def _on_auth(self, event: Auth) -> None:
-        authenticator = self._authenticator
-        if authenticator is None:
+        sasl = self._sasl
+        if sasl is None:
             self.error(replies.NOT_IMPLEMENTED)
         elif self.factory.require_tls and not self.is_encrypted:
             self.error(replies.TLS_FIRST)
@@ -210,20 +213,19 @@ class SMTPServer(ServerConnection[Event]):
         elif self.transaction is not None:
             self.error(replies.NOT_IN_TRANSACTION)
         else:
-            self._signed_in(await authenticator.begin(event.mechanism, event.initial, secure=self.is_secure))
+            self._answer_auth(await sasl.begin(event.mechanism, event.initial, self.channel))
 
     async def _on_auth_response(self, event: AuthResponse) -> None:
-        assert self._authenticator is not None  # noqa: S101 - nobody else asks for a response
-        self._signed_in(await self._authenticator.respond(event.octets))
+        assert self._sasl is not None  # noqa: S101 - nobody else asks for a response
+        self._answer_auth(await self._sasl.respond(event.octets))
 
-    def _signed_in(self, challenge: bytes | None) -> None:
-        """Somebody is, or there is one more ``challenge``."""
-        if challenge is not None:
+    def _answer_auth(self, step: Challenge | Login) -> None:
+        """There is one more challenge, or somebody is signed in."""
+        if isinstance(step, Challenge):
             self.wire.expect_response()
-            self.write(b"334 " + challenge + b"\r\n")
-        elif not self.is_open:
-            self.closed()  # gone while we looked the password up
+            self.write(b"334 %b\r\n" % step.encoded)
         else:
+            self._login = step
             self.session_changed()
             self.write(replies.SIGNED_IN)
 
@@ -264,16 +266,17 @@ class SMTPServer(ServerConnection[Event]):
     @property
     def account(self) -> str | None:
         """Who signed in, here or, as XCLIENT tells, elsewhere."""
-        if self._authenticator is not None and self._authenticator.account is not None:
-            return self._authenticator.account
-        return self.introduced_account
+        return self.introduced_account if self._login is None else self._login.account.name
 
     def forget_client(self) -> None:
         """Forget what the client said and who it is: it begins anew."""
         self.forget_transaction()
         self.hello = self.introduced_account = None
-        if self._authenticator is not None:
-            self._authenticator.log_out()
+        if self._sasl is not None:
+            self._sasl.abandon()
+        login, self._login = self._login, None
+        if login is not None:
+            login.logout()
 
     def session_changed(self) -> None:
         """Something that `session` tells is not so any more."""
@@ -296,7 +299,7 @@ class SMTPServer(ServerConnection[Event]):
 
     @property
     def offers(self) -> Offers:
-        """What this client may use now: no AUTH where a password would cross a network in clear."""
+        """What this client may use now."""
         offers = self._offers
         if offers is None:
             factory = self.factory
@@ -307,8 +310,7 @@ class SMTPServer(ServerConnection[Event]):
                 transactions=self.limits.transactions,
                 smtputf8=factory.smtputf8,
                 starttls=self.can_start_tls,
-                auth=factory.portal is not None
-                and (self.is_encrypted or (self.is_local and not factory.require_tls)),
+                mechanisms=self._mechanisms(),
                 xclient=self.may_introduce,
                 encrypted=self.is_encrypted,
                 submission=factory.submission,
@@ -316,6 +318,12 @@ class SMTPServer(ServerConnection[Event]):
                 verbs=factory.verbs,
             )
         return offers
+
+    def _mechanisms(self) -> tuple[str, ...]:
+        """Of AUTH."""
+        if self._sasl is None or (self.factory.require_tls and not self.is_encrypted):
+            return ()
+        return self._sasl.mechanisms(self.channel)
 
     # -- patience
 

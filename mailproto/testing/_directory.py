@@ -42,6 +42,13 @@ class DirectoryConformance(StoreFixture):
         await directory.add("nobody@example.org", "")
         self.assertEqual(await directory.password_hash("nobody@example.org"), "")
 
+    async def test_a_password_that_has_changed_stays(self) -> None:
+        directory = self.store.directory
+        await directory.set_password_hash(ALICE, "completed", replacing="hash")
+        self.assertEqual(await directory.password_hash(ALICE), "completed")
+        await directory.set_password_hash(ALICE, "hash, completed", replacing="hash")
+        self.assertEqual(await directory.password_hash(ALICE), "completed")
+
     async def test_who_is_not_there(self) -> None:
         directory = self.store.directory
         for asked in (

@@ -79,8 +79,10 @@ class Directory:
     async def add(self, name: str, password_hash: str) -> None:
         self.hashes[name] = password_hash
 
-    async def set_password_hash(self, name: str, password_hash: str) -> None:
-        self.hashes[await self.find(name)] = password_hash
+    async def set_password_hash(self, name: str, password_hash: str, *, replacing: str | None = None) -> None:
+        kept = await self.find(name)
+        if replacing in (None, self.hashes[kept]):
+            self.hashes[kept] = password_hash
 
     async def delete(self, name: str) -> None:
         del self.hashes[await self.find(name)]

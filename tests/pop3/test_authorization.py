@@ -130,7 +130,7 @@ class DialogueTests(SessionTestCase):
             S: PIPELINING
             S: EXPIRE NEVER
             S: USER
-            S: SASL PLAIN LOGIN
+            S: SASL CRAM-MD5 PLAIN LOGIN
             S: IMPLEMENTATION mailproto
             S: .
             """
@@ -161,13 +161,13 @@ class DialogueTests(SessionTestCase):
             C: AUTH PLAIN {wrong}
             S: -ERR [AUTH] Authentication failed
             C: AUTH X-NONE
-            S: -ERR Unknown authentication mechanism
+            S: -ERR Unrecognised authentication mechanism
             C: AUTH PLAIN not-base-64
-            S: -ERR Authentication failed: not base64
+            S: -ERR Malformed authentication response: not base64
             C: AUTH PLAIN AAA=
-            S: -ERR Authentication failed: PLAIN needs a name and a password
+            S: -ERR Malformed authentication response: PLAIN needs a name and a password
             C: AUTH PLAIN =
-            S: -ERR Authentication failed: PLAIN needs three parts
+            S: -ERR Malformed authentication response: PLAIN needs three parts
             C: AUTH PLAIN
             S: +...
             C: *
@@ -204,6 +204,7 @@ class PrivacyTests(SessionTestCase):
             S: AUTH-RESP-CODE
             S: PIPELINING
             S: EXPIRE NEVER
+            S: SASL CRAM-MD5
             S: IMPLEMENTATION mailproto
             S: .
             C: USER alice
@@ -211,9 +212,9 @@ class PrivacyTests(SessionTestCase):
             C: PASS secret word
             S: {IN_CLEAR}
             C: AUTH PLAIN {PLAIN}
-            S: {IN_CLEAR}
+            S: -ERR Encryption required for this authentication mechanism
             C: AUTH LOGIN
-            S: {IN_CLEAR}
+            S: -ERR Encryption required for this authentication mechanism
             C: STLS
             S: -ERR No TLS to begin here
             """,
@@ -233,8 +234,8 @@ class PrivacyTests(SessionTestCase):
         self.assertIs(transport.tls, tls)
         transport.send(b"CAPA\r\n")
         after = transport.read().split(b"\r\n")
-        self.assertEqual(set(before) - set(after), {b"STLS"})
-        self.assertEqual(set(after) - set(before), {b"USER", b"SASL PLAIN LOGIN"})
+        self.assertEqual(set(before) - set(after), {b"STLS", b"SASL CRAM-MD5"})
+        self.assertEqual(set(after) - set(before), {b"USER", b"SASL CRAM-MD5 PLAIN LOGIN"})
         self.play(
             f"C: STLS\nS: -ERR No TLS to begin here\n{ALICE}\nC: STLS\nS: -ERR Unknown command...", transport
         )

@@ -179,7 +179,7 @@ class ReplyTests(TestCase):
         self.assertEqual(multiline("Unique ids", ["1 a", "2 b"]), b"+OK Unique ids\r\n1 a\r\n2 b\r\n.\r\n")
         self.assertEqual(multiline("Unique ids", []), b"+OK Unique ids\r\n.\r\n")
         self.assertEqual(challenge(b""), b"+ \r\n")
-        self.assertEqual(challenge(b"Username:"), b"+ VXNlcm5hbWU6\r\n")
+        self.assertEqual(challenge(b"VXNlcm5hbWU6"), b"+ VXNlcm5hbWU6\r\n")
 
     def test_no_text_breaks_a_reply(self) -> None:
         self.assertEqual(err("über\r\n+OK\0"), b"-ERR  ber +OK \r\n")

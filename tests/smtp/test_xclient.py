@@ -14,7 +14,7 @@ from tests.transport import ELSEWHERE, LOOPBACK, MemoryTransport
 GREETING = "S: 220 mx.example ESMTP mailproto"
 OFFER = "S: 250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT\nS: 250 HELP"
 EHLO_PROXY = EHLO.replace("S: 250 HELP", OFFER)
-EHLO_CLIENT = EHLO_PROXY.replace("S: 250-AUTH PLAIN LOGIN\n", "")
+EHLO_CLIENT = EHLO_PROXY.replace("S: 250-AUTH CRAM-MD5 PLAIN LOGIN", "S: 250-AUTH CRAM-MD5")
 MESSAGE = (
     "C: MAIL FROM:<alice@b>\nS: 250...\nC: RCPT TO:<c@d>\nS: 250...\nC: DATA\nS: 354...\nC: .\nS: 250..."
 )

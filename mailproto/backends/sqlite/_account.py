@@ -89,9 +89,9 @@ class SQLiteDirectory:
         """See `IDirectory.add`."""
         await self._store.writer.run(_tree.add_account, name, password_hash)
 
-    async def set_password_hash(self, name: str, password_hash: str) -> None:
+    async def set_password_hash(self, name: str, password_hash: str, *, replacing: str | None = None) -> None:
         """See `IDirectory.set_password_hash`."""
-        await self._store.writer.run(_tree.set_password_hash, name, password_hash)
+        await self._store.writer.run(_tree.set_password_hash, name, password_hash, replacing)
 
     async def delete(self, name: str) -> None:
         """See `IDirectory.delete`."""

@@ -50,10 +50,12 @@ def add_account(transaction: Transaction, name: str, password_hash: str) -> None
         _subscribe(transaction, row[0], mailbox)
 
 
-def set_password_hash(transaction: Transaction, name: str, password_hash: str) -> None:
+def set_password_hash(transaction: Transaction, name: str, password_hash: str, replacing: str | None) -> None:
     """See `IDirectory.set_password_hash`."""
     changed = transaction.execute(
-        "UPDATE accounts SET password_hash = ? WHERE folded = ?", (password_hash, name.casefold())
+        "UPDATE accounts SET password_hash ="
+        " CASE WHEN ?1 IS NULL OR password_hash = ?1 THEN ?2 ELSE password_hash END WHERE folded = ?3",
+        (replacing, password_hash, name.casefold()),
     )
     if not changed.rowcount:
         raise NoSuchAccount

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailproto.auth import MECHANISMS
-
 if TYPE_CHECKING:
     from mailproto.imap.server.session import IMAPSession
 
@@ -20,17 +18,19 @@ EXTENSIONS = (
 Clients that ask only once, before login, must find it there, too.
 """
 
-_MECHANISMS = b"".join(b" AUTH=" + name.encode("ascii") for name in MECHANISMS)
-
 
 def capabilities(session: IMAPSession) -> bytes:
     """The capabilities in the session's state, parted by spaces.
 
-    Until somebody is signed in: how to do that.  In clear, only TLS is offered.
+    Until somebody is signed in: how to do that, here and now.
     """
     if session.account is not None:
         return EXTENSIONS
-    starttls = b" STARTTLS" if session.can_start_tls else b""
-    if session.is_secure:
-        return EXTENSIONS + b" SASL-IR" + _MECHANISMS + starttls
-    return EXTENSIONS + starttls + b" LOGINDISABLED"
+    offered = [EXTENSIONS]
+    if mechanisms := session.sasl.mechanisms(session.channel):
+        offered += [b"SASL-IR", *(b"AUTH=" + name.encode("ascii") for name in mechanisms)]
+    if session.can_start_tls:
+        offered.append(b"STARTTLS")
+    if not session.is_secure:
+        offered.append(b"LOGINDISABLED")
+    return b" ".join(offered)

@@ -8,10 +8,8 @@ __all__ = [
     "BadCommand",
     "ContentUnreadable",
     "ExpungeIssued",
-    "PrivacyRequired",
     "SessionOver",
     "TryCreate",
-    "UnknownMechanism",
 ]
 
 
@@ -39,19 +37,6 @@ class ContentUnreadable(MailError):
 
     imap = "UNAVAILABLE"
     default_text = "Some of the messages could not be read"
-
-
-class PrivacyRequired(MailError):
-    """A password in clear outside of TLS (RFC 5530 3)."""
-
-    imap = "PRIVACYREQUIRED"
-    default_text = "Start TLS first"
-
-
-class UnknownMechanism(MailError):
-    """AUTHENTICATE with a mechanism that is not offered."""
-
-    default_text = "Unknown authentication mechanism"
 
 
 class SessionOver(MailError):

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeAlias, cast
 
+from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.task import deferLater
+from zope.interface import implementer
 
+from mailproto.auth import SASLServer
 from mailproto.connection import Farewell, ServerConnection
 from mailproto.errors import MailError, NoSuchMailbox, WireError
 from mailproto.imap.server import _append
@@ -48,9 +51,11 @@ TIME_SLICE = 0.02
 Reply: TypeAlias = bytes | None
 
 
+@implementer(IHandshakeListener)
 class IMAPSession(ServerConnection[Event]):
     """An IMAP server connection.
 
+    :ivar sasl: the exchanges of AUTHENTICATE.
     :ivar account: None until somebody is signed in.
     :ivar view: the selected mailbox, or None.
     """
@@ -61,10 +66,12 @@ class IMAPSession(ServerConnection[Event]):
     def __init__(self, factory: IMAPServerFactory) -> None:
         super().__init__(factory)
         self.wire = IMAPServerWire(FIRST_LIMITS)
+        self.sasl = SASLServer(factory.portal)
         self.account: IAccount | None = None
         self.view: MailboxView | None = None
         self.spool: Spool | None = None
         self.failed_logins = 0
+        self._greeting = False
         self._logout: Callable[[], None] | None = None
         self._responses: list[bytes] = []
         self._bad_commands = 0
@@ -77,7 +84,22 @@ class IMAPSession(ServerConnection[Event]):
     # -- the frame around each command
 
     def greet(self) -> None:
-        """RFC 9051 7.1.5; the capabilities spare the client a question."""
+        """RFC 9051 7.1.5; the capabilities spare the client a question.
+
+        With TLS from the first octet they are known when the handshake is over: until then
+        there is no certificate, and nothing to bind to.
+        """
+        self._greeting = True
+        if not self.is_encrypted:
+            self._write_greeting()
+
+    def handshakeCompleted(self) -> None:
+        """TLS is on (IHandshakeListener)."""
+        if self._greeting:
+            self._write_greeting()
+
+    def _write_greeting(self) -> None:
+        self._greeting = False
         self.write(b"* OK [CAPABILITY %b] %b ready\r\n" % (capabilities(self), self.factory.greeting_name))
 
     def handle(self, event: Event) -> Awaitable[None] | None:
@@ -270,6 +292,7 @@ class IMAPSession(ServerConnection[Event]):
     def stop_asking(self) -> None:
         """Forget the command that waits for a line."""
         self._asking = self._answer = None
+        self.sasl.abandon()
         if self.view is not None:
             self.view.on_hint(None)
 

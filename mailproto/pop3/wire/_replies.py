@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Iterable
 
@@ -33,6 +32,6 @@ def multiline(text: str, lines: Iterable[str]) -> bytes:
     return "\r\n".join((f"+OK {text}", *lines, ".\r\n")).encode("ascii")
 
 
-def challenge(data: bytes) -> bytes:
-    """A SASL challenge."""
-    return b"+ %b\r\n" % binascii.b2a_base64(data, newline=False)
+def challenge(encoded: bytes) -> bytes:
+    """A SASL challenge, in base64."""
+    return b"+ %b\r\n" % encoded

@@ -18,6 +18,7 @@ from mailproto.auth import StoreRealm
 from mailproto.backends.memory import MemoryStore
 from mailproto.backends.simple import SimpleMailbox
 from mailproto.imap import IMAPServerFactory, IMAPSession
+from tests.transport import FakeTLS
 
 LOCAL = "127.0.0.1"
 REMOTE = "192.0.2.7"
@@ -54,6 +55,9 @@ class Transport(StringTransportWithDisconnection):
 
     def __init__(self, peer: str) -> None:
         super().__init__(peerAddress=IPv4Address("TCP", peer, 40000))
+
+    def getHandle(self) -> FakeTLS:
+        return FakeTLS()
 
     def loseConnection(self) -> None:
         self.disconnected = True

@@ -10,14 +10,17 @@ class GreetingTests(DialogueTestCase):
     def test_the_greeting_has_the_capabilities(self) -> None:
         client = Client(self.factory, "127.0.0.1")
         self.clients[""] = client
-        self.talk("S: * OK [CAPABILITY IMAP4rev1 LITERAL+ ... AUTH=PLAIN AUTH=LOGIN] mail.example.org ready")
+        self.talk(
+            "S: * OK [CAPABILITY IMAP4rev1 LITERAL+ ... AUTH=CRAM-MD5 AUTH=PLAIN AUTH=LOGIN]"
+            " mail.example.org ready"
+        )
 
     def test_capability_changes_with_login(self) -> None:
         self.connect()
         self.talk(
             """
             C: a CAPABILITY
-            S: * CAPABILITY IMAP4rev1 ... SASL-IR AUTH=PLAIN AUTH=LOGIN
+            S: * CAPABILITY IMAP4rev1 ... SASL-IR AUTH=CRAM-MD5 AUTH=PLAIN AUTH=LOGIN
             S: a OK CAPABILITY completed
             C: b LOGIN alice secret
             S: b OK [CAPABILITY IMAP4rev1 ...STATUS=SIZE] Logged in
@@ -131,11 +134,11 @@ class LoginTests(DialogueTestCase):
             C: b AUTHENTICATE PLAIN
             S: +
             C: not base64
-            S: b BAD Not base64
+            S: b BAD Malformed authentication response: not base64
             C: c AUTHENTICATE PLAIN =
-            S: c BAD Plain needs three parts
+            S: c BAD Malformed authentication response: PLAIN needs three parts
             C: d AUTHENTICATE GSSAPI
-            S: d NO Unknown authentication mechanism
+            S: d NO Unrecognised authentication mechanism
             C: e NOOP
             S: e OK NOOP completed
             """
@@ -150,7 +153,7 @@ class LoginTests(DialogueTestCase):
             C: a LOGIN alice secret
             S: a NO [PRIVACYREQUIRED] Start TLS first
             C: b AUTHENTICATE PLAIN AGFsaWNlAHNlY3JldA==
-            S: b NO [PRIVACYREQUIRED] Start TLS first
+            S: b NO [PRIVACYREQUIRED] Encryption required for this authentication mechanism
             C: c STARTTLS
             S: c BAD TLS is not available now
             """
@@ -230,7 +233,7 @@ class RefusalTests(DialogueTestCase):
             C: a AUTHENTICATE PLAIN
             S: +
             C: AGFsaWNlAHNlY3JldA==
-            S: a NO [UNAVAILABLE] Temporary failure, try again later
+            S: a NO [UNAVAILABLE] Temporary authentication failure
             C: b NOOP
             S: b OK NOOP completed
             """

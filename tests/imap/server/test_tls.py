@@ -36,12 +36,12 @@ class StartTLSTests(DialogueTestCase):
         self.talk(
             """
             C: a CAPABILITY
-            S: * CAPABILITY IMAP4rev1 ... STARTTLS LOGINDISABLED
+            S: * CAPABILITY IMAP4rev1 ... SASL-IR AUTH=CRAM-MD5 STARTTLS LOGINDISABLED
             S: a OK CAPABILITY completed
             C: b STARTTLS
             S: b OK Begin TLS negotiation now
             C: c CAPABILITY
-            S: * CAPABILITY IMAP4rev1 ... SASL-IR AUTH=PLAIN AUTH=LOGIN
+            S: * CAPABILITY IMAP4rev1 ... SASL-IR AUTH=CRAM-MD5 AUTH=PLAIN AUTH=LOGIN
             S: c OK CAPABILITY completed
             C: d STARTTLS
             S: d BAD TLS is not available now

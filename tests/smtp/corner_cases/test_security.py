@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from types import SimpleNamespace
+import re
 from typing import Any
 
 from mailproto.errors import RecipientUnknown
@@ -26,16 +26,16 @@ class TLSTestCase(TranscriptTestCase):
     """TLS without cryptography: the transport says that it is on."""
 
     def connect(self, **settings: Any) -> MemoryTransport:
-        transport = super().connect(**{"tls": object(), "portal": self.portal, **settings})
-        handle = SimpleNamespace(
-            get_protocol_version_name=lambda: "TLSv1.3", get_cipher_name=lambda: "TLS_AES_256_GCM_SHA384"
-        )
-        transport.getHandle = lambda: handle  # type: ignore[attr-defined]
-        return transport
+        return super().connect(**{"tls": object(), "portal": self.portal, **settings})
 
     def offered(self, transport: MemoryTransport) -> set[str]:
         transport.send(b"EHLO client.example\r\n")
         return {line[4:].split()[0] for line in transport.read().decode().splitlines()[1:]}
+
+    def mechanisms(self, transport: MemoryTransport) -> set[str]:
+        transport.send(b"EHLO client.example\r\n")
+        [offer] = re.findall("AUTH (.*)\r\n", transport.read().decode())
+        return set(offer.split())
 
 
 class StartTLSTests(TLSTestCase):
@@ -93,14 +93,14 @@ class StartTLSTests(TLSTestCase):
             require_tls=True,
         )
 
-    def test_10_auth_is_hidden_where_a_password_would_be_seen(self) -> None:
+    def test_10_a_mechanism_is_hidden_where_a_password_would_be_seen(self) -> None:
         """RFC 4954 4: neither offered nor taken in clear across a network."""
         self.peer = ELSEWHERE
         transport = self.connect()
-        self.assertNotIn("AUTH", self.offered(transport))
+        self.assertEqual(self.mechanisms(transport), {"CRAM-MD5"})
         transport.send(b"STARTTLS\r\n")
         transport.read()
-        self.assertIn("AUTH", self.offered(transport))
+        self.assertEqual(self.mechanisms(transport), {"CRAM-MD5", "PLAIN", "LOGIN"})
         self.play(HELLO + f"C: AUTH PLAIN {GOOD}\nS: 538 5.7.11...\nC: AUTH LOGIN\nS: 538 5.7.11...")
 
 

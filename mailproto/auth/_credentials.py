@@ -1,0 +1,111 @@
+"""What clients show beside a name and a password, for the checkers of ``twisted.cred`` portals.
+
+CRAM-MD5 is an `IUsernameHashedPassword` of ``twisted.cred`` itself: only a checker that
+keeps passwords in clear can take it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+
+from cryptography.x509 import Certificate
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import ICredentials, IUsernameHashedPassword
+from zope.interface import Attribute, implementer
+
+from mailproto.auth._scram import ScramAlgorithm, ScramKeys
+
+__all__ = [
+    "BearerToken",
+    "ClientCertificate",
+    "CramMD5Response",
+    "IBearerToken",
+    "IClientCertificate",
+    "IScramChecker",
+    "IScramProof",
+    "ScramProof",
+]
+
+
+class IScramProof(ICredentials):
+    """That a client knows a password, without it (RFC 5802 3).  Its checker is an `IScramChecker`."""
+
+    username: str = Attribute("The name, prepared (SASLprep).")
+    algorithm: ScramAlgorithm = Attribute("SHA-256 or SHA-1.")
+    auth_message: bytes = Attribute("What the proof is about.")
+    proof: bytes = Attribute("ClientProof.")
+
+
+class IScramChecker(ICredentialsChecker):
+    """A checker for `IScramProof`: it knows the keys, too, that the exchange begins with."""
+
+    def scram_keys(name: str, algorithm: ScramAlgorithm) -> Awaitable[ScramKeys]:  # noqa: N805
+        """The keys of ``name``.
+
+        For a name that is not there, or has none, they are invented, and the same each time:
+        who has an account is nobody's business (RFC 5802 9).
+        """
+
+
+class IBearerToken(ICredentials):
+    """An OAuth 2.0 bearer token (RFC 6750)."""
+
+    username: str = Attribute('Whom the client wants to be; "" to leave that to the token.')
+    token: str = Attribute("As the client sent it.")
+
+
+class IClientCertificate(ICredentials):
+    """A certificate that TLS has verified."""
+
+    certificate: Certificate = Attribute("The client's own.")
+    authzid: str = Attribute('Whom the client wants to be; "" to leave that to the certificate.')
+
+
+@implementer(IScramProof)
+@dataclass(frozen=True, slots=True)
+class ScramProof:
+    """See `IScramProof`."""
+
+    username: str
+    algorithm: ScramAlgorithm
+    auth_message: bytes = field(repr=False)
+    proof: bytes = field(repr=False)
+
+
+@implementer(IBearerToken)
+@dataclass(frozen=True, slots=True)
+class BearerToken:
+    """See `IBearerToken`."""
+
+    username: str
+    token: str = field(repr=False)
+
+
+@implementer(IClientCertificate)
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """See `IClientCertificate`."""
+
+    certificate: Certificate
+    authzid: str = ""
+
+
+@implementer(IUsernameHashedPassword)
+@dataclass(frozen=True, slots=True)
+class CramMD5Response:
+    """What a client of CRAM-MD5 answered (RFC 2195 2).
+
+    :ivar response: a digest of ``challenge``, keyed with the password, in hexadecimal.
+    """
+
+    username: bytes
+    challenge: bytes
+    response: bytes = field(repr=False)
+
+    def checkPassword(self, password: bytes) -> bool:
+        """Whether the client knows ``password``."""
+        digest = hmac.new(password, self.challenge, hashlib.md5).hexdigest()
+        return hmac.compare_digest(digest.encode(), self.response)

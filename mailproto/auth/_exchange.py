@@ -1,0 +1,158 @@
+"""One connection's exchanges, for all protocols: what they send goes in, what they answer comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.portal import Portal
+
+from mailproto.auth._base64 import decode_base64
+from mailproto.auth._channel import Channel
+from mailproto.auth._errors import SASLError
+from mailproto.auth._login import Login, failures_are_temporary, login
+from mailproto.auth._mechanisms import SERVER_MECHANISMS, Challenge, ServerMechanism
+from mailproto.errors import (
+    AuthenticationCancelled,
+    AuthenticationFailed,
+    EncryptionRequired,
+    MalformedAuthentication,
+    UnknownMechanism,
+)
+
+__all__ = ["SASLServer"]
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One that is under way.
+
+    :ivar outcome: once the credentials have been looked at; the client may have yet to answer
+        what it was told along with that.
+    """
+
+    mechanism: ServerMechanism
+    outcome: Login | AuthenticationFailed | None = None
+
+    def release(self) -> None:
+        """Sign out whoever has been signed in."""
+        if isinstance(self.outcome, Login):
+            self.outcome.logout()
+
+
+class SASLServer:
+    """Signs one client in to a portal, by the mechanisms that its checkers have credentials for.
+
+    A protocol sends the `Challenge` that `begin` and `respond` return, and gives the next
+    line to `respond`, until it gets the `Login`.  Whatever they raise is a `MailError`, and
+    the exchange is over:
+
+    - `UnknownMechanism`: it is not offered here,
+    - `EncryptionRequired`: not without TLS,
+    - `AuthenticationCancelled`: by the client, or by `abandon`,
+    - `MalformedAuthentication`: not base64, or not what the mechanism asks for,
+    - `AuthenticationFailed` and `TemporaryAuthenticationFailure`: as of `login`.
+
+    :param mechanisms: those that may be offered, best first.
+    """
+
+    __slots__ = ("_checkers", "_exchange", "_mechanisms", "_portal")
+
+    def __init__(
+        self, portal: Portal, mechanisms: Sequence[type[ServerMechanism]] = SERVER_MECHANISMS
+    ) -> None:
+        self._portal = portal
+        self._mechanisms = mechanisms
+        self._exchange: _Exchange | None = None
+
+    def mechanisms(self, channel: Channel) -> tuple[str, ...]:
+        """The names to announce to the client now, best first."""
+        return tuple(
+            mechanism.name
+            for mechanism in self._mechanisms
+            if self._checker(mechanism) is not None
+            and (channel.is_secure or not mechanism.plaintext)
+            and mechanism.is_possible(channel)
+        )
+
+    async def begin(self, name: str, initial: bytes | None, channel: Channel) -> Challenge | Login:
+        """Begin an exchange.
+
+        :param name: of the mechanism, in any case.
+        :param initial: the initial response as it was sent: base64, ``=`` for an empty one
+            (RFC 4954 4, RFC 5034 4, RFC 4959 3), or None.
+        """
+        self.abandon()
+        self._exchange = _Exchange(self._make(name.upper(), channel))
+        return await self._go_on(b"" if initial == b"=" else initial)
+
+    async def respond(self, line: bytes) -> Challenge | Login:
+        """Go on with it.
+
+        :param line: as it was sent: base64, or ``*`` to cancel.
+        """
+        exchange = self._exchange
+        if exchange is not None and isinstance(exchange.outcome, AuthenticationFailed):
+            self.abandon()
+            raise exchange.outcome  # whatever the client calls it
+        if exchange is None or line == b"*":
+            self.abandon()
+            raise AuthenticationCancelled
+        return await self._go_on(line)
+
+    def abandon(self) -> None:
+        """Forget the exchange: the client is gone, or talks of something else."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.release()
+
+    def _make(self, name: str, channel: Channel) -> ServerMechanism:
+        for mechanism in self._mechanisms:
+            checker = self._checker(mechanism)
+            if mechanism.name == name and checker is not None and mechanism.is_possible(channel):
+                if mechanism.plaintext and not channel.is_secure:
+                    raise EncryptionRequired
+                return mechanism(channel, checker)
+        raise UnknownMechanism
+
+    def _checker(self, mechanism: type[ServerMechanism]) -> ICredentialsChecker | None:
+        return self._portal.checkers.get(mechanism.credentials)
+
+    async def _go_on(self, line: bytes | None) -> Challenge | Login:
+        exchange = cast(_Exchange, self._exchange)
+        try:
+            response = None if line is None else decode_base64(line)
+            result = await self._step(exchange, response)
+        except SASLError as error:
+            self.abandon()
+            raise MalformedAuthentication(f"Malformed authentication response: {error}") from None
+        except BaseException:
+            self.abandon()
+            raise
+        if self._exchange is not exchange:  # abandoned while we looked
+            exchange.release()
+            raise AuthenticationCancelled
+        if isinstance(result, Login):
+            self._exchange = None
+        return result
+
+    async def _step(self, exchange: _Exchange, response: bytes | None) -> Challenge | Login:
+        mechanism, outcome = exchange.mechanism, exchange.outcome
+        if isinstance(outcome, Login):
+            if response:
+                raise SASLError("nothing more was asked for")
+            return outcome
+        with failures_are_temporary():
+            step = await mechanism.step(response)
+        if isinstance(step, Challenge):
+            return step
+        try:
+            exchange.outcome = signed_in = await login(self._portal, step)
+        except AuthenticationFailed as error:
+            if mechanism.refusal is None:
+                raise
+            exchange.outcome = error
+            return Challenge(mechanism.refusal)
+        return signed_in if mechanism.final is None else Challenge(mechanism.final)

@@ -1,0 +1,46 @@
+"""A checker whose failures are late: guessing is slow, a typing error is no pain."""
+
+from __future__ import annotations
+
+import abc
+
+from twisted.cred.credentials import ICredentials
+from twisted.cred.error import UnauthorizedLogin
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+__all__ = ["FAILURE_DELAY", "LateChecker"]
+
+FAILURE_DELAY = 1.5
+"""Seconds after which a failed login is answered."""
+
+
+class LateChecker(abc.ABC):
+    """What checkers have in common: an avatar's id is the account's name in UTF-8 (cred's are octets).
+
+    A failure is answered ``failure_delay`` seconds late, whatever the reason, on every protocol.
+    """
+
+    def __init__(self, clock: IReactorTime, failure_delay: float) -> None:
+        self._clock = clock
+        self._failure_delay = failure_delay
+
+    def requestAvatarId(self, credentials: ICredentials) -> Deferred[bytes | tuple[()]]:
+        """The account's name in UTF-8; fails with `UnauthorizedLogin`."""
+        return Deferred.fromCoroutine(self._request(credentials))
+
+    async def _request(self, credentials: ICredentials) -> bytes | tuple[()]:
+        try:
+            return (await self.check(credentials)).encode()
+        except UnauthorizedLogin:
+            await deferLater(self._clock, self._failure_delay)
+            raise
+
+    @abc.abstractmethod
+    async def check(self, credentials: ICredentials) -> str:
+        """The account's name as it is kept.
+
+        :raises UnauthorizedLogin: the reason is for the log.  What was given as a name is not
+            in it: it may be a password in the wrong field.
+        """

@@ -1,0 +1,63 @@
+"""Signing in: credentials in, an account out, by a ``twisted.cred`` portal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+from twisted.cred.credentials import ICredentials
+from twisted.cred.error import LoginFailed, Unauthorized
+from twisted.cred.portal import Portal
+from twisted.logger import Logger
+
+from mailproto.auth._errors import SASLError
+from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, Unavailable
+from mailproto.interfaces import IAccount
+
+__all__ = ["Login", "failures_are_temporary", "login"]
+
+_log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Somebody is signed in.
+
+    :ivar logout: to be called once, when the session is over.
+    """
+
+    account: IAccount
+    logout: Callable[[], None]
+
+
+async def login(portal: Portal, credentials: ICredentials) -> Login:
+    """Sign in with ``credentials``.
+
+    :raises AuthenticationFailed: for an unknown name, a wrong secret, and for a kind of
+        credentials that the portal knows nothing of.
+    :raises TemporaryAuthenticationFailure: when a checker or the realm cannot tell now, or fails;
+        of the latter the log has a full record.
+    :raises MailError: whatever else a checker or the realm raises.
+    """
+    with failures_are_temporary():
+        try:
+            _, account, logout = await portal.login(credentials, None, IAccount)
+        except (LoginFailed, Unauthorized) as error:
+            raise AuthenticationFailed(detail=str(error)) from None
+    return Login(cast(IAccount, account), logout)
+
+
+@contextmanager
+def failures_are_temporary() -> Iterator[None]:
+    """What goes wrong while a checker is asked is `TemporaryAuthenticationFailure`, no fault of the client's."""
+    try:
+        yield
+    except Unavailable as error:
+        raise TemporaryAuthenticationFailure(detail=error.detail or error.text) from None
+    except (MailError, SASLError):
+        raise
+    except Exception:
+        _log.failure("while somebody signs in")
+        raise TemporaryAuthenticationFailure from None

@@ -1,0 +1,59 @@
+"""PLAIN (RFC 4616) and LOGIN: a name and a password, in clear."""
+
+from __future__ import annotations
+
+from twisted.cred.credentials import ICredentials, IUsernamePassword, UsernamePassword
+
+from mailproto.auth._errors import SASLError
+from mailproto.auth._mechanisms._base import Challenge, ServerMechanism
+from mailproto.errors import AuthenticationFailed
+
+__all__ = ["Login", "Plain"]
+
+
+class Plain(ServerMechanism):
+    """PLAIN: ``[authzid] NUL authcid NUL passwd`` in one message.
+
+    Nobody may act as somebody else, so an authzid is taken only if it is the authcid.
+    """
+
+    name = "PLAIN"
+    credentials = IUsernamePassword
+    plaintext = True
+
+    async def step(self, response: bytes | None) -> Challenge | ICredentials:
+        """One empty challenge if the client did not begin, then the credentials."""
+        if response is None:
+            return Challenge(b"")
+        parts = response.split(b"\0")
+        if len(parts) != 3:
+            raise SASLError("PLAIN needs three parts")
+        authzid, authcid, password = parts
+        if not authcid or not password:
+            raise SASLError("PLAIN needs a name and a password")
+        if authzid not in (b"", authcid):
+            raise AuthenticationFailed(detail="wants to act as somebody else")
+        return UsernamePassword(authcid, password)
+
+
+class Login(ServerMechanism):
+    """LOGIN (draft-murchison-sasl-login, never a standard, still spoken by many clients).
+
+    The two challenges are what those clients look for.
+    """
+
+    name = "LOGIN"
+    credentials = IUsernamePassword
+    plaintext = True
+    _username: bytes | None = None
+
+    async def step(self, response: bytes | None) -> Challenge | ICredentials:
+        """Asks for the name, unless it came as initial response, then for the password."""
+        if response is None:
+            return Challenge(b"Username:")
+        if b"\0" in response or not response:
+            raise SASLError("LOGIN needs a name and a password")
+        if self._username is None:
+            self._username = response
+            return Challenge(b"Password:")
+        return UsernamePassword(self._username, response)

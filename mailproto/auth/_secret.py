@@ -1,0 +1,28 @@
+"""A secret of the server's own, which outlives its process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mailproto.auth._private_file import write_private
+
+__all__ = ["ensure_secret"]
+
+_LENGTH = 32
+
+
+def ensure_secret(folder: str | os.PathLike[str]) -> bytes:
+    """The octets of the file ``secret`` in ``folder``, made if need be; readable by the owner alone.
+
+    :raises OSError: it cannot be read or written.
+    """
+    file = Path(folder) / "secret"
+    try:
+        secret = file.read_bytes()
+    except FileNotFoundError:
+        secret = b""
+    if len(secret) < _LENGTH:
+        secret = os.urandom(_LENGTH)
+        write_private(file, secret)
+    return secret

@@ -1,0 +1,48 @@
+"""A checker for bearer tokens, which a function of yours looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import ICredentials
+from twisted.cred.error import UnauthorizedLogin
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from mailproto.auth._credentials import IBearerToken
+from mailproto.auth._late import FAILURE_DELAY, LateChecker
+from mailproto.errors import AuthenticationFailed
+
+__all__ = ["TokenChecker"]
+
+
+@implementer(ICredentialsChecker)
+class TokenChecker(LateChecker):
+    """Checks the tokens of OAUTHBEARER and XOAUTH2.
+
+    :param validate: of (the name that the client gave, or "", and the token): the account's name.
+        It raises `AuthenticationFailed` if the token is not good, or not that name's, and
+        `mailproto.errors.Unavailable` if it cannot tell now.
+    """
+
+    credentialInterfaces = (IBearerToken,)
+
+    def __init__(
+        self,
+        validate: Callable[[str, str], Awaitable[str]],
+        clock: IReactorTime,
+        *,
+        failure_delay: float = FAILURE_DELAY,
+    ) -> None:
+        super().__init__(clock, failure_delay)
+        self._validate = validate
+
+    async def check(self, credentials: ICredentials) -> str:
+        """See `LateChecker.check`."""
+        given = cast(IBearerToken, credentials)
+        try:
+            return await self._validate(given.username, given.token)
+        except AuthenticationFailed as error:
+            raise UnauthorizedLogin(error.detail or "token refused") from None

@@ -1,0 +1,55 @@
+"""Certificates for the tests: an authority, and clients' that it signs."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+Pair = tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
+
+
+def make_certificate(
+    *addresses: str,
+    subject: Sequence[x509.NameAttribute[str]] = (),
+    issuer: Pair | None = None,
+    name: str = "client",
+) -> Pair:
+    """A key and a certificate, of an authority if no ``issuer`` is given.
+
+    :param addresses: its rfc822Names.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    own_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name), *subject])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(own_name)
+        .issuer_name(issuer[1].subject if issuer else own_name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+    )
+    if addresses:
+        names = x509.SubjectAlternativeName([x509.RFC822Name(address) for address in addresses])
+        builder = builder.add_extension(names, critical=False)
+    return key, builder.sign(issuer[0] if issuer else key, hashes.SHA256())
+
+
+def write_pair(folder: Path, name: str, pair: Pair) -> tuple[Path, Path]:
+    """(certificate, key) files in PEM."""
+    cert_file, key_file = folder / f"{name}.pem", folder / f"{name}.key"
+    cert_file.write_bytes(pair[1].public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        pair[0].private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return cert_file, key_file

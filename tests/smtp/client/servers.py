@@ -1,0 +1,73 @@
+"""Servers on sockets: our own, and one that answers as it is told."""
+
+from __future__ import annotations
+
+import tempfile
+from email.message import EmailMessage
+from typing import Any
+
+from twisted.internet import reactor as installed
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.trial.unittest import TestCase
+
+from mailproto.auth import ensure_self_signed, server_tls
+from mailproto.smtp import LMTPServerFactory, MailServer, SMTPServerFactory
+from tests.smtp.dialogue import FakeDelivery
+
+reactor: Any = installed
+
+
+def message(**fields: str) -> EmailMessage:
+    made = EmailMessage()
+    for name, value in {"From": "me@a.example", "To": "alice@mx.example", **fields}.items():
+        made[name] = value
+    made.set_content("Hi.\n")
+    return made
+
+
+class Scripted(Protocol):
+    """Answers each line that has a row in ``factory.answers``; None closes."""
+
+    def connectionMade(self) -> None:
+        self.factory.connections += 1  # type: ignore[union-attr]
+        self.transport.write(b"220 mx.example\r\n")
+
+    def dataReceived(self, data: bytes) -> None:
+        for line in data.splitlines():
+            verb = line[:4].upper()
+            self.factory.heard.append(verb)  # type: ignore[union-attr]
+            answer = self.factory.answers(verb)  # type: ignore[union-attr]
+            if answer is None:
+                self.transport.loseConnection()
+                return
+            self.transport.write(answer)
+
+
+class ServerTestCase(TestCase):
+    def setUp(self) -> None:
+        self.delivery = FakeDelivery()
+        self.pair = ensure_self_signed(tempfile.mkdtemp(dir="."), "mx.example")
+
+    def listen(self, factory: Any) -> int:
+        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        number: int = port.getHost().port
+        return number
+
+    def serve(self, *, implicit_tls: bool = False, lmtp: bool = False, **settings: Any) -> dict[str, Any]:
+        """What says where the new server is."""
+        factory_class = LMTPServerFactory if lmtp else SMTPServerFactory
+        self.factory: Any = factory_class(self.delivery, clock=reactor, hostname="mx.example", **settings)
+        served = self.factory
+        if implicit_tls:
+            served = TLSMemoryBIOFactory(server_tls(*self.pair), False, served)
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.listen(served))
+        return {"host": "mx.example", "endpoint": endpoint, "trust_root": self.pair[0], "lmtp": lmtp}
+
+    def scripted(self, answers: Any) -> MailServer:
+        """A server that answers as it is told; ``self.peer`` counts."""
+        self.peer: Any = Factory.forProtocol(Scripted)
+        self.peer.answers, self.peer.heard, self.peer.connections = answers, [], 0
+        return MailServer("127.0.0.1", self.listen(self.peer), tls="none")

@@ -1,0 +1,252 @@
+"""Our client signs in to our server, over sockets: every mechanism, and who may stand between."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.credentials import IUsernameHashedPassword
+from twisted.cred.portal import Portal
+from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
+from twisted.internet.ssl import Certificate as TwistedCertificate
+from twisted.internet.ssl import TLSVersion, optionsForClientTLS, trustRootFromCertificates
+from twisted.protocols.portforward import ProxyFactory, ProxyServer
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from mailproto.auth import (
+    Certificate,
+    ClientCredentials,
+    DirectoryChecker,
+    Password,
+    PasswordVerifier,
+    StoreRealm,
+    Token,
+    TokenChecker,
+    client_channel,
+    client_tls,
+    ensure_self_signed,
+    server_tls,
+)
+from mailproto.auth._scram import SCRAM_ALGORITHMS, scram_keys
+from mailproto.errors import AuthenticationFailed
+from mailproto.smtp import (
+    AllRefused,
+    AuthenticationRefused,
+    AuthenticationUnavailable,
+    MailServer,
+    SMTPClient,
+    SMTPSender,
+    connect,
+    send_mail,
+)
+from tests.auth.fakes import Directory, Store
+from tests.smtp.client.servers import ServerTestCase, message, reactor
+
+NAME = "alice@Example.org"
+ALICE = Password(NAME, "pencil")
+GUESS = Password(NAME, "pencils")
+WITH_PASSWORD = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN")
+BOUND = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS")
+WITH_TOKEN = ("OAUTHBEARER", "XOAUTH2")
+
+
+async def whose(username: str, token: str) -> str:
+    """The account of a token."""
+    if token != "good" or username != NAME:
+        raise AuthenticationFailed
+    return NAME
+
+
+class CredentialsTestCase(ServerTestCase):
+    def portal(self) -> Portal:
+        """One with a checker for everything that a client may show."""
+        directory = Directory(alice="pencil")
+        keys = (scram_keys(algorithm, "pencil", b"salt of 16 bytes", 4096) for algorithm in SCRAM_ALGORITHMS)
+        directory.hashes[NAME] = " ".join([directory.hashes[NAME], *map(str, keys)])
+        verifier = PasswordVerifier(reactor)
+        self.addCleanup(verifier.stop)
+        portal = Portal(StoreRealm(Store(directory)))
+        portal.registerChecker(DirectoryChecker(directory, verifier, failure_delay=0))
+        portal.registerChecker(TokenChecker(whose, reactor, failure_delay=0))
+        clear = InMemoryUsernamePasswordDatabaseDontUse(**{NAME: b"pencil"})
+        portal.registerChecker(clear, IUsernameHashedPassword)
+        return portal
+
+    def serve(self, **settings: Any) -> dict[str, Any]:
+        settings = {"tls": server_tls(*self.pair), "portal": self.portal(), "submission": True} | settings
+        return super().serve(**settings)
+
+    async def connect(self, endpoint: Any) -> SMTPClient:
+        client = await connect(endpoint, SMTPClient(reactor, hostname="client.example"))
+        self.addCleanup(client.quit)
+        await client.ehlo()
+        return client
+
+    async def client(self, tls: Any) -> SMTPClient:
+        """Of a new server; None for plaintext."""
+        client = await self.connect(self.serve()["endpoint"])
+        if tls is not None:
+            await client.starttls(tls)
+        return client
+
+    def trusted(self) -> Any:
+        return client_tls("mx.example", trust_root=self.pair[0])
+
+    async def assert_signed_in(self, client: SMTPClient) -> None:
+        """What is sent is the account's."""
+        [outcome] = await client.send(NAME, ["bob@mx.example"], b"Subject: x\r\n\r\n")
+        self.assertEqual(outcome.code, 250)
+        self.assertEqual(self.delivery.delivered[-1][0].session.account, NAME)
+
+
+class MechanismTests(CredentialsTestCase):
+    async def test_each_in_tls(self) -> None:
+        for mechanism in (*BOUND, *WITH_PASSWORD, *WITH_TOKEN):
+            with self.subTest(mechanism=mechanism):
+                client = await self.client(self.trusted())
+                credentials: ClientCredentials = Token(NAME, "good") if mechanism in WITH_TOKEN else ALICE
+                self.assertEqual(await client.authenticate(credentials, mechanism=mechanism), mechanism)
+                await self.assert_signed_in(client)
+
+    async def test_each_on_this_machine(self) -> None:
+        for mechanism in WITH_PASSWORD:
+            with self.subTest(mechanism=mechanism):
+                client = await self.client(None)
+                self.assertEqual(await client.authenticate(ALICE, mechanism=mechanism), mechanism)
+                await self.assert_signed_in(client)
+
+    async def test_best(self) -> None:
+        client = await self.client(self.trusted())
+        self.assertEqual(await client.authenticate(ALICE), "SCRAM-SHA-256-PLUS")
+
+    async def test_wrong_password(self) -> None:
+        for mechanism in (*BOUND, *WITH_PASSWORD):
+            with self.subTest(mechanism=mechanism):
+                client = await self.client(self.trusted())
+                with self.assertRaises(AuthenticationRefused) as raised:
+                    await client.authenticate(GUESS, mechanism=mechanism)
+                self.assertEqual((raised.exception.code, raised.exception.enhanced), (535, "5.7.8"))
+                await client.authenticate(ALICE, mechanism=mechanism)
+                await self.assert_signed_in(client)
+
+    async def test_nobody_s_password(self) -> None:
+        """An unknown name looks as a wrong password does."""
+        for mechanism in (*BOUND, *WITH_PASSWORD):
+            client = await self.client(self.trusted())
+            with self.assertRaises(AuthenticationRefused) as raised:
+                await client.authenticate(Password("nobody", "pencil"), mechanism=mechanism)
+            self.assertEqual(raised.exception.code, 535)
+
+    async def test_wrong_token(self) -> None:
+        for mechanism in WITH_TOKEN:
+            client = await self.client(self.trusted())
+            with self.assertRaises(AuthenticationRefused) as raised:
+                await client.authenticate(Token(NAME, "bad"), mechanism=mechanism)
+            self.assertEqual(raised.exception.code, 535)
+
+    async def test_certificate_that_was_not_asked_for(self) -> None:
+        client = await self.client(self.trusted())
+        with self.assertRaises(AuthenticationUnavailable):
+            await client.authenticate(Certificate())
+
+
+class ChannelTests(CredentialsTestCase):
+    async def test_exporter(self) -> None:
+        """In TLS 1.3."""
+        await self.assert_bound(self.trusted(), "tls-exporter")
+
+    async def test_end_point(self) -> None:
+        """In TLS 1.2."""
+        pem = Path(self.pair[0]).read_bytes()
+        tls = optionsForClientTLS(
+            "mx.example",
+            trustRoot=trustRootFromCertificates([TwistedCertificate.loadPEM(pem)]),
+            extraCertificateOptions={"lowerMaximumSecurityTo": TLSVersion.TLSv1_2},
+        )
+        await self.assert_bound(tls, "tls-server-end-point")
+
+    async def assert_bound(self, tls: Any, kind: str) -> None:
+        for mechanism in BOUND:
+            client = await self.client(tls)
+            self.assertEqual(next(iter(client_channel(client.transport, is_local=False).bindings)), kind)
+            await client.authenticate(ALICE, mechanism=mechanism)
+            await self.assert_signed_in(client)
+
+    async def test_somebody_stands_between(self) -> None:
+        """A certificate of their own, which the client takes, is no use to them."""
+        between = ProxyFactory("", 0)
+        server = wrapClientTLS(self.trusted(), self.serve(implicit_tls=True)["endpoint"])
+        self.patch(ProxyServer, "reactor", Outward(server))
+        theirs = server_tls(*ensure_self_signed(tempfile.mkdtemp(dir="."), "mx.example"))
+        port = self.listen(TLSMemoryBIOFactory(theirs, False, between))
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port)
+        for mechanism in BOUND:
+            client = await self.connect(wrapClientTLS(client_tls("mx.example", verify=False), endpoint))
+            with self.assertRaises(AuthenticationRefused):
+                await client.authenticate(ALICE, mechanism=mechanism)
+        client = await self.connect(wrapClientTLS(client_tls("mx.example", verify=False), endpoint))
+        await client.authenticate(ALICE, mechanism="SCRAM-SHA-256")  # the way is there
+
+
+class Outward:
+    """What `ProxyServer` takes for a reactor: wherever it wants to, there is the server."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+
+    def connectTCP(self, host: str, port: int, factory: Any) -> None:
+        self._server.connect(factory)
+
+
+class ApplicationTests(CredentialsTestCase):
+    """`send_mail` and the pool, with a `MailServer` that has credentials."""
+
+    async def test_send_mail(self) -> None:
+        where = self.serve()
+        with self.assertRaises(AllRefused) as raised:
+            await send_mail(reactor, MailServer(**where), message(From=NAME))
+        self.assertEqual(raised.exception.code, 530)
+        await send_mail(reactor, MailServer(**where, credentials=ALICE), message(From=NAME))
+        self.assertEqual(self.delivery.delivered[-1][0].session.account, NAME)
+
+    async def test_refused(self) -> None:
+        with self.assertRaises(AuthenticationRefused):
+            await send_mail(reactor, MailServer(**self.serve(), credentials=GUESS), message(From=NAME))
+        self.assertEqual(self.delivery.delivered, [])
+
+    async def test_no_server_for_those_with_credentials(self) -> None:
+        where = self.serve(portal=None, submission=False)
+        with self.assertRaises(AuthenticationUnavailable):
+            await send_mail(reactor, MailServer(**where, credentials=ALICE), message(From=NAME))
+        self.assertEqual(self.delivery.delivered, [])
+
+    async def test_tokens_are_asked_for_each_connection(self) -> None:
+        """They expire; what gives them may have to ask for them."""
+        given = []
+
+        async def ask() -> Token:
+            given.append("good")
+            return Token(NAME, "good")
+
+        sender = SMTPSender(reactor, MailServer(**self.serve(), credentials=ask), connections=1, messages=2)
+        self.addCleanup(sender.close)
+        for _ in range(4):
+            await sender.send_mail(message(From=NAME))
+        self.assertEqual(len(given), 2)
+
+    async def test_credentials_from_a_function(self) -> None:
+        where = self.serve()
+        await send_mail(reactor, MailServer(**where, credentials=lambda: ALICE), message(From=NAME))
+
+    async def test_pool_is_refused(self) -> None:
+        """Whoever waits is told."""
+        sender = SMTPSender(reactor, MailServer(**self.serve(), credentials=GUESS), connections=2)
+        self.addCleanup(sender.close)
+        for sent in [sender.send(NAME, ["bob@mx.example"], b"") for _ in range(3)]:
+            with self.assertRaises(AuthenticationRefused):
+                await sent
+
+    def test_secrets_are_not_shown(self) -> None:
+        self.assertNotIn("pencil", repr(MailServer(credentials=ALICE)))

@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import ISSLTransport
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -15,13 +15,28 @@ from zope.interface import implementer
 from mailproto.auth import ensure_self_signed, server_tls
 from mailproto.auth._channel import Channel, client_channel, server_channel
 from tests.auth.handshake import handshake
+from tests.transport import FakeTLS
+
+SIGNED_WITH_SHA1 = """
+-----BEGIN CERTIFICATE-----
+MIIBfzCCASagAwIBAgIUUtZlwRXljD8ZhsXaw1y1GsvzcpswCQYHKoZIzj0EATAW
+MRQwEgYDVQQDDAtvbGQuZXhhbXBsZTAeFw0yNjExMjUyMDE0MzBaFw0zNjExMjIy
+MDE0MzBaMBYxFDASBgNVBAMMC29sZC5leGFtcGxlMFkwEwYHKoZIzj0CAQYIKoZI
+zj0DAQcDQgAE8TTUrcha6x51HQO0oI28D7lR193FbAXlMfW6cdbc5g5y9riUhVQg
+O3rkkzGMuamORE2yJpOhgwqvomOQzZopraNTMFEwHQYDVR0OBBYEFGbeNpJIA1Em
+wXG+HhJep78DHG1HMB8GA1UdIwQYMBaAFGbeNpJIA1EmwXG+HhJep78DHG1HMA8G
+A1UdEwEB/wQFMAMBAf8wCQYHKoZIzj0EAQNIADBFAiEAgkFXXsCBDdqfF0MaH7pa
+8mjLSZIPNOAdnYJ2vIUrQYYCIAb2HtUiLTGiAM6tErtjW7GCUFN0o1VmYEqPK+7e
+EK2b
+-----END CERTIFICATE-----
+"""
 
 
 @implementer(ISSLTransport)
 class TLSTransport:
     """As much of Twisted's as is looked at."""
 
-    def __init__(self, connection: SSL.Connection) -> None:
+    def __init__(self, connection: SSL.Connection | FakeTLS) -> None:
         self.getHandle = lambda: connection
 
 
@@ -103,6 +118,15 @@ class TLSTests(SynchronousTestCase):
         self.replace_certificate(ec.generate_private_key(ec.SECP384R1()), hashes.SHA384())
         for channel in self.channels():
             self.assertEqual(channel.bindings["tls-server-end-point"], self.end_point("sha384"))
+
+    def test_hash_that_is_weak(self) -> None:
+        """RFC 5929 4.1: SHA-256 stands in for SHA-1."""
+        self.files[0].write_text(SIGNED_WITH_SHA1)
+        connection = FakeTLS()
+        certificate = crypto.load_certificate(crypto.FILETYPE_PEM, self.files[0].read_bytes())
+        self.patch(connection, "get_certificate", lambda: certificate)
+        channel = server_channel(TLSTransport(connection), is_local=False)
+        self.assertEqual(dict(channel.bindings), {"tls-server-end-point": self.end_point("sha256")})
 
     def test_signature_without_a_hash(self) -> None:
         """RFC 5929 4.1 does not say what Ed25519 is to have."""

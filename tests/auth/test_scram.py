@@ -207,6 +207,7 @@ class HostileClientTests(SynchronousTestCase):
             b"n,,n=us\x07er,r=x",
             b"n,,n=\xff,r=x",
             b"n,,n=us\0er,r=x",
+            b"n,,n=user,r=x,z=\0",
             b"n,,n=user,r=x y",
             "n,,n=user,r=é".encode(),
             b"n,user,n=user,r=x",

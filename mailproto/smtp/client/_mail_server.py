@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.ssl import PrivateCertificate
 
 from mailproto.auth import ClientCredentials, client_tls
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
@@ -35,6 +36,8 @@ class MailServer:
         gives one for each connection, as for tokens that expire.  They are never sent in clear,
         but to a process of this machine.
     :ivar trust_root: a file of CA certificates in PEM form, instead of the platform's.
+    :ivar client_certificate: to be shown to the server if it asks; with a `Certificate` as
+        ``credentials`` it says who we are.
     :ivar endpoint: what to connect to, instead of ``host`` and ``port``: a Unix socket, a proxy.
     :ivar lmtp: whether it speaks LMTP.
     :ivar hostname: what we call ourselves; by default this machine's name or address.
@@ -45,6 +48,7 @@ class MailServer:
     tls: Literal["required", "implicit", "opportunistic", "none"] = "required"
     credentials: _Credentials | None = None
     trust_root: str | os.PathLike[str] | None = None
+    client_certificate: PrivateCertificate | None = None
     endpoint: IStreamClientEndpoint | None = None
     lmtp: bool = False
     hostname: str = ""
@@ -73,7 +77,12 @@ async def open_client(reactor: Any, server: MailServer) -> SMTPClient:
 
 async def _open(reactor: Any, server: MailServer, *, starttls: bool) -> SMTPClient:
     endpoint = server.endpoint or HostnameEndpoint(reactor, server.host, _port(server))
-    tls = client_tls(server.host, verify=server.tls != "opportunistic", trust_root=server.trust_root)
+    tls = client_tls(
+        server.host,
+        verify=server.tls != "opportunistic",
+        trust_root=server.trust_root,
+        client_certificate=server.client_certificate,
+    )
     if server.tls == "implicit":
         endpoint = wrapClientTLS(tls, endpoint)
     client_class = LMTPClient if server.lmtp else SMTPClient

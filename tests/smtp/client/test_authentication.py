@@ -375,6 +375,18 @@ class OrderTests(AuthenticationTestCase):
         self.client.authenticate(TIM)
         self.converse("C: RSET\nS: 250 OK\nC: AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm")
 
+    def test_forgotten_in_tls(self) -> None:
+        """RFC 3207 4.2: it is the beginning again."""
+        self.connect(offering("STARTTLS", "AUTH PLAIN"))
+        self.client.authenticate(TIM)
+        self.client.starttls("context")
+        self.converse("C: AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\nS: 235 OK\nC: STARTTLS\nS: 220 Go")
+        self.client.handshakeCompleted()
+        self.converse("C: EHLO client.example\nS: 250-mx.example\nS: 250 AUTH PLAIN")
+        self.assertEqual(self.client.authenticated_by, "")
+        self.client.authenticate(TIM)
+        self.converse("C: AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm")
+
     def test_no_secret_in_an_error(self) -> None:
         signed_in = self.authenticate("PLAIN", "C: AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\nS: 535 No")
         self.assertNotIn("tanstaaf", str(self.error(signed_in, AuthenticationRefused)))

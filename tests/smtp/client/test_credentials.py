@@ -35,12 +35,14 @@ from mailproto.smtp import (
     AllRefused,
     AuthenticationRefused,
     AuthenticationUnavailable,
+    ConnectFailed,
     MailServer,
     SMTPClient,
     SMTPSender,
     connect,
     send_mail,
 )
+from mailproto.smtp.client import _mail_server
 from tests.auth.fakes import Directory, Store
 from tests.smtp.client.servers import ServerTestCase, message, reactor
 
@@ -247,6 +249,20 @@ class ApplicationTests(CredentialsTestCase):
         for sent in [sender.send(NAME, ["bob@mx.example"], b"") for _ in range(3)]:
             with self.assertRaises(AuthenticationRefused):
                 await sent
+
+    async def test_port(self) -> None:
+        """Of submission (RFC 6409), unless there is nobody to sign in, or TLS comes first (RFC 8314)."""
+        asked = []
+
+        def endpoint(_: Any, host: str, port: int) -> Any:
+            asked.append(port)
+            return TCP4ClientEndpoint(reactor, "127.0.0.1", 1)
+
+        self.patch(_mail_server, "HostnameEndpoint", endpoint)
+        for settings in ({}, {"credentials": ALICE}, {"credentials": ALICE, "tls": "implicit"}, {"port": 1}):
+            with self.assertRaises(ConnectFailed):
+                await send_mail(reactor, MailServer("127.0.0.1", **settings), message())
+        self.assertEqual(asked, [25, 587, 465, 1])
 
     def test_secrets_are_not_shown(self) -> None:
         self.assertNotIn("pencil", repr(MailServer(credentials=ALICE)))

@@ -51,7 +51,7 @@ async def login(portal: Portal, credentials: ICredentials) -> Login:
 
 @contextmanager
 def failures_are_temporary() -> Iterator[None]:
-    """What goes wrong while a checker is asked is `TemporaryAuthenticationFailure`, no fault of the client's."""
+    """What goes wrong while a checker is asked is a `TemporaryAuthenticationFailure`."""
     try:
         yield
     except Unavailable as error:

@@ -42,9 +42,16 @@ class ServerTLS:
     TLS 1.2 and later, Twisted's choice of ciphers.
     """
 
-    def __init__(self, cert_file: str | os.PathLike[str], key_file: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        cert_file: str | os.PathLike[str],
+        key_file: str | os.PathLike[str],
+        *,
+        client_ca: str | os.PathLike[str] | None = None,
+    ) -> None:
         self._cert_file = Path(cert_file)
         self._key_file = Path(key_file)
+        self._client_ca = None if client_ca is None else Path(client_ca)
         self._context = self._read()
 
     def reload(self) -> None:
@@ -59,35 +66,46 @@ class ServerTLS:
         return SSL.Connection(self._context, None)
 
     def _read(self) -> SSL.Context:
-        try:
-            chain = x509.load_pem_x509_certificates(_octets(self._cert_file))
-        except ValueError as error:
-            raise TLSFilesError(f"{self._cert_file}: no certificate in PEM form ({error})") from None
+        chain = load_certificates(self._cert_file)
         try:
             key = serialization.load_pem_private_key(_octets(self._key_file), password=None)
         except (ValueError, TypeError) as error:
             raise TLSFilesError(f"{self._key_file}: no private key in PEM form ({error})") from None
-        if key.public_key() != chain[0].public_key():
+        if key.public_key() != chain[0].to_cryptography().public_key():
             raise TLSFilesError(f"{self._key_file}: not the key of {self._cert_file}")
-        certificates = [crypto.X509.from_cryptography(certificate) for certificate in chain]
+        authorities = None if self._client_ca is None else load_certificates(self._client_ca)
         options = CertificateOptions(
             privateKey=crypto.PKey.from_cryptography_key(key),  # type: ignore[arg-type]
-            certificate=certificates[0],
-            extraCertChain=certificates[1:],
+            certificate=chain[0],
+            extraCertChain=chain[1:],
             raiseMinimumTo=TLSVersion.TLSv1_2,
+            verify=authorities is not None,
+            caCerts=authorities,
+            requireCertificate=False,
         )
         try:
-            return options.getContext()
+            context: SSL.Context = options.getContext()
+            if authorities is not None:
+                # Clients choose among their certificates by the issuers that are named.
+                context.set_client_ca_list([authority.get_subject() for authority in authorities])
+            return context
         except SSL.Error as error:
             raise TLSFilesError(f"{self._cert_file}: OpenSSL does not take it ({error})") from None
 
 
-def server_tls(cert_file: str | os.PathLike[str], key_file: str | os.PathLike[str]) -> ServerTLS:
+def server_tls(
+    cert_file: str | os.PathLike[str],
+    key_file: str | os.PathLike[str],
+    *,
+    client_ca: str | os.PathLike[str] | None = None,
+) -> ServerTLS:
     """Read PEM files: the certificate with its chain, leaf first, and its private key.
 
+    :param client_ca: certificates of the authorities that clients' certificates may be from.
+        Clients are asked for one then; they may have none, but not a bad one.
     :raises TLSFilesError: when they cannot be read or do not belong together.
     """
-    return ServerTLS(cert_file, key_file)
+    return ServerTLS(cert_file, key_file, client_ca=client_ca)
 
 
 def ensure_self_signed(folder: str | os.PathLike[str], hostname: str) -> tuple[Path, Path]:
@@ -161,6 +179,18 @@ def _a_label(hostname: str) -> str:
     with contextlib.suppress(UnicodeError):
         return idna.encode(hostname, uts46=True).decode()
     return hostname.encode("ascii", "ignore").decode() or "localhost"
+
+
+def load_certificates(path: Path) -> list[crypto.X509]:
+    """All certificates of a PEM file, at least one.
+
+    :raises TLSFilesError:
+    """
+    try:
+        found = x509.load_pem_x509_certificates(_octets(path))
+    except ValueError as error:
+        raise TLSFilesError(f"{path}: no certificate in PEM form ({error})") from None
+    return [crypto.X509.from_cryptography(certificate) for certificate in found]
 
 
 def _octets(path: Path) -> bytes:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import idna
-from cryptography import x509
-from OpenSSL import SSL, crypto
+from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (
     Certificate,
@@ -23,7 +22,7 @@ from twisted.internet.ssl import (
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from mailproto.auth._tls import TLSFilesError
+from mailproto.auth._tls import load_certificates
 
 __all__ = ["client_tls"]
 
@@ -52,7 +51,7 @@ def client_tls(
     """
     if not verify:
         return _Unverified(hostname, client_certificate)
-    root = platformTrust() if trust_root is None else trustRootFromCertificates(_read(Path(trust_root)))
+    root = platformTrust() if trust_root is None else _trust_root(Path(trust_root))
     return optionsForClientTLS(
         _a_label(hostname),
         trustRoot=root,
@@ -83,14 +82,8 @@ class _Unverified:
         return connection
 
 
-def _read(path: Path) -> list[Certificate]:
-    try:
-        found = x509.load_pem_x509_certificates(path.read_bytes())
-    except OSError as error:
-        raise TLSFilesError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise TLSFilesError(f"{path}: no certificate in PEM form ({error})") from None
-    return [Certificate(crypto.X509.from_cryptography(certificate)) for certificate in found]
+def _trust_root(path: Path) -> Any:
+    return trustRootFromCertificates([Certificate(certificate) for certificate in load_certificates(path)])
 
 
 def _a_label(hostname: str) -> str:

@@ -22,13 +22,19 @@ __all__ = ["FACTORIES", "Parts"]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What factories are made of."""
+    """What factories are made of.
+
+    :ivar tls: for whoever comes with mail.
+    :ivar account_tls: for those with an account: it may ask for a certificate, and does not
+        take one from elsewhere, which another server may well show to port 25.
+    """
 
     settings: Settings
     reactor: Any
     delivery: IDelivery
     portal: Portal
     tls: ServerTLS
+    account_tls: ServerTLS
     spool_folder: Path
 
 
@@ -39,7 +45,7 @@ def _smtp(parts: Parts, *, submission: bool = False) -> ServerFactory:
         clock=parts.reactor,
         hostname=settings.hostname,
         portal=parts.portal,
-        tls=parts.tls,
+        tls=parts.account_tls if submission else parts.tls,
         submission=submission,
         max_message_size=settings.max_message_size,
         spool_folder=str(parts.spool_folder),
@@ -73,7 +79,7 @@ def _pop3(parts: Parts) -> ServerFactory:
         parts.portal,
         clock=parts.reactor,
         hostname=parts.settings.hostname,
-        tls=parts.tls,
+        tls=parts.account_tls,
         limits=parts.settings.limits.pop3,
     )
 
@@ -83,7 +89,7 @@ def _imap(parts: Parts) -> ServerFactory:
         parts.portal,
         clock=parts.reactor,
         hostname=parts.settings.hostname,
-        tls=parts.tls,
+        tls=parts.account_tls,
         max_message_size=parts.settings.max_message_size,
         spool_folder=str(parts.spool_folder),
         limits=parts.settings.limits.imap,

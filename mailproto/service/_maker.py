@@ -20,10 +20,12 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from mailproto.auth import (
+    CertificateChecker,
     DirectoryChecker,
     PasswordVerifier,
     StoreRealm,
     TLSFilesError,
+    ensure_secret,
     ensure_self_signed,
     hash_password,
     server_tls,
@@ -96,7 +98,10 @@ class MailService(MultiService):
         try:
             spool = make_data_folder(settings.data) / "spool"
             spool.mkdir(exist_ok=True)
-            tls = server_tls(*(settings.tls_files or ensure_self_signed(settings.data, settings.hostname)))
+            secret = ensure_secret(settings.data)
+            tls_files = settings.tls_files or ensure_self_signed(settings.data, settings.hostname)
+            tls = server_tls(*tls_files)
+            account_tls = server_tls(*tls_files, client_ca=settings.client_ca)
         except (OSError, TLSFilesError) as error:
             raise CannotStart(str(error)) from None
         store = await self._open_store()
@@ -104,14 +109,17 @@ class MailService(MultiService):
         await delivery.ensure_postmasters()
         self._verifier = PasswordVerifier(self._reactor)
         await self._ensure_accounts(store, self._verifier)
-        checker = DirectoryChecker(store.directory, self._verifier)
+        portal = Portal(StoreRealm(store), [DirectoryChecker(store.directory, self._verifier, secret=secret)])
+        if settings.client_ca is not None:
+            portal.registerChecker(CertificateChecker(store.directory, self._reactor))
         await self._listen(
             Parts(
                 settings=settings,
                 reactor=self._reactor,
                 delivery=delivery,
-                portal=Portal(StoreRealm(store), [checker]),
+                portal=portal,
                 tls=tls,
+                account_tls=account_tls,
                 spool_folder=spool,
             )
         )
@@ -154,7 +162,7 @@ class MailService(MultiService):
                         listener,
                         endpoint,
                         factory,
-                        parts.tls,
+                        parts.account_tls,
                         proxies=self._settings.proxies,
                         limits=factory.limits,
                     )

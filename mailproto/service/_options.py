@@ -57,6 +57,7 @@ class Settings:
     :ivar hostname: in greetings and trace fields.
     :ivar endpoints: Twisted server endpoint strings by the name of their listener.
     :ivar tls_files: (certificate, key) in PEM; None for a pair of our own.
+    :ivar client_ca: PEM file of the authorities for clients' certificates; None for no EXTERNAL.
     :ivar max_message_size: octets.
     :ivar proxies: who must say, by the PROXY protocol, who the client is.
     :ivar xclient: who may say, by XCLIENT, who the client is.
@@ -80,6 +81,7 @@ class Settings:
     bare_newlines: Literal["refuse", "normalise"] = "refuse"
     any_sender: bool = False
     trace_account: bool = False
+    client_ca: Path | None = None
 
 
 def _networks(option: str, words: Sequence[str]) -> Networks:
@@ -119,6 +121,12 @@ class Options(UsageOptions):
             "PEM file: certificate and chain. [default: self-signed, in the data folder]",
         ],
         ["tls-key", None, None, "PEM file: the private key of --tls-cert."],
+        [
+            "client-ca",
+            None,
+            None,
+            "PEM file: authorities whose certificates sign accounts in (EXTERNAL), by their mail address.",
+        ],
         [
             "bare-newlines",
             None,
@@ -228,6 +236,7 @@ class Options(UsageOptions):
             bare_newlines=given["bare-newlines"],
             any_sender=bool(given["any-sender"]),
             trace_account=bool(given["trace-account"]),
+            client_ca=Path(given["client-ca"]) if given["client-ca"] else None,
         )
 
 

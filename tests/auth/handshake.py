@@ -9,14 +9,22 @@ from OpenSSL import SSL
 
 
 def handshake(
-    server: SSL.Connection, version: int | None = None, *, trust_root: Path | None = None
+    server: SSL.Connection,
+    version: int | None = None,
+    *,
+    trust_root: Path | None = None,
+    pair: tuple[Path, Path] | None = None,
 ) -> SSL.Connection:
     """A client that has shaken hands with ``server``.
 
     :param version: the newest that the client speaks.
     :param trust_root: what the client holds the server's certificate against; None not to look at it.
+    :param pair: the files of the client's own certificate and key.
     """
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    if pair is not None:
+        context.use_certificate_file(str(pair[0]))
+        context.use_privatekey_file(str(pair[1]))
     if trust_root is not None:
         context.load_verify_locations(str(trust_root))
         context.set_verify(SSL.VERIFY_PEER)

@@ -1,34 +1,53 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import Anonymous, ICredentials, UsernamePassword
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
 
 from mailproto.auth import (
     FAILURE_DELAY,
+    SCRAM_ITERATIONS,
+    BearerToken,
+    CertificateChecker,
+    ClientCertificate,
     DirectoryChecker,
+    IScramChecker,
     Login,
     PasswordVerifier,
+    ScramKeys,
+    ScramProof,
     StoreRealm,
+    TokenChecker,
+    hash_password,
     login,
     store_portal,
 )
-from mailproto.errors import AuthenticationFailed
+from mailproto.auth._records import is_complete, scram_part
+from mailproto.auth._scram import ScramClientExchange, ScramServerExchange
+from mailproto.errors import AuthenticationFailed, TemporaryAuthenticationFailure, Unavailable
+from tests.auth.certificates import make_certificate
 from tests.auth.fakes import Directory, InstantPool, Reactor, Store
 
 
-class LoginTests(SynchronousTestCase):
+class LoginTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = Reactor()
         self.directory = Directory(alice="secret", zoë="naïve")
-        verifier = PasswordVerifier(self.reactor, pool=InstantPool())
-        self.portal = Portal(StoreRealm(Store(self.directory)), [DirectoryChecker(self.directory, verifier)])
+        self.verifier = PasswordVerifier(self.reactor, pool=InstantPool())
+        self.checker = DirectoryChecker(self.directory, self.verifier)
+        self.portal = Portal(StoreRealm(Store(self.directory)), [self.checker])
 
     def begin(self, credentials: ICredentials) -> Deferred[Login]:
         asked = Deferred.fromCoroutine(login(self.portal, credentials))
-        self.reactor.advance(0)
+        self.reactor.pump([0, 0])  # a password may be looked at, and its record completed
         return asked
 
     def assert_fails_late(self, credentials: ICredentials) -> None:
@@ -39,6 +58,8 @@ class LoginTests(SynchronousTestCase):
         error = self.failureResultOf(asked, AuthenticationFailed).value
         self.assertEqual(error.text, AuthenticationFailed.default_text)
 
+
+class LoginTests(LoginTestCase):
     def test_name_and_password(self) -> None:
         signed_in = self.successResultOf(self.begin(UsernamePassword(b"alice@Example.org", b"secret")))
         self.assertEqual(signed_in.account.name, "alice@Example.org")
@@ -80,8 +101,7 @@ class LoginTests(SynchronousTestCase):
 
     def test_account_deleted_while_signing_in(self) -> None:
         realm = StoreRealm(Store(Directory()))
-        checker = self.portal.checkers[next(iter(self.portal.checkers))]
-        self.portal = Portal(realm, [checker])
+        self.portal = Portal(realm, [self.checker])
         asked = self.begin(UsernamePassword(b"alice@example.org", b"secret"))
         self.failureResultOf(asked, AuthenticationFailed)
 
@@ -97,3 +117,184 @@ class LoginTests(SynchronousTestCase):
         self.portal = Portal(StoreRealm(Store(self.directory)), [checker])
         self.successResultOf(self.begin(UsernamePassword(b"alice@Example.org", b"other")))
         self.failureResultOf(self.begin(UsernamePassword(b"alice@Example.org", b"x")), AuthenticationFailed)
+
+
+class CompletionTests(LoginTestCase):
+    """A record without SCRAM's keys, as older versions made it."""
+
+    ALICE = "alice@Example.org"
+
+    def sign_in(self) -> None:
+        self.successResultOf(self.begin(UsernamePassword(b"alice@example.org", b"secret")))
+
+    def test_by_the_next_login(self) -> None:
+        old = self.directory.hashes[self.ALICE]
+        self.sign_in()
+        new = self.directory.hashes[self.ALICE]
+        self.assertTrue(new.startswith(old + " SCRAM-SHA-256$65536:"))
+        self.assertTrue(is_complete(new, "secret"))
+        self.sign_in()
+        self.assertEqual(self.directory.hashes[self.ALICE], new)
+
+    def test_not_by_one_that_fails(self) -> None:
+        old = self.directory.hashes[self.ALICE]
+        self.assert_fails_late(UsernamePassword(b"alice@example.org", b"Secret"))
+        self.assertEqual(self.directory.hashes[self.ALICE], old)
+
+    def test_the_login_is_still_remembered(self) -> None:
+        self.sign_in()
+        self.verifier._pool.callInThreadWithCallback = None  # type: ignore[method-assign,assignment]
+        self.sign_in()
+
+    def test_a_password_that_changed_meanwhile_stays(self) -> None:
+        complete = self.verifier.complete
+
+        def change_first(record: str, password: str) -> Deferred[str]:
+            self.directory.hashes[self.ALICE] = "another"
+            return complete(record, password)
+
+        self.verifier.complete = change_first  # type: ignore[method-assign]
+        self.sign_in()
+        self.assertEqual(self.directory.hashes[self.ALICE], "another")
+
+    def test_a_failure_does_not_matter(self) -> None:
+        async def fail(*_: object, **__: object) -> None:
+            raise ZeroDivisionError
+
+        self.directory.set_password_hash = fail  # type: ignore[method-assign]
+        self.sign_in()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class ScramTests(LoginTestCase):
+    RECORD = hash_password("secret")
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.directory.hashes["bob@Example.org"] = self.RECORD
+
+    def keys(self, name: str, algorithm: Any = "SHA-256") -> ScramKeys:
+        return self.successResultOf(Deferred.fromCoroutine(self.checker.scram_keys(name, algorithm)))
+
+    def proof(self, name: str, password: str, algorithm: Any = "SHA-256") -> ScramProof:
+        """What a client of that name and password shows."""
+        client = ScramClientExchange(algorithm, name, password)
+        server = ScramServerExchange(algorithm, {}, False)
+        username = server.client_first(client.client_first())
+        final = client.client_final(server.server_first(self.keys(username, algorithm)))
+        return ScramProof(username, algorithm, *server.client_final(final))
+
+    def test_interface(self) -> None:
+        verifyObject(IScramChecker, self.checker)
+
+    def test_proof(self) -> None:
+        for algorithm in ("SHA-256", "SHA-1"):
+            for name in ("bob@Example.org", "BOB@example.org"):
+                signed_in = self.successResultOf(self.begin(self.proof(name, "secret", algorithm)))
+                self.assertEqual(signed_in.account.name, "bob@Example.org")
+        self.assertNotIn("proof=", repr(self.proof("bob@example.org", "secret")))
+
+    def test_wrong_password(self) -> None:
+        self.assert_fails_late(self.proof("bob@example.org", "Secret"))
+
+    def test_of_another_algorithm(self) -> None:
+        self.assert_fails_late(replace(self.proof("bob@example.org", "secret"), algorithm="SHA-1"))
+
+    def test_unknown_name(self) -> None:
+        self.assert_fails_late(self.proof("nobody@example.org", "secret"))
+
+    def test_invented_keys_do_not_sign_in(self) -> None:
+        """Not even with an account that has none, by one who could guess them."""
+        self.checker._invented = lambda *_: scram_part(self.RECORD, "SHA-256")  # type: ignore[method-assign,assignment,return-value]
+        self.assert_fails_late(self.proof("nobody@example.org", "secret"))
+
+    def test_keys_of_the_record(self) -> None:
+        self.assertEqual(self.keys("BOB@example.org"), scram_part(self.RECORD, "SHA-256"))
+        self.assertEqual(self.keys("bob@example.org", "SHA-1"), scram_part(self.RECORD, "SHA-1"))
+
+    def test_invented_keys_look_like_real_ones(self) -> None:
+        """RFC 5802 9: for who is not there, cannot sign in, or has an old record."""
+        self.directory.hashes["postmaster@Example.org"] = ""
+        real = self.keys("bob@example.org")
+        for name in ("nobody@example.org", "postmaster@example.org", "alice@example.org"):
+            invented = self.keys(name)
+            self.assertEqual((len(invented.salt), invented.iterations), (len(real.salt), SCRAM_ITERATIONS))
+            self.assertEqual(invented, self.keys(name))
+            self.assertEqual(invented, self.keys(name.upper()))
+            self.assertNotEqual(invented.salt, self.keys(f"x{name}").salt)
+            self.assertNotEqual(invented.salt, self.keys(name, "SHA-1").salt)
+
+    def test_invented_keys_depend_on_a_secret(self) -> None:
+        first = self.keys("nobody@example.org")
+        self.checker = DirectoryChecker(self.directory, self.verifier)
+        self.assertNotEqual(self.keys("nobody@example.org"), first)
+        for _ in range(2):
+            self.checker = DirectoryChecker(self.directory, self.verifier, secret=b"kept")
+            first = self.keys("nobody@example.org")
+        self.checker = DirectoryChecker(self.directory, self.verifier, secret=b"kept")
+        self.assertEqual(self.keys("nobody@example.org"), first)
+
+
+class TokenTests(LoginTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.failure: Exception = AuthenticationFailed(detail="expired")
+        self.portal.registerChecker(TokenChecker(self.validate, self.reactor))
+
+    async def validate(self, name: str, token: str) -> str:
+        if (name, token) != ("", "good"):
+            raise self.failure
+        return "alice@Example.org"
+
+    def test_good_one(self) -> None:
+        signed_in = self.successResultOf(self.begin(BearerToken("", "good")))
+        self.assertEqual(signed_in.account.name, "alice@Example.org")
+
+    def test_refused(self) -> None:
+        self.assert_fails_late(BearerToken("bob", "good"))
+        self.assert_fails_late(BearerToken("", "bad"))
+
+    def test_cannot_tell(self) -> None:
+        self.failure = Unavailable()
+        self.failureResultOf(self.begin(BearerToken("", "bad")), TemporaryAuthenticationFailure)
+
+    def test_of_nobody(self) -> None:
+        async def validate(name: str, token: str) -> str:
+            return "nobody@example.org"
+
+        self.portal.registerChecker(TokenChecker(validate, self.reactor))
+        self.failureResultOf(self.begin(BearerToken("", "good")), AuthenticationFailed)
+
+
+class CertificateTests(LoginTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.portal.registerChecker(CertificateChecker(self.directory, self.reactor))
+
+    def given(self, *addresses: str, authzid: str = "", subject: str = "") -> ClientCertificate:
+        names = [x509.NameAttribute(NameOID.EMAIL_ADDRESS, subject)] if subject else []
+        return ClientCertificate(make_certificate(*addresses, subject=names)[1], authzid)
+
+    def assert_is(self, name: str, credentials: ClientCertificate) -> None:
+        self.assertEqual(self.successResultOf(self.begin(credentials)).account.name, name)
+
+    def test_address(self) -> None:
+        self.assert_is("alice@Example.org", self.given("ALICE@example.org"))
+        self.assert_is("alice@Example.org", self.given("alice@example.org", authzid="alice@example.ORG"))
+
+    def test_the_subjects_where_there_is_no_other(self) -> None:
+        """RFC 5280 4.1.2.6."""
+        self.assert_is("alice@Example.org", self.given(subject="alice@example.org"))
+        self.assert_fails_late(self.given("x@example.org", subject="alice@example.org"))
+
+    def test_the_first_that_is_an_account(self) -> None:
+        self.directory.hashes["bob@example.org"] = ""
+        both = ("x@example.org", "bob@example.org", "alice@example.org")
+        self.assert_is("bob@example.org", self.given(*both))
+        self.assert_is("alice@Example.org", self.given(*both, authzid="alice@example.org"))
+
+    def test_nobodys(self) -> None:
+        self.assert_fails_late(self.given())
+        self.assert_fails_late(self.given("x@example.org"))
+        self.assert_fails_late(self.given("x@example.org", authzid="alice@example.org"))
+        self.assert_fails_late(self.given("alice@example.org", authzid="bob@example.org"))

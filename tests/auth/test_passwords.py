@@ -98,6 +98,15 @@ class VerifierTests(SynchronousTestCase):
         self.failureResultOf(self.ask("one more"), Unavailable)
         self.assertEqual(len(self.pool.queue), MAX_WAITING)
 
+    def test_a_record_is_completed_in_a_thread(self) -> None:
+        asked = self.verifier.complete(self.hash, "secret")
+        self.assertNoResult(asked)
+        self.pool.run()
+        self.reactor.advance(0)
+        self.assertTrue(_records.is_complete(self.successResultOf(asked), "secret"))
+        self.verifier.stop()
+        self.failureResultOf(self.verifier.complete(self.hash, "secret"), Unavailable)
+
     def test_stop_refuses_who_waits(self) -> None:
         asked = self.ask("secret")
         self.verifier.stop()

@@ -4,6 +4,7 @@ import datetime
 import ipaddress
 import stat
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from OpenSSL import SSL
@@ -11,8 +12,10 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from mailproto.auth import TLSFilesError, _tls, ensure_self_signed, server_tls
+from mailproto.auth import TLSFilesError, _tls, ensure_self_signed, server_channel, server_tls
+from tests.auth.certificates import make_certificate, write_pair
 from tests.auth.handshake import handshake
+from tests.auth.test_channel import TLSTransport
 
 
 class Folder(SynchronousTestCase):
@@ -79,6 +82,45 @@ class ServerTests(Folder):
                 error = self.assertRaises(TLSFilesError, server_tls, cert_file, key_file)
                 self.assertIn(blamed, str(error))
                 self.assertNotIn("\n", str(error))
+
+
+class ClientCertificateTests(Folder):
+    def setUp(self) -> None:
+        super().setUp()
+        self.files = ensure_self_signed(self.folder, "mail.example.org")
+        self.authority = make_certificate(name="authority")
+        self.client_ca, _ = write_pair(self.folder, "ca", self.authority)
+
+    def certificate(self, pair: tuple[Path, Path] | None, version: int, **more: Any) -> object:
+        """What the server knows its client by."""
+        server = server_tls(*self.files, **more).serverConnectionForTLS(None)
+        self.client = handshake(server, version, pair=pair)
+        return server_channel(TLSTransport(server), is_local=False).certificate
+
+    def test_one_of_the_authoritys_is_known(self) -> None:
+        pair = make_certificate("alice@example.org", issuer=self.authority)
+        files = write_pair(self.folder, "alice", pair)
+        for version in (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION):
+            self.assertEqual(self.certificate(files, version, client_ca=self.client_ca), pair[1])
+            self.assertEqual([name.CN for name in self.client.get_client_ca_list()], ["authority"])
+
+    def test_nobody_must_have_one(self) -> None:
+        for version in (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION):
+            self.assertIsNone(self.certificate(None, version, client_ca=self.client_ca))
+
+    def test_one_from_elsewhere_is_refused(self) -> None:
+        files = write_pair(self.folder, "eve", make_certificate("alice@example.org", name="authority"))
+        for version in (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION):
+            with self.assertRaises(SSL.Error):
+                self.certificate(files, version, client_ca=self.client_ca)
+
+    def test_nobody_is_asked_without_authorities(self) -> None:
+        files = write_pair(self.folder, "alice", make_certificate(issuer=self.authority))
+        self.assertIsNone(self.certificate(files, SSL.TLS1_3_VERSION))
+
+    def test_error_names_the_file(self) -> None:
+        error = self.assertRaises(TLSFilesError, server_tls, *self.files, client_ca=self.folder / "none.pem")
+        self.assertIn("none.pem", str(error))
 
 
 class SelfSignedTests(Folder):

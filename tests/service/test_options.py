@@ -64,6 +64,10 @@ class GivenTests(SynchronousTestCase):
         self.assertEqual(settings.tls_files, (Path("c.pem"), Path("k.pem")))
         self.assertEqual(settings.max_message_size, 1000)
 
+    def test_client_ca(self) -> None:
+        self.assertIsNone(parse().client_ca)
+        self.assertEqual(parse("--client-ca", "ca.pem").client_ca, Path("ca.pem"))
+
     def test_proxies(self) -> None:
         proxies = parse("--proxy", "192.0.2.0/24", "--proxy", "::1").proxies
         self.assertIn("192.0.2.7", proxies)

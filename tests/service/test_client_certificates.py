@@ -1,0 +1,102 @@
+"""``--client-ca``: an account's holder shows a certificate (EXTERNAL), on real sockets."""
+
+from __future__ import annotations
+
+import builtins
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor as installed
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrapClientTLS
+from twisted.internet.ssl import PrivateCertificate
+from twisted.trial.unittest import TestCase
+
+from mailproto.auth import client_tls
+from mailproto.service import MailService, Settings
+from tests.asking import AskingClient
+from tests.auth.certificates import Pair, make_certificate, write_pair
+from tests.service.test_maker import ANY
+
+
+class ClientCertificateTests(TestCase):
+    async def start(self) -> None:
+        folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        self.authority = make_certificate(name="authority")
+        self.folder = folder
+        printed: list[str] = []
+        self.patch(builtins, "print", lambda line, **_: printed.append(line))
+        given_up: list[str] = []
+        service = MailService(
+            Settings(
+                data=folder / "data",
+                store="memory:",
+                domains=("localhost",),
+                accounts=(("alice@localhost", "secret"),),
+                hostname="mail.example.org",
+                endpoints={name: [ANY] for name in ("imaps", "submissions", "smtp")},
+                tls_files=None,
+                max_message_size=1000,
+                client_ca=write_pair(folder, "ca", self.authority)[0],
+            ),
+            installed,
+            give_up=given_up.append,
+        )
+        service.startService()
+        self.addCleanup(service.stopService)
+        await service.ready
+        self.assertEqual(given_up, [])
+        self.ports = {line.split()[1]: int(line.rpartition(":")[2]) for line in printed[:3]}
+
+    def tls(self, pair: Pair | None) -> Any:
+        """For a client that shows that certificate."""
+        certificate = None
+        if pair is not None:
+            files = write_pair(self.folder, "client", pair)
+            certificate = PrivateCertificate.loadPEM(b"".join(file.read_bytes() for file in files))
+        return client_tls("localhost", verify=False, client_certificate=certificate)
+
+    async def connect(self, name: str, pair: Pair | None = None) -> AskingClient:
+        reactor: Any = installed
+        endpoint: Any = TCP4ClientEndpoint(reactor, "127.0.0.1", self.ports[name])
+        if name != "smtp":
+            endpoint = wrapClientTLS(self.tls(pair), endpoint)
+        client: AskingClient = await connectProtocol(endpoint, AskingClient())
+        self.addCleanup(client.transport.abortConnection)  # type: ignore[attr-defined]
+        return client
+
+    async def test_imap(self) -> None:
+        await self.start()
+        client = await self.connect("imaps", make_certificate("Alice@localhost", issuer=self.authority))
+        greeting = await client.ask(b"", b"ready\r\n")
+        self.assertIn(b" AUTH=EXTERNAL AUTH=SCRAM-SHA-256-PLUS AUTH=SCRAM-SHA-1-PLUS ", greeting)
+        self.assertIn(b"a OK [", await client.ask(b"a AUTHENTICATE EXTERNAL =\r\n", b"\r\n"))
+
+    async def test_submission(self) -> None:
+        await self.start()
+        client = await self.connect("submissions", make_certificate("alice@localhost", issuer=self.authority))
+        await client.ask(b"EHLO a\r\n", b"250 HELP\r\n")
+        self.assertIn(b"235 2.7.0", await client.ask(b"AUTH EXTERNAL =\r\n", b"\r\n"))
+
+    async def test_nobody_needs_one(self) -> None:
+        await self.start()
+        client = await self.connect("imaps")
+        self.assertNotIn(b"EXTERNAL", await client.ask(b"", b"ready\r\n"))
+        self.assertIn(b"a OK [", await client.ask(b"a LOGIN alice@localhost secret\r\n", b"\r\n"))
+
+    async def test_nobodys_address(self) -> None:
+        await self.start()
+        client = await self.connect("submissions", make_certificate("bob@localhost", issuer=self.authority))
+        await client.ask(b"EHLO a\r\n", b"250 HELP\r\n")
+        self.assertIn(b"535 5.7.8", await client.ask(b"AUTH EXTERNAL =\r\n", b"\r\n"))
+
+    async def test_other_servers_certificates_are_not_looked_at(self) -> None:
+        """They show port 25 whatever they have; STARTTLS must not fail for that."""
+        await self.start()
+        client = await self.connect("smtp")
+        await client.ask(b"EHLO a\r\nSTARTTLS\r\n", b"220 2.0.0")
+        client.transport.startTLS(self.tls(make_certificate("mx@elsewhere.example")))  # type: ignore[attr-defined]
+        offered = await client.ask(b"EHLO a\r\n", b"250 HELP\r\n")
+        self.assertIn(b"AUTH SCRAM-SHA-256-PLUS", offered)

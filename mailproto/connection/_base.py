@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any
 
 from twisted.internet.interfaces import (
@@ -14,20 +15,27 @@ from twisted.internet.interfaces import (
     ITCPTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailproto.connection._networks import ip_address
+from mailproto.connection._turn import Turn, turn_of
 from mailproto.model import TLSInfo
 
-__all__ = ["Connection", "peer_at"]
+__all__ = ["OCTETS_AT_ONCE", "Connection", "peer_at"]
+
+OCTETS_AT_ONCE = 1 << 16
+"""Octets that are collected before they are written."""
 
 
 @implementer(IPushProducer)
 class Connection(Protocol):
-    """One end of a connection: what is written leaves in order, in few writes, and at once.
+    """One end of a connection: what is written leaves in order, in few writes, and soon.
 
-    A subclass sets `_pumping` while it handles events, and calls `_flush` behind them.
+    A subclass sets `_pumping` while it handles events, and calls `_flush` behind them: what
+    was written then leaves at the end of the turn in which this connection is served with
+    others, or else at once.
 
     :ivar peer_address: the other end's IP address, "" over a Unix socket.
     :ivar is_local: whether the other end is on this machine.
@@ -46,6 +54,9 @@ class Connection(Protocol):
         self._ending = False
         self._progress = 0.0
         self._timer: IDelayedCall | None = None
+        self._turn: Turn | None = None
+        self._is_listed = False  # to be sent for at the end of the turn
+        self._encrypt: Callable[[bytes], object] | None = None  # instead of the transport's write
         # What is written to directly: None inside TLS, and while the transport holds octets.
         self._socket: Any = None
         self._plain_socket: Any = None
@@ -91,6 +102,8 @@ class Connection(Protocol):
             transport.setTcpNoDelay(True)
         if ISystemHandle.providedBy(transport) and not self.is_encrypted:
             self._socket = self._plain_socket = transport.getHandle()
+        self._turn = turn_of(transport)
+        self._encrypt = _unbuffered(transport)
         transport.registerProducer(self, True)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -117,6 +130,17 @@ class Connection(Protocol):
         self._writable = True
 
     def _flush(self) -> None:
+        """Send what is unsent, with what others of this turn have to send."""
+        turn = self._turn
+        if turn is None or not turn.is_running or self._unsent_octets >= OCTETS_AT_ONCE:
+            self._send_now()
+        elif self._unsent and not self._is_listed:
+            self._is_listed = True
+            turn.at_end(self._send_now)
+
+    def _send_now(self) -> None:
+        """Send what is unsent now."""
+        self._is_listed = False
         unsent = self._unsent
         if not unsent:
             return
@@ -135,19 +159,31 @@ class Connection(Protocol):
                 return
             data = data[sent:]
             self._socket = None  # until the transport says that it is empty
-        self.transport.write(data)
+        if self._encrypt is None:
+            self.transport.write(data)
+        else:
+            self._encrypt(data)
 
     def _speak_tls(self, tls: Any) -> None:
         """Send what is unsent in plaintext, and then speak TLS."""
-        self._flush()
+        self._send_now()
         self._socket = self._plain_socket = None
         self.transport.startTLS(tls)
+        self._encrypt = _unbuffered(self.transport)
 
     def _let_go(self) -> None:
         """Close once everything is sent."""
         # A transport that still has a producer waits for it before it closes.
         self.transport.unregisterProducer()
         self.transport.loseConnection()
+
+
+def _unbuffered(transport: Any) -> Callable[[bytes], object] | None:
+    """Of TLS, the ``write`` that does not wait for more: `Connection` has done that; else None."""
+    for tls in (transport, getattr(transport, "protocol", None)):
+        if isinstance(tls, TLSMemoryBIOProtocol):
+            return partial(TLSMemoryBIOProtocol.write, tls)
+    return None
 
 
 def _peer_of(address: IAddress) -> tuple[str, bool]:

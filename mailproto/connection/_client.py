@@ -123,7 +123,7 @@ class ClientConnection(Connection, Generic[EventT]):
         """Close once everything is sent."""
         if not self.is_open:
             return
-        self._flush()
+        self._send_now()
         self._end()
         self._let_go()
 
@@ -196,7 +196,7 @@ class ClientConnection(Connection, Generic[EventT]):
                 self._end_streaming(None)
                 return
             self._unsent.append(piece)
-            self._flush()
+            self._send_now()
 
     def _end_streaming(self, error: Exception | None) -> None:
         self._stream = None

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from mailproto.auth import Channel, server_channel
 from mailproto.connection._at_once import at_once
-from mailproto.connection._base import Connection, peer_at
+from mailproto.connection._base import OCTETS_AT_ONCE, Connection, peer_at
 from mailproto.connection._limits import Farewell
 from mailproto.connection._wire import Wire
 from mailproto.errors import MailError, Unavailable, WireError
@@ -90,7 +90,7 @@ class ServerConnection(Connection, Generic[EventT]):
 
     def drained(self) -> Deferred[None]:
         """Fires when the client has read enough, or has gone (look at `is_open`)."""
-        self._flush()
+        self._send_now()
         waiter: Deferred[None] = Deferred()
         if self._writable:
             waiter.callback(None)
@@ -104,7 +104,7 @@ class ServerConnection(Connection, Generic[EventT]):
             return
         self._unsent.append(farewell)
         self._ending = True
-        self._flush()
+        self._send_now()
         self._set_timer(self.limits.farewell)
         self._let_go()
 
@@ -182,7 +182,7 @@ class ServerConnection(Connection, Generic[EventT]):
         if self._pumping:
             return
         self._pumping = True
-        next_event, handle = self.wire.next_event, self.handle
+        next_event, handle, unsent = self.wire.next_event, self.handle, self._unsent
         try:
             while self._running is None and self._writable and not self._ending:
                 try:
@@ -205,8 +205,8 @@ class ServerConnection(Connection, Generic[EventT]):
                 else:
                     if result is not None:
                         self._wait_for(cast("Deferred[None]", result), event)
-                if len(self._unsent) >= _REPLIES_AT_ONCE or self._unsent_octets >= _OCTETS_AT_ONCE:
-                    self._flush()
+                if len(unsent) >= _REPLIES_AT_ONCE or self._unsent_octets >= OCTETS_AT_ONCE:
+                    self._send_now()
         finally:
             self._pumping = False
         self._flush()
@@ -304,7 +304,4 @@ class ServerConnection(Connection, Generic[EventT]):
 
 
 _REPLIES_AT_ONCE = 64
-"""Replies that are collected before they are written."""
-
-_OCTETS_AT_ONCE = 1 << 16
-"""Octets of replies that are: together these bound what pipelining makes us hold."""
+"""Replies that are: with `OCTETS_AT_ONCE` this bounds what pipelining makes us hold."""

@@ -54,10 +54,10 @@ class SMTPServerWire:
 
     def receive(self, data: bytes) -> None:
         """Take octets."""
-        if self._position == len(self._buffer) and not self._incoming:
-            self._buffer, self._position = data, 0
-        else:
+        if self._buffer or self._incoming:
             self._incoming.append(data)
+        else:
+            self._buffer = data
 
     def expect_content(self) -> None:
         """What comes next is a message's content, up to CRLF.CRLF."""
@@ -74,55 +74,67 @@ class SMTPServerWire:
         """
         if self._incoming:
             self._join()
-        content = self._content
-        if self._position == len(self._buffer):
-            self._buffer, self._position = b"", 0
-            if content is None:
-                return None
-        if content is None:
-            return self._next_line()
+        if self._content is not None:
+            return self._next_of_content(self._content)
+        buffer = self._buffer
+        if not buffer:
+            return None
+        start = self._position
+        end = buffer.find(b"\r\n", start)
+        if end < 0:
+            self._await_line_end()
+            return None
+        line = buffer[start:end]
+        self._consume(end + 2)
+        if self._expecting is not _Expecting.COMMAND or len(line) > self._limits.command_line:
+            return self._unusual_line(line)
+        return self._command(line)
+
+    def _next_of_content(self, content: ContentScanner | ChunkScanner) -> Event | None:
         event, used = content.scan(self._buffer, self._position)
-        self._position += used
+        self._consume(self._position + used)
         if event is not None and type(event) is not DataChunk:
             self._content = None
         return event
 
+    def _consume(self, position: int) -> None:
+        """What is before ``position`` is done with; nothing is kept of a buffer that is."""
+        if position == len(self._buffer):
+            self._buffer, self._position = b"", 0
+        else:
+            self._position = position
+
     def _join(self) -> None:
         incoming = self._incoming
-        if self._position < len(self._buffer):
+        if self._buffer:
             incoming.insert(0, self._buffer[self._position :])
         self._buffer = incoming[0] if len(incoming) == 1 else b"".join(incoming)
         self._position = 0
         incoming.clear()
 
-    def _next_line(self) -> Event | None:
-        buffer, start = self._buffer, self._position
-        end = buffer.find(b"\r\n", start)
-        if end < 0:
-            self._await_line_end()
-            return None
-        self._position = end + 2
-        expected, self._expecting = self._expecting, _Expecting.COMMAND
-        if expected is _Expecting.REST or end - start > self._line_limit(expected, start):
-            raise SMTPSyntaxError(500, "5.5.6", "Line too long")
-        line = buffer[start:end]
-        if expected is _Expecting.RESPONSE:
-            return AuthResponse(line)
+    def _command(self, line: bytes) -> Event:
         command = parse_command(line, self._limits)
         if type(command) is Bdat:
             self._content = ChunkScanner(command)
         return command
 
+    def _unusual_line(self, line: bytes) -> Event:
+        """One that is no command, or longer than most may be."""
+        expected, self._expecting = self._expecting, _Expecting.COMMAND
+        if expected is _Expecting.REST or len(line) > self._line_limit(expected, line):
+            raise SMTPSyntaxError(500, "5.5.6", "Line too long")
+        return AuthResponse(line) if expected is _Expecting.RESPONSE else self._command(line)
+
     def _await_line_end(self) -> None:
         """Keep what has come of a line; forget it, but for what may be half a CRLF, if it is too long."""
-        begun = len(self._buffer) - self._position - self._buffer.endswith(b"\r")
-        if self._expecting is _Expecting.REST or begun > self._line_limit(self._expecting, self._position):
+        begun = self._buffer[self._position :].removesuffix(b"\r")
+        if self._expecting is _Expecting.REST or len(begun) > self._line_limit(self._expecting, begun):
             self._expecting = _Expecting.REST
-            self._buffer, self._position = self._buffer[self._position + begun :], 0
+            self._consume(self._position + len(begun))
 
-    def _line_limit(self, expected: _Expecting, start: int) -> int:
+    def _line_limit(self, expected: _Expecting, line: bytes) -> int:
         if expected is _Expecting.RESPONSE:
             return self._limits.auth_line
-        if self._buffer[start : start + 5].upper() == b"AUTH ":
+        if line[:5].upper() == b"AUTH ":
             return _AUTH_COMMAND + self._limits.auth_line
         return self._limits.command_line

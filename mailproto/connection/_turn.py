@@ -1,0 +1,233 @@
+"""Many connections in one turn of the reactor: all that came is read, then all replies leave.
+
+Twisted's reactors look after each descriptor by itself, in a logging context of its own, and
+ask the kernel anew for each reply that is to be sent.  For protocols whose commands cost some
+ten microseconds that is half of the work; and a reply that leaves alone wakes up a client
+that then sleeps again before the next one comes.
+
+So the connections of one reactor share an epoll of their own, which the reactor watches as
+one descriptor.  Where there is no epoll, everything is as Twisted does it.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from twisted.internet import tcp
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IHalfCloseableDescriptor, IReactorFDSet, IReadDescriptor
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+from twisted.logger import Logger
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+__all__ = ["Turn", "turn_of"]
+
+MOST = 64
+"""Connections that are served before others of the reactor's duties have their turn."""
+
+_HAS_EPOLL = hasattr(select, "epoll")
+if _HAS_EPOLL:
+    _IN, _OUT, _GONE = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP | select.EPOLLERR
+
+
+@implementer(IReadDescriptor, IReactorFDSet)
+class Turn:
+    """To its connections the reactor, to the reactor one descriptor.
+
+    :ivar is_running: whether connections are being served, so that `at_end` is to come.
+    """
+
+    log = Logger()
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._epoll = select.epoll()
+        self._selectables: dict[int, Any] = {}
+        self._masks: dict[int, int] = {}
+        self._at_end: list[Callable[[], None]] = []
+        self._writers: dict[Any, int] = {}  # to be served at the end of this turn
+        self.is_running = False
+
+    def at_end(self, send: Callable[[], None]) -> None:
+        """Have ``send`` called once everything that came has been read; while `is_running` only."""
+        self._at_end.append(send)
+
+    # -- to the reactor
+
+    def fileno(self) -> int:
+        """Of the epoll: it is readable while a connection is ready."""
+        return self._epoll.fileno()
+
+    def logPrefix(self) -> str:
+        """A name for the log (`ILoggingContext`)."""
+        return "connections"
+
+    def doRead(self) -> None:
+        """Serve the connections that are ready."""
+        selectables = self._selectables
+        self.is_running = True
+        for fd, events in self._epoll.poll(0, MOST):
+            selectable = selectables.get(fd)
+            if selectable is not None:  # it may have gone since, with another one's help
+                self._serve(selectable, events)
+        self._send()
+        self.is_running = False
+        self._write()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The reactor lets go of everything."""
+
+    # -- to the connections
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else a transport asks of a reactor."""
+        return getattr(self._reactor, name)
+
+    def addReader(self, reader: Any) -> None:
+        """`IReactorFDSet`."""
+        fd = reader.fileno()
+        self._watch(fd, reader, self._masks.get(fd, 0) | _IN)
+
+    def addWriter(self, writer: Any) -> None:
+        """`IReactorFDSet`: what is to be written during a turn is, at its end, without asking."""
+        fd = writer.fileno()
+        mask = self._masks.get(fd, 0)
+        if self.is_running and not mask & _OUT:
+            self._writers[writer] = fd
+        else:
+            self._watch(fd, writer, mask | _OUT)
+
+    def removeReader(self, reader: Any) -> None:
+        """`IReactorFDSet`."""
+        self._ignore(reader, _IN)
+
+    def removeWriter(self, writer: Any) -> None:
+        """`IReactorFDSet`."""
+        self._writers.pop(writer, None)
+        self._ignore(writer, _OUT)
+
+    def removeAll(self) -> list[Any]:
+        """`IReactorFDSet`."""
+        everybody = list(self._selectables.values())
+        for selectable in everybody:
+            self._ignore(selectable, _IN | _OUT)
+        return everybody
+
+    def getReaders(self) -> list[Any]:
+        """`IReactorFDSet`."""
+        return [self._selectables[fd] for fd, mask in self._masks.items() if mask & _IN]
+
+    def getWriters(self) -> list[Any]:
+        """`IReactorFDSet`."""
+        return [self._selectables[fd] for fd, mask in self._masks.items() if mask & _OUT]
+
+    # -- in between
+
+    def _watch(self, fd: int, selectable: Any, mask: int) -> None:
+        if fd not in self._masks:
+            if not self._masks:
+                self._reactor.addReader(self)
+            self._epoll.register(fd, mask)
+        elif self._masks[fd] != mask:
+            self._epoll.modify(fd, mask)
+        self._selectables[fd] = selectable
+        self._masks[fd] = mask
+
+    def _ignore(self, selectable: Any, events: int) -> None:
+        fd = selectable.fileno()
+        if fd < 0:  # closed already, and so unknown to the kernel
+            fd = next((fd for fd, other in self._selectables.items() if other is selectable), -1)
+        mask = self._masks.get(fd)
+        if mask is None:
+            return
+        left = mask & ~events
+        if left:
+            self._watch(fd, selectable, left)
+            return
+        del self._masks[fd], self._selectables[fd]
+        try:
+            self._epoll.unregister(fd)
+        except OSError:
+            self.log.debug("{fd} was closed before", fd=fd)
+        if not self._masks:
+            self._reactor.removeReader(self)
+
+    def _serve(self, selectable: Any, events: int) -> None:
+        """As Twisted's reactors do (``_doReadOrWrite``)."""
+        why: Any = None
+        reading = False
+        try:
+            if events & _IN:
+                reading = True
+                why = selectable.doRead()
+            elif events & _GONE:
+                # Whoever was reading has read everything: a clean end.
+                reading = bool(self._masks[selectable.fileno()] & _IN)
+                why = CONNECTION_DONE if reading else CONNECTION_LOST
+            if events & _OUT and not why and selectable.fileno() >= 0:
+                reading = False
+                why = selectable.doWrite()
+        except Exception as error:
+            self.log.failure("while serving a connection")
+            why = error
+        if why:
+            self._disconnect(selectable, why, reading)
+
+    def _send(self) -> None:
+        """Have everybody send what was collected while this turn's events were handled."""
+        unsent, self._at_end = self._at_end, []
+        for send in unsent:
+            try:
+                send()
+            except Exception:
+                self.log.failure("while sending what a connection wrote")
+
+    def _write(self) -> None:
+        """Send what transports hold; what does not fit waits until the kernel has room."""
+        writers = self._writers
+        for writer, fd in list(writers.items()):
+            if writer in writers:
+                self._serve(writer, _OUT)
+                if writers.pop(writer, None) is not None:
+                    self._watch(fd, writer, self._masks.get(fd, 0) | _OUT)
+
+    def _disconnect(self, selectable: Any, why: Exception, reading: bool) -> None:
+        """As Twisted's reactors do (``_disconnectSelectable``)."""
+        self.removeReader(selectable)
+        reason = Failure(why)
+        if reading and isinstance(why, ConnectionDone) and IHalfCloseableDescriptor.providedBy(selectable):
+            selectable.readConnectionLost(reason)
+        else:
+            self.removeWriter(selectable)
+            selectable.connectionLost(reason)
+
+
+_TURNS: WeakKeyDictionary[Any, Turn] = WeakKeyDictionary()
+
+
+def turn_of(transport: Any) -> Turn | None:
+    """Have the connection of ``transport`` served in turns from now on.
+
+    :param transport: of Twisted, perhaps with TLS or a proxy's header in between; it has just
+        been connected, so that it reads and has written nothing.
+    :returns: None if it cannot be: everything stays as it is.
+    """
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    if not _HAS_EPOLL or not isinstance(transport, tcp.Connection):
+        return None
+    reactor = transport.reactor
+    if isinstance(reactor, Turn):
+        return reactor
+    turn = _TURNS.get(reactor)
+    if turn is None:
+        turn = _TURNS[reactor] = Turn(reactor)
+    transport.stopReading()
+    transport.reactor = turn
+    transport.startReading()
+    return turn

@@ -1,0 +1,215 @@
+"""Many connections in one turn, over pairs of real sockets and a reactor that does what the test says."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet import tcp
+from twisted.internet.error import ConnectionDone
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailproto.connection import Limits, ServerConnection, ServerFactory
+from mailproto.connection._turn import Turn, turn_of
+from tests.test_connection import LineWire
+
+
+class Reactor(Clock):
+    """Knows what it watches, and looks at it when told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers: list[Any] = []
+        self.writers: list[Any] = []
+
+    def addReader(self, reader: Any) -> None:
+        self.readers.append(reader)
+
+    def removeReader(self, reader: Any) -> None:
+        if reader in self.readers:
+            self.readers.remove(reader)
+
+    def addWriter(self, writer: Any) -> None:
+        self.writers.append(writer)
+
+    def removeWriter(self, writer: Any) -> None:
+        if writer in self.writers:
+            self.writers.remove(writer)
+
+    def turn(self) -> None:
+        """What a reactor does with a descriptor that can be read."""
+        for reader in list(self.readers):
+            reader.doRead()
+
+
+class Echo(ServerConnection[bytes]):
+    """Answers each line; of ``large`` with much, of ``bye`` with its end."""
+
+    def __init__(self, factory: ServerFactory) -> None:
+        super().__init__(factory)
+        self.wire = LineWire()
+        self.was_closed = False
+
+    def handle(self, event: bytes) -> None:
+        self.factory.heard.append(event)
+        if event == b"bye":
+            self.end(b"bye\n")
+        else:
+            self.write(b"x" * 4_000_000 if event == b"large" else event + b"\n")
+
+    def closed(self) -> None:
+        self.was_closed = True
+
+
+class TurnTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.reactor = Reactor()
+        self.factory: Any = ServerFactory(self.reactor, limits=Limits())
+        self.factory.heard = []
+        self.pairs: list[tuple[socket.socket, Echo]] = []
+
+    def tearDown(self) -> None:
+        for client, protocol in self.pairs:
+            client.close()
+            protocol.abort()
+        self.reactor.advance(100)
+        self.assertEqual(self.reactor.readers, [], "nothing is watched that is gone")
+        self.assertEqual([call for call in self.reactor.getDelayedCalls() if call.active()], [])
+
+    def connect(self) -> tuple[socket.socket, Echo]:
+        """A client's socket, and what serves it."""
+        client, server = socket.socketpair()
+        client.setblocking(False)
+        protocol = Echo(self.factory)
+        transport = tcp.Server(server, protocol, ("127.0.0.1", 1), None, 0, self.reactor)
+        transport.setTcpNoDelay = lambda enabled: None  # which such sockets do not know
+        protocol.makeConnection(transport)
+        self.pairs.append((client, protocol))
+        return client, protocol
+
+    def read(self, client: socket.socket) -> bytes:
+        """What has come, without waiting."""
+        try:
+            return client.recv(1 << 22)
+        except BlockingIOError:
+            return b"(nothing)"
+
+    def test_the_reactor_watches_one_descriptor_for_all(self) -> None:
+        for _ in range(3):
+            self.connect()
+        [turn] = self.reactor.readers
+        self.assertIsInstance(turn, Turn)
+        self.assertEqual(len(turn.getReaders()), 3)
+
+    def test_everything_is_read_before_anything_is_sent(self) -> None:
+        (first, _), (second, _) = self.connect(), self.connect()
+        first.send(b"1\n")
+        second.send(b"2\n")
+        seen: list[bytes] = []
+        handle = Echo.handle
+
+        def look(connection: Echo, event: bytes) -> None:
+            seen.append(self.read(first) + self.read(second))
+            handle(connection, event)
+
+        self.patch(Echo, "handle", look)
+        self.reactor.turn()
+        self.assertEqual(seen, [b"(nothing)(nothing)"] * 2)
+        self.assertEqual([self.read(first), self.read(second)], [b"1\n", b"2\n"])
+
+    def test_what_is_written_between_turns_is_sent_at_once(self) -> None:
+        client, protocol = self.connect()
+        protocol.write(b"news\n")
+        self.assertEqual(self.read(client), b"news\n")
+
+    def test_what_does_not_fit_follows_when_there_is_room(self) -> None:
+        client, protocol = self.connect()
+        client.send(b"large\nsmall\n")
+        self.reactor.turn()
+        self.assertTrue(protocol.congested)
+        received = b""
+        while len(received) < 4_000_006:
+            received += self.read(client)
+            self.reactor.turn()
+        self.assertEqual(received, b"x" * 4_000_000 + b"small\n")
+        self.assertFalse(protocol.congested)
+
+    def test_the_last_words_are_sent_before_the_end(self) -> None:
+        client, protocol = self.connect()
+        client.send(b"one\nbye\nnever heard\n")
+        self.reactor.turn()
+        self.assertEqual([self.read(client), self.read(client)], [b"one\nbye\n", b""])
+        self.assertTrue(protocol.was_closed)
+        self.assertEqual(self.factory.heard, [b"one", b"bye"])
+
+    def test_a_client_that_hangs_up(self) -> None:
+        client, protocol = self.connect()
+        client.send(b"last\n")
+        client.close()
+        self.reactor.turn()
+        self.reactor.turn()
+        self.assertEqual((self.factory.heard, protocol.was_closed), ([b"last"], True))
+
+    def test_one_that_another_one_ends_in_the_same_turn(self) -> None:
+        (first, one), (second, two) = self.connect(), self.connect()
+        both = {one: two, two: one}
+        self.patch(Echo, "handle", lambda connection, event: both[connection].abort())
+        first.send(b"end the other\n")
+        second.send(b"end the other\n")
+        self.reactor.turn()
+        self.reactor.advance(0)
+        self.assertEqual(sorted([one.was_closed, two.was_closed]), [False, True])
+
+    def test_an_error_in_one_does_not_touch_the_others(self) -> None:
+        (first, one), (second, two) = self.connect(), self.connect()
+        self.patch(one, "dataReceived", lambda data: 1 / 0)
+        first.send(b"1\n")
+        second.send(b"2\n")
+        self.reactor.turn()
+        self.assertEqual(self.read(second), b"2\n")
+        self.assertEqual((one.was_closed, two.was_closed), (True, False))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_no_more_than_some_at_once(self) -> None:
+        """The reactor has other duties too."""
+        clients = [self.connect()[0] for _ in range(100)]
+        for client in clients:
+            client.send(b"hello\n")
+        self.reactor.turn()
+        self.assertEqual(len(self.factory.heard), 64)
+        self.reactor.turn()
+        self.assertEqual(len(self.factory.heard), 100)
+
+    def test_one_that_pauses_is_not_read(self) -> None:
+        client, protocol = self.connect()
+        protocol.transport.pauseProducing()
+        client.send(b"wait\n")
+        self.reactor.turn()
+        self.assertEqual(self.factory.heard, [])
+        protocol.transport.resumeProducing()
+        self.reactor.turn()
+        self.assertEqual(self.factory.heard, [b"wait"])
+
+
+class OtherTransportTests(SynchronousTestCase):
+    def test_what_has_no_descriptor_is_left_alone(self) -> None:
+        self.assertIsNone(turn_of(object()))
+
+    def test_a_clean_end_is_told_as_one(self) -> None:
+        reactor, lost = Reactor(), []
+
+        class Client(Protocol):
+            def connectionLost(self, reason: Failure = connectionDone) -> None:
+                lost.append(reason.type)
+
+        client, server = socket.socketpair()
+        self.addCleanup(client.close)
+        transport = tcp.Server(server, Client(), ("127.0.0.1", 1), None, 0, reactor)
+        turn_of(transport)
+        client.shutdown(socket.SHUT_WR)
+        reactor.turn()
+        self.assertEqual(lost, [ConnectionDone])
+        self.assertEqual(reactor.readers, [])

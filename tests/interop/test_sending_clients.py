@@ -66,7 +66,7 @@ class MsmtpTests(SenderTestCase):
     def test_starttls_with_every_mechanism_that_both_know(self) -> None:
         offered = self.mechanisms()
         known = {"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"}
-        self.assertLessEqual({"PLAIN", "LOGIN"}, offered)
+        self.assertLessEqual(known - {"CRAM-MD5"}, offered)
         for mechanism in sorted(offered & known):
             emptied(self.server)
             _, octets = message(TEXT)

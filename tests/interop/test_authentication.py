@@ -1,9 +1,9 @@
-"""Our client signs in to Exim, and to Postfix with Dovecot's SASL, by each mechanism that they have."""
+"""Our client signs in to Exim, to Postfix with Dovecot's SASL and to our server, by all that they offer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -17,13 +17,20 @@ from mailproto.smtp import (
     SMTPClient,
     SMTPSender,
     connect,
+    open_client,
     send_mail,
 )
 from tests.interop.daemons import PASSWORD, Daemon, bearer_token, exim, postfix_with_users
-from tests.interop.server import HOST, message
+from tests.interop.server import HOST, message, shared
+from tests.interop.server import PASSWORD as OUR_PASSWORD
 from tests.interop.sink import HOSTNAME, Sink, certificate, reactor
 
 ALICE = Password("alice", PASSWORD)
+LISTENERS: tuple[tuple[str, Literal["required", "implicit"]], ...] = (
+    ("submission", "required"),
+    ("submissions", "implicit"),
+)
+PASSWORD_MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN")
 SENDER = "bob@plain.test"
 MEMBERS = "members@plain.test"
 
@@ -127,3 +134,40 @@ class PostfixTests(Tests.AuthenticationTests):
                     )
                 token = Token("alice", bearer_token("alice"))
                 self.assertEqual(await client.authenticate(token, mechanism=mechanism), mechanism)
+
+
+class OurServerTests(TestCase):
+    """The server as users run it, with what its store keeps of a password."""
+
+    def setUp(self) -> None:
+        self.server = shared()
+
+    def mail_server(self, listener: str, tls: Literal["required", "implicit"]) -> MailServer:
+        return MailServer(
+            "mail.test",
+            tls=tls,
+            endpoint=TCP4ClientEndpoint(reactor, HOST, self.server.ports[listener]),
+            trust_root=self.server.certificate,
+            hostname="client.test",
+        )
+
+    async def test_each_mechanism(self) -> None:
+        account, recipient, _ = self.server.accounts
+        for listener, tls in LISTENERS:
+            for mechanism in ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", *PASSWORD_MECHANISMS):
+                with self.subTest(mechanism=mechanism, tls=tls):
+                    client = await open_client(reactor, self.mail_server(listener, tls))
+                    self.addCleanup(client.quit)
+                    credentials = Password(account, OUR_PASSWORD)
+                    self.assertEqual(await client.authenticate(credentials, mechanism=mechanism), mechanism)
+                    [outcome] = await client.send(account, [recipient], message()[1])
+                    self.assertEqual(outcome.code, 250)
+
+    async def test_best_mechanism(self) -> None:
+        client = await open_client(reactor, self.mail_server("submission", "required"))
+        self.addCleanup(client.quit)
+        with self.assertRaises(AuthenticationRefused):
+            await client.authenticate(Password(self.server.accounts[0], "guessed"))
+        self.assertEqual(
+            await client.authenticate(Password(self.server.accounts[0], OUR_PASSWORD)), "SCRAM-SHA-256-PLUS"
+        )

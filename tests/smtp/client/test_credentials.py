@@ -6,17 +6,25 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from OpenSSL.crypto import X509, PKey
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import IUsernameHashedPassword
 from twisted.cred.portal import Portal
 from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.ssl import Certificate as TwistedCertificate
-from twisted.internet.ssl import TLSVersion, optionsForClientTLS, trustRootFromCertificates
+from twisted.internet.ssl import (
+    KeyPair,
+    PrivateCertificate,
+    TLSVersion,
+    optionsForClientTLS,
+    trustRootFromCertificates,
+)
 from twisted.protocols.portforward import ProxyFactory, ProxyServer
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailproto.auth import (
     Certificate,
+    CertificateChecker,
     ClientCredentials,
     DirectoryChecker,
     Password,
@@ -36,6 +44,7 @@ from mailproto.smtp import (
     AuthenticationRefused,
     AuthenticationUnavailable,
     ConnectFailed,
+    ConnectionLost,
     MailServer,
     SMTPClient,
     SMTPSender,
@@ -43,6 +52,7 @@ from mailproto.smtp import (
     send_mail,
 )
 from mailproto.smtp.client import _mail_server
+from tests.auth.certificates import Pair, make_certificate, write_pair
 from tests.auth.fakes import Directory, Store
 from tests.smtp.client.servers import ServerTestCase, message, reactor
 
@@ -64,7 +74,7 @@ async def whose(username: str, token: str) -> str:
 class CredentialsTestCase(ServerTestCase):
     def portal(self) -> Portal:
         """One with a checker for everything that a client may show."""
-        directory = Directory(alice="pencil")
+        directory = self.directory = Directory(alice="pencil")
         keys = (scram_keys(algorithm, "pencil", b"salt of 16 bytes", 4096) for algorithm in SCRAM_ALGORITHMS)
         directory.hashes[NAME] = " ".join([directory.hashes[NAME], *map(str, keys)])
         verifier = PasswordVerifier(reactor)
@@ -200,6 +210,55 @@ class Outward:
 
     def connectTCP(self, host: str, port: int, factory: Any) -> None:
         self._server.connect(factory)
+
+
+class CertificateTests(CredentialsTestCase):
+    """EXTERNAL: the certificate that TLS has shown."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        folder = Path(tempfile.mkdtemp(dir="."))
+        self.authority = make_certificate(name="authority")
+        self.client_ca, _ = write_pair(folder, "authority", self.authority)
+
+    def portal(self) -> Portal:
+        portal = super().portal()
+        portal.registerChecker(CertificateChecker(self.directory, reactor, failure_delay=0))
+        return portal
+
+    def server(self, pair: Pair, **settings: Any) -> MailServer:
+        where = self.serve(tls=server_tls(*self.pair, client_ca=self.client_ca))
+        key, certificate = pair
+        shown = PrivateCertificate.fromCertificateAndKeyPair(
+            TwistedCertificate(X509.from_cryptography(certificate)),
+            KeyPair(PKey.from_cryptography_key(key)),
+        )
+        return MailServer(**where, client_certificate=shown, **settings)
+
+    async def test_signs_in(self) -> None:
+        for credentials in (Certificate(), Certificate(NAME)):
+            alice = make_certificate(NAME, issuer=self.authority)
+            await send_mail(reactor, self.server(alice, credentials=credentials), message(From=NAME))
+            self.assertEqual(self.delivery.delivered[-1][0].session.account, NAME)
+
+    async def test_of_somebody_else(self) -> None:
+        bob = make_certificate("bob@example.org", issuer=self.authority)
+        for credentials in (Certificate(), Certificate(NAME)):
+            with self.assertRaises(AuthenticationRefused):
+                await send_mail(reactor, self.server(bob, credentials=credentials), message(From=NAME))
+
+    async def test_of_another_authority(self) -> None:
+        """TLS fails, or the server offers no EXTERNAL; in TLS 1.3 the client hears of it late."""
+        forged = make_certificate(NAME, issuer=make_certificate(name="authority"))
+        with self.assertRaises(ConnectionLost):
+            await send_mail(reactor, self.server(forged, credentials=Certificate()), message(From=NAME))
+
+    async def test_and_a_password(self) -> None:
+        """A certificate alone does not sign anybody in."""
+        alice = make_certificate(NAME, issuer=self.authority)
+        await send_mail(reactor, self.server(alice, credentials=ALICE), message(From=NAME))
+        with self.assertRaises(AllRefused):
+            await send_mail(reactor, self.server(alice), message(From=NAME))
 
 
 class ApplicationTests(CredentialsTestCase):

@@ -1,7 +1,7 @@
 """Who is there: SASL, password hashes, ``twisted.cred`` over a store, and TLS.
 
 It knows no protocol.  A server gives what its client says to `SASLServer`, or a name and a
-password to `login`.
+password to `login`; `client_mechanisms` gives a client what to say.
 """
 
 from mailproto.auth._base64 import MAX_RESPONSE, decode_base64

@@ -5,7 +5,10 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from mailproto.auth import Certificate, ClientCredentials, Password, Token
 from mailproto.auth._scram import _client as scram_client
@@ -16,6 +19,7 @@ from mailproto.smtp import (
     ProtocolViolation,
     ServerUntrusted,
     ServiceClosing,
+    SMTPClientError,
 )
 from tests.smtp.client.dialogue import ALICE, SENDER, TEXT, ClientTestCase, LMTPClientTestCase, offering
 
@@ -336,6 +340,46 @@ class UntrustedTests(AuthenticationTestCase):
 
 
 LOGIN = ("dGlt", "dGFuc3RhYWZ0YW5zdGFhZg==")
+
+
+class AnyServerTests(AuthenticationTestCase):
+    CREDENTIALS = (USER, Token("user", "x"), Certificate())
+    LINES = st.one_of(
+        st.sampled_from(
+            [
+                b"334 ",
+                b"334",
+                b"334-",
+                b"235 OK",
+                b"250 OK",
+                b"354 Go",
+                b"501 No",
+                b"504 No",
+                b"535 No",
+                b"421 Bye",
+            ]
+        ),
+        st.binary(max_size=20).map(lambda octets: b"334 " + octets),
+        st.binary(max_size=40).map(lambda octets: b"334 " + b64encode(octets)),
+    )
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.sampled_from(CREDENTIALS), st.lists(LINES, max_size=8), st.booleans())
+    def test_anything(self, credentials: ClientCredentials, lines: list[bytes], offers_clear: bool) -> None:
+        """It is one of the documented errors, or waits for more; and nobody is taken for the server."""
+        names = "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 OAUTHBEARER XOAUTH2 EXTERNAL"
+        self.connect(offering(f"AUTH {names}{' PLAIN LOGIN' if offers_clear else ''}"))
+        signed_in = self.client.authenticate(credentials)
+        for line in lines:
+            self.transport.send(line + b"\r\n")
+        found: list[Any] = []
+        signed_in.addBoth(found.append)
+        for result in found:
+            if isinstance(result, Failure):
+                self.assertIsInstance(result.value, SMTPClientError)
+            else:
+                self.assertFalse(result.startswith("SCRAM"))
+        self.client.abort()
 
 
 class OrderTests(AuthenticationTestCase):

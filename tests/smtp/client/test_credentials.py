@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ from mailproto.auth import (
     server_tls,
 )
 from mailproto.auth._scram import SCRAM_ALGORITHMS, scram_keys
+from mailproto.auth._scram import _client as scram_client
 from mailproto.errors import AuthenticationFailed
 from mailproto.smtp import (
     AllRefused,
@@ -132,6 +135,35 @@ class MechanismTests(CredentialsTestCase):
     async def test_best(self) -> None:
         client = await self.client(self.trusted())
         self.assertEqual(await client.authenticate(ALICE), "SCRAM-SHA-256-PLUS")
+
+    async def test_reactor_is_not_held_up(self) -> None:
+        """By what a password costs, which is the server's choice."""
+        threads: list[int] = []
+        salted_password = scram_client.salted_password
+
+        def noted(*arguments: Any) -> bytes:
+            threads.append(threading.get_ident())
+            return salted_password(*arguments)
+
+        self.patch(scram_client, "salted_password", noted)
+        client = await self.client(self.trusted())
+        await client.authenticate(ALICE)
+        self.assertEqual(len(threads), 1)
+        self.assertNotIn(threading.get_ident(), threads)
+
+    async def test_lost_while_the_password_is_worked_on(self) -> None:
+        salted_password = scram_client.salted_password
+        client = await self.client(self.trusted())
+
+        def late(*arguments: Any) -> bytes:
+            reactor.callFromThread(client.abort)
+            while client.is_open:
+                time.sleep(0.001)
+            return salted_password(*arguments)
+
+        self.patch(scram_client, "salted_password", late)
+        with self.assertRaises(ConnectionLost):
+            await client.authenticate(ALICE)
 
     async def test_wrong_password(self) -> None:
         for mechanism in (*BOUND, *WITH_PASSWORD):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -364,6 +364,8 @@ class AnyServerTests(AuthenticationTestCase):
     )
 
     @settings(max_examples=300, deadline=None)
+    @example(USER, [b"235 OK"], False)
+    @example(USER, [b"504 No"] * 3 + [b"235 OK"], False)
     @given(st.sampled_from(CREDENTIALS), st.lists(LINES, max_size=8), st.booleans())
     def test_anything(self, credentials: ClientCredentials, lines: list[bytes], offers_clear: bool) -> None:
         """It is one of the documented errors, or waits for more; and nobody is taken for the server."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -154,11 +153,12 @@ class MechanismTests(CredentialsTestCase):
     async def test_lost_while_the_password_is_worked_on(self) -> None:
         salted_password = scram_client.salted_password
         client = await self.client(self.trusted())
+        gone = threading.Event()
+        client.gone().addCallback(lambda _: gone.set())
 
         def late(*arguments: Any) -> bytes:
             reactor.callFromThread(client.abort)
-            while client.is_open:
-                time.sleep(0.001)
+            gone.wait(10)
             return salted_password(*arguments)
 
         self.patch(scram_client, "salted_password", late)

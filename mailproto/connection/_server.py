@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import ITLSTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol, ITLSTransport
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from mailproto.auth import Channel, server_channel
 from mailproto.connection._at_once import at_once
@@ -28,6 +29,7 @@ __all__ = ["ServerConnection"]
 EventT = TypeVar("EventT")
 
 
+@implementer(IHalfCloseableProtocol)
 class ServerConnection(Connection, Generic[EventT]):
     """One client's connection; subclasses say what its events mean.
 
@@ -50,6 +52,7 @@ class ServerConnection(Connection, Generic[EventT]):
         self._reading = True
         self._waiting: list[Deferred[None]] = []
         self._had_event = False
+        self._heard_all = False  # the client has closed its side
 
     # -- what a protocol says of itself
 
@@ -210,9 +213,12 @@ class ServerConnection(Connection, Generic[EventT]):
         finally:
             self._pumping = False
         self._flush()
-        if not self._reading and self._running is None and self._writable and not self._ending:
-            self._reading = True
-            self.transport.resumeProducing()
+        if self._running is None and self._writable and not self._ending:
+            if self._heard_all:
+                self.end()
+            elif not self._reading:
+                self._reading = True
+                self.transport.resumeProducing()
 
     def _wait_for(self, running: Deferred[None], event: EventT) -> None:
         """Hold the next event back."""
@@ -240,6 +246,19 @@ class ServerConnection(Connection, Generic[EventT]):
             self.end(self.farewell(Farewell.STOPPING))
         elif not self._pumping:
             self._pump()
+
+    def readConnectionLost(self) -> None:
+        """The client says no more, and may yet wait for the answers (`IHalfCloseableProtocol`).
+
+        What it said is done, for as long as a connection's end may take.
+        """
+        self._heard_all = True
+        self._set_timer(self.limits.farewell)
+        if self._running is None:
+            self._pump()
+
+    def writeConnectionLost(self) -> None:
+        """We never close our side alone (`IHalfCloseableProtocol`)."""
 
     # -- output
 
@@ -275,7 +294,7 @@ class ServerConnection(Connection, Generic[EventT]):
     def _timer_fired(self) -> None:
         """One timer a connection, set again for what is left of the time, instead of at each event."""
         self._timer = None
-        if self._ending:
+        if self._ending or self._heard_all:
             self.abort()
             return
         left = self._progress + self.idle_limit() - self.clock.seconds()

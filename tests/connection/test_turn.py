@@ -6,6 +6,7 @@ import socket
 from typing import Any
 
 from twisted.internet import tcp
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import Clock
@@ -59,6 +60,9 @@ class Echo(ServerConnection[bytes]):
             self.end(b"bye\n")
         else:
             self.write(b"x" * 4_000_000 if event == b"large" else event + b"\n")
+
+    def answer(self, _: None, event: bytes) -> None:
+        self.write(event + b"\n")
 
     def closed(self) -> None:
         self.was_closed = True
@@ -149,9 +153,35 @@ class TurnTests(SynchronousTestCase):
         client, protocol = self.connect()
         client.send(b"last\n")
         client.close()
-        self.reactor.turn()
-        self.reactor.turn()
+        for _ in range(3):
+            self.reactor.turn()
         self.assertEqual((self.factory.heard, protocol.was_closed), ([b"last"], True))
+
+    def test_a_client_that_closes_its_side_gets_its_answers(self) -> None:
+        """As ``nc -N`` does."""
+        client, protocol = self.connect()
+        working: Deferred[None] = Deferred()
+        self.patch(Echo, "handle", lambda connection, event: working.addCallback(connection.answer, event))
+        client.send(b"slow\nhalf a li")
+        client.shutdown(socket.SHUT_WR)
+        self.reactor.turn()
+        self.reactor.turn()
+        self.assertEqual((self.read(client), protocol.was_closed), (b"(nothing)", False))
+        working.callback(None)
+        self.reactor.turn()
+        self.assertEqual((self.read(client), protocol.was_closed), (b"slow\n", True))
+
+    def test_but_not_for_ever(self) -> None:
+        client, protocol = self.connect()
+        self.patch(Echo, "handle", lambda connection, event: Deferred())
+        client.send(b"never\n")
+        client.shutdown(socket.SHUT_WR)
+        self.reactor.turn()
+        self.reactor.turn()
+        self.reactor.advance(self.factory.limits.farewell - 1)
+        self.assertFalse(protocol.was_closed)
+        self.reactor.pump([1, 0])
+        self.assertTrue(protocol.was_closed)
 
     def test_one_that_another_one_ends_in_the_same_turn(self) -> None:
         (first, one), (second, two) = self.connect(), self.connect()

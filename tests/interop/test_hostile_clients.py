@@ -51,6 +51,17 @@ class HostileClientTests(TestCase):
         self.assert_others_are_served()
         self.assertLess((self.server.memory() - before) / len(clients), 16 * 1024)
 
+    def test_a_client_that_says_everything_and_closes_its_side(self) -> None:
+        """Such as ``nc -N``: it waits for the answers, and the message is there."""
+        client = self.greeted("lmtp")
+        client.settimeout(PATIENCE)
+        dialogue = b"LHLO a.example\r\nMAIL FROM:<>\r\nRCPT TO:<%b>\r\nDATA\r\nSubject: all\r\n\r\n.\r\n"
+        client.sendall(dialogue % ACCOUNTS[0].encode())
+        client.shutdown(socket.SHUT_WR)
+        replies = b"".join(iter(lambda: client.recv(4096), b"")).splitlines()
+        self.assertTrue(replies[-1].startswith(b"250 2.0.0 "), replies)
+        self.assertEqual(replies[-2][:4], b"354 ")
+
     def test_endless_lines(self) -> None:
         before = self.server.memory()
         for name in GREETED:

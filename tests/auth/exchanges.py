@@ -38,6 +38,27 @@ GOOD = b"\0alice\0secret"
 TLS = Channel(is_secure=True, is_encrypted=True, bindings={"tls-exporter": b"bound"})
 
 
+EXAMPLE_NONCE = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
+"""The server's in the exchange of RFC 7677 3."""
+
+EXAMPLE = tuple(
+    base64.b64encode(message).decode()
+    for message in (
+        b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO",
+        b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+        b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
+        b"p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
+        b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
+    )
+)
+"""Its messages in base64: the client's, the server's, the client's, the server's."""
+
+
+def b64(message: str) -> str:
+    """A message as it crosses the line; ``^A`` is that character."""
+    return base64.b64encode(message.replace("^A", "\1").encode()).decode()
+
+
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """The result of one that waits for nothing."""
     try:
@@ -93,6 +114,14 @@ class Checker:
         if not good:
             raise UnauthorizedLogin
         return b"alice"
+
+
+class ExampleChecker(Checker):
+    """The user of RFC 7677 3, whose password is "pencil"; here she is alice."""
+
+    async def scram_keys(self, name: str, algorithm: Any) -> ScramKeys:
+        await super().scram_keys(name, algorithm)
+        return scram_keys(algorithm, "pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="), 4096)
 
 
 class Realm:

@@ -113,7 +113,7 @@ class SessionTestCase(TestCase):
         if transport is None:
             transport = self.connect()
             self.assertTrue(transport.read().startswith(b"+OK "))
-        lines = [line.strip() for line in script.strip().splitlines()]
+        lines = [line.strip() for line in script.splitlines() if line.strip()]
         while lines:
             sent = []
             while lines and lines[0].startswith("C:"):

@@ -18,8 +18,8 @@ PUBLIC_NAMES = {
         IScramProof Login MAX_REMEMBERED MAX_RESPONSE MAX_WAITING Password PasswordVerifier REMEMBER
         SASLError SASLServer SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism
         ServerTLS StoreRealm TLSFilesError Token TokenChecker client_channel client_mechanisms client_tls
-        decode_base64 ensure_secret ensure_self_signed hash_password login server_channel server_tls
-        store_portal
+        decode_base64 ensure_secret ensure_self_signed hash_password is_verified login server_channel
+        server_tls store_portal
     """,
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore

@@ -36,7 +36,7 @@ from mailproto.auth._records import SCRAM_ITERATIONS, hash_password
 from mailproto.auth._scram import ScramKeys
 from mailproto.auth._secret import ensure_secret
 from mailproto.auth._tls import ServerTLS, TLSFilesError, ensure_self_signed, server_tls
-from mailproto.auth._tls_client import client_tls
+from mailproto.auth._tls_client import client_tls, is_verified
 from mailproto.auth._token_checker import TokenChecker
 
 __all__ = [
@@ -80,6 +80,7 @@ __all__ = [
     "ensure_secret",
     "ensure_self_signed",
     "hash_password",
+    "is_verified",
     "login",
     "server_channel",
     "server_tls",

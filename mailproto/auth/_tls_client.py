@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from weakref import WeakSet
 
 import idna
 from OpenSSL import SSL
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, ISSLTransport
 from twisted.internet.ssl import (
     Certificate,
     CertificateOptions,
@@ -24,7 +25,7 @@ from zope.interface import implementer
 
 from mailproto.auth._tls import load_certificates
 
-__all__ = ["client_tls"]
+__all__ = ["client_tls", "is_verified"]
 
 
 def client_tls(
@@ -52,12 +53,41 @@ def client_tls(
     if not verify:
         return _Unverified(hostname, client_certificate)
     root = platformTrust() if trust_root is None else _trust_root(Path(trust_root))
-    return optionsForClientTLS(
-        _a_label(hostname),
-        trustRoot=root,
-        clientCertificate=client_certificate,
-        extraCertificateOptions={"raiseMinimumTo": TLSVersion.TLSv1_2},
+    return _Verified(
+        optionsForClientTLS(
+            _a_label(hostname),
+            trustRoot=root,
+            clientCertificate=client_certificate,
+            extraCertificateOptions={"raiseMinimumTo": TLSVersion.TLSv1_2},
+        )
     )
+
+
+def is_verified(transport: Any) -> bool:
+    """Whether a client's transport speaks TLS with a server whose certificate was compared with its name.
+
+    That is so where TLS was begun with what `client_tls` gave, not with ``verify=False``: its
+    handshake fails otherwise.
+    """
+    return bool(ISSLTransport.providedBy(transport)) and cast(Any, transport).getHandle() in _verifying
+
+
+_verifying: WeakSet[SSL.Connection] = WeakSet()
+"""Connections whose handshake fails unless the certificate is good and for the name."""
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _Verified:
+    """Encrypts, for one who has shown who it is."""
+
+    def __init__(self, creator: Any) -> None:
+        self._creator = creator
+
+    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802,N803
+        """One connection's state (`IOpenSSLClientConnectionCreator`)."""
+        connection: SSL.Connection = self._creator.clientConnectionForTLS(tlsProtocol)
+        _verifying.add(connection)
+        return connection
 
 
 @implementer(IOpenSSLClientConnectionCreator)

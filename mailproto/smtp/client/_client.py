@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from mailproto.auth import ClientCredentials, client_channel
+from mailproto.auth import ClientCredentials, client_channel, is_verified
 from mailproto.connection import ClientConnection
 from mailproto.content import Content
 from mailproto.errors import WireError
@@ -32,6 +32,7 @@ from mailproto.smtp.client._errors import (
 )
 from mailproto.smtp.client._exclusive import Exclusive
 from mailproto.smtp.client._message import Message
+from mailproto.smtp.client._next_transaction import next_transaction
 from mailproto.smtp.client._timeouts import ClientTimeouts
 from mailproto.smtp.client._transaction import Transaction
 from mailproto.smtp.wire import (
@@ -110,6 +111,11 @@ class SMTPClient(ClientConnection[Reply]):
     def is_idle(self) -> bool:
         """Whether nothing is asked of the server, or about to be."""
         return self._active is None and not self._jobs and not self._begun and not self.is_awaiting
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether TLS is on, with a certificate that is good and for the server's name."""
+        return is_verified(self.transport)
 
     def greeted(self) -> Deferred[Reply]:
         """Wait for the server's first words.
@@ -387,13 +393,13 @@ class SMTPClient(ClientConnection[Reply]):
                     self._active = job
                     job.begin()
                     continue
-                transaction = Transaction(self, job)
-                if transaction.prepare():
+                transaction = next_transaction(self, job)
+                if transaction is None:
+                    job.finish()
+                else:
                     self._active = transaction
                     self._begun.append(transaction)
                     transaction.begin()
-                else:
-                    job.finish()
         finally:
             self._advancing = False
 

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from mailproto.content import Content
 from mailproto.model import Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._errors import SMTPClientError
+from mailproto.smtp.client._octets import Octets, look_at
 from mailproto.smtp.wire import UnsafeArgument, read_address
 
 __all__ = ["Message", "to_address", "to_recipient"]
@@ -39,7 +40,16 @@ class Message:
     :ivar result: fires with the outcomes, or with the error before which nothing was said.
     """
 
-    __slots__ = ("content", "is_answered", "outcomes", "parameters", "recipients", "result", "sender")
+    __slots__ = (
+        "_octets",
+        "content",
+        "is_answered",
+        "outcomes",
+        "parameters",
+        "recipients",
+        "result",
+        "sender",
+    )
 
     def __init__(
         self,
@@ -54,13 +64,25 @@ class Message:
         self.recipients = [to_recipient(each) for each in recipients]
         self.content = content
         self.parameters = parameters
+        self._octets: Octets | None = None
         self.outcomes: list[Outcome | None] = [None] * len(recipients)
         self.is_answered = False
         self.result: Deferred[list[Outcome]] = Deferred()
 
     def again(self) -> Message:
         """The same message, of which nobody has heard."""
-        return Message(self.sender, self.recipients, self.content, self.parameters)
+        message = Message(self.sender, self.recipients, self.content, self.parameters)
+        message._octets = self._octets
+        return message
+
+    @property
+    def octets(self) -> Octets:
+        """What the content is.  :raises OSError: it cannot be read."""
+        if self._octets is None:
+            # BODY is ours to choose, but that BINARYMIME says that bare CRs and LFs are meant.
+            is_binary = (self.parameters.get("BODY") or "").upper() == "BINARYMIME"
+            self._octets = look_at(self.content, is_binary=is_binary)
+        return self._octets
 
     @property
     def is_done(self) -> bool:

@@ -7,11 +7,17 @@ from collections.abc import Iterator
 from mailproto.content import CHUNK, Content
 from mailproto.smtp.wire import DotStuffer, LineEnds, render_bdat
 
-__all__ = ["bdat_chunks", "data_pieces"]
+__all__ = ["bdat_chunks", "data_pieces", "whole_data"]
+
+
+def whole_data(content: bytes) -> bytes:
+    """For DATA: content whose line ends are right, dots doubled, with the end of data."""
+    dot = b"." if content.startswith(b".") else b""
+    return b"%b%b.\r\n" % (dot, content.replace(b"\r\n.", b"\r\n.."))
 
 
 def data_pieces(content: Content) -> Iterator[bytes]:
-    """For DATA: dots doubled, up to and with the end of data."""
+    """For DATA: line ends made right and dots doubled, up to and with the end of data."""
     stuffer = DotStuffer()
     for piece in _pieces(content):
         yield stuffer.encode(piece)

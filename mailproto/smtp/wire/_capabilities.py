@@ -24,6 +24,7 @@ class Capabilities:
     :ivar max_size: octets of a message (RFC 1870 4); None where no limit is told.
     :ivar mechanisms: of AUTH, in upper case and the server's order (RFC 4954 3).
     :ivar max_recipients: of one transaction (RFC 9422 RCPTMAX), or None.
+    :ivar max_recipient_domains: different ones of one transaction (RFC 9422 RCPTDOMAINMAX), or None.
     :ivar max_transactions: of one connection (RFC 9422 MAILMAX), or None.
     """
 
@@ -31,6 +32,7 @@ class Capabilities:
     max_size: int | None = None
     mechanisms: tuple[str, ...] = ()
     max_recipients: int | None = None
+    max_recipient_domains: int | None = None
     max_transactions: int | None = None
 
     def __contains__(self, keyword: str) -> bool:
@@ -74,5 +76,6 @@ def parse_capabilities(reply: Reply) -> Capabilities:
         max_size=(int(size[0]) or None) if size and _NUMBER.fullmatch(size[0]) else None,
         mechanisms=keywords.get("AUTH", ()),
         max_recipients=limits.get("RCPTMAX") or None,
+        max_recipient_domains=limits.get("RCPTDOMAINMAX") or None,
         max_transactions=limits.get("MAILMAX") or None,
     )

@@ -7,6 +7,7 @@ from zope.interface import alsoProvides
 
 from mailproto.content import FileContent
 from mailproto.model import Address, Outcome, Recipient
+from mailproto.smtp import UNCERTAIN
 from mailproto.smtp.client._plan import CHUNKING_FROM
 from tests.smtp.client.dialogue import (
     ALICE,
@@ -77,9 +78,42 @@ class PlanTests(ClientTestCase):
         self.assert_says(utf8, " BODY=8BITMIME", EIGHT_BIT)
         self.assert_says(utf8, "", TEXT, parameters={"SMTPUTF8": None})
         self.assert_refused(offering("8BITMIME"), 553, "5.6.7", UTF8)
+
+    def test_smtputf8_for_one_recipient(self) -> None:
+        """Those who can be sent to without it are."""
         self.connect(PIPELINING)
-        sent = self.client.send(SENDER, [ALICE, "grüße@mx.example"], TEXT)
-        self.assertEqual(self.codes(sent), [(553, "5.6.7")] * 2)
+        sent = self.client.send(SENDER, ["grüße@mx.example", ALICE], TEXT)
+        self.converse(
+            "C: MAIL FROM:<me@client.example>\n" + RCPT + "C: DATA\nS: 250 OK\nS: 450 4.2.1 No\nS: 503 No"
+        )
+        self.assertEqual(self.codes(sent), [(553, "5.6.7"), (450, "4.2.1")])
+        self.connect(PIPELINING)
+        sent = self.client.send("grüße@client.example", [ALICE], TEXT)
+        self.assertEqual(self.codes(sent), [(553, "5.6.7")])
+
+    def test_the_header_ends_whatever_lines_end_with(self) -> None:
+        """Octets of the body need no SMTPUTF8, even if there is no header."""
+        body = "Grüße".encode()
+        for header in (
+            b"A: b\n\n",
+            b"A: b\r\r",
+            b"A : b\n c\r\n\n",
+            b"\r\n",
+            b"\n",
+            b"\r",
+            b"",
+            b"A: b\nnone ",
+        ):
+            self.assert_says(offering("8BITMIME"), " BODY=8BITMIME", header + body)
+        for header in (b"A: ", b"A: b\n ", b"A: b\rB: "):
+            self.assert_refused(offering("8BITMIME"), 553, "5.6.7", header + body + b"\n\n")
+
+    def test_size_is_of_what_is_sent(self) -> None:
+        """With CRLFs, as RFC 1870 6.1 counts."""
+        for content, size in ((b"a\n" * 100, 300), (b"a\rb", 6), (b"a\r\n\rb\n", 8), (b"", 0), (b"\n\r", 4)):
+            self.assert_says(offering(f"SIZE {size}"), f" SIZE={size}", content)
+        self.assert_refused(offering("SIZE 299"), 552, "5.3.4", b"a\n" * 100)
+        self.assert_says(offering("SIZE", "CHUNKING", "BINARYMIME"), " SIZE=4 BODY=BINARYMIME", b"a\n\0b")
 
     def test_international_domains(self) -> None:
         """A-labels need no SMTPUTF8; with a local part that does, the address stays as it is."""
@@ -122,15 +156,11 @@ class PlanTests(ClientTestCase):
             )
 
     def test_requiretls(self) -> None:
-        """RFC 8689 4.2.1: offered is not enough, TLS it must be."""
+        """RFC 8689 4.2.1: offered is not enough, TLS it must be, and with the server itself."""
         required = {"REQUIRETLS": None}
         self.assert_refused(offering("REQUIRETLS"), 550, "5.7.30", parameters=required)
         self.connect(offering("REQUIRETLS"))
-        alsoProvides(self.transport, ISSLTransport)
-        self.client.send(SENDER, [ALICE], TEXT, required)
-        self.assertTrue(self.transport.read().startswith(b"MAIL FROM:<me@client.example> REQUIRETLS\r\n"))
-        self.connect(PIPELINING)
-        alsoProvides(self.transport, ISSLTransport)
+        alsoProvides(self.transport, ISSLTransport)  # with whoever it is
         self.assertEqual(self.codes(self.client.send(SENDER, [ALICE], TEXT, required)), [(550, "5.7.30")])
 
     def test_others(self) -> None:
@@ -195,6 +225,29 @@ class ChunkingTests(ClientTestCase):
         self.assertEqual(self.result(sent), [Outcome(250, "2.0.0", "Taken")])
         self.assertTrue(self.client.is_idle)
 
+    def test_small_and_lost(self) -> None:
+        """All was sent: it may have been delivered, whatever was answered yet."""
+        for answers in ("", "S: 250 OK", "S: 250 OK\nS: 250 OK"):
+            self.connect(offering("CHUNKING", "BINARYMIME"))
+            sent = self.client.send(SENDER, [ALICE], BINARY)
+            self.transport.read()
+            self.converse(answers)
+            self.transport.drop()
+            self.assertEqual(self.result(sent), [UNCERTAIN])
+
+    def test_small_and_refused_and_lost(self) -> None:
+        for answers, outcome in (
+            ("S: 550 5.7.1 No", (550, "5.7.1")),
+            ("S: 250 OK\nS: 550 5.1.1 No", (550, "5.1.1")),
+            ("S: 250 OK\nS: 421 4.3.2 Going", (421, "4.3.2")),
+        ):
+            self.connect(offering("CHUNKING", "BINARYMIME"))
+            sent = self.client.send(SENDER, [ALICE], BINARY)
+            self.transport.read()
+            self.converse(answers)
+            self.transport.drop()
+            self.assertEqual(self.codes(sent), [outcome])
+
     def test_small_and_nobody(self) -> None:
         self.connect(offering("CHUNKING", "BINARYMIME"))
         sent = self.client.send(SENDER, [ALICE], BINARY)
@@ -255,6 +308,56 @@ class LMTPChunkingTests(LMTPClientTestCase):
         self.transport.read()
         self.converse("S: 250 OK\nS: 250 OK\nS: 550 No\nS: 250 OK\nS: 250 2.1.5 One\nS: 452 4.2.2 Two")
         self.assertEqual(self.codes(sent), [(250, "2.1.5"), (550, "5.0.0"), (452, "4.2.2")])
+
+    LHLO = (
+        "S: 220 mx\nC: LHLO client.example\nS: 250-mx\nS: 250-BINARYMIME\nS: 250-CHUNKING\nS: 250 PIPELINING"
+    )
+
+    def test_nobody_is_accepted(self) -> None:
+        """No BDAT then: its answers would be none (RFC 2033 4.3), or one of a server that knows no better."""
+        self.connect(self.LHLO)
+        sent = self.client.send(SENDER, [ALICE, BOB], BINARY)
+        self.converse(
+            """
+            C: MAIL FROM:<me@client.example> BODY=BINARYMIME
+            C: RCPT TO:<alice@mx.example>
+            C: RCPT TO:<bob@mx.example>
+            S: 250 OK
+            S: 550 5.1.1 No
+            S: 550 5.1.1 No
+            """
+        )
+        self.assertEqual(self.codes(sent), [(550, "5.1.1")] * 2)
+        self.assertEqual(self.transport.read(), b"")
+
+    def large(self) -> None:
+        """Two chunks and a bit to two recipients, all but the last one sent."""
+        self.connect(self.LHLO)
+        self.transport.capacity = 1 << 30
+        self.sent = self.client.send(SENDER, [ALICE, BOB], (b"x" * 78 + b"\r\n") * (CHUNKING_FROM // 80 + 1))
+        self.transport.read()
+        self.converse("S: 250 OK\nS: 250 OK\nS: 250 OK")
+        self.chunks = self.transport.read().count(b"BDAT ")
+        self.assertGreater(self.chunks, 2)
+
+    def test_the_last_chunk_waits_for_the_others(self) -> None:
+        self.large()
+        self.converse("S: 250 OK\n" * (self.chunks - 1))
+        self.assertEqual(self.transport.read(), b"")
+        self.converse("S: 250 OK")
+        self.assertRegex(self.transport.read(), rb"\ABDAT [0-9]+ LAST\r\n")
+        self.converse("S: 250 2.1.5 One\nS: 452 4.2.2 Two")
+        self.assertEqual(self.codes(self.sent), [(250, "2.1.5"), (452, "4.2.2")])
+
+    def test_a_chunk_is_refused(self) -> None:
+        """There is no last one, of which nobody knows how many answers it has."""
+        self.large()
+        self.converse("S: 250 OK\nS: 452 4.3.1 Disk full\n" + "S: 503 5.5.1 No\n" * (self.chunks - 2))
+        self.assertEqual(self.codes(self.sent), [(452, "4.3.1")] * 2)
+        second = self.client.send(SENDER, [ALICE], TEXT)
+        self.assertTrue(self.transport.read().startswith(b"RSET\r\nMAIL"))
+        self.converse("S: 250 OK\nS: 250 OK\nS: 550 5.1.1 No\nS: 503 No")
+        self.assertEqual(self.codes(second), [(550, "5.1.1")])
 
 
 class StreamingTests(ClientTestCase):

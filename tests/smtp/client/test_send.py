@@ -201,17 +201,38 @@ class OneByOneTests(ClientTestCase):
 class TooManyRecipientsTests(ClientTestCase):
     """RFC 5321 4.5.3.1.10, RFC 9422."""
 
-    def test_552_is_452(self) -> None:
+    BOB_ALONE = "C: MAIL FROM:<me@client.example>\nC: RCPT TO:<bob@mx.example>\nC: DATA\n"
+
+    def test_452_and_552(self) -> None:
+        """What RFC 821 had for it is the same as 452; there need be no enhanced code."""
+        for reply in ("452 Too many recipients", "552 Too many recipients", "452 4.3.1 Too many"):
+            self.connect(PIPELINING)
+            sent = self.client.send(SENDER, [ALICE, BOB], TEXT)
+            self.converse(
+                GROUP
+                + f"S: 250 OK\nS: 250 OK\nS: {reply}\nS: 354 Go"
+                + CONTENT
+                + "S: 250 One"
+                + "\n"
+                + self.BOB_ALONE
+                + "S: 250 OK\nS: 250 OK\nS: 354 Go"
+                + CONTENT
+                + "S: 250 Two"
+            )
+            self.assertEqual([outcome.text for outcome in self.result(sent)], ["One", "Two"])
+
+    def test_552_for_the_first(self) -> None:
+        """When nobody was accepted, another transaction would end in the same way."""
         self.connect(PIPELINING)
         sent = self.client.send(SENDER, [ALICE, BOB], TEXT)
-        self.converse(
-            GROUP + "S: 250 OK\nS: 250 OK\nS: 552 Too many recipients\nS: 354 Go" + CONTENT + "S: 250 OK"
-        )
+        self.converse(GROUP + "S: 250 OK\nS: 552 Too many recipients\nS: 452 Full\nS: 503 Nobody")
         self.assertEqual(
-            self.result(sent), [Outcome(250, "2.0.0", "OK"), Outcome(452, "4.5.3", "Too many recipients")]
+            self.result(sent),
+            [Outcome(452, "4.5.3", "Too many recipients"), Outcome(452, "4.0.0", "Full")],
         )
 
-    def test_552_5_2_2(self) -> None:
+    def test_452_that_speaks_of_the_recipient(self) -> None:
+        """A full mailbox is not fuller for the others."""
         self.connect(PIPELINING)
         sent = self.client.send(SENDER, [ALICE, BOB], TEXT)
         self.converse(
@@ -255,6 +276,24 @@ class TooManyRecipientsTests(ClientTestCase):
                 """
             )
         self.assertEqual([outcome.text for outcome in self.result(sent)], ["For alice", "For bob"])
+
+    def test_an_announced_limit_of_domains_is_kept(self) -> None:
+        """RFC 9422 RCPTDOMAINMAX: different ones, however they are written."""
+        self.connect(offering("LIMITS RCPTDOMAINMAX=2"))
+        names = ["a@one.example", "b@two.example", "c@three.example", "d@ONE.example", "e@four.example"]
+        sent = self.client.send(SENDER, names, TEXT)
+        for group in ("a@one.example b@two.example d@ONE.example", "c@three.example e@four.example"):
+            recipients = group.split()
+            self.converse(
+                "C: MAIL FROM:<me@client.example>\n"
+                + "".join(f"C: RCPT TO:<{each}>\n" for each in recipients)
+                + "C: DATA\nS: 250 OK\n"
+                + "S: 250 OK\n" * len(recipients)
+                + "S: 354 Go"
+                + CONTENT
+                + "S: 250 OK"
+            )
+        self.assertEqual(self.codes(sent), [(250, "2.0.0")] * 5)
 
 
 class LossTests(ClientTestCase):
@@ -421,6 +460,22 @@ class LMTPTests(LMTPClientTestCase):
         self.converse(GROUP + "S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT + "S: 250 For Alice")
         self.transport.drop()
         self.assertEqual(self.codes(self.sent), [(250, "2.0.0"), (451, "4.4.2")])
+
+    def test_421_between_the_answers(self) -> None:
+        """It is Bob's; of Carol nothing was said."""
+        self.send(ALICE, BOB, "carol@mx.example")
+        self.transport.read()
+        self.converse("S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT)
+        self.converse("S: 250 For Alice\nS: 421 4.3.2 Going")
+        self.assertEqual(self.codes(self.sent)[:2], [(250, "2.0.0"), (421, "4.3.2")])
+        self.assertEqual(self.result(self.sent)[2], UNCERTAIN)
+
+    def test_all_refused_but_data_taken(self) -> None:
+        """RFC 2033 4.2 has DATA refused then: nobody knows how many answers its end would have."""
+        self.send(ALICE, BOB)
+        self.converse(GROUP + "S: 250 OK\nS: 550 5.1.1 No\nS: 550 5.1.1 No\nS: 354 Go ahead")
+        self.assertEqual(self.codes(self.sent), [(550, "5.1.1")] * 2)
+        self.assertTrue(self.transport.was_aborted)
 
     def test_there_is_no_helo(self) -> None:
         self.connect()

@@ -10,10 +10,13 @@ from twisted.internet import reactor as installed
 from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint, wrapClientTLS
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
+from zope.interface import alsoProvides
 
 from mailproto.auth import client_tls, ensure_self_signed, server_tls
 from mailproto.content import FileContent
 from mailproto.errors import RecipientUnknown
+from mailproto.interfaces import IPromises
+from mailproto.model import Promises
 from mailproto.smtp import (
     ConnectFailed,
     LMTPClient,
@@ -76,7 +79,9 @@ class LoopbackTests(TestCase):
 
     async def test_starttls(self) -> None:
         client = await self.open(self.listen())
+        self.assertFalse(client.is_verified)
         await client.starttls(self.trusted())
+        self.assertTrue(client.is_verified)
         await self.assert_sends(client)
         info = client.tls_info()
         self.assertIsNotNone(self.delivery.delivered[0][0].session.tls)
@@ -86,6 +91,7 @@ class LoopbackTests(TestCase):
         client = await self.open(wrapClientTLS(self.trusted(), self.listen(implicit_tls=True)))
         await self.assert_sends(client)
         self.assertTrue(client.is_encrypted)
+        self.assertTrue(client.is_verified)
 
     async def test_wrong_name(self) -> None:
         client = await self.open(self.listen())
@@ -103,7 +109,19 @@ class LoopbackTests(TestCase):
     async def test_any_certificate(self) -> None:
         client = await self.open(self.listen())
         await client.starttls(client_tls("other.example", verify=False))
+        self.assertFalse(client.is_verified)
         await self.assert_sends(client)
+
+    async def test_require_tls(self) -> None:
+        """RFC 8689 4.2.1: only to a server that has shown who it is."""
+        self.delivery.promises = Promises(require_tls=True)  # type: ignore[attr-defined]
+        alsoProvides(self.delivery, IPromises)
+        for tls, code in ((self.trusted(), 250), (client_tls("mx.example", verify=False), 550)):
+            client = await self.open(self.listen())
+            await client.starttls(tls)
+            [outcome] = await client.send(SENDER, [ALICE], b"", {"REQUIRETLS": None})
+            self.assertEqual(outcome.code, code, outcome)
+        self.assertEqual(len(self.delivery.delivered), 1)
 
     async def test_lmtp_over_a_unix_socket(self) -> None:
         path = os.path.join(self.folder, "lmtp")

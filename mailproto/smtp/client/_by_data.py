@@ -1,0 +1,70 @@
+"""Content sent with DATA (RFC 5321 4.1.1.4)."""
+
+from __future__ import annotations
+
+from mailproto.content import CHUNK
+from mailproto.smtp.client._errors import ProtocolViolation
+from mailproto.smtp.client._pieces import data_pieces, whole_data
+from mailproto.smtp.client._transaction import Transaction
+from mailproto.smtp.wire import Reply
+
+__all__ = ["DataTransaction"]
+
+
+class DataTransaction(Transaction):
+    """DATA comes behind the RCPTs unasked, and the next transaction behind the content (RFC 2920 3.1)."""
+
+    __slots__ = ()
+
+    def _pipeline_content(self, group: list[bytes]) -> None:
+        group.append(b"DATA\r\n")
+        self._is_content_begun = True
+        self._client.expect(self._on_data, self._client.timeouts.data)
+
+    def _begin_content(self) -> None:
+        client = self._client
+        client.expect(self._on_data, client.timeouts.data)
+        client.write(b"DATA\r\n")
+
+    def _on_data(self, reply: Reply) -> None:
+        client, code = self._client, reply.code
+        if code >= 400:
+            if self._refusal is None:
+                self._refusal = reply.outcome()
+            self._finish()
+        elif code < 300:
+            client.fail(ProtocolViolation(f"DATA was answered with {code}"))
+        elif self._accepted:
+            self._send()
+        elif client.answers_each:
+            # As many answers as there are accepted recipients is none, but a server that has
+            # not refused DATA (RFC 2033 4.2) may well give one: there is no staying in step.
+            client.fail(ProtocolViolation("DATA was taken for nobody"))
+        else:
+            # It was sent DATA behind its refusals and still asks for content: it gets none,
+            # the end of data alone (RFC 2920 3.1).
+            client.expect(self._on_empty, client.timeouts.final)
+            client.write(b".\r\n")
+
+    def _send(self) -> None:
+        client, content = self._client, self.message.content
+        if not isinstance(content, bytes) or len(content) > CHUNK:
+            client.stream(data_pieces(content), self._sent, client.timeouts.block)
+            return
+        is_regular = self.message.octets.is_regular
+        client.write(whole_data(content) if is_regular else b"".join(data_pieces(content)))
+        self._sent(None)
+
+    def _sent(self, error: Exception | None) -> None:
+        client = self._client
+        if error is not None:
+            self._cannot_read(error)
+            return
+        self._is_sent = True
+        client.has_transaction = False
+        client.expect(self._on_final, client.timeouts.final)
+        client.content_sent()
+
+    def _on_empty(self, reply: Reply) -> None:
+        self._client.has_transaction = False
+        self._finish()

@@ -1,0 +1,34 @@
+"""What content is, beside a plain reference, however it is kept."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailproto.smtp.client._octets import _count, look_at
+from mailproto.smtp.client._pieces import data_pieces, whole_data
+from mailproto.smtp.wire import LineEnds
+
+CONTENT = st.text("a.\r\n\0ß", max_size=12).map(str.encode)
+
+
+class OctetsTests(SynchronousTestCase):
+    @settings(max_examples=1000, deadline=None)
+    @given(CONTENT, st.integers(0, 12), st.booleans())
+    def test_beside_what_is_sent(self, content: bytes, cut: int, is_binary: bool) -> None:
+        octets = look_at(content, is_binary=is_binary)
+        has_bare = re.search(rb"\r(?!\n)|(?<!\r)\n", content) is not None
+        self.assertEqual(octets.is_binary, b"\0" in content or (is_binary and has_bare))
+        ends = LineEnds()
+        sent = content if octets.is_binary else ends.encode(content) + ends.finish()
+        self.assertEqual(octets.size, len(sent))
+        self.assertEqual(octets.is_ascii, content.isascii())
+        if not octets.is_binary:
+            self.assertEqual(octets.is_regular, sent == content)
+        in_pieces = _count((content[:cut], content[cut:]), is_binary)
+        self.assertEqual(in_pieces._replace(header_is_ascii=octets.header_is_ascii), octets)
+        if octets.is_regular:
+            self.assertEqual(whole_data(content), b"".join(data_pieces(content)))

@@ -10,6 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from OpenSSL.crypto import X509, PKey
+from twisted.internet.ssl import Certificate, KeyPair, PrivateCertificate
 
 Pair = tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
 
@@ -53,3 +55,11 @@ def write_pair(folder: Path, name: str, pair: Pair) -> tuple[Path, Path]:
         )
     )
     return cert_file, key_file
+
+
+def to_be_shown(pair: Pair) -> PrivateCertificate:
+    """As a client of Twisted's takes it."""
+    key, certificate = pair
+    return PrivateCertificate.fromCertificateAndKeyPair(
+        Certificate(X509.from_cryptography(certificate)), KeyPair(PKey.from_cryptography_key(key))
+    )

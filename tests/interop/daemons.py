@@ -32,6 +32,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
+from tests.auth.certificates import Pair, make_certificate, write_pair
 from tests.interop.server import HOST, PATIENCE, need
 from tests.interop.sink import HOSTNAME, certificate, free_port, unused_port
 
@@ -396,6 +397,8 @@ host_lookup =
 tls_advertise_hosts = *
 tls_certificate = {certificate}
 tls_privatekey = {key}
+tls_try_verify_hosts = *
+tls_verify_certificates = {authority}
 begin acl
 recipient:
   deny recipients = no@plain.test
@@ -457,7 +460,19 @@ cram_md5:
   driver = cram_md5
   public_name = CRAM-MD5
   server_secret = ${{if eq{{$auth1}}{{alice}}{{{password}}}fail}}
+external:
+  driver = external
+  public_name = EXTERNAL
+  server_advertise_condition = $tls_in_certificate_verified
+  server_param2 = ${{certextract{{subj_altname,mail,>:}}{{$tls_in_peercert}}}}
+  server_condition = ${{if forany{{$auth2}}{{eq{{$item}}{{$auth1}}}}}}
 """
+
+
+@cache
+def authority() -> Pair:
+    """Whose certificates for clients Exim trusts."""
+    return make_certificate(name="authority of clients")
 
 
 @cache
@@ -472,7 +487,13 @@ def exim() -> Daemon:
         shutil.copy(key, folder / "key.pem")
         for name in ("cert.pem", "key.pem"):
             (folder / name).chmod(0o644)
-        settings = {"certificate": folder / "cert.pem", "key": folder / "key.pem", "sink": free_port()}
+        write_pair(folder, "authority", authority())
+        settings = {
+            "authority": folder / "authority.pem",
+            "certificate": folder / "cert.pem",
+            "key": folder / "key.pem",
+            "sink": free_port(),
+        }
         return _EXIM.format(folder=folder, port=port, program=program, password=PASSWORD, **settings)
 
     return _in_namespace(config, "logs/mainlog", program, "-bdf")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import Password, Token, client_tls
+from mailproto.auth import Certificate, Password, Token, client_tls
 from mailproto.smtp import (
     AllRefused,
     AuthenticationRefused,
@@ -20,7 +21,8 @@ from mailproto.smtp import (
     open_client,
     send_mail,
 )
-from tests.interop.daemons import PASSWORD, Daemon, bearer_token, exim, postfix_with_users
+from tests.auth.certificates import make_certificate, to_be_shown
+from tests.interop.daemons import PASSWORD, Daemon, authority, bearer_token, exim, postfix_with_users
 from tests.interop.server import HOST, message, shared
 from tests.interop.server import PASSWORD as OUR_PASSWORD
 from tests.interop.sink import HOSTNAME, Sink, certificate, reactor
@@ -117,6 +119,16 @@ class Tests:
 class EximTests(Tests.AuthenticationTests):
     start = staticmethod(exim)
     mechanisms = ("CRAM-MD5", "PLAIN", "LOGIN")
+
+    async def test_certificate(self) -> None:
+        """Exim compares the authzid with the addresses in the certificate."""
+        shown = to_be_shown(make_certificate("alice@client.test", issuer=authority()))
+        server = replace(self.mail_server(Certificate("alice@client.test")), client_certificate=shown)
+        client = await open_client(reactor, server)
+        self.addCleanup(client.quit)
+        self.assertEqual(client.authenticated_by, "EXTERNAL")
+        with self.assertRaises(AuthenticationRefused):
+            await open_client(reactor, replace(server, credentials=Certificate("bob@client.test")))
 
 
 class PostfixTests(Tests.AuthenticationTests):

@@ -7,15 +7,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from OpenSSL.crypto import X509, PKey
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import IUsernameHashedPassword
 from twisted.cred.portal import Portal
 from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.ssl import Certificate as TwistedCertificate
 from twisted.internet.ssl import (
-    KeyPair,
-    PrivateCertificate,
     TLSVersion,
     optionsForClientTLS,
     trustRootFromCertificates,
@@ -54,7 +51,7 @@ from mailproto.smtp import (
     send_mail,
 )
 from mailproto.smtp.client import _mail_server
-from tests.auth.certificates import Pair, make_certificate, write_pair
+from tests.auth.certificates import Pair, make_certificate, to_be_shown, write_pair
 from tests.auth.fakes import Directory, Store
 from tests.smtp.client.servers import ServerTestCase, message, reactor
 
@@ -260,12 +257,7 @@ class CertificateTests(CredentialsTestCase):
 
     def server(self, pair: Pair, **settings: Any) -> MailServer:
         where = self.serve(tls=server_tls(*self.pair, client_ca=self.client_ca))
-        key, certificate = pair
-        shown = PrivateCertificate.fromCertificateAndKeyPair(
-            TwistedCertificate(X509.from_cryptography(certificate)),
-            KeyPair(PKey.from_cryptography_key(key)),
-        )
-        return MailServer(**where, client_certificate=shown, **settings)
+        return MailServer(**where, client_certificate=to_be_shown(pair), **settings)
 
     async def test_signs_in(self) -> None:
         for credentials in (Certificate(), Certificate(NAME)):

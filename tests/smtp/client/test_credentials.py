@@ -211,9 +211,17 @@ class ChannelTests(CredentialsTestCase):
     async def assert_bound(self, tls: Any, kind: str) -> None:
         for mechanism in BOUND:
             client = await self.client(tls)
-            self.assertEqual(next(iter(client_channel(client.transport, is_local=False).bindings)), kind)
+            channel = client_channel(client.transport, is_local=False)
+            self.assertTrue(channel.is_secure)
+            self.assertEqual(next(iter(channel.bindings)), kind)
             await client.authenticate(ALICE, mechanism=mechanism)
             await self.assert_signed_in(client)
+
+    async def test_certificate_that_nobody_looks_at(self) -> None:
+        """Elsewhere than on this machine no password would be shown to whose it is."""
+        client = await self.client(client_tls("mx.example", verify=False))
+        channel = client_channel(client.transport, is_local=False)
+        self.assertEqual((channel.is_encrypted, channel.is_secure, channel.certificate), (True, False, None))
 
     async def test_somebody_stands_between(self) -> None:
         """A certificate of their own, which the client takes, is no use to them."""

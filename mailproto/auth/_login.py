@@ -58,6 +58,7 @@ def failures_are_temporary() -> Iterator[None]:
         raise TemporaryAuthenticationFailure(detail=error.detail or error.text) from None
     except (MailError, SASLError):
         raise
-    except Exception:
+    except Exception as error:
         _log.failure("while somebody signs in")
-        raise TemporaryAuthenticationFailure from None
+        # The connection knows who it is: its line in the log has the peer.
+        raise TemporaryAuthenticationFailure(detail=type(error).__name__) from None

@@ -6,10 +6,20 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.internet.defer import Deferred
 
-from mailproto.auth import MAX_RESPONSE, DirectoryChecker, PasswordVerifier
+from mailproto.auth import (
+    MAX_RESPONSE,
+    SERVER_MECHANISMS,
+    Challenge,
+    Channel,
+    DirectoryChecker,
+    Login,
+    PasswordVerifier,
+)
 from mailproto.auth._scram import ScramClientExchange
 from mailproto.errors import (
     AuthenticationCancelled,
@@ -168,3 +178,34 @@ class GoneTests(ExchangeTestCase):
         self.assertEqual(self.realm.signed_in, 1)
         self.sasl.abandon()
         self.assertEqual(self.realm.signed_in, 0)
+
+
+class AnyOctetsTests(ExchangeTestCase):
+    ENCODED = st.binary(max_size=40).map(base64.b64encode)
+    LINES = st.binary(max_size=30) | st.sampled_from([b"=", b"*", b""]) | ENCODED
+
+    @settings(max_examples=300, deadline=None)
+    @given(
+        st.sampled_from([mechanism.name for mechanism in SERVER_MECHANISMS]) | st.text(max_size=10),
+        st.none() | LINES,
+        st.lists(LINES, max_size=4),
+        st.sampled_from([CLEAR, LOCAL, TLS, EVERYTHING]),
+    )
+    def test_a_challenge_a_login_or_a_mail_error(
+        self, name: str, initial: bytes | None, lines: list[bytes], channel: Channel
+    ) -> None:
+        """Whatever it is, somebody is signed in only if the server says so."""
+        self.realm.signed_in = 0
+        step: object = None
+        try:
+            step = run(self.sasl.begin(name, initial, channel))
+            for line in lines:
+                if isinstance(step, Login):
+                    break
+                step = run(self.sasl.respond(line))
+        except MailError:
+            pass
+        else:
+            self.assertIsInstance(step, Challenge | Login)
+        self.sasl.abandon()
+        self.assertEqual(self.realm.signed_in, isinstance(step, Login))

@@ -52,9 +52,11 @@ def bdat(session: SMTPServer, event: Bdat) -> None:
     elif not session.extended:
         refusal = replies.HELLO_FIRST
     elif session.reception is None:
-        text = None if transaction.is_binary else ChunkedText(normalise=session.factory.normalise_newlines)
-        pace = Pace(session.limits, session.clock.seconds())
-        session.reception = ChunkedReception(_spool(session), pace, text)
+        session.reception = ChunkedReception(
+            _spool(session),
+            Pace(session.limits, session.clock.seconds()),
+            None if transaction.is_binary else _chunked_text(session),
+        )
     if refusal is not None:
         session.reception = DiscardedChunk(refusal, Pace(session.limits, session.clock.seconds()))
     elif isinstance(session.reception, ChunkedReception):
@@ -142,6 +144,11 @@ def _arrived(
         envelope.id, envelope.recipients, seconds, utf8=transaction.utf8, priority=priority
     )
     return message.content(field)
+
+
+def _chunked_text(session: SMTPServer) -> ChunkedText:
+    text_line = session.limits.wire.text_line
+    return ChunkedText(normalise=session.factory.normalise_newlines, text_line=text_line)
 
 
 def _spool(session: SMTPServer) -> Spool:

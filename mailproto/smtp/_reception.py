@@ -12,6 +12,7 @@ __all__ = ["ChunkedReception", "DiscardedChunk", "Reception"]
 _FAULTS = {
     DataFault.BARE_NEWLINE: ("5.6.11", "Bare CR or LF in the message"),
     DataFault.NUL: ("5.6.0", "NUL in the message"),
+    DataFault.LONG_LINE: ("5.6.0", "Line too long in the message"),
 }
 
 

@@ -255,7 +255,7 @@ class TimeTests(DialogueTestCase):
             self.converse(transport, script(start))
             transport.send(b"BDAT 1800002\r\n\r\n")
             for _ in range(30):
-                transport.send(b"x" * 60_000)
+                transport.send(b"\r\n".rjust(60_000, b"x"))
                 self.clock.advance(60)
             self.assertTrue(transport.read().startswith(reply))
 

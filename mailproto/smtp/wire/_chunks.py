@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from mailproto.smtp.wire._content import ContentCheck
 from mailproto.smtp.wire._events import Bdat, ChunkEnd, DataChunk
 
@@ -30,12 +32,15 @@ class ChunkedText(ContentCheck):
     """Checks a message that comes in chunks as one behind DATA is checked.
 
     A CRLF may be cut anywhere: a CR at the end is kept until what follows is known.
+
+    :param normalise: make CRLF of each bare CR or LF, instead of a `DataFault`.
+    :param text_line: octets of a line without its CRLF (`WireLimits`); by default, any number.
     """
 
     __slots__ = ("_held",)
 
-    def __init__(self, *, normalise: bool) -> None:
-        super().__init__(normalise=normalise)
+    def __init__(self, *, normalise: bool, text_line: int = sys.maxsize) -> None:
+        super().__init__(normalise=normalise, text_line=text_line)
         self._held = b""
 
     def check(self, octets: bytes) -> bytes:

@@ -17,31 +17,51 @@ class ContentCheck:
     """Finds what may not be in one message's content, unless it is declared binary.
 
     :param normalise: make CRLF of each bare CR or LF, instead of refusing the message.
+    :param text_line: octets of a line without its CRLF (`WireLimits`).
+
+    :ivar fault: why the content is not to be taken, as far as it has been seen.
     """
 
-    __slots__ = ("_bare", "_normalise", "_nul")
+    __slots__ = ("_normalise", "_open", "_text_line", "fault")
 
-    def __init__(self, *, normalise: bool) -> None:
+    def __init__(self, *, normalise: bool, text_line: int) -> None:
         self._normalise = normalise
-        self._bare = False
-        self._nul = False
-
-    @property
-    def fault(self) -> DataFault | None:
-        """Why the content is not to be taken, as far as it has been seen."""
-        if self._bare and not self._normalise:
-            return DataFault.BARE_NEWLINE
-        return DataFault.NUL if self._nul else None
+        self._text_line = text_line
+        self._open = 0  # octets of the line that has not ended yet
+        self.fault: DataFault | None = None
 
     def _check(self, octets: bytes) -> bytes:
-        """Note faults; what comes after one is dropped, as the whole will be."""
+        """Note faults; what comes after one is dropped, as the whole will be.
+
+        Of several the one that is named is the same, however the content is cut.
+
+        :param octets: never cut within a CRLF.
+        """
         if not is_canonical(octets):
-            self._bare = True
             if self._normalise:
                 octets = normalise(octets)
-        if b"\0" in octets:
-            self._nul = True
-        return b"" if self._nul or (self._bare and not self._normalise) else octets
+            else:
+                self.fault = DataFault.BARE_NEWLINE
+        if b"\0" in octets and self.fault is not DataFault.BARE_NEWLINE:
+            self.fault = DataFault.NUL
+        so_far = self._open + len(octets)
+        if so_far > self._text_line:
+            self._measure(octets)
+        else:
+            end = octets.rfind(b"\n")
+            self._open = so_far if end < 0 else len(octets) - end - 1
+        return octets if self.fault is None else b""
+
+    def _measure(self, octets: bytes) -> None:
+        """Look for a line that is too long: of all line ends where this one may be, only for the last."""
+        start = -self._open
+        reach = self._text_line + len(b"\r\n")
+        while (end := octets.rfind(b"\n", max(start, 0), start + reach)) >= 0:
+            start = end + 1
+        self._open = len(octets) - start
+        if self._open > self._text_line:
+            self._open = 0
+            self.fault = self.fault or DataFault.LONG_LINE
 
 
 class ContentScanner(ContentCheck):
@@ -49,8 +69,8 @@ class ContentScanner(ContentCheck):
 
     __slots__ = ("_begun",)
 
-    def __init__(self, *, normalise: bool) -> None:
-        super().__init__(normalise=normalise)
+    def __init__(self, *, normalise: bool, text_line: int) -> None:
+        super().__init__(normalise=normalise, text_line=text_line)
         self._begun = False
 
     def scan(self, buffer: bytes, position: int) -> tuple[DataChunk | DataEnd | None, int]:
@@ -83,9 +103,7 @@ class ContentScanner(ContentCheck):
         octets = self._check(octets)
         if end < 0:
             return (DataChunk(octets) if octets else None), stop - virtual
-        if self._bare or self._nul:
-            return DataEnd(octets, self.fault), stop + 3 - virtual
-        return DataEnd(octets), stop + 3 - virtual
+        return DataEnd(octets, self.fault), stop + 3 - virtual
 
 
 def _held_back(data: bytes) -> int:

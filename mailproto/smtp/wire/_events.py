@@ -179,6 +179,7 @@ class DataFault(enum.Enum):
 
     BARE_NEWLINE = "bare CR or LF"
     NUL = "NUL"
+    LONG_LINE = "a line too long"
 
 
 @dataclass(frozen=True, slots=True)

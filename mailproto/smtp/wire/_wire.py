@@ -61,7 +61,7 @@ class SMTPServerWire:
 
     def expect_content(self) -> None:
         """What comes next is a message's content, up to CRLF.CRLF."""
-        self._content = ContentScanner(normalise=self._normalise)
+        self._content = ContentScanner(normalise=self._normalise, text_line=self._limits.text_line)
 
     def expect_response(self) -> None:
         """The next line is a response to an AUTH challenge."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from mailproto.smtp import SMTPLimits
+from mailproto.smtp.wire import WireLimits
+from tests.smtp.corner_cases.test_commands import RCPT
 from tests.smtp.corner_cases.transcript import TranscriptTestCase
 
 BEGIN = """
@@ -141,6 +143,19 @@ class OddContentTests(TranscriptTestCase):
         for length in (998, 999, 2048, 2049, 100_000):
             [message] = self.play(BEGIN + f"C: a: b\nC:\nC: {'x' * length}\nC: .\n{TAKEN}" + IN_STEP)
             self.assertEqual(message.content, b"a: b\r\n\r\n" + b"x" * length + b"\r\n")
+
+    def test_29_a_line_that_is_too_long_is_refused_in_step(self) -> None:
+        """RFC 5321 4.5.3.1.6 and 4.5.3.1.9: by DATA and by BDAT."""
+        limits = SMTPLimits(greeting_wait=0, wire=WireLimits(text_line=998))
+        refused = "S: 550 5.6.0 Line too long in the message"
+        for length, reply in ((998, TAKEN), (999, refused), (100_000, refused)):
+            line = "x" * length
+            self.play(BEGIN + f"C: a: b\nC:\nC: {line}\nC: .\n{reply}" + IN_STEP, limits=limits)
+            self.play(
+                RCPT + f"C: BDAT 8\nC~: a: b␍␊␍␊\nS: 250...\n"
+                f"C: BDAT {length} LAST\nC~: {line}\n{reply}" + IN_STEP,
+                limits=limits,
+            )
 
     def test_04_messages_that_are_hardly_messages(self) -> None:
         """RFC 5321 2.3.9: the text is passed on as it is: empty, without header or body, or in 8 bits."""

@@ -8,6 +8,8 @@ from zope.interface import implementer
 
 from mailproto.interfaces import IPromises
 from mailproto.model import Promises
+from mailproto.smtp import SMTPLimits
+from mailproto.smtp.wire import WireLimits
 from tests.smtp.corner_cases.test_commands import HELLO, MAIL, SEND
 from tests.smtp.corner_cases.transcript import TranscriptTestCase
 from tests.smtp.dialogue import FakeDelivery
@@ -46,6 +48,13 @@ class BinaryTests(PromiseTestCase):
             transport.send(b"BDAT %d LAST\r\n%bNOOP\r\n" % (len(everything), everything), piece)
             self.assertRegex(transport.read(), rb"\A250 2\.0\.0 Taken as .*\r\n250 2\.0\.0 OK\r\n\Z")
             self.assertEqual(self.messages()[0].content, everything)
+
+    def test_29_it_has_no_lines(self) -> None:
+        """RFC 3030 3: so none is too long."""
+        self.play(
+            self.BINARY + f"C: BDAT 102 LAST\nC~: ␍␊{'x' * 100}\nS: 250...\n",
+            limits=SMTPLimits(greeting_wait=0, wire=WireLimits(text_line=50)),
+        )
 
 
 class NotificationTests(PromiseTestCase):

@@ -69,8 +69,10 @@ class BdatTests(EveryWay):
 
 
 class ChunkedTextTests(SynchronousTestCase):
-    def check(self, chunks: list[bytes], *, normalise: bool = False) -> bytes | DataFault:
-        text = ChunkedText(normalise=normalise)
+    def check(
+        self, chunks: list[bytes], *, normalise: bool = False, text_line: int = 998
+    ) -> bytes | DataFault:
+        text = ChunkedText(normalise=normalise, text_line=text_line)
         octets = b"".join([*map(text.check, chunks), text.finish()])
         return text.fault or octets
 
@@ -90,8 +92,18 @@ class ChunkedTextTests(SynchronousTestCase):
     def test_nul(self) -> None:
         self.assertEqual(self.check([b"a\0"]), DataFault.NUL)
 
+    def test_a_long_line(self) -> None:
+        for chunks in ([b"12345\r\n"], [b"123", b"45", b"\r", b"\n", b"12345"], [b"12345\r", b"\n12345\r\n"]):
+            self.assertEqual(self.check(chunks, text_line=5), b"".join(chunks))
+            self.assertEqual(self.check(chunks, text_line=4), DataFault.LONG_LINE)
+
+    def test_a_line_may_be_of_any_length_to_those_who_do_not_care(self) -> None:
+        text = ChunkedText(normalise=False)
+        text.check(b"x" * (2 << 20))
+        self.assertIsNone(text.fault)
+
     @settings(max_examples=150, deadline=None)
     @given(st.lists(st.text(alphabet="\r\n.a\0", max_size=4).map(str.encode), max_size=8), st.booleans())
     def test_cuts_make_no_difference(self, chunks: list[bytes], normalise: bool) -> None:
-        whole = self.check([b"".join(chunks)], normalise=normalise)
-        self.assertEqual(self.check(chunks, normalise=normalise), whole)
+        whole = self.check([b"".join(chunks)], normalise=normalise, text_line=4)
+        self.assertEqual(self.check(chunks, normalise=normalise, text_line=4), whole)

@@ -325,8 +325,35 @@ class ContentTests(EveryWay):
         self.assert_events(b"DATA\r\n.\r\nNOOP\r\n", Data(), DataEnd(b""), Noop())
         self.assert_events(b"DATA\r\n\r\n.\r\nNOOP\r\n", Data(), DataEnd(b"\r\n"), Noop())
 
-    def test_a_line_of_any_length(self) -> None:
+    def test_a_line_may_be_long(self) -> None:
         self.assert_content(b"x" * 5000, b"x" * 5000)
+
+    def test_how_long_a_line_may_be_is_a_setting(self) -> None:
+        limits = WireLimits(text_line=5)
+        for lines, fault in (
+            (b"12345", None),
+            (b"123456", DataFault.LONG_LINE),
+            (b"12345\r\n" * 9 + b"\r\n\r\n1\r\n12345", None),
+            (b"12345\r\n" * 9 + b"123456\r\n\r\n1", DataFault.LONG_LINE),
+            (b"\r\n\r\n1\r\n1234567\r\n\r\n", DataFault.LONG_LINE),
+            (b"1" * 50 + b"\r\n1", DataFault.LONG_LINE),
+            (b"..2345", None),  # a dot for transparency does not count (RFC 5321 4.5.3.1.6)
+            (b"..23456", DataFault.LONG_LINE),
+        ):
+            octets = b"" if fault else lines.removeprefix(b".") + b"\r\n"
+            self.assert_events(
+                b"DATA\r\n" + lines + b"\r\n.\r\nNOOP\r\n",
+                Data(),
+                DataEnd(octets, fault),
+                Noop(),
+                limits=limits,
+            )
+
+    def test_a_line_is_measured_as_it_is_kept(self) -> None:
+        self.assert_events(
+            b"DATA\r\n1234\n1234\r1234\r\n.\r\n",
+            Data(), DataEnd(b"1234\r\n1234\r\n1234\r\n"), limits=WireLimits(text_line=5), normalise=True,
+        )  # fmt: skip
 
     def test_nothing_but_crlf_dot_crlf_is_the_end(self) -> None:
         for almost in (
@@ -377,7 +404,7 @@ class HostileTests(SynchronousTestCase):
     @settings(max_examples=200, deadline=None)
     @given(_STREAMS, st.integers(1, 9), st.booleans())
     def test_pieces_make_no_difference(self, stream: bytes, size: int, normalise: bool) -> None:
-        limits = WireLimits(command_line=40)
+        limits = WireLimits(command_line=40, text_line=7)
         pieces = [stream[i : i + size] for i in range(0, len(stream), size)]
         in_pieces = play(pieces, wire=SMTPServerWire(limits, normalise=normalise))
         self.assertEqual(in_pieces, play([stream], wire=SMTPServerWire(limits, normalise=normalise)))

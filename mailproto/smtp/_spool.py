@@ -7,6 +7,7 @@ import tempfile
 
 from mailproto.content import Content, FileContent
 from mailproto.errors import MailError, MessageTooLarge, Refused
+from mailproto.smtp._header_section import header_end, may_be_field, with_empty_line
 from mailproto.smtp._limits import SMTPLimits
 
 __all__ = ["ArrivedMessage", "Spool"]
@@ -15,8 +16,8 @@ _NO_SPACE = "Insufficient system storage"
 _MOST_CHUNKS = 1000
 """Pieces that are kept apart: one that has a single octet takes as much memory as 40."""
 
-_WHITE_SPACE = (b" ", b"\t")
 _TOO_LARGE = "Message exceeds fixed maximum message size"
+_HEADER_TOO_LARGE = "Header section too large"
 
 
 class ArrivedMessage:
@@ -47,6 +48,9 @@ class ArrivedMessage:
 class Spool:
     """Takes content as it comes.
 
+    What is no header section is body: behind the last field an empty line is put, if there was
+    none.  Otherwise text would become fields, or go on with the last of ours (RFC 5322 2.2.3).
+
     It never raises while octets come, because the reply's place is behind the last of
     them; what went wrong is raised by `finish`.
 
@@ -57,7 +61,17 @@ class Spool:
     :ivar size: octets that came.
     """
 
-    __slots__ = ("_chunks", "_descriptor", "_folder", "_header", "_limits", "_max_size", "error", "size")
+    __slots__ = (
+        "_chunks",
+        "_descriptor",
+        "_file_size",
+        "_folder",
+        "_header",
+        "_limits",
+        "_max_size",
+        "error",
+        "size",
+    )
 
     def __init__(self, max_size: int, folder: str | None, limits: SMTPLimits) -> None:
         self.size = 0
@@ -67,13 +81,11 @@ class Spool:
         self._chunks: list[bytes] = []
         self._header = b""
         self._descriptor: int | None = None
+        self._file_size = 0
         self.error: MailError | None = None
 
     def write(self, octets: bytes) -> None:
         """Take some more."""
-        if not self.size and octets[:1] in _WHITE_SPACE:
-            # No field begins so; behind our own fields it would go on with the last of them.
-            octets = b"\r\n" + octets
         self.size += len(octets)
         if self.error is not None:
             return
@@ -106,12 +118,14 @@ class Spool:
         if self.error is not None:
             raise self.error
         if self._descriptor is None:
-            header, body = _split(b"".join(self._chunks))
+            octets = b"".join(self._chunks)
+            end = header_end(octets)
+            header = self._header + octets[:end]
             if len(header) > self._limits.header:
-                raise MessageTooLarge("Header section too large")
-            return ArrivedMessage(header, body)
+                raise MessageTooLarge(_HEADER_TOO_LARGE)
+            return ArrivedMessage(header, with_empty_line(octets[end:]))
         descriptor, self._descriptor = self._descriptor, None
-        return ArrivedMessage(self._header, descriptor, self.size - len(self._header))
+        return ArrivedMessage(self._header, descriptor, self._file_size)
 
     def discard(self) -> None:
         """Let go of everything: the message will not come whole."""
@@ -123,26 +137,31 @@ class Spool:
     def _write_file(self, octets: bytes) -> None:
         try:
             if self._descriptor is None:
-                self._header, octets = _split(b"".join((*self._chunks, octets)))
-                self._chunks.clear()
-                # Without an empty line there is more of it to come, and no room for that in memory.
-                if len(self._header) > self._limits.header or not octets:
-                    self.fail(MessageTooLarge("Header section too large"))
+                octets = self._take_header(b"".join((*self._chunks, octets)))
+                if not octets:
                     return
                 self._descriptor = _open_unnamed(self._folder)
+            self._file_size += len(octets)
             view = memoryview(octets)
             while view:
                 view = view[os.write(self._descriptor, view) :]
         except OSError as error:
             self.fail(Refused(452, "4.3.1", _NO_SPACE, detail=f"spool: {error}"))
 
-
-def _split(octets: bytes) -> tuple[bytes, bytes]:
-    """(header fields, the empty line and the body); without an empty line all is header."""
-    if octets.startswith(b"\r\n"):
-        return b"", octets
-    end = octets.find(b"\r\n\r\n")
-    return (octets, b"") if end < 0 else (octets[: end + 2], octets[end + 2 :])
+    def _take_header(self, octets: bytes) -> bytes:
+        """The body's beginning; nothing as long as the header section may go on."""
+        end = header_end(octets)
+        self._header += octets[:end]
+        body = octets[end:]
+        # If all is header there is more of it to come, and no room for that in memory.
+        if len(self._header) > self._limits.header or not body:
+            self.fail(MessageTooLarge(_HEADER_TOO_LARGE))
+            return b""
+        if may_be_field(body):
+            self._chunks = [body]
+            return b""
+        self._chunks.clear()
+        return with_empty_line(body)
 
 
 def _open_unnamed(folder: str | None) -> int:

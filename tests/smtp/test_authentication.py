@@ -172,6 +172,11 @@ class SubmissionTests(DialogueTestCase):
         lines = ("Resent-Bcc: a@b", "Date: x", "RESENT-BCC :", "\tc@d", "Resent-Cc: e@f", "Message-ID: x", "")
         self.assertEqual(self.submit(*lines), b"Date: x\r\nResent-Cc: e@f\r\nMessage-ID: x\r\n\r\n")
 
+    def test_text_without_a_header_section_stays_text(self) -> None:
+        content = self.submit("hello", "Bcc: this is text")
+        self.assertTrue(content.startswith(b"Date: "))
+        self.assertTrue(content.endswith(b"@mx.example>\r\n\r\nhello\r\nBcc: this is text\r\n"))
+
     def test_large_messages_too(self) -> None:
         content = self.submit("Bcc: a@b", "", *["x" * 70] * 20, limits=SMTPLimits(memory=1000))
         self.assertTrue(content.startswith(b"Date: "))

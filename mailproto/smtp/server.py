@@ -76,6 +76,7 @@ class SMTPServer(ServerConnection[Event]):
 
     greetings: ClassVar[Mapping[str, str]] = {"HELO": "SMTP", "EHLO": "ESMTP"}
 
+    _handlers: Mapping[type[Event], _Handler]
     factory: SMTPServerFactory
     wire: SMTPServerWire
     limits: SMTPLimits
@@ -102,6 +103,8 @@ class SMTPServer(ServerConnection[Event]):
 
     def greet(self) -> Awaitable[None] | None:
         """The greeting; with those who need no haste, after a while (RFC 5321 4.3.1)."""
+        is_shut = self.factory.require_tls and not self.is_encrypted
+        self._handlers = _BEFORE_TLS if is_shut else _HANDLERS
         proxies = self.factory.xclient
         self.may_introduce = bool(proxies) and self.peer_address in proxies
         wait = self.limits.greeting_wait
@@ -132,7 +135,10 @@ class SMTPServer(ServerConnection[Event]):
         if self._sasl is not None:
             self._sasl.abandon()
         if isinstance(error, SMTPSyntaxError):
-            self.error(render_reply(error.code, error.enhanced, error.text))
+            if self._handlers is _BEFORE_TLS and error.verb not in _VERBS_BEFORE_TLS and not error.fatal:
+                self.error(replies.TLS_FIRST)
+            else:
+                self.error(render_reply(error.code, error.enhanced, error.text))
 
     def refuse(self, event: Event, error: MailError) -> None:
         """Answer what a handler raised."""
@@ -197,6 +203,18 @@ class SMTPServer(ServerConnection[Event]):
             # RFC 3207 4.2: what was learnt in plaintext is forgotten.
             self.forget_client()
             self.session_changed()
+            self._handlers = _HANDLERS
+
+    # -- where TLS comes first (RFC 3207 4)
+
+    def _tls_first(self, event: Event) -> None:
+        self.error(replies.TLS_FIRST)
+
+    def _on_hello_before_tls(self, event: Hello) -> None:
+        if event.verb == "HELO":
+            self.error(replies.TLS_FIRST)
+        else:
+            self._on_hello(event)
 
     # -- AUTH
 
@@ -342,27 +360,38 @@ class SMTPServer(ServerConnection[Event]):
             self.log.info("{peer}: too many errors", peer=self.peer_address)
             self.end(replies.TOO_MANY_ERRORS)
 
-    _handlers: ClassVar[Mapping[type[Event], _Handler]] = {
-        Hello: _on_hello,
-        Mail: _mail_commands.mail,
-        Rcpt: _mail_commands.rcpt,
-        Data: _content_commands.data,
-        DataChunk: _content_commands.data_chunk,
-        DataEnd: _content_commands.data_end,
-        Bdat: _content_commands.bdat,
-        ChunkEnd: _content_commands.chunk_end,
-        Rset: _on_rset,
-        Noop: _on_noop,
-        Vrfy: _enquiries.vrfy,
-        Expn: _enquiries.expn,
-        Etrn: _enquiries.etrn,
-        Help: _enquiries.help,
-        Quit: _on_quit,
-        StartTLS: _on_starttls,
-        Auth: _on_auth,
-        AuthResponse: _on_auth_response,
-        XClient: xclient,
-    }
+
+_HANDLERS: Mapping[type[Event], _Handler] = {
+    Hello: SMTPServer._on_hello,
+    Mail: _mail_commands.mail,
+    Rcpt: _mail_commands.rcpt,
+    Data: _content_commands.data,
+    DataChunk: _content_commands.data_chunk,
+    DataEnd: _content_commands.data_end,
+    Bdat: _content_commands.bdat,
+    ChunkEnd: _content_commands.chunk_end,
+    Rset: SMTPServer._on_rset,
+    Noop: SMTPServer._on_noop,
+    Vrfy: _enquiries.vrfy,
+    Expn: _enquiries.expn,
+    Etrn: _enquiries.etrn,
+    Help: _enquiries.help,
+    Quit: SMTPServer._on_quit,
+    StartTLS: SMTPServer._on_starttls,
+    Auth: SMTPServer._on_auth,
+    AuthResponse: SMTPServer._on_auth_response,
+    XClient: xclient,
+}
+"""What is done about each kind of event."""
+
+_BEFORE_TLS: Mapping[type[Event], _Handler] = {
+    **dict.fromkeys(_HANDLERS, SMTPServer._tls_first),
+    **{kind: _HANDLERS[kind] for kind in (Noop, StartTLS, Quit, Bdat, DataChunk, ChunkEnd)},
+    Hello: SMTPServer._on_hello_before_tls,
+}
+"""Where nothing is done in plaintext; a BDAT, which is refused as well, is read to its end."""
+
+_VERBS_BEFORE_TLS = frozenset({"NOOP", "EHLO", "LHLO", "STARTTLS", "QUIT"})
 
 
 def _retry_first(outcome: Outcome) -> bool:

@@ -56,7 +56,11 @@ def parse_command(line: bytes, limits: WireLimits) -> Command:
         if _HTTP.match(text):
             raise SMTPSyntaxError(421, "4.7.0", "This is no web server", fatal=True)
         raise SMTPSyntaxError(500, "5.5.2", "Command not recognised")
-    return parse(rest, limits)
+    try:
+        return parse(rest, limits)
+    except SMTPSyntaxError as error:
+        error.verb = verb.upper()
+        raise
 
 
 def _mail(rest: str, limits: WireLimits) -> Command:

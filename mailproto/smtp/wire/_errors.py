@@ -13,6 +13,7 @@ class SMTPSyntaxError(WireError):
     :ivar code: 500, 501, 502, 553 or 555; 421 when the connection is to be closed.
     :ivar enhanced: RFC 3463 code of the same class.
     :ivar text: for the client, printable ASCII, nothing of what it sent.
+    :ivar verb: of the command, in upper case; "" if it is not known.
     """
 
     def __init__(self, code: int, enhanced: str, text: str, *, fatal: bool = False) -> None:
@@ -21,3 +22,4 @@ class SMTPSyntaxError(WireError):
         self.enhanced = enhanced
         self.text = text
         self.fatal = fatal
+        self.verb = ""

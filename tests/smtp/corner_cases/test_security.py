@@ -8,6 +8,7 @@ from typing import Any
 
 from mailproto.errors import RecipientUnknown
 from mailproto.model import Outcome
+from mailproto.smtp import SMTPLimits
 from tests.smtp.corner_cases.test_commands import HELLO, MAIL
 from tests.smtp.corner_cases.transcript import LMTPTranscriptTestCase, TranscriptTestCase
 from tests.smtp.dialogue import TAKEN
@@ -85,13 +86,24 @@ class StartTLSTests(TLSTestCase):
         """RFC 3207 4: 530 5.7.0, but for NOOP, EHLO, STARTTLS and QUIT; RFC 4954 4: no AUTH before it."""
         first = "S: 530 5.7.0 Must issue a STARTTLS command first\n"
         self.play(
-            f"C: MAIL FROM:<a@b>\nS: 503...\n{HELLO}C: MAIL FROM:<a@b>\n{first}C: RCPT TO:<a@b>\n{first}"
+            f"C: MAIL FROM:<a@b>\n{first}{HELLO}C: MAIL FROM:<a@b>\n{first}C: RCPT TO:<a@b>\n{first}"
             f"C: DATA\n{first}C: VRFY a\n{first}C: AUTH PLAIN {GOOD}\n{first}C: NOOP\nS: 250...\n"
+            f"C: RSET\n{first}C: HELP\n{first}C: HELO a\n{first}C: EXPN a\n{first}C: ETRN a\n{first}"
+            f"C: BDAT 6\nC~: NOOP␍␊\n{first}C: XCLIENT ADDR=192.0.2.1\n{first}"
+            f"C: FOO\n{first}C: TURN\n{first}C: MAIL\n{first}C: RSET x\n{first}C: AUTH *\n{first}"
+            "C: EHLO\nS: 501...\nC: STARTTLS x\nS: 501...\nC: QUIT x\nS: 501...\n"
             f"{HELLO}C: STARTTLS\nS: 220...\n{HELLO}{SIGN_IN}C: MAIL FROM:<a@b>\nS: 250...\nC: QUIT\n"
             "S: 221...\nS: --",
             together=False,
             require_tls=True,
+            limits=SMTPLimits(greeting_wait=0, errors=100),
         )
+
+    def test_10_what_is_no_command_may_not_go_on_there(self) -> None:
+        """RFC 3207 4: each counts as an error, and a web browser is sent away at once."""
+        first = "S: 530 5.7.0...\n"
+        self.play(f"C: FOO\n{first}" * 20 + "C: RSET\n" + first + "S: 421 4.7.0...\nS: --", require_tls=True)
+        self.play("C: GET / HTTP/1.1\nS: 421 4.7.0...\nS: --", require_tls=True)
 
     def test_10_a_mechanism_is_hidden_where_a_password_would_be_seen(self) -> None:
         """RFC 4954 4: neither offered nor taken in clear across a network."""

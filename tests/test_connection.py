@@ -131,9 +131,7 @@ class WordFactory(ServerFactory):
 
 
 class ConnectionTestCase(TestCase):
-    limits = Limits(
-        first_command=10, idle=100, farewell=5, pipelined=1000, connections=5, connections_per_peer=2
-    )
+    limits = Limits(first_command=10, idle=100, farewell=5, pipelined=1000, connections=5)
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -523,12 +521,27 @@ class ShutDownTests(ConnectionTestCase):
 
 
 class NumberTests(ConnectionTestCase):
+    limits = Limits(connections=5, connections_per_peer=2)
+
     def test_connections_at_once(self) -> None:
-        transports = [self.greeted() for _ in range(5)]
+        transports = [self.greeted(f"192.0.2.{number}") for number in range(1, 6)]
         refused = self.connect()
         self.assertEqual((refused.read(), refused.is_open), (b"too many connections\n", False))
         transports[0].drop()
         self.greeted()
+
+    def test_connections_of_one_peer_unless_that_is_set(self) -> None:
+        self.factory = WordFactory(self.clock, limits=Limits())
+        for _ in range(200):
+            self.greeted(ELSEWHERE)
+        self.assertEqual(self.connect(ELSEWHERE).read(), b"too many connections\n")
+        for _ in range(201):
+            self.greeted(LOOPBACK)
+
+    def test_what_is_set_holds_on_this_machine(self) -> None:
+        self.greeted(LOOPBACK)
+        self.greeted(LOOPBACK)
+        self.assertEqual(self.connect(LOOPBACK).read(), b"too many connections\n")
 
     def test_connections_of_one_peer(self) -> None:
         self.greeted(ELSEWHERE)

@@ -42,7 +42,7 @@ class ServerFactory(Factory):
         if (
             self.stopping
             or len(self.connections) >= self.limits.connections
-            or (number >= self.limits.connections_per_peer and not connection.is_local)
+            or number >= self.limits.connections_of_peer(is_local=connection.is_local)
         ):
             self.log.warn("{peer}: too many connections", peer=peer)
             return False

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
 
 from mailproto.connection._proxy_header import MAX_PROXY_HEADER
 
 __all__ = ["Farewell", "Limits"]
+
+_CONNECTIONS_FROM_ELSEWHERE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,8 @@ class Limits:
     :ivar pipelined: octets that may wait behind a running command before the transport
         is paused; one more read (64 KiB) may come on top.
     :ivar connections: at once, on one factory.
-    :ivar connections_per_peer: at once, from one IPv4 address or IPv6 /64 that is not loopback.
+    :ivar connections_per_peer: at once, from one IPv4 address, one IPv6 /64, or Unix sockets.
+        None for 200, and for any number from this machine.
     :ivar proxy_timeout: from the connection of a listed proxy to the end of its header
         (`ProxiedFactory`).
     :ivar proxy_header: octets of such a header, behind its fixed part (version 2; version 1
@@ -34,9 +38,16 @@ class Limits:
     farewell: float = 10
     pipelined: int = 1 << 17
     connections: int = 10_000
-    connections_per_peer: int = 200
+    connections_per_peer: int | None = None
     proxy_timeout: float = 5
     proxy_header: int = MAX_PROXY_HEADER
+
+    def connections_of_peer(self, *, is_local: bool) -> float:
+        """What ``connections_per_peer`` is for a client, on this machine or elsewhere."""
+        number = self.connections_per_peer
+        if number is None:
+            return math.inf if is_local else _CONNECTIONS_FROM_ELSEWHERE
+        return number
 
 
 class Farewell(enum.Enum):

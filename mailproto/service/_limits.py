@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
@@ -88,5 +89,10 @@ def _seconds(value: str) -> float:
     return number
 
 
-_NUMBERS = {int: _whole, float: _seconds}
-"""How the values of a type are read."""
+_NUMBERS: dict[Any, Callable[[str], float]] = {
+    int: _whole,
+    float: _seconds,
+    int | None: _whole,
+    float | None: _seconds,
+}
+"""How the values of a type are read; None is for what depends, and nobody sets it."""

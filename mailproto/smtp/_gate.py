@@ -68,7 +68,7 @@ class Gate:
         account = session.session.account
         if by_account and account is not None and not by_account.take(account, now):
             raise Refused(450, "4.7.1", text, detail=f"account {account}")
-        if by_peer and not session.is_local:
+        if by_peer:
             peer = network_of(session.peer_address)
             if not by_peer.take(peer, now):
                 raise Refused(450, "4.7.1", text, detail=f"from {peer}")

@@ -9,6 +9,8 @@ from mailproto.smtp.wire import WireLimits
 
 __all__ = ["UNHURRIED_LIMITS", "SMTPLimits"]
 
+_WAIT_FROM_ELSEWHERE = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class SMTPLimits(Limits):
@@ -28,10 +30,10 @@ class SMTPLimits(Limits):
     :ivar memory: octets of content that are kept in memory; more are spooled to a file.
     :ivar header: octets of a message's header section; more get 552.  At most ``memory``.
     :ivar greeting_wait: seconds before the greeting; whoever talks within them is a machine
-        that does not listen, and is sent away (554).  Clients on this machine are greeted at
-        once.  0 by default for submission and LMTP.
-    :ivar messages_per_peer: MAIL commands in ``rate_period``, of one IPv4 address or IPv6 /64
-        that is not loopback; more get 450 4.7.1.  0 for no limit, here and below.
+        that does not listen, and is sent away (554).  None for 2, and for none to clients on
+        this machine; 0 by default for submission and LMTP.
+    :ivar messages_per_peer: MAIL commands in ``rate_period``, of one IPv4 address, one IPv6 /64,
+        or Unix sockets; more get 450 4.7.1.  0 for no limit, here and below.
     :ivar messages_per_account: of one account, from wherever.
     :ivar recipients_per_peer: RCPT commands, counted likewise.
     :ivar recipients_per_account:
@@ -50,12 +52,19 @@ class SMTPLimits(Limits):
     memory: int = 1 << 18
     header: int = 1 << 18
     hops: int = 100
-    greeting_wait: float = 2
+    greeting_wait: float | None = None
     messages_per_peer: int = 0
     messages_per_account: int = 0
     recipients_per_peer: int = 0
     recipients_per_account: int = 0
     rate_period: float = 60
+
+    def wait_before_greeting(self, *, is_local: bool) -> float:
+        """What ``greeting_wait`` is for a client, on this machine or elsewhere."""
+        wait = self.greeting_wait
+        if wait is None:
+            return 0 if is_local else _WAIT_FROM_ELSEWHERE
+        return wait
 
 
 UNHURRIED_LIMITS = SMTPLimits(greeting_wait=0)

@@ -107,8 +107,8 @@ class SMTPServer(ServerConnection[Event]):
         self._handlers = _BEFORE_TLS if is_shut else _HANDLERS
         proxies = self.factory.xclient
         self.may_introduce = bool(proxies) and self.peer_address in proxies
-        wait = self.limits.greeting_wait
-        if self.is_local or not wait:
+        wait = self.limits.wait_before_greeting(is_local=self.is_local)
+        if not wait:
             self.write_greeting()
             return None
         waited: Deferred[None] = Deferred()

@@ -89,6 +89,8 @@ class GivenTests(SynchronousTestCase):
         self.assertEqual(limits.submission.greeting_wait, 0.5)
         self.assertEqual(limits.submission.recipients, SMTPLimits().recipients)
         self.assertEqual(limits.imap.idle, 3600)
+        limits = parse("--limit=smtp.greeting_wait=1.5", "--limit=pop3.connections_per_peer=3").limits
+        self.assertEqual((limits.smtp.greeting_wait, limits.pop3.connections_per_peer), (1.5, 3))
         self.assertEqual(parse().limits, ServiceLimits())
 
     def test_policies(self) -> None:

@@ -55,6 +55,12 @@ class EarlyTalkerTests(SynchronousTestCase):
     def test_clients_on_this_machine_are_greeted_at_once(self) -> None:
         self.assertEqual(self.connect(LOOPBACK).read(), GREETING)
 
+    def test_unless_the_wait_is_set(self) -> None:
+        transport = self.connect(LOOPBACK, limits=SMTPLimits(greeting_wait=1))
+        transport.send(b"EHLO a\r\n")
+        self.clock.advance(1)
+        self.assertEqual(transport.read(), TOO_EARLY)
+
     def test_so_are_those_who_submit(self) -> None:
         self.assertEqual(self.connect(submission=True).read(), GREETING)
 

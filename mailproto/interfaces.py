@@ -291,8 +291,8 @@ class IAccount(Interface):
 class IDirectory(Interface):
     """Who has an account, and the record of each password.
 
-    A record is a string of printable ASCII, some 400 octets, which `mailproto.auth.hash_password`
-    makes; a directory keeps it and does not look into it.
+    A record is a string of printable ASCII, less than 400 octets, which
+    `mailproto.auth.hash_password` makes; a directory keeps it and does not look into it.
 
     Names are compared without case (``str.casefold``) and kept as first given.
     """

@@ -64,6 +64,13 @@ class RecordTests(SynchronousTestCase):
         self.assertFalse(is_complete(half, "secret"))
         self.assertTrue(completed(half, "secret").startswith(half + " SCRAM-SHA-1$"))
 
+    def test_each_is_found_wherever_it_is(self) -> None:
+        argon2, *keys = completed(cheap_hash("secret"), "secret").split()
+        self.assertTrue(matches(" ".join([*keys, argon2]), "secret"))
+        self.assertEqual(argon2_part(" ".join(keys)), "")
+        self.assertFalse(matches(" ".join(keys), "secret"))
+        self.assertTrue(is_complete(" ".join(keys), "secret"))
+
     def test_a_password_that_saslprep_does_not_take(self) -> None:
         """It has no keys of SCRAM, and is good for PLAIN."""
         for password in ("bell\a", "\U0001f511"):

@@ -51,8 +51,8 @@ class DataTransaction(Transaction):
         if not isinstance(content, bytes) or len(content) > CHUNK:
             client.stream(data_pieces(content), self._sent, client.timeouts.block)
             return
-        is_regular = self.message.octets.is_regular
-        client.write(whole_data(content) if is_regular else b"".join(data_pieces(content)))
+        is_canonical = self.message.octets.is_canonical
+        client.write(whole_data(content) if is_canonical else b"".join(data_pieces(content)))
         self._sent(None)
 
     def _sent(self, error: Exception | None) -> None:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from mailproto.content import CHUNK, Content, chunks
+from mailproto.content import CHUNK, Content
+from mailproto.smtp.wire import is_canonical
 
 __all__ = ["Octets", "look_at"]
 
@@ -18,13 +19,13 @@ class Octets(NamedTuple):
     """What `look_at` saw.
 
     :ivar is_binary: whether they are not lines, and must be sent as they are (RFC 3030 3).
-    :ivar is_regular: whether they are lines that end with CRLF, the last one too.
+    :ivar is_canonical: whether they are lines that end with CRLF, the last one too.
     :ivar size: how many are sent, once line ends are made right (RFC 1870 6.1).
     :ivar header_is_ascii: whether those up to the empty line are; so that SMTPUTF8 is not needed.
     """
 
     is_binary: bool
-    is_regular: bool
+    is_canonical: bool
     size: int
     is_ascii: bool
     header_is_ascii: bool
@@ -37,7 +38,7 @@ def look_at(content: Content, *, is_binary: bool) -> Octets:
         other way.
     :raises OSError: the file cannot be read.
     """
-    octets = _count((content,) if isinstance(content, bytes) else chunks(content), is_binary)
+    octets = _count((content[start : start + CHUNK] for start in range(0, len(content), CHUNK)), is_binary)
     return octets if octets.is_ascii else octets._replace(header_is_ascii=_has_ascii_header(content))
 
 
@@ -47,9 +48,10 @@ def _count(pieces: Iterable[bytes], is_binary: bool) -> Octets:
     end = b""  # the last octet before the piece
     for piece in pieces:
         size += len(piece)
-        bare += piece.count(b"\r") + piece.count(b"\n") - 2 * piece.count(b"\r\n")
-        if end == b"\r" and piece.startswith(b"\n"):
-            bare -= 2
+        if not is_canonical(piece):
+            bare += piece.count(b"\r") + piece.count(b"\n") - 2 * piece.count(b"\r\n")
+            if end == b"\r" and piece.startswith(b"\n"):
+                bare -= 2
         has_nul = has_nul or b"\0" in piece
         is_ascii = is_ascii and piece.isascii()
         end = piece[-1:] or end

@@ -28,6 +28,7 @@ from mailproto.smtp.wire._events import (
     XClient,
 )
 from mailproto.smtp.wire._limits import WireLimits
+from mailproto.smtp.wire._newlines import is_canonical
 from mailproto.smtp.wire._notifications import (
     MAX_ENVELOPE_ID,
     MAX_ORIGINAL_RECIPIENT,
@@ -99,6 +100,7 @@ __all__ = [
     "ascii_domain",
     "decode_xtext",
     "encode_xtext",
+    "is_canonical",
     "mail_options",
     "parse_capabilities",
     "rcpt_options",

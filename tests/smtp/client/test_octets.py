@@ -27,8 +27,8 @@ class OctetsTests(SynchronousTestCase):
         self.assertEqual(octets.size, len(sent))
         self.assertEqual(octets.is_ascii, content.isascii())
         if not octets.is_binary:
-            self.assertEqual(octets.is_regular, sent == content)
+            self.assertEqual(octets.is_canonical, sent == content)
         in_pieces = _count((content[:cut], content[cut:]), is_binary)
         self.assertEqual(in_pieces._replace(header_is_ascii=octets.header_is_ascii), octets)
-        if octets.is_regular:
+        if octets.is_canonical:
             self.assertEqual(whole_data(content), b"".join(data_pieces(content)))

@@ -117,6 +117,7 @@ def _trust_root(path: Path) -> Any:
 
 
 def _a_label(hostname: str) -> str:
+    hostname = hostname.removesuffix(".")  # of the root; no certificate has it (RFC 6066 3)
     if hostname.isascii():
         return hostname
     return idna.encode(hostname, uts46=True).decode("ascii")

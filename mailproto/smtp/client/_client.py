@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, ClassVar, TypeVar
@@ -33,6 +32,7 @@ from mailproto.smtp.client._errors import (
 from mailproto.smtp.client._exclusive import Exclusive
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._next_transaction import next_transaction
+from mailproto.smtp.client._own_name import hello_name, own_name
 from mailproto.smtp.client._timeouts import ClientTimeouts
 from mailproto.smtp.client._transaction import Transaction
 from mailproto.smtp.wire import (
@@ -65,6 +65,7 @@ class SMTPClient(ClientConnection[Reply]):
     :ivar greeting: the server's first words, None before they came.
     :ivar capabilities: what the server offers, as of the last `ehlo`.
     :ivar authenticated_by: the mechanism by which the server took the credentials; "" before.
+    :ivar transactions: how many were begun.
     :ivar has_transaction: whether the server is in a transaction that was given up.
     """
 
@@ -88,6 +89,7 @@ class SMTPClient(ClientConnection[Reply]):
         self.capabilities: Capabilities = NO_CAPABILITIES
         self.pipelines = False
         self.authenticated_by = ""
+        self.transactions = 0
         self.has_transaction = False
         self._pipelining = pipelining
         self._jobs: deque[Message | Exclusive[Any]] = deque()
@@ -117,6 +119,11 @@ class SMTPClient(ClientConnection[Reply]):
         """Whether TLS is on, with a certificate that is good and for the server's name."""
         return is_verified(self.transport)
 
+    def takes_transaction(self, behind: int = 0) -> bool:
+        """Whether the server takes one more, behind so many that are not begun (RFC 9422 4.1 MAILMAX)."""
+        most = self.capabilities.max_transactions
+        return most is None or self.transactions + behind < most
+
     def greeted(self) -> Deferred[Reply]:
         """Wait for the server's first words.
 
@@ -135,10 +142,11 @@ class SMTPClient(ClientConnection[Reply]):
 
         A server that does not know EHLO is greeted with HELO (RFC 5321 3.2).
 
-        :param hostname: instead of the client's own.
+        :param hostname: instead of the client's own; of an international one its A-labels are said.
         :raises CommandRefused: the server refuses both.
+        :raises UnsafeArgument: the name is neither a domain nor an address literal.
         """
-        return self._exclusively(lambda: self._ehlo(hostname or self.hostname or self._own_name()))
+        return self._exclusively(lambda: self._ehlo(hostname or self.hostname or own_name(self.transport)))
 
     def starttls(self, tls: Any) -> Deferred[Capabilities]:
         """Start TLS (RFC 3207), forget what was learnt in plaintext and say EHLO again.
@@ -193,7 +201,8 @@ class SMTPClient(ClientConnection[Reply]):
             wire (`encode_xtext`).  DSN's are left out where DSN is not offered.
         :returns: one outcome for each of ``recipients``, in that order.  A connection that is
             lost while the message is underway is an outcome too: 451 4.4.2, and `UNCERTAIN`
-            if the message may have been delivered all the same.
+            if the message may have been delivered all the same.  Where the server announces how
+            many transactions it takes (RFC 9422 MAILMAX), those past it are not tried: 451 4.5.0.
         :raises ConnectionLost: before the server said anything about this message.
         :raises ValueError: a sender or recipient that is a str and no address, or no recipient.
         """
@@ -261,16 +270,6 @@ class SMTPClient(ClientConnection[Reply]):
         self.write(line)
         return answer
 
-    def _own_name(self) -> str:
-        """What RFC 5321 4.1.4 asks for: a name that may be looked up, or the address in brackets."""
-        name = socket.gethostname()
-        if "." in name.strip("."):
-            return name
-        host: str = getattr(self.transport.getHost(), "host", "")
-        if not host:
-            return "localhost"
-        return f"[IPv6:{host}]" if ":" in host else f"[{host}]"
-
     def _answered(self, reply: Reply) -> None:
         answer, self._answer = self._answer, None
         if answer is not None:
@@ -288,11 +287,12 @@ class SMTPClient(ClientConnection[Reply]):
 
     async def _ehlo(self, hostname: str) -> Capabilities:
         self.capabilities, self.pipelines = NO_CAPABILITIES, False
-        reply = await self._exchange(render_line(self.verb, hostname))
+        hello = hello_name(hostname)
+        reply = await self._exchange(render_line(self.verb, hello))
         if 200 <= reply.code < 300:
             self.capabilities = parse_capabilities(reply)
         elif reply.code >= 500 and self.verb == "EHLO":
-            await self._command("HELO", hostname)
+            await self._command("HELO", hello)
         else:
             raise CommandRefused(reply=reply)
         self.hostname = hostname
@@ -427,7 +427,9 @@ class SMTPClient(ClientConnection[Reply]):
                 greeted.callback(reply)
             self._advance()
         else:
-            self.fail(GreetingRefused(reply=reply))
+            self._tell(GreetingRefused(reply=reply))
+            self.expect(lambda _: self.close(), self.timeouts.quit)
+            self.write(b"QUIT\r\n")  # the server waits for it (RFC 5321 3.1)
 
     def received(self, event: Reply) -> None:
         """Give a reply to whoever expects it; 421 is for everybody (RFC 5321 3.8)."""
@@ -463,9 +465,8 @@ class SMTPClient(ClientConnection[Reply]):
 
     def fail(self, error: SMTPClientError) -> SMTPClientError:
         """End the connection, and tell everybody who waits.  :returns: ``error``."""
-        if self._error is not None:
-            return error
-        self._tell(error)
+        if self._error is None:
+            self._tell(error)
         self.abort()
         return error
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
+from twisted.internet.defer import CancelledError
 from twisted.internet.endpoints import connectProtocol
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from mailproto.smtp.client._client import SMTPClient
 from mailproto.smtp.client._errors import ConnectFailed
 
-__all__ = ["connect"]
+__all__ = ["aborting", "connect"]
 
 ClientT = TypeVar("ClientT", bound=SMTPClient)
 
@@ -31,10 +34,25 @@ async def connect(endpoint: IStreamClientEndpoint, client: ClientT) -> ClientT:
     timer = client.clock.callLater(client.timeouts.connect, pending.cancel)
     try:
         await pending
+    except CancelledError:
+        if timer.active():
+            raise  # it was not the timer
+        raise ConnectFailed("Cannot connect: timed out") from None
     except Exception as error:
         raise ConnectFailed(f"Cannot connect: {error}") from error
     finally:
         if timer.active():
             timer.cancel()
-    await client.greeted()
+    with aborting(client):
+        await client.greeted()
     return client
+
+
+@contextmanager
+def aborting(client: SMTPClient) -> Iterator[None]:
+    """End the connection at once, if nobody waits any more for what is done over it."""
+    try:
+        yield
+    except (CancelledError, GeneratorExit):
+        client.abort()
+        raise

@@ -8,14 +8,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.defer import CancelledError
+from twisted.internet.endpoints import wrapClientTLS
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import PrivateCertificate
 
 from mailproto.auth import ClientCredentials, client_tls
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
-from mailproto.smtp.client._connect import connect
+from mailproto.smtp.client._connect import aborting, connect
 from mailproto.smtp.client._errors import TLSFailed, TLSUnavailable
+from mailproto.smtp.client._host import bare_host, endpoint_of
 from mailproto.smtp.client._timeouts import ClientTimeouts
 
 __all__ = ["MailServer", "open_client"]
@@ -27,7 +29,7 @@ _Credentials: TypeAlias = ClientCredentials | Callable[[], ClientCredentials | A
 class MailServer:
     """Where mail is handed in.
 
-    :ivar host: a domain name or IP address; the certificate is compared with it.
+    :ivar host: a domain name or IP address, in brackets or not; the certificate is compared with it.
     :ivar port: by default 465 with implicit TLS, 587 with credentials, otherwise 25.
     :ivar tls: ``required``: STARTTLS, or nothing is sent.  ``implicit``: TLS from the first
         octet.  Both take only a certificate that is good and for ``host``.  ``opportunistic``:
@@ -66,6 +68,7 @@ async def open_client(reactor: Any, server: MailServer) -> SMTPClient:
     :raises AuthenticationRefused, AuthenticationUnavailable:
     :raises TLSUnavailable: TLS is required and not offered, or refused.
     :raises TLSFailed: TLS is required and did not work, or the certificate is not good.
+    :raises TLSFilesError: of `mailproto.auth`: ``trust_root`` cannot be read.
     """
     try:
         return await _open(reactor, server, starttls=server.tls in ("required", "opportunistic"))
@@ -76,33 +79,42 @@ async def open_client(reactor: Any, server: MailServer) -> SMTPClient:
 
 
 async def _open(reactor: Any, server: MailServer, *, starttls: bool) -> SMTPClient:
-    endpoint = server.endpoint or HostnameEndpoint(reactor, server.host, _port(server))
-    tls = client_tls(
-        server.host,
-        verify=server.tls != "opportunistic",
-        trust_root=server.trust_root,
-        client_certificate=server.client_certificate,
-    )
+    endpoint = server.endpoint or endpoint_of(reactor, bare_host(server.host), _port(server))
+    tls = _tls(server) if starttls or server.tls == "implicit" else None
     if server.tls == "implicit":
         endpoint = wrapClientTLS(tls, endpoint)
     client_class = LMTPClient if server.lmtp else SMTPClient
     client = await connect(
         endpoint, client_class(reactor, hostname=server.hostname, timeouts=server.timeouts)
     )
-    try:
-        await client.ehlo()
-        if starttls:
-            try:
-                await client.starttls(tls)
-            except TLSUnavailable:
-                if server.tls == "required":
-                    raise
-        if server.credentials is not None:
-            await client.authenticate(await _given(server.credentials))
-    except BaseException:
-        await client.quit()
-        raise
+    with aborting(client):
+        try:
+            await client.ehlo()
+            if starttls:
+                try:
+                    await client.starttls(tls)
+                except TLSUnavailable:
+                    if server.tls == "required":
+                        raise
+            if server.credentials is not None:
+                await client.authenticate(await _given(server.credentials))
+        except Exception as error:
+            if not isinstance(error, CancelledError):
+                await client.quit()
+            raise
     return client
+
+
+def _tls(server: MailServer) -> Any:
+    try:
+        return client_tls(
+            bare_host(server.host),
+            verify=server.tls != "opportunistic",
+            trust_root=server.trust_root,
+            client_certificate=server.client_certificate,
+        )
+    except UnicodeError:
+        raise TLSFailed(f"No certificate can be for {server.host!r}") from None
 
 
 async def _given(credentials: _Credentials) -> ClientCredentials:

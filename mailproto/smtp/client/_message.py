@@ -12,7 +12,10 @@ from mailproto.smtp.client._errors import SMTPClientError
 from mailproto.smtp.client._octets import Octets, look_at
 from mailproto.smtp.wire import UnsafeArgument, read_address
 
-__all__ = ["Message", "to_address", "to_recipient"]
+__all__ = ["SESSION_FULL", "Message", "to_address", "to_recipient"]
+
+SESSION_FULL = Outcome(451, "4.5.0", "The server takes no more messages on this connection")
+"""Of recipients that another connection may send to (RFC 9422 4.1 MAILMAX)."""
 
 
 def to_address(address: Address | str) -> Address:
@@ -69,9 +72,10 @@ class Message:
         self.is_answered = False
         self.result: Deferred[list[Outcome]] = Deferred()
 
-    def again(self) -> Message:
-        """The same message, of which nobody has heard."""
-        message = Message(self.sender, self.recipients, self.content, self.parameters)
+    def again(self, places: Sequence[int] | None = None) -> Message:
+        """The same message, of which nobody has heard; for those at ``places`` of its recipients."""
+        recipients = self.recipients if places is None else [self.recipients[place] for place in places]
+        message = Message(self.sender, recipients, self.content, self.parameters)
         message._octets = self._octets
         return message
 

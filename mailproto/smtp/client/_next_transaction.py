@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mailproto.model import Outcome
 from mailproto.smtp.client._by_chunks import ChunkTransaction
 from mailproto.smtp.client._by_data import DataTransaction
-from mailproto.smtp.client._message import Message
+from mailproto.smtp.client._message import SESSION_FULL, Message
 from mailproto.smtp.client._parameters import Unsendable
 from mailproto.smtp.client._plan import plan
 from mailproto.smtp.client._selection import select
@@ -34,6 +34,9 @@ def next_transaction(client: SMTPClient, message: Message) -> Transaction | None
         return None
     selection = select(made, message, capabilities)
     if not selection.recipients:
+        return None
+    if not client.takes_transaction():
+        message.settle(SESSION_FULL)
         return None
     kind = ChunkTransaction if made.by_chunks else DataTransaction
     return kind(client, message, selection)

@@ -4,38 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from mailproto.model import Outcome
 from mailproto.smtp.client._client import SMTPClient
 from mailproto.smtp.client._errors import ConnectionLost
-from mailproto.smtp.client._message import Message
+from mailproto.smtp.client._job import Job
 
-__all__ = ["MOST_UNDERWAY", "Job", "PooledConnection"]
+__all__ = ["MOST_UNDERWAY", "PooledConnection"]
 
 MOST_UNDERWAY = 2
 """Messages given to one connection: the second one's commands go behind the first one's content."""
-
-
-class Job:
-    """A message that waits for a connection.
-
-    :ivar is_second_try: whether a connection was lost already before it answered anything.
-    """
-
-    __slots__ = ("is_second_try", "message", "result")
-
-    def __init__(self, message: Message) -> None:
-        self.message = message
-        self.is_second_try = False
-        self.result: Deferred[list[Outcome]] = Deferred()
-
-    def try_again(self) -> None:
-        """What was given to a connection that is lost is of no use to another."""
-        self.is_second_try = True
-        self.message = self.message.again()
 
 
 class PooledConnection:
@@ -57,7 +37,7 @@ class PooledConnection:
         again: Callable[[Job], None],
     ) -> None:
         self._client = client
-        self._left = min(messages, client.capabilities.max_transactions or messages)
+        self._left = messages
         self._idle = idle
         self._free = free
         self._again = again
@@ -73,6 +53,7 @@ class PooledConnection:
             self._left > 0
             and self.underway < MOST_UNDERWAY
             and self._client.is_usable
+            and self._client.takes_transaction(self.underway)
             and not self._is_leaving
         )
 
@@ -92,17 +73,23 @@ class PooledConnection:
 
     def _sent(self, result: list[Outcome] | Failure, job: Job) -> None:
         self.underway -= 1
-        if isinstance(result, Failure) and isinstance(result.value, ConnectionLost) and not job.is_second_try:
+        if not isinstance(result, Failure):
+            outcomes = job.take(result)
+            if outcomes is None:
+                self._again(job)
+            else:
+                job.result.callback(outcomes)
+        elif isinstance(result.value, ConnectionLost) and not job.is_second_try:
             job.try_again()
             self._again(job)
         else:
-            job.result.callback(result)
+            job.result.errback(result)
         if not self.underway:
             self._rest()
         self._free()
 
     def _rest(self) -> None:
-        if not self._left:
+        if not self._left or not self._client.takes_transaction():
             self.leave()
         elif self._client.is_usable and self._timer is None:
             self._timer = self._client.clock.callLater(self._idle, self._idle_too_long)

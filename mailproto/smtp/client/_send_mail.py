@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from email.message import Message
+from email.message import Message as EmailPackageMessage
 from typing import Any
 
+from twisted.internet.defer import CancelledError
+
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters
+from mailproto.smtp.client._client import SMTPClient
 from mailproto.smtp.client._composing import Composed, compose
+from mailproto.smtp.client._connect import aborting
 from mailproto.smtp.client._errors import SMTPClientError
+from mailproto.smtp.client._job import Job
 from mailproto.smtp.client._mail_server import MailServer, open_client
+from mailproto.smtp.client._message import Message
 
 __all__ = ["AllRefused", "SendResult", "result_of", "send_mail"]
 
@@ -53,7 +59,7 @@ class AllRefused(SMTPClientError):
 async def send_mail(
     reactor: Any,
     server: MailServer | str,
-    message: str | bytes | Message[Any, Any],
+    message: str | bytes | EmailPackageMessage[Any, Any],
     *,
     sender: Address | str | None = None,
     recipients: Sequence[Address | str] | Address | str | None = None,
@@ -75,12 +81,25 @@ async def send_mail(
     :raises ValueError: the message says not who it is from or to, or an address is none.
     """
     composed = compose(message, sender, recipients, reactor.seconds())
-    client = await open_client(reactor, MailServer(server) if isinstance(server, str) else server)
+    if isinstance(server, str):
+        server = MailServer(server)
+    job = Job(Message(composed.sender, composed.recipients, composed.content, parameters))
+    while True:
+        client = await open_client(reactor, server)
+        outcomes = job.take(await _send(client, job.message))
+        if outcomes is not None:
+            return result_of(composed, outcomes)
+
+
+async def _send(client: SMTPClient, message: Message) -> list[Outcome]:
+    """Over a connection that is closed in any case, at once if nobody waits any more."""
+    with aborting(client):
+        outcomes = await client.submit(message)
     try:
-        outcomes = await client.send(composed.sender, composed.recipients, composed.content, parameters)
-    finally:
         await client.quit()
-    return result_of(composed, outcomes)
+    except CancelledError:
+        client.abort()  # what the server has answered is true all the same
+    return outcomes
 
 
 def result_of(composed: Composed, outcomes: Sequence[Outcome]) -> SendResult:

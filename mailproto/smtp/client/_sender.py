@@ -15,9 +15,10 @@ from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipie
 from mailproto.smtp.client._client import SMTPClient
 from mailproto.smtp.client._composing import compose
 from mailproto.smtp.client._errors import ConnectionLost
+from mailproto.smtp.client._job import Job
 from mailproto.smtp.client._mail_server import MailServer, open_client
 from mailproto.smtp.client._message import Message
-from mailproto.smtp.client._pooled import Job, PooledConnection
+from mailproto.smtp.client._pooled import PooledConnection
 from mailproto.smtp.client._send_mail import SendResult, result_of
 
 __all__ = ["SMTPSender"]
@@ -28,8 +29,8 @@ class SMTPSender:
 
     :param connections: at once; more messages wait.
     :param idle: seconds until a connection that has nothing to send is closed.
-    :param messages: for one connection; a smaller number that the server announces (RFC 9422
-        MAILMAX) is kept.
+    :param messages: for one connection; a smaller number of transactions that the server announces
+        (RFC 9422 MAILMAX) is kept.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class SMTPSender:
         self._jobs: deque[Job] = deque()
         self._pool: list[PooledConnection] = []
         self._opening = 0
+        self._is_going_on = self._is_to_go_on = False
         self._is_crowded = False  # the server did not take as many connections
         self._closed: list[Deferred[None]] | None = None
 
@@ -75,7 +77,8 @@ class SMTPSender:
     ) -> Deferred[list[Outcome]]:
         """Send a message as `SMTPClient.send` does, when a connection is free.
 
-        One that is lost before the server answered anything is replaced, once.
+        One that is lost before the server answered anything is replaced, once.  To cancel it
+        helps as long as the message waits.
 
         :raises SMTPClientError: no connection could be had, or was lost twice, or this was
             closed.
@@ -100,10 +103,29 @@ class SMTPSender:
     # -- who sends what
 
     def _go_on(self) -> None:
+        """Do what can be done, until nothing can.
+
+        Many things that are done may make others possible at once, and call this: they must
+        not do them inside each other, for there may be thousands.
+        """
+        self._is_to_go_on = True
+        if self._is_going_on:
+            return
+        self._is_going_on = True
+        try:
+            while self._is_to_go_on:
+                self._is_to_go_on = False
+                self._take_steps()
+        finally:
+            self._is_going_on = False
+
+    def _take_steps(self) -> None:
         """Give messages to connections, open what lacks, close what nobody needs."""
         jobs = self._jobs
         while jobs and (connection := self._free()) is not None:
-            connection.send(jobs.popleft())
+            job = jobs.popleft()
+            if not job.is_cancelled:
+                connection.send(job)
         while len(jobs) > self._opening and not self._is_full:
             self._opening += 1
             ensureDeferred(open_client(self._reactor, self._server)).addCallbacks(self._opened, self._failed)

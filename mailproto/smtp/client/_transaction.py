@@ -88,6 +88,7 @@ class Transaction(ABC):
     def _say_mail(self) -> None:
         client, timeouts = self._client, self._client.timeouts
         client.has_transaction = False
+        client.transactions += 1
         client.expect(self._on_mail, timeouts.mail)
         if not client.pipelines:
             client.write(self._mail)

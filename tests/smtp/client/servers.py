@@ -8,8 +8,9 @@ from typing import Any
 
 from twisted.internet import reactor as installed
 from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from mailproto.auth import ensure_self_signed, server_tls
@@ -28,17 +29,26 @@ def message(**fields: str) -> EmailMessage:
 
 
 class Scripted(Protocol):
-    """Answers each line that has a row in ``factory.answers``; None closes."""
+    """Answers each line that has a row in ``factory.answers``, content by its end; None closes."""
+
+    factory: Any
+    in_content = False
 
     def connectionMade(self) -> None:
-        self.factory.connections += 1  # type: ignore[union-attr]
-        self.transport.write(b"220 mx.example\r\n")
+        self.factory.connections += 1
+        self.transport.write(self.factory.greeting)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.factory.lost += 1
 
     def dataReceived(self, data: bytes) -> None:
         for line in data.splitlines():
             verb = line[:4].upper()
-            self.factory.heard.append(verb)  # type: ignore[union-attr]
-            answer = self.factory.answers(verb)  # type: ignore[union-attr]
+            if self.in_content and verb != b".":
+                continue
+            self.in_content = verb == b"DATA"
+            self.factory.heard.append(verb)
+            answer = self.factory.answers(verb)
             if answer is None:
                 self.transport.loseConnection()
                 return
@@ -66,8 +76,23 @@ class ServerTestCase(TestCase):
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.listen(served))
         return {"host": "mx.example", "endpoint": endpoint, "trust_root": self.pair[0], "lmtp": lmtp}
 
-    def scripted(self, answers: Any) -> MailServer:
+    def scripted(self, answers: Any, greeting: bytes = b"220 mx.example\r\n") -> MailServer:
         """A server that answers as it is told; ``self.peer`` counts."""
         self.peer: Any = Factory.forProtocol(Scripted)
-        self.peer.answers, self.peer.heard, self.peer.connections = answers, [], 0
+        self.peer.answers = answers.get if isinstance(answers, dict) else answers
+        self.peer.greeting, self.peer.heard = greeting, []
+        self.peer.connections = self.peer.lost = 0
         return MailServer("127.0.0.1", self.listen(self.peer), tls="none")
+
+    def taking_two(self) -> MailServer:
+        """A server that takes two transactions a connection, to one recipient each."""
+        return self.scripted(
+            {
+                b"EHLO": b"250-mx\r\n250 LIMITS RCPTMAX=1 MAILMAX=2\r\n",
+                b"MAIL": b"250 OK\r\n",
+                b"RCPT": b"250 OK\r\n",
+                b"DATA": b"354 Go\r\n",
+                b".": b"250 OK\r\n",
+                b"QUIT": b"221 Bye\r\n",
+            }
+        )

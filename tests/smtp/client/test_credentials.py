@@ -50,7 +50,7 @@ from mailproto.smtp import (
     connect,
     send_mail,
 )
-from mailproto.smtp.client import _mail_server
+from mailproto.smtp.client import _host
 from tests.auth.certificates import Pair, make_certificate, to_be_shown, write_pair
 from tests.auth.fakes import Directory, Store
 from tests.smtp.client.servers import ServerTestCase, message, reactor
@@ -349,7 +349,7 @@ class ApplicationTests(CredentialsTestCase):
             asked.append(port)
             return TCP4ClientEndpoint(reactor, "127.0.0.1", 1)
 
-        self.patch(_mail_server, "HostnameEndpoint", endpoint)
+        self.patch(_host, "HostnameEndpoint", endpoint)
         for settings in ({}, {"credentials": ALICE}, {"credentials": ALICE, "tls": "implicit"}, {"port": 1}):
             with self.assertRaises(ConnectFailed):
                 await send_mail(reactor, MailServer("127.0.0.1", **settings), message())

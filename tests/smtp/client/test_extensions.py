@@ -288,6 +288,12 @@ class ChunkingTests(ClientTestCase):
         self.client.send(SENDER, [ALICE], TEXT)
         self.assertTrue(self.transport.read().startswith(b"RSET\r\nMAIL"))
 
+    def test_421_behind_a_refused_chunk(self) -> None:
+        chunks = self.chunks(self.large())
+        self.assertGreater(len(chunks), 3)
+        self.converse("S: 250 OK\nS: 552 5.3.4 Too much\nS: 421 4.3.2 Going")
+        self.assertEqual(self.codes(self.sent), [(552, "5.3.4")])
+
     def test_no_chunk_follows_one_that_was_refused(self) -> None:
         self.connect(offering("CHUNKING"))
         self.transport.capacity = 1000

@@ -295,6 +295,20 @@ class TooManyRecipientsTests(ClientTestCase):
             )
         self.assertEqual(self.codes(sent), [(250, "2.0.0")] * 5)
 
+    def test_an_announced_number_of_transactions_is_kept(self) -> None:
+        """RFC 9422 MAILMAX counts MAIL commands: those past it are left to another connection."""
+        self.connect(offering("LIMITS RCPTMAX=1 MAILMAX=2"))
+        sent = self.client.send(SENDER, [ALICE, BOB, "carol@mx.example"], TEXT)
+        for name in ("alice", "bob"):
+            self.converse(
+                f"C: MAIL FROM:<me@client.example>\nC: RCPT TO:<{name}@mx.example>\nC: DATA\n"
+                "S: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT + "S: 250 OK"
+            )
+        self.assertEqual(self.codes(sent), [(250, "2.0.0"), (250, "2.0.0"), (451, "4.5.0")])
+        self.assertEqual(self.codes(self.client.send(SENDER, [ALICE], TEXT)), [(451, "4.5.0")])
+        self.client.noop()
+        self.converse("C: NOOP")
+
 
 class LossTests(ClientTestCase):
     """Connections that end in the middle."""
@@ -330,6 +344,11 @@ class LossTests(ClientTestCase):
         self.converse(GROUP + "S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT + "S: 421 4.3.2 Going")
         self.assertEqual(self.result(self.sent), [Outcome(421, "4.3.2", "Going")] * 2)
         self.assertTrue(self.transport.was_aborted)
+
+    def test_421_behind_a_refusal(self) -> None:
+        """Everybody is refused for good already."""
+        self.converse(GROUP + "S: 550 5.7.1 Never\nS: 421 4.7.0 Too many errors")
+        self.assertEqual(self.codes(self.sent), [(550, "5.7.1")] * 2)
 
     def test_421_to_a_recipient(self) -> None:
         self.converse(GROUP + "S: 250 OK\nS: 250 OK\nS: 421 4.7.0 Enough")

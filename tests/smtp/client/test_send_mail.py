@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, gatherResults
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
+from twisted.internet.testing import MemoryReactorClock
 
-from mailproto.auth import server_tls
+from mailproto.auth import TLSFilesError, server_tls
 from mailproto.errors import RecipientUnknown
 from mailproto.smtp import (
     AllRefused,
@@ -18,6 +19,7 @@ from mailproto.smtp import (
     SMTPSender,
     TLSFailed,
     TLSUnavailable,
+    open_client,
     send_mail,
 )
 from mailproto.smtp.client._plan import CHUNKING_FROM
@@ -132,6 +134,79 @@ class SendMailTests(ServerTestCase):
             else:
                 self.assertTrue(self.delivery.delivered[-1][1].endswith(whole))
 
+    async def test_more_transactions_than_one_connection_takes(self) -> None:
+        """RFC 9422: another connection has the rest."""
+        server = self.taking_two()
+        result = await send_mail(reactor, server, message(To="a@x.example, b@x.example, c@x.example"))
+        self.assertEqual(len(result.accepted), 3)
+        self.assertEqual(self.peer.connections, 2)
+        self.assertEqual(self.peer.heard.count(b"MAIL"), 3)
+
+    async def test_hosts(self) -> None:
+        """In brackets, or under names that only containers have."""
+        number = self.serve()["endpoint"]._port
+        await send_mail(reactor, MailServer("[127.0.0.1]", number, tls="none"), message())
+        self.assertEqual(len(self.delivery.delivered), 1)
+        memory = MemoryReactorClock()
+        for host, asked in (("my_host", "my_host"), ("127.0.0.1", "127.0.0.1"), ("[127.0.0.1]", "127.0.0.1")):
+            for tls in ("none", "opportunistic"):
+                opening = ensureDeferred(open_client(memory, MailServer(host, 25, tls)))  # type: ignore[arg-type]
+                self.assertEqual(memory.tcpClients.pop()[:2], (asked, 25))
+                opening.addErrback(lambda _: None).cancel()
+            if "_" in host:
+                with self.assertRaises(TLSFailed):
+                    await open_client(memory, MailServer(host, 25))
+
+    async def test_what_is_not_asked_for_is_not_looked_at(self) -> None:
+        where = self.serve() | {"host": "my_host", "trust_root": "/nowhere/at/all"}
+        await send_mail(reactor, MailServer(**where, tls="none"), message())
+        with self.assertRaises(TLSFilesError):
+            await send_mail(reactor, MailServer(**where | {"host": "mx.example"}), message())
+
+    async def test_trailing_dot(self) -> None:
+        where = self.serve(tls=server_tls(*self.pair)) | {"host": "mx.example."}
+        await send_mail(reactor, MailServer(**where), message())
+
+    async def test_cancelled(self) -> None:
+        """Whatever is underway ends with the connection."""
+        said = {b"EHLO": b"250 mx\r\n", b"MAIL": b"250 OK\r\n"}
+        for silent in (b"EHLO", b"MAIL", b"RCPT"):
+            server = self.scripted({verb: said[verb] for verb in said if verb != silent} | {silent: b""})
+            sent = ensureDeferred(send_mail(reactor, server, message()))
+            while silent not in self.peer.heard:
+                await deferLater(reactor, 0.001)
+            sent.cancel()
+            with self.assertRaises(CancelledError):
+                await sent
+            while not self.peer.lost:
+                await deferLater(reactor, 0.001)
+
+    async def test_cancelled_before_the_greeting(self) -> None:
+        server = self.scripted({}, greeting=b"")
+        sent = ensureDeferred(send_mail(reactor, server, message()))
+        while not self.peer.connections:
+            await deferLater(reactor, 0.001)
+        sent.cancel()
+        with self.assertRaises(CancelledError):
+            await sent
+        while not self.peer.lost:
+            await deferLater(reactor, 0.001)
+
+    async def test_cancelled_at_the_end(self) -> None:
+        """What became of the message is known by then."""
+        answers = {
+            b"EHLO": b"250 mx\r\n",
+            b"MAIL": b"250 OK\r\n",
+            b"RCPT": b"250 OK\r\n",
+            b"DATA": b"354 Go\r\n",
+        }
+        server = self.scripted(answers | {b".": b"250 OK\r\n"})
+        sent = ensureDeferred(send_mail(reactor, server, message()))
+        while b"QUIT" not in self.peer.heard:
+            await deferLater(reactor, 0.001)
+        sent.cancel()
+        self.assertEqual((await sent).accepted, ["alice@mx.example"])
+
     def test_a_word_that_is_none(self) -> None:
         self.assertRaises(ValueError, MailServer, tls="yes")
 
@@ -187,6 +262,30 @@ class SenderTests(ServerTestCase):
         await self.send(sender, 5)
         helos = [envelope.session for envelope, _ in self.delivery.delivered]
         self.assertEqual(len({id(session) for session in helos}), 3)
+
+    async def test_transactions_of_one_connection(self) -> None:
+        """RFC 9422 MAILMAX: a connection that has said MAIL as often is left, and another one goes on."""
+        sender = self.sender(self.taking_two(), connections=2)
+        sent = [sender.send("", ["a@x.example", "b@x.example", "c@x.example"], b"") for _ in range(5)]
+        outcomes = await gatherResults(sent)
+        self.assertEqual([[outcome.code for outcome in each] for each in outcomes], [[250] * 3] * 5)
+        self.assertEqual(self.peer.heard.count(b"MAIL"), 15)
+
+    async def test_thousands_that_need_no_word(self) -> None:
+        """Each is done at once when the connection is there, and none inside another."""
+        sender = self.sender(connections=1)
+        self.factory.max_message_size = 10
+        outcomes = await self.send(sender, 5000)
+        self.assertEqual({outcome.code for [outcome] in outcomes}, {552})
+        await sender.close()
+
+    async def test_cancelled(self) -> None:
+        """A message that waits is not sent any more."""
+        sender = self.sender(connections=1)
+        sent = [sender.send("", ["alice@mx.example"], b"%d" % number) for number in range(5)]
+        sent[3].addErrback(lambda failure: failure.trap(CancelledError)).cancel()
+        await sender.close()
+        self.assertEqual(len(self.delivery.delivered), 4)
 
     async def test_a_connection_that_is_dead(self) -> None:
         """The server closed it while it was idle and we had not yet heard: the message is sent again."""

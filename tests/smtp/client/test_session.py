@@ -48,8 +48,21 @@ class GreetingTests(ClientTestCase):
             self.assertEqual((error.code, error.is_permanent), (code, permanent))
             self.error(hello, kind)
             self.error(self.client.greeted(), kind)
+            self.assertFalse(self.client.is_usable)
+            if code != 421:
+                self.converse("C: QUIT\nS: 221 Bye")  # the server waits for it (RFC 5321 3.1)
+            self.assertEqual(self.transport.was_aborted, code == 421)
+            self.assertFalse(self.transport.is_open)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_no_welcome_and_no_goodbye(self) -> None:
+        for replies in ("", "S: 421 4.3.2 Going", "S: What?"):
+            self.connect()
+            greeted = self.client.greeted()
+            self.converse("S: 554 no mail here\nC: QUIT\n" + replies)
+            self.error(greeted, GreetingRefused)
+            self.clock.advance(10)
             self.assertTrue(self.transport.was_aborted)
-            self.assertEqual(self.transport.read(), b"")
 
     def test_lost_before_it(self) -> None:
         self.connect()
@@ -97,6 +110,26 @@ class HelloTests(ClientTestCase):
             self.converse("S: 220 mx.example\nC: EHLO client.example\n" + replies)
             self.assertEqual(self.error(hello, CommandRefused).code, code)
             self.assertTrue(self.client.is_usable)
+
+    def test_names(self) -> None:
+        """A-labels, for nobody has offered SMTPUTF8 yet; and nothing that is no name."""
+        for name, said in (
+            ("bücher.example", "xn--bcher-kva.example"),
+            ("[192.0.2.1]", "[192.0.2.1]"),
+            ("[IPv6:::1]", "[IPv6:::1]"),
+            ("my_host", "my_host"),
+            ("client.example.", "client.example."),
+        ):
+            self.connect("S: 220 mx.example")
+            self.assertEqual(self.transport.read(), b"EHLO client.example\r\n")
+            self.converse("S: 250 mx.example")
+            self.client.ehlo(name)
+            self.converse(f"C: EHLO {said}\nS: 250 mx.example")
+            self.assertEqual(self.client.hostname, name)
+        for name in ("a b", "a@b", "-a", "a\r\nRSET", "ß\0", "[::1", "[a b]", "a<b", "\ud800"):
+            self.error(self.client.ehlo(name), ValueError)
+        self.assertEqual(self.transport.read(), b"")
+        self.assertTrue(self.client.is_usable)
 
     def test_again(self) -> None:
         """What is offered then counts alone."""

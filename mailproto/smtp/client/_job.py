@@ -1,0 +1,52 @@
+"""A message that may need more than one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred
+
+from mailproto.model import Outcome
+from mailproto.smtp.client._message import SESSION_FULL, Message
+
+__all__ = ["Job"]
+
+
+class Job:
+    """A message on its way through one connection after another.
+
+    :ivar message: what the next connection is given.
+    :ivar is_second_try: whether a connection was lost already before it answered anything.
+    :ivar result: fires with the outcomes of all recipients.
+    """
+
+    __slots__ = ("_outcomes", "_places", "is_second_try", "message", "result")
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self.is_second_try = False
+        self.result: Deferred[list[Outcome]] = Deferred()
+        self._outcomes: list[Outcome] = [SESSION_FULL] * len(message.recipients)
+        self._places: Sequence[int] = range(len(message.recipients))  # of the message's, in those
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether nobody waits for the result any more."""
+        return bool(self.result.called)
+
+    def try_again(self) -> None:
+        """What was given to a connection that is lost is of no use to another."""
+        self.is_second_try = True
+        self.message = self.message.again()
+
+    def take(self, outcomes: Sequence[Outcome]) -> list[Outcome] | None:
+        """What one connection has achieved: the outcomes of all, or None if another must go on."""
+        for place, outcome in zip(self._places, outcomes, strict=True):
+            self._outcomes[place] = outcome
+        if SESSION_FULL not in outcomes:
+            return self._outcomes
+        left = [at for at, outcome in enumerate(outcomes) if outcome is SESSION_FULL]
+        self._places = [self._places[at] for at in left]
+        self.message = self.message.again(left)
+        self.is_second_try = False
+        return None

@@ -80,7 +80,7 @@ async def open_client(reactor: Any, server: MailServer) -> SMTPClient:
 
 async def _open(reactor: Any, server: MailServer, *, starttls: bool) -> SMTPClient:
     endpoint = server.endpoint or endpoint_of(reactor, bare_host(server.host), _port(server))
-    tls = _tls(server) if starttls or server.tls == "implicit" else None
+    tls: Any = _tls(server) if starttls or server.tls == "implicit" else None
     if server.tls == "implicit":
         endpoint = wrapClientTLS(tls, endpoint)
     client_class = LMTPClient if server.lmtp else SMTPClient

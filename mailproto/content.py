@@ -81,8 +81,12 @@ class FileContent:
 
     def prepend(self, octets: bytes) -> FileContent:
         """The same content with ``octets`` before it; the two share nothing but the file."""
+        return self.with_prefix(octets + self.prefix)
+
+    def with_prefix(self, prefix: bytes) -> FileContent:
+        """What is in the file behind another ``prefix``; the two share nothing but the file."""
         descriptor = None if self._descriptor is None else os.dup(self._descriptor)
-        return FileContent(self.path, self._file_size, prefix=octets + self.prefix, descriptor=descriptor)
+        return FileContent(self.path, self._file_size, prefix=prefix, descriptor=descriptor)
 
     def close(self) -> None:
         """Let go of the file; a later read opens it again, where it has a name."""

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 
 from zope.interface import implementer
 
-from mailproto.content import Content, prepend
+from mailproto.content import Content
 from mailproto.delivery._base import DELIVERED, Delivery
+from mailproto.delivery._return_path import with_return_path
 from mailproto.domains import canonical_domain, spellings
 from mailproto.errors import AccountExists, MailError, NoSuchAccount, RecipientUnknown, RelayDenied
 from mailproto.interfaces import IOwnership, IStore
@@ -83,7 +84,10 @@ class MailboxDelivery(Delivery):
             return False
 
     async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
-        """See `IDelivery.deliver`: one copy an account, however many of its addresses were named."""
+        """See `IDelivery.deliver`: one copy an account, however many of its addresses were named.
+
+        Each copy has one Return-Path, ours (RFC 5321 4.4).
+        """
         names: list[str | MailError] = []
         for recipient in envelope.recipients:
             try:
@@ -91,7 +95,7 @@ class MailboxDelivery(Delivery):
             except MailError as error:  # deleted since RCPT
                 names.append(error)
         accounts = list(dict.fromkeys(name for name in names if isinstance(name, str)))
-        message = NewMessage(prepend(_return_path(envelope.sender), content))
+        message = NewMessage(with_return_path(envelope.sender, content))
         results = await self._store.deliver(accounts, message) if accounts else ()
         answers = dict(zip(accounts, map(_outcome, results), strict=True))
         return [answers[name] if isinstance(name, str) else _outcome(name) for name in names]
@@ -135,11 +139,6 @@ class MailboxDelivery(Delivery):
         with contextlib.suppress(AccountExists):  # another process was faster
             await self._store.directory.add(name, "")
         return name
-
-
-def _return_path(sender: Address) -> bytes:
-    """The trace field of final delivery (RFC 5321 4.4)."""
-    return f"Return-Path: <{sender}>\r\n".encode()
 
 
 def _outcome(error: MailError | None) -> Outcome:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.backends import MemoryStore
+from mailproto.content import Content, FileContent
 from mailproto.delivery import TRUST, MailboxDelivery, _mailboxes, canonical_domain
 from mailproto.errors import MailError, NoSuchAccount, RecipientUnknown, RelayDenied
 from mailproto.interfaces import IOwnership
@@ -51,9 +53,11 @@ class MailboxCase(SynchronousTestCase):
         error: MailError = self.failureResultOf(self.ask(text, session), kind).value
         return error
 
-    def deliver(self, *recipients: str, sender: Address = NULL_PATH) -> Sequence[Outcome]:
+    def deliver(
+        self, *recipients: str, sender: Address = NULL_PATH, content: Content = MESSAGE
+    ) -> Sequence[Outcome]:
         envelope = Envelope("id", sender, tuple(Recipient(address(text)) for text in recipients), PORT_25)
-        return self.successResultOf(Deferred.fromCoroutine(self.delivery.deliver(envelope, MESSAGE)))
+        return self.successResultOf(Deferred.fromCoroutine(self.delivery.deliver(envelope, content)))
 
     def inbox(self, name: str) -> list[bytes]:
         async def read() -> list[bytes]:
@@ -224,7 +228,7 @@ class CacheTests(MailboxCase):
 
 
 class DeliveryTests(MailboxCase):
-    def test_return_path_first_and_nothing_removed(self) -> None:
+    def test_return_path_first(self) -> None:
         self.deliver("alice@example.org", sender=Address("the sender", "client.example"))
         self.assertEqual(
             self.inbox("alice@example.org"), [b'Return-Path: <"the sender"@client.example>\r\n' + MESSAGE]
@@ -233,6 +237,20 @@ class DeliveryTests(MailboxCase):
     def test_null_return_path(self) -> None:
         self.deliver("alice@example.org")
         self.assertEqual(self.inbox("alice@example.org"), [b"Return-Path: <>\r\n" + MESSAGE])
+
+    def test_return_paths_that_came_with_the_message_go(self) -> None:
+        for header, left in (
+            (b"Return-Path: <evil@x>\r\n", b""),
+            (b"A: b\r\nRETURN-PATH :\r\n\t<evil@x>\r\nC: d\r\nReturn-Path:<>\r\n", b"A: b\r\nC: d\r\n"),
+            (b"X-Return-Path: x\r\nReturn-Paths: x\r\n", b"X-Return-Path: x\r\nReturn-Paths: x\r\n"),
+        ):
+            for body in (b"", b"\r\nReturn-Path: <text@x>\r\n\r\nReturn-Path: <text@x>\r\n"):
+                path = self.mktemp()
+                Path(path).write_bytes(body)
+                for content in (header + body, FileContent(path, len(body), prefix=header)):
+                    self.add(account := f"{self.mktemp().replace('/', '')}@example.org")
+                    self.deliver(account, content=content)
+                    self.assertEqual(self.inbox(account), [b"Return-Path: <>\r\n" + left + body])
 
     def test_one_copy_an_account(self) -> None:
         outcomes = self.deliver(

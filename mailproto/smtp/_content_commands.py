@@ -127,7 +127,7 @@ def _arrived(
     """
     message = reception.finish()
     lower = lowered(message.header)
-    if count_received(lower) > session.limits.hops:
+    if count_received(lower) >= session.limits.hops:
         message.discard()
         raise Refused(554, "5.4.6", "Too many Received fields: the message goes in circles")
     factory = session.factory

@@ -16,6 +16,7 @@ _WAIT_FROM_ELSEWHERE = 2.0
 class SMTPLimits(Limits):
     """Besides what every server limits: seconds, octets and numbers.
 
+    :ivar first_command: as ``idle``: at least 300 (RFC 5321 4.5.3.2.7).
     :ivar wire: lengths of lines and addresses.
     :ivar recipients: of one message; more get 452 4.5.3 (RFC 5321 4.5.3.1.8: at least 100).
     :ivar transactions: MAIL commands of one connection; then it is ended with 421.
@@ -38,9 +39,10 @@ class SMTPLimits(Limits):
     :ivar recipients_per_peer: RCPT commands, counted likewise.
     :ivar recipients_per_account:
     :ivar rate_period: seconds.
-    :ivar hops: Received fields; with more, a message goes in circles (RFC 5321 6.3).
+    :ivar hops: Received fields of a message that goes in circles: at least 100 (RFC 5321 6.3).
     """
 
+    first_command: float = 300
     wire: WireLimits = field(default_factory=WireLimits)
     recipients: int = 1000
     transactions: int = 100_000

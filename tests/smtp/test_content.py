@@ -58,8 +58,8 @@ class RefusalTests(DialogueTestCase):
 
     def test_a_message_that_goes_in_circles(self) -> None:
         hop = "C: RECEIVED: from a by b\nC: \tfor received: nobody"
-        self.assert_refused("\n".join([hop] * 101), "554 5.4.6...")
-        self.assert_dialogue(script(BEGIN, "\n".join([hop] * 100), "C:", hop, "C: .\nS: 250..."))
+        self.assert_refused("\n".join([hop] * 100), "554 5.4.6...")
+        self.assert_dialogue(script(BEGIN, "\n".join([hop] * 99), "C:", hop, "C: .\nS: 250..."))
 
     def test_no_room(self) -> None:
         missing = os.path.join(self.mktemp(), "missing")

@@ -30,7 +30,7 @@ from mailproto.smtp.wire._xclient import parse_xclient
 
 __all__ = ["parse_command"]
 
-_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _HTTP = re.compile(r"[A-Z]+ \S+ HTTP/[0-9.]+|CONNECT \S+", re.IGNORECASE | re.ASCII)
 _BASE64_WORD = re.compile(r"[!-~]+")
 _CHUNK = re.compile(r"([0-9]{1,18})(?: +(LAST))?", re.IGNORECASE | re.ASCII)

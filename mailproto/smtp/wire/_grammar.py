@@ -14,11 +14,11 @@ from mailproto.smtp.wire._limits import WireLimits
 
 __all__ = ["is_hello_name", "parse_parameters", "parse_path"]
 
-_UTF8 = "\x80-\U0010ffff"
+_UTF8 = "\xa0-\U0010ffff"  # without the controls of C1: a path is seen in trace fields and logs
 _ATOM = rf"[A-Za-z0-9!#$%&'*+\-/=?^_`{{|}}~{_UTF8}]++"
 _DOT_STRING = rf"{_ATOM}(?:\.{_ATOM})*"
 _QUOTED_STRING = rf'"(?:[ !#-\[\]-~{_UTF8}]|\\[ -~])*"'
-_LABEL = rf"[A-Za-z0-9{_UTF8}][A-Za-z0-9\-{_UTF8}]*+(?<!-)"
+_LABEL = rf"[A-Za-z0-9{_UTF8}][A-Za-z0-9\-{_UTF8}]{{0,62}}+(?<!-)"  # RFC 1035 2.3.4
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
 _LITERAL = r"\[[0-9A-Za-z:.]++\]"
 _ROUTE = rf"(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?"
@@ -70,7 +70,7 @@ def parse_parameters(text: str) -> Parameters:
     if not text:
         return NO_PARAMETERS
     parameters: dict[str, str | None] = {}
-    for word in text.split():
+    for word in filter(None, text.split(" ")):  # no other white space separates (RFC 5234 B.1: SP)
         match = _PARAMETER.fullmatch(word)
         if not match:
             raise SMTPSyntaxError(501, "5.5.4", "Bad parameter syntax")

@@ -27,7 +27,7 @@ def parse_xclient(rest: str, limits: WireLimits) -> XClient:
 
     :raises SMTPSyntaxError: 501, for an attribute that is not known, comes twice or has a bad value.
     """
-    words = rest.split()
+    words = [word for word in rest.split(" ") if word]
     if not words:
         raise SMTPSyntaxError(501, "5.5.4", "Syntax: XCLIENT attribute=value ...")
     attributes: dict[str, str | None] = {}

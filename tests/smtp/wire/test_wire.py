@@ -137,6 +137,9 @@ class CommandTests(EveryWay):
     def test_control_characters_and_other_encodings(self) -> None:
         self.assert_error(b"NOOP \0", "500 5.5.2")
         self.assert_error(b"EHLO a\x7f", "500 5.5.2")
+        for character in "\x80\x85\x9b\x9f":
+            self.assert_error(f"RCPT TO:<a{character}@b>".encode(), "500 5.5.2")
+            self.assert_error(f"NOOP {character}".encode(), "500 5.5.2")
         self.assert_error(b"MAIL FROM:<\xff@b>", "500 5.5.2")
 
     def test_a_web_browser_is_told_once_and_for_all(self) -> None:
@@ -222,13 +225,20 @@ class PathTests(EveryWay):
         domain = b".".join([label] * 3)
         self.assert_path(b"<" + b"a" * 64 + b"@" + domain + b">", "a" * 64, domain.decode())
         self.assert_error(b"RCPT TO:<" + b"a" * 65 + b"@b>", "501 5.1.3")
-        self.assert_error(b"RCPT TO:<a@" + b"d" * 256 + b">", "501 5.1.3")
-        self.assert_error(b"RCPT TO:<" + b"a" * 60 + b"@" + b"d" * 194 + b">", "501 5.1.3")
+        self.assert_error(b"RCPT TO:<a@" + b".".join([b"d" * 63] * 4) + b".d>", "501 5.1.3")
+        self.assert_error(b"RCPT TO:<" + b"a" * 60 + b"@" + domain + b".ddddddddddd>", "501 5.1.3")
         self.assert_events(
             b"RCPT TO:<" + b"a" * 65 + b"@b>\r\n",
             Rcpt(Address("a" * 65, "b"), {}),
             limits=WireLimits(local_part=65),
         )
+
+    def test_labels_have_63_octets_at_most(self) -> None:
+        label = "d" * 63
+        self.assert_path(f"<a@{label}.{label}>".encode(), "a", f"{label}.{label}")
+        for domain in (f"{label}d", f"{label}d.com", f"x.{label}d"):
+            self.assert_error(f"RCPT TO:<a@{domain}>".encode(), "501 5.1.3")
+            self.assert_error(f"RCPT TO:<@{domain}:a@b>".encode(), "501 5.1.3")
 
     def test_how_long_they_may_be_is_a_setting(self) -> None:
         for limits in (WireLimits(local_part=4), WireLimits(domain=4), WireLimits(path=12)):
@@ -261,6 +271,13 @@ class ParameterTests(EveryWay):
             b"A=1 size size",
         ):
             self.assert_error(b"MAIL FROM:<a@b> " + parameters, "501 5.5.4")
+
+    def test_spaces_and_nothing_else_part_them(self) -> None:
+        self.assert_events(b"MAIL FROM:<>  SIZE=1  A\r\n", Mail(NULL_PATH, {"SIZE": "1", "A": None}))
+        for space in "\xa0\u2003\u3000\u2028":
+            self.assert_error(f"MAIL FROM:<a@b> SIZE=1{space}BODY=8BITMIME".encode(), "501 5.5.4")
+            self.assert_error(f"MAIL FROM:<a@b>{space}SIZE=1".encode(), "501 5.1.7")
+            self.assert_error(f"XCLIENT ADDR=192.0.2.1{space}PORT=1".encode(), "501 5.5.4")
 
 
 class LineLengthTests(EveryWay):

@@ -14,7 +14,9 @@ from twisted.internet.endpoints import clientFromString, connectProtocol
 from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import TestCase
 
+from mailproto.auth import IScramProof
 from mailproto.connection import Networks
+from mailproto.imap import IMAPServerFactory
 from mailproto.service import MailService, ServiceLimits, Settings
 from mailproto.service._limits import with_limit
 from mailproto.smtp import SMTPServerFactory
@@ -158,6 +160,19 @@ class MailServiceTests(TestCase):
         self.assertEqual(len(self.given_up), 1)
         self.assertTrue(self.given_up[0].startswith("--smtp tcp:65536:interface=127.0.0.1: "))
         await service.stopService()
+
+    async def test_invented_keys_of_scram_are_the_same_after_a_restart(self) -> None:
+        """Else a restart would tell who has an account."""
+        made = []
+        for _ in range(2):
+            service = self.service(imap=[ANY])
+            await self.start(service)
+            factory = service._factories["imap"]
+            assert isinstance(factory, IMAPServerFactory)
+            checker: Any = factory.portal.checkers[IScramProof]
+            made.append(await checker.scram_keys("nobody@localhost", "SHA-256"))
+            await service.stopService()
+        self.assertEqual(*made)
 
     async def test_stop_without_start(self) -> None:
         await self.service().stopService()

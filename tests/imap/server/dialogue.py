@@ -10,9 +10,11 @@ from typing import Any
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import Portal
 from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import alsoProvides
 
 from mailproto.auth import StoreRealm
 from mailproto.backends.memory import MemoryStore
@@ -56,6 +58,9 @@ class Transport(StringTransportWithDisconnection):
     def __init__(self, peer: str) -> None:
         super().__init__(peerAddress=IPv4Address("TCP", peer, 40000))
 
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """There is no delay."""
+
     def getHandle(self) -> FakeTLS:
         return FakeTLS()
 
@@ -70,8 +75,10 @@ class Transport(StringTransportWithDisconnection):
 class Client:
     """One connection, and what was received on it and not looked at yet."""
 
-    def __init__(self, factory: IMAPServerFactory, peer: str) -> None:
+    def __init__(self, factory: IMAPServerFactory, peer: str, *, tls: bool = False) -> None:
         self.transport = Transport(peer)
+        if tls:
+            alsoProvides(self.transport, ISSLTransport)
         self.session: IMAPSession = factory.buildProtocol(None)
         self.transport.protocol = self.session
         self.session.makeConnection(self.transport)

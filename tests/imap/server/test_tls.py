@@ -51,6 +51,14 @@ class StartTLSTests(DialogueTestCase):
         )
         self.assertEqual(self.started, [self.tls])
 
+    def test_the_greeting_waits_for_tls_from_the_first_octet(self) -> None:
+        """What it offers depends on what the handshake finds; with STARTTLS there is no other one."""
+        client = self.clients[""] = Client(self.factory, REMOTE, tls=True)
+        self.assertEqual(client.received(), b"")
+        for _ in range(2):  # a second handshake, as of STARTTLS, changes nothing
+            client.session.handshakeCompleted()
+        self.talk("S: * OK [CAPABILITY ... AUTH=PLAIN AUTH=LOGIN] mail.example.org ready")
+
     def test_plaintext_behind_it_closes_the_connection(self) -> None:
         """Corner case 39."""
         client = self.remote()

@@ -17,7 +17,7 @@ from mailproto.auth._late import FAILURE_DELAY, LateChecker
 from mailproto.auth._passwords import PasswordVerifier
 from mailproto.auth._records import SALT_LENGTH, SCRAM_ITERATIONS, is_complete, scram_part
 from mailproto.auth._scram import ScramAlgorithm, ScramKeys, proof_matches
-from mailproto.errors import NoSuchAccount
+from mailproto.errors import NoSuchAccount, Unavailable
 from mailproto.interfaces import IDirectory
 
 __all__ = ["DirectoryChecker"]
@@ -90,11 +90,13 @@ class DirectoryChecker(LateChecker):
             return "", ""
 
     async def _complete(self, kept: str, record: str, password: str) -> None:
+        """What goes wrong is no reason not to let somebody in; the next login tries again."""
         try:
             completed = await self._verifier.complete(record, password)
             await self._directory.set_password_hash(kept, completed, replacing=record)
+        except Unavailable:
+            self.log.info("not now: completing the password record of {name}", name=kept)
         except Exception:
-            # It is no reason not to let somebody in; the next login tries again.
             self.log.failure("while the password record of {name} is completed", name=kept)
 
     def _keys(self, name: str, record: str, algorithm: ScramAlgorithm) -> ScramKeys:

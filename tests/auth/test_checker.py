@@ -8,7 +8,7 @@ from cryptography.x509.oid import NameOID
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import Anonymous, ICredentials, UsernamePassword
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -156,6 +156,12 @@ class CompletionTests(LoginTestCase):
         self.verifier.complete = change_first  # type: ignore[method-assign]
         self.sign_in()
         self.assertEqual(self.directory.hashes[self.ALICE], "another")
+
+    def test_no_time_for_it_does_not_matter(self) -> None:
+        old = self.directory.hashes[self.ALICE]
+        self.verifier.complete = lambda *_: fail(Unavailable())  # type: ignore[method-assign]
+        self.sign_in()
+        self.assertEqual(self.directory.hashes[self.ALICE], old)
 
     def test_a_failure_does_not_matter(self) -> None:
         async def fail(*_: object, **__: object) -> None:

@@ -48,7 +48,7 @@ def bdat(session: SMTPServer, event: Bdat) -> None:
     if transaction is None:
         refusal = session.shut() or replies.MAIL_FIRST
     elif not transaction.recipients:
-        refusal = replies.NO_RECIPIENTS
+        refusal = session.no_recipients(last=event.last)
     elif not session.extended:
         refusal = replies.HELLO_FIRST
     elif session.reception is None:

@@ -24,6 +24,16 @@ class LMTPServer(SMTPServer):
             text = f"{outcome.text} ({envelope.id})" if outcome.accepted else outcome.text
             self.write(render_reply(outcome.code, outcome.enhanced, text))
 
+    def no_recipients(self, *, last: bool) -> bytes:
+        """As many replies as there are recipients behind the last chunk, too (RFC 2033 4.3).
+
+        Such an end is one all the same: nothing tells the client that the transaction goes on.
+        """
+        if not last:
+            return super().no_recipients(last=last)
+        self.forget_transaction()
+        return b""
+
 
 class LMTPServerFactory(SMTPServerFactory):
     """Serves LMTP to a delivery; parameters as of `SMTPServerFactory`.

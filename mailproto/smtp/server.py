@@ -257,6 +257,13 @@ class SMTPServer(ServerConnection[Event]):
             worst = min(outcomes, key=_retry_first)
             self.write(render_reply(worst.code, worst.enhanced, worst.text))
 
+    def no_recipients(self, *, last: bool) -> bytes:
+        """The reply to a BDAT in a transaction without recipients.
+
+        :param last: whether the message ended with it.
+        """
+        return replies.NO_RECIPIENTS
+
     # -- state
 
     @property

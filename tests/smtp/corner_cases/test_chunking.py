@@ -9,6 +9,7 @@ from tests.smtp.corner_cases.transcript import LMTPTranscriptTestCase, Transcrip
 NOOP = "C: NOOP\nS: 250 2.0.0 OK\n"
 TAKEN = "S: 250 2.0.0 Taken as ...\n"
 BINARY = HELLO + "C: MAIL FROM:<a@b> BODY=BINARYMIME\nS: 250...\nC: RCPT TO:<c@d>\nS: 250...\n"
+LMTP_MAIL = "C: LHLO a\nS: 250...\nC: MAIL FROM:<a@b>\nS: 250...\n"
 
 
 class RefusedChunkTests(TranscriptTestCase):
@@ -118,3 +119,32 @@ class LMTPChunkTests(LMTPTranscriptTestCase):
             "C: RCPT TO:<c@d>\nS: 250...\nC: BDAT 3\nC~: x␍␊\nS: 250...\nC: BDAT 0 LAST\n"
             "S: 250 2.1.5...\nS: 250 2.1.5...\n" + NOOP
         )
+
+    def test_38_a_chunk_refused_midway(self) -> None:
+        """RFC 2033 4.3: one reply for it, and behind the last one for each recipient nevertheless."""
+        too_large = "S: 552 5.3.4...\n"
+        begin = LMTP_MAIL + "C: RCPT TO:<c@d>\nS: 250...\n" * 2
+        for chunks in (
+            f"C: BDAT 8\nC~: 12345678\n{too_large}C: BDAT 2 LAST\nC~: ab\n{too_large * 2}",
+            f"C: BDAT 2\nC~: ab\nS: 250...\nC: BDAT 8 LAST\nC~: 12345678\n{too_large * 2}",
+            "C: BDAT 2\nC~: a␊\nS: 550 5.6.11...\nC: BDAT 0 LAST\n" + "S: 550 5.6.11...\n" * 2,
+        ):
+            self.play(begin + chunks + NOOP + "C: MAIL FROM:<a@b>\nS: 250...", max_message_size=7)
+
+    def test_38_nobody_to_answer_for(self) -> None:
+        """RFC 2033 4.3: no reply behind the last chunk without a recipient; that ends the transaction."""
+        refused = LMTP_MAIL + "C: RCPT TO:<x@y>\nS: 550 5.1.1...\n"
+        for begin in (LMTP_MAIL, refused):
+            for chunks in (
+                "C: BDAT 6 LAST\nC~: RSET␍␊\n",
+                "C: BDAT 0 LAST\n",
+                "C: BDAT 6\nC~: QUIT␍␊\nS: 503 5.5.1...\nC: BDAT 3 LAST\nC~: x␍␊\n",
+            ):
+                self.play(
+                    begin + chunks + NOOP + "C: MAIL FROM:<a@b>\nS: 250...",
+                    prepare=lambda delivery: delivery.refusals.update({"x@y": RecipientUnknown()}),
+                )
+
+    def test_38_no_transaction_at_all(self) -> None:
+        """RFC 2033 4.3 speaks of one; without, this is a command out of order (RFC 5321 4.1.4)."""
+        self.play("C: LHLO a\nS: 250...\nC: BDAT 3 LAST\nC~: x␍␊\nS: 503 5.5.1 Say MAIL first\n" + NOOP)

@@ -28,9 +28,9 @@ def data(session: SMTPServer, event: Data) -> None:
     """Ask for the content."""
     transaction = session.transaction
     if transaction is None:
-        session.error(session.shut() or replies.MAIL_FIRST)
+        session.misplaced(session.shut() or replies.MAIL_FIRST)
     elif not transaction.recipients:
-        session.error(replies.NO_RECIPIENTS)
+        session.misplaced(replies.NO_RECIPIENTS)
     elif session.reception is not None:
         session.error(replies.NOT_BETWEEN_CHUNKS)
     elif transaction.parameters and transaction.is_binary:
@@ -85,7 +85,7 @@ def chunk_end(session: SMTPServer, event: ChunkEnd) -> Coroutine[Any, Any, None]
     reception.write(event.octets, session.clock.seconds())
     if isinstance(reception, DiscardedChunk):
         session.reception = None
-        session.error(reception.reply)
+        session.misplaced(reception.reply)
         return None
     assert isinstance(reception, ChunkedReception)  # noqa: S101 - behind DATA there are no chunks
     if event.last:

@@ -21,10 +21,12 @@ __all__ = ["mail", "rcpt"]
 async def mail(session: SMTPServer, event: Mail) -> None:
     """Begin a transaction, if the delivery takes the sender."""
     if session.hello is None:
+        session.patience.forgive()
         session.error(replies.HELLO_FIRST)
     elif session.transaction is not None:
         session.error(replies.NESTED_MAIL)
     elif shut := session.shut():
+        session.patience.forgive()
         session.error(shut)
     elif session.patience.transaction():
         session.end(replies.TOO_MANY_TRANSACTIONS)
@@ -45,7 +47,7 @@ async def rcpt(session: SMTPServer, event: Rcpt) -> None:
     """Add a recipient, if the delivery takes it."""
     transaction = session.transaction
     if transaction is None:
-        session.error(session.shut() or replies.MAIL_FIRST)
+        session.misplaced(session.shut() or replies.MAIL_FIRST)
     elif session.reception is not None:
         session.error(replies.NOT_BETWEEN_CHUNKS)
     elif len(transaction.recipients) >= session.limits.recipients:

@@ -13,6 +13,7 @@ class Patience:
     __slots__ = (
         "_authentication_failures",
         "_errors",
+        "_forgiven",
         "_idle_commands",
         "_limits",
         "_refused",
@@ -22,12 +23,26 @@ class Patience:
     def __init__(self, limits: SMTPLimits) -> None:
         self._limits = limits
         self._errors = self._refused = self._authentication_failures = 0
-        self._idle_commands = self._transactions = 0
+        self._idle_commands = self._transactions = self._forgiven = 0
 
     def error(self) -> bool:
         """A command that is not understood, not in its place, or refused."""
         self._errors += 1
         return self._errors > self._limits.errors
+
+    def forgive(self) -> None:
+        """MAIL or RCPT was refused: what a client pipelined behind it is no mistake (RFC 2920 3.1).
+
+        That is as many recipients as it may name, and the content.
+        """
+        self._forgiven = self._limits.recipients + 1
+
+    def misplaced(self) -> bool:
+        """A command out of order, which may have been pipelined."""
+        if self._forgiven:
+            self._forgiven -= 1
+            return False
+        return self.error()
 
     def refused_recipient(self) -> bool:
         """A recipient that was refused for good."""
@@ -47,6 +62,7 @@ class Patience:
     def transaction(self) -> bool:
         """MAIL."""
         self._transactions += 1
+        self._forgiven = 0
         return self._transactions > self._limits.transactions
 
     def message(self) -> None:

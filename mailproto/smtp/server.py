@@ -135,6 +135,8 @@ class SMTPServer(ServerConnection[Event]):
         if self._sasl is not None:
             self._sasl.abandon()
         if isinstance(error, SMTPSyntaxError):
+            if error.verb in ("MAIL", "RCPT"):
+                self.patience.forgive()
             if self._handlers is _BEFORE_TLS and error.verb not in _VERBS_BEFORE_TLS and not error.fatal:
                 self.error(replies.TLS_FIRST)
             else:
@@ -148,6 +150,8 @@ class SMTPServer(ServerConnection[Event]):
             self.answer_content(self.delivering, [outcome] * len(self.delivering.recipients))
             return
         self.write(render_reply(error.code, error.enhanced, error.text))
+        if isinstance(event, Mail | Rcpt):
+            self.patience.forgive()
         if isinstance(event, Auth | AuthResponse) and isinstance(error, AuthenticationFailed):
             self._end_if(self.patience.authentication_failure())
         elif error.code >= 500:
@@ -208,6 +212,11 @@ class SMTPServer(ServerConnection[Event]):
     # -- where TLS comes first (RFC 3207 4)
 
     def _tls_first(self, event: Event) -> None:
+        if isinstance(event, Rcpt | Data):
+            self.misplaced(replies.TLS_FIRST)
+            return
+        if isinstance(event, Mail):
+            self.patience.forgive()
         self.error(replies.TLS_FIRST)
 
     def _on_hello_before_tls(self, event: Hello) -> None:
@@ -356,6 +365,11 @@ class SMTPServer(ServerConnection[Event]):
         """Answer a command that is wrong here."""
         self.write(reply)
         self._end_if(self.patience.error())
+
+    def misplaced(self, reply: bytes) -> None:
+        """Answer what belongs into a transaction, where there is none or nobody in it."""
+        self.write(reply)
+        self._end_if(self.patience.misplaced())
 
     def small_talk(self, reply: bytes) -> None:
         """Answer a command that brings no mail nearer."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from mailproto.errors import RecipientUnknown
+from mailproto.errors import RecipientUnknown, Refused
 from mailproto.smtp import SMTPLimits
-from tests.smtp.dialogue import DialogueTestCase
+from tests.smtp.dialogue import DialogueTestCase, FakeDelivery
 from tests.smtp.test_server import script
 from tests.transport import MemoryTransport
 
@@ -41,6 +41,50 @@ class NumberTests(DialogueTestCase):
             limits=SMTPLimits(errors=2),
         )
         self.assertFalse(transport.is_open)
+
+    def test_what_was_pipelined_behind_a_refusal_is_no_error(self) -> None:
+        """RFC 2920 3.1: the client could not know."""
+        limits = SMTPLimits(errors=3, recipients=30, greeting_wait=0)
+        for mail, reply in (
+            ("MAIL FROM:<no@b>", "550 5.7.1..."),
+            ("MAIL FROM:<later@b>", "450 4.7.1..."),
+            ("MAIL FROM:<a@b> FOO=1", "555..."),
+            ("MAIL FROM:a", "501..."),
+        ):
+            rest = "C: RCPT TO:<c@d>\n" * 30 + f"C: DATA\nS: {reply}\n" + "S: 503...\n" * 31
+            self.assert_dialogue(
+                script("C: HELO a\nS: 250...", *[f"C: {mail}\n{rest}"] * 3, "C: NOOP\nS: 250..."),
+                limits=limits,
+                delivery=self.refusing(),
+            )
+
+    def test_nor_is_content_for_those_who_were_refused(self) -> None:
+        content = "C: RCPT TO:<{}>\nC: DATA\nS: {}...\nS: 503..."
+        for path, code in (("no@d", 550), ("later@d", 450), ("c", 501)):
+            self.assert_dialogue(
+                script(
+                    "C: HELO a\nC: MAIL FROM:<a@b>\nS: 250...\nS: 250...", *[content.format(path, code)] * 3
+                ),
+                limits=SMTPLimits(errors=3, greeting_wait=0),
+                delivery=self.refusing(),
+            )
+
+    def test_what_nothing_was_refused_before_is_one(self) -> None:
+        limits = SMTPLimits(errors=2, recipients=2, greeting_wait=0)
+        rcpt = "C: RCPT TO:<c@d>\nS: 503..."
+        self.assert_dialogue(script(rcpt, rcpt, rcpt, TOO_MANY), limits=limits)
+        self.assert_dialogue(script(BEGIN, "C: RSET\nS: 250...", rcpt, rcpt, rcpt, TOO_MANY), limits=limits)
+        # As many as it might have named, and one for the content.
+        mail = "C: HELO a\nC: MAIL FROM:<no@b>\nS: 250...\nS: 550..."
+        self.assert_dialogue(script(mail, *[rcpt] * 5, TOO_MANY), limits=limits, delivery=self.refusing())
+
+    def refusing(self) -> FakeDelivery:
+        delivery = FakeDelivery()
+        for path in ("no@b", "no@d"):
+            delivery.refusals[path] = Refused(550, "5.7.1", "No")
+        for path in ("later@b", "later@d"):
+            delivery.refusals[path] = Refused(450, "4.7.1", "Later")
+        return delivery
 
     def test_twenty_errors_are_borne(self) -> None:
         self.assert_dialogue("C: FOO\nS: 500...\n" * 20 + "C: NOOP\nS: 250...")

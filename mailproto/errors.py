@@ -28,6 +28,7 @@ __all__ = [
     "RecipientUnknown",
     "Refused",
     "RelayDenied",
+    "StorageFull",
     "TemporaryAuthenticationFailure",
     "Unavailable",
     "UnknownMechanism",
@@ -74,6 +75,13 @@ class Unavailable(MailError):
 
     imap, pop3 = "UNAVAILABLE", "SYS/TEMP"
     default_text = "Temporary failure, try again later"
+
+
+class StorageFull(Unavailable):
+    """There is no room for the message on the server's disk (RFC 5321 4.2.3, RFC 3463 X.3.1)."""
+
+    code, enhanced = 452, "4.3.1"
+    default_text = "Insufficient system storage"
 
 
 class Refused(MailError):

@@ -37,7 +37,7 @@ PUBLIC_NAMES = {
     "mailproto.errors": """
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidMailboxName
         MailError MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge NoSuchAccount
-        NoSuchMailbox OverQuota ReadOnly RecipientUnknown Refused RelayDenied
+        NoSuchMailbox OverQuota ReadOnly RecipientUnknown Refused RelayDenied StorageFull
         TemporaryAuthenticationFailure Unavailable UnknownMechanism WireError
     """,
     "mailproto.imap": "IMAPServerFactory IMAPSession IMAP_LIMITS",

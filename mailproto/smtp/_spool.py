@@ -6,13 +6,12 @@ import os
 import tempfile
 
 from mailproto.content import Content, FileContent
-from mailproto.errors import MailError, MessageTooLarge, Refused
+from mailproto.errors import MailError, MessageTooLarge, StorageFull
 from mailproto.smtp._header_section import header_end, may_be_field, with_empty_line
 from mailproto.smtp._limits import SMTPLimits
 
 __all__ = ["ArrivedMessage", "Spool"]
 
-_NO_SPACE = "Insufficient system storage"
 _MOST_CHUNKS = 1000
 """Pieces that are kept apart: one that has a single octet takes as much memory as 40."""
 
@@ -113,7 +112,7 @@ class Spool:
         """What arrived; the spool is done.
 
         :raises MessageTooLarge: more than ``max_size``, or a header section past its limit.
-        :raises Refused: 452 if there is no room for it.
+        :raises StorageFull: if there is no room for it.
         """
         if self.error is not None:
             raise self.error
@@ -146,7 +145,7 @@ class Spool:
             while view:
                 view = view[os.write(self._descriptor, view) :]
         except OSError as error:
-            self.fail(Refused(452, "4.3.1", _NO_SPACE, detail=f"spool: {error}"))
+            self.fail(StorageFull(detail=f"spool: {error}"))
 
     def _take_header(self, octets: bytes) -> bytes:
         """The body's beginning; nothing as long as the header section may go on."""

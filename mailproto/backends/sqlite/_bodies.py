@@ -20,8 +20,8 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
+from mailproto.backends.sqlite._failures import unavailable
 from mailproto.content import Content, FileContent, chunks
-from mailproto.errors import Unavailable
 from mailproto.message import Summary, summarise
 
 __all__ = ["LARGE", "Bodies", "Body"]
@@ -91,13 +91,13 @@ class Bodies:
         try:
             octets = bytes(content)
         except OSError as error:
-            raise Unavailable(detail=str(error)) from error
+            raise unavailable(error) from error
         return Body(octets, None, len(octets), None)
 
     def large(self, content: Content) -> Deferred[Body]:
         """Read and summarise ``content`` in a thread; it is on disk when the result comes.
 
-        :raises Unavailable: when it cannot be read or written.
+        :raises Unavailable: when it cannot be read or written; `StorageFull` if there is no room.
         """
         return self.in_thread(partial(self._write, content))
 
@@ -127,7 +127,7 @@ class Bodies:
             summary = summarise(written)
         except OSError as error:
             self.remove([file, file + ".part"])
-            raise Unavailable(detail=str(error)) from error
+            raise unavailable(error) from error
         return Body(b"", file, len(written), summary)
 
 

@@ -20,6 +20,7 @@ from mailproto.backends._watch import Watchers
 from mailproto.backends.sqlite._account import SQLiteAccount, SQLiteDirectory
 from mailproto.backends.sqlite._bodies import LARGE, Bodies
 from mailproto.backends.sqlite._changing import forget_tombstones
+from mailproto.backends.sqlite._failures import unavailable
 from mailproto.backends.sqlite._mailbox import arrival
 from mailproto.backends.sqlite._placing import Delivery, deliver_all
 from mailproto.backends.sqlite._schema import connect, prepare
@@ -145,7 +146,7 @@ class SQLiteStore:
         try:
             return work(self._reader, *args, **kwargs)
         except sqlite3.Error as error:
-            raise Unavailable(detail=f"{type(error).__name__}: {error}") from error
+            raise unavailable(error) from error
 
     def watch(self, mailbox: int, listener: Callable[[int], None]) -> Callable[[], None]:
         """See `IMailbox.watch`."""

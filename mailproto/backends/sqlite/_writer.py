@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
+from mailproto.backends.sqlite._failures import unavailable
 from mailproto.backends.sqlite._schema import connect
 from mailproto.errors import Unavailable
 
@@ -210,4 +211,4 @@ def _roll_back(connection: sqlite3.Connection) -> bool:
 
 
 def _unavailable(error: Exception, count: int) -> list[Failure]:
-    return [Failure(Unavailable(detail=f"{type(error).__name__}: {error}")) for _ in range(count)]
+    return [Failure(unavailable(error)) for _ in range(count)]

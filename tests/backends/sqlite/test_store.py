@@ -1,5 +1,6 @@
 """What only the embedded store has: a folder, files, other processes, versions."""
 
+import errno
 import os
 import sqlite3
 import stat
@@ -15,12 +16,13 @@ from mailproto.backends.sqlite import (
     POLL_INTERVAL,
     SQLiteStore,
     WrongDatabase,
+    _bodies,
     _changing,
     _reading,
     _schema,
 )
 from mailproto.content import FileContent
-from mailproto.errors import NoSuchAccount, NoSuchMailbox, Unavailable
+from mailproto.errors import NoSuchAccount, NoSuchMailbox, StorageFull, Unavailable
 from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
 
 ALICE = "alice@example.org"
@@ -125,6 +127,15 @@ class StoreTests(TestCase):
         missing = FileContent(self.mktemp(), LARGE + 1)
         [outcome] = await self.store.deliver([ALICE], NewMessage(missing))
         self.assertIsInstance(outcome, Unavailable)
+        self.assertEqual(self.files(), [])
+
+    async def test_a_large_message_for_which_there_is_no_room(self):
+        def full(path, content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        self.patch(_bodies, "_write_synced", full)
+        [outcome] = await self.store.deliver([ALICE], NewMessage(BIG))
+        self.assertIsInstance(outcome, StorageFull)
         self.assertEqual(self.files(), [])
 
     async def test_files_that_a_crash_left_are_swept_at_the_next_start(self):

@@ -8,7 +8,7 @@ from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import TestCase
 
 from mailproto.backends.sqlite._writer import Writer
-from mailproto.errors import NoSuchMailbox, Unavailable
+from mailproto.errors import NoSuchMailbox, StorageFull, Unavailable
 
 
 class WriterTests(TestCase):
@@ -105,8 +105,9 @@ class WriterTests(TestCase):
         ]
         gate.set()
         for result in results:
-            error = await self.assertFailure(result, Unavailable)
+            error = await self.assertFailure(result, StorageFull)
             self.assertIn("full", error.detail)
+            self.assertEqual((error.code, error.enhanced), (452, "4.3.1"))
         self.assertEqual(self.rows(), [])
         self.assertEqual(self.committed, [])
         await self.writer.run(lambda transaction: transaction.execute("INSERT INTO t VALUES (2)").rowcount)

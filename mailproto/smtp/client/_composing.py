@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import copy
-import email.policy
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from email.generator import BytesGenerator
 from email.message import Message
-from email.utils import formatdate, make_msgid
-from typing import Any
+from typing import Any, TypeAlias
 
-from mailproto.message import header_fields, parse_addresses
-from mailproto.model import Address
-from mailproto.smtp.client._message import to_address
+from mailproto.domains import canonical_domain
+from mailproto.message import header_fields
+from mailproto.model import Address, Recipient
+from mailproto.smtp.client._address_field import AddressField
+from mailproto.smtp.client._flattening import flatten, header_values
+from mailproto.smtp.client._message import to_address, to_recipient
 from mailproto.smtp.wire import LineEnds
 
-__all__ = ["Composed", "compose"]
+__all__ = ["Composed", "Recipients", "compose"]
+
+Recipients: TypeAlias = Sequence[Recipient | Address | str] | Recipient | Address | str
 
 _BCC = (b"bcc", b"resent-bcc")
 
@@ -27,14 +27,14 @@ class Composed:
     """What `compose` makes."""
 
     sender: Address
-    recipients: tuple[Address, ...]
+    recipients: tuple[Recipient, ...]
     content: bytes
 
 
 def compose(
     message: str | bytes | Message[Any, Any],
     sender: Address | str | None,
-    recipients: Sequence[Address | str] | Address | str | None,
+    recipients: Recipients | None,
     seconds: float,
 ) -> Composed:
     """Make octets, without Bcc.
@@ -43,14 +43,14 @@ def compose(
     message that is sent again, their Resent- counterparts (RFC 5322 3.6.6).
 
     :param message: str and bytes have a header and a body; line ends may be any.
-    :param recipients: duplicates are dropped.
+    :param recipients: duplicates are dropped, however their domains are written.
     :param seconds: since the epoch, for a Date that lacks.
-    :raises ValueError: no sender or recipient, or one that is no address.
+    :raises ValueError: no sender or recipient, or one that is no address; or a message that
+        cannot be written.
     """
     if isinstance(message, Message):
-        fields = [(name.lower().encode(), str(value).encode()) for name, value in message.items()]
-        sender, chosen = _choose(fields, sender, recipients)
-        return Composed(sender, chosen, _flatten(message, sender, chosen, seconds))
+        sender, chosen = _choose(list(header_values(message)), sender, recipients)
+        return Composed(sender, chosen, flatten(message, sender, seconds))
     ends = LineEnds()
     content = ends.encode(message.encode() if isinstance(message, str) else message) + ends.finish()
     found = list(header_fields(content))
@@ -64,8 +64,8 @@ def compose(
 def _choose(
     fields: Sequence[tuple[bytes, bytes]],
     sender: Address | str | None,
-    recipients: Sequence[Address | str] | Address | str | None,
-) -> tuple[Address, tuple[Address, ...]]:
+    recipients: Recipients | None,
+) -> tuple[Address, tuple[Recipient, ...]]:
     """Who it is from and to."""
     dates = sum(name == b"resent-date" for name, _ in fields)
     if dates > 1 and (sender is None or recipients is None):
@@ -78,7 +78,7 @@ def _choose(
             for wanted in names
             for name, value in fields
             if name == prefix + wanted
-            for address in _addresses(value)
+            for address in AddressField(value).addresses
         ]
 
     if sender is None:
@@ -87,34 +87,12 @@ def _choose(
             raise ValueError("nobody to send from")
     if recipients is None:
         recipients = named(b"to", b"cc", b"bcc")
-    elif isinstance(recipients, str | Address):
+    elif isinstance(recipients, str | Address | Recipient):
         recipients = [recipients]
-    chosen = tuple(dict.fromkeys(map(to_address, recipients)))
+    chosen: dict[tuple[str, str], Recipient] = {}
+    for recipient in map(to_recipient, recipients):
+        address = recipient.address
+        chosen.setdefault((address.local, canonical_domain(address.domain)), recipient)
     if not chosen:
         raise ValueError("nobody to send to")
-    return to_address(sender), chosen
-
-
-def _addresses(value: bytes) -> Iterable[Address]:
-    for mailbox in parse_addresses(value):
-        if mailbox.local is not None and mailbox.host is not None:
-            address = Address(mailbox.local.decode(), mailbox.host.decode())
-            yield to_address(str(address))  # by the stricter grammar of SMTP
-
-
-def _flatten(
-    message: Message[Any, Any], sender: Address, recipients: Sequence[Address], seconds: float
-) -> bytes:
-    """As octets that every server takes: 7bit, unless an address needs SMTPUTF8 anyway."""
-    message = copy.copy(message)
-    for name in _BCC:
-        del message[name.decode()]
-    if "Date" not in message:
-        message["Date"] = formatdate(seconds)
-    if "Message-ID" not in message:
-        message["Message-ID"] = make_msgid(domain=sender.domain if sender.domain.isascii() else None)
-    is_ascii = all(str(address).isascii() for address in (sender, *recipients))
-    policy = email.policy.SMTP.clone(cte_type="7bit") if is_ascii else email.policy.SMTPUTF8
-    octets = io.BytesIO()
-    BytesGenerator(octets, mangle_from_=False, policy=policy).flatten(message)  # type: ignore[arg-type]
-    return octets.getvalue()
+    return to_address(sender), tuple(chosen.values())

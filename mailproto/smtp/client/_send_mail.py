@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError
 
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters
 from mailproto.smtp.client._client import SMTPClient
-from mailproto.smtp.client._composing import Composed, compose
+from mailproto.smtp.client._composing import Composed, Recipients, compose
 from mailproto.smtp.client._connect import aborting
 from mailproto.smtp.client._errors import SMTPClientError
 from mailproto.smtp.client._job import Job
@@ -62,7 +62,7 @@ async def send_mail(
     message: str | bytes | EmailPackageMessage[Any, Any],
     *,
     sender: Address | str | None = None,
-    recipients: Sequence[Address | str] | Address | str | None = None,
+    recipients: Recipients | None = None,
     parameters: Parameters = NO_PARAMETERS,
 ) -> SendResult:
     """Send one message over a connection of its own; to send many, use `SMTPSender`::
@@ -74,7 +74,7 @@ async def send_mail(
     :param message: an `EmailMessage`, or a whole message, header and body, as str or bytes.
         Bcc is left out; an `EmailMessage` gets a Date and a Message-ID where they lack.
     :param sender: by default who stands in Sender or From; "" for a notification.
-    :param recipients: by default those in To, Cc and Bcc.
+    :param recipients: by default those in To, Cc and Bcc; a `Recipient` has ESMTP parameters.
     :param parameters: of MAIL, as of `SMTPClient.send`.
     :raises AllRefused: nobody gets it.
     :raises SMTPClientError: one of its kinds says what went wrong before.
@@ -104,7 +104,8 @@ async def _send(client: SMTPClient, message: Message) -> list[Outcome]:
 
 def result_of(composed: Composed, outcomes: Sequence[Outcome]) -> SendResult:
     """:raises AllRefused:"""
-    result = SendResult(dict(zip(map(str, composed.recipients), outcomes, strict=True)))
+    addresses = [str(recipient.address) for recipient in composed.recipients]
+    result = SendResult(dict(zip(addresses, outcomes, strict=True)))
     if not result.accepted:
         raise AllRefused(result)
     return result

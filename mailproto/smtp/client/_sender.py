@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from mailproto.content import Content
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._client import SMTPClient
-from mailproto.smtp.client._composing import compose
+from mailproto.smtp.client._composing import Recipients, compose
 from mailproto.smtp.client._errors import ConnectionLost
 from mailproto.smtp.client._job import Job
 from mailproto.smtp.client._mail_server import MailServer, open_client
@@ -59,7 +59,7 @@ class SMTPSender:
         message: str | bytes | EmailPackageMessage[Any, Any],
         *,
         sender: Address | str | None = None,
-        recipients: Sequence[Address | str] | Address | str | None = None,
+        recipients: Recipients | None = None,
         parameters: Parameters = NO_PARAMETERS,
     ) -> SendResult:
         """Send a message as `mailproto.smtp.send_mail` does, and with its errors."""

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from email import message_from_bytes
-from email.message import EmailMessage
+from email.header import Header
+from email.message import EmailMessage, Message
 from email.mime.text import MIMEText
+from email.policy import compat32, default
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.model import NULL_PATH
+from mailproto.message import header_fields, parse_addresses
+from mailproto.model import NULL_PATH, Address, Recipient
 from mailproto.smtp.client._composing import Composed, compose
+from mailproto.smtp.wire import ascii_domain
 
 NOW = 1_000_000_000
 
@@ -27,9 +33,23 @@ def made(message: Any, sender: Any = None, recipients: Any = None) -> Composed:
     return compose(message, sender, recipients, NOW)
 
 
+def addresses(content: bytes) -> list[str]:
+    """Those in To."""
+    [field] = [field for field in header_fields(content) if field.name == b"To"]
+    return [
+        f"{mailbox.local.decode()}@{mailbox.host.decode()}"
+        for mailbox in parse_addresses(field.value)
+        if mailbox.local is not None and mailbox.host is not None
+    ]
+
+
+def split(address: str) -> list[str]:
+    return address.rsplit("@", 1)
+
+
 class AddressTests(SynchronousTestCase):
     def names(self, composed: Composed) -> list[str]:
-        return [str(composed.sender), *map(str, composed.recipients)]
+        return [str(composed.sender), *(str(each.address) for each in composed.recipients)]
 
     def test_from_the_header(self) -> None:
         composed = made(message(Cc="Them <c@b.example>, you@b.example", Bcc="secret@b.example"))
@@ -61,8 +81,23 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual(self.names(made(message(), "", "x@c.example"))[1:], ["x@c.example"])
         self.assertEqual(made(message(), NULL_PATH, ["x@c.example", "x@c.example"]).sender, NULL_PATH)
 
+    def test_parameters(self) -> None:
+        alice = Recipient(Address("alice", "b.example"), {"NOTIFY": "NEVER"})
+        self.assertEqual(made(message(), None, [alice, "alice@b.example"]).recipients, (alice,))
+
+    def test_duplicates(self) -> None:
+        """Domains are equal however they are written, local parts are not."""
+        given = ["a@b.example", "a@B.Example", "a@bücher.example", "a@xn--bcher-kva.example", "A@b.example"]
+        self.assertEqual(self.names(made(message(), "", given))[1:], [given[0], given[2], given[4]])
+
     def test_lacking(self) -> None:
-        for whole in ("To: a@b.example\n\n", "From: a@b.example\n\n", "", "From: a\nTo: b\n\n"):
+        for whole in (
+            "To: a@b.example\n\n",
+            "From: a@b.example\n\n",
+            "",
+            "From: a\nTo: b\n\n",
+            "From: a@b.example\nTo: @b.example\n\n",
+        ):
             self.assertRaises(ValueError, made, whole)
         self.assertRaises(ValueError, made, message(), "a@b.example\r\nRSET")
 
@@ -100,6 +135,162 @@ class ContentTests(SynchronousTestCase):
             self.assertTrue(content.isascii())
             self.assertNotIn(b"\n", content.replace(b"\r\n", b""))
             self.assertEqual(message_from_bytes(content).get_payload(decode=True).rstrip(), "Grüße".encode())
+
+    def test_signed(self) -> None:
+        """RFC 1847 2.1: not an octet of what a signature covers is changed, whatever is beside it."""
+        signed = (
+            b'Content-Type: multipart/signed; protocol="a/b"; boundary=s\r\n\r\n--s\r\n'
+            b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
+            b"X-Long: " + b"word " * 50 + b"\r\n\r\nGr\xc3\xbc\xc3\x9fe  \r\n.\r\n"
+            b"--s\r\nContent-Type: a/b\r\n\r\nsignature\r\n--s--\r\n"
+        )
+        beside = (
+            b"Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\n"
+            + signed
+            + b"\r\n--m\r\nContent-Type: text/plain; charset=latin-1\r\n\r\nGr\xfc\xdfe\r\n--m--\r\n"
+        )
+        for policy in (default, compat32):
+            head = b"From: a@b.example\r\nTo: a@b.example\r\n"
+            content = made(message_from_bytes(head + signed, policy=policy)).content
+            self.assertTrue(content.endswith(signed.partition(b"\r\n\r\n")[2]))
+            content = made(message_from_bytes(head + beside, policy=policy)).content
+            self.assertIn(signed, content)
+            self.assertIn(b"Gr=FC=DFe", content)
+
+    def test_dkim(self) -> None:
+        text = b"DKIM-Signature: v=1\r\nFrom: a@b.example\r\nTo: a@b.example\r\n\r\nGr\xfc\xdfe\r\n"
+        self.assertTrue(
+            made(message_from_bytes(text, policy=default)).content.endswith(b"\r\n\r\nGr\xfc\xdfe\r\n")
+        )
+
+    def test_bodies_of_unknown_charsets(self) -> None:
+        """Octets are octets."""
+        for kind in (
+            "",
+            "text/plain",
+            "text/plain; charset=none",
+            "text/plain; charset=us-ascii",
+            "a/b",
+            "garbage;;=\xff",
+        ):
+            for body in (b"caf\xe9\n", b"\xff" * 100):
+                text = (
+                    b"From: a@b.example\nTo: a@b.example\nContent-Type: %b\n\n" % kind.encode("latin-1")
+                    + body
+                )
+                for policy in (default, compat32):
+                    content = made(message_from_bytes(text, policy=policy)).content
+                    self.assertTrue(content.isascii())
+                    decoded = message_from_bytes(content).get_payload(decode=True)
+                    self.assertEqual(decoded.rstrip(), body.rstrip())  # type: ignore[union-attr]
+
+    def test_text_without_a_charset(self) -> None:
+        plain = Message()
+        plain["Subject"] = "x"
+        plain.set_payload("Grüße\n")
+        content = made(plain, "a@b.example", "a@b.example").content
+        sent = message_from_bytes(content)
+        self.assertEqual(
+            (sent.get_payload(decode=True), sent.get_param("charset")), ("Grüße\r\n".encode(), "utf-8")
+        )
+
+    def test_fields_that_the_email_package_stumbles_over(self) -> None:
+        for field in (b"Message-ID: <@>", b"Sender: x:;", b"Date: yesterday", b"Subject: \xff", b"Cc: =?x?="):
+            text = b"From: a@b.example\nTo: a@b.example\n" + field + b"\n\n"
+            for policy in (default, compat32):
+                content = made(message_from_bytes(text, policy=policy), None, "a@b.example").content
+                if field.isascii():
+                    self.assertIn(field + b"\r\n", content)
+                self.assertTrue(content.isascii())
+
+    def test_old_headers(self) -> None:
+        """Of the email package's first API."""
+        old = MIMEText("Hi.\n")
+        old["From"] = "Grüße <a@bücher.example>"
+        old["To"] = Header("b@c.example")
+        old["Subject"] = Header("Grüße", "iso-8859-1")
+        old["X-Plain"] = "Grüße"
+        sent = message_from_bytes(made(old).content, policy=default)
+        self.assertEqual((sent["Subject"], sent["X-Plain"]), ("Grüße", "Grüße"))
+        self.assertEqual(str(sent["From"]), "Grüße <a@xn--bcher-kva.example>")
+
+    def test_no_field_begins_another(self) -> None:
+        for name, value in (
+            ("Subject", "x\nBcc: y"),
+            ("Subject", "x\r\n\r\ny"),
+            ("A b", "x"),
+            ("A\nB", "x"),
+            ("To", "a@b.example\rX: y"),
+        ):
+            old = MIMEText("Hi.\n")
+            old[name] = value
+            self.assertRaises(ValueError, made, old, "a@b.example", "a@b.example")
+
+    def test_long_lines(self) -> None:
+        """RFC 5322 2.1.1: 998 octets at most."""
+        names = [f"somebody{number}@b.example" for number in range(200)]
+        old = MIMEText("Hi.\n")
+        old["To"] = ", ".join(names)
+        old["Subject"] = "word " * 300
+        for each in (old, message(To=", ".join(names), Subject="word " * 300)):
+            composed = made(each, "a@b.example")
+            self.assertLess(max(map(len, composed.content.split(b"\r\n"))), 999)
+            self.assertEqual([str(recipient.address) for recipient in composed.recipients], names)
+            self.assertEqual(addresses(composed.content), names)
+
+    def test_no_sender_and_no_id(self) -> None:
+        """There must be something on the right (RFC 5322 3.6.4)."""
+        for sender in ("", "a@[192.0.2.1]", "a@bücher.example"):
+            self.assertRegex(
+                message_from_bytes(made(message(), sender).content)["Message-ID"], r"\A<[^@]+@[!-~]+>\Z"
+            )
+
+    def test_international_domains(self) -> None:
+        """An address that has an ASCII form gets it, and the rest encoded words; no address is broken."""
+        international = message(
+            To="Jörg <joe@bücher.example>, b@c.example", Subject="Grüße", Reply_To="r@bücher.example"
+        )
+        for recipients in (None, "b@c.example"):
+            composed = made(international, None, recipients)
+            self.assertTrue(composed.content.isascii())
+            self.assertIn(b"<joe@xn--bcher-kva.example>,\r\n b@c.example\r\n", composed.content)
+            self.assertEqual(message_from_bytes(composed.content, policy=default)["Subject"], "Grüße")
+
+    def test_an_address_without_an_ascii_form(self) -> None:
+        """Then the header is in UTF-8, whoever it is sent to."""
+        content = made(message(To="Jörg <jörg@bücher.example>"), None, "b@c.example").content
+        self.assertIn('To: "Jörg" <jörg@bücher.example>\r\n'.encode(), content)
+        content = made(message(To="b@c.example", Subject="Grüße"), None, "jörg@c.example").content
+        self.assertTrue(content.isascii(), "this recipient alone needs SMTPUTF8")
+
+    @settings(max_examples=300, deadline=None)
+    @given(
+        st.lists(
+            st.tuples(
+                st.text('aé "\\,.<>@()=?:;\u4e00', max_size=30),
+                st.text('ab."é ,', min_size=1, max_size=20).filter(lambda local: local.strip()),
+                st.sampled_from(["c.example", "bücher.example", "[192.0.2.1]", "x" * 60 + ".example"]),
+            ),
+            min_size=1,
+            max_size=8,
+        )
+    )
+    def test_no_address_is_broken(self, people: list[tuple[str, str, str]]) -> None:
+        old = MIMEText("Hi.\n")
+        given = [Address(local, domain) for _, local, domain in people]
+        old["To"] = ", ".join(
+            '"' + name.replace("\\", "\\\\").replace('"', '\\"') + f'" <{address}>'
+            for (name, _, _), address in zip(people, given, strict=True)
+        )
+        composed = made(old, "a@b.example")
+        self.assertEqual(
+            [
+                Address(local, ascii_domain(domain))
+                for local, domain in map(split, addresses(composed.content))
+            ],
+            [Address(each.local, ascii_domain(each.domain)) for each in given],
+        )
+        self.assertEqual(composed.content.isascii(), all(each.local.isascii() for each in given))
 
     def test_international(self) -> None:
         content = made(message(Subject="Grüße"), "grüße@a.example").content

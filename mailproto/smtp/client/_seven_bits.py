@@ -1,0 +1,70 @@
+"""Bodies made ASCII, so that every server takes them (RFC 2045 6)."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Iterator
+from email.base64mime import body_encode
+from email.message import Message
+from typing import Any, TypeAlias, cast
+
+from mailproto.smtp.wire import LineEnds
+
+__all__ = ["to_seven_bits"]
+
+_Part: TypeAlias = "Message[Any, Any]"
+
+
+def to_seven_bits(message: _Part) -> None:
+    """Encode what is not ASCII, whatever charset it is in; but nothing that is signed (RFC 1847 2.1)."""
+    for part in _leaves(message):
+        payload = _payload(part)
+        if not payload.isascii():
+            _encode(part, _octets(part, payload))
+
+
+def _payload(part: _Part) -> str:
+    """As it is kept: octets that are not ASCII as surrogates, which `get_payload` takes for text."""
+    payload = getattr(part, "_payload", None)
+    return payload if isinstance(payload, str) else ""
+
+
+def _leaves(part: _Part) -> Iterator[_Part]:
+    """Parts without parts, but for those that a signature covers: of MIME, or of DKIM (RFC 6376)."""
+    if part.get_content_type() == "multipart/signed" or "DKIM-Signature" in part:
+        return
+    if not part.is_multipart():
+        if part.get_content_maintype() not in (
+            "multipart",
+            "message",
+        ):  # those have no encoding (RFC 2045 6.4)
+            yield part
+        return
+    for inner in cast("list[_Part]", part.get_payload()):
+        yield from _leaves(inner)
+
+
+def _octets(part: _Part, payload: str) -> bytes:
+    """What the payload stands for: octets that were read, or text that was put in without a charset."""
+    try:
+        payload.encode("ascii", "surrogateescape")
+    except UnicodeEncodeError:
+        if part.get_param("charset") is None:
+            part.set_param("charset", "utf-8")
+        return payload.encode("utf-8", "surrogateescape")
+    octets = part.get_payload(decode=True)
+    return octets if isinstance(octets, bytes) else b""
+
+
+def _encode(part: _Part, octets: bytes) -> None:
+    is_text = part.get_content_maintype() == "text"
+    if is_text:
+        ends = LineEnds()
+        octets = ends.encode(octets) + ends.finish()
+    del part["Content-Transfer-Encoding"]
+    if is_text and 3 * sum(octet < 128 for octet in octets) > 2 * len(octets):
+        part["Content-Transfer-Encoding"] = "quoted-printable"
+        part.set_payload(binascii.b2a_qp(octets).decode("ascii"))
+    else:
+        part["Content-Transfer-Encoding"] = "base64"
+        part.set_payload(body_encode(octets))

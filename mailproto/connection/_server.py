@@ -52,6 +52,7 @@ class ServerConnection(Connection, Generic[EventT]):
         self._reading = True
         self._waiting: list[Deferred[None]] = []
         self._had_event = False
+        self._is_spoken_for = False
         self._heard_all = False  # the client has closed its side
 
     # -- what a protocol says of itself
@@ -118,8 +119,12 @@ class ServerConnection(Connection, Generic[EventT]):
 
     @property
     def channel(self) -> Channel:
-        """What lies below, as SASL's mechanisms look at it."""
-        return server_channel(self.transport, is_local=self.is_local)
+        """What lies below, as SASL's mechanisms look at it.
+
+        Where a proxy speaks for the client, the certificate and the bindings are the proxy's.
+        """
+        channel = server_channel(self.transport, is_local=self.is_local)
+        return Channel(channel.is_secure, channel.is_encrypted) if self._is_spoken_for else channel
 
     @property
     def can_start_tls(self) -> bool:
@@ -152,6 +157,7 @@ class ServerConnection(Connection, Generic[EventT]):
         :returns: False if there are too many of them.
         """
         self.factory.forget(self)
+        self._is_spoken_for = True
         self.peer_address, is_local = peer_at(address)
         self.is_local = self.is_local and bool(address) and is_local
         return self.factory.admit(self)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailproto.connection import Networks
+from twisted.cred.portal import Portal
+
+from mailproto.connection import Networks, _server
 from mailproto.smtp import SMTPLimits
+from tests.auth.exchanges import Checker
+from tests.auth.test_server_mechanisms import EVERYTHING
 from tests.smtp.dialogue import DialogueTestCase
 from tests.smtp.test_authentication import BAD, EHLO, GOOD
 from tests.smtp.test_server import script
@@ -38,6 +42,18 @@ class ProxyTests(DialogueTestCase):
         envelope, content = self.delivery.delivered[0]
         self.assertEqual(envelope.session.peer, "203.0.113.9")
         self.assertTrue(content.startswith(b"Received: from client.example ([203.0.113.9])\r\n"), content)
+
+    def test_a_proxys_certificate_signs_no_client_in(self) -> None:
+        """Nor can a client be bound to the proxy's TLS connection."""
+        self.patch(_server, "server_channel", lambda *_, **__: EVERYTHING)
+        portal = Portal(self.realm, [Checker()])
+        transport = self.connect(portal=portal)
+        for command, offered in (("", True), ("XCLIENT ADDR=203.0.113.9\r\n", False)):
+            transport.send(f"{command}EHLO a\r\n".encode())
+            reply = transport.read()
+            self.assertIn(b" SCRAM-SHA-256 ", reply)
+            self.assertEqual((b" EXTERNAL " in reply, b"-PLUS " in reply), (offered, offered))
+        self.converse(transport, "C: AUTH EXTERNAL =\nS: 504 5.5.4...")
 
     def test_it_begins_anew(self) -> None:
         self.assert_dialogue(

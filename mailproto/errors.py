@@ -87,7 +87,8 @@ class StorageFull(Unavailable):
 class Refused(MailError):
     """A delivery's own answer: any code, enhanced code and text.
 
-    :param code: 400 to 599 (RFC 5321 4.2); 4yz asks the sender to try again.
+    :param code: 400 to 599 (RFC 5321 4.2); 4yz asks the sender to try again, and 421 ends the
+        connection, too (3.8).
     :raises ValueError: for a code that is not an error's, or an enhanced code of another class.
     """
 

@@ -23,6 +23,8 @@ class LMTPServer(SMTPServer):
         for outcome in outcomes:
             text = f"{outcome.text} ({envelope.id})" if outcome.accepted else outcome.text
             self.write(render_reply(outcome.code, outcome.enhanced, text))
+        if any(outcome.code == 421 for outcome in outcomes):
+            self.end()
 
     def no_recipients(self, *, last: bool) -> bytes:
         """As many replies as there are recipients behind the last chunk, too (RFC 2033 4.3).

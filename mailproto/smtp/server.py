@@ -149,7 +149,7 @@ class SMTPServer(ServerConnection[Event]):
             outcome = Outcome(error.code, error.enhanced, error.text)
             self.answer_content(self.delivering, [outcome] * len(self.delivering.recipients))
             return
-        self.write(render_reply(error.code, error.enhanced, error.text))
+        self.answer(error)
         if isinstance(event, Mail | Rcpt):
             self.patience.forgive()
         if isinstance(event, Auth | AuthResponse) and isinstance(error, AuthenticationFailed):
@@ -263,8 +263,15 @@ class SMTPServer(ServerConnection[Event]):
         if any(outcome.accepted for outcome in outcomes):
             self.write(f"250 2.0.0 Taken as {envelope.id}\r\n".encode())
         else:
-            worst = min(outcomes, key=_retry_first)
-            self.write(render_reply(worst.code, worst.enhanced, worst.text))
+            self.answer(min(outcomes, key=_retry_first))
+
+    def answer(self, outcome: Outcome | MailError) -> None:
+        """Say what became of something; 421 is the last that is said (RFC 5321 3.8)."""
+        reply = render_reply(outcome.code, outcome.enhanced, outcome.text)
+        if outcome.code == 421:
+            self.end(reply)
+        else:
+            self.write(reply)
 
     def no_recipients(self, *, last: bool) -> bytes:
         """The reply to a BDAT in a transaction without recipients.

@@ -63,6 +63,16 @@ class LMTPTests(LMTPDialogueTestCase):
         self.converse(transport, script(TWO, "C: DATA\nS: 354...\nC: .\nS: 451 4.3.0...\nS: 451 4.3.0..."))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_a_delivery_may_end_the_connection(self) -> None:
+        """RFC 5321 3.8: by 421, when each recipient has its answer."""
+        transport = self.connect()
+        self.delivery.outcomes = [Outcome(421, "4.3.2", "Going down"), TAKEN]
+        self.converse(
+            transport,
+            script(TWO, "C: DATA\nS: 354...\nC: .\nC: NOOP\nS: 421 4.3.2 Going down\nS: 250 2.1.5 Kept (..."),
+        )
+        self.assertFalse(transport.is_open)
+
     def test_content_that_is_not_taken_is_told_to_each(self) -> None:
         transport = self.connect(max_message_size=10)
         self.converse(

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 
 from mailproto.errors import RecipientUnknown, Refused, RelayDenied
 from mailproto.model import NULL_PATH, Address, Outcome, Recipient, Session
-from tests.smtp.dialogue import TAKEN, DialogueTestCase
+from tests.smtp.dialogue import TAKEN, DialogueTestCase, FakeDelivery
 
 EHLO = """
 C: EHLO client.example
@@ -149,6 +149,18 @@ class MessageTests(DialogueTestCase):
             self.delivery.failure = failure
             self.converse(transport, script(DATA, f"C: .\nS: {reply}\nC: MAIL FROM:<>\nS: 250..."))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_a_delivery_may_end_the_connection(self) -> None:
+        """RFC 5321 3.8: 421 says so, to whatever it is the answer."""
+        leaving = Refused(421, "4.3.2", "Going down")
+        for path, transcript in (
+            ("a@b", script(EHLO, "C: MAIL FROM:<a@b>\nC: NOOP\nS: 421 4.3.2 Going down")),
+            ("c@d", script(RCPT, "C: RCPT TO:<c@d>\nC: NOOP\nS: 421 4.3.2 Going down")),
+            ("", script(RCPT, "C: DATA\nS: 354...\nC: .\nC: NOOP\nS: 421 4.3.2 Going down")),
+        ):
+            delivery = FakeDelivery()
+            delivery.refusals[path] = delivery.failure = leaving
+            self.assertFalse(self.assert_dialogue(transcript, delivery=delivery).is_open)
 
     def test_a_connection_lost_before_the_dot_delivers_nothing(self) -> None:
         transport = self.connect()

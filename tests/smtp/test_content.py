@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
 from mailproto.content import FileContent
+from mailproto.errors import MessageTooLarge
 from mailproto.smtp import SMTPLimits
+from mailproto.smtp._spool import Spool
 from tests.smtp.dialogue import DialogueTestCase
 from tests.smtp.test_server import script
 from tests.transport import ELSEWHERE, MemoryTransport
@@ -117,6 +124,40 @@ class SpoolTests(DialogueTestCase):
         self.converse(transport, BEGIN)
         transport.send(b"\r\n" + b"x" * 2000)
         return transport
+
+
+_LINES = st.sampled_from(
+    ["a: b", "c :", " d", "\te", "f g", "h i: j", ":", "", "k" * 30, "Subject", "ä: l"]
+).map(lambda line: f"{line}\r\n".encode())
+
+
+class HeaderSectionTests(SynchronousTestCase):
+    """Where it ends depends on nothing but the octets (RFC 5322 2.1)."""
+
+    def spooled(self, pieces: Iterable[bytes], **limits: int) -> bytes | None:
+        """The content, if it is taken."""
+        spool = Spool(10_000, None, SMTPLimits(**limits))  # type: ignore[arg-type]
+        for piece in pieces:
+            spool.write(piece)
+        try:
+            return bytes(spool.finish().content(b""))
+        except MessageTooLarge:
+            return None
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.lists(_LINES, max_size=12).map(b"".join), st.integers(1, 30), st.integers(1, 99), st.data())
+    def test_neither_on_segments_nor_on_memory(
+        self, content: bytes, size: int, memory: int, data: st.DataObject
+    ) -> None:
+        header = data.draw(st.integers(1, memory))
+        pieces = [content[at : at + size] for at in range(0, len(content), size)]
+        meant = self.spooled([content], header=header)
+        self.assertEqual(self.spooled(pieces, memory=memory, header=header), meant)
+        self.assertIn(meant, (None, content, *self.with_one_empty_line_more(content)))
+
+    def with_one_empty_line_more(self, content: bytes) -> Iterable[bytes]:
+        lines = content.splitlines(keepends=True)
+        return (b"".join([*lines[:at], b"\r\n", *lines[at:]]) for at in range(len(lines)))
 
 
 class TraceTests(DialogueTestCase):

@@ -33,7 +33,7 @@ __all__ = ["parse_command"]
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _HTTP = re.compile(r"[A-Z]+ \S+ HTTP/[0-9.]+|CONNECT \S+", re.IGNORECASE | re.ASCII)
 _BASE64_WORD = re.compile(r"[!-~]+")
-_CHUNK = re.compile(r"([0-9]{1,18})(?: +(LAST))?", re.IGNORECASE | re.ASCII)
+_CHUNK = re.compile(r" *([0-9]{1,18})(?: +(LAST))?", re.IGNORECASE | re.ASCII)
 _NODE = re.compile(r"@?[A-Za-z0-9](?:[A-Za-z0-9\-.]*+(?<![\-.]))?|#[!-~]+")
 _MECHANISM = re.compile(r"[A-Za-z0-9\-_]{1,20}")
 

@@ -41,6 +41,9 @@ class BdatTests(EveryWay):
         ):  # fmt: skip
             self.assert_events(b"BDAT" + rest + b"\r\nNOOP\r\n", "501 5.5.4", Noop())
 
+    def test_more_spaces_than_one(self) -> None:
+        self.assert_events(b"BDAT   1   LAST \r\nx", Bdat(1, True), ChunkEnd(b"x", True))
+
     def test_what_has_come_of_a_large_chunk_is_not_kept(self) -> None:
         wire = SMTPServerWire()
         wire.receive(b"BDAT 999999999999999999 LAST\r\n")

@@ -76,7 +76,6 @@ class SMTPServer(ServerConnection[Event]):
 
     greetings: ClassVar[Mapping[str, str]] = {"HELO": "SMTP", "EHLO": "ESMTP"}
 
-    _handlers: Mapping[type[Event], _Handler]
     factory: SMTPServerFactory
     wire: SMTPServerWire
     limits: SMTPLimits
@@ -98,13 +97,14 @@ class SMTPServer(ServerConnection[Event]):
         self._greeting: IDelayedCall | None = None
         self.trace: TraceWriter | None = None
         self.patience = Patience(self.limits)
+        self._handlers: Mapping[type[Event], _Handler] = _HANDLERS
 
     # -- what the shell asks
 
     def greet(self) -> Awaitable[None] | None:
         """The greeting; with those who need no haste, after a while (RFC 5321 4.3.1)."""
-        is_shut = self.factory.require_tls and not self.is_encrypted
-        self._handlers = _BEFORE_TLS if is_shut else _HANDLERS
+        if self.factory.require_tls and not self.is_encrypted:
+            self._handlers = _BEFORE_TLS
         proxies = self.factory.xclient
         self.may_introduce = bool(proxies) and self.peer_address in proxies
         wait = self.limits.wait_before_greeting(is_local=self.is_local)

@@ -80,7 +80,9 @@ class Turn:
         self._write()
 
     def connectionLost(self, reason: Failure) -> None:
-        """The reactor lets go of everything."""
+        """The reactor ends, and with it all connections."""
+        for selectable in self.removeAll():
+            selectable.connectionLost(reason)
 
     # -- to the connections
 

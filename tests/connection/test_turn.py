@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet import tcp
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -202,6 +202,13 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual(self.read(second), b"2\n")
         self.assertEqual((one.was_closed, two.was_closed), (True, False))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_the_reactor_ends(self) -> None:
+        protocols = [self.connect()[1] for _ in range(3)]
+        [turn] = self.reactor.readers
+        turn.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual([protocol.was_closed for protocol in protocols], [True] * 3)
+        self.assertEqual(self.reactor.readers, [])
 
     def test_no_more_than_some_at_once(self) -> None:
         """The reactor has other duties too."""

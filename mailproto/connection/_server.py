@@ -191,7 +191,7 @@ class ServerConnection(Connection, Generic[EventT]):
         if self._pumping:
             return
         self._pumping = True
-        next_event, handle, unsent = self.wire.next_event, self.handle, self._unsent
+        next_event, handle, seconds = self.wire.next_event, self.handle, self.clock.seconds
         try:
             while self._running is None and self._writable and not self._ending:
                 try:
@@ -204,7 +204,8 @@ class ServerConnection(Connection, Generic[EventT]):
                     continue
                 if event is None:
                     break
-                self._note_progress()
+                self._had_event = True
+                self._progress = seconds()
                 try:
                     result = handle(event)
                     if type(result) is CoroutineType:
@@ -214,7 +215,7 @@ class ServerConnection(Connection, Generic[EventT]):
                 else:
                     if result is not None:
                         self._wait_for(cast("Deferred[None]", result), event)
-                if len(unsent) >= _REPLIES_AT_ONCE or self._unsent_octets >= OCTETS_AT_ONCE:
+                if self._unsent_octets >= OCTETS_AT_ONCE or len(self._unsent) >= _REPLIES_AT_ONCE:
                     self._send_now()
         finally:
             self._pumping = False

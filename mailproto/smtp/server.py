@@ -260,10 +260,11 @@ class SMTPServer(ServerConnection[Event]):
 
     def answer_content(self, envelope: Envelope, outcomes: Sequence[Outcome]) -> None:
         """One reply for all recipients: a failure only if it is everybody's (`IDelivery.deliver`)."""
-        if any(outcome.accepted for outcome in outcomes):
-            self.write(f"250 2.0.0 Taken as {envelope.id}\r\n".encode())
-        else:
-            self.answer(min(outcomes, key=_retry_first))
+        for outcome in outcomes:
+            if outcome.accepted:
+                self.write(b"250 2.0.0 Taken as %b\r\n" % envelope.id.encode())
+                return
+        self.answer(min(outcomes, key=_retry_first))
 
     def answer(self, outcome: Outcome | MailError) -> None:
         """Say what became of something; 421 is the last that is said (RFC 5321 3.8)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from mailproto.model import NULL_PATH
 from mailproto.smtp.wire._errors import SMTPSyntaxError
@@ -28,7 +29,13 @@ from mailproto.smtp.wire._grammar import is_hello_name, parse_parameters, parse_
 from mailproto.smtp.wire._limits import WireLimits
 from mailproto.smtp.wire._xclient import parse_xclient
 
-__all__ = ["parse_command"]
+__all__ = ["command_parser", "parse_command"]
+
+REMEMBERED = 512
+"""Command lines whose meaning is remembered; those that came longest ago are forgotten."""
+
+_MEMORABLE = 128
+"""Octets of the longest of them."""
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _HTTP = re.compile(r"[A-Z]+ \S+ HTTP/[0-9.]+|CONNECT \S+", re.IGNORECASE | re.ASCII)
@@ -36,6 +43,23 @@ _BASE64_WORD = re.compile(r"[!-~]+")
 _CHUNK = re.compile(r" *([0-9]{1,18})(?: +(LAST))?", re.IGNORECASE | re.ASCII)
 _NODE = re.compile(r"@?[A-Za-z0-9](?:[A-Za-z0-9\-.]*+(?<![\-.]))?|#[!-~]+")
 _MECHANISM = re.compile(r"[A-Za-z0-9\-_]{1,20}")
+
+
+@lru_cache(maxsize=8)
+def command_parser(limits: WireLimits) -> Callable[[bytes], Command]:
+    """`parse_command` for servers with these limits, which hear the same lines all day.
+
+    DATA, the users' addresses, the neighbours' greetings: what came lately is not read again.
+    AUTH, the one command with secrets, is not remembered.
+    """
+    remembered = lru_cache(maxsize=REMEMBERED)(lambda line: parse_command(line, limits))
+
+    def parse(line: bytes) -> Command:
+        if len(line) > _MEMORABLE or line[:1] in b"Aa":
+            return parse_command(line, limits)
+        return remembered(line)
+
+    return parse
 
 
 def parse_command(line: bytes, limits: WireLimits) -> Command:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from types import MappingProxyType
 
 from mailproto.model import NO_PARAMETERS, NULL_PATH, Address, Parameters
 from mailproto.smtp.wire._errors import SMTPSyntaxError
@@ -78,7 +79,7 @@ def parse_parameters(text: str) -> Parameters:
         if keyword in parameters:
             raise SMTPSyntaxError(501, "5.5.4", "Parameter given twice")
         parameters[keyword] = match[2]
-    return parameters
+    return MappingProxyType(parameters)
 
 
 def is_hello_name(name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 from mailproto.smtp.wire._chunks import ChunkScanner
-from mailproto.smtp.wire._commands import parse_command
+from mailproto.smtp.wire._commands import command_parser
 from mailproto.smtp.wire._content import ContentScanner
 from mailproto.smtp.wire._errors import SMTPSyntaxError
 from mailproto.smtp.wire._events import AuthResponse, Bdat, DataChunk, Event
@@ -34,10 +34,20 @@ class SMTPServerWire:
     :param normalise: make CRLF of bare CR and LF in content, instead of a `DataFault`.
     """
 
-    __slots__ = ("_buffer", "_content", "_expecting", "_incoming", "_limits", "_normalise", "_position")
+    __slots__ = (
+        "_buffer",
+        "_content",
+        "_expecting",
+        "_incoming",
+        "_limits",
+        "_normalise",
+        "_parse",
+        "_position",
+    )
 
     def __init__(self, limits: WireLimits | None = None, *, normalise: bool = False) -> None:
         self._limits = limits or WireLimits()
+        self._parse = command_parser(self._limits)
         self._normalise = normalise
         self._expecting = _Expecting.COMMAND
         self._content: ContentScanner | ChunkScanner | None = None
@@ -85,10 +95,17 @@ class SMTPServerWire:
             self._await_line_end()
             return None
         line = buffer[start:end]
-        self._consume(end + 2)
+        end += 2
+        if end == len(buffer):
+            self._buffer, self._position = b"", 0
+        else:
+            self._position = end
         if self._expecting is not _Expecting.COMMAND or len(line) > self._limits.command_line:
             return self._unusual_line(line)
-        return self._command(line)
+        command = self._parse(line)
+        if type(command) is Bdat:
+            self._content = ChunkScanner(command)
+        return command
 
     def _next_of_content(self, content: ContentScanner | ChunkScanner) -> Event | None:
         event, used = content.scan(self._buffer, self._position)
@@ -112,18 +129,12 @@ class SMTPServerWire:
         self._position = 0
         incoming.clear()
 
-    def _command(self, line: bytes) -> Event:
-        command = parse_command(line, self._limits)
-        if type(command) is Bdat:
-            self._content = ChunkScanner(command)
-        return command
-
     def _unusual_line(self, line: bytes) -> Event:
         """One that is no command, or longer than most may be."""
         expected, self._expecting = self._expecting, _Expecting.COMMAND
         if expected is _Expecting.REST or len(line) > self._line_limit(expected, line):
             raise SMTPSyntaxError(500, "5.5.6", "Line too long")
-        return AuthResponse(line) if expected is _Expecting.RESPONSE else self._command(line)
+        return AuthResponse(line) if expected is _Expecting.RESPONSE else self._parse(line)
 
     def _await_line_end(self) -> None:
         """Keep what has come of a line; forget it, but for what may be half a CRLF, if it is too long."""

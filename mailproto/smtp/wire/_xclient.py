@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from mailproto.smtp.wire._errors import SMTPSyntaxError
 from mailproto.smtp.wire._events import XClient
@@ -41,7 +42,7 @@ def parse_xclient(rest: str, limits: WireLimits) -> XClient:
             attributes[name] = None if value.upper() in _UNKNOWN else _READERS[name](value)
         except ValueError:
             raise SMTPSyntaxError(501, "5.5.4", f"Bad value of XCLIENT {name}") from None
-    return XClient(attributes)
+    return XClient(MappingProxyType(attributes))
 
 
 def _decode(xtext: str) -> str:

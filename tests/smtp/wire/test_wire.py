@@ -32,6 +32,7 @@ from mailproto.smtp.wire import (
     WireLimits,
     XClient,
 )
+from mailproto.smtp.wire._commands import REMEMBERED
 
 
 def play(pieces: Iterable[bytes], *, wire: SMTPServerWire | None = None) -> list[Event | str]:
@@ -278,6 +279,46 @@ class ParameterTests(EveryWay):
             self.assert_error(f"MAIL FROM:<a@b> SIZE=1{space}BODY=8BITMIME".encode(), "501 5.5.4")
             self.assert_error(f"MAIL FROM:<a@b>{space}SIZE=1".encode(), "501 5.1.7")
             self.assert_error(f"XCLIENT ADDR=192.0.2.1{space}PORT=1".encode(), "501 5.5.4")
+
+
+class MemoryTests(SynchronousTestCase):
+    """Lines that came lately are not read again."""
+
+    def heard(self, line: bytes) -> Event:
+        """What a new connection makes of a line."""
+        wire = SMTPServerWire()
+        wire.receive(line + b"\r\n")
+        event = wire.next_event()
+        assert event is not None
+        return event
+
+    def test_what_came_before_means_the_same(self) -> None:
+        line = b"MAIL FROM:<a@example.com> SIZE=1"
+        first = self.heard(line)
+        self.assertIs(self.heard(line), first)
+        self.assertIsNot(self.heard(b"MAIL FROM:<a@example.com> SIZE=2"), first)
+
+    def test_nobody_can_change_what_others_will_hear(self) -> None:
+        mail = self.heard(b"MAIL FROM:<a@example.com> SIZE=1")
+        assert isinstance(mail, Mail)
+        with self.assertRaises(TypeError):
+            mail.parameters["SIZE"] = "2"  # type: ignore[index]
+
+    def test_secrets_and_long_lines_are_not_kept(self) -> None:
+        for line in (b"AUTH PLAIN c2VjcmV0", b"auth plain c2VjcmV0", b"VRFY " + b"a" * 200):
+            self.assertEqual(self.heard(line), self.heard(line))
+            self.assertIsNot(self.heard(line), self.heard(line))
+
+    def test_mistakes_are_mistakes_again(self) -> None:
+        for _ in range(2):
+            with self.assertRaises(SMTPSyntaxError):
+                self.heard(b"RCPT TO:nobody")
+
+    def test_what_came_longest_ago_is_forgotten(self) -> None:
+        first = self.heard(b"NOOP first")
+        for number in range(REMEMBERED):
+            self.heard(b"VRFY somebody%d" % number)
+        self.assertIsNot(self.heard(b"NOOP first"), first)
 
 
 class LineLengthTests(EveryWay):

@@ -15,10 +15,10 @@ from mailproto.smtp.wire._limits import WireLimits
 __all__ = ["UnsafeArgument", "ascii_domain", "read_address", "render_bdat", "render_line", "render_path"]
 
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
-_DOMAIN = re.compile(r"[A-Za-z0-9\-_.\x80-\U0010ffff]++|\[[0-9A-Za-z:.]++\]")
 _KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-]*+")
 _VALUE = re.compile(r"[!-<>-~\x80-\U0010ffff]++")
-_LIMITS = WireLimits()
+_LIMITS = WireLimits(local_part=256, path=500)
+"""Lists have local parts longer than 64; whether one is too long is for the server to say."""
 
 
 class UnsafeArgument(ValueError):
@@ -35,6 +35,8 @@ def read_address(text: str) -> Address:
         address, rest = parse_path(f"<{text}>", _LIMITS, "5.1.3")
     except SMTPSyntaxError as error:
         raise UnsafeArgument(error.text) from None
+    except UnicodeEncodeError:
+        raise UnsafeArgument("not Unicode") from None
     if rest:
         raise UnsafeArgument("not an address")
     return address
@@ -68,9 +70,15 @@ def render_path(command: str, path: Address, parameters: Parameters) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _with_path(command: str, local: str, domain: str) -> str:
-    if _CONTROL.search(local) or not (_DOMAIN.fullmatch(domain) or not domain):
+    address = Address(local, domain)
+    # By the grammar itself; Postmaster alone needs no domain, and sends nothing (RFC 5321 4.1.1.3).
+    if (
+        _CONTROL.search(local)
+        or read_address(str(address)) != address
+        or (local and not domain and command != "RCPT TO")
+    ):
         raise UnsafeArgument("not an address")
-    return f"{command}:<{Address(local, domain)}>"
+    return f"{command}:<{address}>"
 
 
 def render_line(verb: str, argument: str = "") -> bytes:

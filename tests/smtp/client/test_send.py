@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailproto.model import NULL_PATH, Address, Outcome
+from mailproto.model import NULL_PATH, Address, Outcome, Recipient
 from mailproto.smtp import UNCERTAIN, ConnectionLost, ProtocolViolation, ServiceClosing
 from tests.smtp.client.dialogue import (
     ALICE,
@@ -375,7 +375,7 @@ class LossTests(ClientTestCase):
 class ArgumentTests(ClientTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.connect(offering("SMTPUTF8"))
+        self.connect(offering("SMTPUTF8", "X-Y", "DSN"))
 
     def test_no_command_is_smuggled(self) -> None:
         hostile = "a@b>\r\nRCPT TO:<mallory@mx.example"
@@ -390,13 +390,39 @@ class ArgumentTests(ClientTestCase):
         ):
             self.assertEqual(self.codes(self.client.send(SENDER, [address], TEXT)), [(553, "5.1.3")])
             self.assertEqual(self.codes(self.client.send(address, [ALICE], TEXT)), [(553, "5.1.7")])
+        for address in (
+            Address("a", "b..c"),
+            Address("a", "-b.example"),
+            Address("a", "b-.example"),
+            Address("a", "b.example."),
+            Address("a", "b c"),
+            Address("a", "[300.1.1.1]"),
+            Address("a@b", ""),
+            Address("bob", ""),
+        ):
+            self.assertEqual(self.codes(self.client.send(SENDER, [address], TEXT)), [(553, "5.1.3")], address)
+            self.assertEqual(self.codes(self.client.send(address, [ALICE], TEXT)), [(553, "5.1.7")], address)
         self.assertEqual(self.codes(self.client.send(SENDER, [NULL_PATH], TEXT)), [(553, "5.1.3")])
+        for parameters in ({"X\r\nY": None}, {"X-Y": "a\r\nb"}, {"RET": "a b"}, {"": None}):
+            for outcome in (
+                *self.result(self.client.send(SENDER, [ALICE], TEXT, parameters)),
+                *self.result(
+                    self.client.send(SENDER, [Recipient(Address("a", "b.example"), parameters)], TEXT)
+                ),
+            ):
+                self.assertGreater(outcome.code, 500)
+                self.assertTrue(outcome.text.isprintable())
         self.error(self.client.verify("x\r\nRSET"), ValueError)
         self.error(self.client.ehlo("x\r\nRSET"), ValueError)
         self.assertEqual(self.transport.read(), b"")
 
     def test_nobody(self) -> None:
         self.assertRaises(ValueError, self.client.send, SENDER, [], TEXT)
+
+    def test_postmaster(self) -> None:
+        """Who has no domain, and is everywhere (RFC 5321 4.1.1.3)."""
+        self.client.send(SENDER, ["postmaster", Address("Postmaster", "")], TEXT)
+        self.assertIn(b"RCPT TO:<postmaster>\r\nRCPT TO:<Postmaster>\r\n", self.transport.read())
 
     def test_quoted(self) -> None:
         self.client.send(Address("a b", "client.example"), [Address('say "hi"', "mx.example")], TEXT)

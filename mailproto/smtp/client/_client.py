@@ -393,7 +393,11 @@ class SMTPClient(ClientConnection[Reply]):
                     self._active = job
                     job.begin()
                     continue
-                transaction = next_transaction(self, job)
+                try:
+                    transaction = next_transaction(self, job)
+                except Exception as error:  # the fault of who made the message
+                    job.result.errback(error)
+                    continue
                 if transaction is None:
                     job.finish()
                 else:

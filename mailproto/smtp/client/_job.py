@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from mailproto.model import Outcome
+from mailproto.smtp.client._errors import SMTPClientError
 from mailproto.smtp.client._message import SESSION_FULL, Message
 
 __all__ = ["Job"]
@@ -20,13 +22,14 @@ class Job:
     :ivar result: fires with the outcomes of all recipients.
     """
 
-    __slots__ = ("_outcomes", "_places", "is_second_try", "message", "result")
+    __slots__ = ("_is_begun", "_outcomes", "_places", "is_second_try", "message", "result")
 
     def __init__(self, message: Message) -> None:
         self.message = message
         self.is_second_try = False
         self.result: Deferred[list[Outcome]] = Deferred()
         self._outcomes: list[Outcome] = [SESSION_FULL] * len(message.recipients)
+        self._is_begun = False  # some have an outcome
         self._places: Sequence[int] = range(len(message.recipients))  # of the message's, in those
 
     @property
@@ -45,8 +48,23 @@ class Job:
             self._outcomes[place] = outcome
         if SESSION_FULL not in outcomes:
             return self._outcomes
+        self._is_begun = True
         left = [at for at, outcome in enumerate(outcomes) if outcome is SESSION_FULL]
         self._places = [self._places[at] for at in left]
         self.message = self.message.again(left)
         self.is_second_try = False
         return None
+
+    def give_up(self, error: SMTPClientError) -> list[Outcome] | None:
+        """Have the error for an outcome of those who are left; None if they are all."""
+        if not self._is_begun:
+            return None
+        for place in self._places:
+            self._outcomes[place] = error.outcome()
+        return self._outcomes
+
+    def fail(self, failure: Failure) -> None:
+        """Tell that there is no other connection."""
+        error = failure.value
+        outcomes = self.give_up(error) if isinstance(error, SMTPClientError) else None
+        self.result.callback(failure if outcomes is None else outcomes)

@@ -30,7 +30,7 @@ class MailServer:
     """Where mail is handed in.
 
     :ivar host: a domain name or IP address, in brackets or not; the certificate is compared with it.
-    :ivar port: by default 465 with implicit TLS, 587 with credentials, otherwise 25.
+    :ivar port: by default 465 with implicit TLS, 587 with credentials, 24 for LMTP, otherwise 25.
     :ivar tls: ``required``: STARTTLS, or nothing is sent.  ``implicit``: TLS from the first
         octet.  Both take only a certificate that is good and for ``host``.  ``opportunistic``:
         STARTTLS with any certificate where it works, plaintext where not.  ``none``: plaintext.
@@ -129,4 +129,6 @@ def _port(server: MailServer) -> int:
         return server.port
     if server.tls == "implicit":
         return 465
+    if server.lmtp:
+        return 24  # as is usual, and never 25 (RFC 2033 5)
     return 25 if server.credentials is None else 587

@@ -83,7 +83,7 @@ class PooledConnection:
             job.try_again()
             self._again(job)
         else:
-            job.result.errback(result)
+            job.fail(result)
         if not self.underway:
             self._rest()
         self._free()

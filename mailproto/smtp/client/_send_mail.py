@@ -85,8 +85,13 @@ async def send_mail(
         server = MailServer(server)
     job = Job(Message(composed.sender, composed.recipients, composed.content, parameters))
     while True:
-        client = await open_client(reactor, server)
-        outcomes = job.take(await _send(client, job.message))
+        try:
+            client = await open_client(reactor, server)
+            outcomes = job.take(await _send(client, job.message))
+        except SMTPClientError as error:
+            outcomes = job.give_up(error)
+            if outcomes is None:
+                raise
         if outcomes is not None:
             return result_of(composed, outcomes)
 

@@ -175,5 +175,5 @@ class SMTPSender:
             jobs = list(self._jobs)
             self._jobs.clear()
             for job in jobs:
-                job.result.errback(failure)
+                job.fail(failure)
         self._go_on()

@@ -56,6 +56,8 @@ class Scripted(Protocol):
 
 
 class ServerTestCase(TestCase):
+    timeout = 20  # seconds
+
     def setUp(self) -> None:
         self.delivery = FakeDelivery()
         self.pair = ensure_self_signed(tempfile.mkdtemp(dir="."), "mx.example")

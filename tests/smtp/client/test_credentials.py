@@ -350,10 +350,16 @@ class ApplicationTests(CredentialsTestCase):
             return TCP4ClientEndpoint(reactor, "127.0.0.1", 1)
 
         self.patch(_host, "HostnameEndpoint", endpoint)
-        for settings in ({}, {"credentials": ALICE}, {"credentials": ALICE, "tls": "implicit"}, {"port": 1}):
+        for settings in (
+            {},
+            {"credentials": ALICE},
+            {"credentials": ALICE, "tls": "implicit"},
+            {"port": 1},
+            {"lmtp": True},
+        ):
             with self.assertRaises(ConnectFailed):
                 await send_mail(reactor, MailServer("127.0.0.1", **settings), message())
-        self.assertEqual(asked, [25, 587, 465, 1])
+        self.assertEqual(asked, [25, 587, 465, 1, 24])
 
     def test_secrets_are_not_shown(self) -> None:
         self.assertNotIn("pencil", repr(MailServer(credentials=ALICE)))

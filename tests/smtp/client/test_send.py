@@ -419,6 +419,13 @@ class ArgumentTests(ClientTestCase):
     def test_nobody(self) -> None:
         self.assertRaises(ValueError, self.client.send, SENDER, [], TEXT)
 
+    def test_what_is_no_message(self) -> None:
+        """Whoever made it is told, and the next message is sent."""
+        for content, parameters in (("text", {}), (None, {}), (TEXT, {"X-Y": 5})):
+            self.error(self.client.send(SENDER, [ALICE], content, parameters), TypeError)  # type: ignore[arg-type]
+        self.client.send(SENDER, [ALICE, BOB], TEXT)
+        self.converse(GROUP)
+
     def test_postmaster(self) -> None:
         """Who has no domain, and is everywhere (RFC 5321 4.1.1.3)."""
         self.client.send(SENDER, ["postmaster", Address("Postmaster", "")], TEXT)

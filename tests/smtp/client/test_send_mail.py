@@ -142,6 +142,26 @@ class SendMailTests(ServerTestCase):
         self.assertEqual(self.peer.connections, 2)
         self.assertEqual(self.peer.heard.count(b"MAIL"), 3)
 
+    async def test_no_second_connection(self) -> None:
+        """Those whom the first one has sent to have their outcomes all the same."""
+        first = self.taking_two()
+        taking, hellos = self.peer.answers, []
+
+        def answer(verb: bytes) -> bytes | None:
+            if verb == b"EHLO":
+                hellos.append(verb)
+            return taking(verb) if len(hellos) < 2 else b"421 4.3.2 Going\r\n"
+
+        self.peer.answers = answer
+        to = ["a@x.example", "b@x.example", "c@x.example"]
+        result = await send_mail(reactor, first, message(), recipients=to)
+        self.assertEqual(result.accepted, to[:2])
+        self.assertEqual(result.refused[to[2]].code, 421)
+        hellos.clear()
+        sender = SMTPSender(reactor, first, connections=1)
+        self.assertEqual([outcome.code for outcome in await sender.send("", to, b"")], [250, 250, 421])
+        await sender.close()
+
     async def test_hosts(self) -> None:
         """In brackets, or under names that only containers have."""
         number = self.serve()["endpoint"]._port

@@ -132,7 +132,7 @@ class Tests:
                 arrival = await sink.arrival()
                 self.assertNotIn(b"\r\nBcc:", arrival.content)
                 came = message_from_bytes(arrival.content, policy=default)
-                self.assertEqual(came.get_content(), ".\n..\nHällo\n")
+                self.assertEqual(came.get_content(), ".\r\n..\r\nHällo\r\n")
                 recipients += len(arrival.envelope.recipients)
 
         async def test_a_pool(self) -> None:

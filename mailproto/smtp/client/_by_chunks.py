@@ -13,7 +13,7 @@ from mailproto.smtp.client._transaction import Transaction
 from mailproto.smtp.wire import Reply
 
 if TYPE_CHECKING:
-    from mailproto.smtp.client._client import SMTPClient
+    from mailproto.smtp.client._session import Session
 
 __all__ = ["ChunkTransaction"]
 
@@ -28,7 +28,7 @@ class ChunkTransaction(Transaction):
 
     __slots__ = ("_held", "_outstanding")
 
-    def __init__(self, client: SMTPClient, message: Message, selection: Selection) -> None:
+    def __init__(self, client: Session, message: Message, selection: Selection) -> None:
         super().__init__(client, message, selection)
         self._outstanding = 0  # answers to chunks
         self._held = b""  # the last one, until the others are answered

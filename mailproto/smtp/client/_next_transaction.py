@@ -14,12 +14,12 @@ from mailproto.smtp.client._selection import select
 from mailproto.smtp.client._transaction import Transaction
 
 if TYPE_CHECKING:
-    from mailproto.smtp.client._client import SMTPClient
+    from mailproto.smtp.client._session import Session
 
 __all__ = ["next_transaction"]
 
 
-def next_transaction(client: SMTPClient, message: Message) -> Transaction | None:
+def next_transaction(client: Session, message: Message) -> Transaction | None:
     """Decide what will be said; None if nothing need be, because everybody has an outcome."""
     capabilities = client.capabilities
     try:

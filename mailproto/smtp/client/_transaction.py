@@ -12,7 +12,7 @@ from mailproto.smtp.client._selection import Selection
 from mailproto.smtp.wire import Reply
 
 if TYPE_CHECKING:
-    from mailproto.smtp.client._client import SMTPClient
+    from mailproto.smtp.client._session import Session
 
 __all__ = ["UNCERTAIN", "Transaction"]
 
@@ -43,7 +43,7 @@ class Transaction(ABC):
         "message",
     )
 
-    def __init__(self, client: SMTPClient, message: Message, selection: Selection) -> None:
+    def __init__(self, client: Session, message: Message, selection: Selection) -> None:
         self._client = client
         self.message = message
         self._mail = selection.mail

@@ -131,6 +131,11 @@ class HelloTests(ClientTestCase):
         self.assertEqual(self.transport.read(), b"")
         self.assertTrue(self.client.is_usable)
 
+    def test_a_bad_name_changes_nothing(self) -> None:
+        self.connect(PIPELINING)
+        self.error(self.client.ehlo("a b"), ValueError)
+        self.assertTrue(self.client.pipelines)
+
     def test_again(self) -> None:
         """What is offered then counts alone."""
         self.connect(PIPELINING)

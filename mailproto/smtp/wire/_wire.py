@@ -84,9 +84,9 @@ class SMTPServerWire:
         """
         if self._incoming:
             self._join()
-        if self._content is not None:
-            return self._next_of_content(self._content)
-        buffer = self._buffer
+        buffer, content = self._buffer, self._content
+        if content is not None and (buffer or type(content) is ChunkScanner):  # a chunk may be empty
+            return self._next_of_content(content)
         if not buffer:
             return None
         start = self._position

@@ -133,6 +133,7 @@ class Promises:
         "" for one that is not told; None for no such promise.
     :ivar future_release: messages wait until their time (RFC 4865): the greatest number of
         seconds; None for no such promise.  Submission only.
+    :ivar smtputf8: addresses in Unicode are compared, kept and passed on as such (RFC 6531).
     """
 
     binary_mime: bool = False
@@ -141,6 +142,7 @@ class Promises:
     deliver_by: int | None = None
     mt_priority: str | None = None
     future_release: int | None = None
+    smtputf8: bool = True
 
 
 NO_PROMISES = Promises()

@@ -78,7 +78,7 @@ def help(session: SMTPServer, event: Help) -> None:
 
 def _check_utf8(session: SMTPServer, event: Vrfy | Expn) -> None:
     """:raises Refused: what is internationalised and was not declared to be (RFC 6531 3.7.4.2)."""
-    if event.utf8 and not session.offers.smtputf8:
+    if event.utf8 and not session.offers.promises.smtputf8:
         raise Refused(555, "5.5.4", "Parameter not recognised or not implemented")
     if not event.utf8 and not event.name.isascii():
         raise Refused(553, "5.6.7", "An internationalised address needs SMTPUTF8")

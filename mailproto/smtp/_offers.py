@@ -34,7 +34,6 @@ class Offers:
     max_message_size: int
     recipients: int
     transactions: int
-    smtputf8: bool
     starttls: bool
     mechanisms: tuple[str, ...]
     xclient: bool = False
@@ -64,7 +63,7 @@ class Offers:
             lines.append(f"LIMITS {limits}")
         if promises.binary_mime:
             lines.append("BINARYMIME")
-        if self.smtputf8:
+        if promises.smtputf8:
             lines.append("SMTPUTF8")
         if self.starttls:
             lines.append("STARTTLS")
@@ -99,7 +98,7 @@ class Offers:
         offered = {
             "SIZE": True,
             "BODY": True,
-            "SMTPUTF8": self.smtputf8,
+            "SMTPUTF8": promises.smtputf8,
             "AUTH": bool(self.mechanisms),
             "RET": promises.dsn,
             "ENVID": promises.dsn,

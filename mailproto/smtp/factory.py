@@ -38,8 +38,6 @@ class SMTPServerFactory(ServerFactory):
         temporary folder.
     :param bare_newlines: what is done about a bare CR or LF in a message: the message is
         refused, or each becomes CRLF.
-    :param smtputf8: whether internationalised addresses are offered (RFC 6531): the delivery
-        must be able to compare and keep them.
     :param any_sender: of submission: whether an account may send under addresses that are
         not its own (RFC 6409 6.1; `IOwnership`).
     :param xclient: proxies that may say, by XCLIENT, whom they speak for.
@@ -71,7 +69,6 @@ class SMTPServerFactory(ServerFactory):
         max_message_size: int = MAX_MESSAGE_SIZE,
         spool_folder: str | None = None,
         bare_newlines: Literal["refuse", "normalise"] = "refuse",
-        smtputf8: bool = True,
         any_sender: bool = False,
         xclient: Networks | None = None,
         trace_account: bool = False,
@@ -88,7 +85,6 @@ class SMTPServerFactory(ServerFactory):
         self.max_message_size = max_message_size
         self.spool_folder = spool_folder
         self.normalise_newlines = bare_newlines == "normalise"
-        self.smtputf8 = smtputf8
         self.xclient = xclient or Networks()
         self.trace_account = trace_account
         self.gate = Gate(delivery, limits, own_senders=submission and not any_sender) or None

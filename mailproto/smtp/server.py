@@ -350,7 +350,6 @@ class SMTPServer(ServerConnection[Event]):
                 max_message_size=factory.max_message_size,
                 recipients=self.limits.recipients,
                 transactions=self.limits.transactions,
-                smtputf8=factory.smtputf8,
                 starttls=self.can_start_tls,
                 mechanisms=self._mechanisms(),
                 xclient=self.may_introduce,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from zope.interface import implementer
+from zope.interface import alsoProvides, implementer
 
 from mailproto.errors import MailError, RecipientUnknown, Refused
-from mailproto.interfaces import IExpander, IQueueRunner, IVerifier
-from mailproto.model import Address, Session, VerifiedName
+from mailproto.interfaces import IExpander, IPromises, IQueueRunner, IVerifier
+from mailproto.model import Address, Promises, Session, VerifiedName
 from mailproto.smtp import SMTPLimits
 from tests.smtp.dialogue import DialogueTestCase, FakeDelivery, LMTPDialogueTestCase
 from tests.smtp.test_server import EHLO, script
@@ -93,7 +93,12 @@ class VerifyTests(TalkativeTestCase):
             "C: VRFY alice smtputf8\nS: 250 2.1.5 Alice...",
             "C: VRFY SMTPUTF8\nS: 550 5.1.1...",
         )
-        self.assert_said("C: VRFY éva SMTPUTF8\nS: 555 5.5.4...", smtputf8=False)
+
+    def test_what_is_international_and_not_promised(self) -> None:
+        delivery: Any = TalkativeDelivery()
+        delivery.promises = Promises(smtputf8=False)
+        alsoProvides(delivery, IPromises)
+        self.assert_said("C: VRFY éva SMTPUTF8\nS: 555 5.5.4...", delivery=delivery)
 
     def test_guessing_ends(self) -> None:
         guess = "C: VRFY nobody\nS: 550..."

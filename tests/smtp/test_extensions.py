@@ -64,6 +64,12 @@ class OfferTests(PromiseTestCase):
         self.assertIn("DELIVERBY", offered)
         self.assertIn("MT-PRIORITY", offered)
 
+    def test_international_addresses_may_be_more_than_a_delivery_can_do(self) -> None:
+        self.assertIn("SMTPUTF8", self.greet(self.connect()))
+        self.promises = Promises(smtputf8=False)
+        self.assertNotIn("SMTPUTF8", self.greet(self.connect()))
+        self.assert_mail("SMTPUTF8", "555 5.5.4")
+
     def test_nothing_is_offered_that_is_not_promised(self) -> None:
         self.promises = Promises()
         self.converse(self.connect(), script(EHLO))

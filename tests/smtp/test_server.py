@@ -435,10 +435,3 @@ class ParameterTests(DialogueTestCase):
         self.assertEqual(envelope.sender, Address("é", "b"))
         self.assertIn(b"with UTF8SMTP\r\n", content)
         self.assertIn("for <é@mx.example>;".encode(), content)
-
-    def test_smtputf8_may_be_off(self) -> None:
-        transport = self.connect(smtputf8=False)
-        transport.send(b"EHLO a\r\nMAIL FROM:<a@b> SMTPUTF8\r\n")
-        heard = transport.read()
-        self.assertNotIn(b"250-SMTPUTF8", heard)
-        self.assertIn(b"555 5.5.4", heard)

@@ -111,6 +111,8 @@ class SMTPClient(Session):
         changed.  What the server does not offer and the message needs (8BITMIME, SMTPUTF8,
         room, ...) is an outcome too, without a word to the server.
 
+        To cancel the `Deferred` does not take the message back; `abort` does, if it is not too late.
+
         :param sender: the reverse-path; "" or `NULL_PATH` for notifications.
         :param recipients: at least one; a `Recipient` has ESMTP parameters.
         :param parameters: of MAIL, such as RET and ENVID (RFC 3461 4), their values as on the

@@ -48,8 +48,8 @@ class Job:
             self._outcomes[place] = outcome
         if SESSION_FULL not in outcomes:
             return self._outcomes
-        self._is_begun = True
         left = [at for at, outcome in enumerate(outcomes) if outcome is SESSION_FULL]
+        self._is_begun = self._is_begun or len(left) < len(outcomes)
         self._places = [self._places[at] for at in left]
         self.message = self.message.again(left)
         self.is_second_try = False

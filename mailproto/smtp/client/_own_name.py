@@ -34,7 +34,7 @@ def own_name(transport: Any) -> str:
             return hello_name(name)
         except UnsafeArgument:
             pass
-    host: str = getattr(transport.getHost(), "host", "")
+    host: str = getattr(transport.getHost(), "host", "").partition("%")[0]  # without a zone (RFC 4007 11)
     if not host:
         return "localhost"
     return f"[IPv6:{host}]" if ":" in host else f"[{host}]"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.address import IPv4Address
+
 from mailproto.smtp import (
     CommandRefused,
     ConnectionLost,
@@ -12,6 +14,7 @@ from mailproto.smtp import (
     TLSFailed,
     TLSUnavailable,
 )
+from mailproto.smtp.client import _own_name
 from tests.smtp.client.dialogue import (
     ALICE,
     ESMTP,
@@ -22,6 +25,7 @@ from tests.smtp.client.dialogue import (
     ClientTestCase,
     offering,
 )
+from tests.transport import MemoryTransport
 
 
 class GreetingTests(ClientTestCase):
@@ -130,6 +134,22 @@ class HelloTests(ClientTestCase):
             self.error(self.client.ehlo(name), ValueError)
         self.assertEqual(self.transport.read(), b"")
         self.assertTrue(self.client.is_usable)
+
+    def test_names_of_our_own(self) -> None:
+        """The machine's, if it may be looked up; else the address (RFC 5321 4.1.4)."""
+        for machine, host, said in (
+            ("me.example", "192.0.2.1", "me.example"),
+            ("me", "192.0.2.1", "[192.0.2.1]"),
+            ("my machine.example", "192.0.2.1", "[192.0.2.1]"),
+            ("me.", "fe80::1%eth0", "[IPv6:fe80::1]"),
+            ("me", "", "localhost"),
+        ):
+            self.patch(_own_name.socket, "gethostname", lambda machine=machine: machine)
+            self.patch(MemoryTransport, "getHost", lambda _, host=host: IPv4Address("TCP", host, 1))
+            self.connect("S: 220 mx.example\nC: EHLO client.example\nS: 250 mx.example")
+            self.client.hostname = ""
+            self.client.ehlo()
+            self.converse(f"C: EHLO {said}")
 
     def test_a_bad_name_changes_nothing(self) -> None:
         self.connect(PIPELINING)

@@ -10,7 +10,7 @@ from email.generator import BytesGenerator
 from email.message import Message
 from email.policy import EmailPolicy
 from email.utils import formatdate, make_msgid
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from mailproto.model import Address
 from mailproto.smtp.client._address_field import AddressField
@@ -45,8 +45,7 @@ def flatten(message: _Message, sender: Address, seconds: float) -> bytes:
     :raises ValueError: the email package does not know how to.
     """
     try:
-        # Nothing of the caller's is changed; of the policy, which is immutable, no copy is made.
-        message = copy.deepcopy(message, {id(message.policy): message.policy})
+        message = _copied(message)  # nothing of the caller's is changed
         _complete(message, sender, seconds)
         policy = _write_addresses(message, sender)
         if policy is ASCII:
@@ -60,12 +59,21 @@ def flatten(message: _Message, sender: Address, seconds: float) -> bytes:
         raise ValueError(f"a message that cannot be written: {error!r}") from error
 
 
+def _copied(message: _Message) -> _Message:
+    """With fields and parts of its own; what they are is immutable, and slow to copy."""
+    copied = copy.copy(message)
+    del copied["\0"]  # which makes a new list of the fields, though there is no such one
+    if message.is_multipart():
+        copied.set_payload([_copied(part) for part in cast("list[_Message]", message.get_payload())])
+    return copied
+
+
 def _complete(message: _Message, sender: Address, seconds: float) -> None:
     del message["Bcc"], message["Resent-Bcc"]
     if "Date" not in message:
-        message["Date"] = formatdate(seconds)
+        message.set_raw("Date", formatdate(seconds))
     if "Message-ID" not in message:
-        message["Message-ID"] = make_msgid(domain=_id_right(sender))
+        message.set_raw("Message-ID", make_msgid(domain=_id_right(sender)))
 
 
 def _id_right(sender: Address) -> str:

@@ -115,9 +115,14 @@ class ContentTests(SynchronousTestCase):
         self.assertNotIn(b"secret", made(message(Bcc="secret@b.example")).content)
 
     def test_the_message_is_not_changed(self) -> None:
-        original = message(Bcc="secret@b.example")
+        original = message("Grüße\n", Bcc="secret@b.example")
+        original.add_attachment(message("Grüße\n", Bcc="stays@b.example"))
         before = original.as_bytes()
-        made(original)
+        self.assertEqual(before.count(b"8bit"), 3)
+        content = made(original).content
+        self.assertTrue(content.isascii())
+        self.assertIn(b"stays@b.example", content)
+        self.assertNotIn(b"secret@b.example", content)
         self.assertEqual(original.as_bytes(), before)
 
     def test_date_and_id(self) -> None:

@@ -38,8 +38,7 @@ def flatten(message: _Message, sender: Address, seconds: float) -> bytes:
     """Without Bcc, with Date and Message-ID.
 
     The header is in ASCII, with A-labels, unless an address in it or the sender's local part
-    can only be written in UTF-8; then it all is, and the body is as it is, for whoever has
-    SMTPUTF8 has 8BITMIME (RFC 6531 3.1).  Otherwise the body is in ASCII too, but for what a
+    can only be written in UTF-8; then it all is.  The body is in ASCII, but for what a
     signature covers.
 
     :raises ValueError: the email package does not know how to.
@@ -48,8 +47,7 @@ def flatten(message: _Message, sender: Address, seconds: float) -> bytes:
         message = _copied(message)  # nothing of the caller's is changed
         _complete(message, sender, seconds)
         policy = _write_addresses(message, sender)
-        if policy is ASCII:
-            to_seven_bits(message)
+        to_seven_bits(message)
         octets = io.BytesIO()
         BytesGenerator(octets, mangle_from_=False, policy=policy).flatten(message)
         return octets.getvalue()
@@ -79,9 +77,10 @@ def _complete(message: _Message, sender: Address, seconds: float) -> None:
 def _id_right(sender: Address) -> str:
     """A domain for a Message-ID: there must be one (RFC 5322 3.6.4), and looking one up takes time."""
     try:
-        return ascii_domain(sender.domain) or socket.gethostname()
+        domain = ascii_domain(sender.domain)
     except UnsafeArgument:
-        return socket.gethostname()
+        domain = ""
+    return domain or socket.gethostname() or "localhost"
 
 
 def _write_addresses(message: _Message, sender: Address) -> EmailPolicy:

@@ -190,11 +190,14 @@ class ContentTests(SynchronousTestCase):
                     self.assertEqual(decoded.rstrip(), body.rstrip())  # type: ignore[union-attr]
 
     def test_text_without_a_charset(self) -> None:
+        for sender in ("a@b.example", "grüße@b.example"):
+            self.assert_gets_a_charset(sender)
+
+    def assert_gets_a_charset(self, sender: str) -> None:
         plain = Message()
         plain["Subject"] = "x"
         plain.set_payload("Grüße\n")
-        content = made(plain, "a@b.example", "a@b.example").content
-        sent = message_from_bytes(content)
+        sent = message_from_bytes(made(plain, sender, "a@b.example").content)
         self.assertEqual(
             (sent.get_payload(decode=True), sent.get_param("charset")), ("Grüße\r\n".encode(), "utf-8")
         )

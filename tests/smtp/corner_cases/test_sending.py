@@ -145,13 +145,22 @@ class GroupTests(SendingTestCase):
         self.assertEqual(outcomes, [(550, "5.1.1"), (250, "2.6.0")])
 
     def test_31_552_to_a_recipient_is_452(self) -> None:
-        """RFC 5321 4.5.3.1.10: too many recipients, as old servers say it: tried again, not bounced."""
+        """RFC 5321 4.5.3.1.10: too many recipients, as old servers say it: another transaction."""
         outcomes = self.each_way(
             PIPELINING,
-            f"{TWO}S: 250 OK\nS: 250 OK\nS: 552 Too many recipients\nS: 354 Go\n{CONTENT}S: 250 OK\n",
+            f"{TWO}S: 250 OK\nS: 250 OK\nS: 552 Too many recipients\nS: 354 Go\n{CONTENT}S: 250 OK\n"
+            f"C: MAIL FROM:<{SENDER}>\nC: RCPT TO:<{BOB}>\nC: DATA\n"
+            f"S: 250 OK\nS: 250 OK\nS: 354 Go\n{CONTENT}S: 250 2.6.0 In\n",
             recipients=(ALICE, BOB),
         )
-        self.assertEqual(outcomes, [(250, "2.0.0"), (452, "4.5.3")])
+        self.assertEqual(outcomes, [(250, "2.0.0"), (250, "2.6.0")])
+
+    def test_31_552_to_the_only_one_is_to_be_tried_again(self) -> None:
+        outcomes = self.each_way(
+            PIPELINING,
+            f"{ONE}S: 250 OK\nS: 552 Too many recipients\nS: 503 Whom for?\n",
+        )
+        self.assertEqual(outcomes, [(452, "4.5.3")])
 
 
 class ExtensionTests(SendingTestCase):

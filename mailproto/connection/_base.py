@@ -134,9 +134,9 @@ class Connection(Protocol):
         turn = self._turn
         if turn is None or not turn.is_running or self._unsent_octets >= OCTETS_AT_ONCE:
             self._send_now()
-        elif self._unsent and not self._is_listed:
+        elif not self._is_listed:
             self._is_listed = True
-            turn.at_end(self._send_now)
+            turn.at_end.append(self._send_now)
 
     def _send_now(self) -> None:
         """Send what is unsent now."""

@@ -191,7 +191,7 @@ class ServerConnection(Connection, Generic[EventT]):
         if self._pumping:
             return
         self._pumping = True
-        next_event, handle, seconds = self.wire.next_event, self.handle, self.clock.seconds
+        next_event = self.wire.next_event
         try:
             while self._running is None and self._writable and not self._ending:
                 try:
@@ -205,9 +205,9 @@ class ServerConnection(Connection, Generic[EventT]):
                 if event is None:
                     break
                 self._had_event = True
-                self._progress = seconds()
+                self._progress = self.clock.seconds()
                 try:
-                    result = handle(event)
+                    result = self.handle(event)
                     if type(result) is CoroutineType:
                         result = at_once(result)
                 except Exception:
@@ -219,13 +219,20 @@ class ServerConnection(Connection, Generic[EventT]):
                     self._send_now()
         finally:
             self._pumping = False
-        self._flush()
-        if self._running is None and self._writable and not self._ending:
-            if self._heard_all:
-                self.end()
-            elif not self._reading:
-                self._reading = True
-                self.transport.resumeProducing()
+        if self._unsent:
+            self._flush()
+        if self._heard_all or not self._reading:
+            self._go_on_reading()
+
+    def _go_on_reading(self) -> None:
+        """Now that everything is handled, if it is: there may be more; or the client has said all."""
+        if self._running is not None or not self._writable or self._ending:
+            return
+        if self._heard_all:
+            self.end()
+        else:
+            self._reading = True
+            self.transport.resumeProducing()
 
     def _wait_for(self, running: Deferred[None], event: EventT) -> None:
         """Hold the next event back."""

@@ -39,7 +39,9 @@ if _HAS_EPOLL:
 class Turn:
     """To its connections the reactor, to the reactor one descriptor.
 
-    :ivar is_running: whether connections are being served, so that `at_end` is to come.
+    :ivar is_running: whether connections are being served.
+    :ivar at_end: to be called once everything that came has been read; of use while it
+        ``is_running``, only.
     """
 
     log = Logger()
@@ -49,13 +51,9 @@ class Turn:
         self._epoll = select.epoll()
         self._selectables: dict[int, Any] = {}
         self._masks: dict[int, int] = {}
-        self._at_end: list[Callable[[], None]] = []
+        self.at_end: list[Callable[[], None]] = []
         self._writers: dict[Any, int] = {}  # to be served at the end of this turn
         self.is_running = False
-
-    def at_end(self, send: Callable[[], None]) -> None:
-        """Have ``send`` called once everything that came has been read; while `is_running` only."""
-        self._at_end.append(send)
 
     # -- to the reactor
 
@@ -182,7 +180,7 @@ class Turn:
 
     def _send(self) -> None:
         """Have everybody send what was collected while this turn's events were handled."""
-        unsent, self._at_end = self._at_end, []
+        unsent, self.at_end = self.at_end, []
         for send in unsent:
             try:
                 send()

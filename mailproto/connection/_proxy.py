@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IProtocol,
+    IProtocolFactory,
+    IReactorTime,
+)
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from mailproto.connection._limits import Limits
 from mailproto.connection._networks import Networks, ip_address
@@ -75,6 +83,7 @@ class ProxiedFactory(Factory):
             connection.abort()
 
 
+@implementer(IHalfCloseableProtocol)
 class _ProxiedConnection(Protocol):
     """Reads the header, then stands aside.
 
@@ -107,6 +116,17 @@ class _ProxiedConnection(Protocol):
         protocol, self._protocol = self._protocol, None
         if protocol is not None:
             protocol.connectionLost(reason)
+
+    def readConnectionLost(self) -> None:
+        """The client says no more (`IHalfCloseableProtocol`): whoever can wait for its answers may."""
+        protocol = IHalfCloseableProtocol(self._protocol, None)
+        if protocol is None:
+            self.transport.loseConnection()
+        else:
+            protocol.readConnectionLost()
+
+    def writeConnectionLost(self) -> None:
+        """We never close our side alone (`IHalfCloseableProtocol`)."""
 
     def abort(self) -> None:
         """Close at once."""

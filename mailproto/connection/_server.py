@@ -210,7 +210,7 @@ class ServerConnection(Connection, Generic[EventT]):
                     result = self.handle(event)
                     if type(result) is CoroutineType:
                         result = at_once(result)
-                except Exception:
+                except BaseException:  # asyncio's CancelledError is no Exception
                     self._failed(event, Failure())
                 else:
                     if result is not None:
@@ -262,12 +262,8 @@ class ServerConnection(Connection, Generic[EventT]):
             self._pump()
 
     def readConnectionLost(self) -> None:
-        """The client says no more, and may yet wait for the answers (`IHalfCloseableProtocol`).
-
-        What it said is done, for as long as a connection's end may take.
-        """
+        """The client says no more, and may yet wait for the answers (`IHalfCloseableProtocol`)."""
         self._heard_all = True
-        self._set_timer(self.limits.farewell)
         if self._running is None:
             self._pump()
 
@@ -308,7 +304,7 @@ class ServerConnection(Connection, Generic[EventT]):
     def _timer_fired(self) -> None:
         """One timer a connection, set again for what is left of the time, instead of at each event."""
         self._timer = None
-        if self._ending or self._heard_all:
+        if self._ending:
             self.abort()
             return
         left = self._progress + self.idle_limit() - self.clock.seconds()
@@ -332,7 +328,10 @@ class ServerConnection(Connection, Generic[EventT]):
         self._wake()
         if not was_ending and not reason.check(ConnectionDone):
             self.log.debug("{peer}: {reason}", peer=self.peer_address, reason=reason.getErrorMessage())
-        self.closed()
+        try:
+            self.closed()
+        except Exception:
+            self.log.failure("{peer}: while letting go of a session", peer=self.peer_address)
         self.factory.forget(self)
 
 

@@ -73,14 +73,16 @@ class Turn:
             selectable = selectables.get(fd)
             if selectable is not None:  # it may have gone since, with another one's help
                 self._serve(selectable, events)
-        self._send()
+        unsent, self.at_end = self.at_end, []
+        for send in unsent:
+            self._guard(send)
         self.is_running = False
         self._write()
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor ends, and with it all connections."""
         for selectable in self.removeAll():
-            selectable.connectionLost(reason)
+            self._guard(selectable.connectionLost, reason)
 
     # -- to the connections
 
@@ -172,20 +174,18 @@ class Turn:
             if events & _OUT and not why and selectable.fileno() >= 0:
                 reading = False
                 why = selectable.doWrite()
-        except Exception as error:
+        except BaseException as error:  # whatever it is, it is one connection's
             self.log.failure("while serving a connection")
             why = error
         if why:
-            self._disconnect(selectable, why, reading)
+            self._guard(self._disconnect, selectable, why, reading)
 
-    def _send(self) -> None:
-        """Have everybody send what was collected while this turn's events were handled."""
-        unsent, self.at_end = self.at_end, []
-        for send in unsent:
-            try:
-                send()
-            except Exception:
-                self.log.failure("while sending what a connection wrote")
+    def _guard(self, call: Callable[..., object], *arguments: Any) -> None:
+        """Call, and let nothing out: the reactor would take it for the end of all connections."""
+        try:
+            call(*arguments)
+        except BaseException:
+            self.log.failure("while serving a connection")
 
     def _write(self) -> None:
         """Send what transports hold; what does not fit waits until the kernel has room."""
@@ -196,7 +196,7 @@ class Turn:
                 if writers.pop(writer, None) is not None:
                     self._watch(fd, writer, self._masks.get(fd, 0) | _OUT)
 
-    def _disconnect(self, selectable: Any, why: Exception, reading: bool) -> None:
+    def _disconnect(self, selectable: Any, why: BaseException, reading: bool) -> None:
         """As Twisted's reactors do (``_disconnectSelectable``)."""
         self.removeReader(selectable)
         reason = Failure(why)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet import reactor as installed
@@ -11,13 +11,15 @@ from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
 from twisted.internet.ssl import CertificateOptions
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailproto.auth import ensure_self_signed, server_tls
 from mailproto.connection import Limits, Networks, ProxiedFactory, ServerFactory
+from mailproto.content import Content
 from mailproto.imap import IMAPServerFactory
+from mailproto.model import Envelope, Outcome
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.smtp import SMTPLimits, SMTPServerFactory
 from tests.asking import AskingClient
@@ -284,6 +286,21 @@ class SocketTests(TestCase):
         self.assertIsNotNone(envelope.session.tls)
         self.assertTrue(content.startswith(b"Received: from a ([203.0.113.9])\r\n"), content)
         await client.ask(b"QUIT\r\n", b"221 ")
+
+    async def test_a_client_that_closes_its_side_gets_its_answers(self) -> None:
+        client = await self.connect(lambda tls, factory: factory)
+        await client.ask(V1, GREETING)
+        deliver = self.delivery.deliver
+
+        async def slowly(envelope: Envelope, content: Content) -> Sequence[Outcome]:
+            await deferLater(installed, 0.05)  # type: ignore[arg-type]
+            return await deliver(envelope, content)
+
+        self.patch(self.delivery, "deliver", slowly)
+        everything = b"HELO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n.\r\n"
+        answers = client.ask(everything, b"250 2.0.0 Taken")
+        client.transport.loseWriteConnection()  # type: ignore[attr-defined]
+        await answers
 
     async def test_starttls(self) -> None:
         client = await self.connect(lambda tls, factory: factory)

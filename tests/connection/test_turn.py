@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from typing import Any
 
 from twisted.internet import tcp
@@ -15,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.connection import Limits, ServerConnection, ServerFactory
 from mailproto.connection._turn import Turn, turn_of
+from mailproto.errors import Unavailable
 from tests.test_connection import LineWire
 
 
@@ -171,16 +173,25 @@ class TurnTests(SynchronousTestCase):
         self.reactor.turn()
         self.assertEqual((self.read(client), protocol.was_closed), (b"slow\n", True))
 
-    def test_but_not_for_ever(self) -> None:
+    def test_as_long_as_it_reads_them(self) -> None:
         client, protocol = self.connect()
-        self.patch(Echo, "handle", lambda connection, event: Deferred())
-        client.send(b"never\n")
+        client.send(b"large\n")
+        client.shutdown(socket.SHUT_WR)
+        received = b""
+        while not protocol.was_closed:
+            self.reactor.turn()
+            self.reactor.advance(self.factory.limits.farewell)
+            received += self.read(client)
+        received += self.read(client)
+        self.assertEqual(received.replace(b"(nothing)", b""), b"x" * 4_000_000)
+
+    def test_and_no_longer(self) -> None:
+        client, protocol = self.connect()
+        client.send(b"large\n")
         client.shutdown(socket.SHUT_WR)
         self.reactor.turn()
         self.reactor.turn()
-        self.reactor.advance(self.factory.limits.farewell - 1)
-        self.assertFalse(protocol.was_closed)
-        self.reactor.pump([1, 0])
+        self.reactor.pump([self.factory.limits.idle, 0])
         self.assertTrue(protocol.was_closed)
 
     def test_one_that_another_one_ends_in_the_same_turn(self) -> None:
@@ -201,6 +212,40 @@ class TurnTests(SynchronousTestCase):
         self.reactor.turn()
         self.assertEqual(self.read(second), b"2\n")
         self.assertEqual((one.was_closed, two.was_closed), (True, False))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_what_is_no_exception_is_a_failure_too(self) -> None:
+        """Such as asyncio's CancelledError."""
+        (first, _), (second, two) = self.connect(), self.connect()
+        refused: list[type[Exception]] = []
+        self.patch(Echo, "refuse", lambda connection, event, error: refused.append(type(error)))
+        self.patch(two, "handle", lambda event: sys.exit())
+        second.send(b"2\n")
+        first.send(b"1\n")
+        self.reactor.turn()
+        self.assertEqual((self.read(first), refused), (b"1\n", [Unavailable]))
+        self.assertEqual(len(self.flushLoggedErrors(SystemExit)), 1)
+
+    def test_an_error_at_the_end_of_one_does_not_touch_the_others(self) -> None:
+        (first, one), (second, _) = self.connect(), self.connect()
+        self.patch(one, "connectionLost", lambda reason: sys.exit())
+        first.close()
+        second.send(b"2\n")
+        for _ in range(3):
+            self.reactor.turn()
+        self.assertEqual(self.read(second), b"2\n")
+        self.assertEqual(len(self.flushLoggedErrors(SystemExit)), 1)
+        self.factory.forget(one)
+        self.pairs = self.pairs[1:]
+        one._timer.cancel()
+
+    def test_who_cannot_be_let_go_of_is_forgotten_all_the_same(self) -> None:
+        client, protocol = self.connect()
+        self.patch(protocol, "closed", lambda: 1 / 0)
+        client.close()
+        self.reactor.turn()
+        self.reactor.turn()
+        self.assertEqual(self.factory.connections, set())
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_the_reactor_ends(self) -> None:

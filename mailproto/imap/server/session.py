@@ -321,9 +321,11 @@ class IMAPSession(ServerConnection[Event]):
 
     def closed(self) -> None:
         """See `ServerConnection.closed`."""
-        self.stop_asking()
-        self.deselect()
-        self.drop_spool()
         logout, self._logout = self._logout, None
-        if logout is not None:
-            logout()
+        try:
+            self.stop_asking()
+            self.deselect()
+            self.drop_spool()
+        finally:
+            if logout is not None:
+                logout()

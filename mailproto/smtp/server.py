@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
-from mailproto.auth import Challenge, Login, SASLServer
+from mailproto.auth import Login, SASLServer
 from mailproto.connection import Farewell, ServerConnection
 from mailproto.errors import AuthenticationFailed, MailError, WireError
 from mailproto.model import Envelope, Outcome, Session
-from mailproto.smtp import _content_commands, _enquiries, _mail_commands
+from mailproto.smtp import _authentication, _content_commands, _enquiries, _mail_commands, _session_commands
 from mailproto.smtp import _replies as replies
 from mailproto.smtp._limits import SMTPLimits
 from mailproto.smtp._offers import Offers
@@ -48,7 +48,6 @@ from mailproto.smtp.wire import (
     StartTLS,
     Vrfy,
     XClient,
-    render_lines,
     render_reply,
 )
 
@@ -70,6 +69,8 @@ class SMTPServer(ServerConnection[Event]):
     :ivar transaction: what MAIL began, or None.
     :ivar reception: the content that is coming, or a chunk that is not wanted, or None.
     :ivar delivering: the envelope that the delivery was last given.
+    :ivar sasl: the exchanges by which the client signs in; None where it cannot.
+    :ivar login: who signed in here, or None.
     :ivar patience: what is left of it.
     :ivar trace: writes this session's Received fields, once there was one.
     """
@@ -85,8 +86,8 @@ class SMTPServer(ServerConnection[Event]):
         self.limits = factory.limits
         self.wire = SMTPServerWire(factory.limits.wire, normalise=factory.normalise_newlines)
         self.hello: Hello | None = None
-        self._sasl = None if factory.portal is None else SASLServer(factory.portal)
-        self._login: Login | None = None
+        self.sasl = None if factory.portal is None else SASLServer(factory.portal)
+        self.login: Login | None = None
         self.transaction: Transaction | None = None
         self.reception: Reception | DiscardedChunk | None = None
         self.delivering: Envelope | None = None
@@ -132,8 +133,8 @@ class SMTPServer(ServerConnection[Event]):
 
     def refuse_syntax(self, error: WireError) -> None:
         """Answer a line that is no command; an AUTH exchange does not survive one."""
-        if self._sasl is not None:
-            self._sasl.abandon()
+        if self.sasl is not None:
+            self.sasl.abandon()
         if isinstance(error, SMTPSyntaxError):
             if error.verb in ("MAIL", "RCPT"):
                 self.patience.forgive()
@@ -153,10 +154,10 @@ class SMTPServer(ServerConnection[Event]):
         if isinstance(event, Mail | Rcpt):
             self.patience.forgive()
         if isinstance(event, Auth | AuthResponse) and isinstance(error, AuthenticationFailed):
-            self._end_if(self.patience.authentication_failure())
+            self.end_if(self.patience.authentication_failure())
         elif error.code >= 500:
             is_guess = isinstance(event, Rcpt | Vrfy | Expn)
-            self._end_if(self.patience.refused_recipient() if is_guess else self.patience.error())
+            self.end_if(self.patience.refused_recipient() if is_guess else self.patience.error())
 
     def farewell(self, reason: Farewell) -> bytes:
         """421 (RFC 5321 3.8)."""
@@ -172,89 +173,6 @@ class SMTPServer(ServerConnection[Event]):
         if self._greeting is not None and self._greeting.active():
             self._greeting.cancel()
         self.forget_client()
-
-    # -- greetings and small talk
-
-    def _on_hello(self, event: Hello) -> None:
-        if event.verb not in self.greetings:
-            self.error(replies.WRONG_GREETING)
-            return
-        self.forget_transaction()
-        self.hello = event
-        self.session_changed()
-        self._end_if(self.patience.idle_command())
-        if event.verb == "HELO":
-            self.write(f"250 {self.factory.hostname}\r\n".encode())
-        else:
-            self.write(render_lines(250, [self.factory.hostname, *self.offers.lines(self.clock.seconds())]))
-
-    def _on_rset(self, event: Rset) -> None:
-        self.forget_transaction()
-        self.small_talk(replies.RESET)
-
-    def _on_noop(self, event: Noop) -> None:
-        self.small_talk(replies.OK)
-
-    def _on_quit(self, event: Quit) -> None:
-        self.end(f"221 2.0.0 {self.factory.hostname} closing connection\r\n".encode())
-
-    def _on_starttls(self, event: StartTLS) -> None:
-        if self.is_encrypted:
-            self.error(replies.TLS_ALREADY)
-        elif not self.can_start_tls:
-            self.error(replies.NOT_IMPLEMENTED)
-        elif self.start_tls(replies.START_TLS):
-            # RFC 3207 4.2: what was learnt in plaintext is forgotten.
-            self.forget_client()
-            self.session_changed()
-            self._handlers = _HANDLERS
-
-    # -- where TLS comes first (RFC 3207 4)
-
-    def _tls_first(self, event: Event) -> None:
-        if isinstance(event, Rcpt | Data):
-            self.misplaced(replies.TLS_FIRST)
-            return
-        if isinstance(event, Mail):
-            self.patience.forgive()
-        self.error(replies.TLS_FIRST)
-
-    def _on_hello_before_tls(self, event: Hello) -> None:
-        if event.verb == "HELO":
-            self.error(replies.TLS_FIRST)
-        else:
-            self._on_hello(event)
-
-    # -- AUTH
-
-    async def _on_auth(self, event: Auth) -> None:
-        sasl = self._sasl
-        if sasl is None:
-            self.error(replies.NOT_IMPLEMENTED)
-        elif self.factory.require_tls and not self.is_encrypted:
-            self.error(replies.TLS_FIRST)
-        elif not self.extended:
-            self.error(replies.HELLO_FIRST)
-        elif self.account is not None:
-            self.error(replies.SIGNED_IN_ALREADY)
-        elif self.transaction is not None:
-            self.error(replies.NOT_IN_TRANSACTION)
-        else:
-            self._answer_auth(await sasl.begin(event.mechanism, event.initial, self.channel))
-
-    async def _on_auth_response(self, event: AuthResponse) -> None:
-        assert self._sasl is not None  # noqa: S101 - nobody else asks for a response
-        self._answer_auth(await self._sasl.respond(event.octets))
-
-    def _answer_auth(self, step: Challenge | Login) -> None:
-        """There is one more challenge, or somebody is signed in."""
-        if isinstance(step, Challenge):
-            self.wire.expect_response()
-            self.write(b"334 %b\r\n" % step.encoded)
-        else:
-            self._login = step
-            self.session_changed()
-            self.write(replies.SIGNED_IN)
 
     # -- what becomes of a message
 
@@ -308,21 +226,27 @@ class SMTPServer(ServerConnection[Event]):
     @property
     def account(self) -> str | None:
         """Who signed in, here or, as XCLIENT tells, elsewhere."""
-        return self.introduced_account if self._login is None else self._login.account.name
+        return self.introduced_account if self.login is None else self.login.account.name
 
     def forget_client(self) -> None:
         """Forget what the client said and who it is: it begins anew."""
         self.forget_transaction()
         self.hello = self.introduced_account = None
-        if self._sasl is not None:
-            self._sasl.abandon()
-        login, self._login = self._login, None
+        if self.sasl is not None:
+            self.sasl.abandon()
+        login, self.login = self.login, None
         if login is not None:
             login.logout()
 
     def session_changed(self) -> None:
         """Something that `session` tells is not so any more."""
         self._session = self.trace = self._offers = None
+
+    def encrypted(self) -> None:
+        """TLS is on: what was learnt in plaintext is forgotten (RFC 3207 4.2)."""
+        self.forget_client()
+        self.session_changed()
+        self._handlers = _HANDLERS
 
     def forget_transaction(self) -> None:
         """As RSET does (RFC 5321 4.1.1.5)."""
@@ -362,35 +286,36 @@ class SMTPServer(ServerConnection[Event]):
 
     def _mechanisms(self) -> tuple[str, ...]:
         """Of AUTH."""
-        if self._sasl is None or (self.factory.require_tls and not self.is_encrypted):
+        if self.sasl is None or (self.factory.require_tls and not self.is_encrypted):
             return ()
-        return self._sasl.mechanisms(self.channel)
+        return self.sasl.mechanisms(self.channel)
 
     # -- patience
 
     def error(self, reply: bytes) -> None:
         """Answer a command that is wrong here."""
         self.write(reply)
-        self._end_if(self.patience.error())
+        self.end_if(self.patience.error())
 
     def misplaced(self, reply: bytes) -> None:
         """Answer what belongs into a transaction, where there is none or nobody in it."""
         self.write(reply)
-        self._end_if(self.patience.misplaced())
+        self.end_if(self.patience.misplaced())
 
     def small_talk(self, reply: bytes) -> None:
         """Answer a command that brings no mail nearer."""
         self.write(reply)
-        self._end_if(self.patience.idle_command())
+        self.end_if(self.patience.idle_command())
 
-    def _end_if(self, exhausted: bool) -> None:
+    def end_if(self, exhausted: bool) -> None:
+        """Send the client away if that was one mistake too many."""
         if exhausted and self.is_open:
             self.log.info("{peer}: too many errors", peer=self.peer_address)
             self.end(replies.TOO_MANY_ERRORS)
 
 
 _HANDLERS: Mapping[type[Event], _Handler] = {
-    Hello: SMTPServer._on_hello,
+    Hello: _session_commands.hello,
     Mail: _mail_commands.mail,
     Rcpt: _mail_commands.rcpt,
     Data: _content_commands.data,
@@ -398,24 +323,24 @@ _HANDLERS: Mapping[type[Event], _Handler] = {
     DataEnd: _content_commands.data_end,
     Bdat: _content_commands.bdat,
     ChunkEnd: _content_commands.chunk_end,
-    Rset: SMTPServer._on_rset,
-    Noop: SMTPServer._on_noop,
+    Rset: _session_commands.rset,
+    Noop: _session_commands.noop,
     Vrfy: _enquiries.vrfy,
     Expn: _enquiries.expn,
     Etrn: _enquiries.etrn,
     Help: _enquiries.help,
-    Quit: SMTPServer._on_quit,
-    StartTLS: SMTPServer._on_starttls,
-    Auth: SMTPServer._on_auth,
-    AuthResponse: SMTPServer._on_auth_response,
+    Quit: _session_commands.quit,
+    StartTLS: _session_commands.starttls,
+    Auth: _authentication.auth,
+    AuthResponse: _authentication.auth_response,
     XClient: xclient,
 }
 """What is done about each kind of event."""
 
 _BEFORE_TLS: Mapping[type[Event], _Handler] = {
-    **dict.fromkeys(_HANDLERS, SMTPServer._tls_first),
+    **dict.fromkeys(_HANDLERS, _session_commands.tls_first),
     **{kind: _HANDLERS[kind] for kind in (Noop, StartTLS, Quit, Bdat, DataChunk, ChunkEnd)},
-    Hello: SMTPServer._on_hello_before_tls,
+    Hello: _session_commands.hello_before_tls,
 }
 """Where nothing is done in plaintext; a BDAT, which is refused as well, is read to its end."""
 

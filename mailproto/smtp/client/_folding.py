@@ -38,10 +38,20 @@ class _Folding(EmailPolicy):
             if self.max_line_length == 0 or can_stay(name, value, utf8=self.utf8):
                 field = f"{name}: {self.linesep.join(lines)}{self.linesep}"
                 return field.encode("utf-8", "surrogateescape")
-            value = self.header_factory(name, _repaired("".join(lines)))
-        folded: str = value.fold(policy=self)
+            value = _repaired("".join(lines))
+        folded = self._folded(name, value)
         # The email package leaves some of what is no word in its place.
         return folded.encode("utf-8" if self.utf8 else "ascii", "replace")
+
+    def _folded(self, name: str, value: Any) -> str:
+        """In the structure that the field has, or in none, if the email package sees no sense in it."""
+        try:
+            header = value if hasattr(value, "fold") else self.header_factory(name, value)
+            folded: str = header.fold(policy=self)
+        except Exception:  # it raises what it likes
+            text = Header(_repaired(str(value)), "utf-8", header_name=name).encode(linesep=self.linesep)
+            folded = f"{name}: {text}{self.linesep}"
+        return folded
 
 
 def can_stay(name: str, value: Any, *, utf8: bool = False) -> bool:

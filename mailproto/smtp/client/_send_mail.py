@@ -78,7 +78,8 @@ async def send_mail(
     :param parameters: of MAIL, as of `SMTPClient.send`.
     :raises AllRefused: nobody gets it.
     :raises SMTPClientError: one of its kinds says what went wrong before.
-    :raises ValueError: the message says not who it is from or to, or an address is none.
+    :raises ValueError: the message says not who it is from or to, an address is none, or
+        the email package cannot write it.
     """
     composed = compose(message, sender, recipients, reactor.seconds())
     if isinstance(server, str):

@@ -14,13 +14,23 @@ __all__ = ["to_seven_bits"]
 
 _Part: TypeAlias = "Message[Any, Any]"
 
+_COMPOSITE = ("multipart", "message")
+"""Types of what has parts, and no encoding (RFC 2045 6.4)."""
+
 
 def to_seven_bits(message: _Part) -> None:
     """Encode what is not ASCII, whatever charset it is in; but nothing that is signed (RFC 1847 2.1)."""
-    for part in _leaves(message):
+    for part, messages in _leaves(message, (message,)):
         payload = _payload(part)
         if not payload.isascii():
-            _encode(part, _octets(part, payload))
+            if part.get_content_maintype() in _COMPOSITE:  # of nothing: then it is text (RFC 2045 5.2)
+                del part["Content-Type"]
+            octets = _octets(part, payload)
+            _name_type(part, octets)
+            _encode(part, octets)
+            for each in messages:
+                if "MIME-Version" not in each:  # without it no encoding means anything (RFC 2045 4)
+                    each["MIME-Version"] = "1.0"
 
 
 def _payload(part: _Part) -> str:
@@ -29,19 +39,19 @@ def _payload(part: _Part) -> str:
     return payload if isinstance(payload, str) else ""
 
 
-def _leaves(part: _Part) -> Iterator[_Part]:
-    """Parts without parts, but for those that a signature covers: of MIME, or of DKIM (RFC 6376)."""
+def _leaves(part: _Part, messages: tuple[_Part, ...]) -> Iterator[tuple[_Part, tuple[_Part, ...]]]:
+    """Parts without parts, each with the messages that it is in.
+
+    But for those that a signature covers: of MIME, or of DKIM (RFC 6376).
+    """
     if part.get_content_type() == "multipart/signed" or "DKIM-Signature" in part:
         return
     if not part.is_multipart():
-        if part.get_content_maintype() not in (
-            "multipart",
-            "message",
-        ):  # those have no encoding (RFC 2045 6.4)
-            yield part
+        yield part, messages
         return
+    is_message = part.get_content_maintype() == "message"
     for inner in cast("list[_Part]", part.get_payload()):
-        yield from _leaves(inner)
+        yield from _leaves(inner, (*messages, inner) if is_message else messages)
 
 
 def _octets(part: _Part, payload: str) -> bytes:
@@ -54,6 +64,17 @@ def _octets(part: _Part, payload: str) -> bytes:
         return payload.encode("utf-8", "surrogateescape")
     octets = part.get_payload(decode=True)
     return octets if isinstance(octets, bytes) else b""
+
+
+def _name_type(part: _Part, octets: bytes) -> None:
+    """Of what has none: it is text in UTF-8, or in what nobody knows (RFC 1428 3)."""
+    if "Content-Type" not in part:
+        try:
+            octets.decode()
+            charset = "utf-8"
+        except UnicodeDecodeError:
+            charset = "unknown-8bit"
+        part["Content-Type"] = f"text/plain; charset={charset}"
 
 
 def _encode(part: _Part, octets: bytes) -> None:

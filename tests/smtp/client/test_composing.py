@@ -189,6 +189,39 @@ class ContentTests(SynchronousTestCase):
                     decoded = message_from_bytes(content).get_payload(decode=True)
                     self.assertEqual(decoded.rstrip(), body.rstrip())  # type: ignore[union-attr]
 
+    def test_an_encoding_is_mimes(self) -> None:
+        """RFC 2045 4: without MIME-Version it means nothing, nor in what it is inside of."""
+        for head in (b"", b"Content-Type: a/b\n", b"Content-Type: message/rfc822\n\nSubject: x\n"):
+            for policy in (default, compat32):
+                text = b"From: a@b.example\nTo: a@b.example\n" + head + b"\ncaf\xe9\n"
+                sent = made(message_from_bytes(text, policy=policy)).content
+                self.assertEqual(sent.count(b"MIME-Version: 1.0\r\n"), 1 + sent.count(b"message/rfc822"))
+        self.assertEqual(made(message("Grüße\n")).content.count(b"MIME-Version"), 1)
+        plain = made(message_from_bytes(b"From: a@b.example\nTo: a@b.example\n\nHi.\n")).content
+        self.assertNotIn(b"MIME", plain)
+
+    def test_octets_without_a_type(self) -> None:
+        """UTF-8, if they are that, or what nobody knows (RFC 1428 3)."""
+        for body, charset in ((b"caf\xc3\xa9\r\n", "utf-8"), (b"caf\xe9\r\n", "unknown-8bit")):
+            for policy in (default, compat32):
+                text = b"From: a@b.example\nTo: a@b.example\n\n" + body
+                sent = message_from_bytes(made(message_from_bytes(text, policy=policy)).content)
+                self.assertEqual(
+                    (sent.get_content_type(), sent.get_content_charset()), ("text/plain", charset)
+                )
+                self.assertEqual(sent.get_payload(decode=True), body)
+
+    def test_parts_that_are_not_there(self) -> None:
+        """Who says to have some, and has none, has text (RFC 2045 5.2)."""
+        for kind in ("multipart/mixed; boundary=b", "multipart/mixed"):
+            for policy in (default, compat32):
+                text = b"From: a@b.example\nTo: a@b.example\nContent-Type: %b\n\ncaf\xe9\n" % kind.encode()
+                sent = message_from_bytes(made(message_from_bytes(text, policy=policy)).content)
+                self.assertEqual(sent.get_content_type(), "text/plain")
+                self.assertEqual(sent.get_payload(decode=True), b"caf\xe9\r\n")
+            text = b"From: a@b.example\nTo: a@b.example\nContent-Type: %b\n\ncafe\n" % kind.encode()
+            self.assertIn(b"multipart/mixed", made(message_from_bytes(text)).content, "not ours to judge")
+
     def test_text_without_a_charset(self) -> None:
         for sender in ("a@b.example", "grüße@b.example"):
             self.assert_gets_a_charset(sender)
@@ -203,7 +236,19 @@ class ContentTests(SynchronousTestCase):
         )
 
     def test_fields_that_the_email_package_stumbles_over(self) -> None:
-        for field in (b"Message-ID: <@>", b"Sender: x:;", b"Date: yesterday", b"Subject: \xff", b"Cc: =?x?="):
+        for field in (
+            b"Message-ID: <@>",
+            b"Sender: x:;",
+            b"Date: yesterday",
+            b"Subject: \xff",
+            b"Cc: =?x?=",
+            b'Cc: "=?utf-8?b?4pi?=\xe9',
+            b'Content-Type: text/plain; name="=?utf-8?b?4pi?=\xe9',
+            b"Reply-To: >\xe9",
+            b"Message-ID: <\xe9",
+            b"Content-Type: \xe9\\\t=?utf-8?b?4pi?=",
+            b"Reply-To: \xe9=?=?utf-8?b?4pi?=",
+        ):
             text = b"From: a@b.example\nTo: a@b.example\n" + field + b"\n\n"
             for policy in (default, compat32):
                 content = made(message_from_bytes(text, policy=policy), None, "a@b.example").content

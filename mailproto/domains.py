@@ -1,4 +1,4 @@
-"""Domain names that are equal though they are written differently."""
+"""Domain names: A-labels, and which are equal though they are written differently."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ from functools import lru_cache
 
 import idna
 
-__all__ = ["canonical_domain", "is_valid_international", "spellings"]
+__all__ = ["ascii_domain", "canonical_domain", "is_valid_international", "spellings"]
+
+
+def ascii_domain(domain: str) -> str:
+    """``domain`` with A-labels for U-labels (RFC 5891 4.4); what is ASCII stays as it is.
+
+    :raises UnicodeError: it has none.
+    """
+    return domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
 
 
 @lru_cache(maxsize=1024)
@@ -16,10 +24,8 @@ def canonical_domain(domain: str) -> str:
     What is no domain name, such as an address literal, is only put in lower case.
     """
     bare = domain.removesuffix(".").lower()
-    if bare.isascii():
-        return bare
     try:
-        return idna.encode(bare, uts46=True).decode()
+        return ascii_domain(bare)
     except UnicodeError:
         return bare
 

@@ -33,7 +33,7 @@ PUBLIC_NAMES = {
     "mailproto.delivery": """
         Delivery FunctionDelivery MAX_CACHED MailboxDelivery TRUST accepted canonical_domain
     """,
-    "mailproto.domains": "canonical_domain is_valid_international spellings",
+    "mailproto.domains": "ascii_domain canonical_domain is_valid_international spellings",
     "mailproto.errors": """
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidMailboxName
         MailError MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge NoSuchAccount

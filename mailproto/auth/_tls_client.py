@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, cast
 from weakref import WeakSet
 
-import idna
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, ISSLTransport
 from twisted.internet.ssl import (
@@ -24,6 +23,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from mailproto.auth._tls import load_certificates
+from mailproto.domains import ascii_domain
 
 __all__ = ["client_tls", "is_verified"]
 
@@ -117,10 +117,7 @@ def _trust_root(path: Path) -> Any:
 
 
 def _a_label(hostname: str) -> str:
-    hostname = hostname.removesuffix(".")  # of the root; no certificate has it (RFC 6066 3)
-    if hostname.isascii():
-        return hostname
-    return idna.encode(hostname, uts46=True).decode("ascii")
+    return ascii_domain(hostname.removesuffix("."))  # of the root; no certificate has it (RFC 6066 3)
 
 
 def _is_ip_address(hostname: str) -> bool:

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 
 from mailproto.auth import Login, SASLServer
 from mailproto.connection import Farewell, Limits, ServerConnection, ServerFactory
+from mailproto.domains import ascii_domain
 from mailproto.errors import MailError, WireError
 from mailproto.pop3._authorization import Authorization
 from mailproto.pop3._bad_command import MAX_BAD_COMMANDS, BadCommand
@@ -122,9 +123,10 @@ class POP3ServerFactory(ServerFactory):
 
     :param portal: gives an `IAccount` for credentials.
     :param clock: the reactor, or a ``Clock`` in tests.
-    :param hostname: what the server calls itself in its greeting.
+    :param hostname: what the server calls itself in its greeting, with A-labels.
     :param tls: for STLS, such as `mailproto.auth.ServerTLS`; None where it is not offered.
     :param limits: by default `POP3_LIMITS`.
+    :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     """
 
     def __init__(
@@ -138,7 +140,7 @@ class POP3ServerFactory(ServerFactory):
     ) -> None:
         super().__init__(clock, tls=tls, limits=limits or POP3_LIMITS)
         self.portal = portal
-        self.hostname = hostname
+        self.hostname = ascii_domain(hostname)
 
     def buildProtocol(self, addr: IAddress | None) -> POP3Server:  # type: ignore[override]
         """A session for a new connection."""

@@ -10,6 +10,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 
 from mailproto.connection import Networks, ServerFactory
+from mailproto.domains import ascii_domain
 from mailproto.interfaces import IDelivery, IExpander, IPromises, IQueueRunner, IVerifier
 from mailproto.model import NO_PROMISES, Promises
 from mailproto.smtp._gate import Gate
@@ -28,7 +29,8 @@ class SMTPServerFactory(ServerFactory):
     :param delivery: what becomes of mail, an `IDelivery`; `IPromises`, `IVerifier`, `IExpander`
         and `IQueueRunner` make more extensions of it.
     :param clock: the reactor.
-    :param hostname: what this server calls itself.
+    :param hostname: what this server calls itself; of an international one its A-labels are said
+        (RFC 6531 3.7.1).
     :param portal: gives an `IAccount`; None for no AUTH.
     :param tls: for STARTTLS, as from `mailproto.auth.server_tls`; None for no STARTTLS.
     :param submission: whether mail is taken from those who signed in, only, and completed.
@@ -43,6 +45,7 @@ class SMTPServerFactory(ServerFactory):
     :param xclient: proxies that may say, by XCLIENT, whom they speak for.
     :param trace_account: whether the Received field names the account that signed in.
     :param limits: `SMTPLimits`; for submission and LMTP with no wait before the greeting.
+    :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     """
 
     protocol_class: ClassVar[type[SMTPServer]] = SMTPServer
@@ -78,7 +81,7 @@ class SMTPServerFactory(ServerFactory):
             limits = SMTPLimits() if self.is_border and not submission else UNHURRIED_LIMITS
         super().__init__(clock, tls=tls, limits=limits)
         self.delivery = delivery
-        self.hostname = hostname
+        self.hostname = ascii_domain(hostname)
         self.portal = portal
         self.submission = submission
         self.require_tls = require_tls

@@ -8,6 +8,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 
 from mailproto.connection import Limits, ServerFactory
+from mailproto.domains import ascii_domain
 from mailproto.imap.server.session import IMAPSession
 from mailproto.imap.wire import WireLimits
 
@@ -22,10 +23,11 @@ class IMAPServerFactory(ServerFactory):
 
     :param portal: gives `mailproto.interfaces.IAccount` for a name and a password.
     :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
-    :param hostname: what the server calls itself in its greeting.
+    :param hostname: what the server calls itself in its greeting, with A-labels.
     :param tls: for STARTTLS; None where it is not to be offered.
     :param max_message_size: octets of APPEND's message.
     :param spool_folder: for large messages while they arrive; None for the system's folder.
+    :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     """
 
     def __init__(
@@ -41,7 +43,7 @@ class IMAPServerFactory(ServerFactory):
     ) -> None:
         super().__init__(clock, tls=tls, limits=limits)
         self.portal = portal
-        self.greeting_name = hostname.encode("ascii", "replace")
+        self.greeting_name = ascii_domain(hostname).encode()
         self.max_message_size = max_message_size
         self.spool_folder = spool_folder
         self.wire_limits = WireLimits(append=max_message_size)

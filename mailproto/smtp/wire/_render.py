@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-import idna
-
+from mailproto import domains
 from mailproto.model import Address, Parameters
 from mailproto.smtp.wire._errors import SMTPSyntaxError
 from mailproto.smtp.wire._grammar import parse_path
@@ -43,14 +42,12 @@ def read_address(text: str) -> Address:
 
 
 def ascii_domain(domain: str) -> str:
-    """``domain`` with A-labels for U-labels (RFC 5891 4.4).
+    """`mailproto.domains.ascii_domain`.
 
     :raises UnsafeArgument: for one that has none.
     """
-    if domain.isascii():
-        return domain
     try:
-        return idna.encode(domain, uts46=True).decode("ascii")
+        return domains.ascii_domain(domain)
     except UnicodeError:
         raise UnsafeArgument("not a domain name") from None
 

@@ -65,6 +65,8 @@ class DirectoryChecker(LateChecker):
     async def _check_proof(self, given: IScramProof) -> str:
         kept, record = await self._look_up(_text(given.username))
         keys = self._keys(given.username, record, given.algorithm)
+        if given.flaw:
+            raise _unauthorized(kept, given.flaw)
         if not proof_matches(keys, given.auth_message, given.proof) or not kept:
             raise _unauthorized(kept)
         return kept
@@ -112,8 +114,8 @@ class DirectoryChecker(LateChecker):
         return ScramKeys(algorithm, salt[:SALT_LENGTH], SCRAM_ITERATIONS, stored_key, server_key)
 
 
-def _unauthorized(kept: str) -> UnauthorizedLogin:
-    return UnauthorizedLogin(f"wrong password for {kept}" if kept else "no such account")
+def _unauthorized(kept: str, reason: str = "wrong password") -> UnauthorizedLogin:
+    return UnauthorizedLogin(f"{reason} for {kept}" if kept else "no such account")
 
 
 def _text(value: bytes | str) -> str:

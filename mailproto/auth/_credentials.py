@@ -36,7 +36,8 @@ class IScramProof(ICredentials):
     username: str = Attribute("The name, prepared (SASLprep).")
     algorithm: ScramAlgorithm = Attribute("SHA-256 or SHA-1.")
     auth_message: bytes = Attribute("What the proof is about.")
-    proof: bytes = Attribute("ClientProof.")
+    proof: bytes = Attribute('ClientProof; b"" where there is a flaw: it matches nothing.')
+    flaw: str = Attribute('What is wrong with the exchange, for the log; "" for nothing.')
 
 
 class IScramChecker(ICredentialsChecker):
@@ -73,6 +74,7 @@ class ScramProof:
     algorithm: ScramAlgorithm
     auth_message: bytes = field(repr=False)
     proof: bytes = field(repr=False)
+    flaw: str = ""
 
 
 @implementer(IBearerToken)

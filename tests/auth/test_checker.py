@@ -203,6 +203,15 @@ class ScramTests(LoginTestCase):
     def test_wrong_password(self) -> None:
         self.assert_fails_late(self.proof("bob@example.org", "Secret"))
 
+    def test_exchange_that_is_flawed(self) -> None:
+        """Somebody may stand between: that is a failed login, which the log explains."""
+        given = replace(self.proof("bob@example.org", "secret"), flaw="not on this channel")
+        self.assert_fails_late(given)
+        asked = self.begin(given)
+        self.reactor.advance(FAILURE_DELAY)
+        error = self.failureResultOf(asked, AuthenticationFailed).value
+        self.assertEqual(error.detail, "not on this channel for bob@Example.org")
+
     def test_of_another_algorithm(self) -> None:
         self.assert_fails_late(replace(self.proof("bob@example.org", "secret"), algorithm="SHA-1"))
 

@@ -154,13 +154,18 @@ class BothEndsTests(SynchronousTestCase):
     def test_bound_to_another_channel(self) -> None:
         """Somebody between the two has a TLS connection with each of them."""
         final, server, _ = exchange(gs2_flag="p=tls-exporter", binding=b"y" * 32, plus=True)
-        self.assertRaises(SASLError, server.client_final, final)
+        self.assertFalse(proof_matches(KEYS, *server.client_final(final)))
+        self.assertEqual(server.flaw, "SCRAM channel bindings do not match")
 
     def test_client_was_told_that_nothing_binds(self) -> None:
         """Somebody took the -PLUS mechanisms out of what the server offered (RFC 5802 6)."""
-        self.assertRaises(SASLError, exchange, gs2_flag="y")
-        exchange(gs2_flag="n")
-        exchange(gs2_flag="y", bindings={})
+        final, server, _ = exchange(gs2_flag="y")
+        self.assertFalse(proof_matches(KEYS, *server.client_final(final)))
+        self.assertEqual(server.flaw, "the SCRAM client was offered no channel binding")
+        for flag, bindings in (("n", BINDINGS), ("y", {})):
+            final, server, _ = exchange(gs2_flag=flag, bindings=bindings)
+            self.assertTrue(proof_matches(KEYS, *server.client_final(final)))
+            self.assertEqual(server.flaw, "")
 
     def test_binding_and_mechanism_belong_together(self) -> None:
         self.assertRaises(SASLError, exchange, gs2_flag="n", plus=True)
@@ -231,7 +236,6 @@ class HostileClientTests(SynchronousTestCase):
         binding, nonce, proof = final.split(b",")
         for message in (
             b"",
-            final[:-4],
             final + b"AAAA",
             b",".join((nonce, binding, proof)),
             b",".join((binding, nonce)),
@@ -239,14 +243,30 @@ class HostileClientTests(SynchronousTestCase):
             b",".join((binding, nonce, b"p=*")),
             b",".join((binding, nonce, b"p=")),
             b",".join((binding, nonce, b"m=1", proof)),
-            b",".join((binding, nonce + b"x", proof)),
-            b",".join((binding, b"r=x", proof)),
-            b",".join((b"c=eSws", nonce, proof)),
             b",".join((b"c=biw", nonce, proof)),
         ):
             with self.subTest(message=message):
                 self.assertRaises(SASLError, server.client_final, message)
         self.assertTrue(proof_matches(KEYS, *server.client_final(final)))
+        self.assertEqual(server.flaw, "")
+
+    def test_final_message_of_another_exchange(self) -> None:
+        """It is well-formed, and proves nothing."""
+        for replaced, flaw in (
+            ({1: lambda nonce: nonce + b"x"}, "nonce"),
+            ({1: lambda nonce: nonce[:-1]}, "nonce"),
+            ({1: lambda nonce: b"r=x"}, "nonce"),
+            ({0: lambda binding: b"c=eSws"}, "channel bindings"),
+            ({2: lambda proof: b"p=AAAA"}, "proof"),
+            ({2: lambda proof: proof[:-4]}, "proof"),
+        ):
+            final, server, _ = exchange()
+            parts = final.split(b",")
+            for index, change in replaced.items():
+                parts[index] = change(parts[index])
+            with self.subTest(parts=parts):
+                self.assertFalse(proof_matches(KEYS, *server.client_final(b",".join(parts))))
+                self.assertIn(flaw, server.flaw)
 
     def test_no_secret_in_an_error(self) -> None:
         server = ScramServerExchange("SHA-1", {}, plus=False)

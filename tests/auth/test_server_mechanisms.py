@@ -167,13 +167,20 @@ class ScramTests(MechanismTestCase):
     def test_bound_to_the_channel(self) -> None:
         for name in ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"):
             self.assertIsNone(self.scram(name, gs2_flag="p=tls-exporter", binding=b"bound"))
-            with self.assertRaises(MalformedAuthentication):
+            with self.assertRaises(AuthenticationFailed):
                 self.scram(name, gs2_flag="p=tls-exporter", binding=b"another channel")
+            self.assert_asked_in_vain("SCRAM channel bindings do not match")
 
     def test_somebody_took_plus_from_the_offer(self) -> None:
-        """RFC 5802 6."""
-        with self.assertRaises(MalformedAuthentication):
-            self.scram("SCRAM-SHA-256", gs2_flag="y")
+        """RFC 5802 6: it must fail, and the client does not get as far as its proof."""
+        with self.assertRaises(AuthenticationFailed):
+            self.begin("SCRAM-SHA-256", b"y,,n=alice,r=x", channel=TLS)
+        self.assert_asked_in_vain("the SCRAM client was offered no channel binding")
+
+    def assert_asked_in_vain(self, flaw: str) -> None:
+        """The checker decides when that is answered; what it is given matches nothing."""
+        asked = self.checker.asked.pop()
+        self.assertEqual((asked.username, asked.proof, asked.flaw), ("alice", b"", flaw))
 
     def test_wrong_password(self) -> None:
         self.assertRaises(AuthenticationFailed, self.scram, "SCRAM-SHA-256", "Secret")

@@ -19,6 +19,9 @@ __all__ = ["ScramSHA1", "ScramSHA1Plus", "ScramSHA256", "ScramSHA256Plus"]
 class ScramSHA256(ServerMechanism):
     """The client proves that it knows the password, and the server that it has the keys.
 
+    An exchange that somebody may stand between is for the checker, too: it fails as a wrong
+    password does, and as late.
+
     Nobody may act as somebody else, so an authzid is taken only if it is the user.
     """
 
@@ -47,11 +50,16 @@ class ScramSHA256(ServerMechanism):
             if exchange.authzid not in ("", username):
                 raise AuthenticationFailed(detail="wants to act as somebody else")
             self._username = username
+            if exchange.flaw:
+                return self._proof(b"", b"")
             keys = await cast(IScramChecker, self.checker).scram_keys(username, self.algorithm)
             return Challenge(exchange.server_first(keys))
-        auth_message, proof = exchange.client_final(response)
+        credentials = self._proof(*exchange.client_final(response))
         self.final = exchange.server_final()
-        return ScramProof(self._username, self.algorithm, auth_message, proof)
+        return credentials
+
+    def _proof(self, auth_message: bytes, proof: bytes) -> ScramProof:
+        return ScramProof(self._username, self.algorithm, auth_message, proof, self._exchange.flaw)
 
 
 class ScramSHA256Plus(ScramSHA256):

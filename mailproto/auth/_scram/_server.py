@@ -37,6 +37,7 @@ class ScramServerExchange:
     :param nonce: the server's part; a random one by default.
 
     :ivar authzid: whom the client wants to act as; "" for the user itself.
+    :ivar flaw: what suggests that somebody stands between, "" for nothing: the exchange must fail.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class ScramServerExchange:
     ) -> None:
         self.algorithm = algorithm
         self.authzid = ""
+        self.flaw = ""
         self._bindings = channel_bindings
         self._plus = plus
         self._nonce = nonce or new_nonce()
@@ -59,10 +61,11 @@ class ScramServerExchange:
     def client_first(self, data: bytes) -> str:
         """Take the first message.
 
+        It is flawed when the client believes that there is no channel binding (``y``) and there
+        is, because then somebody took the -PLUS mechanisms from what was offered (6).
+
         :returns: the user's name, prepared by `saslprep`.
-        :raises SASLError: it is malformed, or wants another binding to the channel than there
-            is: also when the client believes that there is none (``y``), because then somebody
-            took the -PLUS mechanisms from what was offered (6).
+        :raises SASLError: it is malformed, or wants a kind of binding that there is not.
         """
         flag, comma, rest = message_text(data).partition(",")
         authzid, second_comma, bare = rest.partition(",")
@@ -75,6 +78,8 @@ class ScramServerExchange:
         username, client_nonce = attributes(bare, "nr")
         name = _name(username)
         self._nonce = parse_nonce(client_nonce) + self._nonce
+        if flag == "y" and self._bindings:
+            self.flaw = "the SCRAM client was offered no channel binding"
         self._client_first_bare = bare.encode()
         self._binding_input = f"{flag},{authzid},".encode() + binding
         return name
@@ -89,35 +94,40 @@ class ScramServerExchange:
     def client_final(self, data: bytes) -> ScramProofParts:
         """Take the proof.
 
-        :raises SASLError: it is malformed, of another exchange, or made on another channel.
+        It is flawed when it is of another exchange, or was made on another channel.
+
+        :returns: for a flawed exchange no proof, which matches nothing.
+        :raises SASLError: it is malformed.
         """
-        without_proof, _, proof = message_text(data).rpartition(",")
+        without_proof, _, last = message_text(data).rpartition(",")
         binding, nonce = attributes(without_proof, "cr")
-        (encoded,) = attributes(proof, "p")
-        if not hmac.compare_digest(decode_base64(binding.encode()), self._binding_input):
-            raise SASLError("SCRAM channel bindings do not match")
-        if nonce != self._nonce:
-            raise SASLError("not the SCRAM nonce that was sent")
-        decoded = decode_base64(encoded.encode())
-        if len(decoded) != digest_size(self.algorithm):
-            raise SASLError("bad SCRAM proof")
+        (encoded,) = attributes(last, "p")
+        binding_input, proof = decode_base64(binding.encode()), decode_base64(encoded.encode())
+        self.flaw = self.flaw or self._flaw(binding_input, nonce, proof)
         self._auth_message = b",".join((self._client_first_bare, self._server_first, without_proof.encode()))
-        return ScramProofParts(self._auth_message, decoded)
+        return ScramProofParts(self._auth_message, b"" if self.flaw else proof)
 
     def server_final(self) -> bytes:
         """What proves to the client that the server knows the keys."""
         signature = keyed(self.algorithm, self._server_key, self._auth_message)
         return f"v={to_base64(signature)}".encode()
 
+    def _flaw(self, binding_input: bytes, nonce: str, proof: bytes) -> str:
+        if not hmac.compare_digest(binding_input, self._binding_input):
+            return "SCRAM channel bindings do not match"
+        if nonce != self._nonce:
+            return "not the SCRAM nonce that was sent"
+        if len(proof) != digest_size(self.algorithm):
+            return "SCRAM proof of the wrong length"
+        return ""
+
     def _binding(self, flag: str) -> bytes:
-        """What the client says of the channel must be so."""
+        """What the client binds to."""
         kind = flag[2:] if flag.startswith("p=") else None
         if kind is None and flag not in ("n", "y"):
             raise SASLError("bad GS2 header")
         if self._plus != (kind is not None):
             raise SASLError("a -PLUS mechanism binds to the channel, and no other does")
-        if flag == "y" and self._bindings:
-            raise SASLError("the server does support channel binding")
         if kind is None:
             return b""
         data = self._bindings.get(kind)

@@ -233,8 +233,9 @@ class ChannelTests(CredentialsTestCase):
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port)
         for mechanism in BOUND:
             client = await self.connect(wrapClientTLS(client_tls("mx.example", verify=False), endpoint))
-            with self.assertRaises(AuthenticationRefused):
+            with self.assertRaises(AuthenticationRefused) as raised:
                 await client.authenticate(ALICE, mechanism=mechanism)
+            self.assertEqual((raised.exception.code, raised.exception.enhanced), (535, "5.7.8"))
         client = await self.connect(wrapClientTLS(client_tls("mx.example", verify=False), endpoint))
         await client.authenticate(ALICE, mechanism="SCRAM-SHA-256")  # the way is there
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -22,16 +23,16 @@ __all__ = ["TokenChecker"]
 class TokenChecker(LateChecker):
     """Checks the tokens of OAUTHBEARER and XOAUTH2.
 
-    :param validate: of (the name that the client gave, or "", and the token): the account's name.
-        It raises `AuthenticationFailed` if the token is not good, or not that name's, and
-        `mailproto.errors.Unavailable` if it cannot tell now.
+    :param validate: of (the name that the client gave, or "", and the token): the account's name,
+        at once or awaited.  It gives None or raises `AuthenticationFailed` if the token is not
+        good, or not that name's, and raises `mailproto.errors.Unavailable` if it cannot tell now.
     """
 
     credentialInterfaces = (IBearerToken,)
 
     def __init__(
         self,
-        validate: Callable[[str, str], Awaitable[str]],
+        validate: Callable[[str, str], Awaitable[str | None] | str | None],
         clock: IReactorTime,
         *,
         failure_delay: float = FAILURE_DELAY,
@@ -43,6 +44,11 @@ class TokenChecker(LateChecker):
         """See `LateChecker.check`."""
         given = cast(IBearerToken, credentials)
         try:
-            return await self._validate(given.username, given.token)
+            name = self._validate(given.username, given.token)
+            if inspect.isawaitable(name):
+                name = await name
         except AuthenticationFailed as error:
             raise UnauthorizedLogin(error.detail or "token refused") from None
+        if name is None:
+            raise UnauthorizedLogin("token refused")
+        return name

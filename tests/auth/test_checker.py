@@ -8,7 +8,7 @@ from cryptography.x509.oid import NameOID
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import Anonymous, ICredentials, UsernamePassword
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -272,6 +272,25 @@ class TokenTests(LoginTestCase):
     def test_cannot_tell(self) -> None:
         self.failure = Unavailable()
         self.failureResultOf(self.begin(BearerToken("", "bad")), TemporaryAuthenticationFailure)
+
+    def test_kinds_of_functions(self) -> None:
+        """A plain one, a coroutine's, one that gives a Deferred; None is no account."""
+
+        def plain(_: str, token: str) -> str | None:
+            return "alice@Example.org" if token == "good" else None
+
+        async def coroutine(name: str, token: str) -> str | None:
+            return plain(name, token)
+
+        def deferred(name: str, token: str) -> Deferred[str | None]:
+            return succeed(plain(name, token))
+
+        for validate in (plain, coroutine, deferred):
+            with self.subTest(validate=validate):
+                self.portal.registerChecker(TokenChecker(validate, self.reactor))
+                signed_in = self.successResultOf(self.begin(BearerToken("", "good")))
+                self.assertEqual(signed_in.account.name, "alice@Example.org")
+                self.assert_fails_late(BearerToken("", "bad"))
 
     def test_of_nobody(self) -> None:
         async def validate(name: str, token: str) -> str:

@@ -1,8 +1,14 @@
 """What a client should not have sent, whatever is in the maildrop."""
 
-from mailproto.errors import MailError
+from mailproto.errors import (
+    AuthenticationCancelled,
+    EncryptionRequired,
+    MailError,
+    MalformedAuthentication,
+    UnknownMechanism,
+)
 
-__all__ = ["MAX_BAD_COMMANDS", "BadCommand"]
+__all__ = ["BAD_COMMANDS", "MAX_BAD_COMMANDS", "BadCommand"]
 
 MAX_BAD_COMMANDS = 20
 """Commands in a row that are none, or not in their place, after which the connection is closed."""
@@ -10,3 +16,13 @@ MAX_BAD_COMMANDS = 20
 
 class BadCommand(MailError):
     """A command that is unknown, not in its place, or has the wrong arguments."""
+
+
+BAD_COMMANDS = (
+    BadCommand,
+    AuthenticationCancelled,
+    EncryptionRequired,
+    MalformedAuthentication,
+    UnknownMechanism,
+)
+"""Errors that are the command's own; those of a password are counted apart."""

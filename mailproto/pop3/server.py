@@ -13,7 +13,7 @@ from mailproto.connection import Farewell, Limits, ServerConnection, ServerFacto
 from mailproto.domains import ascii_domain
 from mailproto.errors import MailError, WireError
 from mailproto.pop3._authorization import Authorization
-from mailproto.pop3._bad_command import MAX_BAD_COMMANDS, BadCommand
+from mailproto.pop3._bad_command import BAD_COMMANDS, MAX_BAD_COMMANDS
 from mailproto.pop3._maildrop import Maildrop
 from mailproto.pop3._transaction import Transaction
 from mailproto.pop3.wire import Command, POP3ServerWire, Response, err, ok
@@ -52,7 +52,8 @@ class POP3Server(ServerConnection[Command | Response]):
     def handle(self, event: Command | Response) -> Awaitable[None] | None:
         """Let the state act on it."""
         result = self._state.handle(event)
-        self._bad_commands = 0
+        if result is None or isinstance(self._state, Transaction):
+            self._bad_commands = 0  # else somebody signs in, and it is not known what that comes to
         return result
 
     async def sign_in(self, login: Login) -> None:
@@ -66,6 +67,7 @@ class POP3Server(ServerConnection[Command | Response]):
             login.logout()
             return
         self._logout = login.logout
+        self._bad_commands = 0
         self._state = Transaction(self, maildrop)
         self.write(ok(f"{maildrop.count} messages ({maildrop.octets} octets)"))
 
@@ -90,7 +92,7 @@ class POP3Server(ServerConnection[Command | Response]):
             self.end(reply)
             return
         self.write(reply)
-        if isinstance(error, BadCommand):
+        if isinstance(error, BAD_COMMANDS):
             self._count_bad_command()
         else:
             self._bad_commands = 0

@@ -19,6 +19,29 @@ class BadCommandTests(SessionTestCase):
                 self.assertEqual(replies.count(b"-ERR"), MAX_BAD_COMMANDS + 1)
                 self.assertTrue(replies.endswith(GOODBYE))
 
+    def test_exchanges_that_come_to_nothing(self) -> None:
+        """Malformed, cancelled, of no mechanism: but a wrong password counts elsewhere."""
+        for nonsense in (b"AUTH PLAIN =\r\n", b"AUTH PLAIN\r\n*\r\n", b"AUTH PLAIN\r\n!\r\n", b"AUTH X\r\n"):
+            with self.subTest(nonsense=nonsense):
+                transport = self.connect()
+                transport.read()
+                transport.send(nonsense * (MAX_BAD_COMMANDS + 5))
+                replies = transport.read()
+                self.assertEqual(replies.count(b"-ERR"), MAX_BAD_COMMANDS + 1)
+                self.assertTrue(replies.endswith(GOODBYE))
+
+    def test_secrets_that_are_not_taken_in_clear(self) -> None:
+        transport = self.connect("192.0.2.1")
+        transport.send(b"AUTH PLAIN\r\n" * (MAX_BAD_COMMANDS + 5))
+        self.assertTrue(transport.read().endswith(GOODBYE))
+
+    def test_signing_in_starts_again(self) -> None:
+        transport = self.connect()
+        transport.send(b"AUTH X\r\n" * (MAX_BAD_COMMANDS - 1))
+        self.assertNotIn(GOODBYE, transport.read())
+        transport.send(b"AUTH PLAIN AGFsaWNlAHNlY3JldCB3b3Jk\r\nFOO\r\n")
+        self.assertNotIn(GOODBYE, transport.read())
+
     def test_in_either_state(self) -> None:
         transport = self.sign_in()
         transport.send(b"USER alice\r\n" * MAX_BAD_COMMANDS)

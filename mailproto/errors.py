@@ -32,6 +32,7 @@ __all__ = [
     "TemporaryAuthenticationFailure",
     "Unavailable",
     "UnknownMechanism",
+    "UnwantedInitialResponse",
     "WireError",
 ]
 
@@ -157,6 +158,13 @@ class MalformedAuthentication(MailError):
 
     code, enhanced = 501, "5.5.2"
     default_text = "Malformed authentication response"
+
+
+class UnwantedInitialResponse(MalformedAuthentication):
+    """With a mechanism in which the server begins (RFC 4954 4)."""
+
+    code, enhanced = 501, "5.7.0"
+    default_text = "No initial response here: the server begins"
 
 
 class UnknownMechanism(MailError):

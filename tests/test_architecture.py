@@ -38,7 +38,7 @@ PUBLIC_NAMES = {
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidMailboxName
         MailError MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge NoSuchAccount
         NoSuchMailbox OverQuota ReadOnly RecipientUnknown Refused RelayDenied StorageFull
-        TemporaryAuthenticationFailure Unavailable UnknownMechanism WireError
+        TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse WireError
     """,
     "mailproto.imap": "IMAPServerFactory IMAPSession IMAP_LIMITS",
     "mailproto.imap.server": "IMAPServerFactory IMAPSession IMAP_LIMITS MailboxView",

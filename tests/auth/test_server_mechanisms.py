@@ -20,7 +20,7 @@ from mailproto.auth import (
     ServerMechanism,
 )
 from mailproto.auth._scram import ScramClientExchange
-from mailproto.errors import AuthenticationFailed, MalformedAuthentication
+from mailproto.errors import AuthenticationFailed, MalformedAuthentication, UnwantedInitialResponse
 from tests.auth.certificates import make_certificate
 from tests.auth.exchanges import CLEAR, LOCAL, TLS, Checker, ExchangeTestCase, run
 
@@ -136,12 +136,18 @@ class CramMD5Tests(MechanismTestCase):
         self.assertTrue(given_.checkPassword(b"tanstaaftanstaaf"))
         self.assertFalse(given_.checkPassword(b"tanstaaftanstaaF"))
 
+    def test_the_client_does_not_begin(self) -> None:
+        """RFC 4954 4: 501, with an enhanced code of its own."""
+        for initial in (b"tim", b""):
+            error = self.assertRaises(MalformedAuthentication, self.begin, "CRAM-MD5", initial)
+            assert isinstance(error, MalformedAuthentication)
+            self.assertEqual((error.code, error.enhanced), (501, "5.7.0"))
+
     def test_name_with_spaces_and_digest_in_capitals(self) -> None:
         given_ = self.talk("CRAM-MD5", None, b"tim and tom " + b"A" * 32)
         self.assertEqual((given_.username, given_.response), (b"tim and tom", b"a" * 32))
 
     def test_malformed(self) -> None:
-        self.assert_malformed("CRAM-MD5", b"the client does not begin")
         for response in (b"", b"tim", b"tim secret", b" " + b"a" * 32, b"tim " + b"a" * 33):
             self.assert_malformed("CRAM-MD5", None, response)
 
@@ -318,7 +324,7 @@ class AnyOctetsTests(MechanismTestCase):
         for response in responses:
             try:
                 answer = run(mechanism.step(response))
-            except (SASLError, AuthenticationFailed):
+            except (SASLError, AuthenticationFailed, UnwantedInitialResponse):
                 return
             if not isinstance(answer, Challenge):
                 self.assertTrue(BY_NAME[name].credentials.providedBy(answer))  # type: ignore[attr-defined]

@@ -100,7 +100,7 @@ class MechanismTests(DialogueTestCase):
 
     def test_initial_response_where_the_server_begins(self) -> None:
         """RFC 4954 4."""
-        self.assert_in_step(f"C: AUTH CRAM-MD5 {b64('alice')}\nS: 501 5.5.2...")
+        self.assert_in_step(f"C: AUTH CRAM-MD5 {b64('alice')}\nS: 501 5.7.0...")
 
     def test_a_checker_that_fails(self) -> None:
         """RFC 4954 6: 454 4.7.0, and nobody has guessed anything."""

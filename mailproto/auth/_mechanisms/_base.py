@@ -66,5 +66,6 @@ class ServerMechanism(abc.ABC):
             is not the same as an empty one (RFC 4954 4: ``=``).
         :returns: credentials end the exchange.
         :raises SASLError: when the response is malformed.
+        :raises UnwantedInitialResponse: when the server begins, and there is a response.
         :raises AuthenticationFailed: when it can be read, and asks for what nobody may.
         """

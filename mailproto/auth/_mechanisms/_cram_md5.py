@@ -10,6 +10,7 @@ from twisted.cred.credentials import ICredentials, IUsernameHashedPassword
 from mailproto.auth._credentials import CramMD5Response
 from mailproto.auth._errors import SASLError
 from mailproto.auth._mechanisms._base import Challenge, ServerMechanism
+from mailproto.errors import UnwantedInitialResponse
 
 __all__ = ["CramMD5"]
 
@@ -28,7 +29,7 @@ class CramMD5(ServerMechanism):
         """The challenge, then the credentials."""
         if not self._challenge:
             if response is not None:
-                raise SASLError("in CRAM-MD5 the server begins")
+                raise UnwantedInitialResponse
             # The form of a msg-id, and never the same again (RFC 2195 2).
             unique = f"<{secrets.token_hex(16)}.{int(time.time())}@mailproto>"
             self._challenge = unique.encode()

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import ISSLTransport
 
+from mailproto.auth._tls_client import is_verified
+
 __all__ = ["Channel", "client_channel", "server_channel"]
 
 
@@ -50,14 +52,18 @@ def server_channel(transport: Any, *, is_local: bool) -> Channel:
 def client_channel(transport: Any, *, is_local: bool) -> Channel:
     """What lies below a client's connection.
 
+    The server has shown who it is where `is_verified` says so, and there alone: a certificate
+    that only an authority vouches for may be anybody's.
+
     :param is_local: whether the server is on this machine.
     """
     connection = _tls_connection(transport)
     if connection is None:
         return _PLAINTEXT[is_local]
     bindings = _bindings(connection, connection.get_peer_certificate())
-    certificate = _verified(connection)
-    return Channel(is_local or certificate is not None, True, bindings, certificate)
+    is_named = is_verified(transport)
+    certificate = _verified(connection) if is_named else None
+    return Channel(is_local or is_named, True, bindings, certificate)
 
 
 def _tls_connection(transport: Any) -> SSL.Connection | None:
@@ -65,7 +71,7 @@ def _tls_connection(transport: Any) -> SSL.Connection | None:
 
 
 def _verified(connection: SSL.Connection) -> x509.Certificate | None:
-    """The peer's certificate: without VERIFY_PEER it may be anybody's, with it the handshake had failed."""
+    """The peer's certificate: without VERIFY_PEER it is not looked at, with it the handshake had failed."""
     if not connection.get_context().get_verify_mode() & SSL.VERIFY_PEER:
         return None
     certificate = connection.get_peer_certificate()

@@ -67,7 +67,8 @@ def is_verified(transport: Any) -> bool:
     """Whether a client's transport speaks TLS with a server whose certificate was compared with its name.
 
     That is so where TLS was begun with what `client_tls` gave, not with ``verify=False``: its
-    handshake fails otherwise.
+    handshake fails otherwise.  What else a creator of connections compares cannot be seen, so
+    that those of ``CertificateOptions`` and Twisted's own ``optionsForClientTLS`` do not count.
     """
     return bool(ISSLTransport.providedBy(transport)) and cast(Any, transport).getHandle() in _verifying
 

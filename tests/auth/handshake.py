@@ -21,16 +21,11 @@ def handshake(
     :param trust_root: what the client holds the server's certificate against; None not to look at it.
     :param pair: the files of the client's own certificate and key.
     """
-    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    if pair is not None:
-        context.use_certificate_file(str(pair[0]))
-        context.use_privatekey_file(str(pair[1]))
-    if trust_root is not None:
-        context.load_verify_locations(str(trust_root))
-        context.set_verify(SSL.VERIFY_PEER)
-    if version is not None:
-        context.set_max_proto_version(version)
-    client = SSL.Connection(context, None)
+    return shake_hands(server, _client(version, trust_root, pair))
+
+
+def shake_hands(server: SSL.Connection, client: SSL.Connection) -> SSL.Connection:
+    """``client``, when both have done it."""
     client.set_connect_state()
     server.set_accept_state()
     for _ in range(4):
@@ -40,3 +35,16 @@ def handshake(
             with contextlib.suppress(SSL.WantReadError):
                 other.bio_write(one.bio_read(65536))
     return client
+
+
+def _client(version: int | None, trust_root: Path | None, pair: tuple[Path, Path] | None) -> SSL.Connection:
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    if pair is not None:
+        context.use_certificate_file(str(pair[0]))
+        context.use_privatekey_file(str(pair[1]))
+    if trust_root is not None:
+        context.load_verify_locations(str(trust_root))
+        context.set_verify(SSL.VERIFY_PEER)
+    if version is not None:
+        context.set_max_proto_version(version)
+    return SSL.Connection(context, None)

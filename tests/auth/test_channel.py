@@ -3,6 +3,8 @@ from __future__ import annotations
 import datetime
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -12,9 +14,9 @@ from twisted.internet.interfaces import ISSLTransport
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from mailproto.auth import ensure_self_signed, server_tls
+from mailproto.auth import client_tls, ensure_self_signed, server_tls
 from mailproto.auth._channel import Channel, client_channel, server_channel
-from tests.auth.handshake import handshake
+from tests.auth.handshake import handshake, shake_hands
 from tests.transport import FakeTLS
 
 SIGNED_WITH_SHA1 = """
@@ -72,6 +74,13 @@ class TLSTests(SynchronousTestCase):
             server_channel(TLSTransport(server), is_local=False),
             client_channel(TLSTransport(client), is_local=False),
         )
+
+    def client_with(self, creator: Any) -> Channel:
+        """The client's, when it has begun TLS with ``creator``."""
+        protocol = SimpleNamespace(factory=SimpleNamespace(wrappedFactory=None))
+        client = creator.clientConnectionForTLS(protocol)
+        shake_hands(server_tls(*self.files).serverConnectionForTLS(None), client)
+        return client_channel(TLSTransport(client), is_local=False)
 
     def replace_certificate(
         self,
@@ -140,12 +149,17 @@ class TLSTests(SynchronousTestCase):
         self.assertIsNone(server.certificate)
 
     def test_client_is_secure_with_a_verified_server_alone(self) -> None:
-        _, unverified = self.channels()
-        _, verified = self.channels(trust_root=self.files[0])
-        self.assertEqual((unverified.is_secure, unverified.is_encrypted), (False, True))
+        verified = self.client_with(client_tls("mail.example.org", trust_root=self.files[0]))
         self.assertEqual((verified.is_secure, verified.is_encrypted), (True, True))
-        self.assertIsNone(unverified.certificate)
         self.assertEqual(verified.certificate, x509.load_pem_x509_certificate(self.files[0].read_bytes()))
+        unverified = self.client_with(client_tls("mail.example.org", verify=False))
+        self.assertEqual((unverified.is_secure, unverified.is_encrypted), (False, True))
+        self.assertIsNone(unverified.certificate)
+
+    def test_certificate_that_nobody_compares_with_a_name(self) -> None:
+        """It is from an authority, for whoever has bought one there."""
+        _, channel = self.channels(trust_root=self.files[0])
+        self.assertEqual((channel.is_secure, channel.is_encrypted, channel.certificate), (False, True, None))
 
     def test_nothing_of_it_is_shown(self) -> None:
         server, _ = self.channels()

@@ -89,7 +89,8 @@ class SMTPClient(Session):
 
         :param mechanism: the only one to be used, in upper case.
         :param allow_clear: send the secret itself, if need be, without TLS, or to a server whose
-            certificate was not looked at; otherwise to a process of this machine at most.
+            certificate was not compared with its name by what `mailproto.auth.client_tls` gave;
+            otherwise to a process of this machine at most.
         :returns: the mechanism that was used.
         :raises AuthenticationRefused: the server does not take the credentials.
         :raises AuthenticationUnavailable: no mechanism can be used; the connection goes on.

@@ -43,6 +43,8 @@ class SMTPClient(Session):
     :param hostname: what this client calls itself: a domain that leads back to it, or an
         address literal; by default this machine's name if it has a domain, or its address.
     :param pipelining: False to wait for each answer even where PIPELINING is offered.
+    :param is_remote: True where the connection leads to another machine even if its other end is
+        on this one, as a proxy or a tunnel: then no secret is sent in clear.
 
     :ivar greeting: the server's first words, None before they came.
     :ivar capabilities: what the server offers, as of the last `ehlo`.

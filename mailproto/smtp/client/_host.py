@@ -1,7 +1,8 @@
-"""From a server's host, however it is written, to an endpoint and the name in its certificate."""
+"""A server's host, however it is written: its endpoint, its name in a certificate, whether it is here."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Any
 
@@ -9,7 +10,7 @@ import idna
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-__all__ = ["bare_host", "endpoint_of"]
+__all__ = ["bare_host", "endpoint_of", "is_loopback"]
 
 _LITERAL = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f:.]++(?:%[^\]]++)?)\]", re.IGNORECASE)
 
@@ -18,6 +19,14 @@ def bare_host(host: str) -> str:
     """An IP address without the brackets of URLs and address literals (RFC 5321 4.1.3)."""
     literal = _LITERAL.fullmatch(host)
     return literal[1] if literal else host
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, without brackets, is this machine by what it is called (RFC 6761 6.3)."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().removesuffix(".") == "localhost"
 
 
 def endpoint_of(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:

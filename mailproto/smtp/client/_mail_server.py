@@ -17,7 +17,7 @@ from mailproto.auth import ClientCredentials, client_tls
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
 from mailproto.smtp.client._connect import aborting, connect
 from mailproto.smtp.client._errors import TLSFailed, TLSUnavailable
-from mailproto.smtp.client._host import bare_host, endpoint_of
+from mailproto.smtp.client._host import bare_host, endpoint_of, is_loopback
 from mailproto.smtp.client._timeouts import ClientTimeouts
 
 __all__ = ["MailServer", "open_client"]
@@ -36,7 +36,8 @@ class MailServer:
         STARTTLS with any certificate where it works, plaintext where not.  ``none``: plaintext.
     :ivar credentials: who we are: a `mailproto.auth.Password`, `Token` or `Certificate`, or what
         gives one for each connection, as for tokens that expire.  They are never sent in clear,
-        but to a process of this machine.
+        but to a process of this machine: with an ``endpoint`` that is one whose ``host`` is
+        localhost or a loopback address, since what is connected to may be a proxy.
     :ivar trust_root: a file of CA certificates in PEM form, instead of the platform's.
     :ivar client_certificate: to be shown to the server if it asks; with a `Certificate` as
         ``credentials`` it says who we are.
@@ -85,7 +86,13 @@ async def _open(reactor: Any, server: MailServer, *, starttls: bool) -> SMTPClie
         endpoint = wrapClientTLS(tls, endpoint)
     client_class = LMTPClient if server.lmtp else SMTPClient
     client = await connect(
-        endpoint, client_class(reactor, hostname=server.hostname, timeouts=server.timeouts)
+        endpoint,
+        client_class(
+            reactor,
+            hostname=server.hostname,
+            timeouts=server.timeouts,
+            is_remote=server.endpoint is not None and not is_loopback(bare_host(server.host)),
+        ),
     )
     with aborting(client):
         try:

@@ -61,6 +61,7 @@ class Session(ClientConnection[Reply]):
         timeouts: ClientTimeouts | None = None,
         limits: ReplyLimits | None = None,
         pipelining: bool = True,
+        is_remote: bool = False,
     ) -> None:
         super().__init__(clock, SMTPClientWire(limits))
         self.hostname = hostname
@@ -72,6 +73,7 @@ class Session(ClientConnection[Reply]):
         self.transactions = 0
         self.has_transaction = False
         self._pipelining = pipelining
+        self._is_remote = is_remote
         self._jobs: deque[Message | Exclusive[Any]] = deque()
         self._active: Transaction | Exclusive[Any] | None = None
         self._begun: deque[Transaction] = deque()  # and not done
@@ -240,6 +242,8 @@ class Session(ClientConnection[Reply]):
 
     def opened(self) -> None:
         """Wait for the greeting."""
+        if self._is_remote:
+            self.is_local = False
         self.expect(self._on_greeting, self.timeouts.greeting)
 
     def _on_greeting(self, reply: Reply) -> None:

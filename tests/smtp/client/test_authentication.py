@@ -22,6 +22,7 @@ from mailproto.smtp import (
     SMTPClientError,
 )
 from tests.smtp.client.dialogue import ALICE, SENDER, TEXT, ClientTestCase, LMTPClientTestCase, offering
+from tests.transport import LOOPBACK
 
 TIM = Password("tim", "tanstaaftanstaaf")
 USER = Password("user", "pencil")
@@ -267,6 +268,13 @@ class ElsewhereTests(AuthenticationTestCase):
             ),
             "PLAIN",
         )
+
+    def test_proxy_of_this_machine_is_not_the_server(self) -> None:
+        self.peer = LOOPBACK
+        self.connect(offering("AUTH PLAIN LOGIN"), is_remote=True)
+        error = self.error(self.client.authenticate(TIM), AuthenticationUnavailable)
+        self.assertIn("in clear", error.text)
+        self.assertEqual(self.transport.read(), b"")
 
     def test_other_mechanisms_can_be_used(self) -> None:
         self.assert_signed_in(

@@ -333,6 +333,29 @@ class ApplicationTests(CredentialsTestCase):
             await sender.send_mail(message(From=NAME))
         self.assertEqual(len(given), 2)
 
+    async def test_what_is_connected_to_may_be_a_proxy(self) -> None:
+        """A server that is elsewhere gets no password in clear, however it is reached."""
+        where = self.serve(tls=None)
+        encrypted = self.serve()["endpoint"]
+        for host in ("mx.example", "192.0.2.1", "[IPv6:2001:db8::1]", "localhost.example"):
+            for more in (
+                {"tls": "none"},
+                {"tls": "opportunistic"},
+                {"tls": "opportunistic", "endpoint": encrypted},
+            ):
+                settings: dict[str, Any] = {"host": host, "credentials": Token(NAME, "good"), **more}
+                with self.subTest(settings=settings), self.assertRaises(AuthenticationUnavailable):
+                    await send_mail(reactor, MailServer(**where | settings), message(From=NAME))
+        self.assertEqual(self.delivery.delivered, [])
+
+    async def test_what_is_connected_to_is_this_machine(self) -> None:
+        where = self.serve(tls=None)
+        for host in ("localhost", "LocalHost.", "127.0.0.1", "[127.1.2.3]", "::1", "[IPv6:::1]"):
+            with self.subTest(host=host):
+                settings: dict[str, Any] = {"host": host, "tls": "none", "credentials": Token(NAME, "good")}
+                await send_mail(reactor, MailServer(**where | settings), message(From=NAME))
+        self.assertEqual(len(self.delivery.delivered), 6)
+
     async def test_credentials_from_a_function(self) -> None:
         where = self.serve()
         await send_mail(reactor, MailServer(**where, credentials=lambda: ALICE), message(From=NAME))

@@ -27,6 +27,7 @@ class Login(ClientMechanism):
     """LOGIN (draft-murchison-sasl-login): the name, then the password, whatever the prompts say."""
 
     name = "LOGIN"
+    ignores_challenges = True
 
     def __init__(self, credentials: Password) -> None:
         self._responses = [credentials.password, credentials.username]

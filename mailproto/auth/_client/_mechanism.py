@@ -13,10 +13,12 @@ class ClientMechanism(abc.ABC):
     """One authentication exchange.
 
     :ivar name: as it is announced (RFC 4422 3.1).
+    :ivar ignores_challenges: whether it does not matter what a challenge says, which may be no base64.
     :ivar is_slow: whether `step` calculates long enough to be better done in a thread.
     """
 
     name: str
+    ignores_challenges: bool = False
     is_slow: bool = False
 
     def initial(self) -> bytes | None:

@@ -95,7 +95,8 @@ async def _try(mechanism: ClientMechanism, exchange: Exchange, reactor: Any) -> 
             reply = await exchange(_encode(initial) + b"\r\n")
     while reply.code == _CHALLENGE:
         try:
-            response = await _step(mechanism, decode_base64(reply.lines[0]), reactor)
+            challenge = b"" if mechanism.ignores_challenges else decode_base64(reply.lines[0])
+            response = await _step(mechanism, challenge, reactor)
         except SASLError as error:
             await exchange(b"*\r\n")
             raise ServerUntrusted(f"Authentication cancelled: {error}") from None

@@ -89,6 +89,11 @@ class DialogueTests(AuthenticationTestCase):
             "LOGIN",
         )
 
+    def test_login_whatever_the_prompts_are(self) -> None:
+        """Some old servers ask in clear."""
+        said = f"C: AUTH LOGIN\nS: 334 Username:\nC: {LOGIN[0]}\nS: 334\nC: {LOGIN[1]}\nS: 235 OK"
+        self.assert_signed_in(self.authenticate("LOGIN", said), "LOGIN")
+
     def test_cram_md5(self) -> None:
         self.assert_signed_in(
             self.authenticate(

@@ -242,6 +242,9 @@ class ChoiceTests(SynchronousTestCase):
     def test_one_that_is_asked_for(self) -> None:
         (only,) = client_mechanisms(ALL, TIM, TLS, mechanism="PLAIN")
         self.assertEqual(only.name, "PLAIN")
+        self.assertEqual(
+            [each.name for each in client_mechanisms(ALL, TIM, TLS, mechanism="plain")], ["PLAIN"]
+        )
         self.assertEqual(client_mechanisms(["PLAIN"], TIM, TLS, mechanism="LOGIN"), [])
         self.assertEqual(client_mechanisms(ALL, TIM, PLAINTEXT, mechanism="PLAIN"), [])
 
@@ -271,6 +274,18 @@ class CredentialsTests(SynchronousTestCase):
             lambda: Certificate("a\0b"),
         ):
             self.assertRaises(ValueError, make)
+
+    def test_errors_hold_no_secret(self) -> None:
+        for make, kind in (
+            (lambda: Password("tim", "s3cret\udc80"), ValueError),
+            (lambda: Password("tim", b"s3cret"), TypeError),  # type: ignore[arg-type]
+            (lambda: Token("tim", b"s3cret"), TypeError),  # type: ignore[arg-type]
+            (lambda: client_mechanisms(ALL, ("tim", "s3cret"), TLS), TypeError),  # type: ignore[arg-type]
+            (lambda: client_mechanisms(ALL, None, TLS), TypeError),  # type: ignore[arg-type]
+        ):
+            error = self.assertRaises(kind, make)
+            self.assertIs(type(error), kind)
+            self.assertNotIn("s3cret", repr((error, error.args, error.__context__)))
 
 
 class AnyServerTests(SynchronousTestCase):

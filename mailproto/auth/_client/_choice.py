@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from mailproto.auth._channel import Channel
 from mailproto.auth._client._clear import Login, Plain
 from mailproto.auth._client._cram_md5 import CramMD5
-from mailproto.auth._client._credentials import ClientCredentials, Password, Token
+from mailproto.auth._client._credentials import Certificate, ClientCredentials, Password, Token
 from mailproto.auth._client._external import External
 from mailproto.auth._client._mechanism import ClientMechanism
 from mailproto.auth._client._oauth import OAuthBearer, XOAuth2
@@ -36,9 +36,10 @@ def client_mechanisms(
     certificate: EXTERNAL, in TLS.
 
     :param offered: the server's mechanisms, in upper case.
-    :param mechanism: the only one to be used.
+    :param mechanism: the only one to be used, in any case.
     :param allow_clear: use those that show the secret to whoever listens, or is taken for the
         server, even if `Channel.is_secure` is not so.
+    :raises TypeError: these are no credentials.
     """
     may_show = channel.is_secure or allow_clear
     possible: Sequence[ClientMechanism]
@@ -46,11 +47,13 @@ def client_mechanisms(
         possible = _with_password(offered, credentials, channel, may_show=may_show)
     elif isinstance(credentials, Token):
         possible = [OAuthBearer(credentials), XOAuth2(credentials)] if may_show else []
-    else:
+    elif isinstance(credentials, Certificate):
         possible = [External(credentials)] if channel.is_encrypted else []
+    else:
+        raise TypeError(f"a Password, Token or Certificate is needed, not {type(credentials).__name__}")
     usable = [each for each in possible if each.name in offered]
     if mechanism is not None:
-        return [each for each in usable if each.name == mechanism]
+        return [each for each in usable if each.name == mechanism.upper()]
     return [each for each in usable if each.name.endswith(_PLUS)] or usable
 
 

@@ -9,6 +9,8 @@ from typing import TypeAlias
 __all__ = ["Certificate", "ClientCredentials", "Password", "Token"]
 
 _TOKEN = re.compile("[!-~]+")
+# NUL and ^A separate what is in a message of PLAIN, OAUTHBEARER and XOAUTH2; surrogates are not in UTF-8.
+_UNSENDABLE = re.compile("[\0\x01\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,9 @@ class Token:
     token: str = field(repr=False)
 
     def __post_init__(self) -> None:
+        _check(self.username, self.token)
         if not _TOKEN.fullmatch(self.token):
             raise ValueError("a token is printable ASCII without spaces")
-        _check(self.username)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,9 @@ ClientCredentials: TypeAlias = Password | Token | Certificate
 
 
 def _check(*texts: str) -> None:
-    # NUL and ^A separate what is in a message of PLAIN, OAUTHBEARER and XOAUTH2.
-    if any("\0" in text or "\x01" in text for text in texts):
-        raise ValueError("a control character that cannot be sent")
+    """An error of our own: Python's hold the text."""
     for text in texts:
-        text.encode()  # UnicodeEncodeError is a ValueError
+        if not isinstance(text, str):
+            raise TypeError(f"a str is needed, not {type(text).__name__}")
+        if _UNSENDABLE.search(text):
+            raise ValueError("a character that cannot be sent")

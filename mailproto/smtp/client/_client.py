@@ -89,11 +89,12 @@ class SMTPClient(Session):
         Of what the server offers, the best mechanism that `client_mechanisms` finds is used; the
         next one only if the server refuses the mechanism itself.
 
-        :param mechanism: the only one to be used, in upper case.
+        :param mechanism: the only one to be used.
         :param allow_clear: send the secret itself, if need be, without TLS, or to a server whose
             certificate was not compared with its name by what `mailproto.auth.client_tls` gave;
             otherwise to a process of this machine at most.
         :returns: the mechanism that was used.
+        :raises TypeError: these are no credentials.
         :raises AuthenticationRefused: the server does not take the credentials.
         :raises AuthenticationUnavailable: no mechanism can be used; the connection goes on.
         :raises ServerUntrusted: the server could not prove that it knows the password, where

@@ -60,6 +60,9 @@ class MailServer:
     def __post_init__(self) -> None:
         if self.tls not in ("required", "implicit", "opportunistic", "none"):
             raise ValueError(f"tls is required, implicit, opportunistic or none, not {self.tls!r}")
+        given = self.credentials
+        if not (given is None or callable(given) or isinstance(given, ClientCredentials)):
+            raise TypeError(f"credentials are no {type(given).__name__}")  # which may hold a secret
 
 
 async def open_client(reactor: Any, server: MailServer) -> SMTPClient:

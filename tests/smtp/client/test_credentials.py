@@ -360,6 +360,15 @@ class ApplicationTests(CredentialsTestCase):
         where = self.serve()
         await send_mail(reactor, MailServer(**where, credentials=lambda: ALICE), message(From=NAME))
 
+    async def test_what_is_no_credentials(self) -> None:
+        secret: Any = ("alice", "pencil")
+        error = self.assertRaises(TypeError, MailServer, credentials=secret)
+        self.assertNotIn("pencil", str(error))
+        for given in (secret, None):
+            with self.assertRaises(TypeError):
+                server = MailServer(**self.serve(), credentials=lambda given=given: given)
+                await send_mail(reactor, server, message(From=NAME))
+
     async def test_pool_is_refused(self) -> None:
         """Whoever waits is told."""
         sender = SMTPSender(reactor, MailServer(**self.serve(), credentials=GUESS), connections=2)

@@ -194,7 +194,7 @@ class Turn:
             if writer in writers:
                 self._serve(writer, _OUT)
                 if writers.pop(writer, None) is not None:
-                    self._watch(fd, writer, self._masks.get(fd, 0) | _OUT)
+                    self._guard(self._watch, fd, writer, self._masks.get(fd, 0) | _OUT)
 
     def _disconnect(self, selectable: Any, why: BaseException, reading: bool) -> None:
         """As Twisted's reactors do (``_disconnectSelectable``)."""

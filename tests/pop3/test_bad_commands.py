@@ -9,26 +9,24 @@ GOODBYE = b"-ERR Too many bad commands\r\n"
 
 
 class BadCommandTests(SessionTestCase):
+    def assert_sent_away(self, nonsense: bytes) -> None:
+        """Whoever says that, and nothing else, is heard only so often."""
+        with self.subTest(nonsense=nonsense):
+            transport = self.connect()
+            transport.read()
+            transport.send(nonsense * (MAX_BAD_COMMANDS + 5))
+            replies = transport.read()
+            self.assertEqual(replies.count(b"-ERR"), MAX_BAD_COMMANDS + 1)
+            self.assertTrue(replies.endswith(GOODBYE))
+
     def test_too_many_in_a_row_end_the_session(self) -> None:
         for nonsense in (b"FOO\r\n", b"\r\n", b"\xff\0\r\n", b"NOOP\n", b"A" * 300 + b"\r\n", b"USER\r\n"):
-            with self.subTest(nonsense=nonsense):
-                transport = self.connect()
-                transport.read()
-                transport.send(nonsense * (MAX_BAD_COMMANDS + 5))
-                replies = transport.read()
-                self.assertEqual(replies.count(b"-ERR"), MAX_BAD_COMMANDS + 1)
-                self.assertTrue(replies.endswith(GOODBYE))
+            self.assert_sent_away(nonsense)
 
     def test_exchanges_that_come_to_nothing(self) -> None:
         """Malformed, cancelled, of no mechanism: but a wrong password counts elsewhere."""
         for nonsense in (b"AUTH PLAIN =\r\n", b"AUTH PLAIN\r\n*\r\n", b"AUTH PLAIN\r\n!\r\n", b"AUTH X\r\n"):
-            with self.subTest(nonsense=nonsense):
-                transport = self.connect()
-                transport.read()
-                transport.send(nonsense * (MAX_BAD_COMMANDS + 5))
-                replies = transport.read()
-                self.assertEqual(replies.count(b"-ERR"), MAX_BAD_COMMANDS + 1)
-                self.assertTrue(replies.endswith(GOODBYE))
+            self.assert_sent_away(nonsense)
 
     def test_secrets_that_are_not_taken_in_clear(self) -> None:
         transport = self.connect("192.0.2.1")

@@ -187,6 +187,14 @@ class SendMailTests(ServerTestCase):
         where = self.serve(tls=server_tls(*self.pair)) | {"host": "mx.example."}
         await send_mail(reactor, MailServer(**where), message())
 
+    async def assert_cancelled(self, sent: Deferred[Any]) -> None:
+        """It ends, and the connection with it."""
+        sent.cancel()
+        with self.assertRaises(CancelledError):
+            await sent
+        while not self.peer.lost:
+            await deferLater(reactor, 0.001)
+
     async def test_cancelled(self) -> None:
         """Whatever is underway ends with the connection."""
         said = {b"EHLO": b"250 mx\r\n", b"MAIL": b"250 OK\r\n"}
@@ -195,22 +203,14 @@ class SendMailTests(ServerTestCase):
             sent = ensureDeferred(send_mail(reactor, server, message()))
             while silent not in self.peer.heard:
                 await deferLater(reactor, 0.001)
-            sent.cancel()
-            with self.assertRaises(CancelledError):
-                await sent
-            while not self.peer.lost:
-                await deferLater(reactor, 0.001)
+            await self.assert_cancelled(sent)
 
     async def test_cancelled_before_the_greeting(self) -> None:
         server = self.scripted({}, greeting=b"")
         sent = ensureDeferred(send_mail(reactor, server, message()))
         while not self.peer.connections:
             await deferLater(reactor, 0.001)
-        sent.cancel()
-        with self.assertRaises(CancelledError):
-            await sent
-        while not self.peer.lost:
-            await deferLater(reactor, 0.001)
+        await self.assert_cancelled(sent)
 
     async def test_cancelled_at_the_end(self) -> None:
         """What became of the message is known by then."""

@@ -14,12 +14,12 @@ told of a temporary failure.
 change is on disk (for backends that have one) and visible to every other reader.
 
 Optional contracts (`IRecent`, `IOwnership`, `IPromises`, `IVerifier`, `IExpander`,
-`IQueueRunner`) extend a required one; protocols find them with ``providedBy``.
+`IQueueRunner`, `IAccountChanges`) extend a required one; they are found with ``providedBy``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 
 from zope.interface import Attribute, Interface
 
@@ -46,6 +46,7 @@ from mailproto.model import (
 
 __all__ = [
     "IAccount",
+    "IAccountChanges",
     "IDelivery",
     "IDirectory",
     "IExpander",
@@ -54,6 +55,7 @@ __all__ = [
     "IPromises",
     "IQueueRunner",
     "IRecent",
+    "IRevocable",
     "IStore",
     "IVerifier",
 ]
@@ -293,6 +295,7 @@ class IDirectory(Interface):
 
     A record is a string of printable ASCII, less than 400 octets, which
     `mailproto.auth.hash_password` makes; a directory keeps it and does not look into it.
+    `mailproto.auth.disabled` makes it one with which the account cannot be signed in to.
 
     Names are compared without case (``str.casefold``) and kept as first given.
     """
@@ -319,6 +322,42 @@ class IDirectory(Interface):
 
     def delete(name: str) -> Awaitable[None]:
         """Remove the account with all its mailboxes.  :raises NoSuchAccount:"""
+
+
+class IAccountChanges(Interface):
+    """An IDirectory that tells when the sessions of an account must end.
+
+    Without it a session goes on after its account was deleted, disabled or given another
+    password.
+    """
+
+    def revisions(names: Sequence[str]) -> Awaitable[Mapping[str, Hashable]]:
+        """A value for each account, which changes whenever its sessions must end.
+
+        It becomes one that the name never had before when the account is made and at each
+        `IDirectory.set_password_hash`, except with ``replacing``: the password is the same then.
+
+        :returns: those of ``names`` that have an account.
+        """
+
+    def watch(listener: Callable[[], None]) -> Callable[[], None]:
+        """Call ``listener()`` in the reactor's thread after a revision changed or an account went.
+
+        Changes by another process are told within half a second.  Like that of
+        `IMailbox.watch` it is a hint, which may come too often.
+
+        :returns: what ends the watch; may be called more than once.
+        """
+
+
+class IRevocable(Interface):
+    """A session: the ``mind`` that the protocols give to ``Portal.login``."""
+
+    def revoke() -> None:
+        """End the session: its account was deleted, disabled or given another password.
+
+        A realm calls it between login and logout, in the reactor's thread.
+        """
 
 
 class IStore(Interface):

@@ -18,7 +18,8 @@ PUBLIC_NAMES = {
         IScramProof Login MAX_REMEMBERED MAX_RESPONSE MAX_WAITING Password PasswordVerifier REMEMBER
         SASLError SASLServer SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism
         ServerTLS StoreRealm TLSFilesError Token TokenChecker client_channel client_mechanisms client_tls
-        decode_base64 ensure_secret ensure_self_signed hash_password is_verified login server_channel
+        decode_base64 disabled enabled ensure_secret ensure_self_signed hash_password is_disabled
+        is_verified login server_channel
         server_tls store_portal
     """,
     "mailproto.backends": """
@@ -51,8 +52,8 @@ PUBLIC_NAMES = {
         format_set internal_date quoted_or_literal
     """,
     "mailproto.interfaces": """
-        IAccount IDelivery IDirectory IExpander IMailbox IOwnership IPromises IQueueRunner IRecent
-        IStore IVerifier
+        IAccount IAccountChanges IDelivery IDirectory IExpander IMailbox IOwnership IPromises
+        IQueueRunner IRecent IRevocable IStore IVerifier
     """,
     "mailproto.message": """
         ADDRESSES_LIMIT BOUNDARY_LIMIT Field HEADER_LIMIT IDS_LIMIT Index Mailbox NESTING_LIMIT

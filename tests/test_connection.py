@@ -13,6 +13,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from mailproto.connection import Farewell, Limits, ServerConnection, ServerFactory
+from mailproto.connection._server import REVOCATION_GRACE
 from mailproto.errors import MailError, OverQuota, WireError
 from tests.transport import ELSEWHERE, LOOPBACK, MemoryTransport
 
@@ -188,6 +189,59 @@ class OrderTests(ConnectionTestCase):
 
     def test_the_transport_does_not_wait_for_more_to_send(self) -> None:
         self.assertTrue(self.connect().no_delay)
+
+
+class RevocationTests(ConnectionTestCase):
+    BYE = Farewell.REVOKED.value.encode() + b"\n"
+
+    def test_an_idle_session_ends_at_once(self) -> None:
+        transport = self.greeted()
+        self.server.revoke()
+        self.assertEqual((transport.read(), transport.is_open), (self.BYE, False))
+        transport.send(b"one\n")
+        self.assertEqual(transport.read(), b"")
+
+    def test_a_command_that_is_running_is_answered_and_none_after_it(self) -> None:
+        transport = self.greeted()
+        transport.send(b"wait a\ntwo\n")
+        self.server.revoke()
+        self.assertEqual((transport.read(), transport.is_open), (b"", True))
+        self.release()
+        self.assertEqual((transport.read(), transport.is_open), (b"wait a\n" + self.BYE, False))
+
+    def test_a_command_that_takes_longer_is_cut_off(self) -> None:
+        transport = self.greeted()
+        transport.send(b"wait a\ntwo\n")
+        self.server.revoke()
+        self.clock.advance(REVOCATION_GRACE)
+        self.assertEqual((transport.read(), transport.is_open), (self.BYE, False))
+        self.release()
+        self.assertEqual(transport.read(), b"")
+
+    def test_a_client_that_does_not_read_is_cut_off_too(self) -> None:
+        transport = self.greeted(capacity=2048)
+        transport.send(b"much 1000\n")
+        self.server.revoke()
+        self.clock.advance(REVOCATION_GRACE)
+        self.assertFalse(self.server.is_open)
+        self.clock.advance(self.limits.farewell)
+        self.assertFalse(transport.is_open)
+
+    def test_who_has_gone_or_is_told_twice(self) -> None:
+        transport = self.greeted()
+        self.server.revoke()
+        self.server.revoke()
+        self.assertEqual(transport.read(), self.BYE)
+        self.server.revoke()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_while_the_server_stops(self) -> None:
+        transport = self.greeted()
+        transport.send(b"wait a\n")
+        self.factory.shut_down()
+        self.server.revoke()
+        self.release()
+        self.assertEqual(transport.read(), b"wait a\n" + self.BYE)
 
 
 class FakeSocket:

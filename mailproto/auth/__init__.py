@@ -32,7 +32,7 @@ from mailproto.auth._login import Login, login
 from mailproto.auth._mechanisms import SERVER_MECHANISMS, Challenge, ServerMechanism
 from mailproto.auth._passwords import MAX_REMEMBERED, MAX_WAITING, REMEMBER, PasswordVerifier
 from mailproto.auth._realm import StoreRealm, store_portal
-from mailproto.auth._records import SCRAM_ITERATIONS, hash_password
+from mailproto.auth._records import SCRAM_ITERATIONS, disabled, enabled, hash_password, is_disabled
 from mailproto.auth._scram import ScramKeys
 from mailproto.auth._secret import ensure_secret
 from mailproto.auth._tls import ServerTLS, TLSFilesError, ensure_self_signed, server_tls
@@ -77,9 +77,12 @@ __all__ = [
     "client_mechanisms",
     "client_tls",
     "decode_base64",
+    "disabled",
+    "enabled",
     "ensure_secret",
     "ensure_self_signed",
     "hash_password",
+    "is_disabled",
     "is_verified",
     "login",
     "server_channel",

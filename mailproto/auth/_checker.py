@@ -15,7 +15,7 @@ from zope.interface import implementer
 from mailproto.auth._credentials import IScramChecker, IScramProof
 from mailproto.auth._late import FAILURE_DELAY, LateChecker
 from mailproto.auth._passwords import PasswordVerifier
-from mailproto.auth._records import SALT_LENGTH, SCRAM_ITERATIONS, is_complete, scram_part
+from mailproto.auth._records import SALT_LENGTH, SCRAM_ITERATIONS, argon2_part, is_complete, scram_part
 from mailproto.auth._scram import ScramAlgorithm, ScramKeys, proof_matches
 from mailproto.errors import NoSuchAccount, Unavailable
 from mailproto.interfaces import IDirectory
@@ -81,6 +81,9 @@ class DirectoryChecker(LateChecker):
             raise _unauthorized(kept)
         if not is_complete(record, password):
             await self._complete(kept, record, password)
+        _, now = await self._look_up(name)
+        if argon2_part(now) != argon2_part(record):
+            raise _unauthorized(kept)  # the password was changed while this one was checked
         return kept
 
     async def _look_up(self, name: str) -> tuple[str, str]:

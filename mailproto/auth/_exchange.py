@@ -21,6 +21,7 @@ from mailproto.errors import (
     MalformedAuthentication,
     UnknownMechanism,
 )
+from mailproto.interfaces import IRevocable
 
 __all__ = ["SASLServer"]
 
@@ -56,14 +57,20 @@ class SASLServer:
     - `AuthenticationFailed` and `TemporaryAuthenticationFailure`: as of `login`.
 
     :param mechanisms: those that may be offered, best first.
+    :param session: see `login`.
     """
 
-    __slots__ = ("_checkers", "_exchange", "_mechanisms", "_portal")
+    __slots__ = ("_exchange", "_mechanisms", "_portal", "_session")
 
     def __init__(
-        self, portal: Portal, mechanisms: Sequence[type[ServerMechanism]] = SERVER_MECHANISMS
+        self,
+        portal: Portal,
+        mechanisms: Sequence[type[ServerMechanism]] = SERVER_MECHANISMS,
+        *,
+        session: IRevocable | None = None,
     ) -> None:
         self._portal = portal
+        self._session = session
         self._mechanisms = mechanisms
         self._exchange: _Exchange | None = None
 
@@ -149,7 +156,7 @@ class SASLServer:
         if isinstance(step, Challenge):
             return step
         try:
-            exchange.outcome = signed_in = await login(self._portal, step)
+            exchange.outcome = signed_in = await login(self._portal, step, self._session)
         except AuthenticationFailed as error:
             if mechanism.refusal is None:
                 raise

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from mailproto.auth._errors import SASLError
 from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, Unavailable
-from mailproto.interfaces import IAccount
+from mailproto.interfaces import IAccount, IRevocable
 
 __all__ = ["Login", "failures_are_temporary", "login"]
 
@@ -32,9 +32,10 @@ class Login:
     logout: Callable[[], None]
 
 
-async def login(portal: Portal, credentials: ICredentials) -> Login:
+async def login(portal: Portal, credentials: ICredentials, session: IRevocable | None = None) -> Login:
     """Sign in with ``credentials``.
 
+    :param session: what the realm gets as the ``mind``: it may revoke the session until `Login.logout`.
     :raises AuthenticationFailed: for an unknown name, a wrong secret, and for a kind of
         credentials that the portal knows nothing of.
     :raises TemporaryAuthenticationFailure: when a checker or the realm cannot tell now, or fails;
@@ -43,7 +44,7 @@ async def login(portal: Portal, credentials: ICredentials) -> Login:
     """
     with failures_are_temporary():
         try:
-            _, account, logout = await portal.login(credentials, None, IAccount)
+            _, account, logout = await portal.login(credentials, session, IAccount)
         except (LoginFailed, Unauthorized) as error:
             raise AuthenticationFailed(detail=str(error)) from None
     return Login(cast(IAccount, account), logout)

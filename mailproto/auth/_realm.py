@@ -13,8 +13,10 @@ from zope.interface import Interface, implementer
 
 from mailproto.auth._checker import DirectoryChecker
 from mailproto.auth._passwords import PasswordVerifier
+from mailproto.auth._records import is_disabled
+from mailproto.auth._signed_in import SignedInSessions
 from mailproto.errors import NoSuchAccount
-from mailproto.interfaces import IAccount, IStore
+from mailproto.interfaces import IAccount, IAccountChanges, IRevocable, IStore
 
 __all__ = ["StoreRealm", "store_portal"]
 
@@ -23,28 +25,49 @@ _Avatar: TypeAlias = tuple[type[Interface], object, Callable[[], None]]
 
 @implementer(IRealm)
 class StoreRealm:
-    """Gives the accounts of an `IStore` to a portal."""
+    """Gives the accounts of an `IStore` to a portal.
 
-    def __init__(self, store: IStore) -> None:
+    A ``mind`` that is an `IRevocable` is revoked when the account is deleted, disabled or given
+    another password, if the store's directory tells (`IAccountChanges`).
+
+    :param clock: the reactor, to revoke many sessions little by little; None to do it at once.
+    """
+
+    def __init__(self, store: IStore, clock: IReactorTime | None = None) -> None:
         self._store = store
+        directory = store.directory
+        self._signed_in = (
+            SignedInSessions(directory, clock) if IAccountChanges.providedBy(directory) else None
+        )
 
     def requestAvatar(
         self, avatar_id: bytes | tuple[()], mind: object, *interfaces: type[Interface]
     ) -> Deferred[_Avatar]:
         """(IAccount, the account, what signs it out).
 
-        Fails with `UnauthorizedLogin` for the anonymous, and if the account has just been deleted.
+        Fails with `UnauthorizedLogin` for the anonymous, and if the account is disabled or has
+        just been deleted.
         """
-        return Deferred.fromCoroutine(self._avatar(avatar_id, interfaces))
+        return Deferred.fromCoroutine(self._avatar(avatar_id, mind, interfaces))
 
-    async def _avatar(self, avatar_id: bytes | tuple[()], interfaces: tuple[type[Interface], ...]) -> _Avatar:
+    async def _avatar(
+        self, avatar_id: bytes | tuple[()], mind: object, interfaces: tuple[type[Interface], ...]
+    ) -> _Avatar:
         if not avatar_id or IAccount not in interfaces:
             raise UnauthorizedLogin("an IAccount for somebody with a name is all there is")
         name = avatar_id.decode()
+        logout = _nothing_to_release
         try:
-            return IAccount, await self._store.account(name), _nothing_to_release
-        except NoSuchAccount:
-            raise UnauthorizedLogin(f"{name} is gone") from None
+            if self._signed_in is not None and IRevocable.providedBy(mind):
+                logout = await self._signed_in.add(name, mind)
+            if is_disabled(await self._store.directory.password_hash(name)):
+                raise UnauthorizedLogin(f"{name} is disabled")
+            return IAccount, await self._store.account(name), logout
+        except BaseException as error:
+            logout()
+            if isinstance(error, NoSuchAccount):
+                raise UnauthorizedLogin(f"{name} is gone") from None
+            raise
 
 
 def store_portal(store: IStore, reactor: IReactorTime) -> Portal:
@@ -54,7 +77,7 @@ def store_portal(store: IStore, reactor: IReactorTime) -> Portal:
 
     :param reactor: its shutdown ends the threads that check passwords.
     """
-    return Portal(StoreRealm(store), [DirectoryChecker(store.directory, PasswordVerifier(reactor))])
+    return Portal(StoreRealm(store, reactor), [DirectoryChecker(store.directory, PasswordVerifier(reactor))])
 
 
 def _nothing_to_release() -> None:

@@ -29,14 +29,20 @@ __all__ = [
     "SCRAM_ITERATIONS",
     "argon2_part",
     "completed",
+    "disabled",
+    "enabled",
     "hash_password",
     "is_complete",
+    "is_disabled",
     "matches",
     "scram_part",
 ]
 
 SCRAM_ITERATIONS = 65_536
 """Of SCRAM's keys: the most that clients with Cyrus SASL take (RFC 7677 4 asks for 4,096)."""
+
+_DISABLED = "!"
+"""What a disabled account's record begins with, as in shadow(5); the rest is kept for `enabled`."""
 
 SALT_LENGTH = 16
 """Octets of SCRAM's salts."""
@@ -81,14 +87,29 @@ def matches(record: str, password: str) -> bool:
         return False
 
 
+def disabled(record: str) -> str:
+    """The record of the same password, with which nobody can sign in, by any mechanism."""
+    return record if is_disabled(record) else _DISABLED + record
+
+
+def enabled(record: str) -> str:
+    """What `disabled` made the record out of."""
+    return record.removeprefix(_DISABLED)
+
+
+def is_disabled(record: str) -> bool:
+    """Whether the account of that record is disabled."""
+    return record.startswith(_DISABLED)
+
+
 def argon2_part(record: str) -> str:
-    """The PHC string of argon2; "" without one."""
-    return next((part for part in record.split(" ") if part.startswith("$argon2")), "")
+    """The PHC string of argon2; "" without one, or if the account is disabled."""
+    return next((part for part in _parts(record) if part.startswith("$argon2")), "")
 
 
 def scram_part(record: str, algorithm: ScramAlgorithm) -> ScramKeys | None:
-    """SCRAM's keys for ``algorithm``; None without any."""
-    found = map(parse_scram_keys, record.split(" "))
+    """SCRAM's keys for ``algorithm``; None without any, or if the account is disabled."""
+    found = map(parse_scram_keys, _parts(record))
     return next((keys for keys in found if keys is not None and keys.algorithm == algorithm), None)
 
 
@@ -99,6 +120,10 @@ def prepare(password: str) -> bytes:
     """
     spaces = "".join(" " if unicodedata.category(char) == "Zs" else char for char in password)
     return unicodedata.normalize("NFC", spaces).encode("utf-8", "surrogatepass")
+
+
+def _parts(record: str) -> list[str]:
+    return [] if is_disabled(record) else record.split(" ")
 
 
 def _is_possible(password: str) -> bool:

@@ -7,8 +7,9 @@ answer alike.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from zope.interface import implementer
 
@@ -22,6 +23,7 @@ from mailproto.backends._names import (
     is_inferior,
     superiors,
 )
+from mailproto.backends._watch import Watchers
 from mailproto.backends.simple import SimpleMailbox
 from mailproto.errors import (
     AccountExists,
@@ -31,7 +33,7 @@ from mailproto.errors import (
     NoSuchAccount,
     NoSuchMailbox,
 )
-from mailproto.interfaces import IAccount, IDirectory, IMailbox, IStore
+from mailproto.interfaces import IAccount, IAccountChanges, IDirectory, IMailbox, IStore
 from mailproto.model import INBOX, MailboxEntry, MailboxStatus, NewMessage
 
 __all__ = ["MemoryAccount", "MemoryDirectory", "MemoryStore"]
@@ -55,6 +57,7 @@ class _Entry:
     name: str
     password_hash: str
     account: IAccount
+    revision: int
 
 
 @implementer(IAccount)
@@ -187,13 +190,15 @@ class MemoryAccount:
         await inbox.move(uids, self._mailboxes[new])
 
 
-@implementer(IDirectory)
+@implementer(IDirectory, IAccountChanges)
 class MemoryDirectory:
     """Accounts by their name without case."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self._entries: dict[str, _Entry] = {}
+        self._revisions = count(1)
+        self._watchers: Watchers[None] = Watchers()
 
     def entry(self, name: str) -> _Entry:
         """:raises NoSuchAccount:"""
@@ -222,13 +227,17 @@ class MemoryDirectory:
         """`add`, for those who cannot await.  :raises AccountExists:"""
         if name.casefold() in self._entries:
             raise AccountExists
-        self._entries[name.casefold()] = _Entry(name, password_hash, self._store.make_account(name))
+        account = self._store.make_account(name)
+        self._entries[name.casefold()] = _Entry(name, password_hash, account, next(self._revisions))
 
     async def set_password_hash(self, name: str, password_hash: str, *, replacing: str | None = None) -> None:
         """See `IDirectory.set_password_hash`."""
         entry = self.entry(name)
         if replacing in (None, entry.password_hash):
             entry.password_hash = password_hash
+        if replacing is None:
+            entry.revision = next(self._revisions)
+            self._watchers.notify(None, entry.revision)
 
     async def delete(self, name: str) -> None:
         """See `IDirectory.delete`."""
@@ -236,6 +245,16 @@ class MemoryDirectory:
         del self._entries[name.casefold()]
         if isinstance(account, MemoryAccount):
             account.retire()
+        self._watchers.notify(None, next(self._revisions))
+
+    async def revisions(self, names: Sequence[str]) -> Mapping[str, Hashable]:
+        """See `IAccountChanges.revisions`."""
+        found = ((name, self._entries.get(name.casefold())) for name in names)
+        return {name: entry.revision for name, entry in found if entry is not None}
+
+    def watch(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """See `IAccountChanges.watch`."""
+        return self._watchers.add(None, lambda revision: listener())
 
 
 @implementer(IStore)

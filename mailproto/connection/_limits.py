@@ -56,3 +56,4 @@ class Farewell(enum.Enum):
     IDLE = "idle too long"
     STOPPING = "server shutting down"
     CROWDED = "too many connections"
+    REVOKED = "the account was deleted, disabled or given another password"

@@ -20,6 +20,7 @@ from mailproto.connection._base import OCTETS_AT_ONCE, Connection, peer_at
 from mailproto.connection._limits import Farewell
 from mailproto.connection._wire import Wire
 from mailproto.errors import MailError, Unavailable, WireError
+from mailproto.interfaces import IRevocable
 
 if TYPE_CHECKING:
     from mailproto.connection._factory import ServerFactory
@@ -29,7 +30,7 @@ __all__ = ["ServerConnection"]
 EventT = TypeVar("EventT")
 
 
-@implementer(IHalfCloseableProtocol)
+@implementer(IHalfCloseableProtocol, IRevocable)
 class ServerConnection(Connection, Generic[EventT]):
     """One client's connection; subclasses say what its events mean.
 
@@ -54,6 +55,7 @@ class ServerConnection(Connection, Generic[EventT]):
         self._had_event = False
         self._is_spoken_for = False
         self._heard_all = False  # the client has closed its side
+        self._leaving: Farewell | None = None  # why the running command is the last one
 
     # -- what a protocol says of itself
 
@@ -256,8 +258,8 @@ class ServerConnection(Connection, Generic[EventT]):
     def _finished(self, _: None) -> None:
         self._running = None
         self._progress = self.clock.seconds()
-        if self.factory.stopping:
-            self.end(self.farewell(Farewell.STOPPING))
+        if self._leaving is not None:
+            self.end(self.farewell(self._leaving))
         elif not self._pumping:
             self._pump()
 
@@ -307,6 +309,9 @@ class ServerConnection(Connection, Generic[EventT]):
         if self._ending:
             self.abort()
             return
+        if self._leaving is Farewell.REVOKED:
+            self.end(self.farewell(self._leaving))
+            return
         left = self._progress + self.idle_limit() - self.clock.seconds()
         if self._running is not None and self._writable:
             left = self.idle_limit()  # it is our own work that takes so long
@@ -319,8 +324,18 @@ class ServerConnection(Connection, Generic[EventT]):
 
     def stop(self) -> None:
         """The server stops: end now, or once the running command is done."""
+        self._leave(Farewell.STOPPING)
+
+    def revoke(self) -> None:
+        """See `IRevocable.revoke`: a command that is running has `REVOCATION_GRACE` to be answered."""
+        self._leave(Farewell.REVOKED)
+        if not self._ending:
+            self._set_timer(REVOCATION_GRACE)
+
+    def _leave(self, reason: Farewell) -> None:
+        self._leaving = reason
         if self._running is None:
-            self.end(self.farewell(Farewell.STOPPING))
+            self.end(self.farewell(reason))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         was_ending = self._ending  # then it does not matter how the client hangs up
@@ -334,6 +349,9 @@ class ServerConnection(Connection, Generic[EventT]):
             self.log.failure("{peer}: while letting go of a session", peer=self.peer_address)
         self.factory.forget(self)
 
+
+REVOCATION_GRACE = 0.3
+"""Seconds: with the hint, which may take half a second, a revoked session ends within one."""
 
 _REPLIES_AT_ONCE = 64
 """Replies that are: with `OCTETS_AT_ONCE` this bounds what pipelining makes us hold."""

@@ -78,7 +78,8 @@ class Authorization:
             raise BadCommand("USER comes first")
         if not command.rest:
             raise BadCommand("PASS password")
-        return self._proceed(login(self._connection.factory.portal, UsernamePassword(name, command.rest)))
+        credentials = UsernamePassword(name, command.rest)
+        return self._proceed(login(self._connection.factory.portal, credentials, self._connection))
 
     def _auth(self, command: Command) -> Awaitable[None]:
         arguments = command.arguments

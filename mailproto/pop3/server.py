@@ -39,7 +39,7 @@ class POP3Server(ServerConnection[Command | Response]):
     def __init__(self, factory: POP3ServerFactory) -> None:
         super().__init__(factory)
         self.wire = POP3ServerWire()
-        self.sasl = SASLServer(factory.portal)
+        self.sasl = SASLServer(factory.portal, session=self)
         self.is_leaving = False
         self._bad_commands = 0  # in a row
         self._state: Authorization | Transaction = Authorization(self)
@@ -105,7 +105,10 @@ class POP3Server(ServerConnection[Command | Response]):
 
     def farewell(self, reason: Farewell) -> bytes:
         """Nothing for idleness: a client would take it for the answer to its next command (RFC 1939 3)."""
-        return b"" if reason is Farewell.IDLE else err(f"Closing: {reason.value}", "SYS/TEMP")
+        if reason is Farewell.IDLE:
+            return b""
+        code = "AUTH" if reason is Farewell.REVOKED else "SYS/TEMP"  # RFC 3206 4, 5
+        return err(f"Closing: {reason.value}", code)
 
     def describe(self, event: Command | Response) -> str:
         """The keyword; nothing of what follows it."""

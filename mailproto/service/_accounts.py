@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from mailproto.auth import is_disabled
 from mailproto.errors import NoSuchAccount
 from mailproto.interfaces import IDirectory
 
@@ -18,7 +19,7 @@ async def ensure_account(
     verify: Callable[[str, str, str], Awaitable[bool]],
     hash_password: Callable[[str], Awaitable[str]],
 ) -> None:
-    """Make the account if it is missing; give it that password if it has another.
+    """Make the account if it is missing; give it that password if it has another and is not disabled.
 
     :param verify: of (name, hash, password); so a restart with the same options writes nothing.
     """
@@ -27,6 +28,8 @@ async def ensure_account(
         stored = await directory.password_hash(kept)
     except NoSuchAccount:
         await directory.add(name, await hash_password(password))
+        return
+    if is_disabled(stored):
         return
     if not stored or not await verify(kept.casefold(), stored, password):
         await directory.set_password_hash(kept, await hash_password(password))

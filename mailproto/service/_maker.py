@@ -109,7 +109,10 @@ class MailService(MultiService):
         await delivery.ensure_postmasters()
         self._verifier = PasswordVerifier(self._reactor)
         await self._ensure_accounts(store, self._verifier)
-        portal = Portal(StoreRealm(store), [DirectoryChecker(store.directory, self._verifier, secret=secret)])
+        portal = Portal(
+            StoreRealm(store, self._reactor),
+            [DirectoryChecker(store.directory, self._verifier, secret=secret)],
+        )
         if settings.client_ca is not None:
             portal.registerChecker(CertificateChecker(store.directory, self._reactor))
         await self._listen(

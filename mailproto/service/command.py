@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from mailproto import __version__
-from mailproto.auth import hash_password
+from mailproto.auth import disabled, enabled, hash_password, is_disabled
 from mailproto.backends import open_store
 from mailproto.errors import MailError
 from mailproto.interfaces import IDirectory
@@ -49,13 +49,15 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="mailproto", description="Look after a mailproto server's accounts.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    user = commands.add_parser("user", help="accounts: add, list, passwd, delete")
+    user = commands.add_parser("user", help="accounts: add, list, passwd, disable, enable, delete")
     actions = user.add_subparsers(dest="action", required=True, metavar="ACTION")
     for action, text in (
         ("add", "make an account"),
         ("list", "print the accounts' names, one a line"),
-        ("passwd", "give an account another password"),
-        ("delete", "remove an account with all its mail"),
+        ("passwd", "give an account another password, which ends its sessions and enables it"),
+        ("disable", "end an account's sessions, and let nobody sign in to it; it still gets mail"),
+        ("enable", "undo disable: the password is as before"),
+        ("delete", "end an account's sessions, and remove it with all its mail"),
     ):
         options = actions.add_parser(action, help=text, description=f"{text.capitalize()}.")
         options.add_argument(
@@ -128,6 +130,18 @@ async def _passwd(directory: IDirectory, options: Namespace, password: str) -> N
     await directory.set_password_hash(options.name, hash_password(password))
 
 
+async def _disable(directory: IDirectory, options: Namespace, password: str) -> None:
+    record = await directory.password_hash(options.name)
+    if not is_disabled(record):
+        await directory.set_password_hash(options.name, disabled(record))
+
+
+async def _enable(directory: IDirectory, options: Namespace, password: str) -> None:
+    record = await directory.password_hash(options.name)
+    if is_disabled(record):
+        await directory.set_password_hash(options.name, enabled(record))
+
+
 async def _delete(directory: IDirectory, options: Namespace, password: str) -> None:
     await directory.delete(options.name)
 
@@ -136,6 +150,8 @@ _ACTIONS: Mapping[str, Callable[[IDirectory, Namespace, str], Awaitable[None]]] 
     "add": _add,
     "list": _list,
     "passwd": _passwd,
+    "disable": _disable,
+    "enable": _enable,
     "delete": _delete,
 }
 

@@ -41,6 +41,7 @@ _FAREWELLS = {
     Farewell.IDLE: ("4.4.2", "timeout, closing connection"),
     Farewell.STOPPING: ("4.3.2", "shutting down, closing connection"),
     Farewell.CROWDED: ("4.3.2", "too many connections, try again later"),
+    Farewell.REVOKED: ("4.7.0", f"{Farewell.REVOKED.value}, closing connection"),
 }
 
 

@@ -86,7 +86,7 @@ class SMTPServer(ServerConnection[Event]):
         self.limits = factory.limits
         self.wire = SMTPServerWire(factory.limits.wire, normalise=factory.normalise_newlines)
         self.hello: Hello | None = None
-        self.sasl = None if factory.portal is None else SASLServer(factory.portal)
+        self.sasl = None if factory.portal is None else SASLServer(factory.portal, session=self)
         self.login: Login | None = None
         self.transaction: Transaction | None = None
         self.reception: Reception | DiscardedChunk | None = None

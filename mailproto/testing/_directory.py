@@ -6,7 +6,7 @@ from zope.interface.verify import verifyObject
 
 from mailproto.backends import DEFAULT_MAILBOXES
 from mailproto.errors import AccountExists, NoSuchAccount, NoSuchMailbox
-from mailproto.interfaces import IAccount, IDirectory, IStore
+from mailproto.interfaces import IAccount, IAccountChanges, IDirectory, IStore
 from mailproto.model import INBOX, MailboxEntry
 from mailproto.testing._fixture import ALICE, StoreFixture, new
 
@@ -78,6 +78,54 @@ class DirectoryConformance(StoreFixture):
         await self.assert_raises(NoSuchAccount, self.account.list())
         await self.assert_raises(NoSuchAccount, self.account.create("work"))
         await self.assert_raises(NoSuchMailbox, inbox.status())
+
+    async def test_revisions_change_with_the_right_to_be_signed_in(self) -> None:
+        """`IAccountChanges`, where the directory has it."""
+        directory = self.store.directory
+        if not IAccountChanges.providedBy(directory):
+            return
+        verifyObject(IAccountChanges, directory)
+        seen = [await directory.revisions([ALICE])]
+        for change in (
+            directory.set_password_hash(ALICE.upper(), "another hash"),
+            directory.set_password_hash(ALICE, ""),
+            directory.set_password_hash(ALICE, "hash"),
+        ):
+            await change
+            seen.append(await directory.revisions([ALICE]))
+        await directory.delete(ALICE)
+        self.assertEqual(await directory.revisions([ALICE, "bob@example.org"]), {})
+        await directory.add(ALICE, "hash")
+        seen.append(await directory.revisions([ALICE]))
+        self.assertEqual(len({found[ALICE] for found in seen}), len(seen))
+
+    async def test_revisions_stay_while_the_password_does(self) -> None:
+        directory = self.store.directory
+        if not IAccountChanges.providedBy(directory):
+            return
+        asked = [ALICE.lower(), "bob@example.org"]
+        before = await directory.revisions(asked)
+        self.assertEqual(list(before), [ALICE.lower()])
+        await directory.add("bob@example.org", "hash")
+        await directory.set_password_hash("bob@example.org", "hash of bob's")
+        for replaced in ("hash", "not the record"):
+            await directory.set_password_hash(ALICE, "hash, completed", replacing=replaced)
+        after = await directory.revisions(asked)
+        self.assertEqual(after[ALICE.lower()], before[ALICE.lower()])
+
+    async def test_changes_of_accounts_are_told(self) -> None:
+        directory = self.store.directory
+        if not IAccountChanges.providedBy(directory):
+            return
+        hints: list[None] = []
+        end = directory.watch(lambda: hints.append(None))
+        await directory.set_password_hash(ALICE, "another hash")
+        await self.eventually(lambda: bool(hints))
+        hints.clear()
+        await directory.delete(ALICE)
+        await self.eventually(lambda: bool(hints))
+        end()
+        end()
 
     async def test_an_account_made_again_is_another(self) -> None:
         before = await self.inbox(new())

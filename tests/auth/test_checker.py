@@ -154,7 +154,7 @@ class CompletionTests(LoginTestCase):
             return complete(record, password)
 
         self.verifier.complete = change_first  # type: ignore[method-assign]
-        self.sign_in()
+        self.assert_fails_late(UsernamePassword(b"alice@example.org", b"secret"))
         self.assertEqual(self.directory.hashes[self.ALICE], "another")
 
     def test_no_time_for_it_does_not_matter(self) -> None:

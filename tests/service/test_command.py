@@ -36,6 +36,14 @@ class CommandTests(ProgramCase):
             1, "mailproto: alice@example.org: No such account\n", "user", "delete", "alice@example.org"
         )
 
+    def test_disabled_and_enabled(self) -> None:
+        self.assert_says(0, "", "user", "add", "bob@localhost", "--password-stdin", given="secret\n")
+        for action in ("disable", "disable", "enable", "enable"):
+            self.assert_says(0, "", "user", action, "BOB@localhost")
+        self.assert_says(
+            1, "mailproto: carol@localhost: No such account\n", "user", "disable", "carol@localhost"
+        )
+
     def test_store_elsewhere(self) -> None:
         store = ("--store", f"sqlite:{self.folder}/elsewhere")
         self.assert_says(0, "", "user", "add", "bob@localhost", "--password-stdin", *store, given="x\n")

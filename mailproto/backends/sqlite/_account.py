@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from zope.interface import implementer
@@ -13,7 +14,7 @@ from mailproto.backends._names import canonical_name
 from mailproto.backends.sqlite import _reading, _tree
 from mailproto.backends.sqlite._mailbox import SQLiteMailbox
 from mailproto.errors import NoSuchAccount, NoSuchMailbox
-from mailproto.interfaces import IAccount, IDirectory
+from mailproto.interfaces import IAccount, IAccountChanges, IDirectory
 from mailproto.model import MailboxEntry, MailboxStatus
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class SQLiteAccount:
         return self._store.read(_statuses, self._id, names)
 
 
-@implementer(IDirectory)
+@implementer(IDirectory, IAccountChanges)
 class SQLiteDirectory:
     """The accounts; asked anew each time, because other processes change them, too."""
 
@@ -96,6 +97,14 @@ class SQLiteDirectory:
     async def delete(self, name: str) -> None:
         """See `IDirectory.delete`."""
         await self._store.writer.run(_tree.delete_account, name)
+
+    async def revisions(self, names: Sequence[str]) -> Mapping[str, Hashable]:
+        """See `IAccountChanges.revisions`."""
+        return self._store.read(_revisions, names)
+
+    def watch(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """See `IAccountChanges.watch`."""
+        return self._store.watch_accounts(listener)
 
     def account(self, name: str) -> SQLiteAccount:
         """:raises NoSuchAccount:"""
@@ -146,6 +155,16 @@ def _see_that_it_is_there(connection: sqlite3.Connection, account: int) -> None:
 
 def _names(connection: sqlite3.Connection) -> list[str]:
     return sorted(name for (name,) in connection.execute("SELECT name FROM accounts"))
+
+
+def _revisions(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, int]:
+    folded = {name: name.casefold() for name in names}
+    rows = connection.execute(
+        "SELECT folded, revision FROM accounts WHERE folded IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(folded.values())),),
+    )
+    found: dict[str, int] = dict(rows.fetchall())
+    return {name: found[key] for name, key in folded.items() if key in found}
 
 
 def _account(connection: sqlite3.Connection, name: str) -> tuple[int, str, str]:

@@ -100,7 +100,13 @@ CREATE INDEX bodies_files ON bodies (file) WHERE file IS NOT NULL;
 CREATE TABLE contents (body INTEGER PRIMARY KEY, octets BLOB NOT NULL);
 """
 
-MIGRATIONS: Sequence[str] = (_FIRST,)
+_REVISIONS = """
+ALTER TABLE accounts ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE directory (revision INTEGER NOT NULL);  -- the largest that an account had
+INSERT INTO directory VALUES (0);
+"""
+
+MIGRATIONS: Sequence[str] = (_FIRST, _REVISIONS)
 """Step n makes version n + 1 out of version n; version 0 is an empty file."""
 
 

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
@@ -24,7 +24,7 @@ from mailproto.backends.sqlite._failures import unavailable
 from mailproto.backends.sqlite._mailbox import arrival
 from mailproto.backends.sqlite._placing import Delivery, deliver_all
 from mailproto.backends.sqlite._schema import connect, prepare
-from mailproto.backends.sqlite._writer import Writer
+from mailproto.backends.sqlite._writer import Transaction, Writer
 from mailproto.errors import MailError, NoSuchMailbox, Unavailable
 from mailproto.interfaces import IStore
 from mailproto.model import NewMessage
@@ -34,7 +34,7 @@ __all__ = ["DATABASE", "POLL_INTERVAL", "SQLiteStore"]
 DATABASE = "mail.sqlite3"
 """The database's name in the store's folder."""
 
-POLL_INTERVAL = 1.0
+POLL_INTERVAL = 0.5
 """Seconds until a change made by another process is noticed by who watches."""
 
 P = ParamSpec("P")
@@ -64,6 +64,8 @@ class SQLiteStore:
         self._reader: sqlite3.Connection | None = None
         self._lock: int | None = None
         self._watchers: Watchers[int] = Watchers()
+        self._account_watchers: Watchers[None] = Watchers()
+        self._accounts_revision = 0
         self._poll = LoopingCall(self._look_for_changes)
         self._poll.clock = IReactorTime(reactor)
         self._data_version = 0
@@ -152,13 +154,21 @@ class SQLiteStore:
         """See `IMailbox.watch`."""
         if not self.read(_modseqs, [mailbox]):
             raise NoSuchMailbox
-        end = self._watchers.add(mailbox, listener)
-        if not self._poll.running:
-            self._data_version = self.read(_data_version)
-            self._poll.start(POLL_INTERVAL, now=False)
-        return end
+        self._begin_to_poll()
+        return self._watchers.add(mailbox, listener)
+
+    def watch_accounts(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """See `IAccountChanges.watch`."""
+        self._begin_to_poll()
+        return self._account_watchers.add(None, lambda revision: listener())
 
     # Inside
+
+    def _begin_to_poll(self) -> None:
+        if not self._poll.running:
+            self._data_version = self.read(_data_version)
+            self._accounts_revision = self.read(_accounts_revision)
+            self._poll.start(POLL_INTERVAL, now=False)
 
     async def _deliver_large(self, folded: Sequence[str], message: NewMessage) -> Sequence[MailError | None]:
         body = await self.bodies.large(message.content)
@@ -188,22 +198,38 @@ class SQLiteStore:
         fcntl.flock(self._lock, fcntl.LOCK_SH)
         return reader
 
-    def _committed(self, touched: dict[int, int]) -> None:
+    def _committed(self, transaction: Transaction) -> None:
+        self._hint(transaction.touched)
+        if transaction.accounts_changed:
+            self._account_watchers.notify(None, 0)
+
+    def _hint(self, touched: Mapping[int, int]) -> None:
         for mailbox, modseq in touched.items():
             self._watchers.notify(mailbox, modseq)
 
     def _look_for_changes(self) -> None:
         """Hint at what other processes changed; ours are hinted at twice, which does no harm."""
-        if not self._watchers:
+        if not self._watchers and not self._account_watchers:
             self._poll.stop()
             return
         try:
             version = self.read(_data_version)
             if version != self._data_version:
-                self._committed(self.read(_modseqs, list(self._watchers)))
+                self._hint(self.read(_modseqs, list(self._watchers)))
+                self._look_for_changes_of_accounts()
                 self._data_version = version
         except Unavailable:
             self._log.failure("Cannot look for changes of other processes")
+
+    def _look_for_changes_of_accounts(self) -> None:
+        revision = self.read(_accounts_revision)
+        if revision != self._accounts_revision:
+            self._accounts_revision = revision
+            self._account_watchers.notify(None, revision)
+
+
+def _accounts_revision(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT revision FROM directory").fetchone()[0])
 
 
 def _data_version(connection: sqlite3.Connection) -> int:

@@ -39,9 +39,9 @@ __all__ = [
 def add_account(transaction: Transaction, name: str, password_hash: str) -> None:
     """See `IDirectory.add`."""
     row = transaction.execute(
-        "INSERT INTO accounts (folded, name, password_hash) VALUES (?, ?, ?)"
+        "INSERT INTO accounts (folded, name, password_hash, revision) VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING RETURNING id",
-        (name.casefold(), name, password_hash),
+        (name.casefold(), name, password_hash, _next_revision(transaction)),
     ).fetchone()
     if row is None:
         raise AccountExists
@@ -52,13 +52,18 @@ def add_account(transaction: Transaction, name: str, password_hash: str) -> None
 
 def set_password_hash(transaction: Transaction, name: str, password_hash: str, replacing: str | None) -> None:
     """See `IDirectory.set_password_hash`."""
-    changed = transaction.execute(
-        "UPDATE accounts SET password_hash ="
-        " CASE WHEN ?1 IS NULL OR password_hash = ?1 THEN ?2 ELSE password_hash END WHERE folded = ?3",
-        (replacing, password_hash, name.casefold()),
-    )
-    if not changed.rowcount:
+    row = transaction.execute(
+        "SELECT id, password_hash FROM accounts WHERE folded = ?", (name.casefold(),)
+    ).fetchone()
+    if row is None:
         raise NoSuchAccount
+    account, present = row
+    if replacing in (None, present):
+        transaction.execute("UPDATE accounts SET password_hash = ? WHERE id = ?", (password_hash, account))
+    if replacing is None:
+        transaction.execute(
+            "UPDATE accounts SET revision = ? WHERE id = ?", (_next_revision(transaction), account)
+        )
 
 
 def delete_account(transaction: Transaction, name: str) -> None:
@@ -71,6 +76,13 @@ def delete_account(transaction: Transaction, name: str) -> None:
     transaction.execute("DELETE FROM subscriptions WHERE account = ?", row)
     transaction.execute("DELETE FROM retired WHERE account = ?", row)
     transaction.execute("DELETE FROM accounts WHERE id = ?", row)
+    _next_revision(transaction)
+
+
+def _next_revision(transaction: Transaction) -> int:
+    transaction.accounts_changed = True
+    row = transaction.execute("UPDATE directory SET revision = revision + 1 RETURNING revision").fetchone()
+    return int(row[0])
 
 
 def create(transaction: Transaction, account: int, name: str, special_use: str | None) -> None:

@@ -37,6 +37,7 @@ class Transaction:
     """What a piece of work writes with, and what is to be done if it is committed.
 
     :ivar touched: mailboxes that changed, each with its modseq.
+    :ivar accounts_changed: whether `IAccountChanges.watch` has something to tell.
     :ivar unused: names of body files that no row names any more.
     """
 
@@ -44,6 +45,7 @@ class Transaction:
         self.connection = connection
         self.execute = connection.execute
         self.touched: dict[int, int] = {}
+        self.accounts_changed = False
         self.unused: list[str] = []
 
 
@@ -59,8 +61,8 @@ class _Request(NamedTuple):
 class Writer:
     """Does work in transactions, in its own thread; results arrive in the reactor's.
 
-    :param committed: called in the reactor's thread after each batch with the mailboxes that
-        changed and the modseq of each.
+    :param committed: called in the reactor's thread after each batch that changed something
+        worth telling, with its transaction.
     :param unlink: called in the writer's thread after each batch with files to remove.
     """
 
@@ -68,7 +70,7 @@ class Writer:
         self,
         reactor: IReactorFromThreads,
         path: str,
-        committed: Callable[[dict[int, int]], None],
+        committed: Callable[[Transaction], None],
         unlink: Callable[[Sequence[str]], None],
     ) -> None:
         self._reactor = reactor
@@ -160,16 +162,17 @@ class Writer:
     def _answer(
         self, batch: Sequence[_Request], results: Sequence[Any], transaction: Transaction | None
     ) -> None:
-        touched = transaction.touched if transaction else {}
-        self._reactor.callFromThread(self._deliver, batch, results, touched)
+        self._reactor.callFromThread(self._deliver, batch, results, transaction)
 
     # In the reactor's thread
 
-    def _deliver(self, batch: Sequence[_Request], results: Sequence[Any], touched: dict[int, int]) -> None:
+    def _deliver(
+        self, batch: Sequence[_Request], results: Sequence[Any], transaction: Transaction | None
+    ) -> None:
         for request, result in zip(batch, results, strict=True):
             request.result.callback(result)  # a Failure makes it an errback
-        if touched:
-            self._committed(touched)
+        if transaction is not None and (transaction.touched or transaction.accounts_changed):
+            self._committed(transaction)
 
 
 def _each(

@@ -40,7 +40,7 @@ async def login(session: IMAPSession, command: Command) -> bytes:
     if not session.is_secure:
         raise EncryptionRequired("Start TLS first")
     credentials = UsernamePassword(arguments.user, arguments.password)
-    signed_in = await _counted(session, auth.login(session.factory.portal, credentials))
+    signed_in = await _counted(session, auth.login(session.factory.portal, credentials, session))
     if not session.is_open:
         signed_in.logout()
         raise SessionOver

@@ -48,6 +48,9 @@ FIRST_LIMITS = WireLimits(line=16_384, literal_total=8192, literals=4, swallowed
 TIME_SLICE = 0.02
 """Seconds that one command may take from all others before it lets them have their turn."""
 
+_UNAVAILABLE = (Farewell.STOPPING, Farewell.CROWDED)
+"""Another connection may do, later (RFC 5530 3)."""
+
 Reply: TypeAlias = bytes | None
 
 
@@ -66,7 +69,7 @@ class IMAPSession(ServerConnection[Event]):
     def __init__(self, factory: IMAPServerFactory) -> None:
         super().__init__(factory)
         self.wire = IMAPServerWire(FIRST_LIMITS)
-        self.sasl = SASLServer(factory.portal)
+        self.sasl = SASLServer(factory.portal, session=self)
         self.account: IAccount | None = None
         self.view: MailboxView | None = None
         self.spool: Spool | None = None
@@ -203,8 +206,9 @@ class IMAPSession(ServerConnection[Event]):
 
     def farewell(self, reason: Farewell) -> bytes:
         """See `ServerConnection.farewell`."""
-        code = b"[UNAVAILABLE] " if reason is not Farewell.IDLE else b""
-        return b"* BYE %b%b\r\n" % (code, reason.value.capitalize().encode("ascii"))
+        code = b"[UNAVAILABLE] " if reason in _UNAVAILABLE else b""
+        text = reason.value[0].upper() + reason.value[1:]
+        return b"* BYE %b%b\r\n" % (code, text.encode("ascii"))
 
     def describe(self, event: Event) -> str:
         """See `ServerConnection.describe`."""

@@ -71,7 +71,8 @@ class WriterTests(TestCase):
         await self.assertFailure(second, NoSuchMailbox)
         self.assertEqual(self.rows(), [1, 3])
         await self.writer.run(lambda transaction: None)
-        self.assertEqual(self.committed, [{1: 1, 3: 1}])
+        [transaction] = self.committed
+        self.assertEqual(transaction.touched, {1: 1, 3: 1})
         self.assertEqual(self.unlinked, ["file1", "file3"])
 
     async def test_an_unexpected_error_is_the_result_as_it_is(self):

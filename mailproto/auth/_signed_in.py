@@ -1,0 +1,107 @@
+"""The sessions that are signed in, and the end of those that may not go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from itertools import islice
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from mailproto.errors import NoSuchAccount
+from mailproto.interfaces import IAccountChanges, IRevocable
+
+__all__ = ["SignedInSessions"]
+
+AT_ONCE = 100
+"""Accounts that are looked at, or sessions that are ended, before others have the reactor."""
+
+
+class SignedInSessions:
+    """Ends the sessions of accounts that were deleted, disabled or given another password.
+
+    :param clock: the reactor; None to do everything at once.
+    """
+
+    _log = Logger()
+
+    def __init__(self, changes: IAccountChanges, clock: IReactorTime | None) -> None:
+        self._changes = changes
+        self._clock = clock
+        self._sessions: dict[str, dict[object, tuple[IRevocable, Hashable]]] = {}
+        self._is_watching = False
+        self._is_checking = False
+        self._was_told = False  # while checking
+
+    async def add(self, name: str, session: IRevocable) -> Callable[[], None]:
+        """Have ``session`` end with the right to it.
+
+        To be called before the account is opened: a change in between then ends the session.
+
+        :param name: the account's, as it is kept.
+        :returns: what forgets the session again.
+        :raises NoSuchAccount:
+        """
+        if not self._is_watching:
+            self._is_watching = True
+            self._changes.watch(self._told)
+        found = await self._changes.revisions([name])
+        if name not in found:
+            raise NoSuchAccount
+        token = object()
+        self._sessions.setdefault(name, {})[token] = (session, found[name])
+
+        def forget() -> None:
+            sessions = self._sessions.get(name, {})
+            if sessions.pop(token, None) is not None and not sessions:
+                del self._sessions[name]
+
+        return forget
+
+    def _told(self) -> None:
+        self._was_told = True
+        if self._sessions and not self._is_checking:
+            self._is_checking = True
+            Deferred.fromCoroutine(self._check()).addErrback(
+                lambda failure: self._log.failure("while looking for sessions to end", failure)
+            )
+
+    async def _check(self) -> None:
+        try:
+            while self._was_told:
+                self._was_told = False
+                names = iter(list(self._sessions))
+                while some := list(islice(names, AT_ONCE)):
+                    await self._check_some(some)
+                    await self._pause()
+        finally:
+            self._is_checking = False
+
+    async def _check_some(self, names: Sequence[str]) -> None:
+        # Taken before the question: who signs in meanwhile may be newer than the answer.
+        signed_in = {name: list(self._sessions.get(name, {}).values()) for name in names}
+        found = await self._changes.revisions(names)
+        for name, sessions in signed_in.items():
+            revoked = [session for session, revision in sessions if found.get(name) != revision]
+            if revoked:
+                await self._revoke(name, revoked)
+
+    async def _revoke(self, name: str, sessions: Sequence[IRevocable]) -> None:
+        self._log.info(
+            "{name} was deleted, disabled or given another password: {count} sessions end",
+            name=name,
+            count=len(sessions),
+        )
+        for count, session in enumerate(sessions, 1):
+            try:
+                session.revoke()
+            except Exception:
+                self._log.failure("while a session of {name} is ended", name=name)
+            if not count % AT_ONCE:
+                await self._pause()
+
+    async def _pause(self) -> None:
+        if self._clock is not None:
+            await deferLater(self._clock, 0)

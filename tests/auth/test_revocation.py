@@ -1,0 +1,186 @@
+"""Sessions end when the right to them does: the realm, the checker, and records of disabled accounts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.cred.credentials import UsernamePassword
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from mailproto.auth import (
+    DirectoryChecker,
+    Login,
+    PasswordVerifier,
+    StoreRealm,
+    TokenChecker,
+    disabled,
+    enabled,
+    hash_password,
+    login,
+)
+from mailproto.auth._records import argon2_part, is_complete, matches, scram_part
+from mailproto.auth._signed_in import AT_ONCE
+from mailproto.backends import MemoryStore
+from mailproto.errors import AuthenticationFailed
+from mailproto.interfaces import IRevocable
+from tests.auth.fakes import InstantPool, Pool, Reactor, cheap_hash
+from tests.imap.server.dialogue import run
+
+ALICE = "alice@example.org"
+SECRET = UsernamePassword(b"alice@example.org", b"secret")
+
+
+@implementer(IRevocable)
+class Session:
+    """Counts how often it was revoked."""
+
+    def __init__(self) -> None:
+        self.revoked = 0
+
+    def revoke(self) -> None:
+        self.revoked += 1
+
+
+class RevocationTestCase(SynchronousTestCase):
+    pool: type[Pool] = InstantPool
+
+    def setUp(self) -> None:
+        self.reactor = Reactor()
+        self.store = MemoryStore()
+        self.directory = self.store.directory
+        for name in (ALICE, "bob@example.org"):
+            run(self.directory.add(name, cheap_hash("secret")))
+        self.threads = self.pool()
+        verifier = PasswordVerifier(self.reactor, pool=self.threads)
+        tokens = TokenChecker(lambda name, token: token, self.reactor)
+        self.portal = Portal(
+            StoreRealm(self.store, self.reactor), [DirectoryChecker(self.directory, verifier), tokens]
+        )
+
+    def begin(self, session: Any, credentials: Any = SECRET) -> Deferred[Login]:
+        asked = Deferred.fromCoroutine(login(self.portal, credentials, session))
+        self.reactor.pump([0, 0, 0])
+        return asked
+
+    def signed_in(self, name: str = ALICE) -> Session:
+        session = Session()
+        self.login = self.successResultOf(self.begin(session, UsernamePassword(name.encode(), b"secret")))
+        return session
+
+    def change(self, result: Any) -> None:
+        run(result)
+        self.reactor.pump([0, 0, 0])
+
+
+class RevocationTests(RevocationTestCase):
+    def test_another_password_ends_sessions_of_that_account_alone(self) -> None:
+        sessions = [self.signed_in(), self.signed_in("ALICE@example.org"), self.signed_in("bob@example.org")]
+        self.change(self.directory.set_password_hash(ALICE, cheap_hash("other")))
+        self.assertEqual([session.revoked for session in sessions], [1, 1, 0])
+
+    def test_deleted(self) -> None:
+        session = self.signed_in()
+        self.change(self.directory.delete("Alice@example.org"))
+        self.assertEqual(session.revoked, 1)
+
+    def test_deleted_and_given_to_another_person_at_once(self) -> None:
+        session = self.signed_in()
+        record = run(self.directory.password_hash(ALICE))
+        run(self.directory.delete(ALICE))
+        self.change(self.directory.add(ALICE, record))
+        self.assertEqual(session.revoked, 1)
+        again = self.signed_in()
+        self.change(self.directory.set_password_hash("bob@example.org", ""))
+        self.assertEqual(again.revoked, 0)
+
+    def test_disabled_and_enabled(self) -> None:
+        session = self.signed_in()
+        record = run(self.directory.password_hash(ALICE))
+        self.change(self.directory.set_password_hash(ALICE, disabled(record)))
+        self.assertEqual(session.revoked, 1)
+        asked = self.begin(Session())
+        self.reactor.advance(10)
+        self.failureResultOf(asked, AuthenticationFailed)
+        self.change(self.directory.set_password_hash(ALICE, enabled(disabled(record))))
+        self.signed_in()
+
+    def test_a_completed_record_is_the_same_password(self) -> None:
+        session = self.signed_in()
+        record = run(self.directory.password_hash(ALICE))
+        self.change(self.directory.set_password_hash(ALICE, record + " more", replacing=record))
+        self.assertEqual(session.revoked, 0)
+
+    def test_not_after_logout(self) -> None:
+        session = self.signed_in()
+        self.login.logout()
+        self.login.logout()
+        self.change(self.directory.delete(ALICE))
+        self.assertEqual(session.revoked, 0)
+
+    def test_a_session_that_fails_does_not_keep_others_from_ending(self) -> None:
+        sessions = [self.signed_in() for _ in range(3)]
+        sessions[0].revoke = lambda: 1 / 0  # type: ignore[method-assign, assignment]
+        self.change(self.directory.delete(ALICE))
+        self.assertEqual([session.revoked for session in sessions[1:]], [1, 1])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_many_sessions_end_little_by_little(self) -> None:
+        sessions = [self.signed_in() for _ in range(AT_ONCE * 2 + 1)]
+        run(self.directory.delete(ALICE))
+        self.assertEqual(sum(session.revoked for session in sessions), AT_ONCE)
+        self.reactor.pump([0, 0, 0, 0])
+        self.assertEqual({session.revoked for session in sessions}, {1})
+
+    def test_a_mind_that_cannot_be_revoked(self) -> None:
+        self.successResultOf(self.begin(None)).logout()
+        self.change(self.directory.delete(ALICE))
+
+
+class RaceTests(RevocationTestCase):
+    pool = Pool
+
+    def test_a_password_that_changes_while_it_is_checked(self) -> None:
+        asked = self.begin(Session())
+        run(self.directory.set_password_hash(ALICE, cheap_hash("other")))
+        while self.threads.run():
+            self.reactor.advance(0)
+        self.reactor.advance(10)
+        self.failureResultOf(asked, AuthenticationFailed)
+
+    def test_an_account_that_goes_while_it_is_opened(self) -> None:
+        open_account = self.store.account
+        gate: Deferred[None] = Deferred()
+
+        async def slowly(name: str) -> Any:
+            await gate
+            return await open_account(name)
+
+        self.store.account = slowly  # type: ignore[method-assign]
+        session = Session()
+        asked = self.begin(session)
+        while self.threads.run():  # the password is checked, and its record completed
+            self.reactor.advance(0)
+        run(self.directory.delete(ALICE))
+        run(self.directory.add(ALICE, cheap_hash("secret")))
+        gate.callback(None)
+        self.reactor.pump([0, 0])
+        self.successResultOf(asked)
+        self.assertEqual(session.revoked, 1)
+
+
+class DisabledRecordTests(SynchronousTestCase):
+    def test_nothing_in_it_counts(self) -> None:
+        record = disabled(hash_password("secret"))
+        self.assertLess(len(record), 400)
+        self.assertEqual(disabled(record), record)
+        self.assertEqual((argon2_part(record), matches(record, "secret")), ("", False))
+        self.assertIsNone(scram_part(record, "SHA-256"))
+        self.assertFalse(is_complete(record, "secret"))
+        self.assertTrue(matches(enabled(record), "secret"))
+        self.assertEqual(enabled(enabled(record)), enabled(record))
+
+    def test_of_an_account_without_a_password(self) -> None:
+        self.assertEqual(enabled(disabled("")), "")

@@ -13,22 +13,23 @@ from tests.processes import CHECKOUT
 
 PUBLIC_NAMES = {
     "mailproto.auth": """
-        BearerToken Certificate CertificateChecker Challenge Channel ClientCertificate ClientCredentials
-        ClientMechanism DirectoryChecker FAILURE_DELAY IBearerToken IClientCertificate IScramChecker
-        IScramProof Login MAX_REMEMBERED MAX_RESPONSE MAX_WAITING Password PasswordVerifier REMEMBER
-        SASLError SASLServer SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism
-        ServerTLS StoreRealm TLSFilesError Token TokenChecker client_channel client_mechanisms client_tls
-        decode_base64 disabled enabled ensure_secret ensure_self_signed hash_password is_disabled
-        is_verified login server_channel
-        server_tls store_portal
+        BearerToken Certificate CertificateChecker Challenge Channel ClientCertificate
+        ClientCredentials ClientMechanism DirectoryChecker FAILURE_DELAY IBearerToken
+        IClientCertificate IProxyLogin IScramChecker IScramProof Login MAX_REMEMBERED MAX_RESPONSE
+        MAX_WAITING Password PasswordVerifier ProxyLogin REMEMBER SASLError SASLServer
+        SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism ServerTLS StoreRealm
+        TLSFilesError Token TokenChecker client_channel client_mechanisms client_tls decode_base64
+        disabled enabled ensure_secret ensure_self_signed hash_password is_disabled is_verified
+        login proxy_login server_channel server_tls store_portal
     """,
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore
         SQLiteStore SimpleAccount SimpleMailbox SingleStore canonical_name check_name open_store
     """,
     "mailproto.connection": """
-        ClientConnection Farewell Limits MAX_PROXY_HEADER Networks ProxiedFactory ProxyHeader
-        ProxyHeaderError ServerConnection ServerFactory UNIX Wire network_of parse_proxy_header
+        ClientConnection Farewell Limits MAX_PROXY_HEADER Networks Peer ProxiedFactory ProxyHeader
+        ProxyHeaderError ServerConnection ServerFactory UNIX UNKNOWN Wire network_of
+        parse_proxy_header
     """,
     "mailproto.content": "CHUNK Content FileContent chunks prepend",
     "mailproto.delivery": """

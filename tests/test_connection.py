@@ -418,7 +418,7 @@ class PeerTests(ConnectionTestCase):
             ("::ffff:127.0.0.1", "127.0.0.1", True),
             ("::ffff:192.0.2.1", "192.0.2.1", False),
             ("192.0.2.1", "192.0.2.1", False),
-            ("fe80::1%eth0", "fe80::1%eth0", False),
+            ("fe80::1%eth0", "fe80::1", False),
         ):
             self.connect(peer)
             self.assertEqual((self.server.peer_address, self.server.is_local), (shown, is_local))

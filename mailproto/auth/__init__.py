@@ -21,14 +21,16 @@ from mailproto.auth._credentials import (
     ClientCertificate,
     IBearerToken,
     IClientCertificate,
+    IProxyLogin,
     IScramChecker,
     IScramProof,
+    ProxyLogin,
     ScramProof,
 )
 from mailproto.auth._errors import SASLError
 from mailproto.auth._exchange import SASLServer
 from mailproto.auth._late import FAILURE_DELAY
-from mailproto.auth._login import Login, login
+from mailproto.auth._login import Login, login, proxy_login
 from mailproto.auth._mechanisms import SERVER_MECHANISMS, Challenge, ServerMechanism
 from mailproto.auth._passwords import MAX_REMEMBERED, MAX_WAITING, REMEMBER, PasswordVerifier
 from mailproto.auth._realm import StoreRealm, store_portal
@@ -58,11 +60,13 @@ __all__ = [
     "DirectoryChecker",
     "IBearerToken",
     "IClientCertificate",
+    "IProxyLogin",
     "IScramChecker",
     "IScramProof",
     "Login",
     "Password",
     "PasswordVerifier",
+    "ProxyLogin",
     "SASLError",
     "SASLServer",
     "ScramKeys",
@@ -85,6 +89,7 @@ __all__ = [
     "is_disabled",
     "is_verified",
     "login",
+    "proxy_login",
     "server_channel",
     "server_tls",
     "store_portal",

@@ -12,7 +12,7 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from mailproto.auth._credentials import IScramChecker, IScramProof
+from mailproto.auth._credentials import IProxyLogin, IScramChecker, IScramProof
 from mailproto.auth._late import FAILURE_DELAY, LateChecker
 from mailproto.auth._passwords import PasswordVerifier
 from mailproto.auth._records import SALT_LENGTH, SCRAM_ITERATIONS, argon2_part, is_complete, scram_part
@@ -25,7 +25,8 @@ __all__ = ["DirectoryChecker"]
 
 @implementer(IScramChecker)
 class DirectoryChecker(LateChecker):
-    """Checks passwords, octets of UTF-8 or `str`, and SCRAM's proofs, against an `IDirectory`.
+    """Checks passwords, octets of UTF-8 or `str`, and SCRAM's proofs, against an `IDirectory`;
+    and what proxies say, who checked them, against the accounts that there are.
 
     A record that lacks SCRAM's keys, as one from an older version does, is completed by the
     first login with the password.
@@ -35,7 +36,7 @@ class DirectoryChecker(LateChecker):
         outlives the process, a restart tells nothing either.
     """
 
-    credentialInterfaces = (IUsernamePassword, IScramProof)
+    credentialInterfaces = (IUsernamePassword, IScramProof, IProxyLogin)
     log = Logger()
 
     def __init__(
@@ -60,7 +61,15 @@ class DirectoryChecker(LateChecker):
         """See `LateChecker.check`."""
         if IScramProof.providedBy(credentials):
             return await self._check_proof(credentials)
+        if IProxyLogin.providedBy(credentials):
+            return await self._check_name(credentials)
         return await self._check_password(cast(IUsernamePassword, credentials))
+
+    async def _check_name(self, given: IProxyLogin) -> str:
+        kept, record = await self._look_up(_text(given.username))
+        if not record:  # of an account that nobody can sign in to
+            raise UnauthorizedLogin(f"no account that can sign in: {given.username!r}")
+        return kept
 
     async def _check_proof(self, given: IScramProof) -> str:
         kept, record = await self._look_up(_text(given.username))

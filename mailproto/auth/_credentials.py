@@ -24,8 +24,10 @@ __all__ = [
     "CramMD5Response",
     "IBearerToken",
     "IClientCertificate",
+    "IProxyLogin",
     "IScramChecker",
     "IScramProof",
+    "ProxyLogin",
     "ScramProof",
 ]
 
@@ -65,6 +67,12 @@ class IClientCertificate(ICredentials):
     authzid: str = Attribute('Whom the client wants to be; "" to leave that to the certificate.')
 
 
+class IProxyLogin(ICredentials):
+    """The word of a proxy that is trusted: it has signed its client in."""
+
+    username: str = Attribute("The account's name, as the proxy knows it.")
+
+
 @implementer(IScramProof)
 @dataclass(frozen=True, slots=True)
 class ScramProof:
@@ -93,6 +101,14 @@ class ClientCertificate:
 
     certificate: Certificate
     authzid: str = ""
+
+
+@implementer(IProxyLogin)
+@dataclass(frozen=True, slots=True)
+class ProxyLogin:
+    """See `IProxyLogin`."""
+
+    username: str
 
 
 @implementer(IUsernameHashedPassword)

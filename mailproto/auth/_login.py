@@ -7,16 +7,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
+from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials
 from twisted.cred.error import LoginFailed, Unauthorized
 from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
+from zope.interface import implementer
 
+from mailproto.auth._credentials import IProxyLogin, ProxyLogin
 from mailproto.auth._errors import SASLError
 from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, Unavailable
 from mailproto.interfaces import IAccount, IRevocable
 
-__all__ = ["Login", "failures_are_temporary", "login"]
+__all__ = ["Login", "failures_are_temporary", "login", "proxy_login"]
 
 _log = Logger()
 
@@ -48,6 +52,29 @@ async def login(portal: Portal, credentials: ICredentials, session: IRevocable |
         except (LoginFailed, Unauthorized) as error:
             raise AuthenticationFailed(detail=str(error)) from None
     return Login(cast(IAccount, account), logout)
+
+
+async def proxy_login(portal: Portal, name: str) -> Login:
+    """Sign in the account ``name``, on the word of a proxy that is trusted.
+
+    Where no checker takes `IProxyLogin`, it is for the realm alone to say whether there is such
+    an account.
+
+    :raises AuthenticationFailed, TemporaryAuthenticationFailure, MailError: as `login`.
+    """
+    if IProxyLogin in portal.checkers:
+        return await login(portal, ProxyLogin(name))
+    return await login(Portal(portal.realm, [_NameChecker()]), ProxyLogin(name))
+
+
+@implementer(ICredentialsChecker)
+class _NameChecker:
+    """Has nothing to ask."""
+
+    credentialInterfaces = (IProxyLogin,)
+
+    def requestAvatarId(self, credentials: IProxyLogin) -> Deferred[bytes | tuple[()]]:
+        return succeed(credentials.username.encode())
 
 
 @contextmanager

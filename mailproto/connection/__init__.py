@@ -19,6 +19,7 @@ from mailproto.connection._client import ClientConnection
 from mailproto.connection._factory import ServerFactory
 from mailproto.connection._limits import Farewell, Limits
 from mailproto.connection._networks import UNIX, Networks, network_of
+from mailproto.connection._peer import UNKNOWN, Peer
 from mailproto.connection._proxy import ProxiedFactory
 from mailproto.connection._proxy_header import (
     MAX_PROXY_HEADER,
@@ -32,10 +33,12 @@ from mailproto.connection._wire import Wire
 __all__ = [
     "MAX_PROXY_HEADER",
     "UNIX",
+    "UNKNOWN",
     "ClientConnection",
     "Farewell",
     "Limits",
     "Networks",
+    "Peer",
     "ProxiedFactory",
     "ProxyHeader",
     "ProxyHeaderError",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from twisted.internet.interfaces import (
-    IAddress,
     IDelayedCall,
     IPushProducer,
     ISSLTransport,
@@ -19,11 +18,11 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailproto.connection._networks import ip_address
+from mailproto.connection._peer import NOBODY, Peer, peer_of
 from mailproto.connection._turn import Turn, turn_of
 from mailproto.model import TLSInfo
 
-__all__ = ["OCTETS_AT_ONCE", "Connection", "peer_at"]
+__all__ = ["OCTETS_AT_ONCE", "Connection"]
 
 OCTETS_AT_ONCE = 1 << 16
 """Octets that are collected before they are written."""
@@ -37,6 +36,7 @@ class Connection(Protocol):
     was written then leaves at the end of the turn in which this connection is served with
     others, or else at once.
 
+    :ivar peer: who is at the other end; for the log, as it is.
     :ivar peer_address: the other end's IP address, "" over a Unix socket.
     :ivar is_local: whether the other end is on this machine.
     """
@@ -44,8 +44,7 @@ class Connection(Protocol):
     transport: Any  # several of Twisted's interfaces at once
 
     def __init__(self) -> None:
-        self.peer_address = ""
-        self.is_local = False
+        self._meet(NOBODY)
         self._unsent: list[bytes] = []
         self._unsent_octets = 0
         self._pumping = False
@@ -96,7 +95,7 @@ class Connection(Protocol):
     def connectionMade(self) -> None:
         self._open = True
         transport = self.transport
-        self.peer_address, self.is_local = _peer_of(transport.getPeer())
+        self._meet(peer_of(transport))
         if ITCPTransport.providedBy(transport):
             # What is written is whole: waiting for the other end's ACK only delays it.
             transport.setTcpNoDelay(True)
@@ -128,6 +127,10 @@ class Connection(Protocol):
     def stopProducing(self) -> None:
         """The transport is done (IPushProducer)."""
         self._writable = True
+
+    def _meet(self, peer: Peer) -> None:
+        """The other end is ``peer``'s from now on."""
+        self.peer, self.peer_address, self.is_local = peer, peer.address, peer.is_local
 
     def _flush(self) -> None:
         """Send what is unsent, with what others of this turn have to send."""
@@ -184,14 +187,3 @@ def _unbuffered(transport: Any) -> Callable[[bytes], object] | None:
         if isinstance(tls, TLSMemoryBIOProtocol):
             return partial(TLSMemoryBIOProtocol.write, tls)
     return None
-
-
-def _peer_of(address: IAddress) -> tuple[str, bool]:
-    return peer_at(getattr(address, "host", ""))
-
-
-@lru_cache(maxsize=1024)
-def peer_at(host: str) -> tuple[str, bool]:
-    """(IP address or "", whether it is this machine) of the host that a transport's peer has."""
-    ip = ip_address(host)
-    return (host, not host) if ip is None else (str(ip), ip.is_loopback)

@@ -10,7 +10,6 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from mailproto.connection._limits import Limits
-from mailproto.connection._networks import network_of
 from mailproto.connection._server import ServerConnection
 
 __all__ = ["ServerFactory"]
@@ -37,16 +36,21 @@ class ServerFactory(Factory):
 
     def admit(self, connection: ServerConnection[Any]) -> bool:
         """Count a connection in; False when there are too many, or the server stops."""
-        peer = network_of(connection.peer_address)
-        number = self._peers.get(peer, 0)
+        network = None if connection.is_proxy else connection.peer.network
+        number = 0 if network is None else self._peers.get(network, 0)
         if (
             self.stopping
             or len(self.connections) >= self.limits.connections
-            or number >= self.limits.connections_of_peer(is_local=connection.is_local)
+            or (
+                network is not None
+                and number >= self.limits.connections_of_peer(is_local=connection.is_local)
+            )
         ):
-            self.log.warn("{peer}: too many connections", peer=peer)
+            self.log.warn("{peer}: too many connections", peer=connection.peer)
             return False
-        self._peers[peer] = number + 1
+        if network is not None:
+            self._peers[network] = number + 1
+        connection.counted_as = network
         self.connections.add(connection)
         return True
 
@@ -55,10 +59,11 @@ class ServerFactory(Factory):
         if connection not in self.connections:
             return
         self.connections.discard(connection)
-        peer = network_of(connection.peer_address)
-        self._peers[peer] -= 1
-        if not self._peers[peer]:
-            del self._peers[peer]
+        network = connection.counted_as
+        if network is not None:
+            self._peers[network] -= 1
+            if not self._peers[network]:
+                del self._peers[network]
         if not self.connections:
             waiting, self._all_gone = self._all_gone, []
             for waiter in waiting:

@@ -14,6 +14,8 @@ UNIX = "unix"
 class Networks:
     """A list of peers: ``"192.0.2.1" in Networks(["192.0.2.0/24", "2001:db8::/32", "unix"])``.
 
+    An address of one link is listed with its zone, ``fe80::1%eth0``, or for all links without.
+
     :param networks: networks, addresses, and `UNIX` for whoever connects to a Unix socket.
     :raises ValueError: for what is none of these, as a network with host bits set.
     """
@@ -34,7 +36,16 @@ class Networks:
         if not host:
             return self._unix
         address = ip_address(host)
-        return address is not None and any(address in network for network in self._networks)
+        return address is not None and any(_is_in(address, network) for network in self._networks)
+
+
+def _is_in(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network,
+) -> bool:
+    """On another link the same address is another machine's (RFC 4007 6)."""
+    zone = getattr(network.network_address, "scope_id", None)
+    return address in network and zone in (None, getattr(address, "scope_id", None))
 
 
 def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from mailproto.connection._limits import Limits
 from mailproto.connection._networks import Networks, ip_address
+from mailproto.connection._peer import UNKNOWN, peer_of, rename_peer
 from mailproto.connection._proxy_header import ProxyHeader, ProxyHeaderError, parse_proxy_header
 
 __all__ = ["ProxiedFactory"]
@@ -32,8 +33,12 @@ class ProxiedFactory(Factory):
     is closed, without a word, if it does not.  What a peer that is not listed sends is never
     taken for one.
 
-    The wrapped factory's protocols find the client's address in ``transport.getPeer()``.  To
-    serve TLS from the first octet, wrap the factory that speaks it: the header comes first.
+    The wrapped factory's protocols find the client's address in ``transport.getPeer()``; where
+    the proxy names none, it is the proxy's.  A `ServerConnection` also knows which of its peers
+    are not known, and which are proxies on connections of their own (health checks): those wait
+    for no greeting, and count under no limit of a peer.  Neither is a client on this machine.
+
+    To serve TLS from the first octet, wrap the factory that speaks it: the header comes first.
 
     :param factory: whose protocols talk with the clients.
     :param proxies: the addresses of the proxies.
@@ -102,7 +107,7 @@ class _ProxiedConnection(Protocol):
 
     def connectionMade(self) -> None:
         self.factory.waiting.add(self)
-        self._timer = self.factory.clock.callLater(self.factory.limits.proxy_timeout, self._refuse, "timeout")
+        self._timer = self.factory.clock.callLater(self.factory.limits.proxy_timeout, self._too_late)
 
     def dataReceived(self, data: bytes) -> None:
         if self._protocol is not None:
@@ -145,7 +150,7 @@ class _ProxiedConnection(Protocol):
         self._stop_waiting()
         header, length = result
         rest, self._received = self._received[length:], b""
-        self._rename(header)
+        self._introduce(header)
         protocol = self._protocol = self.factory.build_wrapped(self.transport.getPeer())
         if protocol is None:
             self.abort()
@@ -154,30 +159,46 @@ class _ProxiedConnection(Protocol):
         if rest and self._protocol is not None:
             protocol.dataReceived(rest)
 
-    def _rename(self, header: ProxyHeader) -> None:
-        """Have the transport say who the client is.
-
-        A client on the proxy's own machine, by a Unix socket or a loopback address, stays
-        known by the proxy's address: it is no more local to us than the proxy is.
-        """
+    def _introduce(self, header: ProxyHeader) -> None:
+        """Have the transport say who the client is."""
+        transport = self.transport
+        proxy = peer_of(transport)
         if header.source is None or header.destination is None:
-            return
-        address = ip_address(header.source[0])
-        if address is None or address.is_loopback:
-            return
-        peer, host = _address(*header.source), _address(*header.destination)
-        self.transport.getPeer = lambda: peer
-        self.transport.getHost = lambda: host
+            rename_peer(transport, proxy.on_its_own() if header.is_own else proxy.speaks_for(UNKNOWN))
+        elif _is_same(header.source, transport.getPeer()):
+            # HAProxy's health checks, with version 1.
+            rename_peer(transport, proxy.on_its_own())
+        else:
+            client = proxy.speaks_for(header.source[0])
+            rename_peer(transport, client)
+            if client.host != proxy.host:
+                peer, host = _address(*header.source), _address(*header.destination)
+                transport.getPeer = lambda: peer
+                transport.getHost = lambda: host
 
     def _refuse(self, reason: str) -> None:
-        self.factory.log.warn("proxy {peer}: {reason}", peer=self.transport.getPeer(), reason=reason)
+        self.factory.log.warn(
+            "{peer}: listed as a proxy, but sent {reason}", peer=peer_of(self.transport), reason=reason
+        )
         self.abort()
+
+    def _too_late(self) -> None:
+        self._refuse(f"no PROXY header in {self.factory.limits.proxy_timeout:g} seconds")
 
     def _stop_waiting(self) -> None:
         self.factory.waiting.discard(self)
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
+
+
+def _is_same(end: tuple[str, int], address: IAddress) -> bool:
+    """Whether an end of a connection that a proxy names has ``address``."""
+    host, port = end
+    return (ip_address(host), port) == (
+        ip_address(getattr(address, "host", "")),
+        getattr(address, "port", None),
+    )
 
 
 def _address(host: str, port: int) -> IPv4Address | IPv6Address:

@@ -55,13 +55,15 @@ class ProxyHeaderError(WireError):
 class ProxyHeader:
     """What the proxy says.
 
-    :ivar source: (IP address, port) of its client; None if it has none to name: the
-        connection is the proxy's own (a health check), or comes from a socket without.
+    :ivar source: (IP address, port) of its client; None if it has none to name.
     :ivar destination: what the client connected to.
+    :ivar is_own: whether there is no client: the connection is the proxy's own (a health check).
+        Version 1 has no word for it; there ``source`` may be the proxy's end of the connection.
     """
 
     source: tuple[str, int] | None = None
     destination: tuple[str, int] | None = None
+    is_own: bool = False
 
 
 def parse_proxy_header(data: bytes, limit: int = MAX_PROXY_HEADER) -> tuple[ProxyHeader, int] | None:
@@ -84,23 +86,23 @@ def _parse_v1(data: bytes) -> tuple[ProxyHeader, int] | None:
     end = data.find(b"\r\n", 0, _V1_LENGTH)
     if end < 0:
         if len(data) >= _V1_LENGTH:
-            raise ProxyHeaderError("PROXY line too long")
+            raise ProxyHeaderError("a PROXY line that is too long")
         return None
     line = data[:end]
     if _V1_UNKNOWN.fullmatch(line):
         return ProxyHeader(), end + 2
     match = _V1_LINE.fullmatch(line)
     if match is None:
-        raise ProxyHeaderError("bad PROXY line")
+        raise ProxyHeaderError("a bad PROXY line")
     family, *words = (word.decode("ascii") for word in match.groups())
     address_type = ipaddress.IPv4Address if family == "TCP4" else ipaddress.IPv6Address
     try:
         source, destination = (str(address_type(word)) for word in words[:2])
     except ValueError:
-        raise ProxyHeaderError("bad address in the PROXY line") from None
+        raise ProxyHeaderError("a bad address in the PROXY line") from None
     ports = int(words[2]), int(words[3])
     if max(ports) > 0xFFFF:
-        raise ProxyHeaderError("bad port in the PROXY line")
+        raise ProxyHeaderError("a bad port in the PROXY line")
     return ProxyHeader((source, ports[0]), (destination, ports[1])), end + 2
 
 
@@ -109,19 +111,21 @@ def _parse_v2(data: bytes, limit: int) -> tuple[ProxyHeader, int] | None:
         return None
     command, family, length = struct.unpack_from(">BBH", data, len(_V2))
     if command not in (_V2_LOCAL, _V2_PROXY):
-        raise ProxyHeaderError("bad version or command in the PROXY header")
+        raise ProxyHeaderError("a bad version or command in the PROXY header")
     if length > limit:
-        raise ProxyHeaderError("PROXY header too long")
+        raise ProxyHeaderError("a PROXY header that is too long")
     if command == _V2_PROXY:
         if family not in _V2_FAMILIES:
-            raise ProxyHeaderError("bad address family in the PROXY header")
+            raise ProxyHeaderError("a bad address family in the PROXY header")
         if length < _V2_FAMILIES[family]:
-            raise ProxyHeaderError("PROXY header too short for its addresses")
+            raise ProxyHeaderError("a PROXY header that is too short for its addresses")
     end = _V2_FIXED + length
     if len(data) < end:
         return None
     layout = _V2_ADDRESSES.get(family)
-    if command == _V2_LOCAL or layout is None:
+    if command == _V2_LOCAL:
+        return ProxyHeader(is_own=True), end
+    if layout is None:
         return ProxyHeader(), end
     # What follows the addresses (TLVs) is for whom it may concern.
     source, destination, source_port, destination_port = layout.unpack_from(data, _V2_FIXED)

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from mailproto.auth import Channel, server_channel
 from mailproto.connection._at_once import at_once
-from mailproto.connection._base import OCTETS_AT_ONCE, Connection, peer_at
+from mailproto.connection._base import OCTETS_AT_ONCE, Connection
 from mailproto.connection._limits import Farewell
 from mailproto.connection._wire import Wire
 from mailproto.errors import MailError, Unavailable, WireError
@@ -38,6 +38,7 @@ class ServerConnection(Connection, Generic[EventT]):
     sets `wire` before anything is received (in ``__init__``).
 
     :ivar clock: for whatever else must be timed.
+    :ivar counted_as: under which client the factory counts it; None for none.
     """
 
     log = Logger()
@@ -53,6 +54,7 @@ class ServerConnection(Connection, Generic[EventT]):
         self._reading = True
         self._waiting: list[Deferred[None]] = []
         self._had_event = False
+        self.counted_as: str | None = None
         self._is_spoken_for = False
         self._heard_all = False  # the client has closed its side
         self._leaving: Farewell | None = None  # why the running command is the last one
@@ -144,24 +146,28 @@ class ServerConnection(Connection, Generic[EventT]):
             is an attack, and the connection is closed instead.
         """
         if self.wire.pending:
-            self.log.warn("{peer} sent plaintext behind its wish for TLS", peer=self.peer_address)
+            self.log.warn("{peer} sent plaintext behind its wish for TLS", peer=self.peer)
             self.abort()
             return False
         self._unsent.append(go_ahead)
         self._speak_tls(self.factory.tls)
         return True
 
-    def speak_for(self, address: str) -> bool:
-        """Count as the client at ``address`` from now on ("" if nobody knows it), on a proxy's word.
+    @property
+    def is_proxy(self) -> bool:
+        """Whether a listed proxy speaks for itself: it has no client yet, whom limits could be about."""
+        return self.peer.is_proxy
 
-        It is local only if both are.
+    def speak_for(self, host: str | None) -> bool:
+        """Count as a client of the peer, on its word, from now on.
 
+        :param host: the client's IP address; `UNKNOWN`; or None for the peer's own.
         :returns: False if there are too many of them.
         """
         self.factory.forget(self)
         self._is_spoken_for = True
-        self.peer_address, is_local = peer_at(address)
-        self.is_local = self.is_local and bool(address) and is_local
+        if host is not None:
+            self._meet(self.peer.speaks_for(host))
         return self.factory.admit(self)
 
     # -- events, one at a time
@@ -246,10 +252,10 @@ class ServerConnection(Connection, Generic[EventT]):
         if isinstance(failure.value, MailError):
             error = failure.value
             if error.detail:
-                self.log.info("{peer}: {error}", peer=self.peer_address, error=error)
+                self.log.info("{peer}: {error}", peer=self.peer, error=error)
         else:
             self.log.failure(
-                "{peer}: while handling {event}", failure, peer=self.peer_address, event=self.describe(event)
+                "{peer}: while handling {event}", failure, peer=self.peer, event=self.describe(event)
             )
             error = Unavailable()
         if self.is_open:
@@ -342,11 +348,11 @@ class ServerConnection(Connection, Generic[EventT]):
         super().connectionLost(reason)
         self._wake()
         if not was_ending and not reason.check(ConnectionDone):
-            self.log.debug("{peer}: {reason}", peer=self.peer_address, reason=reason.getErrorMessage())
+            self.log.debug("{peer}: {reason}", peer=self.peer, reason=reason.getErrorMessage())
         try:
             self.closed()
         except Exception:
-            self.log.failure("{peer}: while letting go of a session", peer=self.peer_address)
+            self.log.failure("{peer}: while letting go of a session", peer=self.peer)
         self.factory.forget(self)
 
 

@@ -138,7 +138,7 @@ class Transaction:
             if reply:
                 raise
             # In the middle of a message an -ERR would be taken for a part of it.
-            connection.log.failure("{peer}: a message broke off", peer=connection.peer_address)
+            connection.log.failure("{peer}: a message broke off", peer=connection.peer)
             connection.abort()
             return
         connection.write(reply + body.finish())

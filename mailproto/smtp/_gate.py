@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailproto.connection import network_of
+from mailproto.connection import UNIX
 from mailproto.errors import Refused
 from mailproto.interfaces import IDelivery, IOwnership
 from mailproto.model import Address
@@ -69,9 +69,9 @@ class Gate:
         if by_account and account is not None and not by_account.take(account, now):
             raise Refused(450, "4.7.1", text, detail=f"account {account}")
         if by_peer:
-            peer = network_of(session.peer_address)
-            if not by_peer.take(peer, now):
-                raise Refused(450, "4.7.1", text, detail=f"from {peer}")
+            network = session.peer.network
+            if not by_peer.take(network, now):
+                raise Refused(450, "4.7.1", text, detail=f"from {network or UNIX}")
 
     async def _owns(self, account: str, path: Address) -> bool:
         delivery = self._delivery

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from mailproto.connection import Farewell
+from twisted.internet.defer import Deferred
+
+from mailproto.auth import Login, proxy_login
+from mailproto.connection import UNKNOWN, Farewell
+from mailproto.errors import AuthenticationFailed
 from mailproto.smtp import _replies as replies
 from mailproto.smtp.wire import Hello, XClient
 
@@ -16,33 +21,51 @@ __all__ = ["xclient"]
 _VERBS = {"SMTP": "HELO", "ESMTP": "EHLO"}
 
 
-def xclient(session: SMTPServer, event: XClient) -> None:
+def xclient(session: SMTPServer, event: XClient) -> Awaitable[None] | None:
     """Begin anew: what the attributes do not tell is as it was, or, of HELO and LOGIN, unknown.
 
     NAME, PORT and what the client connected to are taken and of no consequence.
+
+    It is for the proxy, once: what comes after it may be its client's words.
     """
     if not session.may_introduce:
         session.error(replies.NO_PROXY)
-        return
-    if session.transaction is not None:
+    elif session.transaction is not None:
         session.error(replies.NOT_IN_TRANSACTION)
-        return
+    elif name := event.attributes.get("LOGIN"):
+        return _with_account(session, event, name)
+    else:
+        return _begin_anew(session, event, None)
+    return None
+
+
+async def _with_account(session: SMTPServer, event: XClient, name: str) -> None:
+    """Nothing is changed if there is no such account: the proxy and we do not have the same ones.
+
+    :raises AuthenticationFailed:
+    """
+    portal = session.factory.portal
+    if portal is None:
+        raise AuthenticationFailed(detail="XCLIENT LOGIN where there are no accounts")
+    login = await proxy_login(portal, name)
+    if not session.is_open:
+        login.logout()
+    elif (greeting := _begin_anew(session, event, login)) is not None:
+        await greeting
+
+
+def _begin_anew(session: SMTPServer, event: XClient, login: Login | None) -> Deferred[None] | None:
     attributes = event.attributes
-    proxy = session.peer_address
-    admitted = "ADDR" not in attributes or session.speak_for(attributes["ADDR"] or "")
-    session.log.info(
-        "{proxy} speaks for {peer}, {attributes}",
-        proxy=proxy,
-        peer=session.peer_address,
-        attributes=dict(attributes),
-    )
+    session.forget_client()
+    session.login = login
+    address = (attributes["ADDR"] or UNKNOWN) if "ADDR" in attributes else None
+    admitted = session.introduce(address)
+    session.log.info("{peer}: by XCLIENT, {attributes}", peer=session.peer, attributes=dict(attributes))
     if not admitted:
         session.end(session.farewell(Farewell.CROWDED))
-        return
-    session.forget_client()
+        return None
     name, verb = attributes.get("HELO"), _VERBS[attributes.get("PROTO") or "SMTP"]
     if name and verb in session.greetings:
         session.hello = Hello(verb, name)
-    session.introduced_account = attributes.get("LOGIN")
     session.session_changed()
-    session.write_greeting()
+    return session.greet_peer()

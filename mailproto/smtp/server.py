@@ -6,7 +6,7 @@ between is a table of handlers, one for each kind of event.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.internet.defer import Deferred
@@ -56,21 +56,19 @@ if TYPE_CHECKING:
 
 __all__ = ["SMTPServer"]
 
-_Handler = Callable[[Any, Any], Coroutine[Any, Any, None] | None]
+_Handler = Callable[[Any, Any], Awaitable[None] | None]
 
 
 class SMTPServer(ServerConnection[Event]):
     """One client of an `SMTPServerFactory`.
 
     :cvar greetings: the verbs that a client may greet with, and the protocol each stands for.
-    :ivar may_introduce: whether the client is a proxy that may use XCLIENT.
-    :ivar introduced_account: who signed in there, as it says.
     :ivar hello: how the client greeted, or None.
     :ivar transaction: what MAIL began, or None.
     :ivar reception: the content that is coming, or a chunk that is not wanted, or None.
     :ivar delivering: the envelope that the delivery was last given.
     :ivar sasl: the exchanges by which the client signs in; None where it cannot.
-    :ivar login: who signed in here, or None.
+    :ivar login: who signed in, here or, as XCLIENT told, at a proxy; or None.
     :ivar patience: what is left of it.
     :ivar trace: writes this session's Received fields, once there was one.
     """
@@ -93,8 +91,7 @@ class SMTPServer(ServerConnection[Event]):
         self.delivering: Envelope | None = None
         self._session: Session | None = None
         self._offers: Offers | None = None
-        self.may_introduce = False
-        self.introduced_account: str | None = None
+        self._is_introduced = False
         self._greeting: IDelayedCall | None = None
         self.trace: TraceWriter | None = None
         self.patience = Patience(self.limits)
@@ -103,22 +100,25 @@ class SMTPServer(ServerConnection[Event]):
     # -- what the shell asks
 
     def greet(self) -> Awaitable[None] | None:
-        """The greeting; with those who need no haste, after a while (RFC 5321 4.3.1)."""
+        """The greeting."""
         if self.factory.require_tls and not self.is_encrypted:
             self._handlers = _BEFORE_TLS
-        proxies = self.factory.xclient
-        self.may_introduce = bool(proxies) and self.peer_address in proxies
-        wait = self.limits.wait_before_greeting(is_local=self.is_local)
+        return self.greet_peer()
+
+    def greet_peer(self) -> Deferred[None] | None:
+        """The greeting; with those who need no haste, after a while (RFC 5321 4.3.1)."""
+        wait = 0 if self.is_proxy else self.limits.wait_before_greeting(is_local=self.is_local)
         if not wait:
             self.write_greeting()
             return None
-        waited: Deferred[None] = Deferred()
-        self._greeting = self.clock.callLater(wait, waited.callback, None)
+        # A proxy may have pipelined what it says after XCLIENT.
+        waited: Deferred[int] = Deferred()
+        self._greeting = self.clock.callLater(wait, waited.callback, self.wire.pending)
         return waited.addCallback(self._waited)
 
-    def _waited(self, _: None) -> None:
-        if self.wire.pending:
-            self.log.info("{peer}: talks before the greeting", peer=self.peer_address)
+    def _waited(self, pending: int) -> None:
+        if self.wire.pending > pending:
+            self.log.info("{peer}: talks before the greeting", peer=self.peer)
             self.end(replies.TALKED_FIRST)
         elif not self.factory.stopping:
             self.write_greeting()
@@ -140,6 +140,8 @@ class SMTPServer(ServerConnection[Event]):
                 self.patience.forgive()
             if self._handlers is _BEFORE_TLS and error.verb not in _VERBS_BEFORE_TLS and not error.fatal:
                 self.error(replies.TLS_FIRST)
+            elif error.verb == "XCLIENT" and not self.may_introduce and not error.fatal:
+                self.error(replies.NO_PROXY)
             else:
                 self.error(render_reply(error.code, error.enhanced, error.text))
 
@@ -225,13 +227,34 @@ class SMTPServer(ServerConnection[Event]):
 
     @property
     def account(self) -> str | None:
-        """Who signed in, here or, as XCLIENT tells, elsewhere."""
-        return self.introduced_account if self.login is None else self.login.account.name
+        """Who signed in."""
+        return None if self.login is None else self.login.account.name
+
+    @property
+    def may_introduce(self) -> bool:
+        """Whether the peer is a proxy that may use XCLIENT, and has not done so."""
+        proxies = self.factory.xclient
+        return (
+            bool(proxies)
+            and not self._is_introduced
+            and not self.peer.is_proxy  # that is one of `ProxiedFactory`, and may have a client all the same
+            and self.peer.host in proxies
+        )
+
+    @property
+    def is_proxy(self) -> bool:
+        """See `ServerConnection.is_proxy`."""
+        return self.peer.is_proxy or self.may_introduce
+
+    def introduce(self, host: str | None) -> bool:
+        """The proxy says who its client is: see `ServerConnection.speak_for`."""
+        self._is_introduced = True
+        return self.speak_for(host)
 
     def forget_client(self) -> None:
         """Forget what the client said and who it is: it begins anew."""
         self.forget_transaction()
-        self.hello = self.introduced_account = None
+        self.hello = None
         if self.sasl is not None:
             self.sasl.abandon()
         login, self.login = self.login, None
@@ -310,7 +333,7 @@ class SMTPServer(ServerConnection[Event]):
     def end_if(self, exhausted: bool) -> None:
         """Send the client away if that was one mistake too many."""
         if exhausted and self.is_open:
-            self.log.info("{peer}: too many errors", peer=self.peer_address)
+            self.log.info("{peer}: too many errors", peer=self.peer)
             self.end(replies.TOO_MANY_ERRORS)
 
 

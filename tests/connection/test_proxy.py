@@ -9,10 +9,13 @@ from typing import Any
 from twisted.internet import reactor as installed
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Protocol
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import Clock, deferLater
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailproto.auth import ensure_self_signed, server_tls
@@ -87,16 +90,83 @@ class HeaderTests(ProxiedTestCase):
         transport.send(V1[-1:])
         self.assertEqual(transport.read(), GREETING)
 
-    def test_the_proxys_own_connections(self) -> None:
-        """Health checks, and clients of which it knows no address."""
-        for header in (v2(0x20, 0, b""), b"PROXY UNKNOWN\r\n", v2(0x21, 0x31, bytes(216) + b"pp2")):
-            for proxy, local in ((LOOPBACK, True), (ELSEWHERE, False)):
+    def test_clients_of_which_it_knows_no_address(self) -> None:
+        """Wherever the proxy is, they are no clients of this machine."""
+        for header in (
+            b"PROXY UNKNOWN\r\n",
+            b"PROXY UNKNOWN 127.0.0.1 127.0.0.1 1 2\r\n",
+            v2(0x21, 0x00, b""),
+            v2(0x21, 0x12, TCP4),
+            v2(0x21, 0x22, TCP6),
+            v2(0x21, 0x31, bytes(216) + b"\x04\x00\x01\x00"),
+            v2(0x21, 0x32, bytes(216)),
+        ):
+            for proxy in (LOOPBACK, ELSEWHERE):
                 with self.subTest(header=header, proxy=proxy):
-                    transport = self.connect(proxy)
+                    transport, second = self.connect(proxy), self.connect(proxy)
                     transport.send(header)
                     self.assertEqual(transport.read(), GREETING)
-                    self.assertEqual(self.peer_of(transport), (proxy, local))
+                    self.assertEqual(self.peer_of(transport), ("", False))
+                    (connection,) = self.factory.connections
+                    self.assertEqual(str(connection.peer), f"unknown via {proxy}")
+                    second.send(header)  # they count as one
+                    self.assertEqual(second.read()[:4], b"421 ")
                     transport.drop()
+
+    def test_the_proxys_own_connections(self) -> None:
+        """They wait for no greeting, count under no limit, and are no clients of this machine."""
+        self.factory.limits = SMTPLimits(connections_per_peer=1, greeting_wait=2)
+        for header in (
+            v2(0x20, 0, b""),
+            v2(0x20, 0x11, TCP4),
+            b"PROXY TCP4 %b 192.0.2.9 40000 25\r\n",
+            b"PROXY TCP6 ::ffff:%b ::ffff:192.0.2.9 40000 25\r\n",
+        ):
+            for proxy in (LOOPBACK, ELSEWHERE):
+                with self.subTest(header=header, proxy=proxy):
+                    transports = [self.connect(proxy) for _ in range(3)]
+                    for transport in transports:
+                        transport.send(header.replace(b"%b", proxy.encode()))
+                        self.assertEqual(transport.read(), GREETING)
+                    peers = {(str(one.peer), one.peer_address) for one in self.factory.connections}
+                    self.assertEqual(peers, {(proxy, proxy)})
+                    self.assertFalse(any(one.is_local for one in self.factory.connections))
+                    for transport in transports:
+                        transport.drop()
+                    self.assertEqual((self.factory._peers, self.factory.connections), ({}, set()))
+
+    def test_a_client_on_the_proxys_machine_is_a_client(self) -> None:
+        self.factory.limits = SMTPLimits(connections_per_peer=1, greeting_wait=2)
+        for proxy in (LOOPBACK, ELSEWHERE):
+            transport = self.connect(proxy)
+            transport.send(b"PROXY TCP4 %b 192.0.2.9 40001 25\r\n" % proxy.encode())
+            self.assertEqual(transport.read(), b"")
+            self.clock.advance(2)
+            self.assertEqual(transport.read(), GREETING)
+            transport.drop()
+
+    def test_health_checks_that_only_connect(self) -> None:
+        """HAProxy's close with a reset, before or after the header; nobody needs to know."""
+        for header in (b"", V1[:10], V1, v2(0x20, 0, b"")):
+            with self.subTest(header=header), capturedLogs() as events:
+                transport = self.connect()
+                transport.send(header)
+                transport._lose(Failure(ConnectionLost()))
+                levels = {event["log_level"] for event in events}
+                self.assertLessEqual(levels, {LogLevel.debug, LogLevel.info})
+
+    def test_a_proxy_that_sends_no_header(self) -> None:
+        with capturedLogs() as events:
+            self.connect(ELSEWHERE).send(b"EHLO a\r\n")
+            self.connect(ELSEWHERE)
+            self.clock.advance(5)
+        self.assertEqual(
+            [formatEvent(event) for event in events],
+            [
+                "192.0.2.1: listed as a proxy, but sent no PROXY header",
+                "192.0.2.1: listed as a proxy, but sent no PROXY header in 5 seconds",
+            ],
+        )
 
     def test_local_to_the_proxy_is_not_local_to_us(self) -> None:
         for header in (b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n", b"PROXY TCP6 ::ffff:127.0.0.1 ::1 1 2\r\n"):
@@ -235,7 +305,15 @@ class ProtocolTests(DialogueTestCase):
 
     def test_no_password_in_clear_from_elsewhere(self) -> None:
         """Though the proxy itself is on this machine."""
-        for header, allowed in ((V1, False), (v2(0x20, 0, b""), True)):
+        for header, allowed in (
+            (b"PROXY TCP4 127.0.0.1 127.0.0.1 40001 25\r\n", True),
+            (V1, False),
+            (b"PROXY UNKNOWN\r\n", False),
+            (v2(0x20, 0, b""), False),  # HAProxy says so of clients at its Unix sockets, too
+            (v2(0x21, 0, b""), False),
+            (v2(0x21, 0x12, TCP4), False),
+            (v2(0x21, 0x31, bytes(216)), False),
+        ):
             smtp = SMTPServerFactory(
                 FakeDelivery(),
                 clock=self.clock,

@@ -16,6 +16,7 @@ TCP6 = bytes.fromhex("20010db8000000000000000000000001" * 2) + struct.pack(">HH"
 CLIENT4 = ProxyHeader(("192.0.2.1", 40000), ("198.51.100.2", 25))
 CLIENT6 = ProxyHeader(("2001:db8::1", 40000), ("2001:db8::1", 25))
 NOBODY = ProxyHeader()
+OWN = ProxyHeader(is_own=True)
 
 
 def v2(command: int, family: int, block: bytes) -> bytes:
@@ -36,9 +37,13 @@ GOOD = {
     v2(0x21, 0x12, TCP4): NOBODY,
     v2(0x21, 0x00, b""): NOBODY,
     v2(0x21, 0x00, b"whatever"): NOBODY,
-    v2(0x20, 0x00, b""): NOBODY,
-    v2(0x20, 0x11, TCP4): NOBODY,
-    v2(0x20, 0xFF, b"x"): NOBODY,
+    v2(0x21, 0x22, TCP6): NOBODY,
+    v2(0x21, 0x32, bytes(216)): NOBODY,
+    v2(0x20, 0x00, b""): OWN,
+    v2(0x20, 0x31, bytes(216)): OWN,
+    v2(0x20, 0x00, b"\x04\x00\x01\x00"): OWN,
+    v2(0x20, 0x11, TCP4): OWN,
+    v2(0x20, 0xFF, b"x"): OWN,
 }
 
 BAD = (

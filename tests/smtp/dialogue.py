@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -73,12 +74,15 @@ class Account:
 
 
 class Realm:
-    """Gives accounts, and counts who signed out."""
+    """Gives accounts, but for those that are ``missing``, and counts who signed out."""
 
     def __init__(self) -> None:
         self.log_outs = 0
+        self.missing: Set[str] = frozenset()
 
     def requestAvatar(self, name: Any, mind: Any, *interfaces: Any) -> Any:
+        if name.decode() in self.missing:
+            raise UnauthorizedLogin("no such account")
         return IAccount, Account(name.decode()), self._log_out
 
     def _log_out(self) -> None:

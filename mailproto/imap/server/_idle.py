@@ -73,6 +73,6 @@ class _Push:
         except SessionOver:
             return
         except MailError as error:
-            session.log.info("{peer}: in IDLE: {error}", peer=session.peer_address, error=error)
+            session.log.info("{peer}: in IDLE: {error}", peer=session.peer, error=error)
         except Exception:
-            session.log.failure("{peer}: in IDLE", peer=session.peer_address)
+            session.log.failure("{peer}: in IDLE", peer=session.peer)

@@ -150,7 +150,7 @@ class IMAPSession(ServerConnection[Event]):
                 raise
             except Exception:
                 # What was asked for is done, and must not be done again; the next command looks again.
-                self.log.failure("{peer}: after {name}", peer=self.peer_address, name=command.name)
+                self.log.failure("{peer}: after {name}", peer=self.peer, name=command.name)
         name = "UID " + command.name if command.uid else command.name
         text = reply or f"{name} completed".encode("ascii")
         self._responses.append(b"%b OK %b\r\n" % (command.tag.encode("ascii"), text))

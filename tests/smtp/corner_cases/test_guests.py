@@ -50,7 +50,7 @@ class ProxyTests(TranscriptTestCase):
             (V1, "203.0.113.9"),
             (V2, "203.0.113.9"),
             (V2_LOCAL, LOOPBACK),
-            (UNKNOWN, LOOPBACK),
+            (UNKNOWN, ""),
         ):
             stream = header + MESSAGE
             for cut in range(len(header) + 5):

@@ -1,0 +1,123 @@
+"""Who is at the other end of a connection: for lists of networks, for limits, and for the log."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from twisted.internet.address import UNIXAddress
+
+from mailproto.connection._networks import UNIX, ip_address, network_of
+
+__all__ = ["NOBODY", "UNKNOWN", "Peer", "peer_at", "peer_of", "rename_peer"]
+
+UNKNOWN = "unknown"
+"""The `Peer.host` of a client whose address its proxy does not know: it is in no `Networks`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end; as a string, its name for the log.
+
+    :ivar host: what `Networks` and `network_of` look at: the IP address, with its zone if it has
+        one (RFC 4007 11); "" for a Unix socket; or `UNKNOWN`.
+    :ivar address: the IP address for everybody else, without a zone: that has a meaning on this
+        machine only (RFC 4007 11.2).  "" where there is none.
+    :ivar name: the address, or the Unix socket and the process that connected, and after it the
+        proxies that it came through.
+    :ivar is_local: whether it is on this machine.
+    :ivar is_proxy: whether it is a listed proxy on a connection of its own, such as a health check.
+    """
+
+    host: str
+    address: str
+    name: str
+    is_local: bool
+    is_proxy: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def network(self) -> str:
+        """What counts as one client."""
+        return network_of(self.host)
+
+    def speaks_for(self, host: str) -> Peer:
+        """Its client at ``host``, an IP address or `UNKNOWN`.
+
+        A client is on this machine only if it and its proxy are.  One that is on its proxy's
+        machine, which is another, is known by its proxy's address: its own means another
+        machine here.
+        """
+        ip = ip_address(host)
+        if ip is None:
+            return Peer(UNKNOWN, "", f"{UNKNOWN} via {self}", is_local=False)
+        # A zone of the proxy's machine is none of ours.
+        client = peer_at(str(ip).partition("%")[0])
+        is_local = client.is_local and self.is_local
+        known = self if client.is_local and not is_local else client
+        return Peer(known.host, known.address, f"{client} via {self}", is_local)
+
+    def on_its_own(self) -> Peer:
+        """The same, as a proxy that speaks for nobody.
+
+        That does not make a client of this machine of it: HAProxy says LOCAL of clients, too,
+        that it has no IP address of.
+        """
+        return replace(self, is_local=False, is_proxy=True)
+
+
+NOBODY = Peer("", "", "", is_local=False)
+"""At the other end of what is not connected yet."""
+
+
+@lru_cache(maxsize=1024)
+def peer_at(host: str) -> Peer:
+    """The peer with the ``host`` of a transport's address; "" is one over a Unix socket."""
+    ip = ip_address(host)
+    if ip is None:
+        return Peer(host, "" if host == UNKNOWN else host, host or UNIX, is_local=not host)
+    return Peer(str(ip), str(ip).partition("%")[0], str(ip), is_local=ip.is_loopback)
+
+
+def peer_of(transport: Any) -> Peer:
+    """The peer of a transport."""
+    renamed: Peer | None = getattr(transport, _ATTRIBUTE, None)
+    if renamed is not None:
+        return renamed
+    address = transport.getPeer()
+    if isinstance(address, UNIXAddress):
+        return replace(peer_at(""), name=_unix_name(transport))
+    # Of the standard streams of a process nobody knows where they lead.
+    return peer_at(getattr(address, "host", UNKNOWN))
+
+
+_ATTRIBUTE = "peer_told_by_proxy"
+"""What TLS over a transport hands on, as all that it does not have."""
+
+
+def rename_peer(transport: Any, peer: Peer) -> None:
+    """Have `peer_of` answer ``peer``."""
+    setattr(transport, _ATTRIBUTE, peer)
+
+
+_CREDENTIALS = struct.Struct("3i")
+"""Linux's ``struct ucred``: process, user, group (unix(7))."""
+
+
+def _unix_name(transport: Any) -> str:
+    """The socket's path, and who connected to it, where the system tells."""
+    path = getattr(transport.getHost(), "name", None) or getattr(transport.getPeer(), "name", None) or b""
+    shown = path.decode("utf-8", "backslashreplace").replace("\0", "@")  # of an abstract one, as ss(8)
+    name = f"unix:{shown}" if shown else "unix"
+    try:
+        option = socket.SO_PEERCRED
+        octets = transport.socket.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size)
+        pid, uid, _ = _CREDENTIALS.unpack(octets)
+    except (AttributeError, OSError, struct.error):
+        return name
+    return f"{name} (uid {uid}, pid {pid})"

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.address import IPv6Address, UNIXAddress
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailproto.auth import ServerTLS
 from mailproto.connection import Limits, Networks, ProxiedFactory
+from mailproto.service._endpoints import unix_path, with_defaults
+from mailproto.service._unix_sockets import remove_left_over, why_not
 
 __all__ = [
-    "BACKLOG",
     "LISTENERS",
     "Listener",
     "default_endpoints",
     "listen",
     "printable_address",
-    "with_backlog",
 ]
-
-BACKLOG = 1024
-"""Connections that may wait to be accepted, unless the endpoint says how many.
-
-With Twisted's 50, of 2,000 clients that come at once most wait for their SYN to be sent again.
-"""
-
-_SEPARATOR = re.compile(r"(?<!\\):")
-_WITH_BACKLOG = ("tcp", "tcp6", "ssl", "unix")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +77,32 @@ async def listen(
     proxies: Networks | None = None,
     limits: Limits | None = None,
 ) -> IListeningPort:
-    """Begin to listen on a Twisted endpoint string.
+    """Begin to listen on a Twisted endpoint string, completed by `with_defaults`.
+
+    A Unix socket at which nobody answers is in nobody's way.
 
     :param proxies: who must say who the client is, before TLS too (`ProxiedFactory`).
     :param limits: for what the proxies say.
-    :raises twisted.internet.error.CannotListenError: where that is not possible.
+    :raises twisted.internet.error.CannotListenError, OSError: where that is not possible.
     :raises OverflowError: for a port above 65535.
     """
     served = TLSMemoryBIOFactory(tls, False, factory, clock=reactor) if listener.tls else factory
     if proxies:
         served = ProxiedFactory(served, proxies, clock=reactor, limits=limits)
-    port: IListeningPort = await serverFromString(reactor, with_backlog(endpoint)).listen(served)
-    return port
-
-
-def with_backlog(endpoint: str) -> str:
-    """An endpoint string that asks for `BACKLOG`, if it can and does not say itself."""
-    kind, *arguments = _SEPARATOR.split(endpoint)
-    by_position = sum("=" not in argument for argument in arguments) > 2
-    if kind not in _WITH_BACKLOG or "backlog=" in endpoint or by_position:
-        return endpoint
-    return f"{endpoint}:backlog={BACKLOG}"
+    path = unix_path(endpoint)
+    server = serverFromString(reactor, with_defaults(endpoint))
+    if path is None:
+        return cast(IListeningPort, await server.listen(served))
+    try:
+        remove_left_over(path)
+        umask = os.umask(0o177)  # nobody else's before it has its mode
+        try:
+            listening = server.listen(served)
+        finally:
+            os.umask(umask)
+        return cast(IListeningPort, await listening)
+    except (CannotListenError, OSError) as error:
+        raise OSError(why_not(path, error)) from error
 
 
 def printable_address(port: IListeningPort) -> str:

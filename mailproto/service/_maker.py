@@ -178,7 +178,10 @@ class MailService(MultiService):
         await cast(Any, super().stopService())  # type: ignore[no-untyped-call]
         await self.ready
         for port in self._ports:
-            await maybeDeferred(port.stopListening)
+            try:
+                await maybeDeferred(port.stopListening)
+            except OSError as error:  # of a Unix socket that is not there any more
+                self.log.warn("while closing {port}: {error}", port=printable_address(port), error=error)
         await gatherResults([factory.shut_down() for factory in self._factories.values()])
         if self._verifier is not None:
             self._verifier.stop()

@@ -108,7 +108,9 @@ class Options(UsageOptions):
     synopsis = "[options]"
     longdesc = (
         "A mail server: SMTP, submission, LMTP, POP3 and IMAP over one store. "
-        "With no endpoint option all defaults listen; with any, exactly those given."
+        "With no endpoint option all defaults listen; with any, exactly those given. "
+        "The socket of unix:PATH has mode 0660, or another that the endpoint says, as in "
+        "unix:PATH:mode=666."
     )
     optParameters = [
         ["data", None, DEFAULT_DATA, "The data folder, made if missing."],
@@ -203,7 +205,7 @@ class Options(UsageOptions):
 
         try:
             serverFromString(reactor, endpoint)
-        except (ValueError, TypeError, LookupError, OSError) as error:
+        except (ValueError, TypeError, LookupError, OSError, RuntimeError) as error:
             raise UsageError(f"--{name} {endpoint}: not a Twisted server endpoint ({error})") from None
         self._endpoints.setdefault(name, []).append(endpoint)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -12,6 +13,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString, connectProtocol
 from twisted.internet.protocol import Protocol
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from mailproto.auth import IScramProof
@@ -95,6 +97,27 @@ class MailServiceTests(TestCase):
             self.assertEqual((await client.first)[:20], b"220 mail.example.org")
             await service.stopService()
             self.assertIn(b"\r\n421 ", await client.last)
+
+    async def test_unix_sockets_and_what_hinders_them(self) -> None:
+        """Whoever removes one does not keep the server from its end."""
+        path = self.folder / "lmtp"
+        service = self.service(lmtp=[f"unix:{path}"])
+        service.startService()
+        await service.ready
+        self.assertEqual(path.stat().st_mode & 0o777, 0o660)
+        other = self.service(lmtp=[f"unix:{path}"])
+        other.startService()
+        await other.ready
+        self.assertEqual(
+            self.given_up,
+            [f"--lmtp unix:{path}: process {os.getpid()} listens there: end it, or choose another name"],
+        )
+        await other.stopService()
+        path.unlink()
+        with capturedLogs() as events:
+            await service.stopService()
+        self.assertIn(f"while closing {path}: ", " ".join(str(formatEvent(event)) for event in events))
+        self.assertIsNone(service._store)
 
     async def test_a_proxy_on_every_listener(self) -> None:
         self.more["proxies"] = Networks(["127.0.0.1"])

@@ -1,0 +1,74 @@
+"""Unix sockets that another process made: those that are left over, and those that are in use."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+
+from twisted.internet.error import CannotListenError
+
+__all__ = ["remove_left_over", "why_not"]
+
+
+def remove_left_over(path: str) -> None:
+    """Remove a socket at which nobody answers, and the lock of Twisted's beside it.
+
+    Twisted takes a lock for held while there is a process of its number.  After a power cut, and
+    each time in a container, that may be any process, this one too.
+
+    :raises OSError: it cannot be removed.
+    """
+    if _is_answered(path):
+        return
+    if _is_socket(path):
+        os.unlink(path)
+    lock = _lock_of(path)
+    if os.path.islink(lock) and not os.path.lexists(path):
+        os.unlink(lock)
+
+
+def why_not(path: str, error: Exception) -> str:
+    """Why a path cannot be listened on, and what is to be done about it."""
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        return f"there is no folder {folder}: make it first"
+    if _is_socket(path):
+        try:
+            holder = f"process {int(os.readlink(_lock_of(path)))}"
+        except (OSError, ValueError):
+            holder = "another process"
+        return f"{holder} listens there: end it, or choose another name"
+    if os.path.lexists(path):
+        return "there is a file of this name, which is no socket: remove it, or choose another name"
+    cause = error.socketError if isinstance(error, CannotListenError) else error
+    if isinstance(cause, PermissionError):
+        return f"this user may not make files in {folder}"
+    return getattr(cause, "strerror", None) or str(cause)
+
+
+def _lock_of(path: str) -> str:
+    """Twisted's: a symbolic link to the number of the process."""
+    return f"{path}.lock"
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _is_answered(path: str) -> bool:
+    """Whether somebody listens, or may do so as far as we can see."""
+    if not _is_socket(path):
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            return False
+        except OSError:  # not ours to ask, or too many wait there
+            return True
+    return True

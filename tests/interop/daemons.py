@@ -45,6 +45,7 @@ __all__ = [
     "opensmtpd",
     "postfix",
     "postfix_with_users",
+    "postfix_with_xclient",
 ]
 
 MTAS = "MAILPROTO_TEST_MTAS"
@@ -57,6 +58,7 @@ class Daemon:
     :ivar port: where it takes mail by SMTP.
     :ivar folder: all that it writes is below.
     :ivar log: what it says of itself.
+    :param hello: what clients must say before it greets them.
     :param farewell: the command that ends it, where a signal to what ``command`` started does not.
     """
 
@@ -68,6 +70,7 @@ class Daemon:
         command: Sequence[str | Path],
         *,
         farewell: Sequence[str | Path] = (),
+        hello: bytes = b"",
     ) -> None:
         self.folder = folder
         self.port = port
@@ -84,7 +87,7 @@ class Daemon:
             )
         atexit.register(self.stop)
         deadline = time.monotonic() + PATIENCE
-        while not _greets(port):
+        while not _greets(port, hello):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise AssertionError(f"{command[0]} did not start:\n{self.printed()}")
@@ -108,10 +111,11 @@ class Daemon:
         self._process.wait()
 
 
-def _greets(port: int) -> bool:
+def _greets(port: int, hello: bytes) -> bool:
     try:
         with socket.create_connection((HOST, port), 5) as client:
             client.settimeout(5)
+            client.sendall(hello)
             return client.recv(3) == b"220"
     except OSError:
         return False
@@ -212,6 +216,12 @@ def postfix() -> Daemon:
 def postfix_with_users() -> Daemon:
     """Postfix, and Dovecot's SASL."""
     return _postfix(_USERS.format(path=dovecot().folder / "auth"))
+
+
+@cache
+def postfix_with_xclient() -> Daemon:
+    """Postfix, which takes XCLIENT from this machine."""
+    return _postfix(f"smtpd_authorized_xclient_hosts = {HOST}\n")
 
 
 def _postfix(more: str = "") -> Daemon:

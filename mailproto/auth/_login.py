@@ -54,17 +54,18 @@ async def login(portal: Portal, credentials: ICredentials, session: IRevocable |
     return Login(cast(IAccount, account), logout)
 
 
-async def proxy_login(portal: Portal, name: str) -> Login:
+async def proxy_login(portal: Portal, name: str, session: IRevocable | None = None) -> Login:
     """Sign in the account ``name``, on the word of a proxy that is trusted.
 
     Where no checker takes `IProxyLogin`, it is for the realm alone to say whether there is such
     an account.
 
+    :param session: see `login`.
     :raises AuthenticationFailed, TemporaryAuthenticationFailure, MailError: as `login`.
     """
-    if IProxyLogin in portal.checkers:
-        return await login(portal, ProxyLogin(name))
-    return await login(Portal(portal.realm, [_NameChecker()]), ProxyLogin(name))
+    if IProxyLogin not in portal.checkers:
+        portal = Portal(portal.realm, [_NameChecker()])
+    return await login(portal, ProxyLogin(name), session)
 
 
 @implementer(ICredentialsChecker)

@@ -47,7 +47,7 @@ async def _with_account(session: SMTPServer, event: XClient, name: str) -> None:
     portal = session.factory.portal
     if portal is None:
         raise AuthenticationFailed(detail="XCLIENT LOGIN where there are no accounts")
-    login = await proxy_login(portal, name)
+    login = await proxy_login(portal, name, session)
     if not session.is_open:
         login.logout()
     elif (greeting := _begin_anew(session, event, login)) is not None:

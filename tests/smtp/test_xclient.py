@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 from twisted.logger import capturedLogs, formatEvent
 
-from mailproto.auth import store_portal
+from mailproto.auth import disabled, store_portal
 from mailproto.backends import MemoryStore
 from mailproto.connection import Networks, ProxiedFactory, _server
 from mailproto.smtp import SMTPLimits
@@ -271,11 +271,13 @@ class ProxyTests(DialogueTestCase):
         store = MemoryStore()
         store.directory.insert("alice@example.org", "record")
         store.directory.insert("postmaster@example.org", "")
+        store.directory.insert("bob@example.org", disabled("record"))
         portal = store_portal(store, self.clock)
         for name, reply in (
             ("alice@example.org", GREETING),
             ("Alice@EXAMPLE.org", GREETING),
             ("postmaster@example.org", "S: 535 5.7.8..."),
+            ("bob@example.org", "S: 535 5.7.8..."),
             ("ghost@example.org", "S: 535 5.7.8..."),
             ("alice", "S: 535 5.7.8..."),
         ):
@@ -284,6 +286,16 @@ class ProxyTests(DialogueTestCase):
                 transport.send(f"XCLIENT LOGIN={name}\r\n".encode())
                 self.clock.advance(2)
                 self.converse(transport, f"C: NOOP\n{reply}\nS: 250 2.0.0 OK")
+
+    def test_the_session_ends_with_the_account(self) -> None:
+        store = MemoryStore()
+        store.directory.insert("alice@example.org", "record")
+        transport = self.connect(portal=store_portal(store, self.clock), submission=True)
+        self.converse(transport, f"C: XCLIENT LOGIN=alice@example.org\n{GREETING}")
+        self.successResultOf(Deferred.fromCoroutine(store.directory.delete("alice@example.org")))
+        self.clock.advance(1)
+        self.assertEqual(transport.read()[:10], b"421 4.7.0 ")
+        self.assertFalse(transport.is_open)
 
     def test_a_client_elsewhere_waits_for_its_greeting(self) -> None:
         """As without a proxy, which itself does not."""

@@ -62,6 +62,7 @@ def received(
     :param recipient: of the FOR clause; leave it out where there is more than one (RFC 5321 7.2).
     :param details: comments after the WITH clause, such as the TLS version.
     """
+    peer = peer.partition("%")[0]  # a zone means nothing elsewhere (RFC 4007 11.2)
     literal = f"[IPv6:{peer}]" if ":" in peer else f"[{peer}]"
     pieces = [f"from {_atom(helo) or 'unknown'}"]
     if peer:

@@ -13,6 +13,21 @@ class NetworksTests(SynchronousTestCase):
         for host in ("192.0.3.0", "198.51.100.8", "2001:db9::1", "unix", "proxy.example", ""):
             self.assertNotIn(host, networks)
 
+    def test_zones(self) -> None:
+        """On another link the same address is another machine's."""
+        for word, host, is_in in (
+            ("fe80::1%eth0", "fe80::1%eth0", True),
+            ("fe80::1%eth0", "fe80::1%eth1", False),
+            ("fe80::1%eth0", "fe80::1", False),
+            ("fe80::1%eth0", "fe80::2%eth0", False),
+            ("fe80::%eth0/64", "fe80::2%eth0", True),
+            ("fe80::%eth0/64", "fe80::2%eth1", False),
+            ("fe80::1", "fe80::1%eth0", True),
+            ("fe80::/64", "fe80::1%eth1", True),
+        ):
+            with self.subTest(word=word, host=host):
+                self.assertEqual(host in Networks([word]), is_in)
+
     def test_unix_sockets(self) -> None:
         self.assertIn("", Networks(["unix"]))
         self.assertNotIn("127.0.0.1", Networks(["unix"]))

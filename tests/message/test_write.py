@@ -53,8 +53,9 @@ class ReceivedTests(TestCase):
         )
 
     def test_an_ipv6_address_and_no_name(self) -> None:
-        field = received(helo="", peer="2001:db8::1", by="x", protocol="SMTP", identifier="1", date=DATE)
-        self.assertIn(b"from unknown ([IPv6:2001:db8::1]) by x", field.replace(b"\r\n", b""))
+        for peer in ("2001:db8::1", "2001:db8::1%eth0"):
+            field = received(helo="", peer=peer, by="x", protocol="SMTP", identifier="1", date=DATE)
+            self.assertIn(b"from unknown ([IPv6:2001:db8::1]) by x", field.replace(b"\r\n", b""))
 
     def test_what_clients_say_stays_in_its_clause(self) -> None:
         evil = "a) by evil (\r\nX: y;\0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -98,7 +99,8 @@ class Connection(Protocol):
         self._meet(peer_of(transport))
         if ITCPTransport.providedBy(transport):
             # What is written is whole: waiting for the other end's ACK only delays it.
-            transport.setTcpNoDelay(True)
+            with suppress(OSError):  # a Unix socket has none: an older Twisted asks for it all the same
+                transport.setTcpNoDelay(True)
         if ISystemHandle.providedBy(transport) and not self.is_encrypted:
             self._socket = self._plain_socket = transport.getHandle()
         self._turn = turn_of(transport)

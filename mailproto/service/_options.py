@@ -187,7 +187,8 @@ class Options(UsageOptions):
         self._proxies.append(network)
 
     def opt_xclient(self, network: str) -> None:
-        """A network, an address or "unix" whose XCLIENT is taken; repeatable. [default: none]"""
+        """A network, an address or "unix" whose XCLIENT is taken, once a connection, before its client
+        speaks; repeatable. [default: none]"""
         _networks("--xclient", [network])
         self._xclient.append(network)
 

@@ -24,7 +24,7 @@ from mailproto.content import Content
 from mailproto.imap import IMAPServerFactory
 from mailproto.model import Envelope, Outcome
 from mailproto.pop3 import POP3ServerFactory
-from mailproto.smtp import SMTPLimits, SMTPServerFactory
+from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
 from tests.asking import AskingClient
 from tests.connection.test_proxy_header import BAD, TCP4, TCP6, v2
 from tests.smtp.dialogue import DialogueTestCase, FakeDelivery
@@ -335,6 +335,27 @@ class ProtocolTests(DialogueTestCase):
                     self.assertEqual(offer in transport.read(), allowed)
                     transport.drop()
 
+    def test_a_proxys_own_connections_on_each(self) -> None:
+        limits = Limits(connections_per_peer=1)
+        settings: dict[str, Any] = {"clock": self.clock, "hostname": "mx.example"}
+        smtp = SMTPLimits(connections_per_peer=1, greeting_wait=2)
+        for factory in (
+            SMTPServerFactory(FakeDelivery(), **settings, limits=smtp),
+            LMTPServerFactory(FakeDelivery(), **settings, limits=smtp),
+            POP3ServerFactory(self.portal, **settings, limits=limits),
+            IMAPServerFactory(self.portal, **settings, limits=limits),
+        ):
+            with self.subTest(factory=factory):
+                for header, greeted in ((v2(0x20, 0, b""), 3), (b"PROXY UNKNOWN\r\n", 1)):
+                    transports = [self.behind(factory, header) for _ in range(3)]
+                    self.clock.advance(3)
+                    for transport in transports:
+                        transport.read()
+                    self.assertEqual(sum(transport.is_open for transport in transports), greeted)
+                    for transport in transports:
+                        transport.drop()
+                self.assertEqual((factory._peers, factory.connections), ({}, set()))
+
 
 class SocketTests(TestCase):
     """With real transports: TLS before and behind the greeting."""
@@ -345,7 +366,7 @@ class SocketTests(TestCase):
         reactor: Any = installed
         tls = server_tls(*ensure_self_signed(folder, "mx.example"))
         self.delivery = FakeDelivery()
-        factory = SMTPServerFactory(
+        factory = self.factory = SMTPServerFactory(
             self.delivery, clock=reactor, hostname="mx.example", tls=tls, limits=SMTPLimits(greeting_wait=0)
         )
         proxied = ProxiedFactory(wrap(tls, factory), Networks(["127.0.0.1"]), clock=reactor)
@@ -356,13 +377,18 @@ class SocketTests(TestCase):
         client: AskingClient = await connectProtocol(endpoint, AskingClient())
         return client
 
-    async def deliver(self, client: AskingClient) -> None:
+    async def deliver(
+        self, client: AskingClient, peer: str = "203.0.113.9", name: str = "203.0.113.9 via 127.0.0.1"
+    ) -> None:
+        (connection,) = self.factory.connections
+        self.assertEqual((str(connection.peer), connection.is_local), (name, False))
         await client.ask(b"EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n", b"\r\n354 ")
         await client.ask(b"Subject: x\r\n\r\ny\r\n.\r\n", b"\r\n")
         envelope, content = self.delivery.delivered[0]
-        self.assertEqual(envelope.session.peer, "203.0.113.9")
+        self.assertEqual(envelope.session.peer, peer)
         self.assertIsNotNone(envelope.session.tls)
-        self.assertTrue(content.startswith(b"Received: from a ([203.0.113.9])\r\n"), content)
+        shown = f" ([{peer}])" if peer else ""
+        self.assertTrue(content.startswith(f"Received: from a{shown}\r\n".encode()), content)
         await client.ask(b"QUIT\r\n", b"221 ")
 
     async def test_a_client_that_closes_its_side_gets_its_answers(self) -> None:
@@ -396,3 +422,22 @@ class SocketTests(TestCase):
         client.transport.startTLS(CertificateOptions())  # type: ignore[attr-defined]
         await client.ask(b"", GREETING)
         await self.deliver(client)
+
+    async def test_clients_that_are_not_known(self) -> None:
+        """Whether TLS comes before the greeting or after it."""
+        for header, name, peer in (
+            (b"PROXY UNKNOWN\r\n", "unknown via 127.0.0.1", ""),
+            (v2(0x20, 0, b""), "127.0.0.1", "127.0.0.1"),
+        ):
+            client = await self.connect(lambda tls, factory: factory)
+            await client.ask(header, GREETING)
+            await client.ask(b"STARTTLS\r\n", b"220 2.0.0")
+            client.transport.startTLS(CertificateOptions())  # type: ignore[attr-defined]
+            await self.deliver(client, peer, name)
+            client = await self.connect(
+                lambda tls, factory: TLSMemoryBIOFactory(tls, False, factory, clock=installed)
+            )
+            client.transport.write(header)
+            client.transport.startTLS(CertificateOptions())  # type: ignore[attr-defined]
+            await client.ask(b"", GREETING)
+            await self.deliver(client, peer, name)

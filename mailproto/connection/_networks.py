@@ -25,7 +25,7 @@ class Networks:
     def __init__(self, networks: Iterable[str] = ()) -> None:
         words = list(networks)
         self._unix = UNIX in words
-        self._networks = [ipaddress.ip_network(word) for word in words if word != UNIX]
+        self._networks = [_network(word) for word in words if word != UNIX]
 
     def __bool__(self) -> bool:
         """Whether anybody is in it."""
@@ -37,6 +37,19 @@ class Networks:
             return self._unix
         address = ip_address(host)
         return address is not None and any(_is_in(address, network) for network in self._networks)
+
+
+def _network(word: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """Without disguise, as `ip_address`."""
+    network = ipaddress.ip_network(word)
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None or network.prefixlen < _MAPPED_PREFIX:
+        return network
+    return ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED_PREFIX))
+
+
+_MAPPED_PREFIX = 96
+"""Bits before an address of IPv4 that is mapped into IPv6 (RFC 4291 2.5.5.2)."""
 
 
 def _is_in(

@@ -13,6 +13,19 @@ class NetworksTests(SynchronousTestCase):
         for host in ("192.0.3.0", "198.51.100.8", "2001:db9::1", "unix", "proxy.example", ""):
             self.assertNotIn(host, networks)
 
+    def test_ipv4_mapped_into_ipv6(self) -> None:
+        for word, host, is_in in (
+            ("::ffff:192.0.2.1", "192.0.2.1", True),
+            ("::ffff:192.0.2.1", "::ffff:192.0.2.1", True),
+            ("::ffff:192.0.2.1", "192.0.2.2", False),
+            ("::ffff:192.0.2.0/120", "192.0.2.7", True),
+            ("::ffff:192.0.2.0/120", "192.0.3.7", False),
+            ("::ffff:0:0/96", "192.0.2.1", True),
+            ("::/0", "2001:db8::1", True),
+        ):
+            with self.subTest(word=word, host=host):
+                self.assertEqual(host in Networks([word]), is_in)
+
     def test_zones(self) -> None:
         """On another link the same address is another machine's."""
         for word, host, is_in in (

@@ -40,14 +40,19 @@ def xclient(session: SMTPServer, event: XClient) -> Awaitable[None] | None:
 
 
 async def _with_account(session: SMTPServer, event: XClient, name: str) -> None:
-    """Nothing is changed if there is no such account: the proxy and we do not have the same ones.
+    """Without such an account, the client is a stranger, even if the proxy does not listen.
 
     :raises AuthenticationFailed:
     """
     portal = session.factory.portal
-    if portal is None:
-        raise AuthenticationFailed(detail="XCLIENT LOGIN where there are no accounts")
-    login = await proxy_login(portal, name, session)
+    try:
+        if portal is None:
+            raise AuthenticationFailed(detail="XCLIENT LOGIN where there are no accounts")
+        login = await proxy_login(portal, name, session)
+    except BaseException:
+        if session.is_open:
+            _introduce(session, event)
+        raise
     if not session.is_open:
         login.logout()
     elif (greeting := _begin_anew(session, event, login)) is not None:
@@ -55,17 +60,26 @@ async def _with_account(session: SMTPServer, event: XClient, name: str) -> None:
 
 
 def _begin_anew(session: SMTPServer, event: XClient, login: Login | None) -> Deferred[None] | None:
+    if not _introduce(session, event):
+        if login is not None:
+            login.logout()
+        return None
+    session.login = login
+    attributes = event.attributes
+    name, verb = attributes.get("HELO"), _VERBS[attributes.get("PROTO") or "SMTP"]
+    if name and verb in session.greetings:
+        session.hello = Hello(verb, name)
+    return session.greet_peer()
+
+
+def _introduce(session: SMTPServer, event: XClient) -> bool:
+    """The session is the client's; False if there are too many of it, and it has been told."""
     attributes = event.attributes
     session.forget_client()
-    session.login = login
+    session.session_changed()
     address = (attributes["ADDR"] or UNKNOWN) if "ADDR" in attributes else None
     admitted = session.introduce(address)
     session.log.info("{peer}: by XCLIENT, {attributes}", peer=session.peer, attributes=dict(attributes))
     if not admitted:
         session.end(session.farewell(Farewell.CROWDED))
-        return None
-    name, verb = attributes.get("HELO"), _VERBS[attributes.get("PROTO") or "SMTP"]
-    if name and verb in session.greetings:
-        session.hello = Hello(verb, name)
-    session.session_changed()
-    return session.greet_peer()
+    return admitted

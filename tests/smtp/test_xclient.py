@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.cred.portal import Portal
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.protocol import Protocol
 from twisted.logger import capturedLogs, formatEvent
 
@@ -220,33 +220,52 @@ class ProxyTests(DialogueTestCase):
         )
 
     def test_an_account_that_does_not_exist(self) -> None:
-        """Nothing has happened: the proxy may think again."""
+        """Even if the proxy does not listen: what comes after is a stranger's."""
         self.realm.missing = {"ghost", "jürgen"}
-        refused = "S: 535 5.7.8..."
+        for name in ("ghost", "j+C3+BCrgen"):
+            self.assert_dialogue(
+                script(
+                    f"C: XCLIENT ADDR=203.0.113.9 LOGIN={name}\nS: 535 5.7.8...",
+                    f"C: XCLIENT LOGIN=alice\n{ONCE}",
+                    "C: MAIL FROM:<alice@b>\nS: 503 5.5.1 Say EHLO first",
+                    EHLO_CLIENT,
+                    f"C: AUTH PLAIN {GOOD}\nS: 538 5.7.11...",
+                    "C: MAIL FROM:<ghost@b>\nS: 530 5.7.0 Authentication required",
+                ),
+                submission=True,
+            )
+        self.assertEqual({one.peer_address for one in self.factory.connections}, {"203.0.113.9"})
+
+    def test_a_store_that_cannot_tell(self) -> None:
+        self.patch(self.realm, "requestAvatar", lambda *arguments: fail(OSError("no disk")))
         self.assert_dialogue(
             script(
-                f"C: XCLIENT ADDR=203.0.113.9 LOGIN=ghost\n{refused}",
-                f"C: XCLIENT LOGIN=j+C3+BCrgen\n{refused}",
-                EHLO_PROXY,
-                "C: MAIL FROM:<ghost@b>\nS: 530 5.7.0 Authentication required",
-                f"C: XCLIENT ADDR=203.0.113.9 LOGIN=alice\n{GREETING}",
+                f"C: XCLIENT ADDR=203.0.113.9 LOGIN=alice\nS: 454 4.7.0...\nC: XCLIENT LOGIN=alice\n{ONCE}",
                 EHLO_CLIENT,
-                MESSAGE,
             ),
-            submission=True,
         )
-        self.assertEqual(self.delivery.delivered[0][0].session.account, "alice")
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)
+
+    def test_too_many_clients_of_an_account_that_does_not_exist(self) -> None:
+        self.realm.missing = {"ghost"}
+        first = self.connect(limits=SMTPLimits(connections_per_peer=1, greeting_wait=0))
+        self.converse(first, "C: XCLIENT ADDR=203.0.113.9 LOGIN=ghost\nS: 535 5.7.8...")
+        second = MemoryTransport(self.factory.buildProtocol(None), LOOPBACK)
+        second.read()
+        self.converse(second, "C: XCLIENT ADDR=203.0.113.9 LOGIN=ghost\nS: 421 4.3.2...")
+        self.assertFalse(second.is_open)
+
+    def test_too_many_clients_with_an_account(self) -> None:
+        first = self.connect(limits=SMTPLimits(connections_per_peer=1, greeting_wait=0))
+        self.converse(first, f"C: XCLIENT ADDR=203.0.113.9 LOGIN=alice\n{GREETING}")
+        second = MemoryTransport(self.factory.buildProtocol(None), LOOPBACK)
+        second.read()
+        self.converse(second, "C: XCLIENT ADDR=203.0.113.9 LOGIN=alice\nS: 421 4.3.2...")
+        self.assertEqual(self.realm.log_outs, 1)
 
     def test_no_login_where_there_are_no_accounts(self) -> None:
         refused = "S: 535 5.7.8..."
         self.assert_dialogue(f"C: XCLIENT LOGIN=alice\n{refused}\nC: NOOP\nS: 250...", portal=None)
-
-    def test_guesses_are_counted(self) -> None:
-        self.realm.missing = {"ghost"}
-        transport = self.connect(limits=SMTPLimits(errors=2, greeting_wait=0))
-        for _ in range(3):
-            transport.send(b"XCLIENT LOGIN=ghost\r\n")
-        self.assertEqual([line[:3] for line in transport.read().splitlines()], [b"535"] * 3 + [b"421"])
 
     def test_the_account_is_signed_out(self) -> None:
         transport = self.connect()

@@ -13,6 +13,7 @@ from twisted.cred.portal import Portal
 from twisted.logger import Logger
 
 from mailproto.auth._errors import SASLError
+from mailproto.auth._late import LateFailure, wait_as
 from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, Unavailable
 from mailproto.interfaces import IAccount, IRevocable
 
@@ -46,8 +47,16 @@ async def login(portal: Portal, credentials: ICredentials, session: IRevocable |
         try:
             _, account, logout = await portal.login(credentials, session, IAccount)
         except (LoginFailed, Unauthorized) as error:
+            if not isinstance(error, LateFailure):  # the realm's: there is no such account
+                await wait_as(_checker_of(portal, credentials))
             raise AuthenticationFailed(detail=str(error)) from None
     return Login(cast(IAccount, account), logout)
+
+
+def _checker_of(portal: Portal, credentials: ICredentials) -> object:
+    """The one that the portal asks about ``credentials``."""
+    checkers = portal.checkers.items()
+    return next((checker for interface, checker in checkers if interface.providedBy(credentials)), None)
 
 
 @contextmanager

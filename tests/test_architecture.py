@@ -12,7 +12,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from tests.processes import CHECKOUT
 
 PUBLIC_NAMES = {
-    "mailproto.accounts": "MAX_COMPARED account_key account_keys check_account_name",
+    "mailproto.accounts": "MAX_COMPARED account_key account_keys check_account_name unseen_in",
     "mailproto.auth": """
         BearerToken Certificate CertificateChecker Challenge Channel ClientCertificate ClientCredentials
         ClientMechanism DEFAULT_MECHANISMS DirectoryChecker FAILURE_DELAY IBearerToken IClientCertificate

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.cred.portal import Portal
 
+from mailproto.auth import SERVER_MECHANISMS
 from mailproto.connection import Networks, _server
 from mailproto.smtp import SMTPLimits
 from tests.auth.exchanges import Checker
@@ -47,7 +48,7 @@ class ProxyTests(DialogueTestCase):
         """Nor can a client be bound to the proxy's TLS connection."""
         self.patch(_server, "server_channel", lambda *_, **__: EVERYTHING)
         portal = Portal(self.realm, [Checker()])
-        transport = self.connect(portal=portal)
+        transport = self.connect(portal=portal, mechanisms=SERVER_MECHANISMS)
         for command, offered in (("", True), ("XCLIENT ADDR=203.0.113.9\r\n", False)):
             transport.send(f"{command}EHLO a\r\n".encode())
             reply = transport.read()

@@ -19,6 +19,9 @@ MAX_DOMAIN = 255
 # Not a check of the grammar: only of what could never be addressed, or would look like something else.
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f<>@,;:\"\\/]")
 
+_DOTS = re.compile("[\u3002\uff0e\uff61]")
+"""What keyboards of East Asia type for a dot (RFC 5895 2)."""
+
 
 def domain_name(text: str) -> str:
     """A domain without its trailing dot, composed (NFC), as it was typed otherwise.
@@ -26,7 +29,7 @@ def domain_name(text: str) -> str:
     :raises ValueError: for what is none.
     """
     _check_visible(f"@{text}", text)
-    domain = unicodedata.normalize("NFC", text).removesuffix(".")
+    domain = _DOTS.sub(".", unicodedata.normalize("NFC", text)).removesuffix(".")
     labels = domain.split(".")
     if (
         not all(labels)

@@ -334,6 +334,15 @@ class CertificateTests(LoginTestCase):
         self.assert_is("alice@Example.org", self.given("ALICE@example.org"))
         self.assert_is("alice@Example.org", self.given("alice@example.org", authzid="alice@example.ORG"))
 
+    def test_in_other_spellings(self) -> None:
+        """A certificate has A-labels and no more than ASCII (RFC 5280 4.2.1.6, 7.5)."""
+        self.directory.hashes["carol@bücher.example"] = ""
+        for authzid in ("", "CAROL@BU\u0308CHER.example", "carol@XN--BCHER-KVA.example."):
+            self.assert_is("carol@bücher.example", self.given("Carol@xn--bcher-kva.example", authzid=authzid))
+        self.assert_fails_late(
+            self.given("carol@xn--bcher-kva.example", authzid="car\u200bol@bücher.example")
+        )
+
     def test_the_subjects_where_there_is_no_other(self) -> None:
         """RFC 5280 4.1.2.6."""
         self.assert_is("alice@Example.org", self.given(subject="alice@example.org"))

@@ -12,6 +12,7 @@ class NameTests(SynchronousTestCase):
 
     def test_composed(self) -> None:
         self.assertEqual(domain_name("bu\u0308cher.example"), "bücher.example")
+        self.assertEqual(domain_name("例え。jp。"), "例え.jp")
         self.assertEqual(account_name("zoe\u0308@bu\u0308cher.example"), "zoë@bücher.example")
         self.assertEqual(account_name("o" * 32 + "e\u0308" * 16 + "@c"), "o" * 32 + "ë" * 16 + "@c")
 

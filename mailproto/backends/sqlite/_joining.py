@@ -28,6 +28,11 @@ class _Account(NamedTuple):
     record: str
     is_used: bool
 
+    @property
+    def kept(self) -> str:
+        """The name as it is kept from now on."""
+        return unicodedata.normalize("NFC", self.name)
+
 
 def join_accounts(connection: sqlite3.Connection) -> list[str]:
     """Look up every account by the key of its name.
@@ -41,18 +46,18 @@ def join_accounts(connection: sqlite3.Connection) -> list[str]:
     """
     by_key: defaultdict[str, list[_Account]] = defaultdict(list)
     for account in _accounts(connection):
-        by_key[account_key(account.name)].append(account)
+        by_key[account_key(account.kept)].append(account)
     reports: list[str] = []
     # Keys are unique, and the new key of one may be the old one of another.
-    connection.execute("UPDATE accounts SET folded = char(0) || id")
+    connection.execute("UPDATE accounts SET folded = hex(randomblob(16))")
     for key, accounts in list(by_key.items()):
         first, *others = sorted(accounts, key=lambda each: (not each.is_used, each.folded != key, each.id))
-        _set_name(connection, first, first.name)
+        _set_name(connection, first, first.kept)
         if unseen := unseen_in(first.name):
             reports.append(f"no account can be made with {unseen} any more; this one stays: {first.name!a}")
         for other in others:
             if other.is_used:
-                name = _free_name(other.name, by_key)
+                name = _free_name(other.kept, by_key)
                 _set_name(connection, other, name)
                 reports.append(
                     f"accounts {first.name!a} and {other.name!a} have one name, and both have been used: the"
@@ -87,7 +92,6 @@ def _accounts(connection: sqlite3.Connection) -> Iterator[_Account]:
 
 
 def _set_name(connection: sqlite3.Connection, account: _Account, name: str) -> None:
-    name = unicodedata.normalize("NFC", name)
     connection.execute(
         "UPDATE accounts SET folded = ?, name = ? WHERE id = ?", (account_key(name), name, account.id)
     )
@@ -102,7 +106,7 @@ def _free_name(name: str, by_key: defaultdict[str, list[_Account]]) -> str:
     while (key := account_key(f"{local}-{number}{at}{domain}")) in by_key:
         number += 1
     by_key[key] = []
-    return unicodedata.normalize("NFC", f"{local}-{number}{at}{domain}")
+    return f"{local}-{number}{at}{domain}"
 
 
 def _remove(connection: sqlite3.Connection, account: _Account) -> None:

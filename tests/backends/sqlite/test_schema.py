@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailproto.accounts import account_key
 from mailproto.backends.sqlite import DATABASE, SQLiteStore
+from mailproto.backends.sqlite._joining import join_accounts
 from mailproto.backends.sqlite._schema import MIGRATIONS, Step, connect, prepare
 from mailproto.errors import AccountExists, NoSuchAccount
 from mailproto.model import INBOX, NewMessage, Part
@@ -137,6 +138,46 @@ class AccountNamesTests(TestCase):
         self.addCleanup(connection.close)
         rows = connection.execute("SELECT folded, name FROM accounts").fetchall()
         self.assertEqual([folded for folded, _ in rows], [account_key(name) for _, name in rows])
+
+
+class OddNamesTests(SynchronousTestCase):
+    """A directory took any text."""
+
+    NAMES = (
+        *(
+            "",
+            "a\0b",
+            "\0005",
+            "?5",
+            "-2",
+            "@",
+            "a@",
+            "@b",
+            "a@b@c",
+            "'; DROP",
+            "ALICE.",
+            "\u0301@x",
+            "a@\u0301b",
+        ),
+        *("x" * 2000, "é" * 600, "e\u0301" * 600, "é" * 1200, "e\u0301" * 1200, "a@ü..b", "A@Ü..B", "\ufdfa"),
+    )
+
+    def test_none_is_lost_that_was_used(self) -> None:
+        connection = sqlite3.connect(":memory:")
+        self.addCleanup(connection.close)
+        for step in MIGRATIONS[:2]:
+            connection.executescript(str(step))
+        for number, name in enumerate(self.NAMES):
+            connection.execute(
+                "INSERT INTO accounts VALUES (?, ?, ?, 'hash', 0)", (number, f"old {number}", name)
+            )
+            connection.execute(
+                "INSERT INTO mailboxes (account, name, uid_validity) VALUES (?, 'mine', 1)", (number,)
+            )
+        join_accounts(connection)
+        rows = connection.execute("SELECT folded, name FROM accounts ORDER BY id").fetchall()
+        self.assertEqual([folded for folded, _ in rows], [account_key(name) for _, name in rows])
+        self.assertEqual(len(rows), len(self.NAMES))
 
 
 class StepTests(SynchronousTestCase):

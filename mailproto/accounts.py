@@ -108,7 +108,7 @@ def _folded(text: str) -> str:
 
 
 def _with_bare_domain(name: str) -> str:
-    return name.removesuffix(".") if "@" in name else name
+    return name.rstrip(".") if "@" in name else name
 
 
 def _called(character: str) -> str:

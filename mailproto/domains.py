@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from contextlib import suppress
 from functools import lru_cache
 
 import idna
 
 __all__ = ["ascii_domain", "canonical_domain", "is_valid_international"]
 
-_LONGEST = 1024
+_LONGEST = 512
 """Characters of what may be a domain: no more than 253 are left of it as A-labels (RFC 1035 2.3.4)."""
 
 
@@ -28,20 +29,21 @@ def canonical_domain(domain: str) -> str:
     A label that is none of a domain name is only put in lower case, and so is an address literal.
     """
     if domain.isascii() or len(domain) > _LONGEST:
-        return domain.lower().removesuffix(".")
+        return domain.lower().rstrip(".")
     try:
         # Not lowered before: a capital sigma is a sigma here, and a final one to str.lower.
-        return ascii_domain(domain).lower().removesuffix(".")
+        return ascii_domain(domain).lower().rstrip(".")
     except UnicodeError:
         labels = unicodedata.normalize("NFKC", domain).split(".")
-        return ".".join(map(_canonical_label, labels)).removesuffix(".")
+        return ".".join(map(_canonical_label, labels)).rstrip(".")
 
 
 def _canonical_label(label: str) -> str:
-    try:
-        return ascii_domain(label).lower()
-    except UnicodeError:
-        return unicodedata.normalize("NFC", label.lower())
+    lower = unicodedata.normalize("NFC", label.lower())
+    for spelling in (label, lower):  # what is none as it stands may be one in lower case
+        with suppress(UnicodeError):
+            return ascii_domain(spelling).lower()
+    return lower
 
 
 def is_valid_international(domain: str) -> bool:

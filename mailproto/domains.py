@@ -13,6 +13,11 @@ __all__ = ["ascii_domain", "canonical_domain", "is_valid_international"]
 _LONGEST = 512
 """Characters of what may be a domain: no more than 253 are left of it as A-labels (RFC 1035 2.3.4)."""
 
+_MAX_LABELS = 127
+
+_DOTS = ".\u3002\uff0e\uff61"
+"""What parts labels (RFC 3490 3.1)."""
+
 
 def ascii_domain(domain: str) -> str:
     """``domain`` with A-labels for U-labels (RFC 5891 4.4); what is ASCII stays as it is.
@@ -28,7 +33,7 @@ def canonical_domain(domain: str) -> str:
 
     A label that is none of a domain name is only put in lower case, and so is an address literal.
     """
-    if domain.isascii() or len(domain) > _LONGEST:
+    if domain.isascii() or len(domain) > _LONGEST or sum(map(domain.count, _DOTS)) > _MAX_LABELS:
         return domain.lower().rstrip(".")
     try:
         # Not lowered before: a capital sigma is a sigma here, and a final one to str.lower.

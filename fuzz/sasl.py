@@ -92,7 +92,7 @@ def one_input(data: bytes) -> None:
         for number, line in enumerate(data[2:].split(b"\n"))
     ]
     realm = Realm()
-    sasl = SASLServer(Portal(realm, [Checker()]))
+    sasl = SASLServer(Portal(realm, [Checker()]), SERVER_MECHANISMS)
     step = result(sasl.begin(NAMES[data[0] % len(NAMES)], lines[0] or None, CHANNEL))
     for line in lines[1:]:
         if not isinstance(step, Challenge):

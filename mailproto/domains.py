@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import unicodedata
+from contextlib import suppress
 from functools import lru_cache
 
 import idna
 
-__all__ = ["ascii_domain", "canonical_domain", "is_valid_international", "spellings"]
+__all__ = ["ascii_domain", "canonical_domain", "is_valid_international"]
+
+_LONGEST = 512
+"""Characters of what may be a domain: no more than 253 are left of it as A-labels (RFC 1035 2.3.4)."""
+
+_MAX_LABELS = 127
+
+_DOTS = ".\u3002\uff0e\uff61"
+"""What parts labels (RFC 3490 3.1)."""
 
 
 def ascii_domain(domain: str) -> str:
@@ -21,24 +31,24 @@ def ascii_domain(domain: str) -> str:
 def canonical_domain(domain: str) -> str:
     """The one form of a domain: A-labels in lower case, no trailing dot (RFC 5890 2.3.2.4).
 
-    What is no domain name, such as an address literal, is only put in lower case.
+    A label that is none of a domain name is only put in lower case, and so is an address literal.
     """
-    bare = domain.removesuffix(".").lower()
+    if domain.isascii() or len(domain) > _LONGEST or sum(map(domain.count, _DOTS)) > _MAX_LABELS:
+        return domain.lower().rstrip(".")
     try:
-        return ascii_domain(bare)
+        # Not lowered before: a capital sigma is a sigma here, and a final one to str.lower.
+        return ascii_domain(domain).lower().rstrip(".")
     except UnicodeError:
-        return bare
+        labels = unicodedata.normalize("NFKC", domain).split(".")
+        return ".".join(map(_canonical_label, labels)).rstrip(".")
 
 
-def spellings(domain: str) -> list[str]:
-    """The forms under which an account's name may have been given: A-labels, and U-labels if they differ."""
-    canonical = canonical_domain(domain)
-    if "xn--" not in canonical:
-        return [canonical]
-    try:
-        return [canonical, idna.decode(canonical)]
-    except UnicodeError:
-        return [canonical]
+def _canonical_label(label: str) -> str:
+    lower = unicodedata.normalize("NFC", label.lower())
+    for spelling in (label, lower):  # what is none as it stands may be one in lower case
+        with suppress(UnicodeError):
+            return ascii_domain(spelling).lower()
+    return lower
 
 
 def is_valid_international(domain: str) -> bool:

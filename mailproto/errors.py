@@ -15,6 +15,7 @@ __all__ = [
     "AuthenticationCancelled",
     "AuthenticationFailed",
     "EncryptionRequired",
+    "InvalidAccountName",
     "InvalidMailboxName",
     "MailError",
     "MailboxExists",
@@ -196,6 +197,14 @@ class AccountExists(MailError):
     code, enhanced = 550, "5.1.3"
     imap = "ALREADYEXISTS"
     default_text = "Account exists already"
+
+
+class InvalidAccountName(MailError):
+    """A name that no account can have: some of it cannot be seen (RFC 8265 3.5)."""
+
+    code, enhanced = 550, "5.1.3"
+    imap = "CANNOT"
+    default_text = "Not a name for an account"
 
 
 class NoSuchMailbox(MailError):

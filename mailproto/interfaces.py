@@ -297,7 +297,9 @@ class IDirectory(Interface):
     `mailproto.auth.hash_password` makes; a directory keeps it and does not look into it.
     `mailproto.auth.disabled` makes it one with which the account cannot be signed in to.
 
-    Names are compared without case (``str.casefold``) and kept as first given.
+    A name is one in all its spellings: they have the same `mailproto.accounts.account_key`,
+    which a directory keeps beside the name to look it up by.  The name is kept as first given,
+    but composed (NFC), as `mailproto.accounts.check_account_name` returns it.
     """
 
     def names() -> Awaitable[Sequence[str]]:
@@ -310,7 +312,10 @@ class IDirectory(Interface):
         """The record; "" for an account that nobody can sign in to.  :raises NoSuchAccount:"""
 
     def add(name: str, password_hash: str) -> Awaitable[None]:
-        """:raises AccountExists:"""
+        """:raises AccountExists: in another spelling, too.
+
+        :raises InvalidAccountName: as of `mailproto.accounts.check_account_name`.
+        """
 
     def set_password_hash(name: str, password_hash: str, *, replacing: str | None = None) -> Awaitable[None]:
         """Give the account another record.

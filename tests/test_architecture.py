@@ -12,15 +12,16 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from tests.processes import CHECKOUT
 
 PUBLIC_NAMES = {
+    "mailproto.accounts": "MAX_COMPARED account_key account_keys check_account_name unseen_in",
     "mailproto.auth": """
         BearerToken Certificate CertificateChecker Challenge Channel ClientCertificate
-        ClientCredentials ClientMechanism DirectoryChecker FAILURE_DELAY IBearerToken
-        IClientCertificate IProxyLogin IScramChecker IScramProof Login MAX_REMEMBERED MAX_RESPONSE
-        MAX_WAITING Password PasswordVerifier ProxyLogin REMEMBER SASLError SASLServer
+        ClientCredentials ClientMechanism DEFAULT_MECHANISMS DirectoryChecker FAILURE_DELAY
+        IBearerToken IClientCertificate IProxyLogin IScramChecker IScramProof Login MAX_REMEMBERED
+        MAX_RESPONSE MAX_WAITING Password PasswordVerifier ProxyLogin REMEMBER SASLError SASLServer
         SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism ServerTLS StoreRealm
         TLSFilesError Token TokenChecker client_channel client_mechanisms client_tls decode_base64
-        disabled enabled ensure_secret ensure_self_signed hash_password is_disabled is_verified
-        login proxy_login server_channel server_tls store_portal
+        disabled enabled ensure_secret ensure_self_signed hash_password is_disabled is_verified login
+        proxy_login server_channel server_mechanisms server_tls store_portal
     """,
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore
@@ -35,11 +36,11 @@ PUBLIC_NAMES = {
     "mailproto.delivery": """
         Delivery FunctionDelivery MAX_CACHED MailboxDelivery TRUST accepted canonical_domain
     """,
-    "mailproto.domains": "ascii_domain canonical_domain is_valid_international spellings",
+    "mailproto.domains": "ascii_domain canonical_domain is_valid_international",
     "mailproto.errors": """
-        AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidMailboxName
-        MailError MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge NoSuchAccount
-        NoSuchMailbox OverQuota ReadOnly RecipientUnknown Refused RelayDenied StorageFull
+        AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName
+        InvalidMailboxName MailError MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge
+        NoSuchAccount NoSuchMailbox OverQuota ReadOnly RecipientUnknown Refused RelayDenied StorageFull
         TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse WireError
     """,
     "mailproto.imap": "IMAPServerFactory IMAPSession IMAP_LIMITS",

@@ -31,7 +31,13 @@ from mailproto.auth._errors import SASLError
 from mailproto.auth._exchange import SASLServer
 from mailproto.auth._late import FAILURE_DELAY
 from mailproto.auth._login import Login, login, proxy_login
-from mailproto.auth._mechanisms import SERVER_MECHANISMS, Challenge, ServerMechanism
+from mailproto.auth._mechanisms import (
+    DEFAULT_MECHANISMS,
+    SERVER_MECHANISMS,
+    Challenge,
+    ServerMechanism,
+    server_mechanisms,
+)
 from mailproto.auth._passwords import MAX_REMEMBERED, MAX_WAITING, REMEMBER, PasswordVerifier
 from mailproto.auth._realm import StoreRealm, store_portal
 from mailproto.auth._records import SCRAM_ITERATIONS, disabled, enabled, hash_password, is_disabled
@@ -42,6 +48,7 @@ from mailproto.auth._tls_client import client_tls, is_verified
 from mailproto.auth._token_checker import TokenChecker
 
 __all__ = [
+    "DEFAULT_MECHANISMS",
     "FAILURE_DELAY",
     "MAX_REMEMBERED",
     "MAX_RESPONSE",
@@ -91,6 +98,7 @@ __all__ = [
     "login",
     "proxy_login",
     "server_channel",
+    "server_mechanisms",
     "server_tls",
     "store_portal",
 ]

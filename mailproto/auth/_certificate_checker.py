@@ -12,6 +12,7 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from mailproto.accounts import account_key
 from mailproto.auth._credentials import IClientCertificate
 from mailproto.auth._late import FAILURE_DELAY, LateChecker
 from mailproto.errors import NoSuchAccount
@@ -39,9 +40,9 @@ class CertificateChecker(LateChecker):
     async def check(self, credentials: ICredentials) -> str:
         """See `LateChecker.check`."""
         given = cast(IClientCertificate, credentials)
-        wanted = given.authzid.casefold()
+        wanted = account_key(given.authzid)
         for address in _addresses(given.certificate):
-            if wanted not in ("", address.casefold()):
+            if wanted not in ("", account_key(address)):
                 continue
             try:
                 return await self._directory.find(address)

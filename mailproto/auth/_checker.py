@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import os
-import unicodedata
 from typing import cast
 
 from twisted.cred.credentials import ICredentials, IUsernamePassword
@@ -12,6 +11,7 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from mailproto.accounts import account_key
 from mailproto.auth._credentials import IProxyLogin, IScramChecker, IScramProof
 from mailproto.auth._late import FAILURE_DELAY, LateChecker
 from mailproto.auth._passwords import PasswordVerifier
@@ -54,7 +54,7 @@ class DirectoryChecker(LateChecker):
 
     async def scram_keys(self, name: str, algorithm: ScramAlgorithm) -> ScramKeys:
         """See `IScramChecker.scram_keys`."""
-        _, record = await self._look_up(_text(name))
+        _, record = await self._look_up(name)
         return self._keys(name, record, algorithm)
 
     async def check(self, credentials: ICredentials) -> str:
@@ -72,7 +72,7 @@ class DirectoryChecker(LateChecker):
         return kept
 
     async def _check_proof(self, given: IScramProof) -> str:
-        kept, record = await self._look_up(_text(given.username))
+        kept, record = await self._look_up(given.username)
         keys = self._keys(given.username, record, given.algorithm)
         if given.flaw:
             raise _unauthorized(kept, given.flaw)
@@ -86,9 +86,9 @@ class DirectoryChecker(LateChecker):
         except UnicodeDecodeError:
             raise UnauthorizedLogin("not UTF-8") from None
         kept, record = await self._look_up(name)
-        if not await self._verifier.verify(name.casefold(), record, password):
+        if not await self._verifier.verify(account_key(name), record, password):
             raise _unauthorized(kept)
-        if not is_complete(record, password):
+        if not is_complete(record):
             await self._complete(kept, record, password)
         _, now = await self._look_up(name)
         if argon2_part(now) != argon2_part(record):
@@ -115,7 +115,7 @@ class DirectoryChecker(LateChecker):
 
     def _keys(self, name: str, record: str, algorithm: ScramAlgorithm) -> ScramKeys:
         found = scram_part(record, algorithm)
-        return self._invented(_text(name).casefold(), algorithm) if found is None else found
+        return self._invented(account_key(name), algorithm) if found is None else found
 
     def _invented(self, name: str, algorithm: ScramAlgorithm) -> ScramKeys:
         """Nobody's, but they look real; all octets come from what only we know."""
@@ -131,5 +131,4 @@ def _unauthorized(kept: str, reason: str = "wrong password") -> UnauthorizedLogi
 
 
 def _text(value: bytes | str) -> str:
-    """A name or password as text; names typed in different compositions are one (NFC)."""
-    return unicodedata.normalize("NFC", value.decode() if isinstance(value, bytes) else value)
+    return value.decode() if isinstance(value, bytes) else value

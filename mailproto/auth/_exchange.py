@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.portal import Portal
 
 from mailproto.auth._base64 import decode_base64
 from mailproto.auth._channel import Channel
 from mailproto.auth._errors import SASLError
+from mailproto.auth._late import wait_as
 from mailproto.auth._login import Login, failures_are_temporary, login
-from mailproto.auth._mechanisms import SERVER_MECHANISMS, Challenge, ServerMechanism
+from mailproto.auth._mechanisms import DEFAULT_MECHANISMS, Challenge, ServerMechanism
 from mailproto.errors import (
     AuthenticationCancelled,
     AuthenticationFailed,
@@ -56,22 +58,23 @@ class SASLServer:
     - `MalformedAuthentication`: not base64, or not what the mechanism asks for,
     - `AuthenticationFailed` and `TemporaryAuthenticationFailure`: as of `login`.
 
-    :param mechanisms: those that may be offered, best first.
+    :param mechanisms: those that may be offered, best first, such as `server_mechanisms` gives.
     :param session: see `login`.
     """
 
-    __slots__ = ("_exchange", "_mechanisms", "_portal", "_session")
+    __slots__ = ("_binds", "_exchange", "_mechanisms", "_portal", "_session")
 
     def __init__(
         self,
         portal: Portal,
-        mechanisms: Sequence[type[ServerMechanism]] = SERVER_MECHANISMS,
+        mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
         *,
         session: IRevocable | None = None,
     ) -> None:
         self._portal = portal
         self._session = session
         self._mechanisms = mechanisms
+        self._binds = any(mechanism.binds for mechanism in mechanisms)
         self._exchange: _Exchange | None = None
 
     def mechanisms(self, channel: Channel) -> tuple[str, ...]:
@@ -82,6 +85,14 @@ class SASLServer:
             if self._checker(mechanism) is not None
             and (channel.is_secure or not mechanism.plaintext)
             and mechanism.is_possible(channel)
+        )
+
+    @property
+    def takes_passwords(self) -> bool:
+        """Whether a protocol's own command for a name and a password is to be taken: as PLAIN or LOGIN is."""
+        return any(
+            mechanism.credentials is IUsernamePassword and self._checker(mechanism) is not None
+            for mechanism in self._mechanisms
         )
 
     async def begin(self, name: str, initial: bytes | None, channel: Channel) -> Challenge | Login:
@@ -121,7 +132,8 @@ class SASLServer:
             if mechanism.name == name and checker is not None and mechanism.is_possible(channel):
                 if mechanism.plaintext and not channel.is_secure:
                     raise EncryptionRequired
-                return mechanism(channel, checker)
+                # A client that could bind and is not offered to says so, and is right (RFC 5802 6).
+                return mechanism(channel if self._binds else replace(channel, bindings={}), checker)
         raise UnknownMechanism
 
     def _checker(self, mechanism: type[ServerMechanism]) -> ICredentialsChecker | None:
@@ -151,11 +163,11 @@ class SASLServer:
             if response:
                 raise SASLError("nothing more was asked for")
             return outcome
-        with failures_are_temporary():
-            step = await mechanism.step(response)
-        if isinstance(step, Challenge):
-            return step
         try:
+            with failures_are_temporary():
+                step = await self._mechanism_step(mechanism, response)
+            if isinstance(step, Challenge):
+                return step
             exchange.outcome = signed_in = await login(self._portal, step, self._session)
         except AuthenticationFailed as error:
             if mechanism.refusal is None:
@@ -163,3 +175,12 @@ class SASLServer:
             exchange.outcome = error
             return Challenge(mechanism.refusal)
         return signed_in if mechanism.final is None else Challenge(mechanism.final)
+
+    async def _mechanism_step(
+        self, mechanism: ServerMechanism, response: bytes | None
+    ) -> Challenge | ICredentials:
+        try:
+            return await mechanism.step(response)
+        except AuthenticationFailed:
+            await wait_as(mechanism.checker)
+            raise

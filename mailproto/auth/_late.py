@@ -10,10 +10,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-__all__ = ["FAILURE_DELAY", "LateChecker"]
+__all__ = ["FAILURE_DELAY", "LateChecker", "LateFailure", "wait_as"]
 
 FAILURE_DELAY = 1.5
 """Seconds after which a failed login is answered."""
+
+
+class LateFailure(UnauthorizedLogin):
+    """A failure that has waited."""
 
 
 class LateChecker(abc.ABC):
@@ -27,15 +31,19 @@ class LateChecker(abc.ABC):
         self._failure_delay = failure_delay
 
     def requestAvatarId(self, credentials: ICredentials) -> Deferred[bytes | tuple[()]]:
-        """The account's name in UTF-8; fails with `UnauthorizedLogin`."""
+        """The account's name in UTF-8; fails with `LateFailure`."""
         return Deferred.fromCoroutine(self._request(credentials))
 
     async def _request(self, credentials: ICredentials) -> bytes | tuple[()]:
         try:
             return (await self.check(credentials)).encode()
-        except UnauthorizedLogin:
-            await deferLater(self._clock, self._failure_delay)
-            raise
+        except UnauthorizedLogin as error:
+            await self.late()
+            raise LateFailure(str(error)) from None
+
+    def late(self) -> Deferred[None]:
+        """What a failure waits for."""
+        return deferLater(self._clock, self._failure_delay)
 
     @abc.abstractmethod
     async def check(self, credentials: ICredentials) -> str:
@@ -44,3 +52,9 @@ class LateChecker(abc.ABC):
         :raises UnauthorizedLogin: the reason is for the log.  What was given as a name is not
             in it: it may be a password in the wrong field.
         """
+
+
+async def wait_as(checker: object) -> None:
+    """Be as late as ``checker`` would be: what it has not refused must not be told from what it has."""
+    if isinstance(checker, LateChecker):
+        await checker.late()

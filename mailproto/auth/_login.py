@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from mailproto.auth._credentials import IProxyLogin, ProxyLogin
 from mailproto.auth._errors import SASLError
+from mailproto.auth._late import LateFailure, wait_as
 from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, Unavailable
 from mailproto.interfaces import IAccount, IRevocable
 
@@ -50,6 +51,8 @@ async def login(portal: Portal, credentials: ICredentials, session: IRevocable |
         try:
             _, account, logout = await portal.login(credentials, session, IAccount)
         except (LoginFailed, Unauthorized) as error:
+            if not isinstance(error, LateFailure):  # the realm's: there is no such account
+                await wait_as(_checker_of(portal, credentials))
             raise AuthenticationFailed(detail=str(error)) from None
     return Login(cast(IAccount, account), logout)
 
@@ -76,6 +79,12 @@ class _NameChecker:
 
     def requestAvatarId(self, credentials: IProxyLogin) -> Deferred[bytes | tuple[()]]:
         return succeed(credentials.username.encode())
+
+
+def _checker_of(portal: Portal, credentials: ICredentials) -> object:
+    """The one that the portal asks about ``credentials``."""
+    checkers = portal.checkers.items()
+    return next((checker for interface, checker in checkers if interface.providedBy(credentials)), None)
 
 
 @contextmanager

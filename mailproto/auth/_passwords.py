@@ -14,7 +14,8 @@ from twisted.internet.interfaces import IReactorCore, IReactorFromThreads, IReac
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
-from mailproto.auth._records import PROFILE, argon2_part, completed, matches, prepare
+from mailproto.auth._records import PROFILE, argon2_part, completed, matches
+from mailproto.auth._saslprep import prepared_password
 from mailproto.errors import Unavailable
 
 __all__ = ["MAX_REMEMBERED", "MAX_WAITING", "REMEMBER", "PasswordVerifier"]
@@ -84,7 +85,7 @@ class PasswordVerifier:
         :returns: fails with `Unavailable` when too many wait already.
         """
         password_hash = argon2_part(record)
-        digest = self._digest(name, password_hash, prepare(password))
+        digest = self._digest(name, password_hash, prepared_password(password))
         expiry = self._remembered.get(digest)
         if expiry is not None and self.clock.seconds() < expiry:
             return succeed(True)

@@ -8,13 +8,12 @@ password is one write.  A record with argon2id's alone, or SCRAM's alone, is goo
 from __future__ import annotations
 
 import os
-import unicodedata
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
-from mailproto.auth._saslprep import saslprep
+from mailproto.auth._saslprep import opaque_string, prepared_password
 from mailproto.auth._scram import (
     SCRAM_ALGORITHMS,
     ScramAlgorithm,
@@ -54,18 +53,15 @@ _HASHER = PasswordHasher.from_parameters(PROFILE)
 
 
 def hash_password(password: str) -> str:
-    """A record with all verifiers, each with a salt of its own.
+    """A record with all verifiers, each with a salt of its own, of the password as SASLprep leaves it.
 
-    SCRAM's are left out for a password that SASLprep does not take (RFC 4013).  Takes 64 MiB
-    and 100 to 300 ms: for a thread.
+    Takes 64 MiB and 100 to 300 ms: for a thread.
     """
-    return completed(_HASHER.hash(prepare(password)), password)
+    return completed(_HASHER.hash(prepared_password(password)), password)
 
 
 def completed(record: str, password: str) -> str:
-    """A record with the keys of SCRAM that it lacked, if the password can have them: for a thread."""
-    if not _is_possible(password):
-        return record
+    """A record with the keys of SCRAM that it lacked: for a thread."""
     missing = [algorithm for algorithm in SCRAM_ALGORITHMS if scram_part(record, algorithm) is None]
     made = [
         str(scram_keys(algorithm, password, os.urandom(SALT_LENGTH), SCRAM_ITERATIONS))
@@ -74,17 +70,16 @@ def completed(record: str, password: str) -> str:
     return " ".join([record, *made])
 
 
-def is_complete(record: str, password: str) -> bool:
+def is_complete(record: str) -> bool:
     """Whether `completed` would add nothing."""
-    return all(scram_part(record, algorithm) for algorithm in SCRAM_ALGORITHMS) or not _is_possible(password)
+    return all(scram_part(record, algorithm) for algorithm in SCRAM_ALGORITHMS)
 
 
 def matches(record: str, password: str) -> bool:
     """Whether ``password`` has that argon2id hash, worked out here and now; False without one."""
-    try:
-        return _HASHER.verify(argon2_part(record), prepare(password))
-    except (VerificationError, InvalidHashError):
-        return False
+    # A record may be of a time when argon2id hashed an OpaqueString (RFC 8265 4.2).
+    forms = dict.fromkeys((prepared_password(password), _opaque(password)))
+    return any(_has_hash(argon2_part(record), form) for form in forms)
 
 
 def disabled(record: str) -> str:
@@ -113,22 +108,16 @@ def scram_part(record: str, algorithm: ScramAlgorithm) -> ScramKeys | None:
     return next((keys for keys in found if keys is not None and keys.algorithm == algorithm), None)
 
 
-def prepare(password: str) -> bytes:
-    """The octets that argon2 hashes: OpaqueString of RFC 8265 4.2 (NFC, every space an ASCII one).
-
-    So a password typed on a Mac, composed otherwise than on a PC, is the same password.
-    """
-    spaces = "".join(" " if unicodedata.category(char) == "Zs" else char for char in password)
-    return unicodedata.normalize("NFC", spaces).encode("utf-8", "surrogatepass")
+def _opaque(password: str) -> bytes:
+    return opaque_string(password).encode("utf-8", "surrogatepass")
 
 
 def _parts(record: str) -> list[str]:
     return [] if is_disabled(record) else record.split(" ")
 
 
-def _is_possible(password: str) -> bool:
+def _has_hash(record: str, prepared: bytes) -> bool:
     try:
-        saslprep(password)
-    except ValueError:
+        return _HASHER.verify(record, prepared)
+    except (VerificationError, InvalidHashError):
         return False
-    return True

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import stringprep
+import unicodedata
 from unicodedata import ucd_3_2_0
 
-__all__ = ["saslprep"]
+__all__ = ["opaque_string", "prepared_password", "saslprep"]
+
+_LONGEST = 1024
+"""Characters of a text that is prepared: the normalization of combining marks takes the square of it."""
 
 _PROHIBITED = (
     stringprep.in_table_c12,
@@ -25,23 +29,46 @@ def saslprep(text: str, *, is_query: bool = False) -> str:
 
     :param is_query: take what Unicode 3.2 did not know as well, as a name that is only looked
         up may have it; a password may not (RFC 5802 2.2 and 5.1).
-    :raises ValueError: for what is prohibited, and when nothing is left; the message holds
-        nothing of the text.
+    :raises ValueError: for what is prohibited or too long, and when nothing is left; the message
+        holds nothing of the text.
     """
     if text.isascii() and text.isprintable() and text:
         return text
+    if len(text) > _LONGEST:
+        raise ValueError("it is too long")
     spaced = "".join(" " if stringprep.in_table_c12(char) else char for char in text)
     mapped = "".join(char for char in spaced if not stringprep.in_table_b1(char))
     prepared = ucd_3_2_0.normalize("NFKC", mapped)
     if not prepared:
         raise ValueError("nothing is left of it")
-    if any(is_prohibited(char) for is_prohibited in _PROHIBITED for char in prepared):
+    characters = set(prepared)
+    if any(is_prohibited(char) for is_prohibited in _PROHIBITED for char in characters):
         raise ValueError("it has characters that SASLprep prohibits")
-    if not is_query and any(stringprep.in_table_a1(char) for char in prepared):
+    if not is_query and any(map(stringprep.in_table_a1, characters)):
         raise ValueError("it has characters that Unicode 3.2 does not know")
-    if any(map(stringprep.in_table_d1, prepared)):
+    if any(map(stringprep.in_table_d1, characters)):
         _check_right_to_left(prepared)
     return prepared
+
+
+def prepared_password(password: str) -> bytes:
+    """The octets of a password, the same however it was typed; of any password, for every mechanism.
+
+    What SASLprep does not take, such as an emoji, is an OpaqueString of RFC 8265 4.2 (NFC, every
+    space an ASCII one), and one of more than 1,024 characters is taken as it is.
+    """
+    if len(password) <= _LONGEST:
+        try:
+            password = saslprep(password)
+        except ValueError:
+            password = opaque_string(password)
+    return password.encode("utf-8", "surrogatepass")
+
+
+def opaque_string(text: str) -> str:
+    """OpaqueString of RFC 8265 4.2, of any text."""
+    spaced = "".join(" " if unicodedata.category(char) == "Zs" else char for char in text)
+    return unicodedata.normalize("NFC", spaced)
 
 
 def _check_right_to_left(prepared: str) -> None:

@@ -12,6 +12,7 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from mailproto.accounts import account_key
 from mailproto.auth._credentials import IBearerToken
 from mailproto.auth._late import FAILURE_DELAY, LateChecker
 from mailproto.errors import AuthenticationFailed
@@ -26,6 +27,7 @@ class TokenChecker(LateChecker):
     :param validate: of (the name that the client gave, or "", and the token): the account's name,
         at once or awaited.  It gives None or raises `AuthenticationFailed` if the token is not
         good, or not that name's, and raises `mailproto.errors.Unavailable` if it cannot tell now.
+        The client may write the name as it likes: `mailproto.accounts.account_key` compares.
     """
 
     credentialInterfaces = (IBearerToken,)
@@ -51,4 +53,6 @@ class TokenChecker(LateChecker):
             raise UnauthorizedLogin(error.detail or "token refused") from None
         if name is None:
             raise UnauthorizedLogin("token refused")
+        if "@" in given.username and "@" in name and account_key(given.username) != account_key(name):
+            raise UnauthorizedLogin("the token is somebody else's")
         return name

@@ -13,6 +13,7 @@ from itertools import count
 
 from zope.interface import implementer
 
+from mailproto.accounts import account_key, check_account_name
 from mailproto.backends._listing import entries
 from mailproto.backends._names import (
     DEFAULT_MAILBOXES,
@@ -192,7 +193,7 @@ class MemoryAccount:
 
 @implementer(IDirectory, IAccountChanges)
 class MemoryDirectory:
-    """Accounts by their name without case."""
+    """Accounts by the key of their name."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -203,7 +204,7 @@ class MemoryDirectory:
     def entry(self, name: str) -> _Entry:
         """:raises NoSuchAccount:"""
         try:
-            return self._entries[name.casefold()]
+            return self._entries[account_key(name)]
         except KeyError:
             raise NoSuchAccount from None
 
@@ -224,11 +225,13 @@ class MemoryDirectory:
         self.insert(name, password_hash)
 
     def insert(self, name: str, password_hash: str) -> None:
-        """`add`, for those who cannot await.  :raises AccountExists:"""
-        if name.casefold() in self._entries:
+        """`add`, for those who cannot await.  :raises AccountExists, InvalidAccountName:"""
+        name = check_account_name(name)
+        key = account_key(name)
+        if key in self._entries:
             raise AccountExists
         account = self._store.make_account(name)
-        self._entries[name.casefold()] = _Entry(name, password_hash, account, next(self._revisions))
+        self._entries[key] = _Entry(name, password_hash, account, next(self._revisions))
 
     async def set_password_hash(self, name: str, password_hash: str, *, replacing: str | None = None) -> None:
         """See `IDirectory.set_password_hash`."""
@@ -242,14 +245,14 @@ class MemoryDirectory:
     async def delete(self, name: str) -> None:
         """See `IDirectory.delete`."""
         account = self.entry(name).account
-        del self._entries[name.casefold()]
+        del self._entries[account_key(name)]
         if isinstance(account, MemoryAccount):
             account.retire()
         self._watchers.notify(None, next(self._revisions))
 
     async def revisions(self, names: Sequence[str]) -> Mapping[str, Hashable]:
         """See `IAccountChanges.revisions`."""
-        found = ((name, self._entries.get(name.casefold())) for name in names)
+        found = ((name, self._entries.get(account_key(name))) for name in names)
         return {name: entry.revision for name, entry in found if entry is not None}
 
     def watch(self, listener: Callable[[], None]) -> Callable[[], None]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-import unicodedata
 from collections.abc import Callable, Sequence
 
 from zope.interface import implementer
 
+from mailproto.accounts import account_key, account_keys
 from mailproto.content import Content
 from mailproto.delivery._base import DELIVERED, Delivery
 from mailproto.delivery._return_path import with_return_path
-from mailproto.domains import canonical_domain, spellings
+from mailproto.domains import canonical_domain
 from mailproto.errors import AccountExists, MailError, NoSuchAccount, RecipientUnknown, RelayDenied
 from mailproto.interfaces import IOwnership, IStore
 from mailproto.model import Address, Envelope, NewMessage, Outcome, Parameters, Session
@@ -26,7 +26,6 @@ MAX_CACHED = 10_000
 """Addresses that are known at a time."""
 
 _POSTMASTER = "postmaster"
-_DETAIL = "+"
 
 
 @implementer(IOwnership)
@@ -37,8 +36,8 @@ class MailboxDelivery(Delivery):
     - Of a listed domain, any other address is unknown (550 5.1.1); of a domain that is
       not listed, it is refused as relaying (550 5.7.1).
     - ``alice+anything@`` is alice, unless an account of the whole name exists.
-    - Names and domains are compared without case, domains also without a trailing dot and
-      whether written in U-labels or A-labels.
+    - Names and domains are one in every spelling (`mailproto.accounts`): case, composition,
+      a trailing dot, U-labels or A-labels.
     - ``postmaster`` of a listed domain is always there (RFC 5321 4.5.1): an account that
       nobody can sign in to until it is given a password.  ``<Postmaster>`` alone is the first
       domain's.
@@ -79,7 +78,7 @@ class MailboxDelivery(Delivery):
     async def owns(self, account: str, path: Address) -> bool:
         """See `IOwnership.owns`: whatever mail to ``path`` reaches the account is its own."""
         try:
-            return (await self._account_of(path)).casefold() == account.casefold()
+            return account_key(await self._account_of(path)) == account_key(account)
         except (RecipientUnknown, RelayDenied):
             return False
 
@@ -118,17 +117,11 @@ class MailboxDelivery(Delivery):
         return name
 
     async def _look_up(self, address: Address) -> str:
-        local = unicodedata.normalize("NFC", address.local)
-        is_postmaster = local.lower() == _POSTMASTER
+        is_postmaster = account_key(address.local) == _POSTMASTER
         domain = address.domain or (self._first_domain if is_postmaster else "")
-        bases = [local]
-        base, separator, _ = local.partition(_DETAIL)
-        if base and separator:
-            bases.append(base)
-        for candidate in bases:
-            for spelling in spellings(domain):
-                with contextlib.suppress(NoSuchAccount):
-                    return await self._store.directory.find(f"{candidate}@{spelling}")
+        for key in account_keys(address.local, domain):
+            with contextlib.suppress(NoSuchAccount):
+                return await self._store.directory.find(key)
         if canonical_domain(domain) not in self._domains:
             raise RelayDenied
         if not is_postmaster:

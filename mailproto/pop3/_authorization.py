@@ -64,7 +64,7 @@ class Authorization:
             self._connection.restart()
 
     def _user(self, command: Command) -> None:
-        self._demand_privacy()
+        self._admit_password()
         if len(command.arguments) != 1:
             raise BadCommand("USER name")
         [self._name] = command.arguments
@@ -72,7 +72,7 @@ class Authorization:
         self._connection.write(ok("Password, please"))
 
     def _pass(self, command: Command) -> Awaitable[None]:
-        self._demand_privacy()
+        self._admit_password()
         name, self._name = self._name, None
         if name is None:
             raise BadCommand("USER comes first")
@@ -106,7 +106,9 @@ class Authorization:
         else:
             await connection.sign_in(result)
 
-    def _demand_privacy(self) -> None:
+    def _admit_password(self) -> None:
+        if not self._connection.sasl.takes_passwords:
+            raise MailError("USER and PASS are not offered here, but AUTH")
         if not self._connection.is_secure:
             hint = "STLS first" if self._connection.can_start_tls else "connect with TLS"
             raise MailError(f"Passwords are not taken in clear: {hint}")

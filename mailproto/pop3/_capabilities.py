@@ -13,7 +13,7 @@ __all__ = ["capabilities"]
 def capabilities(connection: POP3Server) -> list[str]:
     """The same lines in both states (RFC 2449 5); they change with TLS."""
     lines = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER"]
-    if connection.is_secure:
+    if connection.is_secure and connection.sasl.takes_passwords:
         lines.append("USER")
     if mechanisms := connection.sasl.mechanisms(connection.channel):
         lines.append(f"SASL {' '.join(mechanisms)}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 
-from mailproto.auth import Login, SASLServer
+from mailproto.auth import DEFAULT_MECHANISMS, Login, SASLServer, ServerMechanism
 from mailproto.connection import Farewell, Limits, ServerConnection, ServerFactory
 from mailproto.domains import ascii_domain
 from mailproto.errors import MailError, WireError
@@ -39,7 +39,7 @@ class POP3Server(ServerConnection[Command | Response]):
     def __init__(self, factory: POP3ServerFactory) -> None:
         super().__init__(factory)
         self.wire = POP3ServerWire()
-        self.sasl = SASLServer(factory.portal, session=self)
+        self.sasl = SASLServer(factory.portal, factory.mechanisms, session=self)
         self.is_leaving = False
         self._bad_commands = 0  # in a row
         self._state: Authorization | Transaction = Authorization(self)
@@ -131,6 +131,8 @@ class POP3ServerFactory(ServerFactory):
     :param hostname: what the server calls itself in its greeting, with A-labels.
     :param tls: for STLS, such as `mailproto.auth.ServerTLS`; None where it is not offered.
     :param limits: by default `POP3_LIMITS`.
+    :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
+        gives; those in clear decide on USER and PASS, too.
     :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     """
 
@@ -142,9 +144,11 @@ class POP3ServerFactory(ServerFactory):
         hostname: str,
         tls: Any | None = None,
         limits: Limits | None = None,
+        mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
     ) -> None:
         super().__init__(clock, tls=tls, limits=limits or POP3_LIMITS)
         self.portal = portal
+        self.mechanisms = mechanisms
         self.hostname = ascii_domain(hostname)
 
     def buildProtocol(self, addr: IAddress | None) -> POP3Server:  # type: ignore[override]

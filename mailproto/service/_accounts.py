@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from mailproto.accounts import account_key
 from mailproto.auth import is_disabled
 from mailproto.errors import NoSuchAccount
 from mailproto.interfaces import IDirectory
@@ -31,5 +32,5 @@ async def ensure_account(
         return
     if is_disabled(stored):
         return
-    if not stored or not await verify(kept.casefold(), stored, password):
+    if not stored or not await verify(account_key(kept), stored, password):
         await directory.set_password_hash(kept, await hash_password(password))

@@ -53,6 +53,7 @@ def _smtp(parts: Parts, *, submission: bool = False) -> ServerFactory:
         any_sender=settings.any_sender,
         xclient=settings.xclient,
         trace_account=settings.trace_account,
+        mechanisms=settings.mechanisms,
         limits=settings.limits.submission if submission else settings.limits.smtp,
     )
 
@@ -80,6 +81,7 @@ def _pop3(parts: Parts) -> ServerFactory:
         clock=parts.reactor,
         hostname=parts.settings.hostname,
         tls=parts.account_tls,
+        mechanisms=parts.settings.mechanisms,
         limits=parts.settings.limits.pop3,
     )
 
@@ -92,6 +94,7 @@ def _imap(parts: Parts) -> ServerFactory:
         tls=parts.account_tls,
         max_message_size=parts.settings.max_message_size,
         spool_folder=str(parts.spool_folder),
+        mechanisms=parts.settings.mechanisms,
         limits=parts.settings.limits.imap,
     )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
-from mailproto.delivery import canonical_domain
+from mailproto.accounts import unseen_in
+from mailproto.domains import canonical_domain, is_valid_international
 
 __all__ = ["account_name", "domain_name"]
 
@@ -17,25 +19,41 @@ MAX_DOMAIN = 255
 # Not a check of the grammar: only of what could never be addressed, or would look like something else.
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f<>@,;:\"\\/]")
 
+_DOTS = re.compile("[\u3002\uff0e\uff61]")
+"""What keyboards of East Asia type for a dot (RFC 5895 2)."""
+
 
 def domain_name(text: str) -> str:
-    """A domain without its trailing dot, as it was typed otherwise.
+    """A domain without its trailing dot, composed (NFC), as it was typed otherwise.
 
     :raises ValueError: for what is none.
     """
-    domain = text.removesuffix(".")
+    _check_visible(f"@{text}", text)
+    domain = _DOTS.sub(".", unicodedata.normalize("NFC", text)).removesuffix(".")
     labels = domain.split(".")
-    if not all(labels) or _FORBIDDEN.search(domain) or len(canonical_domain(domain)) > MAX_DOMAIN:
+    if (
+        not all(labels)
+        or _FORBIDDEN.search(unicodedata.normalize("NFKC", domain))
+        or len(canonical_domain(domain)) > MAX_DOMAIN
+        or not is_valid_international(domain)
+    ):
         raise ValueError(f"not a domain name: {text!r}")
     return domain
 
 
 def account_name(text: str) -> str:
-    """``NAME@DOMAIN``, without a trailing dot.
+    """``NAME@DOMAIN``, without a trailing dot, composed (NFC).
 
     :raises ValueError: for what is none.
     """
-    local, at, domain = text.rpartition("@")
-    if not at or not local or _FORBIDDEN.search(local) or len(local.encode()) > MAX_LOCAL:
+    _check_visible(text, text)
+    local, at, domain = unicodedata.normalize("NFC", text).rpartition("@")
+    spelling = unicodedata.normalize("NFKC", local)
+    if not at or not local or _FORBIDDEN.search(spelling) or len(local.encode()) > MAX_LOCAL:
         raise ValueError(f"not NAME@DOMAIN: {text!r}")
     return f"{local}@{domain_name(domain)}"
+
+
+def _check_visible(name: str, text: str) -> None:
+    if unseen := unseen_in(name):
+        raise ValueError(f"{text!a} has {unseen}, which cannot be seen")

@@ -13,6 +13,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
+from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism, server_mechanisms
 from mailproto.connection import Networks
 from mailproto.service._limits import ServiceLimits, with_limit
 from mailproto.service._listeners import LISTENERS, default_endpoints
@@ -57,6 +58,7 @@ class Settings:
     :ivar hostname: in greetings and trace fields.
     :ivar endpoints: Twisted server endpoint strings by the name of their listener.
     :ivar tls_files: (certificate, key) in PEM; None for a pair of our own.
+    :ivar mechanisms: of SASL, that may be offered.
     :ivar client_ca: PEM file of the authorities for clients' certificates; None for no EXTERNAL.
     :ivar max_message_size: octets.
     :ivar proxies: who must say, by the PROXY protocol, who the client is.
@@ -82,6 +84,7 @@ class Settings:
     any_sender: bool = False
     trace_account: bool = False
     client_ca: Path | None = None
+    mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS
 
 
 def _networks(option: str, words: Sequence[str]) -> Networks:
@@ -152,6 +155,7 @@ class Options(UsageOptions):
         self._proxies: list[str] = []
         self._xclient: list[str] = []
         self._limits = ServiceLimits()
+        self._mechanisms: list[str] = []
 
     opt_smtp = _endpoint_option("smtp", "SMTP, from anybody to our own")
     opt_submission = _endpoint_option("submission", "submission, from our own with a password")
@@ -179,6 +183,16 @@ class Options(UsageOptions):
             self._accounts.append((account_name(name), password))
         except ValueError as error:
             raise UsageError(f"--account: {error}") from None
+
+    def opt_auth(self, mechanism: str) -> None:
+        """A SASL mechanism that is offered, instead of the default ones, on all listeners; a wrong name is
+        answered with all that there are; repeatable. IMAP's LOGIN and POP3's USER go with PLAIN and LOGIN.
+        [default: all but those that end in -PLUS]"""
+        try:
+            server_mechanisms([mechanism])
+        except ValueError as error:
+            raise UsageError(f"--auth: {error}") from None
+        self._mechanisms.append(mechanism)
 
     def opt_proxy(self, network: str) -> None:
         """A network, an address or "unix", from where every connection must begin with a PROXY header
@@ -239,6 +253,7 @@ class Options(UsageOptions):
             bare_newlines=given["bare-newlines"],
             any_sender=bool(given["any-sender"]),
             trace_account=bool(given["trace-account"]),
+            mechanisms=server_mechanisms(self._mechanisms) if self._mechanisms else DEFAULT_MECHANISMS,
             client_ca=Path(given["client-ca"]) if given["client-ca"] else None,
         )
 

@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
+from zope.interface import provider
 
 from mailproto import __version__
 from mailproto.auth import disabled, enabled, hash_password, is_disabled
@@ -69,7 +71,9 @@ def _parser() -> ArgumentParser:
                 "--password-stdin", action="store_true", help="read the password's line from standard input"
             )
         if action != "list":
-            options.add_argument("name", metavar="NAME@DOMAIN", type=_account_name)
+            # Of an older version there may be accounts that cannot be made any more.
+            kind = _account_name if action == "add" else str
+            options.add_argument("name", metavar="NAME@DOMAIN", type=kind)
     return parser
 
 
@@ -102,6 +106,7 @@ def _new_password(options: Namespace) -> str:
 
 
 async def _run(reactor: Any, options: Namespace, password: str) -> None:
+    globalLogPublisher.addObserver(_print_warning)
     try:
         if options.store == DEFAULT_STORE:
             make_data_folder(options.data)
@@ -115,6 +120,13 @@ async def _run(reactor: Any, options: Namespace, password: str) -> None:
         sys.exit(f"mailproto: {getattr(options, 'name', '')}: {error.text}")
     except (OSError, ValueError) as error:
         sys.exit(f"mailproto: {error}")
+
+
+@provider(ILogObserver)
+def _print_warning(event: LogEvent) -> None:
+    """What a server has in its log, such as what becomes of a store of an older version."""
+    if event.get("log_level") is LogLevel.warn and str(event.get("log_namespace")).startswith("mailproto."):
+        print(f"mailproto: {formatEvent(event)}", file=sys.stderr)
 
 
 async def _add(directory: IDirectory, options: Namespace, password: str) -> None:

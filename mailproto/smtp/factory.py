@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import secrets
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 
+from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
 from mailproto.connection import Networks, ServerFactory
 from mailproto.domains import ascii_domain
 from mailproto.interfaces import IDelivery, IExpander, IPromises, IQueueRunner, IVerifier
@@ -44,6 +46,8 @@ class SMTPServerFactory(ServerFactory):
         not its own (RFC 6409 6.1; `IOwnership`).
     :param xclient: proxies that may say, by XCLIENT, whom they speak for.
     :param trace_account: whether the Received field names the account that signed in.
+    :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
+        gives.
     :param limits: `SMTPLimits`; for submission and LMTP with no wait before the greeting.
     :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     """
@@ -75,6 +79,7 @@ class SMTPServerFactory(ServerFactory):
         any_sender: bool = False,
         xclient: Networks | None = None,
         trace_account: bool = False,
+        mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
         limits: SMTPLimits | None = None,
     ) -> None:
         if limits is None:
@@ -83,6 +88,7 @@ class SMTPServerFactory(ServerFactory):
         self.delivery = delivery
         self.hostname = ascii_domain(hostname)
         self.portal = portal
+        self.mechanisms = mechanisms
         self.submission = submission
         self.require_tls = require_tls
         self.max_message_size = max_message_size

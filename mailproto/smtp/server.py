@@ -84,7 +84,8 @@ class SMTPServer(ServerConnection[Event]):
         self.limits = factory.limits
         self.wire = SMTPServerWire(factory.limits.wire, normalise=factory.normalise_newlines)
         self.hello: Hello | None = None
-        self.sasl = None if factory.portal is None else SASLServer(factory.portal, session=self)
+        portal = factory.portal
+        self.sasl = None if portal is None else SASLServer(portal, factory.mechanisms, session=self)
         self.login: Login | None = None
         self.transaction: Transaction | None = None
         self.reception: Reception | DiscardedChunk | None = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from zope.interface.verify import verifyObject
 
 from mailproto.backends import DEFAULT_MAILBOXES
-from mailproto.errors import AccountExists, NoSuchAccount, NoSuchMailbox
+from mailproto.errors import AccountExists, InvalidAccountName, NoSuchAccount, NoSuchMailbox
 from mailproto.interfaces import IAccount, IAccountChanges, IDirectory, IStore
 from mailproto.model import INBOX, MailboxEntry
 from mailproto.testing._fixture import ALICE, StoreFixture, new
@@ -29,6 +31,35 @@ class DirectoryConformance(StoreFixture):
         self.assertEqual(await directory.find("STRASSE@example.org"), "Straße@example.org")
         self.assertEqual((await self.store.account("alice@example.org")).name, ALICE)
         self.assertEqual(list(await directory.names()), sorted([ALICE, "Straße@example.org"]))
+
+    async def test_a_name_is_one_in_every_spelling(self) -> None:
+        """`mailproto.accounts`: case, composition, width, and A-labels or U-labels of the domain."""
+        directory = self.store.directory
+        for kept, *spellings in (
+            ("zoë@bücher.example", "ZOE\u0308@BU\u0308CHER.example.", "zoë@xn--bcher-kva.example"),
+            ("josé@xn--bcher-kva.example", "jose\u0301@bücher.example"),
+            ("bob@example.org", "ｂob@EXAMPLE.org."),
+        ):
+            await directory.add(unicodedata.normalize("NFD", kept), "hash")
+            for spelling in (kept, *spellings):
+                self.assertEqual(await directory.find(spelling), kept)
+                self.assertEqual(await directory.password_hash(spelling), "hash")
+                self.assertEqual((await self.store.account(spelling)).name, kept)
+                self.assertEqual(await self.store.deliver([spelling], new()), [None])
+                await self.assert_raises(AccountExists, directory.add(spelling, "other"))
+            await directory.set_password_hash(spellings[0], "new")
+            self.assertEqual(await directory.password_hash(kept), "new")
+            inbox = await (await self.store.account(kept)).open(INBOX)
+            self.assertEqual((await inbox.status()).messages, len(spellings) + 1)
+            await directory.delete(spellings[-1])
+            await self.assert_raises(NoSuchAccount, directory.find(kept))
+
+    async def test_no_account_with_what_cannot_be_seen(self) -> None:
+        directory = self.store.directory
+        for name in ("al\u200bice@example.org", "bob\u00a0@example.org", "bob@exam\u00adple.org", ""):
+            await self.assert_raises(InvalidAccountName, directory.add(name, "hash"))
+            await self.assert_raises(NoSuchAccount, directory.find(name))
+        self.assertEqual(list(await directory.names()), [ALICE])
 
     async def test_an_account_is_added_once(self) -> None:
         await self.assert_raises(AccountExists, self.store.directory.add("ALICE@example.org", "other"))

@@ -10,6 +10,7 @@ from argon2.profiles import CHEAPEST
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
+from mailproto.accounts import account_key
 from mailproto.errors import NoSuchAccount
 from mailproto.interfaces import IAccount, IDirectory, IStore
 
@@ -69,7 +70,7 @@ class Directory:
 
     async def find(self, name: str) -> str:
         for kept in self.hashes:
-            if kept.casefold() == name.casefold():
+            if account_key(kept) == account_key(name):
                 return kept
         raise NoSuchAccount
 

@@ -74,8 +74,19 @@ class LoginTests(LoginTestCase):
         self.assertEqual(self.successResultOf(self.begin(credentials)).account.name, "alice@Example.org")
 
     def test_names_and_passwords_beyond_ascii(self) -> None:
-        credentials = UsernamePassword("zoe\u0308@example.org".encode(), "naïve".encode())
-        self.successResultOf(self.begin(credentials))
+        for name in (
+            "zoë@example.org",
+            "zoe\u0308@example.org",
+            "ZOE\u0308@example.org",
+            "ｚoë@example.org.",
+        ):
+            for password in ("naïve", "nai\u0308ve", "n\u00adaïve", "ｎaïve"):
+                with self.subTest(name=ascii(name), password=ascii(password)):
+                    credentials = UsernamePassword(name.encode(), password.encode())
+                    self.successResultOf(self.begin(credentials))
+
+    def test_what_cannot_be_seen_is_no_spelling(self) -> None:
+        self.assert_fails_late(UsernamePassword("al\u200bice@example.org".encode(), b"secret"))
 
     def test_wrong_password(self) -> None:
         self.assert_fails_late(UsernamePassword(b"alice@example.org", b"Secret"))
@@ -102,8 +113,7 @@ class LoginTests(LoginTestCase):
     def test_account_deleted_while_signing_in(self) -> None:
         realm = StoreRealm(Store(Directory()))
         self.portal = Portal(realm, [self.checker])
-        asked = self.begin(UsernamePassword(b"alice@example.org", b"secret"))
-        self.failureResultOf(asked, AuthenticationFailed)
+        self.assert_fails_late(UsernamePassword(b"alice@example.org", b"secret"))
 
     def test_no_name_of_an_unknown_account_in_the_log(self) -> None:
         """It may be a password typed in the wrong field."""
@@ -132,7 +142,7 @@ class CompletionTests(LoginTestCase):
         self.sign_in()
         new = self.directory.hashes[self.ALICE]
         self.assertTrue(new.startswith(old + " SCRAM-SHA-256$65536:"))
-        self.assertTrue(is_complete(new, "secret"))
+        self.assertTrue(is_complete(new))
         self.sign_in()
         self.assertEqual(self.directory.hashes[self.ALICE], new)
 
@@ -297,7 +307,15 @@ class TokenTests(LoginTestCase):
             return "nobody@example.org"
 
         self.portal.registerChecker(TokenChecker(validate, self.reactor))
-        self.failureResultOf(self.begin(BearerToken("", "good")), AuthenticationFailed)
+        self.assert_fails_late(BearerToken("", "good"))
+
+    def test_of_somebody_else(self) -> None:
+        """A function that looks at the token alone; a name without a domain is for it to know."""
+        self.portal.registerChecker(TokenChecker(lambda _, token: "zoë@Example.org", self.reactor))
+        self.assert_fails_late(BearerToken("alice@Example.org", "good"))
+        for name in ("ZOE\u0308@example.org", "zoë", ""):
+            signed_in = self.successResultOf(self.begin(BearerToken(name, "good")))
+            self.assertEqual(signed_in.account.name, "zoë@Example.org")
 
 
 class CertificateTests(LoginTestCase):
@@ -315,6 +333,15 @@ class CertificateTests(LoginTestCase):
     def test_address(self) -> None:
         self.assert_is("alice@Example.org", self.given("ALICE@example.org"))
         self.assert_is("alice@Example.org", self.given("alice@example.org", authzid="alice@example.ORG"))
+
+    def test_in_other_spellings(self) -> None:
+        """A certificate has A-labels and no more than ASCII (RFC 5280 4.2.1.6, 7.5)."""
+        self.directory.hashes["carol@bücher.example"] = ""
+        for authzid in ("", "CAROL@BU\u0308CHER.example", "carol@XN--BCHER-KVA.example."):
+            self.assert_is("carol@bücher.example", self.given("Carol@xn--bcher-kva.example", authzid=authzid))
+        self.assert_fails_late(
+            self.given("carol@xn--bcher-kva.example", authzid="car\u200bol@bücher.example")
+        )
 
     def test_the_subjects_where_there_is_no_other(self) -> None:
         """RFC 5280 4.1.2.6."""

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 
 from mailproto.auth import (
@@ -19,6 +20,8 @@ from mailproto.auth import (
     DirectoryChecker,
     Login,
     PasswordVerifier,
+    SASLServer,
+    server_mechanisms,
 )
 from mailproto.auth._scram import ScramClientExchange
 from mailproto.errors import (
@@ -44,18 +47,32 @@ class OfferTests(ExchangeTestCase):
         for channel, offered in (
             (CLEAR, "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5"),
             (LOCAL, "SCRAM-SHA-256 SCRAM-SHA-1 OAUTHBEARER XOAUTH2 CRAM-MD5 PLAIN LOGIN"),
-            (
-                TLS,
-                "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1"
-                " OAUTHBEARER XOAUTH2 CRAM-MD5 PLAIN LOGIN",
-            ),
-            (
-                EVERYTHING,
-                "EXTERNAL SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1"
-                " OAUTHBEARER XOAUTH2 CRAM-MD5 PLAIN LOGIN",
-            ),
+            (TLS, "SCRAM-SHA-256 SCRAM-SHA-1 OAUTHBEARER XOAUTH2 CRAM-MD5 PLAIN LOGIN"),
+            (EVERYTHING, "EXTERNAL SCRAM-SHA-256 SCRAM-SHA-1 OAUTHBEARER XOAUTH2 CRAM-MD5 PLAIN LOGIN"),
         ):
             self.assertEqual(" ".join(self.sasl.mechanisms(channel)), offered)
+
+    def test_the_choice_decides(self) -> None:
+        """Best first, whatever the order of the choice; the -PLUS forms only if they are chosen."""
+        for names, channel, offered in (
+            (["plain", "SCRAM-SHA-256", "PLAIN"], TLS, "SCRAM-SHA-256 PLAIN"),
+            (["SCRAM-SHA-256-PLUS"], TLS, "SCRAM-SHA-256-PLUS"),
+            (["SCRAM-SHA-256-PLUS"], LOCAL, ""),
+            (["Scram-Sha-1-Plus", "EXTERNAL", "LOGIN"], EVERYTHING, "EXTERNAL SCRAM-SHA-1-PLUS LOGIN"),
+            ([], TLS, ""),
+        ):
+            sasl = SASLServer(Portal(self.realm, [self.checker]), server_mechanisms(names))
+            self.assertEqual(" ".join(sasl.mechanisms(channel)), offered)
+            if "PLAIN" not in offered:
+                self.assertRaises(UnknownMechanism, run, sasl.begin("PLAIN", None, TLS))
+            self.assertEqual(sasl.takes_passwords, "PLAIN" in names or "LOGIN" in names)
+
+    def test_a_choice_that_there_is_not(self) -> None:
+        for name in ("GSSAPI", "", "SCRAM", "SCRAM-SHA-256-PLUS "):
+            error = self.assertRaises(ValueError, server_mechanisms, ["PLAIN", name])
+            self.assertIn(
+                "none of EXTERNAL, SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-256,", str(error)
+            )
 
     def test_the_checkers_decide(self) -> None:
         """CRAM-MD5 only where somebody keeps passwords in clear."""

@@ -103,7 +103,7 @@ class VerifierTests(SynchronousTestCase):
         self.assertNoResult(asked)
         self.pool.run()
         self.reactor.advance(0)
-        self.assertTrue(_records.is_complete(self.successResultOf(asked), "secret"))
+        self.assertTrue(_records.is_complete(self.successResultOf(asked)))
         self.verifier.stop()
         self.failureResultOf(self.verifier.complete(self.hash, "secret"), Unavailable)
 

@@ -178,7 +178,7 @@ class DisabledRecordTests(SynchronousTestCase):
         self.assertEqual(disabled(record), record)
         self.assertEqual((argon2_part(record), matches(record, "secret")), ("", False))
         self.assertIsNone(scram_part(record, "SHA-256"))
-        self.assertFalse(is_complete(record, "secret"))
+        self.assertFalse(is_complete(record))
         self.assertTrue(matches(enabled(record), "secret"))
         self.assertEqual(enabled(enabled(record)), enabled(record))
 

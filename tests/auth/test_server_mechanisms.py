@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.cred.credentials import IUsernameHashedPassword, IUsernamePassword
+from twisted.cred.portal import Portal
 
 from mailproto.auth import (
     SERVER_MECHANISMS,
@@ -17,10 +18,16 @@ from mailproto.auth import (
     IBearerToken,
     IClientCertificate,
     SASLError,
+    SASLServer,
     ServerMechanism,
 )
 from mailproto.auth._scram import ScramClientExchange
-from mailproto.errors import AuthenticationFailed, MalformedAuthentication, UnwantedInitialResponse
+from mailproto.errors import (
+    AuthenticationFailed,
+    MalformedAuthentication,
+    UnknownMechanism,
+    UnwantedInitialResponse,
+)
 from tests.auth.certificates import make_certificate
 from tests.auth.exchanges import CLEAR, LOCAL, TLS, Checker, ExchangeTestCase, run
 
@@ -66,11 +73,15 @@ class PlainTests(MechanismTestCase):
         self.assertEqual(self.talk("PLAIN", None, b"\0tim\0pw").username, b"tim")
 
     def test_acting_as_oneself(self) -> None:
-        self.assertEqual(self.talk("PLAIN", b"tim\0tim\0pw").username, b"tim")
+        for authzid in ("tim", "TIM", "\uff54im"):
+            self.assertEqual(self.talk("PLAIN", f"{authzid}\0tim\0pw".encode()).username, b"tim")
+        message = "zoe\u0308@bücher.example\0Zoë@XN--BCHER-KVA.example\0pw".encode()
+        self.assertEqual(self.talk("PLAIN", message).password, b"pw")
 
     def test_nobody_acts_as_somebody_else(self) -> None:
         """RFC 4616 2: well-formed, so it is a failure and no syntax error."""
-        self.assertRaises(AuthenticationFailed, self.talk, "PLAIN", b"Ursel\0Kurt\0xipj3plmq")
+        for authzid in (b"Ursel", b"K\xff", "Ku\u200brt".encode(), b"Kurt "):
+            self.assertRaises(AuthenticationFailed, self.talk, "PLAIN", authzid + b"\0Kurt\0xipj3plmq")
 
     def test_malformed(self) -> None:
         for message in (
@@ -168,9 +179,11 @@ class ScramTests(MechanismTestCase):
     def test_exchange(self) -> None:
         for name in ("SCRAM-SHA-256", "SCRAM-SHA-1"):
             self.assertIsNone(self.scram(name))
-            self.assertIsNone(self.scram(name, authzid="alice"))
+            for authzid in ("alice", "ALICE", "\uff41lice"):
+                self.assertIsNone(self.scram(name, authzid=authzid))
 
     def test_bound_to_the_channel(self) -> None:
+        self.sasl = SASLServer(Portal(self.realm, [self.checker]), SERVER_MECHANISMS)
         for name in ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"):
             self.assertIsNone(self.scram(name, gs2_flag="p=tls-exporter", binding=b"bound"))
             with self.assertRaises(AuthenticationFailed):
@@ -179,9 +192,16 @@ class ScramTests(MechanismTestCase):
 
     def test_somebody_took_plus_from_the_offer(self) -> None:
         """RFC 5802 6: it must fail, and the client does not get as far as its proof."""
+        self.sasl = SASLServer(Portal(self.realm, [self.checker]), SERVER_MECHANISMS)
         with self.assertRaises(AuthenticationFailed):
             self.begin("SCRAM-SHA-256", b"y,,n=alice,r=x", channel=TLS)
         self.assert_asked_in_vain("the SCRAM client was offered no channel binding")
+
+    def test_plus_was_not_in_the_offer(self) -> None:
+        """The client could bind, says that it was not offered to, and is right."""
+        for name in ("SCRAM-SHA-256", "SCRAM-SHA-1"):
+            self.assertIsNone(self.scram(name, gs2_flag="y"))
+        self.assertRaises(UnknownMechanism, self.begin, "SCRAM-SHA-256-PLUS", channel=TLS)
 
     def assert_asked_in_vain(self, flaw: str) -> None:
         """The checker decides when that is answered; what it is given matches nothing."""
@@ -252,17 +272,33 @@ class BearerTests(MechanismTestCase):
         with self.assertRaises(AuthenticationFailed):
             run(self.sasl.respond(b"*"))
 
-    def test_malformed(self) -> None:
+    def test_no_bearer_token_is_a_question(self) -> None:
+        """RFC 7628 4.3: "how a client can query for the needed scope"."""
         for message in (
-            b"",
-            b"\1",
-            b"n,,",
+            b"n,a=user@example.com,\1host=server.example.com\1port=143\1auth=\1\1",
+            b"n,a=user@example.com,\1host=server.example.com\1port=143\1\1",
             b"n,,\1\1",
-            b"n,,\1auth=Bearer secret",
-            b"n,,\1auth=Bearer secret\1",
+            b"y,,\1auth=\1\1",
             b"n,,\1auth=Basic secret\1\1",
             b"n,,\1auth=Bearer\1\1",
             b"n,,\1auth=Bearer se cret\1\1",
+            b"\1",
+        ):
+            with self.subTest(message=message):
+                told = self.begin("OAUTHBEARER", message)
+                self.assertEqual(told, b'{"status":"invalid_token","schemes":"bearer"}')
+                self.assertRaises(AuthenticationFailed, self.respond, b"\1")
+                self.assert_over()
+        self.assertEqual(self.begin("XOAUTH2", b"user=alice\1\1"), b'{"status":"401","schemes":"bearer"}')
+        self.assertFalse(any(map(IBearerToken.providedBy, self.checker.asked)))
+
+    def test_malformed(self) -> None:
+        for message in (
+            b"",
+            b"\1\1",
+            b"n,,",
+            b"n,,\1auth=Bearer secret",
+            b"n,,\1auth=Bearer secret\1",
             b"n,,\1auth=Bearer secret\1auth=Bearer secret\1\1",
             b"n,,\1=x\1auth=Bearer secret\1\1",
             b"n,,\1noise\1auth=Bearer secret\1\1",

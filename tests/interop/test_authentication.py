@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -23,7 +25,7 @@ from mailproto.smtp import (
 )
 from tests.auth.certificates import make_certificate, to_be_shown
 from tests.interop.daemons import PASSWORD, Daemon, authority, bearer_token, exim, postfix_with_users
-from tests.interop.server import HOST, message, shared
+from tests.interop.server import ACCOUNTS, HOST, Server, message, new_folder, shared
 from tests.interop.server import PASSWORD as OUR_PASSWORD
 from tests.interop.sink import HOSTNAME, Sink, certificate, reactor
 
@@ -148,11 +150,20 @@ class PostfixTests(Tests.AuthenticationTests):
                 self.assertEqual(await client.authenticate(token, mechanism=mechanism), mechanism)
 
 
+@cache
+def bound() -> Server:
+    """Our server, which offers -PLUS mechanisms, too."""
+    chosen = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", *PASSWORD_MECHANISMS)
+    server = Server(new_folder(), ACCOUNTS[:2], [word for name in chosen for word in ("--auth", name)])
+    atexit.register(server.kill)
+    return server
+
+
 class OurServerTests(TestCase):
     """The server as users run it, with what its store keeps of a password."""
 
     def setUp(self) -> None:
-        self.server = shared()
+        self.server = bound()
 
     def mail_server(self, listener: str, tls: Literal["required", "implicit"]) -> MailServer:
         return MailServer(
@@ -164,7 +175,7 @@ class OurServerTests(TestCase):
         )
 
     async def test_each_mechanism(self) -> None:
-        account, recipient, _ = self.server.accounts
+        account, recipient = self.server.accounts
         for listener, tls in LISTENERS:
             for mechanism in ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", *PASSWORD_MECHANISMS):
                 with self.subTest(mechanism=mechanism, tls=tls):
@@ -183,3 +194,12 @@ class OurServerTests(TestCase):
         self.assertEqual(
             await client.authenticate(Password(self.server.accounts[0], OUR_PASSWORD)), "SCRAM-SHA-256-PLUS"
         )
+
+    async def test_by_default(self) -> None:
+        """No -PLUS is offered: the client says that it could have bound, and the server takes it."""
+        self.server = shared()
+        for listener, tls in LISTENERS:
+            client = await open_client(reactor, self.mail_server(listener, tls))
+            self.addCleanup(client.quit)
+            account = Password(self.server.accounts[0], OUR_PASSWORD)
+            self.assertEqual(await client.authenticate(account), "SCRAM-SHA-256")

@@ -108,7 +108,6 @@ class MuttTests(SenderTestCase):
                 f"""
 set smtp_url = "{scheme}://{ALICE.replace("@", "%40")}@{HOST}:{self.server.ports[name]}"
 set smtp_pass = "{PASSWORD}"
-set smtp_authenticators = "plain:login"
 set ssl_starttls = {tls}
 set ssl_force_tls = yes
 set ssl_ca_certificates_file = "{self.server.certificate}"

@@ -13,7 +13,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrap
 from twisted.internet.ssl import PrivateCertificate
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import client_tls
+from mailproto.auth import DEFAULT_MECHANISMS, client_tls, server_mechanisms
 from mailproto.service import MailService, Settings
 from tests.asking import AskingClient
 from tests.auth.certificates import Pair, make_certificate, write_pair
@@ -21,7 +21,7 @@ from tests.service.test_maker import ANY
 
 
 class ClientCertificateTests(TestCase):
-    async def start(self) -> None:
+    async def start(self, mechanisms: Any = DEFAULT_MECHANISMS) -> None:
         folder = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, folder)
         self.authority = make_certificate(name="authority")
@@ -39,6 +39,7 @@ class ClientCertificateTests(TestCase):
                 endpoints={name: [ANY] for name in ("imaps", "submissions", "smtp")},
                 tls_files=None,
                 max_message_size=1000,
+                mechanisms=mechanisms,
                 client_ca=write_pair(folder, "ca", self.authority)[0],
             ),
             installed,
@@ -71,7 +72,7 @@ class ClientCertificateTests(TestCase):
         await self.start()
         client = await self.connect("imaps", make_certificate("Alice@localhost", issuer=self.authority))
         greeting = await client.ask(b"", b"ready\r\n")
-        self.assertIn(b" AUTH=EXTERNAL AUTH=SCRAM-SHA-256-PLUS AUTH=SCRAM-SHA-1-PLUS ", greeting)
+        self.assertIn(b" AUTH=EXTERNAL AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-1 ", greeting)
         self.assertIn(b"a OK [", await client.ask(b"a AUTHENTICATE EXTERNAL =\r\n", b"\r\n"))
 
     async def test_submission(self) -> None:
@@ -99,4 +100,13 @@ class ClientCertificateTests(TestCase):
         await client.ask(b"EHLO a\r\nSTARTTLS\r\n", b"220 2.0.0")
         client.transport.startTLS(self.tls(make_certificate("mx@elsewhere.example")))  # type: ignore[attr-defined]
         offered = await client.ask(b"EHLO a\r\n", b"250 HELP\r\n")
-        self.assertIn(b"AUTH SCRAM-SHA-256-PLUS", offered)
+        self.assertIn(b"AUTH SCRAM-SHA-256 ", offered)
+
+    async def test_mechanisms_that_were_chosen(self) -> None:
+        await self.start(server_mechanisms(["EXTERNAL", "SCRAM-SHA-256-PLUS"]))
+        client = await self.connect("imaps", make_certificate("alice@localhost", issuer=self.authority))
+        greeting = await client.ask(b"", b"ready\r\n")
+        self.assertIn(b" AUTH=EXTERNAL AUTH=SCRAM-SHA-256-PLUS LOGINDISABLED]", greeting)
+        client = await self.connect("submissions")
+        offered = await client.ask(b"EHLO a\r\n", b"250 HELP\r\n")
+        self.assertIn(b"AUTH SCRAM-SHA-256-PLUS\r\n", offered)

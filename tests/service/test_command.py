@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 from pathlib import Path
 from unittest import mock
@@ -11,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto import __version__
 from mailproto.service import command
+from tests.backends.sqlite.test_schema import KEPT, REPORTS, VERSION_1
 from tests.processes import ProgramCase
 
 
@@ -43,6 +45,30 @@ class CommandTests(ProgramCase):
         self.assert_says(
             1, "mailproto: carol@localhost: No such account\n", "user", "disable", "carol@localhost"
         )
+
+    def test_spellings(self) -> None:
+        name = "jose\u0301@bücher.example"
+        self.assert_says(0, "", "user", "add", name, "--password-stdin", given="secret\n")
+        self.assert_says(0, "josé@bücher.example\n", "user", "list")
+        for twin in ("josé@bücher.example", "JOSÉ@xn--bcher-kva.example", "ｊosé@bücher.example"):
+            done = self.command("user", "add", twin, "--password-stdin", given="secret\n")
+            self.assertEqual(done.returncode, 1)
+            self.assertTrue(done.stderr.endswith(": Account exists already\n"), done.stderr)
+        self.assert_says(0, "", "user", "delete", "josé@xn--bcher-kva.example")
+        self.assert_says(0, "", "user", "list")
+
+    def test_a_store_of_an_older_version(self) -> None:
+        """What becomes of its accounts is said by who finds it first."""
+        folder = Path(self.folder, "mailproto-data", "mail")
+        folder.mkdir(parents=True)
+        connection = sqlite3.connect(folder / "mail.sqlite3")
+        connection.executescript(VERSION_1)
+        connection.close()
+        done = self.command("user", "list")
+        self.assertIn("mailproto user delete x²-3@example.org\n", done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), len(REPORTS))
+        self.assertEqual(sorted(done.stdout.splitlines()), sorted(KEPT))
+        self.assert_says(0, "", "user", "delete", "al\u200bice@example.org")
 
     def test_store_elsewhere(self) -> None:
         store = ("--store", f"sqlite:{self.folder}/elsewhere")
@@ -90,6 +116,8 @@ class RefusalTests(SynchronousTestCase):
             with self.subTest(arguments=arguments):
                 self.assertEqual(self.run_command(*arguments)[0], 2)
         self.assertIn("not NAME@DOMAIN: 'alice'", self.run_command("user", "add", "alice")[1])
+        said = self.run_command("user", "add", "al\u200bice@localhost")[1]
+        self.assertIn("'al\\u200bice@localhost' has U+200B (ZERO WIDTH SPACE), which cannot be seen", said)
 
     def test_version(self) -> None:
         with mock.patch("sys.stdout") as stdout:

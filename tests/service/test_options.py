@@ -7,6 +7,7 @@ from pathlib import Path
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailproto.auth import DEFAULT_MECHANISMS
 from mailproto.service import Options, ServiceLimits, Settings
 from mailproto.smtp import SMTPLimits
 
@@ -53,6 +54,25 @@ class GivenTests(SynchronousTestCase):
     def test_accounts(self) -> None:
         settings = parse("--account", "alice@example.org:a:b c", "--account", "bob+x@localhost:ü")
         self.assertEqual(settings.accounts, (("alice@example.org", "a:b c"), ("bob+x@localhost", "ü")))
+
+    def test_mechanisms(self) -> None:
+        self.assertEqual(parse().mechanisms, DEFAULT_MECHANISMS)
+        self.assertFalse(any(mechanism.name.endswith("-PLUS") for mechanism in DEFAULT_MECHANISMS))
+        settings = parse("--auth", "plain", "--auth=SCRAM-SHA-256-PLUS", "--auth", "PLAIN")
+        names = [mechanism.name for mechanism in settings.mechanisms]
+        self.assertEqual(names, ["SCRAM-SHA-256-PLUS", "PLAIN"])
+        error = self.assertRaises(UsageError, parse, "--auth", "SCRAM")
+        self.assertEqual(
+            str(error),
+            "--auth: 'SCRAM' is none of EXTERNAL, SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-256,"
+            " SCRAM-SHA-1, OAUTHBEARER, XOAUTH2, CRAM-MD5, PLAIN, LOGIN",
+        )
+
+    def test_what_cannot_be_seen(self) -> None:
+        for option, value in (("--account", "al\u200bice@localhost:secret"), ("--domain", "local\u200bhost")):
+            error = self.assertRaises(UsageError, parse, option, value)
+            self.assertIn("has U+200B (ZERO WIDTH SPACE), which cannot be seen", str(error))
+            self.assertNotIn("secret", str(error))
 
     def test_the_rest(self) -> None:
         settings = parse(

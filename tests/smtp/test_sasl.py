@@ -81,7 +81,15 @@ class MechanismTests(DialogueTestCase):
 
     def test_token(self) -> None:
         self.assert_alice(f"C: AUTH XOAUTH2 {b64('user=alice^Aauth=Bearer good==^A^A')}\nS: 235 2.7.0...")
-        self.assert_in_step(f"C: AUTH OAUTHBEARER {b64('n,,^Ahost=x^A^A')}\nS: 501 5.5.2...")
+        self.assert_in_step(f"C: AUTH OAUTHBEARER {b64('n,,^Ahost=x^A')}\nS: 501 5.5.2...")
+
+    def test_no_token(self) -> None:
+        """RFC 7628 4.3: it is how a client asks what it needs."""
+        told = b64('{"status":"invalid_token","schemes":"bearer"}')
+        for message in ("n,,^Ahost=x^A^A", "n,a=alice,^Aauth=^A^A"):
+            self.assert_in_step(
+                f"C: AUTH OAUTHBEARER {b64(message)}\nS: 334 {told}\nC: AQ==\nS: 535 5.7.8..."
+            )
 
     def test_token_that_is_refused(self) -> None:
         """RFC 7628 4.4."""

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.protocol import Protocol
 from twisted.logger import capturedLogs, formatEvent
 
-from mailproto.auth import disabled, store_portal
+from mailproto.auth import SERVER_MECHANISMS, disabled, store_portal
 from mailproto.backends import MemoryStore
 from mailproto.connection import Networks, ProxiedFactory, _server
 from mailproto.smtp import SMTPLimits
@@ -55,7 +55,7 @@ class ProxyTests(DialogueTestCase):
         """Nor can a client be bound to the proxy's TLS connection."""
         self.patch(_server, "server_channel", lambda *_, **__: EVERYTHING)
         portal = Portal(self.realm, [Checker()])
-        transport = self.connect(portal=portal)
+        transport = self.connect(portal=portal, mechanisms=SERVER_MECHANISMS)
         for command, offered in (("", True), ("XCLIENT ADDR=203.0.113.9\r\n", False)):
             transport.send(f"{command}EHLO a\r\n".encode())
             reply = transport.read()

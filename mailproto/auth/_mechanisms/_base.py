@@ -36,6 +36,8 @@ class ServerMechanism(abc.ABC):
         has no use for the mechanism.
     :cvar plaintext: whether a secret crosses the wire in clear, so that TLS or a loopback
         address is needed.
+    :cvar binds: whether it binds to the channel below; where none that does is offered, no
+        mechanism is told what there is to bind to.
     :ivar final: what the server tells the client along with success (RFC 4422 3.6), sent as
         one more challenge, because our protocols have no other place for it; None for nothing.
     :ivar refusal: what it tells the client before failure, likewise.
@@ -46,6 +48,7 @@ class ServerMechanism(abc.ABC):
     name: ClassVar[str]
     credentials: ClassVar[type[Interface]]
     plaintext: ClassVar[bool] = False
+    binds: ClassVar[bool] = False
     final: bytes | None = None
     refusal: bytes | None = None
 

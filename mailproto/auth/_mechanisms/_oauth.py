@@ -15,6 +15,7 @@ from mailproto.auth._credentials import BearerToken, IBearerToken
 from mailproto.auth._errors import SASLError
 from mailproto.auth._mechanisms._base import Challenge, ServerMechanism
 from mailproto.auth._scram._messages import unescape_name
+from mailproto.errors import AuthenticationFailed
 
 __all__ = ["OAuthBearer", "XOAuth2"]
 
@@ -34,6 +35,8 @@ class _TokenMechanism(ServerMechanism):
         """One empty challenge if the client did not begin, then the credentials."""
         if response is None:
             return Challenge(b"")
+        if response == _SEPARATOR.encode():  # what answers an error, before there is one (3.1)
+            raise AuthenticationFailed(detail="no bearer token")
         try:
             parts = response.decode().split(_SEPARATOR)
         except UnicodeDecodeError:
@@ -45,7 +48,7 @@ class _TokenMechanism(ServerMechanism):
 
     @abc.abstractmethod
     def _read(self, parts: list[str]) -> BearerToken:
-        """:raises SASLError:"""
+        """:raises SASLError, AuthenticationFailed:"""
 
 
 class OAuthBearer(_TokenMechanism):
@@ -87,7 +90,8 @@ def _values(pairs: list[str]) -> dict[str, str]:
 
 
 def _token(values: dict[str, str]) -> str:
+    """Without one, or with one of another scheme, the client asks what it needs (RFC 7628 4.3)."""
     found = _BEARER.fullmatch(values.get("auth", ""))
     if found is None:
-        raise SASLError("no bearer token")
+        raise AuthenticationFailed(detail="no bearer token")
     return found[1]

@@ -7,6 +7,7 @@ from typing import ClassVar, cast
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials
 
+from mailproto.accounts import account_key
 from mailproto.auth._channel import Channel
 from mailproto.auth._credentials import IScramChecker, IScramProof, ScramProof
 from mailproto.auth._mechanisms._base import Challenge, ServerMechanism
@@ -28,17 +29,16 @@ class ScramSHA256(ServerMechanism):
     name = "SCRAM-SHA-256"
     credentials = IScramProof
     algorithm: ClassVar[ScramAlgorithm] = "SHA-256"
-    plus: ClassVar[bool] = False
 
     def __init__(self, channel: Channel, checker: ICredentialsChecker) -> None:
         super().__init__(channel, checker)
-        self._exchange = ScramServerExchange(self.algorithm, channel.bindings, self.plus)
+        self._exchange = ScramServerExchange(self.algorithm, channel.bindings, self.binds)
         self._username = ""
 
     @classmethod
     def is_possible(cls, channel: Channel) -> bool:
         """The -PLUS forms need something to bind to."""
-        return not cls.plus or bool(channel.bindings)
+        return not cls.binds or bool(channel.bindings)
 
     async def step(self, response: bytes | None) -> Challenge | ICredentials:
         """The client's first message is answered with salt and iterations, its final one is the proof."""
@@ -47,7 +47,7 @@ class ScramSHA256(ServerMechanism):
         exchange = self._exchange
         if not self._username:
             username = exchange.client_first(response)
-            if exchange.authzid not in ("", username):
+            if exchange.authzid and account_key(exchange.authzid) != account_key(username):
                 raise AuthenticationFailed(detail="wants to act as somebody else")
             self._username = username
             if exchange.flaw:
@@ -66,7 +66,7 @@ class ScramSHA256Plus(ScramSHA256):
     """SCRAM-SHA-256 over this TLS connection and no other."""
 
     name = "SCRAM-SHA-256-PLUS"
-    plus = True
+    binds = True
 
 
 class ScramSHA1(ScramSHA256):
@@ -80,4 +80,4 @@ class ScramSHA1Plus(ScramSHA1):
     """SCRAM-SHA-1 over this TLS connection and no other."""
 
     name = "SCRAM-SHA-1-PLUS"
-    plus = True
+    binds = True

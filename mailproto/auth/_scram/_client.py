@@ -69,7 +69,6 @@ class ScramClientExchange:
 
         :raises SASLError: the message is malformed, an answer to somebody else, or asks for
             too little or too much work.
-        :raises ValueError: `saslprep` does not take the password.
         """
         text = message_text(server_first)
         nonce, encoded_salt, count = attributes(text, "rsi")

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, cast
 
-from mailproto.auth._saslprep import saslprep
+from mailproto.auth._saslprep import prepared_password
 
 __all__ = [
     "SCRAM_ALGORITHMS",
@@ -51,10 +51,7 @@ class ScramKeys:
 
 
 def scram_keys(algorithm: ScramAlgorithm, password: str, salt: bytes, iterations: int) -> ScramKeys:
-    """The keys of a password.  Takes about 25 ms for 65,536 iterations: for a thread.
-
-    :raises ValueError: `saslprep` does not take the password.
-    """
+    """The keys of a password.  Takes about 25 ms for 65,536 iterations: for a thread."""
     return keys_of(algorithm, salted_password(algorithm, password, salt, iterations), salt, iterations)
 
 
@@ -96,9 +93,8 @@ def keys_of(algorithm: ScramAlgorithm, salted: bytes, salt: bytes, iterations: i
 
 
 def salted_password(algorithm: ScramAlgorithm, password: str, salt: bytes, iterations: int) -> bytes:
-    """SaltedPassword: the slow part.  :raises ValueError: `saslprep` does not take the password."""
-    prepared = saslprep(password).encode()
-    return hashlib.pbkdf2_hmac(_HASHES[algorithm], prepared, salt, iterations)
+    """SaltedPassword: the slow part."""
+    return hashlib.pbkdf2_hmac(_HASHES[algorithm], prepared_password(password), salt, iterations)
 
 
 def keyed(algorithm: ScramAlgorithm, key: bytes, message: bytes) -> bytes:

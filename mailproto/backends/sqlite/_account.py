@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from zope.interface import implementer
 
+from mailproto.accounts import account_key
 from mailproto.backends._listing import entries
 from mailproto.backends._names import canonical_name
 from mailproto.backends.sqlite import _reading, _tree
@@ -158,7 +159,7 @@ def _names(connection: sqlite3.Connection) -> list[str]:
 
 
 def _revisions(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, int]:
-    folded = {name: name.casefold() for name in names}
+    folded = {name: account_key(name) for name in names}
     rows = connection.execute(
         "SELECT folded, revision FROM accounts WHERE folded IN (SELECT value FROM json_each(?))",
         (json.dumps(list(folded.values())),),
@@ -169,7 +170,7 @@ def _revisions(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str
 
 def _account(connection: sqlite3.Connection, name: str) -> tuple[int, str, str]:
     row = connection.execute(
-        "SELECT id, name, password_hash FROM accounts WHERE folded = ?", (name.casefold(),)
+        "SELECT id, name, password_hash FROM accounts WHERE folded = ?", (account_key(name),)
     ).fetchone()
     if row is None:
         raise NoSuchAccount

@@ -39,7 +39,7 @@ class Arrival(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """One message for the INBOX of each of some accounts, by casefolded name."""
+    """One message for the INBOX of each of some accounts, by the key of its name."""
 
     folded: Sequence[str]
     arrival: Arrival

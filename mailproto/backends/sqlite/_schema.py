@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
+
+from twisted.logger import Logger
+
+from mailproto.backends.sqlite._joining import join_accounts
 
 __all__ = ["APPLICATION_ID", "BUSY_TIMEOUT", "MIGRATIONS", "WrongDatabase", "connect", "prepare"]
 
@@ -34,7 +39,7 @@ _FIRST = """
 -- that it is gone.
 CREATE TABLE accounts (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    folded TEXT NOT NULL UNIQUE,  -- the name's casefold
+    folded TEXT NOT NULL UNIQUE,  -- `mailproto.accounts.account_key` of the name
     name TEXT NOT NULL,
     password_hash TEXT NOT NULL
 );
@@ -106,8 +111,13 @@ CREATE TABLE directory (revision INTEGER NOT NULL);  -- the largest that an acco
 INSERT INTO directory VALUES (0);
 """
 
-MIGRATIONS: Sequence[str] = (_FIRST, _REVISIONS)
+Step: TypeAlias = str | Callable[[sqlite3.Connection], Iterable[str]]
+"""SQL, or a function that does it; it gives lines for the operator.  Both are in one transaction."""
+
+MIGRATIONS: Sequence[Step] = (_FIRST, _REVISIONS, join_accounts)
 """Step n makes version n + 1 out of version n; version 0 is an empty file."""
+
+_log = Logger()
 
 
 def connect(path: str, *, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
@@ -122,8 +132,8 @@ def connect(path: str, *, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
     return connection
 
 
-def prepare(path: str, migrations: Sequence[str] = MIGRATIONS) -> None:
-    """Make the database, or bring it to the present version.
+def prepare(path: str, migrations: Sequence[Step] = MIGRATIONS) -> None:
+    """Make the database, or bring it to the present version; what a step has to say is logged.
 
     :raises WrongDatabase: nothing has been changed then.
     :raises sqlite3.Error: when it cannot be read or written.
@@ -131,12 +141,15 @@ def prepare(path: str, migrations: Sequence[str] = MIGRATIONS) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
     connection = connect(path)
     try:
-        _migrate(connection, path, migrations)
+        reports = _migrate(connection, path, migrations)
     finally:
         connection.close()
+    for report in reports:
+        _log.warn("{path}: {report}", path=path, report=report)
 
 
-def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[str]) -> None:
+def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Step]) -> list[str]:
+    reports: list[str] = []
     # WAL stays set in the file; to set it needs the file alone, so nobody does it twice.
     if _pragma(connection, "application_id") == 0:
         if _pragma(connection, "user_version") or _tables(connection):
@@ -153,6 +166,9 @@ def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[str
                 f"{path} has schema version {version}; this mailproto knows up to {len(migrations)}"
             )
         for step in migrations[version:]:
+            if callable(step):
+                reports += step(connection)
+                continue
             for statement in _statements(step):
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -161,6 +177,7 @@ def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[str
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+    return reports
 
 
 def _statements(script: str) -> list[str]:

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto.accounts import account_key
 from mailproto.backends._watch import Watchers
 from mailproto.backends.sqlite._account import SQLiteAccount, SQLiteDirectory
 from mailproto.backends.sqlite._bodies import LARGE, Bodies
@@ -107,7 +108,7 @@ class SQLiteStore:
 
     def deliver(self, names: Sequence[str], message: NewMessage) -> Deferred[Sequence[MailError | None]]:
         """See `IStore.deliver`."""
-        folded = [name.casefold() for name in names]
+        folded = [account_key(name) for name in names]
 
         def failed(failure: Failure) -> Sequence[MailError | None]:
             if isinstance(failure.value, MailError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from mailproto.accounts import account_key, check_account_name
 from mailproto.backends._names import (
     DEFAULT_MAILBOXES,
     canonical_name,
@@ -38,10 +39,11 @@ __all__ = [
 
 def add_account(transaction: Transaction, name: str, password_hash: str) -> None:
     """See `IDirectory.add`."""
+    name = check_account_name(name)
     row = transaction.execute(
         "INSERT INTO accounts (folded, name, password_hash, revision) VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING RETURNING id",
-        (name.casefold(), name, password_hash, _next_revision(transaction)),
+        (account_key(name), name, password_hash, _next_revision(transaction)),
     ).fetchone()
     if row is None:
         raise AccountExists
@@ -53,7 +55,7 @@ def add_account(transaction: Transaction, name: str, password_hash: str) -> None
 def set_password_hash(transaction: Transaction, name: str, password_hash: str, replacing: str | None) -> None:
     """See `IDirectory.set_password_hash`."""
     row = transaction.execute(
-        "SELECT id, password_hash FROM accounts WHERE folded = ?", (name.casefold(),)
+        "SELECT id, password_hash FROM accounts WHERE folded = ?", (account_key(name),)
     ).fetchone()
     if row is None:
         raise NoSuchAccount
@@ -68,7 +70,7 @@ def set_password_hash(transaction: Transaction, name: str, password_hash: str, r
 
 def delete_account(transaction: Transaction, name: str) -> None:
     """See `IDirectory.delete`."""
-    row = transaction.execute("SELECT id FROM accounts WHERE folded = ?", (name.casefold(),)).fetchone()
+    row = transaction.execute("SELECT id FROM accounts WHERE folded = ?", (account_key(name),)).fetchone()
     if row is None:
         raise NoSuchAccount
     for mailbox in _mailboxes(transaction, row[0]).values():

@@ -31,6 +31,6 @@ def capabilities(session: IMAPSession) -> bytes:
         offered += [b"SASL-IR", *(b"AUTH=" + name.encode("ascii") for name in mechanisms)]
     if session.can_start_tls:
         offered.append(b"STARTTLS")
-    if not session.is_secure:
+    if not (session.is_secure and session.sasl.takes_passwords):
         offered.append(b"LOGINDISABLED")
     return b" ".join(offered)

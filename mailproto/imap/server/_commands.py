@@ -64,6 +64,8 @@ class Rule(NamedTuple):
     states: State
     handler: Handler
     told: Told = Told.ALL
+    admit: Callable[[IMAPSession], None] | None = None
+    """Refuses what can be refused whatever the arguments are: none of their literals is asked for then."""
 
 
 _ANY = State.NOT_AUTHENTICATED | State.AUTHENTICATED | State.SELECTED
@@ -78,7 +80,7 @@ COMMANDS: Mapping[str, Rule] = {
     "LOGOUT": Rule(_ANY, _general.logout, Told.NOTHING),
     "STARTTLS": Rule(_FIRST, _login.starttls),
     "AUTHENTICATE": Rule(_FIRST, _login.authenticate),
-    "LOGIN": Rule(_FIRST, _login.login),
+    "LOGIN": Rule(_FIRST, _login.login, admit=_login.admit_password),
     "ENABLE": Rule(_IN, _general.enable),
     "NAMESPACE": Rule(_IN, _listing.namespace),
     "SELECT": Rule(_IN, _select.select, Told.NOTHING),

@@ -13,6 +13,7 @@ from mailproto.errors import (
     AuthenticationFailed,
     EncryptionRequired,
     MalformedAuthentication,
+    UnknownMechanism,
 )
 from mailproto.imap.server._capabilities import capabilities
 from mailproto.imap.server._errors import BadCommand, SessionOver
@@ -21,7 +22,7 @@ from mailproto.imap.wire import Authenticate, Command, Login
 if TYPE_CHECKING:
     from mailproto.imap.server.session import IMAPSession
 
-__all__ = ["authenticate", "login", "starttls"]
+__all__ = ["admit_password", "authenticate", "login", "starttls"]
 
 T = TypeVar("T")
 
@@ -34,11 +35,17 @@ async def starttls(session: IMAPSession, command: Command) -> None:
     raise SessionOver  # of the plaintext one: there is nothing more to say in it
 
 
+def admit_password(session: IMAPSession) -> None:
+    """See that a password may come in LOGIN (RFC 9051 6.2.3, LOGINDISABLED)."""
+    if not session.sasl.takes_passwords:
+        raise UnknownMechanism("LOGIN is not offered here, but AUTHENTICATE")
+    if not session.is_secure:
+        raise EncryptionRequired("Start TLS first")
+
+
 async def login(session: IMAPSession, command: Command) -> bytes:
     """RFC 9051 6.2.3."""
     arguments = cast(Login, command.arguments)
-    if not session.is_secure:
-        raise EncryptionRequired("Start TLS first")
     credentials = UsernamePassword(arguments.user, arguments.password)
     signed_in = await _counted(session, auth.login(session.factory.portal, credentials, session))
     if not session.is_open:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 
+from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
 from mailproto.connection import Limits, ServerFactory
 from mailproto.domains import ascii_domain
 from mailproto.imap.server.session import IMAPSession
@@ -27,6 +29,8 @@ class IMAPServerFactory(ServerFactory):
     :param tls: for STARTTLS; None where it is not to be offered.
     :param max_message_size: octets of APPEND's message.
     :param spool_folder: for large messages while they arrive; None for the system's folder.
+    :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
+        gives; those in clear decide on LOGIN, too.
     :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     """
 
@@ -40,9 +44,11 @@ class IMAPServerFactory(ServerFactory):
         limits: Limits = IMAP_LIMITS,
         max_message_size: int = 50 << 20,
         spool_folder: str | None = None,
+        mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
     ) -> None:
         super().__init__(clock, tls=tls, limits=limits)
         self.portal = portal
+        self.mechanisms = mechanisms
         self.greeting_name = ascii_domain(hostname).encode()
         self.max_message_size = max_message_size
         self.spool_folder = spool_folder

@@ -69,7 +69,7 @@ class IMAPSession(ServerConnection[Event]):
     def __init__(self, factory: IMAPServerFactory) -> None:
         super().__init__(factory)
         self.wire = IMAPServerWire(FIRST_LIMITS)
-        self.sasl = SASLServer(factory.portal, session=self)
+        self.sasl = SASLServer(factory.portal, factory.mechanisms, session=self)
         self.account: IAccount | None = None
         self.view: MailboxView | None = None
         self.spool: Spool | None = None
@@ -117,20 +117,28 @@ class IMAPSession(ServerConnection[Event]):
         if isinstance(event, ContinuationLine):
             return self._continue(event)
         if isinstance(event, LiteralRequest):
+            self._rule(event.name)  # what is refused is not sent for nothing, and no password in clear
             self.write(b"+ OK\r\n")
             return None
         return self._append_literal(cast(AppendLiteral, event))
 
     async def _command(self, command: Command) -> None:
-        rule = COMMANDS.get(command.name)
-        if rule is None or self.state not in rule.states:
-            raise BadCommand("Unknown command" if rule is None else "Not valid in this state")
+        rule = self._rule(command.name)
         try:
             reply = await rule.handler(self, command)
         except IMAPWireError as error:  # only the mailbox can tell that a sequence number is wrong
             raise BadCommand(error.text) from None
         if self._asking is None:
             await self._complete(command, rule, reply)
+
+    def _rule(self, name: str) -> Rule:
+        """The table's row of a command that may be given now.  :raises MailError: it may not."""
+        rule = COMMANDS.get(name)
+        if rule is None or self.state not in rule.states:
+            raise BadCommand("Unknown command" if rule is None else "Not valid in this state")
+        if rule.admit is not None:
+            rule.admit(self)
+        return rule
 
     async def _continue(self, line: ContinuationLine) -> None:
         command, answer = self._asking, self._answer
@@ -170,7 +178,7 @@ class IMAPSession(ServerConnection[Event]):
         """See `ServerConnection.refuse`."""
         if isinstance(error, SessionOver):
             return
-        if isinstance(event, AppendLiteral):
+        if isinstance(event, AppendLiteral | LiteralRequest):
             self.wire.refuse_literal()
         if isinstance(event, ContinuationLine) and self._answered is not None:
             event = self._answered

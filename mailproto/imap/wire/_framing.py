@@ -65,7 +65,7 @@ class IMAPServerWire:
         self._literals: list[bytes] = []
         self._literal_total = 0
         self._remaining = 0  # of a literal
-        self._is_append = False
+        self._name = ""  # of the command whose literals are read
         self._append: AppendLiteral | None = None
         self._awaits_go_ahead = False
         self._swallowed = 0
@@ -193,12 +193,12 @@ class IMAPServerWire:
         """
         limits = self.limits
         tag, append = self._tag(line) or "", None
-        if not self._literals or self._is_append:
+        if not self._literals or self._name == "APPEND":
             try:
                 parse_command(self._text, self._literals, nesting=limits.nesting, utf8=self.utf8)
             except LiteralWanted as wanted:
                 tag, append = wanted.tag, wanted.append
-                self._is_append = wanted.name == "APPEND"
+                self._name = wanted.name
             except IMAPWireError as error:
                 self._refuse(line, error)
         if append is not None:
@@ -216,7 +216,7 @@ class IMAPServerWire:
         self._awaits_go_ahead = synchronizing
         if append is not None:
             return self._append
-        return LiteralRequest(tag, size) if synchronizing else None
+        return LiteralRequest(tag, size, self._name) if synchronizing else None
 
     def _in_literal(self) -> None:
         if self.pending < self._remaining:
@@ -315,6 +315,6 @@ class IMAPServerWire:
         self._literals = []
         self._literal_total = 0
         self._remaining = 0
-        self._is_append = False
+        self._name = ""
         self._append = None
         self._expecting = False

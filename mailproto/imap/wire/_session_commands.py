@@ -35,9 +35,9 @@ def authenticate(cursor: Cursor) -> Authenticate:
 def login(cursor: Cursor) -> Login:
     """``SP user SP password``."""
     cursor.space()
-    user = cursor.astring()
+    user = cursor.credential()
     cursor.space()
-    return Login(user, cursor.astring())
+    return Login(user, cursor.credential())
 
 
 def enable(cursor: Cursor) -> Enable:

@@ -29,10 +29,13 @@ class LiteralRequest:
 
     Write ``+`` and go on, or answer the tag with NO or BAD and call
     `IMAPServerWire.refuse_literal`.
+
+    :ivar name: of the command, as `Command` has it.
     """
 
     tag: str
     size: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from mailproto.auth import server_mechanisms
 from mailproto.imap.server.session import MAX_BAD_COMMANDS, MAX_FAILED_LOGINS
-from tests.imap.server.dialogue import REMOTE, Client, DialogueTestCase
+from tests.imap.server.dialogue import LOCAL, REMOTE, Client, DialogueTestCase
 
 
 class GreetingTests(DialogueTestCase):
@@ -156,6 +157,78 @@ class LoginTests(DialogueTestCase):
             S: b NO [PRIVACYREQUIRED] Encryption required for this authentication mechanism
             C: c STARTTLS
             S: c BAD TLS is not available now
+            """
+        )
+
+    def test_a_password_in_clear_is_not_asked_for(self) -> None:
+        """Its literal, and the name's, would cross the network for nothing."""
+        client = self.clients[""] = Client(self.factory, REMOTE)
+        self.talk(
+            """
+            S: * OK [CAPABILITY ... LOGINDISABLED] ...
+            C: a LOGIN alice {6}
+            S: a NO [PRIVACYREQUIRED] Start TLS first
+            C: b LOGIN {5}
+            S: b NO [PRIVACYREQUIRED] Start TLS first
+            C: c LOGIN {5+}
+            C: alice {6}
+            S: c NO [PRIVACYREQUIRED] Start TLS first
+            C: d LOGIN "alice" {0}
+            S: d NO [PRIVACYREQUIRED] Start TLS first
+            C: e LOGIN alice {6+}
+            C: secret
+            S: e NO [PRIVACYREQUIRED] Start TLS first
+            C: f LOGIN {5+}
+            C: alice {13+}
+            C: x
+            C: y NOOP {3}
+            S: f NO [PRIVACYREQUIRED] Start TLS first
+            C: g AUTHENTICATE PLAIN
+            S: g NO [PRIVACYREQUIRED] Encryption required for this authentication mechanism
+            C: h AUTHENTICATE LOGIN
+            S: h NO [PRIVACYREQUIRED] Encryption required for this authentication mechanism
+            C: i NOOP
+            S: i OK NOOP completed
+            """
+        )
+        self.assertEqual(client.session.failed_logins, 0)
+
+    def test_a_literal_of_what_is_not_to_be_done_is_not_asked_for(self) -> None:
+        self.connect()
+        self.talk(
+            """
+            C: a SELECT {5}
+            S: a BAD Not valid in this state
+            C: b STATUS {5+}
+            C: INBOX (MESSAGES)
+            S: b BAD Not valid in this state
+            C: c LOGIN alice {6}
+            S: + OK
+            C: secret
+            S: c OK ...
+            C: d LOGIN alice {6}
+            S: d BAD Not valid in this state
+            C: e SEARCH SUBJECT {5}
+            S: e BAD Not valid in this state
+            C: f NOOP
+            S: f OK NOOP completed
+            """
+        )
+
+    def test_without_passwords(self) -> None:
+        """Where no mechanism in clear is offered, LOGIN is none either."""
+        self.factory.mechanisms = server_mechanisms(["SCRAM-SHA-256", "EXTERNAL"])
+        client = self.clients[""] = Client(self.factory, LOCAL)
+        self.assertFalse(client.session.sasl.takes_passwords)
+        self.talk(
+            """
+            S: * OK [CAPABILITY ... LOGINDISABLED] ...
+            C: a LOGIN alice secret
+            S: a NO LOGIN is not offered here, but AUTHENTICATE
+            C: b LOGIN alice {6}
+            S: b NO LOGIN is not offered here, but AUTHENTICATE
+            C: c AUTHENTICATE PLAIN
+            S: c NO Unrecognised authentication mechanism
             """
         )
 

@@ -102,7 +102,7 @@ class LiteralTests(WireTestCase):
     def test_a_synchronising_literal_is_asked_for(self) -> None:
         self.assert_events(
             b"a LOGIN {3}\r\nx y {0}\r\n\r\n" + BEHIND,
-            [LiteralRequest("a", 3), LiteralRequest("a", 0), login(b"x y", b""), NOOP],
+            [LiteralRequest("a", 3, "LOGIN"), LiteralRequest("a", 0, "LOGIN"), login(b"x y", b""), NOOP],
         )
 
     def test_another_is_not(self) -> None:
@@ -114,7 +114,7 @@ class LiteralTests(WireTestCase):
     def test_refused_by_the_server(self) -> None:
         wire = IMAPServerWire()
         wire.receive(b"a LOGIN {3}\r\n")
-        self.assertEqual(wire.next_event(), LiteralRequest("a", 3))
+        self.assertEqual(wire.next_event(), LiteralRequest("a", 3, "LOGIN"))
         wire.refuse_literal()
         wire.receive(BEHIND)
         self.assertEqual(drain(wire), [NOOP])
@@ -253,7 +253,7 @@ class AppendTests(WireTestCase):
         self.assert_events(
             b"a APPEND {5}\r\ninbox {2}\r\nhi\r\n",
             [
-                LiteralRequest("a", 5),
+                LiteralRequest("a", 5, "APPEND"),
                 AppendLiteral("a", append, True),
                 LiteralChunk(b"hi"),
                 Command("a", "APPEND", False, append),

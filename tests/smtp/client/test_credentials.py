@@ -21,6 +21,8 @@ from twisted.protocols.portforward import ProxyFactory, ProxyServer
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailproto.auth import (
+    DEFAULT_MECHANISMS,
+    SERVER_MECHANISMS,
     Certificate,
     CertificateChecker,
     Channel,
@@ -34,6 +36,7 @@ from mailproto.auth import (
     client_channel,
     client_tls,
     ensure_self_signed,
+    server_mechanisms,
     server_tls,
 )
 from mailproto.auth._scram import SCRAM_ALGORITHMS, scram_keys
@@ -87,7 +90,9 @@ class CredentialsTestCase(ServerTestCase):
         return portal
 
     def serve(self, **settings: Any) -> dict[str, Any]:
-        settings = {"tls": server_tls(*self.pair), "portal": self.portal(), "submission": True} | settings
+        tls = server_tls(*self.pair)
+        offered = {"mechanisms": SERVER_MECHANISMS, "submission": True}
+        settings = {"tls": tls, "portal": self.portal()} | offered | settings
         return super().serve(**settings)
 
     async def connect(self, endpoint: Any) -> SMTPClient:
@@ -132,6 +137,16 @@ class MechanismTests(CredentialsTestCase):
     async def test_best(self) -> None:
         client = await self.client(self.trusted())
         self.assertEqual(await client.authenticate(ALICE), "SCRAM-SHA-256-PLUS")
+
+    async def test_best_where_nothing_binds(self) -> None:
+        """The client says that it could, and that it was not offered to: there is no -PLUS by default."""
+        for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-1"):
+            chosen = server_mechanisms([mechanism, "PLAIN"])
+            for mechanisms in (DEFAULT_MECHANISMS, chosen):
+                client = await self.connect(self.serve(mechanisms=mechanisms)["endpoint"])
+                await client.starttls(self.trusted())
+                wanted = None if mechanisms is chosen else mechanism
+                self.assertEqual(await client.authenticate(ALICE, mechanism=wanted), mechanism)
 
     async def test_reactor_is_not_held_up(self) -> None:
         """By what a password costs, which is the server's choice."""

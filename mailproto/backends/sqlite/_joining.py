@@ -1,0 +1,116 @@
+"""A step of the schema: every account is found by `account_key` of its name.
+
+Before, it was found by the case-folded name, so that one name could have several accounts: one
+composed and one decomposed, one with U-labels and one with A-labels.  Of those, one keeps the
+name.  Mail is never lost, and never shown to another account's owner, who may be somebody else.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mailproto.accounts import account_key, unseen_in
+
+__all__ = ["join_accounts"]
+
+_FIRST_MAILBOXES = ("INBOX", "Archive", "Drafts", "Junk", "Sent", "Trash")
+"""What a new account had at the time of this step."""
+
+
+class _Account(NamedTuple):
+    id: int
+    folded: str
+    name: str
+    record: str
+    is_used: bool
+
+    @property
+    def kept(self) -> str:
+        """The name as it is kept from now on."""
+        return unicodedata.normalize("NFC", self.name)
+
+
+def join_accounts(connection: sqlite3.Connection) -> list[str]:
+    """Look up every account by the key of its name.
+
+    Of several with one key, the one that keeps the name has been used, and has it in the
+    canonical form if one of them has.  An account that never had a message or a mailbox of its
+    own is joined with it: removed, and its password kept if the other one has none.  Any other
+    gets a new name, and keeps its mail and its password.
+
+    :returns: what the operator should know, a line each.
+    """
+    by_key: defaultdict[str, list[_Account]] = defaultdict(list)
+    for account in _accounts(connection):
+        by_key[account_key(account.kept)].append(account)
+    reports: list[str] = []
+    # Keys are unique, and the new key of one may be the old one of another.
+    connection.execute("UPDATE accounts SET folded = hex(randomblob(16))")
+    for key, accounts in list(by_key.items()):
+        first, *others = sorted(accounts, key=lambda each: (not each.is_used, each.folded != key, each.id))
+        _set_name(connection, first, first.kept)
+        if unseen := unseen_in(first.name):
+            reports.append(f"no account can be made with {unseen} any more; this one stays: {first.name!a}")
+        for other in others:
+            if other.is_used:
+                name = _free_name(other.kept, by_key)
+                _set_name(connection, other, name)
+                reports.append(
+                    f"accounts {first.name!a} and {other.name!a} have one name, and both have been used: the"
+                    f" first keeps it, the second is {name} now, with its mail and its password."
+                    f" To be rid of it, move its mail and run: mailproto user delete {name}"
+                )
+                continue
+            reports.append(
+                f"accounts {first.name!a} and {other.name!a} have one name:"
+                f" the second, which has never been used, is removed"
+            )
+            _remove(connection, other)
+            if other.record and not first.record:
+                first = first._replace(record=other.record)
+                connection.execute(
+                    "UPDATE accounts SET password_hash = ? WHERE id = ?", (other.record, first.id)
+                )
+                reports[-1] += ", and its password is the first one's"
+    if reports:
+        connection.execute("UPDATE directory SET revision = revision + 1")
+    return reports
+
+
+def _accounts(connection: sqlite3.Connection) -> Iterator[_Account]:
+    unused = ", ".join(f"'{name}'" for name in _FIRST_MAILBOXES)
+    rows = connection.execute(
+        "SELECT id, folded, name, password_hash, EXISTS (SELECT 1 FROM mailboxes WHERE account = accounts.id"  # noqa: S608
+        f" AND (uid_next > 1 OR name NOT IN ({unused}))) FROM accounts ORDER BY id"
+    )
+    for id_, folded, name, record, is_used in rows.fetchall():
+        yield _Account(id_, folded, name, record, bool(is_used))
+
+
+def _set_name(connection: sqlite3.Connection, account: _Account, name: str) -> None:
+    connection.execute(
+        "UPDATE accounts SET folded = ?, name = ? WHERE id = ?", (account_key(name), name, account.id)
+    )
+
+
+def _free_name(name: str, by_key: defaultdict[str, list[_Account]]) -> str:
+    """``NAME-2@DOMAIN``, or the next number that nobody has."""
+    local, at, domain = name.rpartition("@")
+    if not at:
+        local, domain = domain, ""
+    number = 2
+    while (key := account_key(f"{local}-{number}{at}{domain}")) in by_key:
+        number += 1
+    by_key[key] = []
+    return f"{local}-{number}{at}{domain}"
+
+
+def _remove(connection: sqlite3.Connection, account: _Account) -> None:
+    """An account whose mailboxes are empty, and always were."""
+    for table in ("mailboxes", "subscriptions", "retired"):
+        connection.execute(f"DELETE FROM {table} WHERE account = ?", (account.id,))  # noqa: S608
+    connection.execute("DELETE FROM accounts WHERE id = ?", (account.id,))

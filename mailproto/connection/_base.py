@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
@@ -97,8 +98,9 @@ class Connection(Protocol):
         self._open = True
         transport = self.transport
         self.peer_address, self.is_local = _peer_of(transport.getPeer())
-        if ITCPTransport.providedBy(transport):
-            # What is written is whole: waiting for the other end's ACK only delays it.
+        if ITCPTransport.providedBy(transport) and not isinstance(transport.getPeer(), UNIXAddress):
+            # What is written is whole: waiting for the other end's ACK only delays it.  (Twisted
+            # 24.7 takes Unix sockets for TCP.)
             transport.setTcpNoDelay(True)
         if ISystemHandle.providedBy(transport) and not self.is_encrypted:
             self._socket = self._plain_socket = transport.getHandle()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, ClassVar
 
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -33,6 +33,7 @@ class POP3Server(ServerConnection[Command | Response]):
     :ivar is_leaving: whether QUIT was taken, so that the session ends whatever becomes of it.
     """
 
+    alpn: ClassVar[Sequence[bytes]] = (b"pop3",)
     factory: POP3ServerFactory
     wire: POP3ServerWire
 
@@ -105,7 +106,9 @@ class POP3Server(ServerConnection[Command | Response]):
 
     def farewell(self, reason: Farewell) -> bytes:
         """Nothing for idleness: a client would take it for the answer to its next command (RFC 1939 3)."""
-        return b"" if reason is Farewell.IDLE else err(f"Closing: {reason.value}", "SYS/TEMP")
+        if reason is Farewell.IDLE:
+            return b""
+        return err(f"Closing: {reason.value}", "" if reason is Farewell.TALKED_AHEAD else "SYS/TEMP")
 
     def describe(self, event: Command | Response) -> str:
         """The keyword; nothing of what follows it."""

@@ -41,6 +41,7 @@ _FAREWELLS = {
     Farewell.IDLE: ("4.4.2", "timeout, closing connection"),
     Farewell.STOPPING: ("4.3.2", "shutting down, closing connection"),
     Farewell.CROWDED: ("4.3.2", "too many connections, try again later"),
+    Farewell.TALKED_AHEAD: ("4.7.0", "plaintext where TLS was to begin, closing connection"),
 }
 
 

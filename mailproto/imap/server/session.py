@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeAlias, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, cast
 
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.task import deferLater
@@ -60,6 +60,7 @@ class IMAPSession(ServerConnection[Event]):
     :ivar view: the selected mailbox, or None.
     """
 
+    alpn: ClassVar[Sequence[bytes]] = (b"imap",)
     factory: IMAPServerFactory
     wire: IMAPServerWire
 
@@ -203,8 +204,9 @@ class IMAPSession(ServerConnection[Event]):
 
     def farewell(self, reason: Farewell) -> bytes:
         """See `ServerConnection.farewell`."""
-        code = b"[UNAVAILABLE] " if reason is not Farewell.IDLE else b""
-        return b"* BYE %b%b\r\n" % (code, reason.value.capitalize().encode("ascii"))
+        own_fault = reason in (Farewell.IDLE, Farewell.TALKED_AHEAD)
+        text = reason.value[0].upper() + reason.value[1:]
+        return b"* BYE %b%b\r\n" % (b"" if own_fault else b"[UNAVAILABLE] ", text.encode("ascii"))
 
     def describe(self, event: Event) -> str:
         """See `ServerConnection.describe`."""

@@ -334,7 +334,7 @@ class ServerConnection(Connection, Generic[EventT]):
             self.abort()
             return
         if self._is_late():
-            self.log.info("{peer}: no end of TLS's handshake in time", peer=self.peer_address)
+            self.log.info("{peer}: TLS handshake not done in time", peer=self.peer_address)
             self.abort()
             return
         left = self._progress + self.idle_limit() - self.clock.seconds()

@@ -312,14 +312,17 @@ class ServerConnection(Connection, Generic[EventT]):
         self._handshake_due = self.clock.seconds() + self.limits.handshake
         self._set_timer(min(self.limits.handshake, self.idle_limit()))
 
-    def _is_late(self) -> bool:
-        """Whether TLS was to be on by now, and is not."""
+    def _handshake_left(self) -> float | None:
+        """Seconds that TLS's handshake may last from now; None if none is under way."""
         due = self._handshake_due
         if due is None:
-            return False
-        if self.transport.getHandle().get_peer_finished() is not None:
+            return None
+        # What stands between TLS and this may tell nothing of a handshake's end.
+        finished = getattr(self.transport.getHandle(), "get_peer_finished", None)
+        if finished is None or finished() is not None:
             self._handshake_due = None
-        return self._handshake_due is not None and due <= self.clock.seconds()
+            return None
+        return due - self.clock.seconds()
 
     def _set_timer(self, seconds: float) -> None:
         if self._timer is not None:
@@ -333,15 +336,16 @@ class ServerConnection(Connection, Generic[EventT]):
         if self._ending:
             self.abort()
             return
-        if self._is_late():
+        handshake_left = self._handshake_left()
+        if handshake_left is not None and handshake_left <= 0:
             self.log.info("{peer}: TLS handshake not done in time", peer=self.peer_address)
             self.abort()
             return
         left = self._progress + self.idle_limit() - self.clock.seconds()
         if self._running is not None and self._writable:
             left = self.idle_limit()  # it is our own work that takes so long
-        if self._handshake_due is not None:
-            left = min(left, self._handshake_due - self.clock.seconds())
+        if handshake_left is not None:
+            left = min(left, handshake_left)
         if left > 0:
             self._set_timer(left)
         elif self._writable:
@@ -351,7 +355,9 @@ class ServerConnection(Connection, Generic[EventT]):
 
     def stop(self) -> None:
         """The server stops: end now, or once the running command is done."""
-        if self._running is None:
+        if self._handshake_left() is not None:
+            self.abort()
+        elif self._running is None:
             self.end(self.farewell(Farewell.STOPPING))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

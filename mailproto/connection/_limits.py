@@ -31,6 +31,7 @@ class Limits:
         (`ProxiedFactory`).
     :ivar proxy_header: octets of such a header, behind its fixed part (version 2; version 1
         has a limit of its own, 107).
+    :ivar handshake: from the connection, or the go-ahead for TLS, to the end of TLS's handshake.
     """
 
     first_command: float = 60
@@ -41,6 +42,7 @@ class Limits:
     connections_per_peer: int | None = None
     proxy_timeout: float = 5
     proxy_header: int = MAX_PROXY_HEADER
+    handshake: float = 30
 
     def connections_of_peer(self, *, is_local: bool) -> float:
         """What ``connections_per_peer`` is for a client, on this machine or elsewhere."""
@@ -57,3 +59,4 @@ class Farewell(enum.Enum):
     STOPPING = "server shutting down"
     CROWDED = "too many connections"
     REVOKED = "the account was deleted, disabled or given another password"
+    TALKED_AHEAD = "plaintext where TLS was to begin"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -24,6 +24,10 @@ POP3_LIMITS = Limits(idle=600)
 """Ten minutes of idleness at least (RFC 1939 3)."""
 
 
+_CODES = {Farewell.REVOKED: "AUTH", Farewell.TALKED_AHEAD: ""}
+"""Response codes (RFC 3206 4, 5) of those that are not for want of resources."""
+
+
 class POP3Server(ServerConnection[Command | Response]):
     """One client's session: first `Authorization`, then `Transaction`.
 
@@ -33,6 +37,7 @@ class POP3Server(ServerConnection[Command | Response]):
     :ivar is_leaving: whether QUIT was taken, so that the session ends whatever becomes of it.
     """
 
+    alpn: ClassVar[Sequence[bytes]] = (b"pop3",)
     factory: POP3ServerFactory
     wire: POP3ServerWire
 
@@ -107,8 +112,7 @@ class POP3Server(ServerConnection[Command | Response]):
         """Nothing for idleness: a client would take it for the answer to its next command (RFC 1939 3)."""
         if reason is Farewell.IDLE:
             return b""
-        code = "AUTH" if reason is Farewell.REVOKED else "SYS/TEMP"  # RFC 3206 4, 5
-        return err(f"Closing: {reason.value}", code)
+        return err(f"Closing: {reason.value}", _CODES.get(reason, "SYS/TEMP"))
 
     def describe(self, event: Command | Response) -> str:
         """The keyword; nothing of what follows it."""

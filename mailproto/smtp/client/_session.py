@@ -63,9 +63,9 @@ class Session(ClientConnection[Reply]):
         pipelining: bool = True,
         is_remote: bool = False,
     ) -> None:
-        super().__init__(clock, SMTPClientWire(limits))
-        self.hostname = hostname
         self.timeouts = timeouts or ClientTimeouts()
+        super().__init__(clock, SMTPClientWire(limits), handshake=self.timeouts.handshake)
+        self.hostname = hostname
         self.greeting: Reply | None = None
         self.capabilities: Capabilities = NO_CAPABILITIES
         self.pipelines = False
@@ -277,7 +277,7 @@ class Session(ClientConnection[Reply]):
 
     def timed_out(self) -> None:
         """The server has been silent for too long."""
-        self.fail(TLSFailed("Timed out") if self.is_handshaking else ServerTimeout())
+        self.fail(TLSFailed("TLS failed: timed out") if self.is_handshaking else ServerTimeout())
 
     def lost(self, reason: Failure) -> None:
         """The connection is gone."""

@@ -35,10 +35,19 @@ class Server:
 
     :ivar ports: by the name of the listener's option.
     :ivar folder: its data folder.
+    :param wrapper: the beginning of the command, such as one that enters a namespace.
     """
 
-    def __init__(self, folder: Path, accounts: Sequence[str], options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        accounts: Sequence[str],
+        options: Sequence[str] = (),
+        *,
+        wrapper: Sequence[str] = (),
+    ) -> None:
         self.folder = folder
+        self._wrapper = wrapper
         self.accounts = accounts
         self._options = options
         self.ports: dict[str, int] = {}
@@ -47,7 +56,13 @@ class Server:
 
     def start(self) -> None:
         """Begin with what the data folder holds, on new ports; returns when it is ready."""
-        arguments = [str(Path(sys.executable).parent / "twistd"), "-n", "--pidfile=", "mailproto"]
+        arguments = [
+            *self._wrapper,
+            str(Path(sys.executable).parent / "twistd"),
+            "-n",
+            "--pidfile=",
+            "mailproto",
+        ]
         arguments += ["--data", str(self.folder), "--hostname", "mail.test", "--domain", "example.org"]
         for name in LISTENERS:
             arguments += [f"--{name}", f"tcp:0:interface={HOST}"]

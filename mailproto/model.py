@@ -102,7 +102,8 @@ class Session:
 
     :ivar protocol: ``SMTP``, ``ESMTP`` or ``LMTP``, as the client greeted.
     :ivar submission: whether this is a submission service (RFC 6409), which needs `account`.
-    :ivar peer: the client's IP address; "" over a Unix socket, and where a proxy does not know it.
+    :ivar peer: the client's IP address, without a zone; "" over a Unix socket, and where a proxy does
+        not know it: then it may be anybody's.
     :ivar helo: what the client called itself; "" before it did.
     :ivar hostname: what this server calls itself.
     :ivar tls: None in plaintext.

@@ -32,7 +32,7 @@ class SMTPLimits(Limits):
     :ivar header: octets of a message's header section; more get 552.  At most ``memory``.
     :ivar greeting_wait: seconds before the greeting; whoever talks within them is a machine
         that does not listen, and is sent away (554).  None for 2, and for none to clients on
-        this machine; 0 by default for submission and LMTP.
+        this machine; 0 by default for submission and LMTP.  Never of a listed proxy without a client.
     :ivar messages_per_peer: MAIL commands in ``rate_period``, of one IPv4 address, one IPv6 /64,
         or Unix sockets; more get 450 4.7.1.  0 for no limit, here and below.
     :ivar messages_per_account: of one account, from wherever.

@@ -370,6 +370,16 @@ class ProxyTests(DialogueTestCase):
         second.read()
         self.converse(second, "C: XCLIENT NAME=b.example\nS: 421 4.3.2...")
 
+    def test_rates_are_the_clients(self) -> None:
+        limits = SMTPLimits(messages_per_peer=1, greeting_wait=0)
+        first = self.connect(limits=limits)
+        mail = "C: HELO a\nS: 250...\nC: MAIL FROM:<a@b>\nS: "
+        self.converse(first, f"C: XCLIENT ADDR=203.0.113.9\n{GREETING}\n{mail}250...")
+        for address, reply in (("203.0.113.9", "450 4.7.1..."), ("203.0.113.10", "250...")):
+            other = MemoryTransport(self.factory.buildProtocol(None), LOOPBACK)
+            other.read()
+            self.converse(other, f"C: XCLIENT ADDR={address}\n{GREETING}\n{mail}{reply}")
+
     def test_from_a_unix_socket(self) -> None:
         self.peer = ""
         for address, session_peer, ehlo in (

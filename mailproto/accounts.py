@@ -88,7 +88,7 @@ def unseen_in(name: str) -> str:
     """The first character of a name that cannot be seen, as ``U+200B (ZERO WIDTH SPACE)``, or ""."""
     # What a spelling of it has, it has, too: a diaeresis that stands alone is a space with one (NFKC).
     for spelling in (name, unicodedata.normalize("NFKC", name)):
-        for character in _without_joiners(spelling):
+        for character in dict.fromkeys(_without_joiners(spelling)):
             if _INVISIBLE.match(character) or unicodedata.category(character) in _UNSEEN_CATEGORIES:
                 return _called(character)
     return ""

@@ -35,7 +35,7 @@ __all__ = [
 class IScramProof(ICredentials):
     """That a client knows a password, without it (RFC 5802 3).  Its checker is an `IScramChecker`."""
 
-    username: str = Attribute("The name, prepared (SASLprep).")
+    username: str = Attribute("The name, prepared (SASLprep) if it can be.")
     algorithm: ScramAlgorithm = Attribute("SHA-256 or SHA-1.")
     auth_message: bytes = Attribute("What the proof is about.")
     proof: bytes = Attribute('ClientProof; b"" where there is a flaw: it matches nothing.')

@@ -20,6 +20,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from mailproto.auth import (
+    DEFAULT_MECHANISMS,
     CertificateChecker,
     DirectoryChecker,
     PasswordVerifier,
@@ -41,6 +42,9 @@ from mailproto.service._listeners import LISTENERS, listen, printable_address
 from mailproto.service._options import Options, Settings
 
 __all__ = ["MailService", "make_data_folder", "make_service"]
+
+
+_NEEDED = {"EXTERNAL": "--client-ca"}
 
 
 class CannotStart(Exception):
@@ -115,6 +119,7 @@ class MailService(MultiService):
         )
         if settings.client_ca is not None:
             portal.registerChecker(CertificateChecker(store.directory, self._reactor))
+        self._warn_of_mechanisms(portal)
         await self._listen(
             Parts(
                 settings=settings,
@@ -128,6 +133,17 @@ class MailService(MultiService):
         )
         print(f"mailproto: data in {settings.data.resolve()}", flush=True)
         print("mailproto is ready", flush=True)
+
+    def _warn_of_mechanisms(self, portal: Portal) -> None:
+        """Say which were chosen for nothing."""
+        if self._settings.mechanisms is DEFAULT_MECHANISMS:
+            return
+        for mechanism in self._settings.mechanisms:
+            if mechanism.credentials not in portal.checkers:
+                needs = _NEEDED.get(mechanism.name, "a server of your own, with a checker for it")
+                self.log.warn(
+                    "--auth {name} is not offered: it needs {needs}", name=mechanism.name, needs=needs
+                )
 
     async def _open_store(self) -> IStore:
         settings = self._settings

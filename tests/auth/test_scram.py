@@ -192,6 +192,12 @@ class BothEndsTests(SynchronousTestCase):
         first = ScramClientExchange("SHA-1", "I\u00adX", "pencil", nonce="x").client_first()
         self.assertEqual(first, b"n,,n=IX,r=x")
 
+    def test_names_that_saslprep_does_not_take(self) -> None:
+        """Both directions; what is of this century's Unicode it takes for a query."""
+        for name in ("שלום@example.org", "עli", "\U0001f511@example.org"):
+            server = ScramServerExchange("SHA-1", {}, plus=False)
+            self.assertEqual(server.client_first(f"n,a={name},n={name},r=x".encode()), name)
+
     def test_nonces_are_new(self) -> None:
         finals = {exchange()[0] for _ in range(3)}
         self.assertEqual(len(finals), 3)
@@ -215,6 +221,9 @@ class HostileClientTests(SynchronousTestCase):
             b"n,,n=us=er,r=x",
             b"n,,n=us=2cer,r=x",
             b"n,,n=us\x07er,r=x",
+            "n,,n=\u05d0\u202eb,r=x".encode(),
+            "n,,n=\u00ad,r=x".encode(),
+            b"n,,n=" + "é".encode() * 1100 + b",r=x",
             b"n,,n=\xff,r=x",
             b"n,,n=us\0er,r=x",
             b"n,,n=user,r=x,z=\0",

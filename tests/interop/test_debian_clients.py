@@ -215,5 +215,5 @@ SyncState *
             self.assertEqual(len(found.split()) - 2, number, criteria)
         # Nothing is left to be done: the third time changes nothing.
         before = sorted(path.name for path in (self.folder / "mail" / "INBOX").glob("*/*"))
-        self.sync("STARTTLS", "imap", "SCRAM-SHA-1")
+        self.sync("STARTTLS", "imap", "*")  # its default
         self.assertEqual(sorted(path.name for path in (self.folder / "mail" / "INBOX").glob("*/*")), before)

@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from mailproto.auth import server_mechanisms
 from mailproto.connection import Limits
 from mailproto.errors import AuthenticationFailed, MailboxInUse
 from mailproto.pop3 import MAX_FAILED_LOGINS
@@ -261,6 +262,29 @@ class PrivacyTests(SessionTestCase):
         self.assertEqual(transport.read(), b"-ERR Closing: plaintext where TLS was to begin\r\n")
         self.assertEqual((transport.is_open, transport.was_aborted), (False, False))
         self.assertIsNone(transport.tls)
+
+
+class ChoiceTests(SessionTestCase):
+    def test_without_passwords(self) -> None:
+        """Where no mechanism in clear is offered, USER and PASS are none either."""
+        self.factory.mechanisms = server_mechanisms(["SCRAM-SHA-256", "CRAM-MD5"])
+        transport = self.connect()
+        transport.read()
+        transport.send(b"CAPA\r\n")
+        lines = transport.read().split(b"\r\n")
+        self.assertIn(b"SASL CRAM-MD5", lines)
+        self.assertNotIn(b"USER", lines)
+        self.play(
+            f"""
+            C: USER alice
+            S: -ERR USER and PASS are not offered here, but AUTH
+            C: PASS secret word
+            S: -ERR USER and PASS are not offered here, but AUTH
+            C: AUTH PLAIN {PLAIN}
+            S: -ERR Unrecognised authentication mechanism
+            """,
+            transport,
+        )
 
 
 class LoginTests(SessionTestCase):

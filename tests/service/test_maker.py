@@ -13,10 +13,10 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString, connectProtocol
 from twisted.internet.protocol import Protocol
-from twisted.logger import capturedLogs, formatEvent
+from twisted.logger import LogLevel, capturedLogs, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import IScramProof
+from mailproto.auth import IScramProof, server_mechanisms
 from mailproto.connection import Networks
 from mailproto.imap import IMAPServerFactory
 from mailproto.service import MailService, ServiceLimits, Settings
@@ -196,6 +196,33 @@ class MailServiceTests(TestCase):
             made.append(await checker.scram_keys("nobody@localhost", "SHA-256"))
             await service.stopService()
         self.assertEqual(*made)
+
+    async def test_mechanisms_that_were_chosen_for_nothing(self) -> None:
+        said: list[str] = []
+
+        def note(event: Any) -> None:
+            if event.get("log_level") is LogLevel.warn:
+                said.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(note)
+        self.addCleanup(globalLogPublisher.removeObserver, note)
+        for names, expected in (
+            ([], []),
+            (["PLAIN", "SCRAM-SHA-256-PLUS"], []),
+            (
+                ["CRAM-MD5", "EXTERNAL", "PLAIN"],
+                [
+                    "--auth EXTERNAL is not offered: it needs --client-ca",
+                    "--auth CRAM-MD5 is not offered: it needs a server of your own, with a checker for it",
+                ],
+            ),
+        ):
+            said.clear()
+            self.more = {"mechanisms": server_mechanisms(names)} if names else {}
+            service = self.service(imap=[ANY])
+            await self.start(service)
+            await service.stopService()
+            self.assertEqual(said, expected)
 
     async def test_stop_without_start(self) -> None:
         await self.service().stopService()

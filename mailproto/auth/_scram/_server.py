@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from mailproto.accounts import MAX_COMPARED, unseen_in
 from mailproto.auth._base64 import decode_base64
 from mailproto.auth._errors import SASLError
 from mailproto.auth._saslprep import saslprep
@@ -64,7 +65,7 @@ class ScramServerExchange:
         It is flawed when the client believes that there is no channel binding (``y``) and there
         is, because then somebody took the -PLUS mechanisms from what was offered (6).
 
-        :returns: the user's name, prepared by `saslprep`.
+        :returns: the user's name, prepared by `saslprep` if it takes the name.
         :raises SASLError: it is malformed, or wants a kind of binding that there is not.
         """
         flag, comma, rest = message_text(data).partition(",")
@@ -137,7 +138,14 @@ class ScramServerExchange:
 
 
 def _name(value: str) -> str:
+    """Prepared; as it is where an account may be called so and SASLprep does not take it.
+
+    That is each name of Hebrew or Arabic script with a domain in ASCII.
+    """
+    name = unescape_name(value)
     try:
-        return saslprep(unescape_name(value), is_query=True)
+        return saslprep(name, is_query=True)
     except ValueError as error:
-        raise SASLError(f"bad SCRAM name: {error}") from None
+        if not name or len(name) > MAX_COMPARED or unseen_in(name):
+            raise SASLError(f"bad SCRAM name: {error}") from None
+        return name

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from pathlib import Path
 from typing import Any, cast
-from weakref import WeakSet
 
 from OpenSSL import SSL
+from OpenSSL.crypto import X509
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, ISSLTransport
 from twisted.internet.ssl import (
     Certificate,
     CertificateOptions,
     PrivateCertificate,
     TLSVersion,
-    optionsForClientTLS,
     platformTrust,
     trustRootFromCertificates,
 )
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from mailproto.auth._server_identity import ServerIdentity
 from mailproto.auth._tls import load_certificates
-from mailproto.domains import ascii_domain
 
 __all__ = ["client_tls", "is_verified"]
 
@@ -37,93 +35,216 @@ def client_tls(
 ) -> Any:
     """What ``startTLS`` and `twisted.internet.endpoints.wrapClientTLS` need to talk to ``hostname``.
 
-    TLS 1.2 and later.
+    TLS 1.2 and later.  A handshake that comes to nothing ends the connection with an
+    `OpenSSL.SSL.Error` whose text says why, in words; nothing was sent inside TLS then.
 
     :param hostname: a domain name, in any script, or an IP address: the certificate must be for
-        it (RFC 9525, by service_identity), and its name is told to the server (SNI).
+        it (RFC 9525 6), and its name is told to the server (SNI).
     :param verify: False to take any certificate: that keeps out those who only listen, and is
         what opportunistic TLS is (RFC 7435).
     :param trust_root: a file of CA certificates in PEM form, to be believed instead of the
         platform's own.
-    :param client_certificate: to be shown to the server, if it asks.
+    :param client_certificate: to be shown to the server, if it asks, and if its own is good.
     :returns: an `IOpenSSLClientConnectionCreator`.
     :raises TLSFilesError: ``trust_root`` cannot be read.
-    :raises ValueError: ``hostname`` cannot be a name.
+    :raises ValueError: ``hostname`` cannot be a name in a certificate; not with ``verify=False``.
     """
-    if not verify:
-        return _Unverified(hostname, client_certificate)
-    root = platformTrust() if trust_root is None else _trust_root(Path(trust_root))
-    return _Verified(
-        optionsForClientTLS(
-            _a_label(hostname),
-            trustRoot=root,
-            clientCertificate=client_certificate,
-            extraCertificateOptions={"raiseMinimumTo": TLSVersion.TLSv1_2},
-        )
-    )
+    if verify:
+        root = platformTrust() if trust_root is None else _trust_root(Path(trust_root))
+        return _ClientTLS(ServerIdentity(hostname), client_certificate, trustRoot=root)
+    try:
+        server_name = ServerIdentity(hostname).server_name
+    except ValueError:
+        server_name = None
+    return _ClientTLS(None, client_certificate, server_name)
 
 
 def is_verified(transport: Any) -> bool:
     """Whether a client's transport speaks TLS with a server whose certificate was compared with its name.
 
-    That is so where TLS was begun with what `client_tls` gave, not with ``verify=False``: its
-    handshake fails otherwise.  What else a creator of connections compares cannot be seen, so
-    that those of ``CertificateOptions`` and Twisted's own ``optionsForClientTLS`` do not count.
+    That is so where TLS was begun with what `client_tls` gave, not with ``verify=False``, and
+    the comparison was made and came out well.  What another creator of connections compares
+    cannot be seen, so that those of ``CertificateOptions`` and Twisted's own
+    ``optionsForClientTLS`` do not count.
     """
-    return bool(ISSLTransport.providedBy(transport)) and cast(Any, transport).getHandle() in _verifying
-
-
-_verifying: WeakSet[SSL.Connection] = WeakSet()
-"""Connections whose handshake fails unless the certificate is good and for the name."""
-
-
-@implementer(IOpenSSLClientConnectionCreator)
-class _Verified:
-    """Encrypts, for one who has shown who it is."""
-
-    def __init__(self, creator: Any) -> None:
-        self._creator = creator
-
-    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802,N803
-        """One connection's state (`IOpenSSLClientConnectionCreator`)."""
-        connection: SSL.Connection = self._creator.clientConnectionForTLS(tlsProtocol)
-        _verifying.add(connection)
-        return connection
+    if not ISSLTransport.providedBy(transport):
+        return False
+    connection = cast(Any, transport).getHandle()
+    return isinstance(connection, _ClientConnection) and connection.is_verified
 
 
 @implementer(IOpenSSLClientConnectionCreator)
-class _Unverified:
-    """Encrypts, for whoever is at the other end."""
+class _ClientTLS:
+    """Makes the connections to one server.
 
-    def __init__(self, hostname: str, certificate: PrivateCertificate | None) -> None:
+    :param identity: what its certificate must be for; None to take any.
+    """
+
+    def __init__(
+        self,
+        identity: ServerIdentity | None,
+        certificate: PrivateCertificate | None,
+        server_name: bytes | None = None,
+        **more: Any,
+    ) -> None:
+        self._identity = identity
+        self._server_name = server_name if identity is None else identity.server_name
         options = CertificateOptions(
             privateKey=None if certificate is None else certificate.privateKey.original,
             certificate=None if certificate is None else certificate.original,
             raiseMinimumTo=TLSVersion.TLSv1_2,
+            **more,
         )
-        self._context = options.getContext()
-        # An IP address is no server name (RFC 6066 3).
-        self._name = None if _is_ip_address(hostname) else _a_label(hostname).encode("ascii")
+        self._context: SSL.Context = options.getContext()
+        # Another handshake would be with another certificate, perhaps.
+        self._context.set_options(SSL.OP_NO_RENEGOTIATION)
+        if identity is not None:
+            # Whatever Twisted asks OpenSSL for: this is what is relied on.
+            self._context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _look_at)
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802,N803
         """One connection's state (`IOpenSSLClientConnectionCreator`)."""
-        connection = SSL.Connection(self._context, None)
-        if self._name:
-            connection.set_tlsext_host_name(self._name)
+        connection = _ClientConnection(self._context, self._identity)
+        if self._server_name:
+            connection.set_tlsext_host_name(self._server_name)
         return connection
+
+
+class _HandshakeFailed(SSL.Error):
+    """No TLS with this server: the text says why."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__([("mailproto", "", text)])  # as OpenSSL's own have it
+        self._text = text
+
+    def __str__(self) -> str:
+        return self._text
+
+
+class _ClientConnection(SSL.Connection):
+    """A connection over which nothing passes before the server's certificate has been found good.
+
+    That is decided here, so that no octet depends on what is called in which order by whatever
+    lies above; and what is not decided, for whatever reason, is refused.
+
+    :ivar is_verified: the handshake is done, and the certificate is good and for the server.
+    """
+
+    is_verified = False
+
+    def __init__(self, context: SSL.Context, identity: ServerIdentity | None) -> None:
+        super().__init__(context, None)
+        self._identity = identity
+        self._is_chain_good = False
+        self._fault = ""
+
+    def do_handshake(self) -> None:
+        """Go on with the handshake, and look at the certificate once it is done.
+
+        :raises OpenSSL.SSL.Error: always, if the certificate is not good.
+        """
+        try:
+            super().do_handshake()
+        except (SSL.WantReadError, SSL.WantWriteError):
+            raise
+        except Exception as error:
+            raise self._failure(error) from error
+        if self._identity is None or self.is_verified:
+            return
+        certificate = self.get_peer_certificate()
+        if certificate is None or not self._is_chain_good or not self.get_verify_mode() & SSL.VERIFY_PEER:
+            self._fault = self._fault or "it was not looked at"
+        else:
+            self._fault = self._fault or self._mismatch(self._identity, certificate)
+        if self._fault:
+            raise self._failure(None)
+        self.is_verified = True
+
+    def look_at(self, certificate: X509, error: int, depth: int, is_good: bool) -> bool:
+        """What OpenSSL is to think of one certificate of the chain; never raises.
+
+        The server's own comes last.  That it is refused here already spares us to show our own
+        to a stranger.
+        """
+        if not is_good:
+            self._fault = self._fault or _FAULTS.get(error, f"OpenSSL's error {error}")
+        elif depth == 0 and self._identity is not None:
+            self._is_chain_good = True
+            self._fault = self._fault or self._mismatch(self._identity, certificate)
+        return is_good and not self._fault
+
+    def _mismatch(self, identity: ServerIdentity, certificate: X509) -> str:
+        """What speaks against it; whatever else goes wrong does, too."""
+        try:
+            return identity.mismatch(certificate)
+        except Exception as error:
+            return f"it cannot be looked at ({error!r})"
+
+    def _failure(self, error: Exception | None) -> SSL.Error:
+        """Why there is no TLS, in words."""
+        if self._fault and self._identity is not None:
+            return _HandshakeFailed(
+                f"The certificate is not good for {self._identity.hostname}: {self._fault}"
+            )
+        if not isinstance(error, SSL.Error):
+            return _HandshakeFailed(f"The handshake failed: {error!r}")
+        reasons = error.args[0] if type(error) is SSL.Error and error.args else ()
+        # Without reasons it is the connection's end, which Twisted knows how to tell.
+        return _HandshakeFailed(", ".join(reason for *_, reason in reasons)) if reasons else error
+
+    # -- what passes
+
+    def _demand(self) -> None:
+        if self._identity is not None and not self.is_verified:
+            self.do_handshake()
+
+    def send(self, buf: Any, flags: int = 0) -> int:
+        """Send, after the handshake (`SSL.Connection.send`)."""
+        self._demand()
+        return super().send(buf, flags)
+
+    def sendall(self, buf: Any, flags: int = 0) -> int:
+        """Send all, after the handshake (`SSL.Connection.sendall`)."""
+        self._demand()
+        return super().sendall(buf, flags)
+
+    def recv(self, bufsiz: int, flags: int | None = None) -> bytes:
+        """Receive, after the handshake (`SSL.Connection.recv`)."""
+        self._demand()
+        return super().recv(bufsiz, flags)
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int | None = None) -> int:
+        """Receive, after the handshake (`SSL.Connection.recv_into`)."""
+        self._demand()
+        return super().recv_into(buffer, nbytes, flags)
+
+    write, read = send, recv
+
+
+def _look_at(connection: SSL.Connection, certificate: X509, error: int, depth: int, is_good: int) -> bool:
+    """OpenSSL's callback: an exception is a refusal, too (pyOpenSSL sees to it)."""
+    return cast(_ClientConnection, connection).look_at(certificate, error, depth, bool(is_good))
+
+
+_CODES = SSL.X509VerificationCodes
+_FAULTS = {
+    _CODES.ERR_CERT_HAS_EXPIRED: "it, or one that vouches for it, has expired",
+    _CODES.ERR_CERT_NOT_YET_VALID: "it, or one that vouches for it, is not valid yet",
+    _CODES.ERR_CERT_REVOKED: "it was revoked",
+    _CODES.ERR_CERT_SIGNATURE_FAILURE: "a signature in its chain is wrong",
+    _CODES.ERR_CERT_UNTRUSTED: "it is not trusted for this",
+    _CODES.ERR_CERT_REJECTED: "it is rejected for this",
+    _CODES.ERR_DEPTH_ZERO_SELF_SIGNED_CERT: "it is signed by itself, and is none of those that are trusted",
+    _CODES.ERR_SELF_SIGNED_CERT_IN_CHAIN: "its authority is none of those that are trusted",
+    _CODES.ERR_UNABLE_TO_GET_ISSUER_CERT: "its authority, or one in between, is not known",
+    _CODES.ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its authority, or one in between, is not known",
+    _CODES.ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its authority, or one in between, is not known",
+    _CODES.ERR_CERT_CHAIN_TOO_LONG: "its chain is too long",
+    _CODES.ERR_INVALID_CA: "one in its chain is no authority",
+    _CODES.ERR_INVALID_PURPOSE: "it, or one that vouches for it, is not for servers",
+    _CODES.ERR_PATH_LENGTH_EXCEEDED: "its chain is longer than its authority allows",
+}
 
 
 def _trust_root(path: Path) -> Any:
     return trustRootFromCertificates([Certificate(certificate) for certificate in load_certificates(path)])
-
-
-def _a_label(hostname: str) -> str:
-    return ascii_domain(hostname.removesuffix("."))  # of the root; no certificate has it (RFC 6066 3)
-
-
-def _is_ip_address(hostname: str) -> bool:
-    try:
-        ipaddress.ip_address(hostname)
-    except ValueError:
-        return False
-    return True

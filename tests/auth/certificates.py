@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtensionOID, NameOID, ObjectIdentifier
 from OpenSSL.crypto import X509, PKey
 from twisted.internet.ssl import Certificate, KeyPair, PrivateCertificate
 
@@ -21,10 +21,19 @@ def make_certificate(
     subject: Sequence[x509.NameAttribute[str]] = (),
     issuer: Pair | None = None,
     name: str = "client",
+    names: Sequence[x509.GeneralName] | bytes = (),
+    usage: Sequence[ObjectIdentifier] = (),
+    days: tuple[int, int] = (-1, 1),
+    is_authority: bool | None = None,
+    more: Sequence[x509.UnrecognizedExtension] = (),
 ) -> Pair:
     """A key and a certificate, of an authority if no ``issuer`` is given.
 
     :param addresses: its rfc822Names.
+    :param names: its other names; as octets, whatever stands where they should.
+    :param usage: its extended key usage, if any.
+    :param days: from when and until when it is good.
+    :param more: extensions that it has, too.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     own_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name), *subject])
@@ -35,13 +44,22 @@ def make_certificate(
         .issuer_name(issuer[1].subject if issuer else own_name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        .not_valid_before(now + datetime.timedelta(days=days[0]))
+        .not_valid_after(now + datetime.timedelta(days=days[1]))
     )
-    if addresses:
-        names = x509.SubjectAlternativeName([x509.RFC822Name(address) for address in addresses])
-        builder = builder.add_extension(names, critical=False)
+    if is_authority is None:
+        is_authority = issuer is None
+    builder = builder.add_extension(x509.BasicConstraints(is_authority, path_length=None), critical=True)
+    if isinstance(names, bytes):
+        value = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, names)
+        builder = builder.add_extension(value, critical=False)
+    elif addresses or names:
+        emails = [x509.RFC822Name(address) for address in addresses]
+        builder = builder.add_extension(x509.SubjectAlternativeName([*emails, *names]), critical=False)
+    if usage:
+        builder = builder.add_extension(x509.ExtendedKeyUsage(usage), critical=False)
+    for extension in more:
+        builder = builder.add_extension(extension, critical=False)
     return key, builder.sign(issuer[0] if issuer else key, hashes.SHA256())
 
 
@@ -63,3 +81,17 @@ def to_be_shown(pair: Pair) -> PrivateCertificate:
     return PrivateCertificate.fromCertificateAndKeyPair(
         Certificate(X509.from_cryptography(certificate)), KeyPair(PKey.from_cryptography_key(key))
     )
+
+
+def general_names(*names: tuple[int, bytes]) -> bytes:
+    """What SubjectAlternativeName holds, of pairs of a tag and whatever octets (RFC 5280 4.2.1.6)."""
+    return element(0x30, b"".join(element(tag, octets) for tag, octets in names))
+
+
+def element(tag: int, content: bytes) -> bytes:
+    """One of DER."""
+    length = len(content)
+    if length < 0x80:
+        return bytes([tag, length]) + content
+    octets = length.to_bytes((length.bit_length() + 7) // 8)
+    return bytes([tag, 0x80 | len(octets)]) + octets + content

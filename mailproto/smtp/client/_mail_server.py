@@ -123,7 +123,7 @@ def _tls(server: MailServer) -> Any:
             trust_root=server.trust_root,
             client_certificate=server.client_certificate,
         )
-    except UnicodeError:
+    except ValueError:
         raise TLSFailed(f"No certificate can be for {server.host!r}") from None
 
 

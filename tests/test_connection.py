@@ -39,6 +39,10 @@ class LineWire:
     def receive(self, data: bytes) -> None:
         self._buffer += data
 
+    def take_pending(self) -> bytes:
+        taken, self._buffer = self._buffer, b""
+        return taken
+
     def next_event(self) -> bytes | None:
         line, end, rest = self._buffer.partition(b"\n")
         if not end:
@@ -400,7 +404,15 @@ class TLSTests(ConnectionTestCase):
         for behind in (b"word\n", b"w", b"\0"):
             transport = self.greeted()
             transport.send(b"tls\n" + behind)
-            self.assertEqual((transport.read(), transport.is_open, transport.tls), (b"", False, None))
+            farewell = b"plaintext where TLS was to begin\n"
+            self.assertEqual((transport.read(), transport.is_open, transport.tls), (farewell, False, None))
+            self.assertFalse(transport.was_aborted)
+
+    def test_what_is_for_tls_goes_nowhere_else(self) -> None:
+        """This transport has nothing that takes it."""
+        transport = self.greeted()
+        transport.send(b"tls\n\x16\x03\x01word\n")
+        self.assertEqual((transport.read(), transport.was_aborted), (b"go ahead\n", True))
 
     def test_it_is_not_offered_without_a_certificate(self) -> None:
         self.factory.tls = None

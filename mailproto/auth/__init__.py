@@ -43,7 +43,8 @@ from mailproto.auth._realm import StoreRealm, store_portal
 from mailproto.auth._records import SCRAM_ITERATIONS, disabled, enabled, hash_password, is_disabled
 from mailproto.auth._scram import ScramKeys
 from mailproto.auth._secret import ensure_secret
-from mailproto.auth._tls import ServerTLS, TLSFilesError, ensure_self_signed, server_tls
+from mailproto.auth._self_signed import ensure_self_signed
+from mailproto.auth._tls import ServerTLS, TLSFilesError, server_tls
 from mailproto.auth._tls_client import client_tls, is_verified
 from mailproto.auth._token_checker import TokenChecker
 

@@ -152,7 +152,7 @@ class _ClientConnection(SSL.Connection):
         if self._identity is None or self.is_verified:
             return
         certificate = self.get_peer_certificate()
-        if certificate is None or not self._is_chain_good or not self.get_verify_mode() & SSL.VERIFY_PEER:
+        if certificate is None or not self._is_chain_good:
             self._fault = self._fault or "it was not looked at"
         else:
             self._fault = self._fault or self._mismatch(self._identity, certificate)

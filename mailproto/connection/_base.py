@@ -169,12 +169,21 @@ class Connection(Protocol):
         else:
             self._encrypt(data)
 
-    def _speak_tls(self, tls: Any) -> None:
-        """Send what is unsent in plaintext, and then speak TLS."""
+    def _speak_tls(self, tls: Any, received: bytes = b"") -> None:
+        """Send what is unsent in plaintext, and then speak TLS.
+
+        :param received: what has come of it already.
+        """
         self._send_now()
         self._socket = self._plain_socket = None
         self.transport.startTLS(tls)
         self._encrypt = _unbuffered(self.transport)
+        if received:
+            layer = _tls_layer(self.transport)
+            if layer is None:
+                self.abort()  # it would be taken for what comes from inside
+            else:
+                layer.dataReceived(received)
 
     def _let_go(self) -> None:
         """Close once everything is sent."""
@@ -185,7 +194,13 @@ class Connection(Protocol):
 
 def _unbuffered(transport: Any) -> Callable[[bytes], object] | None:
     """Of TLS, the ``write`` that does not wait for more: `Connection` has done that; else None."""
-    for tls in (transport, getattr(transport, "protocol", None)):
-        if isinstance(tls, TLSMemoryBIOProtocol):
-            return partial(TLSMemoryBIOProtocol.write, tls)
+    layer = _tls_layer(transport)
+    return None if layer is None else partial(TLSMemoryBIOProtocol.write, layer)
+
+
+def _tls_layer(transport: Any) -> TLSMemoryBIOProtocol | None:
+    """What does TLS: above the transport, or in it since ``startTLS``."""
+    for layer in (transport, getattr(transport, "protocol", None)):
+        if isinstance(layer, TLSMemoryBIOProtocol):
+            return layer
     return None

@@ -31,9 +31,11 @@ class ClientConnection(Connection, Generic[EventT]):
 
     :ivar is_handshaking: whether TLS is begun and not yet on.
     :param clock: the reactor.
+    :param handshake: seconds for the handshake where TLS comes first; what is expected then has
+        its time from the handshake's end.
     """
 
-    def __init__(self, clock: IReactorTime, wire: Wire[EventT]) -> None:
+    def __init__(self, clock: IReactorTime, wire: Wire[EventT], *, handshake: float = 60) -> None:
         super().__init__()
         self.clock = clock
         self.wire = wire
@@ -42,7 +44,7 @@ class ClientConnection(Connection, Generic[EventT]):
         self._stream: Iterator[bytes] | None = None
         self._stream_done: Callable[[Exception | None], None] = _ignore
         self._stream_patience = 0.0
-        self._handshake_patience = 0.0
+        self._handshake_patience = handshake
         self._timer_due = 0.0
 
     # -- what a protocol is told
@@ -144,11 +146,15 @@ class ClientConnection(Connection, Generic[EventT]):
     def connectionMade(self) -> None:
         super().connectionMade()
         self.is_handshaking = self.is_encrypted
+        self._note_progress()
         self.opened()
+        self._watch()
 
     def dataReceived(self, data: bytes) -> None:
         if self._ending:
             return
+        if self.is_handshaking:
+            self._end_handshake()  # what stands in between has not told us
         self.wire.receive(data)
         if not self._pumping:
             self._pump()
@@ -180,8 +186,14 @@ class ClientConnection(Connection, Generic[EventT]):
 
     def handshakeCompleted(self) -> None:
         """TLS is on (IHandshakeListener)."""
+        if self.is_handshaking:
+            self._end_handshake()
+
+    def _end_handshake(self) -> None:
         self.is_handshaking = False
+        self._note_progress()
         self.secured()
+        self._watch()
 
     # -- output
 
@@ -216,11 +228,11 @@ class ClientConnection(Connection, Generic[EventT]):
 
     def _patience(self) -> float | None:
         """Seconds that may pass from the last progress; None when nothing is awaited."""
+        if self.is_handshaking:
+            return self._handshake_patience
         if self._expected:
             return self._expected[0][1]
-        if self._stream is not None:
-            return self._stream_patience
-        return self._handshake_patience if self.is_handshaking else None
+        return None if self._stream is None else self._stream_patience
 
     def _note_progress(self) -> None:
         self._progress = self.clock.seconds()

@@ -17,6 +17,7 @@ _CONNECTIONS_FROM_ELSEWHERE = 200
 class Limits:
     """What a client may use of a server's patience, in seconds, octets and numbers.
 
+    :ivar handshake: from the connection, or the go-ahead for TLS, to the end of TLS's handshake.
     :ivar first_command: from the connection to the first command.
     :ivar idle: from one command to the next, and for a client that does not read.
         At least 300 for SMTP (RFC 5321 4.5.3.2.7), 600 for POP3 (RFC 1939 3), 1800 for
@@ -33,6 +34,7 @@ class Limits:
         has a limit of its own, 107).
     """
 
+    handshake: float = 30
     first_command: float = 60
     idle: float = 300
     farewell: float = 10
@@ -57,3 +59,4 @@ class Farewell(enum.Enum):
     STOPPING = "server shutting down"
     CROWDED = "too many connections"
     REVOKED = "the account was deleted, disabled or given another password"
+    TALKED_AHEAD = "plaintext where TLS was to begin"

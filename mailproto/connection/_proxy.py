@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -132,6 +133,11 @@ class _ProxiedConnection(Protocol):
 
     def writeConnectionLost(self) -> None:
         """We never close our side alone (`IHalfCloseableProtocol`)."""
+
+    @property
+    def alpn(self) -> Sequence[bytes]:
+        """What the client may ask for in TLS (`ServerConnection.alpn`)."""
+        return getattr(self._protocol, "alpn", ())
 
     def abort(self) -> None:
         """Close at once."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from types import CoroutineType
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -18,7 +18,7 @@ from mailproto.auth import Channel, server_channel
 from mailproto.connection._at_once import at_once
 from mailproto.connection._base import OCTETS_AT_ONCE, Connection
 from mailproto.connection._limits import Farewell
-from mailproto.connection._wire import Wire
+from mailproto.connection._wire import PlaintextWire
 from mailproto.errors import MailError, Unavailable, WireError
 from mailproto.interfaces import IRevocable
 
@@ -35,15 +35,19 @@ class ServerConnection(Connection, Generic[EventT]):
     """One client's connection; subclasses say what its events mean.
 
     A subclass provides `greet`, `handle`, `refuse_syntax`, `refuse` and the farewells, and
-    sets `wire` before anything is received (in ``__init__``).
+    sets `wire` before anything is received (in ``__init__``); its ``take_pending`` is of use to
+    `start_tls` alone.
 
     :ivar clock: for whatever else must be timed.
     :ivar counted_as: under which client the factory counts it; None for none.
     """
 
+    alpn: ClassVar[Sequence[bytes]] = ()
+    """What it is called by clients that ask for it in TLS (ALPN, RFC 7301)."""
+
     log = Logger()
     factory: ServerFactory
-    wire: Wire[EventT]
+    wire: PlaintextWire[EventT]
 
     def __init__(self, factory: ServerFactory) -> None:
         super().__init__()
@@ -58,6 +62,7 @@ class ServerConnection(Connection, Generic[EventT]):
         self._is_spoken_for = False
         self._heard_all = False  # the client has closed its side
         self._leaving: Farewell | None = None  # why the running command is the last one
+        self._handshake_due: float | None = None  # until TLS is known to be on
 
     # -- what a protocol says of itself
 
@@ -142,15 +147,20 @@ class ServerConnection(Connection, Generic[EventT]):
     def start_tls(self, go_ahead: bytes) -> bool:
         """Write ``go_ahead`` in plaintext, then speak TLS.
 
-        :returns: False if the client had already sent something behind its command: that
-            is an attack, and the connection is closed instead.
+        What the client has sent behind its command is the beginning of its handshake, if it can
+        be one (RFC 9051 6.2.1).
+
+        :returns: False if it is plaintext: that is an attack (RFC 3207 6, CVE-2011-0411), and the
+            connection ends instead.
         """
-        if self.wire.pending:
+        received = self.wire.take_pending() if self.wire.pending else b""
+        if received and received[0] != _HANDSHAKE:
             self.log.warn("{peer} sent plaintext behind its wish for TLS", peer=self.peer)
-            self.abort()
+            self.end(self.farewell(Farewell.TALKED_AHEAD))
             return False
         self._unsent.append(go_ahead)
-        self._speak_tls(self.factory.tls)
+        self._begin_handshake()
+        self._speak_tls(self.factory.tls, received)
         return True
 
     @property
@@ -177,6 +187,8 @@ class ServerConnection(Connection, Generic[EventT]):
         self._progress = self.clock.seconds()
         if self.factory.admit(self):
             self._set_timer(self.limits.first_command)
+            if self.is_encrypted:
+                self._begin_handshake()
             greeting = self.greet()
             if greeting is not None:
                 running = self._running = cast("Deferred[None]", greeting)
@@ -303,6 +315,20 @@ class ServerConnection(Connection, Generic[EventT]):
         """How long the client may now be silent, in seconds."""
         return self.limits.idle if self._had_event else self.limits.first_command
 
+    def _begin_handshake(self) -> None:
+        """However many octets come: it must have ended in time."""
+        self._handshake_due = self.clock.seconds() + self.limits.handshake
+        self._set_timer(min(self.limits.handshake, self.idle_limit()))
+
+    def _is_late(self) -> bool:
+        """Whether TLS was to be on by now, and is not."""
+        due = self._handshake_due
+        if due is None:
+            return False
+        if self.transport.getHandle().get_peer_finished() is not None:
+            self._handshake_due = None
+        return self._handshake_due is not None and due <= self.clock.seconds()
+
     def _set_timer(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.reset(seconds)
@@ -318,9 +344,15 @@ class ServerConnection(Connection, Generic[EventT]):
         if self._leaving is Farewell.REVOKED:
             self.end(self.farewell(self._leaving))
             return
+        if self._is_late():
+            self.log.info("{peer}: no end of TLS's handshake in time", peer=self.peer)
+            self.abort()
+            return
         left = self._progress + self.idle_limit() - self.clock.seconds()
         if self._running is not None and self._writable:
             left = self.idle_limit()  # it is our own work that takes so long
+        if self._handshake_due is not None:
+            left = min(left, self._handshake_due - self.clock.seconds())
         if left > 0:
             self._set_timer(left)
         elif self._writable:
@@ -358,6 +390,9 @@ class ServerConnection(Connection, Generic[EventT]):
 
 REVOCATION_GRACE = 0.3
 """Seconds: with the hint, which may take half a second, a revoked session ends within one."""
+
+_HANDSHAKE = 0x16
+"""The first octet of a ClientHello (RFC 8446 5.1), and of no command."""
 
 _REPLIES_AT_ONCE = 64
 """Replies that are: with `OCTETS_AT_ONCE` this bounds what pipelining makes us hold."""

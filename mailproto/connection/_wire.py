@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
-__all__ = ["Wire"]
+__all__ = ["PlaintextWire", "Wire"]
 
 EventT_co = TypeVar("EventT_co", covariant=True)
 
@@ -24,3 +24,10 @@ class Wire(Protocol[EventT_co]):
 
         :raises WireError: for what is not the protocol; the next call goes on behind it.
         """
+
+
+class PlaintextWire(Wire[EventT_co], Protocol[EventT_co]):
+    """Of a connection that may begin TLS later."""
+
+    def take_pending(self) -> bytes:
+        """Give up what `pending` counts, between two events: it is no longer the wire's."""

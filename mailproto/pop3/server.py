@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -33,6 +33,7 @@ class POP3Server(ServerConnection[Command | Response]):
     :ivar is_leaving: whether QUIT was taken, so that the session ends whatever becomes of it.
     """
 
+    alpn: ClassVar[Sequence[bytes]] = (b"pop3",)
     factory: POP3ServerFactory
     wire: POP3ServerWire
 
@@ -107,7 +108,7 @@ class POP3Server(ServerConnection[Command | Response]):
         """Nothing for idleness: a client would take it for the answer to its next command (RFC 1939 3)."""
         if reason is Farewell.IDLE:
             return b""
-        code = "AUTH" if reason is Farewell.REVOKED else "SYS/TEMP"  # RFC 3206 4, 5
+        code = {Farewell.REVOKED: "AUTH", Farewell.TALKED_AHEAD: ""}.get(reason, "SYS/TEMP")  # RFC 3206 4, 5
         return err(f"Closing: {reason.value}", code)
 
     def describe(self, event: Command | Response) -> str:

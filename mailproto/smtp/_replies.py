@@ -42,6 +42,7 @@ _FAREWELLS = {
     Farewell.STOPPING: ("4.3.2", "shutting down, closing connection"),
     Farewell.CROWDED: ("4.3.2", "too many connections, try again later"),
     Farewell.REVOKED: ("4.7.0", f"{Farewell.REVOKED.value}, closing connection"),
+    Farewell.TALKED_AHEAD: ("4.7.0", "plaintext where TLS was to begin, closing connection"),
 }
 
 

@@ -16,6 +16,7 @@ __all__ = ["LMTPServer", "LMTPServerFactory"]
 class LMTPServer(SMTPServer):
     """One client of an `LMTPServerFactory`."""
 
+    alpn: ClassVar[Sequence[bytes]] = ()
     greetings: ClassVar[Mapping[str, str]] = {"LHLO": "LMTP"}
 
     def answer_content(self, envelope: Envelope, outcomes: Sequence[Outcome]) -> None:

@@ -73,6 +73,7 @@ class SMTPServer(ServerConnection[Event]):
     :ivar trace: writes this session's Received fields, once there was one.
     """
 
+    alpn: ClassVar[Sequence[bytes]] = (b"smtp",)  # as clients have it: the registry has no name
     greetings: ClassVar[Mapping[str, str]] = {"HELO": "SMTP", "EHLO": "ESMTP"}
 
     factory: SMTPServerFactory

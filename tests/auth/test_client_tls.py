@@ -6,11 +6,14 @@ These run with the oldest and with the newest releases that ``setup.cfg`` allows
 from __future__ import annotations
 
 import contextlib
+from types import SimpleNamespace
 from typing import Any
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from zope.interface import directlyProvides
 
 from mailproto.auth import client_tls
 from mailproto.auth._server_identity import ServerIdentity
@@ -151,8 +154,15 @@ class FailClosedTests(HandshakeTestCase):
 
     def test_no_second_handshake(self) -> None:
         """It might be with another certificate."""
-        server = self.server(self.good, version=SSL.TLS1_2_VERSION)
-        self.talk(client_tls("mail.test", trust_root=self.trust_root), server)
+        cert_file, key_file = write_pair(self.folder, "server", self.good)
+        willing = SSL.Context(SSL.TLS_SERVER_METHOD)
+        willing.use_certificate_file(str(cert_file))
+        willing.use_privatekey_file(str(key_file))
+        willing.set_max_proto_version(SSL.TLS1_2_VERSION)
+        creator = SimpleNamespace(serverConnectionForTLS=lambda _: SSL.Connection(willing, None))
+        directlyProvides(creator, IOpenSSLServerConnectionCreator)
+        self.talk(client_tls("mail.test", trust_root=self.trust_root), creator)
+        self.assert_taken()
         client, server = self.client.transport.getHandle(), self.accepted.transport.getHandle()
         self.assertTrue(server.renegotiate())
         with contextlib.suppress(SSL.Error):

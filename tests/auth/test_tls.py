@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from mailproto.auth import TLSFilesError, _tls, ensure_self_signed, server_channel, server_tls
+from mailproto.auth import TLSFilesError, _self_signed, ensure_self_signed, server_channel, server_tls
 from tests.auth.certificates import make_certificate, write_pair
 from tests.auth.handshake import handshake
 from tests.auth.test_channel import TLSTransport
@@ -156,9 +156,9 @@ class SelfSignedTests(Folder):
 
     def test_renewed_before_it_ends(self) -> None:
         first = self.certificate("localhost")
-        self.patch(_tls, "RENEWAL", _tls.VALIDITY - datetime.timedelta(seconds=1))
+        self.patch(_self_signed, "RENEWAL", _self_signed.VALIDITY - datetime.timedelta(seconds=1))
         self.assertEqual(self.certificate("localhost"), first)
-        self.patch(_tls, "RENEWAL", _tls.VALIDITY + datetime.timedelta(seconds=1))
+        self.patch(_self_signed, "RENEWAL", _self_signed.VALIDITY + datetime.timedelta(seconds=1))
         self.assertNotEqual(self.certificate("localhost"), first)
 
     def test_renewed_when_half_of_it_is_there(self) -> None:

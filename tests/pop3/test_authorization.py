@@ -258,8 +258,8 @@ class PrivacyTests(SessionTestCase):
         transport = self.connect(ELSEWHERE)
         transport.read()
         transport.send(b"STLS\r\nUSER alice\r\n")
-        self.assertEqual(transport.read(), b"")
-        self.assertTrue(transport.was_aborted)
+        self.assertEqual(transport.read(), b"-ERR Closing: plaintext where TLS was to begin\r\n")
+        self.assertEqual((transport.is_open, transport.was_aborted), (False, False))
         self.assertIsNone(transport.tls)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeAlias, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, cast
 
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.task import deferLater
@@ -63,6 +63,7 @@ class IMAPSession(ServerConnection[Event]):
     :ivar view: the selected mailbox, or None.
     """
 
+    alpn: ClassVar[Sequence[bytes]] = (b"imap",)
     factory: IMAPServerFactory
     wire: IMAPServerWire
 

@@ -87,6 +87,13 @@ class IMAPServerWire:
             self._position = 0
         self._buffer += data
 
+    def take_pending(self) -> bytes:
+        """Give up what was received and is not part of an event yet."""
+        taken = bytes(self._buffer[self._position :])
+        self._buffer.clear()
+        self._position = self._scanned = 0
+        return taken
+
     def expect_line(self) -> None:
         """Give the next line as a `ContinuationLine`: once, for AUTHENTICATE and IDLE.
 

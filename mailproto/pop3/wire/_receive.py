@@ -78,6 +78,13 @@ class POP3ServerWire:
             self._start = 0
         self._buffer += data
 
+    def take_pending(self) -> bytes:
+        """Give up what was received and is not part of an event yet."""
+        taken = bytes(self._buffer[self._start :])
+        self._buffer.clear()
+        self._start = self._searched = 0
+        return taken
+
     def expect_response(self) -> None:
         """A challenge was sent: the next line is its response."""
         self._response = True

@@ -63,9 +63,9 @@ class Session(ClientConnection[Reply]):
         pipelining: bool = True,
         is_remote: bool = False,
     ) -> None:
-        super().__init__(clock, SMTPClientWire(limits))
-        self.hostname = hostname
         self.timeouts = timeouts or ClientTimeouts()
+        super().__init__(clock, SMTPClientWire(limits), handshake=self.timeouts.handshake)
+        self.hostname = hostname
         self.greeting: Reply | None = None
         self.capabilities: Capabilities = NO_CAPABILITIES
         self.pipelines = False

@@ -12,9 +12,9 @@ class ClientTimeouts:
     """Seconds, as RFC 5321 4.5.3.2 has them: shorter ones lose mail to slow servers.
 
     :ivar connect: until the transport is connected.
+    :ivar handshake: for TLS to be negotiated, before the greeting or after STARTTLS.
     :ivar greeting: for the server's first words (4.5.3.2.1).
     :ivar command: for the answer to EHLO, STARTTLS, RSET, NOOP and VRFY.
-    :ivar handshake: for TLS to be negotiated.
     :ivar mail: for the answer to MAIL (4.5.3.2.2).
     :ivar recipient: for the answer to RCPT (4.5.3.2.3).
     :ivar data: for the answer to DATA (4.5.3.2.4).

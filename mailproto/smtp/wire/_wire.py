@@ -69,6 +69,13 @@ class SMTPServerWire:
         else:
             self._buffer = data
 
+    def take_pending(self) -> bytes:
+        """Give up what was received and is not part of an event yet."""
+        self._join()
+        taken = self._buffer[self._position :]
+        self._buffer, self._position = b"", 0
+        return taken
+
     def expect_content(self) -> None:
         """What comes next is a message's content, up to CRLF.CRLF."""
         self._content = ContentScanner(normalise=self._normalise, text_line=self._limits.text_line)

@@ -63,7 +63,7 @@ class StartTLSTests(DialogueTestCase):
         """Corner case 39."""
         client = self.remote()
         client.send(b"a STARTTLS\r\nb LOGIN alice secret\r\n")
-        self.assertEqual(client.received(), b"")
+        self.assertEqual(client.received(), b"* BYE Plaintext where TLS was to begin\r\n")
         self.assertEqual(self.started, [])
         self.assertTrue(client.transport.disconnected)
         self.assertIsNone(client.session.account)

@@ -42,13 +42,14 @@ class TLSTestCase(TranscriptTestCase):
 class StartTLSTests(TLSTestCase):
     def test_06_plaintext_behind_starttls(self) -> None:
         """RFC 3207 4.2 and 6 (CVE-2011-0411): it is never heard, whatever it is."""
-        for smuggled in (b"EHLO evil\r\n", b"NOOP", b"\r\n", b"\x16\x03\x01", b"RSET\r\nEHLO evil\r\n"):
+        for smuggled in (b"EHLO evil\r\n", b"NOOP", b"\r\n", b"\x17\x03\x01", b"RSET\r\nEHLO evil\r\n"):
             transport = self.connect()
             transport.send(b"EHLO a\r\n")
             transport.read()
             transport.send(b"STARTTLS\r\n" + smuggled)
-            self.assertEqual(transport.read(), b"")
+            self.assertRegex(transport.read(), rb"\A421 4\.7\.0 [^\r\n]+\r\n\Z")
             self.assertFalse(transport.is_open)
+            self.assertFalse(transport.was_aborted)
             self.assertIsNone(transport.tls)
             self.assertEqual(self.delivery.senders, [])
 

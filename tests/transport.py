@@ -34,6 +34,9 @@ class FakeTLS:
     def get_peer_certificate(self) -> None:
         return None
 
+    def get_peer_finished(self) -> bytes | None:
+        return b"finished"
+
     def get_context(self) -> SSL.Context:
         return SSL.Context(SSL.TLS_SERVER_METHOD)
 

@@ -345,7 +345,7 @@ class ServerConnection(Connection, Generic[EventT]):
             self.end(self.farewell(self._leaving))
             return
         if self._is_late():
-            self.log.info("{peer}: no end of TLS's handshake in time", peer=self.peer)
+            self.log.info("{peer}: TLS handshake not done in time", peer=self.peer)
             self.abort()
             return
         left = self._progress + self.idle_limit() - self.clock.seconds()

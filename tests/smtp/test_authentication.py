@@ -229,7 +229,9 @@ class StartTLSTests(DialogueTestCase):
     def test_plaintext_behind_it_closes_the_connection(self) -> None:
         transport = self.connect()
         transport.send(b"EHLO a\r\nSTARTTLS\r\nMAIL FROM:<evil@x>\r\n")
-        self.assertTrue(transport.read().endswith(b" plaintext where TLS was to begin, closing connection\r\n"))
+        self.assertTrue(
+            transport.read().endswith(b" plaintext where TLS was to begin, closing connection\r\n")
+        )
         self.assertEqual((transport.is_open, transport.tls), (False, None))
         self.assertEqual(self.delivery.senders, [])
 

@@ -277,7 +277,7 @@ class Session(ClientConnection[Reply]):
 
     def timed_out(self) -> None:
         """The server has been silent for too long."""
-        self.fail(TLSFailed("Timed out") if self.is_handshaking else ServerTimeout())
+        self.fail(TLSFailed("TLS failed: timed out") if self.is_handshaking else ServerTimeout())
 
     def lost(self, reason: Failure) -> None:
         """The connection is gone."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import ISSLTransport
+from zope.interface import implementer
 
 from mailproto.smtp import (
+    ClientTimeouts,
     CommandRefused,
     ConnectionLost,
     GreetingRefused,
@@ -15,6 +18,7 @@ from mailproto.smtp import (
     TLSUnavailable,
 )
 from mailproto.smtp.client import _own_name
+from tests.smtp.client import dialogue
 from tests.smtp.client.dialogue import (
     ALICE,
     ESMTP,
@@ -26,6 +30,11 @@ from tests.smtp.client.dialogue import (
     offering,
 )
 from tests.transport import MemoryTransport
+
+
+@implementer(ISSLTransport)
+class TLSTransport(MemoryTransport):
+    """TLS from the first octet, whose handshake has just begun."""
 
 
 class GreetingTests(ClientTestCase):
@@ -313,6 +322,33 @@ class TimeoutTests(ClientTestCase):
         greeted = self.client.greeted()
         self.assert_times_out(300)
         self.error(greeted, ServerTimeout)
+
+    def test_handshake_before_the_greeting(self) -> None:
+        """It has a time of its own; and the greeting has its own from then on."""
+        self.patch(dialogue, "MemoryTransport", TLSTransport)
+        self.connect()
+        greeted = self.client.greeted()
+        self.assert_times_out(60)
+        self.error(greeted, TLSFailed)
+        for end in (self.client_class.handshakeCompleted, None):
+            self.connect()
+            greeted = self.client.greeted()
+            self.clock.advance(59)
+            if end is None:  # what stands in between tells nothing: then the first octet does
+                self.transport.send(b"2")
+            else:
+                end(self.client)
+            self.assert_times_out(300)
+            self.error(greeted, ServerTimeout)
+
+    def test_handshake_as_long_as_is_said(self) -> None:
+        self.patch(dialogue, "MemoryTransport", TLSTransport)
+        self.connect(timeouts=ClientTimeouts(handshake=7, greeting=5))
+        self.assert_times_out(7)
+        self.connect(timeouts=ClientTimeouts(handshake=7, greeting=5))
+        self.clock.advance(6)
+        self.client.handshakeCompleted()
+        self.assert_times_out(5)
 
     def test_hello(self) -> None:
         self.connect()

@@ -1,0 +1,194 @@
+"""The server's side of TLS below a connection, in memory: its time, and what it is called."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.protocol import Factory
+from twisted.internet.task import Clock
+from twisted.logger import LogLevel
+from twisted.protocols.policies import WrappingFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.test.iosim import FakeTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailproto.auth import ensure_self_signed, server_tls
+from mailproto.connection import Limits, Networks, ProxiedFactory
+from mailproto.imap.server.session import IMAPSession
+from mailproto.pop3.server import POP3Server
+from mailproto.smtp.lmtp import LMTPServer
+from mailproto.smtp.server import SMTPServer
+from tests.auth.stdlib_client import StdlibClient
+from tests.test_connection import WordFactory
+from tests.transport import ELSEWHERE, FakeTLS, MemoryTransport
+
+
+class TLSTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        self.tls = server_tls(*ensure_self_signed(folder, "mail.test"))
+        self.limits = Limits(handshake=30, first_command=60, idle=300)
+        self.factory = WordFactory(self.clock, limits=self.limits, tls=self.tls)
+
+    def connect(self, factory: Any = None) -> None:
+        """With TLS from the first octet; ``factory`` stands between TLS and the connection, if given."""
+        served = TLSMemoryBIOFactory(self.tls, False, factory or self.factory, clock=self.clock)
+        self.protocol = served.buildProtocol(None)
+        self.transport = FakeTransport(self.protocol, isServer=True)
+        self.protocol.makeConnection(self.transport)
+        self.client = StdlibClient()
+
+    def pass_on(self) -> None:
+        self.clock.advance(0)
+        while self.transport.stream:
+            said = b"".join(self.transport.stream)
+            self.transport.stream.clear()
+            self.client.receive(said)
+            if answer := self.client.to_send():
+                self.protocol.dataReceived(answer)
+            self.clock.advance(0)
+
+    def shake_hands(self) -> None:
+        self.protocol.dataReceived(self.client.to_send())
+        self.pass_on()
+
+    @property
+    def is_gone(self) -> bool:
+        return bool(self.transport.disconnecting or self.transport.disconnected)
+
+
+class HandshakeTimeTests(TLSTestCase):
+    def test_silence(self) -> None:
+        self.connect()
+        self.clock.advance(29)
+        self.assertFalse(self.is_gone)
+        self.clock.advance(1)
+        self.assertTrue(self.is_gone)
+
+    def test_octet_by_octet(self) -> None:
+        """Octets are no progress; the handshake's end is."""
+        self.connect()
+        hello = self.client.to_send()
+        for position in range(29):
+            self.protocol.dataReceived(hello[position : position + 1])
+            self.clock.advance(1)
+        self.assertFalse(self.is_gone)
+        self.protocol.dataReceived(hello[29:])
+        self.clock.advance(1)
+        self.assertTrue(self.is_gone)
+
+    def test_done(self) -> None:
+        """From then on the time is another one's, whatever stands between TLS and the connection."""
+        for factory in (None, WrappingFactory(self.factory)):
+            self.connect(factory)
+            self.clock.advance(20)
+            self.shake_hands()
+            self.assertEqual(self.client.read(), b"hello\n")
+            self.clock.advance(39)
+            self.assertFalse(self.is_gone)
+            self.client.write(b"word\n")
+            self.protocol.dataReceived(self.client.to_send())
+            self.pass_on()
+            self.assertEqual(self.client.read(), b"word\n")
+            self.clock.advance(299)
+            self.assertFalse(self.is_gone)
+            self.clock.advance(1)
+            self.pass_on()
+            self.assertEqual(self.client.read(), b"idle too long\n")
+
+    def test_no_command(self) -> None:
+        self.connect()
+        self.shake_hands()
+        self.clock.advance(59)
+        self.assertFalse(self.is_gone)
+        self.clock.advance(1)
+        self.pass_on()
+        self.assertEqual(self.client.read(), b"hello\nidle too long\n")
+
+    def test_other_limits_hold_as_well(self) -> None:
+        self.factory.limits = Limits(handshake=30, first_command=10)
+        self.connect()
+        self.clock.advance(10)
+        self.assertTrue(self.is_gone)
+
+    def test_after_the_go_ahead(self) -> None:
+        """A client that stops there has its time; one that goes on has more."""
+        for finished, lasts in ((None, 30), (b"x", 300)):
+            self.patch(FakeTLS, "get_peer_finished", lambda _, finished=finished: finished)
+            connection = self.factory.buildProtocol(None)
+            transport = MemoryTransport(connection, ELSEWHERE)
+            self.clock.advance(50)
+            transport.send(b"tls\n")
+            self.assertEqual(transport.read(), b"hello\ngo ahead\n")
+            self.clock.advance(lasts - 1)
+            self.assertTrue(transport.is_open)
+            self.clock.advance(1)
+            self.assertEqual(transport.read(), b"" if finished is None else b"idle too long\n")
+            self.assertFalse(transport.is_open)
+            self.assertEqual(transport.was_aborted, finished is None)
+
+    def test_log_has_one_plain_line(self) -> None:
+        events: list[Any] = []
+        self.patch(type(self.factory.buildProtocol(None)), "log", _Log(events))
+        self.connect()
+        self.clock.advance(30)
+        [(level, text)] = events
+        self.assertEqual((level, text), (LogLevel.info, ": TLS handshake not done in time"))
+
+
+class _Log:
+    def __init__(self, events: list[Any]) -> None:
+        self._events = events
+
+    def info(self, text: str, **values: Any) -> None:
+        self._events.append((LogLevel.info, text.format(**values)))
+
+
+class AlpnTests(TLSTestCase):
+    EVERYTHING = ["h2", "imap", "smtp", "pop3"]
+    OFFERS = (None, ["imap"], ["pop3"], ["smtp"], ["h2"], EVERYTHING, ["IMAP"], ["x" * 255])
+    OWN = {IMAPSession: "imap", POP3Server: "pop3", SMTPServer: "smtp", LMTPServer: ""}
+
+    def negotiated(self, protocol_class: Any, offer: Any, version: Any, between: Any) -> str | None:
+        """What is agreed upon with TLS around a connection of this class."""
+        served = TLSMemoryBIOFactory(self.tls, False, self.factory, clock=self.clock)
+        tls = served.protocol(served, between(protocol_class), False)
+        tls.makeConnection(FakeTransport(tls, isServer=True))
+        client = StdlibClient(alpn=offer, version=version)
+        client.shake_hands(tls.getHandle())
+        return client.ssl.selected_alpn_protocol()
+
+    def test_each(self) -> None:
+        for protocol_class, own in self.OWN.items():
+            for offer in self.OFFERS:
+                for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+                    for between in (_bare, _behind_a_proxy):
+                        with self.subTest(own, offer=offer, version=version):
+                            chosen = self.negotiated(protocol_class, offer, version, between)
+                            self.assertEqual(chosen, own if own in (offer or ()) else None)
+
+    def test_what_stands_in_between(self) -> None:
+        """And has a protocol of its own: nothing is chosen, and nothing fails."""
+        self.factory = WordFactory(self.clock, limits=self.limits)
+        self.connect(WrappingFactory(self.factory))
+        self.client = StdlibClient(alpn=["imap"])
+        self.shake_hands()
+        self.assertIsNone(self.client.ssl.selected_alpn_protocol())
+        self.assertEqual(self.client.read(), b"hello\n")
+
+
+def _bare(protocol_class: Any) -> Any:
+    return protocol_class.__new__(protocol_class)
+
+
+def _behind_a_proxy(protocol_class: Any) -> Any:
+    """STARTTLS finds what reads the proxy's header where it left it."""
+    wrapped = Factory.forProtocol(lambda: _bare(protocol_class))
+    proxied = ProxiedFactory(wrapped, Networks(["192.0.2.1"]), clock=Clock())
+    reading = proxied.buildProtocol(type("Address", (), {"host": "192.0.2.1"}))
+    reading._protocol = _bare(protocol_class)  # type: ignore[union-attr]
+    return reading

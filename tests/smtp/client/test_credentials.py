@@ -7,16 +7,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from OpenSSL import SSL
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import IUsernameHashedPassword
 from twisted.cred.portal import Portal
 from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.ssl import Certificate as TwistedCertificate
-from twisted.internet.ssl import (
-    TLSVersion,
-    optionsForClientTLS,
-    trustRootFromCertificates,
-)
+from twisted.internet.ssl import optionsForClientTLS, trustRootFromCertificates
 from twisted.protocols.portforward import ProxyFactory, ProxyServer
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
@@ -30,6 +27,7 @@ from mailproto.auth import (
     DirectoryChecker,
     Password,
     PasswordVerifier,
+    ServerTLS,
     StoreRealm,
     Token,
     TokenChecker,
@@ -101,11 +99,11 @@ class CredentialsTestCase(ServerTestCase):
         await client.ehlo()
         return client
 
-    async def client(self, tls: Any) -> SMTPClient:
+    async def client(self, starts: Any, **settings: Any) -> SMTPClient:
         """Of a new server; None for plaintext."""
-        client = await self.connect(self.serve()["endpoint"])
-        if tls is not None:
-            await client.starttls(tls)
+        client = await self.connect(self.serve(**settings)["endpoint"])
+        if starts is not None:
+            await client.starttls(starts)
         return client
 
     def trusted(self) -> Any:
@@ -218,17 +216,16 @@ class ChannelTests(CredentialsTestCase):
     async def test_end_point(self) -> None:
         """In TLS 1.2."""
         pem = Path(self.pair[0]).read_bytes()
-        tls = optionsForClientTLS(
-            "mx.example",
-            trustRoot=trustRootFromCertificates([TwistedCertificate.loadPEM(pem)]),
-            extraCertificateOptions={"lowerMaximumSecurityTo": TLSVersion.TLSv1_2},
-        )
-        channel = await self.assert_bound(tls, "tls-server-end-point")
+        root = trustRootFromCertificates([TwistedCertificate.loadPEM(pem)])
+        tls = optionsForClientTLS("mx.example", trustRoot=root)
+        old = server_tls(*self.pair)
+        old._context.set_options(SSL.OP_NO_TLSv1_3)
+        channel = await self.assert_bound(tls, "tls-server-end-point", old)
         self.assertFalse(channel.is_secure)  # for all that we know of Twisted's creator
 
-    async def assert_bound(self, tls: Any, kind: str) -> Channel:
+    async def assert_bound(self, tls: Any, kind: str, server: ServerTLS | None = None) -> Channel:
         for mechanism in BOUND:
-            client = await self.client(tls)
+            client = await self.client(tls, tls=server or server_tls(*self.pair))
             channel = client_channel(client.transport, is_local=False)
             self.assertEqual(next(iter(channel.bindings)), kind)
             await client.authenticate(ALICE, mechanism=mechanism)

@@ -9,6 +9,7 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock
 
+import twisted
 from mailproto.auth import TLSFilesError, server_tls
 from mailproto.errors import RecipientUnknown
 from mailproto.smtp import (
@@ -169,6 +170,8 @@ class SendMailTests(ServerTestCase):
         self.assertEqual(len(self.delivery.delivered), 1)
         memory = MemoryReactorClock()
         for host, asked in (("my_host", "my_host"), ("127.0.0.1", "127.0.0.1"), ("[127.0.0.1]", "127.0.0.1")):
+            if host != "my_host" and twisted.version.major < 26:
+                continue  # its memory reactor looks nothing up, not even addresses
             for tls in ("none", "opportunistic"):
                 opening = ensureDeferred(open_client(memory, MailServer(host, 25, tls)))  # type: ignore[arg-type]
                 self.assertEqual(memory.tcpClients.pop()[:2], (asked, 25))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -50,13 +52,14 @@ def client_tls(
     :raises ValueError: ``hostname`` cannot be a name in a certificate; not with ``verify=False``.
     """
     if verify:
-        root = platformTrust() if trust_root is None else _trust_root(Path(trust_root))
-        return _ClientTLS(ServerIdentity(hostname), client_certificate, trustRoot=root)
+        identity = ServerIdentity(hostname)
+        context = _platform_context() if trust_root is None else _context(_trust_root(Path(trust_root)))
+        return _ClientTLS(context, identity, identity.server_name, client_certificate)
     try:
         server_name = ServerIdentity(hostname).server_name
     except ValueError:
         server_name = None
-    return _ClientTLS(None, client_certificate, server_name)
+    return _ClientTLS(_context(None), None, server_name, client_certificate)
 
 
 def is_verified(transport: Any) -> bool:
@@ -82,32 +85,56 @@ class _ClientTLS:
 
     def __init__(
         self,
+        context: SSL.Context,
         identity: ServerIdentity | None,
+        server_name: bytes | None,
         certificate: PrivateCertificate | None,
-        server_name: bytes | None = None,
-        **more: Any,
     ) -> None:
+        self._context = context
         self._identity = identity
-        self._server_name = server_name if identity is None else identity.server_name
-        options = CertificateOptions(
-            privateKey=None if certificate is None else certificate.privateKey.original,
-            certificate=None if certificate is None else certificate.original,
-            raiseMinimumTo=TLSVersion.TLSv1_2,
-            **more,
-        )
-        self._context: SSL.Context = options.getContext()
-        # Another handshake would be with another certificate, perhaps.
-        self._context.set_options(SSL.OP_NO_RENEGOTIATION)
-        if identity is not None:
-            # Whatever Twisted asks OpenSSL for: this is what is relied on.
-            self._context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _look_at)
+        self._server_name = server_name
+        self._certificate = certificate
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802,N803
         """One connection's state (`IOpenSSLClientConnectionCreator`)."""
         connection = _ClientConnection(self._context, self._identity)
         if self._server_name:
             connection.set_tlsext_host_name(self._server_name)
+        if self._certificate is not None:
+            connection.use_certificate(self._certificate.original)
+            connection.use_privatekey(self._certificate.privateKey.original)
         return connection
+
+
+def _context(trust_root: Any) -> SSL.Context:
+    """What many connections have in common.
+
+    :param trust_root: whom to believe, as Twisted has it; None to look at no certificate.
+    """
+    options = CertificateOptions(
+        raiseMinimumTo=TLSVersion.TLSv1_2, **({} if trust_root is None else {"trustRoot": trust_root})
+    )
+    context: SSL.Context = options.getContext()
+    # Another handshake would be with another certificate, perhaps.
+    context.set_options(SSL.OP_NO_RENEGOTIATION)
+    if trust_root is not None:
+        # Whatever Twisted asks OpenSSL for: this is what is relied on.
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _look_at)
+    return context
+
+
+def _platform_context() -> SSL.Context:
+    """Of the platform's authorities: they are many, and reading them takes some 15 ms."""
+    return _platform_context_of(int(time.monotonic() // _PLATFORM_TRUST))
+
+
+@lru_cache(maxsize=1)
+def _platform_context_of(_: int) -> SSL.Context:
+    return _context(platformTrust())
+
+
+_PLATFORM_TRUST = 60 * 60
+"""Seconds after which the platform's authorities are read again, which may have changed."""
 
 
 class _HandshakeFailed(SSL.Error):

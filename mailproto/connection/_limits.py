@@ -17,7 +17,6 @@ _CONNECTIONS_FROM_ELSEWHERE = 200
 class Limits:
     """What a client may use of a server's patience, in seconds, octets and numbers.
 
-    :ivar handshake: from the connection, or the go-ahead for TLS, to the end of TLS's handshake.
     :ivar first_command: from the connection to the first command.
     :ivar idle: from one command to the next, and for a client that does not read.
         At least 300 for SMTP (RFC 5321 4.5.3.2.7), 600 for POP3 (RFC 1939 3), 1800 for
@@ -32,9 +31,9 @@ class Limits:
         (`ProxiedFactory`).
     :ivar proxy_header: octets of such a header, behind its fixed part (version 2; version 1
         has a limit of its own, 107).
+    :ivar handshake: from the connection, or the go-ahead for TLS, to the end of TLS's handshake.
     """
 
-    handshake: float = 30
     first_command: float = 60
     idle: float = 300
     farewell: float = 10
@@ -43,6 +42,7 @@ class Limits:
     connections_per_peer: int | None = None
     proxy_timeout: float = 5
     proxy_header: int = MAX_PROXY_HEADER
+    handshake: float = 30
 
     def connections_of_peer(self, *, is_local: bool) -> float:
         """What ``connections_per_peer`` is for a client, on this machine or elsewhere."""

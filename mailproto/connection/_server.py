@@ -320,14 +320,17 @@ class ServerConnection(Connection, Generic[EventT]):
         self._handshake_due = self.clock.seconds() + self.limits.handshake
         self._set_timer(min(self.limits.handshake, self.idle_limit()))
 
-    def _is_late(self) -> bool:
-        """Whether TLS was to be on by now, and is not."""
+    def _handshake_left(self) -> float | None:
+        """Seconds that TLS's handshake may last from now; None if none is under way."""
         due = self._handshake_due
         if due is None:
-            return False
-        if self.transport.getHandle().get_peer_finished() is not None:
+            return None
+        # What stands between TLS and this may tell nothing of a handshake's end.
+        finished = getattr(self.transport.getHandle(), "get_peer_finished", None)
+        if finished is None or finished() is not None:
             self._handshake_due = None
-        return self._handshake_due is not None and due <= self.clock.seconds()
+            return None
+        return due - self.clock.seconds()
 
     def _set_timer(self, seconds: float) -> None:
         if self._timer is not None:
@@ -344,15 +347,16 @@ class ServerConnection(Connection, Generic[EventT]):
         if self._leaving is Farewell.REVOKED:
             self.end(self.farewell(self._leaving))
             return
-        if self._is_late():
+        handshake_left = self._handshake_left()
+        if handshake_left is not None and handshake_left <= 0:
             self.log.info("{peer}: TLS handshake not done in time", peer=self.peer)
             self.abort()
             return
         left = self._progress + self.idle_limit() - self.clock.seconds()
         if self._running is not None and self._writable:
             left = self.idle_limit()  # it is our own work that takes so long
-        if self._handshake_due is not None:
-            left = min(left, self._handshake_due - self.clock.seconds())
+        if handshake_left is not None:
+            left = min(left, handshake_left)
         if left > 0:
             self._set_timer(left)
         elif self._writable:
@@ -362,7 +366,10 @@ class ServerConnection(Connection, Generic[EventT]):
 
     def stop(self) -> None:
         """The server stops: end now, or once the running command is done."""
-        self._leave(Farewell.STOPPING)
+        if self._handshake_left() is not None:
+            self.abort()  # it could not be told
+        else:
+            self._leave(Farewell.STOPPING)
 
     def revoke(self) -> None:
         """See `IRevocable.revoke`: a command that is running has `REVOCATION_GRACE` to be answered."""

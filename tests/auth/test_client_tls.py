@@ -6,16 +6,18 @@ These run with the oldest and with the newest releases that ``setup.cfg`` allows
 from __future__ import annotations
 
 import contextlib
+import os
 from types import SimpleNamespace
 from typing import Any
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
 from zope.interface import directlyProvides
+from zope.interface.verify import verifyObject
 
-from mailproto.auth import client_tls
+from mailproto.auth import _tls_client, client_tls
 from mailproto.auth._server_identity import ServerIdentity
 from tests.auth.certificates import Pair, make_certificate, to_be_shown, write_pair
 from tests.auth.ends import SECRET, HandshakeTestCase
@@ -172,6 +174,50 @@ class FailClosedTests(HandshakeTestCase):
         server.bio_write(client.bio_read(1 << 16))
         error = self.assertRaises(SSL.Error, server.recv, 1)
         self.assertIn("no renegotiation", str(error))
+
+
+class TrustTests(HandshakeTestCase):
+    """Who is believed is decided by whom Twisted and OpenSSL take for it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.platform = make_certificate(name="an authority of the platform")
+        file, _ = write_pair(self.folder, "platform", self.platform)
+        for name, value in (("SSL_CERT_FILE", file), ("SSL_CERT_DIR", self.folder)):
+            before = os.environ.get(name)
+            os.environ[name] = str(value)
+            if before is None:
+                self.addCleanup(os.environ.pop, name)
+            else:
+                self.addCleanup(os.environ.__setitem__, name, before)
+        _tls_client._platform_context_of.cache_clear()
+        self.addCleanup(_tls_client._platform_context_of.cache_clear)
+
+    def test_platform(self) -> None:
+        for issuer, names, is_good in (
+            (self.platform, [dns("mail.test")], True),
+            (self.platform, [dns("evil.example")], False),
+            (self.authority, [dns("mail.test")], False),
+        ):
+            for _ in range(2):
+                pair = make_certificate(issuer=issuer, names=names)
+                self.talk(client_tls("mail.test"), self.server(pair))
+                (self.assert_taken if is_good else self.assert_refused)()
+
+    def test_instead_of_the_platform(self) -> None:
+        for issuer, is_good in ((self.platform, False), (self.authority, True)):
+            pair = make_certificate(issuer=issuer, names=[dns("mail.test")])
+            self.talk(client_tls("mail.test", trust_root=self.trust_root), self.server(pair))
+            (self.assert_taken if is_good else self.assert_refused)()
+
+    def test_platform_is_read_again(self) -> None:
+        contexts = {_tls_client._platform_context_of(hour) for hour in (1, 1, 2)}
+        self.assertEqual(len(contexts), 2)
+
+    def test_interface(self) -> None:
+        """Twisted would go on with something else than what does not provide it."""
+        for verify in (True, False):
+            verifyObject(IOpenSSLClientConnectionCreator, client_tls("mail.test", verify=verify))
 
 
 class UnverifiedTests(HandshakeTestCase):

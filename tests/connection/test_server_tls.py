@@ -131,6 +131,18 @@ class HandshakeTimeTests(TLSTestCase):
             self.assertFalse(transport.is_open)
             self.assertEqual(transport.was_aborted, finished is None)
 
+    def test_server_stops(self) -> None:
+        """Nobody is waited for who cannot be told; the others are."""
+        self.connect()
+        self.factory.shut_down()
+        self.assertTrue(self.is_gone)
+        self.factory.stopping = False
+        self.connect()
+        self.shake_hands()
+        self.factory.shut_down()
+        self.pass_on()
+        self.assertEqual(self.client.read(), b"hello\nserver shutting down\n")
+
     def test_log_has_one_plain_line(self) -> None:
         events: list[Any] = []
         self.patch(type(self.factory.buildProtocol(None)), "log", _Log(events))

@@ -216,8 +216,10 @@ class _ClientConnection(SSL.Connection):
         if not isinstance(error, SSL.Error):
             return _HandshakeFailed(f"The handshake failed: {error!r}")
         reasons = error.args[0] if type(error) is SSL.Error and error.args else ()
-        # Without reasons it is the connection's end, which Twisted knows how to tell.
-        return _HandshakeFailed(", ".join(reason for *_, reason in reasons)) if reasons else error
+        if not reasons:
+            return error  # the connection's end, which Twisted knows how to tell
+        text = ", ".join(reason for *_, reason in reasons)
+        return _HandshakeFailed(f"no TLS is spoken there ({text})" if _NO_TLS in text else text)
 
     # -- what passes
 
@@ -253,6 +255,9 @@ def _look_at(connection: SSL.Connection, certificate: X509, error: int, depth: i
     return cast(_ClientConnection, connection).look_at(certificate, error, depth, bool(is_good))
 
 
+_NO_TLS = "wrong version number"
+"""What OpenSSL calls it."""
+
 _CODES = SSL.X509VerificationCodes
 _FAULTS = {
     _CODES.ERR_CERT_HAS_EXPIRED: "it, or one that vouches for it, has expired",
@@ -270,6 +275,13 @@ _FAULTS = {
     _CODES.ERR_INVALID_CA: "one in its chain is no authority",
     _CODES.ERR_INVALID_PURPOSE: "it, or one that vouches for it, is not for servers",
     _CODES.ERR_PATH_LENGTH_EXCEEDED: "its chain is longer than its authority allows",
+    _CODES.ERR_PERMITTED_VIOLATION: "its authority is not one for such names",
+    _CODES.ERR_EXCLUDED_VIOLATION: "its authority is not one for such names",
+    _CODES.ERR_UNHANDLED_CRITICAL_EXTENSION: "it has a critical extension that is not known here",
+    # Of those that pyOpenSSL has no names for:
+    66: "its key is too short",
+    67: "a key in its chain is too short",
+    68: "a signature in its chain is too weak",
 }
 
 

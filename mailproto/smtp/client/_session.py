@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -14,6 +15,7 @@ from mailproto.auth import is_verified
 from mailproto.connection import ClientConnection
 from mailproto.errors import WireError
 from mailproto.model import Outcome
+from mailproto.smtp.client._answers import CONNECTION, is_answer, violation
 from mailproto.smtp.client._errors import (
     ConnectionLost,
     GreetingRefused,
@@ -147,12 +149,32 @@ class Session(ClientConnection[Reply]):
         self._advance()
         return job.result
 
-    def _exchange(self, line: bytes, patience: float | None = None) -> Deferred[Reply]:
-        """Send one line and wait for its reply, whatever it says; in a dialogue only."""
+    def ask(self, said: str, answer: Callable[[Reply], None], patience: float) -> None:
+        """`expect` what can be an answer to ``said``, which is one of `POSITIVE`.
+
+        Any other reply ends the connection, and is not an answer.
+        """
+        self.expect(partial(self._hear, said, answer), patience)
+
+    def ask_next(self, said: str, answer: Callable[[Reply], None], patience: float) -> None:
+        """`expect_next`, in the same way."""
+        self.expect_next(partial(self._hear, said, answer), patience)
+
+    def _hear(self, said: str, answer: Callable[[Reply], None], reply: Reply) -> None:
+        if is_answer(said, reply):
+            answer(reply)
+        else:
+            self.fail(violation(said, reply))
+
+    def _exchange(self, said: str, line: bytes, patience: float | None = None) -> Deferred[Reply]:
+        """Send one line and wait for its answer, yes or no; in a dialogue only.
+
+        :param said: one of `POSITIVE`.
+        """
         if self._error is not None:
             return fail(self._error)
         answer = self._answer = Deferred()
-        self.expect(self._answered, self.timeouts.command if patience is None else patience)
+        self.ask(said, self._answered, self.timeouts.command if patience is None else patience)
         self.write(line)
         return answer
 
@@ -244,11 +266,11 @@ class Session(ClientConnection[Reply]):
         """Wait for the greeting."""
         if self._is_remote:
             self.is_local = False
-        self.expect(self._on_greeting, self.timeouts.greeting)
+        self.ask(CONNECTION, self._on_greeting, self.timeouts.greeting)
 
     def _on_greeting(self, reply: Reply) -> None:
         self.greeting = reply
-        if 200 <= reply.code < 300:
+        if reply.code < 400:
             greeted, self._greeted = self._greeted, None
             if greeted is not None:
                 greeted.callback(reply)
@@ -269,7 +291,9 @@ class Session(ClientConnection[Reply]):
         """Some servers answer before the content has ended; otherwise there is no telling what it means."""
         if isinstance(self._active, Transaction):
             self._active.answered_early(event)
-        self.fail(ProtocolViolation(f"Unexpected reply {event.code}"))
+            self.fail(violation("content that had not ended", event))
+        else:
+            self.fail(violation("nothing that was said", event))
 
     def broken(self, error: WireError) -> None:
         """What the server says is no SMTP."""

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from mailproto.errors import WireError
 from mailproto.model import Outcome
+from mailproto.printable import MAX_SHOWN, printable
 
 __all__ = ["Reply", "ReplyLimits", "SMTPClientWire", "SMTPReplyError"]
 
 _ENHANCED = re.compile(rb"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:[ \t]+|\Z)")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _USUAL = re.compile(rb"([2-5][0-9][0-9]) ([^\r\n]*+)\r\n")
 _CODES = {b"%d" % code: code for code in range(200, 600)}
 
@@ -58,23 +58,21 @@ class Reply(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The lines in one, without enhanced status codes and control characters."""
+        """The lines in one, without enhanced status codes, as `mailproto.printable` shows them."""
+        lines = self.lines[:MAX_SHOWN]  # a space each: more would not be shown
         if enhanced := self.enhanced.encode():
-            lines = [
+            lines = tuple(
                 line[match.end() :] if (match := _ENHANCED.match(line)) and match[1] == enhanced else line
-                for line in self.lines
-            ]
-        else:
-            lines = list(self.lines)
-        text = b" ".join(lines).decode("utf-8", "replace")
-        return text if text.isprintable() else _UNPRINTABLE.sub(" ", text)
+                for line in lines
+            )
+        return printable(b" ".join(lines))
 
     def outcome(self) -> Outcome:
         """The same as an `Outcome`: without an enhanced code, the general one of its class."""
         return Outcome(self.code, self.enhanced or f"{self.code // 100}.0.0", self.text)
 
     def __str__(self) -> str:
-        return f"{self.code} {b' '.join(self.lines).decode('utf-8', 'replace')!r}"
+        return f"{self.code} '{printable(b' '.join(self.lines[:MAX_SHOWN]))}'"
 
 
 class SMTPClientWire:

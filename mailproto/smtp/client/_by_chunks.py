@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mailproto.content import CHUNK
 from mailproto.smtp.client._message import Message
-from mailproto.smtp.client._pieces import bdat_chunks
+from mailproto.smtp.client._pieces import PIECE, bdat_chunks
 from mailproto.smtp.client._selection import Selection
 from mailproto.smtp.client._transaction import Transaction
 from mailproto.smtp.wire import Reply
@@ -34,7 +33,7 @@ class ChunkTransaction(Transaction):
         self._held = b""  # the last one, until the others are answered
 
     def _pipeline_content(self, group: list[bytes]) -> None:
-        if len(self.message.content) <= CHUNK and not self._client.answers_each:
+        if len(self.message.content) <= PIECE and not self._client.answers_each:
             group.extend(self._chunks())
             self._is_content_begun = self._is_sent = True
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from mailproto.content import CHUNK
 from mailproto.smtp.client._answers import END_OF_DATA
 from mailproto.smtp.client._errors import ProtocolViolation
-from mailproto.smtp.client._pieces import data_pieces, whole_data
+from mailproto.smtp.client._pieces import PIECE, data_pieces, whole_data
 from mailproto.smtp.client._transaction import Transaction
 from mailproto.smtp.wire import Reply
 
@@ -47,7 +46,7 @@ class DataTransaction(Transaction):
 
     def _send(self) -> None:
         client, content = self._client, self.message.content
-        if not isinstance(content, bytes) or len(content) > CHUNK:
+        if not isinstance(content, bytes) or len(content) > PIECE:
             client.stream(data_pieces(content), self._sent, client.timeouts.block)
             return
         is_canonical = self.message.octets.is_canonical

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import CooperativeTask, Cooperator
 from twisted.python.failure import Failure
 
 from mailproto.auth import is_verified
@@ -80,6 +81,7 @@ class Session(ClientConnection[Reply]):
         self._active: Transaction | Exclusive[Any] | None = None
         self._begun: deque[Transaction] = deque()  # and not done
         self._advancing = False
+        self._looking: CooperativeTask | None = None
         self._error: SMTPClientError | None = None
         self._answer: Deferred[Reply] | None = None
         self._greeted: Deferred[Reply] | None = None
@@ -237,6 +239,10 @@ class Session(ClientConnection[Reply]):
                     job.begin()
                     continue
                 try:
+                    if job.is_long:
+                        self._jobs.appendleft(job)
+                        self._look_at(job)
+                        break
                     transaction = next_transaction(self, job)
                 except Exception as error:  # the fault of who made the message
                     job.result.errback(error)
@@ -250,11 +256,26 @@ class Session(ClientConnection[Reply]):
         finally:
             self._advancing = False
 
+    def _look_at(self, message: Message) -> None:
+        """See what a message is that is too long to be looked at while everybody waits."""
+        cooperator = Cooperator(
+            terminationPredicateFactory=lambda: lambda: True,  # a step a turn
+            scheduler=lambda step: self.clock.callLater(0, step),
+        )
+        self._looking = cooperator.cooperate(message.look())
+        self._looking.whenDone().addErrback(lambda _: None).addCallback(self._looked)
+
+    def _looked(self, _: object) -> None:
+        """`next_transaction` will learn what was seen, or why nothing was."""
+        self._looking = None
+        self._advance()
+
     def _may_begin(self) -> bool:
         """Nothing else has something to say, and the server does not owe us what we must know first."""
         return (
             bool(self._jobs)
             and self._active is None
+            and self._looking is None
             and self.greeting is not None
             and self.is_usable
             and (not self.is_awaiting or (self.pipelines and isinstance(self._jobs[0], Message)))
@@ -293,7 +314,7 @@ class Session(ClientConnection[Reply]):
             self._active.answered_early(event)
             self.fail(violation("content that had not ended", event))
         else:
-            self.fail(violation("nothing that was said", event))
+            self.fail(ProtocolViolation(f"The server said {event} when it was not asked", reply=event))
 
     def broken(self, error: WireError) -> None:
         """What the server says is no SMTP."""
@@ -324,6 +345,8 @@ class Session(ClientConnection[Reply]):
     def _tell(self, error: SMTPClientError) -> None:
         """It is over: whoever waits is told."""
         self._error = error
+        if self._looking is not None:
+            self._looking.stop()
         begun, jobs = list(self._begun), list(self._jobs)
         self._begun.clear()
         self._jobs.clear()

@@ -414,7 +414,7 @@ class ArgumentTests(ClientTestCase):
                 self.assertTrue(outcome.text.isprintable())
         self.error(self.client.verify("x\r\nRSET"), ValueError)
         self.error(self.client.ehlo("x\r\nRSET"), ValueError)
-        self.assertEqual(self.transport.read(), b"")
+        self.assertEqual(self.read(), b"")
 
     def test_nobody(self) -> None:
         self.assertRaises(ValueError, self.client.send, SENDER, [], TEXT)
@@ -429,7 +429,7 @@ class ArgumentTests(ClientTestCase):
     def test_postmaster(self) -> None:
         """Who has no domain, and is everywhere (RFC 5321 4.1.1.3)."""
         self.client.send(SENDER, ["postmaster", Address("Postmaster", "")], TEXT)
-        self.assertIn(b"RCPT TO:<postmaster>\r\nRCPT TO:<Postmaster>\r\n", self.transport.read())
+        self.assertIn(b"RCPT TO:<postmaster>\r\nRCPT TO:<Postmaster>\r\n", self.read())
 
     def test_quoted(self) -> None:
         self.client.send(Address("a b", "client.example"), [Address('say "hi"', "mx.example")], TEXT)
@@ -516,7 +516,7 @@ class LMTPTests(LMTPClientTestCase):
     def test_421_between_the_answers(self) -> None:
         """It is Bob's; of Carol nothing was said."""
         self.send(ALICE, BOB, "carol@mx.example")
-        self.transport.read()
+        self.read()
         self.converse("S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT)
         self.converse("S: 250 For Alice\nS: 421 4.3.2 Going")
         self.assertEqual(self.codes(self.sent)[:2], [(250, "2.0.0"), (421, "4.3.2")])

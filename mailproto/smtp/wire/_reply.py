@@ -83,11 +83,24 @@ class SMTPClientWire:
     lines of a reply agree.
     """
 
-    __slots__ = ("_broken", "_buffer", "_code", "_incoming", "_limits", "_lines", "_octets", "_position")
+    __slots__ = (
+        "_broken",
+        "_buffer",
+        "_code",
+        "_has_line",
+        "_incoming",
+        "_limits",
+        "_lines",
+        "_octets",
+        "_position",
+        "_waiting",
+    )
 
     def __init__(self, limits: ReplyLimits | None = None) -> None:
         self._limits = limits or ReplyLimits()
         self._incoming: list[bytes] = []
+        self._waiting = 0  # octets of those
+        self._has_line = False  # a line ends in those
         self._buffer = b""
         self._position = 0
         self._code = 0
@@ -98,30 +111,36 @@ class SMTPClientWire:
     @property
     def pending(self) -> int:
         """Octets received and not yet part of a reply."""
-        return len(self._buffer) - self._position + sum(map(len, self._incoming)) + self._octets
+        return len(self._buffer) - self._position + self._waiting + self._octets
 
     def receive(self, data: bytes) -> None:
         """Take octets."""
-        self._incoming.append(data)
+        if not self._broken:
+            self._incoming.append(data)
+            self._waiting += len(data)
+            self._has_line = self._has_line or b"\n" in data
 
     def next_event(self) -> Reply | None:
         """The next reply, or None for "more octets".
 
         :raises SMTPReplyError: once; everything that comes later is dropped.
         """
-        if self._incoming:
-            self._join()
-        buffer, position = self._buffer, self._position
-        if (
-            not self._lines
-            and (usual := _USUAL.match(buffer, position))
-            and (end := usual.end()) - position <= self._limits.line
-        ):
-            self._position = end
-            return Reply(_CODES[usual[1]], (usual[2],))
-        while (end := buffer.find(b"\n", position)) >= 0:
+        while True:
+            buffer, position = self._buffer, self._position
+            if (
+                not self._lines
+                and (usual := _USUAL.match(buffer, position))
+                and (end := usual.end()) - position <= self._limits.line
+            ):
+                self._position = end
+                return Reply(_CODES[usual[1]], (usual[2],))
+            end = buffer.find(b"\n", position)
+            if end < 0:
+                if not self._take_in():
+                    return None
+                continue
             line = buffer[position:end].rstrip(b"\r")
-            self._position = position = end + 1
+            self._position = end + 1
             if len(line) > self._limits.line:
                 raise self._break("line too long")
             code = _CODES.get(line[:3])
@@ -137,21 +156,24 @@ class SMTPClientWire:
             if separator != b"-":
                 raise self._break("no separator behind the code")
             self._add(code, text)
-        self._buffer, self._position = buffer[position:], 0
-        if len(self._buffer) > self._limits.line + 1:
-            raise self._break("line too long")
-        return None
 
-    def _join(self) -> None:
+    def _take_in(self) -> bool:
+        """Put what has come into the buffer, which has no whole line; only if it has one then.
+
+        Otherwise a line that comes octet by octet would be copied for each of them.
+        """
+        if self._position:
+            self._buffer, self._position = self._buffer[self._position :], 0
+        if not self._has_line:
+            if len(self._buffer) + self._waiting > self._limits.line + 1:
+                raise self._break("line too long")
+            return False
         incoming = self._incoming
-        if self._broken:
-            incoming.clear()
-            return
-        if self._position < len(self._buffer):
-            incoming.insert(0, self._buffer[self._position :])
-        self._buffer = incoming[0] if len(incoming) == 1 else b"".join(incoming)
-        self._position = 0
-        incoming.clear()
+        whole = len(incoming) == 1 and not self._buffer
+        self._buffer = incoming[0] if whole else b"".join([self._buffer, *incoming])
+        self._incoming.clear()
+        self._waiting, self._has_line = 0, False
+        return True
 
     def _add(self, code: int, text: bytes) -> None:
         if self._lines and code != self._code:
@@ -169,4 +191,5 @@ class SMTPClientWire:
         self._buffer, self._position = b"", 0
         self._lines, self._octets = [], 0
         self._incoming.clear()
+        self._waiting, self._has_line = 0, False
         return SMTPReplyError(f"not an SMTP reply: {reason}")

@@ -43,6 +43,7 @@ class SMTPClient(Session):
     :param clock: the reactor.
     :param hostname: what this client calls itself: a domain that leads back to it, or an
         address literal; by default this machine's name if it has a domain, or its address.
+    :raises UnsafeArgument: ``hostname`` is neither, which is a ValueError.
     :param pipelining: False to wait for each answer even where PIPELINING is offered.
     :param is_remote: True where the connection leads to another machine even if its other end is
         on this one, as a proxy or a tunnel: then no secret is sent in clear.

@@ -29,6 +29,7 @@ from mailproto.smtp.client._errors import (
 from mailproto.smtp.client._exclusive import Exclusive
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._next_transaction import next_transaction
+from mailproto.smtp.client._own_name import check_own_name
 from mailproto.smtp.client._timeouts import ClientTimeouts
 from mailproto.smtp.client._transaction import Transaction
 from mailproto.smtp.wire import (
@@ -66,6 +67,7 @@ class Session(ClientConnection[Reply]):
         pipelining: bool = True,
         is_remote: bool = False,
     ) -> None:
+        check_own_name(hostname)
         self.timeouts = timeouts or ClientTimeouts()
         super().__init__(clock, SMTPClientWire(limits), handshake=self.timeouts.handshake)
         self.hostname = hostname

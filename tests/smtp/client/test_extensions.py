@@ -91,6 +91,26 @@ class PlanTests(ClientTestCase):
         sent = self.client.send("grüße@client.example", [ALICE], TEXT)
         self.assertEqual(self.codes(sent), [(553, "5.6.7")])
 
+    def test_smtputf8_is_what_is_said_to_lack(self) -> None:
+        """RFC 6531 3.5: 5.6.7, whatever else the message needs; 5.6.3 speaks of the content alone."""
+        for offered, content, for_alice in (
+            (PIPELINING, EIGHT_BIT, (554, "5.6.3")),
+            (PIPELINING, BINARY, (554, "5.6.3")),
+            (PIPELINING, b"x" * 200_000 + EIGHT_BIT, (554, "5.6.3")),
+            (PIPELINING, UTF8, (553, "5.6.7")),
+            (PIPELINING, UTF8 + EIGHT_BIT, (553, "5.6.7")),
+            (offering("SIZE 1"), EIGHT_BIT, (552, "5.3.4")),
+            (offering("SIZE 1"), TEXT, (552, "5.3.4")),
+        ):
+            with self.subTest(offered=offered, content=content[:40]):
+                self.connect(offered)
+                sent = self.client.send(SENDER, ["grüße@mx.example", ALICE, "ß@bücher.example"], content)
+                self.assertEqual(self.read(), b"")
+                self.assertEqual(self.codes(sent), [(553, "5.6.7"), for_alice, (553, "5.6.7")])
+                sent = self.client.send("grüße@client.example", [ALICE], content)
+                self.assertEqual(self.read(), b"")
+                self.assertEqual(self.codes(sent), [(553, "5.6.7")])
+
     def test_the_header_ends_whatever_lines_end_with(self) -> None:
         """Octets of the body need no SMTPUTF8, even if there is no header."""
         body = "Grüße".encode()

@@ -29,7 +29,8 @@ class DataTransaction(Transaction):
     def _on_data(self, reply: Reply) -> None:
         client = self._client
         if reply.code >= 400:
-            if self._refusal is None:
+            # Where nobody was accepted, it says nothing of those that come in another transaction.
+            if self._refusal is None and self._accepted:
                 self._refusal = reply.outcome()
             self._finish()
         elif self._accepted:

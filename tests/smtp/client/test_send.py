@@ -277,6 +277,16 @@ class TooManyRecipientsTests(ClientTestCase):
             )
         self.assertEqual([outcome.text for outcome in self.result(sent)], ["For alice", "For bob"])
 
+    def test_a_refusal_is_not_of_those_that_come_later(self) -> None:
+        """DATA is refused because nobody was accepted of those that were asked for."""
+        self.connect(offering("LIMITS RCPTMAX=1"))
+        sent = self.client.send(SENDER, [ALICE, BOB], TEXT)
+        self.transport.read()
+        self.converse("S: 250 OK\nS: 550 5.1.1 No\nS: 503 5.5.1 No recipients")
+        self.assertIn(b"RCPT TO:<bob@mx.example>", self.transport.read())
+        self.converse("S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go\n" + CONTENT + "S: 250 OK")
+        self.assertEqual(self.codes(sent), [(550, "5.1.1"), (250, "2.0.0")])
+
     def test_an_announced_limit_of_domains_is_kept(self) -> None:
         """RFC 9422 RCPTDOMAINMAX: different ones, however they are written."""
         self.connect(offering("LIMITS RCPTDOMAINMAX=2"))

@@ -142,10 +142,10 @@ class SMTPClientWire:
             line = buffer[position:end].rstrip(b"\r")
             self._position = end + 1
             if len(line) > self._limits.line:
-                raise self._break("line too long")
+                raise self._break("line too long", line)
             code = _CODES.get(line[:3])
             if code is None:
-                raise self._break("no reply code")
+                raise self._break("no reply code", line)
             separator, text = line[3:4], line[4:]
             if separator == b" " or not separator:
                 if not self._lines:
@@ -154,7 +154,7 @@ class SMTPClientWire:
                 lines, self._lines, self._octets = tuple(self._lines), [], 0
                 return Reply(code, lines)
             if separator != b"-":
-                raise self._break("no separator behind the code")
+                raise self._break("no separator behind the code", line)
             self._add(code, text)
 
     def _take_in(self) -> bool:
@@ -166,7 +166,7 @@ class SMTPClientWire:
             self._buffer, self._position = self._buffer[self._position :], 0
         if not self._has_line:
             if len(self._buffer) + self._waiting > self._limits.line + 1:
-                raise self._break("line too long")
+                raise self._break("line too long", b"".join([self._buffer, *self._incoming]))
             return False
         incoming = self._incoming
         whole = len(incoming) == 1 and not self._buffer
@@ -177,7 +177,7 @@ class SMTPClientWire:
 
     def _add(self, code: int, text: bytes) -> None:
         if self._lines and code != self._code:
-            raise self._break("the codes of one reply differ")
+            raise self._break("the codes of one reply differ", b"%d %b" % (code, text))
         self._code = code
         self._lines.append(text)
         self._octets += len(text) + 6
@@ -186,10 +186,11 @@ class SMTPClientWire:
         if self._octets > self._limits.octets:
             raise self._break("reply too long")
 
-    def _break(self, reason: str) -> SMTPReplyError:
+    def _break(self, reason: str, line: bytes = b"") -> SMTPReplyError:
         self._broken = True
         self._buffer, self._position = b"", 0
         self._lines, self._octets = [], 0
         self._incoming.clear()
         self._waiting, self._has_line = 0, False
-        return SMTPReplyError(f"not an SMTP reply: {reason}")
+        shown = f", '{printable(line, 100)}'" if line else ""  # it may be HTTP, or TLS
+        return SMTPReplyError(f"not an SMTP reply{shown}: {reason}")

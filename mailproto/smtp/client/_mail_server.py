@@ -14,10 +14,11 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import PrivateCertificate
 
 from mailproto.auth import ClientCredentials, client_tls
+from mailproto.smtp.client._checks import check_host, check_port
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
 from mailproto.smtp.client._connect import aborting, connect
 from mailproto.smtp.client._errors import TLSFailed, TLSUnavailable
-from mailproto.smtp.client._host import bare_host, check_host, check_port, endpoint_of, is_loopback
+from mailproto.smtp.client._host import bare_host, endpoint_of, is_loopback
 from mailproto.smtp.client._own_name import check_own_name
 from mailproto.smtp.client._timeouts import ClientTimeouts
 

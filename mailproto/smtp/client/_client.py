@@ -120,7 +120,8 @@ class SMTPClient(Session):
         To cancel the `Deferred` does not take the message back; `abort` does, if it is not too late.
 
         :param sender: the reverse-path; "" or `NULL_PATH` for notifications.
-        :param recipients: at least one; a `Recipient` has ESMTP parameters.
+        :param recipients: at least one; a `Recipient` has ESMTP parameters.  Of thousands a
+            thousand are asked for in a transaction, or as many as the server announces.
         :param parameters: of MAIL, such as RET and ENVID (RFC 3461 4), their values as on the
             wire (`encode_xtext`).  DSN's are left out where DSN is not offered.
         :returns: one outcome for each of ``recipients``, in that order.  A connection that is

@@ -13,6 +13,9 @@ from mailproto.smtp.wire import Capabilities
 __all__ = ["Selection", "select"]
 
 
+MOST_RECIPIENTS = 1000
+"""Of one transaction: more take long to be said, and few servers take as many (RFC 5321 4.5.3.1.8: 100)."""
+
 MOST_PASSED_OVER = 1000
 """Recipients of domains that are too many, past which nobody is looked for who is not."""
 
@@ -36,7 +39,7 @@ def select(made: Plan, message: Message, capabilities: Capabilities) -> Selectio
     come in a later transaction: there may be one for each of thousands.
     """
     outcomes = message.outcomes
-    most = capabilities.max_recipients or len(outcomes)
+    most = min(capabilities.max_recipients or MOST_RECIPIENTS, MOST_RECIPIENTS)
     most_domains = capabilities.max_recipient_domains
     domains: set[str] = set()
     passed_over = 0

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from mailproto.model import NULL_PATH, Address, Outcome, Recipient
 from mailproto.smtp import UNCERTAIN, ConnectionLost, ProtocolViolation, ServiceClosing
+from mailproto.smtp.client import _selection
+from mailproto.smtp.client._selection import MOST_RECIPIENTS
 from tests.smtp.client.dialogue import (
     ALICE,
     BOB,
@@ -286,6 +290,36 @@ class TooManyRecipientsTests(ClientTestCase):
         self.assertIn(b"RCPT TO:<bob@mx.example>", self.transport.read())
         self.converse("S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go\n" + CONTENT + "S: 250 OK")
         self.assertEqual(self.codes(sent), [(550, "5.1.1"), (250, "2.0.0")])
+
+    def test_thousands(self) -> None:
+        """However many there are, nothing takes long: so many are asked for at a time."""
+        self.connect(PIPELINING)
+        self.transport.capacity = 1 << 30
+        names = [f"user{number}@d{number}.example" for number in range(2 * MOST_RECIPIENTS + 5)]
+        sent = self.client.send(SENDER, names, TEXT)
+        asked = []
+        while not sent.called:
+            said = self.transport.read().decode()
+            group = re.findall("RCPT TO:<(.*)>", said)
+            asked.append(len(group))
+            self.transport.send(b"250 OK\r\n" * (1 + len(group)) + b"354 Go\r\n")
+            self.assertIn(b"Hi.", self.transport.read())
+            self.transport.send(b"250 OK\r\n")
+        self.assertEqual(self.codes(sent), [(250, "2.0.0")] * len(names))
+        self.assertEqual(asked, [MOST_RECIPIENTS, MOST_RECIPIENTS, 5])
+
+    def test_what_would_come_later_costs_nothing(self) -> None:
+        """A server that takes one at a time, or one domain, is no reason to look at all each time."""
+        for offered in ("LIMITS RCPTMAX=1", "LIMITS RCPTDOMAINMAX=1"):
+            self.connect(offering(offered))
+            looked_at: list[Recipient] = []
+            self.patch(
+                _selection,
+                "render_recipient",
+                lambda recipient, offered, seen=looked_at: (seen.append(recipient), b"RCPT TO:<x@y>\r\n")[1],
+            )
+            self.client.send(SENDER, [f"user@d{number}.example" for number in range(5000)], TEXT)
+            self.assertEqual(len(looked_at), 1)
 
     def test_an_announced_limit_of_domains_is_kept(self) -> None:
         """RFC 9422 RCPTDOMAINMAX: different ones, however they are written."""

@@ -40,7 +40,6 @@ class SMTPClientError(Exception):
     default: ClassVar[Outcome] = Outcome(451, "4.4.0", "SMTP failed")
 
     def __init__(self, text: str = "", *, reply: Reply | None = None) -> None:
-        # What is no refusal may be an error all the same, in the wrong place.
         outcome = self.default if reply is None or reply.code < 400 else reply.outcome()
         self.code = outcome.code
         self.enhanced = outcome.enhanced
@@ -83,9 +82,16 @@ class ServerTimeout(ConnectionLost):
 
 
 class ProtocolViolation(ConnectionLost):
-    """What the server sent is not SMTP, or not in its place; the connection has been closed."""
+    """What the server sent is not SMTP, or not in its place; the connection has been closed.
+
+    :ivar reply: to something that it cannot answer; None where nothing was answered.
+    """
 
     default = Outcome(451, "4.5.0", "The server does not keep to the protocol")
+
+    def __init__(self, text: str = "", *, reply: Reply | None = None) -> None:
+        super().__init__(text)
+        self.reply = reply  # whose code means nothing
 
 
 class GreetingRefused(SMTPClientError):

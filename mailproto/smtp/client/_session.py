@@ -83,6 +83,7 @@ class Session(ClientConnection[Reply]):
         self._active: Transaction | Exclusive[Any] | None = None
         self._begun: deque[Transaction] = deque()  # and not done
         self._advancing = False
+        self._is_ahead = False  # the server has answered what nobody had said yet
         self._looking: CooperativeTask[Any] | None = None
         self._error: SMTPClientError | None = None
         self._answer: Deferred[Reply] | None = None
@@ -156,8 +157,10 @@ class Session(ClientConnection[Reply]):
     def ask(self, said: str, answer: Callable[[Reply], None], patience: float) -> None:
         """`expect` what can be an answer to ``said``, which is one of `POSITIVE`.
 
-        Any other reply ends the connection, and is not an answer.
+        Any other reply ends the connection, and is not an answer; nor is one that was here before.
         """
+        if not self.is_awaiting and self.wire.pending:
+            self._is_ahead = True
         self.expect(partial(self._hear, said, answer), patience)
 
     def ask_next(self, said: str, answer: Callable[[Reply], None], patience: float) -> None:
@@ -307,16 +310,20 @@ class Session(ClientConnection[Reply]):
         """Give a reply to whoever expects it; 421 is for everybody (RFC 5321 3.8)."""
         if event.code == 421:
             self.fail(ServiceClosing(reply=event))
+        elif self._is_ahead:
+            self._heard_early(event)
         else:
             super().received(event)
 
     def unexpected(self, event: Reply) -> None:
         """Some servers answer before the content has ended; otherwise there is no telling what it means."""
-        if isinstance(self._active, Transaction):
-            self._active.answered_early(event)
-            self.fail(violation("content that had not ended", event))
+        self._heard_early(event)
+
+    def _heard_early(self, event: Reply) -> None:
+        if self._begun and self._begun[0].answered_early(event):
+            self.fail(ProtocolViolation(f"The server said {event} before the content had ended", reply=event))
         else:
-            self.fail(ProtocolViolation(f"The server said {event} when it was not asked", reply=event))
+            self.fail(ProtocolViolation(f"The server said {event} before it was asked"))
 
     def broken(self, error: WireError) -> None:
         """What the server says is no SMTP."""

@@ -205,11 +205,17 @@ class Transaction(ABC):
                     message.outcomes[index] = UNCERTAIN
         self.message.fail(error)
 
-    def answered_early(self, reply: Reply) -> None:
-        """The server did not wait for the end of the content; what it said is the answer."""
+    def answered_early(self, reply: Reply) -> bool:
+        """The server did not wait for the end of the content; a refusal is the answer all the same.
+
+        :returns: False if no content is underway.
+        """
+        if not (self._accepted and self._is_content_begun):
+            return False
         if reply.code >= 400:
             self._refusal = reply.outcome()
             self.message.settle(self._refusal)
+        return True
 
     def _cannot_read(self, error: Exception) -> None:
         """Only the connection's end tells the server that this is not the end of the content."""

@@ -247,6 +247,52 @@ class AnswerTests(ClientTestCase):
                         self.assertTrue(is_chunked, (said, extra))
                         self.assertEqual(extra, b"250 OK\r\n")
 
+    def test_what_was_said_before_the_question(self) -> None:
+        """In one packet with the answer before: no yes is one, and what follows is out of step."""
+        for number, (said, begin) in enumerate(STAGES):
+            if said in (CONNECTION, "QUIT"):
+                continue
+            with self.subTest(said=said, number=number):
+                self.clock = Clock()
+                result = begin(self)
+                (yes, *_) = YES.get(said, [250])
+                self.transport.send(b"%d OK\r\n" % yes + b"250 OK\r\n354 Go\r\n250 2.0.0 Taken\r\n" * 4)
+                self.assertFalse(self.client.is_usable)
+                for outcome in self.outcome(result):
+                    if isinstance(outcome, Outcome) and said not in (END_OF_DATA, "BDAT"):
+                        self.assertTrue(not outcome.accepted or number >= FIRST_CHUNKED)
+
+    def test_the_final_answer_in_one_packet_with_the_go_ahead(self) -> None:
+        for offered, said in (
+            (PLAIN, ["250 OK", "250 OK", "250 OK"]),
+            (PIPELINING, ["250 OK", "250 OK", "250 OK"]),
+            (LMTP, ["250 OK", "250 OK", "250 OK"]),
+        ):
+            for content in (TEXT, b"x" * (1 << 20)):
+                for final, code in (
+                    ("250 2.0.0 Taken", 451),
+                    ("554 5.7.1 No", 554),
+                    ("421 4.3.2 Going", 421),
+                ):
+                    sent = _sending(offered, *said, content=content)(self)
+                    self.transport.send(f"354 Go\r\n{final}\r\n{final}\r\n".encode())
+                    self.assertEqual(self.codes(sent)[0][0], code)
+                    self.assertFalse(self.client.is_usable)
+
+    def test_a_refusal_that_nobody_asked_for(self) -> None:
+        """It says nothing of a message that comes later."""
+        self.client_class = SMTPClient
+        for offered in (PLAIN, PIPELINING):
+            for pending in (b"550 5.7.1 Go away\r\n", b"55"):
+                self.connect(offered)
+                noop = self.client.noop()
+                sent = self.client.send(SENDER, [ALICE], TEXT)
+                self.transport.send(b"250 OK\r\n" + pending)
+                self.result(noop)
+                self.transport.send(b"0 OK\r\n250 OK\r\n")
+                error = self.error(sent, ProtocolViolation)
+                self.assertEqual((error.code, error.text.split(" '")[0]), (451, "The server said 550"))
+
     def test_challenges_without_end(self) -> None:
         for mechanism in ("LOGIN", "PLAIN", "CRAM-MD5", "SCRAM-SHA-256"):
             self.client_class = SMTPClient

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from mailproto.printable import printable
+
 __all__ = [
     "AccountExists",
     "AuthenticationCancelled",
@@ -52,7 +54,7 @@ class MailError(Exception):
     """What a client is told when something cannot be done.
 
     :param text: one line of printable ASCII for the client; the class's own by default.
-    :param detail: for the log only.
+    :param detail: for the log only; whatever is in it, ``str()`` of the error is `printable`.
 
     :cvar code: SMTP reply code (RFC 5321 4.2).
     :cvar enhanced: enhanced status code (RFC 3463).
@@ -69,7 +71,7 @@ class MailError(Exception):
     def __init__(self, text: str = "", *, detail: str = "") -> None:
         self.text = text or self.default_text
         self.detail = detail
-        super().__init__(f"{self.text} ({detail})" if detail else self.text)
+        super().__init__(printable(f"{self.text} ({detail})") if detail else self.text)
 
 
 class Unavailable(MailError):

@@ -78,6 +78,7 @@ PUBLIC_NAMES = {
         Command DotStuffing MAX_AUTH_LINE MAX_LINE MAX_REPLY POP3ServerWire POP3SyntaxError Response
         challenge err multiline ok
     """,
+    "mailproto.printable": "MAX_SHOWN printable",
     "mailproto.service": "MailService Options ServiceLimits Settings makeService make_service",
     "mailproto.smtp": """
         AllRefused AuthenticationRefused AuthenticationUnavailable ClientTimeouts CommandRefused

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
-from twisted.internet.interfaces import IHandshakeListener, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -16,6 +16,9 @@ from mailproto.connection._wire import Wire
 from mailproto.errors import WireError
 
 __all__ = ["ClientConnection"]
+
+OCTETS_A_TURN = 1 << 18
+"""Octets of a stream after which others, and the server's words, have their turn."""
 
 EventT = TypeVar("EventT")
 
@@ -42,6 +45,8 @@ class ClientConnection(Connection, Generic[EventT]):
         self.is_handshaking = False
         self._expected: deque[tuple[Callable[[EventT], None], float]] = deque()
         self._stream: Iterator[bytes] | None = None
+        self._next_piece: bytes | None = None  # of the stream
+        self._next_turn: IDelayedCall | None = None  # when the stream goes on
         self._stream_done: Callable[[Exception | None], None] = _ignore
         self._stream_patience = 0.0
         self._handshake_patience = handshake
@@ -94,20 +99,24 @@ class ClientConnection(Connection, Generic[EventT]):
     ) -> None:
         """Write all of ``pieces``, each when the server has read enough of those before.
 
+        In between others have their turn, and what the server says is heard.
+
+        :param pieces: of some hundred KB at most; the iterator goes on as soon as a piece was
+            written and the server reads on, before anything that the server says of it is heard.
         :param done: called after the last one was written, or with the error that the iterator
             raised.
         :param patience: seconds that the server may let us wait.
         """
         self._stream, self._stream_done, self._stream_patience = pieces, done, patience
         self._note_progress()
-        self._go_on_streaming()
-        if not self._pumping:
-            self._flush()
-            self._watch()
+        self._stream_and_watch()
 
     def end_stream(self) -> None:
         """Write no more of what `stream` was given; its ``done`` is not called."""
-        self._stream = None
+        self._stream = self._next_piece = None
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
 
     def start_tls(self, tls: Any, patience: float) -> None:
         """Speak TLS from here on; `secured` is called once it is on, or else `lost`.
@@ -139,7 +148,7 @@ class ClientConnection(Connection, Generic[EventT]):
     def _end(self) -> None:
         self._ending = True
         self._expected.clear()
-        self._stream = None
+        self.end_stream()
 
     # -- events
 
@@ -198,31 +207,49 @@ class ClientConnection(Connection, Generic[EventT]):
     # -- output
 
     def _go_on_streaming(self) -> None:
+        """Write what the server reads, for one turn."""
+        written = 0
         while self._writable and self.is_open and (pieces := self._stream) is not None:
+            if self._next_piece:
+                self._unsent.append(self._next_piece)
+                written += len(self._next_piece)
+                self._send_now()
+                self._next_piece = b""
+                continue  # if the server reads on
             try:
-                piece = next(pieces, None)
+                # Even if it must wait: nobody has heard yet what the server says of the last one.
+                self._next_piece = next(pieces, None)
             except Exception as error:
                 self._end_streaming(error)
                 return
-            if piece is None:
+            if self._next_piece is None:
                 self._end_streaming(None)
                 return
-            self._unsent.append(piece)
-            self._send_now()
+            if written >= OCTETS_A_TURN:
+                self._next_turn = self.clock.callLater(0, self._take_turn)
+                return
+
+    def _take_turn(self) -> None:
+        self._next_turn = None
+        self._note_progress()
+        self._stream_and_watch()
+
+    def _stream_and_watch(self) -> None:
+        self._go_on_streaming()
+        if not self._pumping:
+            self._flush()
+            self._watch()
 
     def _end_streaming(self, error: Exception | None) -> None:
-        self._stream = None
+        self.end_stream()
         self._stream_done(error)
 
     def resumeProducing(self) -> None:
         """The server has read what was sent (IPushProducer)."""
         super().resumeProducing()
-        if self._stream is not None:
+        if self._stream is not None and self._next_turn is None:
             self._note_progress()
-            self._go_on_streaming()
-            if not self._pumping:
-                self._flush()
-                self._watch()
+            self._stream_and_watch()
 
     # -- time and end
 
@@ -262,7 +289,7 @@ class ClientConnection(Connection, Generic[EventT]):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
-        self._stream = None
+        self.end_stream()
         self.lost(reason)
 
 

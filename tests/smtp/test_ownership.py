@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import Portal
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -88,6 +89,16 @@ class SubmissionTests(DialogueTestCase):
             )
         )
         self.assertEqual(len(self.delivery.senders), 1)
+
+    def test_whose_it_is_can_be_logged(self) -> None:
+        """Of SMTPUTF8 nearly everything may stand in an address."""
+        events: list[LogEvent] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        path = "<b\u202eob\u200b@example.org>"
+        self.assert_dialogue(script(SIGNED_IN, f"C: MAIL FROM:{path} SMTPUTF8\n{NOT_YOURS}"))
+        (text,) = {text for text in map(formatEvent, events) if "not yours" in text}
+        self.assertIn(r"<b\u202eob\u200b@example.org>", text)
 
     def test_notifications_have_no_sender(self) -> None:
         self.assert_dialogue(script(SIGNED_IN, "C: MAIL FROM:<>\nS: 250..."))

@@ -13,6 +13,7 @@ from mailproto.imap.server.view import SEEN, MailboxView
 from mailproto.imap.wire import Command, Fetch, FetchSection
 from mailproto.message import Index, Slices, section
 from mailproto.model import FlagChange, FlagOperation, MessageInfo
+from mailproto.printable import printable
 
 if TYPE_CHECKING:
     from mailproto.imap.server.session import IMAPSession
@@ -113,7 +114,7 @@ class _Response:
                 self.failed += 1
                 self.session.log.error(
                     "{mailbox}: message {uid} cannot be read: {error}",
-                    mailbox=self.view.mailbox.name,
+                    mailbox=printable(self.view.mailbox.name),
                     uid=info.uid,
                     error=error,
                 )

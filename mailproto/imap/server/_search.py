@@ -9,6 +9,7 @@ from mailproto.imap.server._matching import Condition, Cost, Found, compile_key
 from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
 from mailproto.imap.wire import Command, Search, format_set, quoted_or_literal
 from mailproto.model import Part
+from mailproto.printable import printable
 
 if TYPE_CHECKING:
     from mailproto.imap.server.session import IMAPSession
@@ -110,7 +111,7 @@ class _Evaluation:
             # A file is gone or damaged: the search goes on without it.
             self._session.log.error(
                 "{mailbox}: message {uid} cannot be searched: {error}",
-                mailbox=self._found.view.mailbox.name,
+                mailbox=printable(self._found.view.mailbox.name),
                 uid=self._found.view.uids[at],
                 error=error,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from twisted.internet.interfaces import IReactorThreads
@@ -20,7 +21,7 @@ from mailproto.auth import (
 from mailproto.smtp.client._errors import (
     AuthenticationRefused,
     AuthenticationUnavailable,
-    ProtocolViolation,
+    ConnectionLost,
     ServerUntrusted,
 )
 from mailproto.smtp.wire import Reply
@@ -60,12 +61,12 @@ def choose(
 async def sign_in(mechanisms: Sequence[ClientMechanism], exchange: Exchange, reactor: Any) -> str:
     """Try ``mechanisms`` until the server takes one.
 
-    :param exchange: sends a line and gives the reply.
+    :param exchange: sends a line and gives the reply: 235, 334, 4yz or 5yz.
     :returns: the name of the one that it took.
     :raises AuthenticationRefused: the credentials were refused: no other mechanism is tried,
         since each failure counts for those who look for guessers.
     :raises AuthenticationUnavailable: every mechanism was refused, or there is none.
-    :raises ServerUntrusted, ProtocolViolation: and the connection is to be closed.
+    :raises ServerUntrusted: and the connection is to be closed.
     """
     reply = None
     for mechanism in mechanisms:
@@ -74,8 +75,6 @@ async def sign_in(mechanisms: Sequence[ClientMechanism], exchange: Exchange, rea
             if not mechanism.is_complete:
                 raise ServerUntrusted
             return mechanism.name
-        if reply.code < 400:
-            raise ProtocolViolation(f"Unexpected reply {reply.code}")
         if reply.code not in _OTHER_MECHANISM:
             raise AuthenticationRefused(reply=reply)
     raise AuthenticationUnavailable(reply=reply)
@@ -98,7 +97,8 @@ async def _try(mechanism: ClientMechanism, exchange: Exchange, reactor: Any) -> 
             challenge = b"" if mechanism.ignores_challenges else decode_base64(reply.lines[0])
             response = await _step(mechanism, challenge, reactor)
         except SASLError as error:
-            await exchange(b"*\r\n")
+            with suppress(ConnectionLost):
+                await exchange(b"*\r\n")
             raise ServerUntrusted(f"Authentication cancelled: {error}") from None
         reply = await exchange(_encode(response) + b"\r\n")
     return reply

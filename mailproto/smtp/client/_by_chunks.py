@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mailproto.content import CHUNK
 from mailproto.smtp.client._message import Message
-from mailproto.smtp.client._pieces import bdat_chunks
+from mailproto.smtp.client._pieces import PIECE, bdat_chunks
 from mailproto.smtp.client._selection import Selection
 from mailproto.smtp.client._transaction import Transaction
 from mailproto.smtp.wire import Reply
@@ -34,7 +33,7 @@ class ChunkTransaction(Transaction):
         self._held = b""  # the last one, until the others are answered
 
     def _pipeline_content(self, group: list[bytes]) -> None:
-        if len(self.message.content) <= CHUNK and not self._client.answers_each:
+        if len(self.message.content) <= PIECE and not self._client.answers_each:
             group.extend(self._chunks())
             self._is_content_begun = self._is_sent = True
 
@@ -42,18 +41,18 @@ class ChunkTransaction(Transaction):
         self._client.stream(self._chunks(), self._chunks_sent, self._client.timeouts.block)
 
     def _chunks(self) -> Iterator[bytes]:
-        """Each chunk, and the wish to know its answer."""
+        """Each chunk; its answer is expected once it was written, and not before."""
         client = self._client
         for chunk, is_last in bdat_chunks(self.message.content, is_text=not self.message.octets.is_binary):
-            if not is_last:
-                client.expect(self._on_chunk, client.timeouts.block)
-            elif self._outstanding and client.answers_each:
+            if is_last and self._outstanding and client.answers_each:
                 self._held = chunk
                 return
-            else:
-                client.expect(self._on_final, client.timeouts.final)
-            self._outstanding += 1
             yield chunk
+            self._outstanding += 1
+            if is_last:
+                client.ask("BDAT", self._on_final, client.timeouts.final)
+            else:
+                client.ask("BDAT", self._on_chunk, client.timeouts.block)
 
     def _chunks_sent(self, error: Exception | None) -> None:
         if error is not None:
@@ -62,8 +61,6 @@ class ChunkTransaction(Transaction):
             self._is_sent = True
 
     def _on_chunk(self, reply: Reply) -> None:
-        if not self._check(reply):
-            return
         self._outstanding -= 1
         if reply.code >= 400 and self._refusal is None:
             self._refusal = reply.outcome()
@@ -74,5 +71,5 @@ class ChunkTransaction(Transaction):
             self._finish()
         elif self._held:
             self._is_sent = True
-            self._client.expect(self._on_final, self._client.timeouts.final)
+            self._client.ask("BDAT", self._on_final, self._client.timeouts.final)
             self._client.write(self._held)

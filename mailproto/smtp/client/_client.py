@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
@@ -42,6 +43,7 @@ class SMTPClient(Session):
     :param clock: the reactor.
     :param hostname: what this client calls itself: a domain that leads back to it, or an
         address literal; by default this machine's name if it has a domain, or its address.
+    :raises UnsafeArgument: ``hostname`` is neither, which is a ValueError.
     :param pipelining: False to wait for each answer even where PIPELINING is offered.
     :param is_remote: True where the connection leads to another machine even if its other end is
         on this one, as a proxy or a tunnel: then no secret is sent in clear.
@@ -118,7 +120,8 @@ class SMTPClient(Session):
         To cancel the `Deferred` does not take the message back; `abort` does, if it is not too late.
 
         :param sender: the reverse-path; "" or `NULL_PATH` for notifications.
-        :param recipients: at least one; a `Recipient` has ESMTP parameters.
+        :param recipients: at least one; a `Recipient` has ESMTP parameters.  Of thousands a
+            thousand are asked for in a transaction, or as many as the server announces.
         :param parameters: of MAIL, such as RET and ENVID (RFC 3461 4), their values as on the
             wire (`encode_xtext`).  DSN's are left out where DSN is not offered.
         :returns: one outcome for each of ``recipients``, in that order.  A connection that is
@@ -158,8 +161,8 @@ class SMTPClient(Session):
     # -- dialogues
 
     async def _command(self, verb: str, argument: str = "") -> Reply:
-        reply = await self._exchange(render_line(verb, argument))
-        if reply.code >= 300:
+        reply = await self._exchange(verb, render_line(verb, argument))
+        if reply.code >= 400:
             raise CommandRefused(reply=reply)
         if verb == "RSET":
             self.has_transaction = False
@@ -168,8 +171,8 @@ class SMTPClient(Session):
     async def _ehlo(self, hostname: str) -> Capabilities:
         hello = hello_name(hostname)
         self.capabilities, self.pipelines = NO_CAPABILITIES, False
-        reply = await self._exchange(render_line(self.verb, hello))
-        if 200 <= reply.code < 300:
+        reply = await self._exchange(self.verb, render_line(self.verb, hello))
+        if reply.code < 400:
             self.capabilities = parse_capabilities(reply)
         elif reply.code >= 500 and self.verb == "EHLO":
             await self._command("HELO", hello)
@@ -183,8 +186,8 @@ class SMTPClient(Session):
     async def _starttls(self, tls: Any) -> Capabilities:
         if "STARTTLS" not in self.capabilities or self.is_encrypted:
             raise TLSUnavailable
-        reply = await self._exchange(b"STARTTLS\r\n")
-        if reply.code != 220:
+        reply = await self._exchange("STARTTLS", b"STARTTLS\r\n")
+        if reply.code >= 400:
             raise TLSUnavailable(reply=reply)
         if self.wire.pending:
             # Somebody between us and the server put it there, to be taken for what comes
@@ -211,13 +214,13 @@ class SMTPClient(Session):
         if self.has_transaction:
             await self._command("RSET")  # AUTH has no place in a transaction (4)
         try:
-            self.authenticated_by = await sign_in(mechanisms, self._exchange, self.clock)
-        except (ProtocolViolation, ServerUntrusted) as error:
+            self.authenticated_by = await sign_in(mechanisms, partial(self._exchange, "AUTH"), self.clock)
+        except ServerUntrusted as error:
             raise self.fail(error) from None
         return self.authenticated_by
 
     async def _quit(self) -> None:
-        await self._exchange(b"QUIT\r\n", self.timeouts.quit)
+        await self._exchange("QUIT", b"QUIT\r\n", self.timeouts.quit)
         self._leave()
 
 

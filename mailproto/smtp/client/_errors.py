@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from mailproto.model import Outcome
+from mailproto.printable import printable
 from mailproto.smtp.wire import Reply
 
 __all__ = [
@@ -32,17 +33,17 @@ class SMTPClientError(Exception):
 
     :ivar code: the server's, or one of ours that fits: 4yz for what may work later, 5yz else.
     :ivar enhanced: RFC 3463 code of the same class.
-    :ivar text: one line.
+    :ivar text: one line, fit for a log (`mailproto.printable`) whatever the server put into it.
     :ivar reply: None where the server said nothing.
     """
 
     default: ClassVar[Outcome] = Outcome(451, "4.4.0", "SMTP failed")
 
     def __init__(self, text: str = "", *, reply: Reply | None = None) -> None:
-        outcome = self.default if reply is None else reply.outcome()
+        outcome = self.default if reply is None or reply.code < 400 else reply.outcome()
         self.code = outcome.code
         self.enhanced = outcome.enhanced
-        self.text = text or outcome.text or self.default.text
+        self.text = printable(text) or outcome.text or self.default.text
         self.reply = reply
         super().__init__(f"{self.code} {self.enhanced} {self.text}")
 
@@ -81,9 +82,16 @@ class ServerTimeout(ConnectionLost):
 
 
 class ProtocolViolation(ConnectionLost):
-    """What the server sent is not SMTP, or not in its place; the connection has been closed."""
+    """What the server sent is not SMTP, or not in its place; the connection has been closed.
+
+    :ivar reply: to something that it cannot answer; None where nothing was answered.
+    """
 
     default = Outcome(451, "4.5.0", "The server does not keep to the protocol")
+
+    def __init__(self, text: str = "", *, reply: Reply | None = None) -> None:
+        super().__init__(text)
+        self.reply = reply  # whose code means nothing
 
 
 class GreetingRefused(SMTPClientError):

@@ -14,10 +14,12 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import PrivateCertificate
 
 from mailproto.auth import ClientCredentials, client_tls
+from mailproto.smtp.client._checks import check_host, check_port
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
 from mailproto.smtp.client._connect import aborting, connect
 from mailproto.smtp.client._errors import TLSFailed, TLSUnavailable
 from mailproto.smtp.client._host import bare_host, endpoint_of, is_loopback
+from mailproto.smtp.client._own_name import check_own_name
 from mailproto.smtp.client._timeouts import ClientTimeouts
 
 __all__ = ["MailServer", "open_client"]
@@ -44,6 +46,8 @@ class MailServer:
     :ivar endpoint: what to connect to, instead of ``host`` and ``port``: a Unix socket, a proxy.
     :ivar lmtp: whether it speaks LMTP.
     :ivar hostname: what we call ourselves; by default this machine's name or address.
+    :raises ValueError: ``host`` can be no domain name and is no address, ``port`` is none, and so on.
+    :raises TypeError: one of them is of another type.
     """
 
     host: str = "localhost"
@@ -58,6 +62,9 @@ class MailServer:
     timeouts: ClientTimeouts = field(default_factory=ClientTimeouts)
 
     def __post_init__(self) -> None:
+        check_host(self.host)
+        check_port(self.port)
+        check_own_name(self.hostname)
         if self.tls not in ("required", "implicit", "opportunistic", "none"):
             raise ValueError(f"tls is required, implicit, opportunistic or none, not {self.tls!r}")
         given = self.credentials

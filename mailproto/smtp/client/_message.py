@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from twisted.internet.defer import Deferred
 
@@ -10,6 +10,7 @@ from mailproto.content import Content
 from mailproto.model import Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._errors import SMTPClientError
 from mailproto.smtp.client._octets import Octets, look_at
+from mailproto.smtp.client._pieces import PIECE
 from mailproto.smtp.wire import UnsafeArgument, read_address
 
 __all__ = ["SESSION_FULL", "Message", "to_address", "to_recipient"]
@@ -67,7 +68,7 @@ class Message:
         self.recipients = [to_recipient(each) for each in recipients]
         self.content = content
         self.parameters = parameters
-        self._octets: Octets | None = None
+        self._octets: Octets | Exception | None = None
         self.outcomes: list[Outcome | None] = [None] * len(recipients)
         self.is_answered = False
         self.result: Deferred[list[Outcome]] = Deferred()
@@ -79,14 +80,35 @@ class Message:
         message._octets = self._octets
         return message
 
+    def look(self) -> Iterator[None]:
+        """Look at the content, a piece at each step; then `octets` knows, or raises what this raises.
+
+        :raises OSError: it cannot be read.
+        """
+        try:
+            # BODY is ours to choose, but that BINARYMIME says that bare CRs and LFs are meant.
+            is_binary = (self.parameters.get("BODY") or "").upper() == "BINARYMIME"
+            for octets in look_at(self.content, is_binary=is_binary):
+                self._octets = octets
+                yield
+        except Exception as error:
+            self._octets = error
+            raise
+
     @property
     def octets(self) -> Octets:
         """What the content is.  :raises OSError: it cannot be read."""
         if self._octets is None:
-            # BODY is ours to choose, but that BINARYMIME says that bare CRs and LFs are meant.
-            is_binary = (self.parameters.get("BODY") or "").upper() == "BINARYMIME"
-            self._octets = look_at(self.content, is_binary=is_binary)
-        return self._octets
+            for _ in self.look():
+                pass
+        if isinstance(self._octets, Octets):
+            return self._octets
+        raise self._octets or OSError("nobody has looked at it")
+
+    @property
+    def is_long(self) -> bool:
+        """Whether to ask for `octets` would take long, so that somebody should `look` before."""
+        return self._octets is None and len(self.content) > PIECE
 
     @property
     def is_done(self) -> bool:

@@ -9,7 +9,7 @@ from mailproto.smtp.client._by_chunks import ChunkTransaction
 from mailproto.smtp.client._by_data import DataTransaction
 from mailproto.smtp.client._message import SESSION_FULL, Message
 from mailproto.smtp.client._parameters import Unsendable
-from mailproto.smtp.client._plan import plan
+from mailproto.smtp.client._plan import plan, refused_address
 from mailproto.smtp.client._selection import select
 from mailproto.smtp.client._transaction import Transaction
 
@@ -27,6 +27,10 @@ def next_transaction(client: Session, message: Message) -> Transaction | None:
         is_verified = bool(message.parameters) and client.is_verified
         made = plan(message, capabilities, is_verified=is_verified)
     except Unsendable as error:
+        for index, recipient in enumerate(message.recipients):
+            message.outcomes[index] = message.outcomes[index] or refused_address(
+                recipient.address, capabilities
+            )
         message.settle(error.outcome)
         return None
     except OSError as error:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from mailproto.content import CHUNK, Content
+from mailproto.smtp.client._pieces import pieces
 from mailproto.smtp.wire import is_canonical
 
 __all__ = ["Octets", "look_at"]
@@ -31,34 +32,46 @@ class Octets(NamedTuple):
     header_is_ascii: bool
 
 
-def look_at(content: Content, *, is_binary: bool) -> Octets:
-    """Look at all of it, once.
+def look_at(content: Content, *, is_binary: bool) -> Iterator[Octets | None]:
+    """Look at all of it, a piece at each step; only the last thing that comes is an answer.
 
     :param is_binary: whether a bare CR or LF is meant.  A NUL always is: it can be sent in no
         other way.
     :raises OSError: the file cannot be read.
     """
-    octets = _count((content[start : start + CHUNK] for start in range(0, len(content), CHUNK)), is_binary)
-    return octets if octets.is_ascii else octets._replace(header_is_ascii=_has_ascii_header(content))
+    count = _Count()
+    for piece in pieces(content):
+        count.add(piece)
+        yield None
+    octets = count.octets(is_binary=is_binary)
+    yield octets if octets.is_ascii else octets._replace(header_is_ascii=_has_ascii_header(content))
 
 
-def _count(pieces: Iterable[bytes], is_binary: bool) -> Octets:
-    size = bare = 0  # CRs and LFs that stand alone
-    has_nul, is_ascii = False, True
-    end = b""  # the last octet before the piece
-    for piece in pieces:
-        size += len(piece)
+class _Count:
+    """What was seen so far."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._bare = 0  # CRs and LFs that stand alone
+        self._has_nul, self._is_ascii = False, True
+        self._end = b""  # the last octet
+
+    def add(self, piece: bytes) -> None:
+        self._size += len(piece)
         if not is_canonical(piece):
-            bare += piece.count(b"\r") + piece.count(b"\n") - 2 * piece.count(b"\r\n")
-            if end == b"\r" and piece.startswith(b"\n"):
-                bare -= 2
-        has_nul = has_nul or b"\0" in piece
-        is_ascii = is_ascii and piece.isascii()
-        end = piece[-1:] or end
-    if has_nul or (is_binary and bare):
-        return Octets(True, False, size, is_ascii, is_ascii)
-    unended = end not in b"\r\n"  # neither is nothing at all
-    return Octets(False, not (bare or unended), size + bare + 2 * unended, is_ascii, is_ascii)
+            self._bare += piece.count(b"\r") + piece.count(b"\n") - 2 * piece.count(b"\r\n")
+            if self._end == b"\r" and piece.startswith(b"\n"):
+                self._bare -= 2
+        self._has_nul = self._has_nul or b"\0" in piece
+        self._is_ascii = self._is_ascii and piece.isascii()
+        self._end = piece[-1:] or self._end
+
+    def octets(self, *, is_binary: bool) -> Octets:
+        bare, is_ascii = self._bare, self._is_ascii
+        if self._has_nul or (is_binary and bare):
+            return Octets(True, False, self._size, is_ascii, is_ascii)
+        unended = self._end not in b"\r\n"  # neither is nothing at all
+        return Octets(False, not (bare or unended), self._size + bare + 2 * unended, is_ascii, is_ascii)
 
 
 def _has_ascii_header(content: Content) -> bool:

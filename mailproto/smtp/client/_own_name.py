@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import socket
 from typing import Any
 
+from mailproto.smtp.client._domain import domain_fault
 from mailproto.smtp.wire import UnsafeArgument, ascii_domain
 
-__all__ = ["hello_name", "own_name"]
+__all__ = ["check_own_name", "hello_name", "own_name"]
 
-_NAME = re.compile(
-    r"[A-Za-z0-9_](?:[A-Za-z0-9\-_.]*[A-Za-z0-9_.])?|\[[0-9A-Za-z\-]++(?:[:.][0-9A-Za-z:.]*+)?\]"
-)
+_LITERAL = re.compile(r"\[(?:(?P<tag>[A-Za-z0-9\-]*[A-Za-z0-9]):)?(?P<address>[!-Z^-~]{1,255})\]")
 
 
 def hello_name(name: str) -> str:
     """``name`` as it is said: nothing is known yet of who could read U-labels (RFC 6531 3.7.1).
 
-    :raises UnsafeArgument: it is neither a domain nor an address literal.
+    :raises UnsafeArgument: it is neither a domain nor an address literal; the text has it.
+    :raises TypeError: it is no str.
     """
-    name = ascii_domain(name)
-    if not _NAME.fullmatch(name):
-        raise UnsafeArgument("neither a domain nor an address literal")
-    return name
+    if not isinstance(name, str):
+        raise TypeError(f"a host's name is a str, not {type(name).__name__}")
+    if domain_fault(name) and not _is_literal(name):
+        raise UnsafeArgument(f"neither a domain nor an address literal: {name[:300]!r}")
+    return ascii_domain(name)
+
+
+def check_own_name(name: str) -> None:
+    """See that ``name`` can be said; "" is for one that is found.  :raises UnsafeArgument, TypeError:"""
+    if name != "":
+        hello_name(name)
+
+
+def _is_literal(text: str) -> bool:
+    """RFC 5321 4.1.3; what a tag that is not IPv6 stands before is not known."""
+    literal = _LITERAL.fullmatch(text)
+    if literal is None or "%" in text:  # a zone means nothing to others (RFC 4007 11)
+        return False
+    if (literal["tag"] or "IPv6").lower() != "ipv6":
+        return True
+    try:
+        address = ipaddress.ip_address(literal["address"])
+    except ValueError:
+        return False
+    return address.version == (6 if literal["tag"] else 4)
 
 
 def own_name(transport: Any) -> str:

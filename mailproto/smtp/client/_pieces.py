@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailproto.content import CHUNK, Content
+from mailproto.content import Content
 from mailproto.smtp.wire import DotStuffer, LineEnds, render_bdat
 
-__all__ = ["bdat_chunks", "data_pieces", "whole_data"]
+__all__ = ["PIECE", "bdat_chunks", "data_pieces", "pieces", "whole_data"]
+
+PIECE = 1 << 17
+"""Octets of content that are worked on at a time: some ms if all of them are newlines."""
+
+
+def pieces(content: Content) -> Iterator[bytes]:
+    """As it is, `PIECE` octets at a time.  :raises OSError: the file cannot be read."""
+    for start in range(0, len(content), PIECE):
+        yield content[start : start + PIECE]
 
 
 def whole_data(content: bytes) -> bytes:
@@ -19,7 +28,7 @@ def whole_data(content: bytes) -> bytes:
 def data_pieces(content: Content) -> Iterator[bytes]:
     """For DATA: line ends made right and dots doubled, up to and with the end of data."""
     stuffer = DotStuffer()
-    for piece in _pieces(content):
+    for piece in pieces(content):
         yield stuffer.encode(piece)
     yield stuffer.finish()
 
@@ -29,23 +38,12 @@ def bdat_chunks(content: Content, *, is_text: bool) -> Iterator[tuple[bytes, boo
 
     :param is_text: whether line ends are made right.
     """
-    held = b""  # each chunk waits for the next, so that the last one can say that it is
-    for piece in _text(content) if is_text else _pieces(content):
-        if held:
-            yield render_bdat(len(held), last=False) + held, False
-        held = piece
-    yield render_bdat(len(held), last=True) + held, True
-
-
-def _text(content: Content) -> Iterator[bytes]:
     ends = LineEnds()
-    for piece in _pieces(content):
-        if encoded := ends.encode(piece):
-            yield encoded
-    if end := ends.finish():
-        yield end
-
-
-def _pieces(content: Content) -> Iterator[bytes]:
-    for start in range(0, len(content), CHUNK):
-        yield content[start : start + CHUNK]
+    left = len(content)
+    for piece in pieces(content):
+        left -= len(piece)
+        if is_text:
+            piece = ends.encode(piece) + (b"" if left else ends.finish())
+        yield render_bdat(len(piece), last=not left) + piece, not left
+    if not content:
+        yield render_bdat(0, last=True), True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Recipient
@@ -11,21 +10,19 @@ from mailproto.smtp.client._octets import Octets
 from mailproto.smtp.client._parameters import MAIL_PARAMETERS, RCPT_PARAMETERS, Unsendable, kept
 from mailproto.smtp.wire import Capabilities, UnsafeArgument, ascii_domain, render_path
 
-__all__ = ["CHUNKING_FROM", "Plan", "plan"]
+__all__ = ["CHUNKING_FROM", "Plan", "plan", "refused_address", "render_recipient"]
 
 CHUNKING_FROM = 1 << 20
 """Octets from which on text is sent with BDAT, where that is offered, instead of DATA."""
 
 
 class Plan(NamedTuple):
-    """A transaction's commands.
+    """What all transactions of a message have in common.
 
-    :ivar recipients: an RCPT for each recipient, or why there can be none.
     :ivar by_chunks: whether the content goes by BDAT.
     """
 
     mail: bytes
-    recipients: Sequence[bytes | Outcome]
     by_chunks: bool
 
 
@@ -40,6 +37,8 @@ def plan(message: Message, capabilities: Capabilities, *, is_verified: bool) -> 
     :raises OSError: the content cannot be read.
     """
     octets, sender, parameters = message.octets, message.sender, message.parameters
+    # Addresses first: whatever the content is, with them it cannot be sent (RFC 6531 3.5).
+    needs_smtputf8 = _needs_smtputf8(message, capabilities)
     if capabilities.max_size is not None and octets.size > capabilities.max_size:
         raise Unsendable(Outcome(552, "5.3.4", f"The server takes {capabilities.max_size} octets at most"))
     by_chunks = "CHUNKING" in capabilities and (octets.is_binary or octets.size >= CHUNKING_FROM)
@@ -49,7 +48,7 @@ def plan(message: Message, capabilities: Capabilities, *, is_verified: bool) -> 
         chosen["SIZE"] = str(octets.size)
     if body:
         chosen["BODY"] = body
-    if _needs_smtputf8(message, capabilities):
+    if needs_smtputf8:
         chosen["SMTPUTF8"] = None
     try:
         if parameters:
@@ -57,7 +56,7 @@ def plan(message: Message, capabilities: Capabilities, *, is_verified: bool) -> 
         mail = render_path("MAIL FROM", _on_the_wire(sender), chosen)
     except UnsafeArgument as error:
         raise Unsendable(Outcome(553, "5.1.7", f"Bad sender: {error}")) from None
-    return Plan(mail, [_recipient(each, capabilities) for each in message.recipients], by_chunks)
+    return Plan(mail, by_chunks)
 
 
 def _body(octets: Octets, capabilities: Capabilities) -> str:
@@ -92,19 +91,25 @@ def _needs_smtputf8(message: Message, capabilities: Capabilities) -> bool:
 _NEEDS_SMTPUTF8 = Outcome(553, "5.6.7", "The server lacks SMTPUTF8, which this message needs")
 
 
-def _recipient(recipient: Recipient, capabilities: Capabilities) -> bytes | Outcome:
+def render_recipient(recipient: Recipient, capabilities: Capabilities) -> bytes | Outcome:
+    """Its RCPT, or why there can be none."""
     address, parameters = recipient.address, recipient.parameters
     try:
         passed = kept(parameters, RCPT_PARAMETERS, capabilities) if parameters else NO_PARAMETERS
         if not address:
             raise UnsafeArgument("nobody has the null address")
-        if not address.local.isascii() and "SMTPUTF8" not in capabilities:
-            return _NEEDS_SMTPUTF8
+        if (refusal := refused_address(address, capabilities)) is not None:
+            return refusal
         return render_path("RCPT TO", _on_the_wire(address), passed)
     except UnsafeArgument as error:
         return Outcome(553, "5.1.3", f"Bad recipient: {error}")
     except Unsendable as error:
         return error.outcome
+
+
+def refused_address(address: Address, capabilities: Capabilities) -> Outcome | None:
+    """Why nothing can be sent to an address whatever it is: its local part needs SMTPUTF8 (RFC 6531 3.5)."""
+    return None if address.local.isascii() or "SMTPUTF8" in capabilities else _NEEDS_SMTPUTF8
 
 
 def _on_the_wire(address: Address) -> Address:

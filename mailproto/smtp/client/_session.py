@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import CooperativeTask, Cooperator
 from twisted.python.failure import Failure
 
 from mailproto.auth import is_verified
 from mailproto.connection import ClientConnection
 from mailproto.errors import WireError
 from mailproto.model import Outcome
+from mailproto.smtp.client._answers import CONNECTION, is_answer, violation
 from mailproto.smtp.client._errors import (
     ConnectionLost,
     GreetingRefused,
@@ -26,6 +29,7 @@ from mailproto.smtp.client._errors import (
 from mailproto.smtp.client._exclusive import Exclusive
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._next_transaction import next_transaction
+from mailproto.smtp.client._own_name import check_own_name
 from mailproto.smtp.client._timeouts import ClientTimeouts
 from mailproto.smtp.client._transaction import Transaction
 from mailproto.smtp.wire import (
@@ -63,6 +67,7 @@ class Session(ClientConnection[Reply]):
         pipelining: bool = True,
         is_remote: bool = False,
     ) -> None:
+        check_own_name(hostname)
         self.timeouts = timeouts or ClientTimeouts()
         super().__init__(clock, SMTPClientWire(limits), handshake=self.timeouts.handshake)
         self.hostname = hostname
@@ -78,6 +83,8 @@ class Session(ClientConnection[Reply]):
         self._active: Transaction | Exclusive[Any] | None = None
         self._begun: deque[Transaction] = deque()  # and not done
         self._advancing = False
+        self._is_ahead = False  # the server has answered what nobody had said yet
+        self._looking: CooperativeTask[Any] | None = None
         self._error: SMTPClientError | None = None
         self._answer: Deferred[Reply] | None = None
         self._greeted: Deferred[Reply] | None = None
@@ -147,12 +154,34 @@ class Session(ClientConnection[Reply]):
         self._advance()
         return job.result
 
-    def _exchange(self, line: bytes, patience: float | None = None) -> Deferred[Reply]:
-        """Send one line and wait for its reply, whatever it says; in a dialogue only."""
+    def ask(self, said: str, answer: Callable[[Reply], None], patience: float) -> None:
+        """`expect` what can be an answer to ``said``, which is one of `POSITIVE`.
+
+        Any other reply ends the connection, and is not an answer; nor is one that was here before.
+        """
+        if not self.is_awaiting and self.wire.pending:
+            self._is_ahead = True
+        self.expect(partial(self._hear, said, answer), patience)
+
+    def ask_next(self, said: str, answer: Callable[[Reply], None], patience: float) -> None:
+        """`expect_next`, in the same way."""
+        self.expect_next(partial(self._hear, said, answer), patience)
+
+    def _hear(self, said: str, answer: Callable[[Reply], None], reply: Reply) -> None:
+        if is_answer(said, reply):
+            answer(reply)
+        else:
+            self.fail(violation(said, reply))
+
+    def _exchange(self, said: str, line: bytes, patience: float | None = None) -> Deferred[Reply]:
+        """Send one line and wait for its answer, yes or no; in a dialogue only.
+
+        :param said: one of `POSITIVE`.
+        """
         if self._error is not None:
             return fail(self._error)
         answer = self._answer = Deferred()
-        self.expect(self._answered, self.timeouts.command if patience is None else patience)
+        self.ask(said, self._answered, self.timeouts.command if patience is None else patience)
         self.write(line)
         return answer
 
@@ -215,6 +244,10 @@ class Session(ClientConnection[Reply]):
                     job.begin()
                     continue
                 try:
+                    if job.is_long:
+                        self._jobs.appendleft(job)
+                        self._look_at(job)
+                        break
                     transaction = next_transaction(self, job)
                 except Exception as error:  # the fault of who made the message
                     job.result.errback(error)
@@ -228,11 +261,26 @@ class Session(ClientConnection[Reply]):
         finally:
             self._advancing = False
 
+    def _look_at(self, message: Message) -> None:
+        """See what a message is that is too long to be looked at while everybody waits."""
+        cooperator = Cooperator(
+            terminationPredicateFactory=lambda: lambda: True,  # a step a turn
+            scheduler=lambda step: self.clock.callLater(0, step),
+        )
+        self._looking = cooperator.cooperate(message.look())
+        self._looking.whenDone().addErrback(lambda _: None).addCallback(self._looked)
+
+    def _looked(self, _: object) -> None:
+        """`next_transaction` will learn what was seen, or why nothing was."""
+        self._looking = None
+        self._advance()
+
     def _may_begin(self) -> bool:
         """Nothing else has something to say, and the server does not owe us what we must know first."""
         return (
             bool(self._jobs)
             and self._active is None
+            and self._looking is None
             and self.greeting is not None
             and self.is_usable
             and (not self.is_awaiting or (self.pipelines and isinstance(self._jobs[0], Message)))
@@ -244,11 +292,11 @@ class Session(ClientConnection[Reply]):
         """Wait for the greeting."""
         if self._is_remote:
             self.is_local = False
-        self.expect(self._on_greeting, self.timeouts.greeting)
+        self.ask(CONNECTION, self._on_greeting, self.timeouts.greeting)
 
     def _on_greeting(self, reply: Reply) -> None:
         self.greeting = reply
-        if 200 <= reply.code < 300:
+        if reply.code < 400:
             greeted, self._greeted = self._greeted, None
             if greeted is not None:
                 greeted.callback(reply)
@@ -262,14 +310,20 @@ class Session(ClientConnection[Reply]):
         """Give a reply to whoever expects it; 421 is for everybody (RFC 5321 3.8)."""
         if event.code == 421:
             self.fail(ServiceClosing(reply=event))
+        elif self._is_ahead:
+            self._heard_early(event)
         else:
             super().received(event)
 
     def unexpected(self, event: Reply) -> None:
         """Some servers answer before the content has ended; otherwise there is no telling what it means."""
-        if isinstance(self._active, Transaction):
-            self._active.answered_early(event)
-        self.fail(ProtocolViolation(f"Unexpected reply {event.code}"))
+        self._heard_early(event)
+
+    def _heard_early(self, event: Reply) -> None:
+        if self._begun and self._begun[0].answered_early(event):
+            self.fail(ProtocolViolation(f"The server said {event} before the content had ended", reply=event))
+        else:
+            self.fail(ProtocolViolation(f"The server said {event} before it was asked"))
 
     def broken(self, error: WireError) -> None:
         """What the server says is no SMTP."""
@@ -300,6 +354,8 @@ class Session(ClientConnection[Reply]):
     def _tell(self, error: SMTPClientError) -> None:
         """It is over: whoever waits is told."""
         self._error = error
+        if self._looking is not None:
+            self._looking.stop()
         begun, jobs = list(self._begun), list(self._jobs)
         self._begun.clear()
         self._jobs.clear()

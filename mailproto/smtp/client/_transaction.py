@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from mailproto.model import Outcome
+from mailproto.smtp.client._answers import END_OF_DATA
 from mailproto.smtp.client._errors import ConnectionLost, ProtocolViolation, ServiceClosing, SMTPClientError
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._selection import Selection
@@ -72,7 +73,7 @@ class Transaction(ABC):
         client = self._client
         if client.has_transaction:
             # The last one was given up halfway; a MAIL inside it would be refused.
-            client.expect(self._on_rset, client.timeouts.command)
+            client.ask("RSET", self._on_rset, client.timeouts.command)
             client.write(b"RSET\r\n")
             if not client.pipelines:
                 return
@@ -80,8 +81,8 @@ class Transaction(ABC):
 
     def _on_rset(self, reply: Reply) -> None:
         client = self._client
-        if reply.code >= 300:
-            client.fail(ProtocolViolation("RSET was refused"))
+        if reply.code >= 400:
+            client.fail(ProtocolViolation(f"The server refused RSET with {reply}"))
         elif not client.pipelines:
             self._say_mail()
 
@@ -89,20 +90,18 @@ class Transaction(ABC):
         client, timeouts = self._client, self._client.timeouts
         client.has_transaction = False
         client.transactions += 1
-        client.expect(self._on_mail, timeouts.mail)
+        client.ask("MAIL", self._on_mail, timeouts.mail)
         if not client.pipelines:
             client.write(self._mail)
             return
         group = [self._mail, *self._rendered]
         for _ in self._rendered:
-            client.expect(self._on_rcpt, timeouts.recipient)
+            client.ask("RCPT", self._on_rcpt, timeouts.recipient)
         self._pipeline_content(group)
         client.write(b"".join(group))
 
     def _on_mail(self, reply: Reply) -> None:
         self.message.is_answered = True
-        if not self._check(reply):
-            return
         if reply.code < 400:
             self._client.has_transaction = True
         else:
@@ -111,8 +110,6 @@ class Transaction(ABC):
             self._next_command()
 
     def _on_rcpt(self, reply: Reply) -> None:
-        if not self._check(reply):
-            return
         index = self._recipients[self._replies]
         self._replies += 1
         if self._refusal is None:
@@ -141,7 +138,7 @@ class Transaction(ABC):
         """One at a time, for servers that do not offer PIPELINING."""
         client = self._client
         if self._refusal is None and self._replies < len(self._rendered):
-            client.expect(self._on_rcpt, client.timeouts.recipient)
+            client.ask("RCPT", self._on_rcpt, client.timeouts.recipient)
             client.write(self._rendered[self._replies])
         else:
             self._after_recipients()
@@ -157,8 +154,6 @@ class Transaction(ABC):
 
     def _on_final(self, reply: Reply) -> None:
         """The answer to the end of the content: everybody's, or in LMTP one recipient's (RFC 2033 4.2)."""
-        if not self._check(reply):
-            return
         client, accepted, outcomes = self._client, self._accepted, self.message.outcomes
         if not accepted or self._refusal is not None:
             self._finish()
@@ -169,7 +164,7 @@ class Transaction(ABC):
         if client.answers_each:
             outcomes[accepted.pop(0)] = outcome
             if accepted:
-                client.expect_next(self._on_final, client.timeouts.final)
+                client.ask_next(END_OF_DATA, self._on_final, client.timeouts.final)
                 return
         for index in accepted:
             outcomes[index] = outcome
@@ -193,9 +188,11 @@ class Transaction(ABC):
         """The connection is gone.
 
         :param is_next: whether it was this transaction that the server owed an answer, so that
-            a 421 is that answer.
+            a 421 is that answer, and so is a reply that cannot be one.
         """
         self._tell_refusal()
+        if is_next and isinstance(error, ProtocolViolation) and error.reply is not None:
+            self.message.is_answered = True
         if self._is_sent:
             message = self.message
             unknown = self._accepted + self._recipients[self._replies :]
@@ -208,17 +205,16 @@ class Transaction(ABC):
                     message.outcomes[index] = UNCERTAIN
         self.message.fail(error)
 
-    def answered_early(self, reply: Reply) -> None:
-        """The server did not wait for the end of the content; what it said is the answer."""
+    def answered_early(self, reply: Reply) -> bool:
+        """The server did not wait for the end of the content; a refusal is the answer all the same.
+
+        :returns: False if no content is underway.
+        """
+        if not (self._accepted and self._is_content_begun):
+            return False
         if reply.code >= 400:
             self._refusal = reply.outcome()
             self.message.settle(self._refusal)
-
-    def _check(self, reply: Reply) -> bool:
-        """Whether a reply can be an answer; otherwise the connection is over."""
-        if 300 <= reply.code < 400:
-            self._client.fail(ProtocolViolation(f"Unexpected reply {reply.code}"))
-            return False
         return True
 
     def _cannot_read(self, error: Exception) -> None:

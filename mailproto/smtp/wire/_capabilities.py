@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from types import MappingProxyType
 
 from mailproto.smtp.wire._reply import Reply
 
 __all__ = ["NO_CAPABILITIES", "Capabilities", "parse_capabilities"]
 
-_KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-]*+")
+MAX_KEYWORDS = 100
+MAX_PARAMETERS = 100
+
+_PRINTABLE = re.compile(rb"[!-~]++")
+_MECHANISM = re.compile(r"[A-Za-z0-9\-_]{1,20}")  # RFC 4422 3.1
+_KEYWORD = re.compile(rb"[A-Za-z0-9][A-Za-z0-9\-]*+")
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _LIMIT = re.compile(r"(RCPTMAX|MAILMAX|RCPTDOMAINMAX)=([0-9]{1,6})", re.ASCII | re.IGNORECASE)
 
@@ -20,7 +26,7 @@ _LIMIT = re.compile(r"(RCPTMAX|MAILMAX|RCPTDOMAINMAX)=([0-9]{1,6})", re.ASCII | 
 class Capabilities:
     """Extensions by keyword, and what is often asked of them.
 
-    :ivar keywords: in upper case, each with its parameters as they are written.
+    :ivar keywords: in upper case, each with its parameters as they are written; printable ASCII.
     :ivar max_size: octets of a message (RFC 1870 4); None where no limit is told.
     :ivar mechanisms: of AUTH, in upper case and the server's order (RFC 4954 3).
     :ivar max_recipients: of one transaction (RFC 9422 RCPTMAX), or None.
@@ -45,26 +51,34 @@ NO_CAPABILITIES = Capabilities()
 
 
 def parse_capabilities(reply: Reply) -> Capabilities:
-    """What the lines behind the first say; those that say nothing known to the grammar are skipped.
+    """What the lines behind the first say; what the grammar does not know is skipped.
 
-    ``AUTH=LOGIN``, as servers older than RFC 2554 have it, counts as ``AUTH LOGIN``.
+    ``AUTH=LOGIN``, as servers older than RFC 2554 have it, counts as ``AUTH LOGIN``.  Of a
+    keyword that comes again only the first line counts, but for AUTH, whose lines are one.  The
+    first `MAX_KEYWORDS` are kept, each with its first `MAX_PARAMETERS`: no server has as many.
     """
     keywords: dict[str, tuple[str, ...]] = {}
+    mechanisms: dict[str, None] = {}
     for line in reply.lines[1:]:
-        words = line.decode("utf-8", "replace").split()
-        if not words:
+        words = line.split(None, MAX_PARAMETERS + 1)
+        if words and words[0][:5].upper() == b"AUTH=":
+            words[:1] = [b"AUTH", words[0][5:]]
+        if not words or not _KEYWORD.fullmatch(words[0]):
             continue
-        if words[0][:5].upper() == "AUTH=":
-            words[:1] = ["AUTH", words[0][5:]]
-        if not _KEYWORD.fullmatch(words[0]):
+        keyword = words[0].decode("ascii").upper()
+        if keyword in keywords:
+            if keyword != "AUTH" or len(mechanisms) >= MAX_PARAMETERS:
+                continue
+        elif len(keywords) == MAX_KEYWORDS:
             continue
-        keyword, parameters = words[0].upper(), tuple(filter(None, words[1:]))
+        parameters = [
+            word.decode("ascii") for word in words[1 : MAX_PARAMETERS + 1] if _PRINTABLE.fullmatch(word)
+        ]
+        keywords.setdefault(keyword, tuple(parameters))
         if keyword == "AUTH":
-            known = keywords.get("AUTH", ())
-            upper = dict.fromkeys(parameter.upper() for parameter in parameters)
-            keywords["AUTH"] = known + tuple(name for name in upper if name not in known)
-        else:
-            keywords.setdefault(keyword, parameters)
+            mechanisms.update((name.upper(), None) for name in parameters if _MECHANISM.fullmatch(name))
+    if "AUTH" in keywords:
+        keywords["AUTH"] = tuple(islice(mechanisms, MAX_PARAMETERS))
     size = keywords.get("SIZE", ())
     limits = {
         match[1].upper(): int(match[2])

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from mailproto.errors import WireError
 from mailproto.model import Outcome
+from mailproto.printable import MAX_SHOWN, printable
 
 __all__ = ["Reply", "ReplyLimits", "SMTPClientWire", "SMTPReplyError"]
 
 _ENHANCED = re.compile(rb"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:[ \t]+|\Z)")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _USUAL = re.compile(rb"([2-5][0-9][0-9]) ([^\r\n]*+)\r\n")
 _CODES = {b"%d" % code: code for code in range(200, 600)}
 
@@ -58,23 +58,21 @@ class Reply(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The lines in one, without enhanced status codes and control characters."""
+        """The lines in one, without enhanced status codes, as `mailproto.printable` shows them."""
+        lines = self.lines[:MAX_SHOWN]  # a space each: more would not be shown
         if enhanced := self.enhanced.encode():
-            lines = [
+            lines = tuple(
                 line[match.end() :] if (match := _ENHANCED.match(line)) and match[1] == enhanced else line
-                for line in self.lines
-            ]
-        else:
-            lines = list(self.lines)
-        text = b" ".join(lines).decode("utf-8", "replace")
-        return text if text.isprintable() else _UNPRINTABLE.sub(" ", text)
+                for line in lines
+            )
+        return printable(b" ".join(lines))
 
     def outcome(self) -> Outcome:
         """The same as an `Outcome`: without an enhanced code, the general one of its class."""
         return Outcome(self.code, self.enhanced or f"{self.code // 100}.0.0", self.text)
 
     def __str__(self) -> str:
-        return f"{self.code} {b' '.join(self.lines).decode('utf-8', 'replace')!r}"
+        return f"{self.code} '{printable(b' '.join(self.lines[:MAX_SHOWN]))}'"
 
 
 class SMTPClientWire:
@@ -85,11 +83,24 @@ class SMTPClientWire:
     lines of a reply agree.
     """
 
-    __slots__ = ("_broken", "_buffer", "_code", "_incoming", "_limits", "_lines", "_octets", "_position")
+    __slots__ = (
+        "_broken",
+        "_buffer",
+        "_code",
+        "_has_line",
+        "_incoming",
+        "_limits",
+        "_lines",
+        "_octets",
+        "_position",
+        "_waiting",
+    )
 
     def __init__(self, limits: ReplyLimits | None = None) -> None:
         self._limits = limits or ReplyLimits()
         self._incoming: list[bytes] = []
+        self._waiting = 0  # octets of those
+        self._has_line = False  # a line ends in those
         self._buffer = b""
         self._position = 0
         self._code = 0
@@ -100,35 +111,41 @@ class SMTPClientWire:
     @property
     def pending(self) -> int:
         """Octets received and not yet part of a reply."""
-        return len(self._buffer) - self._position + sum(map(len, self._incoming)) + self._octets
+        return len(self._buffer) - self._position + self._waiting + self._octets
 
     def receive(self, data: bytes) -> None:
         """Take octets."""
-        self._incoming.append(data)
+        if not self._broken:
+            self._incoming.append(data)
+            self._waiting += len(data)
+            self._has_line = self._has_line or b"\n" in data
 
     def next_event(self) -> Reply | None:
         """The next reply, or None for "more octets".
 
         :raises SMTPReplyError: once; everything that comes later is dropped.
         """
-        if self._incoming:
-            self._join()
-        buffer, position = self._buffer, self._position
-        if (
-            not self._lines
-            and (usual := _USUAL.match(buffer, position))
-            and (end := usual.end()) - position <= self._limits.line
-        ):
-            self._position = end
-            return Reply(_CODES[usual[1]], (usual[2],))
-        while (end := buffer.find(b"\n", position)) >= 0:
+        while True:
+            buffer, position = self._buffer, self._position
+            if (
+                not self._lines
+                and (usual := _USUAL.match(buffer, position))
+                and (end := usual.end()) - position <= self._limits.line
+            ):
+                self._position = end
+                return Reply(_CODES[usual[1]], (usual[2],))
+            end = buffer.find(b"\n", position)
+            if end < 0:
+                if not self._take_in():
+                    return None
+                continue
             line = buffer[position:end].rstrip(b"\r")
-            self._position = position = end + 1
+            self._position = end + 1
             if len(line) > self._limits.line:
-                raise self._break("line too long")
+                raise self._break("line too long", line)
             code = _CODES.get(line[:3])
             if code is None:
-                raise self._break("no reply code")
+                raise self._break("no reply code", line)
             separator, text = line[3:4], line[4:]
             if separator == b" " or not separator:
                 if not self._lines:
@@ -137,27 +154,30 @@ class SMTPClientWire:
                 lines, self._lines, self._octets = tuple(self._lines), [], 0
                 return Reply(code, lines)
             if separator != b"-":
-                raise self._break("no separator behind the code")
+                raise self._break("no separator behind the code", line)
             self._add(code, text)
-        self._buffer, self._position = buffer[position:], 0
-        if len(self._buffer) > self._limits.line + 1:
-            raise self._break("line too long")
-        return None
 
-    def _join(self) -> None:
+    def _take_in(self) -> bool:
+        """Put what has come into the buffer, which has no whole line; only if it has one then.
+
+        Otherwise a line that comes octet by octet would be copied for each of them.
+        """
+        if self._position:
+            self._buffer, self._position = self._buffer[self._position :], 0
+        if not self._has_line:
+            if len(self._buffer) + self._waiting > self._limits.line + 1:
+                raise self._break("line too long", b"".join([self._buffer, *self._incoming]))
+            return False
         incoming = self._incoming
-        if self._broken:
-            incoming.clear()
-            return
-        if self._position < len(self._buffer):
-            incoming.insert(0, self._buffer[self._position :])
-        self._buffer = incoming[0] if len(incoming) == 1 else b"".join(incoming)
-        self._position = 0
-        incoming.clear()
+        whole = len(incoming) == 1 and not self._buffer
+        self._buffer = incoming[0] if whole else b"".join([self._buffer, *incoming])
+        self._incoming.clear()
+        self._waiting, self._has_line = 0, False
+        return True
 
     def _add(self, code: int, text: bytes) -> None:
         if self._lines and code != self._code:
-            raise self._break("the codes of one reply differ")
+            raise self._break("the codes of one reply differ", b"%d %b" % (code, text))
         self._code = code
         self._lines.append(text)
         self._octets += len(text) + 6
@@ -166,9 +186,11 @@ class SMTPClientWire:
         if self._octets > self._limits.octets:
             raise self._break("reply too long")
 
-    def _break(self, reason: str) -> SMTPReplyError:
+    def _break(self, reason: str, line: bytes = b"") -> SMTPReplyError:
         self._broken = True
         self._buffer, self._position = b"", 0
         self._lines, self._octets = [], 0
         self._incoming.clear()
-        return SMTPReplyError(f"not an SMTP reply: {reason}")
+        self._waiting, self._has_line = 0, False
+        shown = f", '{printable(line, 100)}'" if line else ""  # it may be HTTP, or TLS
+        return SMTPReplyError(f"not an SMTP reply{shown}: {reason}")

@@ -67,7 +67,15 @@ class ClientTestCase(SynchronousTestCase):
 
     def _hear(self, expected: str) -> None:
         if expected:
-            self.assertEqual(self.transport.read().decode(), expected)
+            self.assertEqual(self.read().decode(), expected)
+
+    def read(self) -> bytes:
+        """All that is written, in as many turns of the reactor as it takes."""
+        read = self.transport.read()
+        while any(call.getTime() <= self.clock.seconds() for call in self.clock.getDelayedCalls()):
+            self.clock.advance(0)
+            read += self.transport.read()
+        return read
 
     def result(self, deferred: Deferred[Any]) -> Any:
         """The result that must be there by now."""

@@ -146,7 +146,7 @@ class DialogueTests(AuthenticationTestCase):
         self.connect(offering("STARTTLS"))
         self.client.starttls("context")
         self.converse("C: STARTTLS\nS: 220 Go ahead")
-        self.transport.read()
+        self.read()
         self.client.handshakeCompleted()
         signed_in = self.client.authenticate(Certificate())
         self.converse(
@@ -234,7 +234,7 @@ class UnavailableTests(AuthenticationTestCase):
             with self.subTest(mechanisms=mechanisms):
                 error = self.error(self.authenticate(mechanisms, "", credentials), AuthenticationUnavailable)
                 self.assertEqual((error.text, error.is_permanent), (text, False))
-                self.assertEqual(self.transport.read(), b"")
+                self.assertEqual(self.read(), b"")
                 self.assert_goes_on()
 
     def test_one_that_is_asked_for(self) -> None:
@@ -264,7 +264,7 @@ class ElsewhereTests(AuthenticationTestCase):
         for mechanisms, credentials in (("PLAIN LOGIN", TIM), ("XOAUTH2", Token("tim", "x"))):
             error = self.error(self.authenticate(mechanisms, "", credentials), AuthenticationUnavailable)
             self.assertIn("in clear", error.text)
-            self.assertEqual(self.transport.read(), b"")
+            self.assertEqual(self.read(), b"")
 
     def test_unless_that_is_wanted(self) -> None:
         self.assert_signed_in(
@@ -279,7 +279,7 @@ class ElsewhereTests(AuthenticationTestCase):
         self.connect(offering("AUTH PLAIN LOGIN"), is_remote=True)
         error = self.error(self.client.authenticate(TIM), AuthenticationUnavailable)
         self.assertIn("in clear", error.text)
-        self.assertEqual(self.transport.read(), b"")
+        self.assertEqual(self.read(), b"")
 
     def test_other_mechanisms_can_be_used(self) -> None:
         self.assert_signed_in(

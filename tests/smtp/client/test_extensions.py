@@ -32,7 +32,7 @@ class PlanTests(ClientTestCase):
     def assert_says(self, offered: str, mail: str, content: bytes = TEXT, **settings: object) -> None:
         self.connect(offered)
         self.client.send(SENDER, [ALICE], content, **settings)  # type: ignore[arg-type]
-        self.assertEqual(self.transport.read().decode().splitlines()[0], f"MAIL FROM:<{SENDER}>{mail}")
+        self.assertEqual(self.read().decode().splitlines()[0], f"MAIL FROM:<{SENDER}>{mail}")
 
     def assert_refused(
         self, offered: str, code: int, enhanced: str, content: bytes = TEXT, **settings: object
@@ -41,9 +41,9 @@ class PlanTests(ClientTestCase):
         self.connect(offered)
         sent = self.client.send(SENDER, [ALICE, BOB], content, **settings)  # type: ignore[arg-type]
         self.assertEqual(self.codes(sent), [(code, enhanced)] * 2)
-        self.assertEqual(self.transport.read(), b"")
+        self.assertEqual(self.read(), b"")
         self.client.send(SENDER, [ALICE], TEXT)
-        self.assertTrue(self.transport.read().startswith(b"MAIL FROM:<me@client.example>"))
+        self.assertTrue(self.read().startswith(b"MAIL FROM:<me@client.example>"))
 
     def test_size(self) -> None:
         """RFC 1870: told, and not even tried when it is too much."""
@@ -90,6 +90,26 @@ class PlanTests(ClientTestCase):
         self.connect(PIPELINING)
         sent = self.client.send("grüße@client.example", [ALICE], TEXT)
         self.assertEqual(self.codes(sent), [(553, "5.6.7")])
+
+    def test_smtputf8_is_what_is_said_to_lack(self) -> None:
+        """RFC 6531 3.5: 5.6.7, whatever else the message needs; 5.6.3 speaks of the content alone."""
+        for offered, content, for_alice in (
+            (PIPELINING, EIGHT_BIT, (554, "5.6.3")),
+            (PIPELINING, BINARY, (554, "5.6.3")),
+            (PIPELINING, b"x" * 200_000 + EIGHT_BIT, (554, "5.6.3")),
+            (PIPELINING, UTF8, (553, "5.6.7")),
+            (PIPELINING, UTF8 + EIGHT_BIT, (553, "5.6.7")),
+            (offering("SIZE 1"), EIGHT_BIT, (552, "5.3.4")),
+            (offering("SIZE 1"), TEXT, (552, "5.3.4")),
+        ):
+            with self.subTest(offered=offered, content=content[:40]):
+                self.connect(offered)
+                sent = self.client.send(SENDER, ["grüße@mx.example", ALICE, "ß@bücher.example"], content)
+                self.assertEqual(self.read(), b"")
+                self.assertEqual(self.codes(sent), [(553, "5.6.7"), for_alice, (553, "5.6.7")])
+                sent = self.client.send("grüße@client.example", [ALICE], content)
+                self.assertEqual(self.read(), b"")
+                self.assertEqual(self.codes(sent), [(553, "5.6.7")])
 
     def test_the_header_ends_whatever_lines_end_with(self) -> None:
         """Octets of the body need no SMTPUTF8, even if there is no header."""
@@ -200,7 +220,7 @@ class ChunkingTests(ClientTestCase):
         self.text = (b"x" * 78 + b"\n") * (CHUNKING_FROM // 79 + 1)
         self.sent = self.client.send(SENDER, [ALICE], self.text)
         self.converse("C: MAIL FROM:<me@client.example>\n" + RCPT + "S: 250 OK\nS: 250 OK")
-        return self.transport.read().decode()
+        return self.read().decode()
 
     def chunks(self, octets: str) -> list[tuple[int, bool, str]]:
         """(size, whether it is the last, text) of each BDAT."""
@@ -230,7 +250,7 @@ class ChunkingTests(ClientTestCase):
         for answers in ("", "S: 250 OK", "S: 250 OK\nS: 250 OK"):
             self.connect(offering("CHUNKING", "BINARYMIME"))
             sent = self.client.send(SENDER, [ALICE], BINARY)
-            self.transport.read()
+            self.read()
             self.converse(answers)
             self.transport.drop()
             self.assertEqual(self.result(sent), [UNCERTAIN])
@@ -243,7 +263,7 @@ class ChunkingTests(ClientTestCase):
         ):
             self.connect(offering("CHUNKING", "BINARYMIME"))
             sent = self.client.send(SENDER, [ALICE], BINARY)
-            self.transport.read()
+            self.read()
             self.converse(answers)
             self.transport.drop()
             self.assertEqual(self.codes(sent), [outcome])
@@ -251,11 +271,11 @@ class ChunkingTests(ClientTestCase):
     def test_small_and_nobody(self) -> None:
         self.connect(offering("CHUNKING", "BINARYMIME"))
         sent = self.client.send(SENDER, [ALICE], BINARY)
-        self.transport.read()
+        self.read()
         self.converse("S: 250 OK\nS: 550 5.1.1 No\nS: 503 5.5.1 Nobody")
         self.assertEqual(self.codes(sent), [(550, "5.1.1")])
         self.client.send(SENDER, [ALICE], BINARY)
-        self.assertTrue(self.transport.read().startswith(b"RSET\r\nMAIL"))
+        self.assertTrue(self.read().startswith(b"RSET\r\nMAIL"))
 
     def test_large(self) -> None:
         """Only when somebody is accepted, in chunks that are whole, with CRLF."""
@@ -268,15 +288,15 @@ class ChunkingTests(ClientTestCase):
         self.converse("S: 250 2.0.0 Taken")
         self.assertEqual(self.codes(self.sent), [(250, "2.0.0")])
         self.client.send(SENDER, [ALICE], TEXT)
-        self.assertTrue(self.transport.read().startswith(b"MAIL"))
+        self.assertTrue(self.read().startswith(b"MAIL"))
 
     def test_large_and_nobody(self) -> None:
         self.connect(offering("CHUNKING"))
         sent = self.client.send(SENDER, [ALICE], b"x" * CHUNKING_FROM)
-        self.transport.read()
+        self.read()
         self.converse("S: 250 OK\nS: 550 5.1.1 No")
         self.assertEqual(self.codes(sent), [(550, "5.1.1")])
-        self.assertEqual(self.transport.read(), b"")
+        self.assertEqual(self.read(), b"")
 
     def test_a_chunk_is_refused(self) -> None:
         """What was sent already is answered; the transaction is left by RSET."""
@@ -286,7 +306,7 @@ class ChunkingTests(ClientTestCase):
         self.converse("S: 503 5.5.1 No")
         self.assertEqual(self.codes(self.sent), [(552, "5.3.4")])
         self.client.send(SENDER, [ALICE], TEXT)
-        self.assertTrue(self.transport.read().startswith(b"RSET\r\nMAIL"))
+        self.assertTrue(self.read().startswith(b"RSET\r\nMAIL"))
 
     def test_421_behind_a_refused_chunk(self) -> None:
         chunks = self.chunks(self.large())
@@ -298,10 +318,10 @@ class ChunkingTests(ClientTestCase):
         self.connect(offering("CHUNKING"))
         self.transport.capacity = 1000
         sent = self.client.send(SENDER, [ALICE], b"x" * CHUNKING_FROM)
-        self.transport.read()
+        self.read()
         self.converse("S: 250 OK\nS: 250 OK\nS: 452 4.3.1 Disk full")
         self.assertEqual(self.codes(sent), [(452, "4.3.1")])
-        self.assertEqual(self.transport.read().count(b"BDAT"), 1)
+        self.assertEqual(self.read().count(b"BDAT"), 1)
 
 
 class LMTPChunkingTests(LMTPClientTestCase):
@@ -311,8 +331,9 @@ class LMTPChunkingTests(LMTPClientTestCase):
             "S: 250-mx\nS: 250-BINARYMIME\nS: 250-CHUNKING\nS: 250 PIPELINING"
         )
         sent = self.client.send(SENDER, [ALICE, BOB, ALICE], BINARY)
-        self.transport.read()
-        self.converse("S: 250 OK\nS: 250 OK\nS: 550 No\nS: 250 OK\nS: 250 2.1.5 One\nS: 452 4.2.2 Two")
+        self.read()
+        self.converse("S: 250 OK\nS: 250 OK\nS: 550 No\nS: 250 OK")
+        self.converse("S: 250 2.1.5 One\nS: 452 4.2.2 Two")
         self.assertEqual(self.codes(sent), [(250, "2.1.5"), (550, "5.0.0"), (452, "4.2.2")])
 
     LHLO = (
@@ -334,24 +355,24 @@ class LMTPChunkingTests(LMTPClientTestCase):
             """
         )
         self.assertEqual(self.codes(sent), [(550, "5.1.1")] * 2)
-        self.assertEqual(self.transport.read(), b"")
+        self.assertEqual(self.read(), b"")
 
     def large(self) -> None:
         """Two chunks and a bit to two recipients, all but the last one sent."""
         self.connect(self.LHLO)
         self.transport.capacity = 1 << 30
         self.sent = self.client.send(SENDER, [ALICE, BOB], (b"x" * 78 + b"\r\n") * (CHUNKING_FROM // 80 + 1))
-        self.transport.read()
+        self.read()
         self.converse("S: 250 OK\nS: 250 OK\nS: 250 OK")
-        self.chunks = self.transport.read().count(b"BDAT ")
+        self.chunks = self.read().count(b"BDAT ")
         self.assertGreater(self.chunks, 2)
 
     def test_the_last_chunk_waits_for_the_others(self) -> None:
         self.large()
         self.converse("S: 250 OK\n" * (self.chunks - 1))
-        self.assertEqual(self.transport.read(), b"")
+        self.assertEqual(self.read(), b"")
         self.converse("S: 250 OK")
-        self.assertRegex(self.transport.read(), rb"\ABDAT [0-9]+ LAST\r\n")
+        self.assertRegex(self.read(), rb"\ABDAT [0-9]+ LAST\r\n")
         self.converse("S: 250 2.1.5 One\nS: 452 4.2.2 Two")
         self.assertEqual(self.codes(self.sent), [(250, "2.1.5"), (452, "4.2.2")])
 
@@ -361,7 +382,7 @@ class LMTPChunkingTests(LMTPClientTestCase):
         self.converse("S: 250 OK\nS: 452 4.3.1 Disk full\n" + "S: 503 5.5.1 No\n" * (self.chunks - 2))
         self.assertEqual(self.codes(self.sent), [(452, "4.3.1")] * 2)
         second = self.client.send(SENDER, [ALICE], TEXT)
-        self.assertTrue(self.transport.read().startswith(b"RSET\r\nMAIL"))
+        self.assertTrue(self.read().startswith(b"RSET\r\nMAIL"))
         self.converse("S: 250 OK\nS: 250 OK\nS: 550 5.1.1 No\nS: 503 No")
         self.assertEqual(self.codes(second), [(550, "5.1.1")])
 
@@ -372,10 +393,10 @@ class StreamingTests(ClientTestCase):
         self.transport.capacity = 1000
         content = b".\r\n" * 1_000_000
         sent = self.client.send(SENDER, [ALICE], content)
-        self.transport.read()
+        self.read()
         self.converse("S: 250 OK\nS: 250 OK\nS: 354 Go")
         self.assertLess(self.transport.unread(), 1 << 20)
-        self.assertEqual(self.transport.read(), b"..\r\n" * 1_000_000 + b".\r\n")
+        self.assertEqual(self.read(), b"..\r\n" * 1_000_000 + b".\r\n")
         self.converse("S: 250 OK")
         self.assertEqual(self.codes(sent), [(250, "2.0.0")])
 
@@ -385,7 +406,7 @@ class StreamingTests(ClientTestCase):
             self.connect(PIPELINING)
             self.transport.capacity = 1000
             sent = self.client.send(SENDER, [ALICE], b".\r\n" * 1_000_000)
-            self.transport.read()
+            self.read()
             self.converse(f"S: 250 OK\nS: 250 OK\nS: 354 Go\nS: {reply}")
             self.assertEqual(self.codes(sent)[0][0], code)
             self.assertTrue(self.transport.was_aborted)
@@ -398,6 +419,7 @@ class StreamingTests(ClientTestCase):
         self.connect(PIPELINING)
         content = FileContent(path, 400_000)
         sent = self.client.send(SENDER, [ALICE], content)
+        self.read()
         content.close()
         with open(path, "wb"):
             pass

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.smtp.client._octets import _count, look_at
+from mailproto.smtp.client._octets import _Count, look_at
 from mailproto.smtp.client._pieces import data_pieces, whole_data
 from mailproto.smtp.wire import LineEnds
 
@@ -19,7 +19,8 @@ class OctetsTests(SynchronousTestCase):
     @settings(max_examples=1000, deadline=None)
     @given(CONTENT, st.integers(0, 12), st.booleans())
     def test_beside_what_is_sent(self, content: bytes, cut: int, is_binary: bool) -> None:
-        octets = look_at(content, is_binary=is_binary)
+        *_, octets = look_at(content, is_binary=is_binary)
+        assert octets is not None
         has_bare = re.search(rb"\r(?!\n)|(?<!\r)\n", content) is not None
         self.assertEqual(octets.is_binary, b"\0" in content or (is_binary and has_bare))
         ends = LineEnds()
@@ -28,7 +29,10 @@ class OctetsTests(SynchronousTestCase):
         self.assertEqual(octets.is_ascii, content.isascii())
         if not octets.is_binary:
             self.assertEqual(octets.is_canonical, sent == content)
-        in_pieces = _count((content[:cut], content[cut:]), is_binary)
+        count = _Count()
+        count.add(content[:cut])
+        count.add(content[cut:])
+        in_pieces = count.octets(is_binary=is_binary)
         self.assertEqual(in_pieces._replace(header_is_ascii=octets.header_is_ascii), octets)
         if octets.is_canonical:
             self.assertEqual(whole_data(content), b"".join(data_pieces(content)))

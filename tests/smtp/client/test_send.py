@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from mailproto.model import NULL_PATH, Address, Outcome, Recipient
 from mailproto.smtp import UNCERTAIN, ConnectionLost, ProtocolViolation, ServiceClosing
+from mailproto.smtp.client import _selection
+from mailproto.smtp.client._selection import MOST_RECIPIENTS
 from tests.smtp.client.dialogue import (
     ALICE,
     BOB,
@@ -277,6 +281,46 @@ class TooManyRecipientsTests(ClientTestCase):
             )
         self.assertEqual([outcome.text for outcome in self.result(sent)], ["For alice", "For bob"])
 
+    def test_a_refusal_is_not_of_those_that_come_later(self) -> None:
+        """DATA is refused because nobody was accepted of those that were asked for."""
+        self.connect(offering("LIMITS RCPTMAX=1"))
+        sent = self.client.send(SENDER, [ALICE, BOB], TEXT)
+        self.transport.read()
+        self.converse("S: 250 OK\nS: 550 5.1.1 No\nS: 503 5.5.1 No recipients")
+        self.assertIn(b"RCPT TO:<bob@mx.example>", self.transport.read())
+        self.converse("S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go\n" + CONTENT + "S: 250 OK")
+        self.assertEqual(self.codes(sent), [(550, "5.1.1"), (250, "2.0.0")])
+
+    def test_thousands(self) -> None:
+        """However many there are, nothing takes long: so many are asked for at a time."""
+        self.connect(PIPELINING)
+        self.transport.capacity = 1 << 30
+        names = [f"user{number}@d{number}.example" for number in range(2 * MOST_RECIPIENTS + 5)]
+        sent = self.client.send(SENDER, names, TEXT)
+        asked = []
+        while not sent.called:
+            said = self.transport.read().decode()
+            group = re.findall("RCPT TO:<(.*)>", said)
+            asked.append(len(group))
+            self.transport.send(b"250 OK\r\n" * (1 + len(group)) + b"354 Go\r\n")
+            self.assertIn(b"Hi.", self.transport.read())
+            self.transport.send(b"250 OK\r\n")
+        self.assertEqual(self.codes(sent), [(250, "2.0.0")] * len(names))
+        self.assertEqual(asked, [MOST_RECIPIENTS, MOST_RECIPIENTS, 5])
+
+    def test_what_would_come_later_costs_nothing(self) -> None:
+        """A server that takes one at a time, or one domain, is no reason to look at all each time."""
+        for offered in ("LIMITS RCPTMAX=1", "LIMITS RCPTDOMAINMAX=1"):
+            self.connect(offering(offered))
+            looked_at: list[Recipient] = []
+            self.patch(
+                _selection,
+                "render_recipient",
+                lambda recipient, offered, seen=looked_at: (seen.append(recipient), b"RCPT TO:<x@y>\r\n")[1],
+            )
+            self.client.send(SENDER, [f"user@d{number}.example" for number in range(5000)], TEXT)
+            self.assertEqual(len(looked_at), 1)
+
     def test_an_announced_limit_of_domains_is_kept(self) -> None:
         """RFC 9422 RCPTDOMAINMAX: different ones, however they are written."""
         self.connect(offering("LIMITS RCPTDOMAINMAX=2"))
@@ -414,7 +458,7 @@ class ArgumentTests(ClientTestCase):
                 self.assertTrue(outcome.text.isprintable())
         self.error(self.client.verify("x\r\nRSET"), ValueError)
         self.error(self.client.ehlo("x\r\nRSET"), ValueError)
-        self.assertEqual(self.transport.read(), b"")
+        self.assertEqual(self.read(), b"")
 
     def test_nobody(self) -> None:
         self.assertRaises(ValueError, self.client.send, SENDER, [], TEXT)
@@ -429,7 +473,7 @@ class ArgumentTests(ClientTestCase):
     def test_postmaster(self) -> None:
         """Who has no domain, and is everywhere (RFC 5321 4.1.1.3)."""
         self.client.send(SENDER, ["postmaster", Address("Postmaster", "")], TEXT)
-        self.assertIn(b"RCPT TO:<postmaster>\r\nRCPT TO:<Postmaster>\r\n", self.transport.read())
+        self.assertIn(b"RCPT TO:<postmaster>\r\nRCPT TO:<Postmaster>\r\n", self.read())
 
     def test_quoted(self) -> None:
         self.client.send(Address("a b", "client.example"), [Address('say "hi"', "mx.example")], TEXT)
@@ -516,7 +560,7 @@ class LMTPTests(LMTPClientTestCase):
     def test_421_between_the_answers(self) -> None:
         """It is Bob's; of Carol nothing was said."""
         self.send(ALICE, BOB, "carol@mx.example")
-        self.transport.read()
+        self.read()
         self.converse("S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT)
         self.converse("S: 250 For Alice\nS: 421 4.3.2 Going")
         self.assertEqual(self.codes(self.sent)[:2], [(250, "2.0.0"), (421, "4.3.2")])

@@ -41,7 +41,7 @@ class GreetingTests(ClientTestCase):
     def test_nothing_is_said_before_it(self) -> None:
         self.connect()
         hello = self.client.ehlo()
-        self.assertEqual(self.transport.read(), b"")
+        self.assertEqual(self.read(), b"")
         self.converse("S: 220-mx.example\nS: 220 ready\nC: EHLO client.example\nS: 250 mx.example")
         self.result(hello)
         self.assertEqual(str(self.client.greeting), "220 'mx.example ready'")
@@ -134,14 +134,14 @@ class HelloTests(ClientTestCase):
             ("client.example.", "client.example."),
         ):
             self.connect("S: 220 mx.example")
-            self.assertEqual(self.transport.read(), b"EHLO client.example\r\n")
+            self.assertEqual(self.read(), b"EHLO client.example\r\n")
             self.converse("S: 250 mx.example")
             self.client.ehlo(name)
             self.converse(f"C: EHLO {said}\nS: 250 mx.example")
             self.assertEqual(self.client.hostname, name)
         for name in ("a b", "a@b", "-a", "a\r\nRSET", "ß\0", "[::1", "[a b]", "a<b", "\ud800"):
             self.error(self.client.ehlo(name), ValueError)
-        self.assertEqual(self.transport.read(), b"")
+        self.assertEqual(self.read(), b"")
         self.assertTrue(self.client.is_usable)
 
     def test_names_of_our_own(self) -> None:
@@ -184,7 +184,7 @@ class StartTLSTests(ClientTestCase):
         self.start()
         self.converse("C: STARTTLS\nS: 220 Go ahead")
         self.assertEqual(self.transport.tls, "context")
-        self.assertEqual(self.transport.read(), b"")
+        self.assertEqual(self.read(), b"")
         self.client.handshakeCompleted()
         self.converse("C: EHLO client.example\nS: 250-mx.example\nS: 250 8BITMIME")
         self.assertEqual(set(self.result(self.started).keywords), {"8BITMIME"})
@@ -195,7 +195,7 @@ class StartTLSTests(ClientTestCase):
         """RFC 3207 6: what comes behind the go-ahead in plaintext is not for us."""
         for injected in ("250-mx.example\r\n250 AUTH PLAIN\r\n", "250", "\r\n", "2"):
             self.start()
-            self.transport.read()
+            self.read()
             self.transport.send(f"220 Go ahead\r\n{injected}".encode())
             self.error(self.started, ProtocolViolation)
             self.assertTrue(self.transport.was_aborted)
@@ -219,7 +219,7 @@ class StartTLSTests(ClientTestCase):
     def test_not_offered(self) -> None:
         self.connect(PIPELINING)
         self.error(self.client.starttls("context"), TLSUnavailable)
-        self.assertEqual(self.transport.read(), b"")
+        self.assertEqual(self.read(), b"")
 
     def test_handshake_fails(self) -> None:
         self.start()

@@ -43,9 +43,9 @@ class StuffingTests(SendingTestCase):
         """What follows DATA."""
         self.connect(PIPELINING)
         self.client.send(SENDER, [ALICE], content)
-        self.transport.read()
+        self.read()
         self.transport.send(b"250 OK\r\n250 OK\r\n354 Go ahead\r\n")
-        return self.transport.read()
+        return self.read()
 
     def test_02_every_line_that_begins_with_a_dot(self) -> None:
         """RFC 5321 4.5.2: the first line and the last too."""
@@ -89,7 +89,7 @@ class StartTLSTests(SendingTestCase):
         for length in range(1, len(injected) + 1):
             self.connect(offering("STARTTLS"))
             started = self.client.starttls("context")
-            self.transport.read()
+            self.read()
             self.transport.send(f"220 Go ahead\r\n{injected[:length]}".encode())
             self.error(started, ProtocolViolation)
             self.assertIsNone(self.transport.tls)
@@ -119,7 +119,7 @@ class StartTLSTests(SendingTestCase):
             started = self.client.starttls("context")
             self.converse(f"C: STARTTLS\nS: {reply}\n")
             self.assertEqual(self.error(started, TLSUnavailable).code, int(reply[:3]))
-            self.assertEqual(self.transport.read(), b"")
+            self.assertEqual(self.read(), b"")
             sent = self.client.send(SENDER, [ALICE], TEXT)
             self.converse(f"{ONE}S: 250 OK\nS: 250 OK\nS: 354 Go\n{CONTENT}S: 250 OK\n")
             self.assertEqual(self.codes(sent), [(250, "2.0.0")])
@@ -168,7 +168,7 @@ class ExtensionTests(SendingTestCase):
         self.connect(offered)
         sent = self.client.send(SENDER, recipients or (ALICE,), content)
         self.assertEqual({code for _, code in self.codes(sent)}, {enhanced})
-        self.assertEqual(self.transport.read(), b"", "not a word was said to the server")
+        self.assertEqual(self.read(), b"", "not a word was said to the server")
 
     def test_34_a_server_without_8bitmime_or_binarymime(self) -> None:
         """RFC 6152 3, RFC 3030 3: what it does not offer it is never sent."""
@@ -181,7 +181,7 @@ class ExtensionTests(SendingTestCase):
         self.assert_not_sent(offering("8BITMIME"), "5.6.7", content="Subject: grüße\r\n\r\n".encode())
         self.connect(PIPELINING)
         self.client.send(SENDER, ["a@bücher.example"], TEXT)
-        self.assertIn(b"RCPT TO:<a@xn--bcher-kva.example>\r\n", self.transport.read())
+        self.assertIn(b"RCPT TO:<a@xn--bcher-kva.example>\r\n", self.read())
 
     def test_30_a_message_larger_than_the_server_takes(self) -> None:
         """RFC 1870 6: it is not begun."""
@@ -196,7 +196,7 @@ class ExtensionTests(SendingTestCase):
         ):
             self.connect(offered)
             self.client.send(SENDER, [recipient], TEXT, {"RET": "HDRS", "ENVID": "x+3Dy"})
-            said = self.transport.read()
+            said = self.read()
             self.assertIn(expected, said)
             self.assertEqual(b" RET=HDRS" in said and b" ENVID=x+3Dy" in said, b"NOTIFY" in expected)
 

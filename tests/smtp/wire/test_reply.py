@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.model import Outcome
 from mailproto.smtp.wire import Reply, ReplyLimits, SMTPClientWire, SMTPReplyError, parse_capabilities
+from mailproto.smtp.wire._capabilities import MAX_KEYWORDS, MAX_PARAMETERS
 
 LIMITS = ReplyLimits(line=100, lines=5, octets=300)
 
@@ -52,6 +56,18 @@ class ReplyTests(SynchronousTestCase):
         self.assert_read(b"250-x\r\n251 y\r\n", "the codes of one reply differ")
         self.assert_read(b"250 x\r\nhm\r\n250 z\r\n", Reply(250, (b"x",)), "no reply code")
 
+    def test_what_it_is_instead_is_told(self) -> None:
+        for octets, text in (
+            (b"HTTP/1.1 400 Bad Request\r\n", "not an SMTP reply, 'HTTP/1.1 400 Bad Request': no reply code"),
+            (b"\x15\x03\x01\0\x02\x02\n", r"not an SMTP reply, '\x15\x03\x01\x00\x02\x02': no reply code"),
+            (b"250-x\r\n354 y\r\n", "not an SMTP reply, '354 y': the codes of one reply differ"),
+            (b"\r\n", "not an SMTP reply: no reply code"),
+            (b"y" * 200, f"not an SMTP reply, '{'y' * 97}...': line too long"),
+        ):
+            wire = SMTPClientWire(LIMITS)
+            wire.receive(octets)
+            self.assertEqual(str(self.assertRaises(SMTPReplyError, wire.next_event)), text)
+
     def test_limits(self) -> None:
         line = b"250 " + b"x" * 96
         self.assert_read(line + b"\r\n", Reply(250, (b"x" * 96,)))
@@ -94,7 +110,7 @@ class TextTests(SynchronousTestCase):
 
     def test_whatever_a_server_says_is_printable(self) -> None:
         text = Reply(550, (b"a\x1b[2J\0\xff\xc2\x85\xe2\x80\xa8b", "grüß dich".encode())).text
-        self.assertEqual(text, "a [2J \ufffd b grüß dich")
+        self.assertEqual(text, r"a\x1b[2J\x00\xff\x85\u2028b grüß dich")
 
 
 class CapabilityTests(SynchronousTestCase):
@@ -117,6 +133,34 @@ class CapabilityTests(SynchronousTestCase):
             (None, (), None, None),
         )
 
+    def test_only_so_much_is_kept(self) -> None:
+        names = b" ".join(b"A%d" % number for number in range(10_000))
+        lines = (b"mx", *(b"AUTH " + names[start : start + 12_000] for start in range(0, len(names), 12_000)))
+        offered = parse_capabilities(Reply(250, lines))
+        self.assertEqual(offered.mechanisms, tuple(f"A{number}" for number in range(MAX_PARAMETERS)))
+        self.assertEqual(offered.keywords["AUTH"], offered.mechanisms)
+        offered = parse_capabilities(
+            Reply(250, (b"mx", *(b"X%d a b c" % number for number in range(10_000))))
+        )
+        self.assertEqual(list(offered.keywords), [f"X{number}" for number in range(MAX_KEYWORDS)])
+        offered = parse_capabilities(Reply(250, (b"mx", b"X " + b"a " * 10_000)))
+        self.assertEqual(offered.keywords["X"], ("a",) * MAX_PARAMETERS)
+
+    def test_what_is_kept_is_of_the_grammar(self) -> None:
+        """RFC 5321 4.1.1.1, RFC 4422 3.1."""
+        lines = (
+            b"mx",
+            "X a \u202eb ü c".encode(),
+            b"X again",
+            b"Y a\0b \x1b[2J \x7f \x80 ~!",
+            b"AUTH " + b"a" * 20 + b" " + b"b" * 21 + b" PLAIN plain Plain =PLAIN P.LAIN X_Y-2",
+            b"AUTH=LOGIN PLAIN",
+        )
+        offered = parse_capabilities(Reply(250, lines))
+        self.assertEqual(offered.mechanisms, ("A" * 20, "PLAIN", "X_Y-2", "LOGIN"))
+        self.assertEqual(offered.keywords["X"], ("a", "c"))
+        self.assertEqual(offered.keywords["Y"], ("~!",))
+
     def test_size_without_limit(self) -> None:
         for line in (b"SIZE", b"SIZE 0"):
             self.assertIsNone(parse_capabilities(Reply(250, (b"mx", line))).max_size)
@@ -124,4 +168,72 @@ class CapabilityTests(SynchronousTestCase):
     @settings(max_examples=100, deadline=None)
     @given(st.lists(st.binary(max_size=30), min_size=1))
     def test_anything(self, lines: list[bytes]) -> None:
-        parse_capabilities(Reply(250, tuple(lines)))
+        offered = parse_capabilities(Reply(250, tuple(lines)))
+        for keyword, parameters in offered.keywords.items():
+            for word in (keyword, *parameters):
+                self.assertRegex(word, r"\A[!-~]+\Z")
+
+
+class LinearTests(SynchronousTestCase):
+    """Sixteen times as much may take at most forty times as long; quadratic would be 256."""
+
+    def check(self, work: Callable[[int], object]) -> None:
+        def cost(octets: int) -> float:
+            best = float("inf")
+            for _ in range(3):
+                start = time.process_time()
+                work(octets)
+                best = min(best, time.process_time() - start)
+            return best
+
+        self.assertLess(cost(1 << 16), 40 * max(cost(1 << 12), 50e-6))
+
+    def test_capabilities(self) -> None:
+        for prefix, unit in (
+            (b"AUTH", b" A%d"),
+            (b"AUTH", b" A"),
+            (b"X", b" A%d"),
+            (b"LIMITS", b" RCPTMAX=%d"),
+        ):
+
+            def work(octets: int, prefix: bytes = prefix, unit: bytes = unit) -> None:
+                words = b"".join(unit.replace(b"%d", b"%d" % number) for number in range(octets // 6))
+                lines = [prefix + words[start : start + 6000] for start in range(0, len(words), 6000)]
+                parse_capabilities(Reply(250, (b"mx", *lines)))
+
+            self.check(work)
+        for line in (b"AUTH=%d", b"AUTH A%d", b"X%d", b"X", b"SIZE 1"):
+            self.check(
+                lambda octets, line=line: parse_capabilities(
+                    Reply(250, tuple(line.replace(b"%d", b"%d" % at) for at in range(octets // 8)))
+                )
+            )
+
+    def test_replies(self) -> None:
+        """However they are cut: octet by octet, and all of them at once."""
+        limits = ReplyLimits(line=1 << 20, lines=1 << 20, octets=1 << 20)
+        for unit, end in (
+            (b"250 a\r\n", b""),
+            (b"250-a\r\n", b"250 a\r\n"),
+            (b"250-\n", b"250\n"),
+            (b"250 " + b"x" * 500 + b"\n", b""),
+            (b"\r", b"\n"),
+            (b"x", b"\n"),
+        ):
+            for piece in (0, 1):
+                self.check(
+                    lambda octets, unit=unit, end=end, piece=piece: feed(
+                        b"250-" * (unit < b"2") + unit * (octets // len(unit)) + end, piece, limits
+                    )
+                )
+
+    def test_texts(self) -> None:
+        for unit in (b"x", b"\x1b", b"\xe2\x80\xae", b"\xff", b" ", b"\t", b"5.1.1 "):
+            for lines in (1, 100):
+
+                def work(octets: int, unit: bytes = unit, lines: int = lines) -> None:
+                    reply = Reply(550, (b"5.1.1 " + unit * (octets // len(unit) // lines),) * lines)
+                    self.assertLessEqual(len(reply.outcome().text), 1000)
+                    str(reply)
+
+                self.check(work)

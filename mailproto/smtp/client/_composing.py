@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 from mailproto.domains import canonical_domain
 from mailproto.message import header_fields
 from mailproto.model import Address, Recipient
-from mailproto.smtp.client._address_field import AddressField
 from mailproto.smtp.client._flattening import flatten, header_values
+from mailproto.smtp.client._header import addresses_of
 from mailproto.smtp.client._message import to_address, to_recipient
 from mailproto.smtp.wire import LineEnds
 
@@ -78,7 +78,7 @@ def _choose(
             for wanted in names
             for name, value in fields
             if name == prefix + wanted
-            for address in AddressField(value).addresses
+            for address in addresses_of(value)
         ]
 
     if sender is None:

@@ -1,4 +1,4 @@
-"""Bodies made ASCII, so that every server takes them (RFC 2045 6)."""
+"""Bodies made ASCII, in lines that are not too long, so that every server takes them (RFC 2045 6)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,17 @@ _COMPOSITE = ("multipart", "message")
 """Types of what has parts, and no encoding (RFC 2045 6.4)."""
 
 
+_LINE_MAX = 998
+
+
 def to_seven_bits(message: _Part) -> None:
-    """Encode what is not ASCII, whatever charset it is in; but nothing that is signed (RFC 1847 2.1)."""
+    """Encode what is not ASCII, whatever charset it is in, and what is no short lines of text (2.7).
+
+    But nothing that is signed (RFC 1847 2.1).
+    """
     for part, messages in _leaves(message, (message,)):
         payload = _payload(part)
-        if not payload.isascii():
+        if not _is_sendable(payload):
             if part.get_content_maintype() in _COMPOSITE:  # of nothing: then it is text (RFC 2045 5.2)
                 del part["Content-Type"]
             octets = _octets(part, payload)
@@ -31,6 +37,22 @@ def to_seven_bits(message: _Part) -> None:
             for each in messages:
                 if "MIME-Version" not in each:  # without it no encoding means anything (RFC 2045 4)
                     each["MIME-Version"] = "1.0"
+
+
+def _is_sendable(text: str) -> bool:
+    return text.isascii() and "\0" not in text and not _has_long_line(text)
+
+
+def _has_long_line(text: str) -> bool:
+    """Longer than 998 octets (RFC 5322 2.1.1), in ASCII."""
+    at = 0
+    while len(text) - at > _LINE_MAX:
+        window = at, at + _LINE_MAX + 1
+        end = max(text.rfind("\n", *window), text.rfind("\r", *window))
+        if end < 0:
+            return True
+        at = end + 1
+    return False
 
 
 def _payload(part: _Part) -> str:
@@ -50,8 +72,18 @@ def _leaves(part: _Part, messages: tuple[_Part, ...]) -> Iterator[tuple[_Part, t
         yield part, messages
         return
     is_message = part.get_content_maintype() == "message"
+    if not is_message:
+        _drop_what_is_between(part)
     for inner in cast("list[_Part]", part.get_payload()):
         yield from _leaves(inner, (*messages, inner) if is_message else messages)
+
+
+def _drop_what_is_between(part: _Part) -> None:
+    """What stands around parts can be encoded in no way, and is no part of the message (RFC 2046 5.1.1)."""
+    if not _is_sendable(part.preamble or ""):
+        part.preamble = None
+    if not _is_sendable(part.epilogue or ""):
+        part.epilogue = None
 
 
 def _octets(part: _Part, payload: str) -> bytes:

@@ -1,10 +1,10 @@
 """RFC 5322 and MIME, read from bytes as the world really sends them.
 
 Nothing here raises on account of a message's octets (but for what says so: `UnknownEncoding`,
-and `parse_addresses` if it is to be strict), and nothing takes more than linear time.  Limits: `NESTING_LIMIT`, `PARTS_LIMIT`,
-`BOUNDARY_LIMIT`, `HEADER_LIMIT`, `STRUCTURED_LIMIT`, `ADDRESSES_LIMIT`, `TEXT_LIMIT`,
-`SUBJECT_LIMIT`, `IDS_LIMIT`.  Content is
-``bytes`` or a `mailproto.content.FileContent`, of which a window at a time is in memory.
+and `parse_addresses` if it is to be strict), and nothing takes more than linear time.  Limits:
+`NESTING_LIMIT`, `PARTS_LIMIT`, `BOUNDARY_LIMIT`, `HEADER_LIMIT`, `STRUCTURED_LIMIT`,
+`ADDRESSES_LIMIT`, `TEXT_LIMIT`, `SUBJECT_LIMIT`, `IDS_LIMIT`.  Content is ``bytes`` or a
+`mailproto.content.FileContent`, of which a window at a time is in memory.
 
 At delivery::
 

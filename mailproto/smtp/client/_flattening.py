@@ -11,13 +11,13 @@ from email.utils import formatdate, make_msgid
 from typing import Any, TypeAlias, cast
 
 from mailproto.model import Address
+from mailproto.smtp.client._boundaries import give_boundaries
 from mailproto.smtp.client._header import NeedsUTF8, field_text, is_address_field, is_parsed, write_fields
 from mailproto.smtp.client._serialising import serialise
-from mailproto.smtp.client._boundaries import give_boundaries
 from mailproto.smtp.client._seven_bits import to_seven_bits
 from mailproto.smtp.wire import UnsafeArgument, ascii_domain
 
-__all__ = ["flatten", "header_values"]
+__all__ = ["copied", "flatten", "header_values"]
 
 _Message: TypeAlias = "Message[Any, Any]"
 
@@ -39,7 +39,7 @@ def flatten(message: _Message, sender: Address, seconds: float) -> bytes:
     :raises ValueError: the email package does not know how to.
     """
     try:
-        message = _copied(message)  # nothing of the caller's is changed
+        message = copied(message)  # nothing of the caller's is changed
         _complete(message, sender, seconds)
         give_boundaries(message)
         to_seven_bits(message)
@@ -53,13 +53,13 @@ def flatten(message: _Message, sender: Address, seconds: float) -> bytes:
         raise ValueError(f"a message that cannot be written: {error!r}") from error
 
 
-def _copied(message: _Message) -> _Message:
+def copied(message: _Message) -> _Message:
     """With fields and parts of its own; what they are is immutable, and slow to copy."""
-    copied = copy.copy(message)
-    _set_fields(copied, [(name, _in_one_form(value)) for name, value in message.raw_items()])
+    result = copy.copy(message)
+    _set_fields(result, [(name, _in_one_form(value)) for name, value in message.raw_items()])
     if message.is_multipart():
-        copied.set_payload([_copied(part) for part in cast("list[_Message]", message.get_payload())])
-    return copied
+        result.set_payload([copied(part) for part in cast("list[_Message]", message.get_payload())])
+    return result
 
 
 def _in_one_form(value: Any) -> Any:

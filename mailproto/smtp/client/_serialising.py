@@ -12,6 +12,7 @@ from email.message import Message
 from email.policy import SMTP
 from typing import Any, TypeAlias
 
+from mailproto.smtp.client._content_type import content_type
 from mailproto.smtp.client._header import NeedsUTF8, field_text, is_parsed, write_fields
 from mailproto.smtp.wire import LineEnds
 
@@ -36,20 +37,20 @@ def serialise(part: _Part, *, utf8: bool, signed: bool = False) -> Iterator[byte
     for name, value in part.raw_items():
         yield from _signed_field(name, value) if signed else _fields(name, value, utf8)
     yield b"\r\n"
-    content_type = part.get_content_type()
-    signed = signed or content_type == "multipart/signed"
+    kind = content_type(part)
+    signed = signed or kind == "multipart/signed"
     payload = getattr(part, "_payload", None)
     if isinstance(payload, Message):
         payload = [payload]
     if isinstance(payload, str):
         yield from _lines(payload)
-    elif payload is None and content_type.startswith("multipart/"):
+    elif payload is None and kind.startswith("multipart/"):
         yield from _multipart(part, [], utf8, signed)
     elif isinstance(payload, list):
         inner = [serialise(each, utf8=utf8, signed=signed) for each in payload]
-        if content_type.startswith("multipart/"):
+        if kind.startswith("multipart/"):
             yield from _multipart(part, inner, utf8, signed)
-        elif content_type == "message/delivery-status":
+        elif kind == "message/delivery-status":
             # Blocks of fields, with an empty line between them (RFC 3464 2.1).
             yield b"\r\n".join([b"".join(block).removesuffix(b"\r\n") for block in inner])
         else:

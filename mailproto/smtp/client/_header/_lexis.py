@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from mailproto.message import comment_end
@@ -31,24 +32,22 @@ class Lexeme(NamedTuple):
     text: bytes
 
 
-def lexemes(value: bytes) -> list[Lexeme]:
+def lexemes(value: bytes) -> Iterator[Lexeme]:
     """Of a value that is on one line; what follows quotes or parentheses that do not close is a word."""
-    found = []
     at = 0
     while match := _PIECE(value, at):
         space = match[1] if len(match[1]) <= _BLANKS_MAX else b" "
         at = match.end()
         if match[2] is not None:
-            found.append(Lexeme(space, WORD, match[2]))
+            yield Lexeme(space, WORD, match[2])
         elif match[3] is not None:
-            found.append(Lexeme(space, QUOTED, match[3]))
+            yield Lexeme(space, QUOTED, match[3])
         elif match[4] not in b'("':
-            found.append(Lexeme(space, SPECIAL, match[4]))
+            yield Lexeme(space, SPECIAL, match[4])
         else:
             start = at - 1
             at = comment_end(value, start) if match[4] == b"(" else -1
             if at < 0:
-                found.append(Lexeme(space, WORD, value[start:].rstrip(b" \t")))
+                yield Lexeme(space, WORD, value[start:].rstrip(b" \t"))
                 break
-            found.append(Lexeme(space, COMMENT, value[start:at]))
-    return found
+            yield Lexeme(space, COMMENT, value[start:at])

@@ -14,7 +14,9 @@ from mailproto.smtp.client._header._lexis import COMMENT, SPECIAL, Lexeme, lexem
 
 __all__ = ["mime"]
 
-_PARAMETER = re.compile(rb"[ \t]*([^ \t=*\x80-\xff\x00-\x1f]+)(?:\*([0-9]{1,9}))?(\*?)[ \t]*=[ \t]*(.*)", re.DOTALL)
+_PARAMETER = re.compile(
+    rb"[ \t]*([^ \t=*\x80-\xff\x00-\x1f]+)(?:\*([0-9]{1,9}))?(\*?)[ \t]*=[ \t]*(.*)", re.DOTALL
+)
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&+-.^_`{|}~")
 _SECTION = 60
 """Octets of one section of a value that is too long for a line (RFC 2231 3)."""
@@ -42,12 +44,12 @@ def mime(value: bytes, *, utf8: bool) -> Iterator[Token]:
     """
     elements = _elements(value)
     parameters = [_parameter(element) for element in elements]
-    written = {  # names of parameters that are written anew
+    written = {
         parameter.name.lower()
         for element, parameter in zip(elements, parameters, strict=True)
-        if parameter and (len(_joined(element)) > WORD_MAX - 1 or must_be_encoded(_joined(element), utf8=utf8))
+        if parameter and not _can_stay(element, utf8)
     }
-    extended = {each.name.lower() for each in parameters if each and each.is_extended and each.section is None}
+    extended = {each.name.lower() for each in parameters if each and each.is_extended and not each.section}
     is_first = True
     for element, parameter in zip(elements, parameters, strict=True):
         tokens: Iterator[Token]
@@ -65,6 +67,11 @@ def mime(value: bytes, *, utf8: bool) -> Iterator[Token]:
                 space = space or b" "
             yield space, text
         is_first = False
+
+
+def _can_stay(element: Sequence[Lexeme], utf8: bool) -> bool:
+    text = _joined(element)
+    return len(text) < WORD_MAX and not must_be_encoded(text, utf8=utf8)
 
 
 def _elements(value: bytes) -> list[list[Lexeme]]:

@@ -65,7 +65,7 @@ def _comments(token: Any) -> Iterator[str]:
 
 def _of_chunks(header: Header) -> str:
     """With the octets of an unknown charset, for which str() has replacement characters."""
-    chunks = decode_header(header)  # type: ignore[arg-type]
+    chunks = decode_header(header)
     if all(charset != _UNKNOWN for _, charset in chunks):
         return str(header)
     return " ".join(

@@ -12,7 +12,14 @@ from typing import Any, TypeAlias, cast
 
 from mailproto.model import Address
 from mailproto.smtp.client._boundaries import give_boundaries
-from mailproto.smtp.client._header import NeedsUTF8, field_text, is_address_field, is_parsed, write_fields
+from mailproto.smtp.client._header import (
+    NeedsUTF8,
+    field_text,
+    is_address_field,
+    is_parsed,
+    read_text,
+    write_fields,
+)
 from mailproto.smtp.client._serialising import serialise
 from mailproto.smtp.client._seven_bits import to_seven_bits
 from mailproto.smtp.wire import UnsafeArgument, ascii_domain
@@ -26,7 +33,7 @@ def header_values(message: _Message) -> Iterator[tuple[bytes, bytes]]:
     """(name in lower case, value) of each field that says who it is from and to, or that it is sent again."""
     for name, value in message.raw_items():
         if is_address_field(name) or name.lower() == "resent-date":
-            yield name.lower().encode(), field_text(value)
+            yield name.lower().encode(), read_text(value)
 
 
 def flatten(message: _Message, sender: Address, seconds: float) -> bytes:

@@ -62,7 +62,7 @@ def encoded_words(octets: bytes, charset: bytes, *, first: int = _LENGTH) -> lis
     :param first: octets that the first may have.
     """
     text_length = sum(len(_Q[octet]) for octet in octets)
-    is_q = text_length <= 4 * (len(octets) // 3 + 1)
+    is_q = text_length - 4 * ((len(octets) + 2) // 3) < 5  # as the email package has it: rather readable
     rooms = [max(room, 40) - len(charset) - 7 for room in (min(first, _LENGTH), _LENGTH)]
     parts: list[bytes] = []
     part, size = bytearray(), 0

@@ -13,8 +13,8 @@ __all__ = ["COMMENT", "QUOTED", "SPECIAL", "WORD", "Lexeme", "lexemes"]
 WORD, QUOTED, COMMENT, SPECIAL = range(4)
 
 _PIECE = re.compile(
-    rb'([ \t]*+)(?:((?:[^ \t()<>@,;:\\"\[\]]|\[[^\]\\\[]*+\])++)'
-    rb'|("[^"\\]*+(?:\\.[^"\\]*+)*+")|([^ \t]))',
+    rb'([ \t]*+)(?:((?:[^ \t()<>@,;:\\"\[\]]++|\[[^\]\\\[]*+\])+)'
+    rb'|("[^"\\]*+(?:\\.[^"\\]*+)*")|([^ \t]))',
     re.DOTALL,
 ).match
 _BLANKS_MAX = 64

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from mailproto.message import comment_end
 from mailproto.smtp.client._header._comments import comment, require
@@ -14,9 +14,19 @@ from mailproto.smtp.client._header._lexis import COMMENT, Lexeme
 
 __all__ = ["structured"]
 
-_OTHER = rb'[^ \t("<]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"|[("<]'
-_PIECE = re.compile(rb"([ \t]*+)(%b)" % _OTHER, re.DOTALL).match
-_PIECE_WITH_ANGLES = re.compile(rb"([ \t]*+)(<[^<>]*+>|%b)" % _OTHER, re.DOTALL).match
+_WORD = rb'[^ \t("<]++|[("<]'
+_QUOTED = rb'"[^"\\]*+(?:\\.[^"\\]*+)*"'
+_ANGLE = rb"<[^<>]*+>"
+
+
+def _pieces(*alternatives: bytes) -> Callable[[bytes, int], re.Match[bytes] | None]:
+    return re.compile(rb"([ \t]*+)(%b)" % b"|".join(alternatives), re.DOTALL).match
+
+
+_ANY = _pieces(_QUOTED, _WORD), _pieces(_WORD)
+_ANY_WITH_ANGLES = _pieces(_ANGLE, _QUOTED, _WORD), _pieces(_ANGLE, _WORD)
+"""With and without what is quoted."""
+
 _BLANKS_MAX = 64
 _CUT = 72
 _BASE64 = re.compile(rb"(?:\A|(?<=;))((?:b|keydata)=)([A-Za-z0-9+/=]+)")
@@ -32,7 +42,7 @@ def structured(value: bytes, kind: Kind, *, utf8: bool) -> Iterator[Token]:
     :raises NeedsUTF8: something in it is not ASCII, and has no other form.
     :raises NoForm: nor has it this.
     """
-    piece = _PIECE_WITH_ANGLES if kind in (Kind.LIST, Kind.IDS) else _PIECE
+    piece, unquoted_piece = _ANY_WITH_ANGLES if kind in (Kind.LIST, Kind.IDS) else _ANY
     at, before = 0, b""
     has_comments = True
     while match := piece(value, at):
@@ -45,7 +55,9 @@ def structured(value: bytes, kind: Kind, *, utf8: bool) -> Iterator[Token]:
                 yield from comment(Lexeme(space, COMMENT, value[at - 1 : stop]), utf8=utf8)
                 at, before = stop, b")"
                 continue
-            has_comments = False
+            has_comments = False  # from here on, for what does not close is looked for only once
+        if text == b'"':
+            piece = unquoted_piece
         if kind is Kind.LIST:
             text = _percent_encoded(text, utf8)
         require(text, utf8=utf8)

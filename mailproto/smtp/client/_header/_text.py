@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from email.header import Header, decode_header
 from typing import Any
 
-__all__ = ["field_text", "is_parsed"]
+__all__ = ["field_text", "is_parsed", "read_text"]
 
 _UNKNOWN = "unknown-8bit"
 _WHOLE = frozenset(("bare-quoted-string", "comment", "domain-literal"))
@@ -21,12 +21,23 @@ def field_text(value: Any) -> bytes:
         text = _of_chunks(value)
     else:
         # What is parsed is kept, with what str() leaves out: comments, and what is no address.
+        # What is no date is not parsed.
         tree = getattr(value, "_parse_tree", None)
-        text = str(value) if tree is None else _of_tree(tree)
+        text = _of_tree(tree) if tree else str(value)
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise ValueError("a header field that is not Unicode") from None
+
+
+def read_text(value: Any) -> bytes:
+    """`field_text`, for those who read addresses in it.
+
+    The email package closes comments and quotes that were left open, with the addresses in them.
+    """
+    text = field_text(value)
+    is_closed = not any("end of header inside" in str(defect) for defect in getattr(value, "defects", ()))
+    return text if is_closed else text.rstrip(b') "')
 
 
 def is_parsed(value: Any) -> bool:

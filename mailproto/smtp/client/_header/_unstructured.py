@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
-from mailproto.smtp.client._header._encoded_words import charset_of, encoded_words, meant, must_be_encoded
+from mailproto.smtp.client._header._encoded_words import (
+    charset_of,
+    encoded_words,
+    is_utf8,
+    meant,
+    must_be_encoded,
+)
 from mailproto.smtp.client._header._folding import WORD_MAX, Token
 
 __all__ = ["unstructured"]
@@ -17,7 +24,7 @@ _BEGINS_ENCODED = re.compile(_ENCODED_WORD).match
 _ENDS_ENCODED = re.compile(_ENCODED_WORD + rb"\Z").search
 _BLANKS_MAX = 64
 """White space that stands as such; a line of nothing else would end the header for some."""
-_BETWEEN_ENCODED = re.compile(rb"(\?=)[ \t]{%d,}(?==\?)" % _BLANKS_MAX).sub
+_BETWEEN_ENCODED = re.compile(rb"(\?=)[ \t]{%d,}+(?==\?)" % _BLANKS_MAX).sub
 
 
 def unstructured(value: bytes, *, utf8: bool, is_text: bool, first: int) -> Iterator[Token]:
@@ -55,13 +62,13 @@ def unstructured(value: bytes, *, utf8: bool, is_text: bool, first: int) -> Iter
                 if not _ENDS_ENCODED(pending[-1]):
                     pending.append(space)
                 space = b" "
-            yield from _encoded(before, b"".join(pending), is_text, first)
+            yield from _encoded(before, pending, is_text, first)
             pending = []
         yield space, word
         first = _UNLIMITED
         is_after_encoded = is_encoded
     if pending:
-        yield from _encoded(before, b"".join(pending), is_text, first)
+        yield from _encoded(before, pending, is_text, first)
     tail = value[len(value.rstrip(b" \t")) :]
     if 0 < len(tail) <= _BLANKS_MAX:
         yield b"", tail
@@ -72,21 +79,37 @@ _UNLIMITED = 1000
 
 def _words(value: bytes) -> Iterator[Token]:
     """White space and words; of long white space, the inside is a word."""
-    end = 0
-    for match in _WORDS(value):
+    text = value.rstrip(b" \t")  # so that white space has always a word after it
+    for match in _WORDS(text):
         space, word = match.groups()
-        if len(space) > _BLANKS_MAX and end:
+        if len(space) > _BLANKS_MAX and match.start():
             yield space[:1], space[1:-1]
             space = space[-1:]
         yield space, word
-        end = match.end()
-    tail = value[end:]
-    if len(tail) > _BLANKS_MAX and end:
+    tail = value[len(text) :]
+    if len(tail) > _BLANKS_MAX and text:
         yield tail[:1], tail[1:]
 
 
-def _encoded(before: bytes, octets: bytes, is_text: bool, first: int) -> Iterator[Token]:
-    text, charset = (octets, charset_of(octets)) if is_text else meant(octets)
-    for word in encoded_words(text, charset, first=first):
-        yield before, word
-        before = b" "
+def _encoded(before: bytes, pieces: Sequence[bytes], is_text: bool, first: int) -> Iterator[Token]:
+    """Words, and the white space between them, that must be encoded."""
+    for octets, charset in _in_charsets(pieces, is_text):
+        for word in encoded_words(octets, charset, first=first):
+            yield before, word
+            before = b" "
+        first = _UNLIMITED
+
+
+def _in_charsets(pieces: Sequence[bytes], is_text: bool) -> Iterator[tuple[bytes, bytes]]:
+    """Together, if all is UTF-8, or else neighbours that are, and those that are not."""
+    whole = b"".join(pieces)
+    if is_utf8(whole) or (b"=?" in whole and not is_text):
+        yield (whole, charset_of(whole)) if is_text else meant(whole)
+        return
+    held = b""
+    for _, group in groupby(pieces, lambda piece: is_utf8(piece) and piece.strip(b" \t") != b""):
+        octets = held + b"".join(group)
+        text = octets.rstrip(b" \t")
+        held = octets[len(text) :]
+        if text:
+            yield text, charset_of(text)

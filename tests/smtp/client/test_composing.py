@@ -255,7 +255,7 @@ class ContentTests(SynchronousTestCase):
         signed = (
             b'Content-Type: multipart/signed; protocol="a/b"; boundary=s\r\n\r\n--s\r\n'
             b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
-            b"X-Long: " + b"word " * 50 + b"\r\n\r\nGr\xc3\xbc\xc3\x9fe  \r\n.\r\n"
+            b"X-Long: " + b"word " * 50 + b"\r\nX-Raw: caf\xe9\r\n\r\nGr\xc3\xbc\xc3\x9fe  \r\n.\r\n"
             b"--s\r\nContent-Type: a/b\r\n\r\nsignature\r\n--s--\r\n"
         )
         beside = (
@@ -426,7 +426,7 @@ class ContentTests(SynchronousTestCase):
             text = (body * (200_000 // len(body))).encode()
             head = b"Content-Type: text/plain; charset=utf-8\r\n\r\n"
             content = made(message_from_bytes(head + text), "a@b.example", "a@b.example").content
-            self.assertLess(max(map(len, content.split(b"\r\n"))), 999)
+            self.assertLess(max(map(len, content.partition(b"\r\n\r\n")[2].split(b"\r\n"))), 77)
             decoded = cast("bytes", message_from_bytes(content).get_payload(decode=True))
             self.assertEqual(decoded.replace(b"\r\n", b"\n").rstrip(), text.replace(b"\r\n", b"\n").rstrip())
 

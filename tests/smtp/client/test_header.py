@@ -415,7 +415,7 @@ class AnyFieldTests(SynchronousTestCase):
         self.assertIn(len(found), (1, 2))
         return content, found
 
-    @settings(max_examples=600, deadline=None)
+    @settings(max_examples=250, deadline=None)
     @given(st.sampled_from(_TEXT_NAMES), _VALUES, st.sampled_from(POLICIES))
     def test_text_that_was_read(self, name: str, value: bytes, policy: Any) -> None:
         value = _one_field(value)
@@ -424,7 +424,7 @@ class AnyFieldTests(SynchronousTestCase):
             [before] = list(header_fields(b"%b: %b\n" % (name.encode(), value)))
             self.assertEqual(_blank(decode_header(found.value)), _blank(decode_header(before.value)))
 
-    @settings(max_examples=600, deadline=None)
+    @settings(max_examples=250, deadline=None)
     @given(st.sampled_from(_NAMES), _VALUES, st.sampled_from(POLICIES))
     def test_fields_that_were_read(self, name: str, value: bytes, policy: Any) -> None:
         value = _one_field(value)
@@ -444,7 +444,7 @@ class AnyFieldTests(SynchronousTestCase):
                 [mailbox[2:] for mailbox in mailboxes if mailbox.host],
             )
 
-    @settings(max_examples=600, deadline=None)
+    @settings(max_examples=250, deadline=None)
     @given(
         st.sampled_from(_TEXT_NAMES + _NAMES),
         st.lists(

@@ -41,7 +41,10 @@ async def compose_apart(
     if _is_small(message, recipients) or not IReactorThreads.providedBy(reactor):
         return compose(message, sender, recipients, seconds)
     if isinstance(message, Message):
-        message = copied(message)
+        try:
+            message = copied(message)
+        except RecursionError:
+            raise ValueError("a message with too many levels of parts") from None
     return await deferToThreadPool(
         reactor, reactor.getThreadPool(), compose, message, sender, recipients, seconds
     )

@@ -1,10 +1,10 @@
 """RFC 5322 and MIME, read from bytes as the world really sends them.
 
-Nothing here raises on account of a message's octets (but for `UnknownEncoding`, which says
-so), and nothing takes more than linear time.  Limits: `NESTING_LIMIT`, `PARTS_LIMIT`,
-`BOUNDARY_LIMIT`, `HEADER_LIMIT`, `STRUCTURED_LIMIT`, `ADDRESSES_LIMIT`, `TEXT_LIMIT`,
-`SUBJECT_LIMIT`, `IDS_LIMIT`.  Content is
-``bytes`` or a `mailproto.content.FileContent`, of which a window at a time is in memory.
+Nothing here raises on account of a message's octets (but for what says so: `UnknownEncoding`,
+and `parse_addresses` if it is to be strict), and nothing takes more than linear time.  Limits:
+`NESTING_LIMIT`, `PARTS_LIMIT`, `BOUNDARY_LIMIT`, `HEADER_LIMIT`, `STRUCTURED_LIMIT`,
+`ADDRESSES_LIMIT`, `TEXT_LIMIT`, `SUBJECT_LIMIT`, `IDS_LIMIT`.  Content is ``bytes`` or a
+`mailproto.content.FileContent`, of which a window at a time is in memory.
 
 At delivery::
 
@@ -34,8 +34,12 @@ For SEARCH, SORT and THREAD (texts compare by `casemap`, i;unicode-casemap)::
     base_subject(value) -> str;  is_reply(value) -> bool
     message_id(value) -> bytes | None;  references(references | None, in_reply_to | None) -> list[bytes]
     sort_mailbox(value | None) -> str;  display_name(value | None) -> str
-    parse_addresses(value) -> list[Mailbox(name, route, local, host)]
+    parse_addresses(value, strict=False) -> list[Mailbox(name, route, local, host)]
     decode_text(octets, charset) -> str;  supported_charset(name) -> bool;  html_text(source) -> str
+
+For writing structured fields anew::
+
+    comment_end(value, at) -> int;  unquote(text) -> bytes
 
 Values of header fields are given as they are, folded; ``header_fields`` gives such.
 """
@@ -47,6 +51,7 @@ from mailproto.message._dates import date_text, parse_date, sent_date
 from mailproto.message._fields import HEADER_LIMIT, Field, header_fields
 from mailproto.message._html import html_text
 from mailproto.message._index import Index, scan
+from mailproto.message._lexis import comment_end, unquote
 from mailproto.message._mime import STRUCTURED_LIMIT
 from mailproto.message._modern import utf8_form
 from mailproto.message._scan import BOUNDARY_LIMIT, NESTING_LIMIT, PARTS_LIMIT, Part
@@ -93,6 +98,7 @@ __all__ = [
     "binary_size",
     "body",
     "casemap",
+    "comment_end",
     "date_text",
     "decode_header",
     "decode_text",
@@ -116,5 +122,6 @@ __all__ = [
     "summarise",
     "supported_charset",
     "top",
+    "unquote",
     "utf8_form",
 ]

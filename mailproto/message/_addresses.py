@@ -37,6 +37,8 @@ GROUP_END = Mailbox(None, None, None, None)
 
 _MISSING_LOCAL = b"MISSING_MAILBOX"
 _MISSING_HOST = b"MISSING_DOMAIN"
+_SYNTAX_ERROR = b"SYNTAX_ERROR"
+_INVALID_ROUTE = b"INVALID_ROUTE"
 
 _A = ATEXT
 _AD = rb"[^\x00-\x20()<>@,;:\\\"\[\]\x7f]"  # atext and the dot
@@ -60,11 +62,16 @@ _token = re.compile(
 _literal = re.compile(rb"\[[^\]\\]*+(?:\\.[^\]\\]*+)*\]", re.DOTALL).match
 
 
-def parse_addresses(value: bytes) -> list[Mailbox]:
-    """The mailboxes and groups of a field's value, as far as it can be read."""
+def parse_addresses(value: bytes, *, strict: bool = False) -> list[Mailbox]:
+    """The mailboxes and groups of a field's value, as far as it can be read.
+
+    :param strict: all of them, however many, for those who must not miss one.
+    :raises ValueError: only if ``strict``: something in the value cannot be read.
+    """
+    limit = len(value) + 1 if strict else ADDRESSES_LIMIT
     found: list[Mailbox] = []
     at, size = 0, len(value)
-    while len(found) < ADDRESSES_LIMIT and (match := _simple(value, at)):
+    while len(found) < limit and (match := _simple(value, at)):
         quoted, phrase, local, host, bare_local, bare_host, comma = match.groups()
         found.append(
             Mailbox(quoted or phrase, None, local, host)
@@ -74,9 +81,20 @@ def parse_addresses(value: bytes) -> list[Mailbox]:
         at = match.end()
         if not comma:
             return found
-    if len(found) < ADDRESSES_LIMIT and (value[at:].strip(b" \t\r\n") or not size):
-        found += _Parser(_tokenise(value, at)).address_list()
+    if len(found) < limit and (value[at:].strip(b" \t\r\n") or not size):
+        parser = _Parser(_tokenise(value, at), limit, strict)
+        found += parser.address_list()
+        if strict:
+            parser.check()
     return found
+
+
+def _shown(found: list[Mailbox]) -> str:
+    """The last address of them, for an error's text."""
+    for _, _, local, host in reversed(found):
+        if local is not None and host is not None:
+            return repr((local + b"@" + host)[:100].decode("utf-8", "replace"))
+    return "the beginning"
 
 
 def _tokenise(value: bytes, at: int) -> list[_Token]:
@@ -114,25 +132,50 @@ def _tokenise(value: bytes, at: int) -> list[_Token]:
 class _Parser:
     """Walks the tokens; each method leaves `at` at what follows what it has read."""
 
-    def __init__(self, tokens: list[_Token]) -> None:
+    def __init__(self, tokens: list[_Token], limit: int, strict: bool) -> None:
         self.tokens = tokens
+        self.limit = limit
+        self.strict = strict
         self.at = 0
         self.comment: bytes | None = None
         self.found: list[Mailbox] = []
 
     def address_list(self) -> list[Mailbox]:
+        self.skip_commas()
         if self.peek() in _NOTHING:
             return self.found
-        while len(self.found) < ADDRESSES_LIMIT:
+        while len(self.found) < self.limit:
             self.address()
             if not self.take(b","):
                 break
+            self.skip_commas()
             kind = self.peek()[0]
             if kind == _BROKEN:
                 self.found.append(Mailbox(None, None, _MISSING_LOCAL, _MISSING_HOST))
             if kind in (_END, _BROKEN):
                 break
         return self.found
+
+    def skip_commas(self) -> None:
+        """Past elements of a list that are empty (RFC 5322 4.4); others than the strict see them."""
+        while self.strict and self.take(b","):
+            pass
+
+    def check(self) -> None:
+        """See that there was nothing but addresses, and that nothing is left.
+
+        :raises ValueError:
+        """
+        for place, mailbox in enumerate(self.found):
+            if (
+                mailbox.local is _MISSING_LOCAL
+                or mailbox.host is _MISSING_HOST
+                or mailbox.host is _SYNTAX_ERROR
+                or mailbox.route is _INVALID_ROUTE
+            ):
+                raise ValueError(f"what follows {_shown(self.found[:place])} is no address")
+        if self.peek() != (_END, b""):
+            raise ValueError(f"what follows {_shown(self.found)} is no address")
 
     def peek(self) -> _Token:
         """The next token that is no comment; the comments before it are remembered, the last one counts."""
@@ -155,12 +198,14 @@ class _Parser:
             self.mailbox()
             return
         self.found.append(Mailbox(None, None, phrase, None))
+        self.skip_commas()
         if self.peek()[0] not in (_END, _BROKEN) and not self.take(b";"):
             while True:
                 self.mailbox()
-                if len(self.found) >= ADDRESSES_LIMIT or not self.take(b","):
+                if len(self.found) >= self.limit or not self.take(b","):
                     break
-                if self.peek()[0] in (_END, _BROKEN):
+                self.skip_commas()
+                if self.peek()[0] in (_END, _BROKEN) or (self.strict and self.peek() == (_SPECIAL, b";")):
                     break
             self.take(b";")
         self.found.append(GROUP_END)
@@ -191,7 +236,7 @@ class _Parser:
         if self.peek() == (_SPECIAL, b"@"):
             route = self.route()
             if route is None or not self.take(b":"):
-                route = b"INVALID_ROUTE"
+                route = _INVALID_ROUTE
         complete = True
         if self.peek() != (_SPECIAL, b">"):
             local = self.local_part()
@@ -200,7 +245,7 @@ class _Parser:
                 host = self.domain()
                 complete = host is not None and self.peek()[0] != _END
         if not (complete and self.take(b">")):
-            host = b"SYNTAX_ERROR"
+            host = _SYNTAX_ERROR
         self.found.append(
             Mailbox(name, route, _MISSING_LOCAL if local is None else local, host or _MISSING_HOST)
         )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any, TypeAlias
 
+from mailproto.content import CHUNK
 from mailproto.domains import canonical_domain
 from mailproto.message import header_fields
 from mailproto.model import Address, Recipient
-from mailproto.smtp.client._address_field import AddressField
 from mailproto.smtp.client._flattening import flatten, header_values
+from mailproto.smtp.client._header import addresses_of
+from mailproto.smtp.client._line_ends import with_line_ends
 from mailproto.smtp.client._message import to_address, to_recipient
-from mailproto.smtp.wire import LineEnds
 
 __all__ = ["Composed", "Recipients", "compose"]
 
@@ -24,11 +26,15 @@ _BCC = (b"bcc", b"resent-bcc")
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """What `compose` makes."""
+    """What `compose` makes.
+
+    :ivar names: the recipients', as results show them.
+    """
 
     sender: Address
     recipients: tuple[Recipient, ...]
     content: bytes
+    names: tuple[str, ...]
 
 
 def compose(
@@ -50,15 +56,27 @@ def compose(
     """
     if isinstance(message, Message):
         sender, chosen = _choose(list(header_values(message)), sender, recipients)
-        return Composed(sender, chosen, flatten(message, sender, seconds))
-    ends = LineEnds()
-    content = ends.encode(message.encode() if isinstance(message, str) else message) + ends.finish()
+        return _composed(sender, chosen, flatten(message, sender, seconds))
+    content = with_line_ends(message)
     found = list(header_fields(content))
     sender, chosen = _choose([(field.name.lower(), field.value) for field in found], sender, recipients)
-    for field in reversed(found):
-        if field.name.lower() in _BCC:
-            content = content[: field.start] + content[field.stop :]
-    return Composed(sender, chosen, content)
+    hidden = [(field.start, field.stop) for field in found if field.name.lower() in _BCC]
+    return _composed(sender, chosen, _without(content, hidden) if hidden else content)
+
+
+def _composed(sender: Address, recipients: tuple[Recipient, ...], content: bytes) -> Composed:
+    return Composed(sender, recipients, content, tuple([str(each.address) for each in recipients]))
+
+
+def _without(content: bytes, hidden: Sequence[tuple[int, int]]) -> bytes:
+    """Without what stands between these offsets, which are in order."""
+    octets = io.BytesIO()
+    at = 0
+    for start, stop in [*hidden, (len(content), 0)]:
+        for piece in range(at, start, CHUNK):
+            octets.write(content[piece : min(piece + CHUNK, start)])
+        at = stop
+    return octets.getvalue()
 
 
 def _choose(
@@ -78,7 +96,7 @@ def _choose(
             for wanted in names
             for name, value in fields
             if name == prefix + wanted
-            for address in AddressField(value).addresses
+            for address in addresses_of(value)
         ]
 
     if sender is None:

@@ -5,33 +5,35 @@ from __future__ import annotations
 import copy
 import io
 import socket
-from collections.abc import Iterator
-from email.generator import BytesGenerator
+from collections.abc import Iterable, Iterator
 from email.message import Message
-from email.policy import EmailPolicy
 from email.utils import formatdate, make_msgid
 from typing import Any, TypeAlias, cast
 
 from mailproto.model import Address
-from mailproto.smtp.client._address_field import AddressField
-from mailproto.smtp.client._folding import ASCII, UTF8, can_stay
+from mailproto.smtp.client._boundaries import give_boundaries
+from mailproto.smtp.client._header import (
+    NeedsUTF8,
+    field_text,
+    is_address_field,
+    is_parsed,
+    read_text,
+    write_fields,
+)
+from mailproto.smtp.client._serialising import serialise
 from mailproto.smtp.client._seven_bits import to_seven_bits
 from mailproto.smtp.wire import UnsafeArgument, ascii_domain
 
-__all__ = ["flatten", "header_values"]
+__all__ = ["copied", "flatten", "header_values"]
 
 _Message: TypeAlias = "Message[Any, Any]"
-
-_ADDRESS_FIELDS = frozenset(
-    prefix + name for prefix in ("", "resent-") for name in ("from", "sender", "reply-to", "to", "cc", "bcc")
-)
 
 
 def header_values(message: _Message) -> Iterator[tuple[bytes, bytes]]:
     """(name in lower case, value) of each field that says who it is from and to, or that it is sent again."""
     for name, value in message.raw_items():
-        if (lower := name.lower()) in _ADDRESS_FIELDS or lower == "resent-date":
-            yield lower.encode("utf-8", "surrogateescape"), _octets(value)
+        if is_address_field(name) or name.lower() == "resent-date":
+            yield name.lower().encode(), read_text(value)
 
 
 def flatten(message: _Message, sender: Address, seconds: float) -> bytes:
@@ -44,12 +46,13 @@ def flatten(message: _Message, sender: Address, seconds: float) -> bytes:
     :raises ValueError: the email package does not know how to.
     """
     try:
-        message = _copied(message)  # nothing of the caller's is changed
+        message = copied(message)  # nothing of the caller's is changed
         _complete(message, sender, seconds)
-        policy = _write_addresses(message, sender)
+        give_boundaries(message)
         to_seven_bits(message)
-        octets = io.BytesIO()
-        BytesGenerator(octets, mangle_from_=False, policy=policy).flatten(message)
+        utf8 = _write_header(message, sender)
+        octets = io.BytesIO()  # which, unlike join(), copies a piece at a time
+        octets.writelines(serialise(message, utf8=utf8))
         return octets.getvalue()
     except ValueError:
         raise
@@ -57,13 +60,29 @@ def flatten(message: _Message, sender: Address, seconds: float) -> bytes:
         raise ValueError(f"a message that cannot be written: {error!r}") from error
 
 
-def _copied(message: _Message) -> _Message:
+def copied(message: _Message) -> _Message:
     """With fields and parts of its own; what they are is immutable, and slow to copy."""
-    copied = copy.copy(message)
-    del copied["\0"]  # which makes a new list of the fields, though there is no such one
+    result = copy.copy(message)
+    _set_fields(result, [(name, _in_one_form(value)) for name, value in message.raw_items()])
     if message.is_multipart():
-        copied.set_payload([_copied(part) for part in cast("list[_Message]", message.get_payload())])
-    return copied
+        result.set_payload([copied(part) for part in cast("list[_Message]", message.get_payload())])
+    return result
+
+
+def _in_one_form(value: Any) -> Any:
+    """Text that is not ASCII as text, or as octets; the email package stumbles over what is both."""
+    if not isinstance(value, str) or is_parsed(value) or value.isascii():
+        return value
+    octets = field_text(value)
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets.decode("ascii", "surrogateescape")
+
+
+def _set_fields(message: _Message, fields: list[tuple[str, Any]]) -> None:
+    """All at once: to delete one by name takes as long as there are others."""
+    message._headers = fields  # type: ignore[attr-defined]
 
 
 def _complete(message: _Message, sender: Address, seconds: float) -> None:
@@ -83,33 +102,27 @@ def _id_right(sender: Address) -> str:
     return domain or socket.gethostname() or "localhost"
 
 
-def _write_addresses(message: _Message, sender: Address) -> EmailPolicy:
-    """Have no address encoded by the email package, which breaks those that are not ASCII.
+def _write_header(message: _Message, sender: Address) -> bool:
+    """Have the fields be as they are sent.
 
-    :returns: what the header must be written with.
+    :returns: whether in UTF-8.
     """
     items = list(message.raw_items())
-    fields: dict[int, AddressField] = {}
-    for index, (name, value) in enumerate(items):
-        if name.lower() in _ADDRESS_FIELDS and not can_stay(name, value):
-            try:
-                fields[index] = AddressField(_octets(value))
-            except ValueError:
-                continue  # not addresses: there is nothing that could be broken
-    is_ascii = sender.local.isascii() and not any(field.needs_utf8 for field in fields.values())
-    if is_ascii:
-        try:
-            rendered = {index: field.render(utf8=False) for index, field in fields.items()}
-        except UnsafeArgument:  # a domain that has no A-labels
-            is_ascii = False
-    if not is_ascii:
-        rendered = {index: field.render(utf8=True) for index, field in fields.items()}
-    for name, _ in items:
-        del message[name]
-    for index, (name, value) in enumerate(items):
-        message.set_raw(name, rendered.get(index, value))
-    return ASCII if is_ascii else UTF8
+    utf8 = not sender.local.isascii()
+    try:
+        fields = _written(items, utf8=utf8)
+    except NeedsUTF8:
+        utf8 = True
+        fields = _written(items, utf8=True)
+    _set_fields(message, list(map(_raw, fields)))
+    return utf8
 
 
-def _octets(value: Any) -> bytes:
-    return str(value).encode("utf-8", "surrogateescape")
+def _written(items: Iterable[tuple[str, Any]], *, utf8: bool) -> list[bytes]:
+    return [field for name, value in items for field in write_fields(name, value, utf8=utf8)]
+
+
+def _raw(field: bytes) -> tuple[str, str]:
+    """As the email package keeps what it has read."""
+    name, _, value = field.removesuffix(b"\r\n").decode("utf-8", "surrogateescape").partition(":")
+    return name, value.removeprefix(" ")

@@ -26,7 +26,7 @@ def to_address(address: Address | str) -> Address:
     try:
         return read_address(address)
     except UnsafeArgument:
-        raise ValueError(f"not an address: {address!r}") from None
+        raise ValueError(f"not an address: {address[:100]!r}") from None
 
 
 def to_recipient(recipient: Recipient | Address | str) -> Recipient:

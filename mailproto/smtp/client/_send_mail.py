@@ -11,7 +11,8 @@ from twisted.internet.defer import CancelledError
 
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters
 from mailproto.smtp.client._client import SMTPClient
-from mailproto.smtp.client._composing import Composed, Recipients, compose
+from mailproto.smtp.client._composing import Composed, Recipients
+from mailproto.smtp.client._composing_apart import compose_apart
 from mailproto.smtp.client._connect import aborting
 from mailproto.smtp.client._errors import SMTPClientError
 from mailproto.smtp.client._job import Job
@@ -74,14 +75,18 @@ async def send_mail(
     :param message: an `EmailMessage`, or a whole message, header and body, as str or bytes.
         Bcc is left out; an `EmailMessage` gets a Date and a Message-ID where they lack.
     :param sender: by default who stands in Sender or From; "" for a notification.
-    :param recipients: by default those in To, Cc and Bcc; a `Recipient` has ESMTP parameters.
+    :param recipients: by default those in To, Cc and Bcc, all of them, however many; a
+        `Recipient` has ESMTP parameters.
     :param parameters: of MAIL, as of `SMTPClient.send`.
     :raises AllRefused: nobody gets it.
     :raises SMTPClientError: one of its kinds says what went wrong before.
-    :raises ValueError: the message says not who it is from or to, an address is none, or
-        the email package cannot write it.
+    :raises ValueError: the message says not who it is from or to, an address is none, what
+        stands among those of the header is none, or a line would be longer than 998 octets.
+
+    What takes longer than milliseconds to make ready is made ready in one of the reactor's
+    threads; ``message`` and ``recipients`` may be changed meanwhile.
     """
-    composed = compose(message, sender, recipients, reactor.seconds())
+    composed = await compose_apart(reactor, message, sender, recipients)
     if isinstance(server, str):
         server = MailServer(server)
     job = Job(Message(composed.sender, composed.recipients, composed.content, parameters))
@@ -110,8 +115,7 @@ async def _send(client: SMTPClient, message: Message) -> list[Outcome]:
 
 def result_of(composed: Composed, outcomes: Sequence[Outcome]) -> SendResult:
     """:raises AllRefused:"""
-    addresses = [str(recipient.address) for recipient in composed.recipients]
-    result = SendResult(dict(zip(addresses, outcomes, strict=True)))
+    result = SendResult(dict(zip(composed.names, outcomes, strict=True)))
     if not result.accepted:
         raise AllRefused(result)
     return result

@@ -13,7 +13,8 @@ from twisted.python.failure import Failure
 from mailproto.content import Content
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._client import SMTPClient
-from mailproto.smtp.client._composing import Recipients, compose
+from mailproto.smtp.client._composing import Recipients
+from mailproto.smtp.client._composing_apart import compose_apart
 from mailproto.smtp.client._errors import ConnectionLost
 from mailproto.smtp.client._job import Job
 from mailproto.smtp.client._mail_server import MailServer, open_client
@@ -50,6 +51,7 @@ class SMTPSender:
         self._jobs: deque[Job] = deque()
         self._pool: list[PooledConnection] = []
         self._opening = 0
+        self._composing = 0  # messages that will wait; closing waits for them
         self._is_going_on = self._is_to_go_on = False
         self._is_crowded = False  # the server did not take as many connections
         self._closed: list[Deferred[None]] | None = None
@@ -63,10 +65,16 @@ class SMTPSender:
         parameters: Parameters = NO_PARAMETERS,
     ) -> SendResult:
         """Send a message as `mailproto.smtp.send_mail` does, and with its errors."""
-        composed = compose(message, sender, recipients, self._reactor.seconds())
-        return result_of(
-            composed, await self.send(composed.sender, composed.recipients, composed.content, parameters)
-        )
+        if self._closed is not None:
+            raise ConnectionLost("The sender is closed")
+        self._composing += 1
+        try:
+            composed = await compose_apart(self._reactor, message, sender, recipients)
+            sent = self._put(composed.sender, composed.recipients, composed.content, parameters)
+        finally:
+            self._composing -= 1
+            self._go_on()
+        return result_of(composed, await sent)
 
     def send(
         self,
@@ -86,6 +94,15 @@ class SMTPSender:
         """
         if self._closed is not None:
             return fail(ConnectionLost("The sender is closed"))
+        return self._put(sender, recipients, content, parameters)
+
+    def _put(
+        self,
+        sender: Address | str,
+        recipients: Sequence[Recipient | Address | str],
+        content: Content,
+        parameters: Parameters,
+    ) -> Deferred[list[Outcome]]:
         job = Job(Message(sender, recipients, content, parameters))
         self._jobs.append(job)
         self._go_on()
@@ -129,7 +146,7 @@ class SMTPSender:
         while len(jobs) > self._opening and not self._is_full:
             self._opening += 1
             ensureDeferred(open_client(self._reactor, self._server)).addCallbacks(self._opened, self._failed)
-        if self._closed is not None and not jobs:
+        if self._closed is not None and not jobs and not self._composing:
             for connection in list(self._pool):
                 if not connection.underway:
                     connection.leave()

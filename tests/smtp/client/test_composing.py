@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from email import message_from_bytes
+import contextlib
+import random
+import re
+import smtplib
+from email import message_from_bytes, message_from_string
 from email.header import Header
 from email.message import EmailMessage, Message
+from email.mime.message import MIMEMessage
+from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
-from email.policy import compat32, default
-from typing import Any
+from email.policy import SMTP, compat32, default
+from typing import Any, cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.message import header_fields, parse_addresses
+from mailproto.message import ADDRESSES_LIMIT, header_fields, parse_addresses
 from mailproto.model import NULL_PATH, Address, Recipient
 from mailproto.smtp.client._composing import Composed, compose
 from mailproto.smtp.wire import ascii_domain
@@ -41,6 +47,18 @@ def addresses(content: bytes) -> list[str]:
         for mailbox in parse_addresses(field.value)
         if mailbox.local is not None and mailbox.host is not None
     ]
+
+
+class StandIn:
+    """What smtplib needs of a server."""
+
+    content = b""
+
+    def ehlo_or_helo_if_needed(self) -> None:
+        """Nothing is said."""
+
+    def sendmail(self, sender: Any, recipients: Any, content: bytes, *options: Any) -> None:
+        self.content = content
 
 
 def split(address: str) -> list[str]:
@@ -102,6 +120,97 @@ class AddressTests(SynchronousTestCase):
         self.assertRaises(ValueError, made, message(), "a@b.example\r\nRSET")
 
 
+class ListTests(SynchronousTestCase):
+    """Nobody in a list is missed, and what cannot be read is not passed over."""
+
+    def forms(self, name: str, value: str) -> list[Any]:
+        """A message with this field: as octets, read, and set, where that does not take long."""
+        text = f"From: me@a.example\n{name}: {value}\n\nHi.\n"
+        whole = [
+            text,
+            text.encode(),
+            *[message_from_string(text, policy=policy) for policy in (default, compat32)],
+        ]
+        old = MIMEText("Hi.\n")
+        old["From"] = "me@a.example"
+        old[name] = value
+        if len(value) < 10_000:
+            with contextlib.suppress(AttributeError):  # the email package's, for what is no address
+                whole.append(message(**{"To": "", name: value}))
+        return [*whole, old]
+
+    def test_however_many(self) -> None:
+        names = [f"somebody{number}@b.example" for number in range(ADDRESSES_LIMIT + 5)]
+        for name in ("To", "Cc", "Bcc"):
+            for separator in (", ", ",", " (c), "):
+                for each in self.forms(name, separator.join(names)):
+                    composed = made(each)
+                    self.assertEqual([str(recipient.address) for recipient in composed.recipients], names)
+                    self.assertEqual(composed.names, tuple(names))
+        self.assertEqual(len(made(b"From: a@b.example\n\n", None, names).recipients), len(names))
+        many = "".join(f"Bcc: {name}\n" for name in names)
+        for whole in (many, message_from_string(many)):
+            composed = made(whole, "a@b.example")
+            self.assertEqual(len(composed.recipients), len(names))
+            self.assertNotIn(b"Bcc", composed.content)
+
+    def test_a_field_that_is_rewritten_is_whole(self) -> None:
+        names = [f"somebody{number}@b.example" for number in range(ADDRESSES_LIMIT + 5)]
+        for rewritten in (["Jörg <j@b.example>", *names], [*names, "j@bücher.example"]):
+            text = f"From: a@b.example\nTo: {', '.join(rewritten)}\n\n"
+            content = made(message_from_string(text, policy=default)).content
+            [field] = [field.value for field in header_fields(content) if field.name == b"To"]
+            self.assertEqual(len(parse_addresses(field, strict=True)), len(rewritten))
+
+    def test_what_is_read(self) -> None:
+        for value, expected in (
+            ("a@b.example, , b@b.example,", ["a@b.example", "b@b.example"]),
+            (", a@b.example", ["a@b.example"]),
+            ("A: a@b.example, b@b.example;, c@b.example", ["a@b.example", "b@b.example", "c@b.example"]),
+            ("undisclosed-recipients:;, a@b.example", ["a@b.example"]),
+            ("A (x): (y) a@b.example (z); (w)", ["a@b.example"]),
+            ("a@b.example (b, c@d.example), e@b.example", ["a@b.example", "e@b.example"]),
+            ('"b, c@d.example" <a@b.example>', ["a@b.example"]),
+            ("<@c.example,@d.example:a@b.example>", ["a@b.example"]),
+            ('"a, b"@b.example', ['"a, b"@b.example']),
+            ("a@B.EXAMPLE, a@b.example, A@b.example", ["a@B.EXAMPLE", "A@b.example"]),
+        ):
+            for each in self.forms("To", value):
+                self.assertEqual(
+                    [str(recipient.address) for recipient in made(each).recipients], expected, value
+                )
+
+    def test_what_is_not(self) -> None:
+        for value in (
+            "a@b.example; b@b.example",
+            "a@b.example b@b.example",
+            "a@b.example, bob",
+            'a@b.example, "b <b@b.example>, c@b.example',
+            "a@b.example (b, c@b.example",
+            "a@b.example, @b.example",
+            "a@b.example, <>",
+            "A: a@b.example; b@b.example c",
+            "a@b.example, " + "a" * 1_000_000 + "@b.example",
+            "a@b.example, MISSING_MAILBOX",
+        ):
+            for each in self.forms("To", value):
+                with self.assertRaises(ValueError) as caught:
+                    made(each)
+                self.assertLess(len(str(caught.exception)), 300)
+        text = b"From: a@b.example\nTo: a@b.example, caf\xe9@b.example\n\n"
+        for whole in (text, message_from_bytes(text)):
+            self.assertRaises(ValueError, made, whole)
+
+    def test_what_the_email_package_mends(self) -> None:
+        old, new = self.forms("To", "a@b.example, <b@c.example")[1::3]
+        self.assertRaises(ValueError, made, old)
+        self.assertEqual(made(new).names, ("a@b.example", "b@c.example"))
+
+    def test_given_recipients_need_none_of_it(self) -> None:
+        for each in self.forms("To", "a@b.example; b@b.example"):
+            self.assertEqual(made(each, None, "c@b.example").names, ("c@b.example",))
+
+
 class ContentTests(SynchronousTestCase):
     def test_bcc_is_left_out(self) -> None:
         text = (
@@ -146,7 +255,7 @@ class ContentTests(SynchronousTestCase):
         signed = (
             b'Content-Type: multipart/signed; protocol="a/b"; boundary=s\r\n\r\n--s\r\n'
             b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
-            b"X-Long: " + b"word " * 50 + b"\r\n\r\nGr\xc3\xbc\xc3\x9fe  \r\n.\r\n"
+            b"X-Long: " + b"word " * 50 + b"\r\nX-Raw: caf\xe9\r\n\r\nGr\xc3\xbc\xc3\x9fe  \r\n.\r\n"
             b"--s\r\nContent-Type: a/b\r\n\r\nsignature\r\n--s--\r\n"
         )
         beside = (
@@ -161,6 +270,36 @@ class ContentTests(SynchronousTestCase):
             content = made(message_from_bytes(head + beside, policy=policy)).content
             self.assertIn(signed, content)
             self.assertIn(b"Gr=FC=DFe", content)
+
+    def test_signed_and_made_here(self) -> None:
+        """The boundary that a made multipart lacks is given to it; its parts are written on no more lines."""
+        signed = MIMEMultipart("signed")
+        part = MIMEText("Hi.\n")
+        part["X-Long"] = "word " * 50
+        signed.attach(part)
+        signed.attach(MIMEText("signature\n"))
+        content = made(signed, "a@b.example", "a@b.example").content
+        self.assertIn(b"\r\nX-Long: " + b"word " * 50 + b"\r\n", content)
+        [first, _] = cast("list[Any]", message_from_bytes(content).get_payload())
+        self.assertEqual(first.get_payload(), "Hi.\r\n")
+
+    def test_fields_stay_to_the_octet(self) -> None:
+        """What needs no change, whatever is beside it: DKIM may cover it."""
+        fields = [
+            b"Subject:  two  blanks  ",
+            b"References: <a@b.example>\r\n\t<b@b.example>\r\n  <c@b.example>",
+            b'To: "A" <a@b.example>,b@b.example (c)',
+            b"DKIM-Signature: v=1;a=rsa-sha256;\r\n  b=" + b"Q" * 500,
+            b"X-Very-Long: " + b"x " * 400,
+            b"Content-Type: text/plain;charset=utf-8",
+            b"List-Unsubscribe:\r\n <https://b.example/>",
+            b"Empty:",
+        ]
+        text = b"\r\n".join(fields) + b"\r\nX-Other: caf\xe9\r\n\r\nHi.\r\n"
+        for policy in (default, compat32):
+            content = made(message_from_bytes(text, policy=policy), "a@b.example").content
+            for field in fields:
+                self.assertIn(re.sub(rb":  +", b": ", field) + b"\r\n", content)
 
     def test_dkim(self) -> None:
         text = b"DKIM-Signature: v=1\r\nFrom: a@b.example\r\nTo: a@b.example\r\n\r\nGr\xfc\xdfe\r\n"
@@ -256,6 +395,123 @@ class ContentTests(SynchronousTestCase):
                     self.assertIn(field + b"\r\n", content)
                 self.assertTrue(content.isascii())
 
+    def test_lines_that_are_too_long(self) -> None:
+        """And NUL: both are encoded (RFC 2045 2.7); but nothing that is signed."""
+        for kind, body in (
+            ("text/plain", "a" * 2000 + "\n"),
+            ("text/plain", "a" * 998 + "\n" + "b" * 999 + "\n"),
+            ("application/json", '{"a": 1}' * 500),
+            ("text/plain", "a\0b\n"),
+        ):
+            for policy in (default, compat32):
+                text = f"Content-Type: {kind}\n\n{body}"
+                content = made(message_from_string(text, policy=policy), "a@b.example", "a@b.example").content
+                self.assertLess(max(map(len, content.split(b"\r\n"))), 999)
+                self.assertNotIn(b"\0", content)
+                decoded = cast("bytes", message_from_bytes(content).get_payload(decode=True))
+                self.assertEqual(decoded.replace(b"\r\n", b"\n"), body.encode())
+        short = ("a" * 998 + "\n") * 3
+        content = made(message_from_string("\n" + short), "a@b.example", "a@b.example").content
+        self.assertTrue(content.endswith(short.replace("\n", "\r\n").encode()))
+        wrapped = Message()
+        wrapped["Content-Transfer-Encoding"] = "base64"
+        wrapped.set_payload("QUFB" * 1000)
+        content = made(wrapped, "a@b.example", "a@b.example").content
+        self.assertLess(max(map(len, content.split(b"\r\n"))), 999)
+        self.assertEqual(message_from_bytes(content).get_payload(decode=True), b"AAA" * 1000 + b"\r\n")
+
+    def test_large_bodies(self) -> None:
+        """Which are encoded in pieces."""
+        for body in ("ü" * 50 + "\n", "ü" * 70_000, "a" * 70_000, "ü \n", "\r\n", "\0"):
+            text = (body * (200_000 // len(body))).encode()
+            head = b"Content-Type: text/plain; charset=utf-8\r\n\r\n"
+            content = made(message_from_bytes(head + text), "a@b.example", "a@b.example").content
+            self.assertLess(max(map(len, content.partition(b"\r\n\r\n")[2].split(b"\r\n"))), 77)
+            decoded = cast("bytes", message_from_bytes(content).get_payload(decode=True))
+            self.assertEqual(decoded.replace(b"\r\n", b"\n").rstrip(), text.replace(b"\r\n", b"\n").rstrip())
+
+    def test_what_is_between_parts(self) -> None:
+        """It belongs to no part, and can be encoded in no way (RFC 2046 5.1.1)."""
+        text = b"Content-Type: multipart/mixed; boundary=b\n\nprologue %b\n--b\n\nHi.\n--b--\nepilogue %b\n"
+        for word in (b"", b"\xe9", b"x" * 1000):
+            content = made(message_from_bytes(text % (word, word)), "a@b.example", "a@b.example").content
+            self.assertTrue(content.isascii())
+            self.assertEqual(content.count(b"logue"), 0 if word else 2)
+            self.assertIn(b"--b\r\n\r\nHi.\r\n--b--\r\n", content)
+
+    def test_boundaries(self) -> None:
+        for boundary in ("bü", "b" * 1500, ""):
+            made_here = message()
+            made_here.add_attachment("x\n")
+            made_here.set_boundary(boundary)
+            content = made(made_here).content
+            self.assertTrue(content.isascii())
+            self.assertLess(max(map(len, content.split(b"\r\n"))), 999)
+            parts = cast("list[Any]", message_from_bytes(content).get_payload())
+            self.assertEqual([part.get_payload() for part in parts], ["Hi.\r\n", "x\r\n"])
+
+    @settings(max_examples=200, deadline=None)
+    @given(
+        st.recursive(
+            st.text("ab \n.-", max_size=50),
+            lambda inner: st.lists(inner, min_size=1, max_size=3),
+            max_leaves=8,
+        )
+    )
+    def test_what_can_be_sent_is_sent_as_the_email_package_writes_it(self, tree: Any) -> None:
+        def part(tree: Any) -> Message:
+            if isinstance(tree, str):
+                return MIMEText(tree)
+            if len(tree) == 1:
+                return MIMEMessage(part(tree[0]))
+            whole = MIMEMultipart(boundary=f"=={random.random()}")
+            for each in tree:
+                whole.attach(part(each))
+            return whole
+
+        whole = part(tree)
+        whole["Date"], whole["Message-ID"] = "Mon, 10 Sep 2001 01:46:40 +0000", "<1@a.example>"
+        self.assertEqual(made(whole, "a@b.example", "a@b.example").content, whole.as_bytes(policy=SMTP))
+
+    def test_fields_of_parts(self) -> None:
+        """They follow the same rules, whatever they are inside of."""
+        inner = message(
+            Subject="Grüße", To="j@bücher.example (é)", References="<" + "a" * 100 + "@b.example>"
+        )
+        outer = message()
+        outer.add_attachment(inner)
+        content = made(outer).content
+        self.assertTrue(content.isascii())
+        self.assertIn(b"To: j@xn--bcher-kva.example (=?utf-8?q?=C3=A9?=)\r\n", content)
+        self.assertIn(b"References: <" + b"a" * 100 + b"@b.example>\r\n", content)
+
+    def test_a_date_that_is_none(self) -> None:
+        self.assertIn(b"Date: yesterday\r\n", made(message(Date="yesterday")).content)
+
+    def test_as_smtplib_reads_them(self) -> None:
+        """The same values as smtplib sends, where it sends any."""
+        real = EmailMessage()
+        for name, value in {
+            "From": "Jörg Müller <j@a.example>",
+            "To": '"Bob" <bob@b.example> (his work), Ann <ann@b.example>',
+            "Subject": "Re: Grüße aus Köln",
+            "References": " ".join(
+                [f"<AM0PR04MB12345678901234567890{n}@AM0PR04.eurprd04.outlook.com>" for n in range(9)]
+            ),
+            "List-Unsubscribe": f"<https://github.com/notifications/unsubscribe-auth/{'A' * 150}>",
+            "X-Long": "x" * 300,
+        }.items():
+            real[name] = value
+        real.set_content("Hi.\n")
+        server = StandIn()
+        smtplib.SMTP.send_message(cast("Any", server), real)
+        ours = message_from_bytes(made(real).content, policy=default)
+        theirs = message_from_bytes(server.content, policy=default)
+        for name in real:
+            self.assertEqual(str(ours[name]), str(theirs[name]), name)
+        self.assertNotIn(b"=?", re.sub(rb"(?:From|Subject):.*", b"", made(real).content))
+        self.assertIn(b"X-Long: =?utf-8?", server.content, "which is what must not be")
+
     def test_old_headers(self) -> None:
         """Of the email package's first API."""
         old = MIMEText("Hi.\n")
@@ -306,13 +562,13 @@ class ContentTests(SynchronousTestCase):
         for recipients in (None, "b@c.example"):
             composed = made(international, None, recipients)
             self.assertTrue(composed.content.isascii())
-            self.assertIn(b"<joe@xn--bcher-kva.example>,\r\n b@c.example\r\n", composed.content)
+            self.assertIn(b"<joe@xn--bcher-kva.example>, b@c.example\r\n", composed.content)
             self.assertEqual(message_from_bytes(composed.content, policy=default)["Subject"], "Grüße")
 
     def test_an_address_without_an_ascii_form(self) -> None:
         """Then the header is in UTF-8, whoever it is sent to."""
         content = made(message(To="Jörg <jörg@bücher.example>"), None, "b@c.example").content
-        self.assertIn('To: "Jörg" <jörg@bücher.example>\r\n'.encode(), content)
+        self.assertIn("To: Jörg <jörg@bücher.example>\r\n".encode(), content)
         content = made(message(To="b@c.example", Subject="Grüße"), None, "jörg@c.example").content
         self.assertTrue(content.isascii(), "this recipient alone needs SMTPUTF8")
 

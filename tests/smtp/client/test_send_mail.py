@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from email.message import EmailMessage
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, gatherResults
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock
+from twisted.python.threadable import isInIOThread
 
 import twisted
 from mailproto.auth import TLSFilesError, server_tls
@@ -23,6 +25,7 @@ from mailproto.smtp import (
     open_client,
     send_mail,
 )
+from mailproto.smtp.client import _composing_apart
 from mailproto.smtp.client._plan import CHUNKING_FROM
 from tests.smtp.client.servers import ServerTestCase, message, reactor
 
@@ -134,6 +137,48 @@ class SendMailTests(ServerTestCase):
                 self.assertEqual(error.enhanced, "5.6.3")
             else:
                 self.assertTrue(self.delivery.delivered[-1][1].endswith(whole))
+
+    async def test_what_takes_long_is_made_ready_in_a_thread(self) -> None:
+        """Of what was given when it was given, whatever becomes of it meanwhile."""
+        where = self.serve()
+        threads = []
+        compose = _composing_apart.compose
+
+        def watched(*arguments: Any) -> Any:
+            threads.append(isInIOThread())
+            return compose(*arguments)
+
+        self.patch(_composing_apart, "compose", watched)
+        large = message()
+        large.set_content("Grüße\n" * 10_000)
+        names = [f"x{number}@mx.example" for number in range(200)]
+        for whole, recipients, is_small in (
+            (message(), None, True),
+            (b"From: me@a.example\r\nTo: alice@mx.example\r\n\r\nHi.\r\n", None, True),
+            (large, None, False),
+            (large.as_bytes(), None, False),
+            (message(Subject="x" * 2000), None, False),
+            (message(), names, False),
+        ):
+            sent = ensureDeferred(
+                send_mail(reactor, MailServer(**where, tls="none"), whole, recipients=recipients)
+            )
+            if isinstance(whole, EmailMessage):
+                del whole["To"]
+                whole.set_content("changed\n")
+                whole["To"] = "nobody@elsewhere.example"
+            if recipients is names:
+                names.clear()
+            result = await sent
+            self.assertEqual(len(result.accepted), 200 if recipients is names else 1)
+            self.assertEqual(threads.pop(), is_small)
+            self.assertNotIn(b"changed", bytes(self.delivery.delivered[-1][1]))
+
+    async def test_what_cannot_be_made_ready_in_a_thread(self) -> None:
+        with self.assertRaises(ValueError):
+            await send_mail(
+                reactor, MailServer("127.0.0.1"), b"To: a@b.example; c@b.example\n\n" * 1000, sender=""
+            )
 
     async def test_more_transactions_than_one_connection_takes(self) -> None:
         """RFC 9422: another connection has the rest."""
@@ -279,6 +324,23 @@ class SenderTests(ServerTestCase):
         with self.assertRaises(ConnectionLost):
             await sender.send("", ["alice@mx.example"], b"")
         await sender.close()
+
+    async def test_close_waits_for_what_is_made_ready(self) -> None:
+        """In a thread."""
+        sender = self.sender(connections=1)
+        sent = ensureDeferred(sender.send_mail(message(Subject="x" * 5000)))
+        await sender.close()
+        self.assertEqual((await sent).accepted, ["alice@mx.example"])
+        with self.assertRaises(ConnectionLost):
+            await sender.send_mail(message())
+
+    async def test_close_after_what_cannot_be_made_ready(self) -> None:
+        sender = self.sender()
+        sent = ensureDeferred(sender.send_mail(b"To: a@b.example; c@b.example\n\n" * 1000, sender=""))
+        closed = sender.close()
+        with self.assertRaises(ValueError):
+            await sent
+        await closed
 
     async def test_messages_of_one_connection(self) -> None:
         sender = self.sender(connections=1, messages=2)

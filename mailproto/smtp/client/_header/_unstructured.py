@@ -1,0 +1,115 @@
+"""Fields that are text (RFC 5322 3.6.5, 3.6.8)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from mailproto.smtp.client._header._encoded_words import (
+    charset_of,
+    encoded_words,
+    is_utf8,
+    meant,
+    must_be_encoded,
+)
+from mailproto.smtp.client._header._folding import WORD_MAX, Token
+
+__all__ = ["unstructured"]
+
+_WORDS = re.compile(rb"([ \t]*)([^ \t]+)").finditer
+_ENCODED_WORD = rb"=\?[^?\s]+\?[BbQq]\?[^?]*\?="
+_ENCODED = re.compile(_ENCODED_WORD).search
+_BEGINS_ENCODED = re.compile(_ENCODED_WORD).match
+_ENDS_ENCODED = re.compile(_ENCODED_WORD + rb"\Z").search
+_BLANKS_MAX = 64
+"""White space that stands as such; a line of nothing else would end the header for some."""
+_BETWEEN_ENCODED = re.compile(rb"(\?=)[ \t]{%d,}+(?==\?)" % _BLANKS_MAX).sub
+
+
+def unstructured(value: bytes, *, utf8: bool, is_text: bool, first: int) -> Iterator[Token]:
+    """Its words as they are; in encoded words what cannot be sent so.
+
+    White space between encoded words means nothing (RFC 2047 6.2), so that between two of them
+    goes into one of them.
+
+    :param value: on one line.
+    :param is_text: whether it is text already; else there may be encoded words in it.
+    :param first: octets that the first encoded word may have, if it is the first word of all.
+    """
+    if not is_text:
+        value = _BETWEEN_ENCODED(rb"\1 ", value)
+    before, pending = b"", list[bytes]()  # words that must be encoded, and what is between them
+    is_after_encoded = False
+    for space, word in _words(value):
+        must = (
+            must_be_encoded(word, utf8=utf8)
+            or len(word) > WORD_MAX
+            or word[0] in b" \t"
+            or (is_text and b"=?" in word)
+        )
+        if must:
+            if not pending:
+                before = space
+            if pending or (is_after_encoded and not _BEGINS_ENCODED(word)):
+                pending.append(space)
+            pending.append(word)
+            is_after_encoded = False
+            continue
+        is_encoded = b"=?" in word and _ENCODED(word) is not None
+        if pending:
+            if is_encoded:
+                if not _ENDS_ENCODED(pending[-1]):
+                    pending.append(space)
+                space = b" "
+            yield from _encoded(before, pending, is_text, first)
+            pending = []
+        yield space, word
+        first = _UNLIMITED
+        is_after_encoded = is_encoded
+    if pending:
+        yield from _encoded(before, pending, is_text, first)
+    tail = value[len(value.rstrip(b" \t")) :]
+    if 0 < len(tail) <= _BLANKS_MAX:
+        yield b"", tail
+
+
+_UNLIMITED = 1000
+
+
+def _words(value: bytes) -> Iterator[Token]:
+    """White space and words; of long white space, the inside is a word."""
+    text = value.rstrip(b" \t")  # so that white space has always a word after it
+    for match in _WORDS(text):
+        space, word = match.groups()
+        if len(space) > _BLANKS_MAX and match.start():
+            yield space[:1], space[1:-1]
+            space = space[-1:]
+        yield space, word
+    tail = value[len(text) :]
+    if len(tail) > _BLANKS_MAX and text:
+        yield tail[:1], tail[1:]
+
+
+def _encoded(before: bytes, pieces: Sequence[bytes], is_text: bool, first: int) -> Iterator[Token]:
+    """Words, and the white space between them, that must be encoded."""
+    for octets, charset in _in_charsets(pieces, is_text):
+        for word in encoded_words(octets, charset, first=first):
+            yield before, word
+            before = b" "
+        first = _UNLIMITED
+
+
+def _in_charsets(pieces: Sequence[bytes], is_text: bool) -> Iterator[tuple[bytes, bytes]]:
+    """Together, if all is UTF-8, or else neighbours that are, and those that are not."""
+    whole = b"".join(pieces)
+    if is_utf8(whole) or (b"=?" in whole and not is_text):
+        yield (whole, charset_of(whole)) if is_text else meant(whole)
+        return
+    held = b""
+    for _, group in groupby(pieces, lambda piece: is_utf8(piece) and piece.strip(b" \t") != b""):
+        octets = held + b"".join(group)
+        text = octets.rstrip(b" \t")
+        held = octets[len(text) :]
+        if text:
+            yield text, charset_of(text)

@@ -1,0 +1,81 @@
+"""Fields as octets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from mailproto.smtp.client._header._addresses import address_list
+from mailproto.smtp.client._header._encoded_words import is_utf8
+from mailproto.smtp.client._header._errors import NoForm
+from mailproto.smtp.client._header._folding import LINE_MAX, Token, fold
+from mailproto.smtp.client._header._kinds import Kind, kind_of
+from mailproto.smtp.client._header._mime import mime
+from mailproto.smtp.client._header._structured import structured
+from mailproto.smtp.client._header._text import field_text, is_parsed
+from mailproto.smtp.client._header._unstructured import unstructured
+
+__all__ = ["write_fields"]
+
+_NEWLINE = re.compile(rb"\r\n|\r|\n")
+_NAME = re.compile(r"[!-9;-~]+")
+_SENDABLE_ID = re.compile(rb"<[!-;=?-~]{1,990}>").findall
+
+
+def write_fields(name: str, value: Any, *, utf8: bool) -> list[bytes]:
+    """One field of the email package, CRLF included, or what it becomes.
+
+    What was read, or set as it is to be, stays so, to the octet, if it can be sent: if it is
+    ASCII where it must be, and no line of it is too long.  All else is written anew, by the
+    syntax that the field has: what is not ASCII in encoded words where they may stand.
+
+    :param utf8: whether the header is in UTF-8 (RFC 6532).
+    :raises NeedsUTF8: it can be written in UTF-8 alone; only without ``utf8``.
+    :raises ValueError: it is no field, would be more than one, or cannot be parted into lines.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"not a header field's name: {name[:100]!r}")
+    octets = name.encode()
+    lines = _NEWLINE.split(field_text(value))
+    if any(line[:1] not in (b" ", b"\t") for line in lines[1:]):
+        raise ValueError(f"a line of its own in the field {name}")
+    first = b"%b: %b" % (octets, lines[0]) if lines[0] else octets + b":"
+    whole = b"\r\n".join([first, *lines[1:]])
+    if not is_parsed(value) and _can_stay(whole, utf8):
+        return [whole + b"\r\n"]
+    text = b"".join(lines)
+    try:
+        return [fold(octets, _tokens(name, text, utf8=utf8, is_text=is_parsed(value)))]
+    except NoForm:
+        # As RFC 6857 3.1.10 has it: under another name it is text.
+        downgraded = b"Downgraded-" + octets
+        words = unstructured(text, utf8=utf8, is_text=False, first=_room(downgraded))
+        fields = [fold(downgraded, words)]
+    if kind_of(name) is Kind.IDS and (ids := _SENDABLE_ID(text)):
+        fields.append(fold(octets, [(b" ", each) for each in ids]))
+    return fields
+
+
+def _can_stay(field: bytes, utf8: bool) -> bool:
+    return (
+        b"\0" not in field
+        and (field.isascii() or (utf8 and is_utf8(field)))
+        and (len(field) <= LINE_MAX or max(map(len, field.split(b"\r\n"))) <= LINE_MAX)
+    )
+
+
+def _tokens(name: str, value: bytes, *, utf8: bool, is_text: bool) -> Iterable[Token]:
+    kind = kind_of(name)
+    if kind is Kind.UNSTRUCTURED:
+        return unstructured(value, utf8=utf8, is_text=is_text, first=_room(name.encode()))
+    if kind is Kind.ADDRESSES:
+        return address_list(value, utf8=utf8)
+    if kind is Kind.MIME:
+        return mime(value, utf8=utf8)
+    return structured(value, kind, utf8=utf8)
+
+
+def _room(name: bytes) -> int:
+    """Octets of a first line after the name."""
+    return 76 - len(name) - 2

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
 from mailproto.content import Content
 from mailproto.message._casemap import casemap
-from mailproto.message._charset import decode_text
+from mailproto.message._charset import decode_text, supported_charset
 from mailproto.message._fields import header_fields
 from mailproto.message._html import html_text
 from mailproto.message._index import Index
+from mailproto.message._mime import STRUCTURED_LIMIT, Parameter
 from mailproto.message._scan import MESSAGE, MULTIPART, TEXT, Part
 from mailproto.message._transfer import UnknownEncoding, decoded
-from mailproto.message._words import decode_header
+from mailproto.message._words import decode_header, parameter_text
 
 __all__ = ["PREVIEW_LENGTH", "TEXT_LIMIT", "Searchable", "preview"]
 
@@ -89,9 +91,26 @@ def part_text(content: Content, part: Part, limit: int = TEXT_LIMIT) -> str:
     except UnknownEncoding:
         octets = content[part.body : min(part.end, part.body + limit)]
     _, subtype, parameters = part.content_type(content)
-    charset = next((value for name, value in parameters if name.lower() == b"charset"), b"")
-    text = decode_text(octets, charset.decode("latin-1"))
-    return html_text(text) if subtype.lower() in (b"html", b"xhtml") else text
+    is_html = subtype.lower() in (b"html", b"xhtml")
+    charset = _charset(part, content, parameters)
+    if is_html and not supported_charset(charset) and (found := _meta_charset(octets, 0, 1024)):
+        charset = found[1].decode("latin-1")
+    text = decode_text(octets, charset)
+    return html_text(text) if is_html else text
+
+
+_loose_charset = re.compile(rb"charset\*?[ \t]*[=:][ \t\"']*([^ \t\r\n;,\"']+)", re.IGNORECASE).search
+_meta_charset = re.compile(rb"<meta\s[^>]*?charset\s*=[\s\"']*([a-z0-9_.:-]+)", re.IGNORECASE).search
+
+
+def _charset(part: Part, content: Content, parameters: Iterable[Parameter]) -> str:
+    """What the parameters say, else what the field says where it is no parameter."""
+    for name, value in parameters:
+        if name.lower() in (b"charset", b"charset*") and value:
+            return parameter_text(name, value)
+    values = part.fields(content).get(b"content-type")
+    found = _loose_charset(values[0][:STRUCTURED_LIMIT]) if values else None
+    return found[1].decode("latin-1") if found else ""
 
 
 def preview(content: Content, index: Index, length: int = PREVIEW_LENGTH) -> str:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from mailproto.message._decoders import US_ASCII
+import codecs
+
+from mailproto.message._decoders import US_ASCII, Decoder
 from mailproto.message._labels import decoder_for
 
 __all__ = ["decode_text", "supported_charset"]
 
-_BYTE_ORDER_MARKS = {b"\xef\xbb": "utf-8", b"\xff\xfe": "utf-16le", b"\xfe\xff": "utf-16be"}
+_MARKED = (b"\xef", b"\xff", b"\xfe")
+_UTF_16 = {b"\xff\xfe": "utf-16le", b"\xfe\xff": "utf-16be"}
+
+
+def _after_byte_order_mark(octets: bytes, decoder: Decoder) -> tuple[bytes, Decoder]:
+    """The octets after the mark, if there is one, and the decoder that it calls for."""
+    if octets.startswith(codecs.BOM_UTF8):
+        return octets[3:], decoder_for("utf-8") or decoder
+    # Two octets may be anything: what is called otherwise must look like UTF-16.
+    if (name := _UTF_16.get(octets[:2])) and (
+        b"\0" in octets or decoder in map(decoder_for, _UTF_16.values())
+    ):
+        return octets[2:], decoder_for(name) or decoder
+    return octets, decoder
 
 
 def supported_charset(charset: str) -> bool:
@@ -22,10 +37,9 @@ def decode_text(octets: bytes, charset: str = "") -> str:
     none of the charset: UTF-8 if they are that, else ``charset`` with one replacement
     character for each damage, else Windows-1252, in which anything is text.
     """
-    if octets[:2] in _BYTE_ORDER_MARKS and (octets[2:3] == b"\xbf" or octets[:1] != b"\xef"):
-        charset = _BYTE_ORDER_MARKS[octets[:2]]
-        octets = octets[3 if charset == "utf-8" else 2 :]
     decoder = decoder_for(charset) or US_ASCII
+    if octets[:1] in _MARKED:
+        octets, decoder = _after_byte_order_mark(octets, decoder)
     try:
         return decoder.strict(octets)
     except ValueError:

@@ -276,6 +276,8 @@ class DamageTests(TestCase):
     def test_a_byte_order_mark_says_more_than_the_label(self) -> None:
         for octets in (b"\xef\xbb\xbf\xc3\xa9", b"\xff\xfe\xe9\x00", b"\xfe\xff\x00\xe9"):
             self.assertEqual(decode_text(octets, "big5"), "é")
+        self.assertEqual(decode_text(b"\xfe\xff\x65\xe5", "utf-16"), "日")
+        self.assertEqual(decode_text(b"\xfe\xff\x65\xe5", "windows-1251"), "юяeе")
         for octets, text in ((b"\xef\xbb", "ï»"), (b"\xff", "ÿ"), (b"\xef\xbb\xbf", ""), (b"", "")):
             self.assertEqual(decode_text(octets), text)
 
@@ -300,6 +302,7 @@ class DamageTests(TestCase):
         ).map(b"".join),
     )
     def test_any_octets_are_text_without_halves_of_characters(self, label: str, octets: bytes) -> None:
+        octets = b"x" + octets  # and no byte order mark
         text = decode_text(octets, label)
         self.assertIsNone(re.search("[\ud800-\udfff]", text))
         if label != "utf-16":

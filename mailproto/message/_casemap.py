@@ -48,6 +48,8 @@ def searched_text(text: str) -> str:
 
 def searched_key(key: str) -> str:
     """``key``, mapped by `casemap`, as it is in a `searched_text` of which each white space is one blank."""
+    if key.isalnum():
+        return key
     if not key.isascii():
         key = key.translate(_UNSEEN) or key
     return _white_space(" ", key)

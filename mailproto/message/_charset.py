@@ -37,6 +37,8 @@ def decode_text(octets: bytes, charset: str = "") -> str:
     none of the charset: UTF-8 if they are that, else ``charset`` with one replacement
     character for each damage, else Windows-1252, in which anything is text.
     """
+    if not charset and octets.isascii() and b"\x1b" not in octets:
+        return octets.decode("ascii")  # nearly all of a header
     decoder = decoder_for(charset) or US_ASCII
     if octets[:1] in _MARKED:
         octets, decoder = _after_byte_order_mark(octets, decoder)

@@ -59,10 +59,11 @@ def _made(name: str) -> Decoder | None:
     if name in _SINGLE:
         return _single_octets(*_SINGLE[name])
     codec = codecs.lookup(name)
+    decode = codec.decode
     # Codecs from bytes to bytes ("zlib") are known by nothing public.
     if not getattr(codec, "_is_text_encoding", True) or codec.name.replace("_", "-") in _NOT_CHARSETS:
         return None
-    return _mended(name, "replace")
+    return Decoder(lambda octets: decode(octets)[0], lambda octets: decode(octets, "replace")[0])
 
 
 _PYTHON_CODECS = (

@@ -89,15 +89,28 @@ class Searchable:
                 child = part.children[0]
                 for name, value, _, _ in header_fields(self.content, child.header, child.body):
                     yield f"{name.decode('latin-1')}: {decode_header(value)}"
-            elif part.kind == LEAF and part.content_type(self.content)[0].lower() == b"message":
-                yield part_text(self.content, part)  # a report, for one: fields and their values
+            elif part.kind == LEAF and _is_report(self.content, part):
+                yield part_text(self.content, part)
+
+
+def _is_report(content: Content, part: Part) -> bool:
+    """Whether ``part`` is fields and their values, as in message/delivery-status."""
+    # Most parts are something else, which a look at the octets tells.
+    if b"message" not in content[part.header : part.body].lower():
+        return False
+    return part.content_type(content)[0].lower() == b"message"
 
 
 def _mapped_fields(content: Content, part: Part) -> list[tuple[bytes, str]]:
     return [
-        (name.lower(), _one_line(searched_text(decode_header(value))))
+        (name.lower(), _with_single_blanks(searched_text(decode_header(value))))
         for name, value, _, _ in header_fields(content, part.header, part.body)
     ]
+
+
+def _with_single_blanks(value: str) -> str:
+    """A header's value, whose line ends are gone."""
+    return " ".join(value.split()) if "  " in value or "\t" in value else value
 
 
 _SLICE = 1 << 20
@@ -106,6 +119,8 @@ _blank = re.compile(r"\s").search
 
 def _one_line(text: str) -> str:
     """``text`` with one blank for each white space; of a long text not all words are in memory at once."""
+    if len(text) <= _SLICE:
+        return " ".join(text.split())
     pieces, at = [], 0
     while at < len(text):
         end = _blank(text, at + _SLICE)
@@ -138,7 +153,10 @@ _meta_charset = re.compile(rb"<meta\s[^>]*?charset\s*=[\s\"']*([a-z0-9_.:-]+)", 
 def _charset(part: Part, content: Content, parameters: Iterable[Parameter]) -> str:
     """What the parameters say, else what the field says where it is no parameter."""
     for name, value in parameters:
-        if name.lower() in (b"charset", b"charset*") and value:
+        name = name.lower()
+        if name == b"charset" and value:
+            return value.decode("latin-1")
+        if name == b"charset*":
             return parameter_text(name, value)
     values = part.fields(content).get(b"content-type")
     found = _loose_charset(values[0][:STRUCTURED_LIMIT]) if values else None

@@ -21,9 +21,7 @@ __all__ = ["LABEL_LIMIT", "decoder_for"]
 LABEL_LIMIT = 64
 """Characters of a label; what is longer names no charset."""
 
-# By a label in lower case without "x-": what neither the standard nor Python calls so.  The
-# standard replaces text in ISO-2022-KR and HZ by one U+FFFD, against attacks on web pages;
-# mail has such text, and nothing here runs it.
+# By a label in lower case without "x-": what neither the standard nor Python calls so.
 _MAIL_LABELS = {
     "ansi-x3-110-1983": "windows-1252",
     "ansi-x3-4-1986": "us-ascii",

@@ -9,7 +9,7 @@ from mailproto.content import Content
 from mailproto.message._casemap import searched_key, searched_text
 from mailproto.message._charset import decode_text
 from mailproto.message._decoders import US_ASCII
-from mailproto.message._fields import header_fields
+from mailproto.message._fields import HEADER_LIMIT, header_fields
 from mailproto.message._html import html_text
 from mailproto.message._index import Index
 from mailproto.message._labels import decoder_for
@@ -96,7 +96,8 @@ class Searchable:
 def _is_report(content: Content, part: Part) -> bool:
     """Whether ``part`` is fields and their values, as in message/delivery-status."""
     # Most parts are something else, which a look at the octets tells.
-    if b"message" not in content[part.header : part.body].lower():
+    stop = min(part.body, part.header + HEADER_LIMIT)
+    if b"message" not in content[part.header : stop].lower():
         return False
     return part.content_type(content)[0].lower() == b"message"
 

@@ -90,7 +90,8 @@ class LinearTests(TestCase):
 
     def test_parameters(self) -> None:
         for unit in (b";", b";a=b", b';a="', b"a=(", b"()", b"; a*0=b", b" ", b"=", b"\\"):
-            self.check(_read, unit, b"Content-Type: text/plain;")
+            for value in (b"text/plain;", b"text/plain ", b"text ", b'"'):
+                self.check(_read, unit, b"Content-Type: " + value)
 
     def test_boundaries(self) -> None:
         for unit in (

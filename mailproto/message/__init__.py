@@ -50,6 +50,7 @@ from mailproto.message._charset import decode_text, supported_charset
 from mailproto.message._dates import date_text, parse_date, sent_date
 from mailproto.message._fields import HEADER_LIMIT, Field, header_fields
 from mailproto.message._html import html_text
+from mailproto.message._ids import IDS_LIMIT, message_id, message_ids, references
 from mailproto.message._index import Index, scan
 from mailproto.message._lexis import comment_end, unquote
 from mailproto.message._mime import STRUCTURED_LIMIT
@@ -59,14 +60,10 @@ from mailproto.message._search import PREVIEW_LENGTH, TEXT_LIMIT, Searchable, pr
 from mailproto.message._section import Section, Slices, section, top
 from mailproto.message._summary import Summary, body, summarise
 from mailproto.message._thread import (
-    IDS_LIMIT,
     SUBJECT_LIMIT,
     base_subject,
     display_name,
     is_reply,
-    message_id,
-    message_ids,
-    references,
     sort_mailbox,
 )
 from mailproto.message._transfer import UnknownEncoding, binary, binary_size

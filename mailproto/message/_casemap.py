@@ -1,13 +1,18 @@
-"""The i;unicode-casemap collation (RFC 5051), by which SEARCH and SORT compare text."""
+"""The i;unicode-casemap collation (RFC 5051), by which SEARCH and SORT compare text.
+
+SEARCH leaves out of texts, and of what it looks for, what no reader sees: soft hyphens,
+marks of direction, joiners, spaces of no width.
+"""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
-__all__ = ["casemap"]
+__all__ = ["casemap", "searched_key", "searched_text"]
 
 
-class _SimpleTitlecase(dict[int, int]):
+class _SimpleTitlecase(dict[int, int | None]):
     """Titlecase of one character by one character, worked out once each."""
 
     def __missing__(self, code: int) -> int:
@@ -18,9 +23,33 @@ class _SimpleTitlecase(dict[int, int]):
 
 _titlecase = _SimpleTitlecase()
 
+_white_space = re.compile(r"\s+").sub
+
+_UNSEEN: dict[int, int | None] = dict.fromkeys(
+    (0xAD, 0x34F, 0x61C, 0x180E, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F))
+)
+_UNSEEN.update(dict.fromkeys((*range(0x2060, 0x2070), *range(0xFE00, 0xFE10))))
+_seen_titlecase = _SimpleTitlecase(_UNSEEN)
+
 
 def casemap(text: str) -> str:
     """``text`` in titlecase, character by character, then decomposed; equal texts compare equal."""
     if text.isascii():
         return text.upper()
     return unicodedata.normalize("NFKD", text.translate(_titlecase))
+
+
+def searched_text(text: str) -> str:
+    """As `casemap`, without what no reader sees."""
+    if text.isascii():
+        return text.upper()
+    return unicodedata.normalize("NFKD", text.translate(_seen_titlecase))
+
+
+def searched_key(key: str) -> str:
+    """``key``, mapped by `casemap`, as it is in a `searched_text` of which each white space is one blank."""
+    if key.isalnum():
+        return key
+    if not key.isascii():
+        key = key.translate(_UNSEEN) or key
+    return _white_space(" ", key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mailproto.message._addresses import parse_addresses
 from mailproto.message._fields import Fields
+from mailproto.message._ids import ids_text
 from mailproto.message._quote import nstring_text, nstring_unfolded, string
 
 __all__ = ["render_envelope"]
@@ -27,9 +28,13 @@ def render_envelope(fields: Fields) -> bytes:
         _addresses(get(b"to")),
         _addresses(get(b"cc")),
         _addresses(get(b"bcc")),
-        nstring_unfolded(_last(get(b"in-reply-to"))),
-        nstring_unfolded(_last(get(b"message-id"))),
+        _ids(get(b"in-reply-to")),
+        _ids(get(b"message-id")),
     )
+
+
+def _ids(values: list[bytes] | None) -> bytes:
+    return string(ids_text(values[-1])) if values else b"NIL"
 
 
 def _last(values: list[bytes] | None) -> bytes | None:

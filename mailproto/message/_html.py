@@ -44,7 +44,7 @@ def html_text(source: str) -> str:
     while (opening := source.find("<", at)) >= 0:
         pieces.append(source[at:opening])
         if source.startswith("<!--", opening):
-            closing = source.find("-->", opening + 4)
+            closing = source.find("-->", opening + 2)  # "<!-->" is a whole comment
             at = closing + 3
         else:
             name = _tag_name(source, opening + 1)

@@ -39,8 +39,8 @@ def comment_end(value: bytes, at: int) -> int:
     return -1
 
 
-def without_comments(value: bytes) -> bytes:
-    """``value`` with each comment turned into a space; one that never closes stays."""
+def without_comments(value: bytes, instead: bytes = b" ") -> bytes:
+    """``value`` with ``instead`` for each comment; one that never closes stays."""
     if b"(" not in value:
         return value
     pieces, at = [], 0
@@ -52,7 +52,7 @@ def without_comments(value: bytes) -> bytes:
         if at < 0:
             pieces.append(value[stop:])
             break
-        pieces.append(b" ")
+        pieces.append(instead)
     return b"".join(pieces)
 
 

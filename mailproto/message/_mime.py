@@ -30,7 +30,8 @@ _TOKEN = TOKEN_CHARACTERS + rb"++"
 _TOKEN_OR_NONE = TOKEN_CHARACTERS + rb"*+"
 
 _type = re.compile(rb"%b(%b)%b/%b(%b)%b(?=;|\Z)" % (_W, _TOKEN, _W, _W, _TOKEN, _W)).match
-_type_alone = re.compile(rb"%b(%b)%b\Z" % (_W, _TOKEN, _W)).match
+_loose_type = re.compile(rb'%b"?(%b)%b/%b(%b)[ \t\r\n",:]*+' % (_W, _TOKEN, _W, _W, _TOKEN)).match
+_first_word = re.compile(rb'%b"?(%b)%b(?=[/;,:]|\Z)' % (_W, _TOKEN, _W)).match
 _first_token = re.compile(rb"%b(%b)%b" % (_W, _TOKEN_OR_NONE, _W)).match
 _parameter = re.compile(
     rb';%b(%b)%b=%b(?:"([^"\\]*+(?:\\.[^"\\]*+)*)"|(=[^; \t\r\n]*+)|((?!")%b))%b'
@@ -42,16 +43,38 @@ _extended_name = re.compile(rb"([^*]*)\*(?:([0-9]{1,9})(\*?)|\*?)").fullmatch
 _language = re.compile(rb"%b([^\x00-\x20()<>@,;:\\\".\[\]\x7f]++)%b(,?)" % (_W, _W)).match
 
 
+# The types that are not text, by which a value that is no more than one of them is known.
+_TYPES = frozenset(
+    (b"application", b"audio", b"example", b"font", b"image", b"message", b"model", b"multipart", b"video")
+)
+
+
 @remembered
 def content_type(value: bytes) -> ContentType:
-    """Read a Content-Type (RFC 2045 5.1); its type is empty where the value has not its form."""
+    """Read a Content-Type (RFC 2045 5.1); what has not its form is plain text (5.2), or as it seems."""
     value = without_comments(value[:STRUCTURED_LIMIT])
     match = _type(value)
     if match is None:
-        alone = _type_alone(value)
-        return (alone[1] if alone else b""), b"", ()
+        return _loose_content_type(value)
     at = match.end()
     return match[1], match[2], parameters(value, at) if at < len(value) else ()
+
+
+def _loose_content_type(value: bytes) -> ContentType:
+    """Of ``text/html charset=x``, ``text; charset=x`` or ``html`` what its sender meant.
+
+    A type without a subtype that is not text stays one, with an empty subtype.
+    """
+    if match := _loose_type(value):
+        return match[1], match[2], parameters(b";" + value[match.end() :].lstrip(b";"), 0)
+    found = parameters(b";" + value, 0)
+    word = match[1] if (match := _first_word(value)) else b""
+    name = word.lower()
+    if name == b"multipart" and any(parameter.lower() == b"boundary" for parameter, _ in found):
+        return word, b"mixed", found
+    if name in _TYPES:
+        return word, b"", found
+    return b"text", b"html" if name == b"html" else b"plain", found
 
 
 def disposition(values: list[bytes]) -> tuple[bytes, tuple[Parameter, ...]]:

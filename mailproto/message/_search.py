@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
 from mailproto.content import Content
-from mailproto.message._casemap import casemap
+from mailproto.message._casemap import searched_key, searched_text
 from mailproto.message._charset import decode_text
-from mailproto.message._fields import header_fields
+from mailproto.message._decoders import US_ASCII
+from mailproto.message._fields import HEADER_LIMIT, header_fields
 from mailproto.message._html import html_text
 from mailproto.message._index import Index
-from mailproto.message._scan import MESSAGE, MULTIPART, TEXT, Part
+from mailproto.message._labels import decoder_for
+from mailproto.message._mime import STRUCTURED_LIMIT, Parameter
+from mailproto.message._scan import LEAF, MESSAGE, MULTIPART, TEXT, Part
 from mailproto.message._transfer import UnknownEncoding, decoded
-from mailproto.message._words import decode_header
+from mailproto.message._words import decode_header, parameter_text
 
 __all__ = ["PREVIEW_LENGTH", "TEXT_LIMIT", "Searchable", "preview"]
 
@@ -28,7 +32,9 @@ _PREVIEW_OCTETS = 1 << 16
 class Searchable:
     """One message for SEARCH: each text is made when it is first asked for, and kept.
 
-    Keys are texts already mapped by `casemap`; a key matches anywhere in a text.
+    Keys are texts already mapped by `casemap`; a key matches anywhere in a text.  White space
+    in a key is any white space, since senders break lines where they like, and what no reader
+    sees (soft hyphens and the like) counts for nothing.
     """
 
     def __init__(self, content: Content, index: Index) -> None:
@@ -36,34 +42,44 @@ class Searchable:
         self.index = index
         self._headers: list[tuple[bytes, str]] | None = None
         self._bodies: list[str] | None = None
+        self._lines: list[str] | None = None
 
     def headers(self) -> list[tuple[bytes, str]]:
-        """Name in lower case and case-mapped decoded value of each field of the message's header."""
+        """Name in lower case and case-mapped decoded value, on one line, of each field of the header."""
         if self._headers is None:
             self._headers = _mapped_fields(self.content, self.index.root)
         return self._headers
 
     def in_header(self, name: bytes, key: str) -> bool:
         """HEADER: whether a field ``name`` holds ``key``; any such field will do for ""."""
-        name = name.lower()
+        name, key = name.lower(), searched_key(key)
         return any(own == name and key in value for own, value in self.headers())
 
     def in_body(self, key: str) -> bool:
         """BODY: whether a text part, or the header of a message within the message, holds ``key``."""
-        return not key or any(key in text for text in self.bodies())
+        key = searched_key(key)
+        texts = self._on_one_line() if " " in key else self.bodies()
+        return not key or any(key in text for text in texts)
 
     def in_text(self, key: str) -> bool:
         """TEXT: whether the header, names of fields included, or the body holds ``key``."""
+        wanted = searched_key(key)
         return any(
-            key in value or key in f"{name.decode('latin-1').upper()}: {value}"
+            wanted in value or wanted in f"{name.decode('latin-1').upper()}: {value}"
             for name, value in self.headers()
         ) or self.in_body(key)
 
     def bodies(self) -> list[str]:
         """The case-mapped texts of the body, one for each text part and each header of a message within."""
         if self._bodies is None:
-            self._bodies = [casemap(text) for text in self._texts()]
+            self._bodies = [searched_text(text) for text in self._texts()]
         return self._bodies
+
+    def _on_one_line(self) -> list[str]:
+        """`bodies` with one blank for each white space, and one at both ends."""
+        if self._lines is None:
+            self._lines = [f" {_one_line(text)} " for text in self.bodies()]
+        return self._lines
 
     def _texts(self) -> Iterator[str]:
         for part in self.index.parts():
@@ -73,13 +89,46 @@ class Searchable:
                 child = part.children[0]
                 for name, value, _, _ in header_fields(self.content, child.header, child.body):
                     yield f"{name.decode('latin-1')}: {decode_header(value)}"
+            elif part.kind == LEAF and _is_report(self.content, part):
+                yield part_text(self.content, part)
+
+
+def _is_report(content: Content, part: Part) -> bool:
+    """Whether ``part`` is fields and their values, as in message/delivery-status."""
+    # Most parts are something else, which a look at the octets tells.
+    stop = min(part.body, part.header + HEADER_LIMIT)
+    if b"message" not in content[part.header : stop].lower():
+        return False
+    return part.content_type(content)[0].lower() == b"message"
 
 
 def _mapped_fields(content: Content, part: Part) -> list[tuple[bytes, str]]:
     return [
-        (name.lower(), casemap(decode_header(value)))
+        (name.lower(), _with_single_blanks(searched_text(decode_header(value))))
         for name, value, _, _ in header_fields(content, part.header, part.body)
     ]
+
+
+def _with_single_blanks(value: str) -> str:
+    """A header's value, whose line ends are gone."""
+    return " ".join(value.split()) if "  " in value or "\t" in value else value
+
+
+_SLICE = 1 << 20
+_blank = re.compile(r"\s").search
+
+
+def _one_line(text: str) -> str:
+    """``text`` with one blank for each white space; of a long text not all words are in memory at once."""
+    if len(text) <= _SLICE:
+        return " ".join(text.split())
+    pieces, at = [], 0
+    while at < len(text):
+        end = _blank(text, at + _SLICE)
+        stop = end.start() if end else len(text)
+        pieces.append(" ".join(text[at:stop].split()))
+        at = stop
+    return " ".join(filter(None, pieces))
 
 
 def part_text(content: Content, part: Part, limit: int = TEXT_LIMIT) -> str:
@@ -89,9 +138,30 @@ def part_text(content: Content, part: Part, limit: int = TEXT_LIMIT) -> str:
     except UnknownEncoding:
         octets = content[part.body : min(part.end, part.body + limit)]
     _, subtype, parameters = part.content_type(content)
-    charset = next((value for name, value in parameters if name.lower() == b"charset"), b"")
-    text = decode_text(octets, charset.decode("latin-1"))
-    return html_text(text) if subtype.lower() in (b"html", b"xhtml") else text
+    is_html = subtype.lower() in (b"html", b"xhtml")
+    charset = _charset(part, content, parameters)
+    if is_html and decoder_for(charset) in (None, US_ASCII) and (found := _meta_charset(octets, 0, 1024)):
+        charset = found[1].decode("latin-1")  # as browsers do, to whom UTF-16 is UTF-8 here
+        charset = "utf-8" if charset.lower().startswith("utf-16") else charset
+    text = decode_text(octets, charset)
+    return html_text(text) if is_html else text
+
+
+_loose_charset = re.compile(rb"charset\*?[ \t]*[=:][ \t\"']*([^ \t\r\n;,\"']+)", re.IGNORECASE).search
+_meta_charset = re.compile(rb"<meta\s[^>]*?charset\s*=[\s\"']*([a-z0-9_.:-]+)", re.IGNORECASE).search
+
+
+def _charset(part: Part, content: Content, parameters: Iterable[Parameter]) -> str:
+    """What the parameters say, else what the field says where it is no parameter."""
+    for name, value in parameters:
+        name = name.lower()
+        if name == b"charset" and value:
+            return value.decode("latin-1")
+        if name == b"charset*":
+            return parameter_text(name, value)
+    values = part.fields(content).get(b"content-type")
+    found = _loose_charset(values[0][:STRUCTURED_LIMIT]) if values else None
+    return found[1].decode("latin-1") if found else ""
 
 
 def preview(content: Content, index: Index, length: int = PREVIEW_LENGTH) -> str:

@@ -50,7 +50,7 @@ def render_structure(content: Content, part: Part, *, extended: bool) -> bytes:
         string((encoding and transfer_encoding(encoding)) or b"7bit"),
         part.end - part.body,
     )
-    if part.kind == TEXT:
+    if shown[:7].lower() == b'"text" ':
         text += b" %d" % part.lines
     elif part.kind == MESSAGE:
         child = part.children[0]

@@ -11,25 +11,15 @@ __all__ = [
     "base_subject",
     "display_name",
     "is_reply",
-    "message_id",
-    "message_ids",
-    "references",
     "sort_mailbox",
 ]
 
 SUBJECT_LIMIT = 4096
 """Octets of a subject that are looked at."""
 
-IDS_LIMIT = 1000
-"""Message-IDs of one field that count; of more, the last ones, which are the nearest."""
-
 _spaces = re.compile(r"[ \t\r\n]+").sub
 _blob = re.compile(r"\[[^\[\]]*\][ \t]*").match
 _refwd = re.compile(r"(?:re|fwd?)[ \t]*(?:\[[^\[\]]*\][ \t]*)?:", re.IGNORECASE).match
-_id = re.compile(rb'<((?:[^<>\s"]|"(?:[^"\\\r\n]|\\.)*")+)>')
-_quoted_local = re.compile(rb'"((?:[^"\\]|\\.)*)"(@.*)', re.DOTALL).fullmatch
-_needs_no_quotes = re.compile(rb"[^\x00-\x20()<>@,;:\\\"\[\]\x7f]+").fullmatch
-_escaped = re.compile(rb"\\(.)", re.DOTALL).sub
 
 
 def base_subject(subject: bytes) -> str:
@@ -73,34 +63,6 @@ def _strip_subject(subject: bytes) -> tuple[str, bool]:
             start, stop, reply = start + 5, stop - 1, True
             continue
         return text[start:stop], reply
-
-
-def message_ids(value: bytes) -> list[bytes]:
-    """The Message-IDs in a field's value, in order, normalised, without brackets."""
-    return [_normalised(found) for found in _id.findall(value)[-IDS_LIMIT:]]
-
-
-def message_id(value: bytes) -> bytes | None:
-    """The first Message-ID of a field; None for none."""
-    match = _id.search(value)
-    return _normalised(match[1]) if match else None
-
-
-def references(references: bytes | None, in_reply_to: bytes | None) -> list[bytes]:
-    """The ancestors of a message, eldest first (RFC 5256 3, THREAD=REFERENCES, step 1)."""
-    found = message_ids(references) if references else []
-    if not found and in_reply_to and (parent := message_id(in_reply_to)):
-        return [parent]
-    return found
-
-
-def _normalised(found: bytes) -> bytes:
-    """Without quotes around a local part that needs none (RFC 5256 3)."""
-    if found[:1] == b'"' and (match := _quoted_local(found)):
-        local = _escaped(rb"\1", match[1])
-        if _needs_no_quotes(local):
-            return local + match[2]
-    return found
 
 
 def sort_mailbox(value: bytes | None) -> str:

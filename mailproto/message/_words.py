@@ -8,11 +8,15 @@ from urllib.parse import unquote_to_bytes
 
 from mailproto.message._charset import decode_text
 from mailproto.message._fields import unfold
+from mailproto.message._labels import decoder_for
 
 __all__ = ["decode_header", "parameter_text"]
 
-# RFC 2047 2, but blanks are allowed in Q text, because senders leave them there.
-_word = re.compile(rb"=\?([^?\s*]{1,64})(?:\*[^?\s]*)?\?([BbQq])\?([^?\r\n]*)\?=")
+# RFC 2047 2, but blanks and question marks are allowed in the text, because senders leave them there.
+_word = re.compile(
+    rb"=\?([^?\s*]{1,64})(?:\*[^?\s]*)?\?([BbQq])\?"
+    rb"([^?=\r\n]*(?:(?:=(?!\?[^=])|\?(?!=))[^?=\r\n]*)*)\?="
+)
 _between = re.compile(rb"[ \t\r\n]*").fullmatch
 _not_base64 = bytes(
     set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
@@ -31,25 +35,30 @@ def decode_header(value: bytes) -> str:
         return decode_text(value)
     pieces: list[str] = []
     pending: list[bytes] = []  # octets of neighbours in one charset
-    pending_charset = b""
+    pending_charset = ""
     at = 0
     for match in _word.finditer(value):
-        charset, encoding, text = match.groups()
-        charset = charset.lower()
+        label, encoding, text = match.groups()
+        charset = label.decode("latin-1").lower()
         gap = value[at : match.start()]
         at = match.end()
         adjacent = pending and _between(gap)
-        if pending and not (adjacent and charset == pending_charset):
-            pieces.append(decode_text(b"".join(pending), pending_charset.decode("latin-1")))
+        if pending and not (adjacent and _is_same(charset, pending_charset)):
+            pieces.append(decode_text(b"".join(pending), pending_charset))
             pending.clear()
         if not adjacent:
             pieces.append(decode_text(gap))
         pending.append(_unbase64(text) if encoding in b"Bb" else binascii.a2b_qp(text, header=True))
         pending_charset = charset
     if pending:
-        pieces.append(decode_text(b"".join(pending), pending_charset.decode("latin-1")))
+        pieces.append(decode_text(b"".join(pending), pending_charset))
     pieces.append(decode_text(value[at:]))
     return "".join(pieces)
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two labels mean one charset."""
+    return one == other or ((decoder := decoder_for(one)) is not None and decoder is decoder_for(other))
 
 
 def _unbase64(text: bytes) -> bytes:

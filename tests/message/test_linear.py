@@ -10,6 +10,7 @@ from mailproto.message import (
     base_subject,
     binary_size,
     decode_header,
+    decode_text,
     fold,
     html_text,
     message_ids,
@@ -19,6 +20,7 @@ from mailproto.message import (
     section,
     summarise,
 )
+from mailproto.message._ids import ids_text
 
 _LEVEL = b"Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n"
 _SIZE = 1 << 12
@@ -88,7 +90,8 @@ class LinearTests(TestCase):
 
     def test_parameters(self) -> None:
         for unit in (b";", b";a=b", b';a="', b"a=(", b"()", b"; a*0=b", b" ", b"=", b"\\"):
-            self.check(_read, unit, b"Content-Type: text/plain;")
+            for value in (b"text/plain;", b"text/plain ", b"text ", b'"'):
+                self.check(_read, unit, b"Content-Type: " + value)
 
     def test_boundaries(self) -> None:
         for unit in (
@@ -103,15 +106,47 @@ class LinearTests(TestCase):
         self.check(_read, b"".join(_LEVEL % (n, n) for n in range(99)))
 
     def test_texts(self) -> None:
-        for unit in (b"=?", b"=?a?q?", b"=?utf-8?q?x?= ", b"=?a*", b"?="):
+        for unit in (
+            b"=?",
+            b"=?a?q?",
+            b"=?a?q?x",
+            b"=?a?q??",
+            b"=?a?q?x=",
+            b"=?utf-8?q?x?= ",
+            b"=?a*",
+            b"?=",
+        ):
             self.check(decode_header, unit)
         self.check(decode_header, b"=?utf-8?q?%b?= " % (b"x" * 60) * 3000)
         for unit in (b"<", b"<!--", b"<a ", b"<script>", b"&", b"&#x", b"<p>"):
             self.check(lambda octets: html_text(octets.decode()), unit)
 
+    def test_charsets(self) -> None:
+        for charset, units in (
+            ("big5", (b"\x81\xff", b"\xff", b"\x81 ", b"\xa2A", b"\xa3\xe1")),
+            ("gb2312", (b"\x81\xff", b"\x810\xff", b"\x849\xfe9", b"\x80")),
+            ("euc-jp", (b"\xad\xa1", b"\x8f\xa9\xff", b"\xa9\xff")),
+            ("euc-kr", (b"\x81\xff", b"\xfe ")),
+            (
+                "iso-2022-jp",
+                (b"\x1b", b"\x1b$B", b"\x1b$B-!", b"\x1b$B!", b"\x1b(", b"\xff", b"\x1b" + b"-" * 14),
+            ),
+            ("iso-2022-kr", (b"\x0e", b"\x0e\x0f", b"\x1b$)", b"\x0e0")),
+            ("hz", (b"~{", b"~", b"~{!V", b"~{\n", b"\n")),
+            ("utf-7", (b"+", b"+A", b"+A!", b"+2AA-", b"\xff")),
+            ("utf-16", (b"\x00\xd8",)),
+            ("", (b"\x81", b"\x1b$", b"\x1b$B")),
+        ):
+            for unit in units:
+                self.check(lambda octets, charset=charset: decode_text(octets, charset), unit)  # type: ignore[misc]
+
     def test_keys(self) -> None:
         for unit in (b"<", b'<"', b'"a"', b'<"\\', b"<a"):
             self.check(message_ids, unit, b"<")
+        for unit in (b"<", b'"', b"(", b'\\"<', b'"\\"', b"<(", b"<()>", b" ", b". ", b"(\\", b"<a .", b'("'):
+            for before in (b"", b"<", b'"'):
+                self.check(ids_text, unit, before)
+                self.check(message_ids, unit, before)
         for unit in (b"[", b"[a]", b"re:", b"[fwd:", b"(fwd)", b"re "):
             self.check(base_subject, unit)
         for unit in (b"1", b"1 ", b"(", b"1:", b"jan "):

@@ -68,6 +68,38 @@ class EnvelopeTests(TestCase):
             b'(NIL "two" NIL NIL NIL ((NIL NIL "a" "b")(NIL NIL "c" "d")) NIL NIL NIL NIL)',
         )
 
+    def test_folds_and_comments_are_no_part_of_an_id(self) -> None:
+        """RFC 5322 3.6.4."""
+        for value, shown in (
+            (b"\r\n\t<id@x>", b'"<id@x>"'),
+            (b"<id@x>\r\n ", b'"<id@x>"'),
+            (b"<id@x> (added by x)", b'"<id@x>"'),
+            (b"(a (b) <c>) <id@x>", b'"<id@x>"'),
+            (b"< id (c) @\r\n x . y >", b'"<id@x.y>"'),
+            (b"<a@b>\r\n\t<c@d>(x)<e@f>", b'"<a@b> <c@d> <e@f>"'),
+            (b'<"a  b"@x>', b'"<\\"a  b\\"@x>"'),
+            (b"<a b@x>", b'"<a b@x>"'),
+            (b"id@x", b'"id@x"'),
+            (b"\r\n ", b'""'),
+            (b"(nothing)", b'""'),
+            (b"Your message of\r\n  Monday", b'"Your message of Monday"'),
+            (b'Your message of "Mon (x)"\r\n <a@b>', b'"Your message of \\"Mon (x)\\" <a@b>"'),
+            (b'5" disk (x) <\t a@b>', b'"5\\" disk <a@b>"'),
+            (b"(unclosed\r\n <a@b>", b'"(unclosed <a@b>"'),
+            (b"<unclosed\r\n a@b", b'"<unclosed a@b"'),
+        ):
+            for name, form in ((b"Message-ID", b"NIL %b)"), (b"In-Reply-To", b"%b NIL)")):
+                self.assertTrue(
+                    envelope(
+                        name + b":" + (b"" if value[:1] == b"\r" else b" ") + value + b"\r\n\r\n"
+                    ).endswith(form % shown),
+                    (name, value),
+                )
+
+    def test_a_very_long_value_of_ids_is_put_on_one_line(self) -> None:
+        shown = envelope(b"Message-ID: (x)\r\n " + b"<a@b>\r\n " * 20_000 + b"\r\n\r\n")
+        self.assertTrue(shown.endswith(b'"(x) ' + b" ".join([b"<a@b>"] * 20_000) + b'")'))
+
     def test_white_space_before_the_colon(self) -> None:
         self.assertEqual(envelope(b"sUBJECT \t: x\r\n\r\n"), b'(NIL "x" NIL NIL NIL NIL NIL NIL NIL NIL)')
 
@@ -138,14 +170,57 @@ class BodyStructureTests(TestCase):
             b' ("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 3 1 NIL NIL NIL NIL) 3 NIL NIL NIL NIL)',
         )
 
-    def test_a_content_type_that_is_none(self) -> None:
-        self.assertEqual(
-            structure(b"Content-Type: text\r\n\r\n"),
-            b'("text" "" ("charset" "us-ascii") NIL NIL "7bit" 0 0 NIL NIL NIL NIL)',
-        )
-        self.assertEqual(
-            structure(b"Content-Type: =?\r\n\r\n"), b'("" "" NIL NIL NIL "7bit" 0 NIL NIL NIL NIL)'
-        )
+    def test_a_content_type_that_is_none_is_plain_text_with_the_parameters_that_can_be_read(self) -> None:
+        """RFC 2045 5.2."""
+        for value, kind, subtype, parameters in (
+            (b"text", b"text", b"plain", b'"charset" "us-ascii"'),
+            (b"text/", b"text", b"plain", b'"charset" "us-ascii"'),
+            (b"/plain", b"text", b"plain", b'"charset" "us-ascii"'),
+            (b"", b"text", b"plain", b'"charset" "us-ascii"'),
+            (b"=?", b"text", b"plain", b'"charset" "us-ascii"'),
+            (b"unknown", b"text", b"plain", b'"charset" "us-ascii"'),
+            (b"html", b"text", b"html", b'"charset" "us-ascii"'),
+            (b"text plain; charset=big5", b"text", b"plain", b'"charset" "big5"'),
+            (b"text; charset=big5", b"text", b"plain", b'"charset" "big5"'),
+            (b"charset=big5", b"text", b"plain", b'"charset" "big5"'),
+            (b"; charset=big5", b"text", b"plain", b'"charset" "big5"'),
+            (b"text/html charset=big5", b"text", b"html", b'"charset" "big5"'),
+            (b"text/html\r\n charset=big5; a=b", b"text", b"html", b'"charset" "big5" "a" "b"'),
+            (b"TEXT/HTML, charset=big5", b"TEXT", b"HTML", b'"charset" "big5"'),
+            (b"text/html: charset=big5", b"text", b"html", b'"charset" "big5"'),
+            (b'"text/html"; charset=big5', b"text", b"html", b'"charset" "big5"'),
+            (b'"text/html; charset=big5"', b"text", b"html", b'"charset" "big5"'),
+        ):
+            self.assertEqual(
+                structure(b"Content-Type: " + value + b"\r\n\r\nx\r\n"),
+                b'("%b" "%b" (%b) NIL NIL "7bit" 3 1 NIL NIL NIL NIL)' % (kind, subtype, parameters),
+                value,
+            )
+
+    def test_a_type_without_a_subtype_that_is_not_text(self) -> None:
+        for value, shown in (
+            (b"image", b'"image" "" NIL'),
+            (b"application/", b'"application" "" NIL'),
+            (b"image; name=x", b'"image" "" ("name" "x")'),
+            (b"image/png name=x", b'"image" "png" ("name" "x")'),
+        ):
+            self.assertEqual(
+                structure(b"Content-Type: " + value + b"\r\n\r\nx\r\n"),
+                b'(%b NIL NIL "7bit" 3 NIL NIL NIL NIL)' % shown,
+                value,
+            )
+
+    def test_a_multipart_is_one_whatever_stands_before_its_boundary(self) -> None:
+        for value in (b"multipart/mixed boundary=b", b'multipart; boundary="b"', b"multipart/; boundary=b"):
+            shown = structure(b"Content-Type: " + value + b"\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n")
+            self.assertTrue(shown.startswith(b'(("text" "plain"'), value)
+            self.assertIn(b') "mixed" ("boundary" "b")', shown, value)
+
+    def test_body_of_an_index_that_took_the_text_for_something_else(self) -> None:
+        """As indexes did that were stored before such a Content-Type was read."""
+        content = b"Content-Type: text/plain charset=big5\r\n\r\nx\r\n"
+        index = Index.load(summarise(content.replace(b"text/plain charset", b"xxxx/plain;charset")).index)
+        self.assertEqual(body(content, index), b'("text" "plain" ("charset" "big5") NIL NIL "7bit" 3 0)')
 
     def test_what_nests_too_deep_is_opaque(self) -> None:
         deep = structure(b"Content-Type: message/rfc822\r\n\r\n" * 200)

@@ -125,6 +125,9 @@ class HtmlTests(TestCase):
     def test_what_is_not_shown(self) -> None:
         self.assertEqual(html_text("a<!-- <b> --><SCRIPT>x</p></script ><style>y</style>b"), "a\nb")
 
+    def test_comments_that_end_where_they_begin(self) -> None:
+        self.assertEqual(html_text("a<!-->b<!--->c<!--[if !mso]><!-->d<!--<![endif]-->e<!-- -->f"), "abcdef")
+
     def test_a_lone_bracket_is_text(self) -> None:
         self.assertEqual(html_text("1 < 2 <3"), "1 < 2 <3")
 
@@ -182,6 +185,87 @@ class SearchTests(TestCase):
         for key in ("HELLO", casemap("grüße"), "SUBJECT"):
             self.assertTrue(found.in_text(key), key)
         self.assertFalse(found.in_text("ABSENT"))
+
+    def test_what_is_no_content_type_is_searched_as_text(self) -> None:
+        """RFC 2045 5.2; charsets as far as they can be read."""
+        body = base64.encodebytes("宏碁".encode("cp950"))
+        for kind in (
+            b"text; charset=big5",
+            b"text/plain charset=big5",
+            b"text/plain, charset=big5",
+            b"text/plain; format=flowed charset=big5",
+            b'text/plain; charset="big5',
+            b"text/plain; charset: big5",
+            b"text/plain; charset = 'big5' ;",
+            b"text/plain; charset*0=bi; charset*1=g5",
+            b"text/plain; charset*=us-ascii'en'big5",
+            b"text/plain; charset=; charset=big5",
+            b"text/; charset=big5",
+            b"/plain; charset=big5",
+            b"charset=big5",
+            b"html; charset=big5",
+            b'"text/plain"; charset="big5"',
+            b"text/plain\r\n charset=big5",
+        ):
+            self.assertTrue(self.searchable(message(body, kind, b"base64")).in_body("宏碁"), kind)
+        for kind in (b"text", b"", b"=?", b"plain", b"text/plain charset"):
+            self.assertTrue(self.searchable(message("Wört".encode(), kind)).in_body(casemap("wört")), kind)
+        for kind in (b"image", b"application/", b"image/png charset=utf-8"):
+            self.assertFalse(self.searchable(message(b"word", kind)).in_body("WORD"), kind)
+
+    def test_the_charset_that_an_html_text_names_itself(self) -> None:
+        octets = "宏碁".encode("cp950")
+        meta = b'<meta http-equiv="Content-Type" content="text/html; charset=big5">'
+        for kind, head in (
+            (b"text/html", meta),
+            (b"text/html; charset=us-ascii", b"<html><META charset='Big5'/>"),
+            (b"text/html; charset=x-none", meta),
+            (b"text/html; charset=big5", b"<meta charset=utf-8>"),
+        ):
+            self.assertTrue(self.searchable(message(head + octets, kind)).in_body("宏碁"), (kind, head))
+        utf_16 = message(b"<meta charset=utf-16>" + "宏碁".encode(), b"text/html")
+        self.assertTrue(self.searchable(utf_16).in_body("宏碁"))
+
+    def test_white_space_is_white_space(self) -> None:
+        for body, kind in (
+            (b"the project\r\nreport", b"text/plain"),
+            (b"the project \r\nreport", b"text/plain; format=flowed"),
+            ("the\u00a0project\t report".encode(), b"text/plain; charset=utf-8"),
+            (b"<p>the project<br>report", b"text/html"),
+        ):
+            found = self.searchable(message(body, kind))
+            for key in ("THE PROJECT REPORT", "THE  PROJECT\r\nREPORT", " THE PROJECT", "PROJECT REPORT "):
+                self.assertTrue(found.in_body(key), (body, key))
+                self.assertTrue(found.in_text(key), (body, key))
+            self.assertFalse(found.in_body("THEPROJECT"))
+        found = self.searchable(b"Subject: the\r\n\tproject  report\r\n\r\n")
+        for key in ("THE PROJECT REPORT", "PROJECT  REPORT"):
+            self.assertTrue(found.in_header(b"subject", key))
+            self.assertTrue(found.in_text(key))
+
+    def test_white_space_of_a_long_text(self) -> None:
+        found = self.searchable(message(b"a b\r\n" * 500_000 + b"c  d" + b"x" * 2_000_000 + b"\r\ne"))
+        for key in ("B A", "B C D", "X E"):
+            self.assertTrue(found.in_body(key), key)
+        self.assertFalse(found.in_body("A A"))
+
+    def test_what_no_reader_sees_does_not_hide_a_word(self) -> None:
+        for body, kind in (
+            ("Do\u00adnau\u200bdampf\ufeff".encode(), b"text/plain; charset=utf-8"),
+            (b"Donau&shy;dam&#8203;pf", b"text/html"),
+            ("Donau\u200e\u202ddampf\u202c".encode(), b"text/plain; charset=utf-8"),
+        ):
+            found = self.searchable(message(body, kind))
+            for key in ("donaudampf", "Donau\u00addampf"):
+                self.assertTrue(found.in_body(casemap(key)), (body, key))
+        self.assertFalse(self.searchable(message(b"word")).in_body("\u200b"))
+
+    def test_reports_are_searched(self) -> None:
+        content = (
+            b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n"
+            b"Content-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822; a@b\r\n--b--\r\n"
+        )
+        self.assertTrue(self.searchable(content).in_body("RFC822; A@B"))
 
     def test_headers_of_messages_within_are_body(self) -> None:
         found = self.searchable(b"Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\ntext")

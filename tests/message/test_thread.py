@@ -109,8 +109,16 @@ class IdTests(TestCase):
         self.assertEqual(message_id(b'<"01KF8"@x.example>'), b"01KF8@x.example")
         self.assertEqual(message_id(b'<"a b"@x>'), b'"a b"@x')
 
+    def test_folds_and_comments_are_no_part_of_an_id(self) -> None:
+        for value in (b"\r\n\t<a.b@c>", b"<a\r\n .b@c>", b"< a . b (x) @ c >", b'<"a.b" @c>'):
+            self.assertEqual(message_ids(value), [b"a.b@c"], value)
+
+    def test_a_blank_within_an_id_stays(self) -> None:
+        self.assertEqual(message_ids(b"<a b@c> <a\r\n\tb@c>"), [b"a b@c", b"a b@c"])
+
     def test_none(self) -> None:
-        self.assertIsNone(message_id(b"a@b <>"))
+        for value in (b"a@b <>", b"1 < 2 and 3 > 2", b"< >", b"<(x)>"):
+            self.assertIsNone(message_id(value), value)
 
     def test_in_reply_to_stands_in_for_references(self) -> None:
         self.assertEqual(references(b"<a> <b>", b"<c>"), [b"a", b"b"])

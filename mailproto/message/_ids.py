@@ -1,0 +1,101 @@
+"""Message-IDs in the fields that hold them (RFC 5322 3.6.4): Message-ID, In-Reply-To, References."""
+
+from __future__ import annotations
+
+import re
+
+from mailproto.message._lexis import comment_end, without_comments
+from mailproto.message._mime import STRUCTURED_LIMIT
+
+__all__ = ["IDS_LIMIT", "ids_text", "message_id", "message_ids", "references"]
+
+IDS_LIMIT = 1000
+"""Message-IDs of one field that count; of more, the last ones, which are the nearest."""
+
+_ids = re.compile(rb"<([^<>]+)>").findall
+_only_an_id = re.compile(rb"<[^\x00-\x20<>()\x7f]*>").fullmatch
+_id_or_comment = re.compile(rb"<([^<>]*)>|(\()").search
+_id_comment_or_quoted = re.compile(rb'<([^<>]*)>|(\()|"[^"\\]*+(?:\\.[^"\\]*+)*("?)', re.DOTALL).search
+_blanks = re.compile(rb"[ \t\r\n]+").sub
+# RFC 5322 4.4 and 4.5.4 allow blanks and comments around the dots and the "@" of an id.
+_blanks_in_id = re.compile(
+    rb'("[^"\\]*+(?:\\.[^"\\]*+)*"?)|([.@]?)[ \t\r\n]++([.@]?)[ \t\r\n]*+', re.DOTALL
+).sub
+_has_blanks = re.compile(rb"[ \t\r\n(]").search
+_quoted_local = re.compile(rb'"((?:[^"\\]|\\.)*)"(@.*)', re.DOTALL).fullmatch
+_needs_no_quotes = re.compile(rb"[^\x00-\x20()<>@,;:\\\"\[\]\x7f]+").fullmatch
+_escaped = re.compile(rb"\\(.)", re.DOTALL).sub
+
+
+def ids_text(value: bytes) -> bytes:
+    """A field's value as ENVELOPE shows it: folds and comments are no part of an id, and go.
+
+    What else is there stays ("Your message of ..." in In-Reply-To), with single spaces.
+    A value of more than `STRUCTURED_LIMIT` octets is only put on one line.
+    """
+    if _only_an_id(value):
+        return value
+    if len(value) > STRUCTURED_LIMIT:
+        return _blanks(b" ", value).strip(b" ")
+    pieces: list[bytes] = []
+    between: list[bytes] = []
+    at = start = 0
+    search, reads_comments = _id_comment_or_quoted, True
+    while match := search(value, at):
+        at = match.end()
+        if match[1] is not None:
+            between.append(value[start : match.start()])
+            pieces += (_blanks(b" ", b"".join(between)), b"<" + _clean(match[1]) + b">")
+            between.clear()
+            start = at
+        elif match[2] is None:
+            if not match[3]:  # a quotation mark that is alone
+                at, search = match.start() + 1, _id_or_comment
+        elif reads_comments:
+            stop = comment_end(value, match.start())
+            if stop < 0:
+                reads_comments = False
+            else:
+                between += (value[start : match.start()], b" ")
+                at = start = stop
+    between.append(value[start:])
+    pieces.append(_blanks(b" ", b"".join(between)))
+    return b"".join(pieces).strip(b" ")
+
+
+def message_ids(value: bytes) -> list[bytes]:
+    """The Message-IDs in a field's value, in order, normalised, without brackets."""
+    return [found for found in map(_normalised, _ids(value)[-IDS_LIMIT:]) if found]
+
+
+def message_id(value: bytes) -> bytes | None:
+    """The first Message-ID of a field; None for none."""
+    return next(filter(None, map(_normalised, _ids(value))), None)
+
+
+def references(references: bytes | None, in_reply_to: bytes | None) -> list[bytes]:
+    """The ancestors of a message, eldest first (RFC 5256 3, THREAD=REFERENCES, step 1)."""
+    found = message_ids(references) if references else []
+    if not found and in_reply_to and (parent := message_id(in_reply_to)):
+        return [parent]
+    return found
+
+
+def _clean(found: bytes) -> bytes:
+    """The inside of the brackets without folds and comments; a blank that does not belong there stays one."""
+    if not _has_blanks(found):
+        return found
+    found = without_comments(found, b"")
+    return _blanks_in_id(lambda match: match[1] or match[2] + match[3] or b" ", found).strip(b" ")
+
+
+def _normalised(found: bytes) -> bytes:
+    """Without quotes around a local part that needs none (RFC 5256 3); empty for what is only in brackets."""
+    found = _clean(found)
+    if found[:1] == b'"' and (match := _quoted_local(found)):
+        local = _escaped(rb"\1", match[1])
+        if _needs_no_quotes(local):
+            return local + match[2]
+    elif b" " in found and b"@" not in found:
+        return b""
+    return found

@@ -1,0 +1,126 @@
+"""Encodings of one or two octets a character, seldom more: Chinese, Japanese and Korean."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from mailproto.message._big5 import BIG5_ADDED, BIG5_CHANGED
+from mailproto.message._mending import LEADS, REPLACEMENT, Decoder, Recovery, mended, pairs, recovering
+
+__all__ = ["MICROSOFT", "big5", "euc_jp", "euc_kr", "gb18030", "nec_and_ibm", "other_pairs", "shift_jis"]
+
+_SHIFT_JIS_LEADS = frozenset((*range(0x81, 0xA0), *range(0xE0, 0xFD)))
+_EUC_JP_LEADS = frozenset((0x8E, 0x8F, *range(0xA1, 0xFF)))
+
+
+def euc_kr() -> Decoder:
+    return mended("cp949", recovering("euc-kr", pairs(LEADS, {})))
+
+
+def shift_jis() -> Decoder:
+    single = dict.fromkeys("\uf8f0\uf8f1\uf8f2\uf8f3", REPLACEMENT)
+    return mended("cp932", recovering("shift_jis", pairs(_SHIFT_JIS_LEADS, {})), single)
+
+
+def other_pairs(codec: str) -> Decoder:
+    return mended(codec, recovering(codec, pairs(LEADS, {})))
+
+
+def big5() -> Decoder:
+    """With HKSCS, and with what ETEN and Microsoft added."""
+    plain = mended("big5hkscs", recovering("big5", pairs(LEADS, BIG5_ADDED)), BIG5_CHANGED)
+    slashes = mended(
+        "big5hkscs",
+        recovering("big5-slashes", pairs(LEADS, {**BIG5_ADDED, **_BIG5_SLASHES})),
+        BIG5_CHANGED,
+        lambda octets: _big5_pairs(lambda pair: _BIG5_SLASHES_AS.get(pair[0], pair[0]), octets),
+    )
+
+    def suited(octets: bytes) -> Decoder:
+        return slashes if b"\xa2A" in octets or b"\xa2B" in octets else plain
+
+    return Decoder(
+        lambda octets: suited(octets).strict(octets), lambda octets: suited(octets).lenient(octets)
+    )
+
+
+# Python has other slashes for A241 and A242, which have codes of their own as well: in a text
+# with these two they get codes that mean nothing to Python or to the standard.
+_BIG5_SLASHES = {b"\x81A": "\N{DIVISION SLASH}", b"\x81B": "\N{SMALL REVERSE SOLIDUS}"}
+_BIG5_SLASHES_AS = {b"\xa2A": b"\x81A", b"\xa2B": b"\x81B"}
+_big5_pairs = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xff]").sub
+
+
+@functools.cache
+def gb18030() -> Decoder:
+    return mended("gb18030", recovering("gb18030", _recover_gb18030), _GB18030_2022)
+
+
+_four = re.compile(rb"[\x81-\xfe][0-9][\x81-\xfe][0-9]").match
+_recover_gb_pair = pairs(LEADS, {})
+
+
+def _recover_gb18030(octets: bytes, start: int, stop: int) -> Recovery:
+    if octets[start] == 0x80:
+        return "\N{EURO SIGN}", start + 1
+    if _four(octets, start):
+        return REPLACEMENT, start + 4
+    return _recover_gb_pair(octets, start, stop)
+
+
+# What the first edition had no characters for in Unicode yet.
+_GB18030_2022 = dict(
+    zip(
+        "\ue5e5\ue78d\ue78e\ue78f\ue790\ue791\ue792\ue793\ue794\ue795\ue796\ue7c7"
+        "\ue81e\ue826\ue82b\ue82c\ue832\ue843\ue854\ue864",
+        "\u3000\ufe10\ufe12\ufe11\ufe13\ufe14\ufe15\ufe16\ufe17\ufe18\ufe19\u1e3f"
+        "\u9fb4\u9fb5\u9fb6\u9fb7\u9fb8\u9fb9\u9fba\u9fbb",
+        strict=True,
+    )
+)
+
+
+MICROSOFT = {
+    "\N{WAVE DASH}": "\N{FULLWIDTH TILDE}",
+    "\N{DOUBLE VERTICAL LINE}": "\N{PARALLEL TO}",
+    "\N{MINUS SIGN}": "\N{FULLWIDTH HYPHEN-MINUS}",
+    "\N{CENT SIGN}": "\N{FULLWIDTH CENT SIGN}",
+    "\N{POUND SIGN}": "\N{FULLWIDTH POUND SIGN}",
+    "\N{NOT SIGN}": "\N{FULLWIDTH NOT SIGN}",
+}
+"""JIS X 0208 as Python reads it outside of Shift_JIS, and as the standard does."""
+
+
+@functools.cache
+def nec_and_ibm() -> dict[bytes, str]:
+    """Row 13 and rows 89 to 92 of the standard's JIS X 0208, by the octets that ISO-2022-JP has for them."""
+    found = {}
+    for row in (13, 89, 90, 91, 92):
+        for cell in range(1, 95):
+            lead = (row + 1) // 2 + (0x80 if row <= 62 else 0xC0)
+            trail = cell + (0x9E if row % 2 == 0 else 0x40 if cell >= 64 else 0x3F)
+            try:
+                found[bytes((row + 0x20, cell + 0x20))] = bytes((lead, trail)).decode("cp932")
+            except UnicodeDecodeError:
+                continue
+    return found
+
+
+def euc_jp() -> Decoder:
+    added = {bytes((pair[0] | 0x80, pair[1] | 0x80)): text for pair, text in nec_and_ibm().items()}
+    recover_pair = pairs(_EUC_JP_LEADS, added)
+
+    def recover(octets: bytes, start: int, stop: int) -> Recovery:
+        triple = octets[start : start + 3]
+        if len(triple) == 3 and triple[0] == 0x8F and 0xA1 <= triple[1] <= 0xFE:
+            return REPLACEMENT, start + (3 if triple[2] >= 0x80 else 2)
+        return recover_pair(octets, start, stop)
+
+    # JIS X 0212 has a tilde that Python reads as ASCII's.
+    return mended(
+        "euc_jp",
+        recovering("euc-jp", recover),
+        MICROSOFT,
+        lambda octets: octets.replace(b"\x8f\xa2\xb7", b"\xa1\xc1"),
+    )

@@ -1,0 +1,93 @@
+"""Encodings of seven bits, in which what an octet means depends on what came before.
+
+The standard reads ISO-2022-JP of these.  It replaces text in ISO-2022-KR and HZ by one U+FFFD
+and does not know UTF-7, against attacks on web pages; mail has such text, and nothing here
+runs it.  (ISO-2022-CN is not read: mail in it is all but unknown, and Python has no table of
+CNS 11643.)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from mailproto.message._mending import REPLACEMENT, Decoder, Recover, Recovery, mended, recovering
+from mailproto.message._multi_octet import MICROSOFT, nec_and_ibm
+
+__all__ = ["hz", "iso_2022_jp", "iso_2022_kr", "utf_7"]
+
+
+def iso_2022_jp(codec: str, designations: bytes) -> Decoder:
+    # Python looks up to 16 octets ahead for the end of an escape sequence that it does not know.
+    stray = re.compile(rb"\x1b(?!%b)" % designations).sub
+    return mended(
+        codec,
+        recovering(codec, _seven_bits(nec_and_ibm())),
+        MICROSOFT,
+        lambda octets: stray(_NO_SEVEN_BITS, octets),
+    )
+
+
+_NO_SEVEN_BITS = b"\xff"  # which is damage, of one octet
+
+
+def _seven_bits(added: Mapping[bytes, str]) -> Recover:
+    """Of an escape sequence that is none the escape is lost, of a pair what is no control character."""
+
+    def recover(octets: bytes, start: int, stop: int) -> Recovery:
+        first = octets[start]
+        if first == 0x1B or first >= 0x80:
+            return REPLACEMENT, start + 1
+        if not 0x21 <= first <= 0x7E:  # a blank among pairs
+            return chr(first), start + 1
+        pair = octets[start:stop]
+        if len(pair) == 2 and 0x21 <= pair[1] != 0x7F:
+            return added.get(pair, REPLACEMENT), start + 2
+        return REPLACEMENT, start + 1
+
+    return recover
+
+
+def iso_2022_kr() -> Decoder:
+    """RFC 1557; an encoded word rarely has the designation that a text begins with."""
+    designation = b"\x1b$)C"
+    stray = re.compile(rb"\x1b(?!\$\)C)").sub
+
+    def before(octets: bytes) -> bytes:
+        octets = stray(_NO_SEVEN_BITS, octets)
+        return octets if octets.startswith(designation) else designation + octets
+
+    return mended("iso2022_kr", recovering("iso-2022-kr", _seven_bits({})), before=before)
+
+
+def hz() -> Decoder:
+    """RFC 1843; its text ends with the line if it was not ended before."""
+
+    def close(octets: bytes) -> bytes:
+        lines = octets.split(b"\n")
+        return b"\n".join([line + b"~}" if line.rfind(b"~{") > line.rfind(b"~}") else line for line in lines])
+
+    def recover(octets: bytes, start: int, stop: int) -> Recovery:
+        pair = octets[start : start + 2]
+        if pair[0] <= 0x20 or pair[0] == 0x7F:
+            return chr(pair[0]), start + 1
+        is_pair = len(pair) == 2 and pair[0] < 0x7E and 0x21 <= pair[1] <= 0x7E
+        return REPLACEMENT, start + (2 if is_pair and octets[start + 1 : start + 3] != b"~}" else 1)
+
+    return mended("hz", recovering("hz", recover), before=close)
+
+
+def utf_7() -> Decoder:
+    """RFC 2152."""
+    base64 = re.compile(rb"[A-Za-z0-9+/-]").match
+
+    def recover(octets: bytes, start: int, stop: int) -> Recovery:
+        # The octet that showed the damage is often the first after it.
+        kept = stop - start > 1 and octets[stop - 1] < 0x80 and not base64(octets, stop - 1)
+        return REPLACEMENT, stop - kept
+
+    strict, lenient = mended("utf-7", recovering("utf-7", recover))
+    half = re.compile("[\ud800-\udfff]").sub  # of a pair of surrogates, which are no characters
+    return Decoder(
+        lambda octets: half(REPLACEMENT, strict(octets)), lambda octets: half(REPLACEMENT, lenient(octets))
+    )

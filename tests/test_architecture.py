@@ -75,8 +75,8 @@ PUBLIC_NAMES = {
         READ_AHEAD_OCTETS
     """,
     "mailproto.pop3.wire": """
-        Command DotStuffing MAX_AUTH_LINE MAX_LINE MAX_REPLY POP3ServerWire POP3SyntaxError Response
-        challenge err multiline ok
+        Command DotStuffing MAX_AUTH_LINE MAX_LINE MAX_REPLY MAX_SWALLOWED POP3ServerWire POP3SyntaxError
+        Response challenge err multiline ok
     """,
     "mailproto.service": "MailService Options ServiceLimits Settings makeService make_service",
     "mailproto.smtp": """

@@ -58,12 +58,13 @@ PUBLIC_NAMES = {
         IQueueRunner IRecent IRevocable IStore IVerifier
     """,
     "mailproto.message": """
-        ADDRESSES_LIMIT BOUNDARY_LIMIT Field HEADER_LIMIT IDS_LIMIT Index Mailbox NESTING_LIMIT
-        PARTS_LIMIT PREVIEW_LENGTH Part STRUCTURED_LIMIT SUBJECT_LIMIT Searchable Section Slices
-        Summary TEXT_LIMIT UnknownEncoding base_subject binary binary_size body casemap date_text
-        decode_header decode_text display_name fold header_fields html_text is_reply message_id
-        message_ids parameter_text parse_addresses parse_date preview received references scan
-        section sent_date sort_mailbox summarise supported_charset top utf8_form
+        ADDRESSES_LIMIT BOUNDARY_LIMIT BYTE_ORDER_MARK Field HEADER_LIMIT HeaderSection IDS_LIMIT Index
+        Mailbox NESTING_LIMIT PARTS_LIMIT PREVIEW_LENGTH Part STRUCTURED_LIMIT SUBJECT_LIMIT Searchable
+        Section Slices Summary TEXT_LIMIT UnknownEncoding base_subject binary binary_size body casemap
+        date_text decode_header decode_text display_name fold header_fields header_section html_text
+        is_mbox_line is_reply may_be_header message_id message_ids parameter_text parse_addresses
+        parse_date preview received references scan section sent_date sort_mailbox summarise
+        supported_charset top utf8_form
     """,
     "mailproto.model": """
         Address AppendedMessage Changes DELIMITER Envelope FlagChange FlagOperation INBOX

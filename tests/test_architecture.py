@@ -100,8 +100,8 @@ PUBLIC_NAMES = {
         MAX_ORIGINAL_RECIPIENT Mail MailOptions NO_CAPABILITIES Noop Notify OriginalRecipient Quit Rcpt
         RcptOptions Reply ReplyLimits Returned Rset SMTPClientWire SMTPReplyError SMTPServerWire
         SMTPSyntaxError StartTLS UnsafeArgument Vrfy WireLimits XCLIENT_ATTRIBUTES XClient ascii_domain
-        decode_xtext encode_xtext is_canonical mail_options parse_capabilities rcpt_options read_address
-        render_bdat render_line render_lines render_path render_reply
+        decode_xtext encode_xtext is_canonical is_host mail_options parse_capabilities rcpt_options
+        read_address render_bdat render_line render_lines render_path render_reply
     """,
     "mailproto.testing": """
         AccountConformance ChangesConformance DeliveryConformance DirectoryConformance

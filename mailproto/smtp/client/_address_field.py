@@ -32,7 +32,7 @@ class AddressField:
                 self._entries.append(("", None))
             elif mailbox.host is None:
                 self._entries.append((decode_header(mailbox.local), None))
-            elif mailbox.local == b"MISSING_MAILBOX":
+            elif mailbox.local == b"MISSING_MAILBOX" or mailbox.host == b"MISSING_DOMAIN":
                 raise ValueError("not an address")
             else:
                 # By the stricter grammar of SMTP.

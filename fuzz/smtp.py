@@ -38,7 +38,7 @@ with atheris.instrument_imports():
         rcpt_options,
     )
 
-WIRE_LIMITS = WireLimits(command_line=200, text_line=100, auth_line=300)
+WIRE_LIMITS = WireLimits(command_line=200, text_line=100, auth_line=300, swallowed=1000)
 LIMITS = SMTPLimits(
     wire=WIRE_LIMITS,
     recipients=5,

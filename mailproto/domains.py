@@ -51,12 +51,20 @@ def _canonical_label(label: str) -> str:
     return lower
 
 
-def is_valid_international(domain: str) -> bool:
-    """Whether the U-labels and A-labels of a domain are such (RFC 5890 2.3.2.1); others are not judged."""
+def is_valid_international(domain: str, *, former: bool = False) -> bool:
+    """Whether the U-labels and A-labels of a domain are such (RFC 5890 2.3.2.1); others are not judged.
+
+    :param former: whether A-labels of before (RFC 3490) are, too: domains of emoji have no others.
+    """
     try:
         for label in domain.lower().split("."):
             if label.startswith("xn--"):
-                idna.decode(label)
+                try:
+                    idna.decode(label)
+                except UnicodeError:
+                    if not former:
+                        return False
+                    label.encode("ascii").decode("idna")
             elif not label.isascii():
                 idna.encode(label, uts46=True)
     except UnicodeError:

@@ -104,7 +104,8 @@ class Session:
     :ivar submission: whether this is a submission service (RFC 6409), which needs `account`.
     :ivar peer: the client's IP address, without a zone; "" over a Unix socket, and where a proxy does
         not know it: then it may be anybody's.
-    :ivar helo: what the client called itself; "" before it did.
+    :ivar helo: what the client called itself, often no domain: text without control characters
+        (RFC 5321 4.1.4); "" before it did.
     :ivar hostname: what this server calls itself.
     :ivar tls: None in plaintext.
     :ivar account: the name that was authenticated, here or by a proxy that is trusted; or None.

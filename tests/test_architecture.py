@@ -58,12 +58,13 @@ PUBLIC_NAMES = {
         IQueueRunner IRecent IRevocable IStore IVerifier
     """,
     "mailproto.message": """
-        ADDRESSES_LIMIT BOUNDARY_LIMIT Field HEADER_LIMIT IDS_LIMIT Index Mailbox NESTING_LIMIT
-        PARTS_LIMIT PREVIEW_LENGTH Part STRUCTURED_LIMIT SUBJECT_LIMIT Searchable Section Slices
-        Summary TEXT_LIMIT UnknownEncoding base_subject binary binary_size body casemap comment_end
-        date_text decode_header decode_text display_name fold header_fields html_text is_reply
-        message_id message_ids parameter_text parse_addresses parse_date preview received references
-        scan section sent_date sort_mailbox summarise supported_charset top unquote utf8_form
+        ADDRESSES_LIMIT BOUNDARY_LIMIT BYTE_ORDER_MARK Field HEADER_LIMIT HeaderSection IDS_LIMIT
+        Index Mailbox NESTING_LIMIT PARTS_LIMIT PREVIEW_LENGTH Part STRUCTURED_LIMIT SUBJECT_LIMIT
+        Searchable Section Slices Summary TEXT_LIMIT UnknownEncoding base_subject binary binary_size
+        body casemap comment_end date_text decode_header decode_text display_name fold header_fields
+        header_section html_text is_mbox_line is_reply may_be_header message_id message_ids
+        parameter_text parse_addresses parse_date preview received references scan section sent_date
+        sort_mailbox summarise supported_charset top unquote utf8_form
     """,
     "mailproto.model": """
         Address AppendedMessage Changes DELIMITER Envelope FlagChange FlagOperation INBOX
@@ -75,8 +76,8 @@ PUBLIC_NAMES = {
         READ_AHEAD_OCTETS
     """,
     "mailproto.pop3.wire": """
-        Command DotStuffing MAX_AUTH_LINE MAX_LINE MAX_REPLY POP3ServerWire POP3SyntaxError Response
-        challenge err multiline ok
+        Command DotStuffing MAX_AUTH_LINE MAX_LINE MAX_REPLY MAX_SWALLOWED POP3ServerWire POP3SyntaxError
+        Response challenge err multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
     "mailproto.service": "MailService Options ServiceLimits Settings makeService make_service",
@@ -100,8 +101,8 @@ PUBLIC_NAMES = {
         MAX_ORIGINAL_RECIPIENT Mail MailOptions NO_CAPABILITIES Noop Notify OriginalRecipient Quit Rcpt
         RcptOptions Reply ReplyLimits Returned Rset SMTPClientWire SMTPReplyError SMTPServerWire
         SMTPSyntaxError StartTLS UnsafeArgument Vrfy WireLimits XCLIENT_ATTRIBUTES XClient ascii_domain
-        decode_xtext encode_xtext is_canonical mail_options parse_capabilities rcpt_options read_address
-        render_bdat render_line render_lines render_path render_reply
+        decode_xtext encode_xtext is_canonical is_host mail_options parse_capabilities rcpt_options
+        read_address render_bdat render_line render_lines render_path render_reply
     """,
     "mailproto.testing": """
         AccountConformance ChangesConformance DeliveryConformance DirectoryConformance

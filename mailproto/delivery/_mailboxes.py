@@ -26,6 +26,8 @@ MAX_CACHED = 10_000
 """Addresses that are known at a time."""
 
 _POSTMASTER = "postmaster"
+_ROLES = (_POSTMASTER, "abuse")
+"""Local parts of the accounts that each domain has (RFC 5321 4.5.1, RFC 2142 2)."""
 
 
 @implementer(IOwnership)
@@ -38,9 +40,9 @@ class MailboxDelivery(Delivery):
     - ``alice+anything@`` is alice, unless an account of the whole name exists.
     - Names and domains are one in every spelling (`mailproto.accounts`): case, composition,
       a trailing dot, U-labels or A-labels.
-    - ``postmaster`` of a listed domain is always there (RFC 5321 4.5.1): an account that
-      nobody can sign in to until it is given a password.  ``<Postmaster>`` alone is the first
-      domain's.
+    - ``postmaster`` and ``abuse`` of a listed domain are always there (RFC 5321 4.5.1, RFC 2142 2):
+      accounts without a password, so no way to sign in until they get one.  ``<Postmaster>`` alone
+      is the first domain's.
 
     It promises no more (`IPromises`): IMAP and POP3 cannot serve binary content as it is, nobody
     sends notifications of success, and nothing waits here that could have a priority or a time.
@@ -100,9 +102,10 @@ class MailboxDelivery(Delivery):
         return [answers[name] if isinstance(name, str) else _outcome(name) for name in names]
 
     async def ensure_postmasters(self) -> None:
-        """Make the postmaster's account of each domain that lacks it."""
+        """Make the accounts for postmaster and abuse of each domain that has none."""
         for domain in sorted(self._domains):
-            await self._account_of(Address(_POSTMASTER, domain))
+            for role in _ROLES:
+                await self._account_of(Address(role, domain))
 
     async def _account_of(self, address: Address) -> str:
         """The name of the account that an address leads to."""
@@ -117,18 +120,18 @@ class MailboxDelivery(Delivery):
         return name
 
     async def _look_up(self, address: Address) -> str:
-        is_postmaster = account_key(address.local) == _POSTMASTER
-        domain = address.domain or (self._first_domain if is_postmaster else "")
+        role = account_key(address.local)
+        domain = address.domain or (self._first_domain if role == _POSTMASTER else "")
         for key in account_keys(address.local, domain):
             with contextlib.suppress(NoSuchAccount):
                 return await self._store.directory.find(key)
         if canonical_domain(domain) not in self._domains:
             raise RelayDenied
-        if not is_postmaster:
+        if role not in _ROLES:
             raise RecipientUnknown
-        return await self._make_postmaster(f"{_POSTMASTER}@{canonical_domain(domain)}")
+        return await self._make_role(f"{role}@{canonical_domain(domain)}")
 
-    async def _make_postmaster(self, name: str) -> str:
+    async def _make_role(self, name: str) -> str:
         with contextlib.suppress(AccountExists):  # another process was faster
             await self._store.directory.add(name, "")
         return name

@@ -11,6 +11,8 @@ At delivery::
     summarise(content) -> Summary(envelope, body_structure, index)   # all bytes, to be stored
     received(helo=, peer=, by=, protocol=, identifier=, date=, recipient="", details=()) -> bytes
     fold(name: bytes, value: bytes) -> bytes                         # one field, safe to prepend
+    header_section(octets, begun=False, gaps_before=0) -> HeaderSection(end, gaps)  # while a message comes in
+    may_be_header(begun) -> bool;  is_mbox_line(line) -> bool
 
 For FETCH and POP3::
 
@@ -49,6 +51,13 @@ from mailproto.message._casemap import casemap
 from mailproto.message._charset import decode_text, supported_charset
 from mailproto.message._dates import date_text, parse_date, sent_date
 from mailproto.message._fields import HEADER_LIMIT, Field, header_fields
+from mailproto.message._header_section import (
+    BYTE_ORDER_MARK,
+    HeaderSection,
+    header_section,
+    is_mbox_line,
+    may_be_header,
+)
 from mailproto.message._html import html_text
 from mailproto.message._ids import IDS_LIMIT, message_id, message_ids, references
 from mailproto.message._index import Index, scan
@@ -73,6 +82,7 @@ from mailproto.message._write import fold, received
 __all__ = [
     "ADDRESSES_LIMIT",
     "BOUNDARY_LIMIT",
+    "BYTE_ORDER_MARK",
     "HEADER_LIMIT",
     "IDS_LIMIT",
     "NESTING_LIMIT",
@@ -82,6 +92,7 @@ __all__ = [
     "SUBJECT_LIMIT",
     "TEXT_LIMIT",
     "Field",
+    "HeaderSection",
     "Index",
     "Mailbox",
     "Part",
@@ -102,8 +113,11 @@ __all__ = [
     "display_name",
     "fold",
     "header_fields",
+    "header_section",
     "html_text",
+    "is_mbox_line",
     "is_reply",
+    "may_be_header",
     "message_id",
     "message_ids",
     "parameter_text",

@@ -1,8 +1,9 @@
 """Header blocks (RFC 5322 2.2): where they end, and the fields in them.
 
 What the world sends: bare LF for CRLF, white space before the colon, lines without a
-colon (they are no field, and do not end the header), 8-bit octets, NULs.  A header
-block ends with an empty line and with nothing else.
+colon (they are no field), 8-bit octets, NULs.  The header block of a part ends with an
+empty line and with nothing else; a message's own ends at any line that is no field
+(`header_section`), as SMTP has it, which never looks into parts.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mailproto.content import Content
+from mailproto.message._header_section import BYTE_ORDER_MARK, header_section
 
 __all__ = [
     "HEADER_LIMIT",
@@ -25,6 +27,9 @@ __all__ = [
 
 HEADER_LIMIT = 2 << 20
 """Octets at the start of a header block in which fields are looked for; the rest is only passed on."""
+
+SECTION_LIMIT = 1 << 18
+"""Octets at the start of a message in which a line that is no field ends its header block."""
 
 _WINDOW = 1 << 18
 
@@ -69,6 +74,22 @@ class Field(NamedTuple):
 
 
 def ends_of_header(content: Content, start: int, stop: int) -> int:
+    """Offset after the empty line, or before the text, that ends the header block at ``start``.
+
+    :returns: -1 for neither before ``stop``.
+    """
+    end = _empty_line(content, start, stop)
+    if start:
+        return end
+    size = stop if end < 0 else end
+    block = content[: min(size, SECTION_LIMIT)]
+    if len(block) == SECTION_LIMIT:
+        block = block[: block.rfind(b"\n") + 1]  # the last line may go on
+    fields = header_section(block).end
+    return end if block[fields:] in (b"", b"\r\n", b"\n") else fields
+
+
+def _empty_line(content: Content, start: int, stop: int) -> int:
     """Offset after the empty line that ends the header block at ``start``; -1 for none before ``stop``."""
     before = start - 1  # a block stands after a line end, which an empty first line needs
     if start == 0:
@@ -87,7 +108,8 @@ def ends_of_header(content: Content, start: int, stop: int) -> int:
 
 def structural_fields(content: Content, start: int, stop: int, *, message: bool) -> Fields:
     """The fields that ENVELOPE (if ``message``) and BODYSTRUCTURE are made of."""
-    block = b"\n" + content[start : min(stop, start + HEADER_LIMIT)].replace(b"\r\n", b"\n")
+    block = content[start : min(stop, start + HEADER_LIMIT)].replace(b"\r\n", b"\n")
+    block = b"\n" + (block if start else block.removeprefix(BYTE_ORDER_MARK))
     found: Fields = {}
     for name, value in (_message_fields if message else _part_fields)(block):
         found.setdefault(name.lower(), []).append(value)
@@ -121,7 +143,10 @@ def header_fields(content: Content, start: int = 0, stop: int | None = None) -> 
             if name is not None:
                 if value[-1:] == b"\r":
                     value = value[:-1]
-                yield Field(name.rstrip(b" \t"), value, start + at, start + match.end())
+                name = name.rstrip(b" \t")
+                if not start + at:
+                    name = name.removeprefix(BYTE_ORDER_MARK)
+                yield Field(name, value, start + at, start + match.end())
             elif match[0] in (b"\r\n", b"\n"):
                 return
             at = match.end()

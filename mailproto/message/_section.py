@@ -112,12 +112,25 @@ def _empty_line(content: Content, part: Part) -> int:
     return 1 if last.endswith(b"\n\n") or last == b"\n" else 0
 
 
+def _missing_line(content: Content, part: Part) -> list[tuple[int, int]]:
+    """The empty line between a header and a body that came without one: a line end that is there, again."""
+    if part.body == part.end or _empty_line(content, part):
+        return []
+    end = part.body if part.body > part.header else content.find(b"\n", part.header, part.end) + 1
+    if not end:
+        return []
+    start = end - 2 if content[max(end - 2, 0) : end] == b"\r\n" else end - 1
+    return [(start, end)]
+
+
 def top(content: Content, index: Index, lines: int) -> Slices:
     """The header, the empty line after it and the first ``lines`` of the body (POP3's TOP, RFC 1939 7)."""
     root = index.root
-    if not _empty_line(content, root):
+    empty_line = _missing_line(content, root)
+    if not _empty_line(content, root) and not empty_line:
+        line = content[root.body : min(root.end, root.body + CHUNK)] if lines > 0 else b""  # that has no end
         tail = b"\r\n" if root.body == 0 or content[root.body - 1 : root.body] == b"\n" else b"\r\n\r\n"
-        return Slices(content, ((root.header, root.body),), tail)
+        return Slices(content, ((root.header, root.body),), tail + line)
     at = root.body
     while lines > 0 and at < root.end:
         piece = content[at : min(at + CHUNK, root.end)]
@@ -131,4 +144,4 @@ def top(content: Content, index: Index, lines: int) -> Slices:
             end = piece.index(b"\n", end + 1)
         at += end + 1
         break
-    return Slices(content, ((root.header, at),))
+    return Slices(content, ((root.header, root.body), *empty_line, (root.body, at)))

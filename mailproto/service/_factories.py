@@ -50,6 +50,7 @@ def _smtp(parts: Parts, *, submission: bool = False) -> ServerFactory:
         max_message_size=settings.max_message_size,
         spool_folder=str(parts.spool_folder),
         bare_newlines=settings.bare_newlines,
+        strict_envelopes=settings.strict_envelopes,
         any_sender=settings.any_sender,
         xclient=settings.xclient,
         trace_account=settings.trace_account,
@@ -71,6 +72,7 @@ def _lmtp(parts: Parts) -> ServerFactory:
         max_message_size=parts.settings.max_message_size,
         spool_folder=str(parts.spool_folder),
         bare_newlines=parts.settings.bare_newlines,
+        strict_envelopes=parts.settings.strict_envelopes,
         limits=parts.settings.limits.lmtp,
     )
 

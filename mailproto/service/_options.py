@@ -65,6 +65,7 @@ class Settings:
     :ivar xclient: who may say, by XCLIENT, who the client is.
     :ivar limits: of each protocol.
     :ivar bare_newlines: what is done about a bare CR or LF in a message.
+    :ivar strict_envelopes: whether addresses are taken only as RFC 5321 writes them.
     :ivar any_sender: whether an account may send under addresses that are not its own.
     :ivar trace_account: whether Received names the account that signed in.
     """
@@ -81,6 +82,7 @@ class Settings:
     xclient: Networks = field(default_factory=Networks)
     limits: ServiceLimits = field(default_factory=ServiceLimits)
     bare_newlines: Literal["refuse", "normalise"] = "refuse"
+    strict_envelopes: bool = False
     any_sender: bool = False
     trace_account: bool = False
     client_ca: Path | None = None
@@ -143,6 +145,11 @@ class Options(UsageOptions):
     ]
 
     optFlags = [
+        [
+            "strict-envelopes",
+            None,
+            "Refuse addresses as RFC 5321 does not allow them: without <>, with odd dots or underscores.",
+        ],
         ["any-sender", None, "Let accounts send under addresses that are not their own."],
         ["trace-account", None, "Name the account that signed in, in Received."],
     ]
@@ -251,6 +258,7 @@ class Options(UsageOptions):
             xclient=Networks(self._xclient),
             limits=self._limits,
             bare_newlines=given["bare-newlines"],
+            strict_envelopes=bool(given["strict-envelopes"]),
             any_sender=bool(given["any-sender"]),
             trace_account=bool(given["trace-account"]),
             mechanisms=server_mechanisms(self._mechanisms) if self._mechanisms else DEFAULT_MECHANISMS,

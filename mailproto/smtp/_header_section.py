@@ -1,30 +1,53 @@
-"""Where a message's header section ends (RFC 5322 2.1)."""
+"""A header section on its way in: fields, and an empty line after them (RFC 5322 2.1)."""
 
 from __future__ import annotations
 
-import re
+from typing import NamedTuple
 
-__all__ = ["header_end", "may_be_field", "with_empty_line"]
+from mailproto.message import BYTE_ORDER_MARK, header_section, is_mbox_line
 
-# So long names are none (RFC 5322 2.1.1), and what may be one need not be kept for longer.
-_NAME = rb"[!-9;-~]{1,998}+[ \t]{0,998}+"
-_FIELD = re.compile(_NAME + rb":")
-_NO_FIELD = re.compile(rb"\n(?!" + _NAME + rb":|[ \t]|\Z)")
-_BEGUN = re.compile(rb"(?:" + _NAME + rb"|\r)\Z")
+__all__ = ["NO_HEADER", "ArrivedHeader", "with_empty_line"]
+
 _EMPTY_LINE = b"\r\n"
+_MBOX_LINE = b"X-Mailbox-Line: "
+"""What Postfix calls it."""
+
+_NO_FIELD = b"X-No-Field: "
 
 
-def header_end(octets: bytes) -> int:
-    """How many of ``octets`` are header fields: up to the first line that is none, empty or not."""
-    if not _FIELD.match(octets):
-        return 0
-    end = _NO_FIELD.search(octets)
-    return len(octets) if end is None else end.start() + 1
+class ArrivedHeader(NamedTuple):
+    """The header section of a message, as far as it has come.
+
+    :ivar fields: as they are to be passed on.
+    :ivar gaps: how many stretches of lines there were that are no fields.
+    """
+
+    fields: bytes
+    gaps: int
+
+    def more(self, octets: bytes) -> tuple[ArrivedHeader, bytes]:
+        """The header section with what of ``octets`` belongs to it, and the rest of them.
+
+        Lines among fields that are none become some, and a byte order mark goes: for the next
+        reader of the message they would end the header section, or go on with the last of our fields.
+        """
+        begun = bool(self.fields)
+        end, gaps = header_section(octets, begun=begun, gaps_before=self.gaps)
+        pieces, at = [self.fields], 0
+        for start, stop in gaps:
+            pieces.append(octets[at:start])
+            lines = octets[start:stop]
+            if not start and not begun:
+                lines = lines.removeprefix(BYTE_ORDER_MARK)
+            for line in lines.split(b"\n")[:-1]:
+                named = _MBOX_LINE if is_mbox_line(line + b"\n") else _NO_FIELD
+                pieces += (named, line, b"\n")
+            at = stop
+        pieces.append(octets[at:end])
+        return ArrivedHeader(b"".join(pieces), self.gaps + len(gaps)), octets[end:]
 
 
-def may_be_field(begun: bytes) -> bool:
-    """Whether what begins with no field does so only because there is more to come."""
-    return bool(_BEGUN.match(begun))
+NO_HEADER = ArrivedHeader(b"", 0)
 
 
 def with_empty_line(body: bytes) -> bytes:

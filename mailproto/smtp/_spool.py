@@ -7,7 +7,8 @@ import tempfile
 
 from mailproto.content import Content, FileContent
 from mailproto.errors import MailError, MessageTooLarge, StorageFull
-from mailproto.smtp._header_section import header_end, may_be_field, with_empty_line
+from mailproto.message import may_be_header
+from mailproto.smtp._header_section import NO_HEADER, with_empty_line
 from mailproto.smtp._limits import SMTPLimits
 
 __all__ = ["ArrivedMessage", "Spool"]
@@ -78,7 +79,7 @@ class Spool:
         self._folder = folder
         self._limits = limits
         self._chunks: list[bytes] = []
-        self._header = b""
+        self._header = NO_HEADER
         self._descriptor: int | None = None
         self._file_size = 0
         self.error: MailError | None = None
@@ -117,14 +118,12 @@ class Spool:
         if self.error is not None:
             raise self.error
         if self._descriptor is None:
-            octets = b"".join(self._chunks)
-            end = header_end(octets)
-            header = self._header + octets[:end]
-            if len(header) > self._limits.header:
+            header, body = self._header.more(b"".join(self._chunks))
+            if len(header.fields) > self._limits.header:
                 raise MessageTooLarge(_HEADER_TOO_LARGE)
-            return ArrivedMessage(header, with_empty_line(octets[end:]))
+            return ArrivedMessage(header.fields, with_empty_line(body))
         descriptor, self._descriptor = self._descriptor, None
-        return ArrivedMessage(self._header, descriptor, self._file_size)
+        return ArrivedMessage(self._header.fields, descriptor, self._file_size)
 
     def discard(self) -> None:
         """Let go of everything: the message will not come whole."""
@@ -149,14 +148,12 @@ class Spool:
 
     def _take_header(self, octets: bytes) -> bytes:
         """The body's beginning; nothing as long as the header section may go on."""
-        end = header_end(octets)
-        self._header += octets[:end]
-        body = octets[end:]
+        self._header, body = self._header.more(octets)
         # If all is header there is more of it to come, and no room for that in memory.
-        if len(self._header) > self._limits.header or not body:
+        if len(self._header.fields) > self._limits.header or not body:
             self.fail(MessageTooLarge(_HEADER_TOO_LARGE))
             return b""
-        if may_be_field(body):
+        if may_be_header(body):
             self._chunks = [body]
             return b""
         self._chunks.clear()

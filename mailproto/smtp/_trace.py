@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from mailproto.model import Recipient, Session
+from mailproto.smtp.wire import is_host
 
 __all__ = ["TraceWriter", "count_received", "date_time", "lowered", "protocol_name"]
 
@@ -16,6 +18,12 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 MAX_NAME = 320
 """Characters of an account's name in a trace field: as long as an address may be."""
+
+_MAX_HELLO = 255
+"""Octets of what a client calls itself."""
+
+_PLAIN = "!#$&'*+,-./:@[]^_`{|}~"
+"""Stays as it is, with letters and digits, in a comment that names a client."""
 
 _SPECIAL = re.compile(r"[()\\]")
 
@@ -73,14 +81,26 @@ class TraceWriter:
 
     def _make_start(self, utf8: bool) -> str:
         session = self._session
-        peer = f" ({_literal(session.peer)})" if session.peer else ""
         tls = f"\r\n\t({session.tls.version} {session.tls.cipher})" if session.tls else ""
         account = f"\r\n\t(authenticated as {_comment(self._account, utf8)})" if self._account else ""
         return (
-            f"Received: from {session.helo}{peer}\r\n"
+            f"Received: from {_from(session)}\r\n"
             f"\tby {session.hostname} with {protocol_name(session, utf8=utf8)}{tls}{account}\r\n"
             f"\tid "
         )
+
+
+def _from(session: Session) -> str:
+    """Extended-Domain (RFC 5321 4.4): what the client calls itself, if that is a domain.
+
+    What is none is in a comment, where octets are written as in a URL.
+    """
+    peer = _literal(session.peer) if session.peer else ""
+    name = session.helo.removesuffix(".")
+    if is_host(name):
+        return f"{name} ({peer})" if peer else name
+    escaped = quote(session.helo.encode(errors="replace")[:_MAX_HELLO], safe=_PLAIN)
+    return f"{peer or 'unknown'} (helo={escaped})"
 
 
 def _comment(text: str, utf8: bool) -> str:

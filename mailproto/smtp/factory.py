@@ -42,6 +42,9 @@ class SMTPServerFactory(ServerFactory):
         temporary folder.
     :param bare_newlines: what is done about a bare CR or LF in a message: the message is
         refused, or each becomes CRLF.
+    :param strict_envelopes: whether MAIL and RCPT are taken only as RFC 5321 4.1.2 writes them;
+        otherwise also with addresses that have no angle brackets, odd dots or underscores, and with
+        spaces and tabs where they mean nothing.
     :param any_sender: of submission: whether an account may send under addresses that are
         not its own (RFC 6409 6.1; `IOwnership`).
     :param xclient: proxies that may say, by XCLIENT, whom they speak for.
@@ -76,6 +79,7 @@ class SMTPServerFactory(ServerFactory):
         max_message_size: int = MAX_MESSAGE_SIZE,
         spool_folder: str | None = None,
         bare_newlines: Literal["refuse", "normalise"] = "refuse",
+        strict_envelopes: bool = False,
         any_sender: bool = False,
         xclient: Networks | None = None,
         trace_account: bool = False,
@@ -94,6 +98,7 @@ class SMTPServerFactory(ServerFactory):
         self.max_message_size = max_message_size
         self.spool_folder = spool_folder
         self.normalise_newlines = bare_newlines == "normalise"
+        self.strict_envelopes = strict_envelopes
         self.xclient = xclient or Networks()
         self.trace_account = trace_account
         self.gate = Gate(delivery, limits, own_senders=submission and not any_sender) or None

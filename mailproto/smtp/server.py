@@ -83,7 +83,9 @@ class SMTPServer(ServerConnection[Event]):
     def __init__(self, factory: SMTPServerFactory) -> None:
         super().__init__(factory)
         self.limits = factory.limits
-        self.wire = SMTPServerWire(factory.limits.wire, normalise=factory.normalise_newlines)
+        self.wire = SMTPServerWire(
+            factory.limits.wire, normalise=factory.normalise_newlines, strict=factory.strict_envelopes
+        )
         self.hello: Hello | None = None
         portal = factory.portal
         self.sasl = None if portal is None else SASLServer(portal, factory.mechanisms, session=self)

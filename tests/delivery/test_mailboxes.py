@@ -170,9 +170,28 @@ class PostmasterTests(MailboxCase):
         self.assertEqual(len(self.inbox("postmaster@example.org")), 3)
         self.assertEqual(len(self.inbox("postmaster@xn--bcher-kva.example")), 1)
 
+    def test_abuse_is_there_as_well(self) -> None:
+        """RFC 2142 2: in any case, of each listed domain, but not without one."""
+        for text in ("abuse@example.org", "ABUSE@Example.org.", "Abuse@bücher.example"):
+            self.assert_taken(text)
+            self.assertEqual(self.deliver(text)[0].code, 250)
+        self.assertEqual(len(self.inbox("abuse@example.org")), 2)
+        self.assertEqual(len(self.inbox("abuse@xn--bcher-kva.example")), 1)
+        self.assert_taken("abuse+spam@example.org")
+        self.assert_refused("abuse@other.example", RelayDenied)
+        self.assert_refused("abuse", RelayDenied)
+        self.assert_refused("abuser@example.org", RecipientUnknown)
+
+    def test_an_account_of_abuse_is_kept(self) -> None:
+        self.add("Abuse@Example.org")
+        self.deliver("abuse@example.org")
+        self.assertEqual(len(self.inbox("Abuse@Example.org")), 1)
+        self.assertNotIn("abuse@example.org", self.accounts())
+
     def test_made_when_the_server_starts(self) -> None:
         self.successResultOf(Deferred.fromCoroutine(self.delivery.ensure_postmasters()))
         self.assertIn("postmaster@example.org", self.accounts())
+        self.assertIn("abuse@example.org", self.accounts())
         hash_ = self.successResultOf(
             Deferred.fromCoroutine(self.store.directory.password_hash("postmaster@example.org"))
         )

@@ -1,9 +1,12 @@
 """Where parts begin and end."""
 
+from pathlib import Path
+
 from twisted.trial.unittest import TestCase
 
 from mailproto.content import FileContent
 from mailproto.message import NESTING_LIMIT, PARTS_LIMIT, Index, Part, scan
+from mailproto.message._fields import SECTION_LIMIT
 
 
 def bodies(content: bytes) -> list[bytes]:
@@ -29,10 +32,31 @@ class HeaderTests(TestCase):
         self.assertEqual(self.header(b"A: b\n\nbody\r\n\r\n"), b"A: b\n\n")
 
     def test_a_header_without_end_is_the_message(self) -> None:
-        self.assertEqual(self.header(b"A: b\r\nbody"), b"A: b\r\nbody")
+        self.assertEqual(self.header(b"A: b\r\nC: d"), b"A: b\r\nC: d")
 
-    def test_a_line_that_is_no_field_does_not_end_the_header(self) -> None:
+    def test_text_ends_the_header_of_a_message(self) -> None:
+        for content in (b"A: b\r\nbody", b"A: b\r\nbody\r\nC: d\r\n\r\n", b"A: b\nbody\n\n"):
+            self.assertEqual(self.header(content), content[: content.index(b"body")])
+        self.assertEqual(self.header(b"hello\r\nworld\r\n\r\nC: d"), b"")
+
+    def test_it_does_so_however_large_the_message_is(self) -> None:
+        for text in (b"body\r\n", b"\r\n"):
+            header = b"A: b\r\n" * 1000
+            content = header + text + b"x: y\r\n" * 100_000
+            path = self.mktemp()
+            Path(path).write_bytes(content)
+            body = len(header) + (2 if text == b"\r\n" else 0)
+            self.assertEqual(scan(content).root.body, body)
+            self.assertEqual(scan(FileContent(path, len(content))).root.body, body)
+
+    def test_a_header_that_is_too_large_to_look_at_ends_with_an_empty_line(self) -> None:
+        for size in range(SECTION_LIMIT - 10, SECTION_LIMIT + 10):
+            header = b"A: b\r\n" * (size // 6) + b"C: " + b"d" * (size % 6) + b"\r\n"
+            self.assertEqual(self.header(header + b"\r\nbody\r\n\r\n"), header + b"\r\n")
+
+    def test_lines_that_programs_leave_do_not_end_the_header(self) -> None:
         self.assertEqual(self.header(b"From x\r\nA: b\r\n\r\nbody"), b"From x\r\nA: b\r\n\r\n")
+        self.assertEqual(self.header(b"A: b\r\nx\r\nTo: b\r\n\r\nbody"), b"A: b\r\nx\r\nTo: b\r\n\r\n")
 
     def test_nothing_is_a_message(self) -> None:
         self.assertEqual(bodies(b""), [b""])

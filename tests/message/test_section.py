@@ -126,6 +126,11 @@ class TopTests(TestCase):
         self.assertEqual(self.top(b"A: b", 1), b"A: b\r\n\r\n")
         self.assertEqual(self.top(b"A: b\r\n", 1), b"A: b\r\n\r\n")
         self.assertEqual(self.top(b"", 1), b"\r\n")
+        self.assertEqual(self.top(b"A: b\r\ntext\r\n\r\nmore\r\n", 1), b"A: b\r\n\r\ntext\r\n")
+        self.assertEqual(self.top(b"A: b\r\ntext", 0), b"A: b\r\n\r\n")
+        self.assertEqual(self.top(b"A: b\ntext\nmore", 5), b"A: b\n\ntext\nmore")
+        self.assertEqual(self.top(b"text\r\nmore\r\n", 1), b"\r\ntext\r\n")
+        self.assertEqual([self.top(b"text", lines) for lines in (0, 1)], [b"\r\n", b"\r\ntext"])
 
 
 class BinaryTests(TestCase):

@@ -17,6 +17,7 @@ from mailproto.pop3.wire import (
     POP3ServerWire,
     POP3SyntaxError,
     Response,
+    _receive,
     challenge,
     err,
     multiline,
@@ -92,6 +93,21 @@ class CommandTests(TestCase):
             self.assertLessEqual(wire.pending, MAX_LINE)
         wire.receive(b"\r\nSTAT\r\n")
         self.assertEqual(list(events(wire)), ["Line too long", Command("STAT")])
+
+    def test_a_line_without_end_is_the_last(self) -> None:
+        self.patch(_receive, "MAX_SWALLOWED", 1000)
+        self.assert_events(b"x" * 998 + b"\r\nSTAT\r\n", ["Line too long", Command("STAT")])
+        for data in (b"x" * 999 + b"\r\nSTAT\r\n", b"x" * 1500, b"AUTH " + b"x" * 20_000):
+            self.assertEqual(parse(data), ["A line without end"])
+            self.assertEqual(parse(data, 1), ["A line without end"])
+            self.assertEqual(parse(data, 100), ["A line without end"])
+        wire = POP3ServerWire()
+        wire.receive(b"x" * 1001)
+        with self.assertRaises(POP3SyntaxError) as caught:
+            wire.next_event()
+        self.assertTrue(caught.exception.fatal)
+        wire.receive(b"\r\nSTAT\r\n")
+        self.assertEqual((list(events(wire)), wire.pending), ([], 0))
 
     def test_a_response_is_not_parsed(self) -> None:
         wire = POP3ServerWire()

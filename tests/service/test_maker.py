@@ -141,6 +141,7 @@ class MailServiceTests(TestCase):
             "xclient": Networks(["::1"]),
             "bare_newlines": "normalise",
             "trace_account": True,
+            "strict_envelopes": True,
         }
         service = self.service(smtp=[ANY], submission=[ANY], lmtp=[ANY], pop3=[ANY], imap=[ANY])
         await self.start(service)
@@ -155,6 +156,7 @@ class MailServiceTests(TestCase):
             self.assertEqual("::1" in factory.xclient, name != "lmtp")
             self.assertEqual(factory.trace_account, name != "lmtp")
             self.assertEqual(factory.gate is not None, name == "submission")
+            self.assertTrue(factory.strict_envelopes)
 
     async def test_any_sender(self) -> None:
         self.more["any_sender"] = True

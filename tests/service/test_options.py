@@ -118,6 +118,9 @@ class GivenTests(SynchronousTestCase):
         self.assertEqual(
             (settings.bare_newlines, settings.any_sender, settings.trace_account), ("refuse", False, False)
         )
+        self.assertEqual(
+            [parse(*words).strict_envelopes for words in ((), ("--strict-envelopes",))], [False, True]
+        )
         settings = parse("--bare-newlines", "normalise", "--any-sender", "--trace-account")
         self.assertEqual(
             (settings.bare_newlines, settings.any_sender, settings.trace_account), ("normalise", True, True)

@@ -127,7 +127,22 @@ class SpoolTests(DialogueTestCase):
 
 
 _LINES = st.sampled_from(
-    ["a: b", "c :", " d", "\te", "f g", "h i: j", ":", "", "k" * 30, "Subject", "ä: l"]
+    [
+        "a: b",
+        "c :",
+        " d",
+        "\te",
+        "f g",
+        "h i: j",
+        ":",
+        "",
+        "k" * 30,
+        "Subject",
+        "ä: l",
+        "From m",
+        "To: n",
+        "X-O: p",
+    ]
 ).map(lambda line: f"{line}\r\n".encode())
 
 
@@ -153,7 +168,9 @@ class HeaderSectionTests(SynchronousTestCase):
         pieces = [content[at : at + size] for at in range(0, len(content), size)]
         meant = self.spooled([content], header=header)
         self.assertEqual(self.spooled(pieces, memory=memory, header=header), meant)
-        self.assertIn(meant, (None, content, *self.with_one_empty_line_more(content)))
+        if meant is not None:
+            as_sent = meant.replace(b"X-Mailbox-Line: ", b"").replace(b"X-No-Field: ", b"")
+            self.assertIn(as_sent, (content, *self.with_one_empty_line_more(content)))
 
     def with_one_empty_line_more(self, content: bytes) -> Iterable[bytes]:
         lines = content.splitlines(keepends=True)

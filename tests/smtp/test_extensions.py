@@ -179,14 +179,14 @@ class NotificationTests(PromiseTestCase):
     def test_bad_ones_of_mail(self) -> None:
         for parameters in (
             "RET", "RET=ALL", "ENVID", "ENVID=+2b", "ENVID=" + "x" * 101,
-            "RET=FULL RET=FULL", "ENVID=a ENVID=b",
+            "RET=FULL RET=HDRS", "ENVID=a ENVID=b", "ENVID=a ENVID=A",
         ):  # fmt: skip
             self.assert_mail(parameters, "501 5.5.4")
 
     def test_bad_ones_of_rcpt(self) -> None:
         for parameters, reply in (
             ("NOTIFY", "501"), ("NOTIFY=NEVER,DELAY", "501"), ("NOTIFY=x", "501"), ("ORCPT=a@b", "501"),
-            ("ORCPT=rfc822;+zz", "501"), ("NOTIFY=DELAY NOTIFY=DELAY", "501"), ("RET=FULL", "555"),
+            ("ORCPT=rfc822;+zz", "501"), ("NOTIFY=DELAY NOTIFY=NEVER", "501"), ("RET=FULL", "555"),
         ):  # fmt: skip
             transport = self.connect()
             self.greet(transport)
@@ -298,7 +298,7 @@ class InternationalDomainTests(DialogueTestCase):
     def test_domains(self) -> None:
         for domain, reply in (
             ("xn--bcher-kva.example", "250"), ("XN--BCHER-KVA.example", "250"),
-            ("r3---sn-4g5e.example", "250"),
+            ("r3---sn-4g5e.example", "250"), ("xn--i-7iq.example", "250"), ("XN--VI8HIV.ws", "250"),
             ("xn--zz--9.example", "501"), ("xn--a.example", "501"), ("sub.xn--bcher-kva1.example", "501"),
         ):  # fmt: skip
             enhanced = {"250": ("2.1.0", "2.1.5"), "501": ("5.1.7", "5.1.3")}[reply]

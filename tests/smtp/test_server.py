@@ -238,7 +238,7 @@ class OrderTests(DialogueTestCase):
             )
 
     def test_a_greeting_that_is_wrong_forgets_nothing(self) -> None:
-        self.assert_dialogue(script(RCPT, "C: EHLO -\nS: 501...\nC: DATA\nS: 354..."))
+        self.assert_dialogue(script(RCPT, "C: EHLO " + "x" * 256 + "\nS: 501...\nC: DATA\nS: 354..."))
 
     def test_a_refused_sender_begins_nothing(self) -> None:
         transport = self.connect()

@@ -55,6 +55,46 @@ class ProtocolNameTests(SynchronousTestCase):
                 )
 
 
+class HelloTests(SynchronousTestCase):
+    """RFC 5321 4.4: what a client calls itself is opaque, and the field can be parsed all the same."""
+
+    def start(self, helo: str, peer: str = "192.0.2.1") -> str:
+        return received(helo=helo, peer=peer).partition(" by mx.example with ESMTP id id1 for <c@d>; ")[0]
+
+    def test_domains_and_literals(self) -> None:
+        for helo in ("a", "a-b.Example", "my_pc", "[192.0.2.7]", "[IPv6:::1]", "127.0.0.1"):
+            self.assertEqual(self.start(helo), f"Received: from {helo} ([192.0.2.1])")
+        self.assertEqual(self.start("myhost."), "Received: from myhost ([192.0.2.1])")
+        self.assertEqual(self.start("a", ""), "Received: from a")
+
+    def test_whatever_else(self) -> None:
+        for helo, escaped in (
+            ("josé-pc", "jos%C3%A9-pc"),
+            ("Johns iPhone", "Johns%20iPhone"),
+            ("(x) by evil; y", "%28x%29%20by%20evil%3B%20y"),
+            ("a\\", "a%5C"),
+            ("%41", "%2541"),
+            ("=?utf-8?q?x?=", "%3D%3Futf-8%3Fq%3Fx%3F%3D"),
+            ("\u202ex", "%E2%80%AEx"),
+            ("a\r\nBcc: b", "a%0D%0ABcc:%20b"),
+            ("[300.1.1.1]", "[300.1.1.1]"),
+            ("a..b", "a..b"),
+            ("-a", "-a"),
+            (".", "."),
+            ("", ""),
+        ):
+            with self.subTest(helo):
+                self.assertEqual(self.start(helo), f"Received: from [192.0.2.1] (helo={escaped})")
+        self.assertEqual(self.start("a b", ""), "Received: from unknown (helo=a%20b)")
+
+    def test_no_line_is_too_long(self) -> None:
+        for helo in ("😀" * 5000, "a" * 255, "a b" * 5000):
+            field = TraceWriter(Session("ESMTP", "mx.example", peer="2001:db8::1", helo=helo)).received(
+                "id1", RECIPIENTS, 0, utf8=True
+            )
+            self.assertLess(max(map(len, field.split(b"\r\n"))), 998)
+
+
 class AccountTests(SynchronousTestCase):
     def test_not_named_unless_asked_for(self) -> None:
         self.assertNotIn("alice", received(account="alice@example.org"))

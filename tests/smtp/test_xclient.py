@@ -492,7 +492,7 @@ class ProxyTests(DialogueTestCase):
             (" DESTPORT=-1", "Bad value of XCLIENT DESTPORT"),
             (" PROTO=LMTP", "Bad value of XCLIENT PROTO"),
             (" NAME=a+0D+0Ab", "Bad value of XCLIENT NAME"),
-            (" HELO=a+20b", "Bad value of XCLIENT HELO"),
+            (" HELO=a+00b", "Bad value of XCLIENT HELO"),
             (" LOGIN=a+00b", "Bad value of XCLIENT LOGIN"),
             (" LOGIN=a+FFb", "Bad value of XCLIENT LOGIN"),
             (f" LOGIN={'a' * 256}", "Bad value of XCLIENT LOGIN"),

@@ -69,6 +69,7 @@ class IMAPServerWire:
         self._append: AppendLiteral | None = None
         self._awaits_go_ahead = False
         self._swallowed = 0
+        self._swallowed_line = 0
         self._tail = b""
         self._expecting = False
 
@@ -265,6 +266,9 @@ class IMAPServerWire:
         buffer, start = self._buffer, self._position
         end = buffer.find(b"\n", start) + 1
         stop = end or len(buffer)
+        self._swallowed_line += stop - start
+        if self._swallowed_line > self.limits.swallowed_line:
+            self._lose()
         self._count_swallowed(stop - start)
         self._position = stop
         self._tail = (self._tail + buffer[max(start, stop - _ANNOUNCEMENT_LENGTH) : stop])[
@@ -276,6 +280,7 @@ class IMAPServerWire:
     def _after_refused_line(self, line: bytes) -> None:
         """A client that waits to be asked for its literal is not: its next line is a command."""
         self._tail = b""
+        self._swallowed_line = 0
         announced = _ANNOUNCEMENT.search(line[-_ANNOUNCEMENT_LENGTH:])
         if announced is not None and announced[2]:
             self._remaining = int(announced[1])
@@ -296,13 +301,17 @@ class IMAPServerWire:
     def _count_swallowed(self, size: int, *, dry: bool = False) -> None:
         swallowed = self._swallowed + size
         if swallowed > self.limits.swallowed:
-            self._forget()
-            self._buffer.clear()
-            self._position = self._scanned = 0
-            self._state = _State.LOST
-            raise IMAPWireError("Too much of what was refused", code="TOOBIG", fatal=True)
+            self._lose()
         if not dry:
             self._swallowed = swallowed
+
+    def _lose(self) -> NoReturn:
+        """Read nothing more."""
+        self._forget()
+        self._buffer.clear()
+        self._position = self._scanned = 0
+        self._state = _State.LOST
+        raise IMAPWireError("Too much of what was refused", code="TOOBIG", fatal=True)
 
     def _refuse(self, line: bytes, error: IMAPWireError) -> NoReturn:
         """Give up a command whose latest line is ``line``, already read."""

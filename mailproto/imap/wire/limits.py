@@ -19,6 +19,7 @@ class WireLimits:
     :ivar nesting: depth of search keys in each other.
     :ivar swallowed: octets of a refused command that are read and thrown away, where the
         client sends them without asking; one that would send more is cut off.
+    :ivar swallowed_line: of those, octets of one line.
     """
 
     line: int = 65_536
@@ -27,3 +28,4 @@ class WireLimits:
     append: int = 50 << 20
     nesting: int = 50
     swallowed: int = 64 << 20
+    swallowed_line: int = 4 << 20

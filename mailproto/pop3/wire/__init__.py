@@ -4,6 +4,7 @@ from mailproto.pop3.wire._multiline import DotStuffing
 from mailproto.pop3.wire._receive import (
     MAX_AUTH_LINE,
     MAX_LINE,
+    MAX_SWALLOWED,
     Command,
     POP3ServerWire,
     POP3SyntaxError,
@@ -15,6 +16,7 @@ __all__ = [
     "MAX_AUTH_LINE",
     "MAX_LINE",
     "MAX_REPLY",
+    "MAX_SWALLOWED",
     "Command",
     "DotStuffing",
     "POP3ServerWire",

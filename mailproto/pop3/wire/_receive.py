@@ -8,13 +8,24 @@ from typing import TypeAlias
 
 from mailproto.errors import WireError
 
-__all__ = ["MAX_AUTH_LINE", "MAX_LINE", "Command", "POP3ServerWire", "POP3SyntaxError", "Response"]
+__all__ = [
+    "MAX_AUTH_LINE",
+    "MAX_LINE",
+    "MAX_SWALLOWED",
+    "Command",
+    "POP3ServerWire",
+    "POP3SyntaxError",
+    "Response",
+]
 
 MAX_LINE = 255
 """Octets of a command with its CRLF (RFC 2449 4)."""
 
 MAX_AUTH_LINE = 12288 + 64
 """Octets of an AUTH command, or of a response to a challenge: as long as other protocols take it."""
+
+MAX_SWALLOWED = 4 << 20
+"""Octets of a line that is too long, read and thrown away before the connection is ended."""
 
 _COMMAND = re.compile(rb"([!-~]+)(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?")
 
@@ -62,7 +73,8 @@ class POP3ServerWire:
         self._buffer = bytearray()
         self._start = 0  # of the next line
         self._searched = 0  # no LF stands in [start:searched]
-        self._overlong = False
+        self._overlong = 0  # octets of the line that were thrown away
+        self._lost = False
         self._response = False
 
     @property
@@ -72,6 +84,8 @@ class POP3ServerWire:
 
     def receive(self, data: bytes) -> None:
         """Take octets; never raises."""
+        if self._lost:
+            return
         if self._start:
             del self._buffer[: self._start]
             self._searched -= self._start
@@ -92,22 +106,26 @@ class POP3ServerWire:
     def next_event(self) -> Event | None:
         """The next line, or None for "more octets".
 
-        :raises POP3SyntaxError: for a line that is none; it is consumed.
+        :raises POP3SyntaxError: for a line that is none; it is consumed.  A fatal one, for a line
+            without end, is the last that is said.
         """
         buffer, start = self._buffer, self._start
         end = buffer.find(b"\n", self._searched)
         if end < 0:
-            if self.pending > self._limit():
-                self._overlong = True
+            if self._overlong or self.pending > self._limit():
+                self._overlong += self.pending
                 buffer.clear()
                 self._start = 0
+                self._check_swallowed()
             self._searched = len(buffer)
             return None
         limit = self._limit()
         self._start = self._searched = end + 1
         is_response, self._response = self._response, False
         if self._overlong or end + 1 - start > limit:
-            self._overlong = False
+            self._overlong += end + 1 - start
+            self._check_swallowed()
+            self._overlong = 0
             raise POP3SyntaxError("Line too long")
         line = bytes(buffer[start:end])
         if line[-1:] != b"\r":
@@ -119,6 +137,15 @@ class POP3ServerWire:
             raise POP3SyntaxError("Malformed command")
         keyword, rest = match.groups(b"")
         return Command(keyword.decode("ascii").upper(), rest)
+
+    def _check_swallowed(self) -> None:
+        if self._overlong > MAX_SWALLOWED:
+            self._buffer.clear()
+            self._start = self._searched = self._overlong = 0
+            self._lost = True
+            error = POP3SyntaxError("A line without end")
+            error.fatal = True
+            raise error
 
     def _limit(self) -> int:
         """Octets that the line at ``start`` may have."""

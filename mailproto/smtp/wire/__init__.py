@@ -27,6 +27,7 @@ from mailproto.smtp.wire._events import (
     Vrfy,
     XClient,
 )
+from mailproto.smtp.wire._grammar import is_host
 from mailproto.smtp.wire._limits import WireLimits
 from mailproto.smtp.wire._newlines import is_canonical
 from mailproto.smtp.wire._notifications import (
@@ -101,6 +102,7 @@ __all__ = [
     "decode_xtext",
     "encode_xtext",
     "is_canonical",
+    "is_host",
     "mail_options",
     "parse_capabilities",
     "rcpt_options",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
-from mailproto.model import NULL_PATH
+from mailproto.model import NULL_PATH, Address
 from mailproto.smtp.wire._errors import SMTPSyntaxError
 from mailproto.smtp.wire._events import (
     Auth,
@@ -25,7 +25,7 @@ from mailproto.smtp.wire._events import (
     StartTLS,
     Vrfy,
 )
-from mailproto.smtp.wire._grammar import is_hello_name, parse_parameters, parse_path
+from mailproto.smtp.wire._grammar import parse_parameters, parse_path
 from mailproto.smtp.wire._limits import WireLimits
 from mailproto.smtp.wire._xclient import parse_xclient
 
@@ -37,7 +37,9 @@ REMEMBERED = 512
 _MEMORABLE = 128
 """Octets of the longest of them."""
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+_CONTROL_OR_TAB = re.compile("[\x00-\x1f\x7f-\x9f]")
+_WORDS = re.compile(r"([^ \t]*+)[ \t]*+(.*)", re.DOTALL)
 _HTTP = re.compile(r"[A-Z]+ \S+ HTTP/[0-9.]+|CONNECT \S+", re.IGNORECASE | re.ASCII)
 _BASE64_WORD = re.compile(r"[!-~]+")
 _CHUNK = re.compile(r" *([0-9]{1,18})(?: +(LAST))?", re.IGNORECASE | re.ASCII)
@@ -46,35 +48,41 @@ _MECHANISM = re.compile(r"[A-Za-z0-9\-_]{1,20}")
 
 
 @lru_cache(maxsize=8)
-def command_parser(limits: WireLimits) -> Callable[[bytes], Command]:
+def command_parser(limits: WireLimits, *, strict: bool = False) -> Callable[[bytes], Command]:
     """`parse_command` for servers with these limits, which hear the same lines all day.
 
     DATA, the users' addresses, the neighbours' greetings: what came lately is not read again.
     AUTH, the one command with secrets, is not remembered.
     """
-    remembered = lru_cache(maxsize=REMEMBERED)(lambda line: parse_command(line, limits))
+    remembered = lru_cache(maxsize=REMEMBERED)(lambda line: parse_command(line, limits, strict=strict))
 
     def parse(line: bytes) -> Command:
         if len(line) > _MEMORABLE or line[:1] in b"Aa":
-            return parse_command(line, limits)
+            return parse_command(line, limits, strict=strict)
         return remembered(line)
 
     return parse
 
 
-def parse_command(line: bytes, limits: WireLimits) -> Command:
+def parse_command(line: bytes, limits: WireLimits, *, strict: bool = False) -> Command:
     """What a line without its CRLF says; white space at its end is overlooked (4.1.1).
 
+    :param strict: take nothing but what RFC 5321 allows; otherwise words are parted by spaces and
+        tabs, any number of them, and paths may be odd (`parse_path`).
     :raises SMTPSyntaxError: and nothing else, whatever the line.
     """
     try:
         text = line.decode().rstrip(" \t")
     except UnicodeDecodeError:
         raise SMTPSyntaxError(500, "5.5.2", "Commands are ASCII or UTF-8") from None
-    if not text.isprintable() and _CONTROL.search(text):
+    if not text.isprintable() and (_CONTROL_OR_TAB if strict else _CONTROL).search(text):
         raise SMTPSyntaxError(500, "5.5.2", "Control character in a command")
-    verb, _, rest = text.partition(" ")
-    parse = _PARSERS.get(verb) or _PARSERS.get(verb.upper())
+    if strict:
+        verb, _, rest = text.partition(" ")
+    else:
+        verb, rest = _WORDS.fullmatch(text).groups()  # type: ignore[union-attr]  # any text does
+    parsers = _STRICT_PARSERS if strict else _PARSERS
+    parse = parsers.get(verb) or parsers.get(verb.upper())
     if parse is None:
         # A web browser talked into this (cross-protocol attack) brings more lines to come.
         if _HTTP.match(text):
@@ -87,32 +95,39 @@ def parse_command(line: bytes, limits: WireLimits) -> Command:
         raise
 
 
-def _mail(rest: str, limits: WireLimits) -> Command:
-    # Spaces behind the colon are forbidden (RFC 5321 3.3), common, and harmless: here and in RCPT.
+def _mail(rest: str, limits: WireLimits, *, strict: bool = False) -> Command:
     if rest[:5].upper() != "FROM:":
         raise SMTPSyntaxError(501, "5.5.4", "Syntax: MAIL FROM:<address> [parameters]")
-    path, parameters = parse_path(rest[5:].lstrip(" "), limits, "5.1.7")
+    path, parameters = _path(rest[5:], limits, "5.1.7", strict=strict)
     if path and not path.domain:
         raise SMTPSyntaxError(501, "5.1.7", "A sender's address needs a domain")
     return Mail(path, parse_parameters(parameters))
 
 
-def _rcpt(rest: str, limits: WireLimits) -> Command:
+def _rcpt(rest: str, limits: WireLimits, *, strict: bool = False) -> Command:
     if rest[:3].upper() != "TO:":
         raise SMTPSyntaxError(501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]")
-    path, parameters = parse_path(rest[3:].lstrip(" "), limits, "5.1.3")
+    path, parameters = _path(rest[3:], limits, "5.1.3", strict=strict)
     if path is NULL_PATH:
         raise SMTPSyntaxError(501, "5.1.3", "Nobody has the null address")
     return Rcpt(path, parse_parameters(parameters))
 
 
+def _path(text: str, limits: WireLimits, enhanced: str, *, strict: bool) -> tuple[Address, str]:
+    # White space after the colon is forbidden (RFC 5321 3.3), common, and harmless.
+    return parse_path(text if strict else text.lstrip(" \t"), limits, enhanced, strict=strict)
+
+
 def _hello(verb: str) -> Callable[[str, WireLimits], Command]:
+    """What a client calls itself is told, not checked (RFC 5321 4.1.4)."""
+
     def parse(rest: str, limits: WireLimits) -> Command:
-        if not rest:
+        name = rest.replace("\t", " ").strip(" ")
+        if not name:
             raise SMTPSyntaxError(501, "5.5.4", f"Syntax: {verb} domain")
-        if len(rest) > limits.domain or not is_hello_name(rest):
-            raise SMTPSyntaxError(501, "5.5.4", f"{verb} needs a domain or an address literal")
-        return Hello(verb, rest)
+        if len(name.encode()) > limits.domain:
+            raise SMTPSyntaxError(501, "5.5.4", f"The name after {verb} is too long")
+        return Hello(verb, name)
 
     return parse
 
@@ -129,7 +144,7 @@ def _alone(verb: str, event: Command) -> Callable[[str, WireLimits], Command]:
 
 
 def _auth(rest: str, limits: WireLimits) -> Command:
-    mechanism, _, initial = rest.partition(" ")
+    mechanism, initial = _WORDS.fullmatch(rest).groups()  # type: ignore[union-attr]  # any text does
     if not _MECHANISM.fullmatch(mechanism) or (initial and not _BASE64_WORD.fullmatch(initial)):
         raise SMTPSyntaxError(501, "5.5.4", "Syntax: AUTH mechanism [initial-response]")
     return Auth(mechanism.upper(), initial.encode() if initial else None)
@@ -137,7 +152,7 @@ def _auth(rest: str, limits: WireLimits) -> Command:
 
 def _bdat(rest: str, limits: WireLimits) -> Command:
     """A size that cannot be read leaves nothing to skip: what follows is taken for commands."""
-    match = _CHUNK.fullmatch(rest)
+    match = _CHUNK.fullmatch(rest.replace("\t", " "))
     if not match:
         raise SMTPSyntaxError(501, "5.5.4", "Syntax: BDAT size [LAST]")
     return Bdat(int(match[1]), match[2] is not None)
@@ -147,6 +162,7 @@ def _asking(verb: str, event: type[Vrfy | Expn]) -> Callable[[str, WireLimits], 
     """VRFY or EXPN: a string, and perhaps SMTPUTF8."""
 
     def parse(rest: str, limits: WireLimits) -> Command:
+        rest = rest.replace("\t", " ")
         name, _, parameter = rest.rpartition(" ")
         utf8 = parameter.upper() == "SMTPUTF8" and bool(name.strip())
         if not utf8:
@@ -198,4 +214,10 @@ _PARSERS: dict[str, Callable[[str, WireLimits], Command]] = {
     "SEND": _not_implemented,
     "SOML": _not_implemented,
     "SAML": _not_implemented,
+}
+
+_STRICT_PARSERS: dict[str, Callable[[str, WireLimits], Command]] = {
+    **_PARSERS,
+    "MAIL": partial(_mail, strict=True),
+    "RCPT": partial(_rcpt, strict=True),
 }

@@ -39,7 +39,8 @@ class Hello:
     """HELO, EHLO or LHLO (RFC 5321 4.1.1.1, RFC 2033 4.1).
 
     :ivar verb: which of them, in upper case.
-    :ivar name: a domain or an address literal in brackets, as written.
+    :ivar name: a domain or an address literal in brackets, or whatever else the client wrote:
+        not empty, in one line, without control characters.
     """
 
     verb: str

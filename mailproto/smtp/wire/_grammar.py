@@ -1,5 +1,10 @@
 """Paths and parameters of MAIL and RCPT, by the grammar of RFC 5321 4.1.2 and RFC 6531 3.3.
 
+Many senders do not keep to it.  Unless told to be strict, we take what can mean one thing only:
+dots anywhere in a local part, underscores in a domain, a dot at its end, no angle brackets, or
+white space just inside them.  Postfix takes all of that by default, and more that we do not guess
+at: comments, backslashes outside quotes, white space within an address, a bracket alone, two ``@``.
+
 Quantifiers are possessive, so that hostile input costs one pass.
 """
 
@@ -13,37 +18,55 @@ from mailproto.model import NO_PARAMETERS, NULL_PATH, Address, Parameters
 from mailproto.smtp.wire._errors import SMTPSyntaxError
 from mailproto.smtp.wire._limits import WireLimits
 
-__all__ = ["is_hello_name", "parse_parameters", "parse_path"]
+__all__ = ["is_host", "parse_parameters", "parse_path"]
 
 _UTF8 = "\xa0-\U0010ffff"  # without the controls of C1: a path is seen in trace fields and logs
 _ATOM = rf"[A-Za-z0-9!#$%&'*+\-/=?^_`{{|}}~{_UTF8}]++"
 _DOT_STRING = rf"{_ATOM}(?:\.{_ATOM})*"
+_ATOMS_AND_DOTS = _ATOM.replace("A-Z", ".A-Z")
 _QUOTED_STRING = rf'"(?:[ !#-\[\]-~{_UTF8}]|\\[ -~])*"'
 _LABEL = rf"[A-Za-z0-9{_UTF8}][A-Za-z0-9\-{_UTF8}]{{0,62}}+(?<!-)"  # RFC 1035 2.3.4
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
+_ODD_DOMAIN = _DOMAIN.replace("0-9", "0-9_")
 _LITERAL = r"\[[0-9A-Za-z:.]++\]"
 _ROUTE = rf"(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?"
+_ODD_ROUTE = rf"(?:@{_ODD_DOMAIN}\.?(?:,@{_ODD_DOMAIN}\.?)*:)?"
+_ODD_MAILBOX = rf"({_ATOMS_AND_DOTS}|{_QUOTED_STRING})@(?:({_ODD_DOMAIN})\.?|({_LITERAL}))"
 
-_PATH = re.compile(rf"<{_ROUTE}({_DOT_STRING}|{_QUOTED_STRING})@({_DOMAIN}|{_LITERAL})>(?= |\Z)")
+_PATH = re.compile(rf"<{_ROUTE}({_DOT_STRING}|{_QUOTED_STRING})@(?:({_DOMAIN})|({_LITERAL}))>(?= |\Z)")
+_ODD_PATH = re.compile(rf"<[ \t]*+{_ODD_ROUTE}{_ODD_MAILBOX}[ \t]*+>(?=[ \t]|\Z)")
+_NAKED_PATH = re.compile(rf"{_ODD_MAILBOX}(?=[ \t]|\Z)")
+_NULL_PATH = re.compile(r"<>(?= |\Z)")
+_ODD_NULL_PATH = re.compile(r"<[ \t]*+>(?=[ \t]|\Z)")
 _POSTMASTER = re.compile(r"<(postmaster)>(?= |\Z)", re.IGNORECASE | re.ASCII)
+_ODD_POSTMASTER = re.compile(
+    r"(?:<[ \t]*+(postmaster)[ \t]*+>|(postmaster))(?=[ \t]|\Z)", re.IGNORECASE | re.ASCII
+)
 _PARAMETER = re.compile(rf"([A-Za-z0-9][A-Za-z0-9\-]*+)(?:=([!-<>-~{_UTF8}]++))?")
 _QUOTED_PAIR = re.compile(r"\\(.)")
-_HELLO_DOMAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_\-.]*+(?<![\-.]))?", re.ASCII)
+_HOST_LABEL = r"[A-Za-z0-9_][A-Za-z0-9_\-]*+(?<!-)"
+_HOST = re.compile(rf"{_HOST_LABEL}(?:\.{_HOST_LABEL})*", re.ASCII)
+_SPACES = re.compile(r"[ \t]+")
 _LITERAL_WHOLE = re.compile(_LITERAL)
 
 
-def parse_path(text: str, limits: WireLimits, enhanced: str) -> tuple[Address, str]:
+def parse_path(text: str, limits: WireLimits, enhanced: str, *, strict: bool = False) -> tuple[Address, str]:
     """The path that ``text`` begins with, and the rest.
 
-    A source route is taken and dropped (RFC 5321 appendix C).  ``<>`` gives the null path
-    and ``<Postmaster>`` an address without domain: whether they may stand there is the
-    caller's question.
+    A source route is taken and dropped (RFC 5321 appendix C), and so is a dot at the end of a
+    domain.  ``<>`` gives the null path and ``<Postmaster>`` an address without domain: whether
+    they may stand there is the caller's question.
 
     :param enhanced: the enhanced status code for a path that is none: 5.1.3 or 5.1.7.
+    :param strict: take nothing but what RFC 5321 allows.
     :raises SMTPSyntaxError: 501.
     """
-    if match := _PATH.match(text):
-        local, domain = match.groups()
+    match = _PATH.match(text)
+    if match is None and not strict:
+        match = _ODD_PATH.match(text) or _NAKED_PATH.match(text)
+    if match:
+        local, name, literal = match.groups()
+        domain = name or literal
         if (
             match.end() > limits.path
             or len(domain) > limits.domain
@@ -51,43 +74,45 @@ def parse_path(text: str, limits: WireLimits, enhanced: str) -> tuple[Address, s
             or not text.isascii()
         ):
             _check_lengths(match[0], local, domain, limits, enhanced)
-        if domain[0] == "[" and not _is_literal(domain):
+        if literal and not _is_literal(literal):
             raise SMTPSyntaxError(501, enhanced, "Bad address literal")
         if local[0] == '"':
             local = _QUOTED_PAIR.sub(r"\1", local[1:-1])
         return Address(local, domain), text[match.end() :]
-    if text.startswith("<>") and text[2:3] in ("", " "):
-        return NULL_PATH, text[2:]
-    if match := _POSTMASTER.match(text):
-        return Address(match[1], ""), text[match.end() :]
+    if match := (_NULL_PATH if strict else _ODD_NULL_PATH).match(text):
+        return NULL_PATH, text[match.end() :]
+    if match := (_POSTMASTER if strict else _ODD_POSTMASTER).match(text):
+        return Address(match[match.lastindex or 1], ""), text[match.end() :]
     raise SMTPSyntaxError(501, enhanced, "Bad address syntax, <local-part@domain> is needed")
 
 
 def parse_parameters(text: str) -> Parameters:
     """What stands behind a path: keywords in upper case, values as they are.
 
-    :raises SMTPSyntaxError: 501 for bad syntax, and for a keyword that comes twice.
+    One that comes twice with the same value says nothing new; with another it says nothing at all.
+
+    :raises SMTPSyntaxError: 501 for bad syntax, and for a keyword with two values.
     """
     if not text:
         return NO_PARAMETERS
     parameters: dict[str, str | None] = {}
-    for word in filter(None, text.split(" ")):  # no other white space separates (RFC 5234 B.1: SP)
+    for word in filter(None, _SPACES.split(text)):  # no white space of Unicode
         match = _PARAMETER.fullmatch(word)
         if not match:
             raise SMTPSyntaxError(501, "5.5.4", "Bad parameter syntax")
         keyword = match[1].upper()
-        if keyword in parameters:
-            raise SMTPSyntaxError(501, "5.5.4", "Parameter given twice")
+        if keyword in parameters and parameters[keyword] != match[2]:
+            raise SMTPSyntaxError(501, "5.5.4", "Parameter given twice, with different values")
         parameters[keyword] = match[2]
     return MappingProxyType(parameters)
 
 
-def is_hello_name(name: str) -> bool:
-    """Whether a client may call itself so.
+def is_host(name: str) -> bool:
+    """Whether ``name`` is a domain in ASCII or an address literal, as a trace field may have it.
 
-    Underscores are taken, because machines that have them in their names greet with them.
+    Underscores are taken, because machines have them in their names.
     """
-    return bool(_HELLO_DOMAIN.fullmatch(name)) or _is_literal(name)
+    return bool(_HOST.fullmatch(name)) or _is_literal(name)
 
 
 def _is_literal(text: str) -> bool:

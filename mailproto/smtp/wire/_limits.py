@@ -18,6 +18,7 @@ class WireLimits:
     :ivar local_part: 64 at least (4.5.3.1.1).
     :ivar domain: 255 at least (4.5.3.1.2).
     :ivar path: 256 at least, with its angle brackets (4.5.3.1.3).
+    :ivar swallowed: of a line that is too long, read and thrown away before the connection is ended.
     """
 
     command_line: int = 2048
@@ -26,3 +27,4 @@ class WireLimits:
     local_part: int = 64
     domain: int = 255
     path: int = 256
+    swallowed: int = 4 << 20

@@ -36,7 +36,7 @@ def read_address(text: str) -> Address:
         raise UnsafeArgument(error.text) from None
     except UnicodeEncodeError:
         raise UnsafeArgument("not Unicode") from None
-    if rest:
+    if rest or text != text.strip(" \t"):
         raise UnsafeArgument("not an address")
     return address
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 
 from mailproto.smtp.wire._chunks import ChunkScanner
 from mailproto.smtp.wire._commands import command_parser
@@ -13,6 +14,8 @@ from mailproto.smtp.wire._limits import WireLimits
 
 __all__ = ["SMTPServerWire"]
 
+_CR = 0x0D
+_AUTH = re.compile(rb"AUTH[ \t]", re.IGNORECASE)
 _AUTH_COMMAND = len("AUTH ") + 20 + len(" ")
 """What may stand before an initial response: a mechanism's name has 20 characters at most."""
 
@@ -22,7 +25,13 @@ class _Expecting(enum.Enum):
 
     COMMAND = "a command"
     RESPONSE = "a response to an AUTH challenge"
-    REST = "the rest of a line that is too long"
+    LONG = "the rest of a line that is too long"
+    BARE = "what follows a bare LF, up to the next CRLF"
+    NOTHING = "nothing: the client does not end its line"
+
+
+_UNWANTED = frozenset({_Expecting.LONG, _Expecting.BARE})
+"""Where octets are thrown away as they come."""
 
 
 class SMTPServerWire:
@@ -31,7 +40,12 @@ class SMTPServerWire:
     Lines are commands, but for what the server asked for: after a 354 it calls
     `expect_content`, after a 334 `expect_response`.  Behind a `Bdat` its octets follow unasked.
 
+    A line ends with CRLF (RFC 5321 2.3.8).  One that ends with LF alone is an error at once, and so
+    is what follows it up to the next CRLF: a client that ends its lines with LF gets an answer to
+    each, and a client or proxy that knows CRLF only sees no part of a line run as a command.
+
     :param normalise: make CRLF of bare CR and LF in content, instead of a `DataFault`.
+    :param strict: take no command but as RFC 5321 allows it.
     """
 
     __slots__ = (
@@ -43,16 +57,20 @@ class SMTPServerWire:
         "_normalise",
         "_parse",
         "_position",
+        "_swallowed",
     )
 
-    def __init__(self, limits: WireLimits | None = None, *, normalise: bool = False) -> None:
+    def __init__(
+        self, limits: WireLimits | None = None, *, normalise: bool = False, strict: bool = False
+    ) -> None:
         self._limits = limits or WireLimits()
-        self._parse = command_parser(self._limits)
+        self._parse = command_parser(self._limits, strict=strict)
         self._normalise = normalise
         self._expecting = _Expecting.COMMAND
         self._content: ContentScanner | ChunkScanner | None = None
         self._buffer = b""
         self._position = 0
+        self._swallowed = 0  # of the line that is being thrown away
         # Joined when the next event is asked for, not at each arrival: otherwise one who
         # sends octet by octet behind a running command makes us copy everything each time.
         self._incoming: list[bytes] = []
@@ -64,6 +82,8 @@ class SMTPServerWire:
 
     def receive(self, data: bytes) -> None:
         """Take octets."""
+        if self._expecting is _Expecting.NOTHING:
+            return
         if self._buffer or self._incoming:
             self._incoming.append(data)
         else:
@@ -87,7 +107,8 @@ class SMTPServerWire:
     def next_event(self) -> Event | None:
         """The next event, or None for "more octets".
 
-        :raises SMTPSyntaxError: for a line that is no command; the next call goes on behind it.
+        :raises SMTPSyntaxError: for a line that is no command; the next call goes on after it,
+            unless the error is fatal.
         """
         if self._incoming:
             self._join()
@@ -97,18 +118,19 @@ class SMTPServerWire:
         if not buffer:
             return None
         start = self._position
-        end = buffer.find(b"\r\n", start)
+        end = buffer.find(b"\n", start)
         if end < 0:
             self._await_line_end()
             return None
-        line = buffer[start:end]
-        end += 2
+        is_bare = end == start or buffer[end - 1] != _CR
+        line = buffer[start : end if is_bare else end - 1]
+        end += 1
         if end == len(buffer):
             self._buffer, self._position = b"", 0
         else:
             self._position = end
-        if self._expecting is not _Expecting.COMMAND or len(line) > self._limits.command_line:
-            return self._unusual_line(line)
+        if is_bare or self._expecting is not _Expecting.COMMAND or len(line) > self._limits.command_line:
+            return self._unusual_line(line, is_bare=is_bare)
         command = self._parse(line)
         if type(command) is Bdat:
             self._content = ChunkScanner(command)
@@ -136,23 +158,47 @@ class SMTPServerWire:
         self._position = 0
         incoming.clear()
 
-    def _unusual_line(self, line: bytes) -> Event:
-        """One that is no command, or longer than most may be."""
-        expected, self._expecting = self._expecting, _Expecting.COMMAND
-        if expected is _Expecting.REST or len(line) > self._line_limit(expected, line):
+    def _unusual_line(self, line: bytes, *, is_bare: bool) -> Event:
+        """One that is no command, or longer than most may be, or ends with a bare LF."""
+        expected = self._expecting
+        is_refused = expected in _UNWANTED  # already
+        is_long = expected is _Expecting.LONG or (
+            not is_refused and len(line) > self._line_limit(expected, line)
+        )
+        if is_long or is_refused:
+            self._swallow(len(line))
+            self._swallowed = 0
+        self._expecting = _Expecting.BARE if is_bare else _Expecting.COMMAND
+        if is_long:
             raise SMTPSyntaxError(500, "5.5.6", "Line too long")
+        if is_bare or is_refused:
+            raise SMTPSyntaxError(500, "5.5.2", "A command line ends with CRLF, not with a bare LF")
         return AuthResponse(line) if expected is _Expecting.RESPONSE else self._parse(line)
 
     def _await_line_end(self) -> None:
         """Keep what has come of a line; forget it, but for what may be half a CRLF, if it is too long."""
+        expected = self._expecting
         begun = self._buffer[self._position :].removesuffix(b"\r")
-        if self._expecting is _Expecting.REST or len(begun) > self._line_limit(self._expecting, begun):
-            self._expecting = _Expecting.REST
+        if expected not in _UNWANTED and len(begun) > self._line_limit(expected, begun):
+            self._expecting = _Expecting.LONG
+        if self._expecting in _UNWANTED:
             self._consume(self._position + len(begun))
+            self._swallow(len(begun))
+
+    def _swallow(self, octets: int) -> None:
+        """Count what is thrown away.
+
+        :raises SMTPSyntaxError: it is too much, and nothing more is read.
+        """
+        self._swallowed += octets
+        if self._swallowed > self._limits.swallowed:
+            self._expecting = _Expecting.NOTHING
+            self._buffer, self._position = b"", 0
+            raise SMTPSyntaxError(421, "4.7.0", "A line without end, closing connection", fatal=True)
 
     def _line_limit(self, expected: _Expecting, line: bytes) -> int:
         if expected is _Expecting.RESPONSE:
             return self._limits.auth_line
-        if line[:5].upper() == b"AUTH ":
+        if _AUTH.match(line):
             return _AUTH_COMMAND + self._limits.auth_line
         return self._limits.command_line

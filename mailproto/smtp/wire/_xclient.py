@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from mailproto.smtp.wire._errors import SMTPSyntaxError
 from mailproto.smtp.wire._events import XClient
-from mailproto.smtp.wire._grammar import is_hello_name
+from mailproto.smtp.wire._grammar import is_host
 from mailproto.smtp.wire._limits import WireLimits
 
 __all__ = ["XCLIENT_ATTRIBUTES", "parse_xclient"]
@@ -28,7 +28,7 @@ def parse_xclient(rest: str, limits: WireLimits) -> XClient:
 
     :raises SMTPSyntaxError: 501, for an attribute that is not known, comes twice or has a bad value.
     """
-    words = [word for word in rest.split(" ") if word]
+    words = [word for word in rest.replace("\t", " ").split(" ") if word]
     if not words:
         raise SMTPSyntaxError(501, "5.5.4", "Syntax: XCLIENT attribute=value ...")
     attributes: dict[str, str | None] = {}
@@ -54,7 +54,7 @@ def _decode(xtext: str) -> str:
 
 
 def _name(value: str) -> str:
-    if not is_hello_name(value):
+    if not is_host(value):
         raise ValueError(value)
     return value
 
@@ -82,7 +82,7 @@ _READERS: Mapping[str, Callable[[str], str]] = {
     "ADDR": _address,
     "PORT": _port,
     "PROTO": _protocol,
-    "HELO": _name,
+    "HELO": str,
     "LOGIN": str,
     "DESTADDR": _address,
     "DESTPORT": _port,

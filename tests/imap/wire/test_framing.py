@@ -12,7 +12,7 @@ from mailproto.imap.wire import (
     Login,
     WireLimits,
 )
-from tests.imap.wire.feed import WireTestCase, Wrong, drain, joined
+from tests.imap.wire.feed import WireTestCase, Wrong, drain, feed, joined
 
 NOOP = Command("b", "NOOP", False, NO_ARGUMENTS)
 BEHIND = b"b NOOP\r\n"
@@ -196,6 +196,16 @@ class LargeLiteralTests(WireTestCase):
         wire = IMAPServerWire(SMALL)
         wire.receive(refused + b" {150+}\r\n")
         self.assertEqual(drain(wire), [self.TOO_LARGE, self.LOST])
+
+    def test_of_one_line_less_is_thrown_away(self) -> None:
+        limits = WireLimits(line=40, swallowed=10_000, swallowed_line=100)
+        long = Wrong("a", "Command line too long")
+        for size, expected in ((100, [long, NOOP]), (101, [long, self.LOST]), (5000, [long, self.LOST])):
+            data = b"a " + b"x" * (size - 4) + b"\r\nb NOOP\r\n"
+            self.assertEqual(feed(data, limits=limits)[: len(expected)], expected)
+            self.assertEqual(feed(data, list(range(len(data))), limits), expected)
+        line = b"a " + b"x" * 90 + b"\r\n"
+        self.assertEqual(feed(line * 50 + BEHIND, limits=limits), [*[long] * 50, NOOP])
 
     def test_more_digits_than_a_number_has_are_no_announcement(self) -> None:
         for digits in (25, 28, 29, 30):

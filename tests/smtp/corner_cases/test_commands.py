@@ -13,15 +13,27 @@ SEND = "C: DATA\nS: 354...\nC: x\nC: .\nS: 250 2.0.0 Taken as ...\n"
 
 class LineTests(TranscriptTestCase):
     def test_05_a_bare_newline_ends_no_command(self) -> None:
-        """RFC 5321 2.3.8: what follows it is not heard as a command."""
-        for line in ("NOOP␊QUIT", "NOOP␍QUIT", "NOOP␊", "NOOP␍", "␊NOOP", "␊.␊NOOP", "NOOP␍␍"):
+        """RFC 5321 2.3.8: nor is what follows it heard as one, up to the next CRLF; each LF is answered."""
+        for line in ("NOOP␊QUIT", "NOOP␍QUIT", "NOOP␊", "NOOP␍", "␊NOOP", "␊.␊NOOP", "NOOP␍␍", "NOOP␊QUIT␍"):
             with self.subTest(line):
-                self.play(f"C: {line}\nS: 500 5.5.2...\nC: NOOP\nS: 250 2.0.0 OK")
-        self.play(RCPT + "C: DATA␊QUIT\nS: 500 5.5.2...\nC: NOOP\nS: 250...")
+                refused = "S: 500 5.5.2...\n" * (1 + line.count("␊"))
+                self.play(f"C: {line}\n{refused}C: NOOP\nS: 250 2.0.0 OK")
+        self.play(RCPT + "C: DATA␊QUIT\nS: 500 5.5.2...\nS: 500 5.5.2...\nC: NOOP\nS: 250...")
+
+    def test_05_a_bare_newline_is_answered_at_once(self) -> None:
+        """A client that knows no other line end would wait for ever."""
+        for line in ("EHLO a␊", "EHLO a␊NOOP␊", "␊", "x" * 3000 + "␊", "AUTH PLAIN " + "x" * 13_000 + "␊"):
+            with self.subTest(line[:20]):
+                refused = "S: 500 5.5...\n" * line.count("␊")
+                self.play(f"C~: {line}\n{refused}C: EHLO a\nS: 500 5.5.2...\nC: EHLO a\nS: 250...")
 
     def test_05_a_message_cannot_hide_behind_a_bare_newline(self) -> None:
         """RFC 5321 2.3.8: DATA has not been said, so these are commands, one each line."""
-        self.play(RCPT + "C: DATA␊x␊.␊\nS: 500 5.5.2...\nC: QUIT\nS: 221...\nS: --")
+        refused = "S: 500 5.5.2...\n" * 4
+        self.play(RCPT + f"C: DATA␊x␊.␊\n{refused}C: QUIT\nS: 221...\nS: --")
+        self.play(
+            RCPT + f"C: DATA␊MAIL FROM:<x@y>␊.␊RSET\nC: x\n{refused}S: 500...\n" + SEND,
+        )
 
     def test_22_an_empty_line_is_an_unknown_command(self) -> None:
         """RFC 5321 4.2.4: and changes nothing."""
@@ -59,25 +71,36 @@ class LineTests(TranscriptTestCase):
 
     def test_22_spaces_where_clients_put_them(self) -> None:
         """RFC 5321 3.3 forbids them behind the colon; too many clients send them to refuse those."""
-        [message] = self.play(
-            HELLO
-            + "C: MAIL FROM: <a@b>  SIZE=10   BODY=8BITMIME\nS: 250...\nC: RCPT TO:   <c@d>\nS: 250...\n"
-            + SEND
+        for mail, rcpt in (
+            ("MAIL FROM: <a@b>  SIZE=10   BODY=8BITMIME", "RCPT TO:   <c@d>"),
+            ("MAIL␉FROM:␉<a@b>␉SIZE=10 ␉BODY=8BITMIME", "RCPT \u2409 TO:␉<c@d>"),
+            ("MAIL  FROM:< a@b >", "RCPT␉TO:<␉c@d␉>␉NOTIFY=NEVER".removesuffix("␉NOTIFY=NEVER")),
+            ("MAIL FROM: a@b SIZE=10", "RCPT TO:  c@d"),
+        ):
+            with self.subTest(mail):
+                [message] = self.play(HELLO + f"C: {mail}\nS: 250...\nC: {rcpt}\nS: 250...\n" + SEND)
+                self.assertEqual((message.sender, message.recipients), ("a@b", ["c@d"]))
+        for line in ("MAIL FROM:< >", "MAIL FROM: <>", "MAIL FROM:<␉>␉SIZE=1"):
+            self.play(HELLO + f"C: {line}\nS: 250 2.1.0...")
+        self.play(
+            "C: EHLO␉a\nS: 250...\nC: NOOP␉x\nS: 250...\nC: VRFY␉ a\nS: 252...\nC: HELP␉\nS: 214...\n"
+            "C: BDAT ␉ 0␉LAST\nS: 503..."
         )
-        self.assertEqual((message.sender, message.recipients), ("a@b", ["c@d"]))
 
     def test_22_spaces_where_they_are_no_help(self) -> None:
-        """RFC 5321 4.1.1.2: before the colon, within a path, before the verb, tabs for spaces."""
+        """RFC 5321 4.1.1.2: before the colon, within an address, before the verb."""
         for line in (
             "MAIL FROM :<a@b>",
-            "MAIL FROM:< a@b>",
-            "MAIL FROM:<a@b >",
-            "MAIL  FROM:<a@b>",
+            "MAIL FROM <a@b>",
             "MAIL FROM:<a @b>",
+            "MAIL FROM:<a@ b>",
+            "MAIL FROM:<a␉@b>",
+            'MAIL FROM:<"a␉b"@c>',
+            "MAIL FROM:a @b",
         ):
             with self.subTest(line):
                 self.play(HELLO + f"C: {line}\nS: 501 5...\nC: DATA\nS: 503...")
-        for line in ("MAIL␉FROM:<a@b>", "MAIL FROM:␉<a@b>", " MAIL FROM:<a@b>", "MAILFROM:<a@b>"):
+        for line in ("␉MAIL FROM:<a@b>", " MAIL FROM:<a@b>", "MAILFROM:<a@b>"):
             with self.subTest(line):
                 self.play(HELLO + f"C: {line}\nS: 500 5.5.2...\nC: DATA\nS: 503...")
 
@@ -136,7 +159,7 @@ class OrderTests(TranscriptTestCase):
         for refused, reply in (
             ("<a@b> FOO=1", "555"),
             ("<a@b> SIZE=x", "501"),
-            ("a@b", "501"),
+            ("a@b>", "501"),
             ("<@>", "501"),
         ):
             [message] = self.play(
@@ -184,12 +207,17 @@ class OrderTests(TranscriptTestCase):
                 self.play(f"C: EHLO {name}\nS: 250...\nC: MAIL FROM:<>\nS: 250...")
 
     def test_20_names_that_are_none(self) -> None:
-        """RFC 5321 4.1.1.1: what would not be fit for a trace field either."""
+        """RFC 5321 4.1.4: they are told, not checked; but they are text, in one line that has an end."""
         for name in ("a b", "-", ".", "a..b ()", "<a>", "[192.0.2.256]", "[192.0.2]", "[IPv6:1]", "[]", "[",
         "(comment)",
-                     'a"', "a;b", "x" * 256, "a\\b", "[IPv6:::1%eth0]", "é.example"):  # fmt: skip
+                     'a"', "a;b", "x" * 255, "a\\b", "[IPv6:::1%eth0]", "é.example", "myhost.", "josé-pc",
+                     "Johns iPhone", "\u202egnp.exe", "ü" * 127):  # fmt: skip
             with self.subTest(name[:20]):
-                self.play(f"C: EHLO {name}\nS: 501 5.5.4...\nC: MAIL FROM:<>\nS: 503...")
+                self.play(f"C: EHLO {name}\nS: 250...\nC: MAIL FROM:<>\nS: 250...")
+        for name in ("x" * 256, "ü" * 128):
+            self.play(f"C: EHLO {name}\nS: 501 5.5.4...\nC: MAIL FROM:<>\nS: 503...")
+        for name in ("a␀", "\x1b[2J", "a\u009b", "a\x7f", "\udce9"):
+            self.play(f"C: EHLO {name}\nS: 500 5.5.2...\nC: MAIL FROM:<>\nS: 503...")
 
     def test_21_data_takes_no_argument(self) -> None:
         """RFC 5321 4.1.1 and 4.1.1.4: nor do RSET and QUIT."""
@@ -284,9 +312,11 @@ class NullPathTests(TranscriptTestCase):
         for name in ("Postmaster", "postmaster", "POSTMASTER", "pOsTmAsTeR"):
             [message] = self.play(MAIL + f"C: RCPT TO:<{name}>\nS: 250...\n" + SEND)
             self.assertEqual(message.recipients, [name])
+            [message] = self.play(MAIL + f"C: RCPT TO: {name}\nS: 250...\n" + SEND)
+            self.assertEqual(message.recipients, [name])
         self.play(
-            MAIL + "C: RCPT TO:<root>\nS: 501 5.1.3...\nC: RCPT TO:postmaster\nS: 501...\n"
-            "C: RCPT TO:<postmaster@>\nS: 501..."
+            MAIL + "C: RCPT TO:<root>\nS: 501 5.1.3...\nC: RCPT TO:<postmaster\nS: 501...\n"
+            "C: RCPT TO:<postmaster@>\nS: 501...\nC: RCPT TO:postmaster>\nS: 501..."
         )
         self.play(HELLO + "C: MAIL FROM:<postmaster>\nS: 501 5.1.7...")
 

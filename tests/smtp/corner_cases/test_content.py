@@ -171,7 +171,8 @@ class OddContentTests(TranscriptTestCase):
                 "C: obsolete ␉: syntax\nC: two words: none\nC: .",
                 b"obsolete \t: syntax\r\n\r\ntwo words: none\r\n",
             ),
-            ("C: größe: 1\nC: .", "\r\ngröße: 1\r\n".encode()),
+            ("C: größe: 1\nC: .", "größe: 1\r\n".encode()),
+            ("C: 日 本: 1\nC: .", "\r\n日 本: 1\r\n".encode()),
             # What begins with white space is no header: it must not go on with our trace field.
             ("C:  folded: first\nC: .", b"\r\n folded: first\r\n"),
             ("C: Subject: grüße\nC:\nC: 8 bits: ü\nC: .", "Subject: grüße\r\n\r\n8 bits: ü\r\n".encode()),

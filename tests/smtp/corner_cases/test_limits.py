@@ -35,11 +35,23 @@ class LengthTests(TranscriptTestCase):
     def test_29_an_endless_command_takes_no_memory(self) -> None:
         """RFC 5321 4.5.3.1: limits hold while a line is read, not behind its end."""
         transport = self.connect()
-        for _ in range(2000):
+        for _ in range(1000):
             transport.send(b"x" * 4096)
         self.assertLessEqual(transport.protocol.wire.pending, 4096)  # type: ignore[attr-defined]
         transport.send(b"\r\nNOOP\r\n")
         self.assertEqual(transport.read(), b"500 5.5.6 Line too long\r\n250 2.0.0 OK\r\n")
+
+    def test_29_an_endless_command_ends_the_connection(self) -> None:
+        """What sends megabytes as one line is no mail client."""
+        for octets in (b"x", b"\r", b"\0", b"AUTH "):
+            transport = self.connect()
+            sent, heard = 0, b""
+            while transport.is_open:
+                transport.send(octets * 65_536)
+                sent += len(octets) * 65_536
+                heard += transport.read()
+                self.assertLess(sent, 5 << 20)
+            self.assertEqual(heard, b"421 4.7.0 A line without end, closing connection\r\n")
 
     def test_29_addresses(self) -> None:
         """RFC 5321 4.5.3.1.1 to 4.5.3.1.3: 64, 255 and 256 octets are taken, one more is not."""

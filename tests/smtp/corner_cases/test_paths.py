@@ -91,19 +91,64 @@ class PathTests(TranscriptTestCase):
     def test_27_what_is_no_address(self) -> None:
         """RFC 5321 4.1.2."""
         for path in (
-            "a@b", "<a@b", "a@b>", "<<a@b>>", "<a@b>>", "<a>", "<a@>", "<@>", "<@b>", "<a@b@c>", "<a b@c>",
-            "<a..b@c>",
-            "<.a@c>", "<a.@c>", "<a@b..c>", "<a@.b>", "<a@-b>", "<a@b->", "<a@b.-c>", "<a(c)@b>", "<a,b@c>",
+            "<a@b", "a@b>", "<<a@b>>", "<a@b>>", "<a>", "<a@>", "<@>", "<@b>", "<a@b@c>", "<a b@c>",
+            "<a@b..c>", "<a@b..>", "<a@.>", "<@a@b>", "(c)a@b", "<a@b(c)>", "\\a@b", "<a\\ b@c>", "@a:u@d",
+            'a"b"@c', "[a]@c", '<"a".b@c>', "<a.@>", "<.>", "<a@b>>", '<a@"b">', "<a@b.[192.0.2.1]>",
+            "<a@[192.0.2.1].>", "<a@.b>", "<a@-b>", "<a@b->", "<a@b.-c>", "<a(c)@b>", "<a,b@c>",
             "<a@b,c>",
             "<a@b>,<c@d>", "<a@b><c@d>", "<a;b@c>", "<a:b@c>", "<a@b:25>", "Alice <a@b>", "<mailto:a@b>",
             "<a@b c>",
-            "<a@b_c>", "<a\\@b@c>",
+            "<a\\@b@c>", "<a@b_c->", "<a@-_>",
         ):  # fmt: skip
             self.assert_refused(path)
 
     def test_27_a_domain_ends_without_a_dot(self) -> None:
-        """RFC 5321 2.3.5: the name of the root is not written in mail."""
-        self.assert_refused("<a@b.example.>")
+        """RFC 5321 2.3.5: the name of the root is not written in mail; those who write it are served."""
+        self.assert_taken("<a@b.example.>", "a@b.example")
+        self.assert_taken("a@host.", "a@host")
+        self.assert_taken("<@r.,@s.example.:a@b.example.>", "a@b.example")
+
+    def test_27_odd_addresses_that_can_mean_one_thing_only(self) -> None:
+        """As Postfix takes them; a local part with odd dots is quoted when it is passed on."""
+        for path, meant in (
+            ("a@b.example", "a@b.example"),
+            ('"a b"@c', '"a b"@c'),
+            ("user@[192.0.2.1]", "user@[192.0.2.1]"),
+            ("<a@b_c.example>", "a@b_c.example"),
+            ("<a@_dmarc.b>", "a@_dmarc.b"),
+            ("<a@b_>", "a@b_"),
+            ("<@r_s:a@b_c>", "a@b_c"),
+            ("<a..b@c>", '"a..b"@c'),
+            ("<a.@c>", '"a."@c'),
+            ("<.a@c>", '".a"@c'),
+            ("<..@c>", '".."@c'),
+            ("<.@c>", '"."@c'),
+            (".a.@c.", '".a."@c'),
+            ("<-a@1>", "-a@1"),
+        ):
+            self.assert_taken(path, meant)
+
+    def test_27_strictly(self) -> None:
+        """RFC 5321 4.1.2 and 3.3, where the server is told to keep to it."""
+        self.play(
+            HELLO + "C: MAIL FROM:<a@b.example> SIZE=1 BODY=7BIT\nS: 250...\nC: RCPT TO:<Postmaster>\n"
+            'S: 250...\nC: RCPT TO:<"a..b"@c>\nS: 250...\nC: RSET\nS: 250...\nC: MAIL FROM:<>\nS: 250...',
+            strict_envelopes=True,
+        )
+        for path in (
+            "a@b", " <a@b>", "<a@b_c>", "<a..b@c>", "<a.@c>", "<.a@c>", "<a@b.>", "< a@b>", "<a@b >", "< >",
+            "<@a_b:c@d>", "<@a.:c@d>", "postmaster",
+        ):  # fmt: skip
+            with self.subTest(path):
+                self.play(HELLO + f"C: MAIL FROM:{path}\nS: 501 5.1.7...", strict_envelopes=True)
+                self.play(MAIL + f"C: RCPT TO:{path}\nS: 501 5.1.3...", strict_envelopes=True)
+        for line, reply in (
+            ("MAIL  FROM:<a@b>", "501"),
+            ("MAIL␉FROM:<a@b>", "500"),
+            ("MAIL FROM:<a@b>␉SIZE=1", "500"),
+            ("MAIL FROM:␉<a@b>", "500"),
+        ):
+            self.play(HELLO + f"C: {line}\nS: {reply} 5.5...", strict_envelopes=True)
 
     def test_28_address_literals(self) -> None:
         """RFC 5321 4.1.3."""

@@ -160,7 +160,7 @@ class AuthTests(TLSTestCase):
     def test_36_a_response_is_no_command(self) -> None:
         """RFC 4954 4: until the exchange is over."""
         self.play_auth("C: AUTH PLAIN\nS: 334...\nC: QUIT!\nS: 501 5.5.2...")
-        self.play_auth("C: AUTH PLAIN\nS: 334...\nC: NOOP␊QUIT\nS: 501 5.5.2...")
+        self.play_auth("C: AUTH PLAIN\nS: 334...\nC: NOOP␊QUIT\nS: 500 5.5.2...\nS: 500 5.5.2...")
 
     def test_36_wrong(self) -> None:
         """RFC 4954 6: 535 5.7.8, whoever it was."""

@@ -100,6 +100,10 @@ class RenderTests(SynchronousTestCase):
     def test_addresses_as_text(self) -> None:
         self.assertEqual(read_address('"a b"@c.example'), Address("a b", "c.example"))
         self.assertFalse(read_address(""))
+        self.assertEqual(str(read_address("a..b@c_d.example.")), '"a..b"@c_d.example')
+        self.assertEqual(render_path("MAIL FROM", Address(".a", "b_c"), {}), b'MAIL FROM:<".a"@b_c>\r\n')
+        for text in (" ", "\t", " a@b", "a@b ", "a@b\t", "a@b>\t<c@d", "a@b> A"):
+            self.assertRaises(UnsafeArgument, read_address, text)
         for text in ("a", "a@b c", "<a@b>", "a@b> X", "a@b\r\nRSET"):
             self.assertRaises(UnsafeArgument, read_address, text)
 

@@ -131,9 +131,15 @@ class CommandTests(EveryWay):
             self.assert_error(verb, "502 5.5.1")
 
     def test_a_bare_newline_ends_no_command(self) -> None:
-        self.assert_error(b"NOOP\nQUIT", "500 5.5.2")
+        self.assertEqual(play([b"NOOP\n"]), ["500 5.5.2"])
+        self.assert_events(b"NOOP\nQUIT\r\nNOOP\r\n", "500 5.5.2", "500 5.5.2", Noop())
+        self.assert_events(b"\n\nNOOP\n\r\nNOOP\r\n", *["500 5.5.2"] * 4, Noop())
         self.assert_error(b"NOOP\rQUIT", "500 5.5.2")
         self.assert_error(b"NOOP\r", "500 5.5.2")
+
+    def test_what_follows_a_bare_newline_may_be_long(self) -> None:
+        self.assert_events(b"\n" + b"x" * 5000 + b"\r\nNOOP\r\n", "500 5.5.2", "500 5.5.2", Noop())
+        self.assert_events(b"x" * 5000 + b"\nNOOP\r\nNOOP\r\n", "500 5.5.6", "500 5.5.2", Noop())
 
     def test_control_characters_and_other_encodings(self) -> None:
         self.assert_error(b"NOOP \0", "500 5.5.2")
@@ -157,20 +163,15 @@ class CommandTests(EveryWay):
             self.assertTrue(caught.exception.fatal)
 
     def test_names_to_greet_with(self) -> None:
-        for name in (b"localhost", b"my_pc", b"a-b.example", b"1.2.3.4", b"[IPv6:::ffff:192.0.2.1]"):
+        for name in (b"localhost", b"my_pc", b"a-b.example", b"1.2.3.4", b"[IPv6:::ffff:192.0.2.1]",
+                     b"a b", b"-a", b"a.", b"(x)", b"[300.1.1.1]", b"[IPv6:zz]", b"[x", b"\xc3\xa9",
+                     b"a" * 255):  # fmt: skip
             self.assert_events(b"EHLO " + name + b"\r\n", Hello("EHLO", name.decode()))
-        for name in (
-            b"a b",
-            b"-a",
-            b"a.",
-            b"(x)",
-            b"[300.1.1.1]",
-            b"[IPv6:zz]",
-            b"[x",
-            b"\xc3\xa9",
-            b"a" * 256,
-        ):
+        self.assert_events(b"EHLO \t a\tb \t\r\n", Hello("EHLO", "a b"))
+        for name in (b"", b"\t ", b"a" * 256, b"\xc3\xa9" * 128):
             self.assert_error(b"EHLO " + name, "501 5.5.4")
+        for name in (b"\x1b", b"a\x0bb", b"\xc2\x85", b"\xff"):
+            self.assert_error(b"EHLO " + name, "500 5.5.2")
 
 
 class PathTests(EveryWay):
@@ -212,8 +213,8 @@ class PathTests(EveryWay):
 
     def test_what_is_no_path(self) -> None:
         for path in (
-            b"a@b", b"<a@b", b"a@b>", b"<a>", b"<a@>", b"<@b>", b"<a@b>x", b"<a b@c>", b"<a..b@c>", b"<.a@c>",
-            b"<a.@c>", b"<a@b..c>", b"<a@.b>", b"<a@-b>", b"<a@b->", b"<a@b.>", b"<a@b_c>",
+            b"<a@b", b"a@b>", b"<a>", b"<a@>", b"<@b>", b"<a@b>x", b"<a b@c>",
+            b"<a@b..c>", b"<a@.b>", b"<a@-b>", b"<a@b->", b"<a@b..>",
             b'<"a@b>', b'<a"b"@c>',
             b"<a@[1.2.3]>", b"<a@[IPv6:1]>", b"<a@[x-tag:y]>", b"<a@b@c>", b"<@a:>", b"<@a,b:u@d>",
             b"<<a@b>>",
@@ -268,13 +269,21 @@ class ParameterTests(EveryWay):
             b"A==",
             b"A=b=c",
             b"A_B=1",
-            b"SIZE=1 SIZE=1",
-            b"A=1 size size",
+            b"SIZE=1 SIZE=01",
+            b"SIZE=1 SIZE=2 SIZE=1",
+            b"A=1 size size=1",
+            b"A=b A=B",
         ):
             self.assert_error(b"MAIL FROM:<a@b> " + parameters, "501 5.5.4")
 
-    def test_spaces_and_nothing_else_part_them(self) -> None:
-        self.assert_events(b"MAIL FROM:<>  SIZE=1  A\r\n", Mail(NULL_PATH, {"SIZE": "1", "A": None}))
+    def test_one_that_is_said_again(self) -> None:
+        size = Mail(Address("a", "b"), {"SIZE": "1"})
+        self.assert_events(b"MAIL FROM:<a@b> SIZE=1 SIZE=1\r\nMAIL FROM:<a@b> size=1 Size=1\r\n", size, size)
+        self.assert_events(b"MAIL FROM:<> A A\r\n", Mail(NULL_PATH, {"A": None}))
+
+    def test_spaces_tabs_and_nothing_else_part_them(self) -> None:
+        for line in (b"MAIL FROM:<>  SIZE=1  A\r\n", b"MAIL FROM:<>\tSIZE=1 \tA\r\n"):
+            self.assert_events(line, Mail(NULL_PATH, {"SIZE": "1", "A": None}))
         for space in "\xa0\u2003\u3000\u2028":
             self.assert_error(f"MAIL FROM:<a@b> SIZE=1{space}BODY=8BITMIME".encode(), "501 5.5.4")
             self.assert_error(f"MAIL FROM:<a@b>{space}SIZE=1".encode(), "501 5.1.7")
@@ -330,10 +339,25 @@ class LineLengthTests(EveryWay):
 
     def test_a_line_without_end_takes_no_memory(self) -> None:
         wire = SMTPServerWire()
-        for _ in range(1000):
+        for _ in range(400):
             wire.receive(b"x" * 9999 + b"\r")
             self.assertIsNone(wire.next_event())
             self.assertLessEqual(wire.pending, 1)
+
+    def test_a_line_without_end_is_the_last(self) -> None:
+        limits = WireLimits(command_line=10, auth_line=20, swallowed=100)
+        for start in (b"", b"\n", b"AUTH ", b"NOOP\n"):
+            before = ["500 5.5.2"] * start.count(b"\n")
+            begun = start.rpartition(b"\n")[2]
+            line = begun + b"x" * (100 - len(begun))
+            head = start.removesuffix(begun) if begun else start
+            after = ["500 5.5.2" if before else "500 5.5.6", Noop()]
+            self.assert_events(head + line + b"\r\nNOOP\r\n", *before, *after, limits=limits)
+            stream = head + line + b"x\r\nNOOP\r\n"
+            for pieces in ([stream], octet_by_octet(stream), [stream[:-9], stream[-9:]]):
+                wire = SMTPServerWire(limits)
+                self.assertEqual(play(pieces, wire=wire), [*before, "421 4.7.0"])
+                self.assertEqual(wire.pending, 0)
 
     def test_authentication_has_room(self) -> None:
         token = b"A" * 12288

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +153,76 @@ class HandshakeTimeTests(TLSTestCase):
         self.clock.advance(30)
         [(level, text)] = events
         self.assertEqual((level, text), (LogLevel.info, "unknown: TLS handshake not done in time"))
+
+
+class HandshakeSizeTests(TLSTestCase):
+    def test_too_many_octets(self) -> None:
+        """Whether they are one ClientHello, or come one by one; what is asked for in it is not looked at."""
+        names = (b"\x01a" * 32_000)[: (1 << 16) - 10]
+        extension = b"\x00\x10" + (len(names) + 2).to_bytes(2) + len(names).to_bytes(2) + names
+        for piece in (1 << 16, 1000, 24 << 10):
+            self.connect()
+            hello = with_extension(self.client.to_send(), extension)
+            self.assertLess(60_000, len(hello))
+            with stopwatch() as seconds:
+                while hello and not self.is_gone:
+                    self.protocol.dataReceived(hello[:piece])
+                    hello = hello[piece:]
+            self.assertTrue(self.is_gone)
+            self.assertLess(seconds(), 0.03)
+            self.protocol.dataReceived(b"\x16\x03\x01\x00\x05hello")  # what was on its way
+
+    def test_large_hello(self) -> None:
+        """Such as one with keys of a later century."""
+        self.connect()
+        self.client = StdlibClient()
+        padding = b"\xfa\xfa" + (20_000).to_bytes(2) + bytes(20_000)
+        hello = with_extension(self.client.to_send(), padding)
+        self.protocol.dataReceived(hello)
+        self.assertFalse(self.is_gone)
+        self.assertEqual(b"".join(self.transport.stream)[:1], b"\x16")
+
+    def test_much_behind_it(self) -> None:
+        """In one piece with the handshake's end: it is no part of it."""
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            self.connect()
+            self.client = StdlibClient(version=version)
+            for _ in range(2):
+                self.protocol.dataReceived(self.client.to_send())
+                self.client.receive(b"".join(self.transport.stream))
+                self.transport.stream.clear()
+                if version is ssl.TLSVersion.TLSv1_3:
+                    break
+            last = self.client.to_send()
+            if version is ssl.TLSVersion.TLSv1_2:
+                self.assertEqual(last, b"")
+            self.client.write(b"x" * 9 + b"\n" + b"word\n" * 10_000)
+            self.protocol.dataReceived(last + self.client.to_send())
+            self.pass_on()
+            self.assertFalse(self.is_gone)
+            self.assertEqual(self.client.read().count(b"word\n"), 10_000)
+
+
+def with_extension(hello: bytes, extension: bytes) -> bytes:
+    """A ClientHello with one more (RFC 8446 4.1.2), in as many records as it takes."""
+    body = hello[9:]
+    at = 2 + 32
+    at += 1 + body[at]
+    at += 2 + int.from_bytes(body[at : at + 2])
+    at += 1 + body[at]
+    extensions = body[at + 2 :] + extension
+    body = body[:at] + len(extensions).to_bytes(2) + extensions
+    message = b"\x01" + len(body).to_bytes(3) + body
+    pieces = [message[start : start + 16_000] for start in range(0, len(message), 16_000)]
+    return b"".join(b"\x16\x03\x01" + len(piece).to_bytes(2) + piece for piece in pieces)
+
+
+@contextlib.contextmanager
+def stopwatch() -> Iterator[Callable[[], float]]:
+    """Seconds that this thread worked."""
+    began = ended = time.thread_time()
+    yield lambda: ended - began
+    ended = time.thread_time()
 
 
 class _Log:

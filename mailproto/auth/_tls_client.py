@@ -270,6 +270,13 @@ _FAULTS = {
     _CODES.ERR_INVALID_CA: "one in its chain is no authority",
     _CODES.ERR_INVALID_PURPOSE: "it, or one that vouches for it, is not for servers",
     _CODES.ERR_PATH_LENGTH_EXCEEDED: "its chain is longer than its authority allows",
+    _CODES.ERR_PERMITTED_VIOLATION: "its authority is not one for such names",
+    _CODES.ERR_EXCLUDED_VIOLATION: "its authority is not one for such names",
+    _CODES.ERR_UNHANDLED_CRITICAL_EXTENSION: "it has a critical extension that is not known here",
+    # Of those that pyOpenSSL has no names for:
+    66: "its key is too short",
+    67: "a key in its chain is too short",
+    68: "a signature in its chain is too weak",
 }
 
 

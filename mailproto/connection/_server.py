@@ -17,6 +17,7 @@ from zope.interface import implementer
 from mailproto.auth import Channel, server_channel
 from mailproto.connection._at_once import at_once
 from mailproto.connection._base import OCTETS_AT_ONCE, Connection
+from mailproto.connection._handshake import Handshake, may_begin_handshake
 from mailproto.connection._limits import Farewell
 from mailproto.connection._wire import PlaintextWire
 from mailproto.errors import MailError, Unavailable, WireError
@@ -62,7 +63,7 @@ class ServerConnection(Connection, Generic[EventT]):
         self._is_spoken_for = False
         self._heard_all = False  # the client has closed its side
         self._leaving: Farewell | None = None  # why the running command is the last one
-        self._handshake_due: float | None = None  # until TLS is known to be on
+        self._handshake: Handshake | None = None
 
     # -- what a protocol says of itself
 
@@ -154,7 +155,7 @@ class ServerConnection(Connection, Generic[EventT]):
             connection ends instead.
         """
         received = self.wire.take_pending() if self.wire.pending else b""
-        if received and received[0] != _HANDSHAKE:
+        if not may_begin_handshake(received):
             self.log.warn("{peer} sent plaintext behind its wish for TLS", peer=self.peer)
             self.end(self.farewell(Farewell.TALKED_AHEAD))
             return False
@@ -316,21 +317,12 @@ class ServerConnection(Connection, Generic[EventT]):
         return self.limits.idle if self._had_event else self.limits.first_command
 
     def _begin_handshake(self) -> None:
-        """However many octets come: it must have ended in time."""
-        self._handshake_due = self.clock.seconds() + self.limits.handshake
+        self._handshake = Handshake(self.transport, self.clock, self.limits.handshake)
         self._set_timer(min(self.limits.handshake, self.idle_limit()))
 
     def _handshake_left(self) -> float | None:
         """Seconds that TLS's handshake may last from now; None if none is under way."""
-        due = self._handshake_due
-        if due is None:
-            return None
-        # What stands between TLS and this may tell nothing of a handshake's end.
-        finished = getattr(self.transport.getHandle(), "get_peer_finished", None)
-        if finished is None or finished() is not None:
-            self._handshake_due = None
-            return None
-        return due - self.clock.seconds()
+        return None if self._handshake is None else self._handshake.left()
 
     def _set_timer(self, seconds: float) -> None:
         if self._timer is not None:
@@ -397,10 +389,6 @@ class ServerConnection(Connection, Generic[EventT]):
 
 REVOCATION_GRACE = 0.3
 """Seconds: with the hint, which may take half a second, a revoked session ends within one."""
-
-
-_HANDSHAKE = 0x16
-"""The first octet of a ClientHello (RFC 8446 5.1), and of no command."""
 
 _REPLIES_AT_ONCE = 64
 """Replies that are: with `OCTETS_AT_ONCE` this bounds what pipelining makes us hold."""

@@ -20,9 +20,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailproto.auth import ensure_self_signed, server_tls
 from mailproto.connection import Limits, Networks, ProxiedFactory
 from mailproto.imap.server.session import IMAPSession
+from mailproto.imap.wire import IMAPServerWire
 from mailproto.pop3.server import POP3Server
+from mailproto.pop3.wire import POP3ServerWire
 from mailproto.smtp.lmtp import LMTPServer
 from mailproto.smtp.server import SMTPServer
+from mailproto.smtp.wire import SMTPServerWire
 from tests.auth.stdlib_client import StdlibClient
 from tests.test_connection import WordFactory
 from tests.transport import ELSEWHERE, FakeTLS, MemoryTransport
@@ -231,6 +234,29 @@ class _Log:
 
     def info(self, text: str, **values: Any) -> None:
         self._events.append((LogLevel.info, text.format(**values)))
+
+
+class PendingTests(SynchronousTestCase):
+    def test_each_wire_gives_up_what_is_no_event_s(self) -> None:
+        for wire_class, first in (
+            (SMTPServerWire, b"STARTTLS\r\n"),
+            (POP3ServerWire, b"STLS\r\n"),
+            (IMAPServerWire, b"a STARTTLS\r\n"),
+        ):
+            for pieces in (
+                [first + b"rest\r\n"],
+                [first, b"re", b"st\r\n"],
+                [first[:3], first[3:] + b"rest\r\n"],
+            ):
+                wire: Any = wire_class()
+                for piece in pieces:
+                    wire.receive(piece)
+                event = wire.next_event()
+                self.assertEqual(wire.pending, 6)
+                self.assertEqual(wire.take_pending(), b"rest\r\n")
+                self.assertEqual((wire.pending, wire.take_pending(), wire.next_event()), (0, b"", None))
+                wire.receive(first)
+                self.assertEqual(wire.next_event(), event)
 
 
 class AlpnTests(TLSTestCase):

@@ -74,8 +74,7 @@ def _verified(connection: SSL.Connection) -> x509.Certificate | None:
     """The peer's certificate: without VERIFY_PEER it is not looked at, with it the handshake had failed."""
     if not connection.get_context().get_verify_mode() & SSL.VERIFY_PEER:
         return None
-    certificate = connection.get_peer_certificate()
-    return None if certificate is None else certificate.to_cryptography()
+    return _loaded(connection.get_peer_certificate())
 
 
 def _bindings(connection: SSL.Connection, server_certificate: crypto.X509 | None) -> Mapping[str, bytes]:
@@ -84,9 +83,18 @@ def _bindings(connection: SSL.Connection, server_certificate: crypto.X509 | None
     # does not tell.
     if connection.get_protocol_version() >= SSL.TLS1_3_VERSION:
         bindings["tls-exporter"] = connection.export_keying_material(b"EXPORTER-Channel-Binding", 32, b"")
-    if server_certificate is not None and (end_point := _end_point(server_certificate.to_cryptography())):
+    certificate = _loaded(server_certificate)
+    if certificate is not None and (end_point := _end_point(certificate)):
         bindings["tls-server-end-point"] = end_point
     return bindings
+
+
+def _loaded(certificate: crypto.X509 | None) -> x509.Certificate | None:
+    """None for one that is odd, too: OpenSSL takes some that ``cryptography`` does not, or not any more."""
+    try:
+        return None if certificate is None else certificate.to_cryptography()
+    except (ValueError, x509.InvalidVersion):
+        return None
 
 
 def _end_point(certificate: x509.Certificate) -> bytes | None:

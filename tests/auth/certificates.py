@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtensionOID, NameOID, ObjectIdentifier
+from OpenSSL import crypto
 from OpenSSL.crypto import X509, PKey
 from twisted.internet.ssl import Certificate, KeyPair, PrivateCertificate
 
@@ -61,6 +62,17 @@ def make_certificate(
     for extension in more:
         builder = builder.add_extension(extension, critical=False)
     return key, builder.sign(issuer[0] if issuer else key, hashes.SHA256())
+
+
+def of_version(number: int, pair: Pair, issuer: Pair) -> crypto.X509:
+    """The certificate of ``pair``, signed anew with another version: OpenSSL takes any."""
+    signed = pair[1].tbs_certificate_bytes
+    at = signed.index(bytes.fromhex("a003020102"))
+    signed = signed[: at + 4] + bytes([number]) + signed[at + 5 :]
+    algorithm = element(0x30, element(0x06, bytes.fromhex("2a8648ce3d040302")))  # ecdsa-with-SHA256
+    signature = issuer[0].sign(signed, ec.ECDSA(hashes.SHA256()))
+    encoded = element(0x30, signed + algorithm + element(0x03, b"\0" + signature))
+    return crypto.load_certificate(crypto.FILETYPE_ASN1, encoded)
 
 
 def write_pair(folder: Path, name: str, pair: Pair) -> tuple[Path, Path]:

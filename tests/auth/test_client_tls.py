@@ -13,13 +13,15 @@ from typing import Any
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL
+from OpenSSL.crypto import PKey
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
+from twisted.internet.ssl import Certificate, CertificateOptions, KeyPair, PrivateCertificate
 from zope.interface import directlyProvides
 from zope.interface.verify import verifyObject
 
-from mailproto.auth import _tls_client, client_tls
+from mailproto.auth import _tls_client, client_channel, client_tls, server_channel
 from mailproto.auth._server_identity import ServerIdentity
-from tests.auth.certificates import Pair, make_certificate, to_be_shown, write_pair
+from tests.auth.certificates import Pair, make_certificate, of_version, to_be_shown, write_pair
 from tests.auth.ends import SECRET, HandshakeTestCase
 
 dns = x509.DNSName
@@ -218,6 +220,38 @@ class TrustTests(HandshakeTestCase):
         """Twisted would go on with something else than what does not provide it."""
         for verify in (True, False):
             verifyObject(IOpenSSLClientConnectionCreator, client_tls("mail.test", verify=verify))
+
+
+class OddCertificateTests(HandshakeTestCase):
+    def test_one_that_cryptography_does_not_take(self) -> None:
+        """It is as good as its names are, and nothing can be bound to it."""
+        for names, is_good in (([dns("mail.test")], True), ([dns("evil.example")], False)):
+            pair = make_certificate(issuer=self.authority, names=names)
+            certificate = of_version(7, pair, self.authority)
+            self.assertRaises(x509.InvalidVersion, certificate.to_cryptography)
+            key = PKey.from_cryptography_key(pair[0])
+            server = CertificateOptions(privateKey=key, certificate=certificate)
+            self.talk(client_tls("mail.test", trust_root=self.trust_root), server)
+            if not is_good:
+                self.assert_refused("it is for evil.example")
+                continue
+            self.assert_taken()
+            channel = client_channel(self.client.transport, is_local=False)
+            self.assertEqual((channel.is_secure, list(channel.bindings)), (True, ["tls-exporter"]))
+            self.assertIsNone(channel.certificate)
+
+    def test_server_asked_for_one(self) -> None:
+        """Nobody signs in by it."""
+        pair = make_certificate("alice@mail.test", issuer=self.authority)
+        odd = of_version(7, pair, self.authority)
+        shown = PrivateCertificate.fromCertificateAndKeyPair(
+            Certificate(odd), KeyPair(PKey.from_cryptography_key(pair[0]))
+        )
+        server = self.server(make_certificate(names=[dns("mail.test")]), client_ca=self.trust_root)
+        self.talk(client_tls("mail.test", verify=False, client_certificate=shown), server)
+        self.assertEqual(self.accepted.heard, SECRET * 2)
+        self.assertIsNotNone(self.handle.get_peer_certificate())
+        self.assertIsNone(server_channel(self.accepted.transport, is_local=False).certificate)
 
 
 class UnverifiedTests(HandshakeTestCase):

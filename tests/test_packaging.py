@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -122,3 +123,19 @@ class InstallationTests(TestCase):
     def test_editable(self) -> None:
         python = self.environment("--editable", str(self.source))
         self.assert_works(python, self.source)
+
+
+class OldestVersionsTests(TestCase):
+    def test_each_lower_bound_is_tested_in_ci(self) -> None:
+        """Security rests on some of them: what setup.cfg allows is what `.ci/run` installs."""
+        shown = subprocess.run(
+            ["bash", ".ci/run", "--show-oldest"], cwd=CHECKOUT, capture_output=True, text=True, check=True
+        ).stdout
+        required = importlib.metadata.requires("mailproto") or []
+        bounds = {re.sub(r"[^a-z0-9.]", "-", line.split(">=")[0].strip().lower()): line for line in required}
+        pins = dict(line.split(" == ") for line in shown.splitlines())
+        self.assertEqual(
+            sorted(pins), sorted(name for name, line in bounds.items() if "extra ==" not in line), shown
+        )
+        for name, pin in pins.items():
+            self.assertTrue(bounds[name].endswith(f">={pin.removesuffix('.*')}"), (name, pin))

@@ -216,8 +216,10 @@ class _ClientConnection(SSL.Connection):
         if not isinstance(error, SSL.Error):
             return _HandshakeFailed(f"The handshake failed: {error!r}")
         reasons = error.args[0] if type(error) is SSL.Error and error.args else ()
-        # Without reasons it is the connection's end, which Twisted knows how to tell.
-        return _HandshakeFailed(", ".join(reason for *_, reason in reasons)) if reasons else error
+        if not reasons:
+            return error  # the connection's end, which Twisted knows how to tell
+        text = ", ".join(reason for *_, reason in reasons)
+        return _HandshakeFailed(f"no TLS is spoken there ({text})" if _NO_TLS in text else text)
 
     # -- what passes
 
@@ -252,6 +254,9 @@ def _look_at(connection: SSL.Connection, certificate: X509, error: int, depth: i
     """OpenSSL's callback: an exception is a refusal, too (pyOpenSSL sees to it)."""
     return cast(_ClientConnection, connection).look_at(certificate, error, depth, bool(is_good))
 
+
+_NO_TLS = "wrong version number"
+"""What OpenSSL calls it."""
 
 _CODES = SSL.X509VerificationCodes
 _FAULTS = {

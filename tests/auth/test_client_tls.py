@@ -255,6 +255,16 @@ class OddCertificateTests(HandshakeTestCase):
 
 
 class UnverifiedTests(HandshakeTestCase):
+    def test_plaintext(self) -> None:
+        """As from a server whose port is another one's."""
+        for verify in (True, False):
+            client = client_tls("mail.test", verify=verify).clientConnectionForTLS(None)
+            client.set_connect_state()
+            self.assertRaises(SSL.WantReadError, client.do_handshake)
+            client.bio_write(b"220 mail.test ESMTP\r\n")
+            error = self.assertRaises(SSL.Error, client.do_handshake)
+            self.assertEqual(str(error), "no TLS is spoken there (wrong version number)")
+
     def test_any_certificate_and_never_verified(self) -> None:
         for host in ("mail.test", "127.0.0.1", "", "a b", "127.1", "my_host", "x" * 300):
             pair = make_certificate(names=[dns("evil.example")], days=(-3, -2))

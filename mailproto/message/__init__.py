@@ -30,7 +30,7 @@ For FETCH and POP3::
 For SEARCH, SORT and THREAD (texts compare by `casemap`, i;unicode-casemap)::
 
     header_fields(content, start=0, stop=None) -> Iterator[Field(name, value, start, stop)]
-    decode_header(value: bytes) -> str;  parameter_text(name, value) -> str
+    decode_header(value: bytes, charset="") -> str;  parameter_text(name, value) -> str
     Searchable(content, index): in_header(name, key), in_body(key), in_text(key); key = casemap(text)
     parse_date(value) -> datetime | None;  sent_date(value | None, arrival) -> datetime (UTC)
     base_subject(value) -> str;  is_reply(value) -> bool

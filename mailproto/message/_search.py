@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 
@@ -28,6 +29,8 @@ PREVIEW_LENGTH = 200
 
 _PREVIEW_OCTETS = 1 << 16
 
+_TEXTS_LIMIT = 100  # of which a charset is sought
+
 
 class Searchable:
     """One message for SEARCH: each text is made when it is first asked for, and kept.
@@ -47,8 +50,26 @@ class Searchable:
     def headers(self) -> list[tuple[bytes, str]]:
         """Name in lower case and case-mapped decoded value, on one line, of each field of the header."""
         if self._headers is None:
-            self._headers = _mapped_fields(self.content, self.index.root)
+            self._headers = self._mapped_fields()
         return self._headers
+
+    def _mapped_fields(self) -> list[tuple[bytes, str]]:
+        root, charset = self.index.root, None
+        fields = []
+        for name, value, _, _ in header_fields(self.content, root.header, root.body):
+            if charset is None and not value.isascii():
+                charset = self._charset_of_texts()
+            text = searched_text(decode_header(value, charset or ""))
+            fields.append((name.lower(), _with_single_blanks(text)))
+        return fields
+
+    def _charset_of_texts(self) -> str:
+        """That of the first text that names one: senders who do not encode their headers write all in it."""
+        texts = (part for part in self.index.parts() if part.kind == TEXT)
+        for part in itertools.islice(texts, _TEXTS_LIMIT):
+            if charset := _charset(part, self.content, part.content_type(self.content)[2]):
+                return charset
+        return ""
 
     def in_header(self, name: bytes, key: str) -> bool:
         """HEADER: whether a field ``name`` holds ``key``; any such field will do for ""."""
@@ -100,13 +121,6 @@ def _is_report(content: Content, part: Part) -> bool:
     if b"message" not in content[part.header : stop].lower():
         return False
     return part.content_type(content)[0].lower() == b"message"
-
-
-def _mapped_fields(content: Content, part: Part) -> list[tuple[bytes, str]]:
-    return [
-        (name.lower(), _with_single_blanks(searched_text(decode_header(value))))
-        for name, value, _, _ in header_fields(content, part.header, part.body)
-    ]
 
 
 def _with_single_blanks(value: str) -> str:

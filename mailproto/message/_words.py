@@ -24,36 +24,49 @@ _not_base64 = bytes(
 _extended_value = re.compile(rb"([^']*)'[^']*'(.*)", re.DOTALL).fullmatch
 
 
-def decode_header(value: bytes) -> str:
+_DAMAGE = "\N{REPLACEMENT CHARACTER}"
+
+
+def decode_header(value: bytes, charset: str = "") -> str:
     """The text of a header field's value, on one line, with its encoded words decoded.
+
+    8-bit octets that are no encoded word and no UTF-8 are in ``charset``, if they can be.
 
     White space between encoded words goes (6.2); neighbours in one charset are joined
     before they are decoded, since characters are split between them in the wild.
     """
     value = unfold(value)
     if b"=?" not in value:
-        return decode_text(value)
+        return _unencoded(value, charset)
     pieces: list[str] = []
     pending: list[bytes] = []  # octets of neighbours in one charset
     pending_charset = ""
     at = 0
     for match in _word.finditer(value):
         label, encoding, text = match.groups()
-        charset = label.decode("latin-1").lower()
+        name = label.decode("latin-1").lower()
         gap = value[at : match.start()]
         at = match.end()
         adjacent = pending and _between(gap)
-        if pending and not (adjacent and _is_same(charset, pending_charset)):
+        if pending and not (adjacent and _is_same(name, pending_charset)):
             pieces.append(decode_text(b"".join(pending), pending_charset))
             pending.clear()
         if not adjacent:
-            pieces.append(decode_text(gap))
+            pieces.append(_unencoded(gap, charset))
         pending.append(_unbase64(text) if encoding in b"Bb" else binascii.a2b_qp(text, header=True))
-        pending_charset = charset
+        pending_charset = name
     if pending:
         pieces.append(decode_text(b"".join(pending), pending_charset))
-    pieces.append(decode_text(value[at:]))
+    pieces.append(_unencoded(value[at:], charset))
     return "".join(pieces)
+
+
+def _unencoded(octets: bytes, charset: str) -> str:
+    if charset and not octets.isascii() and _DAMAGE in octets.decode("utf-8", "replace"):
+        text = decode_text(octets, charset)
+        if _DAMAGE not in text and decode_text(b"aa", charset) == "aa":  # not in UTF-16
+            return text
+    return decode_text(octets)
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -260,6 +260,21 @@ class SearchTests(TestCase):
                 self.assertTrue(found.in_body(casemap(key)), (body, key))
         self.assertFalse(self.searchable(message(b"word")).in_body("\u200b"))
 
+    def test_headers_that_are_not_encoded_are_in_the_charset_of_the_text(self) -> None:
+        raw = "宏碁".encode("cp950")
+        for header in (
+            b"Content-Type: text/plain; charset=big5\r\n\r\n",
+            b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n\r\n"
+            b"--b\r\nContent-Type: text/plain; charset=big5\r\n\r\n--b--\r\n",
+        ):
+            found = self.searchable(b"Subject: " + raw + b" =?utf-8?q?=C3=A9?= " + raw + b"\r\n" + header)
+            self.assertTrue(found.in_header(b"subject", casemap("宏碁 é 宏碁")))
+        for charset in (b"utf-8", b"iso-8859-1", b"us-ascii", b"utf-16", b"x-none", b""):
+            kind = b"Content-Type: text/plain; charset=" + charset + b"\r\n\r\n"
+            for raw in ("Grüße".encode(), b"Gr\xfc\xdfe"):
+                found = self.searchable(b"Subject: " + raw + b"\r\n" + kind)
+                self.assertTrue(found.in_header(b"subject", casemap("grüße")), (charset, raw))
+
     def test_reports_are_searched(self) -> None:
         content = (
             b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n"

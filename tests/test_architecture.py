@@ -84,7 +84,7 @@ PUBLIC_NAMES = {
     "mailproto.smtp": """
         AllRefused AuthenticationRefused AuthenticationUnavailable ClientTimeouts CommandRefused
         ConnectFailed ConnectionLost GreetingRefused LMTPClient LMTPServer LMTPServerFactory
-        MAX_MESSAGE_SIZE MailServer ProtocolViolation SMTPClient SMTPClientError SMTPLimits
+        MAX_MESSAGE_SIZE MailServer ProtocolViolation QueueTimeout SMTPClient SMTPClientError SMTPLimits
         SMTPSender SMTPServer SMTPServerFactory SendResult ServerTimeout ServerUntrusted
         ServiceClosing TLSFailed TLSUnavailable UNCERTAIN UNHURRIED_LIMITS connect open_client
         send_mail
@@ -92,7 +92,7 @@ PUBLIC_NAMES = {
     "mailproto.smtp.client": """
         AllRefused AuthenticationRefused AuthenticationUnavailable ClientTimeouts CommandRefused
         ConnectFailed ConnectionLost GreetingRefused LMTPClient MailServer ProtocolViolation
-        SMTPClient SMTPClientError SMTPSender SendResult ServerTimeout ServerUntrusted
+        QueueTimeout SMTPClient SMTPClientError SMTPSender SendResult ServerTimeout ServerUntrusted
         ServiceClosing TLSFailed TLSUnavailable UNCERTAIN connect open_client send_mail
     """,
     "mailproto.smtp.wire": """

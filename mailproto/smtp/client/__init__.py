@@ -14,6 +14,7 @@ from mailproto.smtp.client._errors import (
     ConnectionLost,
     GreetingRefused,
     ProtocolViolation,
+    QueueTimeout,
     ServerTimeout,
     ServerUntrusted,
     ServiceClosing,
@@ -21,7 +22,8 @@ from mailproto.smtp.client._errors import (
     TLSFailed,
     TLSUnavailable,
 )
-from mailproto.smtp.client._mail_server import MailServer, open_client
+from mailproto.smtp.client._mail_server import MailServer
+from mailproto.smtp.client._opening import open_client
 from mailproto.smtp.client._send_mail import AllRefused, SendResult, send_mail
 from mailproto.smtp.client._sender import SMTPSender
 from mailproto.smtp.client._timeouts import ClientTimeouts
@@ -40,6 +42,7 @@ __all__ = [
     "LMTPClient",
     "MailServer",
     "ProtocolViolation",
+    "QueueTimeout",
     "SMTPClient",
     "SMTPClientError",
     "SMTPSender",

@@ -35,10 +35,11 @@ class ChunkTransaction(Transaction):
     def _pipeline_content(self, group: list[bytes]) -> None:
         if len(self.message.content) <= PIECE and not self._client.answers_each:
             group.extend(self._chunks())
-            self._is_content_begun = self._is_sent = True
+            self._is_content_begun = self._is_sending = self._is_sent = True
 
     def _begin_content(self) -> None:
-        self._client.stream(self._chunks(), self._chunks_sent, self._client.timeouts.block)
+        if self._may_send():
+            self._client.stream(self._chunks(), self._chunks_sent, self._client.timeouts.block)
 
     def _chunks(self) -> Iterator[bytes]:
         """Each chunk; its answer is expected once it was written, and not before."""

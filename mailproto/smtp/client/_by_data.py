@@ -46,6 +46,8 @@ class DataTransaction(Transaction):
             client.write(b".\r\n")
 
     def _send(self) -> None:
+        if not self._may_send():
+            return
         client, content = self._client, self.message.content
         if not isinstance(content, bytes) or len(content) > PIECE:
             client.stream(data_pieces(content), self._sent, client.timeouts.block)

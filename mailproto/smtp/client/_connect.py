@@ -12,8 +12,10 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 
 from mailproto.smtp.client._client import SMTPClient
 from mailproto.smtp.client._errors import ConnectFailed
+from mailproto.smtp.client._routes import endpoint_name
+from mailproto.smtp.client._within import TooLate, within
 
-__all__ = ["aborting", "connect"]
+__all__ = ["aborting", "connect", "reason"]
 
 ClientT = TypeVar("ClientT", bound=SMTPClient)
 
@@ -30,22 +32,24 @@ async def connect(endpoint: IStreamClientEndpoint, client: ClientT) -> ClientT:
     :raises ConnectFailed: nobody listens there.
     :raises SMTPClientError: there was no welcome; the connection is closed.
     """
-    pending = connectProtocol(endpoint, client)
-    timer = client.clock.callLater(client.timeouts.connect, pending.cancel)
+    seconds = client.timeouts.connect
+    name = endpoint_name(endpoint)
     try:
-        await pending
+        await within(client.clock, seconds, connectProtocol(endpoint, client), lambda _: client.abort())
     except CancelledError:
-        if timer.active():
-            raise  # it was not the timer
-        raise ConnectFailed("Cannot connect: timed out") from None
+        raise
+    except TooLate:
+        raise ConnectFailed(f"Cannot connect to {name}: no answer within {seconds:g} s") from None
     except Exception as error:
-        raise ConnectFailed(f"Cannot connect: {error}") from error
-    finally:
-        if timer.active():
-            timer.cancel()
+        raise ConnectFailed(f"Cannot connect to {name}: {reason(error)}") from error
     with aborting(client):
         await client.greeted()
     return client
+
+
+def reason(error: Exception) -> str:
+    """What an error says, on one line, for a text in which it is not the end."""
+    return " ".join(str(error).split()).removesuffix(".") or type(error).__name__
 
 
 @contextmanager

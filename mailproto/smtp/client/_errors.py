@@ -16,6 +16,7 @@ __all__ = [
     "ConnectionLost",
     "GreetingRefused",
     "ProtocolViolation",
+    "QueueTimeout",
     "SMTPClientError",
     "ServerTimeout",
     "ServerUntrusted",
@@ -58,9 +59,15 @@ class SMTPClientError(Exception):
 
 
 class ConnectFailed(SMTPClientError):
-    """Nobody could be connected to."""
+    """No connection: the text has host, port, and each address with what happened there."""
 
     default = Outcome(451, "4.4.1", "Cannot connect")
+
+
+class QueueTimeout(SMTPClientError):
+    """No connection of a pool was free for a message in time; nothing of it was sent."""
+
+    default = Outcome(451, "4.4.7", "Waited too long for a connection")
 
 
 class ConnectionLost(SMTPClientError):

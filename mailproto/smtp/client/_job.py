@@ -2,69 +2,138 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from mailproto.model import Outcome
 from mailproto.smtp.client._errors import SMTPClientError
-from mailproto.smtp.client._message import SESSION_FULL, Message
+from mailproto.smtp.client._message import Message
+
+if TYPE_CHECKING:
+    from mailproto.smtp.client._pooled import PooledConnection
 
 __all__ = ["Job"]
+
+MOST_LOSSES = 2
+"""New connections that may be lost before anything of a message's content was sent."""
+
+MOST_LOSSES_BESIDE_OTHERS = 10
+"""The same, where the server serves other connections and may have no room for that one."""
 
 
 class Job:
     """A message on its way through one connection after another.
 
+    :param cancelled: called when the result is not wanted any more.
     :ivar message: what the next connection is given.
-    :ivar is_second_try: whether a connection was lost already before it answered anything.
     :ivar result: fires with the outcomes of all recipients.
+    :ivar connection: that it was given to, if it was.
+    :ivar given_at: when, in seconds.
+    :ivar is_late: whether its time to wait is over; then it is not tried again.
+    :ivar needs_new: whether only a connection that has sent nothing before will do.
     """
 
-    __slots__ = ("_is_begun", "_outcomes", "_places", "is_second_try", "message", "result")
+    __slots__ = (
+        "_is_begun",
+        "_losses",
+        "_outcomes",
+        "_places",
+        "connection",
+        "given_at",
+        "is_late",
+        "message",
+        "needs_new",
+        "result",
+        "timer",
+    )
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, cancelled: Callable[[Job], None] | None = None) -> None:
         self.message = message
-        self.is_second_try = False
-        self.result: Deferred[list[Outcome]] = Deferred()
-        self._outcomes: list[Outcome] = [SESSION_FULL] * len(message.recipients)
+        self.result: Deferred[list[Outcome]] = Deferred(cancelled and (lambda _: cancelled(self)))
+        self.connection: PooledConnection | None = None
+        self.given_at = 0.0
+        self.timer: IDelayedCall | None = None
+        self.is_late = False
+        self.needs_new = False
+        self._losses = [0, 0]  # of new connections: alone, and beside others
+        self._outcomes: list[Outcome | None] = [None] * len(message.recipients)
         self._is_begun = False  # some have an outcome
         self._places: Sequence[int] = range(len(message.recipients))  # of the message's, in those
 
     @property
-    def is_cancelled(self) -> bool:
-        """Whether nobody waits for the result any more."""
-        return bool(self.result.called)
+    def outcomes(self) -> list[Outcome]:
+        """Of all recipients that have one."""
+        return [each for each in self._outcomes if each is not None]
 
-    def try_again(self) -> None:
-        """What was given to a connection that is lost is of no use to another."""
-        self.is_second_try = True
-        self.message = self.message.again()
-
-    def take(self, outcomes: Sequence[Outcome]) -> list[Outcome] | None:
-        """What one connection has achieved: the outcomes of all, or None if another must go on."""
+    def take(self, outcomes: Sequence[Outcome]) -> bool:
+        """Note what one connection has achieved; False if another one may go on with what is left."""
         for place, outcome in zip(self._places, outcomes, strict=True):
             self._outcomes[place] = outcome
-        if SESSION_FULL not in outcomes:
-            return self._outcomes
-        left = [at for at, outcome in enumerate(outcomes) if outcome is SESSION_FULL]
+        left = self.message.untried
+        if not left:
+            return True
         self._is_begun = self._is_begun or len(left) < len(outcomes)
         self._places = [self._places[at] for at in left]
         self.message = self.message.again(left)
-        self.is_second_try = False
-        return None
+        return False
 
-    def give_up(self, error: SMTPClientError) -> list[Outcome] | None:
-        """Have the error for an outcome of those who are left; None if they are all."""
-        if not self._is_begun:
-            return None
-        for place in self._places:
-            self._outcomes[place] = error.outcome()
-        return self._outcomes
+    def may_try_again(self, *, was_new: bool, others_serve: bool) -> bool:
+        """Whether, after its connection was lost, another one is to be tried.
+
+        :param was_new: whether that connection had sent nothing else.  One that had may have
+            ended for a reason that is not the message's: it was idle for too long, or the
+            server takes so many messages over one.  Such a loss counts for nothing, but the
+            next try is over a new connection.
+        :param others_serve: whether messages were answered over others, which are still there.
+        """
+        if self.is_late:
+            return False
+        self.needs_new = not (was_new and others_serve)
+        if not was_new:
+            return True
+        self._losses[others_serve] += 1
+        return self._losses[others_serve] < (MOST_LOSSES_BESIDE_OTHERS if others_serve else MOST_LOSSES)
+
+    def again(self) -> None:
+        """What was given to a connection that is lost is of no use to another."""
+        self.message = self.message.again()
+
+    def give_up(self, error: SMTPClientError) -> bool:
+        """Have the error for an outcome of those who are left; False if they are all."""
+        if self._is_begun:
+            for place in self._places:
+                self._outcomes[place] = error.outcome()
+        return self._is_begun
+
+    # -- the end
+
+    def finish(self) -> None:
+        """Tell the outcomes; all are there."""
+        self._end(self.outcomes)
 
     def fail(self, failure: Failure) -> None:
         """Tell that there is no other connection."""
         error = failure.value
-        outcomes = self.give_up(error) if isinstance(error, SMTPClientError) else None
-        self.result.callback(failure if outcomes is None else outcomes)
+        if isinstance(error, SMTPClientError) and self.give_up(error):
+            self._end(self.outcomes)
+        else:
+            self._end(failure)
+
+    def break_off(self, failure: Failure) -> None:
+        """Tell what went wrong with ourselves."""
+        self._end(failure)
+
+    def stop_timer(self) -> None:
+        """It waits no more."""
+        timer, self.timer = self.timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
+    def _end(self, result: list[Outcome] | Failure) -> None:
+        self.stop_timer()
+        if not self.result.called:
+            self.result.callback(result)

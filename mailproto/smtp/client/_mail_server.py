@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from twisted.internet.defer import CancelledError
-from twisted.internet.endpoints import wrapClientTLS
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import PrivateCertificate
 
-from mailproto.auth import ClientCredentials, client_tls
+from mailproto.auth import ClientCredentials
 from mailproto.smtp.client._checks import check_host, check_port
-from mailproto.smtp.client._client import LMTPClient, SMTPClient
-from mailproto.smtp.client._connect import aborting, connect
-from mailproto.smtp.client._errors import TLSFailed, TLSUnavailable
-from mailproto.smtp.client._host import bare_host, endpoint_of, is_loopback
+from mailproto.smtp.client._host import bare_host
 from mailproto.smtp.client._own_name import check_own_name
+from mailproto.smtp.client._routes import endpoint_name, host_and_port
 from mailproto.smtp.client._timeouts import ClientTimeouts
 
-__all__ = ["MailServer", "open_client"]
+__all__ = ["Credentials", "MailServer"]
 
-_Credentials: TypeAlias = ClientCredentials | Callable[[], ClientCredentials | Awaitable[ClientCredentials]]
+Credentials: TypeAlias = ClientCredentials | Callable[[], ClientCredentials | Awaitable[ClientCredentials]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,7 @@ class MailServer:
     host: str = "localhost"
     port: int | None = None
     tls: Literal["required", "implicit", "opportunistic", "none"] = "required"
-    credentials: _Credentials | None = None
+    credentials: Credentials | None = None
     trust_root: str | os.PathLike[str] | None = None
     client_certificate: PrivateCertificate | None = None
     endpoint: IStreamClientEndpoint | None = None
@@ -71,81 +66,19 @@ class MailServer:
         if not (given is None or callable(given) or isinstance(given, ClientCredentials)):
             raise TypeError(f"credentials are no {type(given).__name__}")  # which may hold a secret
 
+    @property
+    def any_port(self) -> int:
+        """``port``, or what it is by default."""
+        if self.port is not None:
+            return self.port
+        if self.tls == "implicit":
+            return 465
+        if self.lmtp:
+            return 24  # as is usual, and never 25 (RFC 2033 5)
+        return 25 if self.credentials is None else 587
 
-async def open_client(reactor: Any, server: MailServer) -> SMTPClient:
-    """Connect, greet, start TLS and authenticate, as ``server`` has it.
-
-    :raises ConnectFailed, GreetingRefused, CommandRefused, ConnectionLost:
-    :raises AuthenticationRefused, AuthenticationUnavailable:
-    :raises TLSUnavailable: TLS is required and not offered, or refused.
-    :raises TLSFailed: TLS is required and did not work, or the certificate is not good.
-    :raises TLSFilesError: of `mailproto.auth`: ``trust_root`` cannot be read.
-    """
-    try:
-        return await _open(reactor, server, starttls=server.tls in ("required", "opportunistic"))
-    except TLSFailed:
-        if server.tls != "opportunistic":
-            raise
-        return await _open(reactor, server, starttls=False)
-
-
-async def _open(reactor: Any, server: MailServer, *, starttls: bool) -> SMTPClient:
-    endpoint = server.endpoint or endpoint_of(reactor, bare_host(server.host), _port(server))
-    tls: Any = _tls(server) if starttls or server.tls == "implicit" else None
-    if server.tls == "implicit":
-        endpoint = wrapClientTLS(tls, endpoint)
-    client_class = LMTPClient if server.lmtp else SMTPClient
-    client = await connect(
-        endpoint,
-        client_class(
-            reactor,
-            hostname=server.hostname,
-            timeouts=server.timeouts,
-            is_remote=server.endpoint is not None and not is_loopback(bare_host(server.host)),
-        ),
-    )
-    with aborting(client):
-        try:
-            await client.ehlo()
-            if starttls:
-                try:
-                    await client.starttls(tls)
-                except TLSUnavailable:
-                    if server.tls == "required":
-                        raise
-            if server.credentials is not None:
-                await client.authenticate(await _given(server.credentials))
-        except Exception as error:
-            if not isinstance(error, CancelledError):
-                await client.quit()
-            raise
-    return client
-
-
-def _tls(server: MailServer) -> Any:
-    try:
-        return client_tls(
-            bare_host(server.host),
-            verify=server.tls != "opportunistic",
-            trust_root=server.trust_root,
-            client_certificate=server.client_certificate,
-        )
-    except ValueError:
-        raise TLSFailed(f"No certificate can be for {server.host!r}") from None
-
-
-async def _given(credentials: _Credentials) -> ClientCredentials:
-    if not callable(credentials):
-        return credentials
-    given = credentials()
-    return await given if inspect.isawaitable(given) else given
-
-
-def _port(server: MailServer) -> int:
-    if server.port is not None:
-        return server.port
-    if server.tls == "implicit":
-        return 465
-    if server.lmtp:
-        return 24  # as is usual, and never 25 (RFC 2033 5)
-    return 25 if server.credentials is None else 587
+    def __str__(self) -> str:
+        """For people: ``mail.example:587``."""
+        if self.endpoint is not None:
+            return f"{self.host} at {endpoint_name(self.endpoint)}"
+        return host_and_port(bare_host(self.host), self.any_port)

@@ -41,18 +41,25 @@ class Message:
 
     :ivar outcomes: of each recipient, None while it has none.
     :ivar is_answered: whether the server has said anything about it.
+    :ivar untried: places of recipients for which nothing of the content was sent over this
+        connection, though another one may: it took no more messages, or was lost.
+    :ivar error: what the connection was lost with, if that is why.
+    :ivar is_withdrawn: whether its content is not to be sent any more.
     :ivar result: fires with the outcomes, or with the error before which nothing was said.
     """
 
     __slots__ = (
         "_octets",
         "content",
+        "error",
         "is_answered",
+        "is_withdrawn",
         "outcomes",
         "parameters",
         "recipients",
         "result",
         "sender",
+        "untried",
     )
 
     def __init__(
@@ -71,6 +78,9 @@ class Message:
         self._octets: Octets | Exception | None = None
         self.outcomes: list[Outcome | None] = [None] * len(recipients)
         self.is_answered = False
+        self.untried: list[int] = []
+        self.error: SMTPClientError | None = None
+        self.is_withdrawn = False
         self.result: Deferred[list[Outcome]] = Deferred()
 
     def again(self, places: Sequence[int] | None = None) -> Message:
@@ -119,6 +129,11 @@ class Message:
         """Give ``outcome`` to those that have none."""
         self.outcomes = [outcome if each is None else each for each in self.outcomes]
 
+    def leave(self, outcome: Outcome) -> None:
+        """`settle`, but remember who was left: that they have no other outcome is not said by its text."""
+        self.untried = [place for place, each in enumerate(self.outcomes) if each is None]
+        self.settle(outcome)
+
     def finish(self) -> None:
         """Tell the outcomes; all are there."""
         self.result.callback([each for each in self.outcomes if each is not None])
@@ -126,7 +141,8 @@ class Message:
     def fail(self, error: SMTPClientError) -> None:
         """The connection is gone."""
         if self.is_answered:
-            self.settle(error.outcome())
+            self.error = error
+            self.leave(error.outcome())
             self.finish()
         else:
             self.result.errback(error)

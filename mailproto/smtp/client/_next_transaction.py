@@ -40,7 +40,7 @@ def next_transaction(client: Session, message: Message) -> Transaction | None:
     if not selection.recipients:
         return None
     if not client.takes_transaction():
-        message.settle(SESSION_FULL)
+        message.leave(SESSION_FULL)
         return None
     kind = ChunkTransaction if made.by_chunks else DataTransaction
     return kind(client, message, selection)

@@ -2,107 +2,216 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mailproto.model import Outcome
 from mailproto.smtp.client._client import SMTPClient
-from mailproto.smtp.client._errors import ConnectionLost
+from mailproto.smtp.client._errors import ConnectionLost, SMTPClientError
 from mailproto.smtp.client._job import Job
+from mailproto.smtp.client._message import Message
 
-__all__ = ["MOST_UNDERWAY", "PooledConnection"]
+__all__ = ["MOST_UNDERWAY", "Pool", "PooledConnection"]
 
 MOST_UNDERWAY = 2
 """Messages given to one connection: the second one's commands go behind the first one's content."""
+
+NEW_FOR = 5
+"""Seconds without a message for which a connection still counts as new."""
+
+
+class Pool(Protocol):
+    """What a connection tells its pool."""
+
+    def others_serve(self, connection: PooledConnection) -> bool:
+        """Whether messages were answered over others, which are still there."""
+
+    def is_crowded(self, connection: PooledConnection) -> None:
+        """The server may have no room for this connection, but for others."""
+
+    def again(self, job: Job) -> None:
+        """The job must be given to another connection."""
+
+    def go_on(self) -> None:
+        """The connection has less to do."""
 
 
 class PooledConnection:
     """A client and how much it has to do.
 
+    Whatever goes wrong with our own code here is the job's result, and ends the connection.
+
     :param messages: that it is given in all.
     :param idle: seconds without any until it leaves.
-    :param free: called whenever it has less to do.
-    :param again: called with a job that must be given to another connection.
+    :ivar underway: what it was given and has not answered, the oldest first.
+    :ivar is_leaving: whether it is given nothing more.
+    :ivar has_served: whether anything was answered over it.
     """
 
-    def __init__(
-        self,
-        client: SMTPClient,
-        *,
-        messages: int,
-        idle: float,
-        free: Callable[[], None],
-        again: Callable[[Job], None],
-    ) -> None:
+    log = Logger()
+
+    def __init__(self, client: SMTPClient, pool: Pool, *, messages: int, idle: float) -> None:
         self._client = client
+        self._pool = pool
         self._left = messages
         self._idle = idle
-        self._free = free
-        self._again = again
         self._timer: IDelayedCall | None = None
-        self._is_leaving = False
-        self.underway = 0
-        self._rest()
+        self._has_sent = False
+        self._owes = False  # an answer about a message that was taken back
+        self._opened_at = client.clock.seconds()
+        self.underway: list[Job] = []
+        self.is_leaving = False
+        self.has_served = False
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether something can still be said over it."""
+        return self._client.is_usable
 
     @property
     def has_room(self) -> bool:
         """Whether it may be given another message."""
         return (
             self._left > 0
-            and self.underway < MOST_UNDERWAY
+            and not self.is_leaving
+            and len(self.underway) < MOST_UNDERWAY
             and self._client.is_usable
-            and self._client.takes_transaction(self.underway)
-            and not self._is_leaving
+            and self._client.takes_transaction(len(self.underway))
         )
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it has sent nothing, and is too young to have been forgotten by the server."""
+        return not self._has_sent and self._client.clock.seconds() < self._opened_at + NEW_FOR
 
     def send(self, job: Job) -> None:
         """Send one more."""
+        was_new = self.is_new
+        job.connection, job.given_at = self, self._client.clock.seconds()
+        self.underway.append(job)
         self._wake()
         self._left -= 1
-        self.underway += 1
-        self._client.submit(job.message).addBoth(self._sent, job)
+        self._has_sent = True
+        message = job.message
+        self._client.submit(message).addBoth(self._sent, job, message, was_new)
 
-    def leave(self) -> None:
-        """Say goodbye."""
-        self._wake()
-        if not self._is_leaving:
-            self._is_leaving = True
-            self._client.quit()
-
-    def _sent(self, result: list[Outcome] | Failure, job: Job) -> None:
-        self.underway -= 1
-        if not isinstance(result, Failure):
-            outcomes = job.take(result)
-            if outcomes is None:
-                self._again(job)
-            else:
-                job.result.callback(outcomes)
-        elif isinstance(result.value, ConnectionLost) and not job.is_second_try:
-            job.try_again()
-            self._again(job)
-        else:
-            job.fail(result)
-        if not self.underway:
-            self._rest()
-        self._free()
-
-    def _rest(self) -> None:
-        if not self._left or not self._client.takes_transaction():
+    def rest(self) -> None:
+        """There is nothing underway: leave after a while, or at once if it may be given no more."""
+        if self.is_leaving or not self._left or not self._client.takes_transaction():
             self.leave()
         elif self._client.is_usable and self._timer is None:
             self._timer = self._client.clock.callLater(self._idle, self._idle_too_long)
 
+    def leave(self) -> None:
+        """Say goodbye, after what is underway."""
+        self.is_leaving = True
+        if self.underway:
+            return
+        self._wake()
+        if self._owes:
+            self._client.abort()
+        else:
+            self._client.quit()
+
+    def take_back(self, job: Job) -> bool:
+        """Have a job not sent; False if it may be delivered.
+
+        If the server has heard of it already, the connection ends after the older ones.
+        """
+        client, message = self._client, job.message
+        if not client.withdraw(message):
+            return False
+        self._forget(job)
+        if message.is_withdrawn:
+            self._owes = True
+            self.is_leaving = True
+        return True
+
+    def cancel(self, job: Job) -> None:
+        """The job's result is not wanted any more."""
+        if job is self.underway[0]:
+            self._forget(job)
+            self._client.abort()
+        elif not self.take_back(job):
+            self._forget(job)  # its content is sent, and what came before it is still to be answered
+
+    def drop(self, job: Job) -> None:
+        """Something went wrong with ourselves: end the connection."""
+        self._client.abort()
+        if job.connection is self:
+            self._forget(job)
+
+    def gone(self) -> None:
+        """The connection has ended."""
+        self._wake()
+        for job in list(self.underway):  # none, if every message was told
+            self._forget(job)
+            job.break_off(Failure(ConnectionLost()))
+
+    def _forget(self, job: Job) -> None:
+        self.underway.remove(job)
+        job.connection = None
+
+    def _sent(self, result: list[Outcome] | Failure, job: Job, message: Message, was_new: bool) -> None:
+        if job.connection is not self or job.message is not message:
+            return  # it was taken back
+        self._forget(job)
+        try:
+            self._settle(job, message, result, was_new)
+        except Exception:
+            self._broken(job)
+        try:
+            if not self.underway:
+                self.rest()
+        except Exception:
+            self._broken()
+        self._pool.go_on()
+
+    def _settle(self, job: Job, message: Message, result: list[Outcome] | Failure, was_new: bool) -> None:
+        """The job is done, or goes on over another connection."""
+        if isinstance(result, Failure):
+            error = result.value
+            if isinstance(error, ConnectionLost) and self._may_go_on(job, error, was_new):
+                job.again()
+                self._pool.again(job)
+            else:
+                job.fail(result)
+            return
+        self.has_served = True
+        if job.take(result):
+            job.finish()
+        elif self._may_go_on(job, message.error, was_new):
+            self._pool.again(job)
+        else:
+            job.finish()
+
+    def _may_go_on(self, job: Job, error: SMTPClientError | None, was_new: bool) -> bool:
+        if error is None:  # it was only that this connection takes no more
+            return not job.is_late
+        others_serve = self._pool.others_serve(self)
+        if was_new and others_serve:
+            self._pool.is_crowded(self)
+        return job.may_try_again(was_new=was_new, others_serve=others_serve)
+
+    def _broken(self, job: Job | None = None) -> None:
+        """An exception of our own: the job is told, and nothing more is sent over this connection."""
+        failure = Failure()
+        self.log.failure("in a pool of SMTP connections", failure)
+        self._client.abort()
+        if job is not None:
+            job.break_off(failure)
+
     def _idle_too_long(self) -> None:
         self._timer = None
-        self.leave()
+        try:
+            self.leave()
+        except Exception:
+            self._broken()
 
     def _wake(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def gone(self) -> None:
-        """The connection has ended."""
-        self._wake()

@@ -16,8 +16,9 @@ from mailproto.smtp.client._composing_apart import compose_apart
 from mailproto.smtp.client._connect import aborting
 from mailproto.smtp.client._errors import SMTPClientError
 from mailproto.smtp.client._job import Job
-from mailproto.smtp.client._mail_server import MailServer, open_client
+from mailproto.smtp.client._mail_server import MailServer
 from mailproto.smtp.client._message import Message
+from mailproto.smtp.client._opening import open_client
 
 __all__ = ["AllRefused", "SendResult", "result_of", "send_mail"]
 
@@ -91,15 +92,16 @@ async def send_mail(
         server = MailServer(server)
     job = Job(Message(composed.sender, composed.recipients, composed.content, parameters))
     while True:
+        made = job.message
         try:
             client = await open_client(reactor, server)
-            outcomes = job.take(await _send(client, job.message))
+            is_done = job.take(await _send(client, made))
         except SMTPClientError as error:
-            outcomes = job.give_up(error)
-            if outcomes is None:
+            if not job.give_up(error):
                 raise
-        if outcomes is not None:
-            return result_of(composed, outcomes)
+            is_done = True
+        if is_done or made.error is not None:  # what is lost now, its sender may try later
+            return result_of(composed, job.outcomes)
 
 
 async def _send(client: SMTPClient, message: Message) -> list[Outcome]:

@@ -121,6 +121,19 @@ class Session(ClientConnection[Reply]):
         self._advance()
         return message.result
 
+    def withdraw(self, message: Message) -> bool:
+        """Have a message that was submitted not sent; nothing is told of it any more.
+
+        :returns: False if it is too late: the server has said something about it, or its content
+            is underway.  It may be delivered then, and must not be given to another connection.
+        """
+        if message.is_answered:
+            return False
+        if message in self._jobs:
+            self._jobs.remove(message)
+            return True
+        return all(each.withdraw() for each in self._begun if each.message is message)
+
     def greeted(self) -> Deferred[Reply]:
         """Wait for the server's first words.
 
@@ -336,13 +349,15 @@ class Session(ClientConnection[Reply]):
     def lost(self, reason: Failure) -> None:
         """The connection is gone."""
         text = reason.getErrorMessage()
-        if self.is_handshaking:
-            self.fail(TLSFailed(f"TLS failed: {text}"))
-        else:
-            self.fail(ConnectionLost(f"Connection lost: {text}"))
-        gone, self._gone = self._gone, []
-        for waiter in gone:
-            waiter.callback(None)
+        try:
+            if self.is_handshaking:
+                self.fail(TLSFailed(f"TLS failed: {text}"))
+            else:
+                self.fail(ConnectionLost(f"Connection lost: {text}"))
+        finally:  # a pool counts on it
+            gone, self._gone = self._gone, []
+            for waiter in gone:
+                waiter.callback(None)
 
     def fail(self, error: SMTPClientError) -> SMTPClientError:
         """End the connection, and tell everybody who waits.  :returns: ``error``."""

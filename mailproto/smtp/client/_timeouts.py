@@ -11,7 +11,9 @@ __all__ = ["ClientTimeouts"]
 class ClientTimeouts:
     """Seconds, as RFC 5321 4.5.3.2 has them: shorter ones lose mail to slow servers.
 
-    :ivar connect: until the transport is connected.
+    :ivar opening: until `open_client` is done: all addresses of a host, TLS and authentication
+        together.
+    :ivar connect: until a host's addresses are known, and again until one of them is connected.
     :ivar handshake: for TLS to be negotiated, before the greeting or after STARTTLS.
     :ivar greeting: for the server's first words (4.5.3.2.1).
     :ivar command: for the answer to EHLO, STARTTLS, RSET, NOOP and VRFY.
@@ -25,6 +27,7 @@ class ClientTimeouts:
     :ivar quit: for the answer to QUIT and the connection's end.
     """
 
+    opening: float = 600
     connect: float = 30
     greeting: float = 300
     command: float = 300

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["UNCERTAIN", "Transaction"]
 
-UNCERTAIN = Outcome(
+
+class _Uncertain(Outcome):
+    """Equal to no outcome that a server's words make, whatever they are."""
+
+    __slots__ = ()
+
+
+UNCERTAIN = _Uncertain(
     451, "4.4.2", "Connection lost before the message was answered: it may have been delivered"
 )
 """Of a message whose end was sent and whose answer never came: sending it again may double it."""
@@ -35,6 +42,7 @@ class Transaction(ABC):
         "_accepted",
         "_client",
         "_is_content_begun",
+        "_is_sending",
         "_is_sent",
         "_mail",
         "_recipients",
@@ -54,6 +62,7 @@ class Transaction(ABC):
         self._accepted: list[int] = []  # recipients that have no outcome yet
         self._refusal: Outcome | None = None  # of MAIL, DATA or a chunk: everybody's
         self._is_content_begun = False
+        self._is_sending = False  # some of the content is sent, or about to be
         self._is_sent = False  # the content, to its end
 
     # -- what the content's way has to say
@@ -193,17 +202,35 @@ class Transaction(ABC):
         self._tell_refusal()
         if is_next and isinstance(error, ProtocolViolation) and error.reply is not None:
             self.message.is_answered = True
-        if self._is_sent:
-            message = self.message
-            unknown = self._accepted + self._recipients[self._replies :]
-            if is_next and isinstance(error, ServiceClosing):
-                # To a recipient of LMTP it says nothing of those behind it.
-                unknown = self._accepted[1:] if self._client.answers_each else []
-            for index in unknown:
-                message.is_answered = True  # for all we know
+        message = self.message
+        concerned = unknown = self._accepted + self._recipients[self._replies :]
+        if not self._is_sent:
+            unknown = []
+        elif is_next and isinstance(error, ServiceClosing):
+            # To a recipient of LMTP it says nothing of those after it.
+            unknown = self._accepted[1:] if self._client.answers_each else []
+        for index in unknown:
+            message.is_answered = True  # for all we know
+            if message.outcomes[index] is None:
+                message.outcomes[index] = UNCERTAIN
+        if self._is_sending:
+            for index in concerned:
                 if message.outcomes[index] is None:
-                    message.outcomes[index] = UNCERTAIN
-        self.message.fail(error)
+                    message.outcomes[index] = error.outcome()
+        message.fail(error)
+
+    def withdraw(self) -> bool:
+        """Send no content; False if it is too late for that."""
+        self.message.is_withdrawn = not self._is_sending
+        return self.message.is_withdrawn
+
+    def _may_send(self) -> bool:
+        """Whether the content is still to be sent; if not, the connection's end says so, and nothing else."""
+        if self.message.is_withdrawn:
+            self._client.fail(ConnectionLost("The message was withdrawn"))
+            return False
+        self._is_sending = True
+        return True
 
     def answered_early(self, reply: Reply) -> bool:
         """The server did not wait for the end of the content; a refusal is the answer all the same.

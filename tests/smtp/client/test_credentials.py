@@ -11,9 +11,11 @@ from OpenSSL import SSL
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import IUsernameHashedPassword
 from twisted.cred.portal import Portal
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.ssl import Certificate as TwistedCertificate
 from twisted.internet.ssl import optionsForClientTLS, trustRootFromCertificates
+from twisted.internet.testing import MemoryReactorClock
 from twisted.protocols.portforward import ProxyFactory, ProxyServer
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
@@ -44,15 +46,14 @@ from mailproto.smtp import (
     AllRefused,
     AuthenticationRefused,
     AuthenticationUnavailable,
-    ConnectFailed,
     ConnectionLost,
     MailServer,
     SMTPClient,
     SMTPSender,
     connect,
+    open_client,
     send_mail,
 )
-from mailproto.smtp.client import _host
 from tests.auth.certificates import Pair, make_certificate, to_be_shown, write_pair
 from tests.auth.fakes import Directory, Store
 from tests.smtp.client.servers import ServerTestCase, message, reactor
@@ -389,15 +390,10 @@ class ApplicationTests(CredentialsTestCase):
             with self.assertRaises(AuthenticationRefused):
                 await sent
 
-    async def test_port(self) -> None:
+    def test_port(self) -> None:
         """Of submission (RFC 6409), unless there is nobody to sign in, or TLS comes first (RFC 8314)."""
         asked = []
-
-        def endpoint(_: Any, host: str, port: int) -> Any:
-            asked.append(port)
-            return TCP4ClientEndpoint(reactor, "127.0.0.1", 1)
-
-        self.patch(_host, "HostnameEndpoint", endpoint)
+        memory = MemoryReactorClock()
         for settings in (
             {},
             {"credentials": ALICE},
@@ -405,8 +401,9 @@ class ApplicationTests(CredentialsTestCase):
             {"port": 1},
             {"lmtp": True},
         ):
-            with self.assertRaises(ConnectFailed):
-                await send_mail(reactor, MailServer("127.0.0.1", **settings), message())
+            opening = ensureDeferred(open_client(memory, MailServer("127.0.0.1", **settings)))
+            asked.append(memory.tcpClients.pop()[1])
+            opening.addErrback(lambda _: None).cancel()
         self.assertEqual(asked, [25, 587, 465, 1, 24])
 
     def test_secrets_are_not_shown(self) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-from mailproto.model import NULL_PATH, Address, Outcome, Recipient
+from mailproto.content import CHUNK
+from mailproto.model import NO_PARAMETERS, NULL_PATH, Address, Outcome, Recipient
 from mailproto.smtp import UNCERTAIN, ConnectionLost, ProtocolViolation, ServiceClosing
 from mailproto.smtp.client import _selection
+from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._selection import MOST_RECIPIENTS
 from tests.smtp.client.dialogue import (
     ALICE,
@@ -352,6 +354,81 @@ class TooManyRecipientsTests(ClientTestCase):
         self.assertEqual(self.codes(self.client.send(SENDER, [ALICE], TEXT)), [(451, "4.5.0")])
         self.client.noop()
         self.converse("C: NOOP")
+
+
+class WithdrawTests(ClientTestCase):
+    """A message that was submitted is taken back, if nothing of its content can have been sent."""
+
+    def test_before_it_is_begun(self) -> None:
+        self.connect(PLAIN)
+        first, second = (Message(SENDER, [ALICE], TEXT, NO_PARAMETERS) for _ in range(2))
+        self.client.submit(first)
+        self.client.submit(second)
+        self.assertTrue(self.client.withdraw(second))
+        self.converse(
+            "C: MAIL FROM:<me@client.example>\nS: 250 OK\nC: RCPT TO:<alice@mx.example>\nS: 250 OK\n"
+            "C: DATA\nS: 354 Go" + CONTENT + "S: 250 OK"
+        )
+        self.assertFalse(self.client.withdraw(first))
+        self.assertTrue(self.client.is_idle)
+        self.assertNoResult(second.result)
+
+    def test_its_commands_are_sent(self) -> None:
+        """Its content is not, even if the message before it needs another transaction after it."""
+        for offered in ((), ("CHUNKING", "BINARYMIME")):
+            self.connect(offering("LIMITS RCPTMAX=1", *offered))
+            first = Message(SENDER, [ALICE, BOB], TEXT, NO_PARAMETERS)
+            content = b"\0" * (CHUNK + 1) if offered else TEXT
+            second = Message(SENDER, [BOB], content, {"BODY": "BINARYMIME"} if offered else NO_PARAMETERS)
+            sent = self.client.submit(first)
+            self.client.submit(second)
+            self.transport.read()
+            self.transport.send(b"250 OK\r\n" * 2 + b"354 Go\r\n")
+            self.clock.pump([0] * 10)  # it is looked at in steps
+            self.assertIn(b"RCPT TO:<bob@mx.example>\r\n", self.transport.read())
+            self.assertTrue(self.client.withdraw(second))
+            self.transport.send(b"250 Queued\r\n" + b"250 OK\r\n" * 2 + b"354 Go\r\n" * (not offered))
+            self.assertEqual(self.transport.read(), b"")
+            self.assertTrue(self.transport.was_aborted)
+            self.assertEqual(self.codes(sent)[0][0], 250)
+
+    def test_too_late(self) -> None:
+        """Its content is underway, or the server has said something about it."""
+        self.connect(PIPELINING)
+        message = Message(SENDER, [ALICE], TEXT, NO_PARAMETERS)
+        self.client.submit(message)
+        self.transport.send(b"250 OK\r\n")
+        self.assertFalse(self.client.withdraw(message))
+        self.connect(offering("CHUNKING", "BINARYMIME"))
+        message = Message(SENDER, [ALICE], b"\0", {"BODY": "BINARYMIME"})
+        self.client.submit(message)
+        self.assertFalse(self.client.withdraw(message))
+
+
+class UntriedTests(ClientTestCase):
+    """Which recipients another connection may send to, when this one is lost."""
+
+    def test_lost(self) -> None:
+        large = b"x" * 4_000_000
+        for content, replies, untried in (
+            (TEXT, 1, [0, 1]),  # MAIL
+            (TEXT, 2, [0, 1]),
+            (TEXT, 3, [0, 1]),  # both RCPTs
+            (TEXT, 4, []),  # DATA: the content is sent, and it is uncertain
+            (large, 3, [0, 1]),
+            (large, 4, []),  # some of it is sent: another try would cost as much
+        ):
+            self.connect(PIPELINING)
+            message = Message(SENDER, [ALICE, BOB], content, NO_PARAMETERS)
+            sent = self.client.submit(message)
+            self.clock.pump([0] * 100)  # it is looked at in steps
+            self.transport.send(
+                b"".join([b"250 OK\r\n", b"250 OK\r\n", b"250 OK\r\n", b"354 Go\r\n"][:replies])
+            )
+            self.transport.drop()
+            self.assertEqual(message.untried, untried, (len(content), replies))
+            self.assertEqual(self.codes(sent), [(451, "4.4.2")] * 2)
+            self.assertEqual(UNCERTAIN in self.result(sent), content == TEXT and replies == 4)
 
 
 class LossTests(ClientTestCase):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from email.message import EmailMessage
 from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, gatherResults
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.threadable import isInIOThread
 
-import twisted
-from mailproto.auth import TLSFilesError, server_tls
+from mailproto.auth import TLSFilesError, ensure_self_signed, server_tls
 from mailproto.errors import RecipientUnknown
 from mailproto.smtp import (
     AllRefused,
@@ -20,14 +21,15 @@ from mailproto.smtp import (
     ConnectionLost,
     MailServer,
     SMTPSender,
+    SMTPServerFactory,
     TLSFailed,
     TLSUnavailable,
     open_client,
     send_mail,
 )
-from mailproto.smtp.client import _composing_apart
+from mailproto.smtp.client import _composing_apart, _growth
 from mailproto.smtp.client._plan import CHUNKING_FROM
-from tests.smtp.client.servers import ServerTestCase, message, reactor
+from tests.smtp.client.servers import Scripted, ServerTestCase, message, reactor
 
 
 class SendMailTests(ServerTestCase):
@@ -204,6 +206,7 @@ class SendMailTests(ServerTestCase):
         self.assertEqual(result.accepted, to[:2])
         self.assertEqual(result.refused[to[2]].code, 421)
         hellos.clear()
+        self.patch(_growth, "FIRST_PAUSE", 0.01)
         sender = SMTPSender(reactor, first, connections=1)
         self.assertEqual([outcome.code for outcome in await sender.send("", to, b"")], [250, 250, 421])
         await sender.close()
@@ -214,22 +217,45 @@ class SendMailTests(ServerTestCase):
         await send_mail(reactor, MailServer("[127.0.0.1]", number, tls="none"), message())
         self.assertEqual(len(self.delivery.delivered), 1)
         memory = MemoryReactorClock()
-        for host, asked in (("my_host", "my_host"), ("127.0.0.1", "127.0.0.1"), ("[127.0.0.1]", "127.0.0.1")):
-            if host != "my_host" and twisted.version.major < 26:
-                continue  # its memory reactor looks nothing up, not even addresses
+        for host in ("127.0.0.1", "[127.0.0.1]"):
             for tls in ("none", "opportunistic"):
                 opening = ensureDeferred(open_client(memory, MailServer(host, 25, tls)))  # type: ignore[arg-type]
-                self.assertEqual(memory.tcpClients.pop()[:2], (asked, 25))
+                self.assertEqual(memory.tcpClients.pop()[:2], ("127.0.0.1", 25))
                 opening.addErrback(lambda _: None).cancel()
-            if "_" in host:
-                with self.assertRaises(TLSFailed):
-                    await open_client(memory, MailServer(host, 25))
+        with self.assertRaises(TLSFailed):
+            await open_client(memory, MailServer("my_host", 25))
 
     async def test_what_is_not_asked_for_is_not_looked_at(self) -> None:
         where = self.serve() | {"host": "my_host", "trust_root": "/nowhere/at/all"}
         await send_mail(reactor, MailServer(**where, tls="none"), message())
         with self.assertRaises(TLSFilesError):
             await send_mail(reactor, MailServer(**where | {"host": "mx.example"}), message())
+
+    async def test_another_address(self) -> None:
+        """Of two addresses one has another's certificate, or closes: the other one gets the message."""
+        number = self.serve(tls=server_tls(*self.pair))["endpoint"]._port
+        other = ensure_self_signed(tempfile.mkdtemp(dir="."), "other.example")
+        wrong: Any = SMTPServerFactory(
+            self.delivery, clock=reactor, hostname="other.example", tls=server_tls(*other)
+        )
+        closing: Any = Factory.forProtocol(Scripted)
+        closing.greeting, closing.heard, closing.answers = b"220 mx\r\n", [], lambda verb: None
+        closing.connections = closing.lost = 0
+
+        class Resolver:
+            def resolveHostName(self, receiver: Any, *_: Any, **__: Any) -> None:
+                for host in ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.1"):
+                    receiver.addressResolved(IPv4Address("TCP", host, number))
+                receiver.resolutionComplete()
+
+        self.addCleanup(reactor.installNameResolver, reactor.installNameResolver(Resolver()))
+        for factory, host in ((wrong, "127.0.0.2"), (closing, "127.0.0.3")):
+            port = reactor.listenTCP(number, factory, interface=host)
+            self.addCleanup(port.stopListening)
+        server = MailServer("mx.example", number, trust_root=self.pair[0])
+        await send_mail(reactor, server, message())
+        self.assertEqual(len(self.delivery.delivered), 1)
+        self.assertEqual(closing.connections, 1)
 
     async def test_trailing_dot(self) -> None:
         where = self.serve(tls=server_tls(*self.pair)) | {"host": "mx.example."}

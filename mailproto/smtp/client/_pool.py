@@ -1,0 +1,381 @@
+"""Which message goes over which connection, and how many connections there are."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import inf
+from typing import Any
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mailproto.smtp.client._client import SMTPClient
+from mailproto.smtp.client._errors import ConnectionLost, QueueTimeout, ServiceClosing, SMTPClientError
+from mailproto.smtp.client._growth import Growth
+from mailproto.smtp.client._job import Job
+from mailproto.smtp.client._mail_server import MailServer
+from mailproto.smtp.client._opening import open_client
+from mailproto.smtp.client._pooled import PooledConnection
+from mailproto.smtp.client._queue import Queue
+
+__all__ = ["ConnectionPool"]
+
+MOST_AT_ONCE = 100
+"""Messages that are handed out, or told that they failed, in one turn of the reactor."""
+
+SLOW = 5.0
+"""Seconds after which a message that waits for the one before it may go over another connection."""
+
+
+class ConnectionPool:
+    """Connections to one server, and the messages that wait for them; see `SMTPSender`.
+
+    Every job has a result in the end, whatever goes wrong here.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, reactor: Any, server: MailServer, *, connections: int, idle: float, messages: int
+    ) -> None:
+        self._reactor = reactor
+        self._server = server
+        self._idle = idle
+        self._messages = messages
+        self._queue = Queue()
+        self._coming = 0  # messages that will wait
+        self._pool: list[PooledConnection] = []
+        self._opening: set[Deferred[SMTPClient]] = set()
+        self._growth = Growth(reactor, connections)
+        self._refusal: SMTPClientError | None = None  # the last one of a connection
+        self._failing: deque[tuple[Queue, Failure]] = deque()  # who is to be told
+        self._is_going_on = self._is_to_go_on = False
+        self._look_at = inf  # seconds, when a message may have waited for too long on its connection
+        self._left = 0  # messages that may still be dealt with in this turn
+        self._alarm: IDelayedCall | None = None  # when time alone lets something be done
+        self._closed: list[Deferred[None]] | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes no more."""
+        return self._closed is not None
+
+    def add(self, job: Job, wait: float) -> None:
+        """Send a message.
+
+        :param wait: seconds that it may wait for its turn.
+        """
+        job.timer = self._reactor.callLater(wait, self._waited, job, wait)
+        self._queue.add(job)
+        self.go_on()
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """A message is being made ready: closing waits for it."""
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
+            self.go_on()
+
+    def close(self) -> Deferred[None]:
+        """Send what waits, then close all connections; fires when they are gone."""
+        done: Deferred[None] = Deferred()
+        if self._closed is None:
+            self._closed = []
+        self._closed.append(done)
+        self.go_on()
+        return done
+
+    # -- who sends what
+
+    def go_on(self) -> None:
+        """Do what can be done, until nothing can; for connections to call.
+
+        Many things that are done may make others possible at once, and call this: they must
+        not do them inside each other, for there may be thousands.
+        """
+        self._is_to_go_on = True
+        if self._is_going_on:
+            return
+        self._is_going_on = True
+        self._left = MOST_AT_ONCE
+        try:
+            while self._is_to_go_on and self._left > 0:
+                self._is_to_go_on = False
+                self._take_steps()
+        except Exception:
+            self._broken()
+        finally:
+            self._is_going_on = False
+
+    def _take_steps(self) -> None:
+        """Give messages to connections, open what lacks, close what nobody needs."""
+        self._tell()
+        self._give()
+        self._make_room()
+        while is_short := self._lacks_connections():
+            if self._is_to_go_on or not self._growth.may_open(self._number):
+                break
+            self._open()
+        if self._closed is not None and not (self._queue or self._failing or self._coming):
+            self._leave(self._closed)
+        self._set_alarm(is_short)
+
+    def _tell(self) -> None:
+        while self._failing and self._left > 0:
+            queue, failure = self._failing[0]
+            if queue:
+                self._left -= 1
+                self._tell_one(queue.pop(), failure)
+            else:
+                self._failing.popleft()
+
+    def _tell_one(self, job: Job, failure: Failure) -> None:
+        try:
+            job.fail(failure)
+        except Exception:
+            self._broken(job)
+
+    @property
+    def _number(self) -> int:
+        """Of connections, with those that are being opened."""
+        return len(self._pool) + len(self._opening)
+
+    def _lacks_connections(self) -> bool:
+        """Whether some wait, after `_give`, and no connection is being opened for them."""
+        waiting = len(self._queue)
+        stuck = self._stuck()
+        if stuck and self._idle_one() is None:
+            waiting += len(stuck)
+        return waiting > len(self._opening)
+
+    def _give(self) -> None:
+        queue = self._queue
+        while queue.new and self._left > 0 and (connection := self._free(is_new=True)) is not None:
+            self._hand(queue.new.popitem(last=False)[0], connection)
+        while queue.any and self._left > 0 and (connection := self._free()) is not None:
+            self._hand(queue.any.popitem(last=False)[0], connection)
+        for job in self._stuck():
+            connection = self._idle_one()
+            if connection is not None and job.connection is not None and job.connection.take_back(job):
+                self._hand(job, connection, is_again=True)
+
+    def _hand(self, job: Job, connection: PooledConnection, *, is_again: bool = False) -> None:
+        self._left -= 1
+        try:
+            if is_again:
+                job.again()
+            connection.send(job)
+            if len(connection.underway) > 1:
+                self._look_at = min(self._look_at, job.given_at + SLOW)
+        except Exception:
+            self._broken(job)
+            connection.drop(job)
+
+    def _idle_one(self, *, is_new: bool = False) -> PooledConnection | None:
+        for connection in self._pool:
+            if not connection.underway and connection.has_room and (connection.is_new or not is_new):
+                return connection
+        return None
+
+    def _free(self, *, is_new: bool = False) -> PooledConnection | None:
+        """An idle connection; when there can be no more of them, the one that has least to do."""
+        idle = self._idle_one(is_new=is_new)
+        if idle is not None or is_new or self._growth.may_open(self._number):
+            return idle
+        busy = [each for each in self._pool if each.has_room]
+        return min(busy, key=lambda each: len(each.underway)) if busy else None
+
+    def _stuck(self) -> list[Job]:
+        """Those that have waited long enough for the message before them on their connection."""
+        now = self._reactor.seconds()
+        if now < self._look_at:
+            return []
+        waiting = [job for each in self._pool for job in each.underway[1:]]
+        # Before this there is no need to look again.
+        self._look_at = min((job.given_at + SLOW for job in waiting), default=inf)
+        return [job for job in waiting if job.given_at + SLOW <= now]
+
+    def _make_room(self) -> None:
+        """Where only a new connection will do and there can be no more of them, an old one leaves."""
+        if not self._queue.new:
+            return
+        leaving = sum(each.is_leaving for each in self._pool)
+        short = len(self._queue.new) - len(self._opening) - leaving
+        if short > 0 and not self._growth.may_open(self._number):
+            staying = [each for each in self._pool if not each.is_leaving]
+            for connection in sorted(staying, key=lambda each: len(each.underway))[:short]:
+                connection.leave()
+
+    def _leave(self, closed: list[Deferred[None]]) -> None:
+        for connection in list(self._pool):
+            if not connection.underway and not connection.is_leaving:
+                connection.leave()
+        self._open_no_more()
+        if not self._number:
+            self._closed = []
+            for waiter in closed:
+                waiter.callback(None)
+
+    def _set_alarm(self, is_short: bool) -> None:
+        """One timer, for the next thing that time alone makes possible.
+
+        :param is_short: whether there are too few connections.
+        """
+        if self._look_at < inf and not self._queue and all(len(each.underway) < 2 for each in self._pool):
+            self._look_at = inf
+        now = self._reactor.seconds()
+        due = self._look_at if self._look_at > now else inf
+        if is_short and (growing := self._growth.due(self._number)) is not None and growing > now:
+            due = min(due, growing)
+        if self._left <= 0:
+            due = now
+        if self._alarm is not None:
+            if due < inf and self._alarm.getTime() <= due + 0.01:
+                return
+            self._alarm.cancel()
+            self._alarm = None
+        if due < inf:
+            self._alarm = self._reactor.callLater(due - now, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self.go_on()
+
+    # -- connections
+
+    def _open(self) -> None:
+        self._growth.begun(self._number + 1)
+        opening = ensureDeferred(open_client(self._reactor, self._server))
+        self._opening.add(opening)
+        opening.addBoth(self._opened, opening)
+
+    def _open_no_more(self) -> None:
+        """Those that are being opened are not needed."""
+        opening = list(self._opening)
+        self._opening.clear()
+        for each in opening:
+            each.cancel()
+
+    def _opened(self, result: SMTPClient | Failure, opening: Deferred[SMTPClient]) -> None:
+        if opening not in self._opening:  # it is not needed any more
+            if not isinstance(result, Failure):
+                result.abort()
+            return
+        self._opening.remove(opening)
+        try:
+            if isinstance(result, Failure):
+                self._failed(result)
+            elif not result.is_usable:
+                self._failed(Failure(ConnectionLost(f"{self._server} has closed the new connection")))
+            else:
+                self._use(result)
+        except Exception:
+            self._broken()
+            if not isinstance(result, Failure):
+                result.abort()
+        self.go_on()
+
+    def _use(self, client: SMTPClient) -> None:
+        connection = PooledConnection(client, self, messages=self._messages, idle=self._idle)
+        self._pool.append(connection)
+        client.gone().addCallback(self._gone, connection)
+        self._growth.succeeded()
+        self._refusal = None
+        connection.rest()
+
+    def _gone(self, _: None, connection: PooledConnection) -> None:
+        self._pool.remove(connection)
+        try:
+            connection.gone()
+        except Exception:
+            self._broken()
+        self.go_on()
+
+    def _failed(self, failure: Failure) -> None:
+        """No connection: what waits is left to those that there are, if there are any."""
+        error = failure.value
+        is_permanent = True
+        if isinstance(error, SMTPClientError):
+            self._refusal, is_permanent = error, error.is_permanent
+        is_crowded = isinstance(error, ServiceClosing)
+        if self._number or (not is_permanent and self._growth.has_chance(is_crowded=is_crowded)):
+            self._growth.failed(self._number, is_permanent=is_permanent)
+            return
+        self._growth.gave_up()
+        self._failing.append((self._queue, failure))
+        self._queue = Queue()
+
+    def others_serve(self, connection: PooledConnection) -> bool:
+        """Whether messages were answered over others, which are still there; for a connection to ask."""
+        return any(each.has_served and each.is_usable for each in self._pool if each is not connection)
+
+    def is_crowded(self, connection: PooledConnection) -> None:
+        """The server may have no room for a connection, but for others; for that one to say."""
+        self._growth.failed(self._number - 1)
+
+    # -- messages
+
+    def again(self, job: Job) -> None:
+        """Give a job to another connection; for a connection to call."""
+        self._queue.again(job)
+
+    def _waited(self, job: Job, wait: float) -> None:
+        """It has waited for so long: it fails, unless it is underway."""
+        job.timer = None
+        try:
+            if not self._take_back(job):
+                job.is_late = True
+                return
+            why = "" if self._refusal is None else f"; the last one could not be had: {self._refusal.text}"
+            job.fail(Failure(QueueTimeout(f"Waited {wait:g} s for a connection to {self._server}{why}")))
+            self._less_waits()
+        except Exception:
+            self._broken(job)
+
+    def _take_back(self, job: Job) -> bool:
+        if self._queue.discard(job):
+            return True
+        connection = job.connection
+        return connection is not None and connection.underway[0] is not job and connection.take_back(job)
+
+    def cancelled(self, job: Job) -> None:
+        """The job's result is not wanted any more."""
+        try:
+            job.stop_timer()
+            if not self._queue.discard(job) and job.connection is not None:
+                job.connection.cancel(job)
+            self._less_waits()
+        except Exception:
+            self._broken(job)
+
+    def _less_waits(self) -> None:
+        if not self._queue:
+            self._open_no_more()
+        self.go_on()
+
+    def _broken(self, job: Job | None = None) -> None:
+        """An exception of our own: it is the result of the job, or else of all that would wait for ever."""
+        failure = Failure()
+        self.log.failure("in a pool of SMTP connections to {server}", failure, server=str(self._server))
+        if job is not None:
+            self._queue.discard(job)
+            job.break_off(failure)
+            return
+        queues = [self._queue, *(queue for queue, _ in self._failing)]
+        waiting: list[Deferred[None]] = []
+        if self._closed is not None:
+            waiting, self._closed = self._closed, []
+        self._queue = Queue()
+        self._failing.clear()
+        for queue in queues:
+            for each in queue:
+                each.break_off(failure)
+        for waiter in waiting:
+            waiter.errback(failure)

@@ -1,0 +1,55 @@
+"""A limit on how long something is waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+__all__ = ["TooLate", "within"]
+
+T = TypeVar("T")
+
+
+class TooLate(Exception):
+    """It was not done in time."""
+
+
+def within(
+    clock: IReactorTime, seconds: float, pending: Deferred[T], discard: Callable[[T], object]
+) -> Deferred[T]:
+    """``pending``, but for so long at most.
+
+    Whatever ``pending`` makes of being cancelled (endpoints have an error of their own for it),
+    who cancels this gets `CancelledError`, and who waits too long `TooLate`.
+
+    :param discard: called with a result that comes all the same.
+    """
+    is_over = False
+
+    def give_up(_: Deferred[T]) -> None:
+        nonlocal is_over
+        is_over = True
+        if timer.active():
+            timer.cancel()
+        pending.cancel()
+
+    def too_late() -> None:
+        give_up(result)
+        result.errback(TooLate())
+
+    def done(value: T | Failure) -> None:
+        if is_over:
+            if not isinstance(value, Failure):
+                discard(value)
+            return
+        timer.cancel()
+        result.callback(value)
+
+    result: Deferred[T] = Deferred(give_up)
+    timer = clock.callLater(seconds, too_late)
+    pending.addBoth(done)
+    return result

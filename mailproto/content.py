@@ -134,7 +134,7 @@ def _read_no_more(descriptor: int) -> None:
 
 
 def _read_soon(descriptor: int, offset: int, size: int) -> None:
-    """Have the kernel fetch what will be read next, while nobody waits for it."""
+    """Have the kernel fetch what will be read next, while the reader does other things."""
     if hasattr(os, "posix_fadvise"):
         try:
             os.posix_fadvise(descriptor, offset, size, os.POSIX_FADV_WILLNEED)

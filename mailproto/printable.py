@@ -14,7 +14,7 @@ _NOT_ASCII = re.compile(r"[^ -~]")
 
 
 def printable(text: str | bytes, limit: int = MAX_SHOWN) -> str:
-    """One line that says what ``text`` says and does nothing to whoever reads it.
+    """One line that says what ``text`` says and does nothing to the reader or the terminal.
 
     A terminal acts on control characters (ANSI escapes), and format characters such as U+202E
     turn letters around or are not seen at all.  These, and octets that are not UTF-8, are shown

@@ -1,4 +1,4 @@
-"""What others say, shown so that it does nothing to whoever reads it."""
+"""What others say, shown so that it does nothing to its reader."""
 
 from __future__ import annotations
 

@@ -217,7 +217,7 @@ class ClientConnection(Connection, Generic[EventT]):
                 self._next_piece = b""
                 continue  # if the server reads on
             try:
-                # Even if it must wait: nobody has heard yet what the server says of the last one.
+                # Even if it must wait: what the server says of the last one has not been heard yet.
                 self._next_piece = next(pieces, None)
             except Exception as error:
                 self._end_streaming(error)

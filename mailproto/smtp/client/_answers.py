@@ -38,7 +38,7 @@ POSITIVE: Final[Mapping[str, Collection[int]]] = {
 """The replies that say yes, by what they answer.
 
 A refusal, 4yz or 5yz, can answer anything.  A reply that is neither has not understood what
-was said, or answers something else, perhaps what somebody else said: nothing that comes after
+was said, or answers something else, perhaps what another peer said: nothing that comes after
 it can be relied on.
 """
 

@@ -29,7 +29,7 @@ class DataTransaction(Transaction):
     def _on_data(self, reply: Reply) -> None:
         client = self._client
         if reply.code >= 400:
-            # Where nobody was accepted, it says nothing of those that come in another transaction.
+            # Where no recipient was accepted, it says nothing of those in another transaction.
             if self._refusal is None and self._accepted:
                 self._refusal = reply.outcome()
             self._finish()

@@ -113,11 +113,11 @@ class Message:
                 pass
         if isinstance(self._octets, Octets):
             return self._octets
-        raise self._octets or OSError("nobody has looked at it")
+        raise self._octets or OSError("it has not been looked at")
 
     @property
     def is_long(self) -> bool:
-        """Whether to ask for `octets` would take long, so that somebody should `look` before."""
+        """Whether `octets` would take long to tell, so that `look` should come first."""
         return self._octets is None and len(self.content) > PIECE
 
     @property

@@ -17,7 +17,7 @@ MOST_RECIPIENTS = 1000
 """Of one transaction: more take long to be said, and few servers take as many (RFC 5321 4.5.3.1.8: 100)."""
 
 MOST_PASSED_OVER = 1000
-"""Recipients of domains that are too many, past which nobody is looked for who is not."""
+"""Recipients left for later because of their domains, after which no others are looked for."""
 
 
 class Selection(NamedTuple):

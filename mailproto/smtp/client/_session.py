@@ -83,7 +83,7 @@ class Session(ClientConnection[Reply]):
         self._active: Transaction | Exclusive[Any] | None = None
         self._begun: deque[Transaction] = deque()  # and not done
         self._advancing = False
-        self._is_ahead = False  # the server has answered what nobody had said yet
+        self._is_ahead = False  # the server has answered what was not said yet
         self._looking: CooperativeTask[Any] | None = None
         self._error: SMTPClientError | None = None
         self._answer: Deferred[Reply] | None = None

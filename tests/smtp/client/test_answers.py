@@ -222,7 +222,7 @@ class AnswerTests(ClientTestCase):
     def test_the_text_says_what_was_answered_with_what(self) -> None:
         for said, begin in STAGES[:FIRST_CHUNKED]:
             if said in ("QUIT", END_OF_DATA, "DATA"):
-                continue  # nobody hears of it, or of a message that may have been taken
+                continue  # it is not told, or the message may have been taken
             found = self.answer(begin, b"398 4.7.0 It \x1b[31mhurts\xe2\x80\xae\r\n")
             self.assertIn(
                 rf"The server answered {said} with 398 '4.7.0 It \x1b[31mhurts\u202e'",
@@ -279,7 +279,7 @@ class AnswerTests(ClientTestCase):
                     self.assertEqual(self.codes(sent)[0][0], code)
                     self.assertFalse(self.client.is_usable)
 
-    def test_a_refusal_that_nobody_asked_for(self) -> None:
+    def test_a_refusal_that_was_not_asked_for(self) -> None:
         """It says nothing of a message that comes later."""
         self.client_class = SMTPClient
         for offered in (PLAIN, PIPELINING):

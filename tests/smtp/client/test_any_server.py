@@ -202,5 +202,5 @@ class AnyServerTests(ClientTestCase):
             self.assertTrue(result is None or isinstance(result, (Reply, Capabilities, str)), result)
 
     def tearDown(self) -> None:
-        gc.collect()  # a failure that nobody has looked at is logged now
+        gc.collect()  # a failure that was not looked at is logged now
         self.assertEqual(self.flushLoggedErrors(), [])

@@ -284,7 +284,7 @@ class TooManyRecipientsTests(ClientTestCase):
         self.assertEqual([outcome.text for outcome in self.result(sent)], ["For alice", "For bob"])
 
     def test_a_refusal_is_not_of_those_that_come_later(self) -> None:
-        """DATA is refused because nobody was accepted of those that were asked for."""
+        """DATA is refused because none of those that were asked for was accepted."""
         self.connect(offering("LIMITS RCPTMAX=1"))
         sent = self.client.send(SENDER, [ALICE, BOB], TEXT)
         self.transport.read()

@@ -97,7 +97,7 @@ class LookTests(TurnTestCase):
         self.assertNoResult(noop)
 
     def test_what_is_no_content(self) -> None:
-        """Whoever made it is told, and the next message is sent."""
+        """The caller is told, and the next message is sent."""
         self.connect_to(PIPELINING)
         for content, parameters in (("x" * 10 * PIECE, {}), (LARGE, {"BODY": 5})):
             sent = self.client.send(SENDER, [ALICE], content, parameters)  # type: ignore[arg-type]

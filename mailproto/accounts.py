@@ -23,7 +23,7 @@ import unicodedata
 from mailproto.domains import canonical_domain, is_valid_international
 from mailproto.errors import InvalidAccountName
 
-__all__ = ["MAX_COMPARED", "account_key", "account_keys", "check_account_name", "unseen_in"]
+__all__ = ["MAX_COMPARED", "account_key", "account_keys", "check_account_name", "invisible_in"]
 
 MAX_COMPARED = 1024
 """Characters of a name that has other spellings; a longer one is only equal to itself.
@@ -77,14 +77,14 @@ def check_account_name(name: str) -> str:
         raise InvalidAccountName
     if len(name) > MAX_COMPARED:
         raise InvalidAccountName("An account name cannot be that long")
-    if unseen := unseen_in(name):
+    if unseen := invisible_in(name):
         raise InvalidAccountName(f"An account name cannot have {unseen}")
     if unicodedata.normalize("NFKC", name).count("@") != name.count("@"):
         raise InvalidAccountName("An account name cannot have what only looks like @")
     return unicodedata.normalize("NFC", name)
 
 
-def unseen_in(name: str) -> str:
+def invisible_in(name: str) -> str:
     """The first character of a name that cannot be seen, as ``U+200B (ZERO WIDTH SPACE)``, or ""."""
     # What a spelling of it has, it has, too: a diaeresis that stands alone is a space with one (NFKC).
     for spelling in (name, unicodedata.normalize("NFKC", name)):

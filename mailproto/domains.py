@@ -51,10 +51,10 @@ def _canonical_label(label: str) -> str:
     return lower
 
 
-def is_valid_international(domain: str, *, former: bool = False) -> bool:
+def is_valid_international(domain: str, *, idna2003: bool = False) -> bool:
     """Whether the U-labels and A-labels of a domain are such (RFC 5890 2.3.2.1); others are not judged.
 
-    :param former: whether A-labels of before (RFC 3490) are, too: domains of emoji have no others.
+    :param idna2003: whether A-labels of before (RFC 3490) are, too: domains of emoji have no others.
     """
     try:
         for label in domain.lower().split("."):
@@ -62,7 +62,7 @@ def is_valid_international(domain: str, *, former: bool = False) -> bool:
                 try:
                     idna.decode(label)
                 except UnicodeError:
-                    if not former:
+                    if not idna2003:
                         return False
                     label.encode("ascii").decode("idna")
             elif not label.isascii():

@@ -295,7 +295,7 @@ class IDirectory(Interface):
 
     A record is a string of printable ASCII, less than 400 octets, which
     `mailproto.auth.hash_password` makes; a directory keeps it and does not look into it.
-    `mailproto.auth.disabled` makes it one with which the account cannot be signed in to.
+    `mailproto.auth.disabled_record` makes it one with which the account cannot be signed in to.
 
     A name is one in all its spellings: they have the same `mailproto.accounts.account_key`,
     which a directory keeps beside the name to look it up by.  The name is kept as first given,
@@ -312,8 +312,9 @@ class IDirectory(Interface):
         """The record; "" for an account that nobody can sign in to.  :raises NoSuchAccount:"""
 
     def add(name: str, password_hash: str) -> Awaitable[None]:
-        """:raises AccountExists: in another spelling, too.
+        """Make an account with the mailboxes that every account has.
 
+        :raises AccountExists: in another spelling, too.
         :raises InvalidAccountName: as of `mailproto.accounts.check_account_name`.
         """
 

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from tests.processes import CHECKOUT
 
 PUBLIC_NAMES = {
-    "mailproto.accounts": "MAX_COMPARED account_key account_keys check_account_name unseen_in",
+    "mailproto.accounts": "MAX_COMPARED account_key account_keys check_account_name invisible_in",
     "mailproto.auth": """
         BearerToken Certificate CertificateChecker Challenge Channel ClientCertificate
         ClientCredentials ClientMechanism DEFAULT_MECHANISMS DirectoryChecker FAILURE_DELAY
@@ -20,8 +20,8 @@ PUBLIC_NAMES = {
         MAX_RESPONSE MAX_WAITING Password PasswordVerifier ProxyLogin REMEMBER SASLError SASLServer
         SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism ServerTLS StoreRealm
         TLSFilesError Token TokenChecker client_channel client_mechanisms client_tls decode_base64
-        disabled enabled ensure_secret ensure_self_signed hash_password is_disabled is_verified login
-        proxy_login server_channel server_mechanisms server_tls store_portal
+        disabled_record enabled_record ensure_secret ensure_self_signed hash_password is_disabled
+        is_verified login proxy_login server_channel server_mechanisms server_tls store_portal
     """,
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore

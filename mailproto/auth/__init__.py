@@ -40,7 +40,13 @@ from mailproto.auth._mechanisms import (
 )
 from mailproto.auth._passwords import MAX_REMEMBERED, MAX_WAITING, REMEMBER, PasswordVerifier
 from mailproto.auth._realm import StoreRealm, store_portal
-from mailproto.auth._records import SCRAM_ITERATIONS, disabled, enabled, hash_password, is_disabled
+from mailproto.auth._records import (
+    SCRAM_ITERATIONS,
+    disabled_record,
+    enabled_record,
+    hash_password,
+    is_disabled,
+)
 from mailproto.auth._scram import ScramKeys
 from mailproto.auth._secret import ensure_secret
 from mailproto.auth._self_signed import ensure_self_signed
@@ -89,8 +95,8 @@ __all__ = [
     "client_mechanisms",
     "client_tls",
     "decode_base64",
-    "disabled",
-    "enabled",
+    "disabled_record",
+    "enabled_record",
     "ensure_secret",
     "ensure_self_signed",
     "hash_password",

@@ -25,11 +25,13 @@ __all__ = ["DirectoryChecker"]
 
 @implementer(IScramChecker)
 class DirectoryChecker(LateChecker):
-    """Checks passwords, octets of UTF-8 or `str`, and SCRAM's proofs, against an `IDirectory`;
-    and what proxies say, who checked them, against the accounts that there are.
+    """Checks passwords, octets of UTF-8 or `str`, and SCRAM's proofs, against an `IDirectory`.
 
-    A record that lacks SCRAM's keys, as one from an older version does, is completed by the
-    first login with the password.
+    An `IProxyLogin` needs no password, because the proxy has checked it: only an account that can
+    be signed in to.
+
+    A record without SCRAM's keys, as one from an older version is, is completed by the first login
+    with the password.
 
     :param verifier: also gives the clock.
     :param secret: what keys are invented with (`IScramChecker.scram_keys`); with one that
@@ -67,7 +69,7 @@ class DirectoryChecker(LateChecker):
 
     async def _check_name(self, given: IProxyLogin) -> str:
         kept, record = await self._look_up(_text(given.username))
-        if not record:  # of an account that nobody can sign in to
+        if not record:  # an account without a password cannot be signed in to
             raise UnauthorizedLogin(f"no account that can sign in: {given.username!r}")
         return kept
 

@@ -28,8 +28,8 @@ __all__ = [
     "SCRAM_ITERATIONS",
     "argon2_part",
     "completed",
-    "disabled",
-    "enabled",
+    "disabled_record",
+    "enabled_record",
     "hash_password",
     "is_complete",
     "is_disabled",
@@ -41,7 +41,7 @@ SCRAM_ITERATIONS = 65_536
 """Of SCRAM's keys: the most that clients with Cyrus SASL take (RFC 7677 4 asks for 4,096)."""
 
 _DISABLED = "!"
-"""What a disabled account's record begins with, as in shadow(5); the rest is kept for `enabled`."""
+"""What a disabled account's record begins with, as in shadow(5); the rest is kept for `enabled_record`."""
 
 SALT_LENGTH = 16
 """Octets of SCRAM's salts."""
@@ -61,7 +61,7 @@ def hash_password(password: str) -> str:
 
 
 def completed(record: str, password: str) -> str:
-    """A record with the keys of SCRAM that it lacked: for a thread."""
+    """The record, with those of SCRAM's keys that were missing: for a thread."""
     missing = [algorithm for algorithm in SCRAM_ALGORITHMS if scram_part(record, algorithm) is None]
     made = [
         str(scram_keys(algorithm, password, os.urandom(SALT_LENGTH), SCRAM_ITERATIONS))
@@ -82,13 +82,13 @@ def matches(record: str, password: str) -> bool:
     return any(_has_hash(argon2_part(record), form) for form in forms)
 
 
-def disabled(record: str) -> str:
-    """The record of the same password, with which nobody can sign in, by any mechanism."""
+def disabled_record(record: str) -> str:
+    """A record of the same password that no mechanism takes, until it is `enabled_record`."""
     return record if is_disabled(record) else _DISABLED + record
 
 
-def enabled(record: str) -> str:
-    """What `disabled` made the record out of."""
+def enabled_record(record: str) -> str:
+    """The record as it was before `disabled_record`; one that is not disabled stays as it is."""
     return record.removeprefix(_DISABLED)
 
 

@@ -45,8 +45,8 @@ class ServerIdentity:
             self.hostname = _a_labels(hostname)
             self.server_name = self.hostname.encode("ascii")
             self._good = {self.server_name}
-            # A wildcard stands for the whole of the left-most label (RFC 9525 6.3); one for
-            # all of a top-level domain is nobody's.
+            # A wildcard stands for the whole of the left-most label (RFC 9525 6.3); none stands
+            # for all names of a top-level domain.
             domain = self.server_name.partition(b".")[2]
             if b"." in domain:
                 self._good.add(b"*." + domain)

@@ -25,7 +25,6 @@ TICKET_KEYS = 24 * 60 * 60
 Who steals a key reads what was sent in all sessions of TLS 1.2 that were resumed with it.
 """
 
-
 MAX_HANDSHAKE = 24 << 10
 """Octets that a client may send before TLS is on: a large key, and a chain of certificates.
 

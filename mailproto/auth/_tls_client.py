@@ -109,7 +109,7 @@ class _ClientTLS:
 def _context(trust_root: Any) -> SSL.Context:
     """What many connections have in common.
 
-    :param trust_root: whom to believe, as Twisted has it; None to look at no certificate.
+    :param trust_root: the authorities, as Twisted has them; None to look at no certificate.
     """
     options = CertificateOptions(
         raiseMinimumTo=TLSVersion.TLSv1_2, **({} if trust_root is None else {"trustRoot": trust_root})

@@ -54,5 +54,5 @@ class TokenChecker(LateChecker):
         if name is None:
             raise UnauthorizedLogin("token refused")
         if "@" in given.username and "@" in name and account_key(given.username) != account_key(name):
-            raise UnauthorizedLogin("the token is somebody else's")
+            raise UnauthorizedLogin("the token is another account's")
         return name

@@ -9,8 +9,8 @@ come out one at a time, in order.
   once instead of on the reactor's next turn.
 - While the client does not read, no further command is begun, and a handler that
   produces much waits in `ServerConnection.drained`.
-- What was received in plaintext behind the command that starts TLS ends the
-  connection (RFC 3207 4.2, CVE-2011-0411); the beginning of a handshake there is one.
+- Plaintext that came after the command that starts TLS ends the connection
+  (RFC 3207 4.2, CVE-2011-0411); what can be the beginning of a handshake is taken for it.
 - Whole events, not octets, reset the idle timer: a client that sends an octet a
   minute is as idle as one that sends none.
 """

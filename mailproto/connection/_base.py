@@ -19,7 +19,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailproto.connection._peer import NOBODY, Peer, peer_of
+from mailproto.connection._peer import NOT_CONNECTED, Peer, peer_of
 from mailproto.connection._turn import Turn, turn_of
 from mailproto.model import TLSInfo
 
@@ -45,7 +45,7 @@ class Connection(Protocol):
     transport: Any  # several of Twisted's interfaces at once
 
     def __init__(self) -> None:
-        self._meet(NOBODY)
+        self._meet(NOT_CONNECTED)
         self._unsent: list[bytes] = []
         self._unsent_octets = 0
         self._pumping = False

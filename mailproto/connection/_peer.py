@@ -12,7 +12,7 @@ from twisted.internet.address import UNIXAddress
 
 from mailproto.connection._networks import UNIX, ip_address, network_of
 
-__all__ = ["NOBODY", "UNKNOWN", "Peer", "peer_at", "peer_of", "rename_peer"]
+__all__ = ["NOT_CONNECTED", "UNKNOWN", "Peer", "peer_at", "peer_of", "rename_peer"]
 
 UNKNOWN = "unknown"
 """The `Peer.host` of a client whose address its proxy does not know: it is in no `Networks`."""
@@ -46,8 +46,8 @@ class Peer:
         """What counts as one client."""
         return network_of(self.host)
 
-    def speaks_for(self, host: str) -> Peer:
-        """Its client at ``host``, an IP address or `UNKNOWN`.
+    def client_at(self, host: str) -> Peer:
+        """The client at ``host`` that this peer, a proxy, speaks for: an IP address or `UNKNOWN`.
 
         A client is on this machine only if it and its proxy are.  One that is on its proxy's
         machine, which is another, is known by its proxy's address: its own means another
@@ -63,16 +63,16 @@ class Peer:
         return Peer(known.host, known.address, f"{client} via {self}", is_local)
 
     def on_its_own(self) -> Peer:
-        """The same, as a proxy that speaks for nobody.
+        """The same peer, as a proxy on a connection without a client.
 
-        That does not make a client of this machine of it: HAProxy says LOCAL of clients, too,
-        that it has no IP address of.
+        It does not count as on this machine: HAProxy also says LOCAL of clients whose IP address
+        it does not know.
         """
         return replace(self, is_local=False, is_proxy=True)
 
 
-NOBODY = Peer("", "", "", is_local=False)
-"""At the other end of what is not connected yet."""
+NOT_CONNECTED = Peer("", "", "", is_local=False)
+"""The peer of a connection that has not been made yet."""
 
 
 @lru_cache(maxsize=1024)
@@ -92,7 +92,7 @@ def peer_of(transport: Any) -> Peer:
     address = transport.getPeer()
     if isinstance(address, UNIXAddress):
         return replace(peer_at(""), name=_unix_name(transport))
-    # Of the standard streams of a process nobody knows where they lead.
+    # The standard streams of a process may lead anywhere.
     return peer_at(getattr(address, "host", UNKNOWN))
 
 

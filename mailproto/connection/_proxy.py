@@ -170,12 +170,12 @@ class _ProxiedConnection(Protocol):
         transport = self.transport
         proxy = peer_of(transport)
         if header.source is None or header.destination is None:
-            rename_peer(transport, proxy.on_its_own() if header.is_own else proxy.speaks_for(UNKNOWN))
+            rename_peer(transport, proxy.on_its_own() if header.is_own else proxy.client_at(UNKNOWN))
         elif _is_same(header.source, transport.getPeer()):
             # HAProxy's health checks, with version 1.
             rename_peer(transport, proxy.on_its_own())
         else:
-            client = proxy.speaks_for(header.source[0])
+            client = proxy.client_at(header.source[0])
             rename_peer(transport, client)
             if client.host != proxy.host:
                 peer, host = _address(*header.source), _address(*header.destination)

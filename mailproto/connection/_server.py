@@ -148,15 +148,15 @@ class ServerConnection(Connection, Generic[EventT]):
     def start_tls(self, go_ahead: bytes) -> bool:
         """Write ``go_ahead`` in plaintext, then speak TLS.
 
-        What the client has sent behind its command is the beginning of its handshake, if it can
-        be one (RFC 9051 6.2.1).
+        What the client has sent after its command is taken for the beginning of its handshake, if
+        it can be that (RFC 9051 6.2.1).
 
         :returns: False if it is plaintext: that is an attack (RFC 3207 6, CVE-2011-0411), and the
             connection ends instead.
         """
         received = self.wire.take_pending() if self.wire.pending else b""
         if not may_begin_handshake(received):
-            self.log.warn("{peer} sent plaintext behind its wish for TLS", peer=self.peer)
+            self.log.warn("{peer} sent plaintext where TLS was to begin", peer=self.peer)
             self.end(self.farewell(Farewell.TALKED_AHEAD))
             return False
         self._unsent.append(go_ahead)
@@ -166,11 +166,11 @@ class ServerConnection(Connection, Generic[EventT]):
 
     @property
     def is_proxy(self) -> bool:
-        """Whether a listed proxy speaks for itself: it has no client yet, whom limits could be about."""
+        """Whether the peer is a listed proxy without a client, so far: no limit of a peer is about it."""
         return self.peer.is_proxy
 
     def speak_for(self, host: str | None) -> bool:
-        """Count as a client of the peer, on its word, from now on.
+        """Take the peer for a proxy: from now on the connection counts as that of its client.
 
         :param host: the client's IP address; `UNKNOWN`; or None for the peer's own.
         :returns: False if there are too many of them.
@@ -178,7 +178,7 @@ class ServerConnection(Connection, Generic[EventT]):
         self.factory.forget(self)
         self._is_spoken_for = True
         if host is not None:
-            self._meet(self.peer.speaks_for(host))
+            self._meet(self.peer.client_at(host))
         return self.factory.admit(self)
 
     # -- events, one at a time

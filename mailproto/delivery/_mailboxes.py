@@ -101,8 +101,8 @@ class MailboxDelivery(Delivery):
         answers = dict(zip(accounts, map(_outcome, results), strict=True))
         return [answers[name] if isinstance(name, str) else _outcome(name) for name in names]
 
-    async def ensure_postmasters(self) -> None:
-        """Make the accounts for postmaster and abuse of each domain that has none."""
+    async def ensure_role_accounts(self) -> None:
+        """Make the accounts of postmaster and abuse in each domain where they are missing."""
         for domain in sorted(self._domains):
             for role in _ROLES:
                 await self._account_of(Address(role, domain))

@@ -23,7 +23,6 @@ __all__ = ["POP3_LIMITS", "POP3Server", "POP3ServerFactory"]
 POP3_LIMITS = Limits(idle=600)
 """Ten minutes of idleness at least (RFC 1939 3)."""
 
-
 _CODES = {Farewell.REVOKED: "AUTH", Farewell.TALKED_AHEAD: ""}
 """Response codes (RFC 3206 4, 5) of those that are not for want of resources."""
 

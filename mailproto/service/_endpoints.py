@@ -23,7 +23,7 @@ _WRAPPER = "haproxy:"
 _PART = re.compile(r"(?:^|:)((?:\\.|[^\\:])*)", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _BACKLOG_POSITION = 2
-"""Behind so many arguments without a name the backlog may stand, or something else may."""
+"""Arguments without a name before the one that may be the backlog, or may be something else."""
 _WITH_BACKLOG = ("tcp", "tcp6", "ssl", "unix")
 
 

@@ -79,7 +79,7 @@ async def listen(
 ) -> IListeningPort:
     """Begin to listen on a Twisted endpoint string, completed by `with_defaults`.
 
-    A Unix socket at which nobody answers is in nobody's way.
+    A Unix socket that another process left, and at which none listens any more, is replaced.
 
     :param proxies: who must say who the client is, before TLS too (`ProxiedFactory`).
     :param limits: for what the proxies say.
@@ -95,7 +95,7 @@ async def listen(
         return cast(IListeningPort, await server.listen(served))
     try:
         remove_left_over(path)
-        umask = os.umask(0o177)  # nobody else's before it has its mode
+        umask = os.umask(0o177)  # no other user may connect before the socket has its mode
         try:
             listening = server.listen(served)
         finally:

@@ -43,8 +43,8 @@ from mailproto.service._options import Options, Settings
 
 __all__ = ["MailService", "make_data_folder", "make_service"]
 
-
 _NEEDED = {"EXTERNAL": "--client-ca"}
+"""What must be given for a mechanism to be offered, by its name; any other needs a checker of one's own."""
 
 
 class CannotStart(Exception):
@@ -110,7 +110,7 @@ class MailService(MultiService):
             raise CannotStart(str(error)) from None
         store = await self._open_store()
         delivery = MailboxDelivery(store, settings.domains)
-        await delivery.ensure_postmasters()
+        await delivery.ensure_role_accounts()
         self._verifier = PasswordVerifier(self._reactor)
         await self._ensure_accounts(store, self._verifier)
         portal = Portal(
@@ -135,7 +135,7 @@ class MailService(MultiService):
         print("mailproto is ready", flush=True)
 
     def _warn_of_mechanisms(self, portal: Portal) -> None:
-        """Say which were chosen for nothing."""
+        """Name the mechanisms that were chosen and cannot be offered, with what they need."""
         if self._settings.mechanisms is DEFAULT_MECHANISMS:
             return
         for mechanism in self._settings.mechanisms:

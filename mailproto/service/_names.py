@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from mailproto.accounts import unseen_in
+from mailproto.accounts import invisible_in
 from mailproto.domains import canonical_domain, is_valid_international
 
 __all__ = ["account_name", "domain_name"]
@@ -55,5 +55,5 @@ def account_name(text: str) -> str:
 
 
 def _check_visible(name: str, text: str) -> None:
-    if unseen := unseen_in(name):
+    if unseen := invisible_in(name):
         raise ValueError(f"{text!a} has {unseen}, which cannot be seen")

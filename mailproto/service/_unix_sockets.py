@@ -12,10 +12,10 @@ __all__ = ["remove_left_over", "why_not"]
 
 
 def remove_left_over(path: str) -> None:
-    """Remove a socket at which nobody answers, and the lock of Twisted's beside it.
+    """Remove a socket at which no process listens any more, and Twisted's lock beside it.
 
-    Twisted takes a lock for held while there is a process of its number.  After a power cut, and
-    each time in a container, that may be any process, this one too.
+    Twisted believes a lock as long as there is a process of its number.  After a power cut, and
+    after each restart of a container, that may be any process, even this one.
 
     :raises OSError: it cannot be removed.
     """
@@ -60,7 +60,7 @@ def _is_socket(path: str) -> bool:
 
 
 def _is_answered(path: str) -> bool:
-    """Whether somebody listens, or may do so as far as we can see."""
+    """Whether a process listens there, or may, as far as can be seen."""
     if not _is_socket(path):
         return False
     with socket.socket(socket.AF_UNIX) as probe:

@@ -15,7 +15,7 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, global
 from zope.interface import provider
 
 from mailproto import __version__
-from mailproto.auth import disabled, enabled, hash_password, is_disabled
+from mailproto.auth import disabled_record, enabled_record, hash_password, is_disabled
 from mailproto.backends import open_store
 from mailproto.errors import MailError
 from mailproto.interfaces import IDirectory
@@ -57,7 +57,7 @@ def _parser() -> ArgumentParser:
         ("add", "make an account"),
         ("list", "print the accounts' names, one a line"),
         ("passwd", "give an account another password, which ends its sessions and enables it"),
-        ("disable", "end an account's sessions, and let nobody sign in to it; it still gets mail"),
+        ("disable", "end an account's sessions, and refuse new ones; it still gets mail"),
         ("enable", "undo disable: the password is as before"),
         ("delete", "end an account's sessions, and remove it with all its mail"),
     ):
@@ -145,13 +145,13 @@ async def _passwd(directory: IDirectory, options: Namespace, password: str) -> N
 async def _disable(directory: IDirectory, options: Namespace, password: str) -> None:
     record = await directory.password_hash(options.name)
     if not is_disabled(record):
-        await directory.set_password_hash(options.name, disabled(record))
+        await directory.set_password_hash(options.name, disabled_record(record))
 
 
 async def _enable(directory: IDirectory, options: Namespace, password: str) -> None:
     record = await directory.password_hash(options.name)
     if is_disabled(record):
-        await directory.set_password_hash(options.name, enabled(record))
+        await directory.set_password_hash(options.name, enabled_record(record))
 
 
 async def _delete(directory: IDirectory, options: Namespace, password: str) -> None:

@@ -76,5 +76,5 @@ def _check_path(path: Address, utf8: bool, enhanced: str) -> None:
             raise Refused(553, "5.6.7", "An internationalised address needs SMTPUTF8")
     elif "--" not in domain:
         return
-    if not is_valid_international(domain, former=True):
+    if not is_valid_international(domain, idna2003=True):
         raise Refused(501, enhanced, "Bad internationalised domain")

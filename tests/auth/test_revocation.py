@@ -16,8 +16,8 @@ from mailproto.auth import (
     PasswordVerifier,
     StoreRealm,
     TokenChecker,
-    disabled,
-    enabled,
+    disabled_record,
+    enabled_record,
     hash_password,
     login,
 )
@@ -99,12 +99,12 @@ class RevocationTests(RevocationTestCase):
     def test_disabled_and_enabled(self) -> None:
         session = self.signed_in()
         record = run(self.directory.password_hash(ALICE))
-        self.change(self.directory.set_password_hash(ALICE, disabled(record)))
+        self.change(self.directory.set_password_hash(ALICE, disabled_record(record)))
         self.assertEqual(session.revoked, 1)
         asked = self.begin(Session())
         self.reactor.advance(10)
         self.failureResultOf(asked, AuthenticationFailed)
-        self.change(self.directory.set_password_hash(ALICE, enabled(disabled(record))))
+        self.change(self.directory.set_password_hash(ALICE, enabled_record(disabled_record(record))))
         self.signed_in()
 
     def test_a_completed_record_is_the_same_password(self) -> None:
@@ -173,14 +173,14 @@ class RaceTests(RevocationTestCase):
 
 class DisabledRecordTests(SynchronousTestCase):
     def test_nothing_in_it_counts(self) -> None:
-        record = disabled(hash_password("secret"))
+        record = disabled_record(hash_password("secret"))
         self.assertLess(len(record), 400)
-        self.assertEqual(disabled(record), record)
+        self.assertEqual(disabled_record(record), record)
         self.assertEqual((argon2_part(record), matches(record, "secret")), ("", False))
         self.assertIsNone(scram_part(record, "SHA-256"))
         self.assertFalse(is_complete(record))
-        self.assertTrue(matches(enabled(record), "secret"))
-        self.assertEqual(enabled(enabled(record)), enabled(record))
+        self.assertTrue(matches(enabled_record(record), "secret"))
+        self.assertEqual(enabled_record(enabled_record(record)), enabled_record(record))
 
     def test_of_an_account_without_a_password(self) -> None:
-        self.assertEqual(enabled(disabled("")), "")
+        self.assertEqual(enabled_record(disabled_record("")), "")

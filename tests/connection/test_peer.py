@@ -59,17 +59,17 @@ class PeerTests(SynchronousTestCase):
             ("fe80::1%eth0", "fe80::2%eth0", "fe80::2", "fe80::2 via fe80::1%eth0", False),
         ):
             with self.subTest(proxy=proxy, client=client):
-                peer = peer_at(proxy).speaks_for(client)
+                peer = peer_at(proxy).client_at(client)
                 self.assertEqual(told(peer), (address, name, is_local))
                 self.assertFalse(peer.is_proxy)
 
     def test_who_is_not_known_is_in_no_list(self) -> None:
-        peer = peer_at("127.0.0.1").speaks_for(UNKNOWN)
+        peer = peer_at("127.0.0.1").client_at(UNKNOWN)
         self.assertNotIn(peer.host, Networks([UNIX, "0.0.0.0/0", "::/0"]))
         self.assertNotEqual(peer.network, peer_at("").network)
 
     def test_a_chain(self) -> None:
-        peer = peer_at("127.0.0.1").speaks_for("192.0.2.1").speaks_for("127.0.0.1")
+        peer = peer_at("127.0.0.1").client_at("192.0.2.1").client_at("127.0.0.1")
         self.assertEqual(told(peer), ("192.0.2.1", "127.0.0.1 via 192.0.2.1 via 127.0.0.1", False))
 
     def test_a_proxy_on_its_own(self) -> None:

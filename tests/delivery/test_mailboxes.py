@@ -189,7 +189,7 @@ class PostmasterTests(MailboxCase):
         self.assertNotIn("abuse@example.org", self.accounts())
 
     def test_made_when_the_server_starts(self) -> None:
-        self.successResultOf(Deferred.fromCoroutine(self.delivery.ensure_postmasters()))
+        self.successResultOf(Deferred.fromCoroutine(self.delivery.ensure_role_accounts()))
         self.assertIn("postmaster@example.org", self.accounts())
         self.assertIn("abuse@example.org", self.accounts())
         hash_ = self.successResultOf(
@@ -197,7 +197,7 @@ class PostmasterTests(MailboxCase):
         )
         self.assertEqual(hash_, "")
         before = self.accounts()
-        self.successResultOf(Deferred.fromCoroutine(self.delivery.ensure_postmasters()))
+        self.successResultOf(Deferred.fromCoroutine(self.delivery.ensure_role_accounts()))
         self.assertEqual(self.accounts(), before)
 
     def test_of_another_domain(self) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import PasswordVerifier, disabled
+from mailproto.auth import PasswordVerifier, disabled_record
 from mailproto.service._accounts import ensure_account
 from tests.auth.fakes import Directory, InstantPool, Reactor, cheap_hash
 
@@ -46,7 +46,7 @@ class EnsureTests(SynchronousTestCase):
         self.assertEqual(self.directory.hashes, before)
 
     def test_a_disabled_account_stays_disabled(self) -> None:
-        self.directory.hashes["alice@Example.org"] = before = disabled(cheap_hash("secret"))
+        self.directory.hashes["alice@Example.org"] = before = disabled_record(cheap_hash("secret"))
         self.ensure("alice@example.org", "other")
         self.assertEqual(self.directory.hashes["alice@Example.org"], before)
 

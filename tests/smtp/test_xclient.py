@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.protocol import Protocol
 from twisted.logger import capturedLogs, formatEvent
 
-from mailproto.auth import SERVER_MECHANISMS, disabled, store_portal
+from mailproto.auth import SERVER_MECHANISMS, disabled_record, store_portal
 from mailproto.backends import MemoryStore
 from mailproto.connection import Networks, ProxiedFactory, _server
 from mailproto.smtp import SMTPLimits
@@ -290,7 +290,7 @@ class ProxyTests(DialogueTestCase):
         store = MemoryStore()
         store.directory.insert("alice@example.org", "record")
         store.directory.insert("postmaster@example.org", "")
-        store.directory.insert("bob@example.org", disabled("record"))
+        store.directory.insert("bob@example.org", disabled_record("record"))
         portal = store_portal(store, self.clock)
         for name, reply in (
             ("alice@example.org", GREETING),

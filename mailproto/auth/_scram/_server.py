@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from mailproto.accounts import MAX_COMPARED, unseen_in
+from mailproto.accounts import MAX_COMPARED, invisible_in
 from mailproto.auth._base64 import decode_base64
 from mailproto.auth._errors import SASLError
 from mailproto.auth._saslprep import saslprep
@@ -146,6 +146,6 @@ def _name(value: str) -> str:
     try:
         return saslprep(name, is_query=True)
     except ValueError as error:
-        if not name or len(name) > MAX_COMPARED or unseen_in(name):
+        if not name or len(name) > MAX_COMPARED or invisible_in(name):
             raise SASLError(f"bad SCRAM name: {error}") from None
         return name

@@ -2,7 +2,7 @@
 
 Before, it was found by the case-folded name, so that one name could have several accounts: one
 composed and one decomposed, one with U-labels and one with A-labels.  Of those, one keeps the
-name.  Mail is never lost, and never shown to another account's owner, who may be somebody else.
+name.  Mail is never lost, and never shown to the owner of another account: that may be another person.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from mailproto.accounts import account_key, unseen_in
+from mailproto.accounts import account_key, invisible_in
 
 __all__ = ["join_accounts"]
 
@@ -53,7 +53,7 @@ def join_accounts(connection: sqlite3.Connection) -> list[str]:
     for key, accounts in list(by_key.items()):
         first, *others = sorted(accounts, key=lambda each: (not each.is_used, each.folded != key, each.id))
         _set_name(connection, first, first.kept)
-        if unseen := unseen_in(first.name):
+        if unseen := invisible_in(first.name):
             reports.append(f"no account can be made with {unseen} any more; this one stays: {first.name!a}")
         for other in others:
             if other.is_used:
@@ -98,7 +98,7 @@ def _set_name(connection: sqlite3.Connection, account: _Account, name: str) -> N
 
 
 def _free_name(name: str, by_key: defaultdict[str, list[_Account]]) -> str:
-    """``NAME-2@DOMAIN``, or the next number that nobody has."""
+    """``NAME-2@DOMAIN``, or with the next number that is free."""
     local, at, domain = name.rpartition("@")
     if not at:
         local, domain = domain, ""

@@ -13,7 +13,10 @@ from mailproto.smtp.wire._reply import Reply
 __all__ = ["NO_CAPABILITIES", "Capabilities", "parse_capabilities"]
 
 MAX_KEYWORDS = 100
+"""Keywords that are kept of one reply; no server has as many."""
+
 MAX_PARAMETERS = 100
+"""Parameters that are kept of one keyword, likewise."""
 
 _PRINTABLE = re.compile(rb"[!-~]++")
 _MECHANISM = re.compile(r"[A-Za-z0-9\-_]{1,20}")  # RFC 4422 3.1
@@ -51,11 +54,11 @@ NO_CAPABILITIES = Capabilities()
 
 
 def parse_capabilities(reply: Reply) -> Capabilities:
-    """What the lines behind the first say; what the grammar does not know is skipped.
+    """What the lines after the first say; what the grammar does not know is skipped.
 
     ``AUTH=LOGIN``, as servers older than RFC 2554 have it, counts as ``AUTH LOGIN``.  Of a
     keyword that comes again only the first line counts, but for AUTH, whose lines are one.  The
-    first `MAX_KEYWORDS` are kept, each with its first `MAX_PARAMETERS`: no server has as many.
+    first `MAX_KEYWORDS` are kept, each with its first `MAX_PARAMETERS`.
     """
     keywords: dict[str, tuple[str, ...]] = {}
     mechanisms: dict[str, None] = {}

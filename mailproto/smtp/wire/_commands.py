@@ -67,8 +67,8 @@ def command_parser(limits: WireLimits, *, strict: bool = False) -> Callable[[byt
 def parse_command(line: bytes, limits: WireLimits, *, strict: bool = False) -> Command:
     """What a line without its CRLF says; white space at its end is overlooked (4.1.1).
 
-    :param strict: take nothing but what RFC 5321 allows; otherwise words are parted by spaces and
-        tabs, any number of them, and paths may be odd (`parse_path`).
+    :param strict: take nothing but what RFC 5321 allows; otherwise any number of spaces and
+        tabs separates words, and paths may be odd (`parse_path`).
     :raises SMTPSyntaxError: and nothing else, whatever the line.
     """
     try:

@@ -21,13 +21,20 @@ from mailproto.smtp.wire._limits import WireLimits
 __all__ = ["is_host", "parse_parameters", "parse_path"]
 
 _UTF8 = "\xa0-\U0010ffff"  # without the controls of C1: a path is seen in trace fields and logs
-_ATOM = rf"[A-Za-z0-9!#$%&'*+\-/=?^_`{{|}}~{_UTF8}]++"
-_DOT_STRING = rf"{_ATOM}(?:\.{_ATOM})*"
-_ATOMS_AND_DOTS = _ATOM.replace("A-Z", ".A-Z")
+_LETTERS = rf"A-Za-z0-9{_UTF8}"  # and digits: the inside of a character class
+_ATEXT = rf"{_LETTERS}!#$%&'*+\-/=?^_`{{|}}~"
+_DOT_STRING = rf"[{_ATEXT}]++(?:\.[{_ATEXT}]++)*"
+_ATOMS_AND_DOTS = rf"[.{_ATEXT}]++"
 _QUOTED_STRING = rf'"(?:[ !#-\[\]-~{_UTF8}]|\\[ -~])*"'
-_LABEL = rf"[A-Za-z0-9{_UTF8}][A-Za-z0-9\-{_UTF8}]{{0,62}}+(?<!-)"  # RFC 1035 2.3.4
-_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
-_ODD_DOMAIN = _DOMAIN.replace("0-9", "0-9_")
+
+
+def _domain_of(letters: str) -> str:
+    label = rf"[{letters}][{letters}\-]{{0,62}}+(?<!-)"  # RFC 1035 2.3.4
+    return rf"{label}(?:\.{label})*"
+
+
+_DOMAIN = _domain_of(_LETTERS)
+_ODD_DOMAIN = _domain_of(rf"{_LETTERS}_")
 _LITERAL = r"\[[0-9A-Za-z:.]++\]"
 _ROUTE = rf"(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?"
 _ODD_ROUTE = rf"(?:@{_ODD_DOMAIN}\.?(?:,@{_ODD_DOMAIN}\.?)*:)?"

@@ -154,7 +154,7 @@ class SMTPClientWire:
                 lines, self._lines, self._octets = tuple(self._lines), [], 0
                 return Reply(code, lines)
             if separator != b"-":
-                raise self._break("no separator behind the code", line)
+                raise self._break("no separator after the code", line)
             self._add(code, text)
 
     def _take_in(self) -> bool:

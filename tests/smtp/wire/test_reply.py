@@ -51,8 +51,8 @@ class ReplyTests(SynchronousTestCase):
     def test_bad(self) -> None:
         for octets in (b"\r\n", b"hello\r\n", b"25 x\r\n", b"150 x\r\n", b"600 x\r\n", b"2\xb250 x\r\n"):
             self.assert_read(octets, "no reply code")
-        self.assert_read(b"250_x\r\n", "no separator behind the code")
-        self.assert_read(b"2500 x\r\n", "no separator behind the code")
+        self.assert_read(b"250_x\r\n", "no separator after the code")
+        self.assert_read(b"2500 x\r\n", "no separator after the code")
         self.assert_read(b"250-x\r\n251 y\r\n", "the codes of one reply differ")
         self.assert_read(b"250 x\r\nhm\r\n250 z\r\n", Reply(250, (b"x",)), "no reply code")
 

@@ -162,7 +162,7 @@ class NginxTests(ProxyTestCase):
     """Who may sign in at nginx, and whom the server knows, need not be the same."""
 
     def setUp(self) -> None:
-        self.serve("--xclient", HOST)
+        self.serve("--xclient", HOST, "--limit", "smtp.greeting_wait=0.2")
         passwords = {ALICE: PASSWORD, "ghost@example.org": PASSWORD}
         ports = self.server.ports
         auth = AuthServer(passwords, lambda signed_in: ports["submission" if signed_in else "smtp"])

@@ -131,10 +131,10 @@ class KeyTests(SynchronousTestCase):
         ):
             for name in (text, f"x@{text}", f"{text[:500]}@{text[:500]}"):
                 canonical_domain.cache_clear()
-                began = time.perf_counter()
+                began = time.process_time()
                 account_key(name)
                 account_keys(name, "example.org")
-                self.assertLess(time.perf_counter() - began, 0.1, ascii(name[:10]))
+                self.assertLess(time.process_time() - began, 0.1, ascii(name[:10]))
 
 
 class CheckTests(SynchronousTestCase):

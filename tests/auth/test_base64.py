@@ -43,9 +43,9 @@ class Base64Tests(SynchronousTestCase):
         self.assertRaises(SASLError, decode_base64, b"A" * (MAX_RESPONSE + 4))
 
     def test_linear(self) -> None:
-        began = time.perf_counter()
+        began = time.process_time()
         self.assertRaises(SASLError, decode_base64, b"=" * 10_000_000)
-        self.assertLess(time.perf_counter() - began, 1)
+        self.assertLess(time.process_time() - began, 1)
 
     @settings(max_examples=200, deadline=None)
     @given(st.binary(max_size=60))

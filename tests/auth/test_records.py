@@ -96,7 +96,7 @@ class RecordTests(SynchronousTestCase):
 
     def test_linear(self) -> None:
         """A record is ours, but a directory may give anything."""
-        began = time.perf_counter()
+        began = time.process_time()
         for noise in ("SCRAM-SHA-1$1:" + "A" * 1_000_000, "$argon2 " * 100_000, " " * 1_000_000):
             self.assertIsNone(scram_part(noise, "SHA-1"))
-        self.assertLess(time.perf_counter() - began, 2)
+        self.assertLess(time.process_time() - began, 2)

@@ -58,10 +58,10 @@ class SASLprepTests(SynchronousTestCase):
     def test_takes_no_time(self) -> None:
         """Unicode's normalization takes the square of the marks, so there may not be too many."""
         for text in ("e" + "\u0301\u0316" * 500_000, "\ufdfa" * 1_000_000):
-            began = time.perf_counter()
+            began = time.process_time()
             self.assertRaises(ValueError, saslprep, text)
             self.assertEqual(prepared_password(text), text.encode())
-            self.assertLess(time.perf_counter() - began, 2)
+            self.assertLess(time.process_time() - began, 2)
         self.assertEqual(saslprep("x" * 10_000), "x" * 10_000)
 
     def test_a_space_of_no_width_is_a_space(self) -> None:

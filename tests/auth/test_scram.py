@@ -295,9 +295,9 @@ class HostileClientTests(SynchronousTestCase):
 
     def test_takes_no_time(self) -> None:
         for message in (b"=" * 10_000_000, b"n,,n=" + b"=" * 4000, b"n,,n=u,r=x" + b",z=1" * 1000):
-            began = time.perf_counter()
+            began = time.process_time()
             answer_of(ScramServerExchange("SHA-1", {}, plus=False).client_first, message)
-            self.assertLess(time.perf_counter() - began, 0.5)
+            self.assertLess(time.process_time() - began, 0.5)
 
     @settings(max_examples=300, deadline=None)
     @given(st.one_of(st.binary(max_size=60), st.text("nypa=,rm2C3Dé\0x", max_size=30).map(str.encode)))

@@ -70,9 +70,9 @@ class FieldTests(SynchronousTestCase):
     def test_hostile_fields_take_linear_time(self) -> None:
         for value in (b"(", b"()", b"(\\", b"\r\n ", b'"', b"\\", b"( "):
             header = b"Authentication-Results:" + value * (200_000 // len(value)) + b"\r\n"
-            begun = time.perf_counter()
+            begun = time.process_time()
             strip(header)
-            self.assertLess(time.perf_counter() - begun, 1)
+            self.assertLess(time.process_time() - begun, 1)
 
 
 CONTENT = script(

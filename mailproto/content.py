@@ -121,11 +121,11 @@ class FileContent:
 
 
 _READ_AHEAD_FROM = 1 << 16
-"""Octets: who reads so many at a time reads the whole file."""
+"""Octets; a reader that wants so many at a time will want the rest of the file."""
 
 
 def _read_no_more(descriptor: int) -> None:
-    """Have the kernel read what it is asked for: some read 8 MB ahead, which takes 20 ms."""
+    """Have the kernel read only what is asked for: some kernels read 8 MB ahead, which takes 20 ms."""
     if hasattr(os, "posix_fadvise"):
         try:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)

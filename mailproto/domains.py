@@ -16,7 +16,7 @@ _LONGEST = 512
 _MAX_LABELS = 127
 
 _DOTS = ".\u3002\uff0e\uff61"
-"""What parts labels (RFC 3490 3.1)."""
+"""What separates labels (RFC 3490 3.1)."""
 
 
 def ascii_domain(domain: str) -> str:
@@ -54,7 +54,7 @@ def _canonical_label(label: str) -> str:
 def is_valid_international(domain: str, *, idna2003: bool = False) -> bool:
     """Whether the U-labels and A-labels of a domain are such (RFC 5890 2.3.2.1); others are not judged.
 
-    :param idna2003: whether A-labels of before (RFC 3490) are, too: domains of emoji have no others.
+    :param idna2003: take A-labels of IDNA 2003 (RFC 3490), too: domains of emoji have no others.
     """
     try:
         for label in domain.lower().split("."):

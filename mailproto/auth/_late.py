@@ -17,7 +17,7 @@ FAILURE_DELAY = 1.5
 
 
 class LateFailure(UnauthorizedLogin):
-    """A failure that has waited."""
+    """A failed login that has been delayed already."""
 
 
 class LateChecker(abc.ABC):
@@ -42,7 +42,7 @@ class LateChecker(abc.ABC):
             raise LateFailure(str(error)) from None
 
     def late(self) -> Deferred[None]:
-        """What a failure waits for."""
+        """Fires when a failure may be answered."""
         return deferLater(self._clock, self._failure_delay)
 
     @abc.abstractmethod
@@ -55,6 +55,6 @@ class LateChecker(abc.ABC):
 
 
 async def wait_as(checker: object) -> None:
-    """Be as late as ``checker`` would be: what it has not refused must not be told from what it has."""
+    """Wait as long as ``checker`` does: a client must not be able to tell which part refused it."""
     if isinstance(checker, LateChecker):
         await checker.late()

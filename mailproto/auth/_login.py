@@ -73,7 +73,7 @@ async def proxy_login(portal: Portal, name: str, session: IRevocable | None = No
 
 @implementer(ICredentialsChecker)
 class _NameChecker:
-    """Has nothing to ask."""
+    """Takes any name: the realm says whether there is such an account."""
 
     credentialInterfaces = (IProxyLogin,)
 

@@ -46,7 +46,7 @@ class ServerTLS:
 
     A client that asks for protocols (ALPN, RFC 7301) is told the first that is among the
     ``alpn`` of the connection's protocol (`ServerConnection.alpn`).  If there is none, TLS begins
-    all the same, as if the client had not asked: mail's clients are not agreed on the names,
+    all the same, as if the client had not asked: mail clients do not agree on the names,
     and there is none for SMTP in IANA's registry.
 
     :param seconds: a clock that only goes forward.

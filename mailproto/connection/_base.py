@@ -172,7 +172,7 @@ class Connection(Protocol):
     def _speak_tls(self, tls: Any, received: bytes = b"") -> None:
         """Send what is unsent in plaintext, and then speak TLS.
 
-        :param received: what has come of it already.
+        :param received: the first octets of the handshake, if they have come already.
         """
         self._send_now()
         self._socket = self._plain_socket = None
@@ -181,7 +181,7 @@ class Connection(Protocol):
         if received:
             layer = _tls_layer(self.transport)
             if layer is None:
-                self.abort()  # it would be taken for what comes from inside
+                self.abort()  # the wire would take them for what was sent inside TLS
             else:
                 layer.dataReceived(received)
 
@@ -199,7 +199,7 @@ def _unbuffered(transport: Any) -> Callable[[bytes], object] | None:
 
 
 def _tls_layer(transport: Any) -> TLSMemoryBIOProtocol | None:
-    """What does TLS: above the transport, or in it since ``startTLS``."""
+    """The layer that does TLS: the transport itself, or what ``startTLS`` put into it; None without TLS."""
     for layer in (transport, getattr(transport, "protocol", None)):
         if isinstance(layer, TLSMemoryBIOProtocol):
             return layer

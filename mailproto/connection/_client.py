@@ -34,8 +34,8 @@ class ClientConnection(Connection, Generic[EventT]):
 
     :ivar is_handshaking: whether TLS is begun and not yet on.
     :param clock: the reactor.
-    :param handshake: seconds for the handshake where TLS comes first; what is expected then has
-        its time from the handshake's end.
+    :param handshake: seconds for the handshake where TLS comes first; the time for what is
+        expected begins when it has ended.
     """
 
     def __init__(self, clock: IReactorTime, wire: Wire[EventT], *, handshake: float = 60) -> None:
@@ -163,7 +163,7 @@ class ClientConnection(Connection, Generic[EventT]):
         if self._ending:
             return
         if self.is_handshaking:
-            self._end_handshake()  # what stands in between has not told us
+            self._end_handshake()  # a layer in between does not hand on handshakeCompleted
         self.wire.receive(data)
         if not self._pumping:
             self._pump()
@@ -217,7 +217,8 @@ class ClientConnection(Connection, Generic[EventT]):
                 self._next_piece = b""
                 continue  # if the server reads on
             try:
-                # Even if it must wait: what the server says of the last one has not been heard yet.
+                # Now, even if it can only be written in another turn: what the server says of the
+                # last piece has not been heard yet.
                 self._next_piece = next(pieces, None)
             except Exception as error:
                 self._end_streaming(error)

@@ -26,8 +26,8 @@ class Limits:
         is paused; one more read (64 KiB) may come on top.
     :ivar connections: at once, on one factory.
     :ivar connections_per_peer: at once, from one IPv4 address, one IPv6 /64, or Unix sockets.
-        None for 200, and for any number from this machine.  Clients that no proxy knows an
-        address of are one; a listed proxy without a client counts under none.
+        None for 200, and for any number from this machine.  Clients without
+        an address that a proxy knows count as one; a listed proxy without a client does not count.
     :ivar proxy_timeout: from the connection of a listed proxy to the end of its header
         (`ProxiedFactory`).
     :ivar proxy_header: octets of such a header, behind its fixed part (version 2; version 1

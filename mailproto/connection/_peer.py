@@ -97,7 +97,7 @@ def peer_of(transport: Any) -> Peer:
 
 
 _ATTRIBUTE = "peer_told_by_proxy"
-"""What TLS over a transport hands on, as all that it does not have."""
+"""Of a transport; TLS over it hands this on, as it does every attribute that it does not have itself."""
 
 
 def rename_peer(transport: Any, peer: Peer) -> None:

@@ -1,4 +1,4 @@
-"""Endpoint strings of Twisted's: what is asked for where they do not say themselves."""
+"""Twisted's endpoint strings, and our defaults for what they do not say."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WITH_BACKLOG = ("tcp", "tcp6", "ssl", "unix")
 
 
 def with_defaults(endpoint: str) -> str:
-    """An endpoint string that says more, if it can and does not do so itself."""
+    """The endpoint string, with `BACKLOG` and `UNIX_MODE` where it may have them and gives none itself."""
     kind, by_position, by_name = _split(endpoint)
     defaults = {}
     if kind == "unix" and "mode" not in by_name and len(by_position) < 2:

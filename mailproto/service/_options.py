@@ -148,7 +148,7 @@ class Options(UsageOptions):
         [
             "strict-envelopes",
             None,
-            "Refuse addresses as RFC 5321 does not allow them: without <>, with odd dots or underscores.",
+            "Refuse addresses that RFC 5321 does not allow: without <>, with odd dots or underscores.",
         ],
         ["any-sender", None, "Let accounts send under addresses that are not their own."],
         ["trace-account", None, "Name the account that signed in, in Received."],
@@ -192,7 +192,7 @@ class Options(UsageOptions):
             raise UsageError(f"--account: {error}") from None
 
     def opt_auth(self, mechanism: str) -> None:
-        """A SASL mechanism that is offered, instead of the default ones, on all listeners; a wrong name is
+        """A SASL mechanism to offer instead of the default ones, on all listeners; a wrong name is
         answered with all that there are; repeatable. IMAP's LOGIN and POP3's USER go with PLAIN and LOGIN.
         [default: all but those that end in -PLUS]"""
         try:

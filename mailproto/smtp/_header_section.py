@@ -16,7 +16,7 @@ _NO_FIELD = b"X-No-Field: "
 
 
 class ArrivedHeader(NamedTuple):
-    """The header section of a message, as far as it has come.
+    """The header section of a message, as far as it has arrived.
 
     :ivar fields: as they are to be passed on.
     :ivar gaps: how many stretches of lines there were that are no fields.

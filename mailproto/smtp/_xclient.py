@@ -40,7 +40,9 @@ def xclient(session: SMTPServer, event: XClient) -> Awaitable[None] | None:
 
 
 async def _with_account(session: SMTPServer, event: XClient, name: str) -> None:
-    """Without such an account, the client is a stranger, even if the proxy does not listen.
+    """Begin anew as the client, signed in; without such an account it is a stranger.
+
+    It is that even if the proxy goes on in spite of the error.
 
     :raises AuthenticationFailed:
     """

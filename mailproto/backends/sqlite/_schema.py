@@ -112,7 +112,7 @@ INSERT INTO directory VALUES (0);
 """
 
 Step: TypeAlias = str | Callable[[sqlite3.Connection], Iterable[str]]
-"""SQL, or a function that does it; it gives lines for the operator.  Both are in one transaction."""
+"""SQL, or a function that does the step and returns lines for the operator.  All are one transaction."""
 
 MIGRATIONS: Sequence[Step] = (_FIRST, _REVISIONS, join_accounts)
 """Step n makes version n + 1 out of version n; version 0 is an empty file."""

@@ -118,7 +118,7 @@ class IMAPSession(ServerConnection[Event]):
         if isinstance(event, ContinuationLine):
             return self._continue(event)
         if isinstance(event, LiteralRequest):
-            self._rule(event.name)  # what is refused is not sent for nothing, and no password in clear
+            self._rule(event.name)  # what will be refused is not asked for, least of all a password in clear
             self.write(b"+ OK\r\n")
             return None
         return self._append_literal(cast(AppendLiteral, event))

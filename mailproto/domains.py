@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from contextlib import suppress
 from functools import lru_cache
 
 import idna
 
-__all__ = ["ascii_domain", "canonical_domain", "is_valid_international"]
+__all__ = ["ascii_domain", "canonical_domain", "ends_in_number", "is_valid_international"]
 
 _LONGEST = 512
 """Characters of what may be a domain: no more than 253 are left of it as A-labels (RFC 1035 2.3.4)."""
 
 _MAX_LABELS = 127
+
+_NUMBER = re.compile(r"[0-9]+|0[Xx][0-9A-Fa-f]*")
 
 _DOTS = ".\u3002\uff0e\uff61"
 """What separates labels (RFC 3490 3.1)."""
@@ -70,3 +73,11 @@ def is_valid_international(domain: str, *, idna2003: bool = False) -> bool:
     except UnicodeError:
         return False
     return True
+
+
+def ends_in_number(domain: str) -> bool:
+    """Whether the last label of a domain in ASCII is a number, as of ``127.1`` and ``0x7f000001``.
+
+    No host is called so (RFC 1123 2.1): the system makes an IPv4 address of it (inet_aton).
+    """
+    return bool(_NUMBER.fullmatch(domain.removesuffix(".").rpartition(".")[2]))

@@ -36,7 +36,7 @@ PUBLIC_NAMES = {
     "mailproto.delivery": """
         Delivery FunctionDelivery MAX_CACHED MailboxDelivery TRUST accepted canonical_domain
     """,
-    "mailproto.domains": "ascii_domain canonical_domain is_valid_international",
+    "mailproto.domains": "ascii_domain canonical_domain ends_in_number is_valid_international",
     "mailproto.errors": """
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName
         InvalidMailboxName MailError MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge

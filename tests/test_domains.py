@@ -8,7 +8,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.domains import ascii_domain
+from mailproto.domains import ascii_domain, ends_in_number
 from mailproto.imap import IMAPServerFactory
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.smtp import SMTPLimits, SMTPServerFactory
@@ -28,6 +28,14 @@ class ASCIIDomainTests(SynchronousTestCase):
 
     def test_no_domain(self) -> None:
         self.assertRaises(UnicodeError, ascii_domain, "ü..example")
+
+
+class NumberTests(SynchronousTestCase):
+    def test_addresses_for_the_system(self) -> None:
+        for domain in ("127.1", "2130706433", "0x7f.0X1", "a.example.1.", "1.0x"):
+            self.assertTrue(ends_in_number(domain), domain)
+        for domain in ("", ".", "1.a", "1a", "0x7g", "127.1a.", "1.-1", "x7"):
+            self.assertFalse(ends_in_number(domain), domain)
 
 
 class HostnameTests(SynchronousTestCase):

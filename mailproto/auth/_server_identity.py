@@ -8,13 +8,13 @@ import re
 from OpenSSL.crypto import FILETYPE_ASN1, X509, dump_certificate
 
 from mailproto.auth._subject_alt_names import subject_alt_names
-from mailproto.domains import ascii_domain
+from mailproto.domains import ascii_domain, ends_in_number
 
 __all__ = ["ServerIdentity"]
 
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?!(?:[0-9]+|0x[0-9a-f]*)\Z){_LABEL}")
-"""A host's name (RFC 1123 2.1), in lower case: if its last label were a number it would be an address."""
+_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*{_LABEL}")
+"""A host's name (RFC 1123 2.1), in lower case, or something that is an address for the system."""
 
 _SHOWN = 5
 """Names of a wrong certificate that are shown."""
@@ -76,7 +76,7 @@ def _a_labels(hostname: str) -> str:
     """:raises ValueError:"""
     # The final dot is of the root; no certificate has it (RFC 6066 3).
     name = ascii_domain(hostname).lower().removesuffix(".")
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or ends_in_number(name):
         raise ValueError(f"{hostname!r} is neither a host's name nor an address")
     return name
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from mailproto.domains import ascii_domain
+from mailproto.domains import ascii_domain, ends_in_number
 from mailproto.smtp.client._domain import domain_fault
 from mailproto.smtp.client._host import bare_host
 
 __all__ = ["check_host", "check_port"]
 
-_NUMBER = re.compile(r"[0-9]+|0[Xx][0-9A-Fa-f]*")
 _ZONE = re.compile(r"[A-Za-z0-9_.~\-]+")  # RFC 6874 2
 
 
@@ -34,9 +33,8 @@ def _fault_of(host: str) -> str:
         return "" if _is_address(host) else "is no IP address (a port is given by itself)"
     if fault := domain_fault(host):
         return fault
-    last = ascii_domain(host).removesuffix(".").rpartition(".")[2]
-    if _NUMBER.fullmatch(last) and not _is_address(host):
-        return "is no IP address"  # the system would make one of it, or of 127.1 (inet_aton)
+    if ends_in_number(ascii_domain(host)) and not _is_address(host):
+        return "is no IP address"
     return ""
 
 

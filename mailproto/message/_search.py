@@ -155,7 +155,7 @@ def part_text(content: Content, part: Part, limit: int = TEXT_LIMIT) -> str:
     is_html = subtype.lower() in (b"html", b"xhtml")
     charset = _charset(part, content, parameters)
     if is_html and decoder_for(charset) in (None, US_ASCII) and (found := _meta_charset(octets, 0, 1024)):
-        charset = found[1].decode("latin-1")  # as browsers do, to whom UTF-16 is UTF-8 here
+        charset = found[1].decode("latin-1")  # as browsers do, which take UTF-16 for UTF-8 here
         charset = "utf-8" if charset.lower().startswith("utf-16") else charset
     text = decode_text(octets, charset)
     return html_text(text) if is_html else text

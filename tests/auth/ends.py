@@ -66,7 +66,7 @@ def limited_to(creator: ServerTLS, version: int | None) -> ServerTLS:
 
 
 class HandshakeTestCase(SynchronousTestCase):
-    """:ivar authority: whom the client trusts."""
+    """:ivar authority: the one that the client trusts."""
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp())
@@ -82,7 +82,7 @@ class HandshakeTestCase(SynchronousTestCase):
         return limited_to(ServerTLS(*files, **more), version)
 
     def talk(self, client: Any, server: Any, protocol: Callable[[], Recorder] = Eager) -> None:
-        """Until nobody has more to say; `self.client` and `self.said_by_client` say what came of it."""
+        """Until neither has more to say; `self.client` and `self.said_by_client` say what came of it."""
         clock = Clock()
         self.accepted = Greeter()
         self.client = protocol()

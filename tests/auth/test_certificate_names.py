@@ -89,7 +89,7 @@ FOR_ANOTHER: list[tuple[str, str, Names]] = [
     ("the mapped one's IPv4 address", "::ffff:192.0.2.1", [ip("192.0.2.1")]),
     ("a name of four letters", "127.0.0.1", dns_raw(b"\x7f\0\0\1")),
 ]
-"""(what, whom the client means, what the certificate is for)"""
+"""(what, the host that the client means, what the certificate is for)"""
 
 FOR_IT: list[tuple[str, str, Names]] = [
     ("the name", "mail.test", [dns("mail.test")]),
@@ -176,7 +176,7 @@ class NameTests(HandshakeTestCase):
                     self.assert_refused()
 
     def test_other_extensions_neither_help_nor_hurt(self) -> None:
-        """One that nobody can read hides the names from ``cryptography``."""
+        """One that cannot be read hides the names from ``cryptography``."""
         broken = x509.UnrecognizedExtension(ExtensionOID.CERTIFICATE_POLICIES, b"\xff\x01")
         for names, is_good in (([dns("mail.test")], True), ([dns("evil.example")], False)):
             pair = make_certificate(issuer=self.authority, names=names, more=[broken])

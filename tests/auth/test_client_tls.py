@@ -179,7 +179,7 @@ class FailClosedTests(HandshakeTestCase):
 
 
 class TrustTests(HandshakeTestCase):
-    """Who is believed is decided by whom Twisted and OpenSSL take for it."""
+    """Which authorities are trusted: the platform's, or those of a file instead."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -241,7 +241,7 @@ class OddCertificateTests(HandshakeTestCase):
             self.assertIsNone(channel.certificate)
 
     def test_server_asked_for_one(self) -> None:
-        """Nobody signs in by it."""
+        """No account signs in by it."""
         pair = make_certificate("alice@mail.test", issuer=self.authority)
         odd = of_version(7, pair, self.authority)
         shown = PrivateCertificate.fromCertificateAndKeyPair(

@@ -94,7 +94,7 @@ class ResumptionTests(SynchronousTestCase):
             self.assertRaises((SSL.Error, ssl.SSLError), self.connect, server, before=client)
 
     def test_keys_are_changed(self) -> None:
-        """RFC 9325 3.4: who asks later begins anew, and nobody is refused."""
+        """RFC 9325 3.4: a client that asks later begins anew, and is not refused."""
         for version in VERSIONS:
             server = self.server()
             client = self.connect(server, version=version)

@@ -138,7 +138,7 @@ class HandshakeTimeTests(TLSTestCase):
             self.assertEqual(transport.was_aborted, finished is None)
 
     def test_server_stops(self) -> None:
-        """Nobody is waited for who cannot be told; the others are."""
+        """A client in its handshake cannot be told, and is not waited for; the others are."""
         self.connect()
         self.factory.shut_down()
         self.assertTrue(self.is_gone)

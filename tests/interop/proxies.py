@@ -62,7 +62,7 @@ class AuthServer:
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Nobody wants to know."""
+                """Not to the output of the tests."""
 
         self._server = ThreadingHTTPServer((HOST, 0), Handler)
         self.port = self._server.server_address[1]
@@ -77,7 +77,7 @@ class AuthServer:
 
 
 def nginx(auth: AuthServer) -> Daemon:
-    """nginx before submission and SMTP; its clients are whom a PROXY header names."""
+    """nginx before submission and SMTP; its clients are those that a PROXY header names."""
     need("nginx", "nginx")
     if not _MAIL_MODULE.exists():
         raise SkipTest("needs nginx's mail module: install the Debian package libnginx-mod-mail")

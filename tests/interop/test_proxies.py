@@ -159,7 +159,7 @@ class HAProxyTests(ProxyTestCase):
 
 
 class NginxTests(ProxyTestCase):
-    """Who may sign in at nginx, and whom the server knows, need not be the same."""
+    """The accounts that may sign in at nginx need not be those of the server."""
 
     def setUp(self) -> None:
         self.serve("--xclient", HOST, "--limit", "smtp.greeting_wait=0.2")

@@ -99,7 +99,7 @@ class MailServiceTests(TestCase):
             self.assertIn(b"\r\n421 ", await client.last)
 
     async def test_unix_sockets_and_what_hinders_them(self) -> None:
-        """Whoever removes one does not keep the server from its end."""
+        """A socket that was removed does not keep the server from its end."""
         path = self.folder / "lmtp"
         service = self.service(lmtp=[f"unix:{path}"])
         service.startService()

@@ -396,7 +396,7 @@ class ProxyTests(DialogueTestCase):
                 self.assertEqual(self.delivery.delivered[0][0].session.peer, session_peer)
 
     def test_through_a_proxy_of_the_proxy_protocol(self) -> None:
-        """The list is about the client that the header names, and about nobody else."""
+        """The list is about the client that the header names, and no other."""
         networks = Networks([LOOPBACK, "192.0.2.0/24"])
         for header, allowed in (
             (b"PROXY TCP4 192.0.2.7 198.51.100.2 1 25\r\n", True),

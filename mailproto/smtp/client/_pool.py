@@ -115,7 +115,7 @@ class ConnectionPool:
             self._is_going_on = False
 
     def _take_steps(self) -> None:
-        """Give messages to connections, open what lacks, close what nobody needs."""
+        """Give messages to connections, open those that are missing, close those that are not needed."""
         self._tell()
         self._give()
         self._make_room()

@@ -92,7 +92,7 @@ def _fields(name: str, value: Any, utf8: bool) -> list[bytes]:
 
 
 def _signed_field(name: str, value: Any) -> Iterator[bytes]:
-    """As it was read, or, if it was set, as whoever signed it has had it written."""
+    """As it was read, or, if it was set, as the program that signed the message has it."""
     if is_parsed(value):
         field: str = value.fold(policy=_ON_ONE_LINE)
         yield field.encode("utf-8", "surrogateescape")

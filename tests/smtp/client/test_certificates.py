@@ -97,7 +97,7 @@ class CertificateTests(ServerTestCase):
                 self.assert_nothing_stolen(tls)
 
     async def test_address(self) -> None:
-        """A name that looks like one is for nobody."""
+        """A name that looks like an address is for no server."""
         for tls in ("required", "implicit"):
             with self.assertRaises(TLSFailed) as caught:
                 await send_mail(
@@ -121,7 +121,7 @@ class CertificateTests(ServerTestCase):
             self.assertIn(b"AUTH PLAIN " + PLAIN, b"".join(self.thief.heard))
 
     async def test_opportunistic(self) -> None:
-        """The message is for whoever answers, the password is not."""
+        """The message goes to any server that answers, the password does not."""
         with self.assertRaises(Exception) as caught:
             await send_mail(reactor, self.server(NAMES["another"], "opportunistic"), message())
         self.assertIn("The secret would be sent", str(caught.exception))

@@ -121,7 +121,7 @@ class AddressTests(SynchronousTestCase):
 
 
 class ListTests(SynchronousTestCase):
-    """Nobody in a list is missed, and what cannot be read is not passed over."""
+    """No address of a list is missed, and what cannot be read is not passed over."""
 
     def forms(self, name: str, value: str) -> list[Any]:
         """A message with this field: as octets, read, and set, where that does not take long."""
@@ -272,7 +272,7 @@ class ContentTests(SynchronousTestCase):
             self.assertIn(b"Gr=FC=DFe", content)
 
     def test_signed_and_made_here(self) -> None:
-        """The boundary that a made multipart lacks is given to it; its parts are written on no more lines."""
+        """A multipart that was made without a boundary gets one; its parts are written on no more lines."""
         signed = MIMEMultipart("signed")
         part = MIMEText("Hi.\n")
         part["X-Long"] = "word " * 50

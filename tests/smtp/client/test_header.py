@@ -193,7 +193,7 @@ class TextTests(SynchronousTestCase):
             self.assertEqual(decode_header(expected), text)
 
     def test_raw_octets(self) -> None:
-        """UTF-8 is that; what else they are nobody knows (RFC 1428 3)."""
+        """What is UTF-8 is named so; what the others are is not known (RFC 1428 3)."""
         for value, expected in (
             ("Grüße an".encode(), b"=?utf-8?q?Gr=C3=BC=C3=9Fe?= an"),
             (b"caf\xe9 au lait", b"=?unknown-8bit?q?caf=E9?= au lait"),

@@ -20,7 +20,7 @@ __all__ = ["address_list", "addresses_of"]
 def addresses_of(value: bytes) -> list[Address]:
     """Those in a field, in order, by the stricter grammar of SMTP.
 
-    :param value: as it stands behind the name, folded or not, in UTF-8.
+    :param value: as it stands after the name and the colon, folded or not, in UTF-8.
     :raises ValueError: something in it is no address, so that one could be missed.
     """
     return [

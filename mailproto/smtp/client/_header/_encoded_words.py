@@ -45,7 +45,7 @@ def must_be_encoded(octets: bytes, *, utf8: bool) -> bool:
 
 
 def charset_of(octets: bytes) -> bytes:
-    """UTF-8, or what nobody knows."""
+    """UTF-8 where the octets are that, or else ``unknown-8bit`` (RFC 1428 3)."""
     return _UTF8 if is_utf8(octets) else _UNKNOWN
 
 

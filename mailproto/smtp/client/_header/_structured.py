@@ -36,7 +36,7 @@ _BLANKS_AND_WORDS = re.compile(rb"([ \t]*)([^ \t]+)").findall
 def structured(value: bytes, kind: Kind, *, utf8: bool) -> Iterator[Token]:
     """The value as it is, but for comments, and for URLs in which octets may be written otherwise.
 
-    What is longer than a line is parted where white space means nothing.
+    What is longer than a line is folded where white space means nothing.
 
     :param value: on one line.
     :raises NeedsUTF8: something in it is not ASCII, and has no other form.

@@ -32,7 +32,7 @@ def write_fields(name: str, value: Any, *, utf8: bool) -> list[bytes]:
 
     :param utf8: whether the header is in UTF-8 (RFC 6532).
     :raises NeedsUTF8: it can be written in UTF-8 alone; only without ``utf8``.
-    :raises ValueError: it is no field, would be more than one, or cannot be parted into lines.
+    :raises ValueError: it is no field, would be more than one, or cannot be folded into lines.
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"not a header field's name: {name[:100]!r}")

@@ -146,7 +146,7 @@ class HeaderTests(ProxiedTestCase):
             transport.drop()
 
     def test_health_checks_that_only_connect(self) -> None:
-        """HAProxy's close with a reset, before or after the header; the log has nothing of it."""
+        """HAProxy's close with a reset, before or after the header; that is worth no warning."""
         for header in (b"", V1[:10], V1, v2(0x20, 0, b"")):
             with self.subTest(header=header), capturedLogs() as events:
                 transport = self.connect()

@@ -41,6 +41,7 @@ class ServerConnection(Connection, Generic[EventT]):
 
     :ivar clock: for whatever else must be timed.
     :ivar counted_as: under which client the factory counts it; None for none.
+    :ivar is_spoken_for: whether `speak_for` was called: the peer is a proxy, and has said for whom.
     """
 
     alpn: ClassVar[Sequence[bytes]] = ()
@@ -60,7 +61,7 @@ class ServerConnection(Connection, Generic[EventT]):
         self._waiting: list[Deferred[None]] = []
         self._had_event = False
         self.counted_as: str | None = None
-        self._is_spoken_for = False
+        self.is_spoken_for = False
         self._heard_all = False  # the client has closed its side
         self._leaving: Farewell | None = None  # why the running command is the last one
         self._handshake: Handshake | None = None
@@ -134,7 +135,7 @@ class ServerConnection(Connection, Generic[EventT]):
         Where a proxy speaks for the client, the certificate and the bindings are the proxy's.
         """
         channel = server_channel(self.transport, is_local=self.is_local)
-        return Channel(channel.is_secure, channel.is_encrypted) if self._is_spoken_for else channel
+        return Channel(channel.is_secure, channel.is_encrypted) if self.is_spoken_for else channel
 
     @property
     def can_start_tls(self) -> bool:
@@ -176,7 +177,7 @@ class ServerConnection(Connection, Generic[EventT]):
         :returns: False if there are too many of them.
         """
         self.factory.forget(self)
-        self._is_spoken_for = True
+        self.is_spoken_for = True
         if host is not None:
             self._meet(self.peer.client_at(host))
         return self.factory.admit(self)

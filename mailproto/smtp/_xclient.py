@@ -80,7 +80,7 @@ def _introduce(session: SMTPServer, event: XClient) -> bool:
     session.forget_client()
     session.session_changed()
     address = (attributes["ADDR"] or UNKNOWN) if "ADDR" in attributes else None
-    admitted = session.introduce(address)
+    admitted = session.speak_for(address)
     session.log.info("{peer}: by XCLIENT, {attributes}", peer=session.peer, attributes=dict(attributes))
     if not admitted:
         session.end(session.farewell(Farewell.CROWDED))

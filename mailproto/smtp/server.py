@@ -95,7 +95,6 @@ class SMTPServer(ServerConnection[Event]):
         self.delivering: Envelope | None = None
         self._session: Session | None = None
         self._offers: Offers | None = None
-        self._is_introduced = False
         self._greeting: IDelayedCall | None = None
         self.trace: TraceWriter | None = None
         self.patience = Patience(self.limits)
@@ -240,7 +239,7 @@ class SMTPServer(ServerConnection[Event]):
         proxies = self.factory.xclient
         return (
             bool(proxies)
-            and not self._is_introduced
+            and not self.is_spoken_for
             and not self.peer.is_proxy  # that is one of `ProxiedFactory`, and may have a client all the same
             and self.peer.host in proxies
         )
@@ -249,11 +248,6 @@ class SMTPServer(ServerConnection[Event]):
     def is_proxy(self) -> bool:
         """See `ServerConnection.is_proxy`."""
         return self.peer.is_proxy or self.may_introduce
-
-    def introduce(self, host: str | None) -> bool:
-        """The proxy says who its client is: see `ServerConnection.speak_for`."""
-        self._is_introduced = True
-        return self.speak_for(host)
 
     def forget_client(self) -> None:
         """Forget what the client said and who it is: it begins anew."""

@@ -179,6 +179,8 @@ class BodyStructureTests(TestCase):
             (b"", b"text", b"plain", b'"charset" "us-ascii"'),
             (b"=?", b"text", b"plain", b'"charset" "us-ascii"'),
             (b"unknown", b"text", b"plain", b'"charset" "us-ascii"'),
+            (b"multipart", b"text", b"plain", b'"charset" "us-ascii"'),
+            (b"multipart/", b"text", b"plain", b'"charset" "us-ascii"'),
             (b"html", b"text", b"html", b'"charset" "us-ascii"'),
             (b"text plain; charset=big5", b"text", b"plain", b'"charset" "big5"'),
             (b"text; charset=big5", b"text", b"plain", b'"charset" "big5"'),

@@ -13,6 +13,7 @@ import functools
 import re
 
 import webencodings
+from webencodings.labels import LABELS
 
 from mailproto.message._decoders import US_ASCII, Decoder, decoder_of
 
@@ -106,7 +107,7 @@ _spelling = re.compile(r"[\W_]+", re.ASCII).sub
 _around = re.compile(r"^[^a-z0-9]+|[^a-z0-9]+$").sub
 
 
-_STANDARD_LABELS = {_spelling("", label.removeprefix("x-")): label for label in webencodings.LABELS}
+_STANDARD_LABELS = {_spelling("", label.removeprefix("x-")): label for label in LABELS}
 """By their letters and digits alone: ``ks_c_5601_1989`` and ``x-ks_c_5601-1989`` mean one of them."""
 
 

@@ -168,9 +168,10 @@ class CommandTests(EveryWay):
                      b"a" * 255):  # fmt: skip
             self.assert_events(b"EHLO " + name + b"\r\n", Hello("EHLO", name.decode()))
         self.assert_events(b"EHLO \t a\tb \t\r\n", Hello("EHLO", "a b"))
+        self.assert_events(b"helo jos\xe9-pc\r\n", Hello("HELO", "jos\\xe9-pc"))
         for name in (b"", b"\t ", b"a" * 256, b"\xc3\xa9" * 128):
             self.assert_error(b"EHLO " + name, "501 5.5.4")
-        for name in (b"\x1b", b"a\x0bb", b"\xc2\x85", b"\xff"):
+        for name in (b"\x1b", b"a\x0bb", b"\xc2\x85", b"\xff\0"):
             self.assert_error(b"EHLO " + name, "500 5.5.2")
 
 

@@ -279,6 +279,9 @@ class ParameterTests(EveryWay):
 
     def test_one_that_is_said_again(self) -> None:
         size = Mail(Address("a", "b"), {"SIZE": "1"})
+        self.assert_events(
+            b"MAIL FROM:<a@b> BODY=8BITMIME body=8bitmime\r\n", Mail(Address("a", "b"), {"BODY": "8BITMIME"})
+        )
         self.assert_events(b"MAIL FROM:<a@b> SIZE=1 SIZE=1\r\nMAIL FROM:<a@b> size=1 Size=1\r\n", size, size)
         self.assert_events(b"MAIL FROM:<> A A\r\n", Mail(NULL_PATH, {"A": None}))
 

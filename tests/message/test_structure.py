@@ -87,6 +87,8 @@ class EnvelopeTests(TestCase):
             (b'5" disk (x) <\t a@b>', b'"5\\" disk <a@b>"'),
             (b"(unclosed\r\n <a@b>", b'"(unclosed <a@b>"'),
             (b"<unclosed\r\n a@b", b'"<unclosed a@b"'),
+            (b'<"a\r\n b"@x>', rb'"<\"a b\"@x>"'),
+            (b'<"a\r\n b@x>', rb'"<\"a b@x>"'),
         ):
             for name, form in ((b"Message-ID", b"NIL %b)"), (b"In-Reply-To", b"%b NIL)")):
                 self.assertTrue(

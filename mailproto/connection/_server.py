@@ -63,6 +63,7 @@ class ServerConnection(Connection, Generic[EventT]):
         self.counted_as: str | None = None
         self.is_spoken_for = False
         self._heard_all = False  # the client has closed its side
+        self._unheard = 0  # octets that came after our last words
         self._leaving: Farewell | None = None  # why the running command is the last one
         self._handshake: Handshake | None = None
 
@@ -200,6 +201,9 @@ class ServerConnection(Connection, Generic[EventT]):
 
     def dataReceived(self, data: bytes) -> None:
         if self._ending:
+            self._unheard += len(data)
+            if self._unheard > _MAX_UNHEARD:
+                self.abort()  # inside TLS, the transport reads until the client closes its side
             return
         self.wire.receive(data)
         if self._running is None and self._writable:
@@ -390,6 +394,9 @@ class ServerConnection(Connection, Generic[EventT]):
 
 REVOCATION_GRACE = 0.3
 """Seconds: with the hint, which may take half a second, a revoked session ends within one."""
+
+_MAX_UNHEARD = 1 << 20
+"""Octets that a client may send after our last words, which it may yet read."""
 
 _REPLIES_AT_ONCE = 64
 """Replies that are: with `OCTETS_AT_ONCE` this bounds what pipelining makes us hold."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from mailproto.message._fields import unfold
 from mailproto.message._lexis import comment_end, without_comments
 from mailproto.message._mime import STRUCTURED_LIMIT
 
@@ -85,7 +86,7 @@ def _clean(found: bytes) -> bytes:
     """The inside of the brackets without folds and comments; a blank that does not belong there stays one."""
     if not _has_blanks(found):
         return found
-    found = without_comments(found, b"")
+    found = without_comments(unfold(found), b"")
     return _blanks_in_id(lambda match: match[1] or match[2] + match[3] or b" ", found).strip(b" ")
 
 

@@ -13,6 +13,7 @@ import functools
 import re
 
 import webencodings
+from webencodings.labels import LABELS
 
 from mailproto.message._decoders import US_ASCII, Decoder, decoder_of
 
@@ -26,42 +27,26 @@ _MAIL_LABELS = {
     "ansi-x3-110-1983": "windows-1252",
     "ansi-x3-4-1986": "us-ascii",
     "big5-eten": "big5",
-    "big5hkscs": "big5",
     "csunicode11utf7": "utf-7",
-    "euc-cn": "gbk",
     "euc-jp-ms": "euc-jp",
-    "eucjp": "euc-jp",
     "eucjp-ms": "euc-jp",
     "eucjp-win": "euc-jp",
     "eucjpms": "euc-jp",
-    "gb-2312-80": "gbk",
-    "gb18030-2000": "gb18030",
     "gb18030-2005": "gb18030",
     "gb18030-2022": "gb18030",
-    "hz-gb-2312": "hz",
     "iso-2022-jp-ext": "iso-2022-jp",
     "iso-646-irv-1991": "us-ascii",
     "iso-2022-jp-1": "iso-2022-jp",
     "iso-2022-jp-ms": "iso-2022-jp",
-    "iso-2022-kr": "iso-2022-kr",
-    "csiso2022kr": "iso-2022-kr",
     "iso-8859-1-windows-3-1-latin-1": "windows-1252",
     "iso-8859-1-windows-3-0-latin-1": "windows-1252",
     "iso-8859-2-windows-latin-2": "windows-1250",
     "iso-8859-9-windows-latin-5": "windows-1254",
-    "koi8r": "koi8-r",
-    "koi8u": "koi8-u",
-    "koi8-ru": "koi8-u",
     "mac-ce": "mac-latin2",
     "mac-centraleurroman": "mac-latin2",
     "mac-icelandic": "mac-iceland",
-    "macroman": "macintosh",
-    "shift-jis-2004": "shift_jis_2004",
     "uhc": "euc-kr",
-    "ujis": "euc-jp",
-    "unicode-1-1-utf-7": "utf-7",
     "unicode-2-0-utf-7": "utf-7",
-    "unicode-2-0-utf-8": "utf-8",
     "utf8mb3": "utf-8",
     "utf8mb4": "utf-8",
     "utf-8-mac": "utf-8",
@@ -122,6 +107,10 @@ _spelling = re.compile(r"[\W_]+", re.ASCII).sub
 _around = re.compile(r"^[^a-z0-9]+|[^a-z0-9]+$").sub
 
 
+_STANDARD_LABELS = {_spelling("", label.removeprefix("x-")): label for label in LABELS}
+"""By their letters and digits alone: ``ks_c_5601_1989`` and ``x-ks_c_5601-1989`` mean one of them."""
+
+
 @functools.lru_cache(maxsize=256)
 def _decoder_for(label: str) -> Decoder | None:
     label = label.lower()
@@ -151,21 +140,16 @@ def _decoder_named(name: str) -> Decoder | None:
 
 
 def _decoder_spelt(label: str) -> Decoder | None:
-    """By mail's own names, numbers of code pages, other spellings of the standard's, Python's names."""
-    label = _spelling("-", label.removeprefix("charset=").removeprefix("x-"))
+    """By other spellings of the standard's labels, mail's own names, code pages, or Python's names."""
+    label = label.removeprefix("charset=").removeprefix("x-")
+    standard = _STANDARD_LABELS.get(_spelling("", label), "-")
+    label = _spelling("-", label)
     name = _MAIL_LABELS.get(label, "-")
     if page := _code_page(label):
         name = "shift_jis" if page[2] else _CODE_PAGES.get(page[1], f"cp{page[1]}")
     elif part := _iso_8859(label):
         name = f"iso-8859-{part[1]}"
-    return (
-        _decoder_named(name)
-        or decoder_of(name)
-        or _decoder_named(label)
-        or _decoder_named(label.replace("-", "") or "-")
-        or _decoder_named(f"x-{label}")
-        or _decoder_in_python(label)
-    )
+    return _decoder_named(standard) or _decoder_named(name) or decoder_of(name) or _decoder_in_python(label)
 
 
 def _decoder_in_python(name: str) -> Decoder | None:

@@ -43,10 +43,8 @@ _extended_name = re.compile(rb"([^*]*)\*(?:([0-9]{1,9})(\*?)|\*?)").fullmatch
 _language = re.compile(rb"%b([^\x00-\x20()<>@,;:\\\".\[\]\x7f]++)%b(,?)" % (_W, _W)).match
 
 
-# The types that are not text, by which a value that is no more than one of them is known.
-_TYPES = frozenset(
-    (b"application", b"audio", b"example", b"font", b"image", b"message", b"model", b"multipart", b"video")
-)
+# The types that are neither text nor have parts, by which a value that is no more than one of them is known.
+_TYPES = frozenset((b"application", b"audio", b"example", b"font", b"image", b"message", b"model", b"video"))
 
 
 @remembered
@@ -63,7 +61,8 @@ def content_type(value: bytes) -> ContentType:
 def _loose_content_type(value: bytes) -> ContentType:
     """Of ``text/html charset=x``, ``text; charset=x`` or ``html`` what its sender meant.
 
-    A type without a subtype that is not text stays one, with an empty subtype.
+    A type without a subtype that is not text stays one, with an empty subtype; a multipart
+    without a boundary has no parts, and is read as text.
     """
     if match := _loose_type(value):
         return match[1], match[2], parameters(b";" + value[match.end() :].lstrip(b";"), 0)

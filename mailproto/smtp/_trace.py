@@ -25,6 +25,7 @@ _MAX_HELLO = 255
 _PLAIN = "!#$&'*+,-./:@[]^_`{|}~"
 """Stays as it is, with letters and digits, in a comment that names a client."""
 
+_RECEIVED = re.compile(rb"\nreceived[ \t]*:")
 _SPECIAL = re.compile(r"[()\\]")
 
 
@@ -121,4 +122,4 @@ def lowered(header: bytes) -> bytes:
 
 def count_received(lowered: bytes) -> int:
     """How many Received fields a header section has; it is as `lowered` made it."""
-    return lowered.count(b"\nreceived:")
+    return len(_RECEIVED.findall(lowered))

@@ -67,6 +67,23 @@ class TLSTestCase(SynchronousTestCase):
         return bool(self.transport.disconnecting or self.transport.disconnected)
 
 
+class LastWordsTests(TLSTestCase):
+    def test_who_does_not_stop_talking_is_cut_off(self) -> None:
+        """TLS reads until the client closes its side, too: not for ever."""
+        self.connect()
+        self.shake_hands()
+        self.client.write(b"quit\n")
+        self.protocol.dataReceived(self.client.to_send())
+        said = 0
+        while not self.is_gone and said < 10 << 20:
+            self.client.write(b"x" * 16_000)
+            said += 16_000
+            self.protocol.dataReceived(self.client.to_send())
+        self.assertTrue(self.is_gone)
+        self.assertGreater(said, 1 << 20)
+        self.assertLess(said, 2 << 20)
+
+
 class HandshakeTimeTests(TLSTestCase):
     def test_silence(self) -> None:
         self.connect()

@@ -6,6 +6,7 @@ import contextlib
 import email.parser
 import imaplib
 import socket
+import ssl
 
 from twisted.trial.unittest import TestCase
 
@@ -21,8 +22,10 @@ FIELDS = b"Subject: kept\r\nTo: <a@b.example>\r\n"
 class Dialogue:
     """A connection on which one line goes out and one reply comes back."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._socket = socket.create_connection((HOST, port), PATIENCE)
+        if tls is not None:
+            self._socket = tls.wrap_socket(self._socket, server_hostname="mail.test")
         self._file = self._socket.makefile("rb")
         self.reply()
 
@@ -34,8 +37,11 @@ class Dialogue:
 
     def say(self, octets: bytes) -> bytes:
         """Send, and hear."""
-        self._socket.sendall(octets)
+        self.send(octets)
         return self.reply()
+
+    def send(self, octets: bytes) -> None:
+        self._socket.sendall(octets)
 
     def close(self) -> None:
         self._file.close()
@@ -47,7 +53,8 @@ class SenderTests(TestCase):
         self.server = emptied(shared())
 
     def dialogue(self, name: str) -> Dialogue:
-        dialogue = Dialogue(self.server.ports[name])
+        tls = self.server.trust() if name in ("submissions", "pop3s", "imaps") else None
+        dialogue = Dialogue(self.server.ports[name], tls)
         self.addCleanup(dialogue.close)
         return dialogue
 
@@ -114,14 +121,18 @@ class SenderTests(TestCase):
             ("pop3", b"CAPA\n", b"-ERR "),
             ("imap", b"a CAPABILITY\n", b"a BAD "),
         ):
-            self.assertEqual(self.dialogue(name).say(line)[: len(answer)], answer)
+            dialogue = self.dialogue(name)
+            self.assertEqual(dialogue.say(line)[: len(answer)], answer)
+            # Of what follows up to the next CRLF, nothing is carried out.
+            self.assertRegex(dialogue.say(b"b QUIT\r\n"), rb"\A(500 5.5.2 |-ERR |b BAD )")
+            self.assertRegex(dialogue.say(b"NOOP\r\n"), rb"\A(250 |-ERR |\* BAD |NOOP BAD )")
 
     def test_a_line_without_end_ends_the_connection(self) -> None:
-        for name in ("smtp", "submission", "lmtp", "pop3", "imap"):
+        for name in ("smtp", "submission", "lmtp", "pop3", "imap", "submissions", "pop3s", "imaps"):
             dialogue = self.dialogue(name)
-            with contextlib.suppress(ConnectionError):
-                for _ in range(200):
-                    dialogue._socket.sendall(b"x" * 65_536)
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
+                for _ in range(300):
+                    dialogue.send(b"x" * 65_536)
                 self.fail(f"{name} reads on")
 
     async def test_postfix_names_an_mbox_line_as_we_do(self) -> None:

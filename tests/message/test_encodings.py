@@ -124,7 +124,8 @@ class LabelTests(TestCase):
         self.assertGreaterEqual(len(webencodings.LABELS), 228)
         for label, name in webencodings.LABELS.items():
             if name != "replacement":
-                for written in (label, label.upper(), f' "{label}"\t'):
+                spelt = (label.replace("-", "_"), label.replace("_", "-"), f"x-{label}")
+                for written in (label, label.upper(), f' "{label}"\t', *spelt):
                     if label not in ("ascii", "us-ascii", "ansi_x3.4-1968"):
                         self.assert_same(written, name)
             elif label != "replacement" and not label.startswith("iso-2022-cn"):

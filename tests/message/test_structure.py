@@ -87,6 +87,8 @@ class EnvelopeTests(TestCase):
             (b'5" disk (x) <\t a@b>', b'"5\\" disk <a@b>"'),
             (b"(unclosed\r\n <a@b>", b'"(unclosed <a@b>"'),
             (b"<unclosed\r\n a@b", b'"<unclosed a@b"'),
+            (b'<"a\r\n b"@x>', rb'"<\"a b\"@x>"'),
+            (b'<"a\r\n b@x>', rb'"<\"a b@x>"'),
         ):
             for name, form in ((b"Message-ID", b"NIL %b)"), (b"In-Reply-To", b"%b NIL)")):
                 self.assertTrue(
@@ -179,6 +181,8 @@ class BodyStructureTests(TestCase):
             (b"", b"text", b"plain", b'"charset" "us-ascii"'),
             (b"=?", b"text", b"plain", b'"charset" "us-ascii"'),
             (b"unknown", b"text", b"plain", b'"charset" "us-ascii"'),
+            (b"multipart", b"text", b"plain", b'"charset" "us-ascii"'),
+            (b"multipart/", b"text", b"plain", b'"charset" "us-ascii"'),
             (b"html", b"text", b"html", b'"charset" "us-ascii"'),
             (b"text plain; charset=big5", b"text", b"plain", b'"charset" "big5"'),
             (b"text; charset=big5", b"text", b"plain", b'"charset" "big5"'),

@@ -72,8 +72,13 @@ class CommandTests(TestCase):
         for line in (b"", b" STAT", b"STAT\0", b"LIST 1\r2", b"PASS a\x7f", b"\xff\xfe", b"STAT\t"):
             self.assert_events(line + b"\r\nQUIT\r\n", [malformed, Command("QUIT")])
 
-    def test_lf_alone_ends_no_line_but_the_next_is_understood(self) -> None:
-        self.assert_events(b"STAT\nQUIT\r\n", ["Lines end with CRLF", Command("QUIT")])
+    def test_lf_alone_ends_nothing_that_is_carried_out(self) -> None:
+        refused = "Lines end with CRLF"
+        self.assert_events(b"STAT\nQUIT\r\nNOOP\r\n", [refused, refused, Command("NOOP")])
+        self.assert_events(b"\n\n\r\nNOOP\r\n", [refused, refused, refused, Command("NOOP")])
+        for end, answer in ((b"\r\n", Command("NOOP")), (b"\n", refused)):
+            for length in (MAX_LINE, 1000):
+                self.assert_events(b"x" * length + end + b"NOOP\r\n", ["Line too long", answer])
 
     def test_the_longest_line(self) -> None:
         longest = b"PASS " + b"x" * (MAX_LINE - 7)

@@ -90,7 +90,7 @@ class NumberTests(DialogueTestCase):
         self.assert_dialogue("C: FOO\nS: 500...\n" * 20 + "C: NOOP\nS: 250...")
 
     def test_hops(self) -> None:
-        content = "C: DATA\nS: 354...\nC: Received: a\nC: received: b\nC: .\n"
+        content = "C: DATA\nS: 354...\nC: Received: a\nC: received \t: b\nC: Received-SPF: c\nC: .\n"
         for hops, reply in ((3, "250 2.0.0..."), (2, "554 5.4.6...")):
             self.assert_dialogue(script(BEGIN, f"{content}S: {reply}"), limits=SMTPLimits(hops=hops))
 

@@ -72,6 +72,7 @@ class IMAPServerWire:
         self._swallowed_line = 0
         self._tail = b""
         self._expecting = False
+        self._after_bare = False  # a line that ended with LF alone
 
     @property
     def pending(self) -> int:
@@ -183,14 +184,16 @@ class IMAPServerWire:
     def _check(self, line: bytes) -> None:
         """A line ends with CRLF and has neither NUL nor another CR (RFC 9051 2.2, 9).
 
-        A bare LF is refused, though telling it apart costs a client typed by hand its
-        luck: where two programs disagree about line ends, commands can be smuggled.
+        A bare LF is refused, and so is what follows it up to the next CRLF, though that costs
+        a client typed by hand its luck: where two programs disagree about line ends, commands
+        can be smuggled.
         """
-        if line.endswith(b"\r\n") and line.find(b"\r") == len(line) - 2 and b"\0" not in line:
+        if self._after_bare or not line.endswith(b"\r\n"):
+            text = "A command line must end with CRLF"
+        elif line.find(b"\r") == len(line) - 2 and b"\0" not in line:
             return
-        text = (
-            "NUL or CR in a command line" if line.endswith(b"\r\n") else "A command line must end with CRLF"
-        )
+        else:
+            text = "NUL or CR in a command line"
         self._refuse(line, IMAPWireError(text, tag=self._tag(line)))
 
     def _announced(self, line: bytes, size: int, *, synchronizing: bool) -> Event | None:
@@ -281,6 +284,7 @@ class IMAPServerWire:
         """A client that waits to be asked for its literal is not: its next line is a command."""
         self._tail = b""
         self._swallowed_line = 0
+        self._after_bare = not line.endswith(b"\r\n")
         announced = _ANNOUNCEMENT.search(line[-_ANNOUNCEMENT_LENGTH:])
         if announced is not None and announced[2]:
             self._remaining = int(announced[1])

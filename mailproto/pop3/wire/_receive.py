@@ -65,8 +65,9 @@ Event: TypeAlias = Command | Response
 class POP3ServerWire:
     """Octets in, commands out.
 
-    A line ends with CRLF; one that ends with LF alone is an error, and the next one is
-    understood again.  A line that is too long is thrown away while it comes.
+    A line ends with CRLF; one that ends with LF alone is an error, and so is what follows it up
+    to the next CRLF: whoever takes CRLF alone for an end has sent no other command.  A line that
+    is too long is thrown away while it comes.
     """
 
     def __init__(self) -> None:
@@ -74,6 +75,7 @@ class POP3ServerWire:
         self._start = 0  # of the next line
         self._searched = 0  # no LF stands in [start:searched]
         self._overlong = 0  # octets of the line that were thrown away
+        self._is_bare = False  # the last line ended with LF alone
         self._lost = False
         self._response = False
 
@@ -113,8 +115,9 @@ class POP3ServerWire:
         end = buffer.find(b"\n", self._searched)
         if end < 0:
             if self._overlong or self.pending > self._limit():
-                self._overlong += self.pending
-                buffer.clear()
+                kept = buffer.endswith(b"\r")  # it may be half a CRLF
+                self._overlong += self.pending - kept
+                del buffer[: len(buffer) - kept]
                 self._start = 0
                 self._check_swallowed()
             self._searched = len(buffer)
@@ -122,17 +125,18 @@ class POP3ServerWire:
         limit = self._limit()
         self._start = self._searched = end + 1
         is_response, self._response = self._response, False
+        was_bare, self._is_bare = self._is_bare, buffer[max(end - 1, start) : end] != b"\r"
         if self._overlong or end + 1 - start > limit:
             self._overlong += end + 1 - start
             self._check_swallowed()
             self._overlong = 0
             raise POP3SyntaxError("Line too long")
-        line = bytes(buffer[start:end])
-        if line[-1:] != b"\r":
+        if was_bare or self._is_bare:
             raise POP3SyntaxError("Lines end with CRLF")
+        line = bytes(buffer[start : end - 1])
         if is_response:
-            return Response(line[:-1])
-        match = _COMMAND.fullmatch(line, 0, len(line) - 1)
+            return Response(line)
+        match = _COMMAND.fullmatch(line)
         if match is None:
             raise POP3SyntaxError("Malformed command")
         keyword, rest = match.groups(b"")

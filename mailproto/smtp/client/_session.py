@@ -210,7 +210,12 @@ class Session(ClientConnection[Reply]):
             waiter.callback(None)
 
     def _leave(self) -> None:
-        """Close; a server that does not close its side in time is left alone."""
+        """Close, and tell whoever waits."""
+        self._close_in_time()
+        self._tell(ConnectionLost("Closed"))
+
+    def _close_in_time(self) -> None:
+        """Close; a server that does not close its side of TLS in time is left alone."""
         self.close()
         timer = self.clock.callLater(self.timeouts.quit, self.abort)
 
@@ -219,7 +224,6 @@ class Session(ClientConnection[Reply]):
                 timer.cancel()
 
         self.gone().addCallback(cancel)
-        self._tell(ConnectionLost("Closed"))
 
     # -- what may begin
 
@@ -316,7 +320,7 @@ class Session(ClientConnection[Reply]):
             self._advance()
         else:
             self._tell(GreetingRefused(reply=reply))
-            self.expect(lambda _: self.close(), self.timeouts.quit)
+            self.expect(lambda _: self._close_in_time(), self.timeouts.quit)
             self.write(b"QUIT\r\n")  # the server waits for it (RFC 5321 3.1)
 
     def received(self, event: Reply) -> None:

@@ -37,6 +37,7 @@ REMEMBERED = 512
 _MEMORABLE = 128
 """Octets of the longest of them."""
 
+_GREETING = re.compile(rb"(?:EHLO|HELO|LHLO)[ \t]", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _CONTROL_OR_TAB = re.compile("[\x00-\x1f\x7f-\x9f]")
 _WORDS = re.compile(r"([^ \t]*+)[ \t]*+(.*)", re.DOTALL)
@@ -71,8 +72,10 @@ def parse_command(line: bytes, limits: WireLimits, *, strict: bool = False) -> C
         tabs separates words, and paths may be odd (`parse_path`).
     :raises SMTPSyntaxError: and nothing else, whatever the line.
     """
+    # A client may call itself anything, in any charset: of what is no UTF-8, "\xe9" is told.
+    errors = "backslashreplace" if not strict and _GREETING.match(line) else "strict"
     try:
-        text = line.decode().rstrip(" \t")
+        text = line.decode(errors=errors).rstrip(" \t")
     except UnicodeDecodeError:
         raise SMTPSyntaxError(500, "5.5.2", "Commands are ASCII or UTF-8") from None
     if not text.isprintable() and (_CONTROL_OR_TAB if strict else _CONTROL).search(text):

@@ -50,6 +50,9 @@ _ODD_POSTMASTER = re.compile(
     r"(?:<[ \t]*+(postmaster)[ \t]*+>|(postmaster))(?=[ \t]|\Z)", re.IGNORECASE | re.ASCII
 )
 _PARAMETER = re.compile(rf"([A-Za-z0-9][A-Za-z0-9\-]*+)(?:=([!-<>-~{_UTF8}]++))?")
+_CASELESS = frozenset(("BODY", "NOTIFY", "RET"))
+"""Parameters whose values are keywords, too."""
+
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _HOST_LABEL = r"[A-Za-z0-9_][A-Za-z0-9_\-]*+(?<!-)"
 _HOST = re.compile(rf"{_HOST_LABEL}(?:\.{_HOST_LABEL})*", re.ASCII)
@@ -108,10 +111,14 @@ def parse_parameters(text: str) -> Parameters:
         if not match:
             raise SMTPSyntaxError(501, "5.5.4", "Bad parameter syntax")
         keyword = match[1].upper()
-        if keyword in parameters and parameters[keyword] != match[2]:
+        value = parameters.setdefault(keyword, match[2])
+        if _meaning(keyword, value) != _meaning(keyword, match[2]):
             raise SMTPSyntaxError(501, "5.5.4", "Parameter given twice, with different values")
-        parameters[keyword] = match[2]
     return MappingProxyType(parameters)
+
+
+def _meaning(keyword: str, value: str | None) -> str | None:
+    return value.upper() if value and keyword in _CASELESS else value
 
 
 def is_host(name: str) -> bool:

@@ -28,8 +28,24 @@ class LineTests(WireTestCase):
         self.assert_events(BEHIND * 3, [NOOP] * 3)
 
     def test_a_bare_lf_ends_nothing_that_is_carried_out(self) -> None:
-        self.assert_events(b"a NOOP\n" + BEHIND, [Wrong("a", "A command line must end with CRLF"), NOOP])
-        self.assert_events(b"\n" + BEHIND, [Wrong(None, "A command line must end with CRLF"), NOOP])
+        text = "A command line must end with CRLF"
+        for line in (b"c LOGOUT\r\n", b"c LOGIN {1}\r\n", b"c LOGIN {1+}\r\nx {10+}\r\nd LOGOUT\r\n\r\n"):
+            self.assert_events(b"a NOOP\n" + line + BEHIND, [Wrong("a", text), Wrong("c", text), NOOP])
+        self.assert_events(
+            b"\nc NOOP\n\r\n" + BEHIND, [Wrong(None, text), Wrong("c", text), Wrong(None, text), NOOP]
+        )
+        self.assert_events(
+            b"a LOGIN {1+}\r\nx\nc LOGOUT\r\n" + BEHIND, [Wrong("a", text), Wrong("c", text), NOOP]
+        )
+
+    def test_nor_does_it_in_what_is_refused(self) -> None:
+        text = "A command line must end with CRLF"
+        for line, wrong in (
+            (b"a NOOP {1+}\r\nx\n", "Unexpected characters after the arguments"),
+            (b"a LOGIN x " + b"y" * SMALL.line + b"\n", "Command line too long"),
+        ):
+            self.limits = SMALL
+            self.assert_events(line + b"c LOGOUT\r\n" + BEHIND, [Wrong("a", wrong), Wrong("c", text), NOOP])
 
     def test_nul_and_a_bare_cr_are_refused(self) -> None:
         for line in (b"a NOOP\0\r\n", b"a NO\rOP\r\n", b"a NOOP\r\r\n"):
@@ -357,8 +373,8 @@ class ExpectedLineTests(WireTestCase):
             self.assertEqual(self.answer(line + b"\r\n" + BEHIND), [ContinuationLine(line), NOOP])
 
     def test_wrong_lines_have_no_tag_and_end_the_expectation(self) -> None:
-        for line in (b"DONE\n", b"c \0\r\n", b"c " + b"x" * 100 + b"\r\n"):
-            wrong, event = self.answer(line + BEHIND)
+        for line in (b"DONE\n\r\n", b"c \0\r\n", b"c " + b"x" * 100 + b"\r\n"):
+            wrong, *_, event = self.answer(line + BEHIND)
             self.assertEqual((wrong.tag, wrong.fatal, event), (None, False, NOOP))
 
     def test_secrets_are_in_no_repr(self) -> None:

@@ -77,6 +77,17 @@ class GreetingTests(ClientTestCase):
             self.clock.advance(10)
             self.assertTrue(self.transport.was_aborted)
 
+    def test_no_welcome_and_no_end(self) -> None:
+        """Inside TLS, a connection has ended once both sides have closed it."""
+        self.connect()
+        self.patch(self.transport, "loseConnection", lambda: None)
+        self.converse("S: 554 no mail here\nC: QUIT\nS: 221 Bye")
+        self.clock.advance(9)
+        self.assertTrue(self.transport.is_open)
+        self.clock.advance(1)
+        self.assertTrue(self.transport.was_aborted)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_lost_before_it(self) -> None:
         self.connect()
         greeted = self.client.greeted()

@@ -211,12 +211,12 @@ class OrderTests(TranscriptTestCase):
         for name in ("a b", "-", ".", "a..b ()", "<a>", "[192.0.2.256]", "[192.0.2]", "[IPv6:1]", "[]", "[",
         "(comment)",
                      'a"', "a;b", "x" * 255, "a\\b", "[IPv6:::1%eth0]", "é.example", "myhost.", "josé-pc",
-                     "Johns iPhone", "\u202egnp.exe", "ü" * 127):  # fmt: skip
+                     "Johns iPhone", "\u202egnp.exe", "ü" * 127, "jos\udce9-pc", "\udc82\udcff"):  # fmt: skip
             with self.subTest(name[:20]):
                 self.play(f"C: EHLO {name}\nS: 250...\nC: MAIL FROM:<>\nS: 250...")
         for name in ("x" * 256, "ü" * 128):
             self.play(f"C: EHLO {name}\nS: 501 5.5.4...\nC: MAIL FROM:<>\nS: 503...")
-        for name in ("a␀", "\x1b[2J", "a\u009b", "a\x7f", "\udce9"):
+        for name in ("a␀", "\x1b[2J", "a\u009b", "a\x7f", "\udce9\x7f"):
             self.play(f"C: EHLO {name}\nS: 500 5.5.2...\nC: MAIL FROM:<>\nS: 503...")
 
     def test_21_data_takes_no_argument(self) -> None:

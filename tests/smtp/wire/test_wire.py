@@ -168,9 +168,10 @@ class CommandTests(EveryWay):
                      b"a" * 255):  # fmt: skip
             self.assert_events(b"EHLO " + name + b"\r\n", Hello("EHLO", name.decode()))
         self.assert_events(b"EHLO \t a\tb \t\r\n", Hello("EHLO", "a b"))
+        self.assert_events(b"helo jos\xe9-pc\r\n", Hello("HELO", "jos\\xe9-pc"))
         for name in (b"", b"\t ", b"a" * 256, b"\xc3\xa9" * 128):
             self.assert_error(b"EHLO " + name, "501 5.5.4")
-        for name in (b"\x1b", b"a\x0bb", b"\xc2\x85", b"\xff"):
+        for name in (b"\x1b", b"a\x0bb", b"\xc2\x85", b"\xff\0"):
             self.assert_error(b"EHLO " + name, "500 5.5.2")
 
 
@@ -278,6 +279,9 @@ class ParameterTests(EveryWay):
 
     def test_one_that_is_said_again(self) -> None:
         size = Mail(Address("a", "b"), {"SIZE": "1"})
+        self.assert_events(
+            b"MAIL FROM:<a@b> BODY=8BITMIME body=8bitmime\r\n", Mail(Address("a", "b"), {"BODY": "8BITMIME"})
+        )
         self.assert_events(b"MAIL FROM:<a@b> SIZE=1 SIZE=1\r\nMAIL FROM:<a@b> size=1 Size=1\r\n", size, size)
         self.assert_events(b"MAIL FROM:<> A A\r\n", Mail(NULL_PATH, {"A": None}))
 

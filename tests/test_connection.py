@@ -222,14 +222,24 @@ class RevocationTests(ConnectionTestCase):
         self.release()
         self.assertEqual(transport.read(), b"")
 
-    def test_a_client_that_does_not_read_is_cut_off_too(self) -> None:
+    def test_a_client_that_does_not_read_is_cut_off_without_a_word(self) -> None:
+        """Whether a command is running, or its answer waits to be read."""
+        for said in (b"much 1000\n", b"kilobyte\nkilobyte\nkilobyte\n"):
+            transport = self.greeted(capacity=2048)
+            transport.send(said)
+            self.assertTrue(self.server.congested)
+            self.server.revoke()
+            self.assertTrue(transport.is_open)
+            self.clock.advance(REVOCATION_GRACE)
+            self.assertTrue(transport.was_aborted)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_client_that_reads_slowly_is_told(self) -> None:
         transport = self.greeted(capacity=2048)
-        transport.send(b"much 1000\n")
+        transport.send(b"kilobyte\nkilobyte\nkilobyte\n")
         self.server.revoke()
-        self.clock.advance(REVOCATION_GRACE)
-        self.assertFalse(self.server.is_open)
-        self.clock.advance(self.limits.farewell)
-        self.assertFalse(transport.is_open)
+        self.assertTrue(transport.read().endswith(b"x\n" + self.BYE))
+        self.assertEqual((transport.is_open, transport.was_aborted), (False, False))
 
     def test_who_has_gone_or_is_told_twice(self) -> None:
         transport = self.greeted()

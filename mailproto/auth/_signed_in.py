@@ -18,6 +18,9 @@ __all__ = ["SignedInSessions"]
 AT_ONCE = 100
 """Accounts that are looked at, or sessions that are ended, before others have the reactor."""
 
+RETRY = 0.25
+"""Seconds until a store that could not tell is asked again."""
+
 
 class SignedInSessions:
     """Ends the sessions of accounts that were deleted, disabled or given another password.
@@ -32,8 +35,9 @@ class SignedInSessions:
         self._clock = clock
         self._sessions: dict[str, dict[object, tuple[IRevocable, Hashable]]] = {}
         self._is_watching = False
-        self._is_checking = False
-        self._was_told = False  # while checking
+        self._hints = 0
+        self._is_due = False
+        self._is_looking = False
 
     async def add(self, name: str, session: IRevocable) -> Callable[[], None]:
         """Have ``session`` end with the right to it.
@@ -47,11 +51,14 @@ class SignedInSessions:
         if not self._is_watching:
             self._is_watching = True
             self._changes.watch(self._told)
+        hints = self._hints
         found = await self._changes.revisions([name])
         if name not in found:
             raise NoSuchAccount
         token = object()
         self._sessions.setdefault(name, {})[token] = (session, found[name])
+        if hints != self._hints:
+            self._look()  # the answer may be older than the change
 
         def forget() -> None:
             sessions = self._sessions.get(name, {})
@@ -61,23 +68,34 @@ class SignedInSessions:
         return forget
 
     def _told(self) -> None:
-        self._was_told = True
-        if self._sessions and not self._is_checking:
-            self._is_checking = True
-            Deferred.fromCoroutine(self._check()).addErrback(
-                lambda failure: self._log.failure("while looking for sessions to end", failure)
-            )
+        self._hints += 1
+        self._look()
+
+    def _look(self) -> None:
+        self._is_due = True
+        if self._sessions and not self._is_looking:
+            self._is_looking = True
+            Deferred.fromCoroutine(self._look_while_due())
+
+    async def _look_while_due(self) -> None:
+        while self._is_due and self._sessions:
+            self._is_due = False
+            try:
+                await self._check()
+            except Exception:
+                self._log.failure("while looking for sessions to end")
+                if self._clock is None:
+                    break  # the next hint is the next time
+                # There may be no other hint, and nobody stays because a store was busy.
+                self._is_due = True
+                await deferLater(self._clock, RETRY)
+        self._is_looking = False
 
     async def _check(self) -> None:
-        try:
-            while self._was_told:
-                self._was_told = False
-                names = iter(list(self._sessions))
-                while some := list(islice(names, AT_ONCE)):
-                    await self._check_some(some)
-                    await self._pause()
-        finally:
-            self._is_checking = False
+        names = iter(list(self._sessions))
+        while some := list(islice(names, AT_ONCE)):
+            await self._check_some(some)
+            await self._pause()
 
     async def _check_some(self, names: Sequence[str]) -> None:
         # Taken before the question: who signs in meanwhile may be newer than the answer.

@@ -342,7 +342,10 @@ class ServerConnection(Connection, Generic[EventT]):
             self.abort()
             return
         if self._leaving is Farewell.REVOKED:
-            self.end(self.farewell(self._leaving))
+            if self._writable:
+                self.end(self.farewell(self._leaving))
+            else:
+                self.abort()
             return
         handshake_left = self._handshake_left()
         if handshake_left is not None and handshake_left <= 0:
@@ -369,9 +372,13 @@ class ServerConnection(Connection, Generic[EventT]):
             self._leave(Farewell.STOPPING)
 
     def revoke(self) -> None:
-        """See `IRevocable.revoke`: a command that is running has `REVOCATION_GRACE` to be answered."""
+        """See `IRevocable.revoke`: a command that is running has `REVOCATION_GRACE` to be answered.
+
+        So has a client to read what was written; if it does not, no more of it is sent, and
+        nothing is said in the middle of it.
+        """
         self._leave(Farewell.REVOKED)
-        if not self._ending:
+        if self.is_open or not self._writable:
             self._set_timer(REVOCATION_GRACE)
 
     def _leave(self, reason: Farewell) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from mailproto.accounts import account_key
 from mailproto.auth import is_disabled
-from mailproto.errors import NoSuchAccount
+from mailproto.errors import AccountExists, NoSuchAccount
 from mailproto.interfaces import IDirectory
 
 __all__ = ["ensure_account"]
@@ -24,13 +25,21 @@ async def ensure_account(
 
     :param verify: of (name, hash, password); so a restart with the same options writes nothing.
     """
-    try:
-        kept = await directory.find(name)
-        stored = await directory.password_hash(kept)
-    except NoSuchAccount:
-        await directory.add(name, await hash_password(password))
-        return
+    if not await _is_there(directory, name):
+        with suppress(AccountExists):  # another process was faster, perhaps with another password
+            await directory.add(name, await hash_password(password))
+            return
+    kept = await directory.find(name)
+    stored = await directory.password_hash(kept)
     if is_disabled(stored):
         return
     if not stored or not await verify(account_key(kept), stored, password):
         await directory.set_password_hash(kept, await hash_password(password))
+
+
+async def _is_there(directory: IDirectory, name: str) -> bool:
+    try:
+        await directory.find(name)
+    except NoSuchAccount:
+        return False
+    return True

@@ -37,6 +37,7 @@ from mailproto.delivery import MailboxDelivery
 from mailproto.errors import MailError
 from mailproto.interfaces import IStore
 from mailproto.service._accounts import ensure_account
+from mailproto.service._alone import alone_in
 from mailproto.service._factories import FACTORIES, Parts
 from mailproto.service._listeners import LISTENERS, listen, printable_address
 from mailproto.service._options import Options, Settings
@@ -102,8 +103,9 @@ class MailService(MultiService):
         try:
             spool = make_data_folder(settings.data) / "spool"
             spool.mkdir(exist_ok=True)
-            secret = ensure_secret(settings.data)
-            tls_files = settings.tls_files or ensure_self_signed(settings.data, settings.hostname)
+            with alone_in(settings.data):
+                secret = ensure_secret(settings.data)
+                tls_files = settings.tls_files or ensure_self_signed(settings.data, settings.hostname)
             tls = server_tls(*tls_files)
             account_tls = server_tls(*tls_files, client_ca=settings.client_ca)
         except (OSError, TLSFilesError) as error:

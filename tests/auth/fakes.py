@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from mailproto.accounts import account_key
-from mailproto.errors import NoSuchAccount
+from mailproto.errors import AccountExists, NoSuchAccount
 from mailproto.interfaces import IAccount, IDirectory, IStore
 
 
@@ -78,6 +78,8 @@ class Directory:
         return self.hashes[await self.find(name)]
 
     async def add(self, name: str, password_hash: str) -> None:
+        if name in self.hashes:
+            raise AccountExists
         self.hashes[name] = password_hash
 
     async def set_password_hash(self, name: str, password_hash: str, *, replacing: str | None = None) -> None:

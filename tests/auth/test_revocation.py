@@ -22,9 +22,9 @@ from mailproto.auth import (
     login,
 )
 from mailproto.auth._records import argon2_part, is_complete, matches, scram_part
-from mailproto.auth._signed_in import AT_ONCE
+from mailproto.auth._signed_in import AT_ONCE, RETRY
 from mailproto.backends import MemoryStore
-from mailproto.errors import AuthenticationFailed
+from mailproto.errors import AuthenticationFailed, Unavailable
 from mailproto.interfaces import IRevocable
 from tests.auth.fakes import InstantPool, Pool, Reactor, cheap_hash
 from tests.imap.server.dialogue import run
@@ -127,6 +127,34 @@ class RevocationTests(RevocationTestCase):
         self.assertEqual([session.revoked for session in sessions[1:]], [1, 1])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_a_store_that_cannot_tell_is_asked_again(self) -> None:
+        session = self.signed_in()
+        revisions = self.directory.revisions
+
+        async def unavailable(names: Any) -> Any:
+            raise Unavailable
+
+        self.directory.revisions = unavailable  # type: ignore[method-assign]
+        self.change(self.directory.delete(ALICE))
+        self.assertEqual(len(self.flushLoggedErrors(Unavailable)), 1)
+        self.directory.revisions = revisions  # type: ignore[method-assign]
+        self.reactor.advance(RETRY)
+        self.assertEqual(session.revoked, 1)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_a_store_that_cannot_tell_is_not_asked_for_nobody(self) -> None:
+        self.signed_in()
+
+        async def unavailable(names: Any) -> Any:
+            raise Unavailable
+
+        self.directory.revisions = unavailable  # type: ignore[method-assign]
+        self.change(self.directory.delete(ALICE))
+        self.login.logout()
+        self.reactor.advance(RETRY)
+        self.assertEqual(len(self.flushLoggedErrors(Unavailable)), 1)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
     def test_many_sessions_end_little_by_little(self) -> None:
         sessions = [self.signed_in() for _ in range(AT_ONCE * 2 + 1)]
         run(self.directory.delete(ALICE))
@@ -162,6 +190,27 @@ class RaceTests(RevocationTestCase):
         session = Session()
         asked = self.begin(session)
         while self.threads.run():  # the password is checked, and its record completed
+            self.reactor.advance(0)
+        run(self.directory.delete(ALICE))
+        run(self.directory.add(ALICE, cheap_hash("secret")))
+        gate.callback(None)
+        self.reactor.pump([0, 0])
+        self.successResultOf(asked)
+        self.assertEqual(session.revoked, 1)
+
+    def test_a_revision_that_changes_while_it_is_told(self) -> None:
+        revisions = self.directory.revisions
+        gate: Deferred[None] = Deferred()
+
+        async def slowly(names: Any) -> Any:
+            found = await revisions(names)
+            await gate
+            return found
+
+        self.directory.revisions = slowly  # type: ignore[method-assign]
+        session = Session()
+        asked = self.begin(session)
+        while self.threads.run():
             self.reactor.advance(0)
         run(self.directory.delete(ALICE))
         run(self.directory.add(ALICE, cheap_hash("secret")))

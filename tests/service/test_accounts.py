@@ -14,13 +14,13 @@ class EnsureTests(SynchronousTestCase):
         self.verifier = PasswordVerifier(self.reactor, pool=InstantPool())
         self.directory = Directory(alice="secret")
 
-    def ensure(self, name: str, password: str) -> None:
-        async def hash_password(word: str) -> str:
-            return cheap_hash(word)
+    async def hash_password(self, word: str) -> str:
+        return cheap_hash(word)
 
+    def ensure(self, name: str, password: str) -> None:
         done = Deferred.fromCoroutine(
             ensure_account(
-                self.directory, name, password, verify=self.verifier.verify, hash_password=hash_password
+                self.directory, name, password, verify=self.verifier.verify, hash_password=self.hash_password
             )
         )
         self.reactor.advance(0)
@@ -54,3 +54,16 @@ class EnsureTests(SynchronousTestCase):
         self.directory.hashes["postmaster@example.org"] = ""
         self.ensure("postmaster@example.org", "x")
         self.assert_password("postmaster@example.org", "x")
+
+    def test_made_by_another_process_meanwhile(self) -> None:
+        """Whose options may give it another password."""
+        for theirs in ("x", "y"):
+            name = f"{theirs}@example.org"
+
+            async def meanwhile(word: str, name: str = name, theirs: str = theirs) -> str:
+                self.directory.hashes.setdefault(name, cheap_hash(theirs))
+                return cheap_hash(word)
+
+            self.patch(self, "hash_password", meanwhile)
+            self.ensure(name, "x")
+            self.assert_password(name, "x")

@@ -39,6 +39,17 @@ class ServerTests(ProgramCase):
         client.logout()
         return octets
 
+    def test_several_begin_at_once_with_a_new_data_folder(self) -> None:
+        servers = [self.server("--imaps", ANY) for _ in range(3)]
+        certificates = set()
+        for server in servers:
+            server.wait_for("mailproto is ready")
+            place = ("127.0.0.1", port_of(server, "imaps"))
+            certificates.add(ssl.get_server_certificate(place))
+            with imaplib.IMAP4_SSL(*place, ssl_context=untrusting()) as client:
+                client.login("alice@localhost", "secret")
+        self.assertEqual(len(certificates), 1)
+
     def test_mail_in_and_out_and_over_a_restart(self) -> None:
         """All but LMTP, each with the client of the standard library; the message stays."""
         kinds = ("smtp", "submission", "submissions", "pop3", "pop3s", "imap", "imaps")

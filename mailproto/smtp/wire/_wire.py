@@ -58,6 +58,7 @@ class SMTPServerWire:
         "_parse",
         "_position",
         "_swallowed",
+        "_waiting",
     )
 
     def __init__(
@@ -74,11 +75,12 @@ class SMTPServerWire:
         # Joined when the next event is asked for, not at each arrival: otherwise one who
         # sends octet by octet behind a running command makes us copy everything each time.
         self._incoming: list[bytes] = []
+        self._waiting = 0  # octets of those
 
     @property
     def pending(self) -> int:
         """Octets received and not yet part of an event."""
-        return len(self._buffer) - self._position + sum(map(len, self._incoming))
+        return len(self._buffer) - self._position + self._waiting
 
     def receive(self, data: bytes) -> None:
         """Take octets."""
@@ -86,6 +88,7 @@ class SMTPServerWire:
             return
         if self._buffer or self._incoming:
             self._incoming.append(data)
+            self._waiting += len(data)
         else:
             self._buffer = data
 
@@ -157,6 +160,7 @@ class SMTPServerWire:
         self._buffer = incoming[0] if len(incoming) == 1 else b"".join(incoming)
         self._position = 0
         incoming.clear()
+        self._waiting = 0
 
     def _unusual_line(self, line: bytes, *, is_bare: bool) -> Event:
         """One that is no command, or longer than most may be, or ends with a bare LF."""

@@ -20,6 +20,7 @@ from mailproto.backends.sqlite import (
     _changing,
     _reading,
     _schema,
+    _store,
 )
 from mailproto.content import FileContent
 from mailproto.errors import NoSuchAccount, NoSuchMailbox, StorageFull, Unavailable
@@ -188,6 +189,34 @@ class StoreTests(TestCase):
         end()
         clock.advance(POLL_INTERVAL)
         self.assertEqual(clock.getDelayedCalls(), [])
+
+    async def hints_of_two(self, between):
+        """What is heard in a poll of one mailbox at a time, when ``between`` comes behind the first."""
+        self.patch(_store, "AT_ONCE", 1)
+        clock = self.store._poll.clock = Clock()
+        other = await self.started()
+        await self.store.directory.add("bob@example.org", "hash")
+        heard = []
+
+        def listen(modseq):
+            heard.append("a hint")
+            if len(heard) == 1:
+                clock.callLater(0, between, heard)
+
+        for name in (ALICE, "bob@example.org"):
+            (await (await self.store.account(name)).open("INBOX")).watch(listen)
+        await other.deliver([ALICE, "bob@example.org"], NewMessage(SMALL))
+        clock.advance(POLL_INTERVAL)
+        return heard
+
+    async def test_others_have_the_reactor_while_many_mailboxes_are_looked_at(self):
+        heard = await self.hints_of_two(lambda heard: heard.append("somebody else"))
+        self.assertEqual(heard, ["a hint", "somebody else", "a hint"])
+
+    async def test_a_store_that_stops_meanwhile_looks_at_no_more(self):
+        heard = await self.hints_of_two(lambda heard: Deferred.fromCoroutine(self.store.stop()))
+        self.assertEqual(heard, ["a hint"])
+        self.assertEqual(self.store._poll.clock.getDelayedCalls(), [])
 
     async def test_a_stopped_store_is_unavailable(self):
         inbox = await self.inbox()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from hypothesis import given, settings
@@ -494,6 +495,18 @@ class HostileTests(SynchronousTestCase):
         pieces = [stream[i : i + size] for i in range(0, len(stream), size)]
         in_pieces = play(pieces, wire=SMTPServerWire(limits, normalise=normalise))
         self.assertEqual(in_pieces, play([stream], wire=SMTPServerWire(limits, normalise=normalise)))
+
+    def test_octets_that_come_one_by_one_behind_a_running_command_cost_the_same_each(self) -> None:
+        def cost(octets: int) -> float:
+            wire = SMTPServerWire()
+            start = time.process_time()
+            for _ in range(octets):
+                wire.receive(b"x")
+                self.assertGreater(wire.pending, 0)
+            return time.process_time() - start
+
+        few = min(cost(1000) for _ in range(3))
+        self.assertLess(cost(16_000), 40 * few)  # 256 times, if each looked at all before it
 
     @settings(max_examples=200, deadline=None)
     @given(st.text(alphabet='<>@,:."\\[]abAB é=- 0\0', max_size=60))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sqlite3
 import stat
@@ -100,6 +101,21 @@ class RefusalTests(SynchronousTestCase):
     def test_empty_password(self) -> None:
         said, _ = self.run_command("user", "add", "alice@localhost", "--password-stdin", given="\n")
         self.assertEqual(said, "mailproto: an empty password is none")
+
+    def test_a_password_that_no_client_could_send(self) -> None:
+        add = ("user", "add", "alice@localhost", "--password-stdin")
+        for given, says in (("sec\udce9ret\n", "a password must be UTF-8"), ("a\0b", "a password cannot have a NUL")):
+            said, _ = self.run_command(*add, given=given)
+            self.assertEqual(said, f"mailproto: {says}")
+        undecodable = UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "invalid")  # of a locale that is strict
+        with mock.patch("getpass.getpass", side_effect=undecodable):
+            said, _ = self.run_command("user", "add", "alice@localhost")
+        self.assertEqual(said, "mailproto: a password must be UTF-8")
+
+    def test_no_terminal(self) -> None:
+        with mock.patch("getpass.getpass", getpass.fallback_getpass):  # what it is where there is none
+            said, _ = self.run_command("user", "add", "alice@localhost", given="secret\n")
+        self.assertEqual(said, "mailproto: no terminal to ask for the password: use --password-stdin")
 
     def test_two_different_passwords(self) -> None:
         with mock.patch("getpass.getpass", side_effect=["one", "two"]):

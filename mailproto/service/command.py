@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _check(options)
         # Asked before the reactor runs: a terminal blocks.
         password = _new_password(options) if options.action in _WITH_PASSWORD else ""
-    except CommandError as error:
+    except (CommandError, OSError) as error:
         sys.exit(f"mailproto: {error}")
     except (KeyboardInterrupt, EOFError):
         sys.exit("mailproto: nothing changed")
@@ -132,7 +132,8 @@ async def _run(reactor: Any, options: Namespace, password: str) -> None:
         finally:
             await store.stop()
     except MailError as error:
-        sys.exit(f"mailproto: {getattr(options, 'name', '')}: {error.text}")
+        about = f"{options.name}: " if "name" in options else ""
+        sys.exit(f"mailproto: {about}{error}")
     except (OSError, ValueError) as error:
         sys.exit(f"mailproto: {error}")
 

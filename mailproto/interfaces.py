@@ -372,7 +372,10 @@ class IStore(Interface):
     directory: IDirectory = Attribute("The accounts.")
 
     def start() -> Awaitable[None]:
-        """Open files and threads.  Called once, before anything else."""
+        """Open files and threads.  Called once, before anything else.
+
+        :raises OSError: they cannot be opened, or are of something else; it says which, and why.
+        """
 
     def stop() -> Awaitable[None]:
         """Finish what was begun and close.  Called once, after everything else."""

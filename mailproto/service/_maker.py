@@ -92,7 +92,7 @@ class MailService(MultiService):
     async def _start(self) -> None:
         try:
             await self._open()
-        except CannotStart as error:
+        except (CannotStart, MailError) as error:
             self._give_up(str(error))
         except Exception:
             self.log.failure("the server cannot start")

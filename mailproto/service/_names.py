@@ -1,4 +1,4 @@
-"""Account and domain names as people type them."""
+"""Account and domain names, and passwords, as people type them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import unicodedata
 from mailproto.accounts import invisible_in
 from mailproto.domains import canonical_domain, is_valid_international
 
-__all__ = ["account_name", "domain_name"]
+__all__ = ["account_name", "domain_name", "new_password"]
 
 MAX_LOCAL = 64
 """Octets of a local part (RFC 5321 4.5.3.1.1)."""
@@ -52,6 +52,21 @@ def account_name(text: str) -> str:
     if not at or not local or _FORBIDDEN.search(spelling) or len(local.encode()) > MAX_LOCAL:
         raise ValueError(f"not NAME@DOMAIN: {text!r}")
     return f"{local}@{domain_name(domain)}"
+
+
+def new_password(text: str) -> str:
+    """A password with which clients can sign in.
+
+    :raises ValueError: it is empty, has a NUL, which PLAIN has for other things (RFC 4616 2), or
+        is no UTF-8, as the password of each mechanism is; the message holds nothing of it.
+    """
+    if not text:
+        raise ValueError("an empty password is none")
+    if "\0" in text:
+        raise ValueError("a password cannot have a NUL")
+    if any("\ud800" <= character <= "\udfff" for character in text):  # octets that were not decoded
+        raise ValueError("a password must be UTF-8")
+    return text
 
 
 def _check_visible(name: str, text: str) -> None:

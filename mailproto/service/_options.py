@@ -17,7 +17,7 @@ from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism, server_mechanism
 from mailproto.connection import Networks
 from mailproto.service._limits import ServiceLimits, with_limit
 from mailproto.service._listeners import LISTENERS, default_endpoints
-from mailproto.service._names import account_name, domain_name
+from mailproto.service._names import account_name, domain_name, new_password
 
 __all__ = ["DEFAULT_DATA", "DEFAULT_MAX_MESSAGE_SIZE", "DEFAULT_STORE", "Options", "Settings"]
 
@@ -187,7 +187,7 @@ class Options(UsageOptions):
             # The value is not shown: without its colon it may end in a password.
             raise UsageError("--account: must be NAME@DOMAIN:PASSWORD")
         try:
-            self._accounts.append((account_name(name), password))
+            self._accounts.append((account_name(name), new_password(password)))
         except ValueError as error:
             raise UsageError(f"--account: {error}") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
+import warnings
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from mailproto.backends import open_store
 from mailproto.errors import MailError
 from mailproto.interfaces import IDirectory
 from mailproto.service._maker import make_data_folder
-from mailproto.service._names import account_name
+from mailproto.service._names import account_name, new_password
 from mailproto.service._options import DEFAULT_DATA, DEFAULT_STORE
 
 __all__ = ["main"]
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _check(options)
         # Asked before the reactor runs: a terminal blocks.
         password = _new_password(options) if options.action in _WITH_PASSWORD else ""
-    except CommandError as error:
+    except (CommandError, OSError) as error:
         sys.exit(f"mailproto: {error}")
     except (KeyboardInterrupt, EOFError):
         sys.exit("mailproto: nothing changed")
@@ -94,14 +95,28 @@ def _check(options: Namespace) -> None:
 
 
 def _new_password(options: Namespace) -> str:
-    if options.password_stdin:
-        password = sys.stdin.readline().removesuffix("\n").removesuffix("\r")
-    else:
-        password = getpass.getpass(f"Password for {options.name}: ")
-        if getpass.getpass("Again: ") != password:
-            raise CommandError("the two passwords differ")
-    if not password:
-        raise CommandError("an empty password is none")
+    try:
+        return new_password(_line_of_input() if options.password_stdin else _asked_twice(options.name))
+    except UnicodeDecodeError:
+        raise CommandError("a password must be UTF-8") from None
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+
+
+def _line_of_input() -> str:
+    return sys.stdin.readline().removesuffix("\n").removesuffix("\r")
+
+
+def _asked_twice(name: str) -> str:
+    try:
+        with warnings.catch_warnings():
+            # It warns where it cannot hide what is typed: there is no terminal.
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            password = getpass.getpass(f"Password for {name}: ")
+            if getpass.getpass("Again: ") != password:
+                raise CommandError("the two passwords differ")
+    except getpass.GetPassWarning:
+        raise CommandError("no terminal to ask for the password: use --password-stdin") from None
     return password
 
 
@@ -117,7 +132,8 @@ async def _run(reactor: Any, options: Namespace, password: str) -> None:
         finally:
             await store.stop()
     except MailError as error:
-        sys.exit(f"mailproto: {getattr(options, 'name', '')}: {error.text}")
+        about = f"{options.name}: " if "name" in options else ""
+        sys.exit(f"mailproto: {about}{error}")
     except (OSError, ValueError) as error:
         sys.exit(f"mailproto: {error}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import getpass
 import os
 import sqlite3
 import stat
@@ -76,6 +78,19 @@ class CommandTests(ProgramCase):
         self.assert_says(0, "bob@localhost\n", "user", "list", *store)
         self.assertFalse(Path(self.folder, "mailproto-data").exists())
 
+    def test_what_is_in_the_way(self) -> None:
+        """The reason in one line."""
+        Path(self.folder, "no.sqlite3").write_text("no database" * 1000)
+        reason = "mailproto: no.sqlite3: file is not a database\n"
+        self.assert_says(1, reason, "user", "list", "--store", "sqlite:no.sqlite3")
+        self.assert_says(0, "", "user", "add", "bob@localhost", "--password-stdin", given="x\n")
+        database = Path(self.folder, "mailproto-data", "mail", "mail.sqlite3")
+        connection = sqlite3.connect(database)
+        connection.execute("PRAGMA user_version = 99")
+        connection.close()
+        done = self.command("user", "list")
+        self.assertRegex(done.stderr, r"^mailproto: .* has schema version 99; .*\n$")
+
 
 class RefusalTests(SynchronousTestCase):
     """What ends before anything is opened."""
@@ -97,9 +112,33 @@ class RefusalTests(SynchronousTestCase):
                 said, _ = self.run_command("user", *action, *option)
                 self.assertEqual(said, "mailproto: there is no store in /nonexistent")
 
+    def test_a_folder_that_may_not_be_looked_into(self) -> None:
+        denied = PermissionError(errno.EACCES, "Permission denied", "data")
+        with mock.patch("pathlib.Path.exists", side_effect=denied):
+            said, _ = self.run_command("user", "list", "--data", "data")
+        self.assertEqual(said, "mailproto: [Errno 13] Permission denied: 'data'")
+
     def test_empty_password(self) -> None:
         said, _ = self.run_command("user", "add", "alice@localhost", "--password-stdin", given="\n")
         self.assertEqual(said, "mailproto: an empty password is none")
+
+    def test_a_password_that_no_client_could_send(self) -> None:
+        add = ("user", "add", "alice@localhost", "--password-stdin")
+        for given, says in (
+            ("sec\udce9ret\n", "a password must be UTF-8"),
+            ("a\0b", "a password cannot have a NUL"),
+        ):
+            said, _ = self.run_command(*add, given=given)
+            self.assertEqual(said, f"mailproto: {says}")
+        undecodable = UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "invalid")  # of a locale that is strict
+        with mock.patch("getpass.getpass", side_effect=undecodable):
+            said, _ = self.run_command("user", "add", "alice@localhost")
+        self.assertEqual(said, "mailproto: a password must be UTF-8")
+
+    def test_no_terminal(self) -> None:
+        with mock.patch("getpass.getpass", getpass.fallback_getpass):  # what it is where there is none
+            said, _ = self.run_command("user", "add", "alice@localhost", given="secret\n")
+        self.assertEqual(said, "mailproto: no terminal to ask for the password: use --password-stdin")
 
     def test_two_different_passwords(self) -> None:
         with mock.patch("getpass.getpass", side_effect=["one", "two"]):

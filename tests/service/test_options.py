@@ -169,6 +169,7 @@ class ErrorTests(SynchronousTestCase):
             ("--limit", "smtp.idle=5m"),
             ("--proxy", "192.0.2.1/24"),
             ("--account", "alice:secret"),
+            ("--account", "alice@example.org:sec\udce9ret"),
         ):
             with self.subTest(arguments=arguments):
                 message = self.assert_wrong(*arguments)
@@ -193,6 +194,7 @@ class ErrorTests(SynchronousTestCase):
             "hunter2",
             "@example.org:hunter2",
             ":hunter2",
+            "alice@example.org:hunter2\udce9",
         ):
             with self.subTest(value=value):
                 self.assertNotIn("hunter2", self.assert_wrong("--account", value))

@@ -140,9 +140,11 @@ class ServerTests(ProgramCase):
     def test_what_else_prevents_a_start(self) -> None:
         """The reason in one line, and the status is not 0."""
         Path(self.folder, "file").write_text("")
+        Path(self.folder, "no.sqlite3").write_text("no database" * 1000)
         for options, reason in (
             (["--data", "file"], "file"),
             (["--store", "bogus:"], "unknown store 'bogus:'"),
+            (["--store", "sqlite:no.sqlite3"], "no.sqlite3: file is not a database"),
             (["--tls-cert", "none.pem", "--tls-key", "none.pem"], "none.pem: No such file"),
         ):
             with self.subTest(options=options):

@@ -30,7 +30,7 @@ pages that change often, and a restart reads 64 MiB of log at most.
 """
 
 
-class WrongDatabase(Exception):
+class WrongDatabase(OSError):
     """The file is no mailproto database, or one of a version that this program does not know."""
 
 

@@ -79,12 +79,14 @@ class SQLiteStore:
         """See `IStore.start`.
 
         :raises WrongDatabase: when the file is something else, or of a later version.
-        :raises OSError: when the folder cannot be made or written.
-        :raises sqlite3.Error: when the database cannot be opened.
+        :raises OSError: when the folder cannot be made or written, or the database cannot be opened.
         """
         self.bodies.start()
         try:
             self._reader = await self.bodies.in_thread(self._open)
+        except sqlite3.Error as error:
+            self.bodies.stop()
+            raise OSError(f"{self.path}: {error}") from error
         except BaseException:
             self.bodies.stop()
             raise

@@ -356,3 +356,9 @@ class SchemaTests(TestCase):
         store = SQLiteStore(folder, reactor=reactor)
         await self.assertFailure(Deferred.fromCoroutine(store.start()), WrongDatabase)
         await store.stop()
+        with open(self.path, "wb") as file:
+            file.write(b"no database" * 1000)
+        store = SQLiteStore(folder, reactor=reactor)
+        error = await self.assertFailure(Deferred.fromCoroutine(store.start()), OSError)
+        self.assertEqual(str(error), f"{self.path}: file is not a database")
+        await store.stop()

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from mailproto.model import Outcome
@@ -14,9 +13,13 @@ from mailproto.smtp.client._errors import SMTPClientError
 from mailproto.smtp.client._message import Message
 
 if TYPE_CHECKING:
+    from mailproto.smtp.client._deadlines import Deadlines
     from mailproto.smtp.client._pooled import PooledConnection
 
-__all__ = ["Job"]
+__all__ = ["MOST_AT_ONCE", "Job"]
+
+MOST_AT_ONCE = 100
+"""Messages that are handed out, or told that they failed, in one turn of the reactor."""
 
 MOST_LOSSES = 2
 """New connections that may be lost before anything of a message's content was sent."""
@@ -32,6 +35,7 @@ class Job:
     :ivar message: what the next connection is given.
     :ivar result: fires with the outcomes of all recipients.
     :ivar connection: that it was given to, if it was.
+    :ivar deadlines: who ends its wait, if that has a limit.
     :ivar given_at: when, in seconds.
     :ivar is_late: whether its time to wait is over; then it is not tried again.
     :ivar needs_new: whether only a connection that has sent nothing before will do.
@@ -43,12 +47,12 @@ class Job:
         "_outcomes",
         "_places",
         "connection",
+        "deadlines",
         "given_at",
         "is_late",
         "message",
         "needs_new",
         "result",
-        "timer",
     )
 
     def __init__(self, message: Message, cancelled: Callable[[Job], None] | None = None) -> None:
@@ -56,7 +60,7 @@ class Job:
         self.result: Deferred[list[Outcome]] = Deferred(cancelled and (lambda _: cancelled(self)))
         self.connection: PooledConnection | None = None
         self.given_at = 0.0
-        self.timer: IDelayedCall | None = None
+        self.deadlines: Deadlines | None = None
         self.is_late = False
         self.needs_new = False
         self._losses = [0, 0]  # of new connections: alone, and beside others
@@ -127,13 +131,13 @@ class Job:
         """Tell what went wrong with ourselves."""
         self._end(failure)
 
-    def stop_timer(self) -> None:
-        """It waits no more."""
-        timer, self.timer = self.timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+    def wait_no_more(self) -> None:
+        """Its wait has no limit any more."""
+        deadlines, self.deadlines = self.deadlines, None
+        if deadlines is not None:
+            deadlines.discard(self)
 
     def _end(self, result: list[Outcome] | Failure) -> None:
-        self.stop_timer()
+        self.wait_no_more()
         if not self.result.called:
             self.result.callback(result)

@@ -11,8 +11,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import PrivateCertificate
 
 from mailproto.auth import ClientCredentials
-from mailproto.smtp.client._checks import check_host, check_port
-from mailproto.smtp.client._host import bare_host
+from mailproto.smtp.client._host import bare_host, check_host, check_port
 from mailproto.smtp.client._own_name import check_own_name
 from mailproto.smtp.client._routes import endpoint_name, host_and_port
 from mailproto.smtp.client._timeouts import ClientTimeouts

@@ -42,8 +42,8 @@ async def open_client(reactor: Any, server: MailServer) -> SMTPClient:
     the credentials are refused for good, or the server could not prove that it knows the
     password, no other address gets to see them.
 
-    Where several addresses were tried, the error's text has what became of each.  It is one of
-    those that ask to try again if any does, and rather one that a server caused.
+    The error's text has the server's name and what became of each address that was tried.  It is
+    one of those that ask to try again if any does, and rather one that a server caused.
 
     :raises ConnectFailed: no address could be connected to, or not all that was done within
         ``timeouts.opening``.
@@ -88,9 +88,9 @@ class _Opening:
             try:
                 return await self._welcomed(route, client, tls)
             except (AuthenticationRefused, ServerUntrusted) as error:
-                if error.is_permanent or isinstance(error, ServerUntrusted):
-                    raise
                 self._note(route, error)
+                if error.is_permanent or isinstance(error, ServerUntrusted):
+                    raise self._named(error) from error
             except SMTPClientError as error:
                 self._note(route, error)
             tried = {id(each) for each, _ in failures} | {id(route)}
@@ -180,8 +180,10 @@ class _Opening:
         error = min(errors, key=lambda each: (each.is_permanent, isinstance(each, ConnectFailed)))
         if isinstance(error, ConnectFailed):
             return ConnectFailed(f"Cannot connect to {self._server}: {self._reasons()}")
-        if len(errors) == 1:
-            return error
+        return self._named(error)
+
+    def _named(self, error: SMTPClientError) -> SMTPClientError:
+        """The same, with the server's name and what became of each address."""
         return type(error)(f"{self._server}: {self._reasons()}", reply=error.reply)
 
     def too_late(self, why: str) -> ConnectFailed:

@@ -14,18 +14,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mailproto.smtp.client._client import SMTPClient
+from mailproto.smtp.client._deadlines import Deadlines
 from mailproto.smtp.client._errors import ConnectionLost, QueueTimeout, ServiceClosing, SMTPClientError
 from mailproto.smtp.client._growth import Growth
-from mailproto.smtp.client._job import Job
+from mailproto.smtp.client._job import MOST_AT_ONCE, Job
 from mailproto.smtp.client._mail_server import MailServer
 from mailproto.smtp.client._opening import open_client
 from mailproto.smtp.client._pooled import PooledConnection
 from mailproto.smtp.client._queue import Queue
 
 __all__ = ["ConnectionPool"]
-
-MOST_AT_ONCE = 100
-"""Messages that are handed out, or told that they failed, in one turn of the reactor."""
 
 SLOW = 5.0
 """Seconds after which a message that waits for the one before it may go over another connection."""
@@ -47,6 +45,7 @@ class ConnectionPool:
         self._idle = idle
         self._messages = messages
         self._queue = Queue()
+        self._deadlines = Deadlines(reactor, self._waited)
         self._coming = 0  # messages that will wait
         self._pool: list[PooledConnection] = []
         self._opening: set[Deferred[SMTPClient]] = set()
@@ -69,7 +68,7 @@ class ConnectionPool:
 
         :param wait: seconds that it may wait for its turn.
         """
-        job.timer = self._reactor.callLater(wait, self._waited, job, wait)
+        self._deadlines.add(job, wait)
         self._queue.add(job)
         self.go_on()
 
@@ -328,7 +327,6 @@ class ConnectionPool:
 
     def _waited(self, job: Job, wait: float) -> None:
         """It has waited for so long: it fails, unless it is underway."""
-        job.timer = None
         try:
             if not self._take_back(job):
                 job.is_late = True
@@ -348,7 +346,7 @@ class ConnectionPool:
     def cancelled(self, job: Job) -> None:
         """The job's result is not wanted any more."""
         try:
-            job.stop_timer()
+            job.wait_no_more()
             if not self._queue.discard(job) and job.connection is not None:
                 job.connection.cancel(job)
             self._less_waits()

@@ -28,6 +28,15 @@ def offering(*keywords: str) -> str:
     return ESMTP + "".join(f"S: 250-{keyword}\n" for keyword in keywords) + "S: 250 PIPELINING"
 
 
+def turn(clock: Clock) -> None:
+    """One turn of the reactor: `Clock.advance` would also do what is put off until the next one."""
+    for call in [each for each in clock.calls if each.getTime() <= clock.seconds()]:
+        if call in clock.calls:
+            clock.calls.remove(call)
+            call.called = 1
+            call.func(*call.args, **call.kw)
+
+
 class ClientTestCase(SynchronousTestCase):
     """Plays transcripts with a new client."""
 

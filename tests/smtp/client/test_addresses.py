@@ -108,13 +108,13 @@ class NextAddressTests(AddressTestCase):
             self.assert_nothing_left()
 
     def test_it_is_the_only_one(self) -> None:
-        """The error is what happened there."""
+        """The error is what happened there, and names it."""
         for name, (bad, _, kind, text) in WRONG.items():
             self.network(bad, addresses=(FIRST,))
             error = self.error(self.open(**self.settings(name)), kind)
             self.assertIn(text, str(error), name)
-            if kind is ConnectFailed:
-                self.assertIn(f"Cannot connect to mx.example:25: {FIRST}: ", error.text)
+            self.assertRegex(error.text, f"(mx.example|localhost):[0-9]+: {FIRST}: .", name)
+            self.assertEqual(error.text.startswith("Cannot connect to "), kind is ConnectFailed, name)
 
     def test_both_are_bad(self) -> None:
         """The error has both; it is one that may pass, and rather one that a server caused."""
@@ -148,7 +148,9 @@ class NextAddressTests(AddressTestCase):
 
     def test_a_wrong_password_is_shown_to_one(self) -> None:
         self.network(serving(EHLO=AUTH, AUTH="535 5.7.8 No"))
-        self.error(self.open(**self.settings("AUTH")), AuthenticationRefused)
+        error = self.error(self.open(**self.settings("AUTH")), AuthenticationRefused)
+        self.assertEqual(error.text, f"localhost:587: {FIRST}: 535 5.7.8 No")
+        self.assertEqual((error.code, error.enhanced, error.reply.text), (535, "5.7.8", "No"))
         self.assertEqual(self.net.asked, [FIRST])
 
     def test_families(self) -> None:

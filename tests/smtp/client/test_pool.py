@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -29,6 +30,7 @@ from mailproto.smtp import (
 from mailproto.smtp.client import _growth, _job, _pool, _pooled, _transaction
 from mailproto.smtp.client._message import SESSION_FULL
 from mailproto.smtp.client._pieces import PIECE
+from tests.smtp.client.dialogue import turn
 from tests.smtp.client.network import CLOSE, GARBAGE, REFUSE, SILENT, Network, serving
 
 Script = Callable[[str, int], Mapping[str, Any]]
@@ -345,6 +347,29 @@ class WaitTests(PoolTestCase):
         self.finish(301)
         self.assertIsInstance(self.results[0], ServerTimeout)
         self.assertEqual(len(self.network.connections), 1)
+        self.assert_nothing_left()
+
+    def test_many_that_end_together(self) -> None:
+        """Some are told in each turn of the reactor, the others in the next ones."""
+        self.pool(serving(connect=SILENT), wait=5)
+        self.send(1000)
+        self.network.advance(1)
+        self.network.rightNow += 10
+        told = [0]
+        while not self.all_done():
+            turn(self.network)
+            told.append(sum(result is not None for result in self.results))
+        self.assertLessEqual(max(after - before for before, after in pairwise(told)), _job.MOST_AT_ONCE)
+        self.assertEqual({type(result) for result in self.results}, {QueueTimeout})
+        self.assert_nothing_left()
+
+    def test_no_trace_of_those_that_were_sent(self) -> None:
+        """However long they might have waited."""
+        self.pool(serving())
+        for _ in range(30):
+            self.send(20, wait=900)
+            self.finish(10)
+        self.assertLess(len(self.sender._pool._deadlines._heap), 2 * _job.MOST_AT_ONCE)
         self.assert_nothing_left()
 
     def test_what_makes_no_sense(self) -> None:

@@ -7,7 +7,7 @@ from mailproto.content import FileContent
 from mailproto.model import Outcome
 from mailproto.smtp import UNCERTAIN, ConnectionLost
 from mailproto.smtp.client._pieces import PIECE
-from tests.smtp.client.dialogue import ALICE, BOB, PIPELINING, SENDER, TEXT, ClientTestCase, offering
+from tests.smtp.client.dialogue import ALICE, BOB, PIPELINING, SENDER, TEXT, ClientTestCase, offering, turn
 
 LARGE = b"x" * 78 + b"\r\n"
 LARGE *= 20 * PIECE // len(LARGE)
@@ -22,15 +22,8 @@ class TurnTestCase(ClientTestCase):
         self.transport.capacity = 1 << 40
 
     def turn(self) -> bytes:
-        """One turn of the reactor: what is written in it.
-
-        `Clock.advance` would also do what is put off until the next turn.
-        """
-        for call in [each for each in self.clock.calls if each.getTime() <= self.clock.seconds()]:
-            if call in self.clock.calls:
-                self.clock.calls.remove(call)
-                call.called = 1
-                call.func(*call.args, **call.kw)
+        """What is written in one turn of the reactor."""
+        turn(self.clock)
         return self.transport.read()
 
 

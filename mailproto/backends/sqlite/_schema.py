@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
@@ -18,6 +19,9 @@ APPLICATION_ID = 0x6D70726F  # "mpro"
 
 BUSY_TIMEOUT = 10.0
 """Seconds that a transaction waits for the one of another process."""
+
+BUSY_PAUSE = 0.02
+"""Seconds between two looks at whether a new database is free."""
 
 CACHE_KIB = 16 * 1024
 """Page cache of each connection: the inner nodes of a million messages' tables fit."""
@@ -151,10 +155,8 @@ def prepare(path: str, migrations: Sequence[Step] = MIGRATIONS) -> None:
 def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Step]) -> list[str]:
     reports: list[str] = []
     # WAL stays set in the file; to set it needs the file alone, so nobody does it twice.
-    if _pragma(connection, "application_id") == 0:
-        if _pragma(connection, "user_version") or _tables(connection):
-            raise WrongDatabase(f"{path} is a database of something else")
-        connection.execute("PRAGMA journal_mode = WAL")
+    if _is_new(connection, path):
+        _switch_to_wal(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Asked again, because now no other process can be doing the same.
@@ -178,6 +180,32 @@ def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Ste
         connection.execute("ROLLBACK")
         raise
     return reports
+
+
+def _is_new(connection: sqlite3.Connection, path: str) -> bool:
+    """Whether there is nothing in the file, or :raises WrongDatabase: something else."""
+    connection.execute("BEGIN")  # one view of it, whatever other processes do
+    try:
+        if _pragma(connection, "application_id"):
+            return False
+        if _pragma(connection, "user_version") or _tables(connection):
+            raise WrongDatabase(f"{path} is a database of something else")
+        return True
+    finally:
+        connection.execute("COMMIT")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Wait for others that do the same: SQLite itself does so for transactions alone."""
+    end = time.monotonic() + BUSY_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        time.sleep(BUSY_PAUSE)
 
 
 def _statements(script: str) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from mailproto.backends.sqlite._joining import join_accounts
 from mailproto.backends.sqlite._schema import MIGRATIONS, Step, connect, prepare
 from mailproto.errors import AccountExists, NoSuchAccount
 from mailproto.model import INBOX, NewMessage, Part
+from tests.processes import CHECKOUT
 
 VERSION_1 = Path(__file__).with_name("version_1.sql").read_text(encoding="utf-8")
 """A store as the first version made it, dumped by ``sqlite3``."""
@@ -198,6 +201,22 @@ class StepTests(SynchronousTestCase):
         self.assertEqual(connection.execute("PRAGMA user_version").fetchone(), (len(MIGRATIONS),))
         self.assertEqual(connection.execute("SELECT count(*) FROM validity").fetchone(), (1,))
         self.assertRaises(sqlite3.OperationalError, connection.execute, "SELECT * FROM another")
+
+    def test_many_processes_make_one_database(self) -> None:
+        path, program = self.mktemp(), "import sys; from mailproto.backends.sqlite._schema import prepare\n"
+        # All wait for the end of standard input, which they share.
+        program += "sys.stdin.read(); prepare(sys.argv[1])"
+        begin, go = os.pipe()
+        environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
+        made = [
+            subprocess.Popen(
+                [sys.executable, "-c", program, path], stdin=begin, stderr=subprocess.PIPE, env=environment
+            )
+            for _ in range(6)
+        ]
+        os.close(begin)
+        os.close(go)
+        self.assertEqual([process.communicate()[1] for process in made], [b""] * len(made))
 
     def test_of_a_new_store_nothing_is_said(self) -> None:
         said: list[LogEvent] = []

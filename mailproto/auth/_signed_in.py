@@ -108,7 +108,7 @@ class SignedInSessions:
 
     async def _revoke(self, name: str, sessions: Sequence[IRevocable]) -> None:
         self._log.info(
-            "{name} was deleted, disabled or given another password: {count} sessions end",
+            "{name} was deleted, disabled or given another password: sessions that end: {count}",
             name=name,
             count=len(sessions),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from mailproto.message._fields import unfold
 from mailproto.message._lexis import ATEXT, comment_end, unquote
 
 __all__ = ["ADDRESSES_LIMIT", "GROUP_END", "Mailbox", "parse_addresses"]
@@ -118,7 +119,7 @@ def _tokenise(value: bytes, at: int) -> list[_Token]:
             tokens.append((_COMMENT, unquote(value[at : stop - 1])))
             at = stop
         elif text == b"[" and at <= last_bracket and (literal := _literal(value, at - 1)):
-            tokens.append((_LITERAL, literal[0]))
+            tokens.append((_LITERAL, unfold(literal[0])))
             at = literal.end()
         elif text == b'"' or (text == b"[" and at <= last_bracket):
             tokens.append((_BROKEN, text))

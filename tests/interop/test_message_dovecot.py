@@ -144,7 +144,8 @@ def read_value(octets: bytes, at: int = 0) -> tuple[object, int]:
 
 ADDRESSES = [
     b"a@b", b"<a@b>", b"Joe Q. Public <a@b>", b'"a, b" <c@d>', b"a@b (c (d) e)", b"(c) a@b",
-    b"g: a@b, <c@d>;, e@f", b"g:;", b"Undisclosed recipients:;", b"a@[192.0.2.1]", b"<@a,@b:c@d>", b"n <>",
+    b"g: a@b, <c@d>;, e@f", b"g:;", b"Undisclosed recipients:;", b"a@[192.0.2.1]", b"a@[1\r\n .2]",
+    b"<@a,@b:c@d>", b"n <>",
     b"user", b'"user"', b"a b c", b"a b <c@d", b"a@b c@d, e@f", b"a@b,,c@d,", b",a@b", b"a@, b@c", b"@b",
     b"<@b>", b"a..b@c", b".a@b", b"a@b.", b"a@b..c", b"<a b@c>", b"g: a b;,x@y", b"=?utf-8?q?a?= <a@b>",
     b"\xc3\xa9 <\xc3\xa9@\xc3\xa9>", b'"a\\"b" <c@d>', b'"unclosed <a@b>', b"(unclosed <a@b>",

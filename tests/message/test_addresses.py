@@ -45,7 +45,9 @@ class WellFormedTests(AddressTestCase):
         self.check(b"Undisclosed recipients:;", (None, None, b"Undisclosed recipients", None), GROUP_END)
 
     def test_a_domain_literal(self) -> None:
-        self.check(b"a@[192.0.2.1]", (None, None, b"a", b"[192.0.2.1]"))
+        for value in (b"a@[192.0.2.1]", b"a@[192.0\r\n\t.2.1]", b"<a@\r\n [192.0.2.1\n ]>"):
+            [mailbox] = parse_addresses(value)
+            self.assertEqual((mailbox.host or b"").translate(None, b" \t"), b"[192.0.2.1]")
 
     def test_an_empty_quoted_local_part(self) -> None:
         self.check(b'""@b', (None, None, b"", b"b"))

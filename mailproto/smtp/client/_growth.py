@@ -54,6 +54,9 @@ class Growth:
         """A connection can be used."""
         self._chances = CHANCES
         self._has_worked = True
+
+    def served(self) -> None:
+        """Something was answered over a new connection; some servers welcome more than they serve."""
         if self._is_probing:  # there is room again, perhaps for more
             self._is_probing = False
             self._pause = FIRST_PAUSE

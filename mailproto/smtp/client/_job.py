@@ -92,7 +92,7 @@ class Job:
             ended for a reason that is not the message's: it was idle for too long, or the
             server takes so many messages over one.  Such a loss counts for nothing, but the
             next try is over a new connection.
-        :param others_serve: whether messages were answered over others, which are still there.
+        :param others_serve: whether the server serves others.
         """
         if self.is_late:
             return False

@@ -312,8 +312,12 @@ class ConnectionPool:
         self._queue = Queue()
 
     def others_serve(self, connection: PooledConnection) -> bool:
-        """Whether messages were answered over others, which are still there; for a connection to ask."""
-        return any(each.has_served and each.is_usable for each in self._pool if each is not connection)
+        """Whether the server serves others; for a connection to ask."""
+        return any(each.serves for each in self._pool if each is not connection)
+
+    def has_served(self) -> None:
+        """There was an answer over a new connection; for that one to say."""
+        self._growth.served()
 
     def is_crowded(self, connection: PooledConnection) -> None:
         """The server may have no room for a connection, but for others; for that one to say."""

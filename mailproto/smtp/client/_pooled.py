@@ -27,7 +27,10 @@ class Pool(Protocol):
     """What a connection tells its pool."""
 
     def others_serve(self, connection: PooledConnection) -> bool:
-        """Whether messages were answered over others, which are still there."""
+        """Whether the server serves others."""
+
+    def has_served(self) -> None:
+        """The connection has had its first answer."""
 
     def is_crowded(self, connection: PooledConnection) -> None:
         """The server may have no room for this connection, but for others."""
@@ -48,7 +51,6 @@ class PooledConnection:
     :param idle: seconds without any until it leaves.
     :ivar underway: what it was given and has not answered, the oldest first.
     :ivar is_leaving: whether it is given nothing more.
-    :ivar has_served: whether anything was answered over it.
     """
 
     log = Logger()
@@ -64,12 +66,18 @@ class PooledConnection:
         self._opened_at = client.clock.seconds()
         self.underway: list[Job] = []
         self.is_leaving = False
-        self.has_served = False
+        self._has_served = False
 
     @property
     def is_usable(self) -> bool:
         """Whether something can still be said over it."""
         return self._client.is_usable
+
+    @property
+    def serves(self) -> bool:
+        """Whether the server has said anything about a message over it, and is still there."""
+        is_heard = self._has_served or any(job.message.is_answered for job in self.underway)
+        return is_heard and self.is_usable
 
     @property
     def has_room(self) -> bool:
@@ -180,7 +188,9 @@ class PooledConnection:
             else:
                 job.fail(result)
             return
-        self.has_served = True
+        if not self._has_served:
+            self._has_served = True
+            self._pool.has_served()
         if job.take(result):
             job.finish()
         elif self._may_go_on(job, message.error, was_new):

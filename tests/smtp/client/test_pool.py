@@ -102,8 +102,8 @@ class TakenTests(PoolTestCase):
         def but_every_fifth(first: Mapping[str, Any], second: Mapping[str, Any]) -> Script:
             return lambda host, number: first if number % 5 else second
 
-        def only(most: int, refusal: Mapping[str, Any]) -> Script:
-            return lambda host, number: serving() if len(self.network.open_connections) < most else refusal
+        def only(most: int, refusal: Mapping[str, Any], good: Mapping[str, Any] = serving()) -> Script:
+            return lambda host, number: good if len(self.network.open_connections) < most else refusal
 
         crowd = serving(greeting="421 4.7.0 Too many connections|close")
         scripts: dict[str, tuple[Script | Mapping[str, Any], float]] = {
@@ -122,6 +122,14 @@ class TakenTests(PoolTestCase):
             "three connections, then 421 to EHLO": (only(3, serving(EHLO="421 4.7.0 No|close")), 60),
             "three connections, then closed": (only(3, serving(greeting=CLOSE)), 60),
             "three connections, then 421 to MAIL": (only(3, serving(MAIL="421 4.7.0 No|close")), 60),
+            "three slow ones, then 421 to MAIL": (
+                only(3, serving(MAIL="421 4.7.0 No|close"), serving(final="3|250 OK")),
+                300,
+            ),
+            "three slow ones, then closed at MAIL": (
+                only(3, serving(MAIL=CLOSE), serving(final="3|250 OK")),
+                300,
+            ),
             "one connection, then silence": (only(1, serving(greeting=SILENT)), 400),
             "closed at every fifth greeting": (but_every_fifth(serving(), serving(greeting=CLOSE)), 60),
             "closed at every fifth first MAIL": (but_every_fifth(ONE_THEN_421, serving(MAIL=CLOSE)), 60),
@@ -247,7 +255,7 @@ class SilenceTests(PoolTestCase):
         self.network.run(lambda: self.network.seconds() > 58)
         self.assertEqual(len(self.network.open_connections), 1)
         self.network.run(lambda: len(self.network.open_connections) == 2, 31)
-        self.network.run(lambda: len(self.network.open_connections) == 5, 2)  # and then no longer waits
+        self.network.run(lambda: len(self.network.open_connections) == 5, 7)  # each when the last one served
         self.assertLess(len(self.network.asked), 30)
         self.finish(2000)
         self.assert_all_taken_once(400)
@@ -495,6 +503,8 @@ class GrowthTests(SynchronousTestCase):
         clock.advance(30)
         growth.begun(3)
         growth.succeeded()
+        self.assertFalse(growth.may_open(3))  # some servers welcome more than they serve
+        growth.served()
         self.assertTrue(growth.may_open(3))
         growth.failed(3)
         self.assertEqual(growth.due(3), clock.seconds() + 1)

@@ -28,6 +28,9 @@ __all__ = ["ConnectionPool"]
 SLOW = 5.0
 """Seconds after which a message that waits for the one before it may go over another connection."""
 
+A_MOMENT = 5.0
+"""Seconds for which a server that has answered a message counts as one that serves."""
+
 
 class ConnectionPool:
     """Connections to one server, and the messages that wait for them; see `SMTPSender`.
@@ -53,6 +56,7 @@ class ConnectionPool:
         self._refusal: SMTPClientError | None = None  # the last one of a connection
         self._failing: deque[tuple[Queue, Failure]] = deque()  # who is to be told
         self._is_going_on = self._is_to_go_on = False
+        self._served_at = -inf
         self._look_at = inf  # seconds, when a message may have waited for too long on its connection
         self._left = 0  # messages that may still be dealt with in this turn
         self._alarm: IDelayedCall | None = None  # when time alone lets something be done
@@ -312,16 +316,21 @@ class ConnectionPool:
         self._queue = Queue()
 
     def others_serve(self, connection: PooledConnection) -> bool:
-        """Whether the server serves others; for a connection to ask."""
+        """Whether the server serves others, or did so a moment ago; for a connection to ask."""
+        if self._reactor.seconds() < self._served_at + A_MOMENT:
+            return True
         return any(each.serves for each in self._pool if each is not connection)
 
-    def has_served(self) -> None:
-        """There was an answer over a new connection; for that one to say."""
-        self._growth.served()
+    def has_served(self, *, is_first: bool) -> None:
+        """A message was answered; for its connection to say."""
+        self._served_at = self._reactor.seconds()
+        if is_first:
+            self._growth.served()
 
-    def is_crowded(self, connection: PooledConnection) -> None:
-        """The server may have no room for a connection, but for others; for that one to say."""
-        self._growth.failed(self._number - 1)
+    def is_crowded(self) -> None:
+        """The server may have no room for a new connection, but for others; for that one to say."""
+        if self._number > 1:
+            self._growth.failed(self._number - 1)
 
     # -- messages
 

@@ -27,13 +27,13 @@ class Pool(Protocol):
     """What a connection tells its pool."""
 
     def others_serve(self, connection: PooledConnection) -> bool:
-        """Whether the server serves others."""
+        """Whether the server serves others, or did so a moment ago."""
 
-    def has_served(self) -> None:
-        """The connection has had its first answer."""
+    def has_served(self, *, is_first: bool) -> None:
+        """A message was answered, the connection's first one or another."""
 
-    def is_crowded(self, connection: PooledConnection) -> None:
-        """The server may have no room for this connection, but for others."""
+    def is_crowded(self) -> None:
+        """A new connection was lost: the server may have room for the others only."""
 
     def again(self, job: Job) -> None:
         """The job must be given to another connection."""
@@ -188,9 +188,8 @@ class PooledConnection:
             else:
                 job.fail(result)
             return
-        if not self._has_served:
-            self._has_served = True
-            self._pool.has_served()
+        self._pool.has_served(is_first=not self._has_served)
+        self._has_served = True
         if job.take(result):
             job.finish()
         elif self._may_go_on(job, message.error, was_new):
@@ -202,8 +201,8 @@ class PooledConnection:
         if error is None:  # it was only that this connection takes no more
             return not job.is_late
         others_serve = self._pool.others_serve(self)
-        if was_new and others_serve:
-            self._pool.is_crowded(self)
+        if was_new:
+            self._pool.is_crowded()
         return job.may_try_again(was_new=was_new, others_serve=others_serve)
 
     def _broken(self, job: Job | None = None) -> None:

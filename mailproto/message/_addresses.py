@@ -84,18 +84,20 @@ def parse_addresses(value: bytes, *, strict: bool = False) -> list[Mailbox]:
             return found
     if len(found) < limit and (value[at:].strip(b" \t\r\n") or not size):
         parser = _Parser(_tokenise(value, at), limit, strict)
-        found += parser.address_list()
+        rest = parser.address_list()
         if strict:
-            parser.check()
+            parser.check(found)
+        found += rest
     return found
 
 
-def _shown(found: list[Mailbox]) -> str:
-    """The last address of them, for an error's text."""
+def _no_address(found: list[Mailbox]) -> ValueError:
+    """:param found: what stands before it."""
     for _, _, local, host in reversed(found):
         if local is not None and host is not None:
-            return repr((local + b"@" + host)[:100].decode("utf-8", "replace"))
-    return "the beginning"
+            shown = (local + b"@" + host)[:100].decode("utf-8", "replace")
+            return ValueError(f"what follows {shown!r} is no address")
+    return ValueError("the first of the addresses is none")
 
 
 def _tokenise(value: bytes, at: int) -> list[_Token]:
@@ -162,9 +164,10 @@ class _Parser:
         while self.strict and self.take(b","):
             pass
 
-    def check(self) -> None:
+    def check(self, before: list[Mailbox]) -> None:
         """See that there was nothing but addresses, and that nothing is left.
 
+        :param before: those that stand before what this has read.
         :raises ValueError:
         """
         for place, mailbox in enumerate(self.found):
@@ -174,9 +177,9 @@ class _Parser:
                 or mailbox.host is _SYNTAX_ERROR
                 or mailbox.route is _INVALID_ROUTE
             ):
-                raise ValueError(f"what follows {_shown(self.found[:place])} is no address")
+                raise _no_address(before + self.found[:place])
         if self.peek() != (_END, b""):
-            raise ValueError(f"what follows {_shown(self.found)} is no address")
+            raise _no_address(before + self.found)
 
     def peek(self) -> _Token:
         """The next token that is no comment; the comments before it are remembered, the last one counts."""

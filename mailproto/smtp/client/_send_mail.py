@@ -82,7 +82,8 @@ async def send_mail(
     :raises AllRefused: nobody gets it.
     :raises SMTPClientError: one of its kinds says what went wrong before.
     :raises ValueError: the message says not who it is from or to, an address is none, what
-        stands among those of the header is none, or a line would be longer than 998 octets.
+        stands among those of the header is none, or a line of an `EmailMessage` would be longer
+        than 998 octets.
 
     What takes longer than milliseconds to make ready is made ready in one of the reactor's
     threads; ``message`` and ``recipients`` may be changed meanwhile.

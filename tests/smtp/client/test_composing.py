@@ -201,6 +201,18 @@ class ListTests(SynchronousTestCase):
         for whole in (text, message_from_bytes(text)):
             self.assertRaises(ValueError, made, whole)
 
+    def test_where_it_is(self) -> None:
+        """The error tells the address before it, however that was read."""
+        for value, text in (
+            ("a@b.example, c@d.example, oops", "what follows 'c@d.example' is no address"),
+            ("a@b.example, (c) d@e.example, oops, f@g.example", "what follows 'd@e.example' is no address"),
+            ("a@b.example; b@b.example", "what follows 'a@b.example' is no address"),
+            ("oops, a@b.example", "the first of the addresses is none"),
+        ):
+            with self.assertRaises(ValueError) as caught:
+                made(f"From: me@a.example\nTo: {value}\n\n")
+            self.assertEqual(str(caught.exception), text)
+
     def test_what_the_email_package_mends(self) -> None:
         old, new = self.forms("To", "a@b.example, <b@c.example")[1::3]
         self.assertRaises(ValueError, made, old)

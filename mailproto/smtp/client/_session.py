@@ -348,7 +348,12 @@ class Session(ClientConnection[Reply]):
 
     def timed_out(self) -> None:
         """The server has been silent for too long."""
-        self.fail(TLSFailed("TLS failed: timed out") if self.is_handshaking else ServerTimeout())
+        if self.is_handshaking:
+            self.fail(TLSFailed("TLS failed: timed out"))
+            return
+        hear = self._expected[0][0] if self._expected else None
+        why = f"no answer to {hear.args[0]}" if isinstance(hear, partial) else "the server reads no more"
+        self.fail(ServerTimeout(f"Timed out: {why}"))
 
     def lost(self, reason: Failure) -> None:
         """The connection is gone."""

@@ -72,14 +72,19 @@ WRONG: dict[str, tuple[Any, float, type[Exception], str]] = {
     "greeting: 521": (serving(greeting="521 No mail"), 0.1, GreetingRefused, "521 5.0.0 No mail"),
     "greeting: 450": (serving(greeting="450 4.3.2 Later"), 0.1, GreetingRefused, "450 4.3.2 Later"),
     "greeting: 421": (serving(greeting="421 4.7.0 Full|close"), 0.1, ServiceClosing, "421 4.7.0 Full"),
-    "greeting: silence": (serving(greeting=SILENT), 300.1, ServerTimeout, "Timed out"),
+    "greeting: silence": (
+        serving(greeting=SILENT),
+        300.1,
+        ServerTimeout,
+        "Timed out: no answer to a new connection",
+    ),
     "greeting: closed": (serving(greeting=CLOSE), 0.1, ConnectionLost, "Connection lost"),
     "greeting: nonsense": (serving(greeting=GARBAGE), 0.1, ProtocolViolation, ""),
     "EHLO: 421": (serving(EHLO="421 4.7.0 Go|close"), 0.1, ServiceClosing, "421 4.7.0 Go"),
     "EHLO: 550": (serving(EHLO="550 5.7.1 Go", HELO="550 5.7.1 Go"), 0.2, CommandRefused, "550 5.7.1 Go"),
     "EHLO: 450": (serving(EHLO="450 4.7.1 Later"), 0.1, CommandRefused, "450 4.7.1 Later"),
     "EHLO: closed": (serving(EHLO=CLOSE), 0.1, ConnectionLost, "Connection lost"),
-    "EHLO: silence": (serving(EHLO=SILENT), 300.1, ServerTimeout, "Timed out"),
+    "EHLO: silence": (serving(EHLO=SILENT), 300.1, ServerTimeout, "Timed out: no answer to EHLO"),
     "AUTH: 454": (serving(EHLO=AUTH, AUTH="454 4.7.0 Later"), 0.2, AuthenticationRefused, "454 4.7.0 Later"),
     "AUTH: closed": (serving(EHLO=AUTH, AUTH=CLOSE), 0.1, ConnectionLost, "Connection lost"),
 }
@@ -211,7 +216,7 @@ class LimitTests(AddressTestCase):
         self.assertEqual(
             error.text,
             "Cannot connect to mx.example:25: no connection within 50 s "
-            f"({FIRST}: Timed out; {SECOND}: still waited for)",
+            f"({FIRST}: Timed out: no answer to a new connection; {SECOND}: still waited for)",
         )
 
     def test_of_the_look_up(self) -> None:

@@ -415,6 +415,7 @@ class TimeoutTests(ClientTestCase):
         self.client.resumeProducing()
         self.assert_times_out(180)
         self.assertEqual(self.codes(sent), [(451, "4.4.2")])
+        self.assertEqual(self.result(sent)[0].text, "Timed out: the server reads no more")
 
     def test_no_time_runs_while_nothing_is_asked(self) -> None:
         self.connect(PLAIN)

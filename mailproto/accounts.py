@@ -51,7 +51,7 @@ def account_key(name: str) -> str:
     if len(name) > MAX_COMPARED:
         return name
     local, at, domain = unicodedata.normalize("NFKC", name).rpartition("@")
-    return f"{_folded(local)}@{canonical_domain(domain)}" if at else _folded(domain)
+    return f"{_folded(local)}@{_domain_key(domain)}" if at else _folded(domain)
 
 
 def account_keys(local: str, domain: str) -> list[str]:
@@ -105,6 +105,11 @@ def _without_joiners(name: str) -> str:
 def _folded(text: str) -> str:
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", text).casefold())
     return unicodedata.normalize("NFKC", text.casefold())
+
+
+def _domain_key(domain: str) -> str:
+    """IDNA leaves out what cannot be seen (UTS 46 4); here it makes another name in a domain, too."""
+    return _folded(domain) if _INVISIBLE.search(_JOINERS.sub("", domain)) else canonical_domain(domain)
 
 
 def _with_bare_domain(name: str) -> str:

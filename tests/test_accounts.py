@@ -85,6 +85,14 @@ class KeyTests(SynchronousTestCase):
         for names in OTHERS:
             self.assertEqual(len(set(map(account_key, names))), len(names), names)
 
+    def test_what_cannot_be_seen_is_no_spelling(self) -> None:
+        """Of a domain neither, where IDNA leaves it out (UTS 46 4)."""
+        for character in INVISIBLE:
+            for name in (f"alice@ex{character}ample.org", f"al{character}ice@example.org"):
+                with self.subTest(name=ascii(name)):
+                    self.assertNotEqual(account_key(name), "alice@example.org")
+                    self.assertNotEqual(account_keys(*name.split("@"))[-1], "alice@example.org")
+
     def test_addresses(self) -> None:
         self.assertEqual(
             account_keys("Alice+X", "Example.org."), ["alice+x@example.org", "alice@example.org"]
@@ -96,7 +104,10 @@ class KeyTests(SynchronousTestCase):
         self.assertEqual(account_keys("a@b", "c"), ["a@b@c"])
 
     @settings(max_examples=500, deadline=None)
-    @given(st.text(max_size=12), st.sampled_from(["", "@example.org", "@bücher.example", "@ü..@", "@❤.x"]))
+    @given(
+        st.text(max_size=12),
+        st.sampled_from(["", "@example.org", "@bücher.example", "@ü..@", "@❤.x", "@É\u200b.\u00adE"]),
+    )
     def test_any_text(self, local: str, domain: str) -> None:
         """The key of a key is the key, and neither composition nor what SASLprep does changes it."""
         name = local + domain

@@ -181,7 +181,8 @@ class Options(UsageOptions):
             raise UsageError(f"--domain: {error}") from None
 
     def opt_account(self, value: str) -> None:
-        """NAME@DOMAIN:PASSWORD makes that account if it is missing and sets its password; repeatable."""
+        """NAME@DOMAIN:PASSWORD makes that account if it is missing, and sets its password unless it is
+        disabled; repeatable."""
         name, colon, password = value.partition(":")
         if not colon or not password:
             # The value is not shown: without its colon it may end in a password.

@@ -104,6 +104,11 @@ class LoginTests(MechanismTestCase):
         given_ = self.talk("LOGIN", None, b"tim", b"pw")
         self.assertEqual((given_.username, given_.password), (b"tim", b"pw"))
 
+    def test_empty_initial_response(self) -> None:
+        """As Dovecot's client has it, which sends one with every mechanism."""
+        self.assertEqual(self.talk("LOGIN", b""), Challenge(b"Username:"))
+        self.assertEqual(self.talk("LOGIN", b"", b"tim", b"pw").username, b"tim")
+
     def test_name_as_initial_response(self) -> None:
         self.assertEqual(self.talk("LOGIN", b"tim"), Challenge(b"Password:"))
         self.assertEqual(self.talk("LOGIN", b"tim", b"pw").password, b"pw")
@@ -111,7 +116,7 @@ class LoginTests(MechanismTestCase):
     def test_malformed(self) -> None:
         for responses in (
             (None, b""),
-            (b"",),
+            (b"", b""),
             (None, b"t\0m"),
             (None, b"tim", b""),
             (None, b"tim", b"secret\0"),

@@ -44,17 +44,20 @@ def _key(name: bytes) -> str:
 class Login(ServerMechanism):
     """LOGIN (draft-murchison-sasl-login, never a standard, still spoken by many clients).
 
-    The two challenges are what those clients look for.
+    The two challenges are what those clients look for.  An empty initial response, which is
+    no name, is as good as none: Dovecot's client sends one.
     """
 
     name = "LOGIN"
     credentials = IUsernamePassword
     plaintext = True
+    _has_begun = False
     _username: bytes | None = None
 
     async def step(self, response: bytes | None) -> Challenge | ICredentials:
         """Asks for the name, unless it came as initial response, then for the password."""
-        if response is None:
+        has_begun, self._has_begun = self._has_begun, True
+        if response is None or not (response or has_begun):
             return Challenge(b"Username:")
         if b"\0" in response or not response:
             raise SASLError("LOGIN needs a name and a password")

@@ -25,11 +25,14 @@ def no_arguments(cursor: Cursor) -> NoArguments:
 
 
 def authenticate(cursor: Cursor) -> Authenticate:
-    """``SP mechanism [SP initial-response]`` (RFC 4959)."""
+    """``SP mechanism [SP initial-response]`` (RFC 4959).
+
+    An empty one is ``=``; Dovecot's client writes nothing where it has none, but the space.
+    """
     cursor.space()
     mechanism = cursor.atom()
-    initial = cursor.expect(_INITIAL, "base64")[0] if cursor.take(b" ") else None
-    return Authenticate(mechanism, initial)
+    has_initial = cursor.take(b" ") and not cursor.at_end()
+    return Authenticate(mechanism, cursor.expect(_INITIAL, "base64")[0] if has_initial else None)
 
 
 def login(cursor: Cursor) -> Login:

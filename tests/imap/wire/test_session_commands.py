@@ -102,6 +102,7 @@ class AuthenticateTests(WireTestCase):
                 b"AUTHENTICATE SCRAM-SHA-256": Authenticate("SCRAM-SHA-256"),
                 b"AUTHENTICATE PLAIN AGEAYg==": Authenticate("PLAIN", b"AGEAYg=="),
                 b"AUTHENTICATE EXTERNAL =": Authenticate("EXTERNAL", b"="),
+                b"AUTHENTICATE LOGIN ": Authenticate("LOGIN"),  # Dovecot's client
             }
         )
 

@@ -59,6 +59,8 @@ def is_valid_international(domain: str, *, idna2003: bool = False) -> bool:
 
     :param idna2003: take A-labels of IDNA 2003 (RFC 3490), too: domains of emoji have no others.
     """
+    if len(domain) > _LONGEST:
+        return False
     try:
         for label in domain.lower().split("."):
             if label.startswith("xn--"):

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.accounts import MAX_COMPARED, account_key, account_keys, check_account_name
 from mailproto.auth._saslprep import saslprep
-from mailproto.domains import canonical_domain
+from mailproto.domains import canonical_domain, is_valid_international
 from mailproto.errors import InvalidAccountName
 
 ONE = (
@@ -126,6 +126,12 @@ class KeyTests(SynchronousTestCase):
         except (InvalidAccountName, ValueError):
             return
         self.assertEqual(account_key(prepared), account_key(name))
+
+    def test_a_domain_that_is_too_long_for_one_takes_no_time(self) -> None:
+        self.assertTrue(is_valid_international("日." * 50 + "example"))
+        began = time.process_time()
+        self.assertFalse(is_valid_international("İ." * 30_000 + "example"))
+        self.assertLess(time.process_time() - began, 0.05)  # 0.25 s, if each label were looked at
 
     def test_takes_no_time(self) -> None:
         """What a client may send as a name is some 10,000 octets."""

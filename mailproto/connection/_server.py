@@ -330,10 +330,10 @@ class ServerConnection(Connection, Generic[EventT]):
         return None if self._handshake is None else self._handshake.left()
 
     def _set_timer(self, seconds: float) -> None:
+        # Not `reset`: to bring a call forward, Twisted looks for it among all that wait.
         if self._timer is not None:
-            self._timer.reset(seconds)
-        else:
-            self._timer = self.clock.callLater(seconds, self._timer_fired)
+            self._timer.cancel()
+        self._timer = self.clock.callLater(seconds, self._timer_fired)
 
     def _timer_fired(self) -> None:
         """One timer a connection, set again for what is left of the time, instead of at each event."""

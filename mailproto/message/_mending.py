@@ -14,12 +14,22 @@ import codecs
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-__all__ = ["LEADS", "REPLACEMENT", "Decoder", "Recover", "Recovery", "mended", "pairs", "recovering"]
+__all__ = [
+    "DAMAGE_LIMIT",
+    "LEADS",
+    "REPLACEMENT",
+    "Decoder",
+    "Recover",
+    "Recovery",
+    "mended",
+    "pairs",
+    "recovering",
+]
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 DAMAGE_LIMIT = 1 << 18
-"""Damaged characters of one text that are looked at one by one; more are left to Python's "replace"."""
+"""Places of one text that are mended one by one; more are left to Python, and to its "replace"."""
 
 Recovery = tuple[str, int]
 """What stands for the damage, and the offset at which reading goes on."""

@@ -6,7 +6,16 @@ import functools
 import re
 
 from mailproto.message._big5 import BIG5_ADDED, BIG5_CHANGED
-from mailproto.message._mending import LEADS, REPLACEMENT, Decoder, Recovery, mended, pairs, recovering
+from mailproto.message._mending import (
+    DAMAGE_LIMIT,
+    LEADS,
+    REPLACEMENT,
+    Decoder,
+    Recovery,
+    mended,
+    pairs,
+    recovering,
+)
 
 __all__ = ["MICROSOFT", "big5", "euc_jp", "euc_kr", "gb18030", "nec_and_ibm", "other_pairs", "shift_jis"]
 
@@ -34,7 +43,7 @@ def big5() -> Decoder:
         "big5hkscs",
         recovering("big5-slashes", pairs(LEADS, {**BIG5_ADDED, **_BIG5_SLASHES})),
         BIG5_CHANGED,
-        lambda octets: _big5_pairs(lambda pair: _BIG5_SLASHES_AS.get(pair[0], pair[0]), octets),
+        lambda octets: _octets_up_to_slash(_other_slash, octets, DAMAGE_LIMIT),
     )
 
     def suited(octets: bytes) -> Decoder:
@@ -48,8 +57,12 @@ def big5() -> Decoder:
 # Python has other slashes for A241 and A242, which have codes of their own as well: in a text
 # with these two they get codes that mean nothing to Python or to the standard.
 _BIG5_SLASHES = {b"\x81A": "\N{DIVISION SLASH}", b"\x81B": "\N{SMALL REVERSE SOLIDUS}"}
-_BIG5_SLASHES_AS = {b"\xa2A": b"\x81A", b"\xa2B": b"\x81B"}
-_big5_pairs = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xff]").sub
+_octets_up_to_slash = re.compile(rb"(?<![\x81-\xfe])([\x81-\xfe]*+)(?<=\xa2)([AB])").sub
+
+
+def _other_slash(found: re.Match[bytes]) -> bytes:
+    """The slash is one if what stands before it is pairs."""
+    return found[1][:-1] + b"\x81" + found[2] if len(found[1]) % 2 else found[0]
 
 
 @functools.cache

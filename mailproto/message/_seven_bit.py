@@ -11,7 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from mailproto.message._mending import REPLACEMENT, Decoder, Recover, Recovery, mended, recovering
+from mailproto.message._mending import (
+    DAMAGE_LIMIT,
+    REPLACEMENT,
+    Decoder,
+    Recover,
+    Recovery,
+    mended,
+    recovering,
+)
 from mailproto.message._multi_octet import MICROSOFT, nec_and_ibm
 
 __all__ = ["hz", "iso_2022_jp", "iso_2022_kr", "utf_7"]
@@ -24,7 +32,7 @@ def iso_2022_jp(codec: str, designations: bytes) -> Decoder:
         codec,
         recovering(codec, _seven_bits(nec_and_ibm())),
         MICROSOFT,
-        lambda octets: stray(_NO_SEVEN_BITS, octets),
+        lambda octets: stray(_NO_SEVEN_BITS, octets, DAMAGE_LIMIT),
     )
 
 
@@ -54,7 +62,7 @@ def iso_2022_kr() -> Decoder:
     stray = re.compile(rb"\x1b(?!\$\)C)").sub
 
     def before(octets: bytes) -> bytes:
-        octets = stray(_NO_SEVEN_BITS, octets)
+        octets = stray(_NO_SEVEN_BITS, octets, DAMAGE_LIMIT)
         return octets if octets.startswith(designation) else designation + octets
 
     return mended("iso2022_kr", recovering("iso-2022-kr", _seven_bits({})), before=before)
@@ -62,10 +70,10 @@ def iso_2022_kr() -> Decoder:
 
 def hz() -> Decoder:
     """RFC 1843; its text ends with the line if it was not ended before."""
+    lines_with_text = re.compile(rb"^[^\n]*~\{[^\n]*", re.MULTILINE).sub
 
-    def close(octets: bytes) -> bytes:
-        lines = octets.split(b"\n")
-        return b"\n".join([line + b"~}" if line.rfind(b"~{") > line.rfind(b"~}") else line for line in lines])
+    def close(line: re.Match[bytes]) -> bytes:
+        return line[0] + b"~}" if line[0].rfind(b"~{") > line[0].rfind(b"~}") else line[0]
 
     def recover(octets: bytes, start: int, stop: int) -> Recovery:
         pair = octets[start : start + 2]
@@ -74,7 +82,9 @@ def hz() -> Decoder:
         is_pair = len(pair) == 2 and pair[0] < 0x7E and 0x21 <= pair[1] <= 0x7E
         return REPLACEMENT, start + (2 if is_pair and octets[start + 1 : start + 3] != b"~}" else 1)
 
-    return mended("hz", recovering("hz", recover), before=close)
+    return mended(
+        "hz", recovering("hz", recover), before=lambda octets: lines_with_text(close, octets, DAMAGE_LIMIT)
+    )
 
 
 def utf_7() -> Decoder:

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.cred.credentials import UsernamePassword
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -22,7 +22,7 @@ from mailproto.auth import (
     login,
 )
 from mailproto.auth._records import argon2_part, is_complete, matches, scram_part
-from mailproto.auth._signed_in import AT_ONCE, RETRY
+from mailproto.auth._signed_in import ENDED_AT_ONCE, RETRY
 from mailproto.backends import MemoryStore
 from mailproto.errors import AuthenticationFailed, Unavailable
 from mailproto.interfaces import IRevocable
@@ -156,10 +156,22 @@ class RevocationTests(RevocationTestCase):
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_many_sessions_end_little_by_little(self) -> None:
-        sessions = [self.signed_in() for _ in range(AT_ONCE * 2 + 1)]
+        sessions = [self.signed_in() for _ in range(ENDED_AT_ONCE * 2 + 1)]
         run(self.directory.delete(ALICE))
-        self.assertEqual(sum(session.revoked for session in sessions), AT_ONCE)
+        self.assertEqual(sum(session.revoked for session in sessions), ENDED_AT_ONCE)
         self.reactor.pump([0, 0, 0, 0])
+        self.assertEqual({session.revoked for session in sessions}, {1})
+
+    def test_few_sessions_each_of_many_accounts_end_little_by_little(self) -> None:
+        names = [f"{number}@example.org" for number in range(5)]
+        for name in names:
+            run(self.directory.add(name, cheap_hash("secret")))
+        each = ENDED_AT_ONCE // 2
+        sessions = [self.signed_in(name) for name in names for _ in range(each)]
+        self.directory.revisions = lambda names: succeed({})  # type: ignore[method-assign, assignment, return-value]
+        run(self.directory.delete(ALICE))
+        self.assertEqual(sum(session.revoked for session in sessions), 2 * each)
+        self.reactor.pump([0] * 4)
         self.assertEqual({session.revoked for session in sessions}, {1})
 
     def test_a_mind_that_cannot_be_revoked(self) -> None:

@@ -1,6 +1,7 @@
 """Hostile messages cost time in proportion to their size."""
 
 import time
+import tracemalloc
 from collections.abc import Callable
 
 from twisted.trial.unittest import TestCase
@@ -161,3 +162,23 @@ class LinearTests(TestCase):
     def test_folding(self) -> None:
         for unit in (b"a", b"a ", b"\r\n"):
             self.check(lambda octets: fold(b"X", octets), unit)
+
+
+class MemoryTests(TestCase):
+    """A text of megabytes costs megabytes, however many places of it have to be mended."""
+
+    def test_encodings_of_seven_bits_and_big5(self) -> None:
+        size = 4 << 20
+        for charset, unit in (
+            ("hz", b"\n"),
+            ("hz", b"~{\n"),
+            ("iso-2022-jp", b"\x1b"),
+            ("iso-2022-kr", b"\x1b$"),
+            ("big5", b"\xa2A"),
+        ):
+            octets = unit * (size // len(unit))
+            tracemalloc.start()
+            decode_text(octets, charset)
+            _, most = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            self.assertLess(most, 16 * size, (charset, unit))

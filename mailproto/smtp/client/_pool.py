@@ -20,7 +20,7 @@ from mailproto.smtp.client._growth import Growth
 from mailproto.smtp.client._job import MOST_AT_ONCE, Job
 from mailproto.smtp.client._mail_server import MailServer
 from mailproto.smtp.client._opening import open_client
-from mailproto.smtp.client._pooled import PooledConnection
+from mailproto.smtp.client._pooled import MOST_UNDERWAY, PooledConnection
 from mailproto.smtp.client._queue import Queue
 
 __all__ = ["ConnectionPool"]
@@ -189,11 +189,14 @@ class ConnectionPool:
 
     def _free(self, *, is_new: bool = False) -> PooledConnection | None:
         """An idle connection; when there can be no more of them, the one that has least to do."""
-        idle = self._idle_one(is_new=is_new)
-        if idle is not None or is_new or self._growth.may_open(self._number):
-            return idle
-        busy = [each for each in self._pool if each.has_room]
-        return min(busy, key=lambda each: len(each.underway)) if busy else None
+        best, least = None, MOST_UNDERWAY
+        for connection in self._pool:
+            load = len(connection.underway)
+            if load < least and connection.has_room and (load or connection.is_new or not is_new):
+                if not load:
+                    return connection
+                best, least = connection, load
+        return None if is_new or self._growth.may_open(self._number) else best
 
     def _stuck(self) -> list[Job]:
         """Those that have waited long enough for the message before them on their connection."""

@@ -200,8 +200,7 @@ class ConnectionPool:
 
     def _stuck(self) -> list[Job]:
         """Those that have waited long enough for the message before them on their connection."""
-        now = self._reactor.seconds()
-        if now < self._look_at:
+        if self._look_at == inf or (now := self._reactor.seconds()) < self._look_at:
             return []
         waiting = [job for each in self._pool for job in each.underway[1:]]
         # Before this there is no need to look again.
@@ -234,6 +233,8 @@ class ConnectionPool:
 
         :param is_short: whether there are too few connections.
         """
+        if self._alarm is None and self._look_at == inf and not is_short and self._left > 0:
+            return  # as it is nearly always
         if self._look_at < inf and not self._queue and all(len(each.underway) < 2 for each in self._pool):
             self._look_at = inf
         now = self._reactor.seconds()

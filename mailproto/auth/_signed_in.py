@@ -90,7 +90,7 @@ class SignedInSessions:
                 self._log.failure("while looking for sessions to end")
                 if self._clock is None:
                     break  # the next hint is the next time
-                # There may be no other hint, and nobody stays because a store was busy.
+                # There may be no other hint, and a session must not stay because a store was busy.
                 self._is_due = True
                 await deferLater(self._clock, RETRY)
         self._is_looking = False

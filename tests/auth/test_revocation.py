@@ -190,6 +190,20 @@ class RaceTests(RevocationTestCase):
         self.reactor.advance(10)
         self.failureResultOf(asked, AuthenticationFailed)
 
+    def assert_revoked_if_made_again(self, gate: Deferred[None]) -> None:
+        """Sign in as far as ``gate``; there, the account is deleted and made again."""
+        session = Session()
+        asked = self.begin(session)
+        while self.threads.run():  # the password is checked, and its record completed
+            self.reactor.advance(0)
+        self.assertNoResult(asked)
+        run(self.directory.delete(ALICE))
+        run(self.directory.add(ALICE, cheap_hash("secret")))
+        gate.callback(None)
+        self.reactor.pump([0, 0])
+        self.successResultOf(asked)
+        self.assertEqual(session.revoked, 1)
+
     def test_an_account_that_goes_while_it_is_opened(self) -> None:
         open_account = self.store.account
         gate: Deferred[None] = Deferred()
@@ -199,16 +213,7 @@ class RaceTests(RevocationTestCase):
             return await open_account(name)
 
         self.store.account = slowly  # type: ignore[method-assign]
-        session = Session()
-        asked = self.begin(session)
-        while self.threads.run():  # the password is checked, and its record completed
-            self.reactor.advance(0)
-        run(self.directory.delete(ALICE))
-        run(self.directory.add(ALICE, cheap_hash("secret")))
-        gate.callback(None)
-        self.reactor.pump([0, 0])
-        self.successResultOf(asked)
-        self.assertEqual(session.revoked, 1)
+        self.assert_revoked_if_made_again(gate)
 
     def test_a_revision_that_changes_while_it_is_told(self) -> None:
         revisions = self.directory.revisions
@@ -220,16 +225,7 @@ class RaceTests(RevocationTestCase):
             return found
 
         self.directory.revisions = slowly  # type: ignore[method-assign]
-        session = Session()
-        asked = self.begin(session)
-        while self.threads.run():
-            self.reactor.advance(0)
-        run(self.directory.delete(ALICE))
-        run(self.directory.add(ALICE, cheap_hash("secret")))
-        gate.callback(None)
-        self.reactor.pump([0, 0])
-        self.successResultOf(asked)
-        self.assertEqual(session.revoked, 1)
+        self.assert_revoked_if_made_again(gate)
 
 
 class DisabledRecordTests(SynchronousTestCase):

@@ -66,8 +66,8 @@ class POP3ServerWire:
     """Octets in, commands out.
 
     A line ends with CRLF; one that ends with LF alone is an error, and so is what follows it up
-    to the next CRLF: whoever takes CRLF alone for an end has sent no other command.  A line that
-    is too long is thrown away while it comes.
+    to the next CRLF: to a client for which CRLF alone is an end, that is all one command.  A line
+    that is too long is thrown away while it comes.
     """
 
     def __init__(self) -> None:

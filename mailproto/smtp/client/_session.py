@@ -210,7 +210,7 @@ class Session(ClientConnection[Reply]):
             waiter.callback(None)
 
     def _leave(self) -> None:
-        """Close, and tell whoever waits."""
+        """Close, and tell those that wait."""
         self._close_in_time()
         self._tell(ConnectionLost("Closed"))
 

@@ -54,7 +54,7 @@ def ours(port: int, load: Load, messages: int) -> float:
     from twisted.internet import reactor as installed
     from twisted.internet.defer import ensureDeferred, gatherResults
 
-    from mailproto.smtp import MailServer, SMTPSender
+    from mailproto.smtp import ServerAddress, SMTPSender
 
     reactor: Any = installed
     text = message(load.length)
@@ -64,7 +64,7 @@ def ours(port: int, load: Load, messages: int) -> float:
         nonlocal seconds
         sender = SMTPSender(
             reactor,
-            MailServer("127.0.0.1", port, tls="none", hostname="client.example"),
+            ServerAddress("127.0.0.1", port, tls="none", hostname="client.example"),
             connections=load.connections,
             messages=messages,
         )

@@ -22,9 +22,9 @@ with atheris.instrument_imports():
     from mailproto.content import Content
     from mailproto.delivery import Delivery
     from mailproto.interfaces import IExpander, IQueueRunner, IVerifier
-    from mailproto.model import Address, Envelope, Outcome, Promises, Session, VerifiedName
+    from mailproto.model import Address, Envelope, Outcome, ServiceExtensions, Session, VerifiedName
     from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
-    from mailproto.smtp._reception import DiscardedChunk
+    from mailproto.smtp.server._reception import DiscardedChunk
     from mailproto.smtp.wire import (
         Bdat,
         ChunkEnd,
@@ -33,12 +33,12 @@ with atheris.instrument_imports():
         DataEnd,
         SMTPServerWire,
         SMTPSyntaxError,
-        WireLimits,
+        SMTPWireLimits,
         mail_options,
         rcpt_options,
     )
 
-WIRE_LIMITS = WireLimits(command_line=200, text_line=100, auth_line=300, swallowed=1000)
+WIRE_LIMITS = SMTPWireLimits(command_line=200, text_line=100, auth_line=300, swallowed=1000)
 LIMITS = SMTPLimits(
     wire=WIRE_LIMITS,
     recipients=5,
@@ -55,7 +55,7 @@ MAX_MESSAGE_SIZE = 500
 MOST_PENDING = WIRE_LIMITS.auth_line + 100
 """Octets that a wire may hold back, once nothing more can be made of them."""
 
-PROMISES = Promises(
+PROMISES = ServiceExtensions(
     binary_mime=True, dsn=True, require_tls=True, deliver_by=10, mt_priority="", future_release=1000
 )
 
@@ -70,7 +70,7 @@ class Sink(Delivery):
     :ivar recipients: how many they had together.
     """
 
-    promises = PROMISES
+    service_extensions = PROMISES
 
     def __init__(self) -> None:
         self.messages = self.recipients = 0

@@ -13,7 +13,7 @@ told of a temporary failure.
 *Durability.*  When the result of a method that changes something arrives, the
 change is on disk (for backends that have one) and visible to every other reader.
 
-Optional contracts (`IRecent`, `IOwnership`, `IPromises`, `IVerifier`, `IExpander`,
+Optional contracts (`IRecent`, `IOwnership`, `IServiceExtensions`, `IVerifier`, `IExpander`,
 `IQueueRunner`, `IAccountChanges`) extend a required one; they are found with ``providedBy``.
 """
 
@@ -38,7 +38,7 @@ from mailproto.model import (
     Outcome,
     Parameters,
     Part,
-    Promises,
+    ServiceExtensions,
     Session,
     StoreResult,
     VerifiedName,
@@ -52,10 +52,10 @@ __all__ = [
     "IExpander",
     "IMailbox",
     "IOwnership",
-    "IPromises",
     "IQueueRunner",
     "IRecent",
     "IRevocable",
+    "IServiceExtensions",
     "IStore",
     "IVerifier",
 ]
@@ -107,7 +107,7 @@ class IOwnership(Interface):
         """Whether ``account`` may send as ``path``, which is not the null path."""
 
 
-class IPromises(Interface):
+class IServiceExtensions(Interface):
     """An IDelivery that honours more of ESMTP than that mail is delivered.
 
     What it promises is offered to clients, and only then may they ask for it: the
@@ -115,7 +115,9 @@ class IPromises(Interface):
     checked, and `mailproto.smtp.wire.mail_options` and ``rcpt_options`` read them.
     """
 
-    promises: Promises = Attribute("What it honours; the same for as long as it is served.")
+    service_extensions: ServiceExtensions = Attribute(
+        "What it honours; the same for as long as it is served."
+    )
 
 
 class IVerifier(Interface):

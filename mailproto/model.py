@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -16,10 +17,17 @@ from typing import NamedTuple
 from mailproto.content import Content
 
 __all__ = [
+    "ANSWERED",
+    "DELETED",
     "DELIMITER",
+    "DRAFT",
+    "FLAGGED",
     "INBOX",
-    "NO_PROMISES",
+    "NO_SERVICE_EXTENSIONS",
     "NULL_PATH",
+    "PERMANENT_FLAGS",
+    "SEEN",
+    "SYSTEM_FLAGS",
     "Address",
     "AppendedMessage",
     "Changes",
@@ -34,12 +42,13 @@ __all__ = [
     "Outcome",
     "Parameters",
     "Part",
-    "Promises",
     "Recipient",
+    "ServiceExtensions",
     "Session",
     "StoreResult",
     "TLSInfo",
     "VerifiedName",
+    "canonical_mailbox_name",
 ]
 
 DELIMITER = "/"
@@ -48,12 +57,35 @@ DELIMITER = "/"
 INBOX = "INBOX"
 """The mailbox that every account has (RFC 9051 5.1), in the one case that contracts use."""
 
+SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = SYSTEM_FLAGS = (
+    "\\Seen",
+    "\\Answered",
+    "\\Flagged",
+    "\\Deleted",
+    "\\Draft",
+)
+"""The flags that clients may set (RFC 9051 2.3.2); stores keep a bit for each, in this order."""
+
+PERMANENT_FLAGS = frozenset({*SYSTEM_FLAGS, "\\*"})
+"""`IMailbox.permanent_flags` where clients may change every flag and add keywords."""
+
 Parameters = Mapping[str, str | None]
 """ESMTP parameters (RFC 5321 4.1.1.11): keyword in upper case, value or None."""
 
 NO_PARAMETERS: Parameters = MappingProxyType({})
 
 _DOT_STRING = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+(?:\.[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+)*")
+
+
+def canonical_mailbox_name(name: str) -> str:
+    """The one spelling of a mailbox's name: NFC (RFC 9051 5.1), and a first level INBOX in that case.
+
+    So ``inbox/work`` is an inferior of INBOX, and never of a second one.
+    """
+    if not name.isascii():
+        name = unicodedata.normalize("NFC", name)
+    first, delimiter, rest = name.partition(DELIMITER)
+    return INBOX + delimiter + rest if first.upper() == INBOX else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +153,7 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Promises:
+class ServiceExtensions:
     """What a delivery does for a message that asks for it, so that SMTP may offer it.
 
     :ivar binary_mime: content of any octets is kept or passed on as it is (RFC 3030 3): such
@@ -147,7 +179,7 @@ class Promises:
     smtputf8: bool = True
 
 
-NO_PROMISES = Promises()
+NO_SERVICE_EXTENSIONS = ServiceExtensions()
 """Mail is delivered, and that is all."""
 
 

@@ -17,7 +17,7 @@ from twisted.trial.unittest import TestCase
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()"]
-COMMAND = [sys.executable, "-c", "from mailproto.service.command import main; main()"]
+COMMAND = [sys.executable, "-c", "from mailproto.service._command import main; main()"]
 
 PATIENCE = 60
 """Seconds for a program to start, and to end."""

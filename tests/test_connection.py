@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
-from mailproto.connection import Farewell, Limits, ServerConnection, ServerFactory
+from mailproto.connection import CloseReason, Limits, ServerConnection, ServerFactory
 from mailproto.connection._server import REVOCATION_GRACE
 from mailproto.errors import MailError, OverQuota, WireError
 from tests.transport import ELSEWHERE, LOOPBACK, MemoryTransport
@@ -123,7 +123,7 @@ class WordServer(ServerConnection[bytes]):
     def refuse(self, event: bytes, error: MailError) -> None:
         self.write(b"%b: %b\n" % (event, error.text.encode()))
 
-    def farewell(self, reason: Farewell) -> bytes:
+    def closing_words(self, reason: CloseReason) -> bytes:
         return reason.value.encode() + b"\n"
 
     def closed(self) -> None:
@@ -136,7 +136,7 @@ class WordFactory(ServerFactory):
 
 
 class ConnectionTestCase(TestCase):
-    limits = Limits(first_command=10, idle=100, farewell=5, pipelined=1000, connections=5)
+    limits = Limits(first_command=10, idle=100, close_timeout=5, pipelined=1000, connections=5)
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -196,7 +196,7 @@ class OrderTests(ConnectionTestCase):
 
 
 class RevocationTests(ConnectionTestCase):
-    BYE = Farewell.REVOKED.value.encode() + b"\n"
+    BYE = CloseReason.REVOKED.value.encode() + b"\n"
 
     def test_an_idle_session_ends_at_once(self) -> None:
         transport = self.greeted()
@@ -414,8 +414,10 @@ class TLSTests(ConnectionTestCase):
         for behind in (b"word\n", b"w", b"\0"):
             transport = self.greeted()
             transport.send(b"tls\n" + behind)
-            farewell = b"plaintext where TLS was to begin\n"
-            self.assertEqual((transport.read(), transport.is_open, transport.tls), (farewell, False, None))
+            closing_words = b"plaintext where TLS was to begin\n"
+            self.assertEqual(
+                (transport.read(), transport.is_open, transport.tls), (closing_words, False, None)
+            )
             self.assertFalse(transport.was_aborted)
 
     def test_what_is_for_tls_goes_nowhere_else(self) -> None:

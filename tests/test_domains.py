@@ -12,7 +12,7 @@ from mailproto.domains import ascii_domain, ends_in_number
 from mailproto.imap import IMAPServerFactory
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.smtp import SMTPLimits, SMTPServerFactory
-from tests.smtp.dialogue import FakeDelivery, Realm
+from tests.smtp.server.dialogue import FakeDelivery, Realm
 from tests.transport import LOOPBACK, MemoryTransport
 
 

@@ -5,17 +5,16 @@ own messages.
 """
 
 from mailproto.backends._flags import MAX_KEYWORD_LENGTH, MAX_KEYWORDS
+from mailproto.backends._memory import MemoryStore
 from mailproto.backends._names import (
     DEFAULT_MAILBOXES,
     MAX_DEPTH,
     MAX_NAME_OCTETS,
-    canonical_name,
     check_name,
 )
 from mailproto.backends._open import open_store
-from mailproto.backends.memory import MemoryStore
-from mailproto.backends.simple import SimpleAccount, SimpleMailbox
-from mailproto.backends.single import SingleStore
+from mailproto.backends._simple import SimpleAccount, SimpleMailbox
+from mailproto.backends._single import SingleStore
 from mailproto.backends.sqlite import SQLiteStore
 
 __all__ = [
@@ -29,7 +28,6 @@ __all__ = [
     "SimpleAccount",
     "SimpleMailbox",
     "SingleStore",
-    "canonical_name",
     "check_name",
     "open_store",
 ]

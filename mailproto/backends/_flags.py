@@ -6,31 +6,9 @@ import re
 from collections.abc import Iterable
 
 from mailproto.errors import OverQuota
+from mailproto.model import SYSTEM_FLAGS
 
-__all__ = [
-    "ANSWERED",
-    "DELETED",
-    "DRAFT",
-    "FLAGGED",
-    "MAX_KEYWORDS",
-    "MAX_KEYWORD_LENGTH",
-    "PERMANENT_FLAGS",
-    "SEEN",
-    "SYSTEM_FLAGS",
-    "check_keywords",
-    "kept_flags",
-]
-
-SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = SYSTEM_FLAGS = (
-    "\\Seen",
-    "\\Answered",
-    "\\Flagged",
-    "\\Deleted",
-    "\\Draft",
-)
-
-PERMANENT_FLAGS = frozenset({*SYSTEM_FLAGS, "\\*"})
-"""What `IMailbox.permanent_flags` is where clients may change flags."""
+__all__ = ["MAX_KEYWORDS", "MAX_KEYWORD_LENGTH", "check_keywords", "kept_flags"]
 
 MAX_KEYWORDS = 100
 """Keywords that one message can have: every listing of the mailbox repeats them."""

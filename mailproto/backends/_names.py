@@ -13,7 +13,6 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_NAME_OCTETS",
     "SPECIAL_USES",
-    "canonical_name",
     "check_name",
     "check_rename",
     "check_special_use",
@@ -39,17 +38,6 @@ DEFAULT_MAILBOXES: tuple[tuple[str, str | None], ...] = (
 
 SPECIAL_USES = {use.casefold(): use for _, use in DEFAULT_MAILBOXES if use}
 """The special uses that a mailbox can be created with; the rest of RFC 6154 is for virtual mailboxes."""
-
-
-def canonical_name(name: str) -> str:
-    """The one spelling of ``name``: NFC (RFC 9051 5.1), and a first level INBOX in that case.
-
-    So ``inbox/work`` is an inferior of INBOX, and never of a second one.
-    """
-    if not name.isascii():
-        name = unicodedata.normalize("NFC", name)
-    first, delimiter, rest = name.partition(DELIMITER)
-    return INBOX + delimiter + rest if first.upper() == INBOX else name
 
 
 def check_name(name: str) -> None:

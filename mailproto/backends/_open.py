@@ -6,7 +6,7 @@ import os
 
 from twisted.internet.interfaces import IReactorFromThreads
 
-from mailproto.backends.memory import MemoryStore
+from mailproto.backends._memory import MemoryStore
 from mailproto.backends.sqlite import SQLiteStore
 from mailproto.interfaces import IStore
 

@@ -17,7 +17,7 @@ come out one at a time, in order.
 
 from mailproto.connection._client import ClientConnection
 from mailproto.connection._factory import ServerFactory
-from mailproto.connection._limits import Farewell, Limits
+from mailproto.connection._limits import CloseReason, Limits
 from mailproto.connection._networks import UNIX, Networks, network_of
 from mailproto.connection._peer import UNKNOWN, Peer
 from mailproto.connection._proxy import ProxiedFactory
@@ -35,7 +35,7 @@ __all__ = [
     "UNIX",
     "UNKNOWN",
     "ClientConnection",
-    "Farewell",
+    "CloseReason",
     "Limits",
     "Networks",
     "Peer",

@@ -48,8 +48,8 @@ class ClientConnection(Connection, Generic[EventT]):
         self._next_piece: bytes | None = None  # of the stream
         self._next_turn: IDelayedCall | None = None  # when the stream goes on
         self._stream_done: Callable[[Exception | None], None] = _ignore
-        self._stream_patience = 0.0
-        self._handshake_patience = handshake
+        self._stream_timeout = 0.0
+        self._handshake_timeout = handshake
         self._timer_due = 0.0
 
     # -- what a protocol is told
@@ -79,23 +79,23 @@ class ClientConnection(Connection, Generic[EventT]):
         """Whether the server owes an answer."""
         return bool(self._expected)
 
-    def expect(self, answer: Callable[[EventT], None], patience: float) -> None:
+    def expect(self, answer: Callable[[EventT], None], timeout: float) -> None:
         """Have ``answer`` called with the event that comes after those that others expect.
 
-        :param patience: seconds that may pass from the event before it.
+        :param timeout: seconds that may pass from the event before it.
         """
         if not self._expected:
             self._note_progress()
-        self._expected.append((answer, patience))
+        self._expected.append((answer, timeout))
         if not self._pumping:
             self._watch()
 
-    def expect_next(self, answer: Callable[[EventT], None], patience: float) -> None:
+    def expect_next(self, answer: Callable[[EventT], None], timeout: float) -> None:
         """Have ``answer`` called with the next event, before all that others expect."""
-        self._expected.appendleft((answer, patience))
+        self._expected.appendleft((answer, timeout))
 
     def stream(
-        self, pieces: Iterator[bytes], done: Callable[[Exception | None], None], patience: float
+        self, pieces: Iterator[bytes], done: Callable[[Exception | None], None], timeout: float
     ) -> None:
         """Write all of ``pieces``, each when the server has read enough of those before.
 
@@ -105,9 +105,9 @@ class ClientConnection(Connection, Generic[EventT]):
             written and the server reads on, before anything that the server says of it is heard.
         :param done: called after the last one was written, or with the error that the iterator
             raised.
-        :param patience: seconds that the server may let us wait.
+        :param timeout: seconds that the server may let us wait.
         """
-        self._stream, self._stream_done, self._stream_patience = pieces, done, patience
+        self._stream, self._stream_done, self._stream_timeout = pieces, done, timeout
         self._note_progress()
         self._stream_and_watch()
 
@@ -118,13 +118,13 @@ class ClientConnection(Connection, Generic[EventT]):
             self._next_turn.cancel()
             self._next_turn = None
 
-    def start_tls(self, tls: Any, patience: float) -> None:
+    def start_tls(self, tls: Any, timeout: float) -> None:
         """Speak TLS from here on; `secured` is called once it is on, or else `lost`.
 
-        :param patience: seconds for the handshake.
+        :param timeout: seconds for the handshake.
         """
         self.is_handshaking = True
-        self._handshake_patience = patience
+        self._handshake_timeout = timeout
         self._note_progress()
         self._speak_tls(tls)
         if not self._pumping:
@@ -254,23 +254,23 @@ class ClientConnection(Connection, Generic[EventT]):
 
     # -- time and end
 
-    def _patience(self) -> float | None:
+    def _timeout_now(self) -> float | None:
         """Seconds that may pass from the last progress; None when nothing is awaited."""
         if self.is_handshaking:
-            return self._handshake_patience
+            return self._handshake_timeout
         if self._expected:
             return self._expected[0][1]
-        return None if self._stream is None else self._stream_patience
+        return None if self._stream is None else self._stream_timeout
 
     def _note_progress(self) -> None:
         self._progress = self.clock.seconds()
 
     def _watch(self) -> None:
-        """See that the timer fires when the patience ends, or before."""
-        patience = self._patience()
-        if patience is None or not self.is_open:
+        """See that the timer fires when the timeout ends, or before."""
+        timeout = self._timeout_now()
+        if timeout is None or not self.is_open:
             return
-        due = self._progress + patience
+        due = self._progress + timeout
         if self._timer is None or due < self._timer_due:
             if self._timer is not None:
                 self._timer.cancel()
@@ -280,10 +280,10 @@ class ClientConnection(Connection, Generic[EventT]):
     def _timer_fired(self) -> None:
         """One timer a connection, set again for what is left of the time, instead of at each event."""
         self._timer = None
-        patience = self._patience()
-        if patience is None:
+        timeout = self._timeout_now()
+        if timeout is None:
             return
-        if self._progress + patience > self.clock.seconds():
+        if self._progress + timeout > self.clock.seconds():
             self._watch()
         else:
             self.timed_out()

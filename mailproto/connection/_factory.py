@@ -72,7 +72,7 @@ class ServerFactory(Factory):
     def shut_down(self) -> Deferred[None]:
         """End every connection: idle ones now, others after their running command.
 
-        :returns: fires when all are gone; those that do not go within ``limits.farewell``
+        :returns: fires when all are gone; those that do not go within ``limits.close_timeout``
             seconds are aborted.
         """
         self.stopping = True
@@ -87,7 +87,7 @@ class ServerFactory(Factory):
             for connection in list(self.connections):
                 connection.abort()
 
-        timer = self.clock.callLater(self.limits.farewell, abort_stragglers)
+        timer = self.clock.callLater(self.limits.close_timeout, abort_stragglers)
 
         def cancel(_: None) -> None:
             if timer.active():

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 
 from mailproto.connection._proxy_header import MAX_PROXY_HEADER
 
-__all__ = ["Farewell", "Limits"]
+__all__ = ["CloseReason", "Limits"]
 
 _CONNECTIONS_FROM_ELSEWHERE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a client may use of a server's patience, in seconds, octets and numbers.
+    """What a client may use of a server, in seconds, octets and numbers.
 
     :ivar first_command: from the connection to the first command.
     :ivar idle: from one command to the next, and for a client that does not read.
         At least 300 for SMTP (RFC 5321 4.5.3.2.7), 600 for POP3 (RFC 1939 3), 1800 for
         IMAP (RFC 9051 5.4).
-    :ivar farewell: from the wish to end a connection to its abortion.
+    :ivar close_timeout: from the wish to close a connection to aborting it.
     :ivar pipelined: octets that may wait behind a running command before the transport
         is paused; one more read (64 KiB) may come on top.
     :ivar connections: at once, on one factory.
@@ -37,7 +37,7 @@ class Limits:
 
     first_command: float = 60
     idle: float = 300
-    farewell: float = 10
+    close_timeout: float = 10
     pipelined: int = 1 << 17
     connections: int = 10_000
     connections_per_peer: int | None = None
@@ -53,7 +53,7 @@ class Limits:
         return number
 
 
-class Farewell(enum.Enum):
+class CloseReason(enum.Enum):
     """Why the server ends a connection."""
 
     IDLE = "idle too long"

@@ -18,7 +18,7 @@ from mailproto.auth import Channel, server_channel
 from mailproto.connection._at_once import at_once
 from mailproto.connection._base import OCTETS_AT_ONCE, Connection
 from mailproto.connection._handshake import Handshake, may_begin_handshake
-from mailproto.connection._limits import Farewell
+from mailproto.connection._limits import CloseReason
 from mailproto.connection._wire import PlaintextWire
 from mailproto.errors import MailError, Unavailable, WireError
 from mailproto.interfaces import IRevocable
@@ -35,7 +35,7 @@ EventT = TypeVar("EventT")
 class ServerConnection(Connection, Generic[EventT]):
     """One client's connection; subclasses say what its events mean.
 
-    A subclass provides `greet`, `handle`, `refuse_syntax`, `refuse` and the farewells, and
+    A subclass provides `greet`, `handle`, `refuse_syntax`, `refuse` and the closing words, and
     sets `wire` before anything is received (in ``__init__``); its ``take_pending`` is of use to
     `start_tls` alone.
 
@@ -64,7 +64,7 @@ class ServerConnection(Connection, Generic[EventT]):
         self.is_spoken_for = False
         self._heard_all = False  # the client has closed its side
         self._unheard = 0  # octets that came after our last words
-        self._leaving: Farewell | None = None  # why the running command is the last one
+        self._leaving: CloseReason | None = None  # why the running command is the last one
         self._handshake: Handshake | None = None
 
     # -- what a protocol says of itself
@@ -86,7 +86,7 @@ class ServerConnection(Connection, Generic[EventT]):
     def refuse(self, event: EventT, error: MailError) -> None:
         """Answer an event whose handler failed."""
 
-    def farewell(self, reason: Farewell) -> bytes:
+    def closing_words(self, reason: CloseReason) -> bytes:
         """Last words to a client that did not ask to leave."""
         return b""
 
@@ -114,14 +114,14 @@ class ServerConnection(Connection, Generic[EventT]):
             self._waiting.append(waiter)
         return waiter
 
-    def end(self, farewell: bytes = b"") -> None:
-        """Write ``farewell``, then close once it is sent; no further event is handled."""
+    def end(self, closing_words: bytes = b"") -> None:
+        """Write ``closing_words``, then close once it is sent; no further event is handled."""
         if self._ending:
             return
-        self._unsent.append(farewell)
+        self._unsent.append(closing_words)
         self._ending = True
         self._send_now()
-        self._set_timer(self.limits.farewell)
+        self._set_timer(self.limits.close_timeout)
         self._let_go()
 
     @property
@@ -159,7 +159,7 @@ class ServerConnection(Connection, Generic[EventT]):
         received = self.wire.take_pending() if self.wire.pending else b""
         if not may_begin_handshake(received):
             self.log.warn("{peer} sent plaintext where TLS was to begin", peer=self.peer)
-            self.end(self.farewell(Farewell.TALKED_AHEAD))
+            self.end(self.closing_words(CloseReason.TALKED_AHEAD))
             return False
         self._unsent.append(go_ahead)
         self._begin_handshake()
@@ -197,7 +197,7 @@ class ServerConnection(Connection, Generic[EventT]):
                 running = self._running = cast("Deferred[None]", greeting)
                 running.addCallback(self._finished)
         else:
-            self.end(self.farewell(Farewell.CROWDED))
+            self.end(self.closing_words(CloseReason.CROWDED))
 
     def dataReceived(self, data: bytes) -> None:
         if self._ending:
@@ -283,7 +283,7 @@ class ServerConnection(Connection, Generic[EventT]):
         self._running = None
         self._progress = self.clock.seconds()
         if self._leaving is not None:
-            self.end(self.farewell(self._leaving))
+            self.end(self.closing_words(self._leaving))
         elif not self._pumping:
             self._pump()
 
@@ -341,9 +341,9 @@ class ServerConnection(Connection, Generic[EventT]):
         if self._ending:
             self.abort()
             return
-        if self._leaving is Farewell.REVOKED:
+        if self._leaving is CloseReason.REVOKED:
             if self._writable:
-                self.end(self.farewell(self._leaving))
+                self.end(self.closing_words(self._leaving))
             else:
                 self.abort()
             return
@@ -360,7 +360,7 @@ class ServerConnection(Connection, Generic[EventT]):
         if left > 0:
             self._set_timer(left)
         elif self._writable:
-            self.end(self.farewell(Farewell.IDLE))
+            self.end(self.closing_words(CloseReason.IDLE))
         else:
             self.abort()
 
@@ -369,7 +369,7 @@ class ServerConnection(Connection, Generic[EventT]):
         if self._handshake_left() is not None:
             self.abort()  # it could not be told
         else:
-            self._leave(Farewell.STOPPING)
+            self._leave(CloseReason.STOPPING)
 
     def revoke(self) -> None:
         """See `IRevocable.revoke`: a command that is running has `REVOCATION_GRACE` to be answered.
@@ -377,14 +377,14 @@ class ServerConnection(Connection, Generic[EventT]):
         So has a client to read what was written; if it does not, no more of it is sent, and
         nothing is said in the middle of it.
         """
-        self._leave(Farewell.REVOKED)
+        self._leave(CloseReason.REVOKED)
         if self.is_open or not self._writable:
             self._set_timer(REVOCATION_GRACE)
 
-    def _leave(self, reason: Farewell) -> None:
+    def _leave(self, reason: CloseReason) -> None:
         self._leaving = reason
         if self._running is None:
-            self.end(self.farewell(reason))
+            self.end(self.closing_words(reason))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         was_ending = self._ending  # then it does not matter how the client hangs up

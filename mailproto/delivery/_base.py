@@ -9,8 +9,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from zope.interface import implementer
 
 from mailproto.content import Content
-from mailproto.interfaces import IDelivery, IPromises
-from mailproto.model import NO_PROMISES, Address, Envelope, Outcome, Parameters, Promises, Session
+from mailproto.interfaces import IDelivery, IServiceExtensions
+from mailproto.model import (
+    NO_SERVICE_EXTENSIONS,
+    Address,
+    Envelope,
+    Outcome,
+    Parameters,
+    ServiceExtensions,
+    Session,
+)
 
 __all__ = ["Delivery", "FunctionDelivery", "accepted"]
 
@@ -22,16 +30,16 @@ def accepted(envelope: Envelope) -> list[Outcome]:
     return [DELIVERED] * len(envelope.recipients)
 
 
-@implementer(IDelivery, IPromises)
+@implementer(IDelivery, IServiceExtensions)
 class Delivery(abc.ABC):
     """An `IDelivery` that takes mail from anybody to anybody: override `deliver`, at least.
 
     That makes no open relay: what `deliver` does with the message is all that is done.
 
-    :ivar promises: nothing, unless a subclass says otherwise (`IPromises`).
+    :ivar service_extensions: nothing, unless a subclass says otherwise (`IServiceExtensions`).
     """
 
-    promises: Promises = NO_PROMISES
+    service_extensions: ServiceExtensions = NO_SERVICE_EXTENSIONS
 
     async def sender(self, session: Session, path: Address, parameters: Parameters) -> None:  # noqa: B027
         """Take any reverse-path."""
@@ -50,16 +58,16 @@ class FunctionDelivery(Delivery):
     :param function: called with an `Envelope` and the `Content`; plain, a coroutine
         function, or one that returns a ``Deferred``.  What it returns does not matter: the
         message is taken, for all recipients, unless it raises (`mailproto.errors`).
-    :param promises: what the function does for messages that ask for it.
+    :param service_extensions: what the function does for messages that ask for it.
     """
 
     def __init__(
         self,
         function: Callable[[Envelope, Content], Awaitable[object] | object],
-        promises: Promises = NO_PROMISES,
+        service_extensions: ServiceExtensions = NO_SERVICE_EXTENSIONS,
     ) -> None:
         self._function = function
-        self.promises = promises
+        self.service_extensions = service_extensions
 
     async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
         """Call the function, and wait for it if it wants to be awaited."""

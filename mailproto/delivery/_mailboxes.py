@@ -44,7 +44,7 @@ class MailboxDelivery(Delivery):
       accounts without a password, so no way to sign in until they get one.  ``<Postmaster>`` alone
       is the first domain's.
 
-    It promises no more (`IPromises`): IMAP and POP3 cannot serve binary content as it is, nobody
+    It promises no more (`IServiceExtensions`): IMAP and POP3 cannot serve binary content as it is, nobody
     sends notifications of success, and nothing waits here that could have a priority or a time.
 
     Addresses that were found are known for `TRUST` seconds, because a busy sender names the

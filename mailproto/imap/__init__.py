@@ -1,5 +1,7 @@
 """IMAP4rev1 (RFC 3501): a sans-IO wire, and a server on the contracts."""
 
-from mailproto.imap.server import IMAP_LIMITS, IMAPServerFactory, IMAPSession
+from mailproto.imap.server._factory import IMAP_LIMITS, IMAPServerFactory
+from mailproto.imap.server._server import IMAPServer
+from mailproto.imap.server._view import MailboxView
 
-__all__ = ["IMAP_LIMITS", "IMAPServerFactory", "IMAPSession"]
+__all__ = ["IMAP_LIMITS", "IMAPServer", "IMAPServerFactory", "MailboxView"]

@@ -9,10 +9,10 @@ by the next session.  Sessions do not lock one another out: a message that anoth
 removes in the meantime answers ``-ERR``, and its number stays its own.
 """
 
-from mailproto.pop3._authorization import MAX_FAILED_LOGINS
-from mailproto.pop3._bad_command import MAX_BAD_COMMANDS
-from mailproto.pop3._reader import READ_AHEAD_MESSAGES, READ_AHEAD_OCTETS
-from mailproto.pop3.server import POP3_LIMITS, POP3Server, POP3ServerFactory
+from mailproto.pop3.server._authorization import MAX_FAILED_LOGINS
+from mailproto.pop3.server._bad_command import MAX_BAD_COMMANDS
+from mailproto.pop3.server._reader import READ_AHEAD_MESSAGES, READ_AHEAD_OCTETS
+from mailproto.pop3.server._server import POP3_LIMITS, POP3Server, POP3ServerFactory
 
 __all__ = [
     "MAX_BAD_COMMANDS",

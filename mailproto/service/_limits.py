@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 from mailproto.connection import Limits
 from mailproto.imap import IMAP_LIMITS
 from mailproto.pop3 import POP3_LIMITS
-from mailproto.smtp import UNHURRIED_LIMITS, SMTPLimits
+from mailproto.smtp import TRUSTED_CLIENT_LIMITS, SMTPLimits
 
 __all__ = ["ServiceLimits", "limit_names", "with_limit"]
 
@@ -20,8 +20,8 @@ class ServiceLimits:
     """Of each protocol of `mailproto.service._listeners.Listener`."""
 
     smtp: SMTPLimits = field(default_factory=SMTPLimits)
-    submission: SMTPLimits = UNHURRIED_LIMITS
-    lmtp: SMTPLimits = UNHURRIED_LIMITS
+    submission: SMTPLimits = TRUSTED_CLIENT_LIMITS
+    lmtp: SMTPLimits = TRUSTED_CLIENT_LIMITS
     pop3: Limits = POP3_LIMITS
     imap: Limits = IMAP_LIMITS
 

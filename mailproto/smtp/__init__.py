@@ -1,41 +1,38 @@
 """SMTP, submission and LMTP: servers that hand what arrives to an `IDelivery`, and clients."""
 
-from mailproto.smtp._limits import UNHURRIED_LIMITS, SMTPLimits
-from mailproto.smtp.client import (
-    UNCERTAIN,
-    AllRefused,
+from mailproto.smtp.client._client import LMTPClient, SMTPClient
+from mailproto.smtp.client._connect import connect
+from mailproto.smtp.client._errors import (
     AuthenticationRefused,
     AuthenticationUnavailable,
-    ClientTimeouts,
     CommandRefused,
     ConnectFailed,
     ConnectionLost,
     GreetingRefused,
-    LMTPClient,
-    MailServer,
     ProtocolViolation,
     QueueTimeout,
-    SendResult,
     ServerTimeout,
     ServerUntrusted,
     ServiceClosing,
-    SMTPClient,
     SMTPClientError,
-    SMTPSender,
     TLSFailed,
     TLSUnavailable,
-    connect,
-    open_client,
-    send_mail,
 )
-from mailproto.smtp.factory import MAX_MESSAGE_SIZE, SMTPServerFactory
-from mailproto.smtp.lmtp import LMTPServer, LMTPServerFactory
-from mailproto.smtp.server import SMTPServer
+from mailproto.smtp.client._opening import open_client
+from mailproto.smtp.client._send_mail import AllRefused, SendResult, send_mail
+from mailproto.smtp.client._sender import SMTPSender
+from mailproto.smtp.client._server_address import ServerAddress
+from mailproto.smtp.client._timeouts import ClientTimeouts
+from mailproto.smtp.client._transaction import UNCERTAIN
+from mailproto.smtp.server._factory import MAX_MESSAGE_SIZE, SMTPServerFactory
+from mailproto.smtp.server._limits import TRUSTED_CLIENT_LIMITS, SMTPLimits
+from mailproto.smtp.server._lmtp import LMTPServer, LMTPServerFactory
+from mailproto.smtp.server._server import SMTPServer
 
 __all__ = [
     "MAX_MESSAGE_SIZE",
+    "TRUSTED_CLIENT_LIMITS",
     "UNCERTAIN",
-    "UNHURRIED_LIMITS",
     "AllRefused",
     "AuthenticationRefused",
     "AuthenticationUnavailable",
@@ -47,7 +44,6 @@ __all__ = [
     "LMTPClient",
     "LMTPServer",
     "LMTPServerFactory",
-    "MailServer",
     "ProtocolViolation",
     "QueueTimeout",
     "SMTPClient",
@@ -57,6 +53,7 @@ __all__ = [
     "SMTPServer",
     "SMTPServerFactory",
     "SendResult",
+    "ServerAddress",
     "ServerTimeout",
     "ServerUntrusted",
     "ServiceClosing",

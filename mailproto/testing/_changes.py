@@ -132,8 +132,8 @@ class ChangesConformance(StoreFixture):
 
     async def test_watchers_hear_of_every_change(self) -> None:
         inbox, other = await self.inbox(), await self.account.open("inbox")
-        told: list[int] = []
-        inbox.watch(told.append)
+        updates: list[int] = []
+        inbox.watch(updates.append)
         for change in (
             lambda: other.append([new(), new()]),
             lambda: other.store([1], flag_change("+", "\\Deleted")),
@@ -143,7 +143,7 @@ class ChangesConformance(StoreFixture):
         ):
             await change()
             now = (await inbox.status()).modseq
-            await self.eventually(lambda now=now: told[-1:] == [now])  # type: ignore[misc]
+            await self.eventually(lambda now=now: updates[-1:] == [now])  # type: ignore[misc]
 
     async def test_watchers_of_other_mailboxes_hear_nothing(self) -> None:
         other = await self.opened("other")
@@ -165,19 +165,19 @@ class ChangesConformance(StoreFixture):
 
     async def test_a_watcher_that_fails_harms_nobody(self) -> None:
         inbox = await self.inbox()
-        told: list[int] = []
+        updates: list[int] = []
         inbox.watch(lambda modseq: [][modseq])
-        inbox.watch(told.append)
+        inbox.watch(updates.append)
         await inbox.append([new()])
-        await self.eventually(lambda: bool(told))
+        await self.eventually(lambda: bool(updates))
         self.assertEqual(len(self.flushLoggedErrors(IndexError)), 1)
 
     async def test_watchers_of_a_deleted_mailbox_are_told(self) -> None:
         mailbox = await self.opened("gone")
-        told: list[int] = []
-        end = mailbox.watch(told.append)
+        updates: list[int] = []
+        end = mailbox.watch(updates.append)
         await self.account.delete("gone")
-        await self.eventually(lambda: bool(told))
+        await self.eventually(lambda: bool(updates))
         end()
 
     async def test_recent_belongs_to_the_first_who_claims_it(self) -> None:

@@ -48,9 +48,9 @@ class DeliveryConformance(StoreFixture):
         self.assertEqual(await self.uids(await self.inbox()), list(range(1, 51)))
 
     async def test_watchers_are_told(self) -> None:
-        told: list[int] = []
+        updates: list[int] = []
         inbox = await self.inbox()
-        inbox.watch(told.append)
+        inbox.watch(updates.append)
         await self.store.deliver([ALICE], new())
         now = (await inbox.status()).modseq
-        await self.eventually(lambda: told[-1:] == [now])
+        await self.eventually(lambda: updates[-1:] == [now])

@@ -268,8 +268,8 @@ class BearerTests(MechanismTestCase):
     def test_bad_token_is_told_in_json_first(self) -> None:
         """RFC 7628 3.2.3: whatever the client says then, it has failed."""
         for answer in (b"\1", b"", b"n,,\1auth=Bearer good\1\1"):
-            told = self.begin("OAUTHBEARER", b"n,a=alice,\1auth=Bearer bad\1\1")
-            self.assertEqual(told, b'{"status":"invalid_token","schemes":"bearer"}')
+            updates = self.begin("OAUTHBEARER", b"n,a=alice,\1auth=Bearer bad\1\1")
+            self.assertEqual(updates, b'{"status":"invalid_token","schemes":"bearer"}')
             self.assertRaises(AuthenticationFailed, self.respond, answer)
         self.assertEqual(
             self.begin("XOAUTH2", b"user=alice\1auth=Bearer bad\1\1"), b'{"status":"401","schemes":"bearer"}'
@@ -290,8 +290,8 @@ class BearerTests(MechanismTestCase):
             b"\1",
         ):
             with self.subTest(message=message):
-                told = self.begin("OAUTHBEARER", message)
-                self.assertEqual(told, b'{"status":"invalid_token","schemes":"bearer"}')
+                updates = self.begin("OAUTHBEARER", message)
+                self.assertEqual(updates, b'{"status":"invalid_token","schemes":"bearer"}')
                 self.assertRaises(AuthenticationFailed, self.respond, b"\1")
                 self.assert_over()
         self.assertEqual(self.begin("XOAUTH2", b"user=alice\1\1"), b'{"status":"401","schemes":"bearer"}')

@@ -59,12 +59,12 @@ class SimpleMailboxTests(SynchronousTestCase):
         self.assertEqual(self.result(self.mailbox.copy([1], other)), [(1, 2)])
 
     def test_the_application_can_and_is_heard(self):
-        told = []
-        self.mailbox.watch(told.append)
+        updates = []
+        self.mailbox.watch(updates.append)
         appended = self.mailbox.add(b"Subject: Three\r\n\r\n", ["\\Seen"], internal_date=5)
-        self.assertEqual((appended.uid, told), (3, [appended.modseq]))
+        self.assertEqual((appended.uid, updates), (3, [appended.modseq]))
         self.mailbox.remove([1, 9])
-        self.assertEqual(len(told), 2)
+        self.assertEqual(len(updates), 2)
         changes = self.result(self.mailbox.changes_since(appended.modseq))
         self.assertEqual(list(changes.vanished), [1])
 

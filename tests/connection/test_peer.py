@@ -18,10 +18,10 @@ from mailproto.imap import IMAPServerFactory
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
 from tests.asking import AskingClient
-from tests.smtp.dialogue import FakeDelivery, Realm
+from tests.smtp.server.dialogue import FakeDelivery, Realm
 
 
-def told(peer: Peer) -> tuple[str, str, bool]:
+def updates(peer: Peer) -> tuple[str, str, bool]:
     return peer.address, str(peer), peer.is_local
 
 
@@ -42,7 +42,7 @@ class PeerTests(SynchronousTestCase):
         ):
             with self.subTest(host=host):
                 peer = peer_at(host)
-                self.assertEqual((*told(peer), peer.network), (address, name, is_local, network))
+                self.assertEqual((*updates(peer), peer.network), (address, name, is_local, network))
 
     def test_clients_of_a_proxy(self) -> None:
         for proxy, client, address, name, is_local in (
@@ -60,7 +60,7 @@ class PeerTests(SynchronousTestCase):
         ):
             with self.subTest(proxy=proxy, client=client):
                 peer = peer_at(proxy).client_at(client)
-                self.assertEqual(told(peer), (address, name, is_local))
+                self.assertEqual(updates(peer), (address, name, is_local))
                 self.assertFalse(peer.is_proxy)
 
     def test_who_is_not_known_is_in_no_list(self) -> None:
@@ -70,11 +70,11 @@ class PeerTests(SynchronousTestCase):
 
     def test_a_chain(self) -> None:
         peer = peer_at("127.0.0.1").client_at("192.0.2.1").client_at("127.0.0.1")
-        self.assertEqual(told(peer), ("192.0.2.1", "127.0.0.1 via 192.0.2.1 via 127.0.0.1", False))
+        self.assertEqual(updates(peer), ("192.0.2.1", "127.0.0.1 via 192.0.2.1 via 127.0.0.1", False))
 
     def test_a_proxy_on_its_own(self) -> None:
         peer = peer_at("127.0.0.1").on_its_own()
-        self.assertEqual((*told(peer), peer.is_proxy), ("127.0.0.1", "127.0.0.1", False, True))
+        self.assertEqual((*updates(peer), peer.is_proxy), ("127.0.0.1", "127.0.0.1", False, True))
 
     def test_transports(self) -> None:
         class Transport:

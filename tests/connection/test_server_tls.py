@@ -19,12 +19,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.auth import ensure_self_signed, server_tls
 from mailproto.connection import Limits, Networks, ProxiedFactory
-from mailproto.imap.server.session import IMAPSession
+from mailproto.imap.server._server import IMAPServer
 from mailproto.imap.wire import IMAPServerWire
-from mailproto.pop3.server import POP3Server
+from mailproto.pop3.server._server import POP3Server
 from mailproto.pop3.wire import POP3ServerWire
-from mailproto.smtp.lmtp import LMTPServer
-from mailproto.smtp.server import SMTPServer
+from mailproto.smtp.server._lmtp import LMTPServer
+from mailproto.smtp.server._server import SMTPServer
 from mailproto.smtp.wire import SMTPServerWire
 from tests.auth.stdlib_client import StdlibClient
 from tests.test_connection import WordFactory
@@ -279,7 +279,7 @@ class PendingTests(SynchronousTestCase):
 class AlpnTests(TLSTestCase):
     EVERYTHING = ["h2", "imap", "smtp", "pop3"]
     OFFERS = (None, ["imap"], ["pop3"], ["smtp"], ["h2"], EVERYTHING, ["IMAP"], ["x" * 255])
-    OWN = {IMAPSession: "imap", POP3Server: "pop3", SMTPServer: "smtp", LMTPServer: ""}
+    OWN = {IMAPServer: "imap", POP3Server: "pop3", SMTPServer: "smtp", LMTPServer: ""}
 
     def negotiated(self, protocol_class: Any, offer: Any, version: Any, between: Any) -> str | None:
         """What is agreed upon with TLS around a connection of this class."""

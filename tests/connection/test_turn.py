@@ -180,7 +180,7 @@ class TurnTests(SynchronousTestCase):
         received = b""
         while not protocol.was_closed:
             self.reactor.turn()
-            self.reactor.advance(self.factory.limits.farewell / 2)
+            self.reactor.advance(self.factory.limits.close_timeout / 2)
             received += self.read(client)
         client.setblocking(True)
         received += b"".join(iter(lambda: self.read(client), b""))

@@ -9,8 +9,17 @@ from zope.interface.verify import verifyObject
 from mailproto.content import Content
 from mailproto.delivery import Delivery, FunctionDelivery, accepted
 from mailproto.errors import Refused
-from mailproto.interfaces import IDelivery, IPromises
-from mailproto.model import NO_PROMISES, NULL_PATH, Address, Envelope, Outcome, Promises, Recipient, Session
+from mailproto.interfaces import IDelivery, IServiceExtensions
+from mailproto.model import (
+    NO_SERVICE_EXTENSIONS,
+    NULL_PATH,
+    Address,
+    Envelope,
+    Outcome,
+    Recipient,
+    ServiceExtensions,
+    Session,
+)
 
 SESSION = Session("ESMTP", "mx.example.org")
 ENVELOPE = Envelope(
@@ -41,10 +50,10 @@ class BaseTests(SynchronousTestCase):
 class FunctionTests(SynchronousTestCase):
     def test_promises(self) -> None:
         silent = FunctionDelivery(lambda envelope, content: None)
-        self.assertTrue(IPromises.providedBy(silent))
-        self.assertEqual(silent.promises, NO_PROMISES)
-        able = Promises(binary_mime=True)
-        self.assertEqual(FunctionDelivery(lambda envelope, content: None, able).promises, able)
+        self.assertTrue(IServiceExtensions.providedBy(silent))
+        self.assertEqual(silent.service_extensions, NO_SERVICE_EXTENSIONS)
+        able = ServiceExtensions(binary_mime=True)
+        self.assertEqual(FunctionDelivery(lambda envelope, content: None, able).service_extensions, able)
 
     def deliver(self, function: object) -> Deferred[Sequence[Outcome]]:
         delivery = FunctionDelivery(function)  # type: ignore[arg-type]

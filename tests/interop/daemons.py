@@ -59,7 +59,7 @@ class Daemon:
     :ivar folder: all that it writes is below.
     :ivar log: what it says of itself.
     :param hello: what clients must say before it greets them.
-    :param farewell: the command that ends it, where a signal to what ``command`` started does not.
+    :param stop_command: the command that ends it, where a signal to what ``command`` started does not.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class Daemon:
         log: Path,
         command: Sequence[str | Path],
         *,
-        farewell: Sequence[str | Path] = (),
+        stop_command: Sequence[str | Path] = (),
         hello: bytes = b"",
     ) -> None:
         self.folder = folder
         self.port = port
         self.log = log
-        self._farewell = farewell
+        self._stop_command = stop_command
         output = folder / "output"
         with output.open("wb") as file:
             self._process = subprocess.Popen(
@@ -100,8 +100,8 @@ class Daemon:
 
     def stop(self) -> None:
         """End it, and what it started."""
-        if self._farewell:
-            subprocess.run([str(part) for part in self._farewell], capture_output=True, check=False)
+        if self._stop_command:
+            subprocess.run([str(part) for part in self._stop_command], capture_output=True, check=False)
         if self._process.poll() is None:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -246,7 +246,7 @@ def _postfix(more: str = "") -> Daemon:
         if (source := Path("/etc/postfix", name)).exists():
             shutil.copy(source, folder / "etc")
     command = ("postfix", "-c", folder / "etc")
-    return Daemon(folder, port, folder / "log", [*command, "start-fg"], farewell=[*command, "abort"])
+    return Daemon(folder, port, folder / "log", [*command, "start-fg"], stop_command=[*command, "abort"])
 
 
 # -- Dovecot

@@ -16,7 +16,7 @@ from mailproto.auth import Certificate, Password, Token, client_tls
 from mailproto.smtp import (
     AllRefused,
     AuthenticationRefused,
-    MailServer,
+    ServerAddress,
     SMTPClient,
     SMTPSender,
     connect,
@@ -59,8 +59,8 @@ class Tests:
                 await client.starttls(client_tls(HOSTNAME, trust_root=certificate()[0]))
             return client
 
-        def mail_server(self, credentials: Any) -> MailServer:
-            return MailServer(
+        def server_address(self, credentials: Any) -> ServerAddress:
+            return ServerAddress(
                 HOSTNAME,
                 endpoint=self.endpoint,
                 trust_root=certificate()[0],
@@ -103,13 +103,13 @@ class Tests:
             sink = Sink(self, tls=None)
             text = f"From: {SENDER}\nTo: {MEMBERS}\n\nHi.\n"
             with self.assertRaises(AllRefused):
-                await send_mail(reactor, self.mail_server(None), text)
-            await send_mail(reactor, self.mail_server(ALICE), text)
+                await send_mail(reactor, self.server_address(None), text)
+            await send_mail(reactor, self.server_address(ALICE), text)
             await sink.arrival()
 
         async def test_a_pool(self) -> None:
             sink = Sink(self, tls=None)
-            sender = SMTPSender(reactor, self.mail_server(lambda: ALICE), connections=3)
+            sender = SMTPSender(reactor, self.server_address(lambda: ALICE), connections=3)
             self.addCleanup(sender.close)
             sent = [sender.send(SENDER, [MEMBERS], message()[1]) for _ in range(10)]
             for each in sent:
@@ -125,7 +125,7 @@ class EximTests(Tests.AuthenticationTests):
     async def test_certificate(self) -> None:
         """Exim compares the authzid with the addresses in the certificate."""
         shown = to_be_shown(make_certificate("alice@client.test", issuer=authority()))
-        server = replace(self.mail_server(Certificate("alice@client.test")), client_certificate=shown)
+        server = replace(self.server_address(Certificate("alice@client.test")), client_certificate=shown)
         client = await open_client(reactor, server)
         self.addCleanup(client.quit)
         self.assertEqual(client.authenticated_by, "EXTERNAL")
@@ -165,8 +165,8 @@ class OurServerTests(TestCase):
     def setUp(self) -> None:
         self.server = bound()
 
-    def mail_server(self, listener: str, tls: Literal["required", "implicit"]) -> MailServer:
-        return MailServer(
+    def server_address(self, listener: str, tls: Literal["required", "implicit"]) -> ServerAddress:
+        return ServerAddress(
             "mail.test",
             tls=tls,
             endpoint=TCP4ClientEndpoint(reactor, HOST, self.server.ports[listener]),
@@ -179,7 +179,7 @@ class OurServerTests(TestCase):
         for listener, tls in LISTENERS:
             for mechanism in ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", *PASSWORD_MECHANISMS):
                 with self.subTest(mechanism=mechanism, tls=tls):
-                    client = await open_client(reactor, self.mail_server(listener, tls))
+                    client = await open_client(reactor, self.server_address(listener, tls))
                     self.addCleanup(client.quit)
                     credentials = Password(account, OUR_PASSWORD)
                     self.assertEqual(await client.authenticate(credentials, mechanism=mechanism), mechanism)
@@ -187,7 +187,7 @@ class OurServerTests(TestCase):
                     self.assertEqual(outcome.code, 250)
 
     async def test_best_mechanism(self) -> None:
-        client = await open_client(reactor, self.mail_server("submission", "required"))
+        client = await open_client(reactor, self.server_address("submission", "required"))
         self.addCleanup(client.quit)
         with self.assertRaises(AuthenticationRefused):
             await client.authenticate(Password(self.server.accounts[0], "guessed"))
@@ -199,7 +199,7 @@ class OurServerTests(TestCase):
         """No -PLUS is offered: the client says that it could have bound, and the server takes it."""
         self.server = shared()
         for listener, tls in LISTENERS:
-            client = await open_client(reactor, self.mail_server(listener, tls))
+            client = await open_client(reactor, self.server_address(listener, tls))
             self.addCleanup(client.quit)
             account = Password(self.server.accounts[0], OUR_PASSWORD)
             self.assertEqual(await client.authenticate(account), "SCRAM-SHA-256")

@@ -9,7 +9,7 @@ import socket
 
 from tests.interop.daemons import postfix
 from tests.interop.server import HOST, PATIENCE
-from tests.smtp.dialogue import DialogueTestCase
+from tests.smtp.server.dialogue import DialogueTestCase
 
 GREETINGS = (
     "EHLO myhost.",

@@ -114,8 +114,8 @@ class DurabilityTests(TestCase):
         self.assert_nothing_lost(senders)
 
     def test_sigterm_tells_idle_clients(self) -> None:
-        farewells = {"smtp": rb"421 ", "pop3": rb"-ERR ", "imap": rb"\* BYE "}
-        clients = {name: socket.create_connection((HOST, self.server.ports[name])) for name in farewells}
+        closing_words = {"smtp": rb"421 ", "pop3": rb"-ERR ", "imap": rb"\* BYE "}
+        clients = {name: socket.create_connection((HOST, self.server.ports[name])) for name in closing_words}
         for client in clients.values():
             self.addCleanup(client.close)
             client.settimeout(PATIENCE)
@@ -124,7 +124,7 @@ class DurabilityTests(TestCase):
         self.server.terminate()
         self.assertLess(time.monotonic() - began, 5)
         for name, client in clients.items():
-            self.assertRegex(client.recv(4096), farewells[name])
+            self.assertRegex(client.recv(4096), closing_words[name])
             self.assertEqual(client.recv(4096), b"")
 
     def test_what_pop3_and_imap_removed_stays_removed(self) -> None:

@@ -17,8 +17,8 @@ from zope.interface import implementer
 from mailproto.content import Content
 from mailproto.delivery import Delivery, accepted
 from mailproto.errors import RecipientUnknown
-from mailproto.interfaces import IPromises
-from mailproto.model import Address, Envelope, Outcome, Parameters, Promises, Session
+from mailproto.interfaces import IServiceExtensions
+from mailproto.model import Address, Envelope, Outcome, Parameters, ServiceExtensions, Session
 from mailproto.smtp import LMTPServerFactory
 from tests.interop.daemons import Daemon, exim, opensmtpd, postfix
 from tests.interop.server import HOST, PATIENCE, message
@@ -28,14 +28,14 @@ TEXT = "..two dots\r\n.\r\n.one\r\n\r\n" + "x" * 900 + "\r\n" + "..\r\n" * 3000
 SENDER = "bob@plain.test"
 
 
-@implementer(IPromises)
+@implementer(IServiceExtensions)
 class Promising(Delivery):
     """Says that it sends notifications.
 
     :ivar envelopes: of what came.
     """
 
-    promises = Promises(dsn=True)
+    service_extensions = ServiceExtensions(dsn=True)
 
     def __init__(self) -> None:
         self.envelopes: DeferredQueue[Envelope] = DeferredQueue()

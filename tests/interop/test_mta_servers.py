@@ -15,7 +15,7 @@ from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.trial.unittest import TestCase
 
 from mailproto.model import Address, Outcome, Recipient
-from mailproto.smtp import LMTPClient, MailServer, SMTPClient, SMTPSender, TLSFailed, connect, send_mail
+from mailproto.smtp import LMTPClient, ServerAddress, SMTPClient, SMTPSender, TLSFailed, connect, send_mail
 from tests.interop.daemons import Daemon, dovecot, exim, opensmtpd, postfix
 from tests.interop.server import HOST, message
 from tests.interop.sink import HOSTNAME, Sink, certificate, reactor
@@ -124,7 +124,7 @@ class Tests:
             mail = EmailMessage()
             mail["From"], mail["To"], mail["Bcc"] = SENDER, "alice@plain.test", f"carol@plain.test, {REFUSED}"
             mail.set_content(".\n..\nHällo\n")
-            result = await send_mail(reactor, self.mail_server(self.tls), mail)
+            result = await send_mail(reactor, self.server_address(self.tls), mail)
             self.assertEqual(result.accepted, ["alice@plain.test", "carol@plain.test"])
             self.assertEqual(list(result.refused), [REFUSED])
             recipients = 0
@@ -137,7 +137,7 @@ class Tests:
 
         async def test_a_pool(self) -> None:
             sink = Sink(self, tls=None)
-            sender = SMTPSender(reactor, self.mail_server("none"), connections=3)
+            sender = SMTPSender(reactor, self.server_address("none"), connections=3)
             self.addCleanup(sender.close)
             messages = [message()[1] for _ in range(40)]
             sent = [sender.send(SENDER, ["alice@plain.test"], octets) for octets in messages]
@@ -146,8 +146,8 @@ class Tests:
             for _ in messages:
                 await sink.arrival()
 
-        def mail_server(self, tls: Literal["required", "opportunistic", "none"]) -> MailServer:
-            return MailServer(
+        def server_address(self, tls: Literal["required", "opportunistic", "none"]) -> ServerAddress:
+            return ServerAddress(
                 HOST, self.daemon.port, tls=tls, trust_root=certificate()[0], hostname="client.test"
             )
 

@@ -13,7 +13,7 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto import __version__
-from mailproto.service import command
+from mailproto.service import _command as command
 from tests.backends.sqlite.test_schema import KEPT, REPORTS, VERSION_1
 from tests.processes import ProgramCase
 

@@ -4,7 +4,8 @@ import unittest
 
 from twisted.trial.unittest import TestCase
 
-from mailproto.backends import MemoryStore, SimpleMailbox, memory
+from mailproto.backends import MemoryStore, SimpleMailbox
+from mailproto.backends import _memory as memory
 from mailproto.errors import NoSuchMailbox
 from mailproto.testing import (
     AccountConformance,

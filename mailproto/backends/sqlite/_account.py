@@ -11,12 +11,11 @@ from zope.interface import implementer
 
 from mailproto.accounts import account_key
 from mailproto.backends._listing import entries
-from mailproto.backends._names import canonical_name
 from mailproto.backends.sqlite import _reading, _tree
 from mailproto.backends.sqlite._mailbox import SQLiteMailbox
 from mailproto.errors import NoSuchAccount, NoSuchMailbox
 from mailproto.interfaces import IAccount, IAccountChanges, IDirectory
-from mailproto.model import MailboxEntry, MailboxStatus
+from mailproto.model import MailboxEntry, MailboxStatus, canonical_mailbox_name
 
 if TYPE_CHECKING:
     from mailproto.backends.sqlite._store import SQLiteStore
@@ -39,7 +38,7 @@ class SQLiteAccount:
 
     async def open(self, name: str) -> SQLiteMailbox:
         """See `IAccount.open`."""
-        name = canonical_name(name)
+        name = canonical_mailbox_name(name)
         id_, uid_validity = self._store.read(_find, self._id, name)
         return SQLiteMailbox(self._store, id_, name, uid_validity)
 
@@ -144,7 +143,9 @@ def _statuses(connection: sqlite3.Connection, account: int, names: Sequence[str]
         found: dict[str, MailboxStatus] = {}
         for name in names:
             which = " WHERE account = ? AND name = ?"
-            for status in _reading.statuses(connection, which, (account, canonical_name(name))).values():
+            for status in _reading.statuses(
+                connection, which, (account, canonical_mailbox_name(name))
+            ).values():
                 found[name] = status
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailproto.backends._flags import DELETED, SEEN, SYSTEM_FLAGS
+from mailproto.model import DELETED, SEEN, SYSTEM_FLAGS
 
 __all__ = ["DELETED_BIT", "SEEN_BIT", "Columns", "columns_of", "flags_of"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from mailproto.backends._flags import PERMANENT_FLAGS, check_keywords, kept_flags
+from mailproto.backends._flags import check_keywords, kept_flags
 from mailproto.backends.sqlite import _changing, _reading
 from mailproto.backends.sqlite._bodies import LARGE, Body
 from mailproto.backends.sqlite._flagbits import columns_of
@@ -17,6 +17,7 @@ from mailproto.backends.sqlite._placing import Append, Arrival, append_all
 from mailproto.errors import InvalidMailboxName, NoSuchMailbox
 from mailproto.interfaces import IMailbox, IRecent
 from mailproto.model import (
+    PERMANENT_FLAGS,
     AppendedMessage,
     Changes,
     FlagChange,

@@ -7,7 +7,6 @@ import time
 from mailproto.accounts import account_key, check_account_name
 from mailproto.backends._names import (
     DEFAULT_MAILBOXES,
-    canonical_name,
     check_name,
     check_rename,
     check_special_use,
@@ -23,7 +22,7 @@ from mailproto.errors import (
     NoSuchAccount,
     NoSuchMailbox,
 )
-from mailproto.model import INBOX
+from mailproto.model import INBOX, canonical_mailbox_name
 
 __all__ = [
     "add_account",
@@ -89,7 +88,7 @@ def _next_revision(transaction: Transaction) -> int:
 
 def create(transaction: Transaction, account: int, name: str, special_use: str | None) -> None:
     """See `IAccount.create`."""
-    name, special_use = canonical_name(name), check_special_use(special_use)
+    name, special_use = canonical_mailbox_name(name), check_special_use(special_use)
     check_name(name)
     mailboxes = _mailboxes(transaction, account)
     if name in mailboxes:
@@ -100,7 +99,7 @@ def create(transaction: Transaction, account: int, name: str, special_use: str |
 
 def delete(transaction: Transaction, account: int, name: str) -> None:
     """See `IAccount.delete`."""
-    name = canonical_name(name)
+    name = canonical_mailbox_name(name)
     if name == INBOX:
         raise InvalidMailboxName("INBOX cannot be deleted")
     mailboxes = _mailboxes(transaction, account)
@@ -112,7 +111,7 @@ def delete(transaction: Transaction, account: int, name: str) -> None:
 
 def rename(transaction: Transaction, account: int, old: str, new: str) -> None:
     """See `IAccount.rename`."""
-    old, new = canonical_name(old), canonical_name(new)
+    old, new = canonical_mailbox_name(old), canonical_mailbox_name(new)
     mailboxes = _mailboxes(transaction, account)
     moving = [name for name in mailboxes if name == old or (old != INBOX and is_inferior(name, old))]
     if not moving:
@@ -136,7 +135,7 @@ def rename(transaction: Transaction, account: int, old: str, new: str) -> None:
 
 def subscribe(transaction: Transaction, account: int, name: str) -> None:
     """See `IAccount.subscribe`."""
-    name = canonical_name(name)
+    name = canonical_mailbox_name(name)
     if not _exists(_mailboxes(transaction, account), name):
         raise NoSuchMailbox
     _subscribe(transaction, account, name)
@@ -145,7 +144,7 @@ def subscribe(transaction: Transaction, account: int, name: str) -> None:
 def unsubscribe(transaction: Transaction, account: int, name: str) -> None:
     """See `IAccount.unsubscribe`."""
     transaction.execute(
-        "DELETE FROM subscriptions WHERE account = ? AND name = ?", (account, canonical_name(name))
+        "DELETE FROM subscriptions WHERE account = ? AND name = ?", (account, canonical_mailbox_name(name))
     )
 
 

@@ -12,7 +12,7 @@ from mailproto.imap.wire import Append, AppendLiteral, Command
 from mailproto.model import NewMessage
 
 if TYPE_CHECKING:
-    from mailproto.imap.server.session import IMAPSession
+    from mailproto.imap.server._server import IMAPServer
 
 __all__ = ["append", "begin"]
 
@@ -23,26 +23,26 @@ class EmptyMessage(MailError):
     default_text = "Message is empty"
 
 
-async def begin(session: IMAPSession, literal: AppendLiteral) -> Spool:
+async def begin(server: IMAPServer, literal: AppendLiteral) -> Spool:
     """See whether the message can be taken, before its octets come."""
-    if literal.size > session.factory.max_message_size:
+    if literal.size > server.factory.max_message_size:
         raise MessageTooLarge
     if not literal.size:
         raise EmptyMessage
-    await open_target(session, literal.arguments.mailbox)
-    if not session.is_open:
+    await open_target(server, literal.arguments.mailbox)
+    if not server.is_open:
         raise SessionOver
-    return Spool(session.factory.spool_folder)
+    return Spool(server.factory.spool_folder)
 
 
-async def append(session: IMAPSession, command: Command) -> bytes:
+async def append(server: IMAPServer, command: Command) -> bytes:
     """Keep the message that has arrived."""
     arguments = cast(Append, command.arguments)
-    spool, session.spool = session.spool, None
+    spool, server.spool = server.spool, None
     if spool is None:
         raise EmptyMessage
     content = spool.finish()
     # Opened again: the mailbox may have changed while a slow client sent.
-    mailbox = await open_target(session, arguments.mailbox)
+    mailbox = await open_target(server, arguments.mailbox)
     [appended] = await mailbox.append([NewMessage(content, arguments.flags, arguments.internal_date)])
     return b"[APPENDUID %d %d] APPEND completed" % (mailbox.uid_validity, appended.uid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mailproto.imap.server.session import IMAPSession
+    from mailproto.imap.server._server import IMAPServer
 
 __all__ = ["EXTENSIONS", "capabilities"]
 
@@ -19,18 +19,18 @@ Clients that ask only once, before login, must find it there, too.
 """
 
 
-def capabilities(session: IMAPSession) -> bytes:
+def capabilities(server: IMAPServer) -> bytes:
     """The capabilities in the session's state, parted by spaces.
 
     Until somebody is signed in: how to do that, here and now.
     """
-    if session.account is not None:
+    if server.account is not None:
         return EXTENSIONS
     offered = [EXTENSIONS]
-    if mechanisms := session.sasl.mechanisms(session.channel):
+    if mechanisms := server.sasl.mechanisms(server.channel):
         offered += [b"SASL-IR", *(b"AUTH=" + name.encode("ascii") for name in mechanisms)]
-    if session.can_start_tls:
+    if server.can_start_tls:
         offered.append(b"STARTTLS")
-    if not (session.is_secure and session.sasl.takes_passwords):
+    if not (server.is_secure and server.sasl.takes_passwords):
         offered.append(b"LOGINDISABLED")
     return b" ".join(offered)

@@ -26,11 +26,11 @@ from mailproto.imap.server import (
 from mailproto.imap.wire import Command
 
 if TYPE_CHECKING:
-    from mailproto.imap.server.session import IMAPSession
+    from mailproto.imap.server._server import IMAPServer
 
-__all__ = ["COMMANDS", "Rule", "State", "Told"]
+__all__ = ["COMMANDS", "Rule", "State", "Updates"]
 
-Handler = Callable[["IMAPSession", Command], Awaitable[bytes | None]]
+Handler = Callable[["IMAPServer", Command], Awaitable[bytes | None]]
 """Carries out a command.
 
 :returns: the text of its tagged OK, response code included; None for the usual one.
@@ -46,7 +46,7 @@ class State(enum.Flag):
     SELECTED = enum.auto()
 
 
-class Told(enum.Enum):
+class Updates(enum.Enum):
     """What the client is told of its mailbox before the tagged OK (RFC 9051 7.5.1)."""
 
     NOTHING = enum.auto()
@@ -63,8 +63,8 @@ class Rule(NamedTuple):
 
     states: State
     handler: Handler
-    told: Told = Told.ALL
-    admit: Callable[[IMAPSession], None] | None = None
+    updates: Updates = Updates.ALL
+    admit: Callable[[IMAPServer], None] | None = None
     """Refuses what can be refused whatever the arguments are: none of their literals is asked for then."""
 
 
@@ -77,14 +77,14 @@ COMMANDS: Mapping[str, Rule] = {
     "CAPABILITY": Rule(_ANY, _general.capability),
     "NOOP": Rule(_ANY, _general.noop),
     "ID": Rule(_ANY, _general.identify),
-    "LOGOUT": Rule(_ANY, _general.logout, Told.NOTHING),
+    "LOGOUT": Rule(_ANY, _general.logout, Updates.NOTHING),
     "STARTTLS": Rule(_FIRST, _login.starttls),
     "AUTHENTICATE": Rule(_FIRST, _login.authenticate),
     "LOGIN": Rule(_FIRST, _login.login, admit=_login.admit_password),
     "ENABLE": Rule(_IN, _general.enable),
     "NAMESPACE": Rule(_IN, _listing.namespace),
-    "SELECT": Rule(_IN, _select.select, Told.NOTHING),
-    "EXAMINE": Rule(_IN, _select.select, Told.NOTHING),
+    "SELECT": Rule(_IN, _select.select, Updates.NOTHING),
+    "EXAMINE": Rule(_IN, _select.select, Updates.NOTHING),
     "CREATE": Rule(_IN, _mailboxes.create),
     "DELETE": Rule(_IN, _mailboxes.delete),
     "RENAME": Rule(_IN, _mailboxes.rename),
@@ -99,9 +99,9 @@ COMMANDS: Mapping[str, Rule] = {
     "CLOSE": Rule(_SELECTED, _select.close),
     "UNSELECT": Rule(_SELECTED, _select.unselect),
     "EXPUNGE": Rule(_SELECTED, _expunge.expunge),
-    "SEARCH": Rule(_SELECTED, _search.search, Told.ARRIVALS),
-    "FETCH": Rule(_SELECTED, _fetch.fetch, Told.ARRIVALS),
-    "STORE": Rule(_SELECTED, _store.store, Told.NOTHING),
+    "SEARCH": Rule(_SELECTED, _search.search, Updates.ARRIVALS),
+    "FETCH": Rule(_SELECTED, _fetch.fetch, Updates.ARRIVALS),
+    "STORE": Rule(_SELECTED, _store.store, Updates.NOTHING),
     "COPY": Rule(_SELECTED, _copy.copy),
     "MOVE": Rule(_SELECTED, _copy.move),
 }

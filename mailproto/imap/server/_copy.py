@@ -11,19 +11,19 @@ from mailproto.imap.wire import Command, Copy, format_set
 from mailproto.interfaces import IMailbox
 
 if TYPE_CHECKING:
-    from mailproto.imap.server.session import IMAPSession
+    from mailproto.imap.server._server import IMAPServer
 
 __all__ = ["copy", "move", "open_target"]
 
 
-async def open_target(session: IMAPSession, name: str) -> IMailbox:
+async def open_target(server: IMAPServer, name: str) -> IMailbox:
     """The mailbox that messages are to be put into.
 
     :raises TryCreate: when it is not there.
     :raises ReadOnly: when it takes none.
     """
     try:
-        mailbox = await session.signed_in.open(name)
+        mailbox = await server.signed_in.open(name)
     except NoSuchMailbox:
         raise TryCreate from None
     if not mailbox.writable:
@@ -31,33 +31,33 @@ async def open_target(session: IMAPSession, name: str) -> IMailbox:
     return mailbox
 
 
-async def copy(session: IMAPSession, command: Command) -> bytes | None:
+async def copy(server: IMAPServer, command: Command) -> bytes | None:
     """All of the messages or none (RFC 9051 6.4.7)."""
-    uids = _messages(session, command)
-    target = await open_target(session, cast(Copy, command.arguments).mailbox)
-    copied = await session.selected.mailbox.copy(uids, target) if uids else ()
+    uids = _messages(server, command)
+    target = await open_target(server, cast(Copy, command.arguments).mailbox)
+    copied = await server.selected.mailbox.copy(uids, target) if uids else ()
     return b"[%b] COPY completed" % _copyuid(target, copied) if copied else None
 
 
-async def move(session: IMAPSession, command: Command) -> None:
+async def move(server: IMAPServer, command: Command) -> None:
     """COPYUID first, untagged, then the EXPUNGEs with all else that happened (RFC 6851 4.3)."""
-    view = session.selected
+    view = server.selected
     if view.read_only:
         raise ReadOnly
-    uids = _messages(session, command)
-    target = await open_target(session, cast(Copy, command.arguments).mailbox)
+    uids = _messages(server, command)
+    target = await open_target(server, cast(Copy, command.arguments).mailbox)
     moved = await view.mailbox.move(uids, target) if uids else ()
     if moved:
-        session.respond(b"* OK [%b] Moved\r\n" % _copyuid(target, moved))
+        server.respond(b"* OK [%b] Moved\r\n" % _copyuid(target, moved))
         view.vanish(uid for uid, _ in moved)
 
 
-def _messages(session: IMAPSession, command: Command) -> list[int]:
+def _messages(server: IMAPServer, command: Command) -> list[int]:
     """The UIDs that the client means.
 
     :raises ExpungeIssued: when some that it counts are gone, and it could not know.
     """
-    view = session.selected
+    view = server.selected
     indexes = view.indexes(cast(Copy, command.arguments).sequence, uid=command.uid)
     uids = view.present(indexes)
     if len(uids) != len(indexes) and not command.uid:

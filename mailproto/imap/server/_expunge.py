@@ -8,14 +8,14 @@ from mailproto.errors import ReadOnly
 from mailproto.imap.wire import Command, UidExpunge
 
 if TYPE_CHECKING:
-    from mailproto.imap.server.session import IMAPSession
+    from mailproto.imap.server._server import IMAPServer
 
 __all__ = ["expunge"]
 
 
-async def expunge(session: IMAPSession, command: Command) -> None:
+async def expunge(server: IMAPServer, command: Command) -> None:
     """The EXPUNGE responses come with all else that happened, before the tagged OK."""
-    view = session.selected
+    view = server.selected
     if view.read_only:
         raise ReadOnly
     if command.uid:

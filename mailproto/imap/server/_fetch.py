@@ -9,14 +9,14 @@ from mailproto.content import Content
 from mailproto.imap.server._errors import BadCommand, ContentUnreadable, ExpungeIssued, SessionOver
 from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
 from mailproto.imap.server._rows import Batch, RowPlan, compile_items
-from mailproto.imap.server.view import SEEN, MailboxView
+from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import Command, Fetch, FetchSection
 from mailproto.message import Index, Slices, section
-from mailproto.model import FlagChange, FlagOperation, MessageInfo
+from mailproto.model import SEEN, FlagChange, FlagOperation, MessageInfo
 from mailproto.printable import printable
 
 if TYPE_CHECKING:
-    from mailproto.imap.server.session import IMAPSession
+    from mailproto.imap.server._server import IMAPServer
 
 __all__ = ["STREAMED", "fetch"]
 
@@ -26,7 +26,7 @@ STREAMED = 1 << 18
 _MARK_SEEN = FlagChange(FlagOperation.ADD, frozenset({SEEN}))
 
 
-async def fetch(session: IMAPSession, command: Command) -> None:
+async def fetch(server: IMAPServer, command: Command) -> None:
     """Answer in batches, one write each.
 
     Messages that another session removed meanwhile are left out, and the answer is NO where
@@ -36,11 +36,11 @@ async def fetch(session: IMAPSession, command: Command) -> None:
     if arguments.modifiers:
         raise BadCommand("Unknown modifier")
     # What changed until now is told first, so that the flags below are those of now.
-    await session.catch_up(expunges=command.uid)
-    view = session.selected
+    await server.catch_up(expunges=command.uid)
+    view = server.selected
     plan = compile_items(arguments.items, uid=command.uid)
     indexes = view.indexes(arguments.sequence, uid=command.uid)
-    response = _Response(session, view, plan)
+    response = _Response(server, view, plan)
     if plan.parts:
         await response.read(view.present(indexes))
     else:
@@ -58,8 +58,8 @@ class _Response:
     :ivar failed: messages whose content could not be read.
     """
 
-    def __init__(self, session: IMAPSession, view: MailboxView, plan: RowPlan) -> None:
-        self.session = session
+    def __init__(self, server: IMAPServer, view: MailboxView, plan: RowPlan) -> None:
+        self.server = server
         self.view = view
         self.plan = plan
         self.sent = 0
@@ -69,9 +69,9 @@ class _Response:
         """Only what the view knows was asked for."""
         for start in range(0, len(indexes), MESSAGES_AT_ONCE):
             if start:
-                await self.session.flush()
+                await self.server.flush()
             batch = indexes[start : start + MESSAGES_AT_ONCE]
-            self.session.respond(b"".join(self.plan.render(Batch(self.view, batch, ()))))
+            self.server.respond(b"".join(self.plan.render(Batch(self.view, batch, ()))))
             self.sent += len(batch)
 
     async def read(self, uids: Sequence[int]) -> None:
@@ -79,18 +79,18 @@ class _Response:
         plan = self.plan
         async for infos in read_in_batches(self.view.mailbox, uids, plan.parts):
             if self.sent:
-                await self.session.flush()
+                await self.server.flush()
             indexes = [at for info in infos if (at := self.view.index(info.uid)) is not None]
             batch = Batch(self.view, indexes, infos)
             if plan.sections:
                 await self._tell_sections(batch)
             else:
-                self.session.respond(b"".join(plan.render(batch)))
+                self.server.respond(b"".join(plan.render(batch)))
                 self.sent += len(infos)
 
     async def _tell_sections(self, batch: Batch) -> None:
         seen = await self._mark_seen(batch) if self.plan.marks_seen else frozenset()
-        respond = self.session.respond
+        respond = self.server.respond
         whole = self.plan.whole
         rows = zip(batch.indexes, batch.infos, self.plan.begin(batch), strict=True)
         for at, info, beginning in rows:
@@ -112,7 +112,7 @@ class _Response:
                     await self._stream(beginning, found, end)
             except OSError as error:
                 self.failed += 1
-                self.session.log.error(
+                self.server.log.error(
                     "{mailbox}: message {uid} cannot be read: {error}",
                     mailbox=printable(self.view.mailbox.name),
                     uid=info.uid,
@@ -141,31 +141,31 @@ class _Response:
 
         :raises OSError: only while nothing of the message was sent.
         """
-        session = self.session
+        server = self.server
         begun = False
         for item, octets in found:
             if octets is None:
-                session.respond(beginning + _whole(item, None))
+                server.respond(beginning + _whole(item, None))
             else:
                 start, stop = _range(item, octets)
                 head = b"%b%b {%d}\r\n" % (beginning, item.label, stop - start)
                 try:
                     for piece in octets.chunks(start, stop):
-                        session.respond(head + piece if head else piece)
+                        server.respond(head + piece if head else piece)
                         head = b""
                         begun = True
-                        await session.flush()
+                        await server.flush()
                 except OSError:
                     if not begun:
                         raise
                     # So many octets were promised: there is no way to go on.
-                    session.abort()
+                    server.abort()
                     raise SessionOver(detail="content ended early") from None
                 if head:
-                    session.respond(head)
+                    server.respond(head)
             beginning = b" "
             begun = True
-        session.respond(end)
+        server.respond(end)
 
     async def _mark_seen(self, batch: Batch) -> frozenset[int]:
         """Set ``\\Seen`` where it is not, in one transaction; the UIDs whose flags changed."""

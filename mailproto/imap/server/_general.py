@@ -9,31 +9,31 @@ from mailproto.imap.server._errors import SessionOver
 from mailproto.imap.wire import Command
 
 if TYPE_CHECKING:
-    from mailproto.imap.server.session import IMAPSession
+    from mailproto.imap.server._server import IMAPServer
 
 __all__ = ["capability", "enable", "identify", "logout", "noop"]
 
 
-async def capability(session: IMAPSession, command: Command) -> None:
+async def capability(server: IMAPServer, command: Command) -> None:
     """RFC 9051 6.1.1."""
-    session.respond(b"* CAPABILITY %b\r\n" % capabilities(session))
+    server.respond(b"* CAPABILITY %b\r\n" % capabilities(server))
 
 
-async def noop(session: IMAPSession, command: Command) -> None:
+async def noop(server: IMAPServer, command: Command) -> None:
     """NOOP and CHECK: what there is to tell comes before every tagged OK (RFC 9051 6.1.2)."""
 
 
-async def identify(session: IMAPSession, command: Command) -> None:
+async def identify(server: IMAPServer, command: Command) -> None:
     """ID: our name, and no version, which helps nobody but attackers (RFC 2971 4)."""
-    session.respond(b'* ID ("name" "mailproto")\r\n')
+    server.respond(b'* ID ("name" "mailproto")\r\n')
 
 
-async def enable(session: IMAPSession, command: Command) -> None:
+async def enable(server: IMAPServer, command: Command) -> None:
     """ENABLE: nothing here needs to be enabled, and other names are ignored (RFC 5161 3.1)."""
-    session.respond(b"* ENABLED\r\n")
+    server.respond(b"* ENABLED\r\n")
 
 
-async def logout(session: IMAPSession, command: Command) -> None:
+async def logout(server: IMAPServer, command: Command) -> None:
     """LOGOUT: BYE, the tagged OK, and the end (RFC 9051 6.1.3)."""
-    session.end(b"* BYE Logging out\r\n%b OK LOGOUT completed\r\n" % command.tag.encode("ascii"))
+    server.end(b"* BYE Logging out\r\n%b OK LOGOUT completed\r\n" % command.tag.encode("ascii"))
     raise SessionOver

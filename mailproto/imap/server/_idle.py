@@ -11,36 +11,36 @@ from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.wire import Command
 
 if TYPE_CHECKING:
-    from mailproto.imap.server.session import IMAPSession
+    from mailproto.imap.server._server import IMAPServer
 
 __all__ = ["idle"]
 
 
-async def idle(session: IMAPSession, command: Command) -> None:
+async def idle(server: IMAPServer, command: Command) -> None:
     """Until DONE, which is all that ends it.  Without a mailbox there is nothing to tell."""
-    push = _Push(session)
+    push = _Push(server)
 
     async def done(line: bytes) -> None:
         await push.stop()
         if line.upper() != b"DONE":
             raise BadCommand("Expected DONE")
 
-    await session.catch_up(expunges=True)
-    session.ask(command, b"idling", done)
+    await server.catch_up(expunges=True)
+    server.ask(command, b"idling", done)
     push.start()
 
 
 class _Push:
     """Tells of changes while the client listens, one look at the mailbox at a time."""
 
-    def __init__(self, session: IMAPSession) -> None:
-        self._session = session
+    def __init__(self, server: IMAPServer) -> None:
+        self._server = server
         self._running: Deferred[None] | None = None
         self._stopped = False
 
     def start(self) -> None:
         """Listen to hints."""
-        if (view := self._session.view) is not None:
+        if (view := self._server.view) is not None:
             view.on_hint(self._hinted)
             if view.is_stale:
                 self._hinted()
@@ -48,7 +48,7 @@ class _Push:
     async def stop(self) -> None:
         """Listen no more; wait for what is being told."""
         self._stopped = True
-        if (view := self._session.view) is not None:
+        if (view := self._server.view) is not None:
             view.on_hint(None)
         if self._running is not None:
             await self._running
@@ -63,16 +63,14 @@ class _Push:
 
     async def _tell(self) -> None:
         """Look and tell until nothing more was hinted at meanwhile."""
-        session = self._session
+        server = self._server
         try:
-            while (
-                not self._stopped and session.is_open and session.view is not None and session.view.is_stale
-            ):
-                await session.catch_up(expunges=True)
-                await session.flush()
+            while not self._stopped and server.is_open and server.view is not None and server.view.is_stale:
+                await server.catch_up(expunges=True)
+                await server.flush()
         except SessionOver:
             return
         except MailError as error:
-            session.log.info("{peer}: in IDLE: {error}", peer=session.peer, error=error)
+            server.log.info("{peer}: in IDLE: {error}", peer=server.peer, error=error)
         except Exception:
-            session.log.failure("{peer}: in IDLE", peer=session.peer)
+            server.log.failure("{peer}: in IDLE", peer=server.peer)

@@ -11,27 +11,27 @@ from mailproto.imap.wire import Command, List, Lsub, encode_mailbox
 from mailproto.model import DELIMITER, MailboxEntry
 
 if TYPE_CHECKING:
-    from mailproto.imap.server.session import IMAPSession
+    from mailproto.imap.server._server import IMAPServer
 
 __all__ = ["list_mailboxes", "list_subscribed", "namespace"]
 
 _DELIMITER = DELIMITER.encode("ascii")
 
 
-async def namespace(session: IMAPSession, command: Command) -> None:
+async def namespace(server: IMAPServer, command: Command) -> None:
     """One personal namespace, without a prefix (RFC 2342 5)."""
-    session.respond(b'* NAMESPACE (("" "%b")) NIL NIL\r\n' % _DELIMITER)
+    server.respond(b'* NAMESPACE (("" "%b")) NIL NIL\r\n' % _DELIMITER)
 
 
-async def list_mailboxes(session: IMAPSession, command: Command) -> None:
+async def list_mailboxes(server: IMAPServer, command: Command) -> None:
     """LIST, basic and extended."""
     arguments = cast(List, command.arguments)
     selection, returns = arguments.selection, arguments.returns
     if arguments.patterns == ("",) and not arguments.extended:
         # Only the delimiter is asked for (RFC 3501 6.3.8).
-        session.respond(b'* LIST (\\Noselect) "%b" ""\r\n' % _DELIMITER)
+        server.respond(b'* LIST (\\Noselect) "%b" ""\r\n' % _DELIMITER)
         return
-    entries = {entry.name: entry for entry in await session.signed_in.list()}
+    entries = {entry.name: entry for entry in await server.signed_in.list()}
     chosen = _chosen(selection)
     matches = _matcher(arguments.reference, arguments.patterns)
     holders = _superiors(entry.name for entry in entries.values() if entry.exists)
@@ -53,12 +53,12 @@ async def list_mailboxes(session: IMAPSession, command: Command) -> None:
         listed.append(entry)
         attributes = _attributes(entry, name in holders, show_subscribed)
         info = child_info if name in above else b""
-        session.respond(b'* LIST (%b) "%b" %b%b\r\n' % (attributes, _DELIMITER, encode_mailbox(name), info))
+        server.respond(b'* LIST (%b) "%b" %b%b\r\n' % (attributes, _DELIMITER, encode_mailbox(name), info))
     if "STATUS" in returns:
-        await _respond_status(session, listed, arguments.status_items)
+        await _respond_status(server, listed, arguments.status_items)
 
 
-async def list_subscribed(session: IMAPSession, command: Command) -> None:
+async def list_subscribed(server: IMAPServer, command: Command) -> None:
     """LSUB (RFC 3501 6.3.9): subscribed names, whether their mailboxes exist or not.
 
     A name that is not subscribed itself is shown, as ``\\Noselect``, where ``%`` stops short of
@@ -66,9 +66,9 @@ async def list_subscribed(session: IMAPSession, command: Command) -> None:
     """
     arguments = cast(Lsub, command.arguments)
     if not arguments.pattern:
-        session.respond(b'* LSUB (\\Noselect) "%b" ""\r\n' % _DELIMITER)
+        server.respond(b'* LSUB (\\Noselect) "%b" ""\r\n' % _DELIMITER)
         return
-    entries = {entry.name: entry for entry in await session.signed_in.list() if entry.subscribed}
+    entries = {entry.name: entry for entry in await server.signed_in.list() if entry.subscribed}
     matches = _matcher(arguments.reference, (arguments.pattern,))
     names = set(entries)
     if "%" in arguments.pattern:
@@ -76,7 +76,7 @@ async def list_subscribed(session: IMAPSession, command: Command) -> None:
     for name in sorted(filter(matches, names)):
         entry = entries.get(name)
         attribute = b"" if entry is not None and entry.selectable else b"\\Noselect"
-        session.respond(b'* LSUB (%b) "%b" %b\r\n' % (attribute, _DELIMITER, encode_mailbox(name)))
+        server.respond(b'* LSUB (%b) "%b" %b\r\n' % (attribute, _DELIMITER, encode_mailbox(name)))
 
 
 def _matcher(reference: str, patterns: Iterable[str]) -> Callable[[str], bool]:
@@ -131,10 +131,10 @@ def _attributes(entry: MailboxEntry, has_inferiors: bool, show_subscribed: bool)
     return " ".join(attributes).encode("ascii")
 
 
-async def _respond_status(session: IMAPSession, listed: Sequence[MailboxEntry], items: Sequence[str]) -> None:
+async def _respond_status(server: IMAPServer, listed: Sequence[MailboxEntry], items: Sequence[str]) -> None:
     """STATUS of what was listed and can be selected, in one question (RFC 5819 2)."""
     names = [entry.name for entry in listed if entry.selectable]
-    found = await session.signed_in.status(names)
+    found = await server.signed_in.status(names)
     for name in names:
         if name in found:
-            session.respond(render_status(name, found[name], items))
+            server.respond(render_status(name, found[name], items))

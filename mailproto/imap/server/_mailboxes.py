@@ -10,54 +10,54 @@ from mailproto.imap.wire import Command, Create, MailboxName, Rename, Status, en
 from mailproto.model import DELIMITER, MailboxStatus
 
 if TYPE_CHECKING:
-    from mailproto.imap.server.session import IMAPSession
+    from mailproto.imap.server._server import IMAPServer
 
 __all__ = ["create", "delete", "rename", "render_status", "status", "subscribe", "unsubscribe"]
 
 
-async def create(session: IMAPSession, command: Command) -> None:
+async def create(server: IMAPServer, command: Command) -> None:
     """A delimiter at the end only says that inferiors will follow (RFC 9051 6.3.4)."""
     arguments = cast(Create, command.arguments)
     name = arguments.mailbox
-    await session.signed_in.create(name.removesuffix(DELIMITER), arguments.special_use)
+    await server.signed_in.create(name.removesuffix(DELIMITER), arguments.special_use)
 
 
-async def delete(session: IMAPSession, command: Command) -> None:
+async def delete(server: IMAPServer, command: Command) -> None:
     """RFC 9051 6.3.5; the selected mailbox is not selected any more."""
-    await session.signed_in.delete(cast(MailboxName, command.arguments).mailbox)
-    if session.view is not None:
+    await server.signed_in.delete(cast(MailboxName, command.arguments).mailbox)
+    if server.view is not None:
         # It may be known by another name meanwhile, so the mailbox itself is asked.
         try:
-            await session.view.mailbox.status()
+            await server.view.mailbox.status()
         except NoSuchMailbox:
-            session.deselect()
-            session.respond(b"* OK [CLOSED] Selected mailbox was deleted\r\n")
+            server.deselect()
+            server.respond(b"* OK [CLOSED] Selected mailbox was deleted\r\n")
 
 
-async def rename(session: IMAPSession, command: Command) -> None:
+async def rename(server: IMAPServer, command: Command) -> None:
     """RFC 9051 6.3.6."""
     arguments = cast(Rename, command.arguments)
-    await session.signed_in.rename(arguments.old, arguments.new.removesuffix(DELIMITER))
+    await server.signed_in.rename(arguments.old, arguments.new.removesuffix(DELIMITER))
 
 
-async def subscribe(session: IMAPSession, command: Command) -> None:
+async def subscribe(server: IMAPServer, command: Command) -> None:
     """RFC 9051 6.3.7."""
-    await session.signed_in.subscribe(cast(MailboxName, command.arguments).mailbox)
+    await server.signed_in.subscribe(cast(MailboxName, command.arguments).mailbox)
 
 
-async def unsubscribe(session: IMAPSession, command: Command) -> None:
+async def unsubscribe(server: IMAPServer, command: Command) -> None:
     """RFC 9051 6.3.8."""
-    await session.signed_in.unsubscribe(cast(MailboxName, command.arguments).mailbox)
+    await server.signed_in.unsubscribe(cast(MailboxName, command.arguments).mailbox)
 
 
-async def status(session: IMAPSession, command: Command) -> None:
+async def status(server: IMAPServer, command: Command) -> None:
     """RFC 9051 6.3.11; of the selected mailbox, too."""
     arguments = cast(Status, command.arguments)
     name = arguments.mailbox
-    found = (await session.signed_in.status([name])).get(name)
+    found = (await server.signed_in.status([name])).get(name)
     if found is None:
         raise NoSuchMailbox
-    session.respond(render_status(name, found, arguments.items))
+    server.respond(render_status(name, found, arguments.items))
 
 
 _ITEMS: dict[str, Callable[[MailboxStatus], int]] = {

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from mailproto.imap.server.view import SEEN, SYSTEM_FLAGS, MailboxView
+from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import (
     And,
     Body,
@@ -26,7 +26,7 @@ from mailproto.imap.wire import (
     Uids,
 )
 from mailproto.message import Index, Searchable, casemap, header_fields, parse_date
-from mailproto.model import MessageInfo
+from mailproto.model import SEEN, SYSTEM_FLAGS, MessageInfo
 
 __all__ = ["Condition", "Cost", "Found", "compile_key"]
 

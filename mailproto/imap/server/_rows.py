@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mailproto.imap.server.view import MailboxView
+from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import FetchAttribute, FetchItem, FetchSection, internal_date
 from mailproto.message import Index, Section, body
 from mailproto.model import MessageInfo, Part

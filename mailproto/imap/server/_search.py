@@ -12,7 +12,7 @@ from mailproto.model import Part
 from mailproto.printable import printable
 
 if TYPE_CHECKING:
-    from mailproto.imap.server.session import IMAPSession
+    from mailproto.imap.server._server import IMAPServer
 
 __all__ = ["search"]
 
@@ -20,18 +20,18 @@ _METADATA = Part.INTERNAL_DATE | Part.SIZE
 _CONTENT = Part.CONTENT | Part.OFFSETS
 
 
-async def search(session: IMAPSession, command: Command) -> None:
+async def search(server: IMAPServer, command: Command) -> None:
     """Answer with what matches, even if nothing does (RFC 3501 7.2.5)."""
     arguments = cast(Search, command.arguments)
-    await session.catch_up(expunges=command.uid)
-    view = session.selected
+    await server.catch_up(expunges=command.uid)
+    view = server.selected
     found = Found(view)
-    matching = await _Evaluation(session, found, compile_key(arguments.key, found)).run()
+    matching = await _Evaluation(server, found, compile_key(arguments.key, found)).run()
     numbers = [view.uids[at] for at in matching] if command.uid else [at + 1 for at in matching]
     if arguments.returns is None:
-        session.respond(b"* SEARCH%b\r\n" % b"".join([b" %d" % number for number in numbers]))
+        server.respond(b"* SEARCH%b\r\n" % b"".join([b" %d" % number for number in numbers]))
     else:
-        session.respond(_extended(command, numbers, arguments.returns))
+        server.respond(_extended(command, numbers, arguments.returns))
 
 
 def _extended(command: Command, numbers: Sequence[int], returns: Sequence[str]) -> bytes:
@@ -53,8 +53,8 @@ def _extended(command: Command, numbers: Sequence[int], returns: Sequence[str]) 
 class _Evaluation:
     """Goes through the mailbox in batches; each condition sees only what cheaper ones left over."""
 
-    def __init__(self, session: IMAPSession, found: Found, conditions: Sequence[Condition]) -> None:
-        self._session = session
+    def __init__(self, server: IMAPServer, found: Found, conditions: Sequence[Condition]) -> None:
+        self._server = server
         self._found = found
         self._known = [c.test for c in conditions if c.cost is Cost.KNOWN]
         self._metadata = [c.test for c in conditions if c.cost is Cost.METADATA]
@@ -73,7 +73,7 @@ class _Evaluation:
             if indexes and (self._metadata or self._content):
                 indexes = await self._read_and_test(indexes)
             matching += indexes
-            await self._session.breathe()
+            await self._server.yield_turn()
         return matching
 
     async def _read_and_test(self, indexes: Sequence[int]) -> Sequence[int]:
@@ -100,7 +100,7 @@ class _Evaluation:
                 found.look_at(info)
                 if self._matches(at):
                     matching.append(at)
-                await self._session.breathe()
+                await self._server.yield_turn()
         return matching
 
     def _matches(self, at: int) -> bool:
@@ -109,7 +109,7 @@ class _Evaluation:
             return all(test(at) for test in self._content)
         except OSError as error:
             # A file is gone or damaged: the search goes on without it.
-            self._session.log.error(
+            self._server.log.error(
                 "{mailbox}: message {uid} cannot be searched: {error}",
                 mailbox=printable(self._found.view.mailbox.name),
                 uid=self._found.view.uids[at],

@@ -9,14 +9,14 @@ from mailproto.imap.server._errors import BadCommand, ExpungeIssued
 from mailproto.imap.wire import Command, Store
 
 if TYPE_CHECKING:
-    from mailproto.imap.server.session import IMAPSession
+    from mailproto.imap.server._server import IMAPServer
 
 __all__ = ["store"]
 
 _BATCH = 1000
 
 
-async def store(session: IMAPSession, command: Command) -> None:
+async def store(server: IMAPServer, command: Command) -> None:
     """Change flags in one transaction, and answer with what they are now.
 
     The mailbox hints at this very change.  It is not asked what the answer has already
@@ -24,7 +24,7 @@ async def store(session: IMAPSession, command: Command) -> None:
     at the mailbox does ask.
     """
     arguments = cast(Store, command.arguments)
-    view = session.selected
+    view = server.selected
     if arguments.unchanged_since is not None:
         raise BadCommand("CONDSTORE is not available")
     if view.read_only:
@@ -34,9 +34,9 @@ async def store(session: IMAPSession, command: Command) -> None:
     stored = (await view.mailbox.store(uids, arguments.change)).changed if uids else ()
     answered = view.apply(arguments.change, stored, silent=arguments.silent)
     if news := view.announce_keywords(answered):
-        session.respond(news)
+        server.respond(news)
     for start in range(0, len(answered), _BATCH):
-        session.respond(view.render_flags(answered[start : start + _BATCH], uid=command.uid))
-        await session.flush()
+        server.respond(view.render_flags(answered[start : start + _BATCH], uid=command.uid))
+        await server.flush()
     if len(stored) != len(indexes) and not command.uid:
         raise ExpungeIssued

@@ -21,8 +21,7 @@ The rest renders values as octets of responses, and `SequenceSet` resolves sets 
 is there; the errors of its methods have no tag.
 """
 
-from mailproto.imap.wire._framing import IMAPServerWire
-from mailproto.imap.wire.commands import (
+from mailproto.imap.wire._commands import (
     NO_ARGUMENTS,
     Append,
     Arguments,
@@ -47,8 +46,8 @@ from mailproto.imap.wire.commands import (
     Store,
     UidExpunge,
 )
-from mailproto.imap.wire.errors import IMAPWireError
-from mailproto.imap.wire.events import (
+from mailproto.imap.wire._errors import IMAPWireError
+from mailproto.imap.wire._events import (
     AppendLiteral,
     Command,
     ContinuationLine,
@@ -56,15 +55,16 @@ from mailproto.imap.wire.events import (
     LiteralChunk,
     LiteralRequest,
 )
-from mailproto.imap.wire.limits import WireLimits
-from mailproto.imap.wire.responses import (
+from mailproto.imap.wire._framing import IMAPServerWire
+from mailproto.imap.wire._limits import IMAPWireLimits
+from mailproto.imap.wire._responses import (
     encode_mailbox,
     flag_list,
     format_set,
     internal_date,
     quoted_or_literal,
 )
-from mailproto.imap.wire.search_keys import (
+from mailproto.imap.wire._search_keys import (
     All,
     And,
     Body,
@@ -82,7 +82,7 @@ from mailproto.imap.wire.search_keys import (
     Text,
     Uids,
 )
-from mailproto.imap.wire.sequence_set import SequenceSet
+from mailproto.imap.wire._sequence_set import SequenceSet
 
 __all__ = [
     "NO_ARGUMENTS",
@@ -108,6 +108,7 @@ __all__ = [
     "Header",
     "IMAPServerWire",
     "IMAPWireError",
+    "IMAPWireLimits",
     "Id",
     "List",
     "LiteralChunk",
@@ -133,7 +134,6 @@ __all__ = [
     "Text",
     "UidExpunge",
     "Uids",
-    "WireLimits",
     "encode_mailbox",
     "flag_list",
     "format_set",

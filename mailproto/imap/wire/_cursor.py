@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from mailproto.imap.wire import mutf7
-from mailproto.imap.wire.commands import Append
-from mailproto.imap.wire.errors import IMAPWireError
-from mailproto.model import DELIMITER, INBOX
+from mailproto.imap.wire import _mutf7 as mutf7
+from mailproto.imap.wire._commands import Append
+from mailproto.imap.wire._errors import IMAPWireError
+from mailproto.model import canonical_mailbox_name
 
 __all__ = ["Cursor", "LiteralWanted"]
 
@@ -169,7 +169,4 @@ class Cursor:
         except ValueError:
             form = "UTF-8" if self.utf8 else "modified UTF-7"
             raise IMAPWireError(f"Mailbox name is not {form}", code="CANNOT", bad=False) from None
-        # INBOX is INBOX in any case (RFC 9051 5.1), and what is below it is below it.
-        if name[:5].upper() == INBOX and name[5:6] in ("", DELIMITER):
-            return INBOX + name[5:]
-        return name
+        return canonical_mailbox_name(name)

@@ -6,7 +6,7 @@ import datetime
 import re
 
 from mailproto.imap.wire._cursor import Cursor
-from mailproto.imap.wire.errors import IMAPWireError
+from mailproto.imap.wire._errors import IMAPWireError
 
 __all__ = ["date", "date_time"]
 

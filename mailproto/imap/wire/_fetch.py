@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
+from mailproto.imap.wire._commands import Fetch, FetchAttribute, FetchItem, FetchSection
 from mailproto.imap.wire._cursor import Cursor
+from mailproto.imap.wire._errors import IMAPWireError
+from mailproto.imap.wire._responses import quoted_or_literal
 from mailproto.imap.wire._sets import sequence_set
-from mailproto.imap.wire.commands import Fetch, FetchAttribute, FetchItem, FetchSection
-from mailproto.imap.wire.errors import IMAPWireError
-from mailproto.imap.wire.responses import quoted_or_literal
 from mailproto.message import Section
 
 __all__ = ["fetch"]

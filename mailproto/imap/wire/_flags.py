@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from mailproto.imap.wire._cursor import Cursor
-from mailproto.imap.wire.errors import IMAPWireError
+from mailproto.imap.wire._errors import IMAPWireError
+from mailproto.model import SYSTEM_FLAGS
 
 __all__ = ["bare_flags", "flag_keyword", "flag_list"]
 
@@ -15,10 +16,7 @@ _LIST = re.compile(rb"\((?:(" + _FLAG + rb"(?: " + _FLAG + rb")*))?\)")
 _KEYWORD = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]++')
 
 # A client can set these; \Recent is the server's alone.
-_SYSTEM = {
-    flag.upper(): flag.decode("ascii")
-    for flag in (b"\\Answered", b"\\Flagged", b"\\Deleted", b"\\Seen", b"\\Draft")
-}
+_SYSTEM = {flag.upper().encode("ascii"): flag for flag in SYSTEM_FLAGS}
 
 
 def flag_list(cursor: Cursor) -> frozenset[str]:

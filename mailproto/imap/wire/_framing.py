@@ -12,9 +12,8 @@ import re
 from typing import NoReturn
 
 from mailproto.imap.wire._cursor import LiteralWanted
-from mailproto.imap.wire._parser import parse_command, read_tag
-from mailproto.imap.wire.errors import IMAPWireError
-from mailproto.imap.wire.events import (
+from mailproto.imap.wire._errors import IMAPWireError
+from mailproto.imap.wire._events import (
     AppendLiteral,
     Command,
     ContinuationLine,
@@ -22,7 +21,8 @@ from mailproto.imap.wire.events import (
     LiteralChunk,
     LiteralRequest,
 )
-from mailproto.imap.wire.limits import WireLimits
+from mailproto.imap.wire._limits import IMAPWireLimits
+from mailproto.imap.wire._parser import parse_command, read_tag
 
 __all__ = ["IMAPServerWire"]
 
@@ -54,8 +54,8 @@ class IMAPServerWire:
     :ivar utf8: whether mailbox names are in UTF-8 (``ENABLE UTF8=ACCEPT``, RFC 6855).
     """
 
-    def __init__(self, limits: WireLimits | None = None) -> None:
-        self.limits = limits or WireLimits()
+    def __init__(self, limits: IMAPWireLimits | None = None) -> None:
+        self.limits = limits or IMAPWireLimits()
         self.utf8 = False
         self._state = _State.LINE
         self._buffer = bytearray()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from mailproto.imap.wire._commands import List
 from mailproto.imap.wire._cursor import Cursor
+from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._mailbox_commands import status_items
-from mailproto.imap.wire.commands import List
-from mailproto.imap.wire.errors import IMAPWireError
 
 __all__ = ["list_mailboxes"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
+from mailproto.imap.wire._commands import Append, Create, Lsub, MailboxName, Rename, Select, Status
 from mailproto.imap.wire._cursor import Cursor, LiteralWanted
 from mailproto.imap.wire._dates import date_time
+from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._flags import flag_list
-from mailproto.imap.wire.commands import Append, Create, Lsub, MailboxName, Rename, Select, Status
-from mailproto.imap.wire.errors import IMAPWireError
 
 __all__ = ["append", "create", "lsub", "mailbox_name", "rename", "select", "status", "status_items"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
+from mailproto.imap.wire._commands import Copy, Store, UidExpunge
 from mailproto.imap.wire._cursor import Cursor
+from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._flags import bare_flags, flag_list
 from mailproto.imap.wire._sets import sequence_set
-from mailproto.imap.wire.commands import Copy, Store, UidExpunge
-from mailproto.imap.wire.errors import IMAPWireError
 from mailproto.model import FlagChange, FlagOperation
 
 __all__ = ["copy", "store", "uid_expunge"]

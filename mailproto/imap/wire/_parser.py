@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from mailproto.imap.wire._commands import Arguments
 from mailproto.imap.wire._cursor import Cursor, LiteralWanted
+from mailproto.imap.wire._errors import IMAPWireError
+from mailproto.imap.wire._events import Command
 from mailproto.imap.wire._fetch import fetch
 from mailproto.imap.wire._list import list_mailboxes
 from mailproto.imap.wire._mailbox_commands import append, create, lsub, mailbox_name, rename, select, status
 from mailproto.imap.wire._message_commands import copy, store, uid_expunge
 from mailproto.imap.wire._search import search
 from mailproto.imap.wire._session_commands import authenticate, enable, identify, login, no_arguments
-from mailproto.imap.wire.commands import Arguments
-from mailproto.imap.wire.errors import IMAPWireError
-from mailproto.imap.wire.events import Command
 
 __all__ = ["parse_command", "read_tag"]
 

@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable
 from typing import Literal
 
+from mailproto.imap.wire._commands import Search
 from mailproto.imap.wire._cursor import Cursor
 from mailproto.imap.wire._dates import date
+from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._flags import flag_keyword
-from mailproto.imap.wire._sets import sequence_set
-from mailproto.imap.wire.commands import Search
-from mailproto.imap.wire.errors import IMAPWireError
-from mailproto.imap.wire.search_keys import (
+from mailproto.imap.wire._search_keys import (
     All,
     And,
     Body,
@@ -30,7 +29,9 @@ from mailproto.imap.wire.search_keys import (
     Text,
     Uids,
 )
-from mailproto.imap.wire.sequence_set import SequenceSet
+from mailproto.imap.wire._sequence_set import SequenceSet
+from mailproto.imap.wire._sets import sequence_set
+from mailproto.model import SYSTEM_FLAGS
 
 __all__ = ["search"]
 
@@ -43,7 +44,7 @@ _RETURN_OPTIONS = frozenset(("MIN", "MAX", "ALL", "COUNT"))
 _CODECS = {"US-ASCII": "ascii", "ASCII": "ascii", "UTF-8": "utf-8"}
 
 _CONSTANTS: dict[bytes, SearchKey] = {b"ALL": All(), b"NEW": New(), b"OLD": Old(), b"RECENT": Recent()}
-for _flag in ("\\Answered", "\\Deleted", "\\Draft", "\\Flagged", "\\Seen"):
+for _flag in SYSTEM_FLAGS:
     _name = _flag[1:].upper().encode("ascii")
     _CONSTANTS[_name] = Flagged(_flag, True)
     _CONSTANTS[b"UN" + _name] = Flagged(_flag, False)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from mailproto.imap.wire._commands import NO_ARGUMENTS, Authenticate, Enable, Id, Login, NoArguments
 from mailproto.imap.wire._cursor import Cursor
-from mailproto.imap.wire.commands import NO_ARGUMENTS, Authenticate, Enable, Id, Login, NoArguments
-from mailproto.imap.wire.errors import IMAPWireError
+from mailproto.imap.wire._errors import IMAPWireError
 
 __all__ = ["authenticate", "enable", "identify", "login", "no_arguments"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mailproto.imap.wire._cursor import Cursor
-from mailproto.imap.wire.sequence_set import SequenceSet
+from mailproto.imap.wire._sequence_set import SequenceSet
 
 __all__ = ["sequence_set"]
 

@@ -21,9 +21,9 @@ from mailproto.smtp.client._errors import (
     TLSUnavailable,
 )
 from mailproto.smtp.client._host import bare_host, is_loopback
-from mailproto.smtp.client._mail_server import Credentials, MailServer
 from mailproto.smtp.client._race import Race
 from mailproto.smtp.client._routes import Route, endpoint_name, routes_to
+from mailproto.smtp.client._server_address import Credentials, ServerAddress
 from mailproto.smtp.client._within import TooLate, within
 from mailproto.smtp.wire import UnsafeArgument
 
@@ -33,7 +33,7 @@ MOST_REASONS = 10
 """Addresses whose reasons an error tells."""
 
 
-async def open_client(reactor: Any, server: MailServer) -> SMTPClient:
+async def open_client(reactor: Any, server: ServerAddress) -> SMTPClient:
     """Connect, greet, start TLS and authenticate, as ``server`` has it.
 
     All addresses of the host are tried in the system's order, until one of them does all that.
@@ -64,7 +64,7 @@ async def open_client(reactor: Any, server: MailServer) -> SMTPClient:
 class _Opening:
     """What was tried, and what became of it."""
 
-    def __init__(self, reactor: Any, server: MailServer) -> None:
+    def __init__(self, reactor: Any, server: ServerAddress) -> None:
         self._reactor = reactor
         self._server = server
         self._failed: list[tuple[str, SMTPClientError]] = []  # by the route's name
@@ -192,8 +192,8 @@ class _Opening:
         return ConnectFailed(f"Cannot connect to {self._server}: {why}{reasons and f' ({reasons})'}")
 
     def _reasons(self, last: str = "") -> str:
-        told: Iterable[tuple[str, SMTPClientError]] = self._failed[:MOST_REASONS]
-        texts = [f"{name}: {_said(error)}" for name, error in told]
+        updates: Iterable[tuple[str, SMTPClientError]] = self._failed[:MOST_REASONS]
+        texts = [f"{name}: {_said(error)}" for name, error in updates]
         if len(self._failed) == 1 and not last and self._failed[0][0] in str(self._server):
             texts = [_said(self._failed[0][1])]  # the server's name says the address already
         if (more := len(self._failed) - MOST_REASONS) > 0:
@@ -210,7 +210,7 @@ def _abort(connected: tuple[Route, SMTPClient] | None) -> None:
         connected[1].abort()
 
 
-def _tls(server: MailServer) -> Any:
+def _tls(server: ServerAddress) -> Any:
     try:
         return client_tls(
             bare_host(server.host),

@@ -18,10 +18,10 @@ from mailproto.smtp.client._deadlines import Deadlines
 from mailproto.smtp.client._errors import ConnectionLost, QueueTimeout, ServiceClosing, SMTPClientError
 from mailproto.smtp.client._growth import Growth
 from mailproto.smtp.client._job import MOST_AT_ONCE, Job
-from mailproto.smtp.client._mail_server import MailServer
 from mailproto.smtp.client._opening import open_client
 from mailproto.smtp.client._pooled import MOST_UNDERWAY, PooledConnection
 from mailproto.smtp.client._queue import Queue
+from mailproto.smtp.client._server_address import ServerAddress
 
 __all__ = ["ConnectionPool"]
 
@@ -41,7 +41,7 @@ class ConnectionPool:
     log = Logger()
 
     def __init__(
-        self, reactor: Any, server: MailServer, *, connections: int, idle: float, messages: int
+        self, reactor: Any, server: ServerAddress, *, connections: int, idle: float, messages: int
     ) -> None:
         self._reactor = reactor
         self._server = server

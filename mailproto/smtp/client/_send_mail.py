@@ -16,9 +16,9 @@ from mailproto.smtp.client._composing_apart import compose_apart
 from mailproto.smtp.client._connect import aborting
 from mailproto.smtp.client._errors import SMTPClientError
 from mailproto.smtp.client._job import Job
-from mailproto.smtp.client._mail_server import MailServer
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._opening import open_client
+from mailproto.smtp.client._server_address import ServerAddress
 
 __all__ = ["AllRefused", "SendResult", "result_of", "send_mail"]
 
@@ -60,7 +60,7 @@ class AllRefused(SMTPClientError):
 
 async def send_mail(
     reactor: Any,
-    server: MailServer | str,
+    server: ServerAddress | str,
     message: str | bytes | EmailPackageMessage[Any, Any],
     *,
     sender: Address | str | None = None,
@@ -69,7 +69,7 @@ async def send_mail(
 ) -> SendResult:
     """Send one message over a connection of its own; to send many, use `SMTPSender`::
 
-        server = MailServer("mail.example.org", tls="implicit")
+        server = ServerAddress("mail.example.org", tls="implicit")
         result = await send_mail(reactor, server, message)
 
     :param server: a str is its name; then TLS is required.
@@ -90,7 +90,7 @@ async def send_mail(
     """
     composed = await compose_apart(reactor, message, sender, recipients)
     if isinstance(server, str):
-        server = MailServer(server)
+        server = ServerAddress(server)
     job = Job(Message(composed.sender, composed.recipients, composed.content, parameters))
     while True:
         made = job.message

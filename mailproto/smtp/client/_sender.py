@@ -14,10 +14,10 @@ from mailproto.smtp.client._composing import Recipients
 from mailproto.smtp.client._composing_apart import compose_apart
 from mailproto.smtp.client._errors import ConnectionLost
 from mailproto.smtp.client._job import Job
-from mailproto.smtp.client._mail_server import MailServer
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._pool import ConnectionPool
 from mailproto.smtp.client._send_mail import SendResult, result_of
+from mailproto.smtp.client._server_address import ServerAddress
 
 __all__ = ["SMTPSender"]
 
@@ -40,7 +40,7 @@ class SMTPSender:
     def __init__(
         self,
         reactor: Any,
-        server: MailServer | str,
+        server: ServerAddress | str,
         *,
         connections: int = 5,
         idle: float = 30,
@@ -53,7 +53,7 @@ class SMTPSender:
         self._wait = wait
         self._pool = ConnectionPool(
             reactor,
-            MailServer(server) if isinstance(server, str) else server,
+            ServerAddress(server) if isinstance(server, str) else server,
             connections=connections,
             idle=idle,
             messages=messages,

@@ -167,18 +167,18 @@ class Session(ClientConnection[Reply]):
         self._advance()
         return job.result
 
-    def ask(self, said: str, answer: Callable[[Reply], None], patience: float) -> None:
+    def ask(self, said: str, answer: Callable[[Reply], None], timeout: float) -> None:
         """`expect` what can be an answer to ``said``, which is one of `POSITIVE`.
 
         Any other reply ends the connection, and is not an answer; nor is one that was here before.
         """
         if not self.is_awaiting and self.wire.pending:
             self._is_ahead = True
-        self.expect(partial(self._hear, said, answer), patience)
+        self.expect(partial(self._hear, said, answer), timeout)
 
-    def ask_next(self, said: str, answer: Callable[[Reply], None], patience: float) -> None:
+    def ask_next(self, said: str, answer: Callable[[Reply], None], timeout: float) -> None:
         """`expect_next`, in the same way."""
-        self.expect_next(partial(self._hear, said, answer), patience)
+        self.expect_next(partial(self._hear, said, answer), timeout)
 
     def _hear(self, said: str, answer: Callable[[Reply], None], reply: Reply) -> None:
         if is_answer(said, reply):
@@ -186,7 +186,7 @@ class Session(ClientConnection[Reply]):
         else:
             self.fail(violation(said, reply))
 
-    def _exchange(self, said: str, line: bytes, patience: float | None = None) -> Deferred[Reply]:
+    def _exchange(self, said: str, line: bytes, timeout: float | None = None) -> Deferred[Reply]:
         """Send one line and wait for its answer, yes or no; in a dialogue only.
 
         :param said: one of `POSITIVE`.
@@ -194,7 +194,7 @@ class Session(ClientConnection[Reply]):
         if self._error is not None:
             return fail(self._error)
         answer = self._answer = Deferred()
-        self.ask(said, self._answered, self.timeouts.command if patience is None else patience)
+        self.ask(said, self._answered, self.timeouts.command if timeout is None else timeout)
         self.write(line)
         return answer
 

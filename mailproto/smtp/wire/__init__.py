@@ -28,7 +28,7 @@ from mailproto.smtp.wire._events import (
     XClient,
 )
 from mailproto.smtp.wire._grammar import is_host
-from mailproto.smtp.wire._limits import WireLimits
+from mailproto.smtp.wire._limits import SMTPWireLimits
 from mailproto.smtp.wire._newlines import is_canonical
 from mailproto.smtp.wire._notifications import (
     MAX_ENVELOPE_ID,
@@ -93,10 +93,10 @@ __all__ = [
     "SMTPReplyError",
     "SMTPServerWire",
     "SMTPSyntaxError",
+    "SMTPWireLimits",
     "StartTLS",
     "UnsafeArgument",
     "Vrfy",
-    "WireLimits",
     "XClient",
     "ascii_domain",
     "decode_xtext",

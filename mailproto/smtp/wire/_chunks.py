@@ -34,7 +34,7 @@ class ChunkedText(ContentCheck):
     A CRLF may be cut anywhere: a CR at the end is kept until what follows is known.
 
     :param normalise: make CRLF of each bare CR or LF, instead of a `DataFault`.
-    :param text_line: octets of a line without its CRLF (`WireLimits`); by default, any number.
+    :param text_line: octets of a line without its CRLF (`SMTPWireLimits`); by default, any number.
     """
 
     __slots__ = ("_held",)

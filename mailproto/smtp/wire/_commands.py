@@ -26,7 +26,7 @@ from mailproto.smtp.wire._events import (
     Vrfy,
 )
 from mailproto.smtp.wire._grammar import parse_parameters, parse_path
-from mailproto.smtp.wire._limits import WireLimits
+from mailproto.smtp.wire._limits import SMTPWireLimits
 from mailproto.smtp.wire._xclient import parse_xclient
 
 __all__ = ["command_parser", "parse_command"]
@@ -49,7 +49,7 @@ _MECHANISM = re.compile(r"[A-Za-z0-9\-_]{1,20}")
 
 
 @lru_cache(maxsize=8)
-def command_parser(limits: WireLimits, *, strict: bool = False) -> Callable[[bytes], Command]:
+def command_parser(limits: SMTPWireLimits, *, strict: bool = False) -> Callable[[bytes], Command]:
     """`parse_command` for servers with these limits, which hear the same lines all day.
 
     DATA, the users' addresses, the neighbours' greetings: what came lately is not read again.
@@ -65,7 +65,7 @@ def command_parser(limits: WireLimits, *, strict: bool = False) -> Callable[[byt
     return parse
 
 
-def parse_command(line: bytes, limits: WireLimits, *, strict: bool = False) -> Command:
+def parse_command(line: bytes, limits: SMTPWireLimits, *, strict: bool = False) -> Command:
     """What a line without its CRLF says; white space at its end is overlooked (4.1.1).
 
     :param strict: take nothing but what RFC 5321 allows; otherwise any number of spaces and
@@ -98,7 +98,7 @@ def parse_command(line: bytes, limits: WireLimits, *, strict: bool = False) -> C
         raise
 
 
-def _mail(rest: str, limits: WireLimits, *, strict: bool = False) -> Command:
+def _mail(rest: str, limits: SMTPWireLimits, *, strict: bool = False) -> Command:
     if rest[:5].upper() != "FROM:":
         raise SMTPSyntaxError(501, "5.5.4", "Syntax: MAIL FROM:<address> [parameters]")
     path, parameters = _path(rest[5:], limits, "5.1.7", strict=strict)
@@ -107,7 +107,7 @@ def _mail(rest: str, limits: WireLimits, *, strict: bool = False) -> Command:
     return Mail(path, parse_parameters(parameters))
 
 
-def _rcpt(rest: str, limits: WireLimits, *, strict: bool = False) -> Command:
+def _rcpt(rest: str, limits: SMTPWireLimits, *, strict: bool = False) -> Command:
     if rest[:3].upper() != "TO:":
         raise SMTPSyntaxError(501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]")
     path, parameters = _path(rest[3:], limits, "5.1.3", strict=strict)
@@ -116,15 +116,15 @@ def _rcpt(rest: str, limits: WireLimits, *, strict: bool = False) -> Command:
     return Rcpt(path, parse_parameters(parameters))
 
 
-def _path(text: str, limits: WireLimits, enhanced: str, *, strict: bool) -> tuple[Address, str]:
+def _path(text: str, limits: SMTPWireLimits, enhanced: str, *, strict: bool) -> tuple[Address, str]:
     # White space after the colon is forbidden (RFC 5321 3.3), common, and harmless.
     return parse_path(text if strict else text.lstrip(" \t"), limits, enhanced, strict=strict)
 
 
-def _hello(verb: str) -> Callable[[str, WireLimits], Command]:
+def _hello(verb: str) -> Callable[[str, SMTPWireLimits], Command]:
     """What a client calls itself is told, not checked (RFC 5321 4.1.4)."""
 
-    def parse(rest: str, limits: WireLimits) -> Command:
+    def parse(rest: str, limits: SMTPWireLimits) -> Command:
         name = rest.replace("\t", " ").strip(" ")
         if not name:
             raise SMTPSyntaxError(501, "5.5.4", f"Syntax: {verb} domain")
@@ -135,10 +135,10 @@ def _hello(verb: str) -> Callable[[str, WireLimits], Command]:
     return parse
 
 
-def _alone(verb: str, event: Command) -> Callable[[str, WireLimits], Command]:
+def _alone(verb: str, event: Command) -> Callable[[str, SMTPWireLimits], Command]:
     """A command that takes no argument."""
 
-    def parse(rest: str, limits: WireLimits) -> Command:
+    def parse(rest: str, limits: SMTPWireLimits) -> Command:
         if rest:
             raise SMTPSyntaxError(501, "5.5.4", f"{verb} takes no argument")
         return event
@@ -146,14 +146,14 @@ def _alone(verb: str, event: Command) -> Callable[[str, WireLimits], Command]:
     return parse
 
 
-def _auth(rest: str, limits: WireLimits) -> Command:
+def _auth(rest: str, limits: SMTPWireLimits) -> Command:
     mechanism, initial = _WORDS.fullmatch(rest).groups()  # type: ignore[union-attr]  # any text does
     if not _MECHANISM.fullmatch(mechanism) or (initial and not _BASE64_WORD.fullmatch(initial)):
         raise SMTPSyntaxError(501, "5.5.4", "Syntax: AUTH mechanism [initial-response]")
     return Auth(mechanism.upper(), initial.encode() if initial else None)
 
 
-def _bdat(rest: str, limits: WireLimits) -> Command:
+def _bdat(rest: str, limits: SMTPWireLimits) -> Command:
     """A size that cannot be read leaves nothing to skip: what follows is taken for commands."""
     match = _CHUNK.fullmatch(rest.replace("\t", " "))
     if not match:
@@ -161,10 +161,10 @@ def _bdat(rest: str, limits: WireLimits) -> Command:
     return Bdat(int(match[1]), match[2] is not None)
 
 
-def _asking(verb: str, event: type[Vrfy | Expn]) -> Callable[[str, WireLimits], Command]:
+def _asking(verb: str, event: type[Vrfy | Expn]) -> Callable[[str, SMTPWireLimits], Command]:
     """VRFY or EXPN: a string, and perhaps SMTPUTF8."""
 
-    def parse(rest: str, limits: WireLimits) -> Command:
+    def parse(rest: str, limits: SMTPWireLimits) -> Command:
         rest = rest.replace("\t", " ")
         name, _, parameter = rest.rpartition(" ")
         utf8 = parameter.upper() == "SMTPUTF8" and bool(name.strip())
@@ -177,25 +177,25 @@ def _asking(verb: str, event: type[Vrfy | Expn]) -> Callable[[str, WireLimits], 
     return parse
 
 
-def _etrn(rest: str, limits: WireLimits) -> Command:
+def _etrn(rest: str, limits: SMTPWireLimits) -> Command:
     if not _NODE.fullmatch(rest) or len(rest) > limits.domain:
         raise SMTPSyntaxError(501, "5.5.4", "Syntax: ETRN domain, @domain or #queue")
     return Etrn(rest)
 
 
-def _noop(rest: str, limits: WireLimits) -> Command:
+def _noop(rest: str, limits: SMTPWireLimits) -> Command:
     return Noop()
 
 
-def _help(rest: str, limits: WireLimits) -> Command:
+def _help(rest: str, limits: SMTPWireLimits) -> Command:
     return Help(rest)
 
 
-def _not_implemented(rest: str, limits: WireLimits) -> Command:
+def _not_implemented(rest: str, limits: SMTPWireLimits) -> Command:
     raise SMTPSyntaxError(502, "5.5.1", "Command not implemented")
 
 
-_PARSERS: dict[str, Callable[[str, WireLimits], Command]] = {
+_PARSERS: dict[str, Callable[[str, SMTPWireLimits], Command]] = {
     "HELO": _hello("HELO"),
     "EHLO": _hello("EHLO"),
     "LHLO": _hello("LHLO"),
@@ -219,7 +219,7 @@ _PARSERS: dict[str, Callable[[str, WireLimits], Command]] = {
     "SAML": _not_implemented,
 }
 
-_STRICT_PARSERS: dict[str, Callable[[str, WireLimits], Command]] = {
+_STRICT_PARSERS: dict[str, Callable[[str, SMTPWireLimits], Command]] = {
     **_PARSERS,
     "MAIL": partial(_mail, strict=True),
     "RCPT": partial(_rcpt, strict=True),

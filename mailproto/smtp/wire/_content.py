@@ -17,7 +17,7 @@ class ContentCheck:
     """Finds what may not be in one message's content, unless it is declared binary.
 
     :param normalise: make CRLF of each bare CR or LF, instead of refusing the message.
-    :param text_line: octets of a line without its CRLF (`WireLimits`).
+    :param text_line: octets of a line without its CRLF (`SMTPWireLimits`).
 
     :ivar fault: why the content is not to be taken, as far as it has been seen.
     """

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from mailproto.model import NO_PARAMETERS, NULL_PATH, Address, Parameters
 from mailproto.smtp.wire._errors import SMTPSyntaxError
-from mailproto.smtp.wire._limits import WireLimits
+from mailproto.smtp.wire._limits import SMTPWireLimits
 
 __all__ = ["is_host", "parse_parameters", "parse_path"]
 
@@ -60,7 +60,9 @@ _SPACES = re.compile(r"[ \t]+")
 _LITERAL_WHOLE = re.compile(_LITERAL)
 
 
-def parse_path(text: str, limits: WireLimits, enhanced: str, *, strict: bool = False) -> tuple[Address, str]:
+def parse_path(
+    text: str, limits: SMTPWireLimits, enhanced: str, *, strict: bool = False
+) -> tuple[Address, str]:
     """The path that ``text`` begins with, and the rest.
 
     A source route is taken and dropped (RFC 5321 appendix C), and so is a dot at the end of a
@@ -144,7 +146,7 @@ def _is_literal(text: str) -> bool:
     return True
 
 
-def _check_lengths(path: str, local: str, domain: str, limits: WireLimits, enhanced: str) -> None:
+def _check_lengths(path: str, local: str, domain: str, limits: SMTPWireLimits, enhanced: str) -> None:
     """RFC 5321 4.5.3.1 counts octets; a route, as it is dropped, does not count."""
     if len(local.encode()) > limits.local_part:
         raise SMTPSyntaxError(501, enhanced, "Local part too long")

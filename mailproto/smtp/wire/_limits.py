@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["WireLimits"]
+__all__ = ["SMTPWireLimits"]
 
 
 @dataclass(frozen=True, slots=True)
-class WireLimits:
+class SMTPWireLimits:
     """In octets, without CRLF (RFC 5321 4.5.3.1).
 
     :ivar command_line: 512 at least (4.5.3.1.4), and room for the parameters of extensions.

@@ -9,14 +9,14 @@ from mailproto import domains
 from mailproto.model import Address, Parameters
 from mailproto.smtp.wire._errors import SMTPSyntaxError
 from mailproto.smtp.wire._grammar import parse_path
-from mailproto.smtp.wire._limits import WireLimits
+from mailproto.smtp.wire._limits import SMTPWireLimits
 
 __all__ = ["UnsafeArgument", "ascii_domain", "read_address", "render_bdat", "render_line", "render_path"]
 
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-]*+")
 _VALUE = re.compile(r"[!-<>-~\x80-\U0010ffff]++")
-_LIMITS = WireLimits(local_part=256, path=500)
+_LIMITS = SMTPWireLimits(local_part=256, path=500)
 """Lists have local parts longer than 64; whether one is too long is for the server to say."""
 
 

@@ -10,7 +10,7 @@ from mailproto.smtp.wire._commands import command_parser
 from mailproto.smtp.wire._content import ContentScanner
 from mailproto.smtp.wire._errors import SMTPSyntaxError
 from mailproto.smtp.wire._events import AuthResponse, Bdat, DataChunk, Event
-from mailproto.smtp.wire._limits import WireLimits
+from mailproto.smtp.wire._limits import SMTPWireLimits
 
 __all__ = ["SMTPServerWire"]
 
@@ -62,9 +62,9 @@ class SMTPServerWire:
     )
 
     def __init__(
-        self, limits: WireLimits | None = None, *, normalise: bool = False, strict: bool = False
+        self, limits: SMTPWireLimits | None = None, *, normalise: bool = False, strict: bool = False
     ) -> None:
-        self._limits = limits or WireLimits()
+        self._limits = limits or SMTPWireLimits()
         self._parse = command_parser(self._limits, strict=strict)
         self._normalise = normalise
         self._expecting = _Expecting.COMMAND

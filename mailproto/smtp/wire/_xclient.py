@@ -10,7 +10,7 @@ from types import MappingProxyType
 from mailproto.smtp.wire._errors import SMTPSyntaxError
 from mailproto.smtp.wire._events import XClient
 from mailproto.smtp.wire._grammar import is_host
-from mailproto.smtp.wire._limits import WireLimits
+from mailproto.smtp.wire._limits import SMTPWireLimits
 
 __all__ = ["XCLIENT_ATTRIBUTES", "parse_xclient"]
 
@@ -23,7 +23,7 @@ _ATTRIBUTE = re.compile(r"([A-Za-z]+)=((?:[!-*,-~]|\+[0-9A-Fa-f]{2})+)")
 _HEX = re.compile(r"\+([0-9A-Fa-f]{2})")
 
 
-def parse_xclient(rest: str, limits: WireLimits) -> XClient:
+def parse_xclient(rest: str, limits: SMTPWireLimits) -> XClient:
     """What stands behind the verb.
 
     :raises SMTPSyntaxError: 501, for an attribute that is not known, comes twice or has a bad value.

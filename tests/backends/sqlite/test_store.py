@@ -177,15 +177,15 @@ class StoreTests(TestCase):
     async def test_changes_of_other_processes_are_hinted_at(self):
         clock = self.store._poll.clock = Clock()
         other = await self.started()
-        inbox, told = await self.inbox(), []
-        end = inbox.watch(told.append)
+        inbox, updates = await self.inbox(), []
+        end = inbox.watch(updates.append)
         clock.advance(POLL_INTERVAL)
-        self.assertEqual(told, [])
+        self.assertEqual(updates, [])
         await other.deliver([ALICE], NewMessage(SMALL))
         clock.advance(POLL_INTERVAL)
-        self.assertEqual(told, [(await inbox.status()).modseq])
+        self.assertEqual(updates, [(await inbox.status()).modseq])
         clock.advance(POLL_INTERVAL)
-        self.assertEqual(len(told), 1)
+        self.assertEqual(len(updates), 1)
         end()
         clock.advance(POLL_INTERVAL)
         self.assertEqual(clock.getDelayedCalls(), [])

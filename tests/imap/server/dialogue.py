@@ -17,9 +17,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import alsoProvides
 
 from mailproto.auth import StoreRealm
-from mailproto.backends.memory import MemoryStore
-from mailproto.backends.simple import SimpleMailbox
-from mailproto.imap import IMAPServerFactory, IMAPSession
+from mailproto.backends._memory import MemoryStore
+from mailproto.backends._simple import SimpleMailbox
+from mailproto.imap import IMAPServer, IMAPServerFactory
 from tests.transport import FakeTLS
 
 LOCAL = "127.0.0.1"
@@ -79,7 +79,7 @@ class Client:
         self.transport = Transport(peer)
         if tls:
             alsoProvides(self.transport, ISSLTransport)
-        self.session: IMAPSession = factory.buildProtocol(None)
+        self.session: IMAPServer = factory.buildProtocol(None)
         self.transport.protocol = self.session
         self.session.makeConnection(self.transport)
 

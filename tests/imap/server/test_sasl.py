@@ -7,7 +7,7 @@ from typing import Any
 from twisted.cred.portal import Portal
 
 from mailproto.auth._scram import _server
-from mailproto.imap.server.session import MAX_FAILED_LOGINS
+from mailproto.imap.server._server import MAX_FAILED_LOGINS
 from tests.auth.exchanges import EXAMPLE, EXAMPLE_NONCE, ExampleChecker, b64
 from tests.imap.server.dialogue import REMOTE, Client, DialogueTestCase
 

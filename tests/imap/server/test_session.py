@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailproto.auth import server_mechanisms
-from mailproto.imap.server.session import MAX_BAD_COMMANDS, MAX_FAILED_LOGINS
+from mailproto.imap.server._server import MAX_BAD_COMMANDS, MAX_FAILED_LOGINS
 from tests.imap.server.dialogue import LOCAL, REMOTE, Client, DialogueTestCase
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer_only
 
-from mailproto.backends.simple import SimpleMailbox
-from mailproto.imap.server.view import MailboxView
+from mailproto.backends._simple import SimpleMailbox
+from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import SequenceSet
 from mailproto.interfaces import IMailbox
 from mailproto.model import FlagChange, FlagOperation, NewMessage
@@ -49,8 +49,8 @@ class BelievingClient:
         self.uids = list(view.uids)
         self.seen = ["\\Seen" in flags for flags in view.flags]
 
-    def hear(self, told: bytes) -> None:
-        for line in told.split(b"\r\n")[:-1]:
+    def hear(self, updates: bytes) -> None:
+        for line in updates.split(b"\r\n")[:-1]:
             if match := EXISTS.fullmatch(line):
                 count = int(match[1])
                 assert count >= len(self.uids), "EXISTS shrank"
@@ -112,9 +112,9 @@ class ViewTests(SynchronousTestCase):
         view = viewed(mailbox)
         mailbox.remove(range(1, 100_001, 2))
         began = time.monotonic()
-        told = run(view.update(expunges=True))
+        updates = run(view.update(expunges=True))
         self.assertLess(time.monotonic() - began, 2)
-        self.assertEqual(told.count(b"EXPUNGE"), 50_000)
+        self.assertEqual(updates.count(b"EXPUNGE"), 50_000)
         self.assertEqual(list(view.uids), list(range(2, 100_001, 2)))
 
     def test_messages_share_their_flags(self) -> None:

@@ -10,8 +10,8 @@ from mailproto.imap.wire import (
     Event,
     IMAPServerWire,
     IMAPWireError,
+    IMAPWireLimits,
     LiteralChunk,
-    WireLimits,
 )
 
 
@@ -51,7 +51,9 @@ def joined(events: list[Event | Wrong]) -> list[Event | Wrong]:
     return merged
 
 
-def feed(data: bytes, cuts: list[int] | None = None, limits: WireLimits | None = None) -> list[Event | Wrong]:
+def feed(
+    data: bytes, cuts: list[int] | None = None, limits: IMAPWireLimits | None = None
+) -> list[Event | Wrong]:
     """What a wire makes of ``data`` cut at the offsets ``cuts``."""
     wire = IMAPServerWire(limits)
     events: list[Event | Wrong] = []
@@ -65,7 +67,7 @@ def feed(data: bytes, cuts: list[int] | None = None, limits: WireLimits | None =
 class WireTestCase(SynchronousTestCase):
     """Assertions that try each input whole, byte by byte, and with bytes to spare."""
 
-    limits: WireLimits | None = None
+    limits: IMAPWireLimits | None = None
 
     def assert_events(self, data: bytes, expected: list[Event | Wrong]) -> None:
         """``data`` gives ``expected``, however it is cut."""

@@ -7,16 +7,16 @@ from mailproto.imap.wire import (
     Command,
     ContinuationLine,
     IMAPServerWire,
+    IMAPWireLimits,
     LiteralChunk,
     LiteralRequest,
     Login,
-    WireLimits,
 )
 from tests.imap.wire.feed import WireTestCase, Wrong, drain, feed, joined
 
 NOOP = Command("b", "NOOP", False, NO_ARGUMENTS)
 BEHIND = b"b NOOP\r\n"
-SMALL = WireLimits(line=40, literal_total=20, literals=3, append=20, swallowed=200)
+SMALL = IMAPWireLimits(line=40, literal_total=20, literals=3, append=20, swallowed=200)
 
 
 def login(user: bytes, password: bytes) -> Command:
@@ -214,7 +214,7 @@ class LargeLiteralTests(WireTestCase):
         self.assertEqual(drain(wire), [self.TOO_LARGE, self.LOST])
 
     def test_of_one_line_less_is_thrown_away(self) -> None:
-        limits = WireLimits(line=40, swallowed=10_000, swallowed_line=100)
+        limits = IMAPWireLimits(line=40, swallowed=10_000, swallowed_line=100)
         long = Wrong("a", "Command line too long")
         for size, expected in ((100, [long, NOOP]), (101, [long, self.LOST]), (5000, [long, self.LOST])):
             data = b"a " + b"x" * (size - 4) + b"\r\nb NOOP\r\n"

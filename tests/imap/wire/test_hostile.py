@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.imap.wire import Command, IMAPServerWire, WireLimits
+from mailproto.imap.wire import Command, IMAPServerWire, IMAPWireLimits
 from tests.imap.wire.feed import drain, feed
 
-LIMITS = WireLimits(line=60, literal_total=20, literals=3, append=20, nesting=5, swallowed=100)
+LIMITS = IMAPWireLimits(line=60, literal_total=20, literals=3, append=20, nesting=5, swallowed=100)
 
 words = st.sampled_from(
     b'a|b1| |  |\r\n|\r|\n|\0|\xff|(|)|[|]|<|>|0|1|9:*|,|*|%|"|\\|"x"|{|}|{0}\r\n|{3}\r\n|{3+}\r\n|{9+}\r\n|'

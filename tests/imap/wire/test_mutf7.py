@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.imap.wire import mutf7
+from mailproto.imap.wire import _mutf7 as mutf7
 
 PAIRS = {
     "": b"",

@@ -9,6 +9,7 @@ from mailproto.imap.wire import (
     DateKey,
     Flagged,
     Header,
+    IMAPWireLimits,
     New,
     Not,
     Numbers,
@@ -20,7 +21,6 @@ from mailproto.imap.wire import (
     Size,
     Text,
     Uids,
-    WireLimits,
 )
 from tests.imap.wire.feed import WireTestCase
 
@@ -149,7 +149,7 @@ class ReturnTests(WireTestCase):
 
 
 class NestingTests(WireTestCase):
-    limits = WireLimits(nesting=3)
+    limits = IMAPWireLimits(nesting=3)
 
     def test_up_to_the_limit_and_no_deeper(self) -> None:
         for begin, end in ((b"(", b")"), (b"NOT ", b""), (b"OR ALL ", b""), (b"OR ", b" ALL")):

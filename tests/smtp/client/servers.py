@@ -14,8 +14,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from mailproto.auth import ensure_self_signed, server_tls
-from mailproto.smtp import LMTPServerFactory, MailServer, SMTPServerFactory
-from tests.smtp.dialogue import FakeDelivery
+from mailproto.smtp import LMTPServerFactory, ServerAddress, SMTPServerFactory
+from tests.smtp.server.dialogue import FakeDelivery
 
 reactor: Any = installed
 
@@ -78,15 +78,15 @@ class ServerTestCase(TestCase):
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.listen(served))
         return {"host": "mx.example", "endpoint": endpoint, "trust_root": self.pair[0], "lmtp": lmtp}
 
-    def scripted(self, answers: Any, greeting: bytes = b"220 mx.example\r\n") -> MailServer:
+    def scripted(self, answers: Any, greeting: bytes = b"220 mx.example\r\n") -> ServerAddress:
         """A server that answers as it is told; ``self.peer`` counts."""
         self.peer: Any = Factory.forProtocol(Scripted)
         self.peer.answers = answers.get if isinstance(answers, dict) else answers
         self.peer.greeting, self.peer.heard = greeting, []
         self.peer.connections = self.peer.lost = 0
-        return MailServer("127.0.0.1", self.listen(self.peer), tls="none")
+        return ServerAddress("127.0.0.1", self.listen(self.peer), tls="none")
 
-    def taking_two(self) -> MailServer:
+    def taking_two(self) -> ServerAddress:
         """A server that takes two transactions a connection, to one recipient each."""
         return self.scripted(
             {

@@ -16,8 +16,8 @@ from mailproto.smtp import (
     ConnectFailed,
     ConnectionLost,
     GreetingRefused,
-    MailServer,
     ProtocolViolation,
+    ServerAddress,
     ServerTimeout,
     ServiceClosing,
     SMTPClient,
@@ -43,7 +43,9 @@ class AddressTestCase(SynchronousTestCase):
         return self.net
 
     def open(self, **settings: Any) -> Deferred[SMTPClient]:
-        server = MailServer(**{"host": "mx.example", "tls": "none", "hostname": "client.example"} | settings)
+        server = ServerAddress(
+            **{"host": "mx.example", "tls": "none", "hostname": "client.example"} | settings
+        )
         return ensureDeferred(open_client(self.net, server))
 
     def end(self, opening: Deferred[Any], seconds: float) -> float:
@@ -198,7 +200,7 @@ class NextAddressTests(AddressTestCase):
         sent = ensureDeferred(
             send_mail(
                 self.net,
-                MailServer("mx.example", tls="none"),
+                ServerAddress("mx.example", tls="none"),
                 b"From: a@b.example\r\nTo: c@d.example\r\n\r\n",
             )
         )
@@ -319,7 +321,7 @@ class NameTests(SynchronousTestCase):
             (object(), "object"),
         ):
             self.assertEqual(endpoint_name(endpoint), name)
-            self.assertEqual(str(MailServer("mx.example", endpoint=endpoint)), f"mx.example at {name}")  # type: ignore[arg-type]
+            self.assertEqual(str(ServerAddress("mx.example", endpoint=endpoint)), f"mx.example at {name}")  # type: ignore[arg-type]
 
     def test_servers(self) -> None:
         for settings, name in (
@@ -327,4 +329,4 @@ class NameTests(SynchronousTestCase):
             ({"host": "mx.example", "tls": "implicit"}, "mx.example:465"),
             ({"host": "[::1]", "port": 2525}, "[::1]:2525"),
         ):
-            self.assertEqual(str(MailServer(**settings)), name)  # type: ignore[arg-type]
+            self.assertEqual(str(ServerAddress(**settings)), name)  # type: ignore[arg-type]

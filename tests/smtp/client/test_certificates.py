@@ -12,7 +12,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailproto.auth import Password, ServerTLS, client_tls, server_tls
-from mailproto.smtp import MailServer, SMTPClient, SMTPSender, TLSFailed, connect, send_mail
+from mailproto.smtp import ServerAddress, SMTPClient, SMTPSender, TLSFailed, connect, send_mail
 from tests.auth.certificates import general_names, make_certificate, write_pair
 from tests.smtp.client.servers import ServerTestCase, message, reactor
 
@@ -72,8 +72,8 @@ class CertificateTests(ServerTestCase):
         served = TLSMemoryBIOFactory(tls, False, self.thief) if implicit else self.thief
         return TCP4ClientEndpoint(reactor, "127.0.0.1", self.listen(served))
 
-    def server(self, names: Any, tls: Any, host: str = "mail.test", **more: Any) -> MailServer:
-        return MailServer(
+    def server(self, names: Any, tls: Any, host: str = "mail.test", **more: Any) -> ServerAddress:
+        return ServerAddress(
             host,
             tls=tls,
             endpoint=self.steal(names, implicit=tls == "implicit"),

@@ -47,7 +47,7 @@ from mailproto.smtp import (
     AuthenticationRefused,
     AuthenticationUnavailable,
     ConnectionLost,
-    MailServer,
+    ServerAddress,
     SMTPClient,
     SMTPSender,
     connect,
@@ -280,9 +280,9 @@ class CertificateTests(CredentialsTestCase):
         portal.registerChecker(CertificateChecker(self.directory, reactor, failure_delay=0))
         return portal
 
-    def server(self, pair: Pair, **settings: Any) -> MailServer:
+    def server(self, pair: Pair, **settings: Any) -> ServerAddress:
         where = self.serve(tls=server_tls(*self.pair, client_ca=self.client_ca))
-        return MailServer(**where, client_certificate=to_be_shown(pair), **settings)
+        return ServerAddress(**where, client_certificate=to_be_shown(pair), **settings)
 
     async def test_signs_in(self) -> None:
         for credentials in (Certificate(), Certificate(NAME)):
@@ -311,25 +311,25 @@ class CertificateTests(CredentialsTestCase):
 
 
 class ApplicationTests(CredentialsTestCase):
-    """`send_mail` and the pool, with a `MailServer` that has credentials."""
+    """`send_mail` and the pool, with a `ServerAddress` that has credentials."""
 
     async def test_send_mail(self) -> None:
         where = self.serve()
         with self.assertRaises(AllRefused) as raised:
-            await send_mail(reactor, MailServer(**where), message(From=NAME))
+            await send_mail(reactor, ServerAddress(**where), message(From=NAME))
         self.assertEqual(raised.exception.code, 530)
-        await send_mail(reactor, MailServer(**where, credentials=ALICE), message(From=NAME))
+        await send_mail(reactor, ServerAddress(**where, credentials=ALICE), message(From=NAME))
         self.assertEqual(self.delivery.delivered[-1][0].session.account, NAME)
 
     async def test_refused(self) -> None:
         with self.assertRaises(AuthenticationRefused):
-            await send_mail(reactor, MailServer(**self.serve(), credentials=GUESS), message(From=NAME))
+            await send_mail(reactor, ServerAddress(**self.serve(), credentials=GUESS), message(From=NAME))
         self.assertEqual(self.delivery.delivered, [])
 
     async def test_no_server_for_those_with_credentials(self) -> None:
         where = self.serve(portal=None, submission=False)
         with self.assertRaises(AuthenticationUnavailable):
-            await send_mail(reactor, MailServer(**where, credentials=ALICE), message(From=NAME))
+            await send_mail(reactor, ServerAddress(**where, credentials=ALICE), message(From=NAME))
         self.assertEqual(self.delivery.delivered, [])
 
     async def test_tokens_are_asked_for_each_connection(self) -> None:
@@ -340,7 +340,9 @@ class ApplicationTests(CredentialsTestCase):
             given.append("good")
             return Token(NAME, "good")
 
-        sender = SMTPSender(reactor, MailServer(**self.serve(), credentials=ask), connections=1, messages=2)
+        sender = SMTPSender(
+            reactor, ServerAddress(**self.serve(), credentials=ask), connections=1, messages=2
+        )
         self.addCleanup(sender.close)
         for _ in range(4):
             await sender.send_mail(message(From=NAME))
@@ -358,7 +360,7 @@ class ApplicationTests(CredentialsTestCase):
             ):
                 settings: dict[str, Any] = {"host": host, "credentials": Token(NAME, "good"), **more}
                 with self.subTest(settings=settings), self.assertRaises(AuthenticationUnavailable):
-                    await send_mail(reactor, MailServer(**where | settings), message(From=NAME))
+                    await send_mail(reactor, ServerAddress(**where | settings), message(From=NAME))
         self.assertEqual(self.delivery.delivered, [])
 
     async def test_what_is_connected_to_is_this_machine(self) -> None:
@@ -366,25 +368,25 @@ class ApplicationTests(CredentialsTestCase):
         for host in ("localhost", "LocalHost.", "127.0.0.1", "[127.1.2.3]", "::1", "[IPv6:::1]"):
             with self.subTest(host=host):
                 settings: dict[str, Any] = {"host": host, "tls": "none", "credentials": Token(NAME, "good")}
-                await send_mail(reactor, MailServer(**where | settings), message(From=NAME))
+                await send_mail(reactor, ServerAddress(**where | settings), message(From=NAME))
         self.assertEqual(len(self.delivery.delivered), 6)
 
     async def test_credentials_from_a_function(self) -> None:
         where = self.serve()
-        await send_mail(reactor, MailServer(**where, credentials=lambda: ALICE), message(From=NAME))
+        await send_mail(reactor, ServerAddress(**where, credentials=lambda: ALICE), message(From=NAME))
 
     async def test_what_is_no_credentials(self) -> None:
         secret: Any = ("alice", "pencil")
-        error = self.assertRaises(TypeError, MailServer, credentials=secret)
+        error = self.assertRaises(TypeError, ServerAddress, credentials=secret)
         self.assertNotIn("pencil", str(error))
         for given in (secret, None):
             with self.assertRaises(TypeError):
-                server = MailServer(**self.serve(), credentials=lambda given=given: given)
+                server = ServerAddress(**self.serve(), credentials=lambda given=given: given)
                 await send_mail(reactor, server, message(From=NAME))
 
     async def test_pool_is_refused(self) -> None:
         """Whoever waits is told."""
-        sender = SMTPSender(reactor, MailServer(**self.serve(), credentials=GUESS), connections=2)
+        sender = SMTPSender(reactor, ServerAddress(**self.serve(), credentials=GUESS), connections=2)
         self.addCleanup(sender.close)
         for sent in [sender.send(NAME, ["bob@mx.example"], b"") for _ in range(3)]:
             with self.assertRaises(AuthenticationRefused):
@@ -401,10 +403,10 @@ class ApplicationTests(CredentialsTestCase):
             {"port": 1},
             {"lmtp": True},
         ):
-            opening = ensureDeferred(open_client(memory, MailServer("127.0.0.1", **settings)))
+            opening = ensureDeferred(open_client(memory, ServerAddress("127.0.0.1", **settings)))
             asked.append(memory.tcpClients.pop()[1])
             opening.addErrback(lambda _: None).cancel()
         self.assertEqual(asked, [25, 587, 465, 1, 24])
 
     def test_secrets_are_not_shown(self) -> None:
-        self.assertNotIn("pencil", repr(MailServer(credentials=ALICE)))
+        self.assertNotIn("pencil", repr(ServerAddress(credentials=ALICE)))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.smtp import LMTPClient, MailServer, SMTPClient, SMTPSender
+from mailproto.smtp import LMTPClient, ServerAddress, SMTPClient, SMTPSender
 
 LABEL = "x" * 63
 GOOD = (
@@ -107,13 +107,13 @@ NO_TEXT: tuple[Any, ...] = (None, 5, b"mx.example", ["mx.example"], True, 1.5)
 class HostTests(SynchronousTestCase):
     def test_good(self) -> None:
         for host in GOOD:
-            self.assertEqual(MailServer(host).host, host)
+            self.assertEqual(ServerAddress(host).host, host)
 
     def test_bad(self) -> None:
         """The text has the host, but not all of a long one, and nothing that a terminal would do."""
         for host in BAD:
             with self.subTest(host=host[:100]):
-                error = self.assertRaises(ValueError, MailServer, host)
+                error = self.assertRaises(ValueError, ServerAddress, host)
                 self.assertIn(repr(host[:300]), str(error))
                 self.assertTrue(str(error).isprintable())
                 self.assertLess(len(str(error)), 3500)
@@ -121,7 +121,7 @@ class HostTests(SynchronousTestCase):
 
     def test_no_text(self) -> None:
         for host in NO_TEXT:
-            error = self.assertRaises(TypeError, MailServer, host)
+            error = self.assertRaises(TypeError, ServerAddress, host)
             self.assertIn(type(host).__name__, str(error))
 
     @settings(max_examples=500, deadline=None)
@@ -129,18 +129,18 @@ class HostTests(SynchronousTestCase):
     @example("a" * 63 + "." + "ü" * 63)
     def test_anything(self, host: str) -> None:
         try:
-            MailServer(host)
+            ServerAddress(host)
         except ValueError as error:
             self.assertTrue(str(error).isprintable())
 
     def test_ports(self) -> None:
         for port in (1, 25, 65535, None):
-            self.assertEqual(MailServer("mx.example", port).port, port)
+            self.assertEqual(ServerAddress("mx.example", port).port, port)
         for port in (0, -1, 65536, 1 << 70):
-            error = self.assertRaises(ValueError, MailServer, "mx.example", port)
+            error = self.assertRaises(ValueError, ServerAddress, "mx.example", port)
             self.assertIn(str(port), str(error))
         for wrong in ("25", 25.0, True, b"25"):
-            error = self.assertRaises(TypeError, MailServer, "mx.example", wrong)
+            error = self.assertRaises(TypeError, ServerAddress, "mx.example", wrong)
             self.assertIn(type(wrong).__name__, str(error))
 
 
@@ -150,7 +150,7 @@ class OwnNameTests(SynchronousTestCase):
             if "%" not in name:
                 for client_class in (SMTPClient, LMTPClient):
                     self.assertEqual(client_class(Clock(), hostname=name).hostname, name)
-                self.assertEqual(MailServer(hostname=name).hostname, name)
+                self.assertEqual(ServerAddress(hostname=name).hostname, name)
 
     def test_bad(self) -> None:
         for name in (*BAD[1:], "::1", "[IPv6:fe80::1%eth0]", "a\r\nRSET", "[a b]", "[x-:y]"):
@@ -160,9 +160,9 @@ class OwnNameTests(SynchronousTestCase):
                 error = self.assertRaises(ValueError, SMTPClient, Clock(), hostname=name)
                 self.assertIn(repr(name[:300]), str(error))
                 self.assertTrue(str(error).isprintable())
-                self.assertRaises(ValueError, MailServer, hostname=name)
+                self.assertRaises(ValueError, ServerAddress, hostname=name)
 
     def test_no_text(self) -> None:
         for name in NO_TEXT:
             self.assertRaises(TypeError, SMTPClient, Clock(), hostname=name)
-            self.assertRaises(TypeError, MailServer, hostname=name)
+            self.assertRaises(TypeError, ServerAddress, hostname=name)

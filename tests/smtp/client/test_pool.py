@@ -20,8 +20,8 @@ from mailproto.smtp import (
     UNCERTAIN,
     ConnectFailed,
     ConnectionLost,
-    MailServer,
     QueueTimeout,
+    ServerAddress,
     ServerTimeout,
     ServiceClosing,
     SMTPClientError,
@@ -47,7 +47,7 @@ class PoolTestCase(SynchronousTestCase):
             script if callable(script) else lambda host, number: script, {"mx.example": ["192.0.2.1"]}
         )
         self.results: list[Any] = []
-        server = MailServer("mx.example", tls="none", hostname="client.example")
+        server = ServerAddress("mx.example", tls="none", hostname="client.example")
         self.sender = SMTPSender(self.network, server, **settings)
         return self.sender
 
@@ -293,7 +293,7 @@ class SilenceTests(PoolTestCase):
         network.script = lambda host, number: serving(
             EHLO=hello, AUTH="235 OK" if number == 0 else "535 5.7.8 No", final="10|250 OK"
         )
-        server = MailServer("localhost", tls="none", hostname="a.example", credentials=Password("a", "b"))
+        server = ServerAddress("localhost", tls="none", hostname="a.example", credentials=Password("a", "b"))
         network.names, network.peer = {"localhost": ["127.0.0.1"]}, "127.0.0.1"
         self.sender = SMTPSender(network, server, connections=3)
         self.send(20)
@@ -363,11 +363,11 @@ class WaitTests(PoolTestCase):
         self.send(1000)
         self.network.advance(1)
         self.network.rightNow += 10
-        told = [0]
+        updates = [0]
         while not self.all_done():
             turn(self.network)
-            told.append(sum(result is not None for result in self.results))
-        self.assertLessEqual(max(after - before for before, after in pairwise(told)), _job.MOST_AT_ONCE)
+            updates.append(sum(result is not None for result in self.results))
+        self.assertLessEqual(max(after - before for before, after in pairwise(updates)), _job.MOST_AT_ONCE)
         self.assertEqual({type(result) for result in self.results}, {QueueTimeout})
         self.assert_nothing_left()
 
@@ -432,13 +432,13 @@ class CancelTests(PoolTestCase):
         self.pool(ONE_THEN_421, connections=2)
         sent = self.send(10)
 
-        def told(_: Any) -> None:
+        def updates(_: Any) -> None:
             for each in sent:
                 each.cancel()
             self.send(2)
             self.sender.close()
 
-        sent[0].addCallback(told)
+        sent[0].addCallback(updates)
         self.finish(30)
         self.assertEqual([type(each) for each in self.results], [list] + [CancelledError] * 9 + [list] * 2)
         self.assert_nothing_left()

@@ -19,7 +19,7 @@ from mailproto.smtp import (
     AllRefused,
     ConnectFailed,
     ConnectionLost,
-    MailServer,
+    ServerAddress,
     SMTPSender,
     SMTPServerFactory,
     TLSFailed,
@@ -36,7 +36,7 @@ class SendMailTests(ServerTestCase):
     async def test_required(self) -> None:
         """STARTTLS and a good certificate."""
         where = self.serve(tls=server_tls(*self.pair))
-        result = await send_mail(reactor, MailServer(**where), message())
+        result = await send_mail(reactor, ServerAddress(**where), message())
         self.assertEqual(result.accepted, ["alice@mx.example"])
         [(envelope, content)] = self.delivery.delivered
         self.assertEqual(str(envelope.sender), "me@a.example")
@@ -45,25 +45,25 @@ class SendMailTests(ServerTestCase):
 
     async def test_required_and_not_there(self) -> None:
         with self.assertRaises(TLSUnavailable):
-            await send_mail(reactor, MailServer(**self.serve()), message())
+            await send_mail(reactor, ServerAddress(**self.serve()), message())
         self.assertEqual(self.delivery.delivered, [])
 
     async def test_required_and_not_good(self) -> None:
         where = self.serve(tls=server_tls(*self.pair)) | {"host": "other.example"}
         with self.assertRaises(TLSFailed):
-            await send_mail(reactor, MailServer(**where), message())
+            await send_mail(reactor, ServerAddress(**where), message())
         self.assertEqual(self.delivery.delivered, [])
 
     async def test_implicit(self) -> None:
         where = self.serve(implicit_tls=True)
-        await send_mail(reactor, MailServer(**where, tls="implicit"), message())
+        await send_mail(reactor, ServerAddress(**where, tls="implicit"), message())
         self.assertIsNotNone(self.delivery.delivered[0][0].session.tls)
 
     async def test_opportunistic(self) -> None:
         """TLS with any certificate, or none at all."""
         for tls in (server_tls(*self.pair), None):
             where = self.serve(tls=tls) | {"host": "other.example"}
-            await send_mail(reactor, MailServer(**where, tls="opportunistic"), message())
+            await send_mail(reactor, ServerAddress(**where, tls="opportunistic"), message())
         with_tls, without = [envelope.session.tls for envelope, _ in self.delivery.delivered]
         self.assertIsNotNone(with_tls)
         self.assertIsNone(without)
@@ -83,7 +83,7 @@ class SendMailTests(ServerTestCase):
         ):
             self.peer.heard.clear()
             with self.assertRaises(error):
-                await send_mail(reactor, MailServer(server.host, server.port, tls), message())  # type: ignore[arg-type]
+                await send_mail(reactor, ServerAddress(server.host, server.port, tls), message())  # type: ignore[arg-type]
             self.assertEqual(self.peer.heard, heard)
 
     async def test_handshake_fails_opportunistically(self) -> None:
@@ -95,13 +95,13 @@ class SendMailTests(ServerTestCase):
         }
         server = self.scripted(answers.get)
         with self.assertRaises(AllRefused):
-            await send_mail(reactor, MailServer(server.host, server.port, "opportunistic"), message())
+            await send_mail(reactor, ServerAddress(server.host, server.port, "opportunistic"), message())
         self.assertEqual(self.peer.connections, 2)
 
     async def test_some_refused(self) -> None:
         self.delivery.refusals["bob@mx.example"] = RecipientUnknown()
         result = await send_mail(
-            reactor, MailServer(**self.serve(), tls="none"), message(Cc="bob@mx.example")
+            reactor, ServerAddress(**self.serve(), tls="none"), message(Cc="bob@mx.example")
         )
         self.assertEqual(result.accepted, ["alice@mx.example"])
         self.assertEqual(result.refused["bob@mx.example"].enhanced, "5.1.1")
@@ -109,14 +109,14 @@ class SendMailTests(ServerTestCase):
     async def test_all_refused(self) -> None:
         self.delivery.refusals["alice@mx.example"] = RecipientUnknown()
         with self.assertRaises(AllRefused) as caught:
-            await send_mail(reactor, MailServer(**self.serve(), tls="none"), message())
+            await send_mail(reactor, ServerAddress(**self.serve(), tls="none"), message())
         self.assertEqual((caught.exception.code, caught.exception.enhanced), (550, "5.1.1"))
         self.assertEqual(list(caught.exception.result.refused), ["alice@mx.example"])
 
     async def test_lmtp(self) -> None:
         self.delivery.refusals["bob@mx.example"] = RecipientUnknown()
         where = self.serve(lmtp=True)
-        result = await send_mail(reactor, MailServer(**where, tls="none"), message(Cc="bob@mx.example"))
+        result = await send_mail(reactor, ServerAddress(**where, tls="none"), message(Cc="bob@mx.example"))
         self.assertEqual(result.accepted, ["alice@mx.example"])
         self.assertEqual(self.delivery.delivered[0][0].session.protocol, "LMTP")
 
@@ -125,7 +125,7 @@ class SendMailTests(ServerTestCase):
         number = port.getHost().port
         await port.stopListening()
         with self.assertRaises(ConnectFailed) as caught:
-            await send_mail(reactor, MailServer("127.0.0.1", number), message())
+            await send_mail(reactor, ServerAddress("127.0.0.1", number), message())
         self.assertFalse(caught.exception.is_permanent)
 
     async def test_large_and_binary(self) -> None:
@@ -134,7 +134,7 @@ class SendMailTests(ServerTestCase):
         for content in (b"a\0b\r\n", b"x" * 78 + b"\r\n" * CHUNKING_FROM):
             whole = b"From: me@a.example\r\nTo: alice@mx.example\r\n\r\n" + content
             try:
-                await send_mail(reactor, MailServer(**where, tls="none"), whole)
+                await send_mail(reactor, ServerAddress(**where, tls="none"), whole)
             except AllRefused as error:
                 self.assertEqual(error.enhanced, "5.6.3")
             else:
@@ -163,7 +163,7 @@ class SendMailTests(ServerTestCase):
             (message(), names, False),
         ):
             sent = ensureDeferred(
-                send_mail(reactor, MailServer(**where, tls="none"), whole, recipients=recipients)
+                send_mail(reactor, ServerAddress(**where, tls="none"), whole, recipients=recipients)
             )
             if isinstance(whole, EmailMessage):
                 del whole["To"]
@@ -179,7 +179,7 @@ class SendMailTests(ServerTestCase):
     async def test_what_cannot_be_made_ready_in_a_thread(self) -> None:
         with self.assertRaises(ValueError):
             await send_mail(
-                reactor, MailServer("127.0.0.1"), b"To: a@b.example; c@b.example\n\n" * 1000, sender=""
+                reactor, ServerAddress("127.0.0.1"), b"To: a@b.example; c@b.example\n\n" * 1000, sender=""
             )
 
     async def test_more_transactions_than_one_connection_takes(self) -> None:
@@ -214,22 +214,22 @@ class SendMailTests(ServerTestCase):
     async def test_hosts(self) -> None:
         """In brackets, or under names that only containers have."""
         number = self.serve()["endpoint"]._port
-        await send_mail(reactor, MailServer("[127.0.0.1]", number, tls="none"), message())
+        await send_mail(reactor, ServerAddress("[127.0.0.1]", number, tls="none"), message())
         self.assertEqual(len(self.delivery.delivered), 1)
         memory = MemoryReactorClock()
         for host in ("127.0.0.1", "[127.0.0.1]"):
             for tls in ("none", "opportunistic"):
-                opening = ensureDeferred(open_client(memory, MailServer(host, 25, tls)))  # type: ignore[arg-type]
+                opening = ensureDeferred(open_client(memory, ServerAddress(host, 25, tls)))  # type: ignore[arg-type]
                 self.assertEqual(memory.tcpClients.pop()[:2], ("127.0.0.1", 25))
                 opening.addErrback(lambda _: None).cancel()
         with self.assertRaises(TLSFailed):
-            await open_client(memory, MailServer("my_host", 25))
+            await open_client(memory, ServerAddress("my_host", 25))
 
     async def test_what_is_not_asked_for_is_not_looked_at(self) -> None:
         where = self.serve() | {"host": "my_host", "trust_root": "/nowhere/at/all"}
-        await send_mail(reactor, MailServer(**where, tls="none"), message())
+        await send_mail(reactor, ServerAddress(**where, tls="none"), message())
         with self.assertRaises(TLSFilesError):
-            await send_mail(reactor, MailServer(**where | {"host": "mx.example"}), message())
+            await send_mail(reactor, ServerAddress(**where | {"host": "mx.example"}), message())
 
     async def test_another_address(self) -> None:
         """Of two addresses one has another's certificate, or closes: the other one gets the message."""
@@ -252,14 +252,14 @@ class SendMailTests(ServerTestCase):
         for factory, host in ((wrong, "127.0.0.2"), (closing, "127.0.0.3")):
             port = reactor.listenTCP(number, factory, interface=host)
             self.addCleanup(port.stopListening)
-        server = MailServer("mx.example", number, trust_root=self.pair[0])
+        server = ServerAddress("mx.example", number, trust_root=self.pair[0])
         await send_mail(reactor, server, message())
         self.assertEqual(len(self.delivery.delivered), 1)
         self.assertEqual(closing.connections, 1)
 
     async def test_trailing_dot(self) -> None:
         where = self.serve(tls=server_tls(*self.pair)) | {"host": "mx.example."}
-        await send_mail(reactor, MailServer(**where), message())
+        await send_mail(reactor, ServerAddress(**where), message())
 
     async def assert_cancelled(self, sent: Deferred[Any]) -> None:
         """It ends, and the connection with it."""
@@ -302,12 +302,12 @@ class SendMailTests(ServerTestCase):
         self.assertEqual((await sent).accepted, ["alice@mx.example"])
 
     def test_a_word_that_is_none(self) -> None:
-        self.assertRaises(ValueError, MailServer, tls="yes")
+        self.assertRaises(ValueError, ServerAddress, tls="yes")
 
 
 class SenderTests(ServerTestCase):
-    def sender(self, server: MailServer | None = None, **settings: Any) -> SMTPSender:
-        sender = SMTPSender(reactor, server or MailServer(**self.serve(), tls="none"), **settings)
+    def sender(self, server: ServerAddress | None = None, **settings: Any) -> SMTPSender:
+        sender = SMTPSender(reactor, server or ServerAddress(**self.serve(), tls="none"), **settings)
         self.addCleanup(sender.close)
         return sender
 
@@ -425,7 +425,7 @@ class SenderTests(ServerTestCase):
         port = reactor.listenTCP(0, Factory(), interface="127.0.0.1")
         number = port.getHost().port
         await port.stopListening()
-        sender = self.sender(MailServer("127.0.0.1", number), connections=2)
+        sender = self.sender(ServerAddress("127.0.0.1", number), connections=2)
         for _ in range(2):
             waiting = [sender.send("", ["alice@mx.example"], b"") for _ in range(5)]
             for each in waiting:

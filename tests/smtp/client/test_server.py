@@ -15,8 +15,8 @@ from zope.interface import alsoProvides
 from mailproto.auth import client_tls, ensure_self_signed, server_tls
 from mailproto.content import FileContent
 from mailproto.errors import RecipientUnknown
-from mailproto.interfaces import IPromises
-from mailproto.model import Promises
+from mailproto.interfaces import IServiceExtensions
+from mailproto.model import ServiceExtensions
 from mailproto.smtp import (
     ConnectFailed,
     LMTPClient,
@@ -27,7 +27,7 @@ from mailproto.smtp import (
     connect,
 )
 from tests.smtp.client.dialogue import ALICE, BOB, SENDER
-from tests.smtp.dialogue import FakeDelivery
+from tests.smtp.server.dialogue import FakeDelivery
 
 reactor: Any = installed
 
@@ -114,8 +114,8 @@ class LoopbackTests(TestCase):
 
     async def test_require_tls(self) -> None:
         """RFC 8689 4.2.1: only to a server that has shown who it is."""
-        self.delivery.promises = Promises(require_tls=True)  # type: ignore[attr-defined]
-        alsoProvides(self.delivery, IPromises)
+        self.delivery.service_extensions = ServiceExtensions(require_tls=True)  # type: ignore[attr-defined]
+        alsoProvides(self.delivery, IServiceExtensions)
         for tls, code in ((self.trusted(), 250), (client_tls("mx.example", verify=False), 550)):
             client = await self.open(self.listen())
             await client.starttls(tls)

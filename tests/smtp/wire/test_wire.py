@@ -28,9 +28,9 @@ from mailproto.smtp.wire import (
     Rset,
     SMTPServerWire,
     SMTPSyntaxError,
+    SMTPWireLimits,
     StartTLS,
     Vrfy,
-    WireLimits,
     XClient,
 )
 from mailproto.smtp.wire._commands import REMEMBERED
@@ -234,7 +234,7 @@ class PathTests(EveryWay):
         self.assert_events(
             b"RCPT TO:<" + b"a" * 65 + b"@b>\r\n",
             Rcpt(Address("a" * 65, "b"), {}),
-            limits=WireLimits(local_part=65),
+            limits=SMTPWireLimits(local_part=65),
         )
 
     def test_labels_have_63_octets_at_most(self) -> None:
@@ -245,11 +245,11 @@ class PathTests(EveryWay):
             self.assert_error(f"RCPT TO:<@{domain}:a@b>".encode(), "501 5.1.3")
 
     def test_how_long_they_may_be_is_a_setting(self) -> None:
-        for limits in (WireLimits(local_part=4), WireLimits(domain=4), WireLimits(path=12)):
+        for limits in (SMTPWireLimits(local_part=4), SMTPWireLimits(domain=4), SMTPWireLimits(path=12)):
             self.assert_events(b"RCPT TO:<abcd@efgh>\r\n", Rcpt(Address("abcd", "efgh"), {}), limits=limits)
             self.assert_events(b"RCPT TO:<abcde@fghij>\r\n", "501 5.1.3", limits=limits)
-        self.assert_events(b"HELO abcd\r\n", Hello("HELO", "abcd"), limits=WireLimits(domain=4))
-        self.assert_events(b"HELO abcde\r\n", "501 5.5.4", limits=WireLimits(domain=4))
+        self.assert_events(b"HELO abcd\r\n", Hello("HELO", "abcd"), limits=SMTPWireLimits(domain=4))
+        self.assert_events(b"HELO abcde\r\n", "501 5.5.4", limits=SMTPWireLimits(domain=4))
 
     def test_a_route_does_not_count(self) -> None:
         self.assert_path(b"<" + b",".join([b"@r.example"] * 30) + b":u@d>", "u", "d")
@@ -350,7 +350,7 @@ class LineLengthTests(EveryWay):
             self.assertLessEqual(wire.pending, 1)
 
     def test_a_line_without_end_is_the_last(self) -> None:
-        limits = WireLimits(command_line=10, auth_line=20, swallowed=100)
+        limits = SMTPWireLimits(command_line=10, auth_line=20, swallowed=100)
         for start in (b"", b"\n", b"AUTH ", b"NOOP\n"):
             before = ["500 5.5.2"] * start.count(b"\n")
             begun = start.rpartition(b"\n")[2]
@@ -416,7 +416,7 @@ class ContentTests(EveryWay):
         self.assert_content(b"x" * 5000, b"x" * 5000)
 
     def test_how_long_a_line_may_be_is_a_setting(self) -> None:
-        limits = WireLimits(text_line=5)
+        limits = SMTPWireLimits(text_line=5)
         for lines, fault in (
             (b"12345", None),
             (b"123456", DataFault.LONG_LINE),
@@ -439,7 +439,7 @@ class ContentTests(EveryWay):
     def test_a_line_is_measured_as_it_is_kept(self) -> None:
         self.assert_events(
             b"DATA\r\n1234\n1234\r1234\r\n.\r\n",
-            Data(), DataEnd(b"1234\r\n1234\r\n1234\r\n"), limits=WireLimits(text_line=5), normalise=True,
+            Data(), DataEnd(b"1234\r\n1234\r\n1234\r\n"), limits=SMTPWireLimits(text_line=5), normalise=True,
         )  # fmt: skip
 
     def test_nothing_but_crlf_dot_crlf_is_the_end(self) -> None:
@@ -491,7 +491,7 @@ class HostileTests(SynchronousTestCase):
     @settings(max_examples=200, deadline=None)
     @given(_STREAMS, st.integers(1, 9), st.booleans())
     def test_pieces_make_no_difference(self, stream: bytes, size: int, normalise: bool) -> None:
-        limits = WireLimits(command_line=40, text_line=7)
+        limits = SMTPWireLimits(command_line=40, text_line=7)
         pieces = [stream[i : i + size] for i in range(0, len(stream), size)]
         in_pieces = play(pieces, wire=SMTPServerWire(limits, normalise=normalise))
         self.assertEqual(in_pieces, play([stream], wire=SMTPServerWire(limits, normalise=normalise)))

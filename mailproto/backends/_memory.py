@@ -1,0 +1,294 @@
+"""The reference store: everything in memory, nothing left when it ends.
+
+What a contract's sentence means is looked up here; `mailproto.backends.sqlite` must
+answer alike.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from zope.interface import implementer
+
+from mailproto.accounts import account_key, check_account_name
+from mailproto.backends._listing import entries
+from mailproto.backends._names import (
+    DEFAULT_MAILBOXES,
+    check_name,
+    check_rename,
+    check_special_use,
+    is_inferior,
+    superiors,
+)
+from mailproto.backends._simple import SimpleMailbox
+from mailproto.backends._watch import Watchers
+from mailproto.errors import (
+    AccountExists,
+    InvalidMailboxName,
+    MailboxExists,
+    MailError,
+    NoSuchAccount,
+    NoSuchMailbox,
+)
+from mailproto.interfaces import IAccount, IAccountChanges, IDirectory, IMailbox, IStore
+from mailproto.model import INBOX, MailboxEntry, MailboxStatus, NewMessage, canonical_mailbox_name
+
+__all__ = ["MemoryAccount", "MemoryDirectory", "MemoryStore"]
+
+
+class _Validities:
+    """Gives out UIDVALIDITY values: ever larger, and larger than those of an earlier process."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def next(self) -> int:
+        self._last = max(self._last + 1, int(time.time()))
+        return self._last
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One account, as the directory keeps it."""
+
+    name: str
+    password_hash: str
+    account: IAccount
+    revision: int
+
+
+@implementer(IAccount)
+class MemoryAccount:
+    """The mailboxes of one account, by name; subscriptions are names, too."""
+
+    def __init__(self, name: str, validities: _Validities) -> None:
+        self.name = name
+        self._validities = validities
+        self._mailboxes: dict[str, SimpleMailbox] = {}
+        self._special_uses: dict[str, str] = {}
+        # The largest UIDVALIDITY of mailboxes that are no longer called so.
+        self._retired: dict[str, int] = {}
+        self._deleted = False
+        for default, special_use in DEFAULT_MAILBOXES:
+            self._make(default, special_use)
+        self._subscribed = {default for default, _ in DEFAULT_MAILBOXES}
+
+    async def list(self) -> Sequence[MailboxEntry]:
+        """See `IAccount.list`."""
+        self._there()
+        return entries({name: self._special_uses.get(name) for name in self._mailboxes}, self._subscribed)
+
+    async def open(self, name: str) -> SimpleMailbox:
+        """See `IAccount.open`."""
+        self._there()
+        try:
+            return self._mailboxes[canonical_mailbox_name(name)]
+        except KeyError:
+            raise NoSuchMailbox from None
+
+    async def create(self, name: str, special_use: str | None = None) -> None:
+        """See `IAccount.create`."""
+        self._there()
+        name, special_use = canonical_mailbox_name(name), check_special_use(special_use)
+        check_name(name)
+        if name in self._mailboxes:
+            raise MailboxExists
+        self._make_superiors(name)
+        self._make(name, special_use)
+
+    async def delete(self, name: str) -> None:
+        """See `IAccount.delete`."""
+        name = canonical_mailbox_name(name)
+        if name == INBOX:
+            raise InvalidMailboxName("INBOX cannot be deleted")
+        mailbox = await self.open(name)
+        self._leave(name)
+        mailbox.retire()
+
+    async def rename(self, old: str, new: str) -> None:
+        """See `IAccount.rename`."""
+        self._there()
+        old, new = canonical_mailbox_name(old), canonical_mailbox_name(new)
+        if old == INBOX:
+            await self._rename_inbox(new)
+            return
+        moving = [name for name in self._mailboxes if name == old or is_inferior(name, old)]
+        if not moving:
+            raise NoSuchMailbox
+        if self._exists(new):
+            raise MailboxExists
+        moves = check_rename(old, new, moving)
+        left = {source: (self._special_uses.get(source), self._leave(source)) for source in moves}
+        self._make_superiors(new)
+        for source, target in moves.items():
+            special_use, mailbox = left[source]
+            if self._retired.get(target, 0) >= mailbox.uid_validity:
+                mailbox = mailbox.renamed(target, self._validities.next())
+            self._make(target, special_use, mailbox.renamed(target))
+
+    async def subscribe(self, name: str) -> None:
+        """See `IAccount.subscribe`."""
+        self._there()
+        name = canonical_mailbox_name(name)
+        if not self._exists(name):
+            raise NoSuchMailbox
+        self._subscribed.add(name)
+
+    async def unsubscribe(self, name: str) -> None:
+        """See `IAccount.unsubscribe`."""
+        self._there()
+        self._subscribed.discard(canonical_mailbox_name(name))
+
+    async def status(self, names: Sequence[str]) -> Mapping[str, MailboxStatus]:
+        """See `IAccount.status`."""
+        self._there()
+        here = {name: self._mailboxes.get(canonical_mailbox_name(name)) for name in names}
+        return {name: await mailbox.status() for name, mailbox in here.items() if mailbox is not None}
+
+    def retire(self) -> None:
+        """Delete the account: from now on every method raises `NoSuchAccount`."""
+        self._deleted = True
+        for mailbox in self._mailboxes.values():
+            mailbox.retire()
+
+    def _there(self) -> None:
+        if self._deleted:
+            raise NoSuchAccount
+
+    def _exists(self, name: str) -> bool:
+        """Whether it is a mailbox's name, or that of its superior."""
+        return name in self._mailboxes or any(is_inferior(other, name) for other in self._mailboxes)
+
+    def _make(self, name: str, special_use: str | None, mailbox: SimpleMailbox | None = None) -> None:
+        """Put a mailbox, a new one by default, under a name that is free."""
+        self._mailboxes[name] = mailbox or SimpleMailbox(name, self._validities.next())
+        if special_use:
+            self._special_uses[name] = special_use
+
+    def _make_superiors(self, name: str) -> None:
+        for superior in superiors(name):
+            if superior not in self._mailboxes:
+                self._make(superior, None)
+
+    def _leave(self, name: str) -> SimpleMailbox:
+        mailbox = self._mailboxes.pop(name)
+        self._special_uses.pop(name, None)
+        self._retired[name] = max(self._retired.get(name, 0), mailbox.uid_validity)
+        return mailbox
+
+    async def _rename_inbox(self, new: str) -> None:
+        if self._exists(new):
+            raise MailboxExists
+        check_name(new)
+        self._make_superiors(new)
+        self._make(new, None)
+        inbox = self._mailboxes[INBOX]
+        uids = [message.uid for message in (await inbox.changes_since(0)).changed]
+        await inbox.move(uids, self._mailboxes[new])
+
+
+@implementer(IDirectory, IAccountChanges)
+class MemoryDirectory:
+    """Accounts by the key of their name."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self._entries: dict[str, _Entry] = {}
+        self._revisions = count(1)
+        self._watchers: Watchers[None] = Watchers()
+
+    def entry(self, name: str) -> _Entry:
+        """:raises NoSuchAccount:"""
+        try:
+            return self._entries[account_key(name)]
+        except KeyError:
+            raise NoSuchAccount from None
+
+    async def names(self) -> Sequence[str]:
+        """See `IDirectory.names`."""
+        return sorted(entry.name for entry in self._entries.values())
+
+    async def find(self, name: str) -> str:
+        """See `IDirectory.find`."""
+        return self.entry(name).name
+
+    async def password_hash(self, name: str) -> str:
+        """See `IDirectory.password_hash`."""
+        return self.entry(name).password_hash
+
+    async def add(self, name: str, password_hash: str) -> None:
+        """See `IDirectory.add`."""
+        self.insert(name, password_hash)
+
+    def insert(self, name: str, password_hash: str) -> None:
+        """`add`, for those who cannot await.  :raises AccountExists, InvalidAccountName:"""
+        name = check_account_name(name)
+        key = account_key(name)
+        if key in self._entries:
+            raise AccountExists
+        account = self._store.make_account(name)
+        self._entries[key] = _Entry(name, password_hash, account, next(self._revisions))
+
+    async def set_password_hash(self, name: str, password_hash: str, *, replacing: str | None = None) -> None:
+        """See `IDirectory.set_password_hash`."""
+        entry = self.entry(name)
+        if replacing in (None, entry.password_hash):
+            entry.password_hash = password_hash
+        if replacing is None:
+            entry.revision = next(self._revisions)
+            self._watchers.notify(None, entry.revision)
+
+    async def delete(self, name: str) -> None:
+        """See `IDirectory.delete`."""
+        account = self.entry(name).account
+        del self._entries[account_key(name)]
+        if isinstance(account, MemoryAccount):
+            account.retire()
+        self._watchers.notify(None, next(self._revisions))
+
+    async def revisions(self, names: Sequence[str]) -> Mapping[str, Hashable]:
+        """See `IAccountChanges.revisions`."""
+        found = ((name, self._entries.get(account_key(name))) for name in names)
+        return {name: entry.revision for name, entry in found if entry is not None}
+
+    def watch(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """See `IAccountChanges.watch`."""
+        return self._watchers.add(None, lambda revision: listener())
+
+
+@implementer(IStore)
+class MemoryStore:
+    """Everybody's mail, in memory."""
+
+    def __init__(self) -> None:
+        self.directory = MemoryDirectory(self)
+        self._validities = _Validities()
+
+    def make_account(self, name: str) -> IAccount:
+        """What a new account signs in to; override it to serve mailboxes of your own."""
+        return MemoryAccount(name, self._validities)
+
+    async def start(self) -> None:
+        """See `IStore.start`: there is nothing to open."""
+
+    async def stop(self) -> None:
+        """See `IStore.stop`: there is nothing to close."""
+
+    async def account(self, name: str) -> IAccount:
+        """See `IStore.account`."""
+        return self.directory.entry(name).account
+
+    async def deliver(self, names: Sequence[str], message: NewMessage) -> Sequence[MailError | None]:
+        """See `IStore.deliver`."""
+        return [await self._deliver(name, message) for name in names]
+
+    async def _deliver(self, name: str, message: NewMessage) -> MailError | None:
+        try:
+            inbox: IMailbox = await self.directory.entry(name).account.open(INBOX)
+            await inbox.append([message])
+        except MailError as error:
+            return error
+        return None

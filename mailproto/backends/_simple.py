@@ -1,0 +1,342 @@
+"""Mailboxes over whatever an application has: give the octets, the rest is here.
+
+A complete one, over a Python list::
+
+    class ListMailbox(SimpleMailbox):
+        writable = False
+
+        def __init__(self, messages: list[bytes]) -> None:
+            super().__init__()
+            for message in messages:
+                self.add(message)
+
+    store = SingleStore("alice@example.org", password_hash, ListMailbox(messages))
+
+Flags, UIDs, changes, hints and summaries are kept in memory.  Everything here is for the
+reactor's thread; a method that changes something has changed it when it is first awaited
+and never waits midway, so no two changes interleave.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from zope.interface import implementer
+
+from mailproto.backends._flags import check_keywords, kept_flags
+from mailproto.backends._listing import entries
+from mailproto.backends._watch import Watchers
+from mailproto.content import Content
+from mailproto.errors import NoSuchMailbox, ReadOnly
+from mailproto.interfaces import IAccount, IMailbox, IRecent
+from mailproto.message import summarise
+from mailproto.model import (
+    DELETED,
+    INBOX,
+    PERMANENT_FLAGS,
+    SEEN,
+    AppendedMessage,
+    Changes,
+    FlagChange,
+    MailboxEntry,
+    MailboxStatus,
+    MessageFlags,
+    MessageInfo,
+    NewMessage,
+    Part,
+    StoreResult,
+    canonical_mailbox_name,
+)
+
+__all__ = ["SimpleAccount", "SimpleMailbox"]
+
+_SUMMARY = Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS
+
+
+@dataclass(slots=True)
+class _Message:
+    """One message: ``info`` has its summary once somebody asked for it."""
+
+    info: MessageInfo
+    content: bytes
+    flags: frozenset[str]
+    modseq: int
+
+
+@dataclass(slots=True)
+class _State:
+    """What the objects of one mailbox share, under whatever name they know it."""
+
+    messages: dict[int, _Message] = field(default_factory=dict)  # by ascending UID
+    vanished: dict[int, int] = field(default_factory=dict)  # UID: modseq
+    uid_next: int = 1
+    unclaimed: int = 1  # the first UID that no session has seen as recent
+    modseq: int = 1
+    deleted: bool = False
+    watchers: Watchers[None] = field(default_factory=Watchers)
+
+
+@implementer(IMailbox, IRecent)
+class SimpleMailbox:
+    """A mailbox in memory; also the base of an application's own.
+
+    Fill it with `add`, at any time: sessions that have it open are told.  Clients may
+    change flags, append and expunge, unless ``writable`` is False; to forbid only some of
+    that, let the method raise `mailproto.errors.ReadOnly`.
+
+    :param uid_validity: of another mailbox, or another order of messages, under the same
+        name it must be larger; the default is the present time.
+    """
+
+    writable: bool = True
+    permanent_flags: frozenset[str] = PERMANENT_FLAGS
+
+    def __init__(self, name: str = INBOX, uid_validity: int | None = None) -> None:
+        self.name = name
+        self.uid_validity = uid_validity or int(time.time())
+        self._state = _State()
+
+    # For the application
+
+    def add(
+        self, content: Content, flags: Iterable[str] = (), internal_date: int | None = None
+    ) -> AppendedMessage:
+        """Put a message at the end, whether clients may write or not.
+
+        :param content: octets with CRLF line ends.
+        :param internal_date: seconds since the epoch; None for now.
+        """
+        [appended] = self._add([NewMessage(content, frozenset(flags), internal_date)])
+        return appended
+
+    def remove(self, uids: Iterable[int]) -> None:
+        """Take messages away, whatever their flags."""
+        self._remove([uid for uid in uids if uid in self._state.messages])
+
+    def renamed(self, name: str, uid_validity: int | None = None) -> SimpleMailbox:
+        """The same mailbox under another name."""
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__, name=name, uid_validity=uid_validity or self.uid_validity)
+        return other
+
+    def retire(self) -> None:
+        """Delete the mailbox: from now on every method raises `NoSuchMailbox`."""
+        state = self._state
+        state.deleted = True
+        state.messages.clear()
+        state.watchers.notify(None, state.modseq + 1)
+
+    # IMailbox
+
+    async def status(self) -> MailboxStatus:
+        """See `IMailbox.status`."""
+        state = self._there()
+        messages = state.messages.values()
+        return MailboxStatus(
+            messages=len(messages),
+            unseen=sum(SEEN not in message.flags for message in messages),
+            recent=sum(uid >= state.unclaimed for uid in state.messages),
+            uid_next=state.uid_next,
+            uid_validity=self.uid_validity,
+            modseq=state.modseq,
+            size=sum(message.info.size or 0 for message in messages),
+            deleted=sum(DELETED in message.flags for message in messages),
+        )
+
+    async def changes_since(self, modseq: int) -> Changes:
+        """See `IMailbox.changes_since`."""
+        state = self._there()
+        changed = [
+            MessageFlags(uid, message.flags, message.modseq)
+            for uid, message in state.messages.items()
+            if message.modseq > modseq
+        ]
+        vanished = [uid for uid, gone in state.vanished.items() if gone > modseq] if modseq > 0 else []
+        return Changes(changed, sorted(vanished), state.modseq)
+
+    async def read(self, uids: Sequence[int], parts: Part) -> Sequence[MessageInfo]:
+        """See `IMailbox.read`."""
+        self._there()
+        messages = self._of(uids)
+        if parts & _SUMMARY:
+            return [self._summarised(message) for message in messages]
+        return [message.info for message in messages]
+
+    async def append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
+        """See `IMailbox.append`; a `FileContent` is read into memory."""
+        self._changeable()
+        return self._add(messages)
+
+    async def store(
+        self, uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
+    ) -> StoreResult:
+        """See `IMailbox.store`."""
+        state = self._changeable()
+        change = FlagChange(change.operation, kept_flags(change.flags))
+        changed: list[tuple[_Message, frozenset[str]]] = []
+        refused: list[int] = []
+        for message in self._of(uids):
+            if unchanged_since is not None and message.modseq > unchanged_since:
+                refused.append(message.info.uid)
+            else:
+                changed.append((message, check_keywords(change.apply(message.flags))))
+        if any(message.flags != flags for message, flags in changed):
+            state.modseq += 1
+            for message, flags in changed:
+                if message.flags != flags:
+                    message.flags, message.modseq = flags, state.modseq
+            state.watchers.notify(None, state.modseq)
+        return StoreResult([MessageFlags(m.info.uid, m.flags, m.modseq) for m, _ in changed], refused)
+
+    async def copy(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
+        """See `IMailbox.copy`; the target may be of any kind."""
+        self._there()
+        return await self._copy(uids, target)
+
+    async def move(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
+        """See `IMailbox.move`; the target may be of any kind."""
+        self._changeable()
+        moved = await self._copy(uids, target)
+        self.remove(uid for uid, _ in moved)
+        return moved
+
+    async def expunge(self, uids: Sequence[int] | None = None) -> Sequence[int]:
+        """See `IMailbox.expunge`."""
+        state = self._changeable()
+        among = state.messages.values() if uids is None else self._of(uids)
+        gone = [message.info.uid for message in among if DELETED in message.flags]
+        self._remove(gone)
+        return gone
+
+    def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
+        """See `IMailbox.watch`."""
+        return self._there().watchers.add(None, listener)
+
+    # IRecent
+
+    async def claim_recent(self) -> int:
+        """See `IRecent.claim_recent`."""
+        state = self._there()
+        uids = list(state.messages)
+        first = bisect_left(uids, state.unclaimed)
+        state.unclaimed = state.uid_next
+        return uids[first] if first < len(uids) else state.uid_next
+
+    # Inside
+
+    def _there(self) -> _State:
+        if self._state.deleted:
+            raise NoSuchMailbox
+        return self._state
+
+    def _changeable(self) -> _State:
+        state = self._there()
+        if not self.writable:
+            raise ReadOnly
+        return state
+
+    def _of(self, uids: Iterable[int]) -> Iterator[_Message]:
+        messages = self._state.messages
+        return (messages[uid] for uid in uids if uid in messages)
+
+    async def _copy(self, uids: Sequence[int], target: IMailbox) -> list[tuple[int, int]]:
+        copied = list(self._of(uids))
+        appended = await target.append(
+            [NewMessage(message.content, message.flags, message.info.internal_date) for message in copied]
+        )
+        return [(here.info.uid, there.uid) for here, there in zip(copied, appended, strict=True)]
+
+    def _add(self, messages: Sequence[NewMessage]) -> list[AppendedMessage]:
+        state = self._there()
+        now = int(time.time())
+        new = [
+            (
+                bytes(message.content),
+                now if message.internal_date is None else message.internal_date,
+                check_keywords(kept_flags(message.flags)),
+            )
+            for message in messages
+        ]
+        # From here on nothing can fail: all of them come, or none did.
+        appended = []
+        for content, date, flags in new:
+            uid, state.uid_next, state.modseq = state.uid_next, state.uid_next + 1, state.modseq + 1
+            info = MessageInfo(uid, date, len(content), content=content)
+            state.messages[uid] = _Message(info, content, flags, state.modseq)
+            appended.append(AppendedMessage(uid, state.modseq))
+        if new:
+            state.watchers.notify(None, state.modseq)
+        return appended
+
+    def _remove(self, uids: Sequence[int]) -> None:
+        state = self._there()
+        if not uids:
+            return
+        state.modseq += 1
+        for uid in uids:
+            del state.messages[uid]
+            state.vanished[uid] = state.modseq
+        state.watchers.notify(None, state.modseq)
+
+    def _summarised(self, message: _Message) -> MessageInfo:
+        info = message.info
+        if info.envelope is None:
+            summary = summarise(message.content)
+            info = message.info = info._replace(
+                envelope=summary.envelope, body_structure=summary.body_structure, offsets=summary.index
+            )
+        return info
+
+
+@implementer(IAccount)
+class SimpleAccount:
+    """An account with mailboxes that the application made; clients cannot make or delete any.
+
+    :param mailboxes: INBOX, and what others there are; an INBOX that lacks is an empty one.
+    """
+
+    def __init__(self, name: str, mailboxes: Mapping[str, IMailbox]) -> None:
+        self.name = name
+        self._mailboxes = {canonical_mailbox_name(mailbox): kept for mailbox, kept in mailboxes.items()}
+        self._mailboxes.setdefault(INBOX, SimpleMailbox())
+        self._subscribed = set(self._mailboxes)
+
+    async def list(self) -> Sequence[MailboxEntry]:
+        """See `IAccount.list`."""
+        return entries(dict.fromkeys(self._mailboxes), self._subscribed)
+
+    async def open(self, name: str) -> IMailbox:
+        """See `IAccount.open`."""
+        try:
+            return self._mailboxes[canonical_mailbox_name(name)]
+        except KeyError:
+            raise NoSuchMailbox from None
+
+    async def create(self, name: str, special_use: str | None = None) -> None:
+        """Not possible: :raises ReadOnly:"""
+        raise ReadOnly
+
+    async def delete(self, name: str) -> None:
+        """Not possible: :raises ReadOnly:"""
+        raise ReadOnly
+
+    async def rename(self, old: str, new: str) -> None:
+        """Not possible: :raises ReadOnly:"""
+        raise ReadOnly
+
+    async def subscribe(self, name: str) -> None:
+        """See `IAccount.subscribe`."""
+        await self.open(name)
+        self._subscribed.add(canonical_mailbox_name(name))
+
+    async def unsubscribe(self, name: str) -> None:
+        """See `IAccount.unsubscribe`."""
+        self._subscribed.discard(canonical_mailbox_name(name))
+
+    async def status(self, names: Sequence[str]) -> Mapping[str, MailboxStatus]:
+        """See `IAccount.status`."""
+        here = {name: self._mailboxes.get(canonical_mailbox_name(name)) for name in names}
+        return {name: await mailbox.status() for name, mailbox in here.items() if mailbox is not None}

@@ -1,0 +1,59 @@
+"""What makes IMAP sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.cred.portal import Portal
+from twisted.internet.interfaces import IAddress, IReactorTime
+
+from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
+from mailproto.connection import Limits, ServerFactory
+from mailproto.domains import ascii_domain
+from mailproto.imap.server._server import IMAPServer
+from mailproto.imap.wire import IMAPWireLimits
+
+__all__ = ["IMAP_LIMITS", "IMAPServerFactory"]
+
+IMAP_LIMITS = Limits(first_command=60, idle=1800)
+"""Before login, ``first_command`` is the time from one command to the next, too; 1800 is RFC 9051 5.4's."""
+
+
+class IMAPServerFactory(ServerFactory):
+    """An IMAP4rev1 server (RFC 3501).
+
+    :param portal: gives `mailproto.interfaces.IAccount` for a name and a password.
+    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
+    :param hostname: what the server calls itself in its greeting, with A-labels.
+    :param tls: for STARTTLS; None where it is not to be offered.
+    :param max_message_size: octets of APPEND's message.
+    :param spool_folder: for large messages while they arrive; None for the system's folder.
+    :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
+        gives; those in clear decide on LOGIN, too.
+    :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
+    """
+
+    def __init__(
+        self,
+        portal: Portal,
+        *,
+        clock: IReactorTime,
+        hostname: str,
+        tls: Any | None = None,
+        limits: Limits = IMAP_LIMITS,
+        max_message_size: int = 50 << 20,
+        spool_folder: str | None = None,
+        mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
+    ) -> None:
+        super().__init__(clock, tls=tls, limits=limits)
+        self.portal = portal
+        self.mechanisms = mechanisms
+        self.greeting_name = ascii_domain(hostname).encode()
+        self.max_message_size = max_message_size
+        self.spool_folder = spool_folder
+        self.wire_limits = IMAPWireLimits(append=max_message_size)
+
+    def buildProtocol(self, addr: IAddress | None) -> IMAPServer:  # type: ignore[override]
+        """A session for one connection."""
+        return IMAPServer(self)

@@ -1,0 +1,359 @@
+"""What one session sees of its mailbox: the only place that knows sequence numbers.
+
+An `IMailbox` knows UIDs, and changes at any time.  A client is told of changes only at
+certain moments, and until it is told of an expunge every message keeps its number
+(RFC 9051 5.2, 7.5.1).  So a view is the mailbox as the client knows it, and catches up
+by asking ``changes_since``; hints only say that asking is worth it.
+
+Two parallel columns are all that is kept of a message, 12 octets: its UID, and a
+reference to its set of flags, which messages share.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+
+from mailproto.imap.wire import SequenceSet, flag_list
+from mailproto.interfaces import IMailbox, IRecent
+from mailproto.model import SEEN, SYSTEM_FLAGS, FlagChange, MailboxStatus, MessageFlags
+
+__all__ = ["MailboxView"]
+
+
+_INTERNED_LIMIT = 4096
+_interned: dict[frozenset[str], frozenset[str]] = {}
+
+
+def _intern(flags: frozenset[str]) -> frozenset[str]:
+    """One object for all equal sets, whoever's mailbox they are in."""
+    if len(_interned) >= _INTERNED_LIMIT:
+        _interned.clear()
+    return _interned.setdefault(flags, flags)
+
+
+class MailboxView:
+    """A selected mailbox as one client knows it.
+
+    Make it, await `load` once, and `close` it in the end.  Methods that return octets
+    return untagged responses, ready to be sent; from then on the client knows.
+
+    :param read_only: selected by EXAMINE: ``\\Recent`` is not claimed, nothing is changed.
+    :ivar uids: ascending; the message at index i has sequence number i + 1.
+    :ivar flags: of the same messages, as last seen.
+    :ivar gone: UIDs of messages that vanished, and that the client still counts.
+    """
+
+    __slots__ = (
+        "_keywords",
+        "_modseq",
+        "_on_hint",
+        "_recent",
+        "_stale",
+        "_told",
+        "_untold",
+        "_unwatch",
+        "flags",
+        "gone",
+        "mailbox",
+        "read_only",
+        "uids",
+    )
+
+    def __init__(self, mailbox: IMailbox, *, read_only: bool = False) -> None:
+        self.mailbox = mailbox
+        self.read_only = read_only or not mailbox.writable
+        self.uids = array("I")
+        self.flags: list[frozenset[str]] = []
+        self.gone: set[int] = set()
+        # Ranges of UIDs [first, last] that are \Recent here, ascending.
+        self._recent: list[tuple[int, int]] = []
+        self._told = 0  # how many messages the client knows to exist
+        self._untold: list[int] = []  # indexes of those whose flags it does not know
+        self._keywords: frozenset[str] = frozenset()
+        self._modseq = 0
+        self._stale = False
+        self._on_hint: Callable[[], None] | None = None
+        self._unwatch: Callable[[], None] = _nothing
+
+    # -- beginning and end
+
+    async def load(self) -> MailboxStatus:
+        """See everything that is there, and begin to listen.
+
+        :returns: the mailbox's status at that time.
+        :raises MailError: as the mailbox does; nothing is left to close then.
+        """
+        # Listening comes first: what changes in between is hinted at.
+        self._unwatch = self.mailbox.watch(self._hint)
+        try:
+            status = await self.mailbox.status()
+            await self._pull(status)
+        except BaseException:
+            self.close()
+            raise
+        return status
+
+    def close(self) -> None:
+        """Listen no more."""
+        unwatch, self._unwatch = self._unwatch, _nothing
+        unwatch()
+        self._on_hint = None
+
+    def _hint(self, modseq: int) -> None:
+        if modseq > self._modseq:
+            self._stale = True
+            if self._on_hint is not None:
+                self._on_hint()
+
+    def on_hint(self, listener: Callable[[], None] | None) -> None:
+        """Call ``listener`` whenever there may be something to tell; None to stop (IDLE)."""
+        self._on_hint = listener
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether a change was hinted at that was not looked at yet."""
+        return self._stale
+
+    # -- catching up
+
+    async def update(self, *, expunges: bool) -> bytes:
+        """What the client is to be told now, in untagged responses.
+
+        The mailbox is asked only if it hinted at a change.
+
+        :param expunges: whether messages may lose their numbers now (RFC 9051 7.5.1).
+        """
+        updates = await self._pull() if self._stale else b""
+        if expunges and self.gone:
+            # Last: what was told before it counts with the numbers from before.
+            updates += self._expunge()
+        return updates
+
+    async def _pull(self, status: MailboxStatus | None = None) -> bytes:
+        """Take in what changed: the EXISTS, RECENT, FLAGS and FETCH that tell of it."""
+        self._stale = False  # a hint that comes from here on asks for another look
+        try:
+            await self._look()
+            if len(self.uids) > self._told and IRecent.providedBy(self.mailbox):
+                await self._claim_recent(status or await self.mailbox.status())
+        except BaseException:
+            self._stale = True
+            raise
+        differ, known = sorted(set(self._untold)), self._told
+        self._untold, self._told = [], len(self.uids)
+        updates = [self._flags_response()] if self._learn_keywords(differ, known) else []
+        if len(self.uids) > known:
+            updates.append(self.exists())
+        updates.append(self.render_flags(differ, uid=True))
+        return b"".join(updates)
+
+    async def _look(self) -> None:
+        """Ask for what changed since the last look."""
+        changes = await self.mailbox.changes_since(self._modseq)
+        self._modseq = changes.modseq
+        self._untold += self._take(changes.changed)
+        self.gone.update(uid for uid in changes.vanished if self.index(uid) is not None)
+
+    async def _claim_recent(self, status: MailboxStatus) -> None:
+        """See which of the messages that were not told of yet are recent.
+
+        A claim is a change of the mailbox: none is made if there is nothing to be claimed.
+        """
+        if not status.recent:
+            return
+        if self.read_only:
+            self._mark_recent(self.uids[-min(status.recent, len(self.uids))])
+            return
+        first = await IRecent(self.mailbox).claim_recent()
+        # What came since the look is claimed, too; what comes between these two lines is taken
+        # for recent, which is the way to err (RFC 3501 2.3.2).
+        await self._look()
+        self._mark_recent(first)
+
+    def _take(self, changed: Sequence[MessageFlags]) -> list[int]:
+        """Note flags and new messages; the indexes of known messages whose flags are others now."""
+        uids, flags = self.uids, self.flags
+        last = uids[-1] if uids else 0
+        if not changed or changed[0].uid > last:  # all new: the usual case
+            self._append(changed)
+            return []
+        differ = []
+        new = []
+        for message in changed:
+            if message.uid > last:
+                new.append(message)
+            elif (at := self.index(message.uid)) is not None and flags[at] != message.flags:
+                flags[at] = _intern(message.flags)
+                differ.append(at)
+        self._append(new)
+        return differ
+
+    def _append(self, messages: Sequence[MessageFlags]) -> None:
+        self.uids.extend([message.uid for message in messages])
+        self.flags += [_intern(message.flags) for message in messages]
+
+    def _mark_recent(self, first: int) -> None:
+        """Messages that were not told of yet, from UID ``first`` on, are recent."""
+        at = max(bisect_left(self.uids, first), self._told)
+        if at == len(self.uids):
+            return
+        start, stop = self.uids[at], self.uids[-1]
+        if self._recent and at and self.uids[at - 1] <= self._recent[-1][1]:
+            start = self._recent.pop()[0]
+        self._recent.append((start, stop))
+
+    def _expunge(self) -> bytes:
+        """Forget the messages that are gone."""
+        gone = [at for at in map(self.index, sorted(self.gone)) if at is not None]
+        self.gone.clear()
+        uids, flags = array("I"), []
+        start = 0
+        for at in gone:
+            uids += self.uids[start:at]
+            flags += self.flags[start:at]
+            start = at + 1
+        uids += self.uids[start:]
+        flags += self.flags[start:]
+        self.uids, self.flags, self._told = uids, flags, len(uids)
+        # Each number counts with those before it already gone (RFC 9051 7.5.1).
+        return b"".join([b"* %d EXPUNGE\r\n" % (at + 1 - before) for before, at in enumerate(gone)])
+
+    def vanish(self, uids: Iterable[int]) -> None:
+        """These were removed by the client itself: the next `update` tells, without asking."""
+        self.gone.update(uid for uid in uids if self.index(uid) is not None)
+
+    # -- flags
+
+    def apply(self, change: FlagChange, stored: Sequence[MessageFlags], *, silent: bool) -> list[int]:
+        """Take in the result of the client's own STORE.
+
+        :returns: indexes of the messages to answer with; if ``silent``, only of those whose
+            flags are not what the client must expect (RFC 9051 6.4.6).
+        """
+        answered = []
+        expected: dict[frozenset[str], frozenset[str]] = {}
+        for message in stored:
+            at = self.index(message.uid)
+            if at is None:
+                continue
+            if silent:
+                before = self.flags[at]
+                if before not in expected:
+                    expected[before] = change.apply(before)
+            if not silent or expected[before] != message.flags:
+                answered.append(at)
+            self.flags[at] = _intern(message.flags)
+        return answered
+
+    def announce_keywords(self, indexes: Iterable[int]) -> bytes:
+        """FLAGS, if the flags of these messages have names that were not announced yet."""
+        return self._flags_response() if self._learn_keywords(indexes, len(self.uids)) else b""
+
+    def _learn_keywords(self, changed: Iterable[int], known: int) -> bool:
+        """Whether messages changed, or new from index ``known`` on, have keywords not seen before."""
+        sets = set(self.flags[known:])
+        sets.update([self.flags[at] for at in changed])
+        unknown = frozenset().union(*sets).difference(SYSTEM_FLAGS, self._keywords)
+        self._keywords |= unknown
+        return bool(unknown)
+
+    def render_flags(self, indexes: Iterable[int], *, uid: bool) -> bytes:
+        """FETCH responses with the flags of these messages, and their UIDs."""
+        flags = self.flags_at(indexes := list(indexes))
+        if uid:
+            return b"".join(
+                [
+                    b"* %d FETCH (UID %d FLAGS %b)\r\n" % (at + 1, self.uids[at], rendered)
+                    for at, rendered in zip(indexes, flags, strict=True)
+                ]
+            )
+        return b"".join(
+            [
+                b"* %d FETCH (FLAGS %b)\r\n" % (at + 1, rendered)
+                for at, rendered in zip(indexes, flags, strict=True)
+            ]
+        )
+
+    def flags_at(self, indexes: Iterable[int]) -> list[bytes]:
+        """Flag lists of messages, ``\\Recent`` included."""
+        flags = self.flags
+        if not self._recent:
+            return [flag_list(flags[at]) for at in indexes]
+        uids, first = self.uids, self._recent[0][0]
+        return [flag_list(flags[at], (uid := uids[at]) >= first and self.is_recent(uid)) for at in indexes]
+
+    def is_recent(self, uid: int) -> bool:
+        """Whether this session was the first to be told of the message (RFC 3501 2.3.2)."""
+        return any(first <= uid <= last for first, last in reversed(self._recent))
+
+    # -- numbers
+
+    def index(self, uid: int) -> int | None:
+        """Where ``uid`` is; None for one that the client does not know."""
+        at = bisect_left(self.uids, uid)
+        return at if at < len(self.uids) and self.uids[at] == uid else None
+
+    def indexes(self, sequence: SequenceSet, *, uid: bool) -> Sequence[int]:
+        """Where the messages of a set are, ascending.
+
+        :param uid: whether it is a set of UIDs; unknown ones are left out.
+        :raises IMAPWireError: for a sequence number that is not there.
+        """
+        if not uid:
+            numbers = sequence.resolve_numbers(len(self.uids))
+            if numbers[-1] - numbers[0] == len(numbers) - 1:
+                return range(numbers[0] - 1, numbers[-1])
+            return [number - 1 for number in numbers]
+        chosen = sequence.resolve_uids(self.uids)
+        if not chosen:
+            return ()
+        first = bisect_left(self.uids, chosen[0])
+        if self.uids[first + len(chosen) - 1] == chosen[-1]:
+            return range(first, first + len(chosen))
+        return [bisect_left(self.uids, uid) for uid in chosen]
+
+    def present(self, indexes: Sequence[int]) -> list[int]:
+        """The UIDs of these messages, without those that are known to be gone."""
+        uids, gone = self.uids, self.gone
+        return [uid for at in indexes if (uid := uids[at]) not in gone]
+
+    # -- what SELECT tells
+
+    def exists(self) -> bytes:
+        """EXISTS and RECENT: they always come together."""
+        return b"* %d EXISTS\r\n* %d RECENT\r\n" % (len(self.uids), self.recent_count())
+
+    def recent_count(self) -> int:
+        """How many messages are recent here."""
+        uids = self.uids
+        return sum(bisect_left(uids, last + 1) - bisect_left(uids, first) for first, last in self._recent)
+
+    def first_unseen(self) -> int | None:
+        """The lowest sequence number without ``\\Seen``."""
+        return next((at + 1 for at, flags in enumerate(self.flags) if SEEN not in flags), None)
+
+    def _flags_response(self) -> bytes:
+        """FLAGS: the system flags, and every keyword that was seen here (RFC 9051 7.3.5)."""
+        return b"* FLAGS %b\r\n" % flag_list(self._keywords.union(SYSTEM_FLAGS))
+
+    def describe(self, status: MailboxStatus) -> bytes:
+        """All that the response to SELECT and EXAMINE tells before its tagged OK."""
+        permanent = frozenset() if self.read_only else self.mailbox.permanent_flags
+        uid_next = max(status.uid_next, self.uids[-1] + 1 if self.uids else 1)
+        unseen = self.first_unseen()
+        return b"".join(
+            (
+                self._flags_response(),
+                b"* OK [PERMANENTFLAGS %b] Flags that are kept\r\n" % flag_list(permanent),
+                self.exists(),
+                b"* OK [UNSEEN %d] First unseen\r\n" % unseen if unseen else b"",
+                b"* OK [UIDVALIDITY %d] UIDs are valid\r\n" % self.mailbox.uid_validity,
+                b"* OK [UIDNEXT %d] Predicted next UID\r\n" % uid_next,
+            )
+        )
+
+
+def _nothing() -> None:
+    """A view that listens to nothing."""

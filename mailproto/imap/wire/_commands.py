@@ -1,0 +1,277 @@
+"""What a client asked for: one frozen value for the arguments of each command.
+
+Text is decoded: mailbox names are Unicode with ``INBOX`` in that case, keywords of the
+protocol are in upper case, system flags are spelled as RFC 9051 2.3.2 does, search
+values are decoded by their charset.  Secrets stay octets and never show in a repr.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from mailproto.imap.wire._search_keys import SearchKey
+from mailproto.imap.wire._sequence_set import SequenceSet
+from mailproto.message import Section
+from mailproto.model import FlagChange
+
+__all__ = [
+    "NO_ARGUMENTS",
+    "Append",
+    "Arguments",
+    "Authenticate",
+    "Copy",
+    "Create",
+    "Enable",
+    "Fetch",
+    "FetchAttribute",
+    "FetchItem",
+    "FetchSection",
+    "Id",
+    "List",
+    "Login",
+    "Lsub",
+    "MailboxName",
+    "NoArguments",
+    "Rename",
+    "Search",
+    "Select",
+    "Status",
+    "Store",
+    "UidExpunge",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class NoArguments:
+    """CAPABILITY, NOOP, LOGOUT, STARTTLS, CHECK, CLOSE, UNSELECT, EXPUNGE, IDLE, NAMESPACE."""
+
+
+NO_ARGUMENTS = NoArguments()
+
+
+@dataclass(frozen=True, slots=True)
+class Id:
+    """ID (RFC 2971): what the client says of itself, in its order; empty for NIL."""
+
+    fields: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Enable:
+    """ENABLE (RFC 5161): capability names in upper case."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """AUTHENTICATE (RFC 9051 6.2.2).
+
+    :ivar mechanism: in upper case.
+    :ivar initial: the initial response (RFC 4959) as it was sent: base64, or ``b"="`` for an
+        empty one; None without.
+    """
+
+    mechanism: str
+    initial: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """LOGIN (RFC 9051 6.2.3): octets as sent, in whatever charset the client uses."""
+
+    user: bytes
+    password: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """SELECT and EXAMINE.
+
+    :ivar parameters: names of RFC 4466 parameters that have no value, such as ``CONDSTORE``.
+    """
+
+    mailbox: str
+    parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxName:
+    """DELETE, SUBSCRIBE, UNSUBSCRIBE."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """CREATE, with the attribute of RFC 6154 (such as ``\\Sent``) if there is one."""
+
+    mailbox: str
+    special_use: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """RENAME."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """LIST, basic (RFC 3501 6.3.8) or extended (RFC 5258, RFC 5819, RFC 6154).
+
+    :ivar patterns: at least one; ``*`` and ``%`` are the only wildcards in it.
+    :ivar selection: of ``SUBSCRIBED``, ``REMOTE``, ``RECURSIVEMATCH``, ``SPECIAL-USE``.
+    :ivar returns: of ``SUBSCRIBED``, ``CHILDREN``, ``SPECIAL-USE``, ``STATUS``.
+    :ivar status_items: what STATUS is to return.
+    :ivar extended: whether it was in the form of RFC 5258, where an empty pattern does not
+        ask for the delimiter.
+    """
+
+    reference: str
+    patterns: tuple[str, ...]
+    selection: frozenset[str] = frozenset()
+    returns: tuple[str, ...] = ()
+    status_items: tuple[str, ...] = ()
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lsub:
+    """LSUB (RFC 3501 6.3.9)."""
+
+    reference: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """STATUS: items in the client's order, none twice."""
+
+    mailbox: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """APPEND, without the message itself.
+
+    :ivar internal_date: seconds since the epoch; None where the client gave none.
+    :ivar size: octets of the message.
+    """
+
+    mailbox: str
+    flags: frozenset[str]
+    internal_date: int | None
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """SEARCH and UID SEARCH.
+
+    :ivar charset: as named, in upper case; the key's values are already decoded.
+    :ivar returns: None for a plain SEARCH; else of ``MIN``, ``MAX``, ``ALL``, ``COUNT``
+        (RFC 4731; an empty list of options means ALL and comes so).
+    """
+
+    charset: str | None
+    key: SearchKey
+    returns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchAttribute:
+    """A data item that has no arguments.
+
+    :ivar name: ``FLAGS``, ``ENVELOPE``, ``INTERNALDATE``, ``RFC822.SIZE``, ``UID``,
+        ``BODYSTRUCTURE`` or ``BODY``.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchSection:
+    """``BODY[...]``, ``RFC822``, ``RFC822.HEADER`` or ``RFC822.TEXT``.
+
+    :ivar label: the octets to answer with, ``<origin>`` of a partial fetch included:
+        ``BODY[HEADER.FIELDS (SUBJECT)]<0>``.
+    :ivar peek: whether ``\\Seen`` is left alone.
+    :ivar partial: (origin, at most so many octets, at least 1), or None.
+    """
+
+    label: bytes
+    section: Section
+    peek: bool
+    partial: tuple[int, int] | None = None
+
+
+FetchItem: TypeAlias = FetchAttribute | FetchSection
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """FETCH and UID FETCH.
+
+    :ivar items: macros expanded, none twice, in the client's order.
+    :ivar modifiers: (name, value), such as ``("CHANGEDSINCE", 12)`` (RFC 4466, RFC 7162).
+    """
+
+    sequence: SequenceSet
+    items: tuple[FetchItem, ...]
+    modifiers: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """STORE and UID STORE.
+
+    :ivar unchanged_since: modseq of RFC 7162 3.1.3, or None.
+    """
+
+    sequence: SequenceSet
+    change: FlagChange
+    silent: bool = False
+    unchanged_since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """COPY, MOVE (RFC 6851), and both with UID."""
+
+    sequence: SequenceSet
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class UidExpunge:
+    """UID EXPUNGE (RFC 4315)."""
+
+    sequence: SequenceSet
+
+
+Arguments: TypeAlias = (
+    NoArguments
+    | Id
+    | Enable
+    | Authenticate
+    | Login
+    | Select
+    | MailboxName
+    | Create
+    | Rename
+    | List
+    | Lsub
+    | Status
+    | Append
+    | Search
+    | Fetch
+    | Store
+    | Copy
+    | UidExpunge
+)
+"""The arguments of any command."""

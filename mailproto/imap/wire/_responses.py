@@ -1,0 +1,83 @@
+"""Values as the octets of responses (RFC 9051 7, 9).
+
+What many messages share (flag lists, days) is rendered once and remembered.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from functools import lru_cache
+
+from mailproto.imap.wire import _mutf7 as mutf7
+from mailproto.imap.wire._sequence_set import format_set
+
+__all__ = ["encode_mailbox", "flag_list", "format_set", "internal_date", "quoted_or_literal"]
+
+_QUOTABLE = re.compile(rb"[^\x00\r\n\x80-\xff]*+")
+_QUOTABLE_UTF8 = re.compile(rb"[^\x00\r\n]*+")
+_ESCAPED = re.compile(rb'["\\]')
+_ASTRING = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\]++")
+
+_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
+_DAY = 86_400
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
+_FIRST_DAY = 1 - _EPOCH
+_LAST_DAY = datetime.date.max.toordinal() - _EPOCH
+
+
+def quoted_or_literal(value: bytes | str) -> bytes:
+    """A ``string`` (RFC 9051 4.3): quoted where that can be, else a literal.
+
+    Text that is not ASCII goes as a literal of its UTF-8.
+    """
+    data = value.encode("utf-8", "replace") if isinstance(value, str) else value
+    if _QUOTABLE.fullmatch(data):
+        return _quoted(data)
+    return b"{%d}\r\n%b" % (len(data), data)
+
+
+def _quoted(data: bytes) -> bytes:
+    if b'"' in data or b"\\" in data:
+        data = _ESCAPED.sub(rb"\\\g<0>", data)
+    return b'"%b"' % data
+
+
+def encode_mailbox(name: str, *, utf8: bool = False) -> bytes:
+    """A mailbox name as an ``astring``: an atom, or quoted where it must be.
+
+    :param utf8: in UTF-8 instead of modified UTF-7 (RFC 6855 3).
+    """
+    data = name.encode() if utf8 else mutf7.encode(name)
+    if _ASTRING.fullmatch(data) and data.upper() != b"NIL":
+        return data
+    if _QUOTABLE_UTF8.fullmatch(data):
+        return _quoted(data)
+    return b"{%d}\r\n%b" % (len(data), data)
+
+
+def internal_date(seconds: int) -> bytes:
+    """Seconds since the epoch as ``"17-Jul-1996 02:44:25 +0000"``, quotes included.
+
+    Times outside of the years 1 to 9999 become the nearest inside.
+    """
+    day, second = divmod(seconds, _DAY)
+    if not _FIRST_DAY <= day <= _LAST_DAY:
+        day, second = (_FIRST_DAY, 0) if day < 0 else (_LAST_DAY, _DAY - 1)
+    minute, second = divmod(second, 60)
+    return b'"%b %02d:%02d:%02d +0000"' % (_day(day), minute // 60, minute % 60, second)
+
+
+@lru_cache(maxsize=1024)
+def _day(day: int) -> bytes:
+    date = datetime.date.fromordinal(_EPOCH + day)
+    return b"%2d-%b-%04d" % (date.day, _MONTHS[date.month - 1], date.year)
+
+
+@lru_cache(maxsize=4096)
+def flag_list(flags: frozenset[str], recent: bool = False) -> bytes:
+    """Flags in parentheses, system flags first; ``\\Recent`` among them if asked for."""
+    names = sorted(flags, key=lambda flag: (not flag.startswith("\\"), flag.casefold()))
+    if recent:
+        names.append("\\Recent")
+    return b"(%b)" % " ".join(names).encode("ascii", "replace")

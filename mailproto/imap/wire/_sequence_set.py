@@ -1,0 +1,132 @@
+"""Sequence sets (RFC 9051 9): parsed, resolved against what is there, and written."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mailproto.imap.wire._errors import IMAPWireError
+
+__all__ = ["SequenceSet", "format_set"]
+
+_MAX_NUMBER = (1 << 32) - 1
+_SET = re.compile(
+    rb"(?:[1-9][0-9]{0,9}+|\*)(?::(?:[1-9][0-9]{0,9}+|\*))?"
+    rb"(?:,(?:[1-9][0-9]{0,9}+|\*)(?::(?:[1-9][0-9]{0,9}+|\*))?)*"
+)
+_NUMBERS = re.compile(rb"[0-9,]*+")
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceSet:
+    """Ranges of UIDs or sequence numbers, as the client wrote them.
+
+    :ivar ranges: (low, high), low at most high; ``*`` is None and comes last, so that
+        ``5:3`` is ``(3, 5)``, ``*:7`` is ``(7, None)`` and ``*`` is ``(None, None)``.
+    """
+
+    ranges: tuple[tuple[int | None, int | None], ...]
+
+    @classmethod
+    def parse(cls, text: bytes) -> SequenceSet:
+        """Read ``1,3:5,9:*``.
+
+        :raises IMAPWireError: for anything else, 0, or a number above 2**32 - 1.
+        """
+        if not _SET.fullmatch(text):
+            raise IMAPWireError("Invalid sequence set")
+        ranges: list[tuple[int | None, int | None]]
+        if _NUMBERS.fullmatch(text):
+            ranges = [(number, number) for number in map(int, text.split(b","))]
+        else:
+            ranges = [_range(item) for item in text.split(b",")]
+        if max((high or low or 0) for low, high in ranges) > _MAX_NUMBER:
+            raise IMAPWireError("Number too large in sequence set")
+        return cls(tuple(ranges))
+
+    def resolve_uids(self, uids: Sequence[int]) -> list[int]:
+        """Those of ``uids`` (ascending) that are in the set, ascending, none twice.
+
+        ``*`` is the last of them; UIDs that are not there are left out (RFC 9051 6.4.9).
+        """
+        if not uids:
+            return []
+        chosen: list[int] = []
+        for low, high in self._merged(uids[-1]):
+            chosen += uids[bisect_left(uids, low) : bisect_right(uids, high)]
+        return chosen
+
+    def resolve_numbers(self, count: int) -> list[int]:
+        """The sequence numbers of the set in a mailbox of ``count`` messages, ascending, none twice.
+
+        :raises IMAPWireError: for a number above ``count``, or ``*`` where there are none
+            (RFC 9051 9, seq-number).
+        """
+        merged = self._merged(count)
+        if merged[-1][1] > count or merged[0][0] < 1:
+            raise IMAPWireError("No such message")
+        chosen: list[int] = []
+        for low, high in merged:
+            chosen += range(low, high + 1)
+        return chosen
+
+    def _merged(self, last: int) -> list[tuple[int, int]]:
+        """The ranges, ``*`` being ``last``, sorted and without overlaps.
+
+        Merging first is what keeps ``1:*,1:*,...`` from costing a mailbox's length each time.
+        """
+        concrete = []
+        for low, high in self.ranges:
+            if high is not None and low is not None:
+                concrete.append((low, high))
+            elif low is None or low == last:
+                concrete.append((last, last))
+            else:
+                concrete.append((low, last) if low < last else (last, low))
+        if len(concrete) == 1:
+            return concrete
+        concrete.sort()
+        merged = []
+        low, high = concrete[0]
+        for next_low, next_high in concrete:
+            if next_low > high + 1:
+                merged.append((low, high))
+                low, high = next_low, next_high
+            elif next_high > high:
+                high = next_high
+        merged.append((low, high))
+        return merged
+
+
+def _range(item: bytes) -> tuple[int | None, int | None]:
+    left, colon, right = item.partition(b":")
+    low = None if left == b"*" else int(left)
+    if not colon:
+        return low, low
+    high = None if right == b"*" else int(right)
+    if low is None or (high is not None and low > high):
+        return high, low
+    return low, high
+
+
+def format_set(numbers: Iterable[int]) -> bytes:
+    """Ascending numbers as the shortest set: ``1:3,7``; empty for none."""
+    if isinstance(numbers, Sequence) and len(numbers) > 1 and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return b"%d:%d" % (numbers[0], numbers[-1])
+    pieces: list[bytes] = []
+    remaining = iter(numbers)
+    for first in remaining:
+        last = first
+        for number in remaining:
+            if number != last + 1:
+                pieces.append(_format_range(first, last))
+                first = number
+            last = number
+        pieces.append(_format_range(first, last))
+    return b",".join(pieces)
+
+
+def _format_range(first: int, last: int) -> bytes:
+    return b"%d" % first if first == last else b"%d:%d" % (first, last)

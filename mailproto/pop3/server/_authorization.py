@@ -1,0 +1,129 @@
+"""The AUTHORIZATION state: who are you? (RFC 1939 4, RFC 2595 4, RFC 5034 4)"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from twisted.cred.credentials import UsernamePassword
+
+from mailproto.auth import Challenge, Login, login
+from mailproto.errors import AuthenticationFailed, MailError
+from mailproto.pop3.server._bad_command import BadCommand
+from mailproto.pop3.server._capabilities import capabilities
+from mailproto.pop3.wire import Command, Response, challenge, multiline, ok
+
+if TYPE_CHECKING:
+    from mailproto.pop3.server._server import POP3Server
+
+__all__ = ["MAX_FAILED_LOGINS", "Authorization"]
+
+MAX_FAILED_LOGINS = 5
+"""Failed logins after which the connection is closed."""
+
+
+class Authorization:
+    """A session before login."""
+
+    def __init__(self, connection: POP3Server) -> None:
+        self._connection = connection
+        self._name: bytes | None = None  # from USER, until the next command
+        self._failures = 0
+
+    def handle(self, event: Command | Response) -> Awaitable[None] | None:
+        """Act on one command, or on a response to the challenge that was sent last."""
+        if isinstance(event, Response):
+            return self._proceed(self._connection.sasl.respond(event.data))
+        if event.keyword != "PASS":
+            self._name = None
+        command = _COMMANDS.get(event.keyword)
+        if command is None:
+            raise BadCommand("Unknown command, or not before login")
+        return command(self, event)
+
+    def interrupted(self) -> None:
+        """What came was no line: USER's name and an exchange under way are forgotten."""
+        self._name = None
+        self._connection.sasl.abandon()
+
+    # -- commands
+
+    def _capa(self, command: Command) -> None:
+        _no_arguments(command)
+        self._connection.write(multiline("Capabilities", capabilities(self._connection)))
+
+    def _quit(self, command: Command) -> None:
+        _no_arguments(command)
+        self._connection.end(ok("Bye"))
+
+    def _stls(self, command: Command) -> None:
+        _no_arguments(command)
+        if not self._connection.can_start_tls:
+            raise BadCommand("No TLS to begin here")
+        if self._connection.start_tls(ok("Begin TLS")):
+            self._connection.restart()
+
+    def _user(self, command: Command) -> None:
+        self._admit_password()
+        if len(command.arguments) != 1:
+            raise BadCommand("USER name")
+        [self._name] = command.arguments
+        # The same for every name: who has an account is nobody's business.
+        self._connection.write(ok("Password, please"))
+
+    def _pass(self, command: Command) -> Awaitable[None]:
+        self._admit_password()
+        name, self._name = self._name, None
+        if name is None:
+            raise BadCommand("USER comes first")
+        if not command.rest:
+            raise BadCommand("PASS password")
+        credentials = UsernamePassword(name, command.rest)
+        return self._proceed(login(self._connection.factory.portal, credentials, self._connection))
+
+    def _auth(self, command: Command) -> Awaitable[None]:
+        arguments = command.arguments
+        if not 1 <= len(arguments) <= 2:
+            raise BadCommand("AUTH mechanism [initial-response]")
+        name, initial = arguments[0].decode("ascii", "replace"), arguments[1] if arguments[1:] else None
+        return self._proceed(self._connection.sasl.begin(name, initial, self._connection.channel))
+
+    # -- the way in
+
+    async def _proceed(self, step: Awaitable[Challenge | Login]) -> None:
+        """Act on what an exchange, or a password, comes to."""
+        connection = self._connection
+        try:
+            result = await step
+        except AuthenticationFailed as error:
+            self._failures += 1
+            if self._failures >= MAX_FAILED_LOGINS:
+                connection.end(connection.refusal(error))
+            raise
+        if isinstance(result, Challenge):
+            connection.wire.expect_response()
+            connection.write(challenge(result.encoded))
+        else:
+            await connection.sign_in(result)
+
+    def _admit_password(self) -> None:
+        if not self._connection.sasl.takes_passwords:
+            raise MailError("USER and PASS are not offered here, but AUTH")
+        if not self._connection.is_secure:
+            hint = "STLS first" if self._connection.can_start_tls else "connect with TLS"
+            raise MailError(f"Passwords are not taken in clear: {hint}")
+
+
+_COMMANDS: Mapping[str, Callable[[Authorization, Command], Awaitable[None] | None]] = {
+    "AUTH": Authorization._auth,
+    "CAPA": Authorization._capa,
+    "PASS": Authorization._pass,
+    "QUIT": Authorization._quit,
+    "STLS": Authorization._stls,
+    "USER": Authorization._user,
+}
+
+
+def _no_arguments(command: Command) -> None:
+    if command.arguments:
+        raise BadCommand(f"{command.keyword} takes no arguments")

@@ -1,0 +1,23 @@
+"""What CAPA announces (RFC 2449 5 and 6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mailproto.pop3.server._server import POP3Server
+
+__all__ = ["capabilities"]
+
+
+def capabilities(connection: POP3Server) -> list[str]:
+    """The same lines in both states (RFC 2449 5); they change with TLS."""
+    lines = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER"]
+    if connection.is_secure and connection.sasl.takes_passwords:
+        lines.append("USER")
+    if mechanisms := connection.sasl.mechanisms(connection.channel):
+        lines.append(f"SASL {' '.join(mechanisms)}")
+    if connection.can_start_tls:
+        lines.append("STLS")
+    lines.append("IMPLEMENTATION mailproto")
+    return lines

@@ -1,0 +1,159 @@
+"""The POP3 server: a connection, and what state it is in (RFC 1939 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, ClassVar
+
+from twisted.cred.portal import Portal
+from twisted.internet.interfaces import IAddress, IReactorTime
+
+from mailproto.auth import DEFAULT_MECHANISMS, Login, SASLServer, ServerMechanism
+from mailproto.connection import CloseReason, Limits, ServerConnection, ServerFactory
+from mailproto.domains import ascii_domain
+from mailproto.errors import MailError, WireError
+from mailproto.pop3.server._authorization import Authorization
+from mailproto.pop3.server._bad_command import BAD_COMMANDS, MAX_BAD_COMMANDS
+from mailproto.pop3.server._maildrop import Maildrop
+from mailproto.pop3.server._transaction import Transaction
+from mailproto.pop3.wire import Command, POP3ServerWire, Response, err, ok
+
+__all__ = ["POP3_LIMITS", "POP3Server", "POP3ServerFactory"]
+
+POP3_LIMITS = Limits(idle=600)
+"""Ten minutes of idleness at least (RFC 1939 3)."""
+
+_CODES = {CloseReason.REVOKED: "AUTH", CloseReason.TALKED_AHEAD: ""}
+"""Response codes (RFC 3206 4, 5) of those that are not for want of resources."""
+
+
+class POP3Server(ServerConnection[Command | Response]):
+    """One client's session: first `Authorization`, then `Transaction`.
+
+    The UPDATE state is what QUIT does in the latter.
+
+    :ivar sasl: the exchanges of AUTH.
+    :ivar is_leaving: whether QUIT was taken, so that the session ends whatever becomes of it.
+    """
+
+    alpn: ClassVar[Sequence[bytes]] = (b"pop3",)
+    factory: POP3ServerFactory
+    wire: POP3ServerWire
+
+    def __init__(self, factory: POP3ServerFactory) -> None:
+        super().__init__(factory)
+        self.wire = POP3ServerWire()
+        self.sasl = SASLServer(factory.portal, factory.mechanisms, session=self)
+        self.is_leaving = False
+        self._bad_commands = 0  # in a row
+        self._state: Authorization | Transaction = Authorization(self)
+        self._logout: Callable[[], None] | None = None
+
+    def greet(self) -> None:
+        """No timestamp, so no APOP: it needs passwords that are kept in clear."""
+        self.write(ok(f"{self.factory.hostname} POP3 ready"))
+
+    def handle(self, event: Command | Response) -> Awaitable[None] | None:
+        """Let the state act on it."""
+        result = self._state.handle(event)
+        if result is None or isinstance(self._state, Transaction):
+            self._bad_commands = 0  # else somebody signs in, and it is not known what that comes to
+        return result
+
+    async def sign_in(self, login: Login) -> None:
+        """Go over to the TRANSACTION state with a snapshot of ``login``'s INBOX."""
+        try:
+            maildrop = await Maildrop.open(login.account)
+        except BaseException:
+            login.logout()
+            raise
+        if not self.is_open:
+            login.logout()
+            return
+        self._logout = login.logout
+        self._bad_commands = 0
+        self._state = Transaction(self, maildrop)
+        self.write(ok(f"{maildrop.count} messages ({maildrop.octets} octets)"))
+
+    def restart(self) -> None:
+        """Forget what was said in plaintext: TLS is on (RFC 2595 4)."""
+        self._state = Authorization(self)
+
+    def refuse_syntax(self, error: WireError) -> None:
+        """The line was none; an exchange that it was a part of is over."""
+        self._state.interrupted()
+        self.write(err(str(error)))
+        self._count_bad_command()
+
+    def refusal(self, error: MailError) -> bytes:
+        """``-ERR`` with the error's response code and text."""
+        return err(error.text, error.pop3)
+
+    def refuse(self, event: Command | Response, error: MailError) -> None:
+        """Answer with the error; a QUIT that fails ends the session just the same (RFC 1939 6)."""
+        reply = self.refusal(error)
+        if self.is_leaving:
+            self.end(reply)
+            return
+        self.write(reply)
+        if isinstance(error, BAD_COMMANDS):
+            self._count_bad_command()
+        else:
+            self._bad_commands = 0
+
+    def _count_bad_command(self) -> None:
+        """Somebody who goes on like this speaks another protocol, or looks for a hole."""
+        self._bad_commands += 1
+        if self._bad_commands >= MAX_BAD_COMMANDS:
+            self.end(err("Too many bad commands"))
+
+    def closing_words(self, reason: CloseReason) -> bytes:
+        """Nothing for idleness: a client would take it for the answer to its next command (RFC 1939 3)."""
+        if reason is CloseReason.IDLE:
+            return b""
+        return err(f"Closing: {reason.value}", _CODES.get(reason, "SYS/TEMP"))
+
+    def describe(self, event: Command | Response) -> str:
+        """The keyword; nothing of what follows it."""
+        return event.keyword if isinstance(event, Command) else "SASL response"
+
+    def closed(self) -> None:
+        """Sign out; marks of deletion are forgotten with the state (RFC 1939 6)."""
+        self.sasl.abandon()
+        if self._logout is not None:
+            self._logout()
+            self._logout = None
+        self._state = Authorization(self)
+
+
+class POP3ServerFactory(ServerFactory):
+    """Makes POP3 sessions.
+
+    :param portal: gives an `IAccount` for credentials.
+    :param clock: the reactor, or a ``Clock`` in tests.
+    :param hostname: what the server calls itself in its greeting, with A-labels.
+    :param tls: for STLS, such as `mailproto.auth.ServerTLS`; None where it is not offered.
+    :param limits: by default `POP3_LIMITS`.
+    :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
+        gives; those in clear decide on USER and PASS, too.
+    :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
+    """
+
+    def __init__(
+        self,
+        portal: Portal,
+        *,
+        clock: IReactorTime,
+        hostname: str,
+        tls: Any | None = None,
+        limits: Limits | None = None,
+        mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
+    ) -> None:
+        super().__init__(clock, tls=tls, limits=limits or POP3_LIMITS)
+        self.portal = portal
+        self.mechanisms = mechanisms
+        self.hostname = ascii_domain(hostname)
+
+    def buildProtocol(self, addr: IAddress | None) -> POP3Server:  # type: ignore[override]
+        """A session for a new connection."""
+        return POP3Server(self)

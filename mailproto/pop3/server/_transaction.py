@@ -1,0 +1,163 @@
+"""The TRANSACTION state: the maildrop, and QUIT, which removes (RFC 1939 5 to 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from mailproto.content import CHUNK, Content, chunks
+from mailproto.errors import MailError
+from mailproto.message import Index, scan, top
+from mailproto.model import Part
+from mailproto.pop3.server._bad_command import BadCommand
+from mailproto.pop3.server._capabilities import capabilities
+from mailproto.pop3.server._maildrop import Maildrop
+from mailproto.pop3.server._reader import Reader, gone
+from mailproto.pop3.wire import Command, DotStuffing, Response, multiline, ok
+
+if TYPE_CHECKING:
+    from mailproto.pop3.server._server import POP3Server
+
+__all__ = ["Transaction"]
+
+
+class Transaction:
+    """A session after login."""
+
+    def __init__(self, connection: POP3Server, maildrop: Maildrop) -> None:
+        self._connection = connection
+        self._drop = maildrop
+        self._reader = Reader(maildrop)
+
+    def handle(self, event: Command | Response) -> Awaitable[None] | None:
+        """Act on one command."""
+        row = _COMMANDS.get(event.keyword) if isinstance(event, Command) else None
+        if row is None or not isinstance(event, Command):
+            raise BadCommand("Unknown command, or not after login")
+        command, fewest, most = row
+        arguments = event.arguments
+        if not fewest <= len(arguments) <= most:
+            raise BadCommand(f"{event.keyword}: wrong number of arguments")
+        return command(self, arguments)
+
+    def interrupted(self) -> None:
+        """What came was no line: nothing here spans several."""
+
+    # -- commands
+
+    def _capa(self, _: list[bytes]) -> None:
+        self._connection.write(multiline("Capabilities", capabilities(self._connection)))
+
+    def _stat(self, _: list[bytes]) -> None:
+        self._connection.write(ok(f"{self._drop.count} {self._drop.octets}"))
+
+    def _list(self, arguments: list[bytes]) -> None:
+        self._listing(arguments, f"{self._drop.count} messages ({self._drop.octets} octets)", self._drop.size)
+
+    def _uidl(self, arguments: list[bytes]) -> None:
+        self._listing(arguments, "Unique ids", self._drop.unique_id)
+
+    def _listing(self, arguments: list[bytes], text: str, value: Callable[[int], object]) -> None:
+        """One line for each message that is not marked, or for the one that is named."""
+        if arguments:
+            number = self._drop.number(arguments[0])
+            self._connection.write(ok(f"{number} {value(number)}"))
+        else:
+            lines = (f"{number} {value(number)}" for number in self._drop)
+            self._connection.write(multiline(text, lines))
+
+    def _retr(self, arguments: list[bytes]) -> Awaitable[None] | None:
+        number = self._drop.number(arguments[0])
+        content = self._reader.take(number)
+        if content is None:
+            return self._read_and_send(number)
+        if isinstance(content, bytes) and len(content) <= CHUNK:
+            self._send(number, content)
+            return None
+        return self._stream(self._retrieved(number), chunks(content))
+
+    async def _read_and_send(self, number: int) -> None:
+        content: Content = await self._reader.read(number)
+        if isinstance(content, bytes) and len(content) <= CHUNK:
+            self._send(number, content)
+        else:
+            await self._stream(self._retrieved(number), chunks(content))
+
+    async def _top(self, arguments: list[bytes]) -> None:
+        number = self._drop.number(arguments[0])
+        lines = arguments[1]
+        if not lines.isdigit() or len(lines) > _MAX_DIGITS:
+            raise MailError("TOP: not a number of lines")
+        found = await self._drop.mailbox.read([self._drop.uid(number)], Part.CONTENT | Part.OFFSETS)
+        if not found or found[0].content is None:
+            raise gone(number)
+        content, offsets = found[0].content, found[0].offsets
+        index = Index.load(offsets) if offsets is not None else scan(content)
+        await self._stream(ok("Top of message follows"), top(content, index, int(lines)).chunks())
+
+    def _dele(self, arguments: list[bytes]) -> None:
+        number = self._drop.number(arguments[0])
+        self._drop.mark(number)
+        self._connection.write(ok(f"Message {number} deleted"))
+
+    def _rset(self, _: list[bytes]) -> None:
+        self._drop.unmark_all()
+        self._connection.write(ok(f"{self._drop.count} messages ({self._drop.octets} octets)"))
+
+    def _noop(self, _: list[bytes]) -> None:
+        self._connection.write(ok())
+
+    async def _quit(self, _: list[bytes]) -> None:
+        self._connection.is_leaving = True
+        number = await self._drop.commit()
+        self._connection.end(ok(f"Bye, {number} messages removed" if number else "Bye"))
+
+    # -- messages
+
+    def _retrieved(self, number: int) -> bytes:
+        return ok(f"{self._drop.size(number)} octets")
+
+    def _send(self, number: int, content: bytes) -> None:
+        """A message in one write."""
+        body = DotStuffing()
+        self._connection.write(b"".join((self._retrieved(number), body.encode(content), body.finish())))
+
+    async def _stream(self, reply: bytes, pieces: Iterable[bytes]) -> None:
+        """A message piece by piece, as fast as the client reads."""
+        connection = self._connection
+        body = DotStuffing()
+        try:
+            for piece in pieces:
+                # The first line leaves with the first piece: a file that is gone is still an -ERR.
+                connection.write(reply + body.encode(piece))
+                reply = b""
+                await connection.drained()
+                if not connection.is_open:
+                    return
+        except OSError:
+            if reply:
+                raise
+            # In the middle of a message an -ERR would be taken for a part of it.
+            connection.log.failure("{peer}: a message broke off", peer=connection.peer)
+            connection.abort()
+            return
+        connection.write(reply + body.finish())
+
+
+_MAX_DIGITS = 10
+"""Digits of a number of lines."""
+
+_COMMANDS: Mapping[
+    str, tuple[Callable[[Transaction, list[bytes]], Awaitable[None] | None], int, int]
+] = {  # the fewest and the most arguments
+    "CAPA": (Transaction._capa, 0, 0),
+    "DELE": (Transaction._dele, 1, 1),
+    "LIST": (Transaction._list, 0, 1),
+    "NOOP": (Transaction._noop, 0, 0),
+    "QUIT": (Transaction._quit, 0, 0),
+    "RETR": (Transaction._retr, 1, 1),
+    "RSET": (Transaction._rset, 0, 0),
+    "STAT": (Transaction._stat, 0, 0),
+    "TOP": (Transaction._top, 2, 2),
+    "UIDL": (Transaction._uidl, 0, 1),
+}

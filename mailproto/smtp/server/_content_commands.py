@@ -1,0 +1,156 @@
+"""DATA and BDAT: the content comes, and goes to the delivery (RFC 5321 4.1.1.4, RFC 3030)."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from mailproto.content import Content, FileContent
+from mailproto.errors import Refused
+from mailproto.model import Envelope
+from mailproto.smtp.server import _replies as replies
+from mailproto.smtp.server._authentication_results import without_own_results
+from mailproto.smtp.server._error_budget import Pace
+from mailproto.smtp.server._reception import ChunkedReception, DiscardedChunk, Reception
+from mailproto.smtp.server._spool import Spool
+from mailproto.smtp.server._submission import complete_header
+from mailproto.smtp.server._trace import TraceWriter, count_received, lowered
+from mailproto.smtp.server._transaction import Transaction
+from mailproto.smtp.wire import Bdat, ChunkedText, ChunkEnd, Data, DataChunk, DataEnd, render_reply
+
+if TYPE_CHECKING:
+    from mailproto.smtp.server._server import SMTPServer
+
+__all__ = ["bdat", "chunk_end", "data", "data_chunk", "data_end"]
+
+
+def data(server: SMTPServer, event: Data) -> None:
+    """Ask for the content."""
+    transaction = server.transaction
+    if transaction is None:
+        server.misplaced(server.access_refusal() or replies.MAIL_FIRST)
+    elif not transaction.recipients:
+        server.misplaced(replies.NO_RECIPIENTS)
+    elif server.reception is not None:
+        server.error(replies.NOT_BETWEEN_CHUNKS)
+    elif transaction.parameters and transaction.is_binary:
+        server.error(replies.BINARY_NEEDS_BDAT)
+    else:
+        server.wire.expect_content()
+        server.reception = Reception(_spool(server), Pace(server.limits, server.clock.seconds()))
+        server.write(replies.SEND_CONTENT)
+
+
+def bdat(server: SMTPServer, event: Bdat) -> None:
+    """Take or discard the chunk that follows in any case."""
+    transaction = server.transaction
+    refusal = None
+    if transaction is None:
+        refusal = server.access_refusal() or replies.MAIL_FIRST
+    elif not transaction.recipients:
+        refusal = server.no_recipients(last=event.last)
+    elif not server.extended:
+        refusal = replies.HELLO_FIRST
+    elif server.reception is None:
+        server.reception = ChunkedReception(
+            _spool(server),
+            Pace(server.limits, server.clock.seconds()),
+            None if transaction.is_binary else _chunked_text(server),
+        )
+    if refusal is not None:
+        server.reception = DiscardedChunk(refusal, Pace(server.limits, server.clock.seconds()))
+    elif isinstance(server.reception, ChunkedReception):
+        server.reception.expect(event.size)
+
+
+def data_chunk(server: SMTPServer, event: DataChunk) -> None:
+    """Keep some of the content."""
+    reception = server.reception
+    assert reception is not None  # noqa: S101 - content comes behind DATA and BDAT only
+    reception.write(event.octets, server.clock.seconds())
+
+
+def data_end(server: SMTPServer, event: DataEnd) -> Coroutine[Any, Any, None]:
+    """The dot."""
+    reception = server.reception
+    assert isinstance(reception, Reception)  # noqa: S101 - so does its end
+    reception.end(event.octets, event.fault)
+    return _deliver(server, reception)
+
+
+def chunk_end(server: SMTPServer, event: ChunkEnd) -> Coroutine[Any, Any, None] | None:
+    """A chunk is there: one reply for it, or the message's."""
+    reception = server.reception
+    assert reception is not None  # noqa: S101 - a BDAT came before
+    reception.write(event.octets, server.clock.seconds())
+    if isinstance(reception, DiscardedChunk):
+        server.reception = None
+        server.misplaced(reception.reply)
+        return None
+    assert isinstance(reception, ChunkedReception)  # noqa: S101 - behind DATA there are no chunks
+    if event.last:
+        return _deliver(server, reception)
+    if (error := reception.error) is not None:
+        # Chunks that were sent before the first of these could be read are no further mistake.
+        server.write(render_reply(error.code, error.enhanced, error.text))
+    elif event.octets:
+        server.write(replies.CHUNK_TAKEN)
+    else:
+        server.answer_idle_command(replies.CHUNK_TAKEN)
+    return None
+
+
+async def _deliver(server: SMTPServer, reception: Reception) -> None:
+    transaction = server.transaction
+    assert transaction is not None  # noqa: S101 - nothing forgets it and leaves the reception
+    server.reception = server.transaction = None
+    server.error_budget.message()
+    factory = server.factory
+    envelope = server.delivering = transaction.envelope(factory.next_id(), server.session)
+    content = _arrived(server, reception, transaction, envelope)
+    try:
+        outcomes = await factory.delivery.deliver(envelope, content)
+    finally:
+        if isinstance(content, FileContent):
+            content.close()
+    if len(outcomes) != len(envelope.recipients):
+        raise ValueError(f"{len(outcomes)} outcomes for {len(envelope.recipients)} recipients")
+    server.answer_content(envelope, outcomes)
+
+
+def _arrived(
+    server: SMTPServer, reception: Reception, transaction: Transaction, envelope: Envelope
+) -> Content:
+    """The content, with what this server adds to it.
+
+    :raises MailError: it is not taken.
+    """
+    message = reception.finish()
+    lower = lowered(message.header)
+    if count_received(lower) >= server.limits.hops:
+        message.discard()
+        raise Refused(554, "5.4.6", "Too many Received fields: the message goes in circles")
+    factory = server.factory
+    if factory.faces_internet:
+        message.header = without_own_results(message.header, lower, factory.hostname)
+    seconds = server.clock.seconds()
+    if factory.submission:
+        message.header = complete_header(message.header, envelope, seconds)
+    trace = server.trace
+    if trace is None:
+        trace = server.trace = TraceWriter(server.session, name_account=factory.trace_account)
+    priority = transaction.priority if transaction.parameters else ""
+    field = trace.received(
+        envelope.id, envelope.recipients, seconds, utf8=transaction.utf8, priority=priority
+    )
+    return message.content(field)
+
+
+def _chunked_text(server: SMTPServer) -> ChunkedText:
+    text_line = server.limits.wire.text_line
+    return ChunkedText(normalise=server.factory.normalise_newlines, text_line=text_line)
+
+
+def _spool(server: SMTPServer) -> Spool:
+    factory = server.factory
+    return Spool(factory.max_message_size, factory.spool_folder, server.limits)

@@ -1,0 +1,94 @@
+"""VRFY, EXPN, ETRN and HELP: questions that bring no mail (RFC 5321 3.5, RFC 1985)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mailproto.errors import Refused
+from mailproto.model import VerifiedName
+from mailproto.smtp.server import _replies as replies
+from mailproto.smtp.wire import Etrn, Expn, Help, Vrfy, render_lines, render_reply
+
+if TYPE_CHECKING:
+    from mailproto.smtp.server._server import SMTPServer
+
+__all__ = ["etrn", "expn", "help", "vrfy"]
+
+
+async def vrfy(server: SMTPServer, event: Vrfy) -> None:
+    """Tell whether somebody is there, if the delivery tells such things."""
+    verifier = server.factory.verifier
+    if access_refusal := server.access_refusal():
+        server.error(access_refusal)
+        return
+    _check_utf8(server, event)
+    if verifier is None:
+        server.answer_idle_command(replies.CANNOT_VERIFY)
+        return
+    found = await verifier.verify(server.session, event.name)
+    server.answer_idle_command(replies.CANNOT_VERIFY if found is None else _render([found], utf8=event.utf8))
+
+
+async def expn(server: SMTPServer, event: Expn) -> None:
+    """Tell who is on a list, if the delivery tells such things."""
+    expander = server.factory.expander
+    if expander is None:
+        server.error(replies.NOT_IMPLEMENTED)
+        return
+    if access_refusal := server.access_refusal():
+        server.error(access_refusal)
+        return
+    _check_utf8(server, event)
+    server.answer_idle_command(_render(await expander.expand(server.session, event.name), utf8=event.utf8))
+
+
+async def etrn(server: SMTPServer, event: Etrn) -> None:
+    """Have the delivery's queue sent, if it has one."""
+    queue = server.factory.queue
+    if queue is None:
+        server.error(replies.NOT_IMPLEMENTED)
+    elif access_refusal := server.access_refusal():
+        server.error(access_refusal)
+    elif not server.extended:
+        server.error(replies.HELLO_FIRST)
+    elif server.transaction is not None:
+        server.error(replies.NOT_IN_TRANSACTION)
+    else:
+        waiting = await queue.run_queue(server.session, event.node)
+        if waiting is None:
+            server.answer_idle_command(render_reply(250, "2.0.0", f"Queuing for {event.node} started"))
+        elif waiting:
+            text = f"{waiting} pending messages for {event.node} started"
+            server.answer_idle_command(render_reply(253, "2.0.0", text))
+        else:
+            server.answer_idle_command(render_reply(251, "2.0.0", f"No messages waiting for {event.node}"))
+
+
+def help(server: SMTPServer, event: Help) -> None:
+    """List the commands that are there."""
+    offers = server.offers
+    verbs = [*server.greetings, "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP"]
+    verbs += dict.fromkeys(("VRFY", *offers.verbs))
+    extensions = (("STARTTLS", offers.starttls), ("AUTH", offers.mechanisms))
+    verbs += [verb for verb, offered in extensions if offered]
+    lines = [f"2.0.0 {' '.join(verbs)} HELP QUIT", "2.0.0 See RFC 5321 for the rest"]
+    server.answer_idle_command(render_lines(214, lines))
+
+
+def _check_utf8(server: SMTPServer, event: Vrfy | Expn) -> None:
+    """:raises Refused: what is internationalised and was not declared to be (RFC 6531 3.7.4.2)."""
+    if event.utf8 and not server.offers.service_extensions.smtputf8:
+        raise Refused(555, "5.5.4", "Parameter not recognised or not implemented")
+    if not event.utf8 and not event.name.isascii():
+        raise Refused(553, "5.6.7", "An internationalised address needs SMTPUTF8")
+
+
+def _render(names: Sequence[VerifiedName], *, utf8: bool) -> bytes:
+    """:raises Refused: an answer that the client could not read."""
+    lines = [f"2.1.5 {name}" for name in names]
+    if not lines:
+        raise ValueError("a list without members")
+    if not utf8 and not all(line.isascii() for line in lines):
+        raise Refused(553, "5.6.7", "An internationalised address needs SMTPUTF8")
+    return render_lines(250, ["".join(c if c.isprintable() else "?" for c in line) for line in lines])

@@ -1,0 +1,124 @@
+"""What makes an SMTP server: a delivery, and how much of it whom is allowed."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+from twisted.cred.portal import Portal
+from twisted.internet.interfaces import IAddress, IReactorTime
+
+from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
+from mailproto.connection import Networks, ServerFactory
+from mailproto.domains import ascii_domain
+from mailproto.interfaces import IDelivery, IExpander, IQueueRunner, IServiceExtensions, IVerifier
+from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions
+from mailproto.smtp.server._gate import Gate
+from mailproto.smtp.server._limits import TRUSTED_CLIENT_LIMITS, SMTPLimits
+from mailproto.smtp.server._server import SMTPServer
+
+__all__ = ["MAX_MESSAGE_SIZE", "SMTPServerFactory"]
+
+MAX_MESSAGE_SIZE = 50 * 1024 * 1024
+"""Octets of a message, unless told otherwise."""
+
+
+class SMTPServerFactory(ServerFactory):
+    """Serves SMTP (RFC 5321), or submission (RFC 6409), to a delivery.
+
+    :param delivery: what becomes of mail, an `IDelivery`; `IServiceExtensions`, `IVerifier`, `IExpander`
+        and `IQueueRunner` make more extensions of it.
+    :param clock: the reactor.
+    :param hostname: what this server calls itself; of an international one its A-labels are said
+        (RFC 6531 3.7.1).
+    :param portal: gives an `IAccount`; None for no AUTH.
+    :param tls: for STARTTLS, as from `mailproto.auth.server_tls`; None for no STARTTLS.
+    :param submission: whether mail is taken from those who signed in, only, and completed.
+    :param require_tls: whether nothing is done in plaintext (530 5.7.0, RFC 3207 4).
+    :param max_message_size: octets; announced, and enforced while reading.
+    :param spool_folder: where large messages are while they arrive; None for the system's
+        temporary folder.
+    :param bare_newlines: what is done about a bare CR or LF in a message: the message is
+        refused, or each becomes CRLF.
+    :param strict_envelopes: whether MAIL and RCPT are taken only as RFC 5321 4.1.2 writes them;
+        otherwise also with addresses that have no angle brackets, odd dots or underscores, and with
+        spaces and tabs where they mean nothing.
+    :param any_sender: of submission: whether an account may send under addresses that are
+        not its own (RFC 6409 6.1; `IOwnership`).
+    :param xclient: proxies that may say, by XCLIENT, whom they speak for.
+    :param trace_account: whether the Received field names the account that signed in.
+    :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
+        gives.
+    :param limits: `SMTPLimits`; for submission and LMTP with no wait before the greeting.
+    :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
+    """
+
+    protocol_class: ClassVar[type[SMTPServer]] = SMTPServer
+    greeting = "ESMTP mailproto"
+    faces_internet: ClassVar[bool] = True
+    """Whether its clients are not ours: what they say in our own name is taken out."""
+
+    limits: SMTPLimits
+    service_extensions: ServiceExtensions
+    verifier: IVerifier | None
+    expander: IExpander | None
+    queue: IQueueRunner | None
+
+    def __init__(
+        self,
+        delivery: IDelivery,
+        *,
+        clock: IReactorTime,
+        hostname: str,
+        portal: Portal | None = None,
+        tls: Any | None = None,
+        submission: bool = False,
+        require_tls: bool = False,
+        max_message_size: int = MAX_MESSAGE_SIZE,
+        spool_folder: str | None = None,
+        bare_newlines: Literal["refuse", "normalise"] = "refuse",
+        strict_envelopes: bool = False,
+        any_sender: bool = False,
+        xclient: Networks | None = None,
+        trace_account: bool = False,
+        mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
+        limits: SMTPLimits | None = None,
+    ) -> None:
+        if limits is None:
+            limits = SMTPLimits() if self.faces_internet and not submission else TRUSTED_CLIENT_LIMITS
+        super().__init__(clock, tls=tls, limits=limits)
+        self.delivery = delivery
+        self.hostname = ascii_domain(hostname)
+        self.portal = portal
+        self.mechanisms = mechanisms
+        self.submission = submission
+        self.require_tls = require_tls
+        self.max_message_size = max_message_size
+        self.spool_folder = spool_folder
+        self.normalise_newlines = bare_newlines == "normalise"
+        self.strict_envelopes = strict_envelopes
+        self.xclient = xclient or Networks()
+        self.trace_account = trace_account
+        self.gate = Gate(delivery, limits, own_senders=submission and not any_sender) or None
+        self.service_extensions = (
+            delivery.service_extensions if IServiceExtensions.providedBy(delivery) else NO_SERVICE_EXTENSIONS
+        )
+        self.verifier = delivery if IVerifier.providedBy(delivery) else None
+        self.expander = delivery if IExpander.providedBy(delivery) else None
+        # Who submits has no queue to ask for (RFC 6409 7), nor has a client of LMTP.
+        is_relay = self.faces_internet and not submission
+        self.queue = delivery if is_relay and IQueueRunner.providedBy(delivery) else None
+        offered = (("VRFY", self.verifier), ("EXPN", self.expander), ("ETRN", self.queue))
+        self.verbs = tuple(verb for verb, provider in offered if provider is not None)
+        self._id_prefix = secrets.token_hex(6)
+        self._numbers = itertools.count(1)
+
+    def buildProtocol(self, addr: IAddress | None) -> SMTPServer:  # type: ignore[override]
+        """One client's connection."""
+        return self.protocol_class(self)
+
+    def next_id(self) -> str:
+        """A name for a transaction, never used before, here or on another server."""
+        return f"{self._id_prefix}{next(self._numbers):06x}"

@@ -1,0 +1,80 @@
+"""MAIL and RCPT: a transaction is put together (RFC 5321 3.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailproto.domains import is_valid_international
+from mailproto.errors import Refused
+from mailproto.model import Address, Recipient
+from mailproto.smtp.server import _replies as replies
+from mailproto.smtp.server._parameters import check_mail, check_rcpt
+from mailproto.smtp.server._transaction import Transaction
+from mailproto.smtp.wire import Mail, Rcpt
+
+if TYPE_CHECKING:
+    from mailproto.smtp.server._server import SMTPServer
+
+__all__ = ["mail", "rcpt"]
+
+
+async def mail(server: SMTPServer, event: Mail) -> None:
+    """Begin a transaction, if the delivery takes the sender."""
+    if server.hello is None:
+        server.error_budget.excuse_pipelined()
+        server.error(replies.HELLO_FIRST)
+    elif server.transaction is not None:
+        server.error(replies.NESTED_MAIL)
+    elif access_refusal := server.access_refusal():
+        server.error_budget.excuse_pipelined()
+        server.error(access_refusal)
+    elif server.error_budget.transaction():
+        server.end(replies.TOO_MANY_TRANSACTIONS)
+    else:
+        utf8 = False
+        if event.parameters:
+            utf8 = check_mail(event.parameters, server.offers, server.clock.seconds()).utf8
+        _check_path(event.path, utf8, "5.1.7")
+        gate = server.factory.gate
+        if gate is not None:
+            await gate.sender(server, event.path)
+        await server.factory.delivery.sender(server.session, event.path, event.parameters)
+        server.transaction = Transaction(event.path, event.parameters, utf8)
+        server.write(replies.SENDER_OK)
+
+
+async def rcpt(server: SMTPServer, event: Rcpt) -> None:
+    """Add a recipient, if the delivery takes it."""
+    transaction = server.transaction
+    if transaction is None:
+        server.misplaced(server.access_refusal() or replies.MAIL_FIRST)
+    elif server.reception is not None:
+        server.error(replies.NOT_BETWEEN_CHUNKS)
+    elif len(transaction.recipients) >= server.limits.recipients:
+        server.write(replies.TOO_MANY_RECIPIENTS)
+    else:
+        if event.parameters:
+            check_rcpt(event.parameters, server.offers)
+        _check_path(event.path, transaction.utf8, "5.1.3")
+        gate = server.factory.gate
+        if gate is not None:
+            gate.recipient(server)
+        await server.factory.delivery.recipient(server.session, event.path, event.parameters)
+        transaction.recipients.append(Recipient(event.path, event.parameters))
+        server.write(replies.RECIPIENT_OK)
+
+
+def _check_path(path: Address, utf8: bool, enhanced: str) -> None:
+    """What a path's syntax leaves open.
+
+    :raises Refused: an internationalised address in a transaction that is not (RFC 6531 3.4),
+        and a domain that only looks like an internationalised one.
+    """
+    domain = path.domain
+    if not (path.local.isascii() and domain.isascii()):
+        if not utf8:
+            raise Refused(553, "5.6.7", "An internationalised address needs SMTPUTF8")
+    elif "--" not in domain:
+        return
+    if not is_valid_international(domain, idna2003=True):
+        raise Refused(501, enhanced, "Bad internationalised domain")

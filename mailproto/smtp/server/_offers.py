@@ -1,0 +1,118 @@
+"""What a client may use: the lines of EHLO's reply, and the parameters that come with them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Set
+from dataclasses import dataclass
+from functools import cached_property
+
+from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions
+from mailproto.smtp.wire import XCLIENT_ATTRIBUTES
+
+__all__ = ["Offers"]
+
+_MOST = 999_999
+"""What a limit of RFC 9422 may be; greater ones are none."""
+
+
+@dataclass(frozen=True)
+class Offers:
+    """The extensions of one session, as it is now.
+
+    :ivar extended: whether the client asked for any; without, no parameter is known.
+    :ivar max_message_size: octets, for SIZE (RFC 1870).
+    :ivar recipients: of one message, for LIMITS (RFC 9422).
+    :ivar transactions: of one connection, for LIMITS.
+    :ivar mechanisms: of AUTH, best first; without any it is not offered.
+    :ivar service_extensions: the delivery's; for REQUIRETLS and FUTURERELEASE see ``encrypted`` and
+        ``submission``.
+    :ivar verbs: further commands that are there: VRFY, EXPN, ETRN.
+    """
+
+    extended: bool
+    max_message_size: int
+    recipients: int
+    transactions: int
+    starttls: bool
+    mechanisms: tuple[str, ...]
+    xclient: bool = False
+    encrypted: bool = False
+    submission: bool = False
+    service_extensions: ServiceExtensions = NO_SERVICE_EXTENSIONS
+    verbs: tuple[str, ...] = ()
+
+    @property
+    def require_tls(self) -> bool:
+        """RFC 8689 2: offered inside TLS only."""
+        return self.encrypted and self.service_extensions.require_tls
+
+    @property
+    def max_hold(self) -> int | None:
+        """Seconds (RFC 4865: for submission only)."""
+        return self.service_extensions.future_release if self.submission else None
+
+    def lines(self, now: float) -> list[str]:
+        """As EHLO and LHLO list them (RFC 5321 4.1.1.1).
+
+        :param now: seconds since the epoch.
+        """
+        service_extensions = self.service_extensions
+        lines = ["PIPELINING", f"SIZE {self.max_message_size}", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING"]
+        if limits := self._limits():
+            lines.append(f"LIMITS {limits}")
+        if service_extensions.binary_mime:
+            lines.append("BINARYMIME")
+        if service_extensions.smtputf8:
+            lines.append("SMTPUTF8")
+        if self.starttls:
+            lines.append("STARTTLS")
+        if self.mechanisms:
+            lines.append(f"AUTH {' '.join(self.mechanisms)}")
+        if service_extensions.dsn:
+            lines.append("DSN")
+        if self.require_tls:
+            lines.append("REQUIRETLS")
+        if service_extensions.deliver_by is not None:
+            lines.append(
+                f"DELIVERBY {service_extensions.deliver_by}" if service_extensions.deliver_by else "DELIVERBY"
+            )
+        if service_extensions.mt_priority is not None:
+            lines.append(f"MT-PRIORITY {service_extensions.mt_priority}".rstrip())
+        if self.max_hold is not None:
+            until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + self.max_hold))
+            lines.append(f"FUTURERELEASE {self.max_hold} {until}")
+        if self.xclient:
+            lines.append(f"XCLIENT {' '.join(XCLIENT_ATTRIBUTES)}")
+        return [*lines, *self.verbs, "HELP"]
+
+    def _limits(self) -> str:
+        """RFC 9422 4: a server without such a limit names none."""
+        limits = (("RCPTMAX", self.recipients), ("MAILMAX", self.transactions))
+        return " ".join(f"{name}={number}" for name, number in limits if number <= _MOST)
+
+    @cached_property
+    def mail_keywords(self) -> Set[str]:
+        """The parameters of MAIL that belong to what is offered."""
+        if not self.extended:
+            return set()
+        service_extensions = self.service_extensions
+        offered = {
+            "SIZE": True,
+            "BODY": True,
+            "SMTPUTF8": service_extensions.smtputf8,
+            "AUTH": bool(self.mechanisms),
+            "RET": service_extensions.dsn,
+            "ENVID": service_extensions.dsn,
+            "REQUIRETLS": self.require_tls,
+            "BY": service_extensions.deliver_by is not None,
+            "MT-PRIORITY": service_extensions.mt_priority is not None,
+            "HOLDFOR": self.max_hold is not None,
+            "HOLDUNTIL": self.max_hold is not None,
+        }
+        return {keyword for keyword, is_offered in offered.items() if is_offered}
+
+    @cached_property
+    def rcpt_keywords(self) -> Set[str]:
+        """The parameters of RCPT that do."""
+        return {"NOTIFY", "ORCPT"} if self.extended and self.service_extensions.dsn else set()

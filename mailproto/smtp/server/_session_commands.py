@@ -1,0 +1,76 @@
+"""Greetings, STARTTLS and commands that bring no mail (RFC 5321 4.1.1, RFC 3207)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailproto.smtp.server import _replies as replies
+from mailproto.smtp.wire import Data, Event, Hello, Mail, Noop, Quit, Rcpt, Rset, StartTLS, render_lines
+
+if TYPE_CHECKING:
+    from mailproto.smtp.server._server import SMTPServer
+
+__all__ = ["hello", "hello_before_tls", "noop", "quit", "rset", "starttls", "tls_first"]
+
+
+def hello(server: SMTPServer, event: Hello) -> None:
+    """HELO, EHLO and LHLO: begin anew, and say what there is."""
+    if event.verb not in server.greetings:
+        server.error(replies.WRONG_GREETING)
+        return
+    server.forget_transaction()
+    server.hello = event
+    server.session_changed()
+    server.end_if(server.error_budget.idle_command())
+    hostname = server.factory.hostname
+    if event.verb == "HELO":
+        server.write(f"250 {hostname}\r\n".encode())
+    else:
+        server.write(render_lines(250, [hostname, *server.offers.lines(server.clock.seconds())]))
+
+
+def rset(server: SMTPServer, event: Rset) -> None:
+    """Forget the transaction."""
+    server.forget_transaction()
+    server.answer_idle_command(replies.RESET)
+
+
+def noop(server: SMTPServer, event: Noop) -> None:
+    """Say that we are here."""
+    server.answer_idle_command(replies.OK)
+
+
+def quit(server: SMTPServer, event: Quit) -> None:
+    """Say goodbye."""
+    server.end(f"221 2.0.0 {server.factory.hostname} closing connection\r\n".encode())
+
+
+def starttls(server: SMTPServer, event: StartTLS) -> None:
+    """Go on inside TLS."""
+    if server.is_encrypted:
+        server.error(replies.TLS_ALREADY)
+    elif not server.can_start_tls:
+        server.error(replies.NOT_IMPLEMENTED)
+    elif server.start_tls(replies.START_TLS):
+        server.encrypted()
+
+
+# -- where TLS comes first (RFC 3207 4)
+
+
+def tls_first(server: SMTPServer, event: Event) -> None:
+    """Refuse whatever it is."""
+    if isinstance(event, Rcpt | Data):
+        server.misplaced(replies.TLS_FIRST)
+        return
+    if isinstance(event, Mail):
+        server.error_budget.excuse_pipelined()
+    server.error(replies.TLS_FIRST)
+
+
+def hello_before_tls(server: SMTPServer, event: Hello) -> None:
+    """Greet those who can find STARTTLS in what is offered."""
+    if event.verb == "HELO":
+        server.error(replies.TLS_FIRST)
+    else:
+        hello(server, event)

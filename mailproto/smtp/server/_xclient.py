@@ -1,0 +1,87 @@
+"""XCLIENT: the session goes on as somebody else's (Postfix's XCLIENT_README)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+
+from mailproto.auth import Login, proxy_login
+from mailproto.connection import UNKNOWN, CloseReason
+from mailproto.errors import AuthenticationFailed
+from mailproto.smtp.server import _replies as replies
+from mailproto.smtp.wire import Hello, XClient
+
+if TYPE_CHECKING:
+    from mailproto.smtp.server._server import SMTPServer
+
+__all__ = ["xclient"]
+
+_VERBS = {"SMTP": "HELO", "ESMTP": "EHLO"}
+
+
+def xclient(server: SMTPServer, event: XClient) -> Awaitable[None] | None:
+    """Begin anew: what the attributes do not tell is as it was, or, of HELO and LOGIN, unknown.
+
+    NAME, PORT and what the client connected to are taken and of no consequence.
+
+    It is for the proxy, once: what comes after it may be its client's words.
+    """
+    if not server.may_xclient:
+        server.error(replies.NO_PROXY)
+    elif server.transaction is not None:
+        server.error(replies.NOT_IN_TRANSACTION)
+    elif name := event.attributes.get("LOGIN"):
+        return _with_account(server, event, name)
+    else:
+        return _begin_anew(server, event, None)
+    return None
+
+
+async def _with_account(server: SMTPServer, event: XClient, name: str) -> None:
+    """Begin anew as the client, signed in; without such an account it is a stranger.
+
+    It is that even if the proxy goes on in spite of the error.
+
+    :raises AuthenticationFailed:
+    """
+    portal = server.factory.portal
+    try:
+        if portal is None:
+            raise AuthenticationFailed(detail="XCLIENT LOGIN where there are no accounts")
+        login = await proxy_login(portal, name, server)
+    except BaseException:
+        if server.is_open:
+            _introduce(server, event)
+        raise
+    if not server.is_open:
+        login.logout()
+    elif (greeting := _begin_anew(server, event, login)) is not None:
+        await greeting
+
+
+def _begin_anew(server: SMTPServer, event: XClient, login: Login | None) -> Deferred[None] | None:
+    if not _introduce(server, event):
+        if login is not None:
+            login.logout()
+        return None
+    server.login = login
+    attributes = event.attributes
+    name, verb = attributes.get("HELO"), _VERBS[attributes.get("PROTO") or "SMTP"]
+    if name and verb in server.greetings:
+        server.hello = Hello(verb, name)
+    return server.greet_peer()
+
+
+def _introduce(server: SMTPServer, event: XClient) -> bool:
+    """The session is the client's; False if there are too many of it, and it has been told."""
+    attributes = event.attributes
+    server.forget_client()
+    server.session_changed()
+    address = (attributes["ADDR"] or UNKNOWN) if "ADDR" in attributes else None
+    admitted = server.speak_for(address)
+    server.log.info("{peer}: by XCLIENT, {attributes}", peer=server.peer, attributes=dict(attributes))
+    if not admitted:
+        server.end(server.closing_words(CloseReason.CROWDED))
+    return admitted

@@ -58,7 +58,7 @@ def serve(folder: str, messages: int, size: int) -> None:
     from twisted.python import log
 
     from mailproto.auth import StoreRealm
-    from mailproto.backends.sqlite import SQLiteStore
+    from mailproto.backends import SQLiteStore
     from mailproto.connection import Limits
     from mailproto.imap import IMAPServerFactory
     from mailproto.model import NewMessage

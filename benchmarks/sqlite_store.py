@@ -16,7 +16,7 @@ from typing import Any
 from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
 
-from mailproto.backends.sqlite import SQLiteStore
+from mailproto.backends import SQLiteStore
 from mailproto.content import CHUNK, FileContent
 from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
 

@@ -32,6 +32,7 @@ __all__ = [
     "Refused",
     "RelayDenied",
     "StorageFull",
+    "StoreUnusable",
     "TemporaryAuthenticationFailure",
     "Unavailable",
     "UnknownMechanism",
@@ -48,6 +49,13 @@ class WireError(Exception):
     """
 
     fatal: bool = False
+
+
+class StoreUnusable(Exception):
+    """A store cannot be opened: `mailproto.interfaces.IStore.start` raises it.
+
+    Its text is one line for the operator: which file or server, what is wrong, and what to do.
+    """
 
 
 class MailError(Exception):

@@ -38,10 +38,12 @@ PUBLIC_NAMES = {
     """,
     "mailproto.domains": "ascii_domain canonical_domain ends_in_number is_valid_international",
     "mailproto.errors": """
-        AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName
-        InvalidMailboxName MailError MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge
-        NoSuchAccount NoSuchMailbox OverQuota ReadOnly RecipientUnknown Refused RelayDenied StorageFull
-        TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse WireError
+        AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired
+        InvalidAccountName InvalidMailboxName MailError MailboxExists MailboxInUse
+        MalformedAuthentication MessageTooLarge NoSuchAccount NoSuchMailbox OverQuota ReadOnly
+        RecipientUnknown Refused RelayDenied StorageFull StoreUnusable
+        TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse
+        WireError
     """,
     "mailproto.imap": "IMAPServer IMAPServerFactory IMAP_LIMITS MailboxView",
     "mailproto.imap.wire": """

@@ -34,7 +34,7 @@ from mailproto.auth import (
 from mailproto.backends import open_store
 from mailproto.connection import ServerFactory
 from mailproto.delivery import MailboxDelivery
-from mailproto.errors import MailError
+from mailproto.errors import MailError, StoreUnusable
 from mailproto.interfaces import IStore
 from mailproto.service._accounts import ensure_account
 from mailproto.service._alone import alone_in
@@ -152,7 +152,7 @@ class MailService(MultiService):
         try:
             store = open_store(settings.store, str(settings.data), self._reactor)
             await store.start()
-        except (ValueError, OSError, MailError) as error:
+        except (ValueError, StoreUnusable, MailError) as error:
             raise CannotStart(f"--store {settings.store}: {error}") from None
         self._store = store
         return store

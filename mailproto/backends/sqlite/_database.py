@@ -1,0 +1,124 @@
+"""What the parts of a store share: the reader, the writer, the bodies, the hints, the work under way."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IReactorFromThreads
+
+from mailproto.backends.sqlite._bodies import Bodies
+from mailproto.backends.sqlite._changing import forget_tombstones
+from mailproto.backends.sqlite._failures import unavailable
+from mailproto.backends.sqlite._hints import Hints
+from mailproto.backends.sqlite._schema import connect, prepare
+from mailproto.backends.sqlite._writer import Writer
+from mailproto.errors import StoreUnusable, Unavailable
+
+__all__ = ["DATABASE", "Database"]
+
+DATABASE = "mail.sqlite3"
+"""The database's name in the store's folder."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Database:
+    """One folder with a database and its large bodies, open in this process.
+
+    :ivar path: the database's.
+    :ivar bodies: the messages' octets.
+    :ivar writer: all changes go through it.
+    :ivar hints: who wants to hear of changes.
+    """
+
+    def __init__(self, path: str, reactor: IReactorFromThreads) -> None:
+        self._folder, self.path = (
+            (os.path.dirname(path) or ".", path)
+            if path.endswith(".sqlite3")
+            else (path, os.path.join(path, DATABASE))
+        )
+        self.bodies = Bodies(reactor, self.path + "-bodies")
+        self.hints = Hints(self.read, reactor)
+        self.writer = Writer(reactor, self.path, self.hints.committed, self.bodies.remove)
+        self._reader: sqlite3.Connection | None = None
+        self._lock: int | None = None
+        self._underway: set[Deferred[Any]] = set()
+
+    async def start(self) -> None:
+        """Open files and threads.
+
+        :raises StoreUnusable: the folder or the database cannot be made, opened or written, or is of
+            something else.
+        """
+        self.bodies.start()
+        try:
+            self._reader = await self.bodies.in_thread(self._open)
+        except (sqlite3.Error, OSError) as error:
+            self.bodies.stop()
+            raise StoreUnusable(f"{self.path}: {error}") from error
+        except BaseException:
+            self.bodies.stop()
+            raise
+        self.writer.start()
+
+    async def stop(self) -> None:
+        """Finish what was begun and close."""
+        while self._underway:
+            await DeferredList(self._underway)
+        self.hints.stop()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+            await self.writer.stop()
+            self.bodies.stop()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def underway(self, result: Deferred[T]) -> Deferred[T]:
+        """Have `stop` wait for ``result``."""
+        self._underway.add(result)
+
+        def done(value: T) -> T:
+            self._underway.discard(result)
+            return value
+
+        return result.addBoth(done)
+
+    def read(
+        self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What ``work`` reads, now.
+
+        :raises Unavailable: when the database cannot be read.
+        """
+        if self._reader is None:
+            raise Unavailable(detail="the store is stopped")
+        try:
+            return work(self._reader, *args, **kwargs)
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+
+    def _open(self) -> sqlite3.Connection:
+        """Make what is missing, clear away what a crash left, and open the database."""
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        prepare(self.path)
+        self.bodies.make_folder()
+        reader = connect(self.path)
+        # A process that has the lock alone can remove what no row names: no other process is about
+        # to commit such a row.  The shared lock tells later processes that they are not alone.
+        self._lock = os.open(self.path + "-lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.bodies.sweep(reader)
+            forget_tombstones(reader)
+        except BlockingIOError:
+            pass  # another process has it open, and sweeps when it is alone
+        fcntl.flock(self._lock, fcntl.LOCK_SH)
+        return reader

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite._database import DATABASE
 from tests.durability.answers import Answers, check
 from tests.durability.disk import Disk
-from tests.durability.recorder import Call, read_record, strace
+from tests.durability.recorder import Call, read_record, strace, wait_for_end
 
 __all__ = ["Recording", "fast_folder", "record", "verify"]
 
@@ -69,7 +68,9 @@ class Recording:
 
     def answers(self, moment: int) -> Answers:
         """What was answered until then."""
-        return Answers(call.data for call in self.calls[:moment] if call.name == "say" and call.data[:1] == b"{")
+        return Answers(
+            call.data for call in self.calls[:moment] if call.name == "say" and call.data[:1] == b"{"
+        )
 
 
 def record(folder: Path, seed: int, operations: int, lives: int = 3) -> Recording:
@@ -96,9 +97,9 @@ def record(folder: Path, seed: int, operations: int, lives: int = 3) -> Recordin
         with process.stdout as said:
             for number, _ in enumerate(said):
                 if number == kill_at:
-                    child = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-                    os.kill(int(child.split()[0]), signal.SIGKILL)
+                    process.kill()
         status = process.wait()
+        wait_for_end(trace, process.pid)
         if kill_at == 10**9 and status != 0:
             raise AssertionError(f"the load ended with status {status}")
         lived = read_record(trace)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.task import deferLater
@@ -81,9 +81,9 @@ class IMAPServer(ServerConnection[Event]):
         self._bad_commands = 0
         self._slice_began = 0.0
         # The command that waits for a line of the client's, and what takes the line.
-        self._asking: Command | None = None
+        self._asking: Command[Any] | None = None
         self._answer: Callable[[bytes], Awaitable[Reply]] | None = None
-        self._answered: Command | None = None  # the one whose line came last
+        self._answered: Command[Any] | None = None  # the one whose line came last
 
     # -- the frame around each command
 
@@ -123,7 +123,7 @@ class IMAPServer(ServerConnection[Event]):
             return None
         return self._append_literal(cast(AppendLiteral, event))
 
-    async def _command(self, command: Command) -> None:
+    async def _command(self, command: Command[Any]) -> None:
         rule = self._rule(command.name)
         try:
             reply = await rule.handler(self, command)
@@ -151,7 +151,7 @@ class IMAPServer(ServerConnection[Event]):
         if self._asking is None:
             await self._complete(command, COMMANDS[command.name], reply)
 
-    async def _complete(self, command: Command, rule: Rule, reply: Reply) -> None:
+    async def _complete(self, command: Command[Any], rule: Rule, reply: Reply) -> None:
         if rule.updates is not Updates.NOTHING:
             try:
                 await self.catch_up(expunges=rule.updates is Updates.ALL or command.uid)
@@ -295,7 +295,7 @@ class IMAPServer(ServerConnection[Event]):
         if updates:
             self._responses.append(updates)
 
-    def ask(self, command: Command, prompt: bytes, answer: Callable[[bytes], Awaitable[Reply]]) -> None:
+    def ask(self, command: Command[Any], prompt: bytes, answer: Callable[[bytes], Awaitable[Reply]]) -> None:
         """Write ``+`` and ``prompt``; the client's next line is for ``answer``, which acts as a handler."""
         self._asking, self._answer = command, answer
         self.wire.expect_line()

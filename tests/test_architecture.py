@@ -43,7 +43,7 @@ PUBLIC_NAMES = {
         MalformedAuthentication MessageTooLarge NoSuchAccount NoSuchMailbox OverQuota ReadOnly
         RecipientUnknown Refused RelayDenied StorageFull StoreUnusable
         TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse
-        WireError
+        WireError storage_failure
     """,
     "mailproto.imap": "IMAPServer IMAPServerFactory IMAP_LIMITS MailboxView",
     "mailproto.imap.wire": """
@@ -101,6 +101,7 @@ PUBLIC_NAMES = {
         decode_xtext encode_xtext is_canonical is_host mail_options parse_capabilities rcpt_options
         read_address render_bdat render_line render_lines render_path render_reply
     """,
+    "mailproto.spool": "SpoolFile",
     "mailproto.testing": """
         AccountConformance ChangesConformance DeliveryConformance DirectoryConformance
         MailboxConformance StoreConformance StoreFixture

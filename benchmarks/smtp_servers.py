@@ -37,11 +37,11 @@ def mailproto(port: int) -> None:
     """Ours."""
     from twisted.internet import reactor
 
-    from mailproto.auth import ensure_self_signed, server_tls
     from mailproto.content import Content
     from mailproto.delivery import Delivery, accepted
     from mailproto.model import Envelope, Outcome
     from mailproto.smtp import SMTPServerFactory
+    from mailproto.tls import ensure_self_signed, server_tls
 
     class Discard(Delivery):
         async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
@@ -98,7 +98,7 @@ def aiosmtpd(port: int) -> None:
 
     from aiosmtpd.smtp import SMTP
 
-    from mailproto.auth import ensure_self_signed
+    from mailproto.tls import ensure_self_signed
 
     class Handler:
         async def handle_DATA(self, server: object, session: object, envelope: object) -> str:  # noqa: N802

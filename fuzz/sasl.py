@@ -24,7 +24,6 @@ with atheris.instrument_imports():
     from mailproto.auth import (
         SERVER_MECHANISMS,
         Challenge,
-        Channel,
         IBearerToken,
         IScramChecker,
         IScramProof,
@@ -34,6 +33,7 @@ with atheris.instrument_imports():
     )
     from mailproto.errors import MailError
     from mailproto.interfaces import IAccount
+    from mailproto.tls import Channel
 
 CHANNEL = Channel(is_secure=True, is_encrypted=True, bindings={"tls-exporter": b"x"})
 NAMES = [mechanism.name for mechanism in SERVER_MECHANISMS]

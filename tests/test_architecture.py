@@ -14,14 +14,13 @@ from tests.processes import CHECKOUT
 PUBLIC_NAMES = {
     "mailproto.accounts": "MAX_COMPARED account_key account_keys check_account_name invisible_in",
     "mailproto.auth": """
-        BearerToken Certificate CertificateChecker Challenge Channel ClientCertificate
-        ClientCredentials ClientMechanism DEFAULT_MECHANISMS DirectoryChecker FAILURE_DELAY
-        IBearerToken IClientCertificate IProxyLogin IScramChecker IScramProof Login MAX_REMEMBERED
-        MAX_RESPONSE MAX_WAITING Password PasswordVerifier ProxyLogin REMEMBER SASLError SASLServer
-        SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism ServerTLS StoreRealm
-        TLSFilesError Token TokenChecker client_channel client_mechanisms client_tls decode_base64
-        disabled_record enabled_record ensure_secret ensure_self_signed hash_password is_disabled
-        is_verified login proxy_login server_channel server_mechanisms server_tls store_portal
+        BearerToken Certificate CertificateChecker Challenge ClientCertificate ClientCredentials
+        ClientMechanism DEFAULT_MECHANISMS DirectoryChecker FAILURE_DELAY IBearerToken
+        IClientCertificate IProxyLogin IScramChecker IScramProof Login MAX_REMEMBERED MAX_RESPONSE
+        MAX_WAITING Password PasswordVerifier ProxyLogin REMEMBER SASLError SASLServer
+        SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism StoreRealm Token
+        TokenChecker client_mechanisms decode_base64 disabled_record enabled_record ensure_secret
+        hash_password is_disabled login proxy_login server_mechanisms store_portal
     """,
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore
@@ -83,6 +82,7 @@ PUBLIC_NAMES = {
         Response challenge err multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
+    "mailproto.private_file": "write_private",
     "mailproto.service": "MailService Options ServiceLimits Settings makeService make_service",
     "mailproto.smtp": """
         AllRefused AuthenticationRefused AuthenticationUnavailable ClientTimeouts CommandRefused
@@ -105,6 +105,10 @@ PUBLIC_NAMES = {
     "mailproto.testing": """
         AccountConformance ChangesConformance DeliveryConformance DirectoryConformance
         MailboxConformance StoreConformance StoreFixture
+    """,
+    "mailproto.tls": """
+        Channel ServerTLS TLSFilesError client_channel client_tls ensure_self_signed is_verified
+        server_channel server_tls
     """,
 }
 """By module; a name that is added or taken away is a decision, made here too."""

@@ -25,11 +25,8 @@ from mailproto.auth import (
     DirectoryChecker,
     PasswordVerifier,
     StoreRealm,
-    TLSFilesError,
     ensure_secret,
-    ensure_self_signed,
     hash_password,
-    server_tls,
 )
 from mailproto.backends import open_store
 from mailproto.connection import ServerFactory
@@ -41,6 +38,7 @@ from mailproto.service._alone import alone_in
 from mailproto.service._factories import FACTORIES, Parts
 from mailproto.service._listeners import LISTENERS, listen, printable_address
 from mailproto.service._options import Options, Settings
+from mailproto.tls import TLSFilesError, ensure_self_signed, server_tls
 
 __all__ = ["MailService", "make_data_folder", "make_service"]
 

@@ -132,7 +132,7 @@ class POP3ServerFactory(ServerFactory):
     :param portal: gives an `IAccount` for credentials.
     :param clock: the reactor, or a ``Clock`` in tests.
     :param hostname: what the server calls itself in its greeting, with A-labels.
-    :param tls: for STLS, such as `mailproto.auth.ServerTLS`; None where it is not offered.
+    :param tls: for STLS, such as `mailproto.tls.ServerTLS`; None where it is not offered.
     :param limits: by default `POP3_LIMITS`.
     :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
         gives; those in clear decide on USER and PASS, too.

@@ -22,7 +22,6 @@ from mailproto.pop3.wire import (
     ok,
 )
 
-
 LIMITS = POP3WireLimits()
 
 

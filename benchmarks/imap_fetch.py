@@ -59,8 +59,7 @@ def serve(folder: str, messages: int, size: int) -> None:
 
     from mailproto.auth import StoreRealm
     from mailproto.backends import SQLiteStore
-    from mailproto.connection import Limits
-    from mailproto.imap import IMAPServerFactory
+    from mailproto.imap import IMAPLimits, IMAPServerFactory
     from mailproto.model import NewMessage
 
     async def start() -> None:
@@ -79,7 +78,7 @@ def serve(folder: str, messages: int, size: int) -> None:
             Portal(StoreRealm(store), [checker]),
             clock=reactor,
             hostname="localhost",
-            limits=Limits(first_command=60, idle=1800, connections_per_peer=10_000),
+            limits=IMAPLimits(connections_per_peer=10_000),
         )
         port = reactor.listenTCP(0, factory, interface="127.0.0.1", backlog=1000)
         print(port.getHost().port, flush=True)

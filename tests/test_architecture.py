@@ -44,7 +44,7 @@ PUBLIC_NAMES = {
         TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse
         WireError storage_failure
     """,
-    "mailproto.imap": "IMAPServer IMAPServerFactory IMAP_LIMITS MailboxView",
+    "mailproto.imap": "IMAPLimits IMAPServer IMAPServerFactory MailboxView",
     "mailproto.imap.wire": """
         All And Append AppendLiteral Arguments Authenticate Body Command ContinuationLine Copy
         Create DateKey Enable Event Fetch FetchAttribute FetchItem FetchSection Flagged Header
@@ -74,12 +74,12 @@ PUBLIC_NAMES = {
         canonical_mailbox_name
     """,
     "mailproto.pop3": """
-        MAX_BAD_COMMANDS MAX_FAILED_LOGINS POP3Server POP3ServerFactory POP3_LIMITS READ_AHEAD_MESSAGES
+        POP3Limits POP3Server POP3ServerFactory READ_AHEAD_MESSAGES
         READ_AHEAD_OCTETS
     """,
     "mailproto.pop3.wire": """
-        Command DotStuffing MAX_AUTH_LINE MAX_LINE MAX_REPLY MAX_SWALLOWED POP3ServerWire POP3SyntaxError
-        Response challenge err multiline ok
+        Command DotStuffing MAX_REPLY POP3ServerWire POP3SyntaxError POP3WireLimits Response
+        challenge err multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
     "mailproto.private_file": "write_private",

@@ -16,6 +16,7 @@ from mailproto.imap.server import _append
 from mailproto.imap.server._capabilities import capabilities
 from mailproto.imap.server._commands import COMMANDS, Rule, State, Updates
 from mailproto.imap.server._errors import BadCommand, SessionOver
+from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._spool import Spool
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import (
@@ -25,7 +26,6 @@ from mailproto.imap.wire import (
     Event,
     IMAPServerWire,
     IMAPWireError,
-    IMAPWireLimits,
     LiteralChunk,
     LiteralRequest,
 )
@@ -34,19 +34,7 @@ from mailproto.interfaces import IAccount
 if TYPE_CHECKING:
     from mailproto.imap.server._factory import IMAPServerFactory
 
-__all__ = ["FIRST_LIMITS", "MAX_BAD_COMMANDS", "MAX_FAILED_LOGINS", "TIME_SLICE", "IMAPServer"]
-
-MAX_BAD_COMMANDS = 20
-"""BAD answers in a row after which the client is taken for something else (a browser, a scanner)."""
-
-MAX_FAILED_LOGINS = 5
-"""Logins that may fail on one connection."""
-
-FIRST_LIMITS = IMAPWireLimits(line=16_384, literal_total=8192, literals=4, swallowed=1 << 16)
-"""Before login: what strangers can make us hold or read; the line has room for a SASL response."""
-
-TIME_SLICE = 0.02
-"""Seconds that one command may take from all others before it lets them have their turn."""
+__all__ = ["IMAPServer"]
 
 _UNAVAILABLE = (CloseReason.STOPPING, CloseReason.CROWDED)
 """Another connection may do, later (RFC 5530 3)."""
@@ -65,11 +53,12 @@ class IMAPServer(ServerConnection[Event]):
 
     alpn: ClassVar[Sequence[bytes]] = (b"imap",)
     factory: IMAPServerFactory
+    limits: IMAPLimits
     wire: IMAPServerWire
 
     def __init__(self, factory: IMAPServerFactory) -> None:
         super().__init__(factory)
-        self.wire = IMAPServerWire(FIRST_LIMITS)
+        self.wire = IMAPServerWire(self.limits.before_login)
         self.sasl = SASLServer(factory.portal, factory.mechanisms, session=self)
         self.account: IAccount | None = None
         self.view: MailboxView | None = None
@@ -208,9 +197,9 @@ class IMAPServer(ServerConnection[Event]):
         self._responses.append(b"%b %b\r\n" % (tag.encode("ascii") or b"*", text))
         self._send()
         self._bad_commands = self._bad_commands + 1 if bad else 0
-        if self._bad_commands >= MAX_BAD_COMMANDS:
+        if self._bad_commands >= self.limits.bad_commands:
             self.end(b"* BYE Too many bad commands\r\n")
-        elif self.failed_logins >= MAX_FAILED_LOGINS:
+        elif self.failed_logins >= self.limits.failed_logins:
             self.end(b"* BYE Too many failed logins\r\n")
 
     def closing_words(self, reason: CloseReason) -> bytes:
@@ -266,9 +255,9 @@ class IMAPServer(ServerConnection[Event]):
             raise SessionOver
 
     async def yield_turn(self) -> None:
-        """Let others have their turn if this command had the reactor for `TIME_SLICE`."""
+        """Let others have their turn if this command had the reactor for ``time_slice``."""
         now = self.clock.seconds()
-        if now - self._slice_began >= TIME_SLICE:
+        if now - self._slice_began >= self.limits.time_slice:
             await deferLater(self.clock, 0)
             self._slice_began = self.clock.seconds()
 

@@ -22,6 +22,7 @@ from twisted.python.threadpool import ThreadPool
 
 from mailproto.backends.sqlite._failures import unavailable
 from mailproto.content import Content, FileContent, chunks
+from mailproto.files import make_folder, sync_folder
 from mailproto.message import Summary, summarise
 
 __all__ = ["LARGE", "Bodies", "Body"]
@@ -81,7 +82,7 @@ class Bodies:
 
     def make_folder(self) -> None:
         """Make the folder, if it is missing."""
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        make_folder(self._folder)
 
     def small(self, content: Content) -> Body:
         """Read ``content`` of up to `LARGE` octets, here and now.
@@ -141,8 +142,4 @@ def _write_synced(path: str, content: Content) -> None:
                 view = view[file.write(view) :]
         os.fsync(descriptor)
     os.rename(partial, path)
-    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(os.path.dirname(path))

@@ -18,6 +18,7 @@ from mailproto.backends.sqlite._hints import Hints
 from mailproto.backends.sqlite._schema import connect, prepare
 from mailproto.backends.sqlite._writer import Writer
 from mailproto.errors import StoreUnusable, Unavailable
+from mailproto.files import make_folder
 
 __all__ = ["DATABASE", "Database"]
 
@@ -107,7 +108,7 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         """Make what is missing, clear away what a crash left, and open the database."""
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        make_folder(self._folder)
         prepare(self.path)
         self.bodies.make_folder()
         reader = connect(self.path)

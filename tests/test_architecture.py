@@ -14,14 +14,13 @@ from tests.processes import CHECKOUT
 PUBLIC_NAMES = {
     "mailproto.accounts": "MAX_COMPARED account_key account_keys check_account_name invisible_in",
     "mailproto.auth": """
-        BearerToken Certificate CertificateChecker Challenge Channel ClientCertificate
-        ClientCredentials ClientMechanism DEFAULT_MECHANISMS DirectoryChecker FAILURE_DELAY
-        IBearerToken IClientCertificate IProxyLogin IScramChecker IScramProof Login MAX_REMEMBERED
-        MAX_RESPONSE MAX_WAITING Password PasswordVerifier ProxyLogin REMEMBER SASLError SASLServer
-        SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism ServerTLS StoreRealm
-        TLSFilesError Token TokenChecker client_channel client_mechanisms client_tls decode_base64
-        disabled_record enabled_record ensure_secret ensure_self_signed hash_password is_disabled
-        is_verified login proxy_login server_channel server_mechanisms server_tls store_portal
+        BearerToken Certificate CertificateChecker Challenge ClientCertificate ClientCredentials
+        ClientMechanism DEFAULT_MECHANISMS DirectoryChecker FAILURE_DELAY IBearerToken
+        IClientCertificate IProxyLogin IScramChecker IScramProof Login MAX_REMEMBERED MAX_RESPONSE
+        MAX_WAITING Password PasswordVerifier ProxyLogin REMEMBER SASLError SASLServer
+        SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism StoreRealm Token
+        TokenChecker client_mechanisms decode_base64 disabled_record enabled_record ensure_secret
+        hash_password is_disabled login proxy_login server_mechanisms store_portal
     """,
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore
@@ -43,9 +42,9 @@ PUBLIC_NAMES = {
         MalformedAuthentication MessageTooLarge NoSuchAccount NoSuchMailbox OverQuota ReadOnly
         RecipientUnknown Refused RelayDenied StorageFull StoreUnusable
         TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse
-        WireError
+        WireError storage_failure
     """,
-    "mailproto.imap": "IMAPServer IMAPServerFactory IMAP_LIMITS MailboxView",
+    "mailproto.imap": "IMAPLimits IMAPServer IMAPServerFactory MailboxView",
     "mailproto.imap.wire": """
         All And Append AppendLiteral Arguments Authenticate Body Command ContinuationLine Copy
         Create DateKey Enable Event Fetch FetchAttribute FetchItem FetchSection Flagged Header
@@ -75,14 +74,15 @@ PUBLIC_NAMES = {
         canonical_mailbox_name
     """,
     "mailproto.pop3": """
-        MAX_BAD_COMMANDS MAX_FAILED_LOGINS POP3Server POP3ServerFactory POP3_LIMITS READ_AHEAD_MESSAGES
+        POP3Limits POP3Server POP3ServerFactory READ_AHEAD_MESSAGES
         READ_AHEAD_OCTETS
     """,
     "mailproto.pop3.wire": """
-        Command DotStuffing MAX_AUTH_LINE MAX_LINE MAX_REPLY MAX_SWALLOWED POP3ServerWire POP3SyntaxError
-        Response challenge err multiline ok
+        Command DotStuffing MAX_REPLY POP3ServerWire POP3SyntaxError POP3WireLimits Response
+        challenge err multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
+    "mailproto.files": "make_folder sync_folder write_private",
     "mailproto.service": "MailService Options ServiceLimits Settings makeService make_service",
     "mailproto.smtp": """
         AllRefused AuthenticationRefused AuthenticationUnavailable ClientTimeouts CommandRefused
@@ -101,9 +101,14 @@ PUBLIC_NAMES = {
         decode_xtext encode_xtext is_canonical is_host mail_options parse_capabilities rcpt_options
         read_address render_bdat render_line render_lines render_path render_reply
     """,
+    "mailproto.spool": "SpoolFile",
     "mailproto.testing": """
         AccountConformance ChangesConformance DeliveryConformance DirectoryConformance
         MailboxConformance StoreConformance StoreFixture
+    """,
+    "mailproto.tls": """
+        Channel ServerTLS TLSFilesError client_channel client_tls ensure_self_signed is_verified
+        server_channel server_tls
     """,
 }
 """By module; a name that is added or taken away is a decision, made here too."""

@@ -11,7 +11,6 @@ from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.portal import Portal
 
 from mailproto.auth._base64 import decode_base64
-from mailproto.auth._channel import Channel
 from mailproto.auth._errors import SASLError
 from mailproto.auth._late import wait_as
 from mailproto.auth._login import Login, failures_are_temporary, login
@@ -24,6 +23,7 @@ from mailproto.errors import (
     UnknownMechanism,
 )
 from mailproto.interfaces import IRevocable
+from mailproto.tls._channel import Channel
 
 __all__ = ["SASLServer"]
 

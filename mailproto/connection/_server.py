@@ -14,7 +14,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailproto.auth import Channel, server_channel
 from mailproto.connection._at_once import at_once
 from mailproto.connection._base import OCTETS_AT_ONCE, Connection
 from mailproto.connection._handshake import Handshake, may_begin_handshake
@@ -22,6 +21,7 @@ from mailproto.connection._limits import CloseReason
 from mailproto.connection._wire import PlaintextWire
 from mailproto.errors import MailError, Unavailable, WireError
 from mailproto.interfaces import IRevocable
+from mailproto.tls import Channel, server_channel
 
 if TYPE_CHECKING:
     from mailproto.connection._factory import ServerFactory

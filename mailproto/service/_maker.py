@@ -25,22 +25,21 @@ from mailproto.auth import (
     DirectoryChecker,
     PasswordVerifier,
     StoreRealm,
-    TLSFilesError,
     ensure_secret,
-    ensure_self_signed,
     hash_password,
-    server_tls,
 )
 from mailproto.backends import open_store
 from mailproto.connection import ServerFactory
 from mailproto.delivery import MailboxDelivery
 from mailproto.errors import MailError, StoreUnusable
+from mailproto.files import make_folder
 from mailproto.interfaces import IStore
 from mailproto.service._accounts import ensure_account
 from mailproto.service._alone import alone_in
 from mailproto.service._factories import FACTORIES, Parts
 from mailproto.service._listeners import LISTENERS, listen, printable_address
 from mailproto.service._options import Options, Settings
+from mailproto.tls import TLSFilesError, ensure_self_signed, server_tls
 
 __all__ = ["MailService", "make_data_folder", "make_service"]
 
@@ -231,7 +230,7 @@ def make_data_folder(folder: Path) -> Path:
 
     :raises OSError:
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder)
     return folder
 
 

@@ -18,13 +18,13 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from mailproto.auth import ensure_self_signed, server_tls
 from mailproto.connection import Limits, Networks, ProxiedFactory, ServerFactory
 from mailproto.content import Content
 from mailproto.imap import IMAPServerFactory
 from mailproto.model import Envelope, Outcome
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
+from mailproto.tls import ensure_self_signed, server_tls
 from tests.asking import AskingClient
 from tests.connection.test_proxy_header import BAD, TCP4, TCP6, v2
 from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery

@@ -17,7 +17,6 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.test.iosim import FakeTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import ensure_self_signed, server_tls
 from mailproto.connection import Limits, Networks, ProxiedFactory
 from mailproto.imap.server._server import IMAPServer
 from mailproto.imap.wire import IMAPServerWire
@@ -26,8 +25,9 @@ from mailproto.pop3.wire import POP3ServerWire
 from mailproto.smtp.server._lmtp import LMTPServer
 from mailproto.smtp.server._server import SMTPServer
 from mailproto.smtp.wire import SMTPServerWire
-from tests.auth.stdlib_client import StdlibClient
+from mailproto.tls import ensure_self_signed, server_tls
 from tests.test_connection import WordFactory
+from tests.tls.stdlib_client import StdlibClient
 from tests.transport import ELSEWHERE, FakeTLS, MemoryTransport
 
 

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import Certificate, Password, Token, client_tls
+from mailproto.auth import Certificate, Password, Token
 from mailproto.smtp import (
     AllRefused,
     AuthenticationRefused,
@@ -23,11 +23,12 @@ from mailproto.smtp import (
     open_client,
     send_mail,
 )
-from tests.auth.certificates import make_certificate, to_be_shown
+from mailproto.tls import client_tls
 from tests.interop.daemons import PASSWORD, Daemon, authority, bearer_token, exim, postfix_with_users
 from tests.interop.server import ACCOUNTS, HOST, Server, message, new_folder, shared
 from tests.interop.server import PASSWORD as OUR_PASSWORD
 from tests.interop.sink import HOSTNAME, Sink, certificate, reactor
+from tests.tls.certificates import make_certificate, to_be_shown
 
 ALICE = Password("alice", PASSWORD)
 LISTENERS: tuple[tuple[str, Literal["required", "implicit"]], ...] = (

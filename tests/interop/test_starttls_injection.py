@@ -16,8 +16,8 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import server_tls
 from mailproto.smtp import ProtocolViolation, SMTPClient, SMTPClientError, TLSFailed, connect
+from mailproto.tls import server_tls
 from tests.interop.server import HOST, PATIENCE, shared
 from tests.interop.sink import certificate, reactor
 from tests.interop.test_mta_servers import trust

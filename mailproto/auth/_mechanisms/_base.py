@@ -11,7 +11,7 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials
 from zope.interface import Interface
 
-from mailproto.auth._channel import Channel
+from mailproto.tls._channel import Channel
 
 __all__ = ["Challenge", "ServerMechanism"]
 

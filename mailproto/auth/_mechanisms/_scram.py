@@ -8,11 +8,11 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials
 
 from mailproto.accounts import account_key
-from mailproto.auth._channel import Channel
 from mailproto.auth._credentials import IScramChecker, IScramProof, ScramProof
 from mailproto.auth._mechanisms._base import Challenge, ServerMechanism
 from mailproto.auth._scram import ScramAlgorithm, ScramServerExchange
 from mailproto.errors import AuthenticationFailed
+from mailproto.tls._channel import Channel
 
 __all__ = ["ScramSHA1", "ScramSHA1Plus", "ScramSHA256", "ScramSHA256Plus"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mailproto.errors import MailError, MessageTooLarge
 from mailproto.imap.server._copy import open_target
@@ -35,9 +35,9 @@ async def begin(server: IMAPServer, literal: AppendLiteral) -> Spool:
     return Spool(server.factory.spool_folder)
 
 
-async def append(server: IMAPServer, command: Command) -> bytes:
+async def append(server: IMAPServer, command: Command[Append]) -> bytes:
     """Keep the message that has arrived."""
-    arguments = cast(Append, command.arguments)
+    arguments = command.arguments
     spool, server.spool = server.spool, None
     if spool is None:
         raise EmptyMessage

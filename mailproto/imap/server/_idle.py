@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from mailproto.errors import MailError
 from mailproto.imap.server._errors import BadCommand, SessionOver
-from mailproto.imap.wire import Command
+from mailproto.imap.wire import Command, NoArguments
 
 if TYPE_CHECKING:
     from mailproto.imap.server._server import IMAPServer
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["idle"]
 
 
-async def idle(server: IMAPServer, command: Command) -> None:
+async def idle(server: IMAPServer, command: Command[NoArguments]) -> None:
     """Until DONE, which is all that ends it.  Without a mailbox there is nothing to tell."""
     push = _Push(server)
 

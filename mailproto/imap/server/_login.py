@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from twisted.cred.credentials import UsernamePassword
 
@@ -17,7 +17,7 @@ from mailproto.errors import (
 )
 from mailproto.imap.server._capabilities import capabilities
 from mailproto.imap.server._errors import BadCommand, SessionOver
-from mailproto.imap.wire import Authenticate, Command, Login
+from mailproto.imap.wire import Authenticate, Command, Login, NoArguments
 
 if TYPE_CHECKING:
     from mailproto.imap.server._server import IMAPServer
@@ -27,7 +27,7 @@ __all__ = ["admit_password", "authenticate", "login", "starttls"]
 T = TypeVar("T")
 
 
-async def starttls(server: IMAPServer, command: Command) -> None:
+async def starttls(server: IMAPServer, command: Command[NoArguments]) -> None:
     """RFC 9051 6.2.1."""
     if not server.can_start_tls:
         raise BadCommand("TLS is not available now")
@@ -43,9 +43,9 @@ def admit_password(server: IMAPServer) -> None:
         raise EncryptionRequired("Start TLS first")
 
 
-async def login(server: IMAPServer, command: Command) -> bytes:
+async def login(server: IMAPServer, command: Command[Login]) -> bytes:
     """RFC 9051 6.2.3."""
-    arguments = cast(Login, command.arguments)
+    arguments = command.arguments
     credentials = UsernamePassword(arguments.user, arguments.password)
     signed_in = await _counted(server, auth.login(server.factory.portal, credentials, server))
     if not server.is_open:
@@ -54,9 +54,9 @@ async def login(server: IMAPServer, command: Command) -> bytes:
     return _signed_in(server, signed_in)
 
 
-async def authenticate(server: IMAPServer, command: Command) -> bytes | None:
+async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> bytes | None:
     """RFC 9051 6.2.2: an exchange of challenges and responses in base64."""
-    arguments = cast(Authenticate, command.arguments)
+    arguments = command.arguments
     sasl = server.sasl
 
     async def proceed(step: Awaitable[auth.Challenge | auth.Login]) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mailproto.errors import ReadOnly
 from mailproto.imap.server._errors import BadCommand, ExpungeIssued
@@ -16,14 +16,14 @@ __all__ = ["store"]
 _BATCH = 1000
 
 
-async def store(server: IMAPServer, command: Command) -> None:
+async def store(server: IMAPServer, command: Command[Store]) -> None:
     """Change flags in one transaction, and answer with what they are now.
 
     The mailbox hints at this very change.  It is not asked what the answer has already
     told, so that many STOREs in a row are no more than that; the next command that looks
     at the mailbox does ask.
     """
-    arguments = cast(Store, command.arguments)
+    arguments = command.arguments
     view = server.selected
     if arguments.unchanged_since is not None:
         raise BadCommand("CONDSTORE is not available")

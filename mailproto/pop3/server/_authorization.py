@@ -16,10 +16,7 @@ from mailproto.pop3.wire import Command, Response, challenge, multiline, ok
 if TYPE_CHECKING:
     from mailproto.pop3.server._server import POP3Server
 
-__all__ = ["MAX_FAILED_LOGINS", "Authorization"]
-
-MAX_FAILED_LOGINS = 5
-"""Failed logins after which the connection is closed."""
+__all__ = ["Authorization"]
 
 
 class Authorization:
@@ -97,7 +94,7 @@ class Authorization:
             result = await step
         except AuthenticationFailed as error:
             self._failures += 1
-            if self._failures >= MAX_FAILED_LOGINS:
+            if self._failures >= connection.limits.failed_logins:
                 connection.end(connection.refusal(error))
             raise
         if isinstance(result, Challenge):

@@ -10,14 +10,7 @@ from typing import Any, TypeAlias
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
 
-from mailproto.auth import (
-    Channel,
-    ClientCredentials,
-    ClientMechanism,
-    SASLError,
-    client_mechanisms,
-    decode_base64,
-)
+from mailproto.auth import ClientCredentials, ClientMechanism, SASLError, client_mechanisms, decode_base64
 from mailproto.smtp.client._errors import (
     AuthenticationRefused,
     AuthenticationUnavailable,
@@ -25,6 +18,7 @@ from mailproto.smtp.client._errors import (
     ServerUntrusted,
 )
 from mailproto.smtp.wire import Reply
+from mailproto.tls import Channel
 
 __all__ = ["choose", "sign_in"]
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
 
-from mailproto.auth import ClientCredentials, client_channel
+from mailproto.auth import ClientCredentials
 from mailproto.content import Content
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._authentication import choose, sign_in
@@ -29,6 +29,7 @@ from mailproto.smtp.wire import (
     parse_capabilities,
     render_line,
 )
+from mailproto.tls import client_channel
 
 __all__ = ["LMTPClient", "SMTPClient"]
 
@@ -73,7 +74,7 @@ class SMTPClient(Session):
 
         What the server sent behind its go-ahead is an attack and ends the connection.
 
-        :param tls: as from `mailproto.auth.client_tls`.
+        :param tls: as from `mailproto.tls.client_tls`.
         :raises TLSUnavailable: it is not offered, or refused; the connection goes on.
         :raises TLSFailed: it failed, or the certificate is not good; the connection is over.
         """
@@ -93,7 +94,7 @@ class SMTPClient(Session):
 
         :param mechanism: the only one to be used.
         :param allow_clear: send the secret itself, if need be, without TLS, or to a server whose
-            certificate was not compared with its name by what `mailproto.auth.client_tls` gave;
+            certificate was not compared with its name by what `mailproto.tls.client_tls` gave;
             otherwise to a process of this machine at most.
         :returns: the mechanism that was used.
         :raises TypeError: these are no credentials.

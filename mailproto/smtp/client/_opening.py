@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, ensureDeferred
 from twisted.internet.endpoints import wrapClientTLS
 
-from mailproto.auth import ClientCredentials, client_tls
+from mailproto.auth import ClientCredentials
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
 from mailproto.smtp.client._connect import aborting, connect, reason
 from mailproto.smtp.client._errors import (
@@ -26,6 +26,7 @@ from mailproto.smtp.client._routes import Route, endpoint_name, routes_to
 from mailproto.smtp.client._server_address import Credentials, ServerAddress
 from mailproto.smtp.client._within import TooLate, within
 from mailproto.smtp.wire import UnsafeArgument
+from mailproto.tls import client_tls
 
 __all__ = ["open_client"]
 

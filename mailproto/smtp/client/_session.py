@@ -12,7 +12,6 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import CooperativeTask, Cooperator
 from twisted.python.failure import Failure
 
-from mailproto.auth import is_verified
 from mailproto.connection import ClientConnection
 from mailproto.errors import WireError
 from mailproto.model import Outcome
@@ -39,6 +38,7 @@ from mailproto.smtp.wire import (
     ReplyLimits,
     SMTPClientWire,
 )
+from mailproto.tls import is_verified
 
 __all__ = ["Session"]
 

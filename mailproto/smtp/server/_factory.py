@@ -34,7 +34,7 @@ class SMTPServerFactory(ServerFactory):
     :param hostname: what this server calls itself; of an international one its A-labels are said
         (RFC 6531 3.7.1).
     :param portal: gives an `IAccount`; None for no AUTH.
-    :param tls: for STARTTLS, as from `mailproto.auth.server_tls`; None for no STARTTLS.
+    :param tls: for STARTTLS, as from `mailproto.tls.server_tls`; None for no STARTTLS.
     :param submission: whether mail is taken from those who signed in, only, and completed.
     :param require_tls: whether nothing is done in plaintext (530 5.7.0, RFC 3207 4).
     :param max_message_size: octets; announced, and enforced while reading.

@@ -13,8 +13,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import ensure_self_signed, server_tls
 from mailproto.smtp import LMTPServerFactory, ServerAddress, SMTPServerFactory
+from mailproto.tls import ensure_self_signed, server_tls
 from tests.smtp.server.dialogue import FakeDelivery
 
 reactor: Any = installed

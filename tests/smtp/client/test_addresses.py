@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint, wrapClientTLS
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import Password, client_tls
+from mailproto.auth import Password
 from mailproto.smtp import (
     AuthenticationRefused,
     ClientTimeouts,
@@ -28,6 +28,7 @@ from mailproto.smtp import (
 )
 from mailproto.smtp.client._race import HEAD_START
 from mailproto.smtp.client._routes import endpoint_name
+from mailproto.tls import client_tls
 from tests.smtp.client.network import CLOSE, GARBAGE, REFUSE, SILENT, Network, serving
 
 FIRST, SECOND, SIXTH = "192.0.2.1", "192.0.2.2", "2001:db8::6"

@@ -11,10 +11,11 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from mailproto.auth import Password, ServerTLS, client_tls, server_tls
+from mailproto.auth import Password
 from mailproto.smtp import ServerAddress, SMTPClient, SMTPSender, TLSFailed, connect, send_mail
-from tests.auth.certificates import general_names, make_certificate, write_pair
+from mailproto.tls import ServerTLS, client_tls, server_tls
 from tests.smtp.client.servers import ServerTestCase, message, reactor
+from tests.tls.certificates import general_names, make_certificate, write_pair
 
 PASSWORD = "correct horse battery staple"
 PLAIN = base64.b64encode(b"\0alice\0" + PASSWORD.encode())

@@ -24,20 +24,14 @@ from mailproto.auth import (
     SERVER_MECHANISMS,
     Certificate,
     CertificateChecker,
-    Channel,
     ClientCredentials,
     DirectoryChecker,
     Password,
     PasswordVerifier,
-    ServerTLS,
     StoreRealm,
     Token,
     TokenChecker,
-    client_channel,
-    client_tls,
-    ensure_self_signed,
     server_mechanisms,
-    server_tls,
 )
 from mailproto.auth._scram import SCRAM_ALGORITHMS, scram_keys
 from mailproto.auth._scram import _client as scram_client
@@ -54,9 +48,10 @@ from mailproto.smtp import (
     open_client,
     send_mail,
 )
-from tests.auth.certificates import Pair, make_certificate, to_be_shown, write_pair
+from mailproto.tls import Channel, ServerTLS, client_channel, client_tls, ensure_self_signed, server_tls
 from tests.auth.fakes import Directory, Store
 from tests.smtp.client.servers import ServerTestCase, message, reactor
+from tests.tls.certificates import Pair, make_certificate, to_be_shown, write_pair
 
 NAME = "alice@Example.org"
 ALICE = Password(NAME, "pencil")

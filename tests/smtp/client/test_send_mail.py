@@ -13,7 +13,6 @@ from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.threadable import isInIOThread
 
-from mailproto.auth import TLSFilesError, ensure_self_signed, server_tls
 from mailproto.errors import RecipientUnknown
 from mailproto.smtp import (
     AllRefused,
@@ -29,6 +28,7 @@ from mailproto.smtp import (
 )
 from mailproto.smtp.client import _composing_apart, _growth
 from mailproto.smtp.client._plan import CHUNKING_FROM
+from mailproto.tls import TLSFilesError, ensure_self_signed, server_tls
 from tests.smtp.client.servers import Scripted, ServerTestCase, message, reactor
 
 

@@ -12,7 +12,6 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 from zope.interface import alsoProvides
 
-from mailproto.auth import client_tls, ensure_self_signed, server_tls
 from mailproto.content import FileContent
 from mailproto.errors import RecipientUnknown
 from mailproto.interfaces import IServiceExtensions
@@ -26,6 +25,7 @@ from mailproto.smtp import (
     TLSFailed,
     connect,
 )
+from mailproto.tls import client_tls, ensure_self_signed, server_tls
 from tests.smtp.client.dialogue import ALICE, BOB, SENDER
 from tests.smtp.server.dialogue import FakeDelivery
 

@@ -17,11 +17,11 @@ from OpenSSL import SSL
 from OpenSSL.crypto import X509
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import client_tls
-from mailproto.auth._server_identity import ServerIdentity
-from mailproto.auth._subject_alt_names import subject_alt_names
-from tests.auth.certificates import element, general_names, make_certificate
-from tests.auth.ends import HandshakeTestCase
+from mailproto.tls import client_tls
+from mailproto.tls._server_identity import ServerIdentity
+from mailproto.tls._subject_alt_names import subject_alt_names
+from tests.tls.certificates import element, general_names, make_certificate
+from tests.tls.ends import HandshakeTestCase
 
 OTHER, DIRECTORY, DNS, URI, IP, REGISTERED = 0xA0, 0xA4, 0x82, 0x86, 0x87, 0x88
 

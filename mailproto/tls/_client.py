@@ -22,8 +22,8 @@ from twisted.internet.ssl import (
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from mailproto.auth._server_identity import ServerIdentity
-from mailproto.auth._tls import load_certificates
+from mailproto.tls._server import load_certificates
+from mailproto.tls._server_identity import ServerIdentity
 
 __all__ = ["client_tls", "is_verified"]
 

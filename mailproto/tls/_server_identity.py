@@ -7,8 +7,8 @@ import re
 
 from OpenSSL.crypto import FILETYPE_ASN1, X509, dump_certificate
 
-from mailproto.auth._subject_alt_names import subject_alt_names
 from mailproto.domains import ascii_domain, ends_in_number
+from mailproto.tls._subject_alt_names import subject_alt_names
 
 __all__ = ["ServerIdentity"]
 

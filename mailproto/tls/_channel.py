@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import ISSLTransport
 
-from mailproto.auth._tls_client import is_verified
+from mailproto.tls._client import is_verified
 
 __all__ = ["Channel", "client_channel", "server_channel"]
 

@@ -19,10 +19,11 @@ from twisted.internet.ssl import Certificate, CertificateOptions, KeyPair, Priva
 from zope.interface import directlyProvides
 from zope.interface.verify import verifyObject
 
-from mailproto.auth import _tls_client, client_channel, client_tls, server_channel
-from mailproto.auth._server_identity import ServerIdentity
-from tests.auth.certificates import Pair, make_certificate, of_version, to_be_shown, write_pair
-from tests.auth.ends import SECRET, HandshakeTestCase
+from mailproto.tls import _client as _tls_client
+from mailproto.tls import client_channel, client_tls, server_channel
+from mailproto.tls._server_identity import ServerIdentity
+from tests.tls.certificates import Pair, make_certificate, of_version, to_be_shown, write_pair
+from tests.tls.ends import SECRET, HandshakeTestCase
 
 dns = x509.DNSName
 

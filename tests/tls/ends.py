@@ -15,8 +15,8 @@ from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, IOPump
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import ServerTLS, is_verified
-from tests.auth.certificates import Pair, make_certificate, write_pair
+from mailproto.tls import ServerTLS, is_verified
+from tests.tls.certificates import Pair, make_certificate, write_pair
 
 SECRET = b"AUTH PLAIN AGFsaWNlAHBlbmNpbA==\r\n"
 

@@ -9,12 +9,12 @@ from typing import Any
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import ServerTLS, ensure_self_signed, server_channel
-from mailproto.auth._tls import TICKET_KEYS
-from tests.auth.certificates import make_certificate, write_pair
-from tests.auth.handshake import shake_hands
-from tests.auth.stdlib_client import StdlibClient
-from tests.auth.test_channel import TLSTransport
+from mailproto.tls import ServerTLS, ensure_self_signed, server_channel
+from mailproto.tls._server import TICKET_KEYS
+from tests.tls.certificates import make_certificate, write_pair
+from tests.tls.handshake import shake_hands
+from tests.tls.stdlib_client import StdlibClient
+from tests.tls.test_channel import TLSTransport
 
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
 

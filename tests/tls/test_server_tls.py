@@ -12,10 +12,10 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from mailproto.auth import TLSFilesError, _self_signed, ensure_self_signed, server_channel, server_tls
-from tests.auth.certificates import make_certificate, write_pair
-from tests.auth.handshake import handshake
-from tests.auth.test_channel import TLSTransport
+from mailproto.tls import TLSFilesError, _self_signed, ensure_self_signed, server_channel, server_tls
+from tests.tls.certificates import make_certificate, write_pair
+from tests.tls.handshake import handshake
+from tests.tls.test_channel import TLSTransport
 
 
 class Folder(SynchronousTestCase):

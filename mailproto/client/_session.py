@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, ensureDeferred, fail, succeed
@@ -215,7 +215,7 @@ class ClientSession(ABC, Generic[EventT]):
         connection.expect(question, answer, timeout)
 
     def exchange(self, question: str, line: bytes, timeout: float | None = None) -> Deferred[EventT]:
-        """Send a line and wait for its answer, yes or no; more may be sent before it has come.
+        """Send a line and wait for its answer, yes or no.
 
         :param question: what is said, in a word, for `answer_fault` and the texts of errors.
         :param timeout: seconds; by default ``ClientTimeouts.command``.
@@ -227,6 +227,21 @@ class ClientSession(ABC, Generic[EventT]):
         self.ask(question, self._answered, self._timeouts.command if timeout is None else timeout)
         self.write(line)
         return answer
+
+    def exchange_many(
+        self, said: Sequence[tuple[str, bytes]], timeout: float | None = None
+    ) -> Deferred[list[EventT]]:
+        """Send several lines at once (pipelining) and wait for the answers to all of them.
+
+        :param said: as for `exchange`; one at least.
+        """
+        if self.error is not None:
+            return fail(self.error)
+        done, answered = self._wait_for(len(said))
+        for question, _ in said:
+            self.ask(question, answered, self._timeouts.command if timeout is None else timeout)
+        self.write(b"".join(line for _, line in said))
+        return done
 
     def stream(
         self, question: str, pieces: Iterator[bytes], timeout: float, *, block: float, answers: int = 1
@@ -241,14 +256,7 @@ class ClientSession(ABC, Generic[EventT]):
         """
         if self.error is not None:
             return fail(self.error)
-        heard: list[EventT] = []
-        done: Deferred[list[EventT]] = Deferred()
-        self._answers.append(done)
-
-        def answered(event: EventT) -> None:
-            heard.append(event)
-            if len(heard) == answers:
-                self._answered(heard)
+        done, answered = self._wait_for(answers)
 
         def sent(error: Exception | None) -> None:
             if error is None:
@@ -259,6 +267,19 @@ class ClientSession(ABC, Generic[EventT]):
 
         self.connection.stream(pieces, sent, block)
         return done
+
+    def _wait_for(self, answers: int) -> tuple[Deferred[list[EventT]], Callable[[EventT], None]]:
+        """What fires with so many answers, and what is to be called with each."""
+        heard: list[EventT] = []
+        done: Deferred[list[EventT]] = Deferred()
+        self._answers.append(done)
+
+        def answered(event: EventT) -> None:
+            heard.append(event)
+            if len(heard) == answers:
+                self._answered(heard)
+
+        return done, answered
 
     def _answered(self, event: object) -> None:
         if self._answers:

@@ -1,4 +1,4 @@
-"""What a message's octets are, as far as it decides how they can be sent."""
+"""A message's content: what its octets are, and the pieces in which they are sent."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mailproto.content import CHUNK, Content
-from mailproto.smtp.client._pieces import pieces
-from mailproto.smtp.wire import is_canonical
+from mailproto.smtp.wire import DotStuffer, LineEnds, is_canonical, render_bdat
 
-__all__ = ["Octets", "look_at"]
+__all__ = ["PIECE", "Octets", "bdat_chunks", "data_pieces", "look_at", "pieces", "whole_data"]
+
+PIECE = 1 << 17
+"""Octets of content that are worked on at a time: some ms if all of them are newlines."""
 
 _HEADER_LINES = re.compile(rb"(?:(?:[^\x00-\x20\x7f:]++[ \t]*+:|[ \t])[^\r\n]*+(?:\r\n?|\n|\Z))*")
 """Fields and their continuations; the first line that is neither is the body's."""
@@ -79,3 +81,39 @@ def _has_ascii_header(content: Content) -> bool:
     beginning = content[:CHUNK]
     lines = _HEADER_LINES.match(beginning)
     return lines is not None and lines.end() < len(beginning) and lines[0].isascii()
+
+
+def pieces(content: Content) -> Iterator[bytes]:
+    """As it is, `PIECE` octets at a time.  :raises OSError: the file cannot be read."""
+    for start in range(0, len(content), PIECE):
+        yield content[start : start + PIECE]
+
+
+def whole_data(content: bytes) -> bytes:
+    """For DATA: content whose line ends are right, dots doubled, with the end of data."""
+    dot = b"." if content.startswith(b".") else b""
+    return b"%b%b.\r\n" % (dot, content.replace(b"\r\n.", b"\r\n.."))
+
+
+def data_pieces(content: Content) -> Iterator[bytes]:
+    """For DATA: line ends made right and dots doubled, up to and with the end of data."""
+    stuffer = DotStuffer()
+    for piece in pieces(content):
+        yield stuffer.encode(piece)
+    yield stuffer.finish()
+
+
+def bdat_chunks(content: Content, *, is_text: bool) -> Iterator[tuple[bytes, bool]]:
+    """Whole BDAT commands with their chunks; the one with True is the last (RFC 3030 2).
+
+    :param is_text: whether line ends are made right.
+    """
+    ends = LineEnds()
+    left = len(content)
+    for piece in pieces(content):
+        left -= len(piece)
+        if is_text:
+            piece = ends.encode(piece) + (b"" if left else ends.finish())
+        yield render_bdat(len(piece), last=not left) + piece, not left
+    if not content:
+        yield render_bdat(0, last=True), True

@@ -85,7 +85,7 @@ class Growth:
         return self._chances >= 0
 
     def gave_up(self) -> None:
-        """Everybody was told; who comes next may try at once, with one connection."""
+        """All who waited were told; the next job may try at once, with one connection."""
         self._chances = CHANCES
         self._has_worked = False
         self._known = 1

@@ -1,64 +1,86 @@
-"""Which message goes over which connection, and how many connections there are."""
+"""Which job is done over which connection, and how many connections there are."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from math import inf
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred, fail
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mailproto.smtp.client._client import SMTPClient
-from mailproto.smtp.client._deadlines import Deadlines
-from mailproto.smtp.client._errors import ConnectionLost, QueueTimeout, ServiceClosing, SMTPClientError
-from mailproto.smtp.client._growth import Growth
-from mailproto.smtp.client._job import MOST_AT_ONCE, Job
-from mailproto.smtp.client._opening import open_client
-from mailproto.smtp.client._pooled import MOST_UNDERWAY, PooledConnection
-from mailproto.smtp.client._queue import Queue
-from mailproto.smtp.client._server_address import ServerAddress
+from mailproto.client._client import Client
+from mailproto.client._errors import ClientError, ConnectionLost, QueueTimeout, ServiceClosing
+from mailproto.client._growth import Growth
+from mailproto.client._job import MOST_AT_ONCE, Job, Task
+from mailproto.client._pooled import PooledConnection
+from mailproto.client._waiting import Deadlines, Queue
 
-__all__ = ["ConnectionPool"]
+__all__ = ["ClientPool"]
+
+ClientT = TypeVar("ClientT", bound=Client[Any])
+T = TypeVar("T")
 
 SLOW = 5.0
-"""Seconds after which a message that waits for the one before it may go over another connection."""
+"""Seconds after which a job that waits for the one before it may go over another connection."""
 
 A_MOMENT = 5.0
-"""Seconds for which a server that has answered a message counts as one that serves."""
+"""Seconds for which a server that has done a job counts as one that serves."""
 
 
-class ConnectionPool:
-    """Connections to one server, and the messages that wait for them; see `SMTPSender`.
+class ClientPool(Generic[ClientT]):
+    """A few connections to one server, that many jobs are done over.
 
-    Every job has a result in the end, whatever goes wrong here.
+    A server that takes fewer connections than ``connections`` is asked again after a while: a
+    second at first, half a minute at most.  Every job has a result in the end, whatever goes
+    wrong here.
+
+    :param open_client: makes a client that can be used, such as ``lambda: SMTPClient.open(reactor, server)``.
+    :param name: the server's, for errors and the log.
+    :param connections: at once; more jobs wait.
+    :param idle: seconds until a connection that has nothing to do is closed.
+    :param jobs: for one connection.
+    :param at_once: jobs given to one connection before the first is done.
+    :raises ValueError: one of these allows nothing to be done.
     """
 
     log = Logger()
 
     def __init__(
-        self, reactor: Any, server: ServerAddress, *, connections: int, idle: float, messages: int
+        self,
+        reactor: Any,
+        open_client: Callable[[], Coroutine[Any, Any, ClientT]],
+        name: str,
+        *,
+        connections: int = 5,
+        idle: float = 30,
+        jobs: int = 1000,
+        at_once: int = 1,
     ) -> None:
+        if connections < 1 or jobs < 1 or at_once < 1 or idle < 0:
+            raise ValueError("connections, jobs and at_once are at least 1, idle at least 0")
         self._reactor = reactor
-        self._server = server
+        self._open_client = open_client
+        self._name = name
         self._idle = idle
-        self._messages = messages
+        self._jobs = jobs
+        self._at_once = at_once
         self._queue = Queue()
         self._deadlines = Deadlines(reactor, self._waited)
-        self._coming = 0  # messages that will wait
-        self._pool: list[PooledConnection] = []
-        self._opening: set[Deferred[SMTPClient]] = set()
+        self._coming = 0  # jobs that will wait
+        self._pool: list[PooledConnection[ClientT]] = []
+        self._opening: set[Deferred[ClientT]] = set()
         self._growth = Growth(reactor, connections)
-        self._refusal: SMTPClientError | None = None  # the last one of a connection
+        self._refusal: ClientError | None = None  # the last one of a connection
         self._failing: deque[tuple[Queue, Failure]] = deque()  # who is to be told
         self._is_going_on = self._is_to_go_on = False
         self._served_at = -inf
-        self._look_at = inf  # seconds, when a message may have waited for too long on its connection
-        self._left = 0  # messages that may still be dealt with in this turn
+        self._look_at = inf  # seconds, when a job may have waited for too long on its connection
+        self._left = 0  # jobs that may still be dealt with in this turn
         self._alarm: IDelayedCall | None = None  # when time alone lets something be done
         self._closed: list[Deferred[None]] | None = None
 
@@ -67,8 +89,24 @@ class ConnectionPool:
         """Whether it takes no more."""
         return self._closed is not None
 
-    def add(self, job: Job, wait: float) -> None:
-        """Send a message.
+    def run(self, work: Callable[[ClientT], Awaitable[T]], *, wait: float = 900) -> Deferred[T]:
+        """Call a function with a connection, when one is free; it may ask for many things over it.
+
+        The connection goes back to the pool with the function's result, which is this one's.
+        To cancel that ends the connection, or the wait for one.
+
+        :param wait: seconds that it may take until one is free.
+        :raises QueueTimeout: it took longer.
+        :raises ClientError: no connection could be had, or the pool was closed; or as ``work`` raises.
+        """
+        if self.is_closed:
+            return fail(ConnectionLost("The pool is closed"))
+        task = Task(work, self.cancelled)
+        self.add(task, wait)
+        return task.result
+
+    def add(self, job: Job[ClientT], wait: float) -> None:
+        """Do a job.
 
         :param wait: seconds that it may wait for its turn.
         """
@@ -78,7 +116,7 @@ class ConnectionPool:
 
     @contextmanager
     def coming(self) -> Iterator[None]:
-        """A message is being made ready: closing waits for it."""
+        """A job is being made ready: closing waits for it."""
         self._coming += 1
         try:
             yield
@@ -87,7 +125,7 @@ class ConnectionPool:
             self.go_on()
 
     def close(self) -> Deferred[None]:
-        """Send what waits, then close all connections; fires when they are gone."""
+        """Do what waits, then close all connections; fires when they are gone."""
         done: Deferred[None] = Deferred()
         if self._closed is None:
             self._closed = []
@@ -95,7 +133,7 @@ class ConnectionPool:
         self.go_on()
         return done
 
-    # -- who sends what
+    # -- which connection does what
 
     def go_on(self) -> None:
         """Do what can be done, until nothing can; for connections to call.
@@ -118,7 +156,7 @@ class ConnectionPool:
             self._is_going_on = False
 
     def _take_steps(self) -> None:
-        """Give messages to connections, open those that are missing, close those that are not needed."""
+        """Give jobs to connections, open those that are missing, close those that are not needed."""
         self._tell()
         self._give()
         self._make_room()
@@ -139,7 +177,7 @@ class ConnectionPool:
             else:
                 self._failing.popleft()
 
-    def _tell_one(self, job: Job, failure: Failure) -> None:
+    def _tell_one(self, job: Job[ClientT], failure: Failure) -> None:
         try:
             job.fail(failure)
         except Exception:
@@ -169,27 +207,29 @@ class ConnectionPool:
             if connection is not None and job.connection is not None and job.connection.take_back(job):
                 self._hand(job, connection, is_again=True)
 
-    def _hand(self, job: Job, connection: PooledConnection, *, is_again: bool = False) -> None:
+    def _hand(
+        self, job: Job[ClientT], connection: PooledConnection[ClientT], *, is_again: bool = False
+    ) -> None:
         self._left -= 1
         try:
             if is_again:
-                job.again()
-            connection.send(job)
+                job.renew()
+            connection.give(job)
             if len(connection.underway) > 1:
                 self._look_at = min(self._look_at, job.given_at + SLOW)
         except Exception:
             self._broken(job)
             connection.drop(job)
 
-    def _idle_one(self, *, is_new: bool = False) -> PooledConnection | None:
+    def _idle_one(self, *, is_new: bool = False) -> PooledConnection[ClientT] | None:
         for connection in self._pool:
             if not connection.underway and connection.has_room and (connection.is_new or not is_new):
                 return connection
         return None
 
-    def _free(self, *, is_new: bool = False) -> PooledConnection | None:
+    def _free(self, *, is_new: bool = False) -> PooledConnection[ClientT] | None:
         """An idle connection; when there can be no more of them, the one that has least to do."""
-        best, least = None, MOST_UNDERWAY
+        best, least = None, self._at_once
         for connection in self._pool:
             load = len(connection.underway)
             if load < least and connection.has_room and (load or connection.is_new or not is_new):
@@ -198,8 +238,8 @@ class ConnectionPool:
                 best, least = connection, load
         return None if is_new or self._growth.may_open(self._number) else best
 
-    def _stuck(self) -> list[Job]:
-        """Those that have waited long enough for the message before them on their connection."""
+    def _stuck(self) -> list[Job[ClientT]]:
+        """Those that have waited long enough for the job before them on their connection."""
         if self._look_at == inf or (now := self._reactor.seconds()) < self._look_at:
             return []
         waiting = [job for each in self._pool for job in each.underway[1:]]
@@ -259,7 +299,7 @@ class ConnectionPool:
 
     def _open(self) -> None:
         self._growth.begun(self._number + 1)
-        opening = ensureDeferred(open_client(self._reactor, self._server))
+        opening = ensureDeferred(self._open_client())
         self._opening.add(opening)
         opening.addBoth(self._opened, opening)
 
@@ -270,7 +310,7 @@ class ConnectionPool:
         for each in opening:
             each.cancel()
 
-    def _opened(self, result: SMTPClient | Failure, opening: Deferred[SMTPClient]) -> None:
+    def _opened(self, result: ClientT | Failure, opening: Deferred[ClientT]) -> None:
         if opening not in self._opening:  # it is not needed any more
             if not isinstance(result, Failure):
                 result.abort()
@@ -280,7 +320,7 @@ class ConnectionPool:
             if isinstance(result, Failure):
                 self._failed(result)
             elif not result.is_usable:
-                self._failed(Failure(ConnectionLost(f"{self._server} has closed the new connection")))
+                self._failed(Failure(ConnectionLost(f"{self._name} has closed the new connection")))
             else:
                 self._use(result)
         except Exception:
@@ -289,15 +329,15 @@ class ConnectionPool:
                 result.abort()
         self.go_on()
 
-    def _use(self, client: SMTPClient) -> None:
-        connection = PooledConnection(client, self, messages=self._messages, idle=self._idle)
+    def _use(self, client: ClientT) -> None:
+        connection = PooledConnection(client, self, jobs=self._jobs, at_once=self._at_once, idle=self._idle)
         self._pool.append(connection)
-        client.gone().addCallback(self._gone, connection)
+        client.closed().addCallback(self._gone, connection)
         self._growth.succeeded()
         self._refusal = None
         connection.rest()
 
-    def _gone(self, _: None, connection: PooledConnection) -> None:
+    def _gone(self, _: None, connection: PooledConnection[ClientT]) -> None:
         self._pool.remove(connection)
         try:
             connection.gone()
@@ -309,7 +349,7 @@ class ConnectionPool:
         """No connection: what waits is left to those that there are, if there are any."""
         error = failure.value
         is_permanent = True
-        if isinstance(error, SMTPClientError):
+        if isinstance(error, ClientError):
             self._refusal, is_permanent = error, error.is_permanent
         is_crowded = isinstance(error, ServiceClosing)
         if self._number or (not is_permanent and self._growth.has_chance(is_crowded=is_crowded)):
@@ -319,14 +359,14 @@ class ConnectionPool:
         self._failing.append((self._queue, failure))
         self._queue = Queue()
 
-    def others_serve(self, connection: PooledConnection) -> bool:
+    def others_serve(self, connection: PooledConnection[ClientT]) -> bool:
         """Whether the server serves others, or did so a moment ago; for a connection to ask."""
         if self._reactor.seconds() < self._served_at + A_MOMENT:
             return True
         return any(each.serves for each in self._pool if each is not connection)
 
     def has_served(self, *, is_first: bool) -> None:
-        """A message was answered; for its connection to say."""
+        """A job was done; for its connection to say."""
         self._served_at = self._reactor.seconds()
         if is_first:
             self._growth.served()
@@ -336,31 +376,31 @@ class ConnectionPool:
         if self._number > 1:
             self._growth.failed(self._number - 1)
 
-    # -- messages
+    # -- jobs
 
-    def again(self, job: Job) -> None:
+    def again(self, job: Job[ClientT]) -> None:
         """Give a job to another connection; for a connection to call."""
         self._queue.again(job)
 
-    def _waited(self, job: Job, wait: float) -> None:
+    def _waited(self, job: Job[ClientT], wait: float) -> None:
         """It has waited for so long: it fails, unless it is underway."""
         try:
             if not self._take_back(job):
                 job.is_late = True
                 return
             why = "" if self._refusal is None else f"; the last one could not be had: {self._refusal.text}"
-            job.fail(Failure(QueueTimeout(f"Waited {wait:g} s for a connection to {self._server}{why}")))
+            job.fail(Failure(QueueTimeout(f"Waited {wait:g} s for a connection to {self._name}{why}")))
             self._less_waits()
         except Exception:
             self._broken(job)
 
-    def _take_back(self, job: Job) -> bool:
+    def _take_back(self, job: Job[ClientT]) -> bool:
         if self._queue.discard(job):
             return True
         connection = job.connection
         return connection is not None and connection.underway[0] is not job and connection.take_back(job)
 
-    def cancelled(self, job: Job) -> None:
+    def cancelled(self, job: Job[ClientT]) -> None:
         """The job's result is not wanted any more."""
         try:
             job.wait_no_more()
@@ -375,13 +415,13 @@ class ConnectionPool:
             self._open_no_more()
         self.go_on()
 
-    def _broken(self, job: Job | None = None) -> None:
+    def _broken(self, job: Job[ClientT] | None = None) -> None:
         """An exception of our own: it is the result of the job, or else of all that would wait for ever."""
         failure = Failure()
-        self.log.failure("in a pool of SMTP connections to {server}", failure, server=str(self._server))
+        self.log.failure("in a pool of connections to {server}", failure, server=self._name)
         if job is not None:
             self._queue.discard(job)
-            job.break_off(failure)
+            job.finish(failure)
             return
         queues = [self._queue, *(queue for queue, _ in self._failing)]
         waiting: list[Deferred[None]] = []
@@ -391,6 +431,6 @@ class ConnectionPool:
         self._failing.clear()
         for queue in queues:
             for each in queue:
-                each.break_off(failure)
+                each.finish(failure)
         for waiter in waiting:
             waiter.errback(failure)

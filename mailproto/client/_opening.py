@@ -1,77 +1,97 @@
-"""From a server's name to a client that may send: every address is tried (RFC 5321 5.1)."""
+"""From a server's address to a client that may be used: every address of its host is tried (RFC 5321 5.1)."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, ensureDeferred
-from twisted.internet.endpoints import wrapClientTLS
+from twisted.internet.endpoints import connectProtocol, wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint
 
 from mailproto.auth import ClientCredentials
-from mailproto.smtp.client._client import LMTPClient, SMTPClient
-from mailproto.smtp.client._connect import aborting, connect, reason
-from mailproto.smtp.client._errors import (
+from mailproto.client._address import Credentials, ServerAddress, bare_host
+from mailproto.client._errors import (
     AuthenticationRefused,
+    ClientError,
     ConnectFailed,
     ServerUntrusted,
-    SMTPClientError,
     TLSFailed,
     TLSUnavailable,
 )
-from mailproto.smtp.client._host import bare_host, is_loopback
-from mailproto.smtp.client._race import Race
-from mailproto.smtp.client._routes import Route, endpoint_name, routes_to
-from mailproto.smtp.client._server_address import Credentials, ServerAddress
-from mailproto.smtp.client._within import TooLate, within
-from mailproto.smtp.wire import UnsafeArgument
+from mailproto.client._routes import Race, Route, endpoint_name, routes_to
+from mailproto.client._within import TooLate, within
 from mailproto.tls import client_tls
 
-__all__ = ["open_client"]
+if TYPE_CHECKING:
+    from mailproto.client._client import Client
+
+__all__ = ["aborting", "connect_client", "open_client"]
 
 MOST_REASONS = 10
 """Addresses whose reasons an error tells."""
 
+ClientT = TypeVar("ClientT", bound="Client[Any]")
 
-async def open_client(reactor: Any, server: ServerAddress) -> SMTPClient:
-    """Connect, greet, start TLS and authenticate, as ``server`` has it.
 
-    All addresses of the host are tried in the system's order, until one of them does all that.
-    The next one follows whatever else went wrong: no server there, silence, no welcome (421, 554),
-    no TLS, a lost connection, EHLO refused, authentication refused for now (4yz).  Only where
-    the credentials are refused for good, or the server could not prove that it knows the
-    password, no other address gets to see them.
+async def open_client(
+    reactor: Any, server: ServerAddress, make: Callable[[], ClientT], default_port: int
+) -> ClientT:
+    """What `Client.open` does.
 
-    The error's text has the server's name and what became of each address that was tried.  It is
-    one of those that ask to try again if any does, and rather one that a server caused.
-
-    :raises ConnectFailed: no address could be connected to, or not all that was done within
-        ``timeouts.opening``.
-    :raises GreetingRefused, CommandRefused, ConnectionLost:
-    :raises AuthenticationRefused, AuthenticationUnavailable:
-    :raises TLSUnavailable: TLS is required and not offered, or refused.
-    :raises TLSFailed: TLS is required and did not work, or the certificate is not good.
-    :raises TLSFilesError: of `mailproto.auth`: ``trust_root`` cannot be read.
+    :param make: makes a client that is not connected, for each attempt.
     """
-    opening = _Opening(reactor, server)
-    seconds = server.timeouts.opening
+    timeouts = make().timeouts
+    seconds = timeouts.opening
+    port = default_port if server.port is None else server.port
+    opening = _Opening(reactor, server, make, port, timeouts.connect)
     try:
-        return await within(reactor, seconds, ensureDeferred(opening.run()), SMTPClient.abort)
+        return await within(reactor, seconds, ensureDeferred(opening.run()), _abort)
     except TooLate:
         raise opening.too_late(f"no connection within {seconds:g} s") from None
 
 
-class _Opening:
+async def connect_client(reactor: Any, endpoint: IStreamClientEndpoint, client: ClientT) -> ClientT:
+    """What `Client.connect` does."""
+    seconds = client.timeouts.connect
+    name = endpoint_name(endpoint)
+    connecting = connectProtocol(endpoint, client.protocol)
+    try:
+        await within(reactor, seconds, connecting, lambda _: client.abort())
+    except CancelledError:
+        raise
+    except TooLate:
+        raise ConnectFailed(f"Cannot connect to {name}: no answer within {seconds:g} s") from None
+    except Exception as error:
+        raise ConnectFailed(f"Cannot connect to {name}: {_reason(error)}") from error
+    with aborting(client):
+        await client.greeted()
+    return client
+
+
+class _Opening(Generic[ClientT]):
     """What was tried, and what became of it."""
 
-    def __init__(self, reactor: Any, server: ServerAddress) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        server: ServerAddress,
+        make: Callable[[], ClientT],
+        port: int,
+        seconds: float,
+    ) -> None:
         self._reactor = reactor
         self._server = server
-        self._failed: list[tuple[str, SMTPClientError]] = []  # by the route's name
+        self._make = make
+        self._name = server.name(port)
+        self._port = port
+        self._seconds = seconds  # to look up the addresses, and again to connect
+        self._failed: list[tuple[str, ClientError]] = []  # by the route's name
         self._now = ""  # the name of the route that is being tried
 
-    async def run(self) -> SMTPClient:
+    async def run(self) -> ClientT:
         """Try one address after the other."""
         server = self._server
         tls: Any = None if server.tls == "none" else _tls(server)
@@ -81,7 +101,7 @@ class _Opening:
         while routes:
             connected, failures = await self._first_of(routes)
             for route, error in failures:
-                self._note(route, ConnectFailed(reason(error)))
+                self._note(route, ConnectFailed(_reason(error)))
             if connected is None:
                 break
             route, client = connected
@@ -92,22 +112,22 @@ class _Opening:
                 self._note(route, error)
                 if error.is_permanent or isinstance(error, ServerUntrusted):
                     raise self._named(error) from error
-            except SMTPClientError as error:
+            except ClientError as error:
                 self._note(route, error)
             tried = {id(each) for each, _ in failures} | {id(route)}
             routes = [each for each in routes if id(each) not in tried]
         raise self._error()
 
     async def _routes(self) -> list[Route]:
-        server, seconds = self._server, self._server.timeouts.connect
+        server, seconds = self._server, self._seconds
         if server.endpoint is not None:
             return [Route(endpoint_name(server.endpoint), server.endpoint)]
-        looking = ensureDeferred(routes_to(self._reactor, bare_host(server.host), server.any_port, seconds))
+        looking = ensureDeferred(routes_to(self._reactor, bare_host(server.host), self._port, seconds))
         try:
             routes = await within(self._reactor, seconds, looking, lambda _: None)
         except TooLate:
             raise self.too_late(f"its addresses could not be looked up within {seconds:g} s") from None
-        except UnsafeArgument:
+        except UnicodeError:
             raise self.too_late("this is no host name") from None
         if not routes:
             raise self.too_late("no address was found for this name")
@@ -115,29 +135,19 @@ class _Opening:
 
     async def _first_of(
         self, routes: Sequence[Route]
-    ) -> tuple[tuple[Route, SMTPClient] | None, list[tuple[Route, Exception]]]:
+    ) -> tuple[tuple[Route, ClientT] | None, list[tuple[Route, Exception]]]:
         """Who is connected, and who refused."""
-        seconds = self._server.timeouts.connect
-        race = Race(self._reactor, routes, self._client)
+        seconds = self._seconds
+        race = Race(self._reactor, routes, self._make)
         try:
-            connected = await within(self._reactor, seconds, race.result, _abort)
+            connected = await within(self._reactor, seconds, race.result, _abort_connected)
         except TooLate:
             refused = {id(route) for route, _ in race.failures}
             silence = TimeoutError(f"no answer within {seconds:g} s")
             return None, race.failures + [(each, silence) for each in routes if id(each) not in refused]
         return connected, race.failures
 
-    def _client(self) -> SMTPClient:
-        server = self._server
-        client_class = LMTPClient if server.lmtp else SMTPClient
-        return client_class(
-            self._reactor,
-            hostname=server.hostname,
-            timeouts=server.timeouts,
-            is_remote=server.endpoint is not None and not is_loopback(bare_host(server.host)),
-        )
-
-    async def _welcomed(self, route: Route, client: SMTPClient, tls: Any) -> SMTPClient:
+    async def _welcomed(self, route: Route, client: ClientT, tls: Any) -> ClientT:
         """The rest of what is to be done; where TLS is optional and fails, over another connection."""
         server = self._server
         try:
@@ -147,13 +157,13 @@ class _Opening:
         except TLSFailed:
             if server.tls != "opportunistic":
                 raise
-        return await self._signed_in(await connect(route.endpoint, self._client()), None)
+        return await self._signed_in(await connect_client(self._reactor, route.endpoint, self._make()), None)
 
-    async def _signed_in(self, client: SMTPClient, tls: Any) -> SMTPClient:
+    async def _signed_in(self, client: ClientT, tls: Any) -> ClientT:
         server = self._server
         with aborting(client):
             try:
-                await client.ehlo()
+                await client._introduce()
                 if tls is not None:
                     try:
                         await client.starttls(tls)
@@ -170,45 +180,60 @@ class _Opening:
 
     # -- what is said of it
 
-    def _note(self, route: Route, error: SMTPClientError) -> None:
+    def _note(self, route: Route, error: ClientError) -> None:
         self._failed.append((route.name, error))
         self._now = ""
 
-    def _error(self) -> SMTPClientError:
+    def _error(self) -> ClientError:
         """What is raised when no address is left."""
         errors = [error for _, error in self._failed]
         # The first of the best: what may work later, and of that what a server had to say.
         error = min(errors, key=lambda each: (each.is_permanent, isinstance(each, ConnectFailed)))
         if isinstance(error, ConnectFailed):
-            return ConnectFailed(f"Cannot connect to {self._server}: {self._reasons()}")
+            return ConnectFailed(f"Cannot connect to {self._name}: {self._reasons()}")
         return self._named(error)
 
-    def _named(self, error: SMTPClientError) -> SMTPClientError:
+    def _named(self, error: ClientError) -> ClientError:
         """The same, with the server's name and what became of each address."""
-        return type(error)(f"{self._server}: {self._reasons()}", reply=error.reply)
+        return type(error)(f"{self._name}: {self._reasons()}", reply=error.reply)
 
     def too_late(self, why: str) -> ConnectFailed:
         """What is raised when there is no time to go on, or no way."""
         reasons = self._reasons(f"{self._now}: still waited for" if self._now else "")
-        return ConnectFailed(f"Cannot connect to {self._server}: {why}{reasons and f' ({reasons})'}")
+        return ConnectFailed(f"Cannot connect to {self._name}: {why}{reasons and f' ({reasons})'}")
 
     def _reasons(self, last: str = "") -> str:
-        updates: Iterable[tuple[str, SMTPClientError]] = self._failed[:MOST_REASONS]
-        texts = [f"{name}: {_said(error)}" for name, error in updates]
-        if len(self._failed) == 1 and not last and self._failed[0][0] in str(self._server):
-            texts = [_said(self._failed[0][1])]  # the server's name says the address already
+        updates: Iterable[tuple[str, ClientError]] = self._failed[:MOST_REASONS]
+        texts = [f"{name}: {error.text}" for name, error in updates]
+        if len(self._failed) == 1 and not last and self._failed[0][0] in self._name:
+            texts = [self._failed[0][1].text]  # the server's name says the address already
         if (more := len(self._failed) - MOST_REASONS) > 0:
             texts.append(f"{more} more")
         return "; ".join([*texts, last] if last else texts)
 
 
-def _said(error: SMTPClientError) -> str:
-    return error.text if error.reply is None else str(error)
+def _reason(error: Exception) -> str:
+    """What an error says, on one line, for a text in which it is not the end."""
+    return " ".join(str(error).split()).removesuffix(".") or type(error).__name__
 
 
-def _abort(connected: tuple[Route, SMTPClient] | None) -> None:
+def _abort(client: Client[Any]) -> None:
+    client.abort()
+
+
+def _abort_connected(connected: tuple[Route, Client[Any]] | None) -> None:
     if connected is not None:
         connected[1].abort()
+
+
+@contextmanager
+def aborting(client: Client[Any]) -> Iterator[None]:
+    """End the connection at once, if what is done over it is not waited for any more."""
+    try:
+        yield
+    except (CancelledError, GeneratorExit):
+        client.abort()
+        raise
 
 
 def _tls(server: ServerAddress) -> Any:

@@ -1,16 +1,18 @@
-"""When messages have waited for too long."""
+"""Jobs that wait for a connection, and when they have waited for too long."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
+from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from mailproto.smtp.client._job import MOST_AT_ONCE, Job
+from mailproto.client._job import MOST_AT_ONCE, Job
 
-__all__ = ["Deadlines"]
+__all__ = ["Deadlines", "Queue"]
 
 
 class Deadlines:
@@ -19,22 +21,22 @@ class Deadlines:
     :param passed: called with a job, and how many seconds it has waited.
     """
 
-    def __init__(self, clock: IReactorTime, passed: Callable[[Job, float], None]) -> None:
+    def __init__(self, clock: IReactorTime, passed: Callable[[Job[Any], float], None]) -> None:
         self._clock = clock
         self._passed = passed
         self._number = count()
-        self._waits: dict[Job, float] = {}
-        self._heap: list[tuple[float, int, Job]] = []  # with some that wait no more
+        self._waits: dict[Job[Any], float] = {}
+        self._heap: list[tuple[float, int, Job[Any]]] = []  # with some that wait no more
         self._timer: IDelayedCall | None = None
 
-    def add(self, job: Job, wait: float) -> None:
+    def add(self, job: Job[Any], wait: float) -> None:
         """The job may wait for so many seconds from now on."""
         self._waits[job] = wait
         job.deadlines = self
         heappush(self._heap, (self._clock.seconds() + wait, next(self._number), job))
         self._watch()
 
-    def discard(self, job: Job) -> None:
+    def discard(self, job: Job[Any]) -> None:
         """The job waits no more."""
         if self._waits.pop(job, None) is None:
             return
@@ -69,3 +71,43 @@ class Deadlines:
                     self._passed(job, wait)
         finally:
             self._watch()
+
+
+class Queue:
+    """In order; what is taken out leaves at once, wherever it stands.
+
+    :ivar new: those that only a new connection will do for.
+    :ivar any: the others.
+    """
+
+    def __init__(self) -> None:
+        self.new: OrderedDict[Job[Any], None] = OrderedDict()
+        self.any: OrderedDict[Job[Any], None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self.new) + len(self.any)
+
+    def __iter__(self) -> Iterator[Job[Any]]:
+        yield from [*self.new, *self.any]
+
+    def pop(self) -> Job[Any]:
+        """The first one waits no more."""
+        return (self.new or self.any).popitem(last=False)[0]
+
+    def add(self, job: Job[Any]) -> None:
+        """Wait after all others."""
+        self.any[job] = None
+
+    def again(self, job: Job[Any]) -> None:
+        """Wait again, before all others."""
+        jobs = self.new if job.needs_new else self.any
+        jobs[job] = None
+        jobs.move_to_end(job, last=False)
+
+    def discard(self, job: Job[Any]) -> bool:
+        """Wait no more.  :returns: whether it did."""
+        for jobs in (self.new, self.any):
+            if job in jobs:
+                del jobs[job]
+                return True
+        return False

@@ -4,61 +4,33 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailproto.connection._base import Connection
-from mailproto.connection._wire import Wire
+from mailproto.connection import Connection, Wire
 from mailproto.errors import WireError
 
-__all__ = ["ClientConnection"]
+__all__ = ["OCTETS_A_TURN", "ClientConnection", "ConnectionListener"]
 
 OCTETS_A_TURN = 1 << 18
 """Octets of a stream after which others, and the server's words, have their turn."""
 
 EventT = TypeVar("EventT")
+EventT_contra = TypeVar("EventT_contra", contravariant=True)
 
 
-@implementer(IHandshakeListener)
-class ClientConnection(Connection, Generic[EventT]):
-    """One connection to a server, for whoever speaks to it.
-
-    A queue says who waits for the server's next words and for how long; whatever is written
-    while events are handled leaves in one write; `stream` sends what is too much for one,
-    no faster than the server reads.  Nothing here raises: a subclass is told in
-    `unexpected`, `broken`, `timed_out` and `lost`.
-
-    :ivar is_handshaking: whether TLS is begun and not yet on.
-    :param clock: the reactor.
-    :param handshake: seconds for the handshake where TLS comes first; the time for what is
-        expected begins when it has ended.
-    """
-
-    def __init__(self, clock: IReactorTime, wire: Wire[EventT], *, handshake: float = 60) -> None:
-        super().__init__()
-        self.clock = clock
-        self.wire = wire
-        self.is_handshaking = False
-        self._expected: deque[tuple[Callable[[EventT], None], float]] = deque()
-        self._stream: Iterator[bytes] | None = None
-        self._next_piece: bytes | None = None  # of the stream
-        self._next_turn: IDelayedCall | None = None  # when the stream goes on
-        self._stream_done: Callable[[Exception | None], None] = _ignore
-        self._stream_timeout = 0.0
-        self._handshake_timeout = handshake
-        self._timer_due = 0.0
-
-    # -- what a protocol is told
+class ConnectionListener(Protocol[EventT_contra]):
+    """What a connection tells the session that has it; none of these may raise."""
 
     def opened(self) -> None:
         """The connection is there, and nothing has been said."""
 
-    def unexpected(self, event: EventT) -> None:
-        """The server said something that nobody waits for."""
+    def received(self, event: EventT_contra) -> None:
+        """The server said something."""
 
     def broken(self, error: WireError) -> None:
         """What the server sent is not the protocol."""
@@ -72,27 +44,80 @@ class ClientConnection(Connection, Generic[EventT]):
     def lost(self, reason: Failure) -> None:
         """The connection is gone."""
 
-    # -- what a protocol may ask for
+
+@implementer(IHandshakeListener)
+class ClientConnection(Connection, Generic[EventT]):
+    """One connection to a server: a Twisted protocol, for the session that speaks over it.
+
+    A queue says who waits for the server's next words and for how long; whatever is written
+    while events are handled leaves in one write; `stream` sends what is too much for one,
+    no faster than the server reads.  Nothing here raises: the session is told.
+
+    :ivar is_handshaking: whether TLS is begun and not yet on.
+    :param clock: the reactor.
+    :param handshake: seconds for the handshake where TLS comes first; the time for what is
+        expected begins when it has ended.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        wire: Wire[EventT],
+        listener: ConnectionListener[EventT],
+        *,
+        handshake: float = 60,
+    ) -> None:
+        super().__init__()
+        self.clock = clock
+        self.wire = wire
+        self.is_handshaking = False
+        self._listener = listener
+        self._expected: deque[tuple[str, Callable[[EventT], None], float]] = deque()
+        self._stream: Iterator[bytes] | None = None
+        self._next_piece: bytes | None = None  # of the stream
+        self._next_turn: IDelayedCall | None = None  # when the stream goes on
+        self._stream_done: Callable[[Exception | None], None] = _ignore
+        self._stream_timeout = 0.0
+        self._handshake_timeout = handshake
+        self._timer_due = 0.0
+
+    # -- who waits for what
 
     @property
-    def is_awaiting(self) -> bool:
-        """Whether the server owes an answer."""
-        return bool(self._expected)
+    def is_connected(self) -> bool:
+        """Whether there is a connection, if only one that we have begun to close."""
+        return self._open
 
-    def expect(self, answer: Callable[[EventT], None], timeout: float) -> None:
-        """Have ``answer`` called with the event that comes after those that others expect.
+    @property
+    def awaited(self) -> str | None:
+        """What the server's next words answer; None if nothing is expected of it."""
+        return self._expected[0][0] if self._expected else None
 
+    def expect(self, question: str, answer: Callable[[EventT], None], timeout: float) -> None:
+        """Have ``answer`` be what the event is for that comes after those that others expect.
+
+        :param question: what it answers, in a word: for the texts of errors.
         :param timeout: seconds that may pass from the event before it.
         """
         if not self._expected:
             self._note_progress()
-        self._expected.append((answer, timeout))
+        self._expected.append((question, answer, timeout))
         if not self._pumping:
             self._watch()
 
-    def expect_next(self, answer: Callable[[EventT], None], timeout: float) -> None:
-        """Have ``answer`` called with the next event, before all that others expect."""
-        self._expected.appendleft((answer, timeout))
+    def expect_next(self, question: str, answer: Callable[[EventT], None], timeout: float) -> None:
+        """Have ``answer`` be what the next event is for, before all that others expect."""
+        self._expected.appendleft((question, answer, timeout))
+
+    def take_expected(self) -> tuple[str, Callable[[EventT], None]]:
+        """What the event that has come is for: the question, and who waits for the answer.
+
+        :raises IndexError: nothing was expected.
+        """
+        question, answer, _ = self._expected.popleft()
+        return question, answer
+
+    # -- output
 
     def stream(
         self, pieces: Iterator[bytes], done: Callable[[Exception | None], None], timeout: float
@@ -119,7 +144,7 @@ class ClientConnection(Connection, Generic[EventT]):
             self._next_turn = None
 
     def start_tls(self, tls: Any, timeout: float) -> None:
-        """Speak TLS from here on; `secured` is called once it is on, or else `lost`.
+        """Speak TLS from here on; the session is told that it is `secured`, or else `lost`.
 
         :param timeout: seconds for the handshake.
         """
@@ -156,7 +181,7 @@ class ClientConnection(Connection, Generic[EventT]):
         super().connectionMade()
         self.is_handshaking = self.is_encrypted
         self._note_progress()
-        self.opened()
+        self._listener.opened()
         self._watch()
 
     def dataReceived(self, data: bytes) -> None:
@@ -170,28 +195,22 @@ class ClientConnection(Connection, Generic[EventT]):
 
     def _pump(self) -> None:
         self._pumping = True
+        received = self._listener.received
         try:
             while self.is_open:
                 try:
                     event = self.wire.next_event()
                 except WireError as error:
-                    self.broken(error)
+                    self._listener.broken(error)
                     break
                 if event is None:
                     break
                 self._note_progress()
-                self.received(event)
+                received(event)
         finally:
             self._pumping = False
         self._flush()
         self._watch()
-
-    def received(self, event: EventT) -> None:
-        """Give an event to whoever expects it."""
-        if self._expected:
-            self._expected.popleft()[0](event)
-        else:
-            self.unexpected(event)
 
     def handshakeCompleted(self) -> None:
         """TLS is on (IHandshakeListener)."""
@@ -201,10 +220,10 @@ class ClientConnection(Connection, Generic[EventT]):
     def _end_handshake(self) -> None:
         self.is_handshaking = False
         self._note_progress()
-        self.secured()
+        self._listener.secured()
         self._watch()
 
-    # -- output
+    # -- the stream
 
     def _go_on_streaming(self) -> None:
         """Write what the server reads, for one turn."""
@@ -254,20 +273,20 @@ class ClientConnection(Connection, Generic[EventT]):
 
     # -- time and end
 
-    def _timeout_now(self) -> float | None:
+    def _timeout(self) -> float | None:
         """Seconds that may pass from the last progress; None when nothing is awaited."""
         if self.is_handshaking:
             return self._handshake_timeout
         if self._expected:
-            return self._expected[0][1]
+            return self._expected[0][2]
         return None if self._stream is None else self._stream_timeout
 
     def _note_progress(self) -> None:
         self._progress = self.clock.seconds()
 
     def _watch(self) -> None:
-        """See that the timer fires when the timeout ends, or before."""
-        timeout = self._timeout_now()
+        """See that the timer fires when the time is over, or before."""
+        timeout = self._timeout()
         if timeout is None or not self.is_open:
             return
         due = self._progress + timeout
@@ -280,19 +299,19 @@ class ClientConnection(Connection, Generic[EventT]):
     def _timer_fired(self) -> None:
         """One timer a connection, set again for what is left of the time, instead of at each event."""
         self._timer = None
-        timeout = self._timeout_now()
+        timeout = self._timeout()
         if timeout is None:
             return
         if self._progress + timeout > self.clock.seconds():
             self._watch()
         else:
-            self.timed_out()
+            self._listener.timed_out()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
         self.end_stream()
-        self.lost(reason)
+        self._listener.lost(reason)
 
 
 def _ignore(_: Exception | None) -> None:
-    """Nobody is to be told."""
+    """There is no stream to be told of."""

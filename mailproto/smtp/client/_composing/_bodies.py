@@ -1,18 +1,22 @@
-"""Bodies made ASCII, in lines that are not too long, so that every server takes them (RFC 2045 6)."""
+"""Bodies of the email package's messages made ASCII, in lines that are not too long (RFC 2045 6).
+
+Everything here works in pieces, so that other threads have their turn.
+"""
 
 from __future__ import annotations
 
+import binascii
 import io
 import re
 from collections.abc import Iterator
 from email.message import Message
 from typing import Any, TypeAlias, cast
 
-from mailproto.smtp.client._content_type import content_type
-from mailproto.smtp.client._encodings import base64, count_ascii, quoted_printable
-from mailproto.smtp.client._line_ends import with_line_ends
+from mailproto.content import CHUNK
+from mailproto.smtp.client._header import field_text
+from mailproto.smtp.wire import LineEnds, is_canonical
 
-__all__ = ["to_seven_bits"]
+__all__ = ["base64", "content_type", "quoted_printable", "to_seven_bits", "with_line_ends"]
 
 _Part: TypeAlias = "Message[Any, Any]"
 
@@ -134,3 +138,89 @@ def _encode(part: _Part, octets: bytes) -> None:
     else:
         part["Content-Transfer-Encoding"] = "base64"
         part.set_payload(base64(octets))
+
+
+# -- types
+
+_TYPE = re.compile(rb"\s*([^\s/;()]+)\s*/\s*([^\s/;()]+)\s*(?:[;(]|\Z)")
+
+
+def content_type(part: Message[Any, Any]) -> str:
+    """As `get_content_type`, which takes as long as its value is long, squared."""
+    value = next((value for name, value in part.raw_items() if name.lower() == "content-type"), None)
+    if value is None:
+        return part.get_default_type()
+    match = _TYPE.match(field_text(value)[:_LOOKED_AT])
+    return b"/".join(match.groups()).lower().decode("utf-8", "replace") if match else "text/plain"
+
+
+_LOOKED_AT = 1000
+
+
+# -- line ends
+
+
+def with_line_ends(message: str | bytes) -> bytes:
+    """In pieces, so that other threads have their turn; what is right already is not copied."""
+    if isinstance(message, bytes) and _is_canonical(message):
+        return message
+    ends = LineEnds()
+    octets = io.BytesIO()
+    for start in range(0, len(message), CHUNK):
+        piece = message[start : start + CHUNK]
+        octets.write(ends.encode(piece.encode() if isinstance(piece, str) else piece))
+    octets.write(ends.finish())
+    return octets.getvalue()
+
+
+def _is_canonical(message: bytes) -> bool:
+    """Whether it is lines that end with CRLF."""
+    at = 0
+    while at < len(message):
+        stop = at + CHUNK
+        stop += message[stop - 1 : stop] == b"\r"
+        if not is_canonical(message[at:stop]):
+            return False
+        at = stop
+    return message.endswith(b"\r\n") or not message
+
+
+# -- encodings (RFC 2045 6.7, 6.8)
+
+_ENCODED_AT_ONCE = 57 << 10
+"""Octets; lines of base64 stand for 57."""
+
+_HIGH = bytes(range(128, 256))
+
+
+def count_ascii(octets: bytes) -> int:
+    """How many of them are ASCII."""
+    return sum(len(piece.translate(None, _HIGH)) for piece in _pieces(octets))
+
+
+def base64(octets: bytes) -> str:
+    """Lines of 76."""
+    lines = []
+    for piece in _pieces(octets):
+        lines += [binascii.b2a_base64(piece[at : at + 57]).decode("ascii") for at in range(0, len(piece), 57)]
+    return "".join(lines)
+
+
+def quoted_printable(octets: bytes) -> str:
+    """Of text whose lines end with CRLF."""
+    found = []
+    at = 0
+    while at < len(octets):
+        stop = at + _ENCODED_AT_ONCE
+        if stop < len(octets):
+            end = octets.rfind(b"\r\n", at, stop)
+            stop = end + 2 if end >= 0 else stop - (octets[stop - 1 : stop] == b"\r")
+        piece = binascii.b2a_qp(octets[at:stop]).decode("ascii")
+        found.append(piece if piece.endswith("\r\n") or stop >= len(octets) else piece + "=\r\n")
+        at = stop
+    return "".join(found)
+
+
+def _pieces(octets: bytes) -> Iterator[bytes]:
+    for start in range(0, len(octets), _ENCODED_AT_ONCE):
+        yield octets[start : start + _ENCODED_AT_ONCE]

@@ -225,11 +225,14 @@ class Outcome:
 
     :ivar code: 250 for taken, 4yz for later, 5yz for never.
     :ivar enhanced: RFC 3463 code of the same class.
+    :ivar detail: for the log only: where the message was put, or why it was not; no part of the
+        outcome's identity.
     """
 
     code: int
     enhanced: str
     text: str
+    detail: str = field(default="", compare=False)
 
     @property
     def accepted(self) -> bool:

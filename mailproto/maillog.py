@@ -13,8 +13,8 @@ The text is made at once and is the event's field ``line``: the fields come from
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
+from time import time
 from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from twisted.logger import Logger, LogLevel
@@ -67,6 +67,8 @@ _BARE: Final = re.compile(r'[^\s"\\]+')
 _log = Logger(NAMESPACE)
 
 Fields: TypeAlias = Mapping[str, str | int]
+
+_NOTHING: Final[Fields] = {}
 
 
 class Refusals:
@@ -159,23 +161,25 @@ def message(
     """
     recipients = envelope.recipients
     number = len(recipients)
-    fields: dict[str, str | int] = {
-        "sender": f"<{envelope.sender}>",
-        "recipients": number,
-        "recipient": f"<{recipients[0].address}>" if number == 1 else _list(envelope),
-        "size": size,
-    }
+    sender = f"<{envelope.sender}>"
+    recipient = f"<{recipients[0].address}>" if number == 1 else _list(envelope)
+    fields: dict[str, str | int]
+    fields = {"sender": sender, "recipients": number, "recipient": recipient, "size": size}
+    text = f" sender={sender} recipients={number} recipient={recipient} size={size}"
     if message_id:
         fields["message_id"] = message_id
+        text += f" message_id={message_id}"
     kind, level = "taken", LogLevel.info
     if answer is None:
         client.refusals.begin_anew()
     else:
         kind, level = _kind(answer), _level(answer)
         fields["reply"] = _reply(answer)
-    if number == 1 and outcomes[0].detail:
-        fields["detail"] = outcomes[0].detail
-    _emit(level, kind, client, fields, envelope.id)
+        text = ""
+    if number == 1 and (detail := outcomes[0].detail):
+        fields["detail"] = detail
+        text = text and f"{text} detail={detail}"
+    _emit(level, kind, client, fields, envelope.id, text)
 
 
 def recipients(envelope: Envelope, outcomes: Sequence[Outcome]) -> Iterator[None]:
@@ -314,28 +318,31 @@ def _level_of(error: MailError) -> Any:
     return LogLevel.error if isinstance(error, Unavailable) else LogLevel.info
 
 
-def _emit(level: Any, kind: str, client: Client | None, fields: dict[str, Any], id: str = "") -> None:
-    text = "".join([f" {name}={value}" for name, value in fields.items()])
+def _emit(level: Any, kind: str, client: Client | None, fields: Fields, id: str = "", text: str = "") -> None:
+    """Emit an event; each value is in its place, whatever it is.
+
+    :param text: the fields, unquoted, if the caller has them.
+    """
+    text = text or "".join([f" {name}={value}" for name, value in fields.items()])
     # Most lines have no value that needs a closer look.
     if not text.isprintable() or text.count(" ") != len(fields) or '"' in text or len(text) > MAX_VALUE:
         text = _text(fields)
         fields = {name: _shown(value) for name, value in fields.items()}
-    event: dict[str, Any] = {"kind": kind}
+    shared, start = (_NOTHING, "") if client is None else (client.fields, client.text)
+    event: dict[str, object] = {
+        "kind": kind,
+        "line": f"{kind} id={id}{start}{text}" if id else f"{kind}{start}{text}",
+        **shared,
+        **fields,
+        "log_level": level,
+        "log_namespace": NAMESPACE,
+        "log_format": LINE,
+        "log_logger": _log,
+        "log_source": None,
+        "log_time": time(),
+    }
     if id:
         event["id"] = id
-        kind = f"{kind} id={id}"
-    if client is None:
-        event["line"] = kind + text
-    else:
-        event.update(client.fields)
-        event["line"] = f"{kind}{client.text}{text}"
-    event.update(fields)
-    event["log_level"] = level
-    event["log_namespace"] = NAMESPACE
-    event["log_format"] = LINE
-    event["log_logger"] = _log
-    event["log_source"] = None
-    event["log_time"] = time.time()
     _log.observer(event)
 
 

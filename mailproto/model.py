@@ -107,7 +107,7 @@ class Address:
     def __str__(self) -> str:
         """As it stands between the angle brackets of a command: quoted where it must be."""
         local = self.local
-        if not _DOT_STRING.fullmatch(local) and self:
+        if not local.isalnum() and not _DOT_STRING.fullmatch(local) and self:
             local = '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
         return f"{local}@{self.domain}" if self.domain else local
 

@@ -82,7 +82,7 @@ class MailService(MultiService):
         self.ready: Deferred[None] = succeed(None)
         self.log_with: Callable[[object], None] = lambda application: None
 
-    def setServiceParent(self, parent: object) -> None:
+    def setServiceParent(self, parent: object) -> None:  # noqa: N802 - Twisted's name
         """Become a part of ``parent``, and see to its log before anything is logged."""
         super().setServiceParent(parent)  # type: ignore[no-untyped-call]
         self.log_with(parent)
@@ -232,7 +232,8 @@ def make_service(options: Options) -> MailService:
     from twisted.internet import reactor  # not before the command line chose one
 
     service = MailService(options.settings, reactor)
-    service.log_with = partial(log_with, twistd=options.parent, level=options["log-level"])
+    level = options["log-level"]
+    service.log_with = partial(log_with, reactor=reactor, twistd=options.parent, level=level)
     return service
 
 

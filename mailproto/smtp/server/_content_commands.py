@@ -117,37 +117,36 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
     envelope = transaction.envelope(server.factory.next_id(), server.session)
     client, size = server.client, reception.size
     message_id = ""
+    content: Content = b""
     try:
         content, message_id = _arrived(server, reception, transaction, envelope)
-        outcomes = await _outcomes(server, envelope, content)
+        outcomes = await server.factory.delivery.deliver(envelope, content)
+        if len(outcomes) != len(envelope.recipients):
+            raise ValueError(f"{len(outcomes)} outcomes for {len(envelope.recipients)} recipients")
     except MailError as error:
         outcomes = _same_for_all(envelope, error)
     except BaseException as error:  # asyncio's CancelledError is no Exception
         server.log.failure("{id}: while delivering a message", id=envelope.id)
         detail = f"{type(error).__name__}: see the traceback in the log"
         outcomes = _same_for_all(envelope, Unavailable(detail=detail))
+    finally:
+        if isinstance(content, FileContent):
+            content.close()
     answer = server.content_answer(outcomes)
     if answer is None:
         server.taken += 1
     maillog.message(client, envelope, outcomes, size=size, message_id=message_id, answer=answer)
+    if len(outcomes) > 1:
+        await _log_recipients(server, envelope, outcomes)
+    server.answer_content(envelope, outcomes, answer)
+
+
+async def _log_recipients(server: SMTPServer, envelope: Envelope, outcomes: Sequence[Outcome]) -> None:
     began = server.clock.seconds()
     for _ in maillog.recipients(envelope, outcomes):
         if server.clock.seconds() - began >= _TIME_SLICE:
             await deferLater(server.clock, 0)
             began = server.clock.seconds()
-    server.answer_content(envelope, outcomes, answer)
-
-
-async def _outcomes(server: SMTPServer, envelope: Envelope, content: Content) -> Sequence[Outcome]:
-    """What the delivery says to each recipient."""
-    try:
-        outcomes = await server.factory.delivery.deliver(envelope, content)
-    finally:
-        if isinstance(content, FileContent):
-            content.close()
-    if len(outcomes) != len(envelope.recipients):
-        raise ValueError(f"{len(outcomes)} outcomes for {len(envelope.recipients)} recipients")
-    return outcomes
 
 
 def _same_for_all(envelope: Envelope, error: MailError) -> list[Outcome]:

@@ -245,8 +245,9 @@ class SMTPServer(ServerConnection[Event]):
 
         One reply for all recipients: a failure only if it is everybody's (`IDelivery.deliver`).
         """
-        if any(outcome.accepted for outcome in outcomes):
-            return None
+        for outcome in outcomes:
+            if outcome.accepted:
+                return None
         return min(outcomes, key=_retry_first)
 
     def answer_content(self, envelope: Envelope, outcomes: Sequence[Outcome], answer: Outcome | None) -> None:

@@ -134,9 +134,12 @@ def shown_message_id(header: bytes, lower: bytes) -> str:
     if at < 0:
         return ""
     # In `lower` everything is one octet later, for the newline at the beginning.
-    field = header[at + len(_MESSAGE_ID) - 1 : at + _MAX_MESSAGE_ID]
-    found = _VALUE.match(field)
-    return "" if found is None else found[1].decode(errors="replace").rstrip()
+    start = at + len(_MESSAGE_ID) - 1
+    value = header[start : header.find(b"\r\n", start)]
+    if not value.startswith(b": <"):
+        found = _VALUE.match(header[start : start + _MAX_MESSAGE_ID])
+        return "" if found is None else found[1].decode(errors="replace").rstrip()
+    return value[2:_MAX_MESSAGE_ID].decode(errors="replace").rstrip()
 
 
 def count_received(lowered: bytes) -> int:

@@ -65,6 +65,10 @@ PUBLIC_NAMES = {
         IAccount IAccountChanges IDelivery IDirectory IExpander IMailbox IOwnership IQueueRunner
         IRecent IRevocable IServiceExtensions IStore IVerifier
     """,
+    "mailproto.maillog": """
+        Client HasClient LINE MAX_REFUSALS MAX_VALUE NAMESPACE Refusals appended client_of ended
+        failed message recipients refused sign_in_failed signed_in turned_away
+    """,
     "mailproto.message": """
         ADDRESSES_LIMIT BOUNDARY_LIMIT BYTE_ORDER_MARK Field HEADER_LIMIT HeaderSection IDS_LIMIT
         Index Mailbox NESTING_LIMIT PARTS_LIMIT PREVIEW_LENGTH Part STRUCTURED_LIMIT SUBJECT_LIMIT

@@ -120,6 +120,7 @@ class UnixTests(TestCase):
             client: AskingClient = await connectProtocol(UNIXClientEndpoint(reactor, path), AskingClient())
             await client.ask(b"", b"oo many connections")
         name = f"unix:{path} (uid {os.geteuid()}, pid {os.getpid()})"
-        self.assertIn(f"{name}: too many connections", [formatEvent(event) for event in events])
+        line = f'turned-away peer="{name}" protocol={factory.service_name} reason="too many connections"'
+        self.assertIn(line, [formatEvent(event) for event in events])
         client.transport.abortConnection()  # type: ignore[attr-defined]
         await port.stopListening()

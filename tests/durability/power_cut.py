@@ -25,6 +25,8 @@ from tests.durability.recorder import Call, read_record, strace, wait_for_end
 __all__ = ["Recording", "fast_folder", "record", "verify_cuts"]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+DATA = Path("above", "data")
+"""The store's folder, in one that it makes, too."""
 CHANCES = (0.0, 0.0, 0.5, 0.9, 1.0)
 """Of what was not synced, how much reached the disk: least often nothing, most often something."""
 
@@ -97,7 +99,7 @@ def record(folder: Path, seed: int, operations: int, lives: int = 3) -> Recordin
             shutil.rmtree(root)
             disk.cut(root, choose, 1)
         trace = folder / "record"
-        arguments = [str(root / "data"), f"{seed}-{life}", str(operations)]
+        arguments = [str(root / DATA), f"{seed}-{life}", str(operations)]
         process = subprocess.Popen(
             [*strace(trace), sys.executable, "-m", "tests.durability.load", *arguments],
             stdout=subprocess.DEVNULL,
@@ -138,7 +140,7 @@ async def verify(folder: Path, answers: Answers) -> None:
 
     :raises AssertionError: something is lost, or wrong.
     """
-    data = folder / "data"
+    data = folder / DATA
     if not data.exists():
         assert not answers.answered, "everything is lost"
         return

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from mailproto.backends._flags import check_keywords
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns, columns_of, flags_of
+from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._writer import Transaction
 from mailproto.errors import NoSuchMailbox
 from mailproto.model import FlagChange, MessageFlags, StoreResult
@@ -87,6 +88,7 @@ def store(
     return StoreResult(results, refused)
 
 
+@adds_content
 def copy(transaction: Transaction, source: int, uids: Sequence[int], target: int) -> list[tuple[int, int]]:
     """See `IMailbox.copy`."""
     _numbers(transaction, source)

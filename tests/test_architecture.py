@@ -79,7 +79,7 @@ PUBLIC_NAMES = {
         sort_mailbox summarise supported_charset top unquote utf8_form
     """,
     "mailproto.model": """
-        ANSWERED Address AppendedMessage Changes DELETED DELIMITER DRAFT Envelope FLAGGED
+        ANSWERED Address AppendedMessage Changes DELETED DELIMITER DRAFT Envelope FLAGGED FlagColumns
         FlagChange FlagOperation INBOX MailboxEntry MailboxStatus MessageFlags MessageInfo
         NO_SERVICE_EXTENSIONS NULL_PATH NewMessage Outcome PERMANENT_FLAGS Parameters Part
         Recipient SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo VerifiedName

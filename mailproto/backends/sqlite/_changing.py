@@ -16,7 +16,7 @@ from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns, 
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._writer import Transaction
 from mailproto.errors import NoSuchMailbox
-from mailproto.model import FlagChange, MessageFlags, StoreResult
+from mailproto.model import FlagChange, FlagColumns, MessageFlags, StoreResult
 
 __all__ = [
     "TOMBSTONES",
@@ -85,7 +85,7 @@ def store(
             (modseq, unseen, deleted, mailbox),
         )
         transaction.touched[mailbox] = modseq
-    return StoreResult(results, refused)
+    return StoreResult(FlagColumns.of(results), refused)
 
 
 @adds_content

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.internet.task import deferLater
 
 from mailproto.backends.sqlite._bodies import Bodies
 from mailproto.backends.sqlite._changing import forget_tombstones
@@ -45,6 +46,7 @@ class Database:
             if path.endswith(".sqlite3")
             else (path, os.path.join(path, DATABASE))
         )
+        self._clock = IReactorTime(reactor)
         self.room = Room(self.path, WAL_PAGES)
         self.bodies = Bodies(reactor, self.path + "-bodies", self.room)
         self.hints = Hints(self.read, reactor)
@@ -109,6 +111,10 @@ class Database:
             return work(self._reader, *args, **kwargs)
         except sqlite3.Error as error:
             raise unavailable(error) from error
+
+    async def pause(self) -> None:
+        """Let others have the reactor."""
+        await deferLater(self._clock, 0)
 
     def _open(self) -> sqlite3.Connection:
         """Make what is missing, clear away what a crash left, and open the database."""

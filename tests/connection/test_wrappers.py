@@ -27,8 +27,8 @@ from mailproto.client import ClientConnection
 from mailproto.connection import Networks, ProxiedFactory
 from mailproto.connection._turn import Turn
 from mailproto.tls import ensure_self_signed, server_tls
-from tests.tls.stdlib_client import StdlibClient
 from tests.test_connection import LineWire, WordFactory
+from tests.tls.stdlib_client import StdlibClient
 from tests.transport import LOOPBACK, SteppedReactor, heard, tcp_pair
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "SHORTCUTS",
     "endpoint_address",
     "keep_time",
+    "protocol_above",
     "shortcuts_are_taken",
     "socket_below",
     "take_shortcuts",
@@ -217,8 +218,19 @@ def keep_time(reactor: Any) -> None:
 
 
 def tls_connection(transport: Any) -> SSL.Connection | None:
-    """The state of the TLS that a transport speaks; None in plaintext, and when it is lost."""
-    return cast(Any, transport).getHandle() if ISSLTransport.providedBy(transport) else None
+    """The state of the TLS that a transport speaks; None in plaintext, and when it is lost.
+
+    A wrapper that was there before ``startTLS`` is no `ISSLTransport`, though TLS is below it.
+    """
+    get_handle = getattr(transport, "getHandle", None)
+    handle = None if get_handle is None else get_handle()
+    is_tls = isinstance(handle, SSL.Connection) or ISSLTransport.providedBy(transport)
+    return cast(SSL.Connection, handle) if is_tls else None
+
+
+def protocol_above(layer: Any) -> Any:
+    """The protocol that a TLS layer is for; None if it has none yet."""
+    return getattr(layer, "wrappedProtocol", None)
 
 
 def tls_layer(transport: Any) -> TLSMemoryBIOProtocol | None:

@@ -74,7 +74,8 @@ class Connection(Protocol):
     @property
     def is_encrypted(self) -> bool:
         """Whether TLS is on, or about to be."""
-        return bool(ISSLTransport.providedBy(self.transport))
+        transport = self.transport
+        return bool(ISSLTransport.providedBy(transport)) or tls_connection(transport) is not None
 
     def tls_info(self) -> TLSInfo | None:
         """What was negotiated; None in plaintext."""

@@ -17,6 +17,8 @@ from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from mailproto._twisted_internals import protocol_above
+
 __all__ = ["MAX_HANDSHAKE", "TICKET_KEYS", "ServerTLS", "TLSFilesError", "load_certificates", "server_tls"]
 
 TICKET_KEYS = 24 * 60 * 60
@@ -82,7 +84,7 @@ class ServerTLS:
         now = self._seconds()
         if now - self._since >= TICKET_KEYS:
             self._context, self._since = self._new_context(), now
-        protocol = getattr(tlsProtocol, "wrappedProtocol", None)
+        protocol = protocol_above(tlsProtocol)
         return _ServerConnection(self._context, getattr(protocol, "alpn", ()))
 
     def _read(self) -> tuple[SSL.Context, Callable[[], SSL.Context]]:

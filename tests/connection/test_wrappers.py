@@ -265,6 +265,11 @@ class ServerTests(StackCase):
             self.pass_on()
             self.assertEqual(self.ask(b"one\n"), b"one\n", name)
             self.assert_seen(b"tls\none\n", b"hello\ngo ahead\none\n")
+            connection = self.connection
+            self.assertEqual((connection.is_encrypted, connection.can_start_tls), (True, False), name)
+            self.assertEqual(
+                (connection.channel.is_encrypted, connection.tls_version), (True, "TLSv1.3"), name
+            )
 
     def test_starttls_in_one_packet_with_the_handshake(self) -> None:
         self.connect(counting(self.factory, self.seen))

@@ -214,6 +214,8 @@ def tcp_pair() -> tuple[socket.socket, socket.socket]:
     with socket.create_server((LOOPBACK, 0)) as listening:
         client = socket.create_connection(listening.getsockname())
         server, _ = listening.accept()
+    for end in (client, server):
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     client.setblocking(False)
     return client, server
 

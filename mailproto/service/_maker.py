@@ -20,6 +20,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from mailproto._twisted_internals import keep_time
 from mailproto.auth import (
     DEFAULT_MECHANISMS,
     CertificateChecker,
@@ -231,6 +232,7 @@ def make_service(options: Options) -> MailService:
     """What ``twistd mailproto`` runs, and a ``.tac`` file may: a service for the given options."""
     from twisted.internet import reactor  # not before the command line chose one
 
+    keep_time(reactor)
     service = MailService(options.settings, reactor)
     level = options["log-level"]
     service.log_with = partial(log_with, reactor=reactor, twistd=options.parent, level=level)

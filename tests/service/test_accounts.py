@@ -3,7 +3,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import PasswordVerifier, disabled_record
+from mailproto.auth import PasswordVerifier, disabled_record, password_matches
 from mailproto.service._accounts import ensure_account
 from tests.auth.fakes import Directory, InstantPool, Reactor, cheap_hash
 
@@ -17,10 +17,13 @@ class EnsureTests(SynchronousTestCase):
     async def hash_password(self, word: str) -> str:
         return cheap_hash(word)
 
+    async def matches(self, record: str, word: str) -> bool:
+        return password_matches(record, word)
+
     def ensure(self, name: str, password: str) -> None:
         done = Deferred.fromCoroutine(
             ensure_account(
-                self.directory, name, password, verify=self.verifier.verify, hash_password=self.hash_password
+                self.directory, name, password, matches=self.matches, hash_password=self.hash_password
             )
         )
         self.reactor.advance(0)

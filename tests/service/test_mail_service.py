@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import os
 import shutil
 import tempfile
@@ -19,11 +18,27 @@ from twisted.trial.unittest import TestCase
 from mailproto.auth import IScramProof, server_mechanisms
 from mailproto.connection import Networks
 from mailproto.imap import IMAPServerFactory
-from mailproto.service import MailService, ServiceLimits, Settings
+from mailproto.service import (
+    AuthSettings,
+    MailService,
+    ProxySettings,
+    Reporter,
+    ServiceLimits,
+    SettingError,
+    Settings,
+    SMTPSettings,
+)
 from mailproto.service._limits import with_limit
+from mailproto.service._servers import ServersService
 from mailproto.smtp import SMTPServerFactory
 
 ANY = "tcp:0:interface=127.0.0.1"
+
+
+def servers_of(service: MailService) -> ServersService:
+    servers = service.getServiceNamed("servers")
+    assert isinstance(servers, ServersService)
+    return servers
 
 
 class Greeted(Protocol):
@@ -43,35 +58,45 @@ class Greeted(Protocol):
         self.last.callback(self._received)
 
 
+class Told(Reporter):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.failures: list[str] = []
+
+    def listening(self, name: str, address: str) -> None:
+        self.lines.append(f"{name} on {address}")
+
+    def ready(self, data: Path) -> None:
+        self.lines.append(f"ready with {data}")
+
+    def failed(self, error: SettingError | None) -> None:
+        self.failures.append(str(error))
+
+    def port(self, number: int = 0) -> int:
+        """Of the listener that was told of then."""
+        return int(self.lines[number].rpartition(":")[2]) if self.lines else 0
+
+
 class MailServiceTests(TestCase):
     def setUp(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
-        self.given_up: list[str] = []
-        self.printed: list[str] = []
+        self.told = Told()
         self.more: dict[str, Any] = {}  # settings
-        self.patch(builtins, "print", lambda line, **_: self.printed.append(line))
 
     def service(self, **endpoints: list[str]) -> MailService:
-        settings = Settings(
-            data=self.folder / "deep" / "data",
-            store="memory:",
-            domains=("localhost",),
-            accounts=(),
-            hostname="mail.example.org",
-            endpoints=endpoints,
-            tls_files=None,
-            max_message_size=1000,
-            **self.more,
-        )
-        return MailService(settings, reactor, give_up=self.given_up.append)
+        more: dict[str, Any] = {"store": "memory:", "hostname": "mail.example.org", "max_message_size": 1000}
+        settings = Settings(data=self.folder / "deep" / "data", listen=endpoints, **more | self.more)
+        return MailService(settings, reactor, reporter=self.told)
 
     async def start(self, service: MailService) -> int:
-        """The first port that it says it listens on."""
-        self.printed.clear()
+        """The first port that it says it listens on; 0 if it does not start."""
+        self.told.lines.clear()
         service.startService()
         await service.ready
-        return int(self.printed[0].rpartition(":")[2])
+        return self.told.port()
 
     async def connect(self, port: int) -> Greeted:
         endpoint = clientFromString(reactor, f"tcp:127.0.0.1:{port}")
@@ -82,13 +107,10 @@ class MailServiceTests(TestCase):
         await self.start(service)
         await service.stopService()
         self.assertEqual(
-            [line.partition(" on ")[0] for line in self.printed[:3]],
-            ["mailproto: imap"] * 2 + ["mailproto: pop3"],
+            [line.partition(" on ")[0] for line in self.told.lines[:3]], ["imap", "imap", "pop3"]
         )
-        self.assertEqual(
-            self.printed[3:], [f"mailproto: data in {self.folder}/deep/data", "mailproto is ready"]
-        )
-        self.assertEqual(self.given_up, [])
+        self.assertEqual(self.told.lines[3:], [f"ready with {self.folder}/deep/data"])
+        self.assertEqual(self.told.failures, [])
 
     async def test_stops_and_starts_again(self) -> None:
         service = self.service(smtp=[ANY])
@@ -109,21 +131,20 @@ class MailServiceTests(TestCase):
         other.startService()
         await other.ready
         self.assertEqual(
-            self.given_up,
-            [f"--lmtp unix:{path}: process {os.getpid()} listens there: end it, or choose another name"],
+            self.told.failures,
+            [f"listen.lmtp unix:{path}: process {os.getpid()} listens there: end it, or choose another name"],
         )
         await other.stopService()
         path.unlink()
         with capturedLogs() as events:
             await service.stopService()
         self.assertIn(f"while closing {path}: ", " ".join(str(formatEvent(event)) for event in events))
-        self.assertIsNone(service._store)
 
     async def test_a_proxy_on_every_listener(self) -> None:
-        self.more["proxies"] = Networks(["127.0.0.1"])
+        self.more["proxy"] = ProxySettings(networks=Networks(["127.0.0.1"]))
         service = self.service(submission=[ANY], pop3=[ANY], imap=[ANY])
         await self.start(service)
-        for line in self.printed[:3]:
+        for line in self.told.lines[:3]:
             client = await self.connect(int(line.rpartition(":")[2]))
             client.transport.write(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
             self.assertIn(b"mail.example.org", await client.first)
@@ -138,14 +159,12 @@ class MailServiceTests(TestCase):
             limits = with_limit(limits, f"{protocol}.connections=7")
         self.more = {
             "limits": limits,
-            "xclient": Networks(["::1"]),
-            "bare_newlines": "normalise",
-            "trace_account": True,
-            "strict_envelopes": True,
+            "proxy": ProxySettings(xclient=Networks(["::1"])),
+            "smtp": SMTPSettings(bare_newlines="normalise", trace_account=True, strict_envelopes=True),
         }
         service = self.service(smtp=[ANY], submission=[ANY], lmtp=[ANY], pop3=[ANY], imap=[ANY])
         await self.start(service)
-        factories = dict(service._factories)
+        factories = dict(servers_of(service).factories)
         await service.stopService()
         for factory in factories.values():
             self.assertEqual(factory.limits.connections, 7)
@@ -159,10 +178,10 @@ class MailServiceTests(TestCase):
             self.assertTrue(factory.strict_envelopes)
 
     async def test_any_sender(self) -> None:
-        self.more["any_sender"] = True
+        self.more["smtp"] = SMTPSettings(any_sender=True)
         service = self.service(submission=[ANY])
         await self.start(service)
-        factory = service._factories["submission"]
+        factory = servers_of(service).factories["submission"]
         await service.stopService()
         assert isinstance(factory, SMTPServerFactory)
         self.assertIsNone(factory.gate)
@@ -173,17 +192,25 @@ class MailServiceTests(TestCase):
         self.addCleanup(first.stopService)
         second = self.service(pop3=[ANY], smtp=[f"tcp:{port}:interface=127.0.0.1"])
         await self.start(second)
-        self.assertEqual(len(self.given_up), 1)
-        self.assertTrue(self.given_up[0].startswith(f"--smtp tcp:{port}:interface=127.0.0.1: "))
-        self.assertNotIn("mailproto is ready", self.printed)
+        self.assertEqual(
+            self.told.failures,
+            [
+                f"listen.smtp tcp:{port}:interface=127.0.0.1: Address already in use: end the program that "
+                "listens there, or choose another port"
+            ],
+        )
+        self.assertTrue(second.has_failed)
+        self.assertEqual(self.told.lines, [])
         await second.stopService()
 
     async def test_gives_up_at_a_port_that_cannot_be(self) -> None:
         service = self.service(smtp=["tcp:65536:interface=127.0.0.1"])
         service.startService()
         await service.ready
-        self.assertEqual(len(self.given_up), 1)
-        self.assertTrue(self.given_up[0].startswith("--smtp tcp:65536:interface=127.0.0.1: "))
+        self.assertEqual(
+            self.told.failures,
+            ["listen.smtp tcp:65536:interface=127.0.0.1: a port is a number from 0 to 65535"],
+        )
         await service.stopService()
 
     async def test_invented_keys_of_scram_are_the_same_after_a_restart(self) -> None:
@@ -192,7 +219,7 @@ class MailServiceTests(TestCase):
         for _ in range(2):
             service = self.service(imap=[ANY])
             await self.start(service)
-            factory = service._factories["imap"]
+            factory = servers_of(service).factories["imap"]
             assert isinstance(factory, IMAPServerFactory)
             checker: Any = factory.portal.checkers[IScramProof]
             made.append(await checker.scram_keys("nobody@localhost", "SHA-256"))
@@ -214,13 +241,14 @@ class MailServiceTests(TestCase):
             (
                 ["CRAM-MD5", "EXTERNAL", "PLAIN"],
                 [
-                    "--auth EXTERNAL is not offered: it needs --client-ca",
-                    "--auth CRAM-MD5 is not offered: it needs a server of your own, with a checker for it",
+                    "auth.mechanisms: EXTERNAL is not offered: it needs tls.client_ca",
+                    "auth.mechanisms: CRAM-MD5 is not offered: it needs a server of your own, with a "
+                    "checker for it",
                 ],
             ),
         ):
             said.clear()
-            self.more = {"mechanisms": server_mechanisms(names)} if names else {}
+            self.more = {"auth": AuthSettings(mechanisms=server_mechanisms(names))} if names else {}
             service = self.service(imap=[ANY])
             await self.start(service)
             await service.stopService()

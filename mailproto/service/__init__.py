@@ -12,6 +12,7 @@ from mailproto.service._reporting import Reporter
 from mailproto.service._settings import (
     AccountSettings,
     AuthSettings,
+    LogSettings,
     ProxySettings,
     SettingError,
     Settings,
@@ -23,6 +24,7 @@ from mailproto.service._settings import (
 __all__ = [
     "AccountSettings",
     "AuthSettings",
+    "LogSettings",
     "MailService",
     "Options",
     "ProxySettings",

@@ -41,8 +41,8 @@ from mailproto.auth import (
 )
 from mailproto.delivery import MailboxDelivery
 from mailproto.errors import AccountExists, MailError, NoSuchAccount
+from mailproto.files import write_private
 from mailproto.interfaces import IDirectory
-from mailproto.private_file import write_private
 from mailproto.service._data import DataService
 from mailproto.service._settings import AccountSettings, Settings
 from mailproto.service._store import StoreService

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from twisted.application.service import Service
 
 from mailproto.auth import ensure_secret
+from mailproto.files import make_folder
 from mailproto.service._listening import give_away
 from mailproto.service._reasons import file_error
 from mailproto.service._settings import SettingError, User
@@ -28,7 +29,7 @@ class DataService(Service):
     :ivar secret: of this server, the same after a restart.
     """
 
-    def __init__(self, folder: Path, user: User | None = None) -> None:
+    def __init__(self, folder: Path, user: Callable[[], User | None] = lambda: None) -> None:
         self.folder = folder
         self._user = user
         self.spool_folder = folder / "spool"
@@ -40,10 +41,11 @@ class DataService(Service):
         :raises SettingError:
         """
         super().privilegedStartService()  # type: ignore[no-untyped-call]
-        if self._user is not None and os.geteuid() == 0 and not self.folder.exists():
+        user = self._user()
+        if user is not None and os.geteuid() == 0 and not self.folder.exists():
             with self._told():
                 make_data_folder(self.folder)
-                give_away(str(self.folder), self._user)
+                give_away(str(self.folder), user)
 
     def startService(self) -> None:
         """See that everything is there and can be used.
@@ -75,7 +77,9 @@ def make_data_folder(folder: Path) -> Path:
 
     :raises OSError:
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder)
+    if not folder.is_dir():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
     return folder
 
 

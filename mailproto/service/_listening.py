@@ -45,7 +45,7 @@ class ListenerService(Service):
     :param setting: the path of the setting, such as ``listen.smtp``.
     :param make_factory: called when clients may be served.
     :param listening: called with where it listens, once clients are served.
-    :param user: to whom root gives a Unix socket.
+    :param user: gives who the process will be, to whom root gives a Unix socket.
     """
 
     log = Logger()
@@ -58,7 +58,7 @@ class ListenerService(Service):
         listening: Callable[[str], object],
         *,
         reactor: Any,
-        user: User | None = None,
+        user: Callable[[], User | None] = lambda: None,
     ) -> None:
         self.endpoint = endpoint
         self._setting = setting
@@ -153,10 +153,11 @@ class ListenerService(Service):
             (self._reactor.addReader if accept else self._reactor.removeReader)(port)
 
     def _give_away(self, port: IListeningPort, path: str) -> IListeningPort:
-        if self._user is not None and os.geteuid() == 0:
-            give_away(path, self._user)
+        user = self._user()
+        if user is not None and os.geteuid() == 0:
+            give_away(path, user)
             if os.path.islink(f"{path}.lock"):
-                give_away(f"{path}.lock", self._user)
+                give_away(f"{path}.lock", user)
         return port
 
     async def _stop(self) -> None:

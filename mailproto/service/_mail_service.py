@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from twisted.application.service import IService, MultiService
+from twisted.application.service import IProcess, IService, MultiService
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
@@ -19,7 +19,7 @@ from mailproto.service._listeners import LISTENERS
 from mailproto.service._listening import ListenerService
 from mailproto.service._reporting import Reporter
 from mailproto.service._servers import ServersService
-from mailproto.service._settings import SettingError, Settings
+from mailproto.service._settings import SettingError, Settings, User
 from mailproto.service._store import StoreService
 from mailproto.service._tls import TLSService
 
@@ -46,6 +46,7 @@ class MailService(MultiService):
 
     :ivar ready: after `startService`, fires when everything has started or the start has failed.
     :ivar has_failed: whether the start failed.
+    :ivar joined: is called with what the service is made a part of, such as an application.
     """
 
     log = Logger()
@@ -61,9 +62,11 @@ class MailService(MultiService):
         self._is_bound = False
         self._problem: Exception | None = None
         self._folder = settings.data
+        self._user = settings.user
+        self.joined: Callable[[object], None] = lambda parent: None
         if hangup:
             self._add("hangup", HangupService(self.reload, reactor=reactor))
-        data = self._add("data", DataService(settings.data, settings.user))
+        data = self._add("data", DataService(settings.data, lambda: self._user))
         tls = self._add("tls", TLSService(settings.tls, settings.hostname, data, reactor=reactor))
         store = self._add("store", StoreService(settings.store, data, reactor=reactor))
         accounts = self._add("accounts", AccountsService(settings, data, store, reactor=reactor))
@@ -78,9 +81,17 @@ class MailService(MultiService):
                         _made_by(servers, name),
                         _said_by(self._reporter, name),
                         reactor=reactor,
-                        user=settings.user,
+                        user=lambda: self._user,
                     ),
                 )
+
+    def setServiceParent(self, parent: Any) -> None:  # noqa: N802 - Twisted's name
+        """Become a part of ``parent``, before anything is logged."""
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+        process = IProcess(parent, None)
+        if process is not None and self._user is None and (process.uid, process.gid) != (None, None):
+            self._user = User(process.uid, process.gid)
+        self.joined(parent)
 
     def privilegedStartService(self) -> None:
         """Bind the endpoints, as root if need be; `startService` tells of what went wrong."""

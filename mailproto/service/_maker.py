@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from mailproto.service._log import log_with
 from mailproto.service._mail_service import MailService
 from mailproto.service._options import Options, option_of
 from mailproto.service._process import ProcessReporter
@@ -19,5 +22,9 @@ def make_service(options: Options | Settings) -> MailService:
     from twisted.internet import reactor  # not before the command line chose one
 
     if isinstance(options, Settings):
-        return MailService(options, reactor, reporter=ProcessReporter(reactor, str), hangup=True)
-    return MailService(options.settings, reactor, reporter=ProcessReporter(reactor, option_of), hangup=True)
+        settings, twistd, reporter = options, None, ProcessReporter(reactor)
+    else:
+        settings, twistd, reporter = options.settings, options.parent, ProcessReporter(reactor, option_of)
+    service = MailService(settings, reactor, reporter=reporter, hangup=True)
+    service.joined = partial(log_with, reactor=reactor, twistd=twistd, level=settings.log.level)
+    return service

@@ -20,6 +20,7 @@ from mailproto.service._settings import (
     DEFAULT_STORE,
     AccountSettings,
     AuthSettings,
+    LogSettings,
     ProxySettings,
     SettingError,
     Settings,
@@ -34,6 +35,7 @@ _OPTIONS = {
     "accounts": "--account",
     "auth.mechanisms": "--auth",
     "domains": "--domain",
+    "log.level": "--log-level",
     "proxy.networks": "--proxy",
     "proxy.xclient": "--xclient",
     "smtp.any_sender": "--any-sender",
@@ -117,6 +119,12 @@ class Options(UsageOptions):
             "A message with a bare CR or LF: refuse it or normalise it.",
         ],
         ["max-message-size", None, DEFAULT_MAX_MESSAGE_SIZE, "The largest message, in octets.", _octets],
+        [
+            "log-level",
+            None,
+            "info",
+            "What twistd's log has at least: debug, info, warn, error or critical.",
+        ],
     ]
 
     optFlags = [
@@ -244,6 +252,7 @@ class Options(UsageOptions):
             ),
             proxy=ProxySettings(networks=Networks(self._proxies), xclient=Networks(self._xclient)),
             limits=self._limits,
+            log=LogSettings(level=given["log-level"]),
             user=self._user(),
             **more,
         )

@@ -24,10 +24,10 @@ class ProcessReporter(Reporter):
 
     The line of a daemon is written by the process that was started.
 
-    :param option_of: what a person calls a setting, by its path.
+    :param option_of: what a person calls a setting, by its path; by default just so.
     """
 
-    def __init__(self, reactor: Any, option_of: Callable[[str], str]) -> None:
+    def __init__(self, reactor: Any, option_of: Callable[[str], str] = str) -> None:
         self._reactor = reactor
         self._option_of = option_of
         self._daemon = DaemonStart()

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from twisted.logger import LogLevel
+
 from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
 from mailproto.connection import Networks
 from mailproto.service._limits import ServiceLimits
@@ -25,6 +27,7 @@ __all__ = [
     "DEFAULT_STORE",
     "AccountSettings",
     "AuthSettings",
+    "LogSettings",
     "ProxySettings",
     "SMTPSettings",
     "SettingError",
@@ -134,6 +137,21 @@ class ProxySettings:
     xclient: Networks = field(default_factory=Networks)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """The section ``log``.
+
+    :ivar level: what twistd's log has at least: debug, info, warn, error or critical.
+    """
+
+    level: str = "info"
+
+    def __post_init__(self) -> None:
+        names = [level.name for level in LogLevel.iterconstants()]
+        if self.level not in names:
+            raise SettingError("log.level", f"{', '.join(names)}, not {self.level!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     """Who a process that began as root will be, once it listens.
@@ -179,6 +197,7 @@ class Settings:
     smtp: SMTPSettings = field(default_factory=SMTPSettings)
     proxy: ProxySettings = field(default_factory=ProxySettings)
     limits: ServiceLimits = field(default_factory=ServiceLimits)
+    log: LogSettings = field(default_factory=LogSettings)
     user: User | None = None
 
     def __post_init__(self) -> None:

@@ -163,7 +163,7 @@ class StartTests(DaemonCase):
             (["--tls-cert", str(pair[0]), "--tls-key", "no.pem"], "--tls-key: no.pem: no private key"),
             (
                 ["--tls-cert", str(pair[0]), "--tls-key", str(other[1])],
-                f"--tls-key: {other[1]}: not the key of {pair[0]}",
+                "--tls-key: other.key: not the key of good.pem",
             ),
             (["--client-ca", "none.pem"], "--client-ca: none.pem: No such file"),
             (["--client-ca", "no.pem"], "--client-ca: no.pem: no certificate"),
@@ -176,7 +176,8 @@ class StartTests(DaemonCase):
                 done = self.twistd("mailproto", *listening, *options)
                 said = done.stdout + done.stderr
                 self.assertEqual(done.returncode, 1, said)
-                self.assertTrue(said.startswith(f"mailproto: {beginning}"), said)
+                without_folder = said.replace(f"{self.folder}/", "")
+                self.assertTrue(without_folder.startswith(f"mailproto: {beginning}"), said)
                 self.assertEqual(said.count("\n"), 1, said)
                 self.assertFalse((self.folder / "pid").exists())
                 self.assertNotIn("Traceback", self.log())
@@ -320,7 +321,7 @@ class UserTests(DaemonCase):
         )
         self.assertEqual(done.returncode, 1, done)
         self.assertRegex(
-            done.stderr,
+            done.stderr.replace(f"{self.folder}/", ""),
             "^mailproto: --data: roots/data: Permission denied: the user nobody may not use it; "
             r"roots belongs to root: give it to nobody \(chown -R\)\n$",
         )

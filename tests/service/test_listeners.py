@@ -61,7 +61,7 @@ def listener(
     endpoint: str, *, make_factory: Callable[[], Factory] = Greeting, user: User | None = None
 ) -> ListenerService:
     return ListenerService(
-        "listen.lmtp", endpoint, make_factory, lambda address: None, reactor=reactor, user=user
+        "listen.lmtp", endpoint, make_factory, lambda address: None, reactor=reactor, user=lambda: user
     )
 
 

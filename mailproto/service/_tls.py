@@ -84,7 +84,11 @@ class TLSService(Service):
         signature = self._signature()
         if signature != self._seen:
             # What failed at the last look and has not changed since is no file in the making.
-            await self._renew(signature, is_told=signature == self._failed and signature != self._told)
+            is_told = signature == self._failed and signature != self._told
+            try:
+                await self._renew(signature, is_told=is_told)
+            except Exception:  # it must be looked at again
+                self.log.failure("while the TLS certificate is read again")
 
     async def _renew(self, signature: Signature, *, is_told: bool) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,19 +113,18 @@ class ServerTLS:
     def _read(self) -> tuple[Callable[[], SSL.Context], str]:
         """Made of what is in the files now: what makes contexts, and the certificate in words."""
         chain = load_certificates(self._cert_file)
-        try:
-            key = serialization.load_pem_private_key(_octets(self._key_file), password=None)
-        except (ValueError, TypeError) as error:
-            raise TLSFilesError(self._key_file, f"no private key in PEM form ({error})") from None
-        if key.public_key() != chain[0].to_cryptography().public_key():
+        octets = _octets(self._key_file)
+        with _as_files_error(self._key_file, "no private key in PEM form"):
+            key = serialization.load_pem_private_key(octets, password=None)
+        with _as_files_error(self._cert_file, "its key cannot be used"):
+            is_pair = key.public_key() == chain[0].to_cryptography().public_key()
+        if not is_pair:
             raise TLSFilesError(self._key_file, f"not the key of {self._cert_file}")
         authorities = None if self._client_ca is None else load_certificates(self._client_ca)
 
         def new_context() -> SSL.Context:
-            try:
+            with _as_files_error(self._cert_file, "OpenSSL does not take it"):
                 return make_context()
-            except SSL.Error as error:
-                raise TLSFilesError(self._cert_file, f"OpenSSL does not take it ({error})") from None
 
         def make_context() -> SSL.Context:
             options = CertificateOptions(
@@ -147,7 +146,8 @@ class ServerTLS:
                 context.set_client_ca_list([authority.get_subject() for authority in authorities])
             return context
 
-        return new_context, _describe(self._cert_file, chain[0].to_cryptography())
+        with _as_files_error(self._cert_file, "its names and dates cannot be read"):
+            return new_context, _describe(self._cert_file, chain[0].to_cryptography())
 
 
 class _ServerConnection(SSL.Connection):
@@ -215,18 +215,26 @@ def load_certificates(path: Path) -> list[crypto.X509]:
 
     :raises TLSFilesError:
     """
+    octets = _octets(path)
+    with _as_files_error(path, "no certificate in PEM form"):
+        found = x509.load_pem_x509_certificates(octets)
+        return [crypto.X509.from_cryptography(certificate) for certificate in found]
+
+
+@contextlib.contextmanager
+def _as_files_error(path: Path, reason: str) -> Iterator[None]:
+    """Whatever a library finds in a file, it is the file's fault."""
     try:
-        found = x509.load_pem_x509_certificates(_octets(path))
-    except ValueError as error:
-        raise TLSFilesError(path, f"no certificate in PEM form ({error})") from None
-    return [crypto.X509.from_cryptography(certificate) for certificate in found]
+        yield
+    except Exception as error:
+        raise TLSFilesError(path, f"{reason} ({error})") from None
 
 
 def _describe(path: Path, certificate: x509.Certificate) -> str:
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         names = extension.value.get_values_for_type(x509.DNSName)
-    except (x509.ExtensionNotFound, ValueError):
+    except Exception:  # there is none, or something in it that the library does not know
         names = []
     subject = ", ".join(names) or certificate.subject.rfc4514_string()
     return f"{path}: {subject}, valid until {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"

@@ -8,15 +8,20 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from twisted.application.service import Application, Service
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString, connectProtocol
+from twisted.internet.error import ConnectError
 from twisted.internet.protocol import Protocol
+from twisted.internet.task import deferLater
 from twisted.logger import LogLevel, capturedLogs, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from mailproto.auth import IScramProof, server_mechanisms
+from mailproto.backends import MemoryStore
 from mailproto.connection import Networks
+from mailproto.errors import StoreUnusable
 from mailproto.imap import IMAPServerFactory
 from mailproto.service import (
     AuthSettings,
@@ -27,6 +32,8 @@ from mailproto.service import (
     SettingError,
     Settings,
     SMTPSettings,
+    User,
+    _mail_service,
 )
 from mailproto.service._limits import with_limit
 from mailproto.service._servers import ServersService
@@ -79,7 +86,7 @@ class Told(Reporter):
         return int(self.lines[number].rpartition(":")[2]) if self.lines else 0
 
 
-class MailServiceTests(TestCase):
+class MailServiceCase(TestCase):
     def setUp(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
@@ -102,6 +109,8 @@ class MailServiceTests(TestCase):
         endpoint = clientFromString(reactor, f"tcp:127.0.0.1:{port}")
         return await connectProtocol(endpoint, Greeted())
 
+
+class MailServiceTests(MailServiceCase):
     async def test_says_where_it_listens_and_that_it_is_ready(self) -> None:
         service = self.service(imap=[ANY, ANY], pop3=[ANY])
         await self.start(service)
@@ -256,3 +265,141 @@ class MailServiceTests(TestCase):
 
     async def test_stop_without_start(self) -> None:
         await self.service().stopService()
+
+
+class PartsTests(MailServiceCase):
+    """What the service is made of."""
+
+    def test_names(self) -> None:
+        service = self.service(imap=[ANY, ANY], smtp=[ANY])
+        names = [part.name for part in service]
+        self.assertEqual(names, ["data", "tls", "store", "accounts", "servers", "imap", "imap-2", "smtp"])
+        for name in names:
+            self.assertIs(service.getServiceNamed(name).parent, service)
+
+    async def test_nobody_is_served_before_the_store_is_open(self) -> None:
+        opened: Deferred[None] = Deferred()
+        self.patch(MemoryStore, "start", lambda store: opened)
+        service = self.service(imap=[ANY])
+        service.privilegedStartService()
+        port = service.getServiceNamed("imap")._port.getHost().port  # type: ignore[attr-defined]
+        client = await self.connect(port)
+        service.startService()
+        await deferLater(reactor, 0.1)
+        self.assertNoResult(client.first)
+        self.assertEqual(self.told.lines, [])
+        opened.callback(None)
+        await service.ready
+        self.assertIn(b"* OK", await client.first)
+        await service.stopService()
+
+    async def test_a_part_of_ones_own_starts_after_those_before_it(self) -> None:
+        service = self.service(imap=[ANY])
+        steps: list[str] = []
+
+        class Queue(Service):
+            def startService(self) -> None:
+                steps.append(f"started after {service.getServiceNamed('store').store}"[:13])
+
+            def stopService(self) -> Deferred[None]:
+                steps.append("stops")
+                return deferLater(reactor, 0.05).addCallback(lambda _: steps.append("has stopped"))
+
+            async def reload(self) -> None:
+                steps.append("reloads")
+
+        Queue().setServiceParent(service)
+        await self.start(service)
+        self.patch(service.getServiceNamed("store"), "stopService", lambda: steps.append("the store stops"))
+        await service.reload()
+        await service.stopService()
+        self.assertEqual(steps, ["started after", "reloads", "stops", "has stopped", "the store stops"])
+
+    async def test_a_part_that_fails_to_be_read_again_does_not_keep_others_from_it(self) -> None:
+        service = self.service(imap=[ANY])
+        await self.start(service)
+        reloaded: list[str] = []
+
+        class Part(Service):
+            async def reload(self) -> None:
+                reloaded.append("part")
+
+        async def fail() -> None:
+            raise ZeroDivisionError
+
+        self.patch(service.getServiceNamed("tls"), "reload", fail)
+        Part().setServiceParent(service)
+        await service.reload()
+        self.assertEqual(reloaded, ["part"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        await service.stopService()
+
+    async def test_a_start_that_fails_leaves_nothing_behind(self) -> None:
+        for error, told in (
+            (StoreUnusable("it is broken"), "store memory:: it is broken"),
+            (ZeroDivisionError(), "None"),
+        ):
+
+            async def start(store: object, error: Exception = error) -> None:
+                raise error
+
+            self.patch(MemoryStore, "start", start)
+            service = self.service(imap=[ANY])
+            service.privilegedStartService()
+            port = service.getServiceNamed("imap")._port.getHost().port  # type: ignore[attr-defined]
+            await self.start(service)
+            self.assertTrue(service.has_failed)
+            self.assertEqual(self.told.failures.pop(), told)
+            with self.assertRaises(ConnectError):
+                await self.connect(port)
+            await service.stopService()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    async def test_stopped_while_it_starts(self) -> None:
+        """It is waited for, but not for ever."""
+        for is_slow in (False, True):
+            opened: Deferred[None] = Deferred()
+            self.patch(MemoryStore, "start", lambda store, opened=opened: opened)
+            self.patch(_mail_service, "START_GRACE", 0.05 if is_slow else 60)
+            service = self.service(imap=[ANY])
+            service.startService()
+            stopped = service.stopService()
+            if not is_slow:
+                await deferLater(reactor, 0.05)
+                self.assertNoResult(stopped)
+                opened.callback(None)
+            await stopped
+            self.assertEqual((self.told.lines, self.told.failures), ([], []))
+
+    def test_who_the_application_is_to_be(self) -> None:
+        for own, application, expected in (
+            (None, Application("x"), None),
+            (None, Application("x", uid=7), User(7, None)),
+            (None, Application("x", 7, 8), User(7, 8)),
+            (User(1, 2), Application("x", 7, 8), User(1, 2)),
+        ):
+            self.more = {"user": own}
+            service = self.service()
+            service.setServiceParent(application)
+            self.assertEqual(service._user, expected)
+
+    async def test_by_default_the_log_is_told(self) -> None:
+        with capturedLogs() as events:
+            service = MailService(
+                Settings(data=self.folder / "data", store="memory:", listen={"imap": [ANY]}), reactor
+            )
+            await self.start(service)
+            await service.stopService()
+            Reporter().failed(SettingError("listen.imap", "taken", value="tcp:1"))
+        lines = [str(formatEvent(event)) for event in events if "mailproto" in str(formatEvent(event))]
+        self.assertEqual(
+            [line.partition(":")[2].rpartition(":")[0] for line in lines[:1]], [" imap on 127.0.0.1"]
+        )
+        self.assertEqual(
+            lines[1:],
+            [
+                f"mailproto: data in {self.folder}/data",
+                "mailproto is ready",
+                "mailproto: listen.imap tcp:1: taken",
+            ],
+        )

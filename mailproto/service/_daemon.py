@@ -16,6 +16,7 @@ import contextlib
 import os
 import select
 import sys
+from collections.abc import Callable
 from types import FrameType
 
 __all__ = ["DaemonStart"]
@@ -27,9 +28,13 @@ _READY = b"ready"
 
 
 class DaemonStart:
-    """A pipe from the daemon to the process that was started."""
+    """A pipe from the daemon to the process that was started.
+
+    :ivar is_wanted: whether there will be a report: a server that is part of nothing never starts.
+    """
 
     def __init__(self) -> None:
+        self.is_wanted: Callable[[], bool] = lambda: True
         self._reader = self._writer = -1
         self._starter = os.getpid()
         # The hooks stay for ever: they look at who forks, and why.
@@ -59,7 +64,9 @@ class DaemonStart:
                 os.write(self._writer, message[: select.PIPE_BUF])
 
     def _before_fork(self) -> None:
-        if os.getpid() == self._starter and self._reader < 0 and _is_daemonizing(sys._getframe(1)):
+        if os.getpid() != self._starter or self._reader >= 0:
+            return
+        if _is_daemonizing(sys._getframe(1)) and self.is_wanted():
             self._reader, self._writer = os.pipe()
 
     def _after_in_parent(self) -> None:
@@ -70,7 +77,8 @@ class DaemonStart:
         message = self._read(reader)
         os.close(reader)
         if message and message != _READY:
-            os.write(2, message + b"\n")
+            with contextlib.suppress(OSError):  # standard error is closed
+                os.write(2, message + b"\n")
             os._exit(1)  # as twistd ends this process itself
         # It is ready; or it ended without a word, and twistd has one.
 

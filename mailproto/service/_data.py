@@ -14,7 +14,7 @@ from twisted.application.service import Service
 from mailproto.auth import ensure_secret
 from mailproto.files import make_folder
 from mailproto.service._listening import give_away
-from mailproto.service._reasons import file_error
+from mailproto.service._reasons import file_error, refusal
 from mailproto.service._settings import SettingError, User
 
 __all__ = ["DataService", "alone_in", "check_access", "make_data_folder"]
@@ -96,6 +96,6 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def check_access(path: Path, mode: int) -> None:
-    """:raises PermissionError: the file or folder is there, and cannot be used so (`os.access`)."""
-    if path.exists() and not os.access(path, mode):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    """:raises OSError: the file or folder is there, and cannot be used so (`os.access`)."""
+    if path.exists() and (denied := refusal(str(path), mode)) is not None:
+        raise denied

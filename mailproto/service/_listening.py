@@ -170,7 +170,9 @@ class ListenerService(Service):
             address = _printable_address(port)
             try:
                 await maybeDeferred(port.stopListening)
-            except OSError as error:  # of a Unix socket that is not there, or that is root's
+            except PermissionError:
+                self.log.info("{port} stays: this user may not remove it; the next start does", port=address)
+            except OSError as error:  # of a Unix socket that is not there any more
                 self.log.warn("while closing {port}: {error}", port=address, error=error)
         self._gate.close()
 

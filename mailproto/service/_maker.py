@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+import sys
 
 from mailproto.service._log import log_with
 from mailproto.service._mail_service import MailService
 from mailproto.service._options import Options, option_of
 from mailproto.service._process import ProcessReporter
+from mailproto.service._reasons import file_error
 from mailproto.service._settings import Settings
 
 __all__ = ["make_service"]
@@ -26,5 +27,13 @@ def make_service(options: Options | Settings) -> MailService:
     else:
         settings, twistd, reporter = options.settings, options.parent, ProcessReporter(reactor, option_of)
     service = MailService(settings, reactor, reporter=reporter, hangup=True)
-    service.joined = partial(log_with, reactor=reactor, twistd=twistd, level=settings.log.level)
+    reporter.daemon.is_wanted = lambda: service.parent is not None
+
+    def joined(application: object) -> None:
+        try:
+            log_with(application, reactor, twistd, settings.log.level)
+        except OSError as error:
+            sys.exit(f"mailproto: --logfile: {file_error(error, 'twistd.log')}")
+
+    service.joined = joined
     return service

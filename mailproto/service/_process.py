@@ -22,7 +22,7 @@ __all__ = ["ProcessReporter"]
 class ProcessReporter(Reporter):
     """Ends the process with status 1, and one line on standard error, when the server cannot start.
 
-    The line of a daemon is written by the process that was started.
+    The line of a daemon is written by the process that was started (`daemon`).
 
     :param option_of: what a person calls a setting, by its path; by default just so.
     """
@@ -30,7 +30,7 @@ class ProcessReporter(Reporter):
     def __init__(self, reactor: Any, option_of: Callable[[str], str] = str) -> None:
         self._reactor = reactor
         self._option_of = option_of
-        self._daemon = DaemonStart()
+        self.daemon = DaemonStart()
         self._has_failed = False
         # Registered this early, it is called after what others have to do at the end.
         atexit.register(self._exit)
@@ -38,15 +38,15 @@ class ProcessReporter(Reporter):
     def ready(self, data: Path) -> None:
         """See `Reporter.ready`."""
         super().ready(data)
-        self._daemon.succeeded()
+        self.daemon.succeeded()
 
     def failed(self, error: SettingError | None) -> None:
         """See `Reporter.failed`."""
         line = "cannot start, see the log" if error is None else error.line(self._option_of(error.path))
         # Not critical: before the log begins, Twisted writes that to standard error itself.
         self.log.error("mailproto: {line}", line=line)
-        if self._daemon.is_awaited:
-            self._daemon.failed(f"mailproto: {line}")
+        if self.daemon.is_awaited:
+            self.daemon.failed(f"mailproto: {line}")
         elif sys.__stderr__ is not None:
             print(f"mailproto: {line}", file=sys.__stderr__, flush=True)
         self._has_failed = True

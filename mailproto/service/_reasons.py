@@ -8,7 +8,7 @@ import os
 import pwd
 from collections.abc import Mapping
 
-__all__ = ["file_error", "port_error", "store_error"]
+__all__ = ["file_error", "port_error", "refusal", "store_error"]
 
 _TO_DO: Mapping[int, str] = {
     errno.ENOSPC: "the disk is full: make room",
@@ -38,9 +38,18 @@ def store_error(error: Exception, path: str | None) -> str:
     if isinstance(cause, OSError):
         return file_error(cause, path or "")
     for file in [] if path is None else [os.path.dirname(path) or ".", *glob.glob(glob.escape(path) + "*")]:
-        if not os.access(file, os.R_OK | os.W_OK):
-            return file_error(PermissionError(errno.EACCES, "", file), file)
+        if (denied := refusal(file, os.R_OK | os.W_OK)) is not None:
+            return file_error(denied, file)
     return str(error)
+
+
+def refusal(path: str, mode: int) -> OSError | None:
+    """What would come of using a file or folder so (`os.access`): None if nothing is in the way."""
+    if os.access(path, mode):
+        return None
+    is_read_only = os.access(path, mode & ~os.W_OK) and os.statvfs(path).f_flag & os.ST_RDONLY
+    number = errno.EROFS if is_read_only else errno.EACCES
+    return OSError(number, os.strerror(number), path)
 
 
 def port_error(error: OSError) -> str:

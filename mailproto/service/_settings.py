@@ -17,6 +17,7 @@ from twisted.logger import LogLevel
 
 from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
 from mailproto.connection import Networks
+from mailproto.printable import printable
 from mailproto.service._limits import ServiceLimits
 from mailproto.service._listeners import LISTENERS, default_endpoints
 from mailproto.service._names import account_name, domain_name, new_password
@@ -63,7 +64,8 @@ class SettingError(Exception):
 
     def line(self, name: str) -> str:
         """The error with the setting called ``name``, as a person wrote it."""
-        return f"{name} {self.value}: {self.reason}" if self.value else f"{name}: {self.reason}"
+        line = f"{name} {self.value}: {self.reason}" if self.value else f"{name}: {self.reason}"
+        return printable(line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -51,6 +51,7 @@ class TLSService(Service):
         self._seen: Signature = ()  # of what is in use
         self._failed: Signature | None = None  # of what could not be used at the last look
         self._told: Signature | None = None  # of what the log has been told of
+        self._lock = DeferredLock()  # what was read last is used last
         self._looks = LoopingCall(lambda: Deferred.fromCoroutine(self._look()))
         self._looks.clock = reactor
 
@@ -91,6 +92,10 @@ class TLSService(Service):
                 self.log.failure("while the TLS certificate is read again")
 
     async def _renew(self, signature: Signature, *, is_told: bool) -> None:
+        async with self._lock:
+            await self._renew_alone(signature, is_told=is_told)
+
+    async def _renew_alone(self, signature: Signature, *, is_told: bool) -> None:
         try:
             self._files()
             prepared = await self._in_thread(self._prepare)

@@ -8,6 +8,7 @@ import imaplib
 import os
 import pwd
 import re
+import shlex
 import shutil
 import signal
 import smtplib
@@ -219,16 +220,48 @@ class StartTests(DaemonCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("An error has occurred: b'OverflowError", done.stderr)
 
-    def test_a_disk_that_is_full(self) -> None:
-        """In a small file system of its own."""
+    def test_a_server_that_is_a_part_of_nothing_is_not_waited_for(self) -> None:
+        (self.folder / "app.tac").write_text(
+            "from twisted.application import service\n"
+            "from mailproto.service import Settings, make_service\n"
+            "application = service.Application('mail')\n"
+            "unused = make_service(Settings())\n"
+        )
+        self.start("--python=app.tac")
+
+    def test_status_without_standard_error(self) -> None:
+        options = self.failures()[0][0]
+        line = shlex.join([*TWISTD, "--pidfile=pid", "--logfile=log", "mailproto", *options])
+        self.assertEqual(self.run_program("sh", "-c", f"{line} >&- 2>&-").returncode, 1)
+
+    def test_a_log_that_cannot_be_written(self) -> None:
+        done = self.run_program(*TWISTD, "--pidfile=", "--logfile=nothing/log", "mailproto", "--imap", ANY)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"^mailproto: --logfile: [^\n]*nothing/log: No such file[^\n]*\n$")
+
+    def file_system(self, options: str) -> Path:
+        """A small one, in memory."""
         if os.geteuid():
             raise SkipTest("needs root")
         disk = self.folder / "disk"
         disk.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+        mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)]
         if subprocess.run(mount, capture_output=True, check=False).returncode:
             raise SkipTest("needs the right to mount")
         self.addCleanup(subprocess.run, ["umount", str(disk)], check=False)
+        return disk
+
+    def test_a_file_system_that_is_read_only(self) -> None:
+        self.file_system("ro")
+        for option in ("--data=disk", "--data=disk/data", "--store=sqlite:disk/mail"):
+            done = self.twistd("mailproto", "--imap", ANY, option)
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(
+                done.stderr, r"^mailproto: --(data|store)[^\n]*disk[^\n]*: the file system is read-only\n$"
+            )
+
+    def test_a_disk_that_is_full(self) -> None:
+        disk = self.file_system("size=64k")
         with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
             while filler.write(b"x" * 4096):
                 pass

@@ -301,7 +301,7 @@ class ClientPool(Generic[ClientT]):
 
     def _open(self) -> None:
         self._growth.begun(self._number + 1)
-        opening = self._context.copy().run(ensureDeferred, self._open_client())
+        opening = self._context.copy().run(lambda: ensureDeferred(self._open_client()))
         self._opening.add(opening)
         opening.addBoth(self._opened, opening)
 

@@ -54,23 +54,25 @@ PUBLIC_NAMES = {
         format_set internal_date quoted_or_literal
     """,
     "mailproto.interfaces": """
-        IAccount IAccountChanges IDelivery IDirectory IExpander IMailbox IOwnership IQueueRunner
-        IRecent IRevocable IServiceExtensions IStore IVerifier
+        IAccount IAccountChanges IAddOns ICheckable IDelivery IDirectory IExpander IMailbox IObjectIds
+        IOwnership IQueueRunner IRecent IRevocable IServiceExtensions IStore IVerifier
     """,
     "mailproto.message": """
-        ADDRESSES_LIMIT BOUNDARY_LIMIT BYTE_ORDER_MARK Field HEADER_LIMIT HeaderSection IDS_LIMIT
-        Index Mailbox NESTING_LIMIT PARTS_LIMIT PREVIEW_LENGTH Part STRUCTURED_LIMIT SUBJECT_LIMIT
+        ADDRESSES_LIMIT ANCESTORS_LIMIT BOUNDARY_LIMIT
+        BYTE_ORDER_MARK Field HEADER_LIMIT HeaderSection IDS_LIMIT
+        Index Mailbox NESTING_LIMIT PARTS_LIMIT PREVIEW_LENGTH Part
+        RENDER_VERSION Relations STRUCTURED_LIMIT SUBJECT_LIMIT
         Searchable Section Slices Summary TEXT_LIMIT UnknownEncoding base_subject binary binary_size
         body casemap comment_end date_text decode_header decode_text display_name fold header_fields
         header_section html_text is_mbox_line is_reply may_be_header message_id message_ids
-        parameter_text parse_addresses parse_date preview received references scan section sent_date
+        parameter_text parse_addresses parse_date preview received references relations scan section sent_date
         sort_mailbox summarise supported_charset top unquote utf8_form
     """,
     "mailproto.model": """
-        ANSWERED Address AppendedMessage Changes DELETED DELIMITER DRAFT Envelope FLAGGED
+        ANSWERED Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT Envelope FLAGGED
         FlagChange FlagOperation INBOX MailboxEntry MailboxStatus MessageFlags MessageInfo
         NO_SERVICE_EXTENSIONS NULL_PATH NewMessage Outcome PERMANENT_FLAGS Parameters Part
-        Recipient SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo VerifiedName
+        Placement Recipient SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo VerifiedName
         canonical_mailbox_name
     """,
     "mailproto.pop3": """

@@ -15,7 +15,7 @@ from mailproto.delivery._return_path import with_return_path
 from mailproto.domains import canonical_domain
 from mailproto.errors import AccountExists, MailError, NoSuchAccount, RecipientUnknown, RelayDenied
 from mailproto.interfaces import IOwnership, IStore
-from mailproto.model import Address, Envelope, NewMessage, Outcome, Parameters, Session
+from mailproto.model import Address, AppendedMessage, Envelope, Outcome, Parameters, Placement, Session
 
 __all__ = ["MAX_CACHED", "TRUST", "MailboxDelivery"]
 
@@ -96,8 +96,9 @@ class MailboxDelivery(Delivery):
             except MailError as error:  # deleted since RCPT
                 names.append(error)
         accounts = list(dict.fromkeys(name for name in names if isinstance(name, str)))
-        message = NewMessage(with_return_path(envelope.sender, content))
-        results = await self._store.deliver(accounts, message) if accounts else ()
+        placements = [Placement(account) for account in accounts]
+        kept = with_return_path(envelope.sender, content)
+        results = await self._store.deliver(kept, placements) if accounts else ()
         answers = dict(zip(accounts, map(_outcome, results), strict=True))
         return [answers[name] if isinstance(name, str) else _outcome(name) for name in names]
 
@@ -137,5 +138,7 @@ class MailboxDelivery(Delivery):
         return name
 
 
-def _outcome(error: MailError | None) -> Outcome:
-    return DELIVERED if error is None else Outcome(error.code, error.enhanced, error.text)
+def _outcome(result: AppendedMessage | MailError) -> Outcome:
+    if isinstance(result, MailError):
+        return Outcome(result.code, result.enhanced, result.text)
+    return DELIVERED

@@ -9,6 +9,7 @@ from mailproto.message._words import decode_header
 
 __all__ = [
     "base_subject",
+    "base_subject_and_reply",
     "display_name",
     "is_reply",
     "sort_mailbox",
@@ -24,15 +25,16 @@ _refwd = re.compile(r"(?:re|fwd?)[ \t]*(?:\[[^\[\]]*\][ \t]*)?:", re.IGNORECASE)
 
 def base_subject(subject: bytes) -> str:
     """The base subject (RFC 5256 2.1) of a Subject field's value; compare by `casemap`."""
-    return _strip_subject(subject)[0]
+    return base_subject_and_reply(subject)[0]
 
 
 def is_reply(subject: bytes) -> bool:
     """Whether the subject says that it answers or forwards: more than blanks was taken off for its base."""
-    return _strip_subject(subject)[1]
+    return base_subject_and_reply(subject)[1]
 
 
-def _strip_subject(subject: bytes) -> tuple[str, bool]:
+def base_subject_and_reply(subject: bytes) -> tuple[str, bool]:
+    """`base_subject` and `is_reply` at once."""
     text = _spaces(" ", decode_header(subject[:SUBJECT_LIMIT]))
     start, stop, reply = 0, len(text), False
     while True:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from mailproto.backends import MAX_KEYWORD_LENGTH, MAX_KEYWORDS
 from mailproto.errors import OverQuota
 from mailproto.interfaces import IRecent
-from mailproto.testing._fixture import StoreFixture, flag_change, flags_by_uid, new
+from mailproto.model import Placement
+from mailproto.testing._fixture import ALICE, TEXT, StoreFixture, flag_change, flags_by_uid, new
 
 __all__ = ["ChangesConformance"]
 
@@ -88,7 +89,7 @@ class ChangesConformance(StoreFixture):
             lambda: inbox.expunge(),
             lambda: inbox.copy([2], inbox),
             lambda: inbox.move([2], target),
-            lambda: self.store.deliver([self.account.name], new()),
+            lambda: self.store.deliver(TEXT, [Placement(ALICE)]),
         ):
             await change()
             changes = await inbox.changes_since(seen[-1])

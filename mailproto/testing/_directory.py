@@ -9,8 +9,8 @@ from zope.interface.verify import verifyObject
 from mailproto.backends import DEFAULT_MAILBOXES
 from mailproto.errors import AccountExists, InvalidAccountName, NoSuchAccount, NoSuchMailbox
 from mailproto.interfaces import IAccount, IAccountChanges, IDirectory, IStore
-from mailproto.model import INBOX, MailboxEntry
-from mailproto.testing._fixture import ALICE, StoreFixture, new
+from mailproto.model import INBOX, AppendedMessage, MailboxEntry, Placement
+from mailproto.testing._fixture import ALICE, TEXT, StoreFixture, new
 
 __all__ = ["DirectoryConformance"]
 
@@ -45,7 +45,8 @@ class DirectoryConformance(StoreFixture):
                 self.assertEqual(await directory.find(spelling), kept)
                 self.assertEqual(await directory.password_hash(spelling), "hash")
                 self.assertEqual((await self.store.account(spelling)).name, kept)
-                self.assertEqual(await self.store.deliver([spelling], new()), [None])
+                [delivered] = await self.store.deliver(TEXT, [Placement(spelling)])
+                self.assertIsInstance(delivered, AppendedMessage)
                 await self.assert_raises(AccountExists, directory.add(spelling, "other"))
             await directory.set_password_hash(spellings[0], "new")
             self.assertEqual(await directory.password_hash(kept), "new")

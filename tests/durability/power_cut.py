@@ -69,7 +69,9 @@ class Recording:
 
     def answers(self, moment: int) -> Answers:
         """What was answered until then."""
-        return Answers(call.data for call in self.calls[:moment] if call.name == "say" and call.data[:1] == b"{")
+        return Answers(
+            call.data for call in self.calls[:moment] if call.name == "say" and call.data[:1] == b"{"
+        )
 
 
 def record(folder: Path, seed: int, operations: int, lives: int = 3) -> Recording:

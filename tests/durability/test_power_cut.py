@@ -31,7 +31,9 @@ class PowerCutTests(TestCase):
                 try:
                     await verify(left, recording.answers(moment))
                 except Exception as error:
-                    raise AssertionError(f"seed {seed}, cut after {moment} calls, {chance}: {error}") from error
+                    raise AssertionError(
+                        f"seed {seed}, cut after {moment} calls, {chance}: {error}"
+                    ) from error
 
     async def test_power_cuts_lose_nothing(self) -> None:
         for seed in (1, 2):

@@ -21,10 +21,14 @@ from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox
 from mailproto.model import Changes, MailboxStatus, MessageFlags, MessageInfo, Part
 
-__all__ = ["changes_since", "read", "snapshot", "statuses"]
+__all__ = ["EMAIL_ID", "MAILBOX_ID", "THREAD_ID", "changes_since", "read", "snapshot", "statuses"]
+
+MAILBOX_ID, EMAIL_ID, THREAD_ID = "F{}", "M{}", "T{}"
+"""What ids are to clients: the same number with another letter is another thing (RFC 8474 5.2)."""
 
 _STATUS = (
-    "SELECT name, messages, unseen, recent, uid_next, uid_validity, modseq, size, deleted FROM mailboxes"
+    "SELECT name, messages, unseen, recent, uid_next, uid_validity, modseq, size, deleted,"
+    f" printf('{MAILBOX_ID.format('%d')}', id) FROM mailboxes"
 )
 
 _new_info: Callable[[Sequence[Any]], MessageInfo] = partial(tuple.__new__, MessageInfo)
@@ -107,6 +111,8 @@ def read(
         "bodies.body_structure" if Part.BODY_STRUCTURE in parts else "NULL",
         "bodies.offsets" if Part.OFFSETS in parts else "NULL",
         "contents.octets" if Part.CONTENT in parts else "NULL",
+        f"printf('{EMAIL_ID.format('%d')}', messages.body)" if Part.IDS in parts else "NULL",
+        f"printf('{THREAD_ID.format('%d')}', messages.thread)" if Part.IDS in parts else "NULL",
     ]
     tables = "json_each(?) CROSS JOIN messages ON messages.mailbox = ? AND messages.uid = json_each.value"
     if parts & (Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS | Part.CONTENT):
@@ -121,8 +127,8 @@ def read(
         )
         if Part.CONTENT in parts:
             found = [
-                _new_info((*row, octets if file is None else file_content(file, row[2])))
-                for *row, octets, file in rows
+                _new_info((*row, octets if file is None else file_content(file, row[2]), email_id, thread_id))
+                for *row, octets, email_id, thread_id, file in rows
             ]
         else:
             found = list(map(_new_info, rows))

@@ -37,6 +37,7 @@ class Transaction:
     """What a piece of work writes with, and what is to be done if it is committed.
 
     :ivar touched: mailboxes that changed, each with its modseq.
+    :ivar accounts: accounts in which something changed, each with its modseq.
     :ivar accounts_changed: whether `IAccountChanges.watch` has something to tell.
     :ivar unused: names of body files that no row names any more.
     """
@@ -45,6 +46,7 @@ class Transaction:
         self.connection = connection
         self.execute = connection.execute
         self.touched: dict[int, int] = {}
+        self.accounts: dict[int, int] = {}
         self.accounts_changed = False
         self.unused: list[str] = []
 
@@ -171,7 +173,9 @@ class Writer:
     ) -> None:
         for request, result in zip(batch, results, strict=True):
             request.result.callback(result)  # a Failure makes it an errback
-        if transaction is not None and (transaction.touched or transaction.accounts_changed):
+        if transaction is not None and (
+            transaction.touched or transaction.accounts or transaction.accounts_changed
+        ):
             self._committed(transaction)
 
 
@@ -184,7 +188,8 @@ def _each(
 def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> Sequence[Any]:
     """The results, or Failures, of one piece of work for many arguments."""
     connection = transaction.connection
-    touched, unused = dict(transaction.touched), len(transaction.unused)
+    touched, accounts = dict(transaction.touched), dict(transaction.accounts)
+    unused = len(transaction.unused)
     connection.execute("SAVEPOINT work")
     try:
         results = work(transaction, arguments)
@@ -193,7 +198,7 @@ def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> 
         if not connection.in_transaction:
             raise  # SQLite has given the whole batch up: the disk is full or failing
         connection.execute("ROLLBACK TO work")
-        transaction.touched = touched
+        transaction.touched, transaction.accounts = touched, accounts
         del transaction.unused[unused:]
         connection.execute("RELEASE work")
         if len(arguments) == 1:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 from zope.interface import implementer
 
@@ -15,7 +17,7 @@ from mailproto.delivery._return_path import with_return_path
 from mailproto.domains import canonical_domain
 from mailproto.errors import AccountExists, MailError, NoSuchAccount, RecipientUnknown, RelayDenied
 from mailproto.interfaces import IOwnership, IStore
-from mailproto.model import Address, AppendedMessage, Envelope, Outcome, Parameters, Placement, Session
+from mailproto.model import Address, Envelope, Outcome, Parameters, Placement, Session
 
 __all__ = ["MAX_CACHED", "TRUST", "MailboxDelivery"]
 
@@ -99,8 +101,11 @@ class MailboxDelivery(Delivery):
         placements = [Placement(account) for account in accounts]
         kept = with_return_path(envelope.sender, content)
         results = await self._store.deliver(kept, placements) if accounts else ()
-        answers = dict(zip(accounts, map(_outcome, results), strict=True))
-        return [answers[name] if isinstance(name, str) else _outcome(name) for name in names]
+        answers = {
+            placement.account: _refusal(result) if isinstance(result, MailError) else _delivered(placement)
+            for placement, result in zip(placements, results, strict=True)
+        }
+        return [answers[name] if isinstance(name, str) else _refusal(name) for name in names]
 
     async def ensure_role_accounts(self) -> None:
         """Make the accounts of postmaster and abuse in each domain where they are missing."""
@@ -138,7 +143,11 @@ class MailboxDelivery(Delivery):
         return name
 
 
-def _outcome(result: AppendedMessage | MailError) -> Outcome:
-    if isinstance(result, MailError):
-        return Outcome(result.code, result.enhanced, result.text)
-    return DELIVERED
+@lru_cache(MAX_CACHED)
+def _delivered(placement: Placement) -> Outcome:
+    """In the log, where the message is."""
+    return replace(DELIVERED, detail=f"{placement.account}/{placement.mailbox}")
+
+
+def _refusal(error: MailError) -> Outcome:
+    return Outcome(error.code, error.enhanced, error.text, error.detail)

@@ -21,6 +21,7 @@ from mailproto.backends.sqlite._bodies import Body
 from mailproto.backends.sqlite._digest import digest
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns
 from mailproto.backends.sqlite._inserting import insert
+from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._threads import Threads
 from mailproto.backends.sqlite._writer import Transaction
 from mailproto.errors import MailError, NoSuchAccount, NoSuchMailbox
@@ -58,6 +59,7 @@ class Append(NamedTuple):
     arrivals: Sequence[Arrival]
 
 
+@adds_content
 def deliver_all(
     transaction: Transaction, deliveries: Sequence[Delivery]
 ) -> Sequence[Sequence[AppendedMessage | MailError]]:
@@ -104,6 +106,7 @@ def deliver_all(
     return results
 
 
+@adds_content
 def append_all(transaction: Transaction, appends: Sequence[Append]) -> Sequence[Sequence[AppendedMessage]]:
     """For each append, where its messages are.
 

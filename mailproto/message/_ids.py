@@ -85,6 +85,8 @@ def first_and_nearest_ids(value: bytes, limit: int) -> list[bytes]:
 
 def message_id(value: bytes) -> bytes | None:
     """The first Message-ID of a field; None for none."""
+    if _only_an_id(value) and b'"' not in value:
+        return value[1:-1] or None
     return next(filter(None, map(_normalised, _ids(value))), None)
 
 

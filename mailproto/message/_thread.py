@@ -19,6 +19,8 @@ SUBJECT_LIMIT = 4096
 """Octets of a subject that are looked at."""
 
 _spaces = re.compile(r"[ \t\r\n]+").sub
+_as_it_is = re.compile(rb"[!-'*-9;-Z\\^-~]+(?: [!-'*-9;-Z\\^-~]+)*").fullmatch
+"""A subject in which nothing could be taken off, decoded or joined; "=?" is looked for by itself."""
 _blob = re.compile(r"\[[^\[\]]*\][ \t]*").match
 _refwd = re.compile(r"(?:re|fwd?)[ \t]*(?:\[[^\[\]]*\][ \t]*)?:", re.IGNORECASE).match
 
@@ -35,6 +37,8 @@ def is_reply(subject: bytes) -> bool:
 
 def base_subject_and_reply(subject: bytes) -> tuple[str, bool]:
     """`base_subject` and `is_reply` at once."""
+    if len(subject) <= SUBJECT_LIMIT and b"=?" not in subject and _as_it_is(subject):
+        return subject.decode("ascii"), False
     text = _spaces(" ", decode_header(subject[:SUBJECT_LIMIT]))
     start, stop, reply = 0, len(text), False
     while True:

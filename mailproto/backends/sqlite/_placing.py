@@ -199,10 +199,11 @@ class _Placing:
         execute, threads = self._transaction.execute, self._threads
         if not self._messages:
             return
-        threads.look_up((mailbox.account.id, new.keys) for mailbox, new, _ in self._messages)
-        for mailbox, new, row in self._messages:
-            row[-1] = threads.add(mailbox.account.id, new.row[0], new.keys)
-        threads.finish()
+        placed = threads.place(
+            [(mailbox.account.id, new.row[0], new.keys) for mailbox, new, _ in self._messages]
+        )
+        for thread, (_, _, row) in zip(placed, self._messages, strict=True):
+            row[-1] = thread
         insert(execute, "INSERT INTO contents (body, octets)", self._contents)
         insert(
             execute,

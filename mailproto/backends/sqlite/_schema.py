@@ -132,15 +132,13 @@ ALTER TABLE bodies ADD COLUMN rendered INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE messages ADD COLUMN thread INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE threads (
     id INTEGER PRIMARY KEY,
-    account INTEGER NOT NULL,
     messages INTEGER NOT NULL,  -- rows of messages that name it
     keys BLOB NOT NULL  -- those in thread_keys, and some that lead elsewhere by now; 8 octets each
 );
 CREATE INDEX threads_unused ON threads (id) WHERE messages = 0;
--- Where a message that comes may belong; keys are of `mailproto.backends._threading`.
-CREATE TABLE thread_keys (
-    account INTEGER NOT NULL, key INTEGER NOT NULL, thread INTEGER NOT NULL, PRIMARY KEY (account, key)
-) WITHOUT ROWID;
+-- Where a message that comes may belong.  A key is an account's id, and below it the 40 bits of
+-- `mailproto.backends._threading`: one integer, so that the table is as small and as fast as can be.
+CREATE TABLE thread_keys (key INTEGER PRIMARY KEY, thread INTEGER NOT NULL);
 """
 
 Step: TypeAlias = str | Callable[[sqlite3.Connection], Iterable[str]]

@@ -7,14 +7,13 @@ that they can be taken out of the index, ``thread_keys``, without a search.
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mailproto.backends._threading import ThreadKeys, thread_keys
+from mailproto.backends._threading import HASH_BITS, ThreadKeys, thread_keys
 from mailproto.backends.sqlite._inserting import insert
 from mailproto.content import Content, FileContent
 from mailproto.message import relations
@@ -41,83 +40,84 @@ class Threads:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self.last: int = connection.execute("SELECT last FROM object_ids").fetchone()[0]
-        self._known: dict[tuple[int, int], int] = {}
+        self._known: dict[int, int] = {}  # rows of thread_keys
+        self._added: dict[int, int] = {}  # new ones
         self._of_body: dict[tuple[int, int], int] = {}
         self._begun: dict[int, list[Any]] = {}  # new threads' rows, by id
         self._joined: dict[int, list[Any]] = {}  # of others: new messages, and new keys
-        self._added: dict[tuple[int, int], int] = {}  # new rows of thread_keys
 
     def next_id(self) -> int:
         """An id for a body or a thread, which nothing in this store has had."""
         self.last += 1
         return self.last
 
-    def look_up(self, coming: Iterable[tuple[int, ThreadKeys]]) -> None:
-        """Read what is known of the keys of messages, each with its account."""
-        wanted = {(account, key) for account, keys in coming for key in keys.all()}
+    def place(self, coming: Sequence[tuple[int, int, ThreadKeys]]) -> list[int]:
+        """The threads of messages that come, each with its account, its body and its keys.
+
+        All messages of one account that have one body are in one thread (RFC 8474 5.2).
+        """
+        self._look_up(coming)
+        found = [self._add(*message) for message in coming]
+        self._write()
+        return found
+
+    def _look_up(self, coming: Iterable[tuple[int, int, ThreadKeys]]) -> None:
+        wanted = [account << HASH_BITS | key for account, _, keys in coming for key in keys.all()]
         if wanted:
             rows = self._connection.execute(
-                "SELECT thread_keys.account, thread_keys.key, thread_keys.thread"
-                " FROM json_each(?) AS wanted CROSS JOIN thread_keys"
-                " ON thread_keys.account = wanted.value ->> 0 AND thread_keys.key = wanted.value ->> 1",
-                (json.dumps(list(wanted)),),
+                "SELECT key, thread FROM thread_keys WHERE key IN (SELECT value FROM json_each(?))",
+                (str(wanted),),
             )
-            self._known = {(account, key): thread for account, key, thread in rows}
+            self._known = dict(rows.fetchall())
 
-    def add(self, account: int, body: int, keys: ThreadKeys) -> int:
-        """The thread of a message that comes; `look_up` knows its keys.
-
-        :param body: all messages of one account that have it are in one thread (RFC 8474 5.2).
-        """
-        known = self._known
+    def _add(self, account: int, body: int, keys: ThreadKeys) -> int:
+        known, own = self._known, account << HASH_BITS
+        ids = [own | key for key in keys.ids]
         thread = self._of_body.get((account, body))
         if thread is None:
-            thread = keys.find(lambda key: known.get((account, key)))
+            for key in ids:
+                if (thread := known.get(key)) is not None:
+                    break
+            else:
+                if keys.joins_by_subject and keys.subject is not None:
+                    thread = known.get(own | keys.subject)
             if thread is None:
                 thread = self.next_id()
-                self._begun[thread] = [thread, account, 0, []]
+                self._begun[thread] = [thread, 0, []]
             self._of_body[account, body] = thread
-        row = self._begun.get(thread) or self._joined.setdefault(thread, [thread, account, 0, []])
-        row[2] += 1
-        for key in keys.ids:
-            if (account, key) not in known:
-                self._lead(row, key)
+        row = self._begun.get(thread) or self._joined.setdefault(thread, [thread, 0, []])
+        row[1] += 1
+        new = [key for key in ids if key not in known]
         # Of a subject, the thread that it was seen in last is found.
-        if keys.subject is not None and known.get((account, keys.subject)) != thread:
-            self._lead(row, keys.subject)
+        if keys.subject is not None and known.get(subject := own | keys.subject) != thread:
+            new.append(subject)
+        for key in new:
+            known[key] = self._added[key] = thread
+        row[2] += new
         return thread
 
-    def finish(self) -> None:
-        """Write all of it."""
+    def _write(self) -> None:
         execute = self._connection.execute
         execute("UPDATE object_ids SET last = ?", (self.last,))
         for row in self._begun.values():
-            row[3] = _packed(row[3][-MAX_KEYS:])
-        insert(execute, "INSERT INTO threads (id, account, messages, keys)", list(self._begun.values()))
-        insert(
-            execute,
-            "INSERT OR REPLACE INTO thread_keys (account, key, thread)",
-            [(account, key, thread) for (account, key), thread in self._added.items()],
-        )
-        for thread, account, messages, keys in self._joined.values():
-            [kept] = execute(
+            row[2] = _packed(row[2][-MAX_KEYS:])
+        insert(execute, "INSERT INTO threads (id, messages, keys)", list(self._begun.values()))
+        # Sorted, because neighbours are in one page.
+        insert(execute, "INSERT OR REPLACE INTO thread_keys (key, thread)", sorted(self._added.items()))
+        for thread, messages, keys in self._joined.values():
+            [size] = execute(
                 "UPDATE threads SET messages = messages + ?, keys = keys || ? WHERE id = ?"
                 " RETURNING length(keys)",
                 (messages, _packed(keys), thread),
             ).fetchone()
-            if kept > MAX_KEYS * _KEY_SIZE:
-                self._forget_oldest(account, thread)
+            if size > MAX_KEYS * _KEY_SIZE:
+                self._forget_oldest(thread)
 
-    def _lead(self, row: list[Any], key: int) -> None:
-        thread, account, _, keys = row
-        self._known[account, key] = self._added[account, key] = thread
-        keys.append(key)
-
-    def _forget_oldest(self, account: int, thread: int) -> None:
+    def _forget_oldest(self, thread: int) -> None:
         [packed] = self._connection.execute("SELECT keys FROM threads WHERE id = ?", (thread,)).fetchone()
         keys = _unpacked(packed)
         kept = keys[-MAX_KEYS // 2 :]
-        _forget(self._connection, [(account, key, thread) for key in set(keys).difference(kept)])
+        _forget(self._connection, [(key, thread) for key in set(keys).difference(kept)])
         self._connection.execute("UPDATE threads SET keys = ? WHERE id = ?", (_packed(kept), thread))
 
 
@@ -134,10 +134,10 @@ def leave_threads(connection: sqlite3.Connection, which: str, asked: tuple[objec
 def drop_unused_threads(connection: sqlite3.Connection, limit: int = -1) -> int:
     """Forget threads without messages, up to ``limit`` of them; the number that were."""
     rows = connection.execute(
-        "SELECT id, account, keys FROM threads INDEXED BY threads_unused WHERE messages = 0 LIMIT ?", (limit,)
+        "SELECT id, keys FROM threads INDEXED BY threads_unused WHERE messages = 0 LIMIT ?", (limit,)
     ).fetchall()
-    _forget(connection, [(account, key, id_) for id_, account, packed in rows for key in _unpacked(packed)])
-    connection.executemany("DELETE FROM threads WHERE id = ?", [(id_,) for id_, _, _ in rows])
+    _forget(connection, [(key, id_) for id_, packed in rows for key in _unpacked(packed)])
+    connection.executemany("DELETE FROM threads WHERE id = ?", [(id_,) for id_, _ in rows])
     return len(rows)
 
 
@@ -158,7 +158,7 @@ def give_threads(connection: sqlite3.Connection) -> list[str]:
         ).fetchone()
         if last is None:
             break
-        coming: list[tuple[int, int, int, int, ThreadKeys]] = []
+        coming: list[tuple[int, int, ThreadKeys, int, int]] = []
         keys: dict[int, ThreadKeys] = {}
         for body, account, mailbox, uid, file, size, octets in connection.execute(
             "SELECT unthreaded.*, bodies.file, messages.size, contents.octets FROM unthreaded"
@@ -171,17 +171,12 @@ def give_threads(connection: sqlite3.Connection) -> list[str]:
             if body not in keys:
                 content = FileContent(os.path.join(path + "-bodies", file), size) if file else octets or b""
                 keys[body] = _keys_of(content)
-            coming.append((account, body, mailbox, uid, keys[body]))
-        threads = Threads(connection)
-        threads.look_up((account, found) for account, *_, found in coming)
+            coming.append((account, body, keys[body], mailbox, uid))
+        threads = Threads(connection).place([message[:3] for message in coming])
         connection.executemany(
             "UPDATE messages SET thread = ? WHERE mailbox = ? AND uid = ?",
-            [
-                (threads.add(account, body, found), mailbox, uid)
-                for account, body, mailbox, uid, found in coming
-            ],
+            [(thread, *message[3:]) for thread, message in zip(threads, coming, strict=True)],
         )
-        threads.finish()
         done = last
     connection.execute("DROP TABLE unthreaded")
     return []
@@ -203,9 +198,9 @@ def _count(connection: sqlite3.Connection, sign: str, which: str, asked: tuple[o
     )
 
 
-def _forget(connection: sqlite3.Connection, keys: Sequence[tuple[int, int, int]]) -> None:
+def _forget(connection: sqlite3.Connection, keys: Sequence[tuple[int, int]]) -> None:
     # A subject's key may lead to another thread by now.
-    connection.executemany("DELETE FROM thread_keys WHERE account = ? AND key = ? AND thread = ?", keys)
+    connection.executemany("DELETE FROM thread_keys WHERE key = ? AND thread = ?", keys)
 
 
 def _packed(keys: Sequence[int]) -> bytes:

@@ -19,7 +19,7 @@ PUBLIC_NAMES = {
         IClientCertificate IProxyLogin IScramChecker IScramProof Login MAX_REMEMBERED MAX_RESPONSE
         MAX_WAITING Password PasswordVerifier ProxyLogin REMEMBER SASLError SASLServer
         SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism StoreRealm Token
-        TokenChecker client_mechanisms decode_base64 disabled_record enabled_record ensure_secret
+        TokenChecker add_ons_of client_mechanisms decode_base64 disabled_record enabled_record ensure_secret
         hash_password is_disabled login proxy_login server_mechanisms store_portal
     """,
     "mailproto.backends": """
@@ -115,7 +115,7 @@ PUBLIC_NAMES = {
     "mailproto.spool": "SpoolFile",
     "mailproto.testing": """
         AccountConformance ChangesConformance DeliveryConformance DirectoryConformance
-        MailboxConformance StoreConformance StoreFixture
+        MailboxConformance ObjectIdConformance StoreConformance StoreFixture
     """,
     "mailproto.tls": """
         Channel ServerTLS TLSFilesError client_channel client_tls ensure_self_signed is_verified

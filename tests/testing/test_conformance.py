@@ -14,6 +14,7 @@ from mailproto.testing import (
     DeliveryConformance,
     DirectoryConformance,
     MailboxConformance,
+    ObjectIdConformance,
     StoreConformance,
     _fixture,
 )
@@ -38,6 +39,7 @@ class ConformanceTests(TestCase):
             MailboxConformance,
             ChangesConformance,
             DeliveryConformance,
+            ObjectIdConformance,
         }
         self.assertLessEqual(parts, set(StoreConformance.__mro__))
 

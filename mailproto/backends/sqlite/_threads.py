@@ -106,7 +106,7 @@ class Threads:
         insert(execute, "INSERT OR REPLACE INTO thread_keys (key, thread)", sorted(self._added.items()))
         for thread, messages, keys in self._joined.values():
             [size] = execute(
-                "UPDATE threads SET messages = messages + ?, keys = keys || ? WHERE id = ?"
+                "UPDATE threads SET messages = messages + ?, keys = CAST(keys || ? AS BLOB) WHERE id = ?"
                 " RETURNING length(keys)",
                 (messages, _packed(keys), thread),
             ).fetchone()

@@ -24,7 +24,7 @@ PUBLIC_NAMES = {
     """,
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore
-        SQLiteStore SimpleAccount SimpleMailbox SingleStore check_name open_store
+        STORES SQLiteStore SimpleAccount SimpleMailbox SingleStore check_name open_store store_schemes
     """,
     "mailproto.client": """
         AuthenticationRefused AuthenticationUnavailable Client ClientConnection ClientError

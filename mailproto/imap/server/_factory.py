@@ -58,7 +58,7 @@ class IMAPServerFactory(ServerFactory):
 
     @property
     def add_ons(self) -> frozenset[InterfaceClass]:
-        """What every account and mailbox here provides (`mailproto.interfaces.IAddOns`), known before login."""
+        """What every account and mailbox here provides (`mailproto.interfaces.IAddOns`)."""
         return add_ons_of(self.portal)
 
     def buildProtocol(self, addr: IAddress | None) -> IMAPServer:  # type: ignore[override]

@@ -108,6 +108,11 @@ class Bodies:
         """The octets in a file."""
         return FileContent(os.path.join(self._folder, file), size)
 
+    def whole(self, file: str) -> FileContent:
+        """All that is in a file.  :raises OSError:"""
+        path = os.path.join(self._folder, file)
+        return FileContent(path, os.path.getsize(path))
+
     def remove(self, files: Sequence[str]) -> None:
         """Remove files that no row names; one that cannot be is left to the next sweep."""
         for file in files:

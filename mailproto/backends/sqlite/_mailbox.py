@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mailproto.backends._flags import check_keywords, kept_flags
-from mailproto.backends.sqlite import _changing, _reading
+from mailproto.backends.sqlite import _changing, _reading, _rendering
 from mailproto.backends.sqlite._bodies import LARGE, Body
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._flagbits import columns_of
@@ -59,7 +59,11 @@ class SQLiteMailbox:
 
     async def read(self, uids: Sequence[int], parts: Part) -> Sequence[MessageInfo]:
         """See `IMailbox.read`."""
-        return self._database.read(_reading.read, self._id, list(uids), parts, self._database.bodies.content)
+        database = self._database
+        found = database.read(_reading.read, self._id, list(uids), parts, database.bodies.content)
+        if _rendering.has_stale(found, parts):
+            return await _rendering.summarised(database, self._id, found, parts)
+        return found
 
     async def append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
         """See `IMailbox.append`."""

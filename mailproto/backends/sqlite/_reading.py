@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, flags_column, flags_of
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox
+from mailproto.message import RENDER_VERSION
 from mailproto.model import Changes, FlagColumns, MailboxStatus, MessageFlags, MessageInfo, Part
 
 __all__ = [
@@ -54,6 +55,8 @@ _NEXT = (
 
 Read = Callable[..., Any]
 """`Database.read`."""
+
+_RENDERED = f"iif(bodies.rendered >= {RENDER_VERSION}, bodies.{{}}, NULL)"
 
 _new_info: Callable[[Sequence[Any]], MessageInfo] = partial(tuple.__new__, MessageInfo)
 
@@ -236,7 +239,7 @@ def read(
     parts: Part,
     file_content: Callable[[str, int], Content],
 ) -> list[MessageInfo]:
-    """See `IMailbox.read`.
+    """See `IMailbox.read`; a summary of an older `RENDER_VERSION` is left out.
 
     :param file_content: opens the body in a file of that name and size.
     """
@@ -245,9 +248,9 @@ def read(
         "messages.uid",
         "messages.internal_date",
         "messages.size",
-        "bodies.envelope" if Part.ENVELOPE in parts else "NULL",
-        "bodies.body_structure" if Part.BODY_STRUCTURE in parts else "NULL",
-        "bodies.offsets" if Part.OFFSETS in parts else "NULL",
+        _RENDERED.format("envelope") if Part.ENVELOPE in parts else "NULL",
+        _RENDERED.format("body_structure") if Part.BODY_STRUCTURE in parts else "NULL",
+        _RENDERED.format("offsets") if Part.OFFSETS in parts else "NULL",
         "contents.octets" if Part.CONTENT in parts else "NULL",
         f"printf('{EMAIL_ID.format('%d')}', messages.body)" if Part.IDS in parts else "NULL",
         f"printf('{THREAD_ID.format('%d')}', messages.thread)" if Part.IDS in parts else "NULL",

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 
-__all__ = ["make_folder", "sync_folder"]
+__all__ = ["make_folder", "sync_folder", "write_private"]
 
 
 def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
@@ -40,3 +41,20 @@ def sync_folder(path: str | os.PathLike[str]) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner may read, and put it in place whole, synced to disk.
+
+    :raises OSError:
+    """
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    with contextlib.suppress(FileNotFoundError):
+        new.unlink()
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+    new.replace(path)
+    sync_folder(path.parent)

@@ -109,7 +109,7 @@ class Address:
     def __str__(self) -> str:
         """As it stands between the angle brackets of a command: quoted where it must be."""
         local = self.local
-        if not _DOT_STRING.fullmatch(local) and self:
+        if not local.isalnum() and not _DOT_STRING.fullmatch(local) and self:
             local = '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
         return f"{local}@{self.domain}" if self.domain else local
 
@@ -227,11 +227,14 @@ class Outcome:
 
     :ivar code: 250 for taken, 4yz for later, 5yz for never.
     :ivar enhanced: RFC 3463 code of the same class.
+    :ivar detail: for the log only: where the message was put, or why it was not; no part of the
+        outcome's identity.
     """
 
     code: int
     enhanced: str
     text: str
+    detail: str = field(default="", compare=False)
 
     @property
     def accepted(self) -> bool:

@@ -133,9 +133,9 @@ class Disk:
                 else:
                     there.truncate(at, call.offset)
 
-    def uncertain(self) -> list[str]:
-        """Paths of files and folders of which something is not synced; of folders, with a final slash."""
-        return sorted(_uncertain(self._top, ""))
+    def uncertain(self) -> set[str]:
+        """Paths, from the root, of files and folders whose names or octets are not all synced."""
+        return set(_uncertain(self._top, ""))
 
     def cut(self, target: Path, choose: Random, chance: float) -> None:
         """Make ``target`` what a power cut now leaves of the root.
@@ -173,13 +173,12 @@ def _rename(names: dict[str, T], change: dict[str, T | None]) -> None:
 
 
 def _uncertain(folder: _Folder, path: str) -> Iterable[str]:
-    if folder.pending:
-        yield path + "/" if path else "./"
-    for name, what in folder.live.items():
+    for name in folder.kept.keys() | folder.live.keys():
+        what = folder.live.get(name)
+        if what is not folder.kept.get(name) or (isinstance(what, _File) and what.pending):
+            yield os.path.join(path, name)
         if isinstance(what, _Folder):
             yield from _uncertain(what, os.path.join(path, name))
-        elif what.pending:
-            yield os.path.join(path, name)
 
 
 def _restore(folder: _Folder, target: Path, choose: Random, chance: float) -> None:

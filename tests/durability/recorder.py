@@ -6,11 +6,12 @@ import os
 import re
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Call", "read_record", "strace"]
+__all__ = ["Call", "can_trace", "read_record", "strace", "wait_for_end"]
 
 _FILES = (
     "openat,write,writev,pwrite64,pwritev,ftruncate,truncate,fallocate,fsync,fdatasync,rename,renameat,"
@@ -39,11 +40,24 @@ class Call(NamedTuple):
 
 
 def strace(record: Path) -> list[str]:
-    """What to put before a command, to have a record of it and of its children."""
+    """What to put before a command, to have a record of it and of its children.
+
+    The command is the process that was started; strace is not its parent.
+    """
     return [
-        *("strace", "-f", "-y", "-xx", "-qq", "--seccomp-bpf", "-s", str(1 << 26)),
-        *("-e", "signal=none", "-e", f"trace={_FILES},{_SOCKETS}", "-o", str(record), "--"),
+        *("strace", "-D", "-f", "-y", "-xx", "-q", "--seccomp-bpf", "-s", str(1 << 26)),
+        *("-e", f"trace={_FILES},{_SOCKETS}", "-o", str(record), "--"),
     ]
+
+
+def wait_for_end(record: Path, pid: int) -> None:
+    """Until the record has the end of the process, which may come a moment after it."""
+    end = re.compile(rb"^%d +\+\+\+ " % pid, re.MULTILINE)
+    deadline = time.monotonic() + 30
+    while not end.search(record.read_bytes()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{record} has no end")
+        time.sleep(0.01)
 
 
 def can_trace() -> bool:

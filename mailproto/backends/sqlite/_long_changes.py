@@ -26,6 +26,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from mailproto.backends.sqlite import _changing
+from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._writer import Transaction, Writer
 from mailproto.errors import Unavailable
 from mailproto.model import FlagChange, FlagOperation
@@ -125,10 +126,11 @@ class LongChanges:
         :param uids: ascending.
         :raises MailError: it failed.  What of it was done stays done, except that a copy is undone.
         """
+        apply = _copy_few if change.kind == "copy" else _apply
         if len(uids) <= FEW:
-            return [await self._writer.run(_apply, change, uids)]
+            return [await self._writer.run(apply, change, uids)]
         if len(uids) <= SLICE:
-            return [await self._turns.run(self._writer.run, _apply, change, uids)]
+            return [await self._turns.run(self._writer.run, apply, change, uids)]
         return await self._do_slices(None, change, array("I", uids))
 
     async def finish_interrupted(self, seconds: float) -> None:
@@ -190,13 +192,14 @@ class LongChanges:
         after_each: Callable[[], None] = lambda: None,
     ) -> list[Any]:
         results = []
+        do_slice = _copy_slice if change.kind == "copy" else _slice
         try:
             for start in range(0, len(uids), SLICE):
                 some = uids[start : start + SLICE].tolist()
                 all_uids = uids if job is None else None
                 is_last = start + SLICE >= len(uids)
                 job, result = await self._turns.run(
-                    self._writer.run, _slice, job, change, all_uids, some, is_last
+                    self._writer.run, do_slice, job, change, all_uids, some, is_last
                 )
                 results.append(result)
                 after_each()
@@ -268,6 +271,7 @@ class LongChanges:
 
 
 def _apply(transaction: Transaction, change: LongChange, uids: Sequence[int]) -> Any:
+    """Do it to a few messages."""
     return _KINDS[change.kind](transaction, change, uids)
 
 
@@ -301,6 +305,16 @@ def _slice(
             "UPDATE long_changes_progress SET copied = ? WHERE id = ?", (json.dumps(runs), job)
         )
     return job, result
+
+
+@adds_content
+def _copy_few(transaction: Transaction, change: LongChange, uids: Sequence[int]) -> Any:
+    return _apply(transaction, change, uids)
+
+
+@adds_content
+def _copy_slice(*arguments: Any) -> tuple[int, Any]:
+    return _slice(*arguments)
 
 
 def _write_down(transaction: Transaction, change: LongChange, uids: array[int]) -> int:

@@ -70,7 +70,8 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        connection.execute("COMMIT")
+        if connection.in_transaction:  # a failing disk has ended it already
+            connection.execute("COMMIT")
 
 
 def open_reader(path: str) -> sqlite3.Connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -30,6 +31,9 @@ CACHE_KIB = 16 * 1024
 LOG_OCTETS = 64 << 20
 """The log's usual length; a start after a crash reads it.  It begins anew at half of it, and a log
 that became longer is made so short again."""
+
+MAX_LOG = 2 * LOG_OCTETS
+"""The log's length at which the writer itself copies it into the database."""
 
 PAGE_SIZE = 16_384
 """Octets of a new database's pages.
@@ -158,8 +162,7 @@ def connect(path: str, *, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
     # Pages are cleared where they are written anyway; Debian's default doubles what EXPUNGE writes.
     connection.execute("PRAGMA secure_delete = FAST")
     # `Checkpoints` comes first; this is for the case that it cannot.
-    pages = 2 * LOG_OCTETS // _pragma(connection, "page_size")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {MAX_LOG // _pragma(connection, 'page_size')}")
     return connection
 
 
@@ -205,7 +208,8 @@ def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Ste
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        with contextlib.suppress(sqlite3.Error):  # a full or failing disk has ended it already
+            connection.execute("ROLLBACK")
         raise
     return reports
 
@@ -220,7 +224,8 @@ def _is_new(connection: sqlite3.Connection, path: str) -> bool:
             raise StoreUnusable(f"{path} is a database of something else")
         return True
     finally:
-        connection.execute("COMMIT")
+        if connection.in_transaction:
+            connection.execute("COMMIT")
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

@@ -25,9 +25,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mailproto.backends.sqlite._checkpoints import Checkpoints
-from mailproto.backends.sqlite._failures import unavailable
+from mailproto.backends.sqlite._failures import is_of_storage
+from mailproto.backends.sqlite._room import Room, takes_room
 from mailproto.backends.sqlite._schema import connect
-from mailproto.errors import Unavailable
+from mailproto.errors import StorageFull, Unavailable
 
 __all__ = ["MAX_BATCH", "Transaction", "Writer"]
 
@@ -71,6 +72,7 @@ class Writer:
     :param committed: called in the reactor's thread after each batch that changed something
         worth telling, with its transaction.
     :param unlink: called in the writer's thread after each batch with files to remove.
+    :param room: says what is done when the disk is full.
     :param turn: what a batch is done inside of, so that processes take turns.
     """
 
@@ -82,12 +84,14 @@ class Writer:
         path: str,
         committed: Callable[[Transaction], None],
         unlink: Callable[[Sequence[str]], None],
+        room: Room,
         turn: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._reactor = reactor
         self._path = path
         self._committed = committed
         self._unlink = unlink
+        self._room = room
         self._turn = turn
         self._checkpoints = Checkpoints(path)
         self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
@@ -132,7 +136,7 @@ class Writer:
                 if connection is None:
                     connection = connect(self._path)
             except sqlite3.Error as error:
-                self._failed(batch, error)
+                self._fail(batch, error)
             else:
                 with self._turn():
                     usable = self._commit(connection, batch)
@@ -161,29 +165,73 @@ class Writer:
 
     def _commit(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> bool:
         """Do and commit a batch, and answer it; False when the connection is of no more use."""
+        while not self._room.is_short(connection):
+            error = self._try(connection, batch)
+            if error is None:
+                return True
+            if not _roll_back(connection):
+                self._fail(batch, error)
+                return False
+            if not self._room.is_over(error):
+                # The disk is failing, or another process holds the lock: nothing of this batch
+                # happened, and the next one has a chance of its own.
+                self._fail(batch, error)
+                return True
+            if not self._room.make(connection, error):
+                break
+        return self._commit_without_room(connection, batch)
+
+    def _commit_without_room(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> bool:
+        """The same on a full disk: what adds nothing may use the reserve, each request by itself."""
+        room = self._room
+        adding = [request for request in batch if _adds(request)]
+        others = [request for request in batch if not _adds(request)]
+        used = False
+        while others:
+            error = self._try(connection, others[:1])
+            if error is not None:
+                if not _roll_back(connection):
+                    self._fail(others + adding, error)
+                    return False
+                if room.is_over(error) and room.give_back():
+                    used = True
+                    continue
+                self._fail(others[:1], error)
+            del others[:1]
+        if used:
+            room.settle(connection)
+        if adding:
+            with room.inside_database(connection):
+                error = room.refusal() or self._try(connection, adding)
+                usable = error is None or _roll_back(connection)
+            if error is not None:
+                self._fail(adding, error)
+                return usable
+        return True
+
+    def _try(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> Exception | None:
+        """Do, commit and answer a batch, or say why not: nothing was answered then."""
         kinds = [(work, list(requests)) for work, requests in groupby(batch, key=lambda each: each.work)]
         try:
             done = _do_one_kind(connection, *kinds[0]) if len(kinds) == 1 else None
             results, transaction = done or _do_each_kind(connection, kinds)
         except Exception as error:
-            # The disk is full or failing, or another process holds the lock: nothing of this
-            # batch happened, and the next one has a chance of its own.
-            self._failed(batch, error)
-            return _roll_back(connection)
+            return error
         self._answer(batch, results, transaction)
         if transaction.unused:
             self._unlink(transaction.unused)
-        return True
+        return None
 
-    def _failed(self, batch: Sequence[_Request], error: Exception) -> None:
-        self._log.error(
-            "{path}: {count} changes were not made: {kind}: {error}",
-            path=self._path,
-            count=len(batch),
-            kind=type(error).__name__,
-            error=error,
-        )
-        self._answer(batch, [Failure(unavailable(error)) for _ in batch], None)
+    def _fail(self, batch: Sequence[_Request], error: Exception) -> None:
+        failure = self._room.failure(error)
+        if not isinstance(failure, StorageFull):  # of that the room tells, once
+            self._log.error(
+                "{path}: {count} changes were not made: {error}",
+                path=self._path,
+                count=len(batch),
+                error=failure.detail,
+            )
+        self._answer(batch, [Failure(failure) for _ in batch], None)
 
     def _answer(
         self, batch: Sequence[_Request], results: Sequence[Any], transaction: Transaction | None
@@ -220,9 +268,9 @@ def _do_one_kind(
     connection.execute("BEGIN IMMEDIATE")
     try:
         results = work(transaction, [request.argument for request in requests])
-    except Exception:
-        if not connection.in_transaction:
-            raise  # SQLite has given the batch up: the disk is full or failing
+    except Exception as error:
+        if not connection.in_transaction or is_of_storage(error):
+            raise  # the batch is given up: the disk is full or failing
         connection.execute("ROLLBACK")
         return None
     connection.execute("COMMIT")
@@ -253,10 +301,10 @@ def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> 
     connection.execute("SAVEPOINT work")
     try:
         results = work(transaction, arguments)
-    except Exception:
+    except Exception as error:
         failure = Failure()
-        if not connection.in_transaction:
-            raise  # SQLite has given the whole batch up: the disk is full or failing
+        if not connection.in_transaction or is_of_storage(error):
+            raise  # the whole batch is given up: the disk is full or failing
         connection.execute("ROLLBACK TO work")
         transaction.touched, transaction.leaves_work = touched, leaves_work
         del transaction.unused[unused:]
@@ -276,3 +324,8 @@ def _roll_back(connection: sqlite3.Connection) -> bool:
     except sqlite3.Error:
         return False
     return True
+
+
+def _adds(request: _Request) -> bool:
+    """Whether it makes content, which the reserve is not for."""
+    return takes_room(request.argument[0] if request.work is _each else request.work)

@@ -32,6 +32,8 @@ class IMAPServerFactory(ServerFactory):
     :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     """
 
+    service_name = "imap"
+
     def __init__(
         self,
         portal: Portal,

@@ -68,6 +68,7 @@ class IMAPServer(ServerConnection[Event]):
         self._logout: Callable[[], None] | None = None
         self._responses: list[bytes] = []
         self._bad_commands = 0
+        self._commands = 0  # that were done
         self._slice_began = 0.0
         # The command that waits for a line of the client's, and what takes the line.
         self._asking: Command[Any] | None = None
@@ -153,6 +154,7 @@ class IMAPServer(ServerConnection[Event]):
         text = reply or f"{name} completed".encode("ascii")
         self._responses.append(b"%b OK %b\r\n" % (command.tag.encode("ascii"), text))
         self._bad_commands = 0
+        self._commands += self.account is not None
         self._send()
 
     async def _append_literal(self, event: AppendLiteral) -> None:
@@ -198,9 +200,9 @@ class IMAPServer(ServerConnection[Event]):
         self._send()
         self._bad_commands = self._bad_commands + 1 if bad else 0
         if self._bad_commands >= self.limits.bad_commands:
-            self.end(b"* BYE Too many bad commands\r\n")
+            self.end(b"* BYE Too many bad commands\r\n", "too many bad commands")
         elif self.failed_logins >= self.limits.failed_logins:
-            self.end(b"* BYE Too many failed logins\r\n")
+            self.end(b"* BYE Too many failed logins\r\n", "too many failed logins")
 
     def closing_words(self, reason: CloseReason) -> bytes:
         """See `ServerConnection.closing_words`."""
@@ -211,6 +213,15 @@ class IMAPServer(ServerConnection[Event]):
     def describe(self, event: Event) -> str:
         """See `ServerConnection.describe`."""
         return event.name if isinstance(event, Command) else type(event).__name__
+
+    @property
+    def account_name(self) -> str | None:
+        """See `ServerConnection.account_name`."""
+        return None if self.account is None else self.account.name
+
+    def log_counts(self) -> dict[str, str | int]:
+        """See `ServerConnection.log_counts`."""
+        return {"commands": self._commands}
 
     def idle_limit(self) -> float:
         """Strangers have less time (RFC 9051 5.4 is about those who have signed in)."""
@@ -284,7 +295,7 @@ class IMAPServer(ServerConnection[Event]):
                 told = True
         except NoSuchMailbox:
             self._send()
-            self.end(b"* BYE Selected mailbox was deleted\r\n")
+            self.end(b"* BYE Selected mailbox was deleted\r\n", "selected mailbox was deleted")
             raise SessionOver from None
 
     def ask(self, command: Command[Any], prompt: bytes, answer: Callable[[bytes], Awaitable[Reply]]) -> None:

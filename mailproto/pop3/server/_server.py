@@ -31,6 +31,9 @@ class POP3Server(ServerConnection[Command | Response]):
     The UPDATE state is what QUIT does in the latter.
 
     :ivar sasl: the exchanges of AUTH.
+    :ivar account: the name of who signed in, or None.
+    :ivar retrieved: how many messages were asked for.
+    :ivar removed: how many were removed.
     :ivar is_leaving: whether QUIT was taken, so that the session ends whatever becomes of it.
     """
 
@@ -44,6 +47,8 @@ class POP3Server(ServerConnection[Command | Response]):
         self.wire = POP3ServerWire(self.limits.wire)
         self.sasl = SASLServer(factory.portal, factory.mechanisms, session=self)
         self.is_leaving = False
+        self.account: str | None = None
+        self.retrieved = self.removed = 0
         self._bad_commands = 0  # in a row
         self._state: Authorization | Transaction = Authorization(self)
         self._logout: Callable[[], None] | None = None
@@ -70,6 +75,7 @@ class POP3Server(ServerConnection[Command | Response]):
             login.logout()
             return
         self._logout = login.logout
+        self.account = login.account.name
         self._bad_commands = 0
         self._state = Transaction(self, maildrop)
         self.write(ok(f"{maildrop.count} messages ({maildrop.octets} octets)"))
@@ -92,7 +98,7 @@ class POP3Server(ServerConnection[Command | Response]):
         """Answer with the error; a QUIT that fails ends the session just the same (RFC 1939 6)."""
         reply = self.refusal(error)
         if self.is_leaving:
-            self.end(reply)
+            self.end(reply, error.text)
             return
         self.write(reply)
         if isinstance(error, BAD_COMMANDS):
@@ -104,13 +110,22 @@ class POP3Server(ServerConnection[Command | Response]):
         """Somebody who goes on like this speaks another protocol, or looks for a hole."""
         self._bad_commands += 1
         if self._bad_commands >= self.limits.bad_commands:
-            self.end(err("Too many bad commands"))
+            self.end(err("Too many bad commands"), "too many bad commands")
 
     def closing_words(self, reason: CloseReason) -> bytes:
         """Nothing for idleness: a client would take it for the answer to its next command (RFC 1939 3)."""
         if reason is CloseReason.IDLE:
             return b""
         return err(f"Closing: {reason.value}", _CODES.get(reason, "SYS/TEMP"))
+
+    @property
+    def account_name(self) -> str | None:
+        """See `ServerConnection.account_name`."""
+        return self.account
+
+    def log_counts(self) -> dict[str, str | int]:
+        """See `ServerConnection.log_counts`."""
+        return {"retrieved": self.retrieved, "removed": self.removed}
 
     def describe(self, event: Command | Response) -> str:
         """The keyword; nothing of what follows it."""
@@ -136,6 +151,8 @@ class POP3ServerFactory(ServerFactory):
         gives; those in clear decide on USER and PASS, too.
     :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     """
+
+    service_name = "pop3"
 
     def __init__(
         self,

@@ -61,14 +61,14 @@ class Room:
     All but `open`, `check` and `close` are called in the writer's thread.
 
     :param path: the database's.
-    :param log_pages: length of the log at which it is copied into the database when all is well.
+    :param log: octets of the log at which the writer copies it into the database when all is well.
     """
 
     _log = Logger()
 
-    def __init__(self, path: str, log_pages: int, *, seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: str, log: int, *, seconds: Callable[[], float] = time.monotonic) -> None:
         self._path = path
-        self._log_pages = log_pages
+        self._log_octets = log
         self._seconds = seconds
         self._reserve = _Reserve(path + "-reserve")
         self._is_short = False
@@ -182,7 +182,9 @@ class Room:
         low = self._reserve.is_low()
         if low is not self._keeps_log_short:
             self._keeps_log_short = low
-            pages = min(self._log_pages, self._reserve.step * 2 // _PAGE) if low else self._log_pages
+            octets = min(self._log_octets, self._reserve.step * 2) if low else self._log_octets
+            [[page]] = connection.execute("PRAGMA page_size").fetchall()
+            pages = octets // page
             connection.execute(f"PRAGMA wal_autocheckpoint = {max(pages, 1)}").fetchall()
 
 

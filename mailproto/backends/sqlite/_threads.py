@@ -64,8 +64,10 @@ class Threads:
     def _look_up(self, coming: Iterable[tuple[int, int, ThreadKeys]]) -> None:
         wanted = [account << HASH_BITS | key for account, _, keys in coming for key in keys.all()]
         if wanted:
+            # A thread without messages is gone, though it is not cleared away yet.
             rows = self._connection.execute(
-                "SELECT key, thread FROM thread_keys WHERE key IN (SELECT value FROM json_each(?))",
+                "SELECT key, thread FROM thread_keys JOIN threads ON threads.id = thread AND messages > 0"
+                " WHERE key IN (SELECT value FROM json_each(?))",
                 (str(wanted),),
             )
             self._known = dict(rows.fetchall())

@@ -1,4 +1,4 @@
-"""The ``mailproto`` command: accounts, while the server runs or while it does not."""
+"""The ``mailproto`` command: accounts and the store, while the server runs or while it does not."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from mailproto.interfaces import IDirectory
 from mailproto.service._maker import make_data_folder
 from mailproto.service._names import account_name, new_password
 from mailproto.service._options import DEFAULT_DATA, DEFAULT_STORE
+from mailproto.service._store_check import check_store
 
 __all__ = ["main"]
 
@@ -49,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser(prog="mailproto", description="Look after a mailproto server's accounts.")
+    parser = ArgumentParser(
+        prog="mailproto", description="Look after a mailproto server's accounts and store."
+    )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     user = commands.add_parser("user", help="accounts: add, list, passwd, disable, enable, delete")
@@ -62,13 +65,7 @@ def _parser() -> ArgumentParser:
         ("enable", "undo disable: the password is as before"),
         ("delete", "end an account's sessions, and remove it with all its mail"),
     ):
-        options = actions.add_parser(action, help=text, description=f"{text.capitalize()}.")
-        options.add_argument(
-            "--data", type=Path, default=Path(DEFAULT_DATA), metavar="DIR", help="data folder"
-        )
-        options.add_argument(
-            "--store", default=DEFAULT_STORE, metavar="URL", help="as the server's: sqlite: by default"
-        )
+        options = _add_action(actions, action, text)
         if action in _WITH_PASSWORD:
             options.add_argument(
                 "--password-stdin", action="store_true", help="read the password's line from standard input"
@@ -77,7 +74,20 @@ def _parser() -> ArgumentParser:
             # Of an older version there may be accounts that cannot be made any more.
             kind = _account_name if action == "add" else str
             options.add_argument("name", metavar="NAME@DOMAIN", type=kind)
+    store = commands.add_parser("store", help="what is kept: check")
+    actions = store.add_subparsers(dest="action", required=True, metavar="ACTION")
+    options = _add_action(actions, "check", "look for faults in what is kept; status 1 if there are any")
+    options.add_argument("--repair", action="store_true", help="mend what can be mended")
     return parser
+
+
+def _add_action(actions: Any, action: str, text: str) -> ArgumentParser:
+    options: ArgumentParser = actions.add_parser(action, help=text, description=f"{text.capitalize()}.")
+    options.add_argument("--data", type=Path, default=Path(DEFAULT_DATA), metavar="DIR", help="data folder")
+    options.add_argument(
+        "--store", default=DEFAULT_STORE, metavar="URL", help="as the server's: sqlite: by default"
+    )
+    return options
 
 
 def _account_name(text: str) -> str:
@@ -130,10 +140,16 @@ async def _run(reactor: Any, options: Namespace, password: str) -> None:
             make_data_folder(options.data)
         store = open_store(options.store, str(options.data), reactor)
         await store.start()
+        status = 0
         try:
-            await _ACTIONS[options.action](store.directory, options, password)
+            if options.action == "check":
+                status = await check_store(store, repair=options.repair)
+            else:
+                await _ACTIONS[options.action](store.directory, options, password)
         finally:
             await store.stop()
+        if status:
+            sys.exit(status)
     except MailError as error:
         about = f"{options.name}: " if "name" in options else ""
         sys.exit(f"mailproto: {about}{error}")

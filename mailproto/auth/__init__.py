@@ -38,7 +38,7 @@ from mailproto.auth._mechanisms import (
     server_mechanisms,
 )
 from mailproto.auth._passwords import MAX_REMEMBERED, MAX_WAITING, REMEMBER, PasswordVerifier
-from mailproto.auth._realm import StoreRealm, store_portal
+from mailproto.auth._realm import StoreRealm, add_ons_of, store_portal
 from mailproto.auth._records import (
     SCRAM_ITERATIONS,
     disabled_record,
@@ -84,6 +84,7 @@ __all__ = [
     "StoreRealm",
     "Token",
     "TokenChecker",
+    "add_ons_of",
     "client_mechanisms",
     "decode_base64",
     "disabled_record",

@@ -66,7 +66,9 @@ def _parser() -> ArgumentParser:
         options.add_argument(
             "--data", type=Path, default=Path(DEFAULT_DATA), metavar="DIR", help="data folder"
         )
-        options.add_argument("--store", default=DEFAULT_STORE, metavar="URL", help="sqlite: or sqlite:PATH")
+        options.add_argument(
+            "--store", default=DEFAULT_STORE, metavar="URL", help="as the server's: sqlite: by default"
+        )
         if action in _WITH_PASSWORD:
             options.add_argument(
                 "--password-stdin", action="store_true", help="read the password's line from standard input"
@@ -88,8 +90,9 @@ def _account_name(text: str) -> str:
 def _check(options: Namespace) -> None:
     if options.store.startswith("memory:"):
         raise CommandError("a memory: store lives in the server's process; use its --account option")
+    is_ours = options.store.startswith(DEFAULT_STORE)
     place = Path(options.store.removeprefix(DEFAULT_STORE) or options.data)
-    if options.action != "add" and not place.exists():
+    if is_ours and options.action != "add" and not place.exists():
         # Only a first account may make a store: anything else is a mistyped path.
         raise CommandError(f"there is no store in {place}")
 

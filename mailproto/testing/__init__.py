@@ -17,6 +17,7 @@ from mailproto.testing._changes import ChangesConformance
 from mailproto.testing._delivery import DeliveryConformance
 from mailproto.testing._directory import DirectoryConformance
 from mailproto.testing._fixture import StoreFixture
+from mailproto.testing._ids import ObjectIdConformance
 from mailproto.testing._mailbox import MailboxConformance
 
 __all__ = [
@@ -25,12 +26,19 @@ __all__ = [
     "DeliveryConformance",
     "DirectoryConformance",
     "MailboxConformance",
+    "ObjectIdConformance",
     "StoreConformance",
     "StoreFixture",
 ]
 
 
 class StoreConformance(
-    DirectoryConformance, AccountConformance, MailboxConformance, ChangesConformance, DeliveryConformance
+    DirectoryConformance,
+    AccountConformance,
+    MailboxConformance,
+    ChangesConformance,
+    DeliveryConformance,
+    ObjectIdConformance,
 ):
-    """Every sentence of `IStore`, `IDirectory`, `IAccount`, `IMailbox` and `IRecent` that can be tested."""
+    """Every sentence of `IStore`, `IDirectory`, `IAccount`, `IMailbox`, `IRecent` and `IObjectIds` that can
+    be tested."""

@@ -1,4 +1,4 @@
-"""What reading a message costs: ``python benchmarks/message.py``.  The best of five, CPU time.
+"""What reading a message costs: CPU time, the best of some rounds.
 
 The rows with the email package do what a server without `mailproto.message` would do: parse,
 and read what ENVELOPE and BODYSTRUCTURE are made of.  Messages differ from each other, so
@@ -16,7 +16,8 @@ import tempfile
 from collections.abc import Callable, Iterable
 from email.message import Message
 from email.utils import getaddresses
-from time import process_time
+
+from _parts.program import Options, Table, cpu_seconds_of, expect, run
 
 from mailproto.content import FileContent
 from mailproto.message import Index, Searchable, Section, body, casemap, scan, section, summarise
@@ -59,17 +60,6 @@ def example(number: int, attachment: int = 900) -> bytes:
     )
 
 
-MESSAGES = [example(number) for number in range(500)]
-LARGE = example(1, 18_500_000)
-NESTED = b"".join(
-    b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (number, number)
-    for number in range(10_000)
-)
-LONG_LINE = b"Subject: " + b"x" * 1_000_000 + b"\r\n\r\n"
-FIELDS = b"X-Field: y\r\n" * 1_000_000 + b"\r\n"
-MANY = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 10_000
-
-
 def read_with_email(message: Message) -> None:
     """Read what ENVELOPE and BODYSTRUCTURE show."""
     for name in ADDRESSES:
@@ -86,6 +76,7 @@ def read_with_email(message: Message) -> None:
         )
         if not part.is_multipart():
             payload = part.get_payload()
+            assert isinstance(payload, str)
             len(payload), payload.count("\n")
 
 
@@ -103,58 +94,92 @@ def each(messages: Iterable[bytes], work: Callable[[bytes], object]) -> Callable
     return lambda: work(next(following))
 
 
-def report(name: str, work: Callable[[], object], times: int, size: int) -> None:
-    """Print the microseconds that one ``work`` takes, and what that is for ``size`` octets."""
-    best = float("inf")
-    for _ in range(5):
-        began = process_time()
-        for _ in range(times):
-            work()
-        best = min(best, process_time() - began)
-    print(f"{name:52} {best / times * 1e6:12,.1f} us {size * times / best / 1e6:10,.1f} MB/s")
+def check(octets: bytes, number: int) -> None:
+    """Fail unless a message of `example` is read as the email package reads it."""
+    summary = summarise(octets)
+    index = Index.load(summary.index)
+    parsed = email.message_from_bytes(octets)
+    expect("parts", len(index.root.children), 3)
+    for at, part in enumerate(parsed.get_payload(), start=1):
+        assert isinstance(part, Message)
+        found = section(octets, index, Section((at,))) or b""
+        expect(f"part {at}", bytes(found).decode(), str(part.get_payload()))
+        kind = f'("{part.get_content_maintype().upper()}" "{part.get_content_subtype().upper()}"'
+        expect(f"{kind} in BODYSTRUCTURE", kind.encode() in summary.body_structure.upper(), True)
+    expect("BODY begins as BODYSTRUCTURE does", body(octets, index)[:20], summary.body_structure[:20])
+    for name in ("subject", "message-id", "in-reply-to"):
+        expect(f"{name} in ENVELOPE", b'"%b"' % parsed[name].encode() in summary.envelope, True)
+    expect("TEXT with a word", Searchable(octets, index).in_text(casemap(f"report number {number}")), True)
+    expect("TEXT without", Searchable(octets, index).in_text(casemap("absent")), False)
 
 
 def main() -> None:
-    """Print a table."""
-    size = len(MESSAGES[0])
-    stored = [(octets, Index.load(summarise(octets).index)) for octets in MESSAGES]
+    """Print tables."""
+    options = Options(__doc__)
+    options.add_number("rounds", 5, quick=1, help="how often each is measured")
+    given = options.parse()
+    messages = [example(number) for number in range(20 if given.quick else 500)]
+    large = example(1, 1_000_000 if given.quick else 18_500_000)
+    for number, octets in enumerate(messages[:20]):
+        check(octets, number)
+    check(large, 1)
+    size = len(messages[0])
+    stored = [(octets, Index.load(summarise(octets).index)) for octets in messages]
     pairs = itertools.cycle(stored)
     subject = Section((), "HEADER.FIELDS", (b"Subject", b"From"))
     key = casemap("absent")
+    table = Table("", "CPU us", "MB/s")
 
-    report(f"{size:,} octets in 3 parts: summarise", each(MESSAGES, summarise), 2000, size)
-    report("  the same by the email package", each(MESSAGES, with_email), 200, size)
-    report("  the same, policy.default", each(MESSAGES, with_email_default_policy), 100, size)
-    report("  scan", each(MESSAGES, scan), 2000, size)
+    def report(name: str, work: Callable[[], object], times: int, size: int) -> None:
+        times = max(times // 20, 1) if given.quick else times
+        seconds = cpu_seconds_of(work, times, given.rounds)
+        table.row(name, f"{seconds * 1e6:,.1f}", f"{size / seconds / 1e6:,.1f}")
+
+    report(f"{size:,} octets in 3 parts: summarise", each(messages, summarise), 2000, size)
+    report("  the same by the email package", each(messages, with_email), 200, size)
+    report("  the same, policy.default", each(messages, with_email_default_policy), 100, size)
+    report("  scan", each(messages, scan), 2000, size)
     report("  BODY from a stored index", lambda: body(*next(pairs)), 2000, size)
-    report(
-        "  BODY[2] from a stored index",
-        lambda: bytes(section(*next(pairs), Section((2,))) or b""),
-        2000,
-        size,
-    )
-    report("  BODY[HEADER.FIELDS (..)]", lambda: bytes(section(*next(pairs), subject) or b""), 2000, size)
+    report("  BODY[2] from a stored index", lambda: part_of(*next(pairs), Section((2,))), 2000, size)
+    report("  BODY[HEADER.FIELDS (..)]", lambda: part_of(*next(pairs), subject), 2000, size)
     report("  SEARCH TEXT", lambda: Searchable(*next(pairs)).in_text(key), 500, size)
-    report(f"{len(LARGE):,} octets, an attachment: summarise", lambda: summarise(LARGE), 3, len(LARGE))
-    report("  the same by the email package", lambda: with_email(LARGE), 1, len(LARGE))
-    for name, octets in (
-        ("10,000 nested boundaries", NESTED),
-        ("a header line of 1 MB", LONG_LINE),
-        ("a million header fields", FIELDS),
-        ("10,000 parts", MANY),
-    ):
-        report(f"{name}: summarise", lambda octets=octets: summarise(octets), 1, len(octets))  # type: ignore[misc]
+    report(f"{len(large):,} octets, an attachment: summarise", lambda: summarise(large), 3, len(large))
+    report("  the same by the email package", lambda: with_email(large), 1, len(large))
+    for name, octets in extremes(10 if given.quick else 1).items():
+        report(f"{name}: summarise", each([octets], summarise), 1, len(octets))
 
     with tempfile.NamedTemporaryFile() as file:
         for _ in range(3):
-            file.write(LARGE)
+            file.write(large)
         file.flush()
-        content = FileContent(file.name, 2 * len(LARGE))
+        content = FileContent(file.name, 2 * len(large))
+        expect("a file, summarised", summarise(content), summarise((large * 2)[: len(content)]))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         report("a file of twice that: summarise", lambda: summarise(content), 3, len(content))
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         print(f"  by which the process grew {grown:,} KB")
 
 
+def part_of(octets: bytes, index: Index, wanted: Section) -> bytes:
+    """The octets of a section."""
+    return bytes(section(octets, index, wanted) or b"")
+
+
+def extremes(divisor: int) -> dict[str, bytes]:
+    """What takes a bad parser longest, by name; each a ``divisor``-th of its size."""
+    few, many = 10_000 // divisor, 1_000_000 // divisor
+    nested = (
+        b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (number, number)
+        for number in range(few)
+    )
+    parts = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * few
+    return {
+        f"{few:,} nested boundaries": b"".join(nested),
+        f"a header line of {many:,} octets": b"Subject: " + b"x" * many + b"\r\n\r\n",
+        f"{many:,} header fields": b"X-Field: y\r\n" * many + b"\r\n",
+        f"{few:,} parts": parts,
+    }
+
+
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,29 +1,40 @@
-"""How fast the SMTP client sends mail: ``python benchmarks/smtp_client.py [--rounds N] [--messages N]``.
+"""How fast the SMTP client sends mail.
 
 Our client and pool, Postfix's load generator (Debian package postfix: ``smtp-source``) and
 aiosmtplib (``pip install aiosmtplib``), each to Postfix's own sink in C, ``smtp-sink``, turn
 and turn about.  Medians; the ratio is what to believe, because the sink shares the
-machine's cores with what is measured.  ``--profile`` shows where our client's time goes.
+machine's cores with what is measured.  Before that, the sink must get some messages whole
+from each.  ``--profile`` shows where our client's time goes.
 """
 
 from __future__ import annotations
 
 import argparse
 import cProfile
-import importlib.util
-import os
 import pstats
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-SBIN = "/usr/sbin"
+from _parts.processes import free_port, running
+from _parts.program import (
+    Options,
+    Table,
+    WrongAnswer,
+    expect,
+    median_ratio,
+    needed_tool,
+    optional_module,
+    run,
+)
+from _parts.smtp_servers import command
+
 SENDER, RECIPIENT = "sender@client.example", "recipient@mx.example"
 
 
@@ -85,10 +96,11 @@ def ours(port: int, load: Load, messages: int) -> float:
         seconds = time.perf_counter() - began
         await sender.close()
 
-    ensureDeferred(send()).addErrback(lambda failure: failure.printTraceback()).addBoth(
-        lambda _: reactor.stop()
-    )
+    failures: list[Any] = []
+    ensureDeferred(send()).addErrback(failures.append).addBoth(lambda _: reactor.stop())
     reactor.run()
+    if failures:
+        failures[0].raiseException()
     return messages / seconds
 
 
@@ -101,6 +113,8 @@ def aiosmtplib(port: int, load: Load, messages: int) -> float:
     text = message(load.length)
 
     async def some(number: int) -> None:
+        if not number:
+            return
         client = library.SMTP(hostname="127.0.0.1", port=port, start_tls=False)
         await client.connect()
         for _ in range(number):
@@ -109,16 +123,18 @@ def aiosmtplib(port: int, load: Load, messages: int) -> float:
 
     async def send() -> float:
         began = time.perf_counter()
-        await asyncio.gather(*(some(messages // load.connections) for _ in range(load.connections)))
+        each, more = divmod(messages, load.connections)
+        await asyncio.gather(*(some(each + (number < more)) for number in range(load.connections)))
         return time.perf_counter() - began
 
     return messages / asyncio.run(send())
 
 
 def smtp_source(port: int, load: Load, messages: int) -> float:
-    command = [tool("smtp-source"), "-d", "-s", str(load.connections), "-m", str(messages)]
+    source = needed_tool("smtp-source", "postfix")
+    arguments = ["-d", "-s", str(load.connections), "-m", str(messages), "-l", str(load.length)]
     began = time.perf_counter()
-    subprocess.run([*command, "-l", str(load.length), f"127.0.0.1:{port}"], check=True)
+    subprocess.run([source, *arguments, f"127.0.0.1:{port}"], check=True)
     return messages / (time.perf_counter() - began)
 
 
@@ -127,77 +143,67 @@ def in_a_process(name: str) -> Callable[[int, Load, int], float]:
 
     def send(port: int, load: Load, messages: int) -> float:
         arguments = ["--send", name, str(port), str(LOADS.index(load)), str(messages)]
-        done = subprocess.run(
-            [sys.executable, __file__, *arguments], check=True, capture_output=True, text=True
-        )
+        done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True)
+        if done.returncode:
+            raise WrongAnswer(f"{name} failed:\n{done.stderr}")
         return float(done.stdout)
 
     return send
 
 
 HERE: dict[str, Callable[[int, Load, int], float]] = {"mailproto": ours, "aiosmtplib": aiosmtplib}
-SENDERS = {"mailproto": in_a_process("mailproto"), "smtp-source": smtp_source}
-if importlib.util.find_spec("aiosmtplib"):
-    SENDERS["aiosmtplib"] = in_a_process("aiosmtplib")
 
 
-def tool(name: str) -> str:
-    path = shutil.which(name) or shutil.which(name, path=SBIN)
-    if path is None:
-        sys.exit(f"{name} is missing: apt-get install postfix")
-    return path
-
-
-def start_sink() -> tuple[subprocess.Popen[bytes], int]:
-    """``smtp-sink`` on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    # As root it wants somebody else to be.
-    who = ["-u", "nobody"] if os.getuid() == 0 else []
-    sink = subprocess.Popen([tool("smtp-sink"), *who, f"127.0.0.1:{port}", "1000"])
-    for _ in range(100):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return sink, port
-        except OSError:
-            time.sleep(0.1)
-    sys.exit("smtp-sink does not listen")
+def check(senders: dict[str, Callable[[int, Load, int], float]], load: Load) -> None:
+    """Fail unless every sender's messages arrive, each once and whole."""
+    for name, send in senders.items():
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder).chmod(0o777)  # the sink is another user, if this is root
+            port, messages = free_port(), 2 * load.connections
+            with running("smtp-sink", command("smtp-sink", port, "-d", f"{folder}/%M."), port):
+                send(port, load, messages)
+            texts = [file.read_bytes() for file in Path(folder).iterdir()]
+        expect(f"messages that came from {name}", len(texts), messages)
+        if name != "smtp-source":  # which writes a text of its own
+            sent = message(load.length).replace(b"\r\n", b"\n").rstrip()
+            whole = [sent.partition(b"\n\n")[2] in text for text in texts]
+            expect(f"those that are whole, from {name}", whole, [True] * messages)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--messages", type=int, default=20_000)
-    parser.add_argument("--profile", action="store_true")
-    parser.add_argument("--send", nargs=4, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.send:
-        name, port, load, messages = arguments.send
+    options = Options(__doc__)
+    options.add_number("rounds", 5, quick=1, help="how often each is measured")
+    options.add_number("messages", 20_000, quick=400, help="of a round; slower loads send a part of them")
+    options.add_argument("--profile", action="store_true", help="profile our client instead")
+    options.add_argument("--send", nargs=4, help=argparse.SUPPRESS)
+    given = options.parse()
+    if given.send:
+        name, port, load, messages = given.send
         print(HERE[name](int(port), LOADS[int(load)], int(messages)))
         return
-    sink, port = start_sink()
-    try:
-        if arguments.profile:
+    needed_tool("smtp-source", "postfix")
+    senders = {"mailproto": in_a_process("mailproto"), "smtp-source": smtp_source}
+    if optional_module("aiosmtplib"):
+        senders["aiosmtplib"] = in_a_process("aiosmtplib")
+    check(senders, LOADS[0])
+    port = free_port()
+    with running("smtp-sink", command("smtp-sink", port), port):
+        if given.profile:
             profile = cProfile.Profile()
-            profile.runcall(ours, port, LOADS[0], arguments.messages)
+            profile.runcall(ours, port, LOADS[0], given.messages)
             pstats.Stats(profile).sort_stats("tottime").print_stats(30)
             return
-        for load in LOADS:
-            messages = max(int(arguments.messages * load.fraction), 20)
-            rates: dict[str, list[float]] = {name: [] for name in SENDERS}
-            for _ in range(arguments.rounds):
-                for name, send in SENDERS.items():
-                    rates[name].append(send(port, load, messages))
-            print(load.name)
-            ours_rate = statistics.median(rates["mailproto"])
+        for measured in LOADS:
+            messages = max(int(given.messages * measured.fraction), 20)
+            rates: dict[str, list[float]] = {name: [] for name in senders}
+            for _ in range(given.rounds):
+                for name, send in senders.items():
+                    rates[name].append(send(port, measured, messages))
+            table = Table(measured.name, "messages/s", "ours is", width=38)
             for name, found in rates.items():
-                rate = statistics.median(found)
-                print(f"  {name:12}{rate:10.0f}/s   mailproto is {ours_rate / rate:5.2f} times as fast")
-    finally:
-        sink.terminate()
-        sink.wait()
+                ratio = median_ratio(rates["mailproto"], found)
+                table.row(f"  {name}", f"{statistics.median(found):,.0f}", f"{ratio:.2f}x")
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

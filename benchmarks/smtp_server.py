@@ -1,4 +1,4 @@
-"""How fast the SMTP server takes mail: ``python benchmarks/smtp_server.py [--rounds N] [--messages N]``.
+"""How fast the SMTP server takes mail.
 
 Postfix's load generator (Debian package postfix: ``smtp-source``, never Postfix itself)
 against a server of ours whose delivery discards everything, and turn and turn about
@@ -12,20 +12,30 @@ believe, because the generator shares the machine's cores with what it measures.
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
-import os
+import re
 import socket
 import ssl
 import statistics
 import subprocess
-import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from multiprocessing.synchronize import Barrier
 
-from smtp_servers import SERVERS, command, tool
+from _parts.processes import Server, cpu_seconds, free_port, running
+from _parts.program import (
+    Options,
+    Table,
+    WrongAnswer,
+    expect,
+    median_ratio,
+    needed_tool,
+    optional_module,
+    run,
+)
+from _parts.smtp_servers import SERVERS, command
 
-TICKS = os.sysconf("SC_CLK_TCK")
 SENDERS = 2  # processes that share the sessions inside TLS
 OURS = next(iter(SERVERS))
 
@@ -62,30 +72,6 @@ class Figures:
     cpu: list[float] = field(default_factory=list)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def await_greeting(name: str, port: int) -> None:
-    for _ in range(100):
-        try:
-            with socket.create_connection(("127.0.0.1", port), 1) as connection:
-                connection.recv(100)
-                return
-        except OSError:
-            time.sleep(0.1)
-    sys.exit(f"{name} does not listen on port {port}")
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process."""
-    with open(f"/proc/{pid}/stat") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
 def measure(load: Load, messages: int, port: int, pid: int) -> tuple[float, float]:
     """(messages a second, microseconds of the server's CPU a message)."""
     if load.options is None:
@@ -93,7 +79,7 @@ def measure(load: Load, messages: int, port: int, pid: int) -> tuple[float, floa
     else:
         arguments = [*load.options, "-m", str(messages), "-l", str(load.length), f"127.0.0.1:{port}"]
         cpu, began = cpu_seconds(pid), time.perf_counter()
-        subprocess.run([tool("smtp-source"), *arguments], check=True)
+        subprocess.run([needed_tool("smtp-source", "postfix"), *arguments], check=True)
         seconds = time.perf_counter() - began
         cpu = cpu_seconds(pid) - cpu
     return messages / seconds, cpu / messages * 1e6
@@ -110,12 +96,12 @@ def send_encrypted(load: Load, messages: int, port: int, pid: int) -> tuple[floa
     cpu, began = cpu_seconds(pid), time.perf_counter()
     for sender in senders:
         sender.join()
+    if any(sender.exitcode for sender in senders):
+        raise WrongAnswer("a session inside TLS failed")
     return time.perf_counter() - began, cpu_seconds(pid) - cpu
 
 
-def encrypted_sessions(
-    number: int, messages: int, length: int, port: int, barrier: multiprocessing.Barrier
-) -> None:
+def encrypted_sessions(number: int, messages: int, length: int, port: int, barrier: Barrier) -> None:
     """Some sessions that send ``messages`` each: a command a round trip, as ``smtp-source`` does it."""
     sessions = [encrypted_session(port) for _ in range(number)]
     body = b"Subject: test\r\n\r\n" + (b"x" * 78 + b"\r\n") * (length // 80) + b".\r\n"
@@ -151,50 +137,55 @@ def read_reply(connection: socket.socket) -> None:
     while not (reply.endswith(b"\r\n") and reply[reply.rfind(b"\n", 0, -1) + 4 :][:1] == b" "):
         octets = connection.recv(4096)
         if not octets:
-            raise SystemExit(f"lost behind {reply!r}")
+            raise SystemExit(f"lost after {reply!r}")
         reply += octets
     if reply[:1] not in b"23":
         raise SystemExit(f"refused: {reply!r}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--messages", type=int, default=20_000)
-    arguments = parser.parse_args()
-    ports = {name: free_port() for name in SERVERS}
-    processes = {name: subprocess.Popen(command(name, port)) for name, port in ports.items()}
-    try:
-        for name, port in ports.items():
-            await_greeting(name, port)
+    options = Options(__doc__)
+    options.add_number("rounds", 5, quick=1, help="how often each is measured")
+    options.add_number("messages", 20_000, quick=400, help="of a round; slower loads send a part of them")
+    given = options.parse()
+    needed_tool("smtp-source", "postfix")
+    names = [name for name in SERVERS if name != "aiosmtpd" or optional_module(name)]
+    taken = dict.fromkeys(names, 0)
+    with ExitStack() as stack:
+        servers = {}
+        for name in names:
+            port = free_port()
+            servers[name] = stack.enter_context(running(name, command(name, port), port))
         for load in LOADS:
-            report(load, arguments.rounds, max(int(arguments.messages * load.fraction), 20), ports, processes)
-    finally:
-        for process in processes.values():
-            process.terminate()
-            process.wait()
+            messages = max(int(given.messages * load.fraction), 20)
+            messages -= messages % max(load.sessions, 1)
+            peers = {name: servers[name] for name in load.peers if name in servers}
+            report(load, given.rounds, messages, peers)
+            for name in peers:
+                taken[name] += given.rounds * messages
+    for name, server in servers.items():
+        if SERVERS[name]:
+            expect(
+                f"messages that {name} took",
+                re.findall(r"^taken: (\d+)$", server.output, re.M),
+                [str(taken[name])],
+            )
 
 
-def report(
-    load: Load,
-    rounds: int,
-    messages: int,
-    ports: dict[str, int],
-    processes: dict[str, subprocess.Popen[bytes]],
-) -> None:
+def report(load: Load, rounds: int, messages: int, servers: dict[str, Server]) -> None:
     """One block of the table: the ratio is ours to the peer's, of the same round."""
-    figures = {name: Figures() for name in load.peers}
+    figures = {name: Figures() for name in servers}
     for _ in range(rounds):
         for name, figure in figures.items():
-            rate, cpu = measure(load, messages, ports[name], processes[name].pid)
+            rate, cpu = measure(load, messages, servers[name].port, servers[name].pid)
             figure.rates.append(rate)
             figure.cpu.append(cpu)
-    print(f"{load.name:<38}{'messages/s':>12}{'ours is':>10}{'CPU us/message':>16}")
+    table = Table(load.name, "messages/s", "ours is", "CPU us/message", width=38)
     for name, figure in figures.items():
-        ratio = statistics.median(a / b for a, b in zip(figures[OURS].rates, figure.rates, strict=True))
+        ratio = median_ratio(figures[OURS].rates, figure.rates)
         rate, cpu = statistics.median(figure.rates), statistics.median(figure.cpu)
-        print(f"  {name:<36}{rate:12,.0f}{ratio:9.2f}x{cpu:16,.0f}", flush=True)
+        table.row(f"  {name}", f"{rate:,.0f}", f"{ratio:.2f}x", f"{cpu:,.0f}")
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,4 +1,4 @@
-"""Fuzz `mailproto.message`: ``pip install atheris``, then ``python fuzz/message.py [corpus folder]``.
+"""Fuzz `mailproto.message`.
 
 For any octets: nothing raises, parts nest, what sections return joins up to the whole,
 a stored index is the index, and a file answers as its octets do.
@@ -7,12 +7,11 @@ a stored index is the index, and a file answers as its octets do.
 from __future__ import annotations
 
 import os
-import sys
 from datetime import UTC, datetime
 
-import atheris
+from _parts.fuzzing import instrumented, run
 
-with atheris.instrument_imports():
+with instrumented():
     from mailproto.content import FileContent
     from mailproto.message import (
         Index,
@@ -110,6 +109,21 @@ def one_input(octets: bytes) -> None:
     check_file(octets, stored)
 
 
+SEEDS = (
+    b'From: Alice <alice@example.org>\r\nTo: a: b@c, "d" <e@f>;, (x) g@h\r\n'
+    b"Subject: =?utf-8?q?caf=C3=A9?=\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n"
+    b"Message-ID: <1@example.org>\r\nReferences: <2@example.org>\r\n\t<3@example.org>\r\n\r\nHello\r\n",
+    b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    b"--b\r\nContent-Type: text/plain; charset=iso-2022-jp; format=flowed\r\n"
+    b"Content-Transfer-Encoding: quoted-printable\r\n\r\n=1B$B$3=1B(B=\r\n\r\n"
+    b"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n"
+    b"Content-Type: multipart/alternative; boundary=c\r\n\r\n--c\r\n\r\nx\r\n--c\r\n"
+    b"Content-Type: text/html\r\n\r\n<p>&eacute;</p>\r\n--c--\r\n"
+    b"--b\r\nContent-Type: application/pdf; name*0=a; name*1*=%C3%A9\r\nContent-Transfer-Encoding: base64\r\n"
+    b"Content-Disposition: attachment; filename=x\r\nContent-Language: en, de\r\n\r\nQUJD\r\n--b--\r\n",
+    b"Content-Type: text/plain; charset=big5\r\n\r\n\xa4\xa4\xa4\xe5\r\n",
+    b"From me\nno field\n bad fold\r\n\r\nbegin 644 x\r\n",
+)
+
 if __name__ == "__main__":
-    atheris.Setup(sys.argv, one_input)
-    atheris.Fuzz()
+    run(__doc__, one_input, SEEDS)

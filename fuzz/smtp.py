@@ -1,4 +1,4 @@
-"""Fuzz `mailproto.smtp`: ``pip install atheris``, then ``python fuzz/smtp.py [corpus folder]``.
+"""Fuzz `mailproto.smtp`.
 
 For any octets, cut anywhere: the wire raises nothing but its own error and says the same
 however they are cut; a whole session logs no failure, answers in well-formed replies, holds
@@ -8,15 +8,14 @@ no more than its limits allow, and gives each message it took to the delivery ex
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-import atheris
+from _parts.fuzzing import instrumented, run
 
-with atheris.instrument_imports():
+with instrumented():
     from twisted.internet.task import Clock
     from twisted.internet.testing import StringTransportWithDisconnection
-    from twisted.logger import LogLevel, globalLogPublisher
     from zope.interface import implementer
 
     from mailproto.content import Content
@@ -155,8 +154,8 @@ def serve(octets: bytes, sizes: bytes, choice: int) -> None:
         bare_newlines="normalise" if choice & 2 else "refuse",
         limits=LIMITS,
     )
-    server = factory.buildProtocol(None)
-    transport = StringTransportWithDisconnection()
+    server: Any = factory.buildProtocol(None)
+    transport: Any = StringTransportWithDisconnection()
     transport.protocol = server
     server.makeConnection(transport)
     for piece in in_pieces(octets, sizes):
@@ -180,12 +179,6 @@ def serve(octets: bytes, sizes: bytes, choice: int) -> None:
     assert not delivery.messages or b"\n250 2.0.0 Taken " in written
 
 
-def failed(event: dict[str, object]) -> None:
-    """A log observer: failures are what is looked for."""
-    if event["log_level"] in (LogLevel.critical, LogLevel.error):
-        raise AssertionError(event)
-
-
 def one_input(data: bytes) -> None:
     """What the fuzzer calls: a choice of settings, where to cut, and what is sent."""
     choice, cuts = (data[0], data[1] % 16) if len(data) > 1 else (0, 0)
@@ -196,7 +189,15 @@ def one_input(data: bytes) -> None:
     serve(octets, sizes, choice)
 
 
+SEEDS = (
+    b"\0\1\x05EHLO a\r\nMAIL FROM:<a@b> SIZE=9 BODY=8BITMIME\r\nRCPT TO:<c@d> NOTIFY=NEVER\r\n"
+    b"DATA\r\nSubject: x\r\n\r\n..y\r\n.\r\nRSET\r\nVRFY z\r\nQUIT\r\n",
+    b"\1\2\1\x09LHLO a\r\nMAIL FROM:<> BODY=BINARYMIME RET=HDRS ENVID=x+2B\r\n"
+    b'RCPT TO:<c@d> ORCPT=rfc822;c@d\r\nRCPT TO:<"e f"@[192.0.2.1]>\r\n'
+    b"BDAT 12\r\nSubject: x\r\nBDAT 5 LAST\r\n\r\n\0\rzNOOP\r\n",
+    b"\2\1\x1fEHLO [IPv6:::1]\r\nMAIL FROM:<a@b> HOLDFOR=10 MT-PRIORITY=3 BY=12;N REQUIRETLS\r\n"
+    b"RCPT TO:<@x,@y:c@d>\r\nDATA\r\nReceived: a\r\nx\ny\r.\r\n.\r\nEXPN l\r\nETRN @h\r\n",
+)
+
 if __name__ == "__main__":
-    globalLogPublisher.addObserver(failed)
-    atheris.Setup(sys.argv, one_input)
-    atheris.Fuzz()
+    run(__doc__, one_input, SEEDS)

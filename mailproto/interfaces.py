@@ -376,7 +376,8 @@ class IStore(Interface):
     def start() -> Awaitable[None]:
         """Open files and threads.  Called once, before anything else.
 
-        :raises OSError: they cannot be opened, or are of something else; it says which, and why.
+        :raises mailproto.errors.StoreUnusable: they cannot be opened, or are of something else; it says
+            which, and why.
         """
 
     def stop() -> Awaitable[None]:

@@ -45,12 +45,14 @@ PUBLIC_NAMES = {
     """,
     "mailproto.domains": "ascii_domain canonical_domain domain_fault ends_in_number is_valid_international",
     "mailproto.errors": """
-        AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName
-        InvalidMailboxName MailError MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge
-        NoSuchAccount NoSuchMailbox OverQuota ReadOnly RecipientUnknown Refused RelayDenied StorageFull
-        TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse WireError
+        AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired
+        InvalidAccountName InvalidMailboxName MailError MailboxExists MailboxInUse
+        MalformedAuthentication MessageTooLarge NoSuchAccount NoSuchMailbox OverQuota ReadOnly
+        RecipientUnknown Refused RelayDenied StorageFull StoreUnusable
+        TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse
+        WireError storage_failure
     """,
-    "mailproto.imap": "IMAPServer IMAPServerFactory IMAP_LIMITS MailboxView",
+    "mailproto.imap": "IMAPLimits IMAPServer IMAPServerFactory MailboxView",
     "mailproto.imap.wire": """
         All And Append AppendLiteral Arguments Authenticate Body Command ContinuationLine Copy
         Create DateKey Enable Event Fetch FetchAttribute FetchItem FetchSection Flagged Header
@@ -63,6 +65,10 @@ PUBLIC_NAMES = {
         IAccount IAccountChanges IDelivery IDirectory IExpander IMailbox IOwnership IQueueRunner
         IRecent IRevocable IServiceExtensions IStore IVerifier
     """,
+    "mailproto.maillog": """
+        Client HasClient LINE MAX_REFUSALS MAX_VALUE NAMESPACE Refusals appended client_of ended
+        failed message recipients refused sign_in_failed signed_in turned_away
+    """,
     "mailproto.message": """
         ADDRESSES_LIMIT BOUNDARY_LIMIT BYTE_ORDER_MARK Field HEADER_LIMIT HeaderSection IDS_LIMIT
         Index Mailbox NESTING_LIMIT PARTS_LIMIT PREVIEW_LENGTH Part STRUCTURED_LIMIT SUBJECT_LIMIT
@@ -73,22 +79,22 @@ PUBLIC_NAMES = {
         sort_mailbox summarise supported_charset top unquote utf8_form
     """,
     "mailproto.model": """
-        ANSWERED Address AppendedMessage Changes DELETED DELIMITER DRAFT Envelope FLAGGED
+        ANSWERED Address AppendedMessage Changes DELETED DELIMITER DRAFT Envelope FLAGGED FlagColumns
         FlagChange FlagOperation INBOX MailboxEntry MailboxStatus MessageFlags MessageInfo
         NO_SERVICE_EXTENSIONS NULL_PATH NewMessage Outcome PERMANENT_FLAGS Parameters Part
         Recipient SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo VerifiedName
         canonical_mailbox_name
     """,
     "mailproto.pop3": """
-        MAX_BAD_COMMANDS MAX_FAILED_LOGINS POP3Server POP3ServerFactory POP3_LIMITS READ_AHEAD_MESSAGES
+        POP3Limits POP3Server POP3ServerFactory READ_AHEAD_MESSAGES
         READ_AHEAD_OCTETS
     """,
     "mailproto.pop3.wire": """
-        Command DotStuffing MAX_AUTH_LINE MAX_LINE MAX_REPLY MAX_SWALLOWED POP3ServerWire POP3SyntaxError
-        Response challenge err multiline ok
+        Command DotStuffing MAX_REPLY POP3ServerWire POP3SyntaxError POP3WireLimits Response
+        challenge err multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
-    "mailproto.private_file": "write_private",
+    "mailproto.files": "make_folder sync_folder write_private",
     "mailproto.service": "MailService Options ServiceLimits Settings makeService make_service",
     "mailproto.smtp": """
         AllRefused LMTPClient LMTPServer LMTPServerFactory MAX_MESSAGE_SIZE SMTPClient SMTPLimits
@@ -104,6 +110,7 @@ PUBLIC_NAMES = {
         decode_xtext encode_xtext is_canonical is_host mail_options parse_capabilities rcpt_options
         read_address render_bdat render_line render_lines render_path render_reply
     """,
+    "mailproto.spool": "SpoolFile",
     "mailproto.testing": """
         AccountConformance ChangesConformance DeliveryConformance DirectoryConformance
         MailboxConformance StoreConformance StoreFixture

@@ -15,7 +15,7 @@ from mailproto.backends._names import (
 from mailproto.backends._open import open_store
 from mailproto.backends._simple import SimpleAccount, SimpleMailbox
 from mailproto.backends._single import SingleStore
-from mailproto.backends.sqlite import SQLiteStore
+from mailproto.backends.sqlite._store import SQLiteStore
 
 __all__ = [
     "DEFAULT_MAILBOXES",

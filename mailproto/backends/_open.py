@@ -7,7 +7,7 @@ import os
 from twisted.internet.interfaces import IReactorFromThreads
 
 from mailproto.backends._memory import MemoryStore
-from mailproto.backends.sqlite import SQLiteStore
+from mailproto.backends.sqlite._store import SQLiteStore
 from mailproto.interfaces import IStore
 
 __all__ = ["open_store"]

@@ -18,7 +18,7 @@ from zope.interface import provider
 from mailproto import __version__
 from mailproto.auth import disabled_record, enabled_record, hash_password, is_disabled
 from mailproto.backends import open_store
-from mailproto.errors import MailError
+from mailproto.errors import MailError, StoreUnusable
 from mailproto.interfaces import IDirectory
 from mailproto.service._maker import make_data_folder
 from mailproto.service._names import account_name, new_password
@@ -134,7 +134,7 @@ async def _run(reactor: Any, options: Namespace, password: str) -> None:
     except MailError as error:
         about = f"{options.name}: " if "name" in options else ""
         sys.exit(f"mailproto: {about}{error}")
-    except (OSError, ValueError) as error:
+    except (StoreUnusable, OSError, ValueError) as error:
         sys.exit(f"mailproto: {error}")
 
 

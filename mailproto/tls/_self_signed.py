@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from mailproto.private_file import write_private
+from mailproto.files import write_private
 from mailproto.tls._server import ServerTLS, TLSFilesError
 
 __all__ = ["RENEWAL", "VALIDITY", "ensure_self_signed"]

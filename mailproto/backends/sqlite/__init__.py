@@ -1,13 +1,7 @@
 """The embedded store: one folder, SQLite in WAL mode, group commits that are synced.
 
-`SQLiteStore` is the way in.  Inside: ``_schema`` the tables, ``_writer`` the thread and its
-batches, ``_placing``, ``_changing`` and ``_tree`` what it writes, ``_reading`` what is read,
-``_bodies`` the octets.
+`mailproto.backends.SQLiteStore` is the way in.  From the outside in: ``_store``, ``_directory``,
+``_account`` and ``_mailbox`` are the contracts; ``_database`` is what they share; ``_placing``,
+``_changing`` and ``_tree`` write, in the thread of ``_writer``; ``_reading`` reads; ``_bodies`` has
+the octets, ``_hints`` the watchers, ``_schema`` the tables.
 """
-
-from mailproto.backends.sqlite._bodies import LARGE
-from mailproto.backends.sqlite._schema import WrongDatabase
-from mailproto.backends.sqlite._store import DATABASE, POLL_INTERVAL, SQLiteStore
-from mailproto.backends.sqlite._writer import MAX_BATCH
-
-__all__ = ["DATABASE", "LARGE", "MAX_BATCH", "POLL_INTERVAL", "SQLiteStore", "WrongDatabase"]

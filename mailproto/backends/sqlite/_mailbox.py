@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
@@ -12,6 +11,7 @@ from zope.interface import implementer
 from mailproto.backends._flags import check_keywords, kept_flags
 from mailproto.backends.sqlite import _changing, _reading
 from mailproto.backends.sqlite._bodies import LARGE, Body
+from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._flagbits import columns_of
 from mailproto.backends.sqlite._placing import Append, Arrival, append_all
 from mailproto.errors import InvalidMailboxName, NoSuchMailbox
@@ -28,9 +28,6 @@ from mailproto.model import (
     StoreResult,
 )
 
-if TYPE_CHECKING:
-    from mailproto.backends.sqlite._store import SQLiteStore
-
 __all__ = ["SQLiteMailbox", "arrival"]
 
 
@@ -41,15 +38,15 @@ class SQLiteMailbox:
     writable = True
     permanent_flags = PERMANENT_FLAGS
 
-    def __init__(self, store: SQLiteStore, id_: int, name: str, uid_validity: int) -> None:
+    def __init__(self, database: Database, id_: int, name: str, uid_validity: int) -> None:
         self.name = name
         self.uid_validity = uid_validity
-        self._store = store
+        self._database = database
         self._id = id_
 
     async def status(self) -> MailboxStatus:
         """See `IMailbox.status`."""
-        found = self._store.read(_reading.statuses, " WHERE id = ?", (self._id,))
+        found = self._database.read(_reading.statuses, " WHERE id = ?", (self._id,))
         if not found:
             raise NoSuchMailbox
         [status] = found.values()
@@ -57,59 +54,59 @@ class SQLiteMailbox:
 
     async def changes_since(self, modseq: int) -> Changes:
         """See `IMailbox.changes_since`."""
-        return self._store.read(_reading.changes_since, self._id, modseq)
+        return await _reading.changes_since(self._database.read, self._database.pause, self._id, modseq)
 
     async def read(self, uids: Sequence[int], parts: Part) -> Sequence[MessageInfo]:
         """See `IMailbox.read`."""
-        return self._store.read(_reading.read, self._id, list(uids), parts, self._store.bodies.content)
+        return self._database.read(_reading.read, self._id, list(uids), parts, self._database.bodies.content)
 
     async def append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
         """See `IMailbox.append`."""
-        return await self._store.underway(Deferred.fromCoroutine(self._append(messages)))
+        return await self._database.underway(Deferred.fromCoroutine(self._append(messages)))
 
     async def store(
         self, uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
     ) -> StoreResult:
         """See `IMailbox.store`."""
         change = FlagChange(change.operation, kept_flags(change.flags))
-        return await self._store.writer.run(_changing.store, self._id, list(uids), change, unchanged_since)
+        return await self._database.writer.run(_changing.store, self._id, list(uids), change, unchanged_since)
 
     async def copy(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.copy`."""
-        return await self._store.writer.run(_changing.copy, self._id, list(uids), self._other(target))
+        return await self._database.writer.run(_changing.copy, self._id, list(uids), self._other(target))
 
     async def move(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.move`."""
-        return await self._store.writer.run(_changing.move, self._id, list(uids), self._other(target))
+        return await self._database.writer.run(_changing.move, self._id, list(uids), self._other(target))
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Sequence[int]:
         """See `IMailbox.expunge`."""
         these = None if uids is None else list(uids)
-        return await self._store.writer.run(_changing.expunge, self._id, these)
+        return await self._database.writer.run(_changing.expunge, self._id, these)
 
     def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
         """See `IMailbox.watch`."""
-        return self._store.watch(self._id, listener)
+        return self._database.hints.watch_mailbox(self._id, listener)
 
     async def claim_recent(self) -> int:
         """See `IRecent.claim_recent`."""
-        return await self._store.writer.run(_changing.claim_recent, self._id)
+        return await self._database.writer.run(_changing.claim_recent, self._id)
 
     async def _append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
-        bodies = self._store.bodies
+        bodies = self._database.bodies
         arrivals: list[Arrival] = []
         try:
             for message in messages:
                 large = len(message.content) > LARGE
                 body = await bodies.large(message.content) if large else bodies.small(message.content)
                 arrivals.append(arrival(message, body))
-            return await self._store.writer.submit(append_all, Append(self._id, arrivals))
+            return await self._database.writer.submit(append_all, Append(self._id, arrivals))
         except BaseException:
             bodies.remove([one.body.file for one in arrivals if one.body.file])
             raise
 
     def _other(self, target: IMailbox) -> int:
-        if isinstance(target, SQLiteMailbox) and target._store is self._store:
+        if isinstance(target, SQLiteMailbox) and target._database is self._database:
             return target._id
         raise InvalidMailboxName("Messages cannot be copied there")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -11,8 +12,9 @@ from typing import TypeAlias
 from twisted.logger import Logger
 
 from mailproto.backends.sqlite._joining import join_accounts
+from mailproto.errors import StoreUnusable
 
-__all__ = ["APPLICATION_ID", "BUSY_TIMEOUT", "MIGRATIONS", "WrongDatabase", "connect", "prepare"]
+__all__ = ["APPLICATION_ID", "BUSY_TIMEOUT", "MIGRATIONS", "connect", "prepare"]
 
 APPLICATION_ID = 0x6D70726F  # "mpro"
 """What tells a mailproto database from others (PRAGMA application_id)."""
@@ -32,10 +34,6 @@ WAL_PAGES = 16_384
 SQLite's own 1,000 stops the writer after every few hundred messages; this many amortise
 pages that change often, and a restart reads 64 MiB of log at most.
 """
-
-
-class WrongDatabase(OSError):
-    """The file is no mailproto database, or one of a version that this program does not know."""
 
 
 _FIRST = """
@@ -139,7 +137,7 @@ def connect(path: str, *, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
 def prepare(path: str, migrations: Sequence[Step] = MIGRATIONS) -> None:
     """Make the database, or bring it to the present version; what a step has to say is logged.
 
-    :raises WrongDatabase: nothing has been changed then.
+    :raises StoreUnusable: nothing has been changed then.
     :raises sqlite3.Error: when it cannot be read or written.
     """
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
@@ -161,10 +159,10 @@ def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Ste
     try:
         # Asked again, because now no other process can be doing the same.
         if _pragma(connection, "application_id") not in {0, APPLICATION_ID}:
-            raise WrongDatabase(f"{path} is a database of something else")
+            raise StoreUnusable(f"{path} is a database of something else")
         version = _pragma(connection, "user_version")
         if version > len(migrations):
-            raise WrongDatabase(
+            raise StoreUnusable(
                 f"{path} has schema version {version}; this mailproto knows up to {len(migrations)}"
             )
         for step in migrations[version:]:
@@ -177,22 +175,24 @@ def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Ste
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        with contextlib.suppress(sqlite3.Error):  # a full or failing disk has ended it already
+            connection.execute("ROLLBACK")
         raise
     return reports
 
 
 def _is_new(connection: sqlite3.Connection, path: str) -> bool:
-    """Whether there is nothing in the file, or :raises WrongDatabase: something else."""
+    """Whether there is nothing in the file, or :raises StoreUnusable: something else."""
     connection.execute("BEGIN")  # one view of it, whatever other processes do
     try:
         if _pragma(connection, "application_id"):
             return False
         if _pragma(connection, "user_version") or _tables(connection):
-            raise WrongDatabase(f"{path} is a database of something else")
+            raise StoreUnusable(f"{path} is a database of something else")
         return True
     finally:
-        connection.execute("COMMIT")
+        if connection.in_transaction:
+            connection.execute("COMMIT")
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from mailproto import maillog
 from mailproto.errors import MailError, MessageTooLarge
 from mailproto.imap.server._copy import open_target
 from mailproto.imap.server._errors import SessionOver
@@ -35,9 +36,9 @@ async def begin(server: IMAPServer, literal: AppendLiteral) -> Spool:
     return Spool(server.factory.spool_folder)
 
 
-async def append(server: IMAPServer, command: Command) -> bytes:
+async def append(server: IMAPServer, command: Command[Append]) -> bytes:
     """Keep the message that has arrived."""
-    arguments = cast(Append, command.arguments)
+    arguments = command.arguments
     spool, server.spool = server.spool, None
     if spool is None:
         raise EmptyMessage
@@ -45,4 +46,5 @@ async def append(server: IMAPServer, command: Command) -> bytes:
     # Opened again: the mailbox may have changed while a slow client sent.
     mailbox = await open_target(server, arguments.mailbox)
     [appended] = await mailbox.append([NewMessage(content, arguments.flags, arguments.internal_date)])
+    maillog.appended(server.client, mailbox.name, appended.uid, len(content))
     return b"[APPENDUID %d %d] APPEND completed" % (mailbox.uid_validity, appended.uid)

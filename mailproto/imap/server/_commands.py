@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailproto.imap.server import (
     _append,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "Rule", "State", "Updates"]
 
-Handler = Callable[["IMAPServer", Command], Awaitable[bytes | None]]
+Handler = Callable[["IMAPServer", Command[Any]], Awaitable[bytes | None]]
 """Carries out a command.
 
 :returns: the text of its tagged OK, response code included; None for the usual one.

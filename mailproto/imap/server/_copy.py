@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mailproto.errors import NoSuchMailbox, ReadOnly
 from mailproto.imap.server._errors import ExpungeIssued, TryCreate
@@ -31,34 +31,34 @@ async def open_target(server: IMAPServer, name: str) -> IMailbox:
     return mailbox
 
 
-async def copy(server: IMAPServer, command: Command) -> bytes | None:
+async def copy(server: IMAPServer, command: Command[Copy]) -> bytes | None:
     """All of the messages or none (RFC 9051 6.4.7)."""
     uids = _messages(server, command)
-    target = await open_target(server, cast(Copy, command.arguments).mailbox)
+    target = await open_target(server, command.arguments.mailbox)
     copied = await server.selected.mailbox.copy(uids, target) if uids else ()
     return b"[%b] COPY completed" % _copyuid(target, copied) if copied else None
 
 
-async def move(server: IMAPServer, command: Command) -> None:
+async def move(server: IMAPServer, command: Command[Copy]) -> None:
     """COPYUID first, untagged, then the EXPUNGEs with all else that happened (RFC 6851 4.3)."""
     view = server.selected
     if view.read_only:
         raise ReadOnly
     uids = _messages(server, command)
-    target = await open_target(server, cast(Copy, command.arguments).mailbox)
+    target = await open_target(server, command.arguments.mailbox)
     moved = await view.mailbox.move(uids, target) if uids else ()
     if moved:
         server.respond(b"* OK [%b] Moved\r\n" % _copyuid(target, moved))
-        view.vanish(uid for uid, _ in moved)
+        await view.vanish([uid for uid, _ in moved])
 
 
-def _messages(server: IMAPServer, command: Command) -> list[int]:
+def _messages(server: IMAPServer, command: Command[Copy]) -> list[int]:
     """The UIDs that the client means.
 
     :raises ExpungeIssued: when some that it counts are gone, and it could not know.
     """
     view = server.selected
-    indexes = view.indexes(cast(Copy, command.arguments).sequence, uid=command.uid)
+    indexes = view.indexes(command.arguments.sequence, uid=command.uid)
     uids = view.present(indexes)
     if len(uids) != len(indexes) and not command.uid:
         raise ExpungeIssued

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mailproto.errors import ReadOnly
-from mailproto.imap.wire import Command, UidExpunge
+from mailproto.imap.wire import Command, NoArguments, UidExpunge
 
 if TYPE_CHECKING:
     from mailproto.imap.server._server import IMAPServer
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 __all__ = ["expunge"]
 
 
-async def expunge(server: IMAPServer, command: Command) -> None:
+async def expunge(server: IMAPServer, command: Command[NoArguments | UidExpunge]) -> None:
     """The EXPUNGE responses come with all else that happened, before the tagged OK."""
     view = server.selected
     if view.read_only:
         raise ReadOnly
-    if command.uid:
-        sequence = cast(UidExpunge, command.arguments).sequence
-        uids = view.present(view.indexes(sequence, uid=True))
-        view.vanish(await view.mailbox.expunge(uids))
+    arguments = command.arguments
+    if isinstance(arguments, UidExpunge):
+        uids = view.present(view.indexes(arguments.sequence, uid=True))
+        await view.vanish(await view.mailbox.expunge(uids))
     else:
-        view.vanish(await view.mailbox.expunge())
+        await view.vanish(await view.mailbox.expunge())

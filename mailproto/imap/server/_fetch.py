@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mailproto.content import Content
 from mailproto.imap.server._errors import BadCommand, ContentUnreadable, ExpungeIssued, SessionOver
@@ -26,13 +26,13 @@ STREAMED = 1 << 18
 _MARK_SEEN = FlagChange(FlagOperation.ADD, frozenset({SEEN}))
 
 
-async def fetch(server: IMAPServer, command: Command) -> None:
+async def fetch(server: IMAPServer, command: Command[Fetch]) -> None:
     """Answer in batches, one write each.
 
     Messages that another session removed meanwhile are left out, and the answer is NO where
     the client could not know (RFC 2180 4.1.2): never is another message sent in their place.
     """
-    arguments = cast(Fetch, command.arguments)
+    arguments = command.arguments
     if arguments.modifiers:
         raise BadCommand("Unknown modifier")
     # What changed until now is told first, so that the flags below are those of now.
@@ -176,7 +176,7 @@ class _Response:
         if not unseen:
             return frozenset()
         result = await view.mailbox.store(unseen, _MARK_SEEN)
-        changed = view.apply(_MARK_SEEN, result.changed, silent=False)
+        changed = await view.apply(_MARK_SEEN, result.changed, silent=False)
         return frozenset(view.uids[at] for at in changed)
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
+from mailproto import maillog
 from mailproto.errors import MailError
 from mailproto.imap.server._errors import BadCommand, SessionOver
-from mailproto.imap.wire import Command
+from mailproto.imap.wire import Command, NoArguments
 
 if TYPE_CHECKING:
     from mailproto.imap.server._server import IMAPServer
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["idle"]
 
 
-async def idle(server: IMAPServer, command: Command) -> None:
+async def idle(server: IMAPServer, command: Command[NoArguments]) -> None:
     """Until DONE, which is all that ends it.  Without a mailbox there is nothing to tell."""
     push = _Push(server)
 
@@ -71,6 +72,6 @@ class _Push:
         except SessionOver:
             return
         except MailError as error:
-            server.log.info("{peer}: in IDLE: {error}", peer=server.peer, error=error)
+            maillog.failed(server.client, "IDLE", error)
         except Exception:
             server.log.failure("{peer}: in IDLE", peer=server.peer)

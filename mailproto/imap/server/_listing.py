@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mailproto.imap.server._mailboxes import render_status
 from mailproto.imap.server._patterns import Pattern
-from mailproto.imap.wire import Command, List, Lsub, encode_mailbox
+from mailproto.imap.wire import Command, List, Lsub, NoArguments, encode_mailbox
 from mailproto.model import DELIMITER, MailboxEntry
 
 if TYPE_CHECKING:
@@ -18,14 +18,14 @@ __all__ = ["list_mailboxes", "list_subscribed", "namespace"]
 _DELIMITER = DELIMITER.encode("ascii")
 
 
-async def namespace(server: IMAPServer, command: Command) -> None:
+async def namespace(server: IMAPServer, command: Command[NoArguments]) -> None:
     """One personal namespace, without a prefix (RFC 2342 5)."""
     server.respond(b'* NAMESPACE (("" "%b")) NIL NIL\r\n' % _DELIMITER)
 
 
-async def list_mailboxes(server: IMAPServer, command: Command) -> None:
+async def list_mailboxes(server: IMAPServer, command: Command[List]) -> None:
     """LIST, basic and extended."""
-    arguments = cast(List, command.arguments)
+    arguments = command.arguments
     selection, returns = arguments.selection, arguments.returns
     if arguments.patterns == ("",) and not arguments.extended:
         # Only the delimiter is asked for (RFC 3501 6.3.8).
@@ -58,13 +58,13 @@ async def list_mailboxes(server: IMAPServer, command: Command) -> None:
         await _respond_status(server, listed, arguments.status_items)
 
 
-async def list_subscribed(server: IMAPServer, command: Command) -> None:
+async def list_subscribed(server: IMAPServer, command: Command[Lsub]) -> None:
     """LSUB (RFC 3501 6.3.9): subscribed names, whether their mailboxes exist or not.
 
     A name that is not subscribed itself is shown, as ``\\Noselect``, where ``%`` stops short of
     an inferior that is.
     """
-    arguments = cast(Lsub, command.arguments)
+    arguments = command.arguments
     if not arguments.pattern:
         server.respond(b'* LSUB (\\Noselect) "%b" ""\r\n' % _DELIMITER)
         return

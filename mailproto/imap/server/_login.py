@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from twisted.cred.credentials import UsernamePassword
 
-from mailproto import auth
+from mailproto import auth, maillog
 from mailproto.errors import (
     AuthenticationCancelled,
     AuthenticationFailed,
     EncryptionRequired,
+    MailError,
     MalformedAuthentication,
     UnknownMechanism,
 )
 from mailproto.imap.server._capabilities import capabilities
 from mailproto.imap.server._errors import BadCommand, SessionOver
-from mailproto.imap.wire import Authenticate, Command, Login
+from mailproto.imap.wire import Authenticate, Command, Login, NoArguments
 
 if TYPE_CHECKING:
     from mailproto.imap.server._server import IMAPServer
@@ -26,8 +27,11 @@ __all__ = ["admit_password", "authenticate", "login", "starttls"]
 
 T = TypeVar("T")
 
+_LOGIN = "LOGIN"
+"""The command, as the mail log has it among mechanisms."""
 
-async def starttls(server: IMAPServer, command: Command) -> None:
+
+async def starttls(server: IMAPServer, command: Command[NoArguments]) -> None:
     """RFC 9051 6.2.1."""
     if not server.can_start_tls:
         raise BadCommand("TLS is not available now")
@@ -37,26 +41,34 @@ async def starttls(server: IMAPServer, command: Command) -> None:
 
 def admit_password(server: IMAPServer) -> None:
     """See that a password may come in LOGIN (RFC 9051 6.2.3, LOGINDISABLED)."""
+    error: MailError | None = None
     if not server.sasl.takes_passwords:
-        raise UnknownMechanism("LOGIN is not offered here, but AUTHENTICATE")
-    if not server.is_secure:
-        raise EncryptionRequired("Start TLS first")
+        error = UnknownMechanism("LOGIN is not offered here, but AUTHENTICATE")
+    elif not server.is_secure:
+        error = EncryptionRequired("Start TLS first")
+    if error is not None:
+        maillog.sign_in_failed(server.client, _LOGIN, "", error)
+        raise error
 
 
-async def login(server: IMAPServer, command: Command) -> bytes:
+async def login(server: IMAPServer, command: Command[Login]) -> bytes:
     """RFC 9051 6.2.3."""
-    arguments = cast(Login, command.arguments)
+    arguments = command.arguments
     credentials = UsernamePassword(arguments.user, arguments.password)
-    signed_in = await _counted(server, auth.login(server.factory.portal, credentials, server))
+    signed_in = await _counted(server, _login(server, credentials))
     if not server.is_open:
         signed_in.logout()
         raise SessionOver
     return _signed_in(server, signed_in)
 
 
-async def authenticate(server: IMAPServer, command: Command) -> bytes | None:
+def _login(server: IMAPServer, credentials: UsernamePassword) -> Awaitable[auth.Login]:
+    return auth.login(server.factory.portal, credentials, server, mechanism=_LOGIN)
+
+
+async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> bytes | None:
     """RFC 9051 6.2.2: an exchange of challenges and responses in base64."""
-    arguments = cast(Authenticate, command.arguments)
+    arguments = command.arguments
     sasl = server.sasl
 
     async def proceed(step: Awaitable[auth.Challenge | auth.Login]) -> bytes | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mailproto.errors import NoSuchMailbox
 from mailproto.imap.wire import Command, Create, MailboxName, Rename, Status, encode_mailbox
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 __all__ = ["create", "delete", "rename", "render_status", "status", "subscribe", "unsubscribe"]
 
 
-async def create(server: IMAPServer, command: Command) -> None:
+async def create(server: IMAPServer, command: Command[Create]) -> None:
     """A delimiter at the end only says that inferiors will follow (RFC 9051 6.3.4)."""
-    arguments = cast(Create, command.arguments)
+    arguments = command.arguments
     name = arguments.mailbox
     await server.signed_in.create(name.removesuffix(DELIMITER), arguments.special_use)
 
 
-async def delete(server: IMAPServer, command: Command) -> None:
+async def delete(server: IMAPServer, command: Command[MailboxName]) -> None:
     """RFC 9051 6.3.5; the selected mailbox is not selected any more."""
-    await server.signed_in.delete(cast(MailboxName, command.arguments).mailbox)
+    await server.signed_in.delete(command.arguments.mailbox)
     if server.view is not None:
         # It may be known by another name meanwhile, so the mailbox itself is asked.
         try:
@@ -34,25 +34,25 @@ async def delete(server: IMAPServer, command: Command) -> None:
             server.respond(b"* OK [CLOSED] Selected mailbox was deleted\r\n")
 
 
-async def rename(server: IMAPServer, command: Command) -> None:
+async def rename(server: IMAPServer, command: Command[Rename]) -> None:
     """RFC 9051 6.3.6."""
-    arguments = cast(Rename, command.arguments)
+    arguments = command.arguments
     await server.signed_in.rename(arguments.old, arguments.new.removesuffix(DELIMITER))
 
 
-async def subscribe(server: IMAPServer, command: Command) -> None:
+async def subscribe(server: IMAPServer, command: Command[MailboxName]) -> None:
     """RFC 9051 6.3.7."""
-    await server.signed_in.subscribe(cast(MailboxName, command.arguments).mailbox)
+    await server.signed_in.subscribe(command.arguments.mailbox)
 
 
-async def unsubscribe(server: IMAPServer, command: Command) -> None:
+async def unsubscribe(server: IMAPServer, command: Command[MailboxName]) -> None:
     """RFC 9051 6.3.8."""
-    await server.signed_in.unsubscribe(cast(MailboxName, command.arguments).mailbox)
+    await server.signed_in.unsubscribe(command.arguments.mailbox)
 
 
-async def status(server: IMAPServer, command: Command) -> None:
+async def status(server: IMAPServer, command: Command[Status]) -> None:
     """RFC 9051 6.3.11; of the selected mailbox, too."""
-    arguments = cast(Status, command.arguments)
+    arguments = command.arguments
     name = arguments.mailbox
     found = (await server.signed_in.status([name])).get(name)
     if found is None:

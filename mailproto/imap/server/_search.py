@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mailproto.imap.server._matching import Condition, Cost, Found, compile_key
 from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
@@ -20,9 +20,9 @@ _METADATA = Part.INTERNAL_DATE | Part.SIZE
 _CONTENT = Part.CONTENT | Part.OFFSETS
 
 
-async def search(server: IMAPServer, command: Command) -> None:
+async def search(server: IMAPServer, command: Command[Search]) -> None:
     """Answer with what matches, even if nothing does (RFC 3501 7.2.5)."""
-    arguments = cast(Search, command.arguments)
+    arguments = command.arguments
     await server.catch_up(expunges=command.uid)
     view = server.selected
     found = Found(view)
@@ -34,7 +34,7 @@ async def search(server: IMAPServer, command: Command) -> None:
         server.respond(_extended(command, numbers, arguments.returns))
 
 
-def _extended(command: Command, numbers: Sequence[int], returns: Sequence[str]) -> bytes:
+def _extended(command: Command[Search], numbers: Sequence[int], returns: Sequence[str]) -> bytes:
     """ESEARCH (RFC 4731 3.1): where nothing matches, MIN, MAX and ALL are left out."""
     items = [b"* ESEARCH (TAG %b)" % quoted_or_literal(command.tag)]
     if command.uid:

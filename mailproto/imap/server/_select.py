@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.server._view import MailboxView
-from mailproto.imap.wire import Command, Select
+from mailproto.imap.wire import Command, NoArguments, Select
 
 if TYPE_CHECKING:
     from mailproto.imap.server._server import IMAPServer
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
 __all__ = ["close", "select", "unselect"]
 
 
-async def select(server: IMAPServer, command: Command) -> bytes:
+async def select(server: IMAPServer, command: Command[Select]) -> bytes:
     """SELECT and EXAMINE.  What was selected is not, even if this fails."""
-    arguments = cast(Select, command.arguments)
+    arguments = command.arguments
     if arguments.parameters:
         raise BadCommand("Unknown parameter")
     if server.view is not None:
         server.deselect()
         server.respond(b"* OK [CLOSED] Previous mailbox closed\r\n")
     mailbox = await server.signed_in.open(arguments.mailbox)
-    view = MailboxView(mailbox, read_only=command.name == "EXAMINE")
-    status = await view.load()
+    view = MailboxView(mailbox, read_only=command.name == "EXAMINE", pause=server.yield_turn)
+    description = await view.describe(await view.load())
     if not server.is_open:
         view.close()
         raise SessionOver
     server.select(view)
-    server.respond(view.describe(status))
+    server.respond(description)
     access = "READ-ONLY" if view.read_only else "READ-WRITE"
     return f"[{access}] {command.name} completed".encode("ascii")
 
 
-async def close(server: IMAPServer, command: Command) -> None:
+async def close(server: IMAPServer, command: Command[NoArguments]) -> None:
     """Expunge without a word, unless the mailbox was selected by EXAMINE (RFC 9051 6.4.1)."""
     view = server.selected
     server.deselect()
@@ -42,6 +42,6 @@ async def close(server: IMAPServer, command: Command) -> None:
         await view.mailbox.expunge()
 
 
-async def unselect(server: IMAPServer, command: Command) -> None:
+async def unselect(server: IMAPServer, command: Command[NoArguments]) -> None:
     """RFC 9051 6.4.2."""
     server.deselect()

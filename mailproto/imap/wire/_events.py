@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from mailproto.imap.wire._commands import Append, Arguments
 
 __all__ = ["AppendLiteral", "Command", "ContinuationLine", "Event", "LiteralChunk", "LiteralRequest"]
 
 
+ArgumentsT = TypeVar("ArgumentsT", bound=Arguments)
+
+
 @dataclass(frozen=True, slots=True)
-class Command:
+class Command(Generic[ArgumentsT]):
     """A whole command, literals included (but for the message of APPEND).
 
     :ivar name: in upper case; ``FETCH`` with ``uid`` for UID FETCH.
@@ -20,7 +23,7 @@ class Command:
     tag: str
     name: str
     uid: bool
-    arguments: Arguments
+    arguments: ArgumentsT
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +76,5 @@ class ContinuationLine:
     data: bytes = field(repr=False)
 
 
-Event: TypeAlias = Command | LiteralRequest | AppendLiteral | LiteralChunk | ContinuationLine
+Event: TypeAlias = Command[Any] | LiteralRequest | AppendLiteral | LiteralChunk | ContinuationLine
 """Anything the wire can tell."""

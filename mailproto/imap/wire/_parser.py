@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from mailproto.imap.wire._commands import Arguments
 from mailproto.imap.wire._cursor import Cursor, LiteralWanted
@@ -73,7 +74,7 @@ def read_tag(text: bytes) -> str | None:
     return match[1].decode("ascii")
 
 
-def parse_command(text: bytes, literals: Sequence[bytes], *, nesting: int, utf8: bool) -> Command:
+def parse_command(text: bytes, literals: Sequence[bytes], *, nesting: int, utf8: bool) -> Command[Any]:
     """Read a command.
 
     :param text: its lines, without the last CRLF; or up to and with the announcement of a

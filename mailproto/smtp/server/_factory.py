@@ -57,6 +57,7 @@ class SMTPServerFactory(ServerFactory):
 
     protocol_class: ClassVar[type[SMTPServer]] = SMTPServer
     greeting = "ESMTP mailproto"
+    service_name = "smtp"
     faces_internet: ClassVar[bool] = True
     """Whether its clients are not ours: what they say in our own name is taken out."""
 
@@ -94,6 +95,8 @@ class SMTPServerFactory(ServerFactory):
         self.portal = portal
         self.mechanisms = mechanisms
         self.submission = submission
+        if submission:
+            self.service_name = "submission"
         self.require_tls = require_tls
         self.max_message_size = max_message_size
         self.spool_folder = spool_folder

@@ -5,7 +5,8 @@ import sys
 from twisted.internet import reactor, task
 from twisted.internet.defer import DeferredList, ensureDeferred
 
-from mailproto.backends.sqlite import LARGE, SQLiteStore
+from mailproto.backends import SQLiteStore
+from mailproto.backends.sqlite._bodies import LARGE
 from mailproto.model import NewMessage
 
 

@@ -3,7 +3,7 @@
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from mailproto.backends.sqlite import SQLiteStore
+from mailproto.backends import SQLiteStore
 from mailproto.interfaces import IStore
 from mailproto.testing import StoreConformance
 

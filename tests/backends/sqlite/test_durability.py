@@ -12,7 +12,8 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 import mailproto
-from mailproto.backends.sqlite import DATABASE, SQLiteStore
+from mailproto.backends import SQLiteStore
+from mailproto.backends.sqlite._database import DATABASE
 from mailproto.model import FlagChange, FlagOperation, Part
 
 NAME = "alice@example.org"
@@ -70,7 +71,7 @@ class DurabilityTests(TestCase):
             status = await inbox.status()
             self.assertEqual(status.messages, len(uids))
             highest = status.uid_next - 1
-            named = store.read(
+            named = store._database.read(
                 lambda c: c.execute("SELECT count(*) FROM bodies WHERE file NOT NULL").fetchone()[0]
             )
             self.assertEqual(len(os.listdir(os.path.join(self.folder, DATABASE + "-bodies"))), named)

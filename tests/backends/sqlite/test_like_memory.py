@@ -10,8 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.backends import MemoryStore
-from mailproto.backends.sqlite import SQLiteStore
+from mailproto.backends import MemoryStore, SQLiteStore
 from mailproto.errors import MailError
 from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
 

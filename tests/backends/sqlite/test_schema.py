@@ -15,7 +15,8 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailproto.accounts import account_key
-from mailproto.backends.sqlite import DATABASE, SQLiteStore
+from mailproto.backends import SQLiteStore
+from mailproto.backends.sqlite._database import DATABASE
 from mailproto.backends.sqlite._joining import join_accounts
 from mailproto.backends.sqlite._schema import MIGRATIONS, Step, connect, prepare
 from mailproto.errors import AccountExists, NoSuchAccount

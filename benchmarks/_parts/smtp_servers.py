@@ -1,41 +1,46 @@
 """What `smtp_server.py` measures: servers that take mail and forget it, each a process of its own.
 
-``python benchmarks/smtp_servers.py NAME PORT`` runs one of those in Python; `Peer.command`
-says how any of them is started.
+``command`` says how any of them is started.  One in Python prints how many messages it took
+when it is terminated.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from typing import Any
 
-__all__ = ["SERVERS", "command", "tool"]
+if __name__ == "__main__":
+    # Not this folder but the one above, as for the programs: `_parts` is found, and no name
+    # in here hides a package.
+    sys.path[0] = os.path.dirname(sys.path[0])
+
+from _parts.program import needed_tool
+
+__all__ = ["SERVERS", "command"]
 
 
-def tool(name: str) -> str:
-    """A program of Debian's postfix package."""
-    path = shutil.which(name) or shutil.which(name, path="/usr/sbin")
-    if path is None:
-        sys.exit(f"{name} is missing: apt-get install postfix")
-    return path
-
-
-def command(name: str, port: int) -> list[str]:
-    """How to start the server ``name``."""
+def command(name: str, port: int, *options: str) -> list[str]:
+    """How to start the server ``name``; ``options`` are of ``smtp-sink``."""
     if name == "smtp-sink":
-        # As root it wants somebody else to be.
-        who = ["-u", "nobody"] if os.getuid() == 0 else []
-        return [tool(name), *who, f"127.0.0.1:{port}", "1000"]
+        # As root it insists on another user.
+        user = ["-u", "nobody"] if os.getuid() == 0 else []
+        return [needed_tool(name, "postfix"), *user, *options, f"127.0.0.1:{port}", "1000"]
     return [sys.executable, __file__, name, str(port)]
+
+
+def say(taken: int) -> None:
+    """Print how many messages were taken."""
+    print(f"taken: {taken}", flush=True)
 
 
 def mailproto(port: int) -> None:
     """Ours."""
-    from twisted.internet import reactor
+    from twisted.internet import reactor as installed
 
     from mailproto.content import Content
     from mailproto.delivery import Delivery, accepted
@@ -44,21 +49,31 @@ def mailproto(port: int) -> None:
     from mailproto.tls import ensure_self_signed, server_tls
 
     class Discard(Delivery):
+        taken = 0
+
         async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
+            self.taken += 1
             return accepted(envelope)
 
     with tempfile.TemporaryDirectory() as folder:
         tls = server_tls(*ensure_self_signed(folder, "localhost"))
-    factory = SMTPServerFactory(Discard(), clock=reactor, hostname="mx.example", tls=tls)
+    reactor: Any = installed
+    delivery = Discard()
+    factory = SMTPServerFactory(delivery, clock=reactor, hostname="mx.example", tls=tls)
     reactor.listenTCP(port, factory, interface="127.0.0.1", backlog=1000)
     reactor.run()
+    say(delivery.taken)
 
 
 def twisted_mail(port: int) -> None:
     """The package that came with Twisted."""
-    from twisted.internet import defer, reactor
+    from twisted.internet import defer
+    from twisted.internet import reactor as installed
     from twisted.mail import smtp
     from zope.interface import implementer
+
+    reactor: Any = installed
+    taken = 0
 
     @implementer(smtp.IMessage)
     class Message:
@@ -66,6 +81,8 @@ def twisted_mail(port: int) -> None:
             """Forget it."""
 
         def eomReceived(self) -> defer.Deferred[None]:  # noqa: N802
+            nonlocal taken
+            taken += 1
             return defer.succeed(None)
 
         def connectionLost(self) -> None:
@@ -88,8 +105,10 @@ def twisted_mail(port: int) -> None:
             protocol.factory, protocol.delivery, protocol.host = self, Delivery(), b"mx.example"
             return protocol
 
-    reactor.listenTCP(port, Factory(), interface="127.0.0.1", backlog=1000)
+    factory: Any = Factory
+    reactor.listenTCP(port, factory(), interface="127.0.0.1", backlog=1000)
     reactor.run()
+    say(taken)
 
 
 def aiosmtpd(port: int) -> None:
@@ -100,8 +119,12 @@ def aiosmtpd(port: int) -> None:
 
     from mailproto.tls import ensure_self_signed
 
+    taken = 0
+
     class Handler:
         async def handle_DATA(self, server: object, session: object, envelope: object) -> str:  # noqa: N802
+            nonlocal taken
+            taken += 1
             return "250 Forgotten"
 
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -116,7 +139,11 @@ def aiosmtpd(port: int) -> None:
             port,
             backlog=1000,
         )
-        await server.serve_forever()
+        terminated = asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, terminated.set)
+        async with server:
+            await terminated.wait()
+            say(taken)  # before the server waits for its connections
 
     asyncio.run(serve())
 
@@ -127,10 +154,9 @@ SERVERS: dict[str, Callable[[int], None] | None] = {
     "twisted.mail": twisted_mail,
     "aiosmtpd": aiosmtpd,
 }
-"""By name; None for those that are not in Python."""
+"""By name; None for a program that is not in Python, and counts nothing."""
 
 if __name__ == "__main__":
-    del sys.path[0]  # this folder: its names are not those of packages
     server = SERVERS[sys.argv[1]]
     assert server is not None, f"{sys.argv[1]} is a program"
     server(int(sys.argv[2]))

@@ -1,0 +1,1 @@
+"""What the programs in ``fuzz/`` share.  Nothing here is a program."""

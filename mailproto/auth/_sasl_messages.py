@@ -1,15 +1,22 @@
-"""Base64, in which SASL's messages cross the line, strictly."""
+"""SASL's messages as they cross the line: base64, strictly; and what can be wrong with one."""
 
 from __future__ import annotations
 
 import binascii
 
-from mailproto.auth._errors import SASLError
-
-__all__ = ["MAX_RESPONSE", "decode_base64"]
+__all__ = ["MAX_RESPONSE", "SASLError", "decode_base64"]
 
 MAX_RESPONSE = 12288
 """Octets of one message in base64 (RFC 4954 4: servers must take as many)."""
+
+
+class SASLError(Exception):
+    """The other side's message is not base64, too long, or not what the mechanism asks for.
+
+    To a server: the answer is SMTP 501 5.5.2, IMAP BAD, POP3 -ERR, and the exchange is over.
+    To a client: also that the server did not prove that it knows the password.  The message
+    never holds any of what was received, so that no secret reaches a log.
+    """
 
 
 def decode_base64(data: bytes) -> bytes:

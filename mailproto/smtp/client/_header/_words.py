@@ -1,4 +1,4 @@
-"""Text as encoded words (RFC 2047)."""
+"""What fields are written with: lines (RFC 5322 2.2.3), and text as encoded words (RFC 2047)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,86 @@ from collections.abc import Iterable
 
 from mailproto.message import decode_header
 
-__all__ = ["charset_of", "encoded_words", "is_utf8", "meant", "must_be_encoded"]
+__all__ = [
+    "LINE_MAX",
+    "WORD_MAX",
+    "NeedsUTF8",
+    "NoForm",
+    "Token",
+    "charset_of",
+    "encoded_words",
+    "fold",
+    "is_utf8",
+    "meant",
+    "must_be_encoded",
+]
+
+
+class NeedsUTF8(ValueError):
+    """Something that is not ASCII stands where no encoded word may (RFC 2047 5): in an address, an id.
+
+    Only a header in UTF-8 can show it (RFC 6532 3.2).
+    """
+
+
+class NoForm(ValueError):
+    """Octets that are not even UTF-8 stand there."""
+
+
+LINE_MAX = 998
+"""Octets of a line without its CRLF (RFC 5322 2.1.1)."""
+
+WORD_MAX = LINE_MAX - 1
+"""Octets of what stands alone on a line, after its white space."""
+
+_LINE = 76
+"""Octets that a line should have at most, even with encoded words (RFC 2047 2)."""
+
+Token = tuple[bytes, bytes]
+"""White space, before which a line may end unless it is none, and what follows it."""
+
+
+def fold(name: bytes, tokens: Iterable[Token]) -> bytes:
+    """One field, CRLF included.  A line ends only before white space; what has none stands whole.
+
+    :raises ValueError: that is longer than a line.
+    """
+    if len(name) > WORD_MAX:
+        raise ValueError(f"a header field's name is longer than a line may be: {len(name)} octets")
+    lines: list[bytes] = []
+    line = [name, b":"]
+    length = len(name) + 1
+    is_first = True
+    for space, text in _units(tokens):
+        space = b" " if is_first else space
+        size = len(space) + len(text)
+        if length + size > (LINE_MAX if is_first else _LINE):
+            lines.append(b"".join(line))
+            line, length = [], 0
+            if size > LINE_MAX:
+                raise ValueError(
+                    f"a word of the field {name.decode()} is longer than a line may be: {len(text)} octets"
+                )
+        line += [space, text]
+        length += size
+        is_first = False
+    lines.append(b"".join(line))
+    return b"\r\n".join(lines) + b"\r\n"
+
+
+def _units(tokens: Iterable[Token]) -> Iterable[Token]:
+    """Tokens that have no white space between them, as one."""
+    space, pieces = b"", list[bytes]()
+    for before, text in tokens:
+        if before and pieces:
+            yield space, b"".join(pieces)
+            pieces = []
+        if not pieces:
+            space = before
+        pieces.append(text)
+    if pieces:
+        yield space, b"".join(pieces)
+
 
 _UTF8 = b"utf-8"
 _UNKNOWN = b"unknown-8bit"
@@ -67,7 +146,7 @@ def encoded_words(octets: bytes, charset: bytes, *, first: int = _LENGTH) -> lis
     parts: list[bytes] = []
     part, size = bytearray(), 0
     room = rooms[0]
-    for unit in _units(octets, charset):
+    for unit in _characters(octets, charset):
         cost = sum(len(_Q[octet]) for octet in unit) if is_q else len(unit)
         if part and (size + cost if is_q else 4 * ((size + cost + 2) // 3)) > room:
             parts.append(bytes(part))
@@ -79,7 +158,7 @@ def encoded_words(octets: bytes, charset: bytes, *, first: int = _LENGTH) -> lis
     return [b"=?%b?%b?%b?=" % (charset, letter, _encoded(each, is_q)) for each in parts]
 
 
-def _units(octets: bytes, charset: bytes) -> Iterable[bytes]:
+def _characters(octets: bytes, charset: bytes) -> Iterable[bytes]:
     """Characters, where they are known."""
     if charset == _UTF8:
         return (character.encode() for character in octets.decode())

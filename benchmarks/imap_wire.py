@@ -10,6 +10,7 @@ from _parts.program import Options, Table, cpu_seconds_of, expect, run
 from mailproto.imap.wire import (
     NO_ARGUMENTS,
     And,
+    Arguments,
     Command,
     DateKey,
     Fetch,
@@ -102,9 +103,9 @@ def read_sizes() -> None:
     expect("APPEND's message", b"".join(chunk.data for chunk in append()), MESSAGE)
 
 
-def one(name: str, arguments: object, *, uid: bool = True) -> tuple[int, Command]:
+def one(name: str, arguments: Arguments, *, uid: bool = True) -> tuple[int, Command[Arguments]]:
     """What `read` finds of a single command."""
-    return 1, Command("a1", name, uid, arguments)  # type: ignore[arg-type]
+    return 1, Command("a1", name, uid, arguments)
 
 
 def main() -> None:

@@ -26,8 +26,16 @@ PUBLIC_NAMES = {
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore
         SQLiteStore SimpleAccount SimpleMailbox SingleStore check_name open_store
     """,
+    "mailproto.client": """
+        AuthenticationRefused AuthenticationUnavailable Client ClientConnection ClientError
+        ClientPool ClientSession ClientTimeouts CommandRefused ConnectFailed ConnectionListener
+        ConnectionLost Credentials Dialogue GREETING GreetingRefused Job ProtocolViolation
+        QueueTimeout SASLAnswer SASLDialect SASLStatus ServerAddress ServerReply ServerTimeout
+        ServerUntrusted ServiceClosing TLSFailed TLSUnavailable Turn aborting choose_mechanisms
+        sign_in
+    """,
     "mailproto.connection": """
-        ClientConnection CloseReason Limits MAX_PROXY_HEADER Networks Peer ProxiedFactory ProxyHeader
+        CloseReason Connection Limits MAX_PROXY_HEADER Networks Peer ProxiedFactory ProxyHeader
         ProxyHeaderError ServerConnection ServerFactory UNIX UNKNOWN Wire network_of
         parse_proxy_header
     """,
@@ -35,7 +43,7 @@ PUBLIC_NAMES = {
     "mailproto.delivery": """
         Delivery FunctionDelivery MAX_CACHED MailboxDelivery TRUST accepted canonical_domain
     """,
-    "mailproto.domains": "ascii_domain canonical_domain ends_in_number is_valid_international",
+    "mailproto.domains": "ascii_domain canonical_domain domain_fault ends_in_number is_valid_international",
     "mailproto.errors": """
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired
         InvalidAccountName InvalidMailboxName MailError MailboxExists MailboxInUse
@@ -71,7 +79,7 @@ PUBLIC_NAMES = {
         sort_mailbox summarise supported_charset top unquote utf8_form
     """,
     "mailproto.model": """
-        ANSWERED Address AppendedMessage Changes DELETED DELIMITER DRAFT Envelope FLAGGED
+        ANSWERED Address AppendedMessage Changes DELETED DELIMITER DRAFT Envelope FLAGGED FlagColumns
         FlagChange FlagOperation INBOX MailboxEntry MailboxStatus MessageFlags MessageInfo
         NO_SERVICE_EXTENSIONS NULL_PATH NewMessage Outcome PERMANENT_FLAGS Parameters Part
         Recipient SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo VerifiedName
@@ -89,12 +97,9 @@ PUBLIC_NAMES = {
     "mailproto.files": "make_folder sync_folder write_private",
     "mailproto.service": "MailService Options ServiceLimits Settings makeService make_service",
     "mailproto.smtp": """
-        AllRefused AuthenticationRefused AuthenticationUnavailable ClientTimeouts CommandRefused
-        ConnectFailed ConnectionLost GreetingRefused LMTPClient LMTPServer LMTPServerFactory
-        MAX_MESSAGE_SIZE ProtocolViolation QueueTimeout SMTPClient SMTPClientError SMTPLimits
-        SMTPSender SMTPServer SMTPServerFactory SendResult ServerAddress ServerTimeout
-        ServerUntrusted ServiceClosing TLSFailed TLSUnavailable TRUSTED_CLIENT_LIMITS UNCERTAIN
-        connect open_client send_mail
+        AllRefused LMTPClient LMTPServer LMTPServerFactory MAX_MESSAGE_SIZE SMTPClient SMTPLimits
+        SMTPSender SMTPServer SMTPServerFactory SMTPTimeouts SendResult TRUSTED_CLIENT_LIMITS
+        UNCERTAIN outcome_of send_mail
     """,
     "mailproto.smtp.wire": """
         Auth AuthResponse Bdat Capabilities ChunkEnd ChunkedText Command Data DataChunk DataEnd

@@ -1,6 +1,6 @@
 """Cut the power of a store at any moment, and see what is there when it is back.
 
-Run as a program (``python -m tests.durability.power_cut --help``) it does so for as long as is wanted.
+``fuzz/power_cut.py`` does so for as long as is wanted.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from tests.durability.answers import Answers, check
 from tests.durability.disk import Disk
 from tests.durability.recorder import Call, read_record, strace, wait_for_end
 
-__all__ = ["Recording", "fast_folder", "record", "verify"]
+__all__ = ["Recording", "fast_folder", "record", "verify_cuts"]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+DATA = Path("above", "data")
+"""The store's folder, in one that it makes, too."""
 CHANCES = (0.0, 0.0, 0.5, 0.9, 1.0)
 """Of what was not synced, how much reached the disk: least often nothing, most often something."""
 
@@ -37,9 +39,13 @@ def fast_folder() -> str | None:
 class Recording:
     """What a load did, in several lives of its process, each but the last ended by kill -9."""
 
-    def __init__(self, calls: Sequence[Call], root: str) -> None:
+    def __init__(self, calls: Sequence[Call], root: str, seed: int) -> None:
         self.calls = calls
         self._root = root
+        self._seed = seed
+
+    def __repr__(self) -> str:
+        return f"the load of seed {self._seed}"
 
     def moments(self, choose: Random, count: int) -> list[int]:
         """Places in the record to cut: half of them right after an answer."""
@@ -74,38 +80,59 @@ class Recording:
 
 
 def record(folder: Path, seed: int, operations: int, lives: int = 3) -> Recording:
-    """Run the load, kill it at some moment, run it again, and so on; the last one ends by itself.
+    """Run the load, go back to where kill -9 would have ended it, run it again there, and so on.
+
+    Kills come most often between the writes of a commit and their sync: what the next process
+    finds then is in the system's memory and not on the disk.
 
     :param folder: empty.
     """
     choose = Random(seed)
-    root, calls = folder / "root", []
+    root, calls = folder / "root", list[Call]()
     root.mkdir()
     for life in range(lives):
-        trace = folder / f"record-{life}"
+        if life:
+            del calls[_moment_of_kill(calls, choose) :]
+            disk = Disk(str(root))
+            for call in calls:
+                disk.apply(call)
+            shutil.rmtree(root)
+            disk.cut(root, choose, 1)
+        trace = folder / "record"
+        arguments = [str(root / DATA), f"{seed}-{life}", str(operations)]
         process = subprocess.Popen(
-            [
-                *strace(trace),
-                *(sys.executable, "-m", "tests.durability.load", str(root / "data")),
-                *(f"{seed}-{life}", str(operations)),
-            ],
-            stdout=subprocess.PIPE,
+            [*strace(trace), sys.executable, "-m", "tests.durability.load", *arguments],
+            stdout=subprocess.DEVNULL,
             cwd=CHECKOUT,
         )
-        assert process.stdout is not None
-        kill_at = 10**9 if life == lives - 1 else choose.randrange(operations)
-        with process.stdout as said:
-            for number, _ in enumerate(said):
-                if number == kill_at:
-                    process.kill()
         status = process.wait()
         wait_for_end(trace, process.pid)
-        if kill_at == 10**9 and status != 0:
+        if status != 0:
             raise AssertionError(f"the load ended with status {status}")
-        lived = read_record(trace)
-        calls += [call._replace(began=call.began + len(calls)) for call in lived]
+        calls += [call._replace(began=call.began + len(calls)) for call in read_record(trace)]
         trace.unlink()
-    return Recording(calls, str(root))
+    return Recording(calls, str(root), seed)
+
+
+def _moment_of_kill(calls: Sequence[Call], choose: Random) -> int:
+    """A place in the last life, not at its beginning."""
+    starts = [at for at, call in enumerate(calls) if call.data.startswith(b'{"started"')]
+    places = range((starts[-1] + len(calls)) // 2, len(calls))
+    written = [at + 1 for at in places if calls[at].name == "write" and calls[at].path.endswith("-wal")]
+    return choose.choice(written if choose.random() < 0.8 else places)
+
+
+async def verify_cuts(recording: Recording, folder: Path, choose: Random, cuts: int) -> None:
+    """Cut at as many moments, and `verify` what is left each time.
+
+    :raises AssertionError: something is lost, or wrong.
+    """
+    moments = recording.moments(choose, cuts)
+    for moment, chance, left in recording.cut(moments, folder, choose):
+        try:
+            await verify(left, recording.answers(moment))
+        except Exception as error:
+            raise AssertionError(f"{recording}: after {moment} calls, chance {chance}: {error}") from error
 
 
 async def verify(folder: Path, answers: Answers) -> None:
@@ -113,7 +140,7 @@ async def verify(folder: Path, answers: Answers) -> None:
 
     :raises AssertionError: something is lost, or wrong.
     """
-    data = folder / "data"
+    data = folder / DATA
     if not data.exists():
         assert not answers.answered, "everything is lost"
         return

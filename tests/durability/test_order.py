@@ -32,6 +32,7 @@ UNSYNCED = {
     f"data/mail/{DATABASE}",  # a checkpoint's pages are in the log, too, until they are synced
     f"data/mail/{DATABASE}-shm",  # is made anew from the log
     f"data/mail/{DATABASE}-lock",  # has no content
+    f"data/mail/{DATABASE}-reserve",  # neither
 }
 """What need not be on disk when something is answered."""
 

@@ -21,6 +21,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from mailproto.backends.sqlite._failures import unavailable
+from mailproto.backends.sqlite._room import Room
 from mailproto.content import Content, FileContent, chunks
 from mailproto.files import make_folder, sync_folder
 from mailproto.message import Summary, summarise
@@ -63,9 +64,10 @@ class _DaemonPool(ThreadPool):
 class Bodies:
     """The folder of large bodies."""
 
-    def __init__(self, reactor: IReactorFromThreads, folder: str) -> None:
+    def __init__(self, reactor: IReactorFromThreads, folder: str, room: Room) -> None:
         self._reactor = reactor
         self._folder = folder
+        self._room = room
         self._pool = _DaemonPool(0, _THREADS, "mailproto-sqlite-bodies")
 
     def start(self) -> None:
@@ -120,6 +122,7 @@ class Bodies:
         self.remove([name for name in os.listdir(self._folder) if name not in named])
 
     def _write(self, content: Content) -> Body:
+        self._room.check()
         file = uuid.uuid4().hex
         path = os.path.join(self._folder, file)
         try:

@@ -34,4 +34,4 @@ class IMAPLimits(Limits):
     before_login: IMAPWireLimits = _BEFORE_LOGIN
     bad_commands: int = 20
     failed_logins: int = 5
-    time_slice: float = 0.02
+    time_slice: float = 0.01

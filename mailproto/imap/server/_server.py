@@ -284,16 +284,19 @@ class IMAPServer(ServerConnection[Event]):
         :raises SessionOver: when the mailbox was deleted; the connection is ended, which is
             what RFC 2180 3.1 leaves for that.
         """
-        if self.view is None:
+        if self.view is None or not self.view.has_news(expunges=expunges):
             return
+        told = False
         try:
-            updates = await self.view.update(expunges=expunges)
+            async for piece in self.view.update(expunges=expunges):
+                if told:  # one piece, as is usual, leaves with the command's answer
+                    await self.flush()
+                self._responses.append(piece)
+                told = True
         except NoSuchMailbox:
             self._send()
             self.end(b"* BYE Selected mailbox was deleted\r\n", "selected mailbox was deleted")
             raise SessionOver from None
-        if updates:
-            self._responses.append(updates)
 
     def ask(self, command: Command[Any], prompt: bytes, answer: Callable[[bytes], Awaitable[Reply]]) -> None:
         """Write ``+`` and ``prompt``; the client's next line is for ``answer``, which acts as a handler."""

@@ -423,7 +423,9 @@ class SignInTests(LogTestCase):
             ),
         ):
             with self.subTest(lines=lines):
-                event = only(self.say(*lines, portal=self.portal), kind)
+                events = self.say(*lines, portal=self.portal)
+                event = only(events, kind)
+                self.assertEqual(kinds(events), [kind])
                 self.assertEqual({name: event.get(name) for name in fields}, fields)
                 self.assertEqual(event["helo"], "client.example")
         self.assertNotIn("wrong", repr(event))

@@ -17,7 +17,7 @@ from mailproto.backends.sqlite._changing import forget_tombstones
 from mailproto.backends.sqlite._failures import is_full, unavailable
 from mailproto.backends.sqlite._hints import Hints
 from mailproto.backends.sqlite._room import Room
-from mailproto.backends.sqlite._schema import WAL_PAGES, connect, prepare
+from mailproto.backends.sqlite._schema import connect, prepare
 from mailproto.backends.sqlite._writer import Writer
 from mailproto.errors import StoreUnusable, Unavailable
 from mailproto.files import make_folder
@@ -47,7 +47,7 @@ class Database:
             else (path, os.path.join(path, DATABASE))
         )
         self._clock = IReactorTime(reactor)
-        self.room = Room(self.path, WAL_PAGES)
+        self.room = Room(self.path)
         self.bodies = Bodies(reactor, self.path + "-bodies", self.room)
         self.hints = Hints(self.read, reactor)
         self.writer = Writer(reactor, self.path, self.hints.committed, self.bodies.remove, self.room)

@@ -36,7 +36,7 @@ LOOK_INTERVAL = 1.0
 
 _STEPS = 16  # in which the reserve is given back
 _SPARE = 4  # steps that must be free, beside a whole reserve, before all is well; the log's room meanwhile
-_PAGE = 4096
+_BLOCK = 4096
 _NO_LIMIT = (1 << 32) - 2  # the most pages that SQLite takes
 
 Work = TypeVar("Work", bound=Callable[..., Any])
@@ -61,14 +61,13 @@ class Room:
     All but `open`, `check` and `close` are called in the writer's thread.
 
     :param path: the database's.
-    :param log_pages: length of the log at which it is copied into the database when all is well.
     """
 
     _log = Logger()
 
-    def __init__(self, path: str, log_pages: int, *, seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: str, *, seconds: Callable[[], float] = time.monotonic) -> None:
         self._path = path
-        self._log_pages = log_pages
+        self._usual_log = 0
         self._seconds = seconds
         self._reserve = _Reserve(path + "-reserve")
         self._is_short = False
@@ -182,7 +181,10 @@ class Room:
         low = self._reserve.is_low()
         if low is not self._keeps_log_short:
             self._keeps_log_short = low
-            pages = min(self._log_pages, self._reserve.step * 2 // _PAGE) if low else self._log_pages
+            [[usual]] = connection.execute("PRAGMA wal_autocheckpoint").fetchall()
+            self._usual_log = self._usual_log or usual
+            [[page]] = connection.execute("PRAGMA page_size").fetchall()
+            pages = min(self._usual_log, self._reserve.step * 2 // page) if low else self._usual_log
             connection.execute(f"PRAGMA wal_autocheckpoint = {max(pages, 1)}").fetchall()
 
 
@@ -202,7 +204,7 @@ class _Reserve:
         with contextlib.suppress(OSError):
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             whole = os.fstatvfs(self._descriptor)
-            self.step = min(RESERVE, whole.f_blocks * whole.f_frsize // 8) // _STEPS // _PAGE * _PAGE
+            self.step = min(RESERVE, whole.f_blocks * whole.f_frsize // 8) // _STEPS // _BLOCK * _BLOCK
 
     def close(self) -> None:
         if self._descriptor is not None:
@@ -263,7 +265,7 @@ class _Reserve:
             size = self._size()
             try:
                 if self._descriptor is not None:
-                    os.pwrite(self._descriptor, b"\0" * _PAGE, size)
+                    os.pwrite(self._descriptor, b"\0" * _BLOCK, size)
                     os.fsync(self._descriptor)
             except OSError as error:
                 return error

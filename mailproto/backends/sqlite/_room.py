@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from twisted.logger import Logger
 
-from mailproto.backends.sqlite._failures import is_full, unavailable
+from mailproto.backends.sqlite._failures import is_full, is_of_storage, unavailable
 from mailproto.errors import StorageFull, Unavailable
 
 __all__ = ["LOW", "RESERVE", "Room", "adds_content", "takes_room"]
@@ -108,17 +108,18 @@ class Room:
         """Whether ``error`` is for want of room; SQLite tells a quota from a broken disk no better."""
         if is_full(error):
             return True
-        return isinstance(error, sqlite3.Error) and _may_be_quota(error) and self._reserve.is_out_of_room()
+        return is_of_storage(error) and (cause := self._reserve.cause()) is not None and is_full(cause)
 
     def failure(self, error: Exception) -> Unavailable:
         """``error`` for a client, with what the system says of the disk for the log."""
         if isinstance(error, Unavailable):
             return error
-        if self.is_over(error):
+        if is_full(error):
             return StorageFull(detail=f"{self._path}: {error}")
         failure = unavailable(error)
-        if isinstance(error, sqlite3.Error) and (cause := self._reserve.cause()):
-            return type(failure)(detail=f"{failure.detail} ({cause})")
+        if is_of_storage(error) and (cause := self._reserve.cause()):
+            kind = StorageFull if is_full(cause) else type(failure)
+            return kind(detail=f"{self._path}: {error} ({os.strerror(cause.errno or 0)})")
         return failure
 
     def is_short(self, connection: sqlite3.Connection) -> bool:
@@ -255,10 +256,6 @@ class _Reserve:
         free = os.fstatvfs(self._descriptor)
         return free.f_bavail * free.f_frsize < LOW
 
-    def is_out_of_room(self) -> bool:
-        cause = self.cause()
-        return cause is not None and is_full(cause)
-
     def cause(self) -> OSError | None:
         """What the system says when something is written here; None: it is."""
         with self._lock:
@@ -277,11 +274,6 @@ class _Reserve:
 
     def _size(self) -> int:
         return 0 if self._descriptor is None else os.fstat(self._descriptor).st_size
-
-
-def _may_be_quota(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0)
-    return code in {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_CANTOPEN}
 
 
 def _empty_log(connection: sqlite3.Connection) -> None:

@@ -8,13 +8,19 @@ import os
 import poplib
 import re
 import smtplib
+import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from twisted.internet import reactor
 from twisted.trial.unittest import SkipTest, TestCase
 
+from mailproto.backends import SQLiteStore
+from mailproto.backends.sqlite._database import DATABASE
+from mailproto.errors import StoreUnusable
 from tests.interop.server import ACCOUNTS, HOST, PASSWORD, PATIENCE, Server, message, new_folder
 
 ALICE, BOB = ACCOUNTS[:2]
@@ -22,19 +28,22 @@ SMALL, BIG = ("x" * 70 + "\r\n") * 200, ("x" * 70 + "\r\n") * 6000
 MIB = 1 << 20
 
 
+def mounted(test: TestCase, size: int) -> Path:
+    """A folder that is a small file system of its own."""
+    if os.geteuid() != 0:
+        raise SkipTest("needs root, to mount a small file system")
+    folder = new_folder()
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "mailproto-test", folder], check=True)
+    test.addCleanup(subprocess.run, ["umount", "-l", folder], check=True)
+    return folder
+
+
 class FullDiskTests(TestCase):
     timeout = 300
-    size = 24 * MIB
 
     def setUp(self) -> None:
-        if os.geteuid() != 0:
-            raise SkipTest("needs root, to mount a small file system")
-        self.folder = new_folder()
-        self.folder.mkdir()
-        subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={self.size}", "mailproto-test", self.folder], check=True
-        )
-        self.addCleanup(subprocess.run, ["umount", "-l", self.folder], check=True)
+        self.folder = mounted(self, 24 * MIB)
         self.server = Server(self.folder, [ALICE, BOB])
         self.addCleanup(self.server.kill)
 
@@ -43,6 +52,7 @@ class FullDiskTests(TestCase):
     @contextlib.contextmanager
     def imap(self, name: str = ALICE) -> Iterator[imaplib.IMAP4]:
         with imaplib.IMAP4(HOST, self.server.ports["imap"], timeout=PATIENCE) as client:
+            client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             client.login(name, PASSWORD)
             yield client
 
@@ -121,7 +131,7 @@ class FullDiskTests(TestCase):
         printed = self.server.printed()
         self.assertNotIn("Traceback", printed)
         self.assertNotIn("no transaction is active", printed)
-        self.assertRegex(printed, r"#warn\] .*mail\.sqlite3: database or disk is full")
+        self.assertRegex(printed, r"#warn\] .*mail\.sqlite3: the disk is full")
 
     # -- the tests
 
@@ -205,3 +215,53 @@ class FullDiskTests(TestCase):
     def count(self) -> int:
         with self.imap() as client:
             return int(client.select(readonly=True)[1][0])
+
+
+class StartTests(TestCase):
+    """A store that is opened where there is no room."""
+
+    timeout = 120
+
+    async def start(self, folder: Path) -> str:
+        """Why it does not start, or ""."""
+        store = SQLiteStore(str(folder), reactor=reactor)
+        try:
+            await store.start()
+        except StoreUnusable as error:
+            return str(error)
+        await store.stop()
+        return ""
+
+    def assert_plain(self, reason: str) -> None:
+        self.assertRegex(reason, r"^/[^\n]*/mail\.sqlite3: the disk is full: make room on it$")
+
+    async def test_a_new_store_where_there_is_too_little_room(self) -> None:
+        reasons = []
+        for kib in (*range(4, 200, 12), 400, 2000):
+            folder = mounted(self, kib << 10)
+            if reason := await self.start(folder):
+                self.assert_plain(reason)
+            reasons.append(reason)
+        self.assertGreater(len([reason for reason in reasons if reason]), 2)
+        self.assertEqual(reasons[-1], "")
+
+    async def test_an_old_store_is_left_as_it_is(self) -> None:
+        script = Path(__file__).parent.parent.joinpath("backends", "sqlite", "version_1.sql").read_text()
+        reasons = []
+        for kib in (*range(60, 220, 4), 2000):
+            folder = mounted(self, kib << 10)
+            try:
+                with contextlib.closing(sqlite3.connect(folder / DATABASE)) as connection:
+                    connection.executescript(script)
+                    before = connection.execute("SELECT count(*) FROM messages").fetchall()
+            except sqlite3.Error:
+                continue
+            if reason := await self.start(folder):
+                self.assert_plain(reason)
+                subprocess.run(["mount", "-o", "remount,size=2m", folder], check=True)
+                self.assertEqual(await self.start(folder), "")
+            with contextlib.closing(sqlite3.connect(folder / DATABASE)) as connection:
+                self.assertEqual(connection.execute("SELECT count(*) FROM messages").fetchall(), before)
+            reasons.append(reason)
+        self.assertGreater(len([reason for reason in reasons if reason]), 2)
+        self.assertEqual(reasons[-1], "")

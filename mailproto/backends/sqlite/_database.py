@@ -16,7 +16,7 @@ from mailproto.backends.sqlite._bodies import Bodies
 from mailproto.backends.sqlite._changing import forget_tombstones
 from mailproto.backends.sqlite._failures import is_full, unavailable
 from mailproto.backends.sqlite._hints import Hints
-from mailproto.backends.sqlite._room import Room
+from mailproto.backends.sqlite._room import FULL, Room
 from mailproto.backends.sqlite._schema import connect, prepare
 from mailproto.backends.sqlite._writer import Writer
 from mailproto.errors import StoreUnusable, Unavailable
@@ -66,8 +66,8 @@ class Database:
             self._reader = await self.bodies.in_thread(self._open)
         except (sqlite3.Error, OSError) as error:
             self.bodies.stop()
-            advice = "; make room on its disk" if is_full(error) else ""
-            raise StoreUnusable(f"{self.path}: {error}{advice}") from error
+            reason = f"{FULL}: make room on it" if is_full(error) else str(error)
+            raise StoreUnusable(f"{self.path}: {reason}") from error
         except BaseException:
             self.bodies.stop()
             raise

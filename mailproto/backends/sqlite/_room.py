@@ -23,10 +23,13 @@ from twisted.logger import Logger
 from mailproto.backends.sqlite._failures import is_full, is_of_storage, unavailable
 from mailproto.errors import StorageFull, Unavailable
 
-__all__ = ["LOW", "RESERVE", "Room", "adds_content", "takes_room"]
+__all__ = ["FULL", "LOW", "RESERVE", "Room", "adds_content", "takes_room"]
 
 RESERVE = 16 << 20
 """Octets of the reserve, or an eighth of the file system where that is less."""
+
+FULL = "the disk is full"
+"""What the log says of it, however SQLite calls it."""
 
 LOW = 256 << 20
 """Octets free below which the log is kept short: what is in it needs room when the disk is full."""
@@ -98,7 +101,7 @@ class Room:
         :raises StorageFull: while there is no room.
         """
         if self._is_short and not self._reserve.fill():
-            raise StorageFull(detail=f"{self._path}: the disk is full")
+            raise StorageFull(detail=f"{self._path}: {FULL}")
 
     def give_back(self) -> bool:
         """Make a little room; False when nothing is left to be given back."""
@@ -115,7 +118,7 @@ class Room:
         if isinstance(error, Unavailable):
             return error
         if is_full(error):
-            return StorageFull(detail=f"{self._path}: {error}")
+            return StorageFull(detail=f"{self._path}: {FULL}")
         failure = unavailable(error)
         if is_of_storage(error) and (cause := self._reserve.cause()):
             kind = StorageFull if is_full(cause) else type(failure)
@@ -145,7 +148,7 @@ class Room:
                 "{path}: {error}: new mail is taken only as far as there is room in the database, until there"
                 " is room on the disk; reading and removing mail go on",
                 path=self._path,
-                error=error,
+                error=FULL if is_full(error) else error,
             )
         return not self._is_short
 
@@ -163,7 +166,7 @@ class Room:
         """Why new content is not even tried: most of the reserve is gone."""
         if self._reserve.is_half_full():
             return None
-        return StorageFull(detail=f"{self._path}: the disk is full")
+        return StorageFull(detail=f"{self._path}: {FULL}")
 
     def settle(self, connection: sqlite3.Connection) -> None:
         """Empty the log into the database, and see whether there is room again."""

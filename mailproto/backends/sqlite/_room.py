@@ -64,13 +64,14 @@ class Room:
     All but `open`, `check` and `close` are called in the writer's thread.
 
     :param path: the database's.
+    :param log: octets of the log at which the writer copies it into the database when all is well.
     """
 
     _log = Logger()
 
-    def __init__(self, path: str, *, seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: str, log: int, *, seconds: Callable[[], float] = time.monotonic) -> None:
         self._path = path
-        self._usual_log = 0
+        self._log_octets = log
         self._seconds = seconds
         self._reserve = _Reserve(path + "-reserve")
         self._is_short = False
@@ -185,10 +186,9 @@ class Room:
         low = self._reserve.is_low()
         if low is not self._keeps_log_short:
             self._keeps_log_short = low
-            [[usual]] = connection.execute("PRAGMA wal_autocheckpoint").fetchall()
-            self._usual_log = self._usual_log or usual
+            octets = min(self._log_octets, self._reserve.step * 2) if low else self._log_octets
             [[page]] = connection.execute("PRAGMA page_size").fetchall()
-            pages = min(self._usual_log, self._reserve.step * 2 // page) if low else self._usual_log
+            pages = octets // page
             connection.execute(f"PRAGMA wal_autocheckpoint = {max(pages, 1)}").fetchall()
 
 

@@ -188,8 +188,10 @@ class DirectoryChecker(LateChecker):
         try:
             completed = await self._verifier.complete(record, password)
             await self._directory.set_password_hash(kept, completed, replacing=record)
-        except Unavailable:
-            self.log.info("not now: completing the password record of {name}", name=kept)
+        except Unavailable as error:
+            self.log.warn(
+                "the password record of {name} is not completed now: {error}", name=kept, error=error
+            )
         except Exception:
             self.log.failure("while the password record of {name} is completed", name=kept)
 

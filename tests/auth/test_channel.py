@@ -16,8 +16,8 @@ from zope.interface import implementer
 
 from mailproto.auth import client_tls, ensure_self_signed, server_tls
 from mailproto.auth._channel import Channel, client_channel, server_channel
+from mailproto.testing._transport import FakeTLS
 from tests.auth.handshake import handshake, shake_hands
-from tests.transport import FakeTLS
 
 SIGNED_WITH_SHA1 = """
 -----BEGIN CERTIFICATE-----

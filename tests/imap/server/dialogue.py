@@ -20,7 +20,7 @@ from mailproto.auth import StoreRealm
 from mailproto.backends._memory import MemoryStore
 from mailproto.backends._simple import SimpleMailbox
 from mailproto.imap import IMAPServer, IMAPServerFactory
-from tests.transport import FakeTLS
+from mailproto.testing._transport import FakeTLS
 
 LOCAL = "127.0.0.1"
 REMOTE = "192.0.2.7"

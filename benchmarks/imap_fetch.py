@@ -61,8 +61,7 @@ def serve(folder: str, port: int, messages: int, size: int) -> None:
 
     from mailproto.auth import StoreRealm
     from mailproto.backends import SQLiteStore
-    from mailproto.connection import Limits
-    from mailproto.imap import IMAPServerFactory
+    from mailproto.imap import IMAPLimits, IMAPServerFactory
     from mailproto.model import NewMessage
 
     reactor: Any = installed
@@ -83,7 +82,7 @@ def serve(folder: str, port: int, messages: int, size: int) -> None:
             Portal(StoreRealm(store), [checker]),
             clock=reactor,
             hostname="localhost",
-            limits=Limits(first_command=60, idle=1800, connections_per_peer=10_000),
+            limits=IMAPLimits(connections_per_peer=10_000),
         )
         reactor.listenTCP(port, factory, interface="127.0.0.1", backlog=1000)
 

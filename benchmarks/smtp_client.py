@@ -65,7 +65,8 @@ def ours(port: int, load: Load, messages: int) -> float:
     from twisted.internet import reactor as installed
     from twisted.internet.defer import ensureDeferred, gatherResults
 
-    from mailproto.smtp import ServerAddress, SMTPSender
+    from mailproto.client import ServerAddress
+    from mailproto.smtp import SMTPSender
 
     reactor: Any = installed
     text = message(load.length)
@@ -75,7 +76,8 @@ def ours(port: int, load: Load, messages: int) -> float:
         nonlocal seconds
         sender = SMTPSender(
             reactor,
-            ServerAddress("127.0.0.1", port, tls="none", hostname="client.example"),
+            ServerAddress("127.0.0.1", port, tls="none"),
+            hostname="client.example",
             connections=load.connections,
             messages=messages,
         )

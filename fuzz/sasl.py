@@ -22,7 +22,6 @@ with instrumented():
     from mailproto.auth import (
         SERVER_MECHANISMS,
         Challenge,
-        Channel,
         IBearerToken,
         IScramChecker,
         IScramProof,
@@ -32,6 +31,7 @@ with instrumented():
     )
     from mailproto.errors import MailError
     from mailproto.interfaces import IAccount
+    from mailproto.tls import Channel
 
 CHANNEL = Channel(is_secure=True, is_encrypted=True, bindings={"tls-exporter": b"x"})
 NAMES = [mechanism.name for mechanism in SERVER_MECHANISMS]

@@ -9,12 +9,14 @@ from functools import lru_cache
 
 import idna
 
-__all__ = ["ascii_domain", "canonical_domain", "ends_in_number", "is_valid_international"]
+__all__ = ["ascii_domain", "canonical_domain", "domain_fault", "ends_in_number", "is_valid_international"]
 
 _LONGEST = 512
 """Characters of what may be a domain: no more than 253 are left of it as A-labels (RFC 1035 2.3.4)."""
 
 _MAX_LABELS = 127
+
+_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_\-]*[A-Za-z0-9_])?")
 
 _NUMBER = re.compile(r"[0-9]+|0[Xx][0-9A-Fa-f]*")
 
@@ -83,3 +85,27 @@ def ends_in_number(domain: str) -> bool:
     No host is called so (RFC 1123 2.1): the system makes an IPv4 address of it (inet_aton).
     """
     return bool(_NUMBER.fullmatch(domain.removesuffix(".").rpartition(".")[2]))
+
+
+def domain_fault(name: str) -> str:
+    """Why ``name`` is no domain name (RFC 1035 2.3.4), as words that stand after it; "" if it is one.
+
+    It may be in any script, and end with a dot.  A label may have an underscore, as those of
+    containers do, though no host name has (RFC 1123 2.1).
+    """
+    if len(name) > 254:
+        return "has more than 253 octets"
+    try:
+        name = ascii_domain(name).removesuffix(".")
+    except UnicodeError:
+        return "is no domain name"
+    if len(name) > 253:
+        return "has more than 253 octets"
+    for label in name.split("."):
+        if not label:
+            return "has an empty label"
+        if len(label) > 63:
+            return "has a label of more than 63 octets"
+        if not _LABEL.fullmatch(label):
+            return f"has the label {label!r}: only letters, digits and - between them can be in one"
+    return ""

@@ -8,6 +8,7 @@ record in the log.
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
 
 from mailproto.printable import printable
@@ -38,6 +39,7 @@ __all__ = [
     "UnknownMechanism",
     "UnwantedInitialResponse",
     "WireError",
+    "storage_failure",
 ]
 
 
@@ -94,6 +96,18 @@ class StorageFull(Unavailable):
 
     code, enhanced = 452, "4.3.1"
     default_text = "Insufficient system storage"
+
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def storage_failure(error: OSError, doing: str) -> Unavailable:
+    """What a client is told of a disk that fails: there is no room, or else try again later.
+
+    :param doing: what the server could not do, such as "spool a message"; for the log.
+    """
+    kind = StorageFull if error.errno in _NO_ROOM else Unavailable
+    return kind(detail=f"cannot {doing}: {error}")
 
 
 class Refused(MailError):

@@ -9,10 +9,10 @@ from __future__ import annotations
 import enum
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from mailproto.content import Content
 
@@ -33,6 +33,7 @@ __all__ = [
     "Changes",
     "Envelope",
     "FlagChange",
+    "FlagColumns",
     "FlagOperation",
     "MailboxEntry",
     "MailboxStatus",
@@ -107,7 +108,7 @@ class Address:
     def __str__(self) -> str:
         """As it stands between the angle brackets of a command: quoted where it must be."""
         local = self.local
-        if not _DOT_STRING.fullmatch(local) and self:
+        if not local.isalnum() and not _DOT_STRING.fullmatch(local) and self:
             local = '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
         return f"{local}@{self.domain}" if self.domain else local
 
@@ -225,11 +226,14 @@ class Outcome:
 
     :ivar code: 250 for taken, 4yz for later, 5yz for never.
     :ivar enhanced: RFC 3463 code of the same class.
+    :ivar detail: for the log only: where the message was put, or why it was not; no part of the
+        outcome's identity.
     """
 
     code: int
     enhanced: str
     text: str
+    detail: str = field(default="", compare=False)
 
     @property
     def accepted(self) -> bool:
@@ -290,16 +294,58 @@ class MessageFlags(NamedTuple):
     modseq: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FlagColumns(Sequence[MessageFlags]):
+    """The flags of many messages, by ascending UID: a sequence of `MessageFlags`, kept in columns.
+
+    A mailbox may have 300,000 messages: an object for each of them would hold the reactor up.
+
+    :ivar uids: ascending.
+    :ivar flags: of the same messages; equal sets are best one object.
+    :ivar modseqs: of the same messages.
+    """
+
+    uids: Sequence[int] = ()
+    flags: Sequence[frozenset[str]] = ()
+    modseqs: Sequence[int] = ()
+
+    @classmethod
+    def of(cls, messages: Iterable[MessageFlags]) -> FlagColumns:
+        """From rows, by ascending UID."""
+        rows = list(messages)
+        return cls([row.uid for row in rows], [row.flags for row in rows], [row.modseq for row in rows])
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, FlagColumns) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # lists have none, either
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    @overload
+    def __getitem__(self, at: int) -> MessageFlags: ...
+    @overload
+    def __getitem__(self, at: slice) -> FlagColumns: ...
+    def __getitem__(self, at: int | slice) -> MessageFlags | FlagColumns:
+        if isinstance(at, slice):
+            return FlagColumns(self.uids[at], self.flags[at], self.modseqs[at])
+        return MessageFlags(self.uids[at], self.flags[at], self.modseqs[at])
+
+    def __iter__(self) -> Iterator[MessageFlags]:
+        return map(MessageFlags, self.uids, self.flags, self.modseqs)
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What happened to a mailbox since some modseq.
 
-    :ivar changed: messages that came or whose flags changed, by ascending UID.
+    :ivar changed: messages that came or whose flags changed.
     :ivar vanished: UIDs that are gone, ascending; may name UIDs that the asker never saw.
     :ivar modseq: ask again from here.
     """
 
-    changed: Sequence[MessageFlags]
+    changed: FlagColumns
     vanished: Sequence[int]
     modseq: int
 
@@ -393,5 +439,5 @@ class StoreResult:
     :ivar refused: UIDs whose modseq was above ``unchanged_since`` (RFC 7162 3.1.3).
     """
 
-    changed: Sequence[MessageFlags]
+    changed: FlagColumns
     refused: Sequence[int] = field(default=())

@@ -14,21 +14,28 @@ from tests.processes import CHECKOUT
 PUBLIC_NAMES = {
     "mailproto.accounts": "MAX_COMPARED account_key account_keys check_account_name invisible_in",
     "mailproto.auth": """
-        BearerToken Certificate CertificateChecker Challenge Channel ClientCertificate
-        ClientCredentials ClientMechanism DEFAULT_MECHANISMS DirectoryChecker FAILURE_DELAY
-        IBearerToken IClientCertificate IProxyLogin IScramChecker IScramProof Login MAX_REMEMBERED
-        MAX_RESPONSE MAX_WAITING Password PasswordVerifier ProxyLogin REMEMBER SASLError SASLServer
-        SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism ServerTLS StoreRealm
-        TLSFilesError Token TokenChecker client_channel client_mechanisms client_tls decode_base64
-        disabled_record enabled_record ensure_secret ensure_self_signed hash_password is_disabled
-        is_verified login proxy_login server_channel server_mechanisms server_tls store_portal
+        BearerToken Certificate CertificateChecker Challenge ClientCertificate ClientCredentials
+        ClientMechanism DEFAULT_MECHANISMS DirectoryChecker FAILURE_DELAY IBearerToken
+        IClientCertificate IProxyLogin IScramChecker IScramProof Login MAX_REMEMBERED MAX_RESPONSE
+        MAX_WAITING Password PasswordVerifier ProxyLogin REMEMBER SASLError SASLServer
+        SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism StoreRealm Token
+        TokenChecker client_mechanisms decode_base64 disabled_record enabled_record ensure_secret
+        hash_password is_disabled login proxy_login server_mechanisms store_portal
     """,
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore
         SQLiteStore SimpleAccount SimpleMailbox SingleStore check_name open_store
     """,
+    "mailproto.client": """
+        AuthenticationRefused AuthenticationUnavailable Client ClientConnection ClientError
+        ClientPool ClientSession ClientTimeouts CommandRefused ConnectFailed ConnectionListener
+        ConnectionLost Credentials Dialogue GREETING GreetingRefused Job ProtocolViolation
+        QueueTimeout SASLAnswer SASLDialect SASLStatus ServerAddress ServerReply ServerTimeout
+        ServerUntrusted ServiceClosing TLSFailed TLSUnavailable Turn aborting choose_mechanisms
+        sign_in
+    """,
     "mailproto.connection": """
-        ClientConnection CloseReason Limits MAX_PROXY_HEADER Networks Peer ProxiedFactory ProxyHeader
+        CloseReason Connection Limits MAX_PROXY_HEADER Networks Peer ProxiedFactory ProxyHeader
         ProxyHeaderError ServerConnection ServerFactory UNIX UNKNOWN Wire network_of
         parse_proxy_header
     """,
@@ -36,16 +43,16 @@ PUBLIC_NAMES = {
     "mailproto.delivery": """
         Delivery FunctionDelivery MAX_CACHED MailboxDelivery TRUST accepted canonical_domain
     """,
-    "mailproto.domains": "ascii_domain canonical_domain ends_in_number is_valid_international",
+    "mailproto.domains": "ascii_domain canonical_domain domain_fault ends_in_number is_valid_international",
     "mailproto.errors": """
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired
         InvalidAccountName InvalidMailboxName MailError MailboxExists MailboxInUse
         MalformedAuthentication MessageTooLarge NoSuchAccount NoSuchMailbox OverQuota ReadOnly
         RecipientUnknown Refused RelayDenied StorageFull StoreUnusable
         TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse
-        WireError
+        WireError storage_failure
     """,
-    "mailproto.imap": "IMAPServer IMAPServerFactory IMAP_LIMITS MailboxView",
+    "mailproto.imap": "IMAPLimits IMAPServer IMAPServerFactory MailboxView",
     "mailproto.imap.wire": """
         All And Append AppendLiteral Arguments Authenticate Body Command ContinuationLine Copy
         Create DateKey Enable Event Fetch FetchAttribute FetchItem FetchSection Flagged Header
@@ -58,6 +65,10 @@ PUBLIC_NAMES = {
         IAccount IAccountChanges IDelivery IDirectory IExpander IMailbox IOwnership IQueueRunner
         IRecent IRevocable IServiceExtensions IStore IVerifier
     """,
+    "mailproto.maillog": """
+        Client HasClient LINE MAX_REFUSALS MAX_VALUE NAMESPACE Refusals appended client_of ended
+        failed message recipients refused sign_in_failed signed_in turned_away
+    """,
     "mailproto.message": """
         ADDRESSES_LIMIT BOUNDARY_LIMIT BYTE_ORDER_MARK Field HEADER_LIMIT HeaderSection IDS_LIMIT
         Index Mailbox NESTING_LIMIT PARTS_LIMIT PREVIEW_LENGTH Part STRUCTURED_LIMIT SUBJECT_LIMIT
@@ -68,29 +79,27 @@ PUBLIC_NAMES = {
         sort_mailbox summarise supported_charset top unquote utf8_form
     """,
     "mailproto.model": """
-        ANSWERED Address AppendedMessage Changes DELETED DELIMITER DRAFT Envelope FLAGGED
+        ANSWERED Address AppendedMessage Changes DELETED DELIMITER DRAFT Envelope FLAGGED FlagColumns
         FlagChange FlagOperation INBOX MailboxEntry MailboxStatus MessageFlags MessageInfo
         NO_SERVICE_EXTENSIONS NULL_PATH NewMessage Outcome PERMANENT_FLAGS Parameters Part
         Recipient SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo VerifiedName
         canonical_mailbox_name
     """,
     "mailproto.pop3": """
-        MAX_BAD_COMMANDS MAX_FAILED_LOGINS POP3Server POP3ServerFactory POP3_LIMITS READ_AHEAD_MESSAGES
+        POP3Limits POP3Server POP3ServerFactory READ_AHEAD_MESSAGES
         READ_AHEAD_OCTETS
     """,
     "mailproto.pop3.wire": """
-        Command DotStuffing MAX_AUTH_LINE MAX_LINE MAX_REPLY MAX_SWALLOWED POP3ServerWire POP3SyntaxError
-        Response challenge err multiline ok
+        Command DotStuffing MAX_REPLY POP3ServerWire POP3SyntaxError POP3WireLimits Response
+        challenge err multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
+    "mailproto.files": "make_folder sync_folder write_private",
     "mailproto.service": "MailService Options ServiceLimits Settings makeService make_service",
     "mailproto.smtp": """
-        AllRefused AuthenticationRefused AuthenticationUnavailable ClientTimeouts CommandRefused
-        ConnectFailed ConnectionLost GreetingRefused LMTPClient LMTPServer LMTPServerFactory
-        MAX_MESSAGE_SIZE ProtocolViolation QueueTimeout SMTPClient SMTPClientError SMTPLimits
-        SMTPSender SMTPServer SMTPServerFactory SendResult ServerAddress ServerTimeout
-        ServerUntrusted ServiceClosing TLSFailed TLSUnavailable TRUSTED_CLIENT_LIMITS UNCERTAIN
-        connect open_client send_mail
+        AllRefused LMTPClient LMTPServer LMTPServerFactory MAX_MESSAGE_SIZE SMTPClient SMTPLimits
+        SMTPSender SMTPServer SMTPServerFactory SMTPTimeouts SendResult TRUSTED_CLIENT_LIMITS
+        UNCERTAIN outcome_of send_mail
     """,
     "mailproto.smtp.wire": """
         Auth AuthResponse Bdat Capabilities ChunkEnd ChunkedText Command Data DataChunk DataEnd
@@ -101,10 +110,15 @@ PUBLIC_NAMES = {
         decode_xtext encode_xtext is_canonical is_host mail_options parse_capabilities rcpt_options
         read_address render_bdat render_line render_lines render_path render_reply
     """,
+    "mailproto.spool": "SpoolFile",
     "mailproto.testing": """
         AccountConformance ChangesConformance DeliveryConformance Dialogue DialogueError
         DirectoryConformance ELSEWHERE FEEDS Feed LOOPBACK MailboxConformance MemoryTransport
         StoreConformance StoreFixture play_each_way
+    """,
+    "mailproto.tls": """
+        Channel ServerTLS TLSFilesError client_channel client_tls ensure_self_signed is_verified
+        server_channel server_tls
     """,
 }
 """By module; a name that is added or taken away is a decision, made here too."""

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailproto.client import CommandRefused, ProtocolViolation
 from mailproto.errors import MailError, Refused
 from mailproto.printable import MAX_SHOWN, printable
-from mailproto.smtp import CommandRefused, ProtocolViolation
+from mailproto.smtp import outcome_of
 from mailproto.smtp.wire import Reply
 
 HOSTILE = "a\x1b[2J\x9b31m\r\nSep 1 root: \u202eevil\u2066\u200b\u2028\ufeff\ud800\U000e0041\ue000b"
@@ -64,7 +65,7 @@ class ExceptionTests(SynchronousTestCase):
                 ProtocolViolation(f"said {reply}", reply=reply),
                 ProtocolViolation(HOSTILE * 100),
             ):
-                for text in (str(error), error.text, str(error.args[0]), error.outcome().text, str(reply)):
+                for text in (str(error), error.text, str(error.args[0]), outcome_of(error).text, str(reply)):
                     self.assertTrue(text.isprintable(), text)
                     self.assertLess(len(text), MAX_SHOWN + 50)
 

@@ -42,11 +42,11 @@ def mailproto(port: int) -> None:
     """Ours."""
     from twisted.internet import reactor as installed
 
-    from mailproto.auth import ensure_self_signed, server_tls
     from mailproto.content import Content
     from mailproto.delivery import Delivery, accepted
     from mailproto.model import Envelope, Outcome
     from mailproto.smtp import SMTPServerFactory
+    from mailproto.tls import ensure_self_signed, server_tls
 
     class Discard(Delivery):
         taken = 0
@@ -117,7 +117,7 @@ def aiosmtpd(port: int) -> None:
 
     from aiosmtpd.smtp import SMTP
 
-    from mailproto.auth import ensure_self_signed
+    from mailproto.tls import ensure_self_signed
 
     taken = 0
 

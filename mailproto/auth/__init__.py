@@ -1,4 +1,4 @@
-"""Who is there: SASL, password hashes, ``twisted.cred`` over a store, and TLS.
+"""Who is there: SASL, password hashes, and ``twisted.cred`` over a store.
 
 It knows no protocol.  A server gives what its client says to `SASLServer`, or a name and a
 password to `login`; `client_mechanisms` gives a client what to say.
@@ -6,7 +6,6 @@ password to `login`; `client_mechanisms` gives a client what to say.
 
 from mailproto.auth._base64 import MAX_RESPONSE, decode_base64
 from mailproto.auth._certificate_checker import CertificateChecker
-from mailproto.auth._channel import Channel, client_channel, server_channel
 from mailproto.auth._checker import DirectoryChecker
 from mailproto.auth._client import (
     Certificate,
@@ -49,9 +48,6 @@ from mailproto.auth._records import (
 )
 from mailproto.auth._scram import ScramKeys
 from mailproto.auth._secret import ensure_secret
-from mailproto.auth._self_signed import ensure_self_signed
-from mailproto.auth._tls import ServerTLS, TLSFilesError, server_tls
-from mailproto.auth._tls_client import client_tls, is_verified
 from mailproto.auth._token_checker import TokenChecker
 
 __all__ = [
@@ -67,7 +63,6 @@ __all__ = [
     "Certificate",
     "CertificateChecker",
     "Challenge",
-    "Channel",
     "ClientCertificate",
     "ClientCredentials",
     "ClientMechanism",
@@ -86,26 +81,18 @@ __all__ = [
     "ScramKeys",
     "ScramProof",
     "ServerMechanism",
-    "ServerTLS",
     "StoreRealm",
-    "TLSFilesError",
     "Token",
     "TokenChecker",
-    "client_channel",
     "client_mechanisms",
-    "client_tls",
     "decode_base64",
     "disabled_record",
     "enabled_record",
     "ensure_secret",
-    "ensure_self_signed",
     "hash_password",
     "is_disabled",
-    "is_verified",
     "login",
     "proxy_login",
-    "server_channel",
     "server_mechanisms",
-    "server_tls",
     "store_portal",
 ]

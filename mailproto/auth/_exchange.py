@@ -10,8 +10,8 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.portal import Portal
 
+from mailproto import maillog
 from mailproto.auth._base64 import decode_base64
-from mailproto.auth._channel import Channel
 from mailproto.auth._errors import SASLError
 from mailproto.auth._late import wait_as
 from mailproto.auth._login import Login, failures_are_temporary, login
@@ -20,10 +20,13 @@ from mailproto.errors import (
     AuthenticationCancelled,
     AuthenticationFailed,
     EncryptionRequired,
+    MailError,
     MalformedAuthentication,
+    TemporaryAuthenticationFailure,
     UnknownMechanism,
 )
 from mailproto.interfaces import IRevocable
+from mailproto.tls._channel import Channel
 
 __all__ = ["SASLServer"]
 
@@ -103,7 +106,11 @@ class SASLServer:
             (RFC 4954 4, RFC 5034 4, RFC 4959 3), or None.
         """
         self.abandon()
-        self._exchange = _Exchange(self._make(name.upper(), channel))
+        try:
+            self._exchange = _Exchange(self._make(name.upper(), channel))
+        except MailError as error:
+            maillog.sign_in_failed(maillog.client_of(self._session), name.upper(), "", error)
+            raise
         return await self._go_on(b"" if initial == b"=" else initial)
 
     async def respond(self, line: bytes) -> Challenge | Login:
@@ -164,11 +171,12 @@ class SASLServer:
                 raise SASLError("nothing more was asked for")
             return outcome
         try:
-            with failures_are_temporary():
-                step = await self._mechanism_step(mechanism, response)
+            step = await self._mechanism_step(mechanism, response)
             if isinstance(step, Challenge):
                 return step
-            exchange.outcome = signed_in = await login(self._portal, step, self._session)
+            exchange.outcome = signed_in = await login(
+                self._portal, step, self._session, mechanism=mechanism.name
+            )
         except AuthenticationFailed as error:
             if mechanism.refusal is None:
                 raise
@@ -180,7 +188,16 @@ class SASLServer:
         self, mechanism: ServerMechanism, response: bytes | None
     ) -> Challenge | ICredentials:
         try:
-            return await mechanism.step(response)
-        except AuthenticationFailed:
+            with failures_are_temporary():
+                return await mechanism.step(response)
+        except AuthenticationFailed as error:
+            self._log_failure(mechanism, error)
             await wait_as(mechanism.checker)
             raise
+        except TemporaryAuthenticationFailure as error:
+            self._log_failure(mechanism, error)
+            raise
+
+    def _log_failure(self, mechanism: ServerMechanism, error: MailError) -> None:
+        """Log an exchange that failed before it came to credentials."""
+        maillog.sign_in_failed(maillog.client_of(self._session), mechanism.name, mechanism.username, error)

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from mailproto import maillog
 from mailproto.auth._credentials import IProxyLogin, ProxyLogin
 from mailproto.auth._errors import SASLError
 from mailproto.auth._late import LateFailure, wait_as
@@ -37,16 +38,31 @@ class Login:
     logout: Callable[[], None]
 
 
-async def login(portal: Portal, credentials: ICredentials, session: IRevocable | None = None) -> Login:
-    """Sign in with ``credentials``.
+async def login(
+    portal: Portal, credentials: ICredentials, session: IRevocable | None = None, *, mechanism: str = ""
+) -> Login:
+    """Sign in with ``credentials``, and log what became of it.
 
     :param session: what the realm gets as the ``mind``: it may revoke the session until `Login.logout`.
+        One that is a `maillog.HasClient` is named in the log.
+    :param mechanism: how the credentials came, for the log.
     :raises AuthenticationFailed: for an unknown name, a wrong secret, and for a kind of
         credentials that the portal knows nothing of.
     :raises TemporaryAuthenticationFailure: when a checker or the realm cannot tell now, or fails;
         of the latter the log has a full record.
     :raises MailError: whatever else a checker or the realm raises.
     """
+    client = maillog.client_of(session)
+    try:
+        signed_in = await _login(portal, credentials, session)
+    except MailError as error:
+        maillog.sign_in_failed(client, mechanism, name_given(credentials), error)
+        raise
+    maillog.signed_in(client, signed_in.account.name, mechanism)
+    return signed_in
+
+
+async def _login(portal: Portal, credentials: ICredentials, session: IRevocable | None) -> Login:
     with failures_are_temporary():
         try:
             _, account, logout = await portal.login(credentials, session, IAccount)
@@ -55,6 +71,12 @@ async def login(portal: Portal, credentials: ICredentials, session: IRevocable |
                 await wait_as(_checker_of(portal, credentials))
             raise AuthenticationFailed(detail=str(error)) from None
     return Login(cast(IAccount, account), logout)
+
+
+def name_given(credentials: object) -> str | bytes:
+    """Whom the client wants to be, as it came; "" if it leaves that to a token or a certificate."""
+    name = getattr(credentials, "username", "") or getattr(credentials, "authzid", "")
+    return name if isinstance(name, str | bytes) else ""
 
 
 async def proxy_login(portal: Portal, name: str, session: IRevocable | None = None) -> Login:
@@ -68,7 +90,7 @@ async def proxy_login(portal: Portal, name: str, session: IRevocable | None = No
     """
     if IProxyLogin not in portal.checkers:
         portal = Portal(portal.realm, [_NameChecker()])
-    return await login(portal, ProxyLogin(name), session)
+    return await login(portal, ProxyLogin(name), session, mechanism="XCLIENT")
 
 
 @implementer(ICredentialsChecker)
@@ -98,5 +120,5 @@ def failures_are_temporary() -> Iterator[None]:
         raise
     except Exception as error:
         _log.failure("while somebody signs in")
-        # The connection knows who it is: its line in the log has the peer.
-        raise TemporaryAuthenticationFailure(detail=type(error).__name__) from None
+        detail = f"{type(error).__name__}: see the traceback in the log"
+        raise TemporaryAuthenticationFailure(detail=detail) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mailproto.auth._private_file import write_private
+from mailproto.files import write_private
 
 __all__ = ["ensure_secret"]
 

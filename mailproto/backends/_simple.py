@@ -41,6 +41,7 @@ from mailproto.model import (
     AppendedMessage,
     Changes,
     FlagChange,
+    FlagColumns,
     MailboxEntry,
     MailboxStatus,
     MessageFlags,
@@ -149,11 +150,11 @@ class SimpleMailbox:
     async def changes_since(self, modseq: int) -> Changes:
         """See `IMailbox.changes_since`."""
         state = self._there()
-        changed = [
+        changed = FlagColumns.of(
             MessageFlags(uid, message.flags, message.modseq)
             for uid, message in state.messages.items()
             if message.modseq > modseq
-        ]
+        )
         vanished = [uid for uid, gone in state.vanished.items() if gone > modseq] if modseq > 0 else []
         return Changes(changed, sorted(vanished), state.modseq)
 
@@ -189,7 +190,9 @@ class SimpleMailbox:
                 if message.flags != flags:
                     message.flags, message.modseq = flags, state.modseq
             state.watchers.notify(None, state.modseq)
-        return StoreResult([MessageFlags(m.info.uid, m.flags, m.modseq) for m, _ in changed], refused)
+        return StoreResult(
+            FlagColumns.of(MessageFlags(m.info.uid, m.flags, m.modseq) for m, _ in changed), refused
+        )
 
     async def copy(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.copy`; the target may be of any kind."""

@@ -15,7 +15,7 @@ come out one at a time, in order.
   minute is as idle as one that sends none.
 """
 
-from mailproto.connection._client import ClientConnection
+from mailproto.connection._base import Connection
 from mailproto.connection._factory import ServerFactory
 from mailproto.connection._limits import CloseReason, Limits
 from mailproto.connection._networks import UNIX, Networks, network_of
@@ -34,8 +34,8 @@ __all__ = [
     "MAX_PROXY_HEADER",
     "UNIX",
     "UNKNOWN",
-    "ClientConnection",
     "CloseReason",
+    "Connection",
     "Limits",
     "Networks",
     "Peer",

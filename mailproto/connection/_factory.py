@@ -7,8 +7,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger
 
+from mailproto import maillog
 from mailproto.connection._limits import Limits
 from mailproto.connection._server import ServerConnection
 
@@ -23,7 +23,8 @@ class ServerFactory(Factory):
     """
 
     noisy = False
-    log = Logger()
+    service_name: str = ""
+    """What it serves, for the mail log: smtp, submission, lmtp, pop3 or imap."""
 
     def __init__(self, clock: IReactorTime, *, tls: Any | None = None, limits: Limits | None = None) -> None:
         self.clock = clock
@@ -46,7 +47,8 @@ class ServerFactory(Factory):
                 and number >= self.limits.connections_of_peer(is_local=connection.is_local)
             )
         ):
-            self.log.warn("{peer}: too many connections", peer=connection.peer)
+            reason = "server shutting down" if self.stopping else "too many connections"
+            maillog.turned_away(connection.client, reason)
             return False
         if network is not None:
             self._peers[network] = number + 1

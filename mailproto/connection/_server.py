@@ -7,21 +7,28 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, ITLSTransport
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailproto.auth import Channel, server_channel
+from mailproto import maillog
 from mailproto.connection._at_once import at_once
 from mailproto.connection._base import OCTETS_AT_ONCE, Connection
 from mailproto.connection._handshake import Handshake, may_begin_handshake
 from mailproto.connection._limits import CloseReason
 from mailproto.connection._wire import PlaintextWire
-from mailproto.errors import MailError, Unavailable, WireError
+from mailproto.errors import (
+    AuthenticationFailed,
+    MailError,
+    TemporaryAuthenticationFailure,
+    Unavailable,
+    WireError,
+)
 from mailproto.interfaces import IRevocable
+from mailproto.tls import Channel, server_channel
 
 if TYPE_CHECKING:
     from mailproto.connection._factory import ServerFactory
@@ -66,6 +73,10 @@ class ServerConnection(Connection, Generic[EventT]):
         self._unheard = 0  # octets that came after our last words
         self._leaving: CloseReason | None = None  # why the running command is the last one
         self._handshake: Handshake | None = None
+        self._began = 0.0
+        self._end_reason = ""
+        self._tls_version = ""
+        self.refusals = maillog.Refusals()
 
     # -- what a protocol says of itself
 
@@ -97,6 +108,44 @@ class ServerConnection(Connection, Generic[EventT]):
     def closed(self) -> None:
         """The connection is gone: let go of what the session holds."""
 
+    # -- what the mail log has of it
+
+    @property
+    def client(self) -> maillog.Client:
+        """The client, for the mail log, as it is now."""
+        return maillog.Client(
+            peer=self.peer,
+            protocol=self.factory.service_name,
+            tls=self.tls_version,
+            account=self.account_name,
+            refusals=self.refusals,
+        )
+
+    @property
+    def account_name(self) -> str | None:
+        """Who signed in, if a protocol has such a thing."""
+        return None
+
+    @property
+    def tls_version(self) -> str:
+        """What TLS negotiated, such as ``TLSv1.3``, once it has; else "".  It outlives the connection."""
+        if not self._tls_version and self._open and self._handshake and self._handshake.left() is None:
+            info = self.tls_info()
+            self._tls_version = "" if info is None else info.version
+        return self._tls_version
+
+    def log_refusal(self, event: EventT, error: MailError) -> None:
+        """Log that a handler raised ``error``: by default only if that has a detail for the log.
+
+        Sign-ins that fail are logged where they fail.
+        """
+        if error.detail and not isinstance(error, AuthenticationFailed | TemporaryAuthenticationFailure):
+            maillog.failed(self.client, self.describe(event), error)
+
+    def log_counts(self) -> dict[str, str | int]:
+        """What the session did, for the line about its end."""
+        return {}
+
     # -- what a protocol may ask for
 
     @property
@@ -114,10 +163,14 @@ class ServerConnection(Connection, Generic[EventT]):
             self._waiting.append(waiter)
         return waiter
 
-    def end(self, closing_words: bytes = b"") -> None:
-        """Write ``closing_words``, then close once it is sent; no further event is handled."""
+    def end(self, closing_words: bytes = b"", reason: str = "") -> None:
+        """Write ``closing_words``, then close once it is sent; no further event is handled.
+
+        :param reason: for the log.
+        """
         if self._ending:
             return
+        self._end_reason = reason
         self._unsent.append(closing_words)
         self._ending = True
         self._send_now()
@@ -158,8 +211,8 @@ class ServerConnection(Connection, Generic[EventT]):
         """
         received = self.wire.take_pending() if self.wire.pending else b""
         if not may_begin_handshake(received):
-            self.log.warn("{peer} sent plaintext where TLS was to begin", peer=self.peer)
-            self.end(self.closing_words(CloseReason.TALKED_AHEAD))
+            self._end_for(CloseReason.TALKED_AHEAD)
+            maillog.refused(self.client, CloseReason.TALKED_AHEAD.value)
             return False
         self._unsent.append(go_ahead)
         self._begin_handshake()
@@ -187,7 +240,7 @@ class ServerConnection(Connection, Generic[EventT]):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self._progress = self.clock.seconds()
+        self._began = self._progress = self.clock.seconds()
         if self.factory.admit(self):
             self._set_timer(self.limits.first_command)
             if self.is_encrypted:
@@ -197,7 +250,7 @@ class ServerConnection(Connection, Generic[EventT]):
                 running = self._running = cast("Deferred[None]", greeting)
                 running.addCallback(self._finished)
         else:
-            self.end(self.closing_words(CloseReason.CROWDED))
+            self._end_for(CloseReason.CROWDED)
 
     def dataReceived(self, data: bytes) -> None:
         if self._ending:
@@ -226,7 +279,7 @@ class ServerConnection(Connection, Generic[EventT]):
                     self._note_progress()
                     self.refuse_syntax(error)
                     if error.fatal:
-                        self.end()
+                        self.end(reason=str(error))
                     continue
                 if event is None:
                     break
@@ -255,7 +308,7 @@ class ServerConnection(Connection, Generic[EventT]):
         if self._running is not None or not self._writable or self._ending:
             return
         if self._heard_all:
-            self.end()
+            self.end(reason=_CLOSED)
         else:
             self._reading = True
             self.transport.resumeProducing()
@@ -269,13 +322,12 @@ class ServerConnection(Connection, Generic[EventT]):
     def _failed(self, event: EventT, failure: Failure) -> None:
         if isinstance(failure.value, MailError):
             error = failure.value
-            if error.detail:
-                self.log.info("{peer}: {error}", peer=self.peer, error=error)
         else:
             self.log.failure(
                 "{peer}: while handling {event}", failure, peer=self.peer, event=self.describe(event)
             )
-            error = Unavailable()
+            error = Unavailable(detail=f"{type(failure.value).__name__}: see the traceback in the log")
+        self.log_refusal(event, error)
         if self.is_open:
             self.refuse(event, error)
 
@@ -283,7 +335,7 @@ class ServerConnection(Connection, Generic[EventT]):
         self._running = None
         self._progress = self.clock.seconds()
         if self._leaving is not None:
-            self.end(self.closing_words(self._leaving))
+            self._end_for(self._leaving)
         elif not self._pumping:
             self._pump()
 
@@ -343,14 +395,14 @@ class ServerConnection(Connection, Generic[EventT]):
             return
         if self._leaving is CloseReason.REVOKED:
             if self._writable:
-                self.end(self.closing_words(self._leaving))
+                self._end_for(self._leaving)
             else:
-                self.abort()
+                self._abort_for(self._leaving.value)
             return
         handshake_left = self._handshake_left()
         if handshake_left is not None and handshake_left <= 0:
-            self.log.info("{peer}: TLS handshake not done in time", peer=self.peer)
-            self.abort()
+            maillog.refused(self.client, "TLS handshake not done in time")
+            self._abort_for("TLS handshake not done in time")
             return
         left = self._progress + self.idle_limit() - self.clock.seconds()
         if self._running is not None and self._writable:
@@ -360,14 +412,14 @@ class ServerConnection(Connection, Generic[EventT]):
         if left > 0:
             self._set_timer(left)
         elif self._writable:
-            self.end(self.closing_words(CloseReason.IDLE))
+            self._end_for(CloseReason.IDLE)
         else:
-            self.abort()
+            self._abort_for("did not read")
 
     def stop(self) -> None:
         """The server stops: end now, or once the running command is done."""
         if self._handshake_left() is not None:
-            self.abort()  # it could not be told
+            self._abort_for(CloseReason.STOPPING.value)  # it could not be told
         else:
             self._leave(CloseReason.STOPPING)
 
@@ -384,19 +436,42 @@ class ServerConnection(Connection, Generic[EventT]):
     def _leave(self, reason: CloseReason) -> None:
         self._leaving = reason
         if self._running is None:
-            self.end(self.closing_words(reason))
+            self._end_for(reason)
+
+    def _end_for(self, reason: CloseReason) -> None:
+        self.end(self.closing_words(reason), reason.value)
+
+    def _abort_for(self, reason: str) -> None:
+        self._end_reason = self._end_reason or reason
+        self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        was_ending = self._ending  # then it does not matter how the client hangs up
         super().connectionLost(reason)
         self._wake()
-        if not was_ending and not reason.check(ConnectionDone):
-            self.log.debug("{peer}: {reason}", peer=self.peer, reason=reason.getErrorMessage())
+        # Once we had begun to end it, it does not matter how the client hangs up.
+        end_reason = self._end_reason or _how_lost(reason)
+        seconds = self.clock.seconds() - self._began
+        try:
+            maillog.ended(self.client, end_reason, seconds, self.log_counts())
+        finally:
+            self._close()
+
+    def _close(self) -> None:
         try:
             self.closed()
         except Exception:
             self.log.failure("{peer}: while letting go of a session", peer=self.peer)
         self.factory.forget(self)
+
+
+_CLOSED = "closed by the client"
+
+
+def _how_lost(reason: Failure) -> str:
+    """Why a connection ended that nothing of ours had ended."""
+    if reason.check(ConnectionDone):
+        return _CLOSED
+    return "aborted" if reason.check(ConnectionAborted) else "lost"
 
 
 REVOCATION_GRACE = 0.3

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 from zope.interface import implementer
 
@@ -15,7 +17,7 @@ from mailproto.delivery._return_path import with_return_path
 from mailproto.domains import canonical_domain
 from mailproto.errors import AccountExists, MailError, NoSuchAccount, RecipientUnknown, RelayDenied
 from mailproto.interfaces import IOwnership, IStore
-from mailproto.model import Address, Envelope, NewMessage, Outcome, Parameters, Session
+from mailproto.model import INBOX, Address, Envelope, NewMessage, Outcome, Parameters, Session
 
 __all__ = ["MAX_CACHED", "TRUST", "MailboxDelivery"]
 
@@ -98,8 +100,11 @@ class MailboxDelivery(Delivery):
         accounts = list(dict.fromkeys(name for name in names if isinstance(name, str)))
         message = NewMessage(with_return_path(envelope.sender, content))
         results = await self._store.deliver(accounts, message) if accounts else ()
-        answers = dict(zip(accounts, map(_outcome, results), strict=True))
-        return [answers[name] if isinstance(name, str) else _outcome(name) for name in names]
+        answers = {
+            name: _delivered(name) if error is None else _refusal(error)
+            for name, error in zip(accounts, results, strict=True)
+        }
+        return [answers[name] if isinstance(name, str) else _refusal(name) for name in names]
 
     async def ensure_role_accounts(self) -> None:
         """Make the accounts of postmaster and abuse in each domain where they are missing."""
@@ -137,5 +142,11 @@ class MailboxDelivery(Delivery):
         return name
 
 
-def _outcome(error: MailError | None) -> Outcome:
-    return DELIVERED if error is None else Outcome(error.code, error.enhanced, error.text)
+@lru_cache(MAX_CACHED)
+def _delivered(name: str) -> Outcome:
+    """In the log, where the message is."""
+    return replace(DELIVERED, detail=f"{name}/{INBOX}")
+
+
+def _refusal(error: MailError) -> Outcome:
+    return Outcome(error.code, error.enhanced, error.text, error.detail)

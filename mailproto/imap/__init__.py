@@ -1,7 +1,8 @@
 """IMAP4rev1 (RFC 3501): a sans-IO wire, and a server on the contracts."""
 
-from mailproto.imap.server._factory import IMAP_LIMITS, IMAPServerFactory
+from mailproto.imap.server._factory import IMAPServerFactory
+from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._server import IMAPServer
 from mailproto.imap.server._view import MailboxView
 
-__all__ = ["IMAP_LIMITS", "IMAPServer", "IMAPServerFactory", "MailboxView"]
+__all__ = ["IMAPLimits", "IMAPServer", "IMAPServerFactory", "MailboxView"]

@@ -9,17 +9,14 @@ by the next session.  Sessions do not lock one another out: a message that anoth
 removes in the meantime answers ``-ERR``, and its number stays its own.
 """
 
-from mailproto.pop3.server._authorization import MAX_FAILED_LOGINS
-from mailproto.pop3.server._bad_command import MAX_BAD_COMMANDS
+from mailproto.pop3.server._limits import POP3Limits
 from mailproto.pop3.server._reader import READ_AHEAD_MESSAGES, READ_AHEAD_OCTETS
-from mailproto.pop3.server._server import POP3_LIMITS, POP3Server, POP3ServerFactory
+from mailproto.pop3.server._server import POP3Server, POP3ServerFactory
 
 __all__ = [
-    "MAX_BAD_COMMANDS",
-    "MAX_FAILED_LOGINS",
-    "POP3_LIMITS",
     "READ_AHEAD_MESSAGES",
     "READ_AHEAD_OCTETS",
+    "POP3Limits",
     "POP3Server",
     "POP3ServerFactory",
 ]

@@ -9,13 +9,13 @@ from typing import Any
 
 from twisted.cred.portal import Portal
 
-from mailproto.auth import ServerTLS
 from mailproto.connection import ServerFactory
 from mailproto.imap import IMAPServerFactory
 from mailproto.interfaces import IDelivery
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.service._options import Settings
 from mailproto.smtp import LMTPServerFactory, SMTPServerFactory
+from mailproto.tls import ServerTLS
 
 __all__ = ["FACTORIES", "Parts"]
 

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
-from mailproto.connection import Limits
-from mailproto.imap import IMAP_LIMITS
-from mailproto.pop3 import POP3_LIMITS
+from mailproto.imap import IMAPLimits
+from mailproto.pop3 import POP3Limits
 from mailproto.smtp import TRUSTED_CLIENT_LIMITS, SMTPLimits
 
 __all__ = ["ServiceLimits", "limit_names", "with_limit"]
@@ -22,8 +21,8 @@ class ServiceLimits:
     smtp: SMTPLimits = field(default_factory=SMTPLimits)
     submission: SMTPLimits = TRUSTED_CLIENT_LIMITS
     lmtp: SMTPLimits = TRUSTED_CLIENT_LIMITS
-    pop3: Limits = POP3_LIMITS
-    imap: Limits = IMAP_LIMITS
+    pop3: POP3Limits = field(default_factory=POP3Limits)
+    imap: IMAPLimits = field(default_factory=IMAPLimits)
 
 
 def with_limit(limits: ServiceLimits, setting: str) -> ServiceLimits:
@@ -58,7 +57,7 @@ def limit_names(limits: Any) -> list[str]:
 
 
 def _own_names(limits: Any) -> list[str]:
-    return [field.name for field in fields(limits)]
+    return [field.name for field in fields(limits) if field.name not in _NO_LIMITS]
 
 
 def _changed(limits: Any, path: list[str], value: str) -> Any:
@@ -88,6 +87,9 @@ def _seconds(value: str) -> float:
         raise ValueError(f"not a number of seconds: {value!r}")
     return number
 
+
+_NO_LIMITS = frozenset({"append"})
+"""Fields that another setting decides: how long APPEND's message may be is ``max_message_size``."""
 
 _NUMBERS: dict[Any, Callable[[str], float]] = {
     int: _whole,

@@ -13,10 +13,10 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from mailproto.auth import ServerTLS
 from mailproto.connection import Limits, Networks, ProxiedFactory
 from mailproto.service._endpoints import unix_path, with_defaults
 from mailproto.service._unix_sockets import remove_left_over, why_not
+from mailproto.tls import ServerTLS
 
 __all__ = [
     "LISTENERS",

@@ -8,6 +8,7 @@ import resource
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,22 +26,22 @@ from mailproto.auth import (
     DirectoryChecker,
     PasswordVerifier,
     StoreRealm,
-    TLSFilesError,
     ensure_secret,
-    ensure_self_signed,
     hash_password,
-    server_tls,
 )
 from mailproto.backends import open_store
 from mailproto.connection import ServerFactory
 from mailproto.delivery import MailboxDelivery
 from mailproto.errors import MailError, StoreUnusable
+from mailproto.files import make_folder
 from mailproto.interfaces import IStore
 from mailproto.service._accounts import ensure_account
 from mailproto.service._alone import alone_in
 from mailproto.service._factories import FACTORIES, Parts
 from mailproto.service._listeners import LISTENERS, listen, printable_address
+from mailproto.service._log import log_with
 from mailproto.service._options import Options, Settings
+from mailproto.tls import TLSFilesError, ensure_self_signed, server_tls
 
 __all__ = ["MailService", "make_data_folder", "make_service"]
 
@@ -60,6 +61,7 @@ class MailService(MultiService):
     connection after its running command, then the store.
 
     :ivar ready: after `startService`, fires when it has started or has given up.
+    :ivar log_with: is told the application that the service is made a part of.
     :param give_up: called with one line when it cannot start; by default that line goes to
         standard error and the process ends with status 1.
     """
@@ -78,6 +80,12 @@ class MailService(MultiService):
         self._factories: dict[str, ServerFactory] = {}
         self._ports: list[IListeningPort] = []
         self.ready: Deferred[None] = succeed(None)
+        self.log_with: Callable[[object], None] = lambda application: None
+
+    def setServiceParent(self, parent: object) -> None:  # noqa: N802 - Twisted's name
+        """Become a part of ``parent``, and see to its log before anything is logged."""
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+        self.log_with(parent)
 
     def startService(self) -> None:
         """Begin to start; `ready` fires when that is done."""
@@ -223,7 +231,10 @@ def make_service(options: Options) -> MailService:
     """What ``twistd mailproto`` runs, and a ``.tac`` file may: a service for the given options."""
     from twisted.internet import reactor  # not before the command line chose one
 
-    return MailService(options.settings, reactor)
+    service = MailService(options.settings, reactor)
+    level = options["log-level"]
+    service.log_with = partial(log_with, reactor=reactor, twistd=options.parent, level=level)
+    return service
 
 
 def make_data_folder(folder: Path) -> Path:
@@ -231,7 +242,7 @@ def make_data_folder(folder: Path) -> Path:
 
     :raises OSError:
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder)
     return folder
 
 

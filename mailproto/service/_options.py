@@ -17,6 +17,7 @@ from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism, server_mechanism
 from mailproto.connection import Networks
 from mailproto.service._limits import ServiceLimits, with_limit
 from mailproto.service._listeners import LISTENERS, default_endpoints
+from mailproto.service._log import log_level
 from mailproto.service._names import account_name, domain_name, new_password
 
 __all__ = ["DEFAULT_DATA", "DEFAULT_MAX_MESSAGE_SIZE", "DEFAULT_STORE", "Options", "Settings"]
@@ -142,6 +143,13 @@ class Options(UsageOptions):
             _choice,
         ],
         ["max-message-size", None, DEFAULT_MAX_MESSAGE_SIZE, "The largest message, in octets.", _octets],
+        [
+            "log-level",
+            None,
+            "info",
+            "What twistd's log has at least: debug, info, warn, error or critical.",
+            log_level,
+        ],
     ]
 
     optFlags = [

@@ -1,29 +1,15 @@
-"""SMTP, submission and LMTP: servers that hand what arrives to an `IDelivery`, and clients."""
+"""SMTP, submission and LMTP: servers that hand what arrives to an `IDelivery`, and clients.
+
+`send_mail` is one call for applications, `SMTPSender` is for those that send a lot, and
+`SMTPClient` is one connection.  Where a server is, and what can go wrong with it, is in
+`mailproto.client`: `ServerAddress` and `ClientError`.
+"""
 
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
-from mailproto.smtp.client._connect import connect
-from mailproto.smtp.client._errors import (
-    AuthenticationRefused,
-    AuthenticationUnavailable,
-    CommandRefused,
-    ConnectFailed,
-    ConnectionLost,
-    GreetingRefused,
-    ProtocolViolation,
-    QueueTimeout,
-    ServerTimeout,
-    ServerUntrusted,
-    ServiceClosing,
-    SMTPClientError,
-    TLSFailed,
-    TLSUnavailable,
-)
-from mailproto.smtp.client._opening import open_client
+from mailproto.smtp.client._outcomes import UNCERTAIN, outcome_of
 from mailproto.smtp.client._send_mail import AllRefused, SendResult, send_mail
 from mailproto.smtp.client._sender import SMTPSender
-from mailproto.smtp.client._server_address import ServerAddress
-from mailproto.smtp.client._timeouts import ClientTimeouts
-from mailproto.smtp.client._transaction import UNCERTAIN
+from mailproto.smtp.client._timeouts import SMTPTimeouts
 from mailproto.smtp.server._factory import MAX_MESSAGE_SIZE, SMTPServerFactory
 from mailproto.smtp.server._limits import TRUSTED_CLIENT_LIMITS, SMTPLimits
 from mailproto.smtp.server._lmtp import LMTPServer, LMTPServerFactory
@@ -34,32 +20,16 @@ __all__ = [
     "TRUSTED_CLIENT_LIMITS",
     "UNCERTAIN",
     "AllRefused",
-    "AuthenticationRefused",
-    "AuthenticationUnavailable",
-    "ClientTimeouts",
-    "CommandRefused",
-    "ConnectFailed",
-    "ConnectionLost",
-    "GreetingRefused",
     "LMTPClient",
     "LMTPServer",
     "LMTPServerFactory",
-    "ProtocolViolation",
-    "QueueTimeout",
     "SMTPClient",
-    "SMTPClientError",
     "SMTPLimits",
     "SMTPSender",
     "SMTPServer",
     "SMTPServerFactory",
+    "SMTPTimeouts",
     "SendResult",
-    "ServerAddress",
-    "ServerTimeout",
-    "ServerUntrusted",
-    "ServiceClosing",
-    "TLSFailed",
-    "TLSUnavailable",
-    "connect",
-    "open_client",
+    "outcome_of",
     "send_mail",
 ]

@@ -16,7 +16,6 @@ from zope.interface import implementer
 
 from mailproto.auth import (
     Challenge,
-    Channel,
     IBearerToken,
     IClientCertificate,
     IScramChecker,
@@ -28,6 +27,7 @@ from mailproto.auth import (
 from mailproto.auth._scram import proof_matches, scram_keys
 from mailproto.errors import AuthenticationCancelled
 from mailproto.interfaces import IAccount
+from mailproto.tls import Channel
 from tests.auth.fakes import Account
 
 T = TypeVar("T")

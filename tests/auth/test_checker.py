@@ -33,8 +33,8 @@ from mailproto.auth import (
 from mailproto.auth._records import is_complete, scram_part
 from mailproto.auth._scram import ScramClientExchange, ScramServerExchange
 from mailproto.errors import AuthenticationFailed, TemporaryAuthenticationFailure, Unavailable
-from tests.auth.certificates import make_certificate
 from tests.auth.fakes import Directory, InstantPool, Reactor, Store
+from tests.tls.certificates import make_certificate
 
 
 class LoginTestCase(SynchronousTestCase):

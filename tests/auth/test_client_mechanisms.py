@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth._channel import Channel
 from mailproto.auth._client import (
     Certificate,
     ClientCredentials,
@@ -17,6 +16,7 @@ from mailproto.auth._client import (
 )
 from mailproto.auth._errors import SASLError
 from mailproto.auth._scram import ScramServerExchange, proof_matches, scram_keys
+from mailproto.tls._channel import Channel
 
 TIM = Password("tim", "tanstaaftanstaaf")
 TOKEN = Token("tim@example.org", "ya29.token==")

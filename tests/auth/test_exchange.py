@@ -16,7 +16,6 @@ from mailproto.auth import (
     MAX_RESPONSE,
     SERVER_MECHANISMS,
     Challenge,
-    Channel,
     DirectoryChecker,
     Login,
     PasswordVerifier,
@@ -35,6 +34,7 @@ from mailproto.errors import (
     Unavailable,
     UnknownMechanism,
 )
+from mailproto.tls import Channel
 from tests.auth.exchanges import CLEAR, GOOD, LOCAL, TLS, ExchangeTestCase, run
 from tests.auth.fakes import Directory, InstantPool, Reactor
 from tests.auth.test_server_mechanisms import EVERYTHING

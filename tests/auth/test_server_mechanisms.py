@@ -28,8 +28,8 @@ from mailproto.errors import (
     UnknownMechanism,
     UnwantedInitialResponse,
 )
-from tests.auth.certificates import make_certificate
 from tests.auth.exchanges import CLEAR, LOCAL, TLS, Checker, ExchangeTestCase, run
+from tests.tls.certificates import make_certificate
 
 EVERYTHING = replace(TLS, certificate=make_certificate()[1])
 BY_NAME = {mechanism.name: mechanism for mechanism in SERVER_MECHANISMS}

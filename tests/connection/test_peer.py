@@ -12,10 +12,10 @@ from twisted.internet.endpoints import UNIXClientEndpoint, UNIXServerEndpoint, c
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from mailproto.connection import UNIX, UNKNOWN, Limits, Networks, Peer, ServerFactory
+from mailproto.connection import UNIX, UNKNOWN, Networks, Peer, ServerFactory
 from mailproto.connection._peer import peer_at, peer_of
-from mailproto.imap import IMAPServerFactory
-from mailproto.pop3 import POP3ServerFactory
+from mailproto.imap import IMAPLimits, IMAPServerFactory
+from mailproto.pop3 import POP3Limits, POP3ServerFactory
 from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
 from tests.asking import AskingClient
 from tests.smtp.server.dialogue import FakeDelivery, Realm
@@ -107,8 +107,8 @@ class UnixTests(TestCase):
         for factory in (
             SMTPServerFactory(FakeDelivery(), **settings, limits=SMTPLimits(connections=0)),
             LMTPServerFactory(FakeDelivery(), **settings, limits=SMTPLimits(connections=0)),
-            POP3ServerFactory(portal, **settings, limits=Limits(connections=0)),
-            IMAPServerFactory(portal, **settings, limits=Limits(connections=0)),
+            POP3ServerFactory(portal, **settings, limits=POP3Limits(connections=0)),
+            IMAPServerFactory(portal, **settings, limits=IMAPLimits(connections=0)),
         ):
             with self.subTest(factory=factory):
                 await self.check(reactor, factory)
@@ -120,6 +120,7 @@ class UnixTests(TestCase):
             client: AskingClient = await connectProtocol(UNIXClientEndpoint(reactor, path), AskingClient())
             await client.ask(b"", b"oo many connections")
         name = f"unix:{path} (uid {os.geteuid()}, pid {os.getpid()})"
-        self.assertIn(f"{name}: too many connections", [formatEvent(event) for event in events])
+        line = f'turned-away peer="{name}" protocol={factory.service_name} reason="too many connections"'
+        self.assertIn(line, [formatEvent(event) for event in events])
         client.transport.abortConnection()  # type: ignore[attr-defined]
         await port.stopListening()

@@ -18,14 +18,14 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from mailproto.auth import ensure_self_signed, server_tls
 from mailproto.connection import Limits, Networks, ProxiedFactory, ServerFactory
 from mailproto.content import Content
-from mailproto.imap import IMAPServerFactory
+from mailproto.imap import IMAPLimits, IMAPServerFactory
 from mailproto.model import Envelope, Outcome
-from mailproto.pop3 import POP3ServerFactory
+from mailproto.pop3 import POP3Limits, POP3ServerFactory
 from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
 from mailproto.testing import ELSEWHERE, LOOPBACK, MemoryTransport
+from mailproto.tls import ensure_self_signed, server_tls
 from tests.asking import AskingClient
 from tests.connection.test_proxy_header import BAD, TCP4, TCP6, v2
 from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery
@@ -336,14 +336,13 @@ class ProtocolTests(DialogueTestCase):
                     transport.drop()
 
     def test_a_proxys_own_connections_on_each(self) -> None:
-        limits = Limits(connections_per_peer=1)
         settings: dict[str, Any] = {"clock": self.clock, "hostname": "mx.example"}
         smtp = SMTPLimits(connections_per_peer=1, greeting_wait=2)
         for factory in (
             SMTPServerFactory(FakeDelivery(), **settings, limits=smtp),
             LMTPServerFactory(FakeDelivery(), **settings, limits=smtp),
-            POP3ServerFactory(self.portal, **settings, limits=limits),
-            IMAPServerFactory(self.portal, **settings, limits=limits),
+            POP3ServerFactory(self.portal, **settings, limits=POP3Limits(connections_per_peer=1)),
+            IMAPServerFactory(self.portal, **settings, limits=IMAPLimits(connections_per_peer=1)),
         ):
             with self.subTest(factory=factory):
                 for header, greeted in ((v2(0x20, 0, b""), 3), (b"PROXY UNKNOWN\r\n", 1)):

@@ -11,13 +11,12 @@ from typing import Any
 
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
-from twisted.logger import LogLevel
+from twisted.logger import capturedLogs, formatEvent
 from twisted.protocols.policies import WrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.test.iosim import FakeTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import ensure_self_signed, server_tls
 from mailproto.connection import Limits, Networks, ProxiedFactory
 from mailproto.imap.server._server import IMAPServer
 from mailproto.imap.wire import IMAPServerWire
@@ -28,8 +27,9 @@ from mailproto.smtp.server._server import SMTPServer
 from mailproto.smtp.wire import SMTPServerWire
 from mailproto.testing import ELSEWHERE, MemoryTransport
 from mailproto.testing._transport import FakeTLS
-from tests.auth.stdlib_client import StdlibClient
+from mailproto.tls import ensure_self_signed, server_tls
 from tests.test_connection import WordFactory
+from tests.tls.stdlib_client import StdlibClient
 
 
 class TLSTestCase(SynchronousTestCase):
@@ -167,13 +167,13 @@ class HandshakeTimeTests(TLSTestCase):
         self.pass_on()
         self.assertEqual(self.client.read(), b"hello\nserver shutting down\n")
 
-    def test_log_has_one_plain_line(self) -> None:
-        events: list[Any] = []
-        self.patch(type(self.factory.buildProtocol(None)), "log", _Log(events))
-        self.connect()
-        self.clock.advance(30)
-        [(level, text)] = events
-        self.assertEqual((level, text), (LogLevel.info, "unknown: TLS handshake not done in time"))
+    def test_log_has_a_plain_line(self) -> None:
+        with capturedLogs() as events:
+            self.connect()
+            self.clock.advance(30)
+        [line] = [formatEvent(event) for event in events if event.get("kind") == "refused"]
+        self.assertIn('peer=unknown reply="TLS handshake not done in time"', line)
+        self.assertFalse(any("log_failure" in event for event in events))
 
 
 class HandshakeSizeTests(TLSTestCase):
@@ -244,14 +244,6 @@ def stopwatch() -> Iterator[Callable[[], float]]:
     began = ended = time.thread_time()
     yield lambda: ended - began
     ended = time.thread_time()
-
-
-class _Log:
-    def __init__(self, events: list[Any]) -> None:
-        self._events = events
-
-    def info(self, text: str, **values: Any) -> None:
-        self._events.append((LogLevel.info, text.format(**values)))
 
 
 class PendingTests(SynchronousTestCase):

@@ -32,9 +32,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
-from tests.auth.certificates import Pair, make_certificate, write_pair
 from tests.interop.server import HOST, PATIENCE, need
 from tests.interop.sink import HOSTNAME, certificate, free_port, unused_port
+from tests.tls.certificates import Pair, make_certificate, write_pair
 
 __all__ = [
     "PASSWORD",

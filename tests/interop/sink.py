@@ -14,11 +14,11 @@ from twisted.internet.defer import DeferredQueue, maybeDeferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import ensure_self_signed, server_tls
 from mailproto.content import Content
 from mailproto.delivery import FunctionDelivery
 from mailproto.model import Envelope
 from mailproto.smtp import SMTPServerFactory
+from mailproto.tls import ensure_self_signed, server_tls
 from tests.interop.server import HOST, PATIENCE, run
 
 HOSTNAME = "sink.test"

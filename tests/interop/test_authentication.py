@@ -12,22 +12,15 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import Certificate, Password, Token, client_tls
-from mailproto.smtp import (
-    AllRefused,
-    AuthenticationRefused,
-    ServerAddress,
-    SMTPClient,
-    SMTPSender,
-    connect,
-    open_client,
-    send_mail,
-)
-from tests.auth.certificates import make_certificate, to_be_shown
+from mailproto.auth import Certificate, Password, Token
+from mailproto.client import AuthenticationRefused, ServerAddress
+from mailproto.smtp import AllRefused, SMTPClient, SMTPSender, send_mail
+from mailproto.tls import client_tls
 from tests.interop.daemons import PASSWORD, Daemon, authority, bearer_token, exim, postfix_with_users
 from tests.interop.server import ACCOUNTS, HOST, Server, message, new_folder, shared
 from tests.interop.server import PASSWORD as OUR_PASSWORD
 from tests.interop.sink import HOSTNAME, Sink, certificate, reactor
+from tests.tls.certificates import make_certificate, to_be_shown
 
 ALICE = Password("alice", PASSWORD)
 LISTENERS: tuple[tuple[str, Literal["required", "implicit"]], ...] = (
@@ -52,7 +45,7 @@ class Tests:
             self.endpoint = TCP4ClientEndpoint(reactor, HOST, self.daemon.port)
 
         async def client(self, *, tls: bool) -> SMTPClient:
-            client = await connect(self.endpoint, SMTPClient(reactor, hostname="client.test"))
+            client = await SMTPClient.connect(reactor, self.endpoint, hostname="client.test")
             self.addCleanup(client.quit)
             await client.ehlo()
             if tls:
@@ -64,7 +57,6 @@ class Tests:
                 HOSTNAME,
                 endpoint=self.endpoint,
                 trust_root=certificate()[0],
-                hostname="client.test",
                 credentials=credentials,
             )
 
@@ -94,7 +86,7 @@ class Tests:
                 client = await self.client(tls=False)
                 with self.assertRaises(AuthenticationRefused) as raised:
                     await client.authenticate(Password("alice", "guessed"), mechanism=mechanism)
-                self.assertEqual(raised.exception.code, 535)
+                self.assertEqual(raised.exception.reply.code, 535)
                 self.assertEqual(await client.authenticate(ALICE, mechanism=mechanism), mechanism)
 
             await gatherResults([Deferred.fromCoroutine(refused(each)) for each in self.mechanisms])
@@ -126,11 +118,11 @@ class EximTests(Tests.AuthenticationTests):
         """Exim compares the authzid with the addresses in the certificate."""
         shown = to_be_shown(make_certificate("alice@client.test", issuer=authority()))
         server = replace(self.server_address(Certificate("alice@client.test")), client_certificate=shown)
-        client = await open_client(reactor, server)
+        client = await SMTPClient.open(reactor, server)
         self.addCleanup(client.quit)
         self.assertEqual(client.authenticated_by, "EXTERNAL")
         with self.assertRaises(AuthenticationRefused):
-            await open_client(reactor, replace(server, credentials=Certificate("bob@client.test")))
+            await SMTPClient.open(reactor, replace(server, credentials=Certificate("bob@client.test")))
 
 
 class PostfixTests(Tests.AuthenticationTests):
@@ -171,7 +163,6 @@ class OurServerTests(TestCase):
             tls=tls,
             endpoint=TCP4ClientEndpoint(reactor, HOST, self.server.ports[listener]),
             trust_root=self.server.certificate,
-            hostname="client.test",
         )
 
     async def test_each_mechanism(self) -> None:
@@ -179,7 +170,7 @@ class OurServerTests(TestCase):
         for listener, tls in LISTENERS:
             for mechanism in ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", *PASSWORD_MECHANISMS):
                 with self.subTest(mechanism=mechanism, tls=tls):
-                    client = await open_client(reactor, self.server_address(listener, tls))
+                    client = await SMTPClient.open(reactor, self.server_address(listener, tls))
                     self.addCleanup(client.quit)
                     credentials = Password(account, OUR_PASSWORD)
                     self.assertEqual(await client.authenticate(credentials, mechanism=mechanism), mechanism)
@@ -187,7 +178,7 @@ class OurServerTests(TestCase):
                     self.assertEqual(outcome.code, 250)
 
     async def test_best_mechanism(self) -> None:
-        client = await open_client(reactor, self.server_address("submission", "required"))
+        client = await SMTPClient.open(reactor, self.server_address("submission", "required"))
         self.addCleanup(client.quit)
         with self.assertRaises(AuthenticationRefused):
             await client.authenticate(Password(self.server.accounts[0], "guessed"))
@@ -199,7 +190,7 @@ class OurServerTests(TestCase):
         """No -PLUS is offered: the client says that it could have bound, and the server takes it."""
         self.server = shared()
         for listener, tls in LISTENERS:
-            client = await open_client(reactor, self.server_address(listener, tls))
+            client = await SMTPClient.open(reactor, self.server_address(listener, tls))
             self.addCleanup(client.quit)
             account = Password(self.server.accounts[0], OUR_PASSWORD)
             self.assertEqual(await client.authenticate(account), "SCRAM-SHA-256")

@@ -14,8 +14,9 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint
 from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.trial.unittest import TestCase
 
+from mailproto.client import ServerAddress, TLSFailed
 from mailproto.model import Address, Outcome, Recipient
-from mailproto.smtp import LMTPClient, ServerAddress, SMTPClient, SMTPSender, TLSFailed, connect, send_mail
+from mailproto.smtp import LMTPClient, SMTPClient, SMTPSender, send_mail
 from tests.interop.daemons import Daemon, dovecot, exim, opensmtpd, postfix
 from tests.interop.server import HOST, message
 from tests.interop.sink import HOSTNAME, Sink, certificate, reactor
@@ -51,7 +52,7 @@ class Tests:
         async def client(self, **settings: Any) -> SMTPClient:
             """Connected, and having said EHLO."""
             endpoint = TCP4ClientEndpoint(reactor, HOST, self.daemon.port)
-            client = await connect(endpoint, SMTPClient(reactor, hostname="client.test", **settings))
+            client = await SMTPClient.connect(reactor, endpoint, hostname="client.test", **settings)
             self.addCleanup(client.quit)
             await client.ehlo()
             return client
@@ -147,9 +148,7 @@ class Tests:
                 await sink.arrival()
 
         def server_address(self, tls: Literal["required", "opportunistic", "none"]) -> ServerAddress:
-            return ServerAddress(
-                HOST, self.daemon.port, tls=tls, trust_root=certificate()[0], hostname="client.test"
-            )
+            return ServerAddress(HOST, self.daemon.port, tls=tls, trust_root=certificate()[0])
 
         async def test_after_a_refusal_the_session_goes_on(self) -> None:
             sink = Sink(self, tls=None)
@@ -218,7 +217,7 @@ class DovecotTests(TestCase):
         self.daemon = dovecot()
 
     async def deliver(self, endpoint: Any, recipients: Sequence[str], octets: bytes) -> list[Outcome]:
-        client = await connect(endpoint, LMTPClient(reactor, hostname="client.test"))
+        client = await LMTPClient.connect(reactor, endpoint, hostname="client.test")
         await client.ehlo()
         outcomes = await client.send(SENDER, recipients, octets)
         await client.quit()

@@ -135,5 +135,6 @@ class RemotePeerTests(TestCase):
             first, second = self.ask((host, "imap", "a NOOP"), (host, "imap"))
             self.assertIn("a OK", first[1])
             self.assertIn("* BYE", second[1])
-            self.assertIn(f" {name}: too many connections\n", server.printed())
+            line = f'[mail#warn] turned-away peer={name} protocol=imap reason="too many connections"\n'
+            self.assertIn(line, server.printed())
         server.terminate()

@@ -12,14 +12,7 @@ from twisted.internet import reactor as installed
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import (
-    CertificateChecker,
-    TokenChecker,
-    ensure_self_signed,
-    hash_password,
-    server_tls,
-    store_portal,
-)
+from mailproto.auth import CertificateChecker, TokenChecker, hash_password, store_portal
 from mailproto.backends import MemoryStore
 from mailproto.delivery import MailboxDelivery
 from mailproto.errors import AuthenticationFailed
@@ -27,9 +20,10 @@ from mailproto.imap import IMAPServerFactory
 from mailproto.model import INBOX
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.smtp import SMTPServerFactory
-from tests.auth.certificates import make_certificate, write_pair
+from mailproto.tls import ensure_self_signed, server_tls
 from tests.interop.server import HOST, message, need
 from tests.interop.sink import run_beside
+from tests.tls.certificates import make_certificate, write_pair
 
 ALICE = "alice@example.org"
 RECORD = hash_password("secret")

@@ -16,8 +16,9 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import server_tls
-from mailproto.smtp import ProtocolViolation, SMTPClient, SMTPClientError, TLSFailed, connect
+from mailproto.client import ClientError, ProtocolViolation, TLSFailed
+from mailproto.smtp import SMTPClient
+from mailproto.tls import server_tls
 from tests.interop.server import HOST, PATIENCE, shared
 from tests.interop.sink import certificate, reactor
 from tests.interop.test_mta_servers import trust
@@ -122,7 +123,7 @@ class Injector(Protocol):
 
 
 class ClientTests(TestCase):
-    async def start(self, **added: bytes) -> tuple[Injector, SMTPClientError | None]:
+    async def start(self, **added: bytes) -> tuple[Injector, ClientError | None]:
         """How it ends for a client that asks for TLS."""
         injectors: list[Injector] = []
 
@@ -136,16 +137,16 @@ class ClientTests(TestCase):
         listening = reactor.listenTCP(0, Hostile(), interface=HOST)
         self.addCleanup(listening.stopListening)
         endpoint = TCP4ClientEndpoint(reactor, HOST, listening.getHost().port)
-        client = await connect(endpoint, SMTPClient(reactor, hostname="client.test"))
+        client = await SMTPClient.connect(reactor, endpoint, hostname="client.test")
         error = None
         try:
             await client.ehlo()
             await client.starttls(trust())
-        except SMTPClientError as caught:
+        except ClientError as caught:
             error = caught
         self.assertEqual(client.is_usable, error is None)
         client.abort()
-        await client.gone()
+        await client.closed()
         return injectors[0], error
 
     async def test_it_works_without(self) -> None:

@@ -13,11 +13,12 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrap
 from twisted.internet.ssl import PrivateCertificate
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import DEFAULT_MECHANISMS, client_tls, server_mechanisms
+from mailproto.auth import DEFAULT_MECHANISMS, server_mechanisms
 from mailproto.service import MailService, Settings
+from mailproto.tls import client_tls
 from tests.asking import AskingClient
-from tests.auth.certificates import Pair, make_certificate, write_pair
 from tests.service.test_maker import ANY
+from tests.tls.certificates import Pair, make_certificate, write_pair
 
 
 class ClientCertificateTests(TestCase):

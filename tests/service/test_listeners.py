@@ -10,9 +10,9 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from mailproto.auth import ServerTLS
 from mailproto.service._endpoints import unix_path, with_defaults
 from mailproto.service._listeners import LISTENERS, listen
+from mailproto.tls import ServerTLS
 
 
 class DefaultsTests(SynchronousTestCase):

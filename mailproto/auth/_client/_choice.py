@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from mailproto.auth._channel import Channel
 from mailproto.auth._client._clear import Login, Plain
 from mailproto.auth._client._cram_md5 import CramMD5
 from mailproto.auth._client._credentials import Certificate, ClientCredentials, Password, Token
@@ -14,6 +13,7 @@ from mailproto.auth._client._oauth import OAuthBearer, XOAuth2
 from mailproto.auth._client._scram import Scram
 from mailproto.auth._saslprep import saslprep
 from mailproto.auth._scram import SCRAM_ALGORITHMS
+from mailproto.tls._channel import Channel
 
 __all__ = ["client_mechanisms"]
 

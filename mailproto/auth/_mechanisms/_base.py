@@ -11,7 +11,7 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials
 from zope.interface import Interface
 
-from mailproto.auth._channel import Channel
+from mailproto.tls._channel import Channel
 
 __all__ = ["Challenge", "ServerMechanism"]
 
@@ -41,6 +41,7 @@ class ServerMechanism(abc.ABC):
     :ivar final: what the server tells the client along with success (RFC 4422 3.6), sent as
         one more challenge, because our protocols have no other place for it; None for nothing.
     :ivar refusal: what it tells the client before failure, likewise.
+    :ivar username: whom the client wants to be, as far as it has said so, for the log.
 
     :param checker: the portal's for ``credentials``.
     """
@@ -51,6 +52,7 @@ class ServerMechanism(abc.ABC):
     binds: ClassVar[bool] = False
     final: bytes | None = None
     refusal: bytes | None = None
+    username: str = ""
 
     def __init__(self, channel: Channel, checker: ICredentialsChecker) -> None:
         self.channel = channel

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from twisted.cred.credentials import ICredentials
 
-from mailproto.auth._channel import Channel
 from mailproto.auth._credentials import ClientCertificate, IClientCertificate
 from mailproto.auth._errors import SASLError
 from mailproto.auth._mechanisms._base import Challenge, ServerMechanism
+from mailproto.tls._channel import Channel
 
 __all__ = ["External"]
 

@@ -65,7 +65,8 @@ class OAuthBearer(_TokenMechanism):
         authzid = names[0]
         if authzid and not authzid.startswith("a="):
             raise SASLError("bad GS2 header")
-        return BearerToken(unescape_name(authzid[2:]), _token(_values(pairs)))
+        self.username = name = unescape_name(authzid[2:])
+        return BearerToken(name, _token(_values(pairs)))
 
 
 class XOAuth2(_TokenMechanism):
@@ -76,7 +77,8 @@ class XOAuth2(_TokenMechanism):
 
     def _read(self, parts: list[str]) -> BearerToken:
         values = _values(parts)
-        return BearerToken(values.get("user", ""), _token(values))
+        self.username = name = values.get("user", "")
+        return BearerToken(name, _token(values))
 
 
 def _values(pairs: list[str]) -> dict[str, str]:

@@ -30,6 +30,7 @@ class Plain(ServerMechanism):
         if len(parts) != 3:
             raise SASLError("PLAIN needs three parts")
         authzid, authcid, password = parts
+        self.username = authcid.decode(errors="replace")
         if not authcid or not password:
             raise SASLError("PLAIN needs a name and a password")
         if authzid and _key(authzid) != _key(authcid):
@@ -52,7 +53,7 @@ class Login(ServerMechanism):
     credentials = IUsernamePassword
     plaintext = True
     _has_begun = False
-    _username: bytes | None = None
+    _username = b""
 
     async def step(self, response: bytes | None) -> Challenge | ICredentials:
         """Asks for the name, unless it came as initial response, then for the password."""
@@ -61,7 +62,8 @@ class Login(ServerMechanism):
             return Challenge(b"Username:")
         if b"\0" in response or not response:
             raise SASLError("LOGIN needs a name and a password")
-        if self._username is None:
+        if not self._username:
             self._username = response
+            self.username = response.decode(errors="replace")
             return Challenge(b"Password:")
         return UsernamePassword(self._username, response)

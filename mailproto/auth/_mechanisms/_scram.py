@@ -8,11 +8,11 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials
 
 from mailproto.accounts import account_key
-from mailproto.auth._channel import Channel
 from mailproto.auth._credentials import IScramChecker, IScramProof, ScramProof
 from mailproto.auth._mechanisms._base import Challenge, ServerMechanism
 from mailproto.auth._scram import ScramAlgorithm, ScramServerExchange
 from mailproto.errors import AuthenticationFailed
+from mailproto.tls._channel import Channel
 
 __all__ = ["ScramSHA1", "ScramSHA1Plus", "ScramSHA256", "ScramSHA256Plus"]
 
@@ -33,7 +33,6 @@ class ScramSHA256(ServerMechanism):
     def __init__(self, channel: Channel, checker: ICredentialsChecker) -> None:
         super().__init__(channel, checker)
         self._exchange = ScramServerExchange(self.algorithm, channel.bindings, self.binds)
-        self._username = ""
 
     @classmethod
     def is_possible(cls, channel: Channel) -> bool:
@@ -45,11 +44,10 @@ class ScramSHA256(ServerMechanism):
         if response is None:
             return Challenge(b"")
         exchange = self._exchange
-        if not self._username:
-            username = exchange.client_first(response)
+        if not self.username:
+            self.username = username = exchange.client_first(response)
             if exchange.authzid and account_key(exchange.authzid) != account_key(username):
                 raise AuthenticationFailed(detail="wants to act as somebody else")
-            self._username = username
             if exchange.flaw:
                 return self._proof(b"", b"")
             keys = await cast(IScramChecker, self.checker).scram_keys(username, self.algorithm)
@@ -59,7 +57,7 @@ class ScramSHA256(ServerMechanism):
         return credentials
 
     def _proof(self, auth_message: bytes, proof: bytes) -> ScramProof:
-        return ScramProof(self._username, self.algorithm, auth_message, proof, self._exchange.flaw)
+        return ScramProof(self.username, self.algorithm, auth_message, proof, self._exchange.flaw)
 
 
 class ScramSHA256Plus(ScramSHA256):

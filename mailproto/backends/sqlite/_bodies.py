@@ -21,7 +21,9 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from mailproto.backends.sqlite._failures import unavailable
+from mailproto.backends.sqlite._room import Room
 from mailproto.content import Content, FileContent, chunks
+from mailproto.files import make_folder, sync_folder
 from mailproto.message import Summary, summarise
 
 __all__ = ["LARGE", "Bodies", "Body"]
@@ -62,9 +64,10 @@ class _DaemonPool(ThreadPool):
 class Bodies:
     """The folder of large bodies."""
 
-    def __init__(self, reactor: IReactorFromThreads, folder: str) -> None:
+    def __init__(self, reactor: IReactorFromThreads, folder: str, room: Room) -> None:
         self._reactor = reactor
         self._folder = folder
+        self._room = room
         self._pool = _DaemonPool(0, _THREADS, "mailproto-sqlite-bodies")
 
     def start(self) -> None:
@@ -81,7 +84,7 @@ class Bodies:
 
     def make_folder(self) -> None:
         """Make the folder, if it is missing."""
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        make_folder(self._folder)
 
     def small(self, content: Content) -> Body:
         """Read ``content`` of up to `LARGE` octets, here and now.
@@ -119,6 +122,7 @@ class Bodies:
         self.remove([name for name in os.listdir(self._folder) if name not in named])
 
     def _write(self, content: Content) -> Body:
+        self._room.check()
         file = uuid.uuid4().hex
         path = os.path.join(self._folder, file)
         try:
@@ -141,8 +145,4 @@ def _write_synced(path: str, content: Content) -> None:
                 view = view[file.write(view) :]
         os.fsync(descriptor)
     os.rename(partial, path)
-    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(os.path.dirname(path))

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 
 from mailproto.backends._flags import check_keywords
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns, columns_of, flags_of
+from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._writer import Transaction
 from mailproto.errors import NoSuchMailbox
-from mailproto.model import FlagChange, MessageFlags, StoreResult
+from mailproto.model import FlagChange, FlagColumns, MessageFlags, StoreResult
 
 __all__ = [
     "TOMBSTONES",
@@ -84,9 +85,10 @@ def store(
             (modseq, unseen, deleted, mailbox),
         )
         transaction.touched[mailbox] = modseq
-    return StoreResult(results, refused)
+    return StoreResult(FlagColumns.of(results), refused)
 
 
+@adds_content
 def copy(transaction: Transaction, source: int, uids: Sequence[int], target: int) -> list[tuple[int, int]]:
     """See `IMailbox.copy`."""
     _numbers(transaction, source)

@@ -9,15 +9,18 @@ from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.internet.task import deferLater
 
 from mailproto.backends.sqlite._bodies import Bodies
 from mailproto.backends.sqlite._changing import forget_tombstones
-from mailproto.backends.sqlite._failures import unavailable
+from mailproto.backends.sqlite._failures import is_full, unavailable
 from mailproto.backends.sqlite._hints import Hints
-from mailproto.backends.sqlite._schema import connect, prepare
+from mailproto.backends.sqlite._room import Room
+from mailproto.backends.sqlite._schema import WAL_PAGES, connect, prepare
 from mailproto.backends.sqlite._writer import Writer
 from mailproto.errors import StoreUnusable, Unavailable
+from mailproto.files import make_folder
 
 __all__ = ["DATABASE", "Database"]
 
@@ -43,9 +46,11 @@ class Database:
             if path.endswith(".sqlite3")
             else (path, os.path.join(path, DATABASE))
         )
-        self.bodies = Bodies(reactor, self.path + "-bodies")
+        self._clock = IReactorTime(reactor)
+        self.room = Room(self.path, WAL_PAGES)
+        self.bodies = Bodies(reactor, self.path + "-bodies", self.room)
         self.hints = Hints(self.read, reactor)
-        self.writer = Writer(reactor, self.path, self.hints.committed, self.bodies.remove)
+        self.writer = Writer(reactor, self.path, self.hints.committed, self.bodies.remove, self.room)
         self._reader: sqlite3.Connection | None = None
         self._lock: int | None = None
         self._underway: set[Deferred[Any]] = set()
@@ -61,7 +66,8 @@ class Database:
             self._reader = await self.bodies.in_thread(self._open)
         except (sqlite3.Error, OSError) as error:
             self.bodies.stop()
-            raise StoreUnusable(f"{self.path}: {error}") from error
+            advice = "; make room on its disk" if is_full(error) else ""
+            raise StoreUnusable(f"{self.path}: {error}{advice}") from error
         except BaseException:
             self.bodies.stop()
             raise
@@ -80,6 +86,7 @@ class Database:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+        self.room.close()
 
     def underway(self, result: Deferred[T]) -> Deferred[T]:
         """Have `stop` wait for ``result``."""
@@ -105,15 +112,40 @@ class Database:
         except sqlite3.Error as error:
             raise unavailable(error) from error
 
+    async def pause(self) -> None:
+        """Let others have the reactor."""
+        await deferLater(self._clock, 0)
+
     def _open(self) -> sqlite3.Connection:
         """Make what is missing, clear away what a crash left, and open the database."""
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        make_folder(self._folder)
+        self.room.open()
+        while True:
+            try:
+                reader = self._open_files()
+                break
+            except (sqlite3.Error, OSError) as error:
+                if not is_full(error) or not self.room.give_back():
+                    raise
+        self.room.fill()
+        return reader
+
+    def _open_files(self) -> sqlite3.Connection:
         prepare(self.path)
         self.bodies.make_folder()
         reader = connect(self.path)
+        try:
+            self._sweep(reader)
+        except BaseException:
+            reader.close()
+            raise
+        return reader
+
+    def _sweep(self, reader: sqlite3.Connection) -> None:
         # A process that has the lock alone can remove what no row names: no other process is about
         # to commit such a row.  The shared lock tells later processes that they are not alone.
-        self._lock = os.open(self.path + "-lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        if self._lock is None:
+            self._lock = os.open(self.path + "-lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.bodies.sweep(reader)
@@ -121,4 +153,3 @@ class Database:
         except BlockingIOError:
             pass  # another process has it open, and sweeps when it is alone
         fcntl.flock(self._lock, fcntl.LOCK_SH)
-        return reader

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 
-from mailproto.errors import StorageFull, Unavailable
+from mailproto.errors import StorageFull, Unavailable, storage_failure
 
-__all__ = ["unavailable"]
+__all__ = ["is_full", "is_of_storage", "unavailable"]
 
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PRIMARY = 0xFF
 """Of an extended result code, the bits that are SQLite's primary one."""
 
 
+_STORAGE = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+)
+"""Primary codes of errors that the disk is to blame for."""
+
+
 def unavailable(error: Exception) -> Unavailable:
     """``error`` in our terms: there is no room, or else something that may work later."""
-    kind = StorageFull if _is_full(error) else Unavailable
+    if isinstance(error, OSError):
+        return storage_failure(error, "read or write a message")
+    kind = StorageFull if is_full(error) else Unavailable
     return kind(detail=f"{type(error).__name__}: {error}")
 
 
-def _is_full(error: Exception) -> bool:
+def is_full(error: Exception) -> bool:
+    """Whether there is no room for it on the disk."""
     if isinstance(error, OSError):
-        return error.errno in _NO_ROOM
-    code = getattr(error, "sqlite_errorcode", 0)  # errors of the module itself have none
+        return isinstance(storage_failure(error, ""), StorageFull)
     # The memory that processes share is a file, too.
-    return code & _PRIMARY == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE
+    return _code(error) & _PRIMARY == sqlite3.SQLITE_FULL or _code(error) == sqlite3.SQLITE_IOERR_SHMSIZE
+
+
+def is_of_storage(error: Exception) -> bool:
+    """Whether the disk is to blame, and not what was asked for."""
+    return _code(error) & _PRIMARY in _STORAGE
+
+
+def _code(error: Exception) -> int:
+    return getattr(error, "sqlite_errorcode", 0)  # errors of the module itself have none

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mailproto.model import DELETED, SEEN, SYSTEM_FLAGS
 
-__all__ = ["DELETED_BIT", "SEEN_BIT", "Columns", "columns_of", "flags_of"]
+__all__ = ["DELETED_BIT", "SEEN_BIT", "Columns", "columns_of", "flags_column", "flags_of"]
 
 Columns = tuple[int, str]
 
@@ -30,6 +32,14 @@ class _Known(dict[Columns, frozenset[str]]):
 
 flags_of = _Known()
 """``flags_of[bits, keywords]``."""
+
+
+def flags_column(bits: Sequence[int], keywords: Sequence[str] | None) -> list[frozenset[str]]:
+    """The sets of many messages, from their columns; None: none of them has a keyword."""
+    if keywords is not None:
+        return list(map(flags_of.__getitem__, zip(bits, keywords, strict=True)))
+    sets = {each: flags_of[each, ""] for each in set(bits)}
+    return list(map(sets.__getitem__, bits))
 
 
 def columns_of(flags: frozenset[str]) -> Columns:

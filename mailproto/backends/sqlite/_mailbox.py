@@ -54,7 +54,7 @@ class SQLiteMailbox:
 
     async def changes_since(self, modseq: int) -> Changes:
         """See `IMailbox.changes_since`."""
-        return self._database.read(_reading.changes_since, self._id, modseq)
+        return await _reading.changes_since(self._database.read, self._database.pause, self._id, modseq)
 
     async def read(self, uids: Sequence[int], parts: Part) -> Sequence[MessageInfo]:
         """See `IMailbox.read`."""

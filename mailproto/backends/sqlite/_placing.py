@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from mailproto.backends.sqlite._bodies import Body
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns
+from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._writer import Transaction
 from mailproto.errors import MailError, NoSuchAccount, NoSuchMailbox
 from mailproto.message import summarise
@@ -52,6 +53,7 @@ class Append(NamedTuple):
     arrivals: Sequence[Arrival]
 
 
+@adds_content
 def deliver_all(
     transaction: Transaction, deliveries: Sequence[Delivery]
 ) -> Sequence[Sequence[MailError | None]]:
@@ -79,6 +81,7 @@ def deliver_all(
     return results
 
 
+@adds_content
 def append_all(transaction: Transaction, appends: Sequence[Append]) -> Sequence[Sequence[AppendedMessage]]:
     """For each append, where its messages are.
 

@@ -11,21 +11,36 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from mailproto.backends.sqlite._flagbits import flags_of
+from mailproto.backends.sqlite._flagbits import DELETED_BIT, flags_column, flags_of
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox
-from mailproto.model import Changes, MailboxStatus, MessageFlags, MessageInfo, Part
+from mailproto.model import Changes, FlagColumns, MailboxStatus, MessageFlags, MessageInfo, Part
 
-__all__ = ["changes_since", "read", "snapshot", "statuses"]
+__all__ = ["changes_since", "marked_deleted", "read", "snapshot", "statuses"]
 
 _STATUS = (
     "SELECT name, messages, unseen, recent, uid_next, uid_validity, modseq, size, deleted FROM mailboxes"
 )
+
+_FEW = 2000
+"""Changes that are read as rows, and at once."""
+
+_PIECE = 10_000
+"""Messages that are looked at before others may have the reactor: some 3 ms."""
+
+_NEXT = (
+    "SELECT uid, flags, keywords, modseq FROM messages NOT INDEXED"
+    " WHERE mailbox = :mailbox AND uid > :after AND uid < :before ORDER BY uid LIMIT :count"
+)
+
+Read = Callable[..., Any]
+"""`Database.read`."""
 
 _new_info: Callable[[Sequence[Any]], MessageInfo] = partial(tuple.__new__, MessageInfo)
 
@@ -37,7 +52,8 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        connection.execute("COMMIT")
+        if connection.in_transaction:  # a failing disk has ended it already
+            connection.execute("COMMIT")
 
 
 def statuses(connection: sqlite3.Connection, which: str, values: Sequence[Any]) -> dict[str, MailboxStatus]:
@@ -45,46 +61,159 @@ def statuses(connection: sqlite3.Connection, which: str, values: Sequence[Any]) 
     return {name: MailboxStatus._make(row) for name, *row in connection.execute(_STATUS + which, values)}
 
 
-def changes_since(connection: sqlite3.Connection, mailbox: int, modseq: int) -> Changes:
-    """See `IMailbox.changes_since`."""
+async def changes_since(
+    read: Read, pause: Callable[[], Awaitable[None]], mailbox: int, modseq: int
+) -> Changes:
+    """See `IMailbox.changes_since`.
+
+    Few changes are read at once.  Many are read in pieces, which have columns instead of rows and a
+    snapshot each.  What changes meanwhile is found as it was or as it is, and again by whoever asks
+    from the modseq that the answer has, which is that of the beginning.
+    """
+    begun = read(_begin, mailbox, modseq)
+    if begun.changed is not None:
+        return Changes(begun.changed, begun.vanished, begun.modseq)
+    uids, modseqs, vanished = array("I"), array("Q"), begun.vanished
+    flags: list[frozenset[str]] = []
+    last = 0
+    while (piece := read(_piece, mailbox, modseq, last, begun.uid_next, begun.is_forgotten)) is not None:
+        uids.extend(piece.uids)
+        flags += piece.flags
+        modseqs.extend(piece.modseqs)
+        if begun.is_forgotten:
+            vanished.extend(sorted(set(range(last + 1, piece.last)).difference(piece.there)))
+        last = piece.last
+        await pause()
+    if begun.is_forgotten:
+        vanished.extend(range(last + 1, begun.uid_next))
+    read(_see_that_it_is_there, mailbox)
+    return Changes(FlagColumns(uids, flags, modseqs), vanished, begun.modseq)
+
+
+async def marked_deleted(read: Read, pause: Callable[[], Awaitable[None]], mailbox: int) -> array[int]:
+    """The UIDs of the messages that have ``\\Deleted``.
+
+    :raises NoSuchMailbox:
+    """
+    uids = array("I")
+    last: int | None = 0 if read(_any_deleted, mailbox) else None
+    while last is not None:
+        found, last = read(_deleted_after, mailbox, last)
+        uids.extend(found)
+        await pause()
+    return uids
+
+
+class _Begun(NamedTuple):
+    """What is asked first: where the mailbox stands, and all that changed if that is not much.
+
+    :ivar changed: None if it is much.
+    :ivar vanished: if it is not forgotten.
+    :ivar is_forgotten: there are no tombstones for so long ago: every UID that is not there vanished.
+    """
+
+    modseq: int
+    uid_next: int
+    changed: FlagColumns | None
+    vanished: array[int]
+    is_forgotten: bool
+
+
+class _Piece(NamedTuple):
+    """Columns of the messages among some neighbours that changed.
+
+    :ivar last: the greatest UID that was looked at.
+    :ivar there: all UIDs that were looked at, if they were asked for.
+    """
+
+    uids: list[int]
+    flags: list[frozenset[str]]
+    modseqs: list[int]
+    last: int
+    there: list[int]
+
+
+def _begin(connection: sqlite3.Connection, mailbox: int, modseq: int) -> _Begun:
     with snapshot(connection):
         row = connection.execute(
-            "SELECT modseq, uid_next, forgotten FROM mailboxes WHERE id = ?", (mailbox,)
+            "SELECT modseq, uid_next, forgotten, messages FROM mailboxes WHERE id = ?", (mailbox,)
         ).fetchone()
         if row is None:
             raise NoSuchMailbox
-        now, uid_next, forgotten = row
+        now, uid_next, forgotten, messages = row
         if modseq >= now:
-            return Changes((), (), now)
-        # The index for what changed lately; the table, in order already, for everything.
+            return _Begun(now, uid_next, FlagColumns(), array("I"), is_forgotten=False)
+        is_forgotten = 0 < modseq < forgotten
+        vanished = _tombstones(connection, mailbox, modseq) if modseq > 0 and not is_forgotten else array("I")
+        if is_forgotten or (modseq == 0 and messages > _FEW):
+            return _Begun(now, uid_next, None, vanished, is_forgotten)
         rows = connection.execute(
             "SELECT uid, flags, keywords, modseq FROM messages"
             + (" INDEXED BY messages_changed" if modseq > 0 else " NOT INDEXED")
-            + " WHERE mailbox = ? AND modseq > ? ORDER BY uid",
-            (mailbox, modseq),
-        )
-        changed = [MessageFlags(uid, flags_of[bits, keywords], at) for uid, bits, keywords, at in rows]
-        vanished: list[int] = []
-        if modseq > 0:
-            vanished = (
-                _complement(connection, mailbox, uid_next)
-                if modseq < forgotten
-                else _tombstones(connection, mailbox, modseq)
-            )
-    return Changes(changed, vanished, now)
+            + " WHERE mailbox = ? AND modseq > ? LIMIT ?",
+            (mailbox, modseq, _FEW + 1),
+        ).fetchall()
+    if len(rows) > _FEW:
+        return _Begun(now, uid_next, None, vanished, is_forgotten=False)
+    rows.sort()
+    changed = FlagColumns.of(
+        MessageFlags(uid, flags_of[bits, keywords], at) for uid, bits, keywords, at in rows
+    )
+    return _Begun(now, uid_next, changed, vanished, is_forgotten=False)
 
 
-def _tombstones(connection: sqlite3.Connection, mailbox: int, modseq: int) -> list[int]:
+def _piece(
+    connection: sqlite3.Connection, mailbox: int, modseq: int, after: int, before: int, all_of_them: bool
+) -> _Piece | None:
+    """Changes among the next messages, or None at the end."""
+    asked = {"mailbox": mailbox, "modseq": modseq, "after": after, "before": before, "count": _PIECE}
+    # SQLite aggregates in the order of the table, which is that of UIDs.
+    row = connection.execute(
+        "SELECT max(uid), json_group_array(uid) FILTER (WHERE modseq > :modseq),"
+        " json_group_array(flags) FILTER (WHERE modseq > :modseq),"
+        " json_group_array(modseq) FILTER (WHERE modseq > :modseq), max(keywords) > ''"
+        + (", json_group_array(uid)" if all_of_them else ", '[]'")
+        + f" FROM ({_NEXT})",
+        asked,
+    ).fetchone()
+    last, uids, bits, modseqs, has_keywords, there = row
+    if last is None:
+        return None
+    keywords: list[str] | None = None
+    if has_keywords:
+        [text] = connection.execute(
+            f"SELECT json_group_array(keywords) FILTER (WHERE modseq > :modseq) FROM ({_NEXT})", asked
+        ).fetchone()
+        keywords = json.loads(text)
+    flags = flags_column(json.loads(bits), keywords)
+    return _Piece(json.loads(uids), flags, json.loads(modseqs), last, json.loads(there))
+
+
+def _any_deleted(connection: sqlite3.Connection, mailbox: int) -> bool:
+    row = connection.execute("SELECT deleted FROM mailboxes WHERE id = ?", (mailbox,)).fetchone()
+    if row is None:
+        raise NoSuchMailbox
+    return bool(row[0])
+
+
+def _deleted_after(connection: sqlite3.Connection, mailbox: int, after: int) -> tuple[list[int], int | None]:
+    """UIDs among the next messages, and the last that was looked at, or None at the end."""
+    uids, last = connection.execute(
+        f"SELECT json_group_array(uid) FILTER (WHERE flags & {DELETED_BIT}), max(uid) FROM ({_NEXT})",
+        {"mailbox": mailbox, "after": after, "before": 1 << 32, "count": _PIECE},
+    ).fetchone()
+    return json.loads(uids), last
+
+
+def _tombstones(connection: sqlite3.Connection, mailbox: int, modseq: int) -> array[int]:
+    uids = array("I")
     rows = connection.execute(
         "SELECT first, last FROM vanished WHERE mailbox = ? AND modseq > ?", (mailbox, modseq)
-    )
-    return sorted(uid for first, last in rows for uid in range(first, last + 1))
-
-
-def _complement(connection: sqlite3.Connection, mailbox: int, uid_next: int) -> list[int]:
-    """Every UID that was given and is not there: right for whoever asks, only long."""
-    rows = connection.execute("SELECT uid FROM messages WHERE mailbox = ?", (mailbox,))
-    return sorted(set(range(1, uid_next)).difference(uid for (uid,) in rows))
+    ).fetchall()
+    rows.sort()
+    for first, last in rows:
+        uids.extend(range(first, last + 1))
+    return uids
 
 
 def read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -174,7 +175,8 @@ def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Ste
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        with contextlib.suppress(sqlite3.Error):  # a full or failing disk has ended it already
+            connection.execute("ROLLBACK")
         raise
     return reports
 
@@ -189,7 +191,8 @@ def _is_new(connection: sqlite3.Connection, path: str) -> bool:
             raise StoreUnusable(f"{path} is a database of something else")
         return True
     finally:
-        connection.execute("COMMIT")
+        if connection.in_transaction:
+            connection.execute("COMMIT")
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

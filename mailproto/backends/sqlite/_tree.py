@@ -14,6 +14,7 @@ from mailproto.backends._names import (
     superiors,
 )
 from mailproto.backends.sqlite._changing import discard_messages, move
+from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._writer import Transaction
 from mailproto.errors import (
     AccountExists,
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 
+@adds_content
 def add_account(transaction: Transaction, name: str, password_hash: str) -> None:
     """See `IDirectory.add`."""
     name = check_account_name(name)
@@ -86,6 +88,7 @@ def _next_revision(transaction: Transaction) -> int:
     return int(row[0])
 
 
+@adds_content
 def create(transaction: Transaction, account: int, name: str, special_use: str | None) -> None:
     """See `IAccount.create`."""
     name, special_use = canonical_mailbox_name(name), check_special_use(special_use)

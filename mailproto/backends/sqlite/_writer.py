@@ -20,7 +20,8 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
-from mailproto.backends.sqlite._failures import unavailable
+from mailproto.backends.sqlite._failures import is_of_storage
+from mailproto.backends.sqlite._room import Room, takes_room
 from mailproto.backends.sqlite._schema import connect
 from mailproto.errors import Unavailable
 
@@ -64,6 +65,7 @@ class Writer:
     :param committed: called in the reactor's thread after each batch that changed something
         worth telling, with its transaction.
     :param unlink: called in the writer's thread after each batch with files to remove.
+    :param room: says what is done when the disk is full.
     """
 
     def __init__(
@@ -72,11 +74,13 @@ class Writer:
         path: str,
         committed: Callable[[Transaction], None],
         unlink: Callable[[Sequence[str]], None],
+        room: Room,
     ) -> None:
         self._reactor = reactor
         self._path = path
         self._committed = committed
         self._unlink = unlink
+        self._room = room
         self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._open = False
         self._ended: Deferred[None] = Deferred()
@@ -118,7 +122,7 @@ class Writer:
                 if connection is None:
                     connection = connect(self._path)
             except sqlite3.Error as error:
-                self._answer(batch, _unavailable(error, len(batch)), None)
+                self._fail(batch, error)
             else:
                 if not self._commit(connection, batch):
                     connection.close()
@@ -142,6 +146,52 @@ class Writer:
 
     def _commit(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> bool:
         """Do and commit a batch, and answer it; False when the connection is of no more use."""
+        while not self._room.is_short(connection):
+            error = self._try(connection, batch)
+            if error is None:
+                return True
+            if not _roll_back(connection):
+                self._fail(batch, error)
+                return False
+            if not self._room.is_over(error):
+                # The disk is failing, or another process holds the lock: nothing of this batch
+                # happened, and the next one has a chance of its own.
+                self._fail(batch, error)
+                return True
+            if not self._room.make(connection, error):
+                break
+        return self._commit_without_room(connection, batch)
+
+    def _commit_without_room(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> bool:
+        """The same on a full disk: what adds nothing may use the reserve, each request by itself."""
+        room = self._room
+        adding = [request for request in batch if _adds(request)]
+        others = [request for request in batch if not _adds(request)]
+        used = False
+        while others:
+            error = self._try(connection, others[:1])
+            if error is not None:
+                if not _roll_back(connection):
+                    self._fail(others + adding, error)
+                    return False
+                if room.is_over(error) and room.give_back():
+                    used = True
+                    continue
+                self._fail(others[:1], error)
+            del others[:1]
+        if used:
+            room.settle(connection)
+        if adding:
+            with room.inside_database(connection):
+                error = room.refusal() or self._try(connection, adding)
+                usable = error is None or _roll_back(connection)
+            if error is not None:
+                self._fail(adding, error)
+                return usable
+        return True
+
+    def _try(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> Exception | None:
+        """Do, commit and answer a batch, or say why not: nothing was answered then."""
         transaction = Transaction(connection)
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -150,14 +200,15 @@ class Writer:
                 results += _perform(transaction, work, [request.argument for request in requests])
             connection.execute("COMMIT")
         except Exception as error:
-            # The disk is full or failing, or another process holds the lock: nothing of this
-            # batch happened, and the next one has a chance of its own.
-            self._answer(batch, _unavailable(error, len(batch)), None)
-            return _roll_back(connection)
+            return error
         self._answer(batch, results, transaction)
         if transaction.unused:
             self._unlink(transaction.unused)
-        return True
+        return None
+
+    def _fail(self, batch: Sequence[_Request], error: Exception) -> None:
+        failure = self._room.failure(error)
+        self._answer(batch, [Failure(failure) for _ in batch], None)
 
     def _answer(
         self, batch: Sequence[_Request], results: Sequence[Any], transaction: Transaction | None
@@ -188,10 +239,10 @@ def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> 
     connection.execute("SAVEPOINT work")
     try:
         results = work(transaction, arguments)
-    except Exception:
+    except Exception as error:
         failure = Failure()
-        if not connection.in_transaction:
-            raise  # SQLite has given the whole batch up: the disk is full or failing
+        if not connection.in_transaction or is_of_storage(error):
+            raise  # the whole batch is given up: the disk is full or failing
         connection.execute("ROLLBACK TO work")
         transaction.touched = touched
         del transaction.unused[unused:]
@@ -213,5 +264,6 @@ def _roll_back(connection: sqlite3.Connection) -> bool:
     return True
 
 
-def _unavailable(error: Exception, count: int) -> list[Failure]:
-    return [Failure(unavailable(error)) for _ in range(count)]
+def _adds(request: _Request) -> bool:
+    """Whether it makes content, which the reserve is not for."""
+    return takes_room(request.argument[0] if request.work is _each else request.work)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailproto import maillog
 from mailproto.errors import MailError, MessageTooLarge
 from mailproto.imap.server._copy import open_target
 from mailproto.imap.server._errors import SessionOver
@@ -45,4 +46,5 @@ async def append(server: IMAPServer, command: Command[Append]) -> bytes:
     # Opened again: the mailbox may have changed while a slow client sent.
     mailbox = await open_target(server, arguments.mailbox)
     [appended] = await mailbox.append([NewMessage(content, arguments.flags, arguments.internal_date)])
+    maillog.appended(server.client, mailbox.name, appended.uid, len(content))
     return b"[APPENDUID %d %d] APPEND completed" % (mailbox.uid_validity, appended.uid)

@@ -49,7 +49,7 @@ async def move(server: IMAPServer, command: Command[Copy]) -> None:
     moved = await view.mailbox.move(uids, target) if uids else ()
     if moved:
         server.respond(b"* OK [%b] Moved\r\n" % _copyuid(target, moved))
-        view.vanish(uid for uid, _ in moved)
+        await view.vanish([uid for uid, _ in moved])
 
 
 def _messages(server: IMAPServer, command: Command[Copy]) -> list[int]:

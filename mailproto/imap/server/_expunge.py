@@ -21,6 +21,6 @@ async def expunge(server: IMAPServer, command: Command[NoArguments | UidExpunge]
     arguments = command.arguments
     if isinstance(arguments, UidExpunge):
         uids = view.present(view.indexes(arguments.sequence, uid=True))
-        view.vanish(await view.mailbox.expunge(uids))
+        await view.vanish(await view.mailbox.expunge(uids))
     else:
-        view.vanish(await view.mailbox.expunge())
+        await view.vanish(await view.mailbox.expunge())

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 
 from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
-from mailproto.connection import Limits, ServerFactory
+from mailproto.connection import ServerFactory
 from mailproto.domains import ascii_domain
+from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._server import IMAPServer
-from mailproto.imap.wire import IMAPWireLimits
 
-__all__ = ["IMAP_LIMITS", "IMAPServerFactory"]
-
-IMAP_LIMITS = Limits(first_command=60, idle=1800)
-"""Before login, ``first_command`` is the time from one command to the next, too; 1800 is RFC 9051 5.4's."""
+__all__ = ["IMAPServerFactory"]
 
 
 class IMAPServerFactory(ServerFactory):
@@ -34,6 +32,8 @@ class IMAPServerFactory(ServerFactory):
     :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     """
 
+    service_name = "imap"
+
     def __init__(
         self,
         portal: Portal,
@@ -41,18 +41,19 @@ class IMAPServerFactory(ServerFactory):
         clock: IReactorTime,
         hostname: str,
         tls: Any | None = None,
-        limits: Limits = IMAP_LIMITS,
+        limits: IMAPLimits | None = None,
         max_message_size: int = 50 << 20,
         spool_folder: str | None = None,
         mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
     ) -> None:
+        limits = limits or IMAPLimits()
         super().__init__(clock, tls=tls, limits=limits)
         self.portal = portal
         self.mechanisms = mechanisms
         self.greeting_name = ascii_domain(hostname).encode()
         self.max_message_size = max_message_size
         self.spool_folder = spool_folder
-        self.wire_limits = IMAPWireLimits(append=max_message_size)
+        self.wire_limits = replace(limits.wire, append=max_message_size)
 
     def buildProtocol(self, addr: IAddress | None) -> IMAPServer:  # type: ignore[override]
         """A session for one connection."""

@@ -176,7 +176,7 @@ class _Response:
         if not unseen:
             return frozenset()
         result = await view.mailbox.store(unseen, _MARK_SEEN)
-        changed = view.apply(_MARK_SEEN, result.changed, silent=False)
+        changed = await view.apply(_MARK_SEEN, result.changed, silent=False)
         return frozenset(view.uids[at] for at in changed)
 
 

@@ -35,5 +35,5 @@ async def enable(server: IMAPServer, command: Command[Enable]) -> None:
 
 async def logout(server: IMAPServer, command: Command[NoArguments]) -> None:
     """LOGOUT: BYE, the tagged OK, and the end (RFC 9051 6.1.3)."""
-    server.end(b"* BYE Logging out\r\n%b OK LOGOUT completed\r\n" % command.tag.encode("ascii"))
+    server.end(b"* BYE Logging out\r\n%b OK LOGOUT completed\r\n" % command.tag.encode("ascii"), "quit")
     raise SessionOver

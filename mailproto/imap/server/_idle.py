@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
+from mailproto import maillog
 from mailproto.errors import MailError
 from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.wire import Command, NoArguments
@@ -71,6 +72,6 @@ class _Push:
         except SessionOver:
             return
         except MailError as error:
-            server.log.info("{peer}: in IDLE: {error}", peer=server.peer, error=error)
+            maillog.failed(server.client, "IDLE", error)
         except Exception:
             server.log.failure("{peer}: in IDLE", peer=server.peer)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from twisted.cred.credentials import UsernamePassword
 
-from mailproto import auth
+from mailproto import auth, maillog
 from mailproto.errors import (
     AuthenticationCancelled,
     AuthenticationFailed,
     EncryptionRequired,
+    MailError,
     MalformedAuthentication,
     UnknownMechanism,
 )
@@ -26,6 +27,9 @@ __all__ = ["admit_password", "authenticate", "login", "starttls"]
 
 T = TypeVar("T")
 
+_LOGIN = "LOGIN"
+"""The command, as the mail log has it among mechanisms."""
+
 
 async def starttls(server: IMAPServer, command: Command[NoArguments]) -> None:
     """RFC 9051 6.2.1."""
@@ -37,21 +41,29 @@ async def starttls(server: IMAPServer, command: Command[NoArguments]) -> None:
 
 def admit_password(server: IMAPServer) -> None:
     """See that a password may come in LOGIN (RFC 9051 6.2.3, LOGINDISABLED)."""
+    error: MailError | None = None
     if not server.sasl.takes_passwords:
-        raise UnknownMechanism("LOGIN is not offered here, but AUTHENTICATE")
-    if not server.is_secure:
-        raise EncryptionRequired("Start TLS first")
+        error = UnknownMechanism("LOGIN is not offered here, but AUTHENTICATE")
+    elif not server.is_secure:
+        error = EncryptionRequired("Start TLS first")
+    if error is not None:
+        maillog.sign_in_failed(server.client, _LOGIN, "", error)
+        raise error
 
 
 async def login(server: IMAPServer, command: Command[Login]) -> bytes:
     """RFC 9051 6.2.3."""
     arguments = command.arguments
     credentials = UsernamePassword(arguments.user, arguments.password)
-    signed_in = await _counted(server, auth.login(server.factory.portal, credentials, server))
+    signed_in = await _counted(server, _login(server, credentials))
     if not server.is_open:
         signed_in.logout()
         raise SessionOver
     return _signed_in(server, signed_in)
+
+
+def _login(server: IMAPServer, credentials: UsernamePassword) -> Awaitable[auth.Login]:
+    return auth.login(server.factory.portal, credentials, server, mechanism=_LOGIN)
 
 
 async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> bytes | None:

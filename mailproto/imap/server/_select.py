@@ -23,13 +23,13 @@ async def select(server: IMAPServer, command: Command[Select]) -> bytes:
         server.deselect()
         server.respond(b"* OK [CLOSED] Previous mailbox closed\r\n")
     mailbox = await server.signed_in.open(arguments.mailbox)
-    view = MailboxView(mailbox, read_only=command.name == "EXAMINE")
-    status = await view.load()
+    view = MailboxView(mailbox, read_only=command.name == "EXAMINE", pause=server.yield_turn)
+    description = await view.describe(await view.load())
     if not server.is_open:
         view.close()
         raise SessionOver
     server.select(view)
-    server.respond(view.describe(status))
+    server.respond(description)
     access = "READ-ONLY" if view.read_only else "READ-WRITE"
     return f"[{access}] {command.name} completed".encode("ascii")
 

@@ -16,6 +16,7 @@ from mailproto.imap.server import _append
 from mailproto.imap.server._capabilities import capabilities
 from mailproto.imap.server._commands import COMMANDS, Rule, State, Updates
 from mailproto.imap.server._errors import BadCommand, SessionOver
+from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._spool import Spool
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import (
@@ -25,7 +26,6 @@ from mailproto.imap.wire import (
     Event,
     IMAPServerWire,
     IMAPWireError,
-    IMAPWireLimits,
     LiteralChunk,
     LiteralRequest,
 )
@@ -34,19 +34,7 @@ from mailproto.interfaces import IAccount
 if TYPE_CHECKING:
     from mailproto.imap.server._factory import IMAPServerFactory
 
-__all__ = ["FIRST_LIMITS", "MAX_BAD_COMMANDS", "MAX_FAILED_LOGINS", "TIME_SLICE", "IMAPServer"]
-
-MAX_BAD_COMMANDS = 20
-"""BAD answers in a row after which the client is taken for something else (a browser, a scanner)."""
-
-MAX_FAILED_LOGINS = 5
-"""Logins that may fail on one connection."""
-
-FIRST_LIMITS = IMAPWireLimits(line=16_384, literal_total=8192, literals=4, swallowed=1 << 16)
-"""Before login: what strangers can make us hold or read; the line has room for a SASL response."""
-
-TIME_SLICE = 0.02
-"""Seconds that one command may take from all others before it lets them have their turn."""
+__all__ = ["IMAPServer"]
 
 _UNAVAILABLE = (CloseReason.STOPPING, CloseReason.CROWDED)
 """Another connection may do, later (RFC 5530 3)."""
@@ -65,11 +53,12 @@ class IMAPServer(ServerConnection[Event]):
 
     alpn: ClassVar[Sequence[bytes]] = (b"imap",)
     factory: IMAPServerFactory
+    limits: IMAPLimits
     wire: IMAPServerWire
 
     def __init__(self, factory: IMAPServerFactory) -> None:
         super().__init__(factory)
-        self.wire = IMAPServerWire(FIRST_LIMITS)
+        self.wire = IMAPServerWire(self.limits.before_login)
         self.sasl = SASLServer(factory.portal, factory.mechanisms, session=self)
         self.account: IAccount | None = None
         self.view: MailboxView | None = None
@@ -79,6 +68,7 @@ class IMAPServer(ServerConnection[Event]):
         self._logout: Callable[[], None] | None = None
         self._responses: list[bytes] = []
         self._bad_commands = 0
+        self._commands = 0  # that were done
         self._slice_began = 0.0
         # The command that waits for a line of the client's, and what takes the line.
         self._asking: Command[Any] | None = None
@@ -164,6 +154,7 @@ class IMAPServer(ServerConnection[Event]):
         text = reply or f"{name} completed".encode("ascii")
         self._responses.append(b"%b OK %b\r\n" % (command.tag.encode("ascii"), text))
         self._bad_commands = 0
+        self._commands += self.account is not None
         self._send()
 
     async def _append_literal(self, event: AppendLiteral) -> None:
@@ -208,10 +199,10 @@ class IMAPServer(ServerConnection[Event]):
         self._responses.append(b"%b %b\r\n" % (tag.encode("ascii") or b"*", text))
         self._send()
         self._bad_commands = self._bad_commands + 1 if bad else 0
-        if self._bad_commands >= MAX_BAD_COMMANDS:
-            self.end(b"* BYE Too many bad commands\r\n")
-        elif self.failed_logins >= MAX_FAILED_LOGINS:
-            self.end(b"* BYE Too many failed logins\r\n")
+        if self._bad_commands >= self.limits.bad_commands:
+            self.end(b"* BYE Too many bad commands\r\n", "too many bad commands")
+        elif self.failed_logins >= self.limits.failed_logins:
+            self.end(b"* BYE Too many failed logins\r\n", "too many failed logins")
 
     def closing_words(self, reason: CloseReason) -> bytes:
         """See `ServerConnection.closing_words`."""
@@ -222,6 +213,15 @@ class IMAPServer(ServerConnection[Event]):
     def describe(self, event: Event) -> str:
         """See `ServerConnection.describe`."""
         return event.name if isinstance(event, Command) else type(event).__name__
+
+    @property
+    def account_name(self) -> str | None:
+        """See `ServerConnection.account_name`."""
+        return None if self.account is None else self.account.name
+
+    def log_counts(self) -> dict[str, str | int]:
+        """See `ServerConnection.log_counts`."""
+        return {"commands": self._commands}
 
     def idle_limit(self) -> float:
         """Strangers have less time (RFC 9051 5.4 is about those who have signed in)."""
@@ -266,9 +266,9 @@ class IMAPServer(ServerConnection[Event]):
             raise SessionOver
 
     async def yield_turn(self) -> None:
-        """Let others have their turn if this command had the reactor for `TIME_SLICE`."""
+        """Let others have their turn if this command had the reactor for ``time_slice``."""
         now = self.clock.seconds()
-        if now - self._slice_began >= TIME_SLICE:
+        if now - self._slice_began >= self.limits.time_slice:
             await deferLater(self.clock, 0)
             self._slice_began = self.clock.seconds()
 
@@ -284,16 +284,19 @@ class IMAPServer(ServerConnection[Event]):
         :raises SessionOver: when the mailbox was deleted; the connection is ended, which is
             what RFC 2180 3.1 leaves for that.
         """
-        if self.view is None:
+        if self.view is None or not self.view.has_news(expunges=expunges):
             return
+        told = False
         try:
-            updates = await self.view.update(expunges=expunges)
+            async for piece in self.view.update(expunges=expunges):
+                if told:  # one piece, as is usual, leaves with the command's answer
+                    await self.flush()
+                self._responses.append(piece)
+                told = True
         except NoSuchMailbox:
             self._send()
-            self.end(b"* BYE Selected mailbox was deleted\r\n")
+            self.end(b"* BYE Selected mailbox was deleted\r\n", "selected mailbox was deleted")
             raise SessionOver from None
-        if updates:
-            self._responses.append(updates)
 
     def ask(self, command: Command[Any], prompt: bytes, answer: Callable[[bytes], Awaitable[Reply]]) -> None:
         """Write ``+`` and ``prompt``; the client's next line is for ``answer``, which acts as a handler."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
-from contextlib import suppress
-from typing import IO
 
-from mailproto.content import CHUNK, Content, FileContent
-from mailproto.errors import MailError, Unavailable
+from mailproto.content import CHUNK, Content
+from mailproto.errors import MailError
+from mailproto.spool import SpoolFile
 
 __all__ = ["IN_MEMORY", "Spool"]
 
@@ -42,7 +39,7 @@ class Spool:
         self._pieces: list[bytes] = []
         self._size = 0
         self._last_cr = False
-        self._file: IO[bytes] | None = None
+        self._file: SpoolFile | None = None
         self._error: MailError | None = None
 
     def write(self, data: bytes) -> None:
@@ -65,11 +62,11 @@ class Spool:
                 return
             self._pieces.append(data)
             if self._size > IN_MEMORY:
-                self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - lives on
-                self._file.writelines(self._pieces)
+                self._file = SpoolFile(self._folder)
+                self._file.write(b"".join(self._pieces))
                 self._pieces.clear()
-        except OSError as error:
-            self._fail(Unavailable(detail=f"cannot spool a message: {error}"))
+        except MailError as error:
+            self._fail(error)
 
     def finish(self) -> Content:
         """All that was taken.
@@ -80,21 +77,15 @@ class Spool:
             raise self._error
         if self._file is None:
             return b"".join(self._pieces)
-        try:
-            self._file.flush()
-            return FileContent("", self._size, descriptor=os.dup(self._file.fileno()))
-        except OSError as error:
-            raise Unavailable(detail=f"cannot spool a message: {error}") from error
-        finally:
-            self.close()
+        file, self._file = self._file, None
+        return file.content()
 
     def close(self) -> None:
         """Let go of everything."""
         self._pieces.clear()
         file, self._file = self._file, None
         if file is not None:
-            with suppress(OSError):  # from what was still buffered, and is not wanted any more
-                file.close()
+            file.close()
 
     def _fail(self, error: MailError) -> None:
         self._error = error

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mailproto.errors import ReadOnly
 from mailproto.imap.server._errors import BadCommand, ExpungeIssued
 from mailproto.imap.wire import Command, Store
+from mailproto.model import FlagColumns
 
 if TYPE_CHECKING:
     from mailproto.imap.server._server import IMAPServer
@@ -31,9 +32,9 @@ async def store(server: IMAPServer, command: Command[Store]) -> None:
         raise ReadOnly
     indexes = view.indexes(arguments.sequence, uid=command.uid)
     uids = view.present(indexes)
-    stored = (await view.mailbox.store(uids, arguments.change)).changed if uids else ()
-    answered = view.apply(arguments.change, stored, silent=arguments.silent)
-    if news := view.announce_keywords(answered):
+    stored = (await view.mailbox.store(uids, arguments.change)).changed if uids else FlagColumns()
+    answered = await view.apply(arguments.change, stored, silent=arguments.silent)
+    if news := view.announce_keywords():
         server.respond(news)
     for start in range(0, len(answered), _BATCH):
         server.respond(view.render_flags(answered[start : start + _BATCH], uid=command.uid))

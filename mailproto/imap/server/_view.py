@@ -7,20 +7,28 @@ by asking ``changes_since``; hints only say that asking is worth it.
 
 Two parallel columns are all that is kept of a message, 12 octets: its UID, and a
 reference to its set of flags, which messages share.
+
+What takes time with the number of messages is done some thousands at a time, with `pause` in
+between, and what it tells is given out in as many pieces.  A session has one command under way at
+a time, so nothing else looks at its view meanwhile.
 """
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from itertools import compress
 
 from mailproto.imap.wire import SequenceSet, flag_list
 from mailproto.interfaces import IMailbox, IRecent
-from mailproto.model import SEEN, SYSTEM_FLAGS, FlagChange, MailboxStatus, MessageFlags
+from mailproto.model import SEEN, SYSTEM_FLAGS, FlagChange, FlagColumns, MailboxStatus
 
 __all__ = ["MailboxView"]
 
+
+_AT_ONCE = 2000
+"""Messages that are looked at before others may have their turn: some 2 ms."""
 
 _INTERNED_LIMIT = 4096
 _interned: dict[frozenset[str], frozenset[str]] = {}
@@ -40,6 +48,7 @@ class MailboxView:
     return untagged responses, ready to be sent; from then on the client knows.
 
     :param read_only: selected by EXAMINE: ``\\Recent`` is not claimed, nothing is changed.
+    :param pause: awaited in the midst of what takes long, so that others have their turn.
     :ivar uids: ascending; the message at index i has sequence number i + 1.
     :ivar flags: of the same messages, as last seen.
     :ivar gone: UIDs of messages that vanished, and that the client still counts.
@@ -48,7 +57,9 @@ class MailboxView:
     __slots__ = (
         "_keywords",
         "_modseq",
+        "_new_sets",
         "_on_hint",
+        "_pause",
         "_recent",
         "_stale",
         "_told",
@@ -61,8 +72,15 @@ class MailboxView:
         "uids",
     )
 
-    def __init__(self, mailbox: IMailbox, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        mailbox: IMailbox,
+        *,
+        read_only: bool = False,
+        pause: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self.mailbox = mailbox
+        self._pause = pause or _no_pause
         self.read_only = read_only or not mailbox.writable
         self.uids = array("I")
         self.flags: list[frozenset[str]] = []
@@ -72,6 +90,7 @@ class MailboxView:
         self._told = 0  # how many messages the client knows to exist
         self._untold: list[int] = []  # indexes of those whose flags it does not know
         self._keywords: frozenset[str] = frozenset()
+        self._new_sets: set[frozenset[str]] = set()  # of flags, that came since FLAGS was told last
         self._modseq = 0
         self._stale = False
         self._on_hint: Callable[[], None] | None = None
@@ -90,6 +109,8 @@ class MailboxView:
         try:
             status = await self.mailbox.status()
             await self._pull(status)
+            self._learn_keywords()
+            self._untold, self._told = [], len(self.uids)
         except BaseException:
             self.close()
             raise
@@ -118,21 +139,34 @@ class MailboxView:
 
     # -- catching up
 
-    async def update(self, *, expunges: bool) -> bytes:
+    def has_news(self, *, expunges: bool) -> bool:
+        """Whether `update` would look at the mailbox or tell anything."""
+        return self._stale or (expunges and bool(self.gone))
+
+    async def update(self, *, expunges: bool) -> AsyncIterator[bytes]:
         """What the client is to be told now, in untagged responses.
 
         The mailbox is asked only if it hinted at a change.
 
         :param expunges: whether messages may lose their numbers now (RFC 9051 7.5.1).
         """
-        updates = await self._pull() if self._stale else b""
+        if self._stale:
+            await self._pull()
+            differ, known = self._untold, self._told
+            self._untold, self._told = [], len(self.uids)
+            if self._learn_keywords():
+                yield self._flags_response()
+            if len(self.uids) > known:
+                yield self.exists()
+            for some in _pieces(differ):
+                yield self.render_flags(some, uid=True)
         if expunges and self.gone:
             # Last: what was told before it counts with the numbers from before.
-            updates += self._expunge()
-        return updates
+            async for piece in self._expunge():
+                yield piece
 
-    async def _pull(self, status: MailboxStatus | None = None) -> bytes:
-        """Take in what changed: the EXISTS, RECENT, FLAGS and FETCH that tell of it."""
+    async def _pull(self, status: MailboxStatus | None = None) -> None:
+        """Take in what changed."""
         self._stale = False  # a hint that comes from here on asks for another look
         try:
             await self._look()
@@ -141,20 +175,14 @@ class MailboxView:
         except BaseException:
             self._stale = True
             raise
-        differ, known = sorted(set(self._untold)), self._told
-        self._untold, self._told = [], len(self.uids)
-        updates = [self._flags_response()] if self._learn_keywords(differ, known) else []
-        if len(self.uids) > known:
-            updates.append(self.exists())
-        updates.append(self.render_flags(differ, uid=True))
-        return b"".join(updates)
 
     async def _look(self) -> None:
         """Ask for what changed since the last look."""
         changes = await self.mailbox.changes_since(self._modseq)
+        differ = await self._take(changes.changed)
+        self._untold = sorted({*self._untold, *differ}) if self._untold else differ
+        await self.vanish(changes.vanished)
         self._modseq = changes.modseq
-        self._untold += self._take(changes.changed)
-        self.gone.update(uid for uid in changes.vanished if self.index(uid) is not None)
 
     async def _claim_recent(self, status: MailboxStatus) -> None:
         """See which of the messages that were not told of yet are recent.
@@ -172,27 +200,33 @@ class MailboxView:
         await self._look()
         self._mark_recent(first)
 
-    def _take(self, changed: Sequence[MessageFlags]) -> list[int]:
+    async def _take(self, changed: FlagColumns) -> list[int]:
         """Note flags and new messages; the indexes of known messages whose flags are others now."""
-        uids, flags = self.uids, self.flags
-        last = uids[-1] if uids else 0
-        if not changed or changed[0].uid > last:  # all new: the usual case
-            self._append(changed)
-            return []
-        differ = []
-        new = []
-        for message in changed:
-            if message.uid > last:
-                new.append(message)
-            elif (at := self.index(message.uid)) is not None and flags[at] != message.flags:
-                flags[at] = _intern(message.flags)
-                differ.append(at)
-        self._append(new)
+        differ: list[int] = []
+        # The usual case is that all are new; the rest go first, by ascending UID.
+        known = bisect_right(changed.uids, self.uids[-1]) if self.uids else 0
+        for start in range(0, known, _AT_ONCE):
+            stop = min(start + _AT_ONCE, known)
+            differ += self._note(changed.uids[start:stop], changed.flags[start:stop])
+            await self._pause()
+        for start in range(known, len(changed.uids), _AT_ONCE):
+            flags = list(map(_intern, changed.flags[start : start + _AT_ONCE]))
+            self.uids.extend(changed.uids[start : start + _AT_ONCE])
+            self.flags += flags
+            self._new_sets.update(flags)
+            await self._pause()
         return differ
 
-    def _append(self, messages: Sequence[MessageFlags]) -> None:
-        self.uids.extend([message.uid for message in messages])
-        self.flags += [_intern(message.flags) for message in messages]
+    def _note(self, uids: Sequence[int], flags: Sequence[frozenset[str]]) -> list[int]:
+        """The flags of known messages, by ascending UID; the indexes of those that had others."""
+        differ = []
+        for uid, now in zip(uids, flags, strict=True):
+            at = self.index(uid)
+            if at is not None and self.flags[at] != now:
+                self.flags[at] = now = _intern(now)
+                self._new_sets.add(now)
+                differ.append(at)
+        return differ
 
     def _mark_recent(self, first: int) -> None:
         """Messages that were not told of yet, from UID ``first`` on, are recent."""
@@ -204,57 +238,66 @@ class MailboxView:
             start = self._recent.pop()[0]
         self._recent.append((start, stop))
 
-    def _expunge(self) -> bytes:
-        """Forget the messages that are gone."""
-        gone = [at for at in map(self.index, sorted(self.gone)) if at is not None]
-        self.gone.clear()
-        uids, flags = array("I"), []
-        start = 0
-        for at in gone:
-            uids += self.uids[start:at]
-            flags += self.flags[start:at]
-            start = at + 1
+    async def _expunge(self) -> AsyncIterator[bytes]:
+        """Forget the messages that are gone, and tell of each."""
+        gone, self.gone = sorted(self.gone), set()
+        uids, flags = array("I"), list[frozenset[str]]()
+        start = expunged = 0
+        for some in _pieces(gone):
+            told = []
+            for uid in some:
+                at = bisect_left(self.uids, uid, start)
+                uids += self.uids[start:at]
+                flags += self.flags[start:at]
+                start = at + 1
+                # Each number counts with those before it already gone (RFC 9051 7.5.1).
+                told.append(b"* %d EXPUNGE\r\n" % (start - expunged))
+                expunged += 1
+            yield b"".join(told)
         uids += self.uids[start:]
         flags += self.flags[start:]
         self.uids, self.flags, self._told = uids, flags, len(uids)
-        # Each number counts with those before it already gone (RFC 9051 7.5.1).
-        return b"".join([b"* %d EXPUNGE\r\n" % (at + 1 - before) for before, at in enumerate(gone)])
 
-    def vanish(self, uids: Iterable[int]) -> None:
-        """These were removed by the client itself: the next `update` tells, without asking."""
-        self.gone.update(uid for uid in uids if self.index(uid) is not None)
+    async def vanish(self, uids: Sequence[int]) -> None:
+        """These are gone, by the client itself or by others: the next `update` tells."""
+        for some in _pieces(uids):
+            self.gone.update(compress(some, [self.index(uid) is not None for uid in some]))
+            await self._pause()
 
     # -- flags
 
-    def apply(self, change: FlagChange, stored: Sequence[MessageFlags], *, silent: bool) -> list[int]:
+    async def apply(self, change: FlagChange, stored: FlagColumns, *, silent: bool) -> list[int]:
         """Take in the result of the client's own STORE.
 
         :returns: indexes of the messages to answer with; if ``silent``, only of those whose
             flags are not what the client must expect (RFC 9051 6.4.6).
         """
-        answered = []
+        answered: list[int] = []
         expected: dict[frozenset[str], frozenset[str]] = {}
-        for message in stored:
-            at = self.index(message.uid)
-            if at is None:
-                continue
-            if silent:
-                before = self.flags[at]
-                if before not in expected:
-                    expected[before] = change.apply(before)
-            if not silent or expected[before] != message.flags:
-                answered.append(at)
-            self.flags[at] = _intern(message.flags)
+        for start in range(0, len(stored), _AT_ONCE):
+            uids, flags = stored.uids[start : start + _AT_ONCE], stored.flags[start : start + _AT_ONCE]
+            for uid, now in zip(uids, flags, strict=True):
+                at = self.index(uid)
+                if at is None:
+                    continue
+                if silent:
+                    before = self.flags[at]
+                    if before not in expected:
+                        expected[before] = change.apply(before)
+                if not silent or expected[before] != now:
+                    answered.append(at)
+                    self._new_sets.add(now)
+                self.flags[at] = _intern(now)
+            await self._pause()
         return answered
 
-    def announce_keywords(self, indexes: Iterable[int]) -> bytes:
-        """FLAGS, if the flags of these messages have names that were not announced yet."""
-        return self._flags_response() if self._learn_keywords(indexes, len(self.uids)) else b""
+    def announce_keywords(self) -> bytes:
+        """FLAGS, if flags that are about to be told have names that were not announced yet."""
+        return self._flags_response() if self._learn_keywords() else b""
 
-    def _learn_keywords(self, changed: Iterable[int], known: int) -> bool:
-        """Whether messages changed, or new from index ``known`` on, have keywords not seen before."""
-        sets = set(self.flags[known:])
-        sets.update([self.flags[at] for at in changed])
+    def _learn_keywords(self) -> bool:
+        """Whether messages that are new or changed have keywords not seen before."""
+        sets, self._new_sets = self._new_sets, set()
         unknown = frozenset().union(*sets).difference(SYSTEM_FLAGS, self._keywords)
         self._keywords |= unknown
         return bool(unknown)
@@ -317,6 +360,8 @@ class MailboxView:
     def present(self, indexes: Sequence[int]) -> list[int]:
         """The UIDs of these messages, without those that are known to be gone."""
         uids, gone = self.uids, self.gone
+        if isinstance(indexes, range) and not gone:
+            return uids[indexes.start : indexes.stop].tolist()
         return [uid for at in indexes if (uid := uids[at]) not in gone]
 
     # -- what SELECT tells
@@ -330,19 +375,25 @@ class MailboxView:
         uids = self.uids
         return sum(bisect_left(uids, last + 1) - bisect_left(uids, first) for first, last in self._recent)
 
-    def first_unseen(self) -> int | None:
+    async def first_unseen(self) -> int | None:
         """The lowest sequence number without ``\\Seen``."""
-        return next((at + 1 for at, flags in enumerate(self.flags) if SEEN not in flags), None)
+        for start in range(0, len(self.flags), _AT_ONCE):
+            some = self.flags[start : start + _AT_ONCE]
+            unseen = next((at for at, flags in enumerate(some, start + 1) if SEEN not in flags), None)
+            if unseen is not None:
+                return unseen
+            await self._pause()
+        return None
 
     def _flags_response(self) -> bytes:
         """FLAGS: the system flags, and every keyword that was seen here (RFC 9051 7.3.5)."""
         return b"* FLAGS %b\r\n" % flag_list(self._keywords.union(SYSTEM_FLAGS))
 
-    def describe(self, status: MailboxStatus) -> bytes:
+    async def describe(self, status: MailboxStatus) -> bytes:
         """All that the response to SELECT and EXAMINE tells before its tagged OK."""
         permanent = frozenset() if self.read_only else self.mailbox.permanent_flags
         uid_next = max(status.uid_next, self.uids[-1] + 1 if self.uids else 1)
-        unseen = self.first_unseen()
+        unseen = await self.first_unseen() if status.unseen else None
         return b"".join(
             (
                 self._flags_response(),
@@ -357,3 +408,11 @@ class MailboxView:
 
 def _nothing() -> None:
     """A view that listens to nothing."""
+
+
+async def _no_pause() -> None:
+    """A view that nobody waits for."""
+
+
+def _pieces(values: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from twisted.cred.credentials import UsernamePassword
 
+from mailproto import maillog
 from mailproto.auth import Challenge, Login, login
 from mailproto.errors import AuthenticationFailed, MailError
 from mailproto.pop3.server._bad_command import BadCommand
@@ -16,10 +17,11 @@ from mailproto.pop3.wire import Command, Response, challenge, multiline, ok
 if TYPE_CHECKING:
     from mailproto.pop3.server._server import POP3Server
 
-__all__ = ["MAX_FAILED_LOGINS", "Authorization"]
+__all__ = ["Authorization"]
 
-MAX_FAILED_LOGINS = 5
-"""Failed logins after which the connection is closed."""
+
+_USER = "USER"
+"""USER and PASS, as the mail log has them among mechanisms."""
 
 
 class Authorization:
@@ -54,7 +56,7 @@ class Authorization:
 
     def _quit(self, command: Command) -> None:
         _no_arguments(command)
-        self._connection.end(ok("Bye"))
+        self._connection.end(ok("Bye"), "quit")
 
     def _stls(self, command: Command) -> None:
         _no_arguments(command)
@@ -79,7 +81,8 @@ class Authorization:
         if not command.rest:
             raise BadCommand("PASS password")
         credentials = UsernamePassword(name, command.rest)
-        return self._proceed(login(self._connection.factory.portal, credentials, self._connection))
+        connection = self._connection
+        return self._proceed(login(connection.factory.portal, credentials, connection, mechanism=_USER))
 
     def _auth(self, command: Command) -> Awaitable[None]:
         arguments = command.arguments
@@ -97,8 +100,8 @@ class Authorization:
             result = await step
         except AuthenticationFailed as error:
             self._failures += 1
-            if self._failures >= MAX_FAILED_LOGINS:
-                connection.end(connection.refusal(error))
+            if self._failures >= connection.limits.failed_logins:
+                connection.end(connection.refusal(error), "too many failed logins")
             raise
         if isinstance(result, Challenge):
             connection.wire.expect_response()
@@ -107,11 +110,15 @@ class Authorization:
             await connection.sign_in(result)
 
     def _admit_password(self) -> None:
+        error: MailError | None = None
         if not self._connection.sasl.takes_passwords:
-            raise MailError("USER and PASS are not offered here, but AUTH")
-        if not self._connection.is_secure:
+            error = MailError("USER and PASS are not offered here, but AUTH")
+        elif not self._connection.is_secure:
             hint = "STLS first" if self._connection.can_start_tls else "connect with TLS"
-            raise MailError(f"Passwords are not taken in clear: {hint}")
+            error = MailError(f"Passwords are not taken in clear: {hint}")
+        if error is not None:
+            maillog.sign_in_failed(self._connection.client, _USER, "", error)
+            raise error
 
 
 _COMMANDS: Mapping[str, Callable[[Authorization, Command], Awaitable[None] | None]] = {

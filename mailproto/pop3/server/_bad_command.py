@@ -8,10 +8,7 @@ from mailproto.errors import (
     UnknownMechanism,
 )
 
-__all__ = ["BAD_COMMANDS", "MAX_BAD_COMMANDS", "BadCommand"]
-
-MAX_BAD_COMMANDS = 20
-"""Commands in a row that are none, or not in their place, after which the connection is closed."""
+__all__ = ["BAD_COMMANDS", "BadCommand"]
 
 
 class BadCommand(MailError):

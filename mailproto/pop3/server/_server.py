@@ -9,19 +9,17 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 
 from mailproto.auth import DEFAULT_MECHANISMS, Login, SASLServer, ServerMechanism
-from mailproto.connection import CloseReason, Limits, ServerConnection, ServerFactory
+from mailproto.connection import CloseReason, ServerConnection, ServerFactory
 from mailproto.domains import ascii_domain
 from mailproto.errors import MailError, WireError
 from mailproto.pop3.server._authorization import Authorization
-from mailproto.pop3.server._bad_command import BAD_COMMANDS, MAX_BAD_COMMANDS
+from mailproto.pop3.server._bad_command import BAD_COMMANDS
+from mailproto.pop3.server._limits import POP3Limits
 from mailproto.pop3.server._maildrop import Maildrop
 from mailproto.pop3.server._transaction import Transaction
 from mailproto.pop3.wire import Command, POP3ServerWire, Response, err, ok
 
-__all__ = ["POP3_LIMITS", "POP3Server", "POP3ServerFactory"]
-
-POP3_LIMITS = Limits(idle=600)
-"""Ten minutes of idleness at least (RFC 1939 3)."""
+__all__ = ["POP3Server", "POP3ServerFactory"]
 
 _CODES = {CloseReason.REVOKED: "AUTH", CloseReason.TALKED_AHEAD: ""}
 """Response codes (RFC 3206 4, 5) of those that are not for want of resources."""
@@ -33,18 +31,24 @@ class POP3Server(ServerConnection[Command | Response]):
     The UPDATE state is what QUIT does in the latter.
 
     :ivar sasl: the exchanges of AUTH.
+    :ivar account: the name of who signed in, or None.
+    :ivar retrieved: how many messages were asked for.
+    :ivar removed: how many were removed.
     :ivar is_leaving: whether QUIT was taken, so that the session ends whatever becomes of it.
     """
 
     alpn: ClassVar[Sequence[bytes]] = (b"pop3",)
     factory: POP3ServerFactory
+    limits: POP3Limits
     wire: POP3ServerWire
 
     def __init__(self, factory: POP3ServerFactory) -> None:
         super().__init__(factory)
-        self.wire = POP3ServerWire()
+        self.wire = POP3ServerWire(self.limits.wire)
         self.sasl = SASLServer(factory.portal, factory.mechanisms, session=self)
         self.is_leaving = False
+        self.account: str | None = None
+        self.retrieved = self.removed = 0
         self._bad_commands = 0  # in a row
         self._state: Authorization | Transaction = Authorization(self)
         self._logout: Callable[[], None] | None = None
@@ -71,6 +75,7 @@ class POP3Server(ServerConnection[Command | Response]):
             login.logout()
             return
         self._logout = login.logout
+        self.account = login.account.name
         self._bad_commands = 0
         self._state = Transaction(self, maildrop)
         self.write(ok(f"{maildrop.count} messages ({maildrop.octets} octets)"))
@@ -93,7 +98,7 @@ class POP3Server(ServerConnection[Command | Response]):
         """Answer with the error; a QUIT that fails ends the session just the same (RFC 1939 6)."""
         reply = self.refusal(error)
         if self.is_leaving:
-            self.end(reply)
+            self.end(reply, error.text)
             return
         self.write(reply)
         if isinstance(error, BAD_COMMANDS):
@@ -104,14 +109,23 @@ class POP3Server(ServerConnection[Command | Response]):
     def _count_bad_command(self) -> None:
         """Somebody who goes on like this speaks another protocol, or looks for a hole."""
         self._bad_commands += 1
-        if self._bad_commands >= MAX_BAD_COMMANDS:
-            self.end(err("Too many bad commands"))
+        if self._bad_commands >= self.limits.bad_commands:
+            self.end(err("Too many bad commands"), "too many bad commands")
 
     def closing_words(self, reason: CloseReason) -> bytes:
         """Nothing for idleness: a client would take it for the answer to its next command (RFC 1939 3)."""
         if reason is CloseReason.IDLE:
             return b""
         return err(f"Closing: {reason.value}", _CODES.get(reason, "SYS/TEMP"))
+
+    @property
+    def account_name(self) -> str | None:
+        """See `ServerConnection.account_name`."""
+        return self.account
+
+    def log_counts(self) -> dict[str, str | int]:
+        """See `ServerConnection.log_counts`."""
+        return {"retrieved": self.retrieved, "removed": self.removed}
 
     def describe(self, event: Command | Response) -> str:
         """The keyword; nothing of what follows it."""
@@ -132,12 +146,13 @@ class POP3ServerFactory(ServerFactory):
     :param portal: gives an `IAccount` for credentials.
     :param clock: the reactor, or a ``Clock`` in tests.
     :param hostname: what the server calls itself in its greeting, with A-labels.
-    :param tls: for STLS, such as `mailproto.auth.ServerTLS`; None where it is not offered.
-    :param limits: by default `POP3_LIMITS`.
+    :param tls: for STLS, such as `mailproto.tls.ServerTLS`; None where it is not offered.
     :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
         gives; those in clear decide on USER and PASS, too.
     :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     """
+
+    service_name = "pop3"
 
     def __init__(
         self,
@@ -146,10 +161,10 @@ class POP3ServerFactory(ServerFactory):
         clock: IReactorTime,
         hostname: str,
         tls: Any | None = None,
-        limits: Limits | None = None,
+        limits: POP3Limits | None = None,
         mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
     ) -> None:
-        super().__init__(clock, tls=tls, limits=limits or POP3_LIMITS)
+        super().__init__(clock, tls=tls, limits=limits or POP3Limits())
         self.portal = portal
         self.mechanisms = mechanisms
         self.hostname = ascii_domain(hostname)

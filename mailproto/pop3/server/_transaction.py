@@ -68,6 +68,7 @@ class Transaction:
 
     def _retr(self, arguments: list[bytes]) -> Awaitable[None] | None:
         number = self._drop.number(arguments[0])
+        self._connection.retrieved += 1
         content = self._reader.take(number)
         if content is None:
             return self._read_and_send(number)
@@ -110,7 +111,8 @@ class Transaction:
     async def _quit(self, _: list[bytes]) -> None:
         self._connection.is_leaving = True
         number = await self._drop.commit()
-        self._connection.end(ok(f"Bye, {number} messages removed" if number else "Bye"))
+        self._connection.removed = number
+        self._connection.end(ok(f"Bye, {number} messages removed" if number else "Bye"), "quit")
 
     # -- messages
 

@@ -1,26 +1,17 @@
 """POP3 on the server's side as octets in, events out, and values in, octets out (RFC 1939, 2449, 5034)."""
 
+from mailproto.pop3.wire._limits import POP3WireLimits
 from mailproto.pop3.wire._multiline import DotStuffing
-from mailproto.pop3.wire._receive import (
-    MAX_AUTH_LINE,
-    MAX_LINE,
-    MAX_SWALLOWED,
-    Command,
-    POP3ServerWire,
-    POP3SyntaxError,
-    Response,
-)
+from mailproto.pop3.wire._receive import Command, POP3ServerWire, POP3SyntaxError, Response
 from mailproto.pop3.wire._replies import MAX_REPLY, challenge, err, multiline, ok
 
 __all__ = [
-    "MAX_AUTH_LINE",
-    "MAX_LINE",
     "MAX_REPLY",
-    "MAX_SWALLOWED",
     "Command",
     "DotStuffing",
     "POP3ServerWire",
     "POP3SyntaxError",
+    "POP3WireLimits",
     "Response",
     "challenge",
     "err",

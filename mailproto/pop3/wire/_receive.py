@@ -7,25 +7,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mailproto.errors import WireError
+from mailproto.pop3.wire._limits import POP3WireLimits
 
 __all__ = [
-    "MAX_AUTH_LINE",
-    "MAX_LINE",
-    "MAX_SWALLOWED",
     "Command",
     "POP3ServerWire",
     "POP3SyntaxError",
     "Response",
 ]
-
-MAX_LINE = 255
-"""Octets of a command with its CRLF (RFC 2449 4)."""
-
-MAX_AUTH_LINE = 12288 + 64
-"""Octets of an AUTH command, or of a response to a challenge: as long as other protocols take it."""
-
-MAX_SWALLOWED = 4 << 20
-"""Octets of a line that is too long, read and thrown away before the connection is ended."""
 
 _COMMAND = re.compile(rb"([!-~]+)(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?")
 
@@ -70,7 +59,8 @@ class POP3ServerWire:
     that is too long is thrown away while it comes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: POP3WireLimits | None = None) -> None:
+        self._limits = limits or POP3WireLimits()
         self._buffer = bytearray()
         self._start = 0  # of the next line
         self._searched = 0  # no LF stands in [start:searched]
@@ -143,7 +133,7 @@ class POP3ServerWire:
         return Command(keyword.decode("ascii").upper(), rest)
 
     def _check_swallowed(self) -> None:
-        if self._overlong > MAX_SWALLOWED:
+        if self._overlong > self._limits.swallowed:
             self._buffer.clear()
             self._start = self._searched = self._overlong = 0
             self._lost = True
@@ -155,4 +145,4 @@ class POP3ServerWire:
         """Octets that the line at ``start`` may have."""
         start = self._start
         is_auth = self._response or self._buffer[start : start + 5].upper() == b"AUTH "
-        return MAX_AUTH_LINE if is_auth else MAX_LINE
+        return self._limits.auth_line if is_auth else self._limits.line

@@ -6,17 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from twisted.internet.defer import Deferred
 
+from mailproto.client import ClientError, Turn
 from mailproto.content import Content
 from mailproto.model import Address, Outcome, Parameters, Recipient
-from mailproto.smtp.client._errors import SMTPClientError
-from mailproto.smtp.client._octets import Octets, look_at
-from mailproto.smtp.client._pieces import PIECE
+from mailproto.smtp.client._content import PIECE, Octets, look_at
+from mailproto.smtp.client._outcomes import outcome_of
 from mailproto.smtp.wire import UnsafeArgument, read_address
 
-__all__ = ["SESSION_FULL", "Message", "to_address", "to_recipient"]
-
-SESSION_FULL = Outcome(451, "4.5.0", "The server takes no more messages on this connection")
-"""Of recipients that another connection may send to (RFC 9422 4.1 MAILMAX)."""
+__all__ = ["Message", "to_address", "to_recipient"]
 
 
 def to_address(address: Address | str) -> Address:
@@ -34,7 +31,7 @@ def to_recipient(recipient: Recipient | Address | str) -> Recipient:
     return recipient if isinstance(recipient, Recipient) else Recipient(to_address(recipient))
 
 
-class Message:
+class Message(Turn):
     """A message on its way; it may take several transactions.
 
     :raises ValueError: a sender or recipient that is a str and no address, or no recipient.
@@ -79,7 +76,7 @@ class Message:
         self.outcomes: list[Outcome | None] = [None] * len(recipients)
         self.is_answered = False
         self.untried: list[int] = []
-        self.error: SMTPClientError | None = None
+        self.error: ClientError | None = None
         self.is_withdrawn = False
         self.result: Deferred[list[Outcome]] = Deferred()
 
@@ -138,11 +135,11 @@ class Message:
         """Tell the outcomes; all are there."""
         self.result.callback([each for each in self.outcomes if each is not None])
 
-    def fail(self, error: SMTPClientError) -> None:
+    def fail(self, error: ClientError) -> None:
         """The connection is gone."""
         if self.is_answered:
             self.error = error
-            self.leave(error.outcome())
+            self.leave(outcome_of(error))
             self.finish()
         else:
             self.result.errback(error)

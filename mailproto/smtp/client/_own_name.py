@@ -7,7 +7,7 @@ import re
 import socket
 from typing import Any
 
-from mailproto.smtp.client._host import domain_fault
+from mailproto.domains import domain_fault
 from mailproto.smtp.wire import UnsafeArgument, ascii_domain
 
 __all__ = ["check_own_name", "hello_name", "own_name"]

@@ -1,19 +1,37 @@
-"""How one message can be sent to one server: which extensions it needs, and whether they are there."""
+"""How one message can be sent to one server: extensions, parameters, and how many recipients at once."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, TypeAlias
 
-from mailproto.model import NO_PARAMETERS, Address, Outcome, Recipient
+from mailproto.domains import canonical_domain
+from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
+from mailproto.smtp.client._content import Octets
 from mailproto.smtp.client._message import Message
-from mailproto.smtp.client._octets import Octets
-from mailproto.smtp.client._parameters import MAIL_PARAMETERS, RCPT_PARAMETERS, Unsendable, kept
 from mailproto.smtp.wire import Capabilities, UnsafeArgument, ascii_domain, render_path
 
-__all__ = ["CHUNKING_FROM", "Plan", "plan", "refused_address", "render_recipient"]
+__all__ = [
+    "CHUNKING_FROM",
+    "MOST_RECIPIENTS",
+    "Plan",
+    "Selection",
+    "Unsendable",
+    "plan",
+    "refused_address",
+    "render_address",
+    "select",
+]
 
 CHUNKING_FROM = 1 << 20
 """Octets from which on text is sent with BDAT, where that is offered, instead of DATA."""
+
+MOST_RECIPIENTS = 1000
+"""Of one transaction: more take long to be said, and few servers take as many (RFC 5321 4.5.3.1.8: 100)."""
+
+MOST_PASSED_OVER = 1000
+"""Recipients left for later because of their domains, after which no others are looked for."""
 
 
 class Plan(NamedTuple):
@@ -53,7 +71,7 @@ def plan(message: Message, capabilities: Capabilities, *, is_verified: bool) -> 
     try:
         if parameters:
             chosen |= kept(parameters, MAIL_PARAMETERS, capabilities, is_verified=is_verified)
-        mail = render_path("MAIL FROM", _on_the_wire(sender), chosen)
+        mail = render_path("MAIL FROM", render_address(sender), chosen)
     except UnsafeArgument as error:
         raise Unsendable(Outcome(553, "5.1.7", f"Bad sender: {error}")) from None
     return Plan(mail, by_chunks)
@@ -100,7 +118,7 @@ def render_recipient(recipient: Recipient, capabilities: Capabilities) -> bytes 
             raise UnsafeArgument("nobody has the null address")
         if (refusal := refused_address(address, capabilities)) is not None:
             return refusal
-        return render_path("RCPT TO", _on_the_wire(address), passed)
+        return render_path("RCPT TO", render_address(address), passed)
     except UnsafeArgument as error:
         return Outcome(553, "5.1.3", f"Bad recipient: {error}")
     except Unsendable as error:
@@ -112,8 +130,161 @@ def refused_address(address: Address, capabilities: Capabilities) -> Outcome | N
     return None if address.local.isascii() or "SMTPUTF8" in capabilities else _NEEDS_SMTPUTF8
 
 
-def _on_the_wire(address: Address) -> Address:
+def render_address(address: Address) -> Address:
     """With A-labels, unless the local part needs SMTPUTF8 anyway (RFC 6531 3.2)."""
     if address.domain.isascii() or not address.local.isascii():
         return address
     return Address(address.local, ascii_domain(address.domain))
+
+
+# -- parameters
+
+_KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-]*+")
+
+
+class Unsendable(Exception):
+    """The server cannot take this message, or not for this recipient; the outcome says why."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.text)
+        self.outcome = outcome
+
+
+_Keep: TypeAlias = Callable[[str | None, Capabilities, bool], bool]
+"""Given (value, capabilities, whether the server is verified)."""
+
+
+def _where_offered(keyword: str) -> _Keep:
+    """A parameter that is a wish: without the extension, mail goes without it."""
+
+    def keep(value: str | None, capabilities: Capabilities, is_verified: bool) -> bool:
+        return keyword in capabilities
+
+    return keep
+
+
+def _needed(keyword: str) -> _Keep:
+    """A parameter without which the message must not be sent."""
+
+    def keep(value: str | None, capabilities: Capabilities, is_verified: bool) -> bool:
+        if keyword not in capabilities:
+            raise Unsendable(Outcome(555, "5.5.4", f"The server lacks {keyword}, which this message needs"))
+        return True
+
+    return keep
+
+
+def _require_tls(value: str | None, capabilities: Capabilities, is_verified: bool) -> bool:
+    """Not encryption alone: whoever stands between could offer that too (RFC 8689 4.2.1)."""
+    if not is_verified:
+        raise Unsendable(Outcome(550, "5.7.30", "REQUIRETLS: the server's certificate is not verified"))
+    if "REQUIRETLS" not in capabilities:
+        raise Unsendable(Outcome(550, "5.7.30", "The server lacks REQUIRETLS, which this message needs"))
+    return True
+
+
+def _deliver_by(value: str | None, capabilities: Capabilities, is_verified: bool) -> bool:
+    """BY in the mode R must be honoured; in the mode N it may be dropped (RFC 2852 4.1.4.2)."""
+    if "DELIVERBY" in capabilities:
+        return True
+    if ";R" in (value or "").upper():
+        raise Unsendable(Outcome(555, "5.5.4", "The server lacks DELIVERBY, which this message needs"))
+    return False
+
+
+def _never(value: str | None, capabilities: Capabilities, is_verified: bool) -> bool:
+    return False
+
+
+MAIL_PARAMETERS: Final[Mapping[str, _Keep]] = {
+    "SIZE": _never,
+    "BODY": _never,
+    "SMTPUTF8": _never,
+    "AUTH": _never,
+    "RET": _where_offered("DSN"),
+    "ENVID": _where_offered("DSN"),
+    "MT-PRIORITY": _where_offered("MT-PRIORITY"),
+    "BY": _deliver_by,
+    "HOLDFOR": _needed("FUTURERELEASE"),
+    "HOLDUNTIL": _needed("FUTURERELEASE"),
+    "REQUIRETLS": _require_tls,
+}
+"""Whether a parameter is passed on; those chosen by `plan` itself never are."""
+
+RCPT_PARAMETERS: Final[Mapping[str, _Keep]] = {
+    "NOTIFY": _where_offered("DSN"),
+    "ORCPT": _where_offered("DSN"),
+    "RRVS": _where_offered("RRVS"),
+}
+
+
+def kept(
+    parameters: Parameters,
+    table: Mapping[str, _Keep],
+    capabilities: Capabilities,
+    *,
+    is_verified: bool = False,
+) -> dict[str, str | None]:
+    """Those that are passed on.
+
+    :raises Unsendable: there is one without which the message must not be sent.
+    :raises UnsafeArgument: a keyword is none.
+    """
+    passed: dict[str, str | None] = {}
+    for keyword, value in parameters.items():
+        if not _KEYWORD.fullmatch(keyword):
+            raise UnsafeArgument("not a parameter")
+        if (table.get(keyword) or _needed(keyword))(value, capabilities, is_verified):
+            passed[keyword] = value
+    return passed
+
+
+# -- recipients
+
+
+class Selection(NamedTuple):
+    """What `select` has chosen.
+
+    :ivar recipients: by their place in the message.
+    :ivar commands: the RCPT of each.
+    """
+
+    mail: bytes
+    recipients: list[int]
+    commands: list[bytes]
+
+
+def select(made: Plan, message: Message, capabilities: Capabilities) -> Selection:
+    """Those that have no outcome yet, within the limits that the server announces (RFC 9422 4).
+
+    Who cannot be sent to is told so in the message's outcomes.  Nothing is done for those who
+    come in a later transaction: there may be one for each of thousands.
+    """
+    outcomes = message.outcomes
+    most = min(capabilities.max_recipients or MOST_RECIPIENTS, MOST_RECIPIENTS)
+    most_domains = capabilities.max_recipient_domains
+    domains: set[str] = set()
+    passed_over = 0
+    selection = Selection(made.mail, [], [])
+    for index, outcome in enumerate(outcomes):
+        if outcome is not None:
+            continue
+        recipient = message.recipients[index]
+        if most_domains is not None:
+            domain = canonical_domain(recipient.address.domain)
+            if domain not in domains and len(domains) == most_domains:
+                passed_over += 1
+                if passed_over == MOST_PASSED_OVER:
+                    break
+                continue
+        command = render_recipient(recipient, capabilities)
+        if isinstance(command, Outcome):
+            outcomes[index] = command
+            continue
+        if most_domains is not None:
+            domains.add(domain)
+        selection.recipients.append(index)
+        selection.commands.append(command)
+        if len(selection.recipients) == most:
+            break
+    return selection

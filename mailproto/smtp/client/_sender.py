@@ -8,18 +8,20 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 
+from mailproto.client import ClientPool, ConnectionLost, ServerAddress
 from mailproto.content import Content
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
-from mailproto.smtp.client._composing import Recipients
-from mailproto.smtp.client._composing_apart import compose_apart
-from mailproto.smtp.client._errors import ConnectionLost
-from mailproto.smtp.client._job import Job
+from mailproto.smtp.client._client import LMTPClient, SMTPClient
+from mailproto.smtp.client._composing import Recipients, compose_apart
 from mailproto.smtp.client._message import Message
-from mailproto.smtp.client._pool import ConnectionPool
-from mailproto.smtp.client._send_mail import SendResult, result_of
-from mailproto.smtp.client._server_address import ServerAddress
+from mailproto.smtp.client._own_name import check_own_name
+from mailproto.smtp.client._send_mail import SendJob, SendResult, result_of
+from mailproto.smtp.client._timeouts import SMTPTimeouts
 
 __all__ = ["SMTPSender"]
+
+MOST_UNDERWAY = 2
+"""Messages given to one connection: the second one's commands go after the first one's content."""
 
 
 class SMTPSender:
@@ -33,7 +35,9 @@ class SMTPSender:
     :param messages: for one connection; a smaller number of transactions that the server announces
         (RFC 9422 MAILMAX) is kept.
     :param wait: seconds that a message may wait for its turn; then `QueueTimeout` is its result.
-        Once it has its turn, `ClientTimeouts` says how long the server may take.
+        Once it has its turn, ``timeouts`` say how long the server may take.
+    :param lmtp: whether the server speaks LMTP.
+    :param hostname: what we call ourselves; by default this machine's name or address.
     :raises ValueError: one of these allows nothing to be sent.
     """
 
@@ -46,17 +50,26 @@ class SMTPSender:
         idle: float = 30,
         messages: int = 1000,
         wait: float = 900,
+        lmtp: bool = False,
+        hostname: str = "",
+        timeouts: SMTPTimeouts | None = None,
     ) -> None:
         if connections < 1 or messages < 1 or idle < 0 or wait < 0:
             raise ValueError("connections and messages are at least 1, idle and wait at least 0")
+        check_own_name(hostname)
+        if isinstance(server, str):
+            server = ServerAddress(server)
+        kind = LMTPClient if lmtp else SMTPClient
         self._reactor = reactor
         self._wait = wait
-        self._pool = ConnectionPool(
+        self._pool = ClientPool(
             reactor,
-            ServerAddress(server) if isinstance(server, str) else server,
+            lambda: kind.open(reactor, server, hostname=hostname, timeouts=timeouts),
+            server.name(kind.default_port(server)),
             connections=connections,
             idle=idle,
-            messages=messages,
+            jobs=messages,
+            at_once=MOST_UNDERWAY,
         )
 
     async def send_mail(
@@ -97,7 +110,7 @@ class SMTPSender:
 
         :param wait: instead of the pool's own.
         :raises QueueTimeout: it waited for too long, and nothing of it was sent.
-        :raises SMTPClientError: no connection could be had, or it was lost too often, or this was
+        :raises ClientError: no connection could be had, or it was lost too often, or this was
             closed.
         :raises ValueError: as `SMTPClient.send`.
         """
@@ -113,7 +126,7 @@ class SMTPSender:
         parameters: Parameters,
         wait: float | None,
     ) -> Deferred[list[Outcome]]:
-        job = Job(Message(sender, recipients, content, parameters), self._pool.cancelled)
+        job = SendJob(Message(sender, recipients, content, parameters), self._pool.cancelled)
         self._pool.add(job, self._wait if wait is None else wait)
         return job.result
 

@@ -5,29 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from mailproto.client import ClientError, ConnectionLost, ProtocolViolation, ServiceClosing
 from mailproto.model import Outcome
-from mailproto.smtp.client._answers import END_OF_DATA
-from mailproto.smtp.client._errors import ConnectionLost, ProtocolViolation, ServiceClosing, SMTPClientError
 from mailproto.smtp.client._message import Message
-from mailproto.smtp.client._selection import Selection
+from mailproto.smtp.client._outcomes import UNCERTAIN, outcome_of
+from mailproto.smtp.client._plan import Selection
 from mailproto.smtp.wire import Reply
 
 if TYPE_CHECKING:
-    from mailproto.smtp.client._session import Session
+    from mailproto.smtp.client._session import SMTPSession
 
-__all__ = ["UNCERTAIN", "Transaction"]
-
-
-class _Uncertain(Outcome):
-    """Equal to no outcome that a server's words make, whatever they are."""
-
-    __slots__ = ()
+__all__ = ["END_OF_DATA", "Transaction"]
 
 
-UNCERTAIN = _Uncertain(
-    451, "4.4.2", "Connection lost before the message was answered: it may have been delivered"
-)
-"""Of a message whose end was sent and whose answer never came: sending it again may double it."""
+END_OF_DATA = "the end of data"
 
 
 class Transaction(ABC):
@@ -40,7 +31,6 @@ class Transaction(ABC):
 
     __slots__ = (
         "_accepted",
-        "_client",
         "_is_content_begun",
         "_is_sending",
         "_is_sent",
@@ -49,11 +39,12 @@ class Transaction(ABC):
         "_refusal",
         "_rendered",
         "_replies",
+        "_session",
         "message",
     )
 
-    def __init__(self, client: Session, message: Message, selection: Selection) -> None:
-        self._client = client
+    def __init__(self, session: SMTPSession, message: Message, selection: Selection) -> None:
+        self._session = session
         self.message = message
         self._mail = selection.mail
         self._recipients = selection.recipients
@@ -79,43 +70,43 @@ class Transaction(ABC):
 
     def begin(self) -> None:
         """Say what can be said at once."""
-        client = self._client
-        if client.has_transaction:
+        session = self._session
+        if session.has_transaction:
             # The last one was given up halfway; a MAIL inside it would be refused.
-            client.ask("RSET", self._on_rset, client.timeouts.command)
-            client.write(b"RSET\r\n")
-            if not client.pipelines:
+            session.ask("RSET", self._on_rset, session.timeouts.command)
+            session.write(b"RSET\r\n")
+            if not session.pipelines:
                 return
         self._say_mail()
 
     def _on_rset(self, reply: Reply) -> None:
-        client = self._client
+        session = self._session
         if reply.code >= 400:
-            client.fail(ProtocolViolation(f"The server refused RSET with {reply}"))
-        elif not client.pipelines:
+            session.fail(ProtocolViolation(f"The server refused RSET with {reply}"))
+        elif not session.pipelines:
             self._say_mail()
 
     def _say_mail(self) -> None:
-        client, timeouts = self._client, self._client.timeouts
-        client.has_transaction = False
-        client.transactions += 1
-        client.ask("MAIL", self._on_mail, timeouts.mail)
-        if not client.pipelines:
-            client.write(self._mail)
+        session, timeouts = self._session, self._session.timeouts
+        session.has_transaction = False
+        session.transactions += 1
+        session.ask("MAIL", self._on_mail, timeouts.mail)
+        if not session.pipelines:
+            session.write(self._mail)
             return
         group = [self._mail, *self._rendered]
         for _ in self._rendered:
-            client.ask("RCPT", self._on_rcpt, timeouts.recipient)
+            session.ask("RCPT", self._on_rcpt, timeouts.recipient)
         self._pipeline_content(group)
-        client.write(b"".join(group))
+        session.write(b"".join(group))
 
     def _on_mail(self, reply: Reply) -> None:
         self.message.is_answered = True
         if reply.code < 400:
-            self._client.has_transaction = True
+            self._session.has_transaction = True
         else:
             self._refusal = reply.outcome()
-        if not self._client.pipelines:
+        if not self._session.pipelines:
             self._next_command()
 
     def _on_rcpt(self, reply: Reply) -> None:
@@ -126,7 +117,7 @@ class Transaction(ABC):
                 self._accepted.append(index)
             else:
                 self._refuse_recipient(index, reply)
-        if not self._client.pipelines:
+        if not self._session.pipelines:
             self._next_command()
         elif self._replies == len(self._recipients) and not self._is_content_begun:
             self._after_recipients()
@@ -145,10 +136,10 @@ class Transaction(ABC):
 
     def _next_command(self) -> None:
         """One at a time, for servers that do not offer PIPELINING."""
-        client = self._client
+        session = self._session
         if self._refusal is None and self._replies < len(self._rendered):
-            client.ask("RCPT", self._on_rcpt, client.timeouts.recipient)
-            client.write(self._rendered[self._replies])
+            session.ask("RCPT", self._on_rcpt, session.timeouts.recipient)
+            session.write(self._rendered[self._replies])
         else:
             self._after_recipients()
 
@@ -163,26 +154,26 @@ class Transaction(ABC):
 
     def _on_final(self, reply: Reply) -> None:
         """The answer to the end of the content: everybody's, or in LMTP one recipient's (RFC 2033 4.2)."""
-        client, accepted, outcomes = self._client, self._accepted, self.message.outcomes
+        session, accepted, outcomes = self._session, self._accepted, self.message.outcomes
         if not accepted or self._refusal is not None:
             self._finish()
             return
         if reply.code < 400:
-            client.has_transaction = False
+            session.has_transaction = False
         outcome = reply.outcome()
-        if client.answers_each:
+        if session.answers_each:
             outcomes[accepted.pop(0)] = outcome
             if accepted:
-                client.ask_next(END_OF_DATA, self._on_final, client.timeouts.final)
+                session.connection.expect_next(END_OF_DATA, self._on_final, session.timeouts.final)
                 return
         for index in accepted:
             outcomes[index] = outcome
-        client.transaction_done(self)
+        session.transaction_done(self)
 
     def _finish(self) -> None:
         """Nothing more will be said."""
         self._tell_refusal()
-        self._client.transaction_done(self)
+        self._session.transaction_done(self)
 
     def _tell_refusal(self) -> None:
         """What refused everybody is the outcome of those that have none."""
@@ -193,7 +184,7 @@ class Transaction(ABC):
             for index in self._accepted:
                 message.outcomes[index] = self._refusal
 
-    def fail(self, error: SMTPClientError, *, is_next: bool) -> None:
+    def fail(self, error: ClientError, *, is_next: bool) -> None:
         """The connection is gone.
 
         :param is_next: whether it was this transaction that the server owed an answer, so that
@@ -208,7 +199,7 @@ class Transaction(ABC):
             unknown = []
         elif is_next and isinstance(error, ServiceClosing):
             # To a recipient of LMTP it says nothing of those after it.
-            unknown = self._accepted[1:] if self._client.answers_each else []
+            unknown = self._accepted[1:] if self._session.answers_each else []
         for index in unknown:
             message.is_answered = True  # for all we know
             if message.outcomes[index] is None:
@@ -216,7 +207,7 @@ class Transaction(ABC):
         if self._is_sending:
             for index in concerned:
                 if message.outcomes[index] is None:
-                    message.outcomes[index] = error.outcome()
+                    message.outcomes[index] = outcome_of(error)
         message.fail(error)
 
     def withdraw(self) -> bool:
@@ -227,7 +218,7 @@ class Transaction(ABC):
     def _may_send(self) -> bool:
         """Whether the content is still to be sent; if not, the connection's end says so, and nothing else."""
         if self.message.is_withdrawn:
-            self._client.fail(ConnectionLost("The message was withdrawn"))
+            self._session.fail(ConnectionLost("The message was withdrawn"))
             return False
         self._is_sending = True
         return True
@@ -246,4 +237,4 @@ class Transaction(ABC):
 
     def _cannot_read(self, error: Exception) -> None:
         """Only the connection's end tells the server that this is not the end of the content."""
-        self._client.fail(ConnectionLost(f"The message cannot be read: {error}"))
+        self._session.fail(ConnectionLost(f"The message cannot be read: {error}"))

@@ -20,7 +20,7 @@ async def auth(server: SMTPServer, event: Auth) -> None:
     if sasl is None:
         server.error(replies.NOT_IMPLEMENTED)
     elif server.factory.require_tls and not server.is_encrypted:
-        server.error(replies.TLS_FIRST)
+        server.error(replies.TLS_FIRST, "AUTH", event)
     elif not server.extended:
         server.error(replies.HELLO_FIRST)
     elif server.account is not None:

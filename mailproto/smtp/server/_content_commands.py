@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.task import deferLater
+
+from mailproto import maillog
 from mailproto.content import Content, FileContent
-from mailproto.errors import Refused
-from mailproto.model import Envelope
+from mailproto.errors import MailError, Refused, Unavailable
+from mailproto.model import Envelope, Outcome
 from mailproto.smtp.server import _replies as replies
 from mailproto.smtp.server._authentication_results import without_own_results
 from mailproto.smtp.server._error_budget import Pace
 from mailproto.smtp.server._reception import ChunkedReception, DiscardedChunk, Reception
 from mailproto.smtp.server._spool import Spool
 from mailproto.smtp.server._submission import complete_header
-from mailproto.smtp.server._trace import TraceWriter, count_received, lowered
+from mailproto.smtp.server._trace import TraceWriter, count_received, lowered, shown_message_id
 from mailproto.smtp.server._transaction import Transaction
 from mailproto.smtp.wire import Bdat, ChunkedText, ChunkEnd, Data, DataChunk, DataEnd, render_reply
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from mailproto.smtp.server._server import SMTPServer
 
 __all__ = ["bdat", "chunk_end", "data", "data_chunk", "data_end"]
+
+_TIME_SLICE = 0.005
+"""Seconds that the log may take from all others for the recipients of one message."""
 
 
 def data(server: SMTPServer, event: Data) -> None:
@@ -34,7 +40,7 @@ def data(server: SMTPServer, event: Data) -> None:
     elif server.reception is not None:
         server.error(replies.NOT_BETWEEN_CHUNKS)
     elif transaction.parameters and transaction.is_binary:
-        server.error(replies.BINARY_NEEDS_BDAT)
+        server.error(replies.BINARY_NEEDS_BDAT, "DATA")
     else:
         server.wire.expect_content()
         server.reception = Reception(_spool(server), Pace(server.limits, server.clock.seconds()))
@@ -91,6 +97,9 @@ def chunk_end(server: SMTPServer, event: ChunkEnd) -> Coroutine[Any, Any, None] 
     if event.last:
         return _deliver(server, reception)
     if (error := reception.error) is not None:
+        if not reception.is_refused:
+            reception.is_refused = True
+            server.log_refusal(event, error)
         # Chunks that were sent before the first of these could be read are no further mistake.
         server.write(render_reply(error.code, error.enhanced, error.text))
     elif event.octets:
@@ -105,23 +114,50 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
     assert transaction is not None  # noqa: S101 - nothing forgets it and leaves the reception
     server.reception = server.transaction = None
     server.error_budget.message()
-    factory = server.factory
-    envelope = server.delivering = transaction.envelope(factory.next_id(), server.session)
-    content = _arrived(server, reception, transaction, envelope)
+    envelope = transaction.envelope(server.factory.next_id(), server.session)
+    client, size = server.client, reception.size
+    message_id = ""
+    content: Content = b""
     try:
-        outcomes = await factory.delivery.deliver(envelope, content)
+        content, message_id = _arrived(server, reception, transaction, envelope)
+        outcomes = await server.factory.delivery.deliver(envelope, content)
+        if len(outcomes) != len(envelope.recipients):
+            raise ValueError(f"{len(outcomes)} outcomes for {len(envelope.recipients)} recipients")
+    except MailError as error:
+        outcomes = _same_for_all(envelope, error)
+    except BaseException as error:  # asyncio's CancelledError is no Exception
+        server.log.failure("{id}: while delivering a message", id=envelope.id)
+        detail = f"{type(error).__name__}: see the traceback in the log"
+        outcomes = _same_for_all(envelope, Unavailable(detail=detail))
     finally:
         if isinstance(content, FileContent):
             content.close()
-    if len(outcomes) != len(envelope.recipients):
-        raise ValueError(f"{len(outcomes)} outcomes for {len(envelope.recipients)} recipients")
-    server.answer_content(envelope, outcomes)
+    answer = server.content_answer(outcomes)
+    if answer is None:
+        server.taken += 1
+    maillog.message(client, envelope, outcomes, size=size, message_id=message_id, answer=answer)
+    if len(outcomes) > 1:
+        await _log_recipients(server, envelope, outcomes)
+    server.answer_content(envelope, outcomes, answer)
+
+
+async def _log_recipients(server: SMTPServer, envelope: Envelope, outcomes: Sequence[Outcome]) -> None:
+    began = server.clock.seconds()
+    for _ in maillog.recipients(envelope, outcomes):
+        if server.clock.seconds() - began >= _TIME_SLICE:
+            await deferLater(server.clock, 0)
+            began = server.clock.seconds()
+
+
+def _same_for_all(envelope: Envelope, error: MailError) -> list[Outcome]:
+    outcome = Outcome(error.code, error.enhanced, error.text, error.detail)
+    return [outcome] * len(envelope.recipients)
 
 
 def _arrived(
     server: SMTPServer, reception: Reception, transaction: Transaction, envelope: Envelope
-) -> Content:
-    """The content, with what this server adds to it.
+) -> tuple[Content, str]:
+    """The content, with what this server adds to it, and the Message-ID as the log has it.
 
     :raises MailError: it is not taken.
     """
@@ -130,12 +166,14 @@ def _arrived(
     if count_received(lower) >= server.limits.hops:
         message.discard()
         raise Refused(554, "5.4.6", "Too many Received fields: the message goes in circles")
+    message_id = shown_message_id(message.header, lower)
     factory = server.factory
     if factory.faces_internet:
         message.header = without_own_results(message.header, lower, factory.hostname)
     seconds = server.clock.seconds()
     if factory.submission:
         message.header = complete_header(message.header, envelope, seconds)
+        message_id = message_id or shown_message_id(message.header, lowered(message.header))
     trace = server.trace
     if trace is None:
         trace = server.trace = TraceWriter(server.session, name_account=factory.trace_account)
@@ -143,7 +181,7 @@ def _arrived(
     field = trace.received(
         envelope.id, envelope.recipients, seconds, utf8=transaction.utf8, priority=priority
     )
-    return message.content(field)
+    return message.content(field), message_id
 
 
 def _chunked_text(server: SMTPServer) -> ChunkedText:

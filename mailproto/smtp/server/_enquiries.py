@@ -20,7 +20,7 @@ async def vrfy(server: SMTPServer, event: Vrfy) -> None:
     """Tell whether somebody is there, if the delivery tells such things."""
     verifier = server.factory.verifier
     if access_refusal := server.access_refusal():
-        server.error(access_refusal)
+        server.error(access_refusal, server.describe(event), event)
         return
     _check_utf8(server, event)
     if verifier is None:
@@ -37,7 +37,7 @@ async def expn(server: SMTPServer, event: Expn) -> None:
         server.error(replies.NOT_IMPLEMENTED)
         return
     if access_refusal := server.access_refusal():
-        server.error(access_refusal)
+        server.error(access_refusal, server.describe(event), event)
         return
     _check_utf8(server, event)
     server.answer_idle_command(_render(await expander.expand(server.session, event.name), utf8=event.utf8))
@@ -49,7 +49,7 @@ async def etrn(server: SMTPServer, event: Etrn) -> None:
     if queue is None:
         server.error(replies.NOT_IMPLEMENTED)
     elif access_refusal := server.access_refusal():
-        server.error(access_refusal)
+        server.error(access_refusal, server.describe(event), event)
     elif not server.extended:
         server.error(replies.HELLO_FIRST)
     elif server.transaction is not None:

@@ -8,27 +8,30 @@ __all__ = ["ErrorBudget", "Pace"]
 
 
 class ErrorBudget:
-    """Counts, for one connection; each method tells whether that was one too many."""
+    """Counts, for one connection; each method tells whether that was one too many.
+
+    :ivar errors: commands that were not understood, not in their place, or refused.
+    """
 
     __slots__ = (
         "_authentication_failures",
-        "_errors",
         "_excused",
         "_idle_commands",
         "_limits",
         "_refused",
         "_transactions",
+        "errors",
     )
 
     def __init__(self, limits: SMTPLimits) -> None:
         self._limits = limits
-        self._errors = self._refused = self._authentication_failures = 0
+        self.errors = self._refused = self._authentication_failures = 0
         self._idle_commands = self._transactions = self._excused = 0
 
     def error(self) -> bool:
         """A command that is not understood, not in its place, or refused."""
-        self._errors += 1
-        return self._errors > self._limits.errors
+        self.errors += 1
+        return self.errors > self._limits.errors
 
     def excuse_pipelined(self) -> None:
         """MAIL or RCPT was refused: what a client pipelined behind it is no mistake (RFC 2920 3.1).

@@ -34,7 +34,7 @@ class SMTPServerFactory(ServerFactory):
     :param hostname: what this server calls itself; of an international one its A-labels are said
         (RFC 6531 3.7.1).
     :param portal: gives an `IAccount`; None for no AUTH.
-    :param tls: for STARTTLS, as from `mailproto.auth.server_tls`; None for no STARTTLS.
+    :param tls: for STARTTLS, as from `mailproto.tls.server_tls`; None for no STARTTLS.
     :param submission: whether mail is taken from those who signed in, only, and completed.
     :param require_tls: whether nothing is done in plaintext (530 5.7.0, RFC 3207 4).
     :param max_message_size: octets; announced, and enforced while reading.
@@ -57,6 +57,7 @@ class SMTPServerFactory(ServerFactory):
 
     protocol_class: ClassVar[type[SMTPServer]] = SMTPServer
     greeting = "ESMTP mailproto"
+    service_name = "smtp"
     faces_internet: ClassVar[bool] = True
     """Whether its clients are not ours: what they say in our own name is taken out."""
 
@@ -94,6 +95,8 @@ class SMTPServerFactory(ServerFactory):
         self.portal = portal
         self.mechanisms = mechanisms
         self.submission = submission
+        if submission:
+            self.service_name = "submission"
         self.require_tls = require_tls
         self.max_message_size = max_message_size
         self.spool_folder = spool_folder

@@ -19,13 +19,14 @@ class LMTPServer(SMTPServer):
     alpn: ClassVar[Sequence[bytes]] = ()
     greetings: ClassVar[Mapping[str, str]] = {"LHLO": "LMTP"}
 
-    def answer_content(self, envelope: Envelope, outcomes: Sequence[Outcome]) -> None:
+    def answer_content(self, envelope: Envelope, outcomes: Sequence[Outcome], answer: Outcome | None) -> None:
         """One reply for each accepted RCPT, in order, duplicates too (RFC 2033 4.2)."""
         for outcome in outcomes:
             text = f"{outcome.text} ({envelope.id})" if outcome.accepted else outcome.text
             self.write(render_reply(outcome.code, outcome.enhanced, text))
-        if any(outcome.code == 421 for outcome in outcomes):
-            self.end()
+        for outcome in outcomes:
+            if outcome.code == 421:
+                self.end(reason=outcome.text)
 
     def no_recipients(self, *, last: bool) -> bytes:
         """As many replies as there are recipients behind the last chunk, too (RFC 2033 4.3).
@@ -47,3 +48,4 @@ class LMTPServerFactory(SMTPServerFactory):
     protocol_class: ClassVar[type[SMTPServer]] = LMTPServer
     greeting = "LMTP mailproto"
     faces_internet = False
+    service_name = "lmtp"

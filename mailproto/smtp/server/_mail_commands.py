@@ -22,14 +22,15 @@ async def mail(server: SMTPServer, event: Mail) -> None:
     """Begin a transaction, if the delivery takes the sender."""
     if server.hello is None:
         server.error_budget.excuse_pipelined()
-        server.error(replies.HELLO_FIRST)
+        server.error(replies.HELLO_FIRST, "MAIL", event)
     elif server.transaction is not None:
         server.error(replies.NESTED_MAIL)
     elif access_refusal := server.access_refusal():
         server.error_budget.excuse_pipelined()
-        server.error(access_refusal)
+        server.error(access_refusal, "MAIL", event)
     elif server.error_budget.transaction():
-        server.end(replies.TOO_MANY_TRANSACTIONS)
+        server.write_refusal(replies.TOO_MANY_TRANSACTIONS, event)
+        server.end(reason="too many messages")
     else:
         utf8 = False
         if event.parameters:
@@ -51,7 +52,7 @@ async def rcpt(server: SMTPServer, event: Rcpt) -> None:
     elif server.reception is not None:
         server.error(replies.NOT_BETWEEN_CHUNKS)
     elif len(transaction.recipients) >= server.limits.recipients:
-        server.write(replies.TOO_MANY_RECIPIENTS)
+        server.write_refusal(replies.TOO_MANY_RECIPIENTS, event)
     else:
         if event.parameters:
             check_rcpt(event.parameters, server.offers)

@@ -33,6 +33,11 @@ class Reception:
         self._spool.write(octets)
         self.pace.received(self._spool.size, now)
 
+    @property
+    def size(self) -> int:
+        """Octets that came."""
+        return self._spool.size
+
     def end(self, octets: bytes, fault: DataFault | None) -> None:
         """Take the last of it, and what the wire says of the whole."""
         if fault is None:
@@ -57,15 +62,17 @@ class ChunkedReception(Reception):
 
     Once something is wrong with it, each further chunk is answered so, and the last ends it.
 
+    :ivar is_refused: whether a chunk was.
     :param text: checks line ends and NULs; None for content that was declared binary.
     """
 
-    __slots__ = ("_received", "_text")
+    __slots__ = ("_received", "_text", "is_refused")
 
     def __init__(self, spool: Spool, pace: Pace, text: ChunkedText | None) -> None:
         super().__init__(spool, pace)
         self._text = text
         self._received = 0
+        self.is_refused = False
 
     @property
     def error(self) -> MailError | None:

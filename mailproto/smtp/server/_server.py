@@ -12,9 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
+from mailproto import maillog
 from mailproto.auth import Login, SASLServer
 from mailproto.connection import CloseReason, ServerConnection
-from mailproto.errors import AuthenticationFailed, MailError, WireError
+from mailproto.errors import (
+    AuthenticationFailed,
+    MailError,
+    TemporaryAuthenticationFailure,
+    WireError,
+)
 from mailproto.model import Envelope, Outcome, Session
 from mailproto.smtp.server import (
     _authentication,
@@ -72,11 +78,11 @@ class SMTPServer(ServerConnection[Event]):
     :ivar hello: how the client greeted, or None.
     :ivar transaction: what MAIL began, or None.
     :ivar reception: the content that is coming, or a chunk that is not wanted, or None.
-    :ivar delivering: the envelope that the delivery was last given.
     :ivar sasl: the exchanges by which the client signs in; None where it cannot.
     :ivar login: who signed in, here or, as XCLIENT told, at a proxy; or None.
     :ivar error_budget: what is left of it.
     :ivar trace: writes this session's Received fields, once there was one.
+    :ivar taken: how many messages were taken.
     """
 
     alpn: ClassVar[Sequence[bytes]] = (b"smtp",)  # as clients have it: the registry has no name
@@ -98,12 +104,14 @@ class SMTPServer(ServerConnection[Event]):
         self.login: Login | None = None
         self.transaction: Transaction | None = None
         self.reception: Reception | DiscardedChunk | None = None
-        self.delivering: Envelope | None = None
+        self.taken = 0
         self._session: Session | None = None
+        self._client: maillog.Client | None = None
         self._offers: Offers | None = None
         self._greeting: IDelayedCall | None = None
         self.trace: TraceWriter | None = None
         self.error_budget = ErrorBudget(self.limits)
+        self._last_error = b""
         self._handlers: Mapping[type[Event], _Handler] = _HANDLERS
 
     # -- what the shell asks
@@ -127,8 +135,8 @@ class SMTPServer(ServerConnection[Event]):
 
     def _waited(self, pending: int) -> None:
         if self.wire.pending > pending:
-            self.log.info("{peer}: talks before the greeting", peer=self.peer)
-            self.end(replies.TALKED_FIRST)
+            maillog.refused(self.client, _shown(replies.TALKED_FIRST))
+            self.end(replies.TALKED_FIRST, "talked before the greeting")
         elif not self.factory.stopping:
             self.write_greeting()
 
@@ -145,22 +153,36 @@ class SMTPServer(ServerConnection[Event]):
         if self.sasl is not None:
             self.sasl.abandon()
         if isinstance(error, SMTPSyntaxError):
-            if error.verb in ("MAIL", "RCPT"):
+            verb = error.verb
+            is_envelope = verb in ("MAIL", "RCPT")
+            if is_envelope:
                 self.error_budget.excuse_pipelined()
-            if self._handlers is _BEFORE_TLS and error.verb not in _VERBS_BEFORE_TLS and not error.fatal:
-                self.error(replies.TLS_FIRST)
-            elif error.verb == "XCLIENT" and not self.may_xclient and not error.fatal:
-                self.error(replies.NO_PROXY)
+            if self._handlers is _BEFORE_TLS and verb not in _VERBS_BEFORE_TLS and not error.fatal:
+                reply = replies.TLS_FIRST
+            elif verb == "XCLIENT" and not self.may_xclient and not error.fatal:
+                reply = replies.NO_PROXY
             else:
-                self.error(render_reply(error.code, error.enhanced, error.text))
+                reply = render_reply(error.code, error.enhanced, error.text)
+            self.error(reply, verb if is_envelope or verb == "XCLIENT" else "")
+
+    def log_refusal(self, event: Event, error: MailError) -> None:
+        """Log every refusal; sign-ins that fail are logged where they fail."""
+        if isinstance(error, AuthenticationFailed | TemporaryAuthenticationFailure):
+            return
+        outcome = Outcome(error.code, error.enhanced, error.text, error.detail)
+        self._log_refused(outcome, self.describe(event), event)
+
+    def _log_refused(self, reply: Outcome | str, command: str, event: Event | None = None) -> None:
+        sender = None if self.transaction is None else self.transaction.sender
+        recipient = None
+        if isinstance(event, Mail):
+            sender = event.path
+        elif isinstance(event, Rcpt):
+            recipient = event.path
+        maillog.refused(self.client, reply, command=command, sender=sender, recipient=recipient)
 
     def refuse(self, event: Event, error: MailError) -> None:
         """Answer what a handler raised."""
-        is_end = isinstance(event, DataEnd) or (isinstance(event, ChunkEnd) and event.last)
-        if is_end and self.delivering is not None:
-            outcome = Outcome(error.code, error.enhanced, error.text)
-            self.answer_content(self.delivering, [outcome] * len(self.delivering.recipients))
-            return
         self.answer(error)
         if isinstance(event, Mail | Rcpt):
             self.error_budget.excuse_pipelined()
@@ -169,6 +191,37 @@ class SMTPServer(ServerConnection[Event]):
         elif error.code >= 500:
             is_guess = isinstance(event, Rcpt | Vrfy | Expn)
             self.end_if(self.error_budget.refused_recipient() if is_guess else self.error_budget.error())
+
+    def describe(self, event: Event) -> str:
+        """The command that an event belongs to."""
+        return _COMMANDS.get(type(event)) or type(event).__name__.upper()
+
+    @property
+    def account_name(self) -> str | None:
+        """See `ServerConnection.account_name`."""
+        return self.account
+
+    @property
+    def client(self) -> maillog.Client:
+        """See `ServerConnection.client`: one value as long as nothing changes."""
+        client = self._client
+        if client is None:
+            client = self._client = maillog.Client(
+                peer=self.peer,
+                protocol=self.factory.service_name,
+                helo=self.hello.name if self.hello else "",
+                tls=self.tls_version,
+                account=self.account,
+                refusals=self.refusals,
+            )
+        return client
+
+    def log_counts(self) -> dict[str, str | int]:
+        """See `ServerConnection.log_counts`."""
+        counts: dict[str, str | int] = {"taken": self.taken, "errors": self.error_budget.errors}
+        if isinstance(self.reception, Reception):
+            counts["unfinished"] = self.reception.size
+        return counts
 
     def closing_words(self, reason: CloseReason) -> bytes:
         """421 (RFC 5321 3.8)."""
@@ -187,19 +240,31 @@ class SMTPServer(ServerConnection[Event]):
 
     # -- what becomes of a message
 
-    def answer_content(self, envelope: Envelope, outcomes: Sequence[Outcome]) -> None:
-        """One reply for all recipients: a failure only if it is everybody's (`IDelivery.deliver`)."""
+    def content_answer(self, outcomes: Sequence[Outcome]) -> Outcome | None:
+        """What the client is told of a message that is not taken; None if it is.
+
+        One reply for all recipients: a failure only if it is everybody's (`IDelivery.deliver`).
+        """
         for outcome in outcomes:
             if outcome.accepted:
-                self.write(b"250 2.0.0 Taken as %b\r\n" % envelope.id.encode())
-                return
-        self.answer(min(outcomes, key=_retry_first))
+                return None
+        return min(outcomes, key=_retry_first)
+
+    def answer_content(self, envelope: Envelope, outcomes: Sequence[Outcome], answer: Outcome | None) -> None:
+        """Say what became of a message.
+
+        :param answer: `content_answer`'s.
+        """
+        if answer is None:
+            self.write(b"250 2.0.0 Taken as %b\r\n" % envelope.id.encode())
+        else:
+            self.answer(answer)
 
     def answer(self, outcome: Outcome | MailError) -> None:
         """Say what became of something; 421 is the last that is said (RFC 5321 3.8)."""
         reply = render_reply(outcome.code, outcome.enhanced, outcome.text)
         if outcome.code == 421:
-            self.end(reply)
+            self.end(reply, outcome.text)
         else:
             self.write(reply)
 
@@ -267,7 +332,7 @@ class SMTPServer(ServerConnection[Event]):
 
     def session_changed(self) -> None:
         """Something that `session` tells is not so any more."""
-        self._session = self.trace = self._offers = None
+        self._session = self.trace = self._offers = self._client = None
 
     def encrypted(self) -> None:
         """TLS is on: what was learnt in plaintext is forgotten (RFC 3207 4.2)."""
@@ -319,15 +384,29 @@ class SMTPServer(ServerConnection[Event]):
 
     # -- the error budget
 
-    def error(self, reply: bytes) -> None:
-        """Answer a command that is wrong here."""
-        self.write(reply)
+    def error(self, reply: bytes, command: str = "", event: Event | None = None) -> None:
+        """Answer a command that is wrong here.
+
+        :param command: to be named in the log; others are only counted.
+        """
+        self._refuse_here(reply, command, event)
         self.end_if(self.error_budget.error())
 
-    def misplaced(self, reply: bytes) -> None:
+    def misplaced(self, reply: bytes, command: str = "") -> None:
         """Answer what belongs into a transaction, where there is none or nobody in it."""
-        self.write(reply)
+        self._refuse_here(reply, command)
         self.end_if(self.error_budget.misplaced())
+
+    def _refuse_here(self, reply: bytes, command: str, event: Event | None = None) -> None:
+        if command:
+            self._log_refused(_shown(reply), command, event)
+        self._last_error = reply
+        self.write(reply)
+
+    def write_refusal(self, reply: bytes, event: Event) -> None:
+        """Refuse what is right, and more than the client may have."""
+        self._log_refused(_shown(reply), self.describe(event), event)
+        self.write(reply)
 
     def answer_idle_command(self, reply: bytes) -> None:
         """Answer a command that brings no mail nearer."""
@@ -337,8 +416,8 @@ class SMTPServer(ServerConnection[Event]):
     def end_if(self, exhausted: bool) -> None:
         """Send the client away if that was one mistake too many."""
         if exhausted and self.is_open:
-            self.log.info("{peer}: too many errors", peer=self.peer)
-            self.end(replies.TOO_MANY_ERRORS)
+            maillog.refused(self.client, _shown(replies.TOO_MANY_ERRORS), detail=_shown(self._last_error))
+            self.end(replies.TOO_MANY_ERRORS, "too many errors")
 
 
 _HANDLERS: Mapping[type[Event], _Handler] = {
@@ -371,7 +450,20 @@ _BEFORE_TLS: Mapping[type[Event], _Handler] = {
 }
 """Where nothing is done in plaintext; a BDAT, which is refused as well, is read to its end."""
 
+_COMMANDS: Mapping[type[Event], str] = {
+    DataChunk: "DATA",
+    DataEnd: "DATA",
+    ChunkEnd: "BDAT",
+    AuthResponse: "AUTH",
+}
+"""Of events that are not called as their command is."""
+
 _VERBS_BEFORE_TLS = frozenset({"NOOP", "EHLO", "LHLO", "STARTTLS", "QUIT"})
+
+
+def _shown(reply: bytes) -> str:
+    """A reply as the log has it."""
+    return reply.decode().rstrip()
 
 
 def _retry_first(outcome: Outcome) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mailproto.smtp.server import _replies as replies
-from mailproto.smtp.wire import Data, Event, Hello, Mail, Noop, Quit, Rcpt, Rset, StartTLS, render_lines
+from mailproto.smtp.wire import Auth, Data, Event, Hello, Mail, Noop, Quit, Rcpt, Rset, StartTLS, render_lines
 
 if TYPE_CHECKING:
     from mailproto.smtp.server._server import SMTPServer
@@ -42,7 +42,7 @@ def noop(server: SMTPServer, event: Noop) -> None:
 
 def quit(server: SMTPServer, event: Quit) -> None:
     """Say goodbye."""
-    server.end(f"221 2.0.0 {server.factory.hostname} closing connection\r\n".encode())
+    server.end(f"221 2.0.0 {server.factory.hostname} closing connection\r\n".encode(), "quit")
 
 
 def starttls(server: SMTPServer, event: StartTLS) -> None:
@@ -63,9 +63,13 @@ def tls_first(server: SMTPServer, event: Event) -> None:
     if isinstance(event, Rcpt | Data):
         server.misplaced(replies.TLS_FIRST)
         return
+    command = ""
     if isinstance(event, Mail):
         server.error_budget.excuse_pipelined()
-    server.error(replies.TLS_FIRST)
+        command = "MAIL"
+    elif isinstance(event, Auth):
+        command = "AUTH"
+    server.error(replies.TLS_FIRST, command, event)
 
 
 def hello_before_tls(server: SMTPServer, event: Hello) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-
-from mailproto.content import Content, FileContent
-from mailproto.errors import MailError, MessageTooLarge, StorageFull
+from mailproto.content import Content
+from mailproto.errors import MailError, MessageTooLarge
 from mailproto.message import may_be_header
 from mailproto.smtp.server._header_section import NO_HEADER, with_empty_line
 from mailproto.smtp.server._limits import SMTPLimits
+from mailproto.spool import SpoolFile
 
 __all__ = ["ArrivedMessage", "Spool"]
 
@@ -26,23 +24,22 @@ class ArrivedMessage:
     :ivar header: field lines with their CRLFs, without the empty line.
     """
 
-    __slots__ = ("_body", "_file_size", "header")
+    __slots__ = ("_body", "header")
 
-    def __init__(self, header: bytes, body: bytes | int, file_size: int = 0) -> None:
+    def __init__(self, header: bytes, body: bytes | SpoolFile) -> None:
         self.header = header
         self._body = body
-        self._file_size = file_size
 
     def content(self, trace: bytes) -> Content:
         """Everything, behind ``trace``; the file, if there is one, goes along: call it once."""
         if isinstance(self._body, bytes):
             return b"".join((trace, self.header, self._body))
-        return FileContent("", self._file_size, prefix=trace + self.header, descriptor=self._body)
+        return self._body.content(trace + self.header)
 
     def discard(self) -> None:
         """Let go of the file, instead of `content`."""
-        if isinstance(self._body, int):
-            os.close(self._body)
+        if isinstance(self._body, SpoolFile):
+            self._body.close()
 
 
 class Spool:
@@ -63,8 +60,7 @@ class Spool:
 
     __slots__ = (
         "_chunks",
-        "_descriptor",
-        "_file_size",
+        "_file",
         "_folder",
         "_header",
         "_limits",
@@ -80,8 +76,7 @@ class Spool:
         self._limits = limits
         self._chunks: list[bytes] = []
         self._header = NO_HEADER
-        self._descriptor: int | None = None
-        self._file_size = 0
+        self._file: SpoolFile | None = None
         self.error: MailError | None = None
 
     def write(self, octets: bytes) -> None:
@@ -113,38 +108,35 @@ class Spool:
         """What arrived; the spool is done.
 
         :raises MessageTooLarge: more than ``max_size``, or a header section past its limit.
-        :raises StorageFull: if there is no room for it.
+        :raises StorageFull, Unavailable: it could not be written to the disk.
         """
         if self.error is not None:
             raise self.error
-        if self._descriptor is None:
+        if self._file is None:
             header, body = self._header.more(b"".join(self._chunks))
             if len(header.fields) > self._limits.header:
                 raise MessageTooLarge(_HEADER_TOO_LARGE)
             return ArrivedMessage(header.fields, with_empty_line(body))
-        descriptor, self._descriptor = self._descriptor, None
-        return ArrivedMessage(self._header.fields, descriptor, self._file_size)
+        file, self._file = self._file, None
+        return ArrivedMessage(self._header.fields, file)
 
     def discard(self) -> None:
         """Let go of everything: the message will not come whole."""
         self._chunks.clear()
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _write_file(self, octets: bytes) -> None:
         try:
-            if self._descriptor is None:
+            if self._file is None:
                 octets = self._take_header(b"".join((*self._chunks, octets)))
                 if not octets:
                     return
-                self._descriptor = _open_unnamed(self._folder)
-            self._file_size += len(octets)
-            view = memoryview(octets)
-            while view:
-                view = view[os.write(self._descriptor, view) :]
-        except OSError as error:
-            self.fail(StorageFull(detail=f"spool: {error}"))
+                self._file = SpoolFile(self._folder)
+            self._file.write(octets)
+        except MailError as error:
+            self.fail(error)
 
     def _take_header(self, octets: bytes) -> bytes:
         """The body's beginning; nothing as long as the header section may go on."""
@@ -158,10 +150,3 @@ class Spool:
             return b""
         self._chunks.clear()
         return with_empty_line(body)
-
-
-def _open_unnamed(folder: str | None) -> int:
-    """A file that vanishes with its last descriptor, whatever becomes of us."""
-    descriptor, path = tempfile.mkstemp(dir=folder, prefix="mailproto-")
-    os.unlink(path)
-    return descriptor

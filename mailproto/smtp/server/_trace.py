@@ -10,7 +10,7 @@ from urllib.parse import quote
 from mailproto.model import Recipient, Session
 from mailproto.smtp.wire import is_host
 
-__all__ = ["TraceWriter", "count_received", "date_time", "lowered", "protocol_name"]
+__all__ = ["TraceWriter", "count_received", "date_time", "lowered", "protocol_name", "shown_message_id"]
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -25,6 +25,11 @@ _MAX_HELLO = 255
 _PLAIN = "!#$&'*+,-./:@[]^_`{|}~"
 """Stays as it is, with letters and digits, in a comment that names a client."""
 
+_MAX_MESSAGE_ID = 1100
+"""Octets that are looked at: RFC 5322 2.1.1 allows a line of 998."""
+
+_MESSAGE_ID = b"\nmessage-id"
+_VALUE = re.compile(rb"[ \t]*:[ \t]*(?:\r\n[ \t]+)?([^\r\n]*)")
 _RECEIVED = re.compile(rb"\nreceived[ \t]*:")
 _SPECIAL = re.compile(r"[()\\]")
 
@@ -118,6 +123,23 @@ def _literal(address: str) -> str:
 def lowered(header: bytes) -> bytes:
     """A header section in lower case, behind a newline: each field begins behind one."""
     return (b"\n" + header).lower()
+
+
+def shown_message_id(header: bytes, lower: bytes) -> str:
+    """The Message-ID for the log, as it stands in ``header``; "" without one.
+
+    :param lower: `lowered` of ``header``.
+    """
+    at = lower.find(_MESSAGE_ID)
+    if at < 0:
+        return ""
+    # In `lower` everything is one octet later, for the newline at the beginning.
+    start = at + len(_MESSAGE_ID) - 1
+    value = header[start : header.find(b"\r\n", start)]
+    if not value.startswith(b": <"):
+        found = _VALUE.match(header[start : start + _MAX_MESSAGE_ID])
+        return "" if found is None else found[1].decode(errors="replace").rstrip()
+    return value[2:_MAX_MESSAGE_ID].decode(errors="replace").rstrip()
 
 
 def count_received(lowered: bytes) -> int:

@@ -29,7 +29,7 @@ def xclient(server: SMTPServer, event: XClient) -> Awaitable[None] | None:
     It is for the proxy, once: what comes after it may be its client's words.
     """
     if not server.may_xclient:
-        server.error(replies.NO_PROXY)
+        server.error(replies.NO_PROXY, "XCLIENT", event)
     elif server.transaction is not None:
         server.error(replies.NOT_IN_TRANSACTION)
     elif name := event.attributes.get("LOGIN"):
@@ -83,5 +83,5 @@ def _introduce(server: SMTPServer, event: XClient) -> bool:
     admitted = server.speak_for(address)
     server.log.info("{peer}: by XCLIENT, {attributes}", peer=server.peer, attributes=dict(attributes))
     if not admitted:
-        server.end(server.closing_words(CloseReason.CROWDED))
+        server.end(server.closing_words(CloseReason.CROWDED), CloseReason.CROWDED.value)
     return admitted

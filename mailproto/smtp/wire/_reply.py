@@ -67,6 +67,16 @@ class Reply(NamedTuple):
             )
         return printable(b" ".join(lines))
 
+    @property
+    def is_permanent(self) -> bool:
+        """Whether it is a refusal for good (5yz): the same command would be refused again."""
+        return self.code >= 500
+
+    @property
+    def summary(self) -> str:
+        """For people: ``550 5.1.1 No such user``."""
+        return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
+
     def outcome(self) -> Outcome:
         """The same as an `Outcome`: without an enhanced code, the general one of its class."""
         return Outcome(self.code, self.enhanced or f"{self.code // 100}.0.0", self.text)

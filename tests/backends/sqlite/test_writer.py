@@ -7,6 +7,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import TestCase
 
+from mailproto.backends.sqlite._room import Room
 from mailproto.backends.sqlite._writer import Writer
 from mailproto.errors import NoSuchMailbox, StorageFull, Unavailable
 
@@ -18,7 +19,9 @@ class WriterTests(TestCase):
         self.path = self.mktemp()
         self.sqlite("PRAGMA journal_mode = WAL", "CREATE TABLE t (x UNIQUE)")
         self.committed, self.unlinked = [], []
-        self.writer = Writer(reactor, self.path, self.committed.append, self.unlinked.extend)
+        self.writer = Writer(
+            reactor, self.path, self.committed.append, self.unlinked.extend, Room(self.path, 1000)
+        )
         self.writer.start()
         self.addCleanup(lambda: self.writer.stop())
 
@@ -92,7 +95,7 @@ class WriterTests(TestCase):
         self.assertEqual(await results, list(range(20)))
         self.assertEqual(len(calls), 2)
 
-    async def test_a_full_disk_costs_one_batch(self):
+    async def test_a_full_disk_costs_what_does_not_fit(self):
         def fill(transaction):
             transaction.execute("INSERT INTO t VALUES (randomblob(1000000))")
 
@@ -105,14 +108,14 @@ class WriterTests(TestCase):
             self.writer.run(fill),
         ]
         gate.set()
-        for result in results:
-            error = await self.assertFailure(result, StorageFull)
-            self.assertIn("full", error.detail)
-            self.assertEqual((error.code, error.enhanced), (452, "4.3.1"))
-        self.assertEqual(self.rows(), [])
+        self.assertEqual(await results[0], 1)
+        error = await self.assertFailure(results[1], StorageFull)
+        self.assertIn("full", error.detail)
+        self.assertEqual((error.code, error.enhanced), (452, "4.3.1"))
+        self.assertEqual(self.rows(), [1])
         self.assertEqual(self.committed, [])
         await self.writer.run(lambda transaction: transaction.execute("INSERT INTO t VALUES (2)").rowcount)
-        self.assertEqual(self.rows(), [2])
+        self.assertEqual(self.rows(), [1, 2])
 
     async def test_a_lock_that_is_held_too_long_costs_one_batch(self):
         await self.writer.run(lambda transaction: transaction.execute("PRAGMA busy_timeout = 1").fetchall())

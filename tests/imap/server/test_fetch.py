@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from mailproto.content import FileContent
-from mailproto.imap.server import _server
+from mailproto.imap import IMAPLimits
 from mailproto.model import MessageInfo, Part
 from tests.imap.server.dialogue import MESSAGE, DialogueTestCase, message
 
@@ -372,7 +372,7 @@ class FairnessTests(DialogueTestCase):
     def test_a_long_command_lets_others_have_their_turn(self) -> None:
         self.fill(3000)
         client = self.sign_in(select="INBOX")
-        turns = self.slow_clock(_server.TIME_SLICE * 2)
+        turns = self.slow_clock(IMAPLimits().time_slice * 2)
         client.send(b"a FETCH 1:* RFC822.SIZE\r\n")
         self.assertNotIn(b"a OK", client.received())
         self.clock.advance(0)

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.cred.portal import Portal
 
 from mailproto.auth._scram import _server
-from mailproto.imap.server._server import MAX_FAILED_LOGINS
+from mailproto.imap import IMAPLimits
 from tests.auth.exchanges import EXAMPLE, EXAMPLE_NONCE, ExampleChecker, b64
 from tests.imap.server.dialogue import REMOTE, Client, DialogueTestCase
 
@@ -85,7 +85,7 @@ class MechanismTests(DialogueTestCase):
         for answer in ("AQ==", "*"):
             client = self.connect()
             refusal = f"{REFUSED_TOKEN}C: {answer}\nS: a NO [AUTHENTICATIONFAILED] Authentication failed\n"
-            self.talk(refusal * MAX_FAILED_LOGINS + "S: * BYE Too many failed logins")
+            self.talk(refusal * IMAPLimits().failed_logins + "S: * BYE Too many failed logins")
             self.assertTrue(client.transport.disconnected)
 
     def test_a_checker_that_fails(self) -> None:
@@ -101,10 +101,10 @@ S: b {temporary}
 C: c LOGIN alice secret
 S: c {temporary}
 """
-        self.talk(attempt * MAX_FAILED_LOGINS)
+        self.talk(attempt * IMAPLimits().failed_logins)
         self.checker.failure = None
         self.talk(f"C: d AUTHENTICATE PLAIN {GOOD}\nS: d OK [CAPABILITY ...] Logged in")
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 3 * MAX_FAILED_LOGINS)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 3 * IMAPLimits().failed_logins)
 
     def test_somebody_elses_name(self) -> None:
         self.connect()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailproto.imap.server import _server
+from mailproto.imap import IMAPLimits
 from tests.imap.server.dialogue import DialogueTestCase, message
 
 DAY = 86_400
@@ -211,7 +211,7 @@ class ResultTests(DialogueTestCase):
     def test_a_long_search_lets_others_have_their_turn(self) -> None:
         self.fill(20)
         client = self.sign_in(select="INBOX")
-        turns = self.slow_clock(_server.TIME_SLICE / 5)
+        turns = self.slow_clock(IMAPLimits().time_slice / 5)
         client.send(b"a SEARCH BODY hello\r\n")
         self.assertEqual(client.received(), b"")
         self.clock.advance(0)

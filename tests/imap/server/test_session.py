@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailproto.auth import server_mechanisms
-from mailproto.imap.server._server import MAX_BAD_COMMANDS, MAX_FAILED_LOGINS
+from mailproto.imap import IMAPLimits
 from tests.imap.server.dialogue import LOCAL, REMOTE, Client, DialogueTestCase
 
 
@@ -81,7 +81,7 @@ class LoginTests(DialogueTestCase):
 
     def test_failed_logins_are_counted(self) -> None:
         client = self.connect()
-        for _ in range(MAX_FAILED_LOGINS):
+        for _ in range(IMAPLimits().failed_logins):
             client.send(b"a LOGIN alice wrong\r\n")
         self.assertTrue(client.received().endswith(b"* BYE Too many failed logins\r\n"))
         self.assertTrue(client.transport.disconnected)
@@ -260,7 +260,7 @@ class RefusalTests(DialogueTestCase):
 
     def test_who_speaks_another_protocol_is_sent_away(self) -> None:
         client = self.connect()
-        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * MAX_BAD_COMMANDS)
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * IMAPLimits().bad_commands)
         self.assertTrue(client.received().endswith(b"* BYE Too many bad commands\r\n"))
         self.assertTrue(client.transport.disconnected)
 

@@ -12,9 +12,8 @@ from twisted.trial.unittest import TestCase
 
 from mailproto.auth import StoreRealm
 from mailproto.backends import MemoryStore, SimpleMailbox
-from mailproto.connection import Limits
 from mailproto.interfaces import IAccount
-from mailproto.pop3 import POP3ServerFactory
+from mailproto.pop3 import POP3Limits, POP3ServerFactory
 from mailproto.testing import LOOPBACK, Dialogue, Feed, MemoryTransport
 
 ALICE = "C: USER alice\nS: +OK...\nC: PASS secret word\nS: +OK..."
@@ -96,7 +95,7 @@ class SessionTestCase(TestCase):
 
     def make_factory(self, **more: Any) -> POP3ServerFactory:
         portal = Portal(self.realm, [self.checker])
-        more.setdefault("limits", Limits(idle=600, first_command=60))
+        more.setdefault("limits", POP3Limits())
         return POP3ServerFactory(portal, clock=self.clock, hostname="mail.test", **more)
 
     def connect(self, peer: str = LOOPBACK, **more: Any) -> MemoryTransport:

@@ -6,11 +6,11 @@ import base64
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs
 
 from mailproto.auth import server_mechanisms
-from mailproto.connection import Limits
 from mailproto.errors import AuthenticationFailed, MailboxInUse
-from mailproto.pop3 import MAX_FAILED_LOGINS
+from mailproto.pop3 import POP3Limits
 from mailproto.testing import ELSEWHERE
 from tests.pop3.server.session import ALICE, SessionTestCase
 
@@ -300,7 +300,7 @@ class LoginTests(SessionTestCase):
     def test_too_many_failed_logins_end_the_connection(self) -> None:
         transport = self.connect()
         transport.read()
-        for left in reversed(range(MAX_FAILED_LOGINS)):
+        for left in reversed(range(POP3Limits().failed_logins)):
             end = "" if left else "\nS closes"
             refused = f"-ERR [AUTH] Authentication failed{end}"
             self.play(f"C: USER alice\nS: +OK...\nC: PASS wrong\nS: {refused}", transport)
@@ -345,11 +345,10 @@ class LoginTests(SessionTestCase):
             self.assertEqual(self.realm.signed_in, 0)
 
     def test_no_password_is_in_the_log(self) -> None:
-        logged: list[Any] = []
         self.checker.requestAvatarId = self._fail
-        self.factory.log.observer, observer = logged.append, self.factory.log.observer
-        self.addCleanup(setattr, self.factory.log, "observer", observer)
-        self.play(f"{ALICE[: ALICE.rindex('S:')]}S: -ERR [SYS/TEMP]...")
+        with capturedLogs() as logged:
+            self.play(f"{ALICE[: ALICE.rindex('S:')]}S: -ERR [SYS/TEMP]...")
+        self.assertIn("sign-in-failed", [event.get("kind") for event in logged])
         self.assertNotIn("secret", repr([failure.value for failure in self.flushLoggedErrors(RuntimeError)]))
         self.assertNotIn("secret", repr(logged))
 
@@ -381,7 +380,7 @@ class TimeTests(SessionTestCase):
         self.assertFalse(transport.is_open)
 
     def test_too_many_connections(self) -> None:
-        self.factory = self.make_factory(limits=Limits(connections=1))
+        self.factory = self.make_factory(limits=POP3Limits(connections=1))
         self.connect()
         self.assertEqual(self.connect().read(), b"-ERR [SYS/TEMP] Closing: too many connections\r\n")
 

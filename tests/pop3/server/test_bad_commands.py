@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailproto.pop3 import MAX_BAD_COMMANDS
+from mailproto.pop3 import POP3Limits
 from tests.pop3.server.session import SessionTestCase
 
 GOODBYE = b"-ERR Too many bad commands\r\n"
@@ -14,9 +14,9 @@ class BadCommandTests(SessionTestCase):
         with self.subTest(nonsense=nonsense):
             transport = self.connect()
             transport.read()
-            transport.send(nonsense * (MAX_BAD_COMMANDS + 5))
+            transport.send(nonsense * (POP3Limits().bad_commands + 5))
             replies = transport.read()
-            self.assertEqual(replies.count(b"-ERR"), MAX_BAD_COMMANDS + 1)
+            self.assertEqual(replies.count(b"-ERR"), POP3Limits().bad_commands + 1)
             self.assertTrue(replies.endswith(GOODBYE))
 
     def test_too_many_in_a_row_end_the_session(self) -> None:
@@ -30,28 +30,28 @@ class BadCommandTests(SessionTestCase):
 
     def test_secrets_that_are_not_taken_in_clear(self) -> None:
         transport = self.connect("192.0.2.1")
-        transport.send(b"AUTH PLAIN\r\n" * (MAX_BAD_COMMANDS + 5))
+        transport.send(b"AUTH PLAIN\r\n" * (POP3Limits().bad_commands + 5))
         self.assertTrue(transport.read().endswith(GOODBYE))
 
     def test_signing_in_starts_again(self) -> None:
         transport = self.connect()
-        transport.send(b"AUTH X\r\n" * (MAX_BAD_COMMANDS - 1))
+        transport.send(b"AUTH X\r\n" * (POP3Limits().bad_commands - 1))
         self.assertNotIn(GOODBYE, transport.read())
         transport.send(b"AUTH PLAIN AGFsaWNlAHNlY3JldCB3b3Jk\r\nFOO\r\n")
         self.assertNotIn(GOODBYE, transport.read())
 
     def test_in_either_state(self) -> None:
         transport = self.sign_in()
-        transport.send(b"USER alice\r\n" * MAX_BAD_COMMANDS)
+        transport.send(b"USER alice\r\n" * POP3Limits().bad_commands)
         self.assertTrue(transport.read().endswith(GOODBYE))
 
     def test_a_good_one_between_them_starts_again(self) -> None:
         transport = self.connect()
         transport.read()
-        transport.send((b"FOO\r\n" * (MAX_BAD_COMMANDS - 1) + b"CAPA\r\n") * 3)
+        transport.send((b"FOO\r\n" * (POP3Limits().bad_commands - 1) + b"CAPA\r\n") * 3)
         self.assertNotIn(GOODBYE, transport.read())
 
     def test_asking_for_messages_that_are_gone_is_no_nonsense(self) -> None:
         transport = self.sign_in()
-        transport.send(b"RETR 1\r\n" * (MAX_BAD_COMMANDS + 5))
+        transport.send(b"RETR 1\r\n" * (POP3Limits().bad_commands + 5))
         self.assertNotIn(GOODBYE, transport.read())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailproto.auth._scram import _server
-from mailproto.pop3 import MAX_FAILED_LOGINS
+from mailproto.pop3 import POP3Limits
 from tests.auth.exchanges import EXAMPLE, EXAMPLE_NONCE, ExampleChecker, b64
 from tests.pop3.server.session import SessionTestCase
 
@@ -62,7 +62,7 @@ class MechanismTests(SessionTestCase):
     def test_token_that_is_refused(self) -> None:
         for answer in ("AQ==", "*"):
             refusal = f"{REFUSED_TOKEN}C: {answer}\nS: -ERR [AUTH] Authentication failed\n"
-            self.play(refusal * MAX_FAILED_LOGINS + "S closes")
+            self.play(refusal * POP3Limits().failed_logins + "S closes")
 
     def test_a_checker_that_fails(self) -> None:
         """RFC 3206 4: no fault of the client's, and not counted as one."""
@@ -78,10 +78,10 @@ class MechanismTests(SessionTestCase):
             C: PASS secret
             S: {temporary}
         """
-        transport = self.play(attempts * MAX_FAILED_LOGINS)
+        transport = self.play(attempts * POP3Limits().failed_logins)
         self.example.failure = None
         self.play(f"C: AUTH PLAIN {GOOD}\nS: +OK...", transport)
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 3 * MAX_FAILED_LOGINS)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 3 * POP3Limits().failed_logins)
 
     def test_somebody_elses_name(self) -> None:
         other = b64("bob\0alice\0secret")

@@ -9,20 +9,20 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
 from mailproto.pop3.wire import (
-    MAX_AUTH_LINE,
-    MAX_LINE,
     MAX_REPLY,
     Command,
     DotStuffing,
     POP3ServerWire,
     POP3SyntaxError,
+    POP3WireLimits,
     Response,
-    _receive,
     challenge,
     err,
     multiline,
     ok,
 )
+
+LIMITS = POP3WireLimits()
 
 
 def events(wire: POP3ServerWire) -> Iterator[object]:
@@ -38,8 +38,8 @@ def events(wire: POP3ServerWire) -> Iterator[object]:
             yield event
 
 
-def parse(data: bytes, piece: int = 0) -> list[object]:
-    wire = POP3ServerWire()
+def parse(data: bytes, piece: int = 0, *, limits: POP3WireLimits = LIMITS) -> list[object]:
+    wire = POP3ServerWire(limits)
     found: list[object] = []
     for start in range(0, len(data), piece or len(data) or 1):
         wire.receive(data[start : start + (piece or len(data))])
@@ -77,16 +77,16 @@ class CommandTests(TestCase):
         self.assert_events(b"STAT\nQUIT\r\nNOOP\r\n", [refused, refused, Command("NOOP")])
         self.assert_events(b"\n\n\r\nNOOP\r\n", [refused, refused, refused, Command("NOOP")])
         for end, answer in ((b"\r\n", Command("NOOP")), (b"\n", refused)):
-            for length in (MAX_LINE, 1000):
+            for length in (LIMITS.line, 1000):
                 self.assert_events(b"x" * length + end + b"NOOP\r\n", ["Line too long", answer])
 
     def test_the_longest_line(self) -> None:
-        longest = b"PASS " + b"x" * (MAX_LINE - 7)
-        self.assert_events(longest + b"\r\n", [Command("PASS", b"x" * (MAX_LINE - 7))])
+        longest = b"PASS " + b"x" * (LIMITS.line - 7)
+        self.assert_events(longest + b"\r\n", [Command("PASS", b"x" * (LIMITS.line - 7))])
         self.assert_events(longest + b"x\r\nSTAT\r\n", ["Line too long", Command("STAT")])
 
     def test_auth_may_be_longer(self) -> None:
-        response = b"A" * (MAX_AUTH_LINE - len("AUTH PLAIN \r\n"))
+        response = b"A" * (LIMITS.auth_line - len("AUTH PLAIN \r\n"))
         self.assert_events(b"auth PLAIN " + response + b"\r\n", [Command("AUTH", b"PLAIN " + response)])
         self.assert_events(b"AUTH PLAIN " + response + b"A\r\nSTAT\r\n", ["Line too long", Command("STAT")])
 
@@ -95,18 +95,18 @@ class CommandTests(TestCase):
         for _ in range(1000):
             wire.receive(b"x" * 1000)
             self.assertEqual(list(events(wire)), [])
-            self.assertLessEqual(wire.pending, MAX_LINE)
+            self.assertLessEqual(wire.pending, LIMITS.line)
         wire.receive(b"\r\nSTAT\r\n")
         self.assertEqual(list(events(wire)), ["Line too long", Command("STAT")])
 
     def test_a_line_without_end_is_the_last(self) -> None:
-        self.patch(_receive, "MAX_SWALLOWED", 1000)
-        self.assert_events(b"x" * 998 + b"\r\nSTAT\r\n", ["Line too long", Command("STAT")])
+        limits = POP3WireLimits(swallowed=1000)
+        data = b"x" * 998 + b"\r\nSTAT\r\n"
+        self.assertEqual(parse(data, limits=limits), ["Line too long", Command("STAT")])
         for data in (b"x" * 999 + b"\r\nSTAT\r\n", b"x" * 1500, b"AUTH " + b"x" * 20_000):
-            self.assertEqual(parse(data), ["A line without end"])
-            self.assertEqual(parse(data, 1), ["A line without end"])
-            self.assertEqual(parse(data, 100), ["A line without end"])
-        wire = POP3ServerWire()
+            for piece in (0, 1, 100):
+                self.assertEqual(parse(data, piece, limits=limits), ["A line without end"])
+        wire = POP3ServerWire(limits)
         wire.receive(b"x" * 1001)
         with self.assertRaises(POP3SyntaxError) as caught:
             wire.next_event()
@@ -123,10 +123,10 @@ class CommandTests(TestCase):
     def test_a_response_may_be_long_and_an_overlong_one_ends_the_exchange(self) -> None:
         wire = POP3ServerWire()
         wire.expect_response()
-        wire.receive(b"A" * (MAX_AUTH_LINE - 2) + b"\r\n")
-        self.assertEqual(list(events(wire)), [Response(b"A" * (MAX_AUTH_LINE - 2))])
+        wire.receive(b"A" * (LIMITS.auth_line - 2) + b"\r\n")
+        self.assertEqual(list(events(wire)), [Response(b"A" * (LIMITS.auth_line - 2))])
         wire.expect_response()
-        wire.receive(b"A" * MAX_AUTH_LINE)
+        wire.receive(b"A" * LIMITS.auth_line)
         self.assertEqual(list(events(wire)), [])
         wire.receive(b"A\r\nSTAT\r\n")
         self.assertEqual(list(events(wire)), ["Line too long", Command("STAT")])

@@ -49,7 +49,7 @@ class ClientTestCase(SynchronousTestCase):
     def connect(self, transcript: str = "", **settings: Any) -> SMTPClient:
         """A client that was connected and, if there is a ``transcript``, greeted and said EHLO."""
         self.client = self.client_class(self.clock, hostname="client.example", **settings)
-        self.transport = MemoryTransport(self.client, self.peer, capacity=1 << 20)
+        self.transport = MemoryTransport(self.client.protocol, self.peer, capacity=1 << 20)
         if transcript:
             self.client.ehlo()
             self.converse(transcript)

@@ -13,8 +13,9 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import ensure_self_signed, server_tls
-from mailproto.smtp import LMTPServerFactory, ServerAddress, SMTPServerFactory
+from mailproto.client import ServerAddress
+from mailproto.smtp import LMTPServerFactory, SMTPServerFactory
+from mailproto.tls import ensure_self_signed, server_tls
 from tests.smtp.server.dialogue import FakeDelivery
 
 reactor: Any = installed
@@ -76,7 +77,7 @@ class ServerTestCase(TestCase):
         if implicit_tls:
             served = TLSMemoryBIOFactory(server_tls(*self.pair), False, served)
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.listen(served))
-        return {"host": "mx.example", "endpoint": endpoint, "trust_root": self.pair[0], "lmtp": lmtp}
+        return {"host": "mx.example", "endpoint": endpoint, "trust_root": self.pair[0]}
 
     def scripted(self, answers: Any, greeting: bytes = b"220 mx.example\r\n") -> ServerAddress:
         """A server that answers as it is told; ``self.peer`` counts."""

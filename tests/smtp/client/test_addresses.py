@@ -8,10 +8,9 @@ from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint, wrapClientTLS
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import Password, client_tls
-from mailproto.smtp import (
+from mailproto.auth import Password
+from mailproto.client import (
     AuthenticationRefused,
-    ClientTimeouts,
     CommandRefused,
     ConnectFailed,
     ConnectionLost,
@@ -20,14 +19,11 @@ from mailproto.smtp import (
     ServerAddress,
     ServerTimeout,
     ServiceClosing,
-    SMTPClient,
     TLSUnavailable,
-    connect,
-    open_client,
-    send_mail,
 )
-from mailproto.smtp.client._race import HEAD_START
-from mailproto.smtp.client._routes import endpoint_name
+from mailproto.client._routes import HEAD_START, endpoint_name
+from mailproto.smtp import SMTPClient, SMTPTimeouts, send_mail
+from mailproto.tls import client_tls
 from tests.smtp.client.network import CLOSE, GARBAGE, REFUSE, SILENT, Network, serving
 
 FIRST, SECOND, SIXTH = "192.0.2.1", "192.0.2.2", "2001:db8::6"
@@ -43,10 +39,9 @@ class AddressTestCase(SynchronousTestCase):
         return self.net
 
     def open(self, **settings: Any) -> Deferred[SMTPClient]:
-        server = ServerAddress(
-            **{"host": "mx.example", "tls": "none", "hostname": "client.example"} | settings
-        )
-        return ensureDeferred(open_client(self.net, server))
+        own = {"hostname": "client.example", "timeouts": settings.pop("timeouts", None)}
+        server = ServerAddress(**{"host": "mx.example", "tls": "none"} | settings)
+        return ensureDeferred(SMTPClient.open(self.net, server, **own))
 
     def end(self, opening: Deferred[Any], seconds: float) -> float:
         """Until there is a result."""
@@ -71,7 +66,7 @@ WRONG: dict[str, tuple[Any, float, type[Exception], str]] = {
     "refused": (serving(connect=REFUSE), 0.1, ConnectFailed, "Connection was refused by other side"),
     "silent": (serving(connect=SILENT), HEAD_START + 0.1, ConnectFailed, "no answer within 30 s"),
     "greeting: 554": (serving(greeting="554 5.3.2 No"), 0.1, GreetingRefused, "554 5.3.2 No"),
-    "greeting: 521": (serving(greeting="521 No mail"), 0.1, GreetingRefused, "521 5.0.0 No mail"),
+    "greeting: 521": (serving(greeting="521 No mail"), 0.1, GreetingRefused, "521 No mail"),
     "greeting: 450": (serving(greeting="450 4.3.2 Later"), 0.1, GreetingRefused, "450 4.3.2 Later"),
     "greeting: 421": (serving(greeting="421 4.7.0 Full|close"), 0.1, ServiceClosing, "421 4.7.0 Full"),
     "greeting: silence": (
@@ -157,7 +152,7 @@ class NextAddressTests(AddressTestCase):
         self.network(serving(EHLO=AUTH, AUTH="535 5.7.8 No"))
         error = self.error(self.open(**self.settings("AUTH")), AuthenticationRefused)
         self.assertEqual(error.text, f"localhost:587: {FIRST}: 535 5.7.8 No")
-        self.assertEqual((error.code, error.enhanced, error.reply.text), (535, "5.7.8", "No"))
+        self.assertEqual((error.reply.code, error.reply.enhanced, error.reply.text), (535, "5.7.8", "No"))
         self.assertEqual(self.net.asked, [FIRST])
 
     def test_families(self) -> None:
@@ -212,7 +207,7 @@ class NextAddressTests(AddressTestCase):
 class LimitTests(AddressTestCase):
     def test_of_it_all(self) -> None:
         self.network(serving(greeting=SILENT))
-        opening = self.open(timeouts=ClientTimeouts(opening=50, greeting=30))
+        opening = self.open(timeouts=SMTPTimeouts(opening=50, greeting=30))
         self.assertLess(self.end(opening, 60), 50.1)
         error = self.error(opening, ConnectFailed)
         self.assertEqual(
@@ -289,9 +284,7 @@ class CancelTests(AddressTestCase):
 
         self.network(serving(connect=SILENT))
         for endpoint in (TCP4ClientEndpoint(self.net, FIRST, 25), Deaf()):
-            client = SMTPClient(self.net)
-            client.transport = _Closed()
-            connecting = ensureDeferred(connect(endpoint, client))  # type: ignore[arg-type]
+            connecting = ensureDeferred(_Client.connect(self.net, endpoint))  # type: ignore[arg-type]
             connecting.cancel()
             self.failureResultOf(connecting, CancelledError)
             self.net.advance(0.05)
@@ -299,7 +292,7 @@ class CancelTests(AddressTestCase):
 
     def test_not_connected_in_time(self) -> None:
         self.network(serving(connect=SILENT))
-        connecting = ensureDeferred(connect(TCP4ClientEndpoint(self.net, FIRST, 25), SMTPClient(self.net)))
+        connecting = ensureDeferred(SMTPClient.connect(self.net, TCP4ClientEndpoint(self.net, FIRST, 25)))
         error = self.error(connecting, ConnectFailed, 31)
         self.assertEqual(error.text, f"Cannot connect to {FIRST}:25: no answer within 30 s")
 
@@ -307,6 +300,12 @@ class CancelTests(AddressTestCase):
 class _Closed:
     def loseConnection(self) -> None:
         pass
+
+
+class _Client(SMTPClient):
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.protocol.transport = _Closed()
 
 
 class NameTests(SynchronousTestCase):
@@ -321,12 +320,12 @@ class NameTests(SynchronousTestCase):
             (object(), "object"),
         ):
             self.assertEqual(endpoint_name(endpoint), name)
-            self.assertEqual(str(ServerAddress("mx.example", endpoint=endpoint)), f"mx.example at {name}")  # type: ignore[arg-type]
+            self.assertEqual(ServerAddress("mx.example", endpoint=endpoint).name(25), f"mx.example at {name}")  # type: ignore[arg-type]
 
     def test_servers(self) -> None:
         for settings, name in (
             ({}, "localhost:25"),
-            ({"host": "mx.example", "tls": "implicit"}, "mx.example:465"),
+            ({"host": "mx.example", "tls": "implicit"}, "mx.example:25"),
             ({"host": "[::1]", "port": 2525}, "[::1]:2525"),
         ):
-            self.assertEqual(str(ServerAddress(**settings)), name)  # type: ignore[arg-type]
+            self.assertEqual(ServerAddress(**settings).name(25), name)  # type: ignore[arg-type]

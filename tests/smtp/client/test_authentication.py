@@ -12,15 +12,16 @@ from twisted.python.failure import Failure
 
 from mailproto.auth import Certificate, ClientCredentials, Password, Token
 from mailproto.auth._scram import _client as scram_client
-from mailproto.smtp import (
+from mailproto.client import (
     AuthenticationRefused,
     AuthenticationUnavailable,
+    ClientError,
     ConnectionLost,
     ProtocolViolation,
     ServerUntrusted,
     ServiceClosing,
-    SMTPClientError,
 )
+from mailproto.smtp import outcome_of
 from mailproto.testing import LOOPBACK
 from tests.smtp.client.dialogue import ALICE, SENDER, TEXT, ClientTestCase, LMTPClientTestCase, offering
 
@@ -138,7 +139,7 @@ class DialogueTests(AuthenticationTestCase):
             """,
             Token("tim", "x"),
         )
-        self.assertEqual(self.error(signed_in, AuthenticationRefused).text, "Token expired")
+        self.assertEqual(self.error(signed_in, AuthenticationRefused).reply.text, "Token expired")
         self.assert_goes_on()
 
     def test_initial_response_is_empty(self) -> None:
@@ -147,7 +148,7 @@ class DialogueTests(AuthenticationTestCase):
         self.client.starttls("context")
         self.converse("C: STARTTLS\nS: 220 Go ahead")
         self.read()
-        self.client.handshakeCompleted()
+        self.client.protocol.handshakeCompleted()
         signed_in = self.client.authenticate(Certificate())
         self.converse(
             """
@@ -186,7 +187,7 @@ class RefusalTests(AuthenticationTestCase):
                     f"C: AUTH CRAM-MD5\nS: 334 {CHALLENGE}\nC: {DIGEST}\nS: {reply}",
                 )
                 error = self.error(signed_in, AuthenticationRefused)
-                self.assertEqual((error.code, error.is_permanent), (int(reply[:3]), permanent))
+                self.assertEqual((error.reply.code, error.is_permanent), (int(reply[:3]), permanent))
                 self.assertEqual(self.client.authenticated_by, "")
                 self.assert_goes_on()
 
@@ -205,7 +206,7 @@ class RefusalTests(AuthenticationTestCase):
 
     def test_every_mechanism(self) -> None:
         signed_in = self.authenticate("PLAIN", "C: AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\nS: 504 5.5.4 No")
-        self.assertEqual(self.error(signed_in, AuthenticationUnavailable).code, 504)
+        self.assertEqual(self.error(signed_in, AuthenticationUnavailable).reply.code, 504)
         self.assert_goes_on()
 
     def test_connection(self) -> None:
@@ -294,7 +295,7 @@ class ElsewhereTests(AuthenticationTestCase):
 class UntrustedTests(AuthenticationTestCase):
     def assert_untrusted(self, signed_in: Deferred[str]) -> None:
         noop = self.client.noop()
-        self.assertEqual(self.error(signed_in, ServerUntrusted).enhanced, "4.7.0")
+        self.assertEqual(outcome_of(self.error(signed_in, ServerUntrusted)).enhanced, "4.7.0")
         self.error(noop, ServerUntrusted)
         self.assertTrue(self.transport.was_aborted)
         self.assertEqual(self.client.authenticated_by, "")
@@ -393,7 +394,7 @@ class AnyServerTests(AuthenticationTestCase):
         signed_in.addBoth(found.append)
         for result in found:
             if isinstance(result, Failure):
-                self.assertIsInstance(result.value, SMTPClientError)
+                self.assertIsInstance(result.value, ClientError)
             else:
                 self.assertFalse(result.startswith("SCRAM"))
         self.client.abort()
@@ -432,7 +433,7 @@ class OrderTests(AuthenticationTestCase):
             S: 503 No
             """
         )
-        self.assertTrue(self.client.has_transaction)
+        self.assertTrue(self.client._session.has_transaction)
         self.client.authenticate(TIM)
         self.converse("C: RSET\nS: 250 OK\nC: AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm")
 
@@ -442,7 +443,7 @@ class OrderTests(AuthenticationTestCase):
         self.client.authenticate(TIM)
         self.client.starttls("context")
         self.converse("C: AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\nS: 235 OK\nC: STARTTLS\nS: 220 Go")
-        self.client.handshakeCompleted()
+        self.client.protocol.handshakeCompleted()
         self.converse("C: EHLO client.example\nS: 250-mx.example\nS: 250 AUTH PLAIN")
         self.assertEqual(self.client.authenticated_by, "")
         self.client.authenticate(TIM)

@@ -243,7 +243,7 @@ class ChunkingTests(ClientTestCase):
             "C: Subject: hello\nC:\nC: \0\nC: .\nS: 250 OK\nS: 250 OK\nS: 250 2.0.0 Taken"
         )
         self.assertEqual(self.result(sent), [Outcome(250, "2.0.0", "Taken")])
-        self.assertTrue(self.client.is_idle)
+        self.assertTrue(self.client._session.is_idle)
 
     def test_small_and_lost(self) -> None:
         """All was sent: it may have been delivered, whatever was answered yet."""

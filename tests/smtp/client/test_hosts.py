@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.smtp import LMTPClient, ServerAddress, SMTPClient, SMTPSender
+from mailproto.client import ServerAddress
+from mailproto.smtp import LMTPClient, SMTPClient, SMTPSender
 
 LABEL = "x" * 63
 GOOD = (
@@ -150,7 +151,7 @@ class OwnNameTests(SynchronousTestCase):
             if "%" not in name:
                 for client_class in (SMTPClient, LMTPClient):
                     self.assertEqual(client_class(Clock(), hostname=name).hostname, name)
-                self.assertEqual(ServerAddress(hostname=name).hostname, name)
+                SMTPSender(Clock(), "mx.example", hostname=name)
 
     def test_bad(self) -> None:
         for name in (*BAD[1:], "::1", "[IPv6:fe80::1%eth0]", "a\r\nRSET", "[a b]", "[x-:y]"):
@@ -160,9 +161,9 @@ class OwnNameTests(SynchronousTestCase):
                 error = self.assertRaises(ValueError, SMTPClient, Clock(), hostname=name)
                 self.assertIn(repr(name[:300]), str(error))
                 self.assertTrue(str(error).isprintable())
-                self.assertRaises(ValueError, ServerAddress, hostname=name)
+                self.assertRaises(ValueError, SMTPSender, Clock(), "mx.example", hostname=name)
 
     def test_no_text(self) -> None:
         for name in NO_TEXT:
             self.assertRaises(TypeError, SMTPClient, Clock(), hostname=name)
-            self.assertRaises(TypeError, ServerAddress, hostname=name)
+            self.assertRaises(TypeError, SMTPSender, Clock(), "mx.example", hostname=name)

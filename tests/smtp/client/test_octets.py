@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.smtp.client._octets import _Count, look_at
-from mailproto.smtp.client._pieces import data_pieces, whole_data
+from mailproto.smtp.client._content import _Count, data_pieces, look_at, whole_data
 from mailproto.smtp.wire import LineEnds
 
 CONTENT = st.text("a.\r\n\0ß", max_size=12).map(str.encode)

@@ -14,22 +14,25 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.auth import Password
-from mailproto.content import FileContent
-from mailproto.model import Outcome
-from mailproto.smtp import (
-    UNCERTAIN,
+from mailproto.client import (
+    ClientError,
     ConnectFailed,
     ConnectionLost,
     QueueTimeout,
     ServerAddress,
     ServerTimeout,
     ServiceClosing,
-    SMTPClientError,
-    SMTPSender,
+    _growth,
+    _job,
+    _pool,
+    _pooled,
 )
-from mailproto.smtp.client import _growth, _job, _pool, _pooled, _transaction
-from mailproto.smtp.client._message import SESSION_FULL
-from mailproto.smtp.client._pieces import PIECE
+from mailproto.content import FileContent
+from mailproto.model import Outcome
+from mailproto.smtp import UNCERTAIN, SMTPSender, outcome_of
+from mailproto.smtp.client import _send_mail, _transaction
+from mailproto.smtp.client._content import PIECE
+from mailproto.smtp.client._outcomes import SESSION_FULL
 from tests.smtp.client.dialogue import turn
 from tests.smtp.client.network import CLOSE, GARBAGE, REFUSE, SILENT, Network, serving
 
@@ -47,8 +50,8 @@ class PoolTestCase(SynchronousTestCase):
             script if callable(script) else lambda host, number: script, {"mx.example": ["192.0.2.1"]}
         )
         self.results: list[Any] = []
-        server = ServerAddress("mx.example", tls="none", hostname="client.example")
-        self.sender = SMTPSender(self.network, server, **settings)
+        server = ServerAddress("mx.example", tls="none")
+        self.sender = SMTPSender(self.network, server, hostname="client.example", **settings)
         return self.sender
 
     def send(self, number: int = 1, recipients: int = 1, **settings: Any) -> list[Deferred[Any]]:
@@ -293,9 +296,9 @@ class SilenceTests(PoolTestCase):
         network.script = lambda host, number: serving(
             EHLO=hello, AUTH="235 OK" if number == 0 else "535 5.7.8 No", final="10|250 OK"
         )
-        server = ServerAddress("localhost", tls="none", hostname="a.example", credentials=Password("a", "b"))
+        server = ServerAddress("localhost", tls="none", credentials=Password("a", "b"))
         network.names, network.peer = {"localhost": ["127.0.0.1"]}, "127.0.0.1"
-        self.sender = SMTPSender(network, server, connections=3)
+        self.sender = SMTPSender(network, server, connections=3, hostname="a.example")
         self.send(20)
         self.finish(400)
         self.assert_all_taken_once(20)
@@ -320,7 +323,7 @@ class WaitTests(PoolTestCase):
             for result in self.results[name == "slow" :]:
                 self.assertIsInstance(result, QueueTimeout)
                 self.assertRegex(result.text, r"Waited [567] s for a connection to mx\.example:25$")
-                self.assertEqual((result.code, result.enhanced), (451, "4.4.7"))
+                self.assertEqual((outcome_of(result).code, outcome_of(result).enhanced), (451, "4.4.7"))
             self.finish(2000)
             self.assertEqual(self.network.taken, [])
             self.assert_nothing_left()
@@ -530,11 +533,11 @@ class OwnFaultTests(PoolTestCase):
     def test_anywhere(self) -> None:
         """Once, at whatever the pool calls; every other message is sent."""
         places = [
-            (_job.Job, "take"),
-            (_job.Job, "again"),
+            (_send_mail.SendJob, "take"),
+            (_send_mail.SendJob, "renew"),
             (_job.Job, "fail"),
             (_job.Job, "finish"),
-            (_job.Job, "give_up"),
+            (_send_mail.SendJob, "settle"),
             (_job.Job, "may_try_again"),
             (_growth.Growth, "may_open"),
             (_growth.Growth, "begun"),
@@ -542,24 +545,24 @@ class OwnFaultTests(PoolTestCase):
             (_growth.Growth, "failed"),
             (_growth.Growth, "due"),
             (_pooled.PooledConnection, "__init__"),
-            (_pooled.PooledConnection, "send"),
+            (_pooled.PooledConnection, "give"),
             (_pooled.PooledConnection, "leave"),
             (_pooled.PooledConnection, "gone"),
             (_pooled.PooledConnection, "_settle"),
             (_pooled.PooledConnection, "rest"),
             (_pooled.PooledConnection, "_wake"),
             (_pooled.PooledConnection, "_may_go_on"),
-            (_pool.ConnectionPool, "_take_steps"),
-            (_pool.ConnectionPool, "_give"),
-            (_pool.ConnectionPool, "_make_room"),
-            (_pool.ConnectionPool, "_open"),
-            (_pool.ConnectionPool, "_use"),
-            (_pool.ConnectionPool, "_failed"),
-            (_pool.ConnectionPool, "_set_alarm"),
-            (_pool.ConnectionPool, "_less_waits"),
-            (_pool.ConnectionPool, "again"),
-            (_pool.ConnectionPool, "others_serve"),
-            (_pool.ConnectionPool, "is_crowded"),
+            (_pool.ClientPool, "_take_steps"),
+            (_pool.ClientPool, "_give"),
+            (_pool.ClientPool, "_make_room"),
+            (_pool.ClientPool, "_open"),
+            (_pool.ClientPool, "_use"),
+            (_pool.ClientPool, "_failed"),
+            (_pool.ClientPool, "_set_alarm"),
+            (_pool.ClientPool, "_less_waits"),
+            (_pool.ClientPool, "again"),
+            (_pool.ClientPool, "others_serve"),
+            (_pool.ClientPool, "is_crowded"),
         ]
         limited = serving(
             EHLO="250-mx\r\n250-LIMITS RCPTMAX=1\r\n250 PIPELINING", MAIL=["250 OK", "421 No|close"]
@@ -754,7 +757,7 @@ class AnyServerTests(PoolTestCase):
                     self.assertTrue(was_taken)
                 elif outcome != UNCERTAIN and was_taken:
                     self.fail(f"{outcome}, though it may be delivered")
-        elif isinstance(result, SMTPClientError):
+        elif isinstance(result, ClientError):
             self.assertEqual(taken, [], result)
         else:
             self.assertIsInstance(result, CancelledError)

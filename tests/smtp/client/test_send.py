@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
+from mailproto.client import ConnectionLost, ProtocolViolation, ServiceClosing
 from mailproto.content import CHUNK
 from mailproto.model import NO_PARAMETERS, NULL_PATH, Address, Outcome, Recipient
-from mailproto.smtp import UNCERTAIN, ConnectionLost, ProtocolViolation, ServiceClosing
-from mailproto.smtp.client import _selection
+from mailproto.smtp import UNCERTAIN
+from mailproto.smtp.client import _plan
 from mailproto.smtp.client._message import Message
-from mailproto.smtp.client._selection import MOST_RECIPIENTS
+from mailproto.smtp.client._plan import MOST_RECIPIENTS
 from tests.smtp.client.dialogue import (
     ALICE,
     BOB,
@@ -58,7 +59,7 @@ class PipeliningTests(ClientTestCase):
             + "S: 250 2.0.0 Queued"
         )
         self.assertEqual(self.result(self.sent), [Outcome(250, "2.0.0", "Queued")] * 2)
-        self.assertTrue(self.client.is_idle)
+        self.assertTrue(self.client._session.is_idle)
 
     def test_some_refused(self) -> None:
         self.send()
@@ -202,7 +203,7 @@ class OneByOneTests(ClientTestCase):
             """
         )
         self.assertEqual(self.codes(sent), [(450, "4.2.1")])
-        self.assertEqual(self.error(second, ServiceClosing).text, "Enough")
+        self.assertEqual(self.error(second, ServiceClosing).reply.text, "Enough")
 
 
 class TooManyRecipientsTests(ClientTestCase):
@@ -318,7 +319,7 @@ class TooManyRecipientsTests(ClientTestCase):
             self.connect(offering(offered))
             looked_at: list[Recipient] = []
             self.patch(
-                _selection,
+                _plan,
                 "render_recipient",
                 lambda recipient, offered, seen=looked_at: (seen.append(recipient), b"RCPT TO:<x@y>\r\n")[1],
             )
@@ -364,15 +365,15 @@ class WithdrawTests(ClientTestCase):
     def test_before_it_is_begun(self) -> None:
         self.connect(PLAIN)
         first, second = (Message(SENDER, [ALICE], TEXT, NO_PARAMETERS) for _ in range(2))
-        self.client.submit(first)
-        self.client.submit(second)
-        self.assertTrue(self.client.withdraw(second))
+        self.client._session.submit(first)
+        self.client._session.submit(second)
+        self.assertTrue(self.client._session.withdraw(second))
         self.converse(
             "C: MAIL FROM:<me@client.example>\nS: 250 OK\nC: RCPT TO:<alice@mx.example>\nS: 250 OK\n"
             "C: DATA\nS: 354 Go" + CONTENT + "S: 250 OK"
         )
-        self.assertFalse(self.client.withdraw(first))
-        self.assertTrue(self.client.is_idle)
+        self.assertFalse(self.client._session.withdraw(first))
+        self.assertTrue(self.client._session.is_idle)
         self.assertNoResult(second.result)
 
     def test_its_commands_are_sent(self) -> None:
@@ -382,13 +383,13 @@ class WithdrawTests(ClientTestCase):
             first = Message(SENDER, [ALICE, BOB], TEXT, NO_PARAMETERS)
             content = b"\0" * (CHUNK + 1) if offered else TEXT
             second = Message(SENDER, [BOB], content, {"BODY": "BINARYMIME"} if offered else NO_PARAMETERS)
-            sent = self.client.submit(first)
-            self.client.submit(second)
+            sent = self.client._session.submit(first)
+            self.client._session.submit(second)
             self.transport.read()
             self.transport.send(b"250 OK\r\n" * 2 + b"354 Go\r\n")
             self.clock.pump([0] * 10)  # it is looked at in steps
             self.assertIn(b"RCPT TO:<bob@mx.example>\r\n", self.transport.read())
-            self.assertTrue(self.client.withdraw(second))
+            self.assertTrue(self.client._session.withdraw(second))
             self.transport.send(b"250 Queued\r\n" + b"250 OK\r\n" * 2 + b"354 Go\r\n" * (not offered))
             self.assertEqual(self.transport.read(), b"")
             self.assertTrue(self.transport.was_aborted)
@@ -398,13 +399,13 @@ class WithdrawTests(ClientTestCase):
         """Its content is underway, or the server has said something about it."""
         self.connect(PIPELINING)
         message = Message(SENDER, [ALICE], TEXT, NO_PARAMETERS)
-        self.client.submit(message)
+        self.client._session.submit(message)
         self.transport.send(b"250 OK\r\n")
-        self.assertFalse(self.client.withdraw(message))
+        self.assertFalse(self.client._session.withdraw(message))
         self.connect(offering("CHUNKING", "BINARYMIME"))
         message = Message(SENDER, [ALICE], b"\0", {"BODY": "BINARYMIME"})
-        self.client.submit(message)
-        self.assertFalse(self.client.withdraw(message))
+        self.client._session.submit(message)
+        self.assertFalse(self.client._session.withdraw(message))
 
 
 class UntriedTests(ClientTestCase):
@@ -422,7 +423,7 @@ class UntriedTests(ClientTestCase):
         ):
             self.connect(PIPELINING)
             message = Message(SENDER, [ALICE, BOB], content, NO_PARAMETERS)
-            sent = self.client.submit(message)
+            sent = self.client._session.submit(message)
             self.clock.pump([0] * 100)  # it is looked at in steps
             self.transport.send(
                 b"".join([b"250 OK\r\n", b"250 OK\r\n", b"250 OK\r\n", b"354 Go\r\n"][:replies])
@@ -537,7 +538,7 @@ class ArgumentTests(ClientTestCase):
             ):
                 self.assertGreater(outcome.code, 500)
                 self.assertTrue(outcome.text.isprintable())
-        self.error(self.client.verify("x\r\nRSET"), ValueError)
+        self.error(self.client.vrfy("x\r\nRSET"), ValueError)
         self.error(self.client.ehlo("x\r\nRSET"), ValueError)
         self.assertEqual(self.read(), b"")
 
@@ -609,7 +610,7 @@ class LMTPTests(LMTPClientTestCase):
             [outcome.text for outcome in self.result(self.sent)],
             ["Alice", "Nobody", "Bob is full", "Alice again"],
         )
-        self.assertTrue(self.client.is_idle)
+        self.assertTrue(self.client._session.is_idle)
 
     def test_the_next_message_waits_for_all_answers(self) -> None:
         self.send(ALICE, BOB)

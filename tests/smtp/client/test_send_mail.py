@@ -13,22 +13,12 @@ from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.threadable import isInIOThread
 
-from mailproto.auth import TLSFilesError, ensure_self_signed, server_tls
+from mailproto.client import ConnectFailed, ConnectionLost, ServerAddress, TLSFailed, TLSUnavailable, _growth
 from mailproto.errors import RecipientUnknown
-from mailproto.smtp import (
-    AllRefused,
-    ConnectFailed,
-    ConnectionLost,
-    ServerAddress,
-    SMTPSender,
-    SMTPServerFactory,
-    TLSFailed,
-    TLSUnavailable,
-    open_client,
-    send_mail,
-)
-from mailproto.smtp.client import _composing_apart, _growth
+from mailproto.smtp import AllRefused, SMTPClient, SMTPSender, SMTPServerFactory, send_mail
+from mailproto.smtp.client._composing import _compose
 from mailproto.smtp.client._plan import CHUNKING_FROM
+from mailproto.tls import TLSFilesError, ensure_self_signed, server_tls
 from tests.smtp.client.servers import Scripted, ServerTestCase, message, reactor
 
 
@@ -110,13 +100,15 @@ class SendMailTests(ServerTestCase):
         self.delivery.refusals["alice@mx.example"] = RecipientUnknown()
         with self.assertRaises(AllRefused) as caught:
             await send_mail(reactor, ServerAddress(**self.serve(), tls="none"), message())
-        self.assertEqual((caught.exception.code, caught.exception.enhanced), (550, "5.1.1"))
+        self.assertEqual((caught.exception.outcome.code, caught.exception.outcome.enhanced), (550, "5.1.1"))
         self.assertEqual(list(caught.exception.result.refused), ["alice@mx.example"])
 
     async def test_lmtp(self) -> None:
         self.delivery.refusals["bob@mx.example"] = RecipientUnknown()
         where = self.serve(lmtp=True)
-        result = await send_mail(reactor, ServerAddress(**where, tls="none"), message(Cc="bob@mx.example"))
+        result = await send_mail(
+            reactor, ServerAddress(**where, tls="none"), message(Cc="bob@mx.example"), lmtp=True
+        )
         self.assertEqual(result.accepted, ["alice@mx.example"])
         self.assertEqual(self.delivery.delivered[0][0].session.protocol, "LMTP")
 
@@ -136,7 +128,7 @@ class SendMailTests(ServerTestCase):
             try:
                 await send_mail(reactor, ServerAddress(**where, tls="none"), whole)
             except AllRefused as error:
-                self.assertEqual(error.enhanced, "5.6.3")
+                self.assertEqual(error.outcome.enhanced, "5.6.3")
             else:
                 self.assertTrue(self.delivery.delivered[-1][1].endswith(whole))
 
@@ -144,13 +136,13 @@ class SendMailTests(ServerTestCase):
         """Of what was given when it was given, whatever becomes of it meanwhile."""
         where = self.serve()
         threads = []
-        compose = _composing_apart.compose
+        compose = _compose.compose
 
         def watched(*arguments: Any) -> Any:
             threads.append(isInIOThread())
             return compose(*arguments)
 
-        self.patch(_composing_apart, "compose", watched)
+        self.patch(_compose, "compose", watched)
         large = message()
         large.set_content("Grüße\n" * 10_000)
         names = [f"x{number}@mx.example" for number in range(200)]
@@ -219,11 +211,11 @@ class SendMailTests(ServerTestCase):
         memory = MemoryReactorClock()
         for host in ("127.0.0.1", "[127.0.0.1]"):
             for tls in ("none", "opportunistic"):
-                opening = ensureDeferred(open_client(memory, ServerAddress(host, 25, tls)))  # type: ignore[arg-type]
+                opening = ensureDeferred(SMTPClient.open(memory, ServerAddress(host, 25, tls)))  # type: ignore[arg-type]
                 self.assertEqual(memory.tcpClients.pop()[:2], ("127.0.0.1", 25))
                 opening.addErrback(lambda _: None).cancel()
         with self.assertRaises(TLSFailed):
-            await open_client(memory, ServerAddress("my_host", 25))
+            await SMTPClient.open(memory, ServerAddress("my_host", 25))
 
     async def test_what_is_not_asked_for_is_not_looked_at(self) -> None:
         where = self.serve() | {"host": "my_host", "trust_root": "/nowhere/at/all"}

@@ -12,20 +12,13 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 from zope.interface import alsoProvides
 
-from mailproto.auth import client_tls, ensure_self_signed, server_tls
+from mailproto.client import ConnectFailed, TLSFailed
 from mailproto.content import FileContent
 from mailproto.errors import RecipientUnknown
 from mailproto.interfaces import IServiceExtensions
 from mailproto.model import ServiceExtensions
-from mailproto.smtp import (
-    ConnectFailed,
-    LMTPClient,
-    LMTPServerFactory,
-    SMTPClient,
-    SMTPServerFactory,
-    TLSFailed,
-    connect,
-)
+from mailproto.smtp import LMTPClient, LMTPServerFactory, SMTPClient, SMTPServerFactory
+from mailproto.tls import client_tls, ensure_self_signed, server_tls
 from tests.smtp.client.dialogue import ALICE, BOB, SENDER
 from tests.smtp.server.dialogue import FakeDelivery
 
@@ -54,7 +47,7 @@ class LoopbackTests(TestCase):
         return TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)
 
     async def open(self, endpoint: Any, client_class: type[SMTPClient] = SMTPClient) -> SMTPClient:
-        client = await connect(endpoint, client_class(reactor, hostname="client.example"))
+        client = await client_class.connect(reactor, endpoint, hostname="client.example")
         self.addCleanup(client.quit)
         await client.ehlo()
         return client
@@ -74,7 +67,7 @@ class LoopbackTests(TestCase):
 
     async def test_plain(self) -> None:
         client = await self.open(self.listen())
-        self.assertTrue(client.is_local)
+        self.assertTrue(client.protocol.is_local)
         await self.assert_sends(client)
 
     async def test_starttls(self) -> None:

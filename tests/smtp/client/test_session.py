@@ -6,8 +6,8 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import ISSLTransport
 from zope.interface import implementer
 
-from mailproto.smtp import (
-    ClientTimeouts,
+from mailproto.client import (
+    ClientConnection,
     CommandRefused,
     ConnectionLost,
     GreetingRefused,
@@ -17,6 +17,7 @@ from mailproto.smtp import (
     TLSFailed,
     TLSUnavailable,
 )
+from mailproto.smtp import SMTPTimeouts
 from mailproto.smtp.client import _own_name
 from mailproto.testing import MemoryTransport
 from tests.smtp.client import dialogue
@@ -58,7 +59,7 @@ class GreetingTests(ClientTestCase):
             greeted, hello = self.client.greeted(), self.client.ehlo()
             self.converse(f"S: {code} no mail here\n...")
             error = self.error(greeted, kind)
-            self.assertEqual((error.code, error.is_permanent), (code, permanent))
+            self.assertEqual((error.reply.code, error.is_permanent), (code, permanent))
             self.error(hello, kind)
             self.error(self.client.greeted(), kind)
             self.assertFalse(self.client.is_usable)
@@ -132,7 +133,7 @@ class HelloTests(ClientTestCase):
             self.connect()
             hello = self.client.ehlo()
             self.converse("S: 220 mx.example\nC: EHLO client.example\n" + replies)
-            self.assertEqual(self.error(hello, CommandRefused).code, code)
+            self.assertEqual(self.error(hello, CommandRefused).reply.code, code)
             self.assertTrue(self.client.is_usable)
 
     def test_names(self) -> None:
@@ -167,21 +168,21 @@ class HelloTests(ClientTestCase):
             self.patch(_own_name.socket, "gethostname", lambda machine=machine: machine)
             self.patch(MemoryTransport, "getHost", lambda _, host=host: IPv4Address("TCP", host, 1))
             self.connect("S: 220 mx.example\nC: EHLO client.example\nS: 250 mx.example")
-            self.client.hostname = ""
+            self.client._session.hostname = ""
             self.client.ehlo()
             self.converse(f"C: EHLO {said}")
 
     def test_a_bad_name_changes_nothing(self) -> None:
         self.connect(PIPELINING)
         self.error(self.client.ehlo("a b"), ValueError)
-        self.assertTrue(self.client.pipelines)
+        self.assertTrue(self.client._session.pipelines)
 
     def test_again(self) -> None:
         """What is offered then counts alone."""
         self.connect(PIPELINING)
         self.client.ehlo()
         self.converse("C: EHLO client.example\nS: 250 mx.example")
-        self.assertFalse(self.client.pipelines)
+        self.assertFalse(self.client._session.pipelines)
 
 
 class StartTLSTests(ClientTestCase):
@@ -196,7 +197,7 @@ class StartTLSTests(ClientTestCase):
         self.converse("C: STARTTLS\nS: 220 Go ahead")
         self.assertEqual(self.transport.tls, "context")
         self.assertEqual(self.read(), b"")
-        self.client.handshakeCompleted()
+        self.client.protocol.handshakeCompleted()
         self.converse("C: EHLO client.example\nS: 250-mx.example\nS: 250 8BITMIME")
         self.assertEqual(set(self.result(self.started).keywords), {"8BITMIME"})
         self.assertTrue(self.client.is_encrypted)
@@ -223,7 +224,7 @@ class StartTLSTests(ClientTestCase):
         """454: whether to go on is the user's decision."""
         self.start()
         self.converse("C: STARTTLS\nS: 454 4.7.0 Not now")
-        self.assertEqual(self.error(self.started, TLSUnavailable).code, 454)
+        self.assertEqual(self.error(self.started, TLSUnavailable).reply.code, 454)
         self.client.noop()
         self.converse("C: NOOP")
 
@@ -252,8 +253,8 @@ class StartTLSTests(ClientTestCase):
 class CommandTests(ClientTestCase):
     def test_each(self) -> None:
         self.connect(PLAIN)
-        noop, reset = self.client.noop(), self.client.reset()
-        known, unknown = self.client.verify("alice"), self.client.verify("nobody")
+        noop, reset = self.client.noop(), self.client.rset()
+        known, unknown = self.client.vrfy("alice"), self.client.vrfy("nobody")
         self.converse(
             """
             C: NOOP
@@ -267,7 +268,7 @@ class CommandTests(ClientTestCase):
             """
         )
         self.assertEqual([self.result(each).code for each in (noop, reset, known)], [250, 250, 252])
-        self.assertEqual(self.error(unknown, CommandRefused).enhanced, "5.1.1")
+        self.assertEqual(self.error(unknown, CommandRefused).reply.enhanced, "5.1.1")
 
     def test_between_messages(self) -> None:
         """Order is kept, whatever is asked for."""
@@ -341,24 +342,24 @@ class TimeoutTests(ClientTestCase):
         greeted = self.client.greeted()
         self.assert_times_out(60)
         self.error(greeted, TLSFailed)
-        for end in (self.client_class.handshakeCompleted, None):
+        for end in (ClientConnection.handshakeCompleted, None):
             self.connect()
             greeted = self.client.greeted()
             self.clock.advance(59)
             if end is None:  # what stands in between tells nothing: then the first octet does
                 self.transport.send(b"2")
             else:
-                end(self.client)
+                end(self.client.protocol)
             self.assert_times_out(300)
             self.error(greeted, ServerTimeout)
 
     def test_handshake_as_long_as_is_said(self) -> None:
         self.patch(dialogue, "MemoryTransport", TLSTransport)
-        self.connect(timeouts=ClientTimeouts(handshake=7, greeting=5))
+        self.connect(timeouts=SMTPTimeouts(handshake=7, greeting=5))
         self.assert_times_out(7)
-        self.connect(timeouts=ClientTimeouts(handshake=7, greeting=5))
+        self.connect(timeouts=SMTPTimeouts(handshake=7, greeting=5))
         self.clock.advance(6)
-        self.client.handshakeCompleted()
+        self.client.protocol.handshakeCompleted()
         self.assert_times_out(5)
 
     def test_hello(self) -> None:
@@ -414,7 +415,7 @@ class TimeoutTests(ClientTestCase):
         self.assertTrue(self.client.is_usable)
         self.assertGreater(self.transport.unread(), 1000)
         self.transport._out.clear()
-        self.client.resumeProducing()
+        self.client.protocol.resumeProducing()
         self.assert_times_out(180)
         self.assertEqual(self.codes(sent), [(451, "4.4.2")])
         self.assertEqual(self.result(sent)[0].text, "Timed out: the server reads no more")

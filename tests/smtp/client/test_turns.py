@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from mailproto.connection._client import OCTETS_A_TURN
+from mailproto.client import ConnectionLost
+from mailproto.client._connection import OCTETS_A_TURN
 from mailproto.content import FileContent
 from mailproto.model import Outcome
-from mailproto.smtp import UNCERTAIN, ConnectionLost
-from mailproto.smtp.client._pieces import PIECE
+from mailproto.smtp import UNCERTAIN
+from mailproto.smtp.client._content import PIECE
 from tests.smtp.client.dialogue import ALICE, BOB, PIPELINING, SENDER, TEXT, ClientTestCase, offering, turn
 
 LARGE = b"x" * 78 + b"\r\n"

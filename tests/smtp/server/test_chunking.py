@@ -8,6 +8,7 @@ from mailproto.content import FileContent
 from mailproto.errors import RelayDenied
 from mailproto.model import Outcome
 from mailproto.smtp import SMTPLimits
+from tests.disk import fill_the_disk
 from tests.smtp.server.dialogue import TAKEN, DialogueTestCase, LMTPDialogueTestCase
 from tests.smtp.server.test_server import EHLO, MAIL, RCPT, script
 
@@ -204,9 +205,8 @@ class SpoolTests(DialogueTestCase):
         self.assertEqual(os.listdir(folder), [])
 
     def test_no_room_is_told_with_the_chunk(self) -> None:
-        transport = self.connect(
-            limits=SMTPLimits(memory=10), spool_folder=os.path.join(self.mktemp(), "missing")
-        )
+        fill_the_disk(self)
+        transport = self.connect(limits=SMTPLimits(memory=10))
         self.converse(transport, script(RCPT))
         transport.send(b"BDAT 20\r\n\r\n" + b"x" * 18)
         self.assertEqual(transport.read(), b"452 4.3.1 Insufficient system storage\r\n")

@@ -15,6 +15,7 @@ from mailproto.errors import MessageTooLarge
 from mailproto.smtp import SMTPLimits
 from mailproto.smtp.server._spool import Spool
 from mailproto.testing import ELSEWHERE, MemoryTransport
+from tests.disk import fill_the_disk
 from tests.smtp.server.dialogue import DialogueTestCase
 from tests.smtp.server.test_server import script
 
@@ -69,11 +70,18 @@ class RefusalTests(DialogueTestCase):
         self.assert_dialogue(script(BEGIN, "\n".join([hop] * 99), "C:", hop, "C: .\nS: 250..."))
 
     def test_no_room(self) -> None:
-        missing = os.path.join(self.mktemp(), "missing")
+        fill_the_disk(self)
         self.assert_refused(
             "C: A: b\nC:\nC: " + "x" * 100,
             "452 4.3.1 Insufficient system storage",
-            spool_folder=missing,
+            limits=SMTPLimits(memory=50),
+        )
+
+    def test_a_spool_folder_that_is_missing(self) -> None:
+        self.assert_refused(
+            "C: A: b\nC:\nC: " + "x" * 100,
+            "451 4.3.0 Temporary failure, try again later",
+            spool_folder=os.path.join(self.mktemp(), "missing"),
             limits=SMTPLimits(memory=50),
         )
 

@@ -10,8 +10,8 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.ssl import CertificateOptions
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import ensure_self_signed, server_tls
 from mailproto.smtp import SMTPServerFactory
+from mailproto.tls import ensure_self_signed, server_tls
 from tests.asking import AskingClient
 from tests.smtp.server.dialogue import FakeDelivery
 

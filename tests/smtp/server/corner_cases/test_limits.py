@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 
 from mailproto.errors import RecipientUnknown, Refused
 from mailproto.smtp import SMTPLimits
+from tests.disk import fill_the_disk
 from tests.smtp.server.corner_cases.test_commands import HELLO, MAIL, RCPT, SEND
 from tests.smtp.server.corner_cases.transcript import TranscriptTestCase
 
@@ -111,9 +112,9 @@ class SizeTests(TranscriptTestCase):
 
     def test_30_no_room(self) -> None:
         """RFC 1870 6.1 and RFC 3463: 452 4.3.1, to be tried again."""
+        fill_the_disk(self)
         self.play(
             RCPT + "C: DATA\nS: 354...\nC:\nC: " + "x" * 500 + "\nC: .\nS: 452 4.3.1...\nC: NOOP\nS: 250...",
-            spool_folder="/nowhere",
             limits=SMTPLimits(memory=100),
         )
 

@@ -5,15 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from mailproto.client import GreetingRefused, ProtocolViolation, ServerTimeout, TLSUnavailable
 from mailproto.model import Address, Recipient
-from mailproto.smtp import (
-    GreetingRefused,
-    LMTPClient,
-    ProtocolViolation,
-    ServerTimeout,
-    SMTPClient,
-    TLSUnavailable,
-)
+from mailproto.smtp import LMTPClient, SMTPClient
 from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.smtp.client.dialogue import ALICE, BOB, PIPELINING, PLAIN, SENDER, TEXT, ClientTestCase, offering
 from tests.smtp.server.corner_cases.transcript import ONE_BY_ONE
@@ -110,7 +104,7 @@ class StartTLSTests(SendingTestCase):
             self.connect(offering("STARTTLS", "SMTPUTF8", "AUTH PLAIN"))
             started = self.client.starttls("context")
             self.converse("C: STARTTLS\nS: 220 Go ahead\nC starts TLS\n...", feed)
-            self.client.handshakeCompleted()
+            self.client.protocol.handshakeCompleted()
             self.converse("C: EHLO client.example\nS: 250-mx.example\nS: 250 8BITMIME\n", feed)
             self.assertEqual(set(self.result(started).keywords), {"8BITMIME"})
 
@@ -120,7 +114,7 @@ class StartTLSTests(SendingTestCase):
             self.connect(offering("STARTTLS"))
             started = self.client.starttls("context")
             self.converse(f"C: STARTTLS\nS: {reply}\n")
-            self.assertEqual(self.error(started, TLSUnavailable).code, int(reply[:3]))
+            self.assertEqual(self.error(started, TLSUnavailable).reply.code, int(reply[:3]))
             self.assertEqual(self.read(), b"")
             sent = self.client.send(SENDER, [ALICE], TEXT)
             self.converse(f"{ONE}S: 250 OK\nS: 250 OK\nS: 354 Go\n{CONTENT}S: 250 OK\n")
@@ -245,7 +239,7 @@ class TimeTests(SendingTestCase):
         for silent, (name, seconds, _) in enumerate(steps):
             with self.subTest(name):
                 client = SMTPClient(self.clock, hostname="client.example", pipelining=False)
-                transport = MemoryTransport(client, self.peer, capacity=1 << 20)
+                transport = MemoryTransport(client.protocol, self.peer, capacity=1 << 20)
                 client.ehlo().addErrback(lambda _: None)
                 sent = client.send(SENDER, [ALICE], TEXT)
                 for _, _, replies in steps[:silent]:

@@ -1,0 +1,137 @@
+"""Where a server is, and on what terms it is spoken to."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.ssl import PrivateCertificate
+
+from mailproto.auth import ClientCredentials
+from mailproto.client._routes import endpoint_name, host_and_port
+from mailproto.domains import ascii_domain, domain_fault, ends_in_number
+
+__all__ = ["Credentials", "ServerAddress", "bare_host", "is_loopback"]
+
+Credentials: TypeAlias = ClientCredentials | Callable[[], ClientCredentials | Awaitable[ClientCredentials]]
+
+_LITERAL = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f:.]++(?:%[^\]]++)?)\]", re.IGNORECASE)
+_ZONE = re.compile(r"[A-Za-z0-9_.~\-]+")  # RFC 6874 2
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """Where a server is, and on what terms it is spoken to, whatever the protocol.
+
+    :ivar host: a domain name or IP address, in brackets or not; the certificate is compared with it.
+    :ivar port: by default the protocol's own (`Client.default_port`).
+    :ivar tls: ``required``: STARTTLS, or the connection is not used.  ``implicit``: TLS from the
+        first octet.  Both take only a certificate that is good and for ``host``.
+        ``opportunistic``: STARTTLS with any certificate where it works, plaintext where not.
+        ``none``: plaintext.
+    :ivar credentials: who we are: a `mailproto.auth.Password`, `Token` or `Certificate`, or what
+        gives one for each connection, as for tokens that expire.  They are never sent in clear,
+        but to a process of this machine: with an ``endpoint`` that is one whose ``host`` is
+        localhost or a loopback address, since what is connected to may be a proxy.
+    :ivar trust_root: a file of CA certificates in PEM form, instead of the platform's.
+    :ivar client_certificate: to be shown to the server if it asks; with a `Certificate` as
+        ``credentials`` it says who we are.
+    :ivar endpoint: what to connect to, instead of ``host`` and ``port``: a Unix socket, a proxy.
+    :raises ValueError: ``host`` can be no domain name and is no address, ``port`` is none, and so on.
+    :raises TypeError: one of them is of another type.
+    """
+
+    host: str = "localhost"
+    port: int | None = None
+    tls: Literal["required", "implicit", "opportunistic", "none"] = "required"
+    credentials: Credentials | None = None
+    trust_root: str | os.PathLike[str] | None = None
+    client_certificate: PrivateCertificate | None = None
+    endpoint: IStreamClientEndpoint | None = None
+
+    def __post_init__(self) -> None:
+        _check_host(self.host)
+        _check_port(self.port)
+        if self.tls not in ("required", "implicit", "opportunistic", "none"):
+            raise ValueError(f"tls is required, implicit, opportunistic or none, not {self.tls!r}")
+        given = self.credentials
+        if not (given is None or callable(given) or isinstance(given, ClientCredentials)):
+            raise TypeError(f"credentials are no {type(given).__name__}")  # which may hold a secret
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the server may be on another machine though the endpoint's other end is on this one."""
+        return self.endpoint is not None and not is_loopback(bare_host(self.host))
+
+    def name(self, default_port: int) -> str:
+        """For people: ``mail.example:587``.
+
+        :param default_port: what ``port`` is by default.
+        """
+        if self.endpoint is not None:
+            return f"{self.host} at {endpoint_name(self.endpoint)}"
+        return host_and_port(bare_host(self.host), default_port if self.port is None else self.port)
+
+
+def _check_host(host: str) -> None:
+    """See that ``host`` can be one: a domain name in any script, or an IP address, in brackets or not.
+
+    :raises TypeError: it is no str.
+    :raises ValueError: it cannot; the text has it, and says why.
+    """
+    if not isinstance(host, str):
+        raise TypeError(f"a host is a str, not {type(host).__name__}")
+    if why := _fault_of(host):
+        raise ValueError(f"not a host: {host[:300]!r} {why}")
+
+
+def _fault_of(host: str) -> str:
+    if not host:
+        return "is empty"
+    if host[0] == "[" or ":" in host:
+        return "" if _is_address(host) else "is no IP address (a port is given by itself)"
+    if fault := domain_fault(host):
+        return fault
+    if ends_in_number(ascii_domain(host)) and not _is_address(host):
+        return "is no IP address"
+    return ""
+
+
+def _is_address(host: str) -> bool:
+    bare = bare_host(host)
+    try:
+        address = ipaddress.ip_address(bare)
+    except ValueError:
+        return False
+    _, has_zone, zone = bare.partition("%")
+    is_tagged = host[:6].lower() == "[ipv6:"
+    return bool(not has_zone or _ZONE.fullmatch(zone)) and (address.version == 6 or not is_tagged)
+
+
+def _check_port(port: int | None) -> None:
+    """See that ``port`` can be one.  :raises TypeError, ValueError: as of `_check_host`."""
+    if port is None:
+        return
+    if not isinstance(port, int) or isinstance(port, bool):
+        raise TypeError(f"a port is an int, not {type(port).__name__}")
+    if not 1 <= port <= 65535:
+        raise ValueError(f"not a port: {port} is not from 1 to 65535")
+
+
+def bare_host(host: str) -> str:
+    """An IP address without the brackets of URLs and address literals (RFC 5321 4.1.3)."""
+    literal = _LITERAL.fullmatch(host)
+    return literal[1] if literal else host
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, without brackets, is this machine by what it is called (RFC 6761 6.3)."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().removesuffix(".") == "localhost"

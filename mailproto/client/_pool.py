@@ -1,0 +1,436 @@
+"""Which job is done over which connection, and how many connections there are."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from math import inf
+from typing import Any, Generic, TypeVar
+
+from twisted.internet.defer import Deferred, ensureDeferred, fail
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mailproto.client._client import Client
+from mailproto.client._errors import ClientError, ConnectionLost, QueueTimeout, ServiceClosing
+from mailproto.client._growth import Growth
+from mailproto.client._job import MOST_AT_ONCE, Job, Task
+from mailproto.client._pooled import PooledConnection
+from mailproto.client._waiting import Deadlines, Queue
+
+__all__ = ["ClientPool"]
+
+ClientT = TypeVar("ClientT", bound=Client[Any])
+T = TypeVar("T")
+
+SLOW = 5.0
+"""Seconds after which a job that waits for the one before it may go over another connection."""
+
+A_MOMENT = 5.0
+"""Seconds for which a server that has done a job counts as one that serves."""
+
+
+class ClientPool(Generic[ClientT]):
+    """A few connections to one server, that many jobs are done over.
+
+    A server that takes fewer connections than ``connections`` is asked again after a while: a
+    second at first, half a minute at most.  Every job has a result in the end, whatever goes
+    wrong here.
+
+    :param open_client: makes a client that can be used, such as ``lambda: SMTPClient.open(reactor, server)``.
+    :param name: the server's, for errors and the log.
+    :param connections: at once; more jobs wait.
+    :param idle: seconds until a connection that has nothing to do is closed.
+    :param jobs: for one connection.
+    :param at_once: jobs given to one connection before the first is done.
+    :raises ValueError: one of these allows nothing to be done.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        open_client: Callable[[], Coroutine[Any, Any, ClientT]],
+        name: str,
+        *,
+        connections: int = 5,
+        idle: float = 30,
+        jobs: int = 1000,
+        at_once: int = 1,
+    ) -> None:
+        if connections < 1 or jobs < 1 or at_once < 1 or idle < 0:
+            raise ValueError("connections, jobs and at_once are at least 1, idle at least 0")
+        self._reactor = reactor
+        self._open_client = open_client
+        self._name = name
+        self._idle = idle
+        self._jobs = jobs
+        self._at_once = at_once
+        self._queue = Queue()
+        self._deadlines = Deadlines(reactor, self._waited)
+        self._coming = 0  # jobs that will wait
+        self._pool: list[PooledConnection[ClientT]] = []
+        self._opening: set[Deferred[ClientT]] = set()
+        self._growth = Growth(reactor, connections)
+        self._refusal: ClientError | None = None  # the last one of a connection
+        self._failing: deque[tuple[Queue, Failure]] = deque()  # who is to be told
+        self._is_going_on = self._is_to_go_on = False
+        self._served_at = -inf
+        self._look_at = inf  # seconds, when a job may have waited for too long on its connection
+        self._left = 0  # jobs that may still be dealt with in this turn
+        self._alarm: IDelayedCall | None = None  # when time alone lets something be done
+        self._closed: list[Deferred[None]] | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes no more."""
+        return self._closed is not None
+
+    def run(self, work: Callable[[ClientT], Awaitable[T]], *, wait: float = 900) -> Deferred[T]:
+        """Call a function with a connection, when one is free; it may ask for many things over it.
+
+        The connection goes back to the pool with the function's result, which is this one's.
+        To cancel that ends the connection, or the wait for one.
+
+        :param wait: seconds that it may take until one is free.
+        :raises QueueTimeout: it took longer.
+        :raises ClientError: no connection could be had, or the pool was closed; or as ``work`` raises.
+        """
+        if self.is_closed:
+            return fail(ConnectionLost("The pool is closed"))
+        task = Task(work, self.cancelled)
+        self.add(task, wait)
+        return task.result
+
+    def add(self, job: Job[ClientT], wait: float) -> None:
+        """Do a job.
+
+        :param wait: seconds that it may wait for its turn.
+        """
+        self._deadlines.add(job, wait)
+        self._queue.add(job)
+        self.go_on()
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """A job is being made ready: closing waits for it."""
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
+            self.go_on()
+
+    def close(self) -> Deferred[None]:
+        """Do what waits, then close all connections; fires when they are gone."""
+        done: Deferred[None] = Deferred()
+        if self._closed is None:
+            self._closed = []
+        self._closed.append(done)
+        self.go_on()
+        return done
+
+    # -- which connection does what
+
+    def go_on(self) -> None:
+        """Do what can be done, until nothing can; for connections to call.
+
+        Many things that are done may make others possible at once, and call this: they must
+        not do them inside each other, for there may be thousands.
+        """
+        self._is_to_go_on = True
+        if self._is_going_on:
+            return
+        self._is_going_on = True
+        self._left = MOST_AT_ONCE
+        try:
+            while self._is_to_go_on and self._left > 0:
+                self._is_to_go_on = False
+                self._take_steps()
+        except Exception:
+            self._broken()
+        finally:
+            self._is_going_on = False
+
+    def _take_steps(self) -> None:
+        """Give jobs to connections, open those that are missing, close those that are not needed."""
+        self._tell()
+        self._give()
+        self._make_room()
+        while is_short := self._lacks_connections():
+            if self._is_to_go_on or not self._growth.may_open(self._number):
+                break
+            self._open()
+        if self._closed is not None and not (self._queue or self._failing or self._coming):
+            self._leave(self._closed)
+        self._set_alarm(is_short)
+
+    def _tell(self) -> None:
+        while self._failing and self._left > 0:
+            queue, failure = self._failing[0]
+            if queue:
+                self._left -= 1
+                self._tell_one(queue.pop(), failure)
+            else:
+                self._failing.popleft()
+
+    def _tell_one(self, job: Job[ClientT], failure: Failure) -> None:
+        try:
+            job.fail(failure)
+        except Exception:
+            self._broken(job)
+
+    @property
+    def _number(self) -> int:
+        """Of connections, with those that are being opened."""
+        return len(self._pool) + len(self._opening)
+
+    def _lacks_connections(self) -> bool:
+        """Whether some wait, after `_give`, and no connection is being opened for them."""
+        waiting = len(self._queue)
+        stuck = self._stuck()
+        if stuck and self._idle_one() is None:
+            waiting += len(stuck)
+        return waiting > len(self._opening)
+
+    def _give(self) -> None:
+        queue = self._queue
+        while queue.new and self._left > 0 and (connection := self._free(is_new=True)) is not None:
+            self._hand(queue.new.popitem(last=False)[0], connection)
+        while queue.any and self._left > 0 and (connection := self._free()) is not None:
+            self._hand(queue.any.popitem(last=False)[0], connection)
+        for job in self._stuck():
+            connection = self._idle_one()
+            if connection is not None and job.connection is not None and job.connection.take_back(job):
+                self._hand(job, connection, is_again=True)
+
+    def _hand(
+        self, job: Job[ClientT], connection: PooledConnection[ClientT], *, is_again: bool = False
+    ) -> None:
+        self._left -= 1
+        try:
+            if is_again:
+                job.renew()
+            connection.give(job)
+            if len(connection.underway) > 1:
+                self._look_at = min(self._look_at, job.given_at + SLOW)
+        except Exception:
+            self._broken(job)
+            connection.drop(job)
+
+    def _idle_one(self, *, is_new: bool = False) -> PooledConnection[ClientT] | None:
+        for connection in self._pool:
+            if not connection.underway and connection.has_room and (connection.is_new or not is_new):
+                return connection
+        return None
+
+    def _free(self, *, is_new: bool = False) -> PooledConnection[ClientT] | None:
+        """An idle connection; when there can be no more of them, the one that has least to do."""
+        best, least = None, self._at_once
+        for connection in self._pool:
+            load = len(connection.underway)
+            if load < least and connection.has_room and (load or connection.is_new or not is_new):
+                if not load:
+                    return connection
+                best, least = connection, load
+        return None if is_new or self._growth.may_open(self._number) else best
+
+    def _stuck(self) -> list[Job[ClientT]]:
+        """Those that have waited long enough for the job before them on their connection."""
+        if self._look_at == inf or (now := self._reactor.seconds()) < self._look_at:
+            return []
+        waiting = [job for each in self._pool for job in each.underway[1:]]
+        # Before this there is no need to look again.
+        self._look_at = min((job.given_at + SLOW for job in waiting), default=inf)
+        return [job for job in waiting if job.given_at + SLOW <= now]
+
+    def _make_room(self) -> None:
+        """Where only a new connection will do and there can be no more of them, an old one leaves."""
+        if not self._queue.new:
+            return
+        leaving = sum(each.is_leaving for each in self._pool)
+        short = len(self._queue.new) - len(self._opening) - leaving
+        if short > 0 and not self._growth.may_open(self._number):
+            staying = [each for each in self._pool if not each.is_leaving]
+            for connection in sorted(staying, key=lambda each: len(each.underway))[:short]:
+                connection.leave()
+
+    def _leave(self, closed: list[Deferred[None]]) -> None:
+        for connection in list(self._pool):
+            if not connection.underway and not connection.is_leaving:
+                connection.leave()
+        self._open_no_more()
+        if not self._number:
+            self._closed = []
+            for waiter in closed:
+                waiter.callback(None)
+
+    def _set_alarm(self, is_short: bool) -> None:
+        """One timer, for the next thing that time alone makes possible.
+
+        :param is_short: whether there are too few connections.
+        """
+        if self._alarm is None and self._look_at == inf and not is_short and self._left > 0:
+            return  # as it is nearly always
+        if self._look_at < inf and not self._queue and all(len(each.underway) < 2 for each in self._pool):
+            self._look_at = inf
+        now = self._reactor.seconds()
+        due = self._look_at if self._look_at > now else inf
+        if is_short and (growing := self._growth.due(self._number)) is not None and growing > now:
+            due = min(due, growing)
+        if self._left <= 0:
+            due = now
+        if self._alarm is not None:
+            if due < inf and self._alarm.getTime() <= due + 0.01:
+                return
+            self._alarm.cancel()
+            self._alarm = None
+        if due < inf:
+            self._alarm = self._reactor.callLater(due - now, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self.go_on()
+
+    # -- connections
+
+    def _open(self) -> None:
+        self._growth.begun(self._number + 1)
+        opening = ensureDeferred(self._open_client())
+        self._opening.add(opening)
+        opening.addBoth(self._opened, opening)
+
+    def _open_no_more(self) -> None:
+        """Those that are being opened are not needed."""
+        opening = list(self._opening)
+        self._opening.clear()
+        for each in opening:
+            each.cancel()
+
+    def _opened(self, result: ClientT | Failure, opening: Deferred[ClientT]) -> None:
+        if opening not in self._opening:  # it is not needed any more
+            if not isinstance(result, Failure):
+                result.abort()
+            return
+        self._opening.remove(opening)
+        try:
+            if isinstance(result, Failure):
+                self._failed(result)
+            elif not result.is_usable:
+                self._failed(Failure(ConnectionLost(f"{self._name} has closed the new connection")))
+            else:
+                self._use(result)
+        except Exception:
+            self._broken()
+            if not isinstance(result, Failure):
+                result.abort()
+        self.go_on()
+
+    def _use(self, client: ClientT) -> None:
+        connection = PooledConnection(client, self, jobs=self._jobs, at_once=self._at_once, idle=self._idle)
+        self._pool.append(connection)
+        client.closed().addCallback(self._gone, connection)
+        self._growth.succeeded()
+        self._refusal = None
+        connection.rest()
+
+    def _gone(self, _: None, connection: PooledConnection[ClientT]) -> None:
+        self._pool.remove(connection)
+        try:
+            connection.gone()
+        except Exception:
+            self._broken()
+        self.go_on()
+
+    def _failed(self, failure: Failure) -> None:
+        """No connection: what waits is left to those that there are, if there are any."""
+        error = failure.value
+        is_permanent = True
+        if isinstance(error, ClientError):
+            self._refusal, is_permanent = error, error.is_permanent
+        is_crowded = isinstance(error, ServiceClosing)
+        if self._number or (not is_permanent and self._growth.has_chance(is_crowded=is_crowded)):
+            self._growth.failed(self._number, is_permanent=is_permanent)
+            return
+        self._growth.gave_up()
+        self._failing.append((self._queue, failure))
+        self._queue = Queue()
+
+    def others_serve(self, connection: PooledConnection[ClientT]) -> bool:
+        """Whether the server serves others, or did so a moment ago; for a connection to ask."""
+        if self._reactor.seconds() < self._served_at + A_MOMENT:
+            return True
+        return any(each.serves for each in self._pool if each is not connection)
+
+    def has_served(self, *, is_first: bool) -> None:
+        """A job was done; for its connection to say."""
+        self._served_at = self._reactor.seconds()
+        if is_first:
+            self._growth.served()
+
+    def is_crowded(self) -> None:
+        """The server may have no room for a new connection, but for others; for that one to say."""
+        if self._number > 1:
+            self._growth.failed(self._number - 1)
+
+    # -- jobs
+
+    def again(self, job: Job[ClientT]) -> None:
+        """Give a job to another connection; for a connection to call."""
+        self._queue.again(job)
+
+    def _waited(self, job: Job[ClientT], wait: float) -> None:
+        """It has waited for so long: it fails, unless it is underway."""
+        try:
+            if not self._take_back(job):
+                job.is_late = True
+                return
+            why = "" if self._refusal is None else f"; the last one could not be had: {self._refusal.text}"
+            job.fail(Failure(QueueTimeout(f"Waited {wait:g} s for a connection to {self._name}{why}")))
+            self._less_waits()
+        except Exception:
+            self._broken(job)
+
+    def _take_back(self, job: Job[ClientT]) -> bool:
+        if self._queue.discard(job):
+            return True
+        connection = job.connection
+        return connection is not None and connection.underway[0] is not job and connection.take_back(job)
+
+    def cancelled(self, job: Job[ClientT]) -> None:
+        """The job's result is not wanted any more."""
+        try:
+            job.wait_no_more()
+            if not self._queue.discard(job) and job.connection is not None:
+                job.connection.cancel(job)
+            self._less_waits()
+        except Exception:
+            self._broken(job)
+
+    def _less_waits(self) -> None:
+        if not self._queue:
+            self._open_no_more()
+        self.go_on()
+
+    def _broken(self, job: Job[ClientT] | None = None) -> None:
+        """An exception of our own: it is the result of the job, or else of all that would wait for ever."""
+        failure = Failure()
+        self.log.failure("in a pool of connections to {server}", failure, server=self._name)
+        if job is not None:
+            self._queue.discard(job)
+            job.finish(failure)
+            return
+        queues = [self._queue, *(queue for queue, _ in self._failing)]
+        waiting: list[Deferred[None]] = []
+        if self._closed is not None:
+            waiting, self._closed = self._closed, []
+        self._queue = Queue()
+        self._failing.clear()
+        for queue in queues:
+            for each in queue:
+                each.finish(failure)
+        for waiter in waiting:
+            waiter.errback(failure)

@@ -1,0 +1,185 @@
+"""The ways to a server: all addresses of its host, and which of them is connected first."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from twisted.internet.address import IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, connectProtocol
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHostResolution,
+    IReactorPluggableNameResolver,
+    IReactorTime,
+    IResolutionReceiver,
+    IStreamClientEndpoint,
+)
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mailproto.domains import ascii_domain
+
+if TYPE_CHECKING:
+    from mailproto.client._client import Client
+
+__all__ = ["HEAD_START", "Race", "Route", "endpoint_name", "host_and_port", "routes_to"]
+
+
+HEAD_START = 0.3
+"""Seconds that one address has before the next one is tried as well (RFC 8305 5)."""
+
+ClientT = TypeVar("ClientT", bound="Client[Any]")
+
+
+class Route(NamedTuple):
+    """One way to a server.
+
+    :ivar name: as it stands in an error's text: an IP address, or what an endpoint leads to.
+    """
+
+    name: str
+    endpoint: IStreamClientEndpoint
+
+
+async def routes_to(reactor: Any, host: str, port: int, timeout: float) -> list[Route]:
+    """TCP to each address of a host, in the system's order (RFC 5321 5.1); none if it has none.
+
+    A name that is no host name (RFC 1123 2.1), such as ``my_host``, may have an address all
+    the same: containers do.
+
+    :param host: without brackets.
+    :param timeout: seconds for each to be connected.
+    :raises UnicodeError: it cannot be a domain.
+    """
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        name = ascii_domain(host)
+    else:
+        return [_route(reactor, host, port, timeout)]
+    if not IReactorPluggableNameResolver.providedBy(reactor):
+        return [Route(name, TCP4ClientEndpoint(reactor, name, port, timeout))]
+    found = await _resolve(reactor, name, port)
+    hosts = dict.fromkeys(_host_of(address) for address in found)
+    return [_route(reactor, each, port, timeout) for each in hosts]
+
+
+def _route(reactor: Any, host: str, port: int, timeout: float) -> Route:
+    kind = TCP6ClientEndpoint if ":" in host else TCP4ClientEndpoint
+    return Route(host, kind(reactor, host, port, timeout))
+
+
+def _host_of(address: Any) -> str:
+    """An IP address, with the zone that a link-local one means nothing without (RFC 4007 11)."""
+    host: str = address.host
+    scope = address.scopeID if isinstance(address, IPv6Address) else 0
+    return f"{host}%{scope}" if scope and "%" not in host else host
+
+
+def _resolve(reactor: Any, host: str, port: int) -> Deferred[list[IAddress]]:
+    found: list[IAddress] = []
+    done: Deferred[list[IAddress]] = Deferred()
+
+    @implementer(IResolutionReceiver)
+    class Receiver:
+        def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:  # noqa: N802, N803
+            pass
+
+        def addressResolved(self, address: IAddress) -> None:  # noqa: N802
+            found.append(address)
+
+        def resolutionComplete(self) -> None:  # noqa: N802
+            done.callback(found)
+
+    reactor.nameResolver.resolveHostName(Receiver(), host, portNumber=port)
+    return done
+
+
+def host_and_port(host: str, port: int) -> str:
+    """As in URLs: an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def endpoint_name(endpoint: Any) -> str:
+    """What an endpoint leads to, for an error's text: Twisted's endpoints do not say it themselves."""
+    while (inner := getattr(endpoint, "_wrappedEndpoint", None)) is not None:
+        endpoint = inner
+    path = getattr(endpoint, "_path", None)
+    if path:
+        return path.decode(errors="replace") if isinstance(path, bytes) else str(path)
+    host = getattr(endpoint, "_hostText", None) or getattr(endpoint, "_host", None)
+    port = getattr(endpoint, "_port", None)
+    if isinstance(host, str) and isinstance(port, int):
+        return host_and_port(host, port)
+    return type(endpoint).__name__
+
+
+class Race(Generic[ClientT]):
+    """Connections that are begun one after the other, until the first one stands.
+
+    An address that refuses is followed by the next one at once, one that is silent after
+    `HEAD_START`.  When one is connected, the others are left; they may be tried again.
+
+    :param routes: at least one.
+    :param make: makes a client for each attempt.
+    :ivar result: fires with the route and the client that is connected, or with None when all
+        have failed; to cancel it ends all attempts.
+    :ivar failures: why, for each route that has failed.
+    """
+
+    def __init__(self, clock: IReactorTime, routes: Sequence[Route], make: Callable[[], ClientT]) -> None:
+        self._clock = clock
+        self._make = make
+        self._routes = deque(routes)
+        self._pending: dict[int, Deferred[ClientT]] = {}
+        self._timer: IDelayedCall | None = None
+        self.failures: list[tuple[Route, Exception]] = []
+        self.result: Deferred[tuple[Route, ClientT] | None] = Deferred(lambda _: self._stop())
+        self._next()
+
+    def _next(self) -> None:
+        """Begin another attempt; others, if there are any, go on."""
+        self._timer = None
+        route = self._routes.popleft()
+        client = self._make()
+        attempt = connectProtocol(route.endpoint, client.protocol).addCallback(lambda _: client)
+        self._pending[id(attempt)] = attempt
+        if self._routes:
+            self._timer = self._clock.callLater(HEAD_START, self._next)
+        attempt.addCallbacks(self._connected, self._failed, (route, attempt), {}, (route, attempt), {})
+
+    def _connected(self, client: ClientT, route: Route, attempt: Deferred[ClientT]) -> None:
+        if self._pending.pop(id(attempt), None) is None:
+            client.abort()  # it was cancelled, and came all the same
+            return
+        self._stop()
+        self.result.callback((route, client))
+
+    def _failed(self, failure: Failure, route: Route, attempt: Deferred[ClientT]) -> None:
+        if self._pending.pop(id(attempt), None) is None:
+            return
+        error = failure.value
+        self.failures.append((route, error if isinstance(error, Exception) else RuntimeError(repr(error))))
+        self._stop_waiting()
+        if self._routes:
+            self._timer = self._clock.callLater(0, self._next)  # there may be many: not inside each other
+        elif not self._pending:
+            self.result.callback(None)
+
+    def _stop(self) -> None:
+        self._stop_waiting()
+        self._routes.clear()
+        pending = list(self._pending.values())
+        self._pending.clear()
+        for attempt in pending:
+            attempt.cancel()
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

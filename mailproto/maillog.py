@@ -1,0 +1,363 @@
+"""The mail log: what becomes of each message, who signs in, and what is refused and why.
+
+One function for each kind of event.  Each emits one event of ``twisted.logger``: its fields have the
+names and the values that ``docs/log.md`` lists, and its text is those fields in one line, made to be
+searched, such as ::
+
+    refused peer=192.0.2.1 protocol=smtp command=RCPT recipient=<x@example.org> reply="550 5.1.1 ..."
+
+The text is made at once and is the event's field ``line``: the fields come from strangers, and
+`printable` and quotes keep each in its place, so that no client can forge a line or a field.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from time import time
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
+
+from twisted.logger import Logger, LogLevel
+
+from mailproto.errors import MailError, Unavailable
+from mailproto.model import Address, Envelope, Outcome
+from mailproto.printable import printable
+
+__all__ = [
+    "LINE",
+    "MAX_REFUSALS",
+    "MAX_VALUE",
+    "NAMESPACE",
+    "Client",
+    "HasClient",
+    "Refusals",
+    "appended",
+    "client_of",
+    "ended",
+    "failed",
+    "message",
+    "recipients",
+    "refused",
+    "sign_in_failed",
+    "signed_in",
+    "turned_away",
+]
+
+NAMESPACE: Final = "mail"
+"""Of all events (``log_namespace``): Twisted's observers write ``[mail#info]`` before the text."""
+
+LINE: Final = "{line}"
+"""The format of all events (``log_format``): their text is ready."""
+
+MAX_VALUE: Final = 500
+"""Characters of one value; a longer one is cut and ends in ``...``."""
+
+MAX_REFUSALS: Final = 1000
+"""Refusals of one connection that are logged before mail is taken from it again; the rest are counted."""
+
+_MAX_LISTED: Final = 10
+"""Recipients that the line of the message itself names; each has a line of its own in any case."""
+
+_RECIPIENTS_AT_ONCE: Final = 50
+"""Lines between two looks at the time: an observer of Twisted's takes 20 us for each."""
+
+_BARE: Final = re.compile(r'[^\s"\\]+')
+"""A value that needs no quotes."""
+
+_log = Logger(NAMESPACE)
+
+Fields: TypeAlias = Mapping[str, str | int]
+
+_NOTHING: Final[Fields] = {}
+
+
+class Refusals:
+    """How many refusals of one connection are yet to be logged, so that a client cannot fill the disk.
+
+    :ivar number: how many there were.
+    :ivar unlogged: how many of them were not logged.
+    """
+
+    __slots__ = ("_left", "number", "unlogged")
+
+    def __init__(self) -> None:
+        self.number = self.unlogged = 0
+        self._left = MAX_REFUSALS
+
+    def take(self) -> bool:
+        """Count one; whether it is to be logged."""
+        self.number += 1
+        if not self._left:
+            self.unlogged += 1
+            return False
+        self._left -= 1
+        return True
+
+    def begin_anew(self) -> None:
+        """The client has done something useful."""
+        self._left = MAX_REFUSALS
+
+
+class Client:
+    """The client that an event is about: what all lines of its session have in common, made once.
+
+    :ivar fields: those that are known.
+    :ivar text: the same as text, each after a space.
+    :ivar refusals: of this connection, whatever the client calls itself.
+    """
+
+    __slots__ = ("fields", "refusals", "text")
+
+    def __init__(
+        self,
+        *,
+        peer: object,
+        protocol: str,
+        helo: str = "",
+        tls: str = "",
+        account: str | None = None,
+        refusals: Refusals | None = None,
+    ) -> None:
+        given = {"peer": str(peer), "protocol": protocol, "helo": helo, "tls": tls, "account": account or ""}
+        known = {name: value for name, value in given.items() if value}
+        self.fields: Fields = {name: printable(value, MAX_VALUE) for name, value in known.items()}
+        self.text = _text(known)
+        self.refusals = refusals or Refusals()
+
+
+@runtime_checkable
+class HasClient(Protocol):
+    """A session that has a `Client`, as each of our server connections."""
+
+    @property
+    def client(self) -> Client:
+        """Of the session, as it is now."""
+
+
+def client_of(session: object) -> Client:
+    """The client of a session; one without any field if the session knows none."""
+    return session.client if isinstance(session, HasClient) else Client(peer="", protocol="")
+
+
+# -- a message
+
+
+def message(
+    client: Client,
+    envelope: Envelope,
+    outcomes: Sequence[Outcome],
+    *,
+    size: int,
+    message_id: str = "",
+    answer: Outcome | None = None,
+) -> None:
+    """``taken``, ``deferred`` or ``refused``: what became of a message whose content came.
+
+    With one recipient this line has its outcome, too; with more, go through `recipients` afterwards.
+
+    :param outcomes: of each recipient.
+    :param size: octets of the content.
+    :param answer: what the client is told of the message; None if it is taken.
+    """
+    recipients = envelope.recipients
+    number = len(recipients)
+    sender = f"<{envelope.sender}>"
+    recipient = f"<{recipients[0].address}>" if number == 1 else _list(envelope)
+    fields: dict[str, str | int]
+    fields = {"sender": sender, "recipients": number, "recipient": recipient, "size": size}
+    text = f" sender={sender} recipients={number} recipient={recipient} size={size}"
+    if message_id:
+        fields["message_id"] = message_id
+        text += f" message_id={message_id}"
+    kind, level = "taken", LogLevel.info
+    if answer is None:
+        client.refusals.begin_anew()
+    else:
+        kind, level = _kind(answer), _level(answer)
+        fields["reply"] = _reply(answer)
+        text = ""
+    if number == 1 and (detail := outcomes[0].detail):
+        fields["detail"] = detail
+        text = text and f"{text} detail={detail}"
+    _emit(level, kind, client, fields, envelope.id, text)
+
+
+def recipients(envelope: Envelope, outcomes: Sequence[Outcome]) -> Iterator[None]:
+    """``accepted``, ``deferred`` or ``refused`` for each recipient of a message that has several.
+
+    :returns: go through it, and see at each step whether others must have the reactor.
+    """
+    if len(outcomes) == 1:
+        return
+    for number, (recipient, outcome) in enumerate(zip(envelope.recipients, outcomes, strict=True), 1):
+        fields: dict[str, str | int] = {"recipient": f"<{recipient.address}>"}
+        if not outcome.accepted:
+            fields["reply"] = _reply(outcome)
+        if outcome.detail:
+            fields["detail"] = outcome.detail
+        kind = "accepted" if outcome.accepted else _kind(outcome)
+        _emit(_level(outcome), kind, None, fields, envelope.id)
+        if not number % _RECIPIENTS_AT_ONCE:
+            yield
+
+
+def _list(envelope: Envelope) -> str:
+    listed = [f"<{recipient.address}>" for recipient in envelope.recipients[:_MAX_LISTED]]
+    return ",".join([*listed, "..."] if len(envelope.recipients) > _MAX_LISTED else listed)
+
+
+def appended(client: Client, mailbox: str, uid: int, size: int) -> None:
+    """``appended``: a message that a client put into a mailbox by itself (IMAP's APPEND)."""
+    _emit(LogLevel.info, "appended", client, {"mailbox": mailbox, "uid": uid, "size": size})
+
+
+# -- what is not done
+
+
+def refused(
+    client: Client,
+    reply: Outcome | str,
+    *,
+    command: str = "",
+    sender: Address | None = None,
+    recipient: Address | None = None,
+    detail: str = "",
+) -> None:
+    """``refused``, or ``deferred`` if the client is asked to try again.
+
+    :param reply: what the client is told, with its code if the protocol has codes.
+    :param command: the one that was refused; "" if it is the client itself.
+    """
+    if not client.refusals.take():
+        return
+    fields = {"command": command} if command else {}
+    if sender is not None:
+        fields["sender"] = f"<{sender}>"
+    if recipient is not None:
+        fields["recipient"] = f"<{recipient}>"
+    kind, level = "refused", LogLevel.info
+    if isinstance(reply, Outcome):
+        kind, level = _kind(reply), _level(reply)
+        detail = detail or reply.detail
+        reply = _reply(reply)
+    elif reply.startswith("4"):
+        kind = "deferred"
+    fields["reply"] = reply
+    if detail:
+        fields["detail"] = detail
+    _emit(level, kind, client, fields)
+
+
+def failed(client: Client, command: str, error: MailError) -> None:
+    """``failed``: a command of IMAP or POP3 that could not be done for a reason of ours, with the cause."""
+    if client.refusals.take():
+        fields = {"command": command, "reply": error.text}
+        if error.detail:
+            fields["detail"] = error.detail
+        _emit(_level_of(error), "failed", client, fields)
+
+
+# -- sessions
+
+
+def turned_away(client: Client, reason: str) -> None:
+    """``turned-away``: a connection that was not served at all."""
+    _emit(LogLevel.warn, "turned-away", client, {"reason": reason})
+
+
+def signed_in(client: Client, account: str, mechanism: str) -> None:
+    """``signed-in``: as which account, and how."""
+    fields = {"mechanism": mechanism} if mechanism else {}
+    _emit(LogLevel.info, "signed-in", client, {"account": account, **fields})
+
+
+def sign_in_failed(client: Client, mechanism: str, name: str | bytes, error: MailError) -> None:
+    """``sign-in-failed``.
+
+    :param name: what the client gave as a name, as it came.
+    """
+    if not client.refusals.take():
+        return
+    text = name.decode(errors="replace") if isinstance(name, bytes) else name
+    fields = {"mechanism": mechanism, "name": text, "detail": error.detail or error.text}
+    given = {key: value for key, value in fields.items() if value}
+    _emit(_level_of(error), "sign-in-failed", client, given)
+
+
+def ended(client: Client, reason: str, seconds: float, counts: Fields) -> None:
+    """``ended``: a connection is over.
+
+    It is of level debug if there was nothing to it: no account, and no count but 0.
+    """
+    counted = {name: number for name, number in counts.items() if number}
+    if client.refusals.number:
+        counted["refused"] = client.refusals.number
+    if client.refusals.unlogged:
+        counted["unlogged"] = client.refusals.unlogged
+    level = LogLevel.info if counted or "account" in client.fields else LogLevel.debug
+    _emit(level, "ended", client, {"reason": reason, "seconds": f"{seconds:.1f}", **counted})
+
+
+# -- the line
+
+
+def _kind(outcome: Outcome) -> str:
+    return "deferred" if outcome.code < 500 else "refused"
+
+
+def _reply(outcome: Outcome) -> str:
+    return f"{outcome.code} {outcome.enhanced} {outcome.text}"
+
+
+def _level(outcome: Outcome) -> Any:
+    """What failed is this system, not the message (RFC 3463 3.4: X.3.X)."""
+    return LogLevel.error if outcome.enhanced.startswith("4.3.") else LogLevel.info
+
+
+def _level_of(error: MailError) -> Any:
+    return LogLevel.error if isinstance(error, Unavailable) else LogLevel.info
+
+
+def _emit(level: Any, kind: str, client: Client | None, fields: Fields, id: str = "", text: str = "") -> None:
+    """Emit an event; each value is in its place, whatever it is.
+
+    :param text: the fields, unquoted, if the caller has them.
+    """
+    text = text or "".join([f" {name}={value}" for name, value in fields.items()])
+    # Most lines have no value that needs a closer look.
+    if not text.isprintable() or text.count(" ") != len(fields) or '"' in text or len(text) > MAX_VALUE:
+        text = _text(fields)
+        fields = {name: _shown(value) for name, value in fields.items()}
+    shared, start = (_NOTHING, "") if client is None else (client.fields, client.text)
+    event: dict[str, object] = {
+        "kind": kind,
+        "line": f"{kind} id={id}{start}{text}" if id else f"{kind}{start}{text}",
+        **shared,
+        **fields,
+        "log_level": level,
+        "log_namespace": NAMESPACE,
+        "log_format": LINE,
+        "log_logger": _log,
+        "log_source": None,
+        "log_time": time(),
+    }
+    if id:
+        event["id"] = id
+    _log.observer(event)
+
+
+def _shown(value: str | int) -> str | int:
+    return value if isinstance(value, int) else printable(value, MAX_VALUE)
+
+
+def _text(fields: Fields) -> str:
+    return "".join([f" {name}={_quoted(value)}" for name, value in fields.items()])
+
+
+def _quoted(value: str | int) -> str | int:
+    if isinstance(value, int):
+        return value
+    # Cut first: `printable` adds to what is not seen, and says that something is missing.
+    escaped = value[: MAX_VALUE + 1].replace("\\", "\\\\").replace('"', '\\"')
+    shown = printable(escaped, MAX_VALUE)
+    return shown if _BARE.fullmatch(shown) else f'"{shown}"'

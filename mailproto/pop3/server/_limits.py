@@ -1,0 +1,27 @@
+"""What a client may use of a POP3 server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mailproto.connection import Limits
+from mailproto.pop3.wire import POP3WireLimits
+
+__all__ = ["POP3Limits"]
+
+
+@dataclass(frozen=True, slots=True)
+class POP3Limits(Limits):
+    """Besides what every server limits: seconds, octets and numbers.
+
+    :ivar idle: at least 600 (RFC 1939 3).
+    :ivar wire: lengths of lines.
+    :ivar bad_commands: commands in a row that are none, or not in their place, after which the
+        connection is closed.
+    :ivar failed_logins: of one connection.
+    """
+
+    idle: float = 600
+    wire: POP3WireLimits = field(default_factory=POP3WireLimits)
+    bad_commands: int = 20
+    failed_logins: int = 5

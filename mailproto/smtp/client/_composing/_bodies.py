@@ -1,0 +1,226 @@
+"""Bodies of the email package's messages made ASCII, in lines that are not too long (RFC 2045 6).
+
+Everything here works in pieces, so that other threads have their turn.
+"""
+
+from __future__ import annotations
+
+import binascii
+import io
+import re
+from collections.abc import Iterator
+from email.message import Message
+from typing import Any, TypeAlias, cast
+
+from mailproto.content import CHUNK
+from mailproto.smtp.client._header import field_text
+from mailproto.smtp.wire import LineEnds, is_canonical
+
+__all__ = ["base64", "content_type", "quoted_printable", "to_seven_bits", "with_line_ends"]
+
+_Part: TypeAlias = "Message[Any, Any]"
+
+_COMPOSITE = ("multipart/", "message/")
+"""Types of what has parts, and no encoding (RFC 2045 6.4)."""
+
+
+_LINE_MAX = 998
+
+
+_CHUNK = 1 << 16
+_ENCODINGS = ("base64", "quoted-printable", "uuencode", "uue", "x-uue", "x-uuencode")
+_TEXT = re.compile(r"[^\x00-\x7f\udc80-\udcff]").search
+"""A character that stands for no octet that was read."""
+
+
+def to_seven_bits(message: _Part) -> None:
+    """Encode what is not ASCII, whatever charset it is in, and what is no short lines of text (2.7).
+
+    But nothing that is signed (RFC 1847 2.1).
+    """
+    for part, messages in _leaves(message, (message,)):
+        payload = _payload(part)
+        if not _is_sendable(payload):
+            if content_type(part).startswith(_COMPOSITE):  # of nothing: then it is text (RFC 2045 5.2)
+                del part["Content-Type"]
+            octets = _octets(part, payload)
+            _name_type(part, octets)
+            _encode(part, octets)
+            for each in messages:
+                if "MIME-Version" not in each:  # without it no encoding means anything (RFC 2045 4)
+                    each["MIME-Version"] = "1.0"
+
+
+def _is_sendable(text: str) -> bool:
+    return text.isascii() and "\0" not in text and not _has_long_line(text)
+
+
+def _has_long_line(text: str) -> bool:
+    """Longer than 998 octets (RFC 5322 2.1.1), in ASCII."""
+    at = 0
+    while len(text) - at > _LINE_MAX:
+        window = at, at + _LINE_MAX + 1
+        end = max(text.rfind("\n", *window), text.rfind("\r", *window))
+        if end < 0:
+            return True
+        at = end + 1
+    return False
+
+
+def _payload(part: _Part) -> str:
+    """As it is kept: octets that are not ASCII as surrogates, which `get_payload` takes for text."""
+    payload = getattr(part, "_payload", None)
+    return payload if isinstance(payload, str) else ""
+
+
+def _leaves(part: _Part, messages: tuple[_Part, ...]) -> Iterator[tuple[_Part, tuple[_Part, ...]]]:
+    """Parts without parts, each with the messages that it is in.
+
+    But for those that a signature covers: of MIME, or of DKIM (RFC 6376).
+    """
+    if content_type(part) == "multipart/signed" or "DKIM-Signature" in part:
+        return
+    if not part.is_multipart():
+        yield part, messages
+        return
+    is_message = content_type(part).startswith("message/")
+    if not is_message:
+        _drop_what_is_between(part)
+    for inner in cast("list[_Part]", part.get_payload()):
+        yield from _leaves(inner, (*messages, inner) if is_message else messages)
+
+
+def _drop_what_is_between(part: _Part) -> None:
+    """What stands around parts can be encoded in no way, and is no part of the message (RFC 2046 5.1.1)."""
+    if not _is_sendable(part.preamble or ""):
+        part.preamble = None
+    if not _is_sendable(part.epilogue or ""):
+        part.epilogue = None
+
+
+def _octets(part: _Part, payload: str) -> bytes:
+    """What the payload stands for: octets that were read, or text that was put in without a charset."""
+    encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
+    if not payload.isascii() or encoding not in _ENCODINGS:
+        octets = io.BytesIO()
+        is_text = False
+        for start in range(0, len(payload), _CHUNK):
+            piece = payload[start : start + _CHUNK]
+            octets.write(piece.encode("utf-8", "surrogateescape"))
+            is_text = is_text or _TEXT(piece) is not None
+        if encoding not in _ENCODINGS or is_text:
+            if is_text and part.get_param("charset") is None:
+                part.set_param("charset", "utf-8")
+            return octets.getvalue()
+    decoded = part.get_payload(decode=True)
+    return decoded if isinstance(decoded, bytes) else b""
+
+
+def _name_type(part: _Part, octets: bytes) -> None:
+    """Of what has none: it is text in UTF-8, or in what nobody knows (RFC 1428 3)."""
+    if "Content-Type" not in part:
+        try:
+            octets.decode()
+            charset = "utf-8"
+        except UnicodeDecodeError:
+            charset = "unknown-8bit"
+        part["Content-Type"] = f"text/plain; charset={charset}"
+
+
+def _encode(part: _Part, octets: bytes) -> None:
+    is_text = content_type(part).startswith("text/") and b"\0" not in octets
+    if is_text:
+        octets = with_line_ends(octets)
+    del part["Content-Transfer-Encoding"]
+    if is_text and 3 * count_ascii(octets) > 2 * len(octets):
+        part["Content-Transfer-Encoding"] = "quoted-printable"
+        part.set_payload(quoted_printable(octets))
+    else:
+        part["Content-Transfer-Encoding"] = "base64"
+        part.set_payload(base64(octets))
+
+
+# -- types
+
+_TYPE = re.compile(rb"\s*([^\s/;()]+)\s*/\s*([^\s/;()]+)\s*(?:[;(]|\Z)")
+
+
+def content_type(part: Message[Any, Any]) -> str:
+    """As `get_content_type`, which takes as long as its value is long, squared."""
+    value = next((value for name, value in part.raw_items() if name.lower() == "content-type"), None)
+    if value is None:
+        return part.get_default_type()
+    match = _TYPE.match(field_text(value)[:_LOOKED_AT])
+    return b"/".join(match.groups()).lower().decode("utf-8", "replace") if match else "text/plain"
+
+
+_LOOKED_AT = 1000
+
+
+# -- line ends
+
+
+def with_line_ends(message: str | bytes) -> bytes:
+    """In pieces, so that other threads have their turn; what is right already is not copied."""
+    if isinstance(message, bytes) and _is_canonical(message):
+        return message
+    ends = LineEnds()
+    octets = io.BytesIO()
+    for start in range(0, len(message), CHUNK):
+        piece = message[start : start + CHUNK]
+        octets.write(ends.encode(piece.encode() if isinstance(piece, str) else piece))
+    octets.write(ends.finish())
+    return octets.getvalue()
+
+
+def _is_canonical(message: bytes) -> bool:
+    """Whether it is lines that end with CRLF."""
+    at = 0
+    while at < len(message):
+        stop = at + CHUNK
+        stop += message[stop - 1 : stop] == b"\r"
+        if not is_canonical(message[at:stop]):
+            return False
+        at = stop
+    return message.endswith(b"\r\n") or not message
+
+
+# -- encodings (RFC 2045 6.7, 6.8)
+
+_ENCODED_AT_ONCE = 57 << 10
+"""Octets; lines of base64 stand for 57."""
+
+_HIGH = bytes(range(128, 256))
+
+
+def count_ascii(octets: bytes) -> int:
+    """How many of them are ASCII."""
+    return sum(len(piece.translate(None, _HIGH)) for piece in _pieces(octets))
+
+
+def base64(octets: bytes) -> str:
+    """Lines of 76."""
+    lines = []
+    for piece in _pieces(octets):
+        lines += [binascii.b2a_base64(piece[at : at + 57]).decode("ascii") for at in range(0, len(piece), 57)]
+    return "".join(lines)
+
+
+def quoted_printable(octets: bytes) -> str:
+    """Of text whose lines end with CRLF."""
+    found = []
+    at = 0
+    while at < len(octets):
+        stop = at + _ENCODED_AT_ONCE
+        if stop < len(octets):
+            end = octets.rfind(b"\r\n", at, stop)
+            stop = end + 2 if end >= 0 else stop - (octets[stop - 1 : stop] == b"\r")
+        piece = binascii.b2a_qp(octets[at:stop]).decode("ascii")
+        found.append(piece if piece.endswith("\r\n") or stop >= len(octets) else piece + "=\r\n")
+        at = stop
+    return "".join(found)
+
+
+def _pieces(octets: bytes) -> Iterator[bytes]:
+    for start in range(0, len(octets), _ENCODED_AT_ONCE):
+        yield octets[start : start + _ENCODED_AT_ONCE]

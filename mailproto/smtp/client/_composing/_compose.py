@@ -1,0 +1,168 @@
+"""Who a message is from and to, and its octets; in a thread where that could take long."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any, TypeAlias
+
+from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.threads import deferToThreadPool
+
+from mailproto.content import CHUNK
+from mailproto.domains import canonical_domain
+from mailproto.message import header_fields
+from mailproto.model import Address, Recipient
+from mailproto.smtp.client._composing._bodies import with_line_ends
+from mailproto.smtp.client._composing._flatten import copied, flatten, header_values
+from mailproto.smtp.client._header import addresses_of
+from mailproto.smtp.client._message import to_address, to_recipient
+
+__all__ = ["Composed", "Recipients", "compose", "compose_apart"]
+
+Recipients: TypeAlias = Sequence[Recipient | Address | str] | Recipient | Address | str
+
+_HEADER_MAX = 1024
+"""Characters of header fields that take few milliseconds, whatever they are."""
+
+_OCTETS_MAX = 1 << 13
+"""Octets that do, of bodies, and of messages that are octets already."""
+
+_RECIPIENTS_MAX = 100
+_PART = 64
+"""Characters of a header that take as long as a part does."""
+
+_BCC = (b"bcc", b"resent-bcc")
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """What `compose` makes.
+
+    :ivar names: the recipients', as results show them.
+    """
+
+    sender: Address
+    recipients: tuple[Recipient, ...]
+    content: bytes
+    names: tuple[str, ...]
+
+
+def compose(
+    message: str | bytes | Message[Any, Any],
+    sender: Address | str | None,
+    recipients: Recipients | None,
+    seconds: float,
+) -> Composed:
+    """Make octets, without Bcc.
+
+    Addresses that are not given are those of the header: Sender or From, To, Cc and Bcc; of a
+    message that is sent again, their Resent- counterparts (RFC 5322 3.6.6).
+
+    :param message: str and bytes have a header and a body; line ends may be any.
+    :param recipients: duplicates are dropped, however their domains are written.
+    :param seconds: since the epoch, for a Date that lacks.
+    :raises ValueError: no sender or recipient, or one that is no address; or a message that
+        cannot be written.
+    """
+    if isinstance(message, Message):
+        sender, chosen = _choose(list(header_values(message)), sender, recipients)
+        return _composed(sender, chosen, flatten(message, sender, seconds))
+    content = with_line_ends(message)
+    found = list(header_fields(content))
+    sender, chosen = _choose([(field.name.lower(), field.value) for field in found], sender, recipients)
+    hidden = [(field.start, field.stop) for field in found if field.name.lower() in _BCC]
+    return _composed(sender, chosen, _without(content, hidden) if hidden else content)
+
+
+def _composed(sender: Address, recipients: tuple[Recipient, ...], content: bytes) -> Composed:
+    return Composed(sender, recipients, content, tuple([str(each.address) for each in recipients]))
+
+
+def _without(content: bytes, hidden: Sequence[tuple[int, int]]) -> bytes:
+    """Without what stands between these offsets, which are in order."""
+    octets = io.BytesIO()
+    at = 0
+    for start, stop in [*hidden, (len(content), 0)]:
+        for piece in range(at, start, CHUNK):
+            octets.write(content[piece : min(piece + CHUNK, start)])
+        at = stop
+    return octets.getvalue()
+
+
+def _choose(
+    fields: Sequence[tuple[bytes, bytes]],
+    sender: Address | str | None,
+    recipients: Recipients | None,
+) -> tuple[Address, tuple[Recipient, ...]]:
+    """Who it is from and to."""
+    dates = sum(name == b"resent-date" for name, _ in fields)
+    if dates > 1 and (sender is None or recipients is None):
+        raise ValueError("a message that was sent again more than once: say who it is from and to")
+    prefix = b"resent-" if dates else b""
+
+    def named(*names: bytes) -> list[Address]:
+        return [
+            address
+            for wanted in names
+            for name, value in fields
+            if name == prefix + wanted
+            for address in addresses_of(value)
+        ]
+
+    if sender is None:
+        sender = next(iter(named(b"sender", b"from")), None)
+        if sender is None:
+            raise ValueError("nobody to send from")
+    if recipients is None:
+        recipients = named(b"to", b"cc", b"bcc")
+    elif isinstance(recipients, str | Address | Recipient):
+        recipients = [recipients]
+    chosen: dict[tuple[str, str], Recipient] = {}
+    for recipient in map(to_recipient, recipients):
+        address = recipient.address
+        chosen.setdefault((address.local, canonical_domain(address.domain)), recipient)
+    if not chosen:
+        raise ValueError("nobody to send to")
+    return to_address(sender), tuple(chosen.values())
+
+
+async def compose_apart(
+    reactor: Any,
+    message: str | bytes | Message[Any, Any],
+    sender: Address | str | None,
+    recipients: Recipients | None,
+) -> Composed:
+    """As `compose`, for now, and never for longer than milliseconds in the reactor's thread.
+
+    What is given may be changed by the caller as soon as this waits.
+    """
+    seconds = reactor.seconds()
+    if recipients is not None and not isinstance(recipients, str | Address | Recipient):
+        recipients = tuple(recipients)
+    if _is_small(message, recipients) or not IReactorThreads.providedBy(reactor):
+        return compose(message, sender, recipients, seconds)
+    if isinstance(message, Message):
+        try:
+            message = copied(message)
+        except RecursionError:
+            raise ValueError("a message with too many levels of parts") from None
+    return await deferToThreadPool(
+        reactor, reactor.getThreadPool(), compose, message, sender, recipients, seconds
+    )
+
+
+def _is_small(message: str | bytes | Message[Any, Any], recipients: Recipients | None) -> bool:
+    if isinstance(recipients, tuple) and len(recipients) > _RECIPIENTS_MAX:
+        return False
+    if not isinstance(message, Message):
+        return len(message) <= _OCTETS_MAX
+    header = body = 0
+    for part in message.walk():
+        header += _PART + sum(len(name) + len(str(value)) for name, value in part.raw_items())
+        body += len(getattr(part, "_payload", None) or "")
+        if header > _HEADER_MAX or body > _OCTETS_MAX:
+            return False
+    return True

@@ -1,0 +1,247 @@
+"""The email package's messages as octets: what every server takes, if they can be that.
+
+Its own generator copies all of a message for each level of its parts, dispatches by types that
+the payload need not have, and leaves the header to policies.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import re
+import secrets
+import socket
+from collections.abc import Iterable, Iterator
+from email.message import Message
+from email.policy import SMTP
+from email.utils import formatdate, make_msgid
+from typing import Any, TypeAlias, cast
+
+from mailproto.model import Address
+from mailproto.smtp.client._composing._bodies import content_type, to_seven_bits
+from mailproto.smtp.client._header import (
+    NeedsUTF8,
+    field_text,
+    is_address_field,
+    is_parsed,
+    read_text,
+    write_fields,
+)
+from mailproto.smtp.wire import LineEnds, UnsafeArgument, ascii_domain
+
+__all__ = ["copied", "flatten", "header_values"]
+
+_Message: TypeAlias = "Message[Any, Any]"
+
+
+def header_values(message: _Message) -> Iterator[tuple[bytes, bytes]]:
+    """(name in lower case, value) of each field that says who it is from and to, or that it is sent again."""
+    for name, value in message.raw_items():
+        if is_address_field(name) or name.lower() == "resent-date":
+            yield name.lower().encode(), read_text(value)
+
+
+def flatten(message: _Message, sender: Address, seconds: float) -> bytes:
+    """Without Bcc, with Date and Message-ID.
+
+    The header is in ASCII, with A-labels, unless an address in it or the sender's local part
+    can only be written in UTF-8; then it all is.  The body is in ASCII, but for what a
+    signature covers.
+
+    :raises ValueError: the email package does not know how to.
+    """
+    try:
+        message = copied(message)  # nothing of the caller's is changed
+        _complete(message, sender, seconds)
+        give_boundaries(message)
+        to_seven_bits(message)
+        utf8 = _write_header(message, sender)
+        octets = io.BytesIO()  # which, unlike join(), copies a piece at a time
+        octets.writelines(serialise(message, utf8=utf8))
+        return octets.getvalue()
+    except ValueError:
+        raise
+    except Exception as error:  # it raises what it likes on what it does not expect
+        raise ValueError(f"a message that cannot be written: {error!r}") from error
+
+
+def copied(message: _Message) -> _Message:
+    """With fields and parts of its own; what they are is immutable, and slow to copy."""
+    result = copy.copy(message)
+    _set_fields(result, [(name, _in_one_form(value)) for name, value in message.raw_items()])
+    if message.is_multipart():
+        result.set_payload([copied(part) for part in cast("list[_Message]", message.get_payload())])
+    return result
+
+
+def _in_one_form(value: Any) -> Any:
+    """Text that is not ASCII as text, or as octets; the email package stumbles over what is both."""
+    if not isinstance(value, str) or is_parsed(value) or value.isascii():
+        return value
+    octets = field_text(value)
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets.decode("ascii", "surrogateescape")
+
+
+def _set_fields(message: _Message, fields: list[tuple[str, Any]]) -> None:
+    """All at once: to delete one by name takes as long as there are others."""
+    message._headers = fields  # type: ignore[attr-defined]
+
+
+def _complete(message: _Message, sender: Address, seconds: float) -> None:
+    del message["Bcc"], message["Resent-Bcc"]
+    if "Date" not in message:
+        message.set_raw("Date", formatdate(seconds))
+    if "Message-ID" not in message:
+        message.set_raw("Message-ID", make_msgid(domain=_id_right(sender)))
+
+
+def _id_right(sender: Address) -> str:
+    """A domain for a Message-ID: there must be one (RFC 5322 3.6.4), and looking one up takes time."""
+    try:
+        domain = ascii_domain(sender.domain)
+    except UnsafeArgument:
+        domain = ""
+    return domain or socket.gethostname() or "localhost"
+
+
+def _write_header(message: _Message, sender: Address) -> bool:
+    """Have the fields be as they are sent.
+
+    :returns: whether in UTF-8.
+    """
+    items = list(message.raw_items())
+    utf8 = not sender.local.isascii()
+    try:
+        fields = _written(items, utf8=utf8)
+    except NeedsUTF8:
+        utf8 = True
+        fields = _written(items, utf8=True)
+    _set_fields(message, list(map(_raw, fields)))
+    return utf8
+
+
+def _written(items: Iterable[tuple[str, Any]], *, utf8: bool) -> list[bytes]:
+    return [field for name, value in items for field in write_fields(name, value, utf8=utf8)]
+
+
+def _raw(field: bytes) -> tuple[str, str]:
+    """As the email package keeps what it has read."""
+    name, _, value = field.removesuffix(b"\r\n").decode("utf-8", "surrogateescape").partition(":")
+    return name, value.removeprefix(" ")
+
+
+# -- boundaries of multiparts (RFC 2046 5.1.1)
+
+_LENGTH_MAX = 200
+"""More than the 70 that there should be: a line has room for it."""
+
+
+def give_boundaries(part: Message[Any, Any], *, signed: bool = False) -> None:
+    """One to each multipart that has none, or one that cannot be sent.
+
+    :param signed: whether a signature covers it, so that what is there stays (RFC 1847 2.1).
+    """
+    payload = part.get_payload()
+    if isinstance(payload, str):
+        return
+    if content_type(part).startswith("multipart/"):
+        boundary = part.get_boundary("")
+        if not boundary or not (signed or _is_sendable(boundary)):
+            part.set_boundary(f"==============={secrets.token_hex(16)}==")
+    if part.is_multipart():
+        for inner in cast("list[Message[Any, Any]]", payload):
+            give_boundaries(inner, signed=signed or content_type(part) == "multipart/signed")
+
+
+def _is_sendable(boundary: str) -> bool:
+    return boundary.isascii() and boundary.isprintable() and len(boundary) <= _LENGTH_MAX
+
+
+# -- octets, in pieces
+
+_Part: TypeAlias = "Message[Any, Any]"
+
+_CHUNK = 1 << 16
+"""Characters that are worked on at a time, so that other threads have their turn."""
+
+_NEWLINE = re.compile(rb"\r\n|\r|\n")
+_ON_ONE_LINE = SMTP.clone(max_line_length=0)
+
+
+def serialise(part: _Part, *, utf8: bool, signed: bool = False) -> Iterator[bytes]:
+    """Header and body; what multiparts have as boundaries is in their Content-Type.
+
+    :param utf8: whether the header is in UTF-8.
+    :param signed: whether a signature covers it, so that it must stay as it is (RFC 1847 2.1).
+    :raises ValueError: something cannot be written.
+    """
+    for name, value in part.raw_items():
+        yield from _signed_field(name, value) if signed else _fields(name, value, utf8)
+    yield b"\r\n"
+    kind = content_type(part)
+    signed = signed or kind == "multipart/signed"
+    payload = getattr(part, "_payload", None)
+    if isinstance(payload, Message):
+        payload = [payload]
+    if isinstance(payload, str):
+        yield from _lines(payload)
+    elif payload is None and kind.startswith("multipart/"):
+        yield from _multipart(part, [], utf8, signed)
+    elif isinstance(payload, list):
+        inner = [serialise(each, utf8=utf8, signed=signed) for each in payload]
+        if kind.startswith("multipart/"):
+            yield from _multipart(part, inner, utf8, signed)
+        elif kind == "message/delivery-status":
+            # Blocks of fields, with an empty line between them (RFC 3464 2.1).
+            yield b"\r\n".join([b"".join(block).removesuffix(b"\r\n") for block in inner])
+        else:
+            for each in inner:
+                yield from each
+    elif payload is not None:
+        raise ValueError(f"a part of a message is no text: {type(payload).__name__}")
+
+
+def _multipart(part: _Part, inner: list[Iterator[bytes]], utf8: bool, signed: bool) -> Iterator[bytes]:
+    boundary = str(part.get_boundary()).encode("utf-8", "surrogateescape")
+    if part.preamble is not None:
+        yield from _lines(part.preamble)
+        yield b"\r\n"
+    if not inner:
+        yield b"--%b\r\n" % boundary
+    for index, each in enumerate(inner):
+        yield b"\r\n--%b\r\n" % boundary if index else b"--%b\r\n" % boundary
+        yield from each
+    yield b"\r\n--%b--\r\n" % boundary
+    if part.epilogue is not None:
+        yield from _lines(part.epilogue)
+
+
+def _lines(text: str) -> Iterator[bytes]:
+    """With CRLFs; the last line ends if it did."""
+    ends = LineEnds()
+    for start in range(0, len(text), _CHUNK):
+        yield ends.encode(text[start : start + _CHUNK].encode("utf-8", "surrogateescape"))
+    if text.endswith("\r"):
+        yield b"\r\n"
+
+
+def _fields(name: str, value: Any, utf8: bool) -> list[bytes]:
+    try:
+        return write_fields(name, value, utf8=utf8)
+    except NeedsUTF8:  # in a part, whose header is of the body
+        return write_fields(name, value, utf8=True)
+
+
+def _signed_field(name: str, value: Any) -> Iterator[bytes]:
+    """As it was read, or, if it was set, as the program that signed the message has it."""
+    if is_parsed(value):
+        field: str = value.fold(policy=_ON_ONE_LINE)
+        yield field.encode("utf-8", "surrogateescape")
+        return
+    lines = _NEWLINE.split(field_text(value))
+    if any(line[:1] not in (b" ", b"\t") for line in lines[1:]):
+        raise ValueError(f"a line of its own in the field {name}")
+    yield b"%b: %b\r\n" % (name.encode(), b"\r\n".join(lines))

@@ -1,0 +1,50 @@
+"""Where a message too large for memory is while it arrives."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from mailproto.content import FileContent
+from mailproto.errors import storage_failure
+
+__all__ = ["SpoolFile"]
+
+
+class SpoolFile:
+    """A file without a name, which vanishes with its last descriptor, even if the process is killed.
+
+    :param folder: where it takes room; None for the system's folder of temporary files.
+    :raises StorageFull, Unavailable: as do the methods, with the cause as ``detail``.
+    """
+
+    __slots__ = ("_descriptor", "_size")
+
+    def __init__(self, folder: str | None) -> None:
+        self._size = 0
+        try:
+            self._descriptor, path = tempfile.mkstemp(dir=folder, prefix="mailproto-")
+            os.unlink(path)
+        except OSError as error:
+            raise storage_failure(error, "spool a message") from error
+
+    def write(self, octets: bytes) -> None:
+        """Add ``octets``."""
+        self._size += len(octets)
+        view = memoryview(octets)
+        try:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError as error:
+            raise storage_failure(error, "spool a message") from error
+
+    def content(self, prefix: bytes = b"") -> FileContent:
+        """All that was written, after ``prefix``.  The file is the content's from now on."""
+        descriptor, self._descriptor = self._descriptor, -1
+        return FileContent("", self._size, prefix=prefix, descriptor=descriptor)
+
+    def close(self) -> None:
+        """Let go of the file, unless it is a content's."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

@@ -1,0 +1,22 @@
+"""TLS for servers and clients: contexts, who is at the other end, and what binds to a channel.
+
+`server_tls` and `client_tls` give what ``startTLS``, ``TLSMemoryBIOFactory`` and
+``wrapClientTLS`` want; `server_channel` and `client_channel` say what lies below a connection.
+"""
+
+from mailproto.tls._channel import Channel, client_channel, server_channel
+from mailproto.tls._client import client_tls, is_verified
+from mailproto.tls._self_signed import ensure_self_signed
+from mailproto.tls._server import ServerTLS, TLSFilesError, server_tls
+
+__all__ = [
+    "Channel",
+    "ServerTLS",
+    "TLSFilesError",
+    "client_channel",
+    "client_tls",
+    "ensure_self_signed",
+    "is_verified",
+    "server_channel",
+    "server_tls",
+]

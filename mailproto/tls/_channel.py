@@ -1,0 +1,110 @@
+"""What lies below a connection: whether it keeps secrets, and what binds an exchange to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from OpenSSL import SSL, crypto
+from twisted.internet.interfaces import ISSLTransport
+
+from mailproto.tls._client import is_verified
+
+__all__ = ["Channel", "client_channel", "server_channel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What lies below a connection.
+
+    :ivar is_secure: whether a password may go in clear: TLS, with a server that has shown who
+        it is if we are the client, or another process of this machine.
+    :ivar is_encrypted: whether it is TLS.
+    :ivar bindings: channel bindings by their type (RFC 5056), best first: ``tls-exporter``
+        (RFC 9266), ``tls-server-end-point`` (RFC 5929 4); empty in plaintext.
+    :ivar certificate: the other end's, if it has been verified.
+    """
+
+    is_secure: bool = False
+    is_encrypted: bool = False
+    bindings: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    certificate: x509.Certificate | None = None
+
+
+_PLAINTEXT: Final = {False: Channel(), True: Channel(is_secure=True)}
+
+
+def server_channel(transport: Any, *, is_local: bool) -> Channel:
+    """What lies below a server's connection; nothing is made for one in plaintext.
+
+    :param is_local: whether the client is on this machine.
+    """
+    connection = _tls_connection(transport)
+    if connection is None:
+        return _PLAINTEXT[is_local]
+    return Channel(True, True, _bindings(connection, connection.get_certificate()), _verified(connection))
+
+
+def client_channel(transport: Any, *, is_local: bool) -> Channel:
+    """What lies below a client's connection.
+
+    The server has shown who it is where `is_verified` says so, and there alone: a certificate
+    that only an authority vouches for may be anybody's.
+
+    :param is_local: whether the server is on this machine.
+    """
+    connection = _tls_connection(transport)
+    if connection is None:
+        return _PLAINTEXT[is_local]
+    bindings = _bindings(connection, connection.get_peer_certificate())
+    is_named = is_verified(transport)
+    certificate = _verified(connection) if is_named else None
+    return Channel(is_local or is_named, True, bindings, certificate)
+
+
+def _tls_connection(transport: Any) -> SSL.Connection | None:
+    return cast(Any, transport).getHandle() if ISSLTransport.providedBy(transport) else None
+
+
+def _verified(connection: SSL.Connection) -> x509.Certificate | None:
+    """The peer's certificate: without VERIFY_PEER it is not looked at, with it the handshake had failed."""
+    if not connection.get_context().get_verify_mode() & SSL.VERIFY_PEER:
+        return None
+    return _loaded(connection.get_peer_certificate())
+
+
+def _bindings(connection: SSL.Connection, server_certificate: crypto.X509 | None) -> Mapping[str, bytes]:
+    bindings = {}
+    # Before TLS 1.3 it needs the extended master secret (RFC 9266 4.2), of which pyOpenSSL
+    # does not tell.
+    if connection.get_protocol_version() >= SSL.TLS1_3_VERSION:
+        bindings["tls-exporter"] = connection.export_keying_material(b"EXPORTER-Channel-Binding", 32, b"")
+    certificate = _loaded(server_certificate)
+    if certificate is not None and (end_point := _end_point(certificate)):
+        bindings["tls-server-end-point"] = end_point
+    return bindings
+
+
+def _loaded(certificate: crypto.X509 | None) -> x509.Certificate | None:
+    """None for one that is odd, too: OpenSSL takes some that ``cryptography`` does not, or not any more."""
+    try:
+        return None if certificate is None else certificate.to_cryptography()
+    except (ValueError, x509.InvalidVersion):
+        return None
+
+
+def _end_point(certificate: x509.Certificate) -> bytes | None:
+    """The certificate's hash (RFC 5929 4.1); None where the RFC does not say which one."""
+    try:
+        algorithm = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return None
+    if algorithm is None:
+        return None
+    if isinstance(algorithm, hashes.MD5 | hashes.SHA1):
+        algorithm = hashes.SHA256()
+    return certificate.fingerprint(algorithm)

@@ -1,0 +1,289 @@
+"""TLS for clients: whom to believe, and what to do without."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+from OpenSSL import SSL
+from OpenSSL.crypto import X509
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, ISSLTransport
+from twisted.internet.ssl import (
+    Certificate,
+    CertificateOptions,
+    PrivateCertificate,
+    TLSVersion,
+    platformTrust,
+    trustRootFromCertificates,
+)
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from zope.interface import implementer
+
+from mailproto.tls._server import load_certificates
+from mailproto.tls._server_identity import ServerIdentity
+
+__all__ = ["client_tls", "is_verified"]
+
+
+def client_tls(
+    hostname: str,
+    *,
+    verify: bool = True,
+    trust_root: str | os.PathLike[str] | None = None,
+    client_certificate: PrivateCertificate | None = None,
+) -> Any:
+    """What ``startTLS`` and `twisted.internet.endpoints.wrapClientTLS` need to talk to ``hostname``.
+
+    TLS 1.2 and later.  A handshake that comes to nothing ends the connection with an
+    `OpenSSL.SSL.Error` whose text says why, in words; nothing was sent inside TLS then.
+
+    :param hostname: a domain name, in any script, or an IP address: the certificate must be for
+        it (RFC 9525 6), and its name is told to the server (SNI).
+    :param verify: False to take any certificate: that keeps out those who only listen, and is
+        what opportunistic TLS is (RFC 7435).
+    :param trust_root: a file of CA certificates in PEM form, to be believed instead of the
+        platform's own.
+    :param client_certificate: to be shown to the server, if it asks, and if its own is good.
+    :returns: an `IOpenSSLClientConnectionCreator`.
+    :raises TLSFilesError: ``trust_root`` cannot be read.
+    :raises ValueError: ``hostname`` cannot be a name in a certificate; not with ``verify=False``.
+    """
+    if verify:
+        identity = ServerIdentity(hostname)
+        context = _platform_context() if trust_root is None else _context(_trust_root(Path(trust_root)))
+        return _ClientTLS(context, identity, identity.server_name, client_certificate)
+    try:
+        server_name = ServerIdentity(hostname).server_name
+    except ValueError:
+        server_name = None
+    return _ClientTLS(_context(None), None, server_name, client_certificate)
+
+
+def is_verified(transport: Any) -> bool:
+    """Whether a client's transport speaks TLS with a server whose certificate was compared with its name.
+
+    That is so where TLS was begun with what `client_tls` gave, not with ``verify=False``, and
+    the comparison was made and came out well.  What another creator of connections compares
+    cannot be seen, so that those of ``CertificateOptions`` and Twisted's own
+    ``optionsForClientTLS`` do not count.
+    """
+    if not ISSLTransport.providedBy(transport):
+        return False
+    connection = cast(Any, transport).getHandle()
+    return isinstance(connection, _ClientConnection) and connection.is_verified
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _ClientTLS:
+    """Makes the connections to one server.
+
+    :param identity: what its certificate must be for; None to take any.
+    """
+
+    def __init__(
+        self,
+        context: SSL.Context,
+        identity: ServerIdentity | None,
+        server_name: bytes | None,
+        certificate: PrivateCertificate | None,
+    ) -> None:
+        self._context = context
+        self._identity = identity
+        self._server_name = server_name
+        self._certificate = certificate
+
+    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802,N803
+        """One connection's state (`IOpenSSLClientConnectionCreator`)."""
+        connection = _ClientConnection(self._context, self._identity)
+        if self._server_name:
+            connection.set_tlsext_host_name(self._server_name)
+        if self._certificate is not None:
+            connection.use_certificate(self._certificate.original)
+            connection.use_privatekey(self._certificate.privateKey.original)
+        return connection
+
+
+def _context(trust_root: Any) -> SSL.Context:
+    """What many connections have in common.
+
+    :param trust_root: the authorities, as Twisted has them; None to look at no certificate.
+    """
+    options = CertificateOptions(
+        raiseMinimumTo=TLSVersion.TLSv1_2, **({} if trust_root is None else {"trustRoot": trust_root})
+    )
+    context: SSL.Context = options.getContext()
+    # Another handshake would be with another certificate, perhaps.
+    context.set_options(SSL.OP_NO_RENEGOTIATION)
+    if trust_root is not None:
+        # Whatever Twisted asks OpenSSL for: this is what is relied on.
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _look_at)
+    return context
+
+
+def _platform_context() -> SSL.Context:
+    """Of the platform's authorities: they are many, and reading them takes some 15 ms."""
+    return _platform_context_of(int(time.monotonic() // _PLATFORM_TRUST))
+
+
+@lru_cache(maxsize=1)
+def _platform_context_of(_: int) -> SSL.Context:
+    return _context(platformTrust())
+
+
+_PLATFORM_TRUST = 60 * 60
+"""Seconds after which the platform's authorities are read again, which may have changed."""
+
+
+class _HandshakeFailed(SSL.Error):
+    """No TLS with this server: the text says why."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__([("mailproto", "", text)])  # as OpenSSL's own have it
+        self._text = text
+
+    def __str__(self) -> str:
+        return self._text
+
+
+class _ClientConnection(SSL.Connection):
+    """A connection over which nothing passes before the server's certificate has been found good.
+
+    That is decided here, so that no octet depends on what is called in which order by whatever
+    lies above; and what is not decided, for whatever reason, is refused.
+
+    :ivar is_verified: the handshake is done, and the certificate is good and for the server.
+    """
+
+    is_verified = False
+
+    def __init__(self, context: SSL.Context, identity: ServerIdentity | None) -> None:
+        super().__init__(context, None)
+        self._identity = identity
+        self._is_chain_good = False
+        self._fault = ""
+
+    def do_handshake(self) -> None:
+        """Go on with the handshake, and look at the certificate once it is done.
+
+        :raises OpenSSL.SSL.Error: always, if the certificate is not good.
+        """
+        try:
+            super().do_handshake()
+        except (SSL.WantReadError, SSL.WantWriteError):
+            raise
+        except Exception as error:
+            raise self._failure(error) from error
+        if self._identity is None or self.is_verified:
+            return
+        certificate = self.get_peer_certificate()
+        if certificate is None or not self._is_chain_good:
+            self._fault = self._fault or "it was not looked at"
+        else:
+            self._fault = self._fault or self._mismatch(self._identity, certificate)
+        if self._fault:
+            raise self._failure(None)
+        self.is_verified = True
+
+    def look_at(self, certificate: X509, error: int, depth: int, is_good: bool) -> bool:
+        """What OpenSSL is to think of one certificate of the chain; never raises.
+
+        The server's own comes last.  That it is refused here already spares us to show our own
+        to a stranger.
+        """
+        if not is_good:
+            self._fault = self._fault or _FAULTS.get(error, f"OpenSSL's error {error}")
+        elif depth == 0 and self._identity is not None:
+            self._is_chain_good = True
+            self._fault = self._fault or self._mismatch(self._identity, certificate)
+        return is_good and not self._fault
+
+    def _mismatch(self, identity: ServerIdentity, certificate: X509) -> str:
+        """What speaks against it; whatever else goes wrong does, too."""
+        try:
+            return identity.mismatch(certificate)
+        except Exception as error:
+            return f"it cannot be looked at ({error!r})"
+
+    def _failure(self, error: Exception | None) -> SSL.Error:
+        """Why there is no TLS, in words."""
+        if self._fault and self._identity is not None:
+            return _HandshakeFailed(
+                f"The certificate is not good for {self._identity.hostname}: {self._fault}"
+            )
+        if not isinstance(error, SSL.Error):
+            return _HandshakeFailed(f"The handshake failed: {error!r}")
+        reasons = error.args[0] if type(error) is SSL.Error and error.args else ()
+        if not reasons:
+            return error  # the connection's end, which Twisted knows how to tell
+        text = ", ".join(reason for *_, reason in reasons)
+        return _HandshakeFailed(f"no TLS is spoken there ({text})" if _NO_TLS in text else text)
+
+    # -- what passes
+
+    def _demand(self) -> None:
+        if self._identity is not None and not self.is_verified:
+            self.do_handshake()
+
+    def send(self, buf: Any, flags: int = 0) -> int:
+        """Send, after the handshake (`SSL.Connection.send`)."""
+        self._demand()
+        return super().send(buf, flags)
+
+    def sendall(self, buf: Any, flags: int = 0) -> int:
+        """Send all, after the handshake (`SSL.Connection.sendall`)."""
+        self._demand()
+        return super().sendall(buf, flags)
+
+    def recv(self, bufsiz: int, flags: int | None = None) -> bytes:
+        """Receive, after the handshake (`SSL.Connection.recv`)."""
+        self._demand()
+        return super().recv(bufsiz, flags)
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int | None = None) -> int:
+        """Receive, after the handshake (`SSL.Connection.recv_into`)."""
+        self._demand()
+        return super().recv_into(buffer, nbytes, flags)
+
+    write, read = send, recv
+
+
+def _look_at(connection: SSL.Connection, certificate: X509, error: int, depth: int, is_good: int) -> bool:
+    """OpenSSL's callback: an exception is a refusal, too (pyOpenSSL sees to it)."""
+    return cast(_ClientConnection, connection).look_at(certificate, error, depth, bool(is_good))
+
+
+_NO_TLS = "wrong version number"
+"""What OpenSSL calls it."""
+
+_CODES = SSL.X509VerificationCodes
+_FAULTS = {
+    _CODES.ERR_CERT_HAS_EXPIRED: "it, or one that vouches for it, has expired",
+    _CODES.ERR_CERT_NOT_YET_VALID: "it, or one that vouches for it, is not valid yet",
+    _CODES.ERR_CERT_REVOKED: "it was revoked",
+    _CODES.ERR_CERT_SIGNATURE_FAILURE: "a signature in its chain is wrong",
+    _CODES.ERR_CERT_UNTRUSTED: "it is not trusted for this",
+    _CODES.ERR_CERT_REJECTED: "it is rejected for this",
+    _CODES.ERR_DEPTH_ZERO_SELF_SIGNED_CERT: "it is signed by itself, and is none of those that are trusted",
+    _CODES.ERR_SELF_SIGNED_CERT_IN_CHAIN: "its authority is none of those that are trusted",
+    _CODES.ERR_UNABLE_TO_GET_ISSUER_CERT: "its authority, or one in between, is not known",
+    _CODES.ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its authority, or one in between, is not known",
+    _CODES.ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its authority, or one in between, is not known",
+    _CODES.ERR_CERT_CHAIN_TOO_LONG: "its chain is too long",
+    _CODES.ERR_INVALID_CA: "one in its chain is no authority",
+    _CODES.ERR_INVALID_PURPOSE: "it, or one that vouches for it, is not for servers",
+    _CODES.ERR_PATH_LENGTH_EXCEEDED: "its chain is longer than its authority allows",
+    _CODES.ERR_PERMITTED_VIOLATION: "its authority is not one for such names",
+    _CODES.ERR_EXCLUDED_VIOLATION: "its authority is not one for such names",
+    _CODES.ERR_UNHANDLED_CRITICAL_EXTENSION: "it has a critical extension that is not known here",
+    # Of those that pyOpenSSL has no names for:
+    66: "its key is too short",
+    67: "a key in its chain is too short",
+    68: "a signature in its chain is too weak",
+}
+
+
+def _trust_root(path: Path) -> Any:
+    return trustRootFromCertificates([Certificate(certificate) for certificate in load_certificates(path)])

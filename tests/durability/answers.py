@@ -1,0 +1,217 @@
+"""What a store must hold, and what it may, after what `load` said that it was answered."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mailproto.backends import SQLiteStore
+from mailproto.errors import NoSuchMailbox
+from mailproto.interfaces import IMailbox
+from mailproto.model import NewMessage, Part
+from tests.durability.load import ACCOUNTS, BOX, COPIES, TREE, content_of, mark_of
+
+__all__ = ["Answers", "check"]
+
+
+@dataclass
+class _Box:
+    """What is known of a mailbox."""
+
+    must: set[str] = field(default_factory=set)  # marks
+    may: set[str] = field(default_factory=set)
+    gone: set[int] = field(default_factory=set)
+    must_copies: dict[int, str] = field(default_factory=dict)
+    may_copies: set[str] = field(default_factory=set)
+    marks: dict[int, str] = field(default_factory=dict)
+    flags: dict[int, list[frozenset[str]]] = field(default_factory=dict)
+    flags_at: dict[int, int] = field(default_factory=dict)
+    modseq: int = 0
+
+    def told(self, uid: int, mark: str) -> None:
+        if self.marks.setdefault(uid, mark) != mark:
+            raise AssertionError(f"UID {uid} was {self.marks[uid]}, and is {mark}")
+
+
+class Answers:
+    """What was begun and answered until some moment."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self.boxes: defaultdict[str, _Box] = defaultdict(_Box)
+        self.made: set[str] = set()
+        self.accounts: list[dict[str, str]] = [{}]
+        self.tree: list[set[str]] = [set()]
+        self.validity: dict[str, int] = {}
+        self.answered = 0
+        self._begun: dict[int, dict[str, Any]] = {}
+        for line in lines:
+            self._hear(json.loads(line))
+
+    def _hear(self, what: dict[str, Any]) -> None:
+        if "began" in what:
+            self._begun[what["began"]] = what
+            self._began(what)
+        elif "answered" in what:
+            self.answered += 1
+            self._answered(self._begun.pop(what["answered"]), what["result"])
+        elif "refused" in what:
+            raise AssertionError(f"refused: {self._begun[what['refused']]}: {what['error']}")
+        elif "saw" in what:
+            box = self.boxes[what["saw"]]
+            box.modseq = max(box.modseq, what["modseq"])
+            for uid, mark in what["uids"].items():
+                box.told(int(uid), mark)
+                box.flags[int(uid)] = [frozenset(what["flags"][uid])]
+        elif "validity" in what:
+            name, validity = what["validity"], what["is"]
+            if self.validity.setdefault(name, validity) > validity:
+                raise AssertionError(f"{name}: UIDVALIDITY was {self.validity[name]}, and is {validity}")
+            self.validity[name] = validity
+        elif "started" in what:
+            # Whatever was not answered before was done or not, and stays so.
+            self._begun.clear()
+
+    def _began(self, what: dict[str, Any]) -> None:
+        if "put" in what:
+            for name in what["boxes"]:
+                self.boxes[name].may.add(what["put"])
+        elif "append" in what:
+            self.boxes[what["box"]].may |= set(what["append"])
+        elif "copy" in what:
+            self.boxes[what["box"]].may_copies |= set(what["copy"].values())
+        elif "expunge" in what:
+            self.boxes[what["box"]].must -= set(what["expunge"].values())
+        elif "flag" in what:
+            box = self.boxes[what["box"]]
+            for uid in map(int, what["uids"]):
+                box.flags[uid].append(frozenset(what["flag"]))
+        elif "accounts" in what:
+            self.accounts.append(what["accounts"])
+        elif "tree" in what:
+            self.tree.append(set(what["tree"]))
+
+    def _answered(self, what: dict[str, Any], result: Any) -> None:
+        if "made" in what:
+            self.made.add(what["made"])
+        elif "put" in what:
+            for name, is_there in zip(what["boxes"], result, strict=True):
+                if not is_there:
+                    raise AssertionError(f"refused: {what}")
+                # Another client may have seen it, and removed it, before the answer was said.
+                box = self.boxes[name]
+                if what["put"] not in box.marks.values():
+                    box.must.add(what["put"])
+        elif "append" in what:
+            box = self.boxes[what["box"]]
+            for mark, (uid, modseq) in zip(what["append"], result, strict=True):
+                if uid not in box.marks:
+                    box.must.add(mark)
+                box.told(uid, mark)
+                box.modseq = max(box.modseq, modseq)
+                if uid not in box.flags:
+                    box.flags[uid], box.flags_at[uid] = [frozenset(what["flags"])], modseq
+        elif "copy" in what:
+            box = self.boxes[what["box"]]
+            for source, target in result:
+                box.told(target, what["copy"][str(source)])
+                box.must_copies[target] = what["copy"][str(source)]
+        elif "expunge" in what:
+            box = self.boxes[what["box"]]
+            box.gone |= set(result)
+            box.may -= {what["expunge"][str(uid)] for uid in result}
+        elif "flag" in what:
+            box = self.boxes[what["box"]]
+            for uid, modseq in result:
+                box.flags[uid] = box.flags[uid][-1:]
+                box.flags_at[uid] = modseq
+                box.modseq = max(box.modseq, modseq)
+        elif "accounts" in what:
+            self.accounts = [what["accounts"]]
+        elif "tree" in what:
+            self.tree = [set(what["tree"])]
+
+
+async def check(store: SQLiteStore, answers: Answers) -> None:
+    """See that the store holds what was answered, and goes on well.
+
+    :raises AssertionError: it does not.
+    """
+    names = set(await store.directory.names())
+    for made in answers.made:
+        account, _, box = made.partition("/")
+        assert account in names, f"account {account} is lost"
+        if box:
+            await (await store.account(account)).open(box)
+    for name in (*ACCOUNTS, TREE):
+        if name not in names:
+            return  # it was cut while all began
+    for name in ACCOUNTS:
+        account = await store.account(name)
+        for each in ("INBOX", BOX, COPIES):
+            where = f"{name}/{each}"
+            try:
+                box = await account.open(each)
+            except NoSuchMailbox:
+                assert where not in answers.made
+                continue
+            try:
+                await _check_box(box, answers.boxes[where])
+                await _check_that_it_goes_on(store, name, box, answers.boxes[where])
+            except AssertionError as error:
+                raise AssertionError(f"{where}: {error}") from error
+    records = {
+        each: await store.directory.password_hash(each) for each in sorted(names) if each.startswith("u")
+    }
+    assert records in answers.accounts, f"accounts are {records}, and were to be {answers.accounts}"
+    tree = await store.account(TREE)
+    there = {entry.name for entry in await tree.list() if entry.name.startswith("t")}
+    assert there in answers.tree, f"mailboxes are {there}, and were to be {answers.tree}"
+    for each in there:
+        validity = (await tree.open(each)).uid_validity
+        assert validity >= answers.validity.get(each, 0), f"UIDVALIDITY of {each} went back"
+
+
+async def _check_box(box: IMailbox, known: _Box) -> None:
+    changes = await box.changes_since(0)
+    uids = [message.uid for message in changes.changed]
+    assert changes.modseq >= known.modseq, f"MODSEQ was {known.modseq}, and is {changes.modseq}"
+    infos = await box.read(uids, Part.CONTENT | Part.SIZE | Part.ENVELOPE | Part.BODY_STRUCTURE)
+    marks = {info.uid: mark_of(bytes(info.content or b"")) for info in infos}
+    assert sorted(marks) == uids
+    assert not known.gone & set(uids), f"{known.gone & set(uids)} were removed, and are back"
+    for uid, mark in marks.items():
+        known.told(uid, mark)
+    if known.must_copies or known.may_copies:
+        lost = known.must_copies.items() - marks.items()
+        assert not lost, f"lost copies: {lost}"
+        assert set(marks.values()) <= known.may_copies
+    else:
+        there = list(marks.values())
+        assert len(there) == len(set(there)), f"doubled: {sorted(there)}"
+        assert known.must <= set(there), f"answered, and lost: {known.must - set(there)}"
+        assert set(there) <= known.may, f"came from nowhere: {set(there) - known.may}"
+    for message in changes.changed:
+        if wanted := known.flags.get(message.uid):
+            assert message.flags in wanted, f"{message} was to have one of {wanted}"
+            assert message.modseq >= known.flags_at.get(message.uid, 0), f"{message}: MODSEQ went back"
+    status = await box.status()
+    assert (status.messages, status.size) == (len(uids), sum(info.size or 0 for info in infos)), status
+    assert status.uid_next > max(known.marks, default=0), f"UIDNEXT {status.uid_next}"
+
+
+async def _check_that_it_goes_on(store: SQLiteStore, name: str, box: IMailbox, known: _Box) -> None:
+    """New messages have UIDs and MODSEQs that nothing was told of."""
+    mark = f"after-{name}-{box.name}"
+    last = (await box.status()).modseq
+    if box.name == "INBOX":
+        assert await store.deliver([name], NewMessage(content_of(mark))) == [None]
+        [new] = (await box.changes_since(last)).changed
+        uid, modseq = new.uid, new.modseq
+    else:
+        [appended] = await box.append([NewMessage(content_of(mark))])
+        uid, modseq = appended.uid, appended.modseq
+    assert uid > max(known.marks, default=0), f"UID {uid} comes again"
+    assert modseq > known.modseq, f"MODSEQ {modseq} comes again"

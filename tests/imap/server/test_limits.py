@@ -1,0 +1,69 @@
+"""Each limit of `IMAPLimits` is the server's own, not only its default."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mailproto.imap import IMAPLimits, IMAPServerFactory
+from mailproto.imap.wire import IMAPWireLimits
+from tests.imap.server.dialogue import Client, DialogueTestCase
+
+
+class LimitTests(DialogueTestCase):
+    def connect_with(self, **limits: Any) -> Client:
+        self.factory = IMAPServerFactory(
+            self.factory.portal,
+            clock=self.clock,
+            hostname="mail.example.org",
+            max_message_size=1000,
+            limits=IMAPLimits(**limits),
+        )
+        return self.connect()
+
+    def test_bad_commands(self) -> None:
+        client = self.connect_with(bad_commands=3)
+        client.send(b"a FOO\r\n" * 2)
+        self.assertTrue(client.received().endswith(b"a BAD Unknown command\r\n"))
+        client.send(b"a FOO\r\n")
+        self.assertTrue(client.received().endswith(b"* BYE Too many bad commands\r\n"))
+
+    def test_failed_logins(self) -> None:
+        client = self.connect_with(failed_logins=2)
+        client.send(b"a LOGIN alice wrong\r\n")
+        self.assertNotIn(b"BYE", client.received())
+        client.send(b"a LOGIN alice wrong\r\n")
+        self.assertTrue(client.received().endswith(b"* BYE Too many failed logins\r\n"))
+
+    def test_before_login_and_after_it(self) -> None:
+        client = self.connect_with(
+            before_login=IMAPWireLimits(line=60, swallowed=1000), wire=IMAPWireLimits(line=100)
+        )
+        client.received()
+        long = b"a NOOP " + b"x" * 70 + b"\r\n"
+        client.send(long)
+        self.assertIn(b"line too long", client.received().lower())
+        client.send(b"a LOGIN alice secret\r\n")
+        self.assertIn(b"a OK", client.received())
+        client.send(long)
+        self.assertNotIn(b"line too long", client.received().lower())
+        client.send(b"a NOOP " + b"x" * 110 + b"\r\n")
+        self.assertIn(b"line too long", client.received().lower())
+
+    def test_a_message_may_be_as_long_as_the_factory_says(self) -> None:
+        client = self.connect_with(wire=IMAPWireLimits(append=1 << 20))
+        client.send(b"a LOGIN alice secret\r\nb APPEND INBOX {1001}\r\n")
+        self.assertIn(b"b NO [TOOBIG]", client.received())
+
+    def test_time_slice(self) -> None:
+        self.fill(20)
+        for seconds, expected in ((10.0, 0), (0.001, 20)):
+            client = self.connect_with(time_slice=seconds)
+            client.send(b"a LOGIN alice secret\r\nb SELECT INBOX\r\n")
+            turns = self.slow_clock(0.01)
+            client.send(b"c SEARCH BODY hello\r\n")
+            for _ in range(100):
+                self.clock.advance(0)
+            self.assertIn(b"c OK", client.received())
+            self.assertGreaterEqual(len(turns), expected)
+            if not expected:
+                self.assertEqual(turns, [])

@@ -34,8 +34,7 @@ from mailproto.client import (
     TLSFailed,
     TLSUnavailable,
 )
-from mailproto.connection import Limits
-from mailproto.pop3 import POP3ServerFactory
+from mailproto.pop3 import POP3Limits, POP3ServerFactory
 from mailproto.testing import MemoryTransport
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.client.toy import ToyClient
@@ -246,7 +245,7 @@ class RealServerTestCase(TestCase):
             clock=reactor,
             hostname="mx.example",
             tls=server_tls(*self.pair) if tls else None,
-            limits=Limits(idle=600, **limits),
+            limits=POP3Limits(idle=600, **limits),
         )
         if implicit:
             factory = TLSMemoryBIOFactory(server_tls(*self.pair), False, factory)

@@ -188,10 +188,10 @@ class Dialogue:
     def _play(self, turns: list[_Turn], goes_on: bool) -> None:
         for line in (line for turn in turns[:1] for line in turn.said):
             self._connection(line.name)
-        if self.feed == "together":
-            turns = list(self._together(turns))
         if turns[0].said:
             self._hear([])  # because of what was before, such as time that passed
+        if self.feed == "together":
+            turns = list(self._together(turns))
         for number, turn in enumerate(turns):
             following = turns[number + 1].said if number + 1 < len(turns) else []
             self._say(turn.said, following if self.feed == "spare" else [])

@@ -44,7 +44,9 @@ from mailproto.auth._records import (
     disabled_record,
     enabled_record,
     hash_password,
+    is_complete,
     is_disabled,
+    password_matches,
 )
 from mailproto.auth._scram import ScramKeys
 from mailproto.auth._secret import ensure_secret
@@ -90,8 +92,10 @@ __all__ = [
     "enabled_record",
     "ensure_secret",
     "hash_password",
+    "is_complete",
     "is_disabled",
     "login",
+    "password_matches",
     "proxy_login",
     "server_mechanisms",
     "store_portal",

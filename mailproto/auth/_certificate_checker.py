@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import cast
 
 from cryptography import x509
@@ -12,7 +13,7 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from mailproto.accounts import account_key
+from mailproto.accounts import full_name
 from mailproto.auth._credentials import IClientCertificate
 from mailproto.auth._late import FAILURE_DELAY, LateChecker
 from mailproto.errors import NoSuchAccount
@@ -27,28 +28,40 @@ class CertificateChecker(LateChecker):
 
     Of several addresses the client says which one by the authzid; else it is the first that
     is an account.
+
+    :param default_domain: as of `DirectoryChecker`.
     """
 
     credentialInterfaces = (IClientCertificate,)
 
     def __init__(
-        self, directory: IDirectory, clock: IReactorTime, *, failure_delay: float = FAILURE_DELAY
+        self,
+        directory: IDirectory,
+        clock: IReactorTime,
+        *,
+        default_domain: str = "",
+        failure_delay: float = FAILURE_DELAY,
     ) -> None:
         super().__init__(clock, failure_delay)
         self._directory = directory
+        self.default_domain = default_domain
 
     async def check(self, credentials: ICredentials) -> str:
         """See `LateChecker.check`."""
         given = cast(IClientCertificate, credentials)
-        wanted = account_key(given.authzid)
+        wanted = await self._account(given.authzid)
         for address in _addresses(given.certificate):
-            if wanted not in ("", account_key(address)):
-                continue
-            try:
-                return await self._directory.find(address)
-            except NoSuchAccount:
-                continue
+            account = await self._account(address)
+            if account and (wanted == account or not given.authzid):
+                return account
         raise UnauthorizedLogin("no account of this certificate's")
+
+    async def _account(self, name: str) -> str:
+        """The account's name as it is kept; "" for none."""
+        for spelling in dict.fromkeys((name, full_name(name, self.default_domain))):
+            with suppress(NoSuchAccount):
+                return await self._directory.find(spelling)
+        return ""
 
 
 def _addresses(certificate: x509.Certificate) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
+from contextlib import suppress
 from typing import cast
 
 from twisted.cred.credentials import ICredentials, IUsernamePassword
@@ -11,7 +12,7 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from mailproto.accounts import account_key
+from mailproto.accounts import account_key, full_name
 from mailproto.auth._credentials import IProxyLogin, IScramChecker, IScramProof
 from mailproto.auth._late import FAILURE_DELAY, LateChecker
 from mailproto.auth._passwords import PasswordVerifier
@@ -34,6 +35,8 @@ class DirectoryChecker(LateChecker):
     with the password.
 
     :param verifier: also gives the clock.
+    :param default_domain: what a name without a domain has as one, unless an account has just
+        that name; "" for none.
     :param secret: what keys are invented with (`IScramChecker.scram_keys`); with one that
         outlives the process, a restart tells nothing either.
     """
@@ -46,12 +49,14 @@ class DirectoryChecker(LateChecker):
         directory: IDirectory,
         verifier: PasswordVerifier,
         *,
+        default_domain: str = "",
         secret: bytes | None = None,
         failure_delay: float = FAILURE_DELAY,
     ) -> None:
         super().__init__(verifier.clock, failure_delay)
         self._directory = directory
         self._verifier = verifier
+        self.default_domain = default_domain
         self._secret = secret or os.urandom(32)
 
     async def scram_keys(self, name: str, algorithm: ScramAlgorithm) -> ScramKeys:
@@ -88,7 +93,7 @@ class DirectoryChecker(LateChecker):
         except UnicodeDecodeError:
             raise UnauthorizedLogin("not UTF-8") from None
         kept, record = await self._look_up(name)
-        if not await self._verifier.verify(account_key(name), record, password):
+        if not await self._verifier.verify(self._key(name), record, password):
             raise _unauthorized(kept)
         if not is_complete(record):
             await self._complete(kept, record, password)
@@ -99,11 +104,15 @@ class DirectoryChecker(LateChecker):
 
     async def _look_up(self, name: str) -> tuple[str, str]:
         """(The name as it is kept, the record); "" for what is not there."""
-        try:
-            kept = await self._directory.find(name)
-            return kept, await self._directory.password_hash(kept)
-        except NoSuchAccount:
-            return "", ""
+        for spelling in dict.fromkeys((name, full_name(name, self.default_domain))):
+            with suppress(NoSuchAccount):
+                kept = await self._directory.find(spelling)
+                return kept, await self._directory.password_hash(kept)
+        return "", ""
+
+    def _key(self, name: str) -> str:
+        """The same for all names of one account, and of one that is not there."""
+        return account_key(full_name(name, self.default_domain))
 
     async def _complete(self, kept: str, record: str, password: str) -> None:
         """What goes wrong is no reason not to let somebody in; the next login tries again."""
@@ -117,7 +126,7 @@ class DirectoryChecker(LateChecker):
 
     def _keys(self, name: str, record: str, algorithm: ScramAlgorithm) -> ScramKeys:
         found = scram_part(record, algorithm)
-        return self._invented(account_key(name), algorithm) if found is None else found
+        return self._invented(self._key(name), algorithm) if found is None else found
 
     def _invented(self, name: str, algorithm: ScramAlgorithm) -> ScramKeys:
         """Nobody's, but they look real; all octets come from what only we know."""

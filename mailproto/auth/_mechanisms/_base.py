@@ -11,6 +11,7 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials
 from zope.interface import Interface
 
+from mailproto.accounts import account_key, full_name
 from mailproto.tls._channel import Channel
 
 __all__ = ["Challenge", "ServerMechanism"]
@@ -62,6 +63,11 @@ class ServerMechanism(abc.ABC):
     def is_possible(cls, channel: Channel) -> bool:
         """Whether what lies below the connection has what the mechanism builds upon."""
         return True
+
+    def is_itself(self, authzid: str, name: str) -> bool:
+        """Whether an account that gives an authzid means itself: both may be without a domain."""
+        domain = getattr(self.checker, "default_domain", "")
+        return account_key(full_name(authzid, domain)) == account_key(full_name(name, domain))
 
     @abc.abstractmethod
     async def step(self, response: bytes | None) -> Challenge | ICredentials:

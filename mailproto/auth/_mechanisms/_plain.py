@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from twisted.cred.credentials import ICredentials, IUsernamePassword, UsernamePassword
 
-from mailproto.accounts import account_key
 from mailproto.auth._errors import SASLError
 from mailproto.auth._mechanisms._base import Challenge, ServerMechanism
 from mailproto.errors import AuthenticationFailed
@@ -33,13 +32,13 @@ class Plain(ServerMechanism):
         self.username = authcid.decode(errors="replace")
         if not authcid or not password:
             raise SASLError("PLAIN needs a name and a password")
-        if authzid and _key(authzid) != _key(authcid):
+        if authzid and not self.is_itself(_text(authzid), _text(authcid)):
             raise AuthenticationFailed(detail="wants to act as somebody else")
         return UsernamePassword(authcid, password)
 
 
-def _key(name: bytes) -> str:
-    return account_key(name.decode(errors="surrogateescape"))
+def _text(name: bytes) -> str:
+    return name.decode(errors="surrogateescape")
 
 
 class Login(ServerMechanism):

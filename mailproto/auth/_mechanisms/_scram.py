@@ -7,7 +7,6 @@ from typing import ClassVar, cast
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials
 
-from mailproto.accounts import account_key
 from mailproto.auth._credentials import IScramChecker, IScramProof, ScramProof
 from mailproto.auth._mechanisms._base import Challenge, ServerMechanism
 from mailproto.auth._scram import ScramAlgorithm, ScramServerExchange
@@ -46,7 +45,7 @@ class ScramSHA256(ServerMechanism):
         exchange = self._exchange
         if not self.username:
             self.username = username = exchange.client_first(response)
-            if exchange.authzid and account_key(exchange.authzid) != account_key(username):
+            if exchange.authzid and not self.is_itself(exchange.authzid, username):
                 raise AuthenticationFailed(detail="wants to act as somebody else")
             if exchange.flaw:
                 return self._proof(b"", b"")

@@ -116,8 +116,9 @@ PUBLIC_NAMES = {
     """,
     "mailproto.spool": "SpoolFile",
     "mailproto.testing": """
-        AccountConformance ChangesConformance DeliveryConformance DirectoryConformance
-        MailboxConformance StoreConformance StoreFixture
+        AccountConformance ChangesConformance DeliveryConformance Dialogue DialogueError
+        DirectoryConformance ELSEWHERE FEEDS Feed LOOPBACK MailboxConformance MemoryTransport
+        StoreConformance StoreFixture play_each_way
     """,
     "mailproto.tls": """
         Channel ServerTLS TLSFilesError client_channel client_tls ensure_self_signed is_verified

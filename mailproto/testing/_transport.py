@@ -1,9 +1,8 @@
-"""A transport in memory that behaves as Twisted's own do, with a client at its other end; and
-a reactor that takes a turn when a test says so, for transports that are Twisted's own."""
+"""A transport in memory that behaves as Twisted's own do, with a test at its other end."""
 
 from __future__ import annotations
 
-import socket
+from collections.abc import Iterable
 from typing import Any
 
 from OpenSSL import SSL
@@ -11,7 +10,6 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import ISSLTransport, ITLSTransport
 from twisted.internet.protocol import Protocol
-from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import alsoProvides, implementer
 
@@ -46,7 +44,7 @@ class FakeTLS:
 
 @implementer(ITLSTransport)
 class MemoryTransport:
-    """Connects a protocol to a test.
+    """Connects a protocol to a test: what a `Dialogue` goes over, for tests that look closer.
 
     What the protocol writes is held until the test reads it; past ``capacity`` octets its
     producer is paused, as a kernel's full socket buffer would have it.  Closing waits for
@@ -57,7 +55,9 @@ class MemoryTransport:
     :ivar writes: how often the protocol wrote.
     """
 
-    def __init__(self, protocol: Protocol, peer: str = LOOPBACK, *, capacity: int = 1 << 16) -> None:
+    def __init__(
+        self, protocol: Protocol, peer: str = LOOPBACK, *, capacity: int = 1 << 16, tls: bool = False
+    ) -> None:
         self.protocol = protocol
         self.capacity = capacity
         self.is_reading = self.is_open = True
@@ -71,6 +71,8 @@ class MemoryTransport:
         self._producer: Any = None
         self._producer_paused = False
         self._closing = False
+        if tls:
+            alsoProvides(self, ISSLTransport)
         protocol.makeConnection(self)
 
     # -- the client's end
@@ -93,6 +95,11 @@ class MemoryTransport:
         self._maybe_close()
         return bytes(read)
 
+    @property
+    def disconnecting(self) -> bool:
+        """Whether the protocol has closed the connection (`LineReceiver` asks)."""
+        return self._closing
+
     def unread(self) -> int:
         """Octets that the protocol wrote and nobody has read."""
         return len(self._out)
@@ -111,6 +118,9 @@ class MemoryTransport:
         if len(self._out) > self.capacity and self._producer is not None:
             self._producer_paused = True
             self._producer.pauseProducing()
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        self.write(b"".join(data))
 
     def loseConnection(self) -> None:
         self._closing = True
@@ -136,16 +146,28 @@ class MemoryTransport:
         self.is_reading = True
         self._deliver()
 
-    def startTLS(self, context: Any) -> bool:
+    def startTLS(self, context: Any) -> None:
+        """From now on the transport says that it is TLS; octets pass as they did."""
         self.tls = context
         alsoProvides(self, ISSLTransport)
-        return True
 
     def getHandle(self) -> FakeTLS:
         return FakeTLS()
 
+    def getTcpNoDelay(self) -> bool:
+        return self.no_delay
+
     def setTcpNoDelay(self, enabled: bool) -> None:
         self.no_delay = enabled
+
+    def getTcpKeepAlive(self) -> bool:
+        return False
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """There is nothing to keep alive."""
+
+    def loseWriteConnection(self) -> None:
+        self.loseConnection()
 
     def getPeer(self) -> IPv4Address:
         return self._peer
@@ -169,61 +191,3 @@ class MemoryTransport:
             if self._producer is not None:
                 self._producer.stopProducing()
             self.protocol.connectionLost(reason)
-
-
-class SteppedReactor(Clock):
-    """Knows what it watches, and looks at it when told to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.readers: list[Any] = []
-        self.writers: list[Any] = []
-
-    def addReader(self, reader: Any) -> None:
-        if reader not in self.readers:
-            self.readers.append(reader)
-
-    def removeReader(self, reader: Any) -> None:
-        if reader in self.readers:
-            self.readers.remove(reader)
-
-    def addWriter(self, writer: Any) -> None:
-        if writer not in self.writers:
-            self.writers.append(writer)
-
-    def removeWriter(self, writer: Any) -> None:
-        if writer in self.writers:
-            self.writers.remove(writer)
-
-    def turn(self) -> None:
-        """What a reactor does when all that it watches can be read and written."""
-        for reader in list(self.readers):
-            self._served(reader, reader.doRead())
-        for writer in list(self.writers):
-            self._served(writer, writer.doWrite())
-
-    def _served(self, descriptor: Any, why: Any) -> None:
-        if why is not None:
-            self.removeReader(descriptor)
-            self.removeWriter(descriptor)
-            descriptor.connectionLost(Failure(why))
-
-
-def tcp_pair() -> tuple[socket.socket, socket.socket]:
-    """Both ends of a TCP connection on this machine: the client's, which does not block, and the server's."""
-    with socket.create_server((LOOPBACK, 0)) as listening:
-        client = socket.create_connection(listening.getsockname())
-        server, _ = listening.accept()
-    client.setblocking(False)
-    return client, server
-
-
-def heard(client: socket.socket) -> bytes:
-    """All that has come, without waiting."""
-    read = b""
-    try:
-        while piece := client.recv(1 << 22):
-            read += piece
-    except OSError:
-        pass
-    return read

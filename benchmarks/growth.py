@@ -44,8 +44,7 @@ def example(number: int, size: int) -> bytes:
         "Content-Type: text/plain; charset=utf-8\r\n\r\n"
     )
     line = "The quick brown fox jumps over the lazy dog, again and again.\r\n"
-    text = head + line * (max(size - len(head), 0) // len(line))
-    return (text + "x" * max(size - len(text) - 2, 0) + "\r\n").encode()
+    return (head + line * (size // len(line) + 1))[: size - 2].encode() + b"\r\n"
 
 
 # -- the store, filled in a process of its own
@@ -411,6 +410,8 @@ def main() -> None:
     given = options.parse()
     if given.messages < 40:
         options.error("--messages: at least 40")
+    if given.size < 500:
+        options.error("--size: at least 500")
     if given.fill:
         fill(given.fill, given.messages, given.size)
         return

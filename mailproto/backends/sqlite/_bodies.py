@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -108,9 +109,19 @@ class Bodies:
         """The octets in a file."""
         return FileContent(os.path.join(self._folder, file), size)
 
+    def path(self, file: str) -> str:
+        """Where a file is."""
+        return os.path.join(self._folder, file)
+
+    def files(self) -> list[tuple[str, float]]:
+        """The files that are there, each with the seconds since it was written."""
+        now = time.time()
+        with os.scandir(self._folder) as entries:
+            return [(entry.name, now - entry.stat().st_mtime) for entry in entries]
+
     def whole(self, file: str) -> FileContent:
         """All that is in a file.  :raises OSError:"""
-        path = os.path.join(self._folder, file)
+        path = self.path(file)
         return FileContent(path, os.path.getsize(path))
 
     def remove(self, files: Sequence[str]) -> None:

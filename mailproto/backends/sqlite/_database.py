@@ -17,8 +17,13 @@ from mailproto.backends.sqlite._hints import Hints
 from mailproto.backends.sqlite._long_changes import LongChanges
 from mailproto.backends.sqlite._peers import Peers, Turns
 from mailproto.backends.sqlite._reading import open_reader
+<<<<<<< HEAD
 from mailproto.backends.sqlite._room import Room
 from mailproto.backends.sqlite._schema import BUSY_TIMEOUT, MAX_LOG, prepare
+=======
+from mailproto.backends.sqlite._room import FULL, Room
+from mailproto.backends.sqlite._schema import MAX_LOG, prepare
+>>>>>>> 8d129a7fd4696fce432ef5861009ee4aa797e9ae
 from mailproto.backends.sqlite._writer import Transaction, Writer
 from mailproto.errors import StoreUnusable, Unavailable
 from mailproto.files import make_folder
@@ -77,8 +82,8 @@ class Database:
             self._reader = await self.bodies.in_thread(self._open)
         except (sqlite3.Error, OSError) as error:
             self.bodies.stop()
-            advice = "; make room on its disk" if is_full(error) else ""
-            raise StoreUnusable(f"{self.path}: {error}{advice}") from error
+            reason = f"{FULL}: make room on it" if is_full(error) else str(error)
+            raise StoreUnusable(f"{self.path}: {reason}") from error
         except BaseException:
             self.bodies.stop()
             raise

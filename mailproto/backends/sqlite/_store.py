@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 
 from twisted.internet.defer import Deferred, succeed
@@ -14,19 +14,20 @@ from zope.interface import implementer
 from mailproto.accounts import account_key
 from mailproto.backends.sqlite._account import SQLiteAccount
 from mailproto.backends.sqlite._bodies import LARGE, Body
+from mailproto.backends.sqlite._check import check_database
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._directory import SQLiteDirectory
 from mailproto.backends.sqlite._mailbox import arrival
 from mailproto.backends.sqlite._placing import Arrival, Delivery, Place, deliver_all
 from mailproto.content import Content
 from mailproto.errors import MailError
-from mailproto.interfaces import IObjectIds, IRecent, IStore
-from mailproto.model import AppendedMessage, Placement, canonical_mailbox_name
+from mailproto.interfaces import ICheckable, IObjectIds, IRecent, IStore
+from mailproto.model import AppendedMessage, CheckResult, Placement, canonical_mailbox_name
 
 __all__ = ["SQLiteStore"]
 
 
-@implementer(IStore)
+@implementer(IStore, ICheckable)
 class SQLiteStore:
     """Everybody's mail in one folder (made if missing, mode 0700).
 
@@ -50,6 +51,10 @@ class SQLiteStore:
     async def stop(self) -> None:
         """See `IStore.stop`."""
         await self._database.stop()
+
+    async def check(self, report: Callable[[str], None], *, repair: bool = False) -> CheckResult:
+        """See `ICheckable.check`."""
+        return await check_database(self._database, report, repair=repair)
 
     async def account(self, name: str) -> SQLiteAccount:
         """See `IStore.account`."""

@@ -66,7 +66,8 @@ class Threads:
         if wanted:
             # A thread without messages is gone, though it is not cleared away yet.
             rows = self._connection.execute(
-                "SELECT key, thread FROM thread_keys JOIN threads ON threads.id = thread AND messages > 0"
+                "SELECT key, thread FROM thread_keys"
+                " CROSS JOIN threads ON threads.id = thread AND messages > 0"
                 " WHERE key IN (SELECT value FROM json_each(?))",
                 (str(wanted),),
             )

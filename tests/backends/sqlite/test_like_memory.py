@@ -76,6 +76,9 @@ class Stores(RuleBasedStateMachine):
         self.accounts = [self.turns.wait(store.account(ALICE)) for store in self.stores]
 
     def teardown(self):
+        faults = []
+        self.turns.wait(self.stores[1].check(faults.append))
+        assert not faults, faults
         for store in self.stores:
             self.turns.wait(store.stop())
         self.folder.cleanup()

@@ -91,6 +91,16 @@ class MigrationTests(TestCase):
             self.assertEqual(bytes(read[5].content or b""), LARGE)
             self.assertEqual((await work.status()).messages, 4)
 
+    async def test_nothing_is_wrong_with_it(self) -> None:
+        for version in VERSIONS:
+            folder = self.mktemp()
+            store_of_version(version, folder)
+            store = await self.started(folder)
+            lines: list[str] = []
+            result = await store.check(lines.append)
+            self.assertEqual((result.faults, lines), (0, []))
+            self.assertEqual(result.counts["summaries made anew"], 9)
+
     async def test_threads_and_ids(self) -> None:
         for version in VERSIONS:
             folder = self.mktemp()

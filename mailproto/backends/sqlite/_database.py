@@ -17,13 +17,8 @@ from mailproto.backends.sqlite._hints import Hints
 from mailproto.backends.sqlite._long_changes import LongChanges
 from mailproto.backends.sqlite._peers import Peers, Turns
 from mailproto.backends.sqlite._reading import open_reader
-<<<<<<< HEAD
-from mailproto.backends.sqlite._room import Room
-from mailproto.backends.sqlite._schema import BUSY_TIMEOUT, MAX_LOG, prepare
-=======
 from mailproto.backends.sqlite._room import FULL, Room
-from mailproto.backends.sqlite._schema import MAX_LOG, prepare
->>>>>>> 8d129a7fd4696fce432ef5861009ee4aa797e9ae
+from mailproto.backends.sqlite._schema import BUSY_TIMEOUT, MAX_LOG, prepare
 from mailproto.backends.sqlite._writer import Transaction, Writer
 from mailproto.errors import StoreUnusable, Unavailable
 from mailproto.files import make_folder

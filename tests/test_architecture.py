@@ -118,8 +118,9 @@ PUBLIC_NAMES = {
     """,
     "mailproto.spool": "SpoolFile",
     "mailproto.testing": """
-        AccountConformance ChangesConformance DeliveryConformance DirectoryConformance
-        MailboxConformance ObjectIdConformance StoreConformance StoreFixture
+        AccountConformance ChangesConformance DeliveryConformance Dialogue DialogueError
+        DirectoryConformance ELSEWHERE FEEDS Feed LOOPBACK MailboxConformance MemoryTransport
+        ObjectIdConformance StoreConformance StoreFixture play_each_way
     """,
     "mailproto.tls": """
         Channel ServerTLS TLSFilesError client_channel client_tls ensure_self_signed is_verified

@@ -15,9 +15,10 @@ from mailproto.backends.sqlite._bodies import Bodies
 from mailproto.backends.sqlite._failures import is_full, unavailable
 from mailproto.backends.sqlite._hints import Hints
 from mailproto.backends.sqlite._long_changes import LongChanges
+from mailproto.backends.sqlite._peers import Peers, Turns
 from mailproto.backends.sqlite._reading import open_reader
-from mailproto.backends.sqlite._room import Room
-from mailproto.backends.sqlite._schema import MAX_LOG, prepare
+from mailproto.backends.sqlite._room import FULL, Room
+from mailproto.backends.sqlite._schema import BUSY_TIMEOUT, MAX_LOG, prepare
 from mailproto.backends.sqlite._writer import Transaction, Writer
 from mailproto.errors import StoreUnusable, Unavailable
 from mailproto.files import make_folder
@@ -53,8 +54,12 @@ class Database:
         self._reactor = reactor
         self.room = Room(self.path, MAX_LOG)
         self.bodies = Bodies(reactor, self.path + "-bodies", self.room)
-        self.hints = Hints(self.read, reactor)
-        self.writer = Writer(reactor, self.path, self._committed, self.bodies.remove, self.room)
+        self._peers = Peers(self.path + "-peers")
+        self._turns = Turns(self.path, self._peers, BUSY_TIMEOUT)
+        self.hints = Hints(self.read, self.pause, reactor, self._peers)
+        self.writer = Writer(
+            reactor, self.path, self._committed, self.bodies.remove, self.room, self._turns.turn
+        )
         self.long_changes = LongChanges(self.path, self.writer, IReactorTime(reactor))
         self._is_alone = False  # no other process had it open when it was opened
         self._reader: sqlite3.Connection | None = None
@@ -72,8 +77,8 @@ class Database:
             self._reader = await self.bodies.in_thread(self._open)
         except (sqlite3.Error, OSError) as error:
             self.bodies.stop()
-            advice = "; make room on its disk" if is_full(error) else ""
-            raise StoreUnusable(f"{self.path}: {error}{advice}") from error
+            reason = f"{FULL}: make room on it" if is_full(error) else str(error)
+            raise StoreUnusable(f"{self.path}: {reason}") from error
         except BaseException:
             self.bodies.stop()
             raise
@@ -97,6 +102,8 @@ class Database:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+        self._turns.close()
+        self._peers.close()
         self.room.close()
 
     def underway(self, result: Deferred[T]) -> Deferred[T]:
@@ -147,6 +154,7 @@ class Database:
                 if not is_full(error) or not self.room.give_back():
                     raise
         self.room.fill()
+        self._peers.open()
         return reader
 
     def _open_files(self) -> sqlite3.Connection:

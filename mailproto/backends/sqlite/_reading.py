@@ -346,8 +346,7 @@ def read(
             ]
         else:
             found = list(map(_new_info, rows))
-        if len(found) < len(uids):
-            _see_that_it_is_there(connection, mailbox)
+        _see_that_it_is_there(connection, mailbox)  # messages of a deleted mailbox go afterwards
     found.sort()
     return found
 

@@ -202,13 +202,18 @@ class Writer:
             del others[:1]
         if used:
             room.settle(connection)
-        if adding:
+        for is_last in (False, True):
+            if not adding:
+                break
             with room.inside_database(connection):
                 error = room.refusal() or self._try(connection, adding)
                 usable = error is None or _roll_back(connection)
-            if error is not None:
+            if error is None:
+                break
+            if is_last or not usable or not room.is_over(error):
                 self._fail(adding, error)
                 return usable
+            room.settle(connection)  # it may have been the log that had no room
         return True
 
     def _try(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> Exception | None:

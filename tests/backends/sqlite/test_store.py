@@ -108,6 +108,8 @@ class StoreTests(TestCase):
             "contents",
             "subscriptions",
             "retired",
+            "threads",
+            "thread_keys",
         ):
             self.assertEqual(self.rows(f"SELECT count(*) FROM {table}"), [(0,)], table)
 

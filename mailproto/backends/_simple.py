@@ -19,6 +19,7 @@ and never waits midway, so no two changes interleave.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -388,8 +389,10 @@ class SimpleAccount:
 
     def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
         """See `IAccount.watch`."""
-        ends = [mailbox.watch(listener) for mailbox in self._mailboxes.values()]
-        ends.append(self._watchers.add(None, listener))
+        ends = [self._watchers.add(None, listener)]
+        for mailbox in self._mailboxes.values():
+            with contextlib.suppress(NoSuchMailbox):  # the application has retired it
+                ends.append(mailbox.watch(listener))
 
         def end() -> None:
             for each in ends:

@@ -15,7 +15,7 @@ from mailproto.backends.sqlite._joining import join_accounts
 from mailproto.backends.sqlite._threads import give_threads
 from mailproto.errors import StoreUnusable
 
-__all__ = ["APPLICATION_ID", "BUSY_TIMEOUT", "MIGRATIONS", "connect", "prepare"]
+__all__ = ["APPLICATION_ID", "BUSY_TIMEOUT", "MIGRATIONS", "connect", "is_earlier", "prepare"]
 
 APPLICATION_ID = 0x6D70726F  # "mpro"
 """What tells a mailproto database from others (PRAGMA application_id)."""
@@ -208,6 +208,22 @@ def prepare(path: str, migrations: Sequence[Step] = MIGRATIONS) -> None:
         connection.close()
     for report in reports:
         _log.warn("{path}: {report}", path=path, report=report)
+
+
+def is_earlier(path: str, migrations: Sequence[Step] = MIGRATIONS) -> bool:
+    """Whether there is a database of ours, of an earlier version.
+
+    :raises sqlite3.Error: when it cannot be read.
+    """
+    if not os.path.exists(path):
+        return False
+    connection = connect(path)
+    try:
+        return _pragma(connection, "application_id") == APPLICATION_ID and _pragma(
+            connection, "user_version"
+        ) < len(migrations)
+    finally:
+        connection.close()
 
 
 def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Step]) -> list[str]:

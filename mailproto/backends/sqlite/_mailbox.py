@@ -27,6 +27,7 @@ from mailproto.model import (
     FlagColumns,
     MailboxStatus,
     MessageInfo,
+    Metadata,
     NewMessage,
     Part,
     StoreResult,
@@ -68,6 +69,10 @@ class SQLiteMailbox:
         if _rendering.has_stale(found, parts):
             return await _rendering.summarised(database, self._id, found, parts)
         return found
+
+    async def metadata(self, uids: Sequence[int]) -> Metadata:
+        """See `IMetadata.metadata`."""
+        return await _reading.metadata(self._database.read, self._database.pause, self._id, uids)
 
     async def append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
         """See `IMailbox.append`."""

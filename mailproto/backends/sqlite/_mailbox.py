@@ -106,6 +106,8 @@ class SQLiteMailbox:
         """See `IMailbox.expunge`."""
         if uids is None:
             uids = await _reading.marked_deleted(self._database.read, self._database.pause, self._id)
+            if not uids:
+                return ()
         gone = await self._change(_long_changes.expunging(self._id), uids)
         return list(chain.from_iterable(gone))
 

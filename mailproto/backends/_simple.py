@@ -33,7 +33,7 @@ from mailproto.backends._listing import entries
 from mailproto.backends._watch import ModSeqs, Watchers
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox, ReadOnly
-from mailproto.interfaces import IAccount, IMailbox, IRecent
+from mailproto.interfaces import IAccount, IMailbox, IMetadata, IRecent
 from mailproto.message import summarise
 from mailproto.model import (
     DELETED,
@@ -48,6 +48,7 @@ from mailproto.model import (
     MailboxStatus,
     MessageFlags,
     MessageInfo,
+    Metadata,
     NewMessage,
     Part,
     StoreResult,
@@ -97,7 +98,7 @@ _MODSEQS = ModSeqs()
 """Of all mailboxes that are in no account of a `MemoryStore`: any account orders those it has."""
 
 
-@implementer(IMailbox, IRecent)
+@implementer(IMailbox, IMetadata, IRecent)
 class SimpleMailbox:
     """A mailbox in memory; also the base of an application's own.
 
@@ -184,6 +185,16 @@ class SimpleMailbox:
         if parts & _SUMMARY:
             return [self._summarised(message) for message in messages]
         return [message.info for message in messages]
+
+    async def metadata(self, uids: Sequence[int]) -> Metadata:
+        """See `IMetadata.metadata`."""
+        self._there()
+        infos = [message.info for message in self._of(uids)]
+        return Metadata(
+            [info.uid for info in infos],
+            [info.size or 0 for info in infos],
+            [info.internal_date or 0 for info in infos],
+        )
 
     async def append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
         """See `IMailbox.append`; a `FileContent` is read into memory."""

@@ -17,7 +17,7 @@ from mailproto.backends.sqlite._hints import Hints
 from mailproto.backends.sqlite._long_changes import LongChanges
 from mailproto.backends.sqlite._reading import open_reader
 from mailproto.backends.sqlite._room import FULL, Room
-from mailproto.backends.sqlite._schema import MAX_LOG, prepare
+from mailproto.backends.sqlite._schema import prepare
 from mailproto.backends.sqlite._writer import Transaction, Writer
 from mailproto.errors import StoreUnusable, Unavailable
 from mailproto.files import make_folder
@@ -51,7 +51,7 @@ class Database:
             else (path, os.path.join(path, DATABASE))
         )
         self._reactor = reactor
-        self.room = Room(self.path, MAX_LOG)
+        self.room = Room(self.path)
         self.bodies = Bodies(reactor, self.path + "-bodies", self.room)
         self.hints = Hints(self.read, reactor)
         self.writer = Writer(reactor, self.path, self._committed, self.bodies.remove, self.room)

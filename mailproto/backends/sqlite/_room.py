@@ -104,8 +104,10 @@ class Room:
 
         :raises StorageFull: while there is no room.
         """
-        if self._is_short and not self._reserve.fill():
-            raise StorageFull(detail=f"{self._path}: {FULL}")
+        if self._is_short:
+            if not self._reserve.fill():
+                raise StorageFull(detail=f"{self._path}: {FULL}")
+            self._recover()
 
     def give_back(self) -> bool:
         """Make a little room; False when nothing is left to be given back."""
@@ -139,8 +141,6 @@ class Room:
                 self._warn(FULL)
         elif self._is_short and self._seconds() - self._looked >= LOOK_INTERVAL:
             self.settle(connection)
-            if not self._is_short:
-                self._log.info("{path}: there is room again, and mail is taken", path=self._path)
         if self._is_short is not self._keeps_log_short:
             self._keep_log_short(connection)
         return self._is_short
@@ -158,7 +158,10 @@ class Room:
 
     @contextlib.contextmanager
     def inside_database(self, connection: sqlite3.Connection) -> Iterator[None]:
-        """Let the database not grow, so that new content uses what was freed in it, if anything."""
+        """While room is short, let the database not grow: new content uses what was freed in it."""
+        if not self._is_short:
+            yield
+            return
         [[pages]] = connection.execute("PRAGMA page_count").fetchall()
         connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
         try:
@@ -168,7 +171,7 @@ class Room:
 
     def refusal(self) -> StorageFull | None:
         """Why new content is not even tried: most of the reserve is gone."""
-        if self._reserve.is_half_full():
+        if not self._is_short or self._reserve.is_half_full():
             return None
         return StorageFull(detail=f"{self._path}: {FULL}")
 
@@ -183,7 +186,14 @@ class Room:
                     continue
             break
         self._looked = self._seconds()
-        self._is_short = not self._reserve.fill()
+        if not self._reserve.fill():
+            self._is_short = True
+        elif self._is_short:
+            self._recover()
+
+    def _recover(self) -> None:
+        self._is_short = False
+        self._log.info("{path}: there is room again, and mail is taken", path=self._path)
 
     def _growth(self, connection: sqlite3.Connection) -> int:
         """Octets that the database grows by when the log is emptied into it."""

@@ -167,10 +167,8 @@ class FullDiskTests(TestCase):
         self.assert_mail_is_taken_soon(BIG, 2)
 
     def test_something_else_fills_the_disk(self) -> None:
-        for _ in range(50):
-            self.send(SMALL)
-        for _ in range(5):
-            self.send(BIG)
+        for text in 50 * [SMALL] + 5 * [BIG]:
+            self.assertEqual(self.send(text)[0], 250)
         other = self.fill_with_something_else()
         number = 55 + self.fill_with_mail(SMALL)  # there may be a little room in the log
         self.assert_nothing_more_is_taken()
@@ -185,7 +183,7 @@ class FullDiskTests(TestCase):
     def test_the_server_starts_on_a_full_disk(self) -> None:
         number = 20
         for _ in range(number):
-            self.send(SMALL)
+            self.assertEqual(self.send(SMALL)[0], 250)
         for end in (self.server.terminate, self.server.kill):
             other = self.fill_with_something_else()
             self.hang_up()

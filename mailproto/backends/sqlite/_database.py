@@ -71,11 +71,11 @@ class Database:
         try:
             self._reader = await self.bodies.in_thread(self._open)
         except (sqlite3.Error, OSError) as error:
-            self.bodies.stop()
+            self._close_files()
             reason = f"{FULL}: make room on it" if is_full(error) else str(error)
             raise StoreUnusable(f"{self.path}: {reason}") from error
         except BaseException:
-            self.bodies.stop()
+            self._close_files()
             raise
         self.writer.start()
         if self._is_alone:
@@ -93,7 +93,10 @@ class Database:
             self._reader.close()
             self._reader = None
             await self.writer.stop()
-            self.bodies.stop()
+            self._close_files()
+
+    def _close_files(self) -> None:
+        self.bodies.stop()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

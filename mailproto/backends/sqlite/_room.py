@@ -26,13 +26,16 @@ from twisted.logger import Logger
 from mailproto.backends.sqlite._failures import is_full, is_of_storage, unavailable
 from mailproto.errors import StorageFull, Unavailable
 
-__all__ = ["FULL", "RESERVE", "Room", "adds_content", "takes_room"]
+__all__ = ["FULL", "LOW", "RESERVE", "Room", "adds_content", "takes_room"]
 
 RESERVE = 16 << 20
 """Octets of the reserve, or an eighth of the file system where that is less, when the log is empty."""
 
 FULL = "the disk is full"
 """What the log says of it, however SQLite calls it."""
+
+LOW = 256 << 20
+"""Octets free below which the log is kept short: others, and large messages, can use its room."""
 
 LOOK_INTERVAL = 1.0
 """Seconds between two looks at whether there is room again."""
@@ -141,8 +144,9 @@ class Room:
                 self._warn(FULL)
         elif self._is_short and self._seconds() - self._looked >= LOOK_INTERVAL:
             self.settle(connection)
-        if self._is_short is not self._keeps_log_short:
-            self._keep_log_short(connection)
+        is_low = self._is_short or self._reserve.is_low()
+        if is_low is not self._keeps_log_short:
+            self._keep_log_short(connection, is_low)
         return self._is_short
 
     def make(self, connection: sqlite3.Connection, error: Exception, *, again: bool) -> bool:
@@ -201,12 +205,14 @@ class Room:
         [[page]] = connection.execute("PRAGMA page_size").fetchall()
         return max(0, int(pages) * int(page) - os.stat(self._path).st_size)
 
-    def _keep_log_short(self, connection: sqlite3.Connection) -> None:
-        """While room is short, have the log begin anew before it needs more."""
-        self._keeps_log_short = self._is_short
+    def _keep_log_short(self, connection: sqlite3.Connection, is_low: bool) -> None:
+        """While there is little room, have the log begin anew before it needs more."""
+        self._keeps_log_short = is_low
         [[pages]] = connection.execute("PRAGMA wal_autocheckpoint").fetchall()
         self._usual_log = self._usual_log or pages
-        if self._is_short:
+        if is_low:
+            with contextlib.suppress(sqlite3.Error):
+                _empty_log(connection)
             [[page]] = connection.execute("PRAGMA page_size").fetchall()
             pages = max(1, self._reserve.step * _SPARE // 2 // page)
         else:
@@ -299,6 +305,12 @@ class _Reserve:
             except OSError as error:
                 return not is_full(error)
             return True
+
+    def is_low(self) -> bool:
+        if self._descriptor is None:
+            return False
+        free = os.fstatvfs(self._descriptor)
+        return free.f_bavail * free.f_frsize < LOW
 
     def cause(self) -> OSError | None:
         """What the system says when something is written here; None: it is."""

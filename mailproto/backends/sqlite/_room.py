@@ -45,6 +45,8 @@ WARN_INTERVAL = 10.0
 
 _STEPS = 16  # in which the reserve is given back
 _SPARE = 4  # steps that must be free, beside a whole reserve, before all is well; the log's room meanwhile
+_A_CHANGE = 32 << 10  # octets by which a row that is changed lets the database grow, at most
+_NEVER = -(1 << 40)
 _BLOCK = 4096
 _NO_LIMIT = (1 << 32) - 2  # the most pages that SQLite takes
 
@@ -84,6 +86,7 @@ class Room:
         self._warned = seconds() - WARN_INTERVAL
         self._connection: sqlite3.Connection | None = None
         self._keeps_log_short = False
+        self._seen = _NEVER  # of the connection's changes
 
     def open(self) -> None:
         """Find the reserve, or make it; the disk may be full."""
@@ -137,7 +140,12 @@ class Room:
     def is_short(self, connection: sqlite3.Connection) -> bool:
         """Whether there is no room but the reserve; asked before each batch."""
         if connection is not self._connection:
-            self._connection, self._keeps_log_short = connection, False
+            self._connection, self._keeps_log_short, self._seen = connection, False, _NEVER
+        # Whatever asks SQLite or the system lets the reactor have the interpreter: not for each batch.
+        changes = connection.total_changes
+        if not self._is_short and abs(changes - self._seen) * _A_CHANGE < self._reserve.step * _STEPS:
+            return False
+        self._seen = changes
         if not self._is_short and not self._reserve.follow(self._growth(connection)):
             self.settle(connection)
             if self._is_short:

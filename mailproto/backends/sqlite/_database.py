@@ -19,7 +19,7 @@ from mailproto.backends.sqlite._long_changes import LongChanges
 from mailproto.backends.sqlite._peers import Peers, Turns
 from mailproto.backends.sqlite._reading import open_reader
 from mailproto.backends.sqlite._room import FULL, Room
-from mailproto.backends.sqlite._schema import BUSY_TIMEOUT, MAX_LOG, is_earlier, prepare
+from mailproto.backends.sqlite._schema import BUSY_TIMEOUT, is_earlier, prepare
 from mailproto.backends.sqlite._writer import Transaction, Writer
 from mailproto.errors import StoreUnusable, Unavailable
 from mailproto.files import make_folder
@@ -59,7 +59,7 @@ class Database:
             else (path, os.path.join(path, DATABASE))
         )
         self._reactor = reactor
-        self.room = Room(self.path, MAX_LOG)
+        self.room = Room(self.path)
         self.bodies = Bodies(reactor, self.path + "-bodies", self.room)
         self._peers = Peers(self.path + "-peers")
         self._turns = Turns(self.path, self._peers, BUSY_TIMEOUT)
@@ -83,13 +83,11 @@ class Database:
         try:
             self._reader = await self.bodies.in_thread(self._open)
         except (sqlite3.Error, OSError) as error:
-            self._let_go()
-            self.bodies.stop()
+            self._close_files()
             reason = f"{FULL}: make room on it" if is_full(error) else str(error)
             raise StoreUnusable(f"{self.path}: {reason}") from error
         except BaseException:
-            self._let_go()
-            self.bodies.stop()
+            self._close_files()
             raise
         self.writer.start()
         if self._is_alone:
@@ -107,11 +105,14 @@ class Database:
             self._reader.close()
             self._reader = None
             await self.writer.stop()
-            self.bodies.stop()
-        self._let_go()
+            self._close_files()
         self._turns.close()
         self._peers.close()
         self.room.close()
+
+    def _close_files(self) -> None:
+        self.bodies.stop()
+        self._let_go()
 
     def underway(self, result: Deferred[T]) -> Deferred[T]:
         """Have `stop` wait for ``result``."""

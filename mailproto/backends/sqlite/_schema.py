@@ -200,7 +200,9 @@ def prepare(path: str, migrations: Sequence[Step] = MIGRATIONS) -> None:
     :raises StoreUnusable: nothing has been changed then.
     :raises sqlite3.Error: when it cannot be read or written.
     """
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    # Only a new file: to close one that a store in this process has open would end SQLite's locks.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
     connection = connect(path)
     try:
         reports = _migrate(connection, path, migrations)

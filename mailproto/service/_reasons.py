@@ -11,6 +11,7 @@ from collections.abc import Mapping
 __all__ = ["file_error", "port_error", "refusal", "store_error"]
 
 _TO_DO: Mapping[int, str] = {
+    errno.EEXIST: "there is a file of this name, which is no folder: remove it, or choose another",
     errno.ENOSPC: "the disk is full: make room",
     errno.EDQUOT: "the disk quota is used up: make room",
     errno.EROFS: "the file system is read-only",

@@ -141,13 +141,23 @@ def prepare(path: str, migrations: Sequence[Step] = MIGRATIONS) -> None:
     :raises sqlite3.Error: when it cannot be read or written.
     """
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    connection = connect(path)
     try:
-        reports = _migrate(connection, path, migrations)
-    finally:
-        connection.close()
+        reports = _prepare(path, migrations)
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            to_do = "restore it from a backup, or choose another place"
+            raise StoreUnusable(f"{path}: {error}; {to_do}") from error
+        raise
     for report in reports:
         _log.warn("{path}: {report}", path=path, report=report)
+
+
+def _prepare(path: str, migrations: Sequence[Step]) -> list[str]:
+    connection = connect(path)
+    try:
+        return _migrate(connection, path, migrations)
+    finally:
+        connection.close()
 
 
 def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Step]) -> list[str]:
@@ -159,11 +169,12 @@ def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Ste
     try:
         # Asked again, because now no other process can be doing the same.
         if _pragma(connection, "application_id") not in {0, APPLICATION_ID}:
-            raise StoreUnusable(f"{path} is a database of something else")
+            raise StoreUnusable(f"{path} is a database of something else; choose another place")
         version = _pragma(connection, "user_version")
         if version > len(migrations):
             raise StoreUnusable(
-                f"{path} has schema version {version}; this mailproto knows up to {len(migrations)}"
+                f"{path} has schema version {version}; "
+                f"this mailproto knows up to {len(migrations)}: use a newer one"
             )
         for step in migrations[version:]:
             if callable(step):
@@ -188,7 +199,7 @@ def _is_new(connection: sqlite3.Connection, path: str) -> bool:
         if _pragma(connection, "application_id"):
             return False
         if _pragma(connection, "user_version") or _tables(connection):
-            raise StoreUnusable(f"{path} is a database of something else")
+            raise StoreUnusable(f"{path} is a database of something else; choose another place")
         return True
     finally:
         if connection.in_transaction:

@@ -35,9 +35,9 @@ from mailproto.client import (
     TLSUnavailable,
 )
 from mailproto.pop3 import POP3Limits, POP3ServerFactory
+from mailproto.testing import MemoryTransport
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.client.toy import ToyClient
-from tests.transport import MemoryTransport
 
 reactor: Any = installed
 
@@ -179,6 +179,29 @@ class EndTests(MemoryTestCase):
         self.says("+OK begin", "+OK injected")
         self.assert_over(ProtocolViolation, started)
         self.assertIsNone(self.transport.tls)
+
+    def test_whatever_is_said_afterwards(self) -> None:
+        """By a dialogue that goes on all the same: it hears of the end at once, each time."""
+        self.says("+OK ready")
+        session, heard = self.client._session, []
+
+        async def stubborn() -> str:
+            for say in (
+                lambda: session.exchange("STAT", b"STAT\r\n"),
+                lambda: session.exchange("STAT", b"STAT\r\n"),
+                lambda: session.exchange_many([("STAT", b"STAT\r\n")]),
+                lambda: session.stream("x", iter([b"x"]), 1, block=1),
+            ):
+                try:
+                    await say()
+                except ConnectionLost as error:
+                    heard.append(error)
+            return "done"
+
+        running = session.run(stubborn)
+        self.transport.drop()
+        self.assertEqual(self.successResultOf(running), "done")
+        self.assertEqual(heard, [session.error] * 4)
 
     def test_abort(self) -> None:
         self.says("+OK ready")

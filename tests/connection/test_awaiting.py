@@ -15,8 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.connection import ServerConnection
 from mailproto.errors import MailError, OverQuota, Unavailable
+from mailproto.testing import MemoryTransport
 from tests.test_connection import LineWire, WordFactory
-from tests.transport import MemoryTransport
 
 
 class Awaitable:

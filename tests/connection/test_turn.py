@@ -24,8 +24,8 @@ from mailproto import _twisted_internals
 from mailproto.connection import Limits, ServerConnection, ServerFactory
 from mailproto.connection._turn import Turn, turn_of
 from mailproto.errors import Unavailable
+from tests.stepped import SteppedReactor, tcp_pair
 from tests.test_connection import LineWire
-from tests.transport import SteppedReactor, tcp_pair
 
 
 class Echo(ServerConnection[bytes]):

@@ -26,10 +26,11 @@ from mailproto import _twisted_internals
 from mailproto.client import ClientConnection
 from mailproto.connection import Networks, ProxiedFactory
 from mailproto.connection._turn import Turn
+from mailproto.testing import LOOPBACK
 from mailproto.tls import ensure_self_signed, server_tls
+from tests.stepped import SteppedReactor, heard, tcp_pair
 from tests.test_connection import LineWire, WordFactory
 from tests.tls.stdlib_client import StdlibClient
-from tests.transport import LOOPBACK, SteppedReactor, heard, tcp_pair
 
 
 class Seen:

@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailproto import __version__
 from mailproto.errors import NoSuchAccount
 from mailproto.service import _command as command
+from mailproto.service import _user_command
 from tests.auth.fakes import Directory
 from tests.backends.sqlite.test_schema import KEPT, REPORTS, VERSION_1
 from tests.processes import ProgramCase
@@ -207,13 +208,15 @@ class NameTests(SynchronousTestCase):
             ("alice", "", None),
             ("alice@example.org", "other.example", "alice@Example.org"),
         ):
-            found = Deferred.fromCoroutine(command._found(directory, Namespace(name=name, domain=domain)))
+            found = Deferred.fromCoroutine(
+                _user_command._found(directory, Namespace(name=name, domain=domain))
+            )
             if expected is None:
                 self.failureResultOf(found, NoSuchAccount)
             else:
                 self.assertEqual(self.successResultOf(found), expected)
         directory.hashes["alice"] = ""
         found = Deferred.fromCoroutine(
-            command._found(directory, Namespace(name="alice", domain="example.org"))
+            _user_command._found(directory, Namespace(name="alice", domain="example.org"))
         )
         self.assertEqual(self.successResultOf(found), "alice")

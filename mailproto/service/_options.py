@@ -162,7 +162,7 @@ class Options(UsageOptions):
     opt_imaps = _endpoint_option("imaps", "IMAP with TLS from the first octet")
 
     def opt_domain(self, name: str) -> None:
-        """A domain that mail is accepted for; repeatable. The first is that of account names without one, too.
+        """A domain that mail is accepted for; repeatable. The first is also that of names without one.
         [default: localhost]"""
         self._domains.append(name)
 

@@ -114,7 +114,8 @@ class CommandTests(ProgramCase):
     def test_what_is_in_the_way(self) -> None:
         """The reason in one line."""
         Path(self.folder, "no.sqlite3").write_text("no database" * 1000)
-        reason = "mailproto: no.sqlite3: file is not a database\n"
+        to_do = "restore it from a backup, or choose another place"
+        reason = f"mailproto: no.sqlite3: file is not a database; {to_do}\n"
         self.assert_says(1, reason, "user", "list", "--store", "sqlite:no.sqlite3")
         self.assert_says(0, "", "user", "add", "bob@localhost", "--password-stdin", given="x\n")
         database = Path(self.folder, "mailproto-data", "mail", "mail.sqlite3")

@@ -13,12 +13,12 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
 from mailproto.backends.sqlite._bodies import Bodies
-from mailproto.backends.sqlite._failures import is_full, unavailable
+from mailproto.backends.sqlite._failures import is_full, unavailable, unusable
 from mailproto.backends.sqlite._hints import Hints
 from mailproto.backends.sqlite._long_changes import LongChanges
 from mailproto.backends.sqlite._peers import Peers, Turns
 from mailproto.backends.sqlite._reading import open_reader
-from mailproto.backends.sqlite._room import FULL, Room
+from mailproto.backends.sqlite._room import Room
 from mailproto.backends.sqlite._schema import BUSY_TIMEOUT, is_earlier, prepare
 from mailproto.backends.sqlite._writer import Transaction, Writer
 from mailproto.errors import StoreUnusable, Unavailable
@@ -84,8 +84,7 @@ class Database:
             self._reader = await self.bodies.in_thread(self._open)
         except (sqlite3.Error, OSError) as error:
             self._close_files()
-            reason = f"{FULL}: make room on it" if is_full(error) else str(error)
-            raise StoreUnusable(f"{self.path}: {reason}") from error
+            raise unusable(self.path, error) from error
         except BaseException:
             self._close_files()
             raise

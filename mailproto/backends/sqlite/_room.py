@@ -23,16 +23,13 @@ from typing import Any, TypeVar
 
 from twisted.logger import Logger
 
-from mailproto.backends.sqlite._failures import is_full, is_of_storage, unavailable
+from mailproto.backends.sqlite._failures import FULL, is_full, is_of_storage, unavailable
 from mailproto.errors import StorageFull, Unavailable
 
-__all__ = ["FULL", "LOW", "RESERVE", "Room", "adds_content", "takes_room"]
+__all__ = ["LOW", "RESERVE", "Room", "adds_content", "takes_room"]
 
 RESERVE = 16 << 20
 """Octets of the reserve, or an eighth of the file system where that is less, when the log is empty."""
-
-FULL = "the disk is full"
-"""What the log says of it, however SQLite calls it."""
 
 LOW = 256 << 20
 """Octets free below which the log is kept short: others, and large messages, can use its room."""

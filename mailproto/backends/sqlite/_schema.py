@@ -238,11 +238,12 @@ def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Ste
     try:
         # Asked again, because now no other process can be doing the same.
         if _pragma(connection, "application_id") not in {0, APPLICATION_ID}:
-            raise StoreUnusable(f"{path} is a database of something else")
+            raise StoreUnusable(f"{path} is a database of something else; choose another place")
         version = _pragma(connection, "user_version")
         if version > len(migrations):
             raise StoreUnusable(
-                f"{path} has schema version {version}; this mailproto knows up to {len(migrations)}"
+                f"{path} has schema version {version}; "
+                f"this mailproto knows up to {len(migrations)}: use a newer one"
             )
         for step in migrations[version:]:
             if callable(step):
@@ -267,7 +268,7 @@ def _is_new(connection: sqlite3.Connection, path: str) -> bool:
         if _pragma(connection, "application_id"):
             return False
         if _pragma(connection, "user_version") or _tables(connection):
-            raise StoreUnusable(f"{path} is a database of something else")
+            raise StoreUnusable(f"{path} is a database of something else; choose another place")
         return True
     finally:
         if connection.in_transaction:

@@ -307,5 +307,6 @@ class SchemaTests(TestCase):
             file.write(b"no database" * 1000)
         store = SQLiteStore(folder, reactor=reactor)
         error = await self.assertFailure(Deferred.fromCoroutine(store.start()), StoreUnusable)
-        self.assertEqual(str(error), f"{self.path}: file is not a database")
+        to_do = "restore it from a backup, or choose another place"
+        self.assertEqual(str(error), f"{self.path}: file is not a database; {to_do}")
         await store.stop()

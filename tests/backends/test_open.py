@@ -12,7 +12,7 @@ class OpenStoreTests(SynchronousTestCase):
     """`open_store`."""
 
     def open(self, url):
-        return open_store(url, "data", Clock())
+        return open_store(url, "data", Clock())  # type: ignore[arg-type]
 
     def test_memory(self):
         self.assertIsInstance(self.open("memory:"), MemoryStore)

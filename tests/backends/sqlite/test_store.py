@@ -4,8 +4,9 @@ import errno
 import os
 import sqlite3
 import stat
+from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
@@ -18,6 +19,8 @@ from mailproto.backends.sqlite._hints import POLL_INTERVAL
 from mailproto.content import FileContent
 from mailproto.errors import NoSuchAccount, NoSuchMailbox, StorageFull, StoreUnusable, Unavailable
 from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
+
+reactor: Any = installed
 
 ALICE = "alice@example.org"
 SMALL = b"Subject: small\r\n\r\nText.\r\n"

@@ -132,7 +132,7 @@ class KeyTests(DialogueTestCase):
 
         async def read(uids: list[int], parts: object) -> object:
             reads.append((list(uids), str(parts)))
-            return await original(uids, parts)
+            return await original(uids, parts)  # type: ignore[arg-type]
 
         self.inbox.read = read
         self.assertEqual(self.search("BODY pie LARGER 1 SEEN"), [1])

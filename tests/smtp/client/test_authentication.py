@@ -228,7 +228,7 @@ class RefusalTests(AuthenticationTestCase):
 class UnavailableTests(AuthenticationTestCase):
     def test_nothing_is_said(self) -> None:
         for mechanisms, credentials, text in (
-            ("", TIM, "AUTH is not offered"),
+            ("", TIM, "Authentication is not offered"),
             ("GSSAPI", TIM, "No authentication mechanism that can be used"),
             ("PLAIN", Token("tim", "x"), "No authentication mechanism that can be used"),
             ("EXTERNAL", Certificate(), "No authentication mechanism that can be used"),

@@ -208,13 +208,13 @@ class NameTests(SynchronousTestCase):
             ("alice", "", None),
             ("alice@example.org", "other.example", "alice@Example.org"),
         ):
-            found = Deferred.fromCoroutine(command._found(directory, Namespace(name=name, domain=domain)))
+            found = Deferred.fromCoroutine(command._found(directory, Namespace(name=name, domain=domain)))  # type: ignore[attr-defined]
             if expected is None:
                 self.failureResultOf(found, NoSuchAccount)
             else:
                 self.assertEqual(self.successResultOf(found), expected)
         directory.hashes["alice"] = ""
         found = Deferred.fromCoroutine(
-            command._found(directory, Namespace(name="alice", domain="example.org"))
+            command._found(directory, Namespace(name="alice", domain="example.org"))  # type: ignore[attr-defined]
         )
         self.assertEqual(self.successResultOf(found), "alice")

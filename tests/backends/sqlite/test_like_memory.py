@@ -77,7 +77,7 @@ class Stores(RuleBasedStateMachine):
 
     def teardown(self):
         faults = []
-        self.turns.wait(self.stores[1].check(faults.append))
+        self.turns.wait(self.stores[1].check(faults.append))  # type: ignore[attr-defined]
         assert not faults, faults
         for store in self.stores:
             self.turns.wait(store.stop())

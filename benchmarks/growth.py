@@ -112,7 +112,9 @@ class Client:
                 raise WrongAnswer("the server hung up")
             pieces.append(data)
             tail = (tail + data)[-1 << 12 :]
-            if tail.endswith(b"\r\n") and (ended := re.search(rb"(?:\A|\r\n)tag ([A-Z]+)[^\r\n]*\r\n\Z", tail)):
+            if tail.endswith(b"\r\n") and (
+                ended := re.search(rb"(?:\A|\r\n)tag ([A-Z]+)[^\r\n]*\r\n\Z", tail)
+            ):
                 expect(f"answer {ended[0][:100]!r}", ended[1], b"OK")
                 return b"".join(pieces)
 
@@ -364,7 +366,9 @@ class Benchmark:
             os.kill(server.pid, signal.SIGKILL)
         began = time.perf_counter()
         with serving(folder) as (_, imap, _, _):
-            self._table.row("start after kill -9 amid EXPUNGE", f"{(time.perf_counter() - began) * 1000:,.0f}")
+            self._table.row(
+                "start after kill -9 amid EXPUNGE", f"{(time.perf_counter() - began) * 1000:,.0f}"
+            )
             client = Client(imap)
             end = time.monotonic() + 60
             counts = [0]
@@ -373,9 +377,7 @@ class Benchmark:
                 counts.append(int(re.findall(rb"MESSAGES (\d+)", status)[0]))
                 time.sleep(0.01)
             self._table.row("until all or none of it is done", f"{(time.perf_counter() - began) * 1000:,.0f}")
-            expect(
-                "messages after the kill", counts[-1] in {self._messages, self._messages - half}, True
-            )
+            expect("messages after the kill", counts[-1] in {self._messages, self._messages - half}, True)
 
     def _disk(self) -> None:
         folder = self._folder + "-fresh"

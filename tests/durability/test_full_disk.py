@@ -37,7 +37,7 @@ def mounted(test: TestCase, size: int) -> Path:
     folder = new_folder()
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "mailproto-test", folder], check=True)
-    test.addCleanup(subprocess.run, ["umount", "-l", folder], check=True)
+    test.addCleanup(subprocess.run, ["umount", "-l", folder], check=True)  # type: ignore[arg-type]
     return folder
 
 
@@ -238,7 +238,7 @@ class StartTests(TestCase):
 
     async def start(self, folder: Path) -> str:
         """Why it does not start, or ""."""
-        store = SQLiteStore(str(folder), reactor=reactor)
+        store = SQLiteStore(str(folder), reactor=reactor)  # type: ignore[arg-type]
         try:
             await store.start()
         except StoreUnusable as error:

@@ -4,8 +4,9 @@ import errno
 import os
 import sqlite3
 import stat
+from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
@@ -16,6 +17,8 @@ from mailproto.backends.sqlite._database import DATABASE
 from mailproto.content import FileContent
 from mailproto.errors import NoSuchAccount, NoSuchMailbox, StorageFull, StoreUnusable, Unavailable
 from mailproto.model import AppendedMessage, FlagChange, FlagOperation, NewMessage, Part, Placement
+
+reactor: Any = installed
 
 ALICE = "alice@example.org"
 TO_ALICE, TO_BOB = Placement(ALICE), Placement("bob@example.org")

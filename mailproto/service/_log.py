@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from threading import get_ident
+from time import time
 from typing import IO, Any
 
 from twisted.logger import (
@@ -25,11 +26,15 @@ from zope.interface import implementer
 
 from mailproto import maillog
 
-__all__ = ["LOG_FILE_SIZE", "TextLog", "log_level", "log_with"]
+__all__ = ["LOG_FILE_SIZE", "SOON", "TextLog", "log_level", "log_with"]
 
 LOG_FILE_SIZE = 100_000_000
 """Octets after which a log file is rotated; at twistd's 1,000,000 a busy server would do so each second,
 and rename all older files each time."""
+
+
+SOON = 0.01
+"""Seconds: under load so many lines are one system call, which costs as much as ten of them."""
 
 
 def log_level(name: str) -> str:
@@ -77,8 +82,8 @@ class TextLog:
     """Writes what Twisted's ``textFileLogObserver`` does, of events of level ``least`` and above.
 
     A line of the mail log costs a tenth of what it costs there: its text is ready, the time is for as
-    long as it is the same second, and what one iteration of the reactor brings is written at its end.
-    Warnings, errors and all other events are written at once, after what waits.
+    long as it is the same second, and lines are written together: a line that comes soon after others
+    waits for `SOON`.  Warnings, errors and all other events are written at once, after what waits.
 
     :param file: as of ``FileLogObserver``.
     :param reactor: whose thread the mail log is of; while it does not run everything is written at once.
@@ -92,6 +97,7 @@ class TextLog:
         self._second = -1
         self._stamp = ""
         self._file = FileLogObserver(file, _text)
+        self._flushed = 0.0
 
     def __call__(self, event: LogEvent) -> None:
         level = event.get("log_level", LogLevel.info)
@@ -111,12 +117,13 @@ class TextLog:
             self.flush()
         elif len(waiting) == 1:
             self._thread = get_ident()
-            self._reactor.callLater(0, self.flush)
+            self._reactor.callLater(SOON if event["log_time"] - self._flushed < SOON else 0, self.flush)
 
     def flush(self) -> None:
         """Write what waits."""
         waiting, self._waiting = self._waiting, []
         if waiting:
+            self._flushed = time()
             self._file({_TEXT: "".join(waiting)})
 
 

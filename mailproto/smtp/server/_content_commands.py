@@ -135,7 +135,15 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
     answer = server.content_answer(outcomes)
     if answer is None:
         server.session_log.taken += 1
-    maillog.message(client, envelope, outcomes, size=size, message_id=message_id, answer=answer)
+    maillog.message(
+        client,
+        envelope,
+        outcomes,
+        size=size,
+        message_id=message_id,
+        answer=answer,
+        clock=server.clock,
+    )
     if len(outcomes) > 1:
         await _log_recipients(server, envelope, outcomes)
     server.answer_content(envelope, outcomes, answer)

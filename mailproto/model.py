@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple, overload
 
@@ -314,6 +315,15 @@ class FlagColumns(Sequence[MessageFlags]):
         """From rows, by ascending UID."""
         rows = list(messages)
         return cls([row.uid for row in rows], [row.flags for row in rows], [row.modseq for row in rows])
+
+    @classmethod
+    def join(cls, parts: Sequence[FlagColumns]) -> FlagColumns:
+        """One after another."""
+        return cls(
+            list(chain.from_iterable(part.uids for part in parts)),
+            list(chain.from_iterable(part.flags for part in parts)),
+            list(chain.from_iterable(part.modseqs for part in parts)),
+        )
 
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, FlagColumns) else NotImplemented

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from tests.processes import CHECKOUT
 
 PUBLIC_NAMES = {
-    "mailproto.accounts": "MAX_COMPARED account_key account_keys check_account_name invisible_in",
+    "mailproto.accounts": "MAX_COMPARED account_key account_keys check_account_name full_name invisible_in",
     "mailproto.auth": """
         BearerToken Certificate CertificateChecker Challenge ClientCertificate ClientCredentials
         ClientMechanism DEFAULT_MECHANISMS DirectoryChecker FAILURE_DELAY IBearerToken
@@ -20,7 +20,8 @@ PUBLIC_NAMES = {
         MAX_WAITING Password PasswordVerifier ProxyLogin REMEMBER SASLError SASLServer
         SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism StoreRealm Token
         TokenChecker client_mechanisms decode_base64 disabled_record enabled_record ensure_secret
-        hash_password is_disabled login proxy_login server_mechanisms store_portal
+        hash_password is_complete is_disabled login password_matches proxy_login server_mechanisms
+        store_portal
     """,
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore
@@ -95,7 +96,10 @@ PUBLIC_NAMES = {
     """,
     "mailproto.printable": "MAX_SHOWN printable",
     "mailproto.files": "make_folder sync_folder write_private",
-    "mailproto.service": "MailService Options ServiceLimits Settings makeService make_service",
+    "mailproto.service": """
+        AccountSettings AuthSettings LogSettings MailService Options ProxySettings Reporter SMTPSettings
+        ServiceLimits SettingError Settings TLSSettings User makeService make_service
+    """,
     "mailproto.smtp": """
         AllRefused LMTPClient LMTPServer LMTPServerFactory MAX_MESSAGE_SIZE SMTPClient SMTPLimits
         SMTPSender SMTPServer SMTPServerFactory SMTPTimeouts SendResult TRUSTED_CLIENT_LIMITS
@@ -112,8 +116,9 @@ PUBLIC_NAMES = {
     """,
     "mailproto.spool": "SpoolFile",
     "mailproto.testing": """
-        AccountConformance ChangesConformance DeliveryConformance DirectoryConformance
-        MailboxConformance StoreConformance StoreFixture
+        AccountConformance ChangesConformance DeliveryConformance Dialogue DialogueError
+        DirectoryConformance ELSEWHERE FEEDS Feed LOOPBACK MailboxConformance MemoryTransport
+        StoreConformance StoreFixture play_each_way
     """,
     "mailproto.tls": """
         Channel ServerTLS TLSFilesError client_channel client_tls ensure_self_signed is_verified

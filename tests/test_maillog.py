@@ -120,7 +120,7 @@ class MessageTests(SynchronousTestCase):
             for size in (1, 2):
                 maillog.message(CLIENT, about, [TAKEN], size=size, clock=clock)
             before = time.time()
-            [call] = clock.getDelayedCalls()
+            self.assertEqual(len(clock.getDelayedCalls()), 1)
             clock.advance(0)
             maillog.message(CLIENT, about, [TAKEN], size=3, clock=clock)
             maillog.refused(CLIENT, "550 no")  # comes after what came before it

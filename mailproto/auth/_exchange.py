@@ -11,11 +11,10 @@ from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.portal import Portal
 
 from mailproto import maillog
-from mailproto.auth._base64 import decode_base64
-from mailproto.auth._errors import SASLError
-from mailproto.auth._late import wait_as
+from mailproto.auth._checkers import wait_as
 from mailproto.auth._login import Login, failures_are_temporary, login
-from mailproto.auth._mechanisms import DEFAULT_MECHANISMS, Challenge, ServerMechanism
+from mailproto.auth._sasl_messages import SASLError, decode_base64
+from mailproto.auth._server_mechanisms import DEFAULT_MECHANISMS, Challenge, ServerMechanism
 from mailproto.errors import (
     AuthenticationCancelled,
     AuthenticationFailed,

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import Interface, implementer
 
-from mailproto.auth._checker import DirectoryChecker
+from mailproto.auth._checkers import DirectoryChecker
 from mailproto.auth._passwords import PasswordVerifier
 from mailproto.auth._records import is_disabled
 from mailproto.auth._signed_in import SignedInSessions

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 import warnings
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,13 +18,16 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, global
 from zope.interface import provider
 
 from mailproto import __version__
+from mailproto.accounts import full_name
 from mailproto.auth import disabled_record, enabled_record, hash_password, is_disabled
 from mailproto.backends import open_store
-from mailproto.errors import MailError, StoreUnusable
+from mailproto.errors import MailError, NoSuchAccount, StoreUnusable
 from mailproto.interfaces import IDirectory
-from mailproto.service._maker import make_data_folder
+from mailproto.service._accounts import remembered_domain
+from mailproto.service._data import make_data_folder
 from mailproto.service._names import account_name, new_password
-from mailproto.service._options import DEFAULT_DATA, DEFAULT_STORE
+from mailproto.service._reasons import file_error, store_error
+from mailproto.service._settings import DEFAULT_DATA, DEFAULT_STORE
 
 __all__ = ["main"]
 
@@ -36,13 +41,21 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
     Ends the process: 0 when it is done, 1 when it could not be done, 2 for wrong usage.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     try:
         _check(options)
+        if options.action == "add":
+            try:
+                options.name = account_name(full_name(options.name, options.domain))
+            except ValueError as error:
+                parser.error(f"argument NAME@DOMAIN: {error}")
         # Asked before the reactor runs: a terminal blocks.
         password = _new_password(options) if options.action in _WITH_PASSWORD else ""
-    except (CommandError, OSError) as error:
+    except CommandError as error:
         sys.exit(f"mailproto: {error}")
+    except OSError as error:
+        sys.exit(f"mailproto: {file_error(error, options.data)}")
     except (KeyboardInterrupt, EOFError):
         sys.exit("mailproto: nothing changed")
     react(lambda reactor: Deferred.fromCoroutine(_run(reactor, options, password)))
@@ -72,17 +85,12 @@ def _parser() -> ArgumentParser:
                 "--password-stdin", action="store_true", help="read the password's line from standard input"
             )
         if action != "list":
-            # Of an older version there may be accounts that cannot be made any more.
-            kind = _account_name if action == "add" else str
-            options.add_argument("name", metavar="NAME@DOMAIN", type=kind)
+            options.add_argument(
+                "--domain",
+                help="of a NAME without one [default: the first of the server that ran there last]",
+            )
+            options.add_argument("name", metavar="NAME@DOMAIN")
     return parser
-
-
-def _account_name(text: str) -> str:
-    try:
-        return account_name(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None
 
 
 def _check(options: Namespace) -> None:
@@ -92,6 +100,19 @@ def _check(options: Namespace) -> None:
     if options.action != "add" and not place.exists():
         # Only a first account may make a store: anything else is a mistyped path.
         raise CommandError(f"there is no store in {place}")
+    if place.exists():
+        _become_owner(place)
+    if options.action != "list" and options.domain is None:
+        options.domain = remembered_domain(options.data)
+
+
+def _become_owner(place: Path) -> None:
+    """Root works as the user whose store it is, so that the server can use what is made."""
+    owner = place.stat()
+    if os.geteuid() == 0 != owner.st_uid:
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
 
 
 def _new_password(options: Namespace) -> str:
@@ -126,15 +147,20 @@ async def _run(reactor: Any, options: Namespace, password: str) -> None:
         if options.store == DEFAULT_STORE:
             make_data_folder(options.data)
         store = open_store(options.store, str(options.data), reactor)
-        await store.start()
+        try:
+            await store.start()
+        except StoreUnusable as error:
+            raise CommandError(store_error(error, getattr(store, "path", None))) from None
         try:
             await _ACTIONS[options.action](store.directory, options, password)
         finally:
             await store.stop()
+    except OSError as error:
+        sys.exit(f"mailproto: {file_error(error, options.data)}")
     except MailError as error:
         about = f"{options.name}: " if "name" in options else ""
         sys.exit(f"mailproto: {about}{error}")
-    except (StoreUnusable, OSError, ValueError) as error:
+    except (CommandError, ValueError) as error:
         sys.exit(f"mailproto: {error}")
 
 
@@ -155,23 +181,38 @@ async def _list(directory: IDirectory, options: Namespace, password: str) -> Non
 
 
 async def _passwd(directory: IDirectory, options: Namespace, password: str) -> None:
-    await directory.set_password_hash(options.name, hash_password(password))
+    name = await _found(directory, options)
+    await directory.set_password_hash(name, hash_password(password))
 
 
 async def _disable(directory: IDirectory, options: Namespace, password: str) -> None:
-    record = await directory.password_hash(options.name)
+    name = await _found(directory, options)
+    record = await directory.password_hash(name)
     if not is_disabled(record):
-        await directory.set_password_hash(options.name, disabled_record(record))
+        await directory.set_password_hash(name, disabled_record(record))
 
 
 async def _enable(directory: IDirectory, options: Namespace, password: str) -> None:
-    record = await directory.password_hash(options.name)
+    name = await _found(directory, options)
+    record = await directory.password_hash(name)
     if is_disabled(record):
-        await directory.set_password_hash(options.name, enabled_record(record))
+        await directory.set_password_hash(name, enabled_record(record))
 
 
 async def _delete(directory: IDirectory, options: Namespace, password: str) -> None:
-    await directory.delete(options.name)
+    await directory.delete(await _found(directory, options))
+
+
+async def _found(directory: IDirectory, options: Namespace) -> str:
+    """The account's name as it is kept.
+
+    Of an older version there may be accounts that cannot be made any more.
+
+    :raises NoSuchAccount:
+    """
+    with suppress(NoSuchAccount):
+        return await directory.find(options.name)
+    return await directory.find(full_name(options.name, options.domain))
 
 
 _ACTIONS: Mapping[str, Callable[[IDirectory, Namespace, str], Awaitable[None]]] = {

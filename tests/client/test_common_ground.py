@@ -34,11 +34,10 @@ from mailproto.client import (
     TLSFailed,
     TLSUnavailable,
 )
-from mailproto.connection import Limits
-from mailproto.pop3 import POP3ServerFactory
+from mailproto.pop3 import POP3Limits, POP3ServerFactory
+from mailproto.testing import MemoryTransport
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.client.toy import ToyClient
-from tests.transport import MemoryTransport
 
 reactor: Any = installed
 
@@ -181,6 +180,29 @@ class EndTests(MemoryTestCase):
         self.assert_over(ProtocolViolation, started)
         self.assertIsNone(self.transport.tls)
 
+    def test_whatever_is_said_afterwards(self) -> None:
+        """By a dialogue that goes on all the same: it hears of the end at once, each time."""
+        self.says("+OK ready")
+        session, heard = self.client._session, []
+
+        async def stubborn() -> str:
+            for say in (
+                lambda: session.exchange("STAT", b"STAT\r\n"),
+                lambda: session.exchange("STAT", b"STAT\r\n"),
+                lambda: session.exchange_many([("STAT", b"STAT\r\n")]),
+                lambda: session.stream("x", iter([b"x"]), 1, block=1),
+            ):
+                try:
+                    await say()
+                except ConnectionLost as error:
+                    heard.append(error)
+            return "done"
+
+        running = session.run(stubborn)
+        self.transport.drop()
+        self.assertEqual(self.successResultOf(running), "done")
+        self.assertEqual(heard, [session.error] * 4)
+
     def test_abort(self) -> None:
         self.says("+OK ready")
         stat = self.client.commands("STAT")
@@ -246,7 +268,7 @@ class RealServerTestCase(TestCase):
             clock=reactor,
             hostname="mx.example",
             tls=server_tls(*self.pair) if tls else None,
-            limits=Limits(idle=600, **limits),
+            limits=POP3Limits(idle=600, **limits),
         )
         if implicit:
             factory = TLSMemoryBIOFactory(server_tls(*self.pair), False, factory)

@@ -20,6 +20,7 @@ from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred, gatherResults
 
 from mailproto.backends import SQLiteStore
+from mailproto.backends.sqlite import _long_changes
 from mailproto.backends.sqlite._bodies import LARGE
 from mailproto.errors import MailError
 from mailproto.interfaces import IMailbox
@@ -134,11 +135,10 @@ class Load:
             elif choose.random() < 0.4:
                 await self.remove(box, where, marks)
             elif choose.random() < 0.3:
+                await self.ask(box.copy(some, copies), list, copy=marks, box=f"{account}/{COPIES}")
+            elif choose.random() < 0.3:
                 await self.ask(
-                    box.copy(some, copies),
-                    list,
-                    copy=marks,
-                    box=f"{account}/{COPIES}",
+                    box.move(some, copies), list, move=marks, source=where, box=f"{account}/{COPIES}"
                 )
             else:
                 await self.store_flags(box, where, marks, choose)
@@ -210,6 +210,9 @@ async def _marks(box: IMailbox, uids: list[int]) -> dict[int, str]:
 
 
 async def main(folder: str, seed: str, operations: str) -> None:
+    if Random(seed).random() < 0.5:
+        # The few messages of the load are many, and changed in slices.
+        _long_changes.FEW, _long_changes.SLICE, _long_changes.BODIES = 1, 2, 2
     store = SQLiteStore(folder, reactor=reactor)
     await store.start()
     load = Load(store, seed, int(operations))

@@ -188,16 +188,19 @@ class OrderTests(TestCase):
         self.assertLessEqual(len(asked), len(removed) + 1)
 
     def test_files_that_must_be_whole_are_synced_and_then_renamed(self) -> None:
-        ready = self.said(rb"mailproto is ready")[0]
-        for name in ("secret", "tls-cert.pem", "tls-key.pem"):
-            [(rename, call)] = [
-                (at, each)
-                for at, each in enumerate(self.calls)
-                if each.name == "rename" and each.target == self.path(f"data/{name}")
-            ]
+        names = {self.path(f"data/{name}") for name in ("secret", "tls-cert.pem", "tls-key.pem")}
+        renames = [
+            (at, call) for at, call in enumerate(self.calls) if call.name == "rename" and call.target in names
+        ]
+        self.assertEqual({call.target for _, call in renames}, names)
+        # Not only by the luck that something else in the folder is synced later.
+        [store_made] = [
+            at for at, call in enumerate(self.calls) if call[:2] == ("mkdir", self.path("data/mail"))
+        ]
+        for rename, call in renames:
             written = max(at for at in range(rename) if self.calls[at][:2] == ("write", call.path))
             self.assertLess(self.first("sync", call.path, written, rename), call.began)
-            self.first("sync", self.path("data"), rename, ready)
+            self.first("sync", self.path("data"), rename, store_made)
 
 
 class PragmaTests(TestCase):

@@ -1,36 +1,38 @@
 # ruff: noqa: S608 - every SQL text here is made of its own words alone
 """The writer's work on messages that are there: flags, copies, moves, removals.
 
-UIDs travel as JSON arrays: one statement for any number of them.
+UIDs travel as JSON arrays: one statement for many of them, though not for all that there may be
+(`_long_changes`).  Removal takes a message's row away at once; its body, if no other message has it,
+goes afterwards.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from mailproto.backends._flags import check_keywords
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns, columns_of, flags_of
-from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._writer import Transaction
 from mailproto.errors import NoSuchMailbox
 from mailproto.model import FlagChange, FlagColumns, MessageFlags, StoreResult
 
 __all__ = [
     "TOMBSTONES",
-    "claim_recent",
     "copy",
     "discard_messages",
+    "discard_some",
     "expunge",
-    "forget_tombstones",
+    "keep_claim",
     "move",
+    "remove",
+    "remove_unused_bodies",
     "store",
 ]
 
 TOMBSTONES = 10_000
-"""Runs of vanished UIDs that a mailbox remembers over a restart of the store.
+"""Runs of vanished UIDs that a mailbox remembers at least; twice as many at most.
 
 Who asks for changes from before them is told of every UID that is not there instead.
 """
@@ -88,7 +90,6 @@ def store(
     return StoreResult(FlagColumns.of(results), refused)
 
 
-@adds_content
 def copy(transaction: Transaction, source: int, uids: Sequence[int], target: int) -> list[tuple[int, int]]:
     """See `IMailbox.copy`."""
     _numbers(transaction, source)
@@ -126,61 +127,73 @@ def move(transaction: Transaction, source: int, uids: Sequence[int], target: int
     return pairs
 
 
-def expunge(transaction: Transaction, mailbox: int, uids: Sequence[int] | None) -> list[int]:
-    """See `IMailbox.expunge`."""
+def expunge(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> list[int]:
+    """Remove those of ``uids`` that have ``\\Deleted``; the UIDs that went."""
+    return _remove_where(transaction, mailbox, uids, f" AND flags & {DELETED_BIT}")
+
+
+def remove(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> list[int]:
+    """Remove those of ``uids`` that are there, whatever their flags; the UIDs that went."""
+    return _remove_where(transaction, mailbox, uids, "")
+
+
+def _remove_where(transaction: Transaction, mailbox: int, uids: Sequence[int], which: str) -> list[int]:
     _numbers(transaction, mailbox)
-    among, asked = ("mailbox = ?", (mailbox,)) if uids is None else (_THESE, (mailbox, json.dumps(uids)))
     rows = transaction.execute(
-        f"SELECT uid FROM messages WHERE {among} AND flags & {DELETED_BIT} ORDER BY uid",
-        asked,
+        f"SELECT uid FROM messages WHERE {_THESE}{which} ORDER BY uid", (mailbox, json.dumps(uids))
     )
     gone = [uid for (uid,) in rows]
     _remove(transaction, mailbox, gone)
     return gone
 
 
-def claim_recent(transaction: Transaction, mailbox: int) -> int:
-    """See `IRecent.claim_recent`."""
-    uid_next, _ = _numbers(transaction, mailbox)
-    [first] = transaction.execute(
-        "SELECT min(uid) FROM messages WHERE mailbox = :id"
-        " AND uid >= (SELECT unclaimed FROM mailboxes WHERE id = :id)",
-        {"id": mailbox},
-    ).fetchone()
-    transaction.execute("UPDATE mailboxes SET unclaimed = uid_next, recent = 0 WHERE id = ?", (mailbox,))
-    return uid_next if first is None else int(first)
+def keep_claim(transaction: Transaction, mailbox: int, upto: int) -> None:
+    """Messages with UIDs below ``upto`` are no longer recent."""
+    transaction.execute(
+        "UPDATE mailboxes SET unclaimed = :upto, recent ="
+        " (SELECT count(*) FROM messages WHERE mailbox = mailboxes.id AND uid >= :upto)"
+        " WHERE id = :mailbox AND unclaimed < :upto",
+        {"mailbox": mailbox, "upto": upto},
+    )
 
 
 def discard_messages(transaction: Transaction, mailbox: int) -> None:
-    """Remove all that is kept of a mailbox, but its own row."""
-    _release_bodies(transaction, "mailbox = ?", (mailbox,))
-    transaction.execute("DELETE FROM messages WHERE mailbox = ?", (mailbox,))
-    transaction.execute("DELETE FROM vanished WHERE mailbox = ?", (mailbox,))
-    _drop_unused_bodies(transaction)
+    """Have all that is kept of a mailbox removed, whose own row goes now: `discard_some` does it."""
+    transaction.execute("INSERT INTO discarded (mailbox) VALUES (?)", (mailbox,))
+    transaction.leaves_work = True
 
 
-def _drop_unused_bodies(transaction: Transaction) -> None:
-    """Remove the bodies that no message names."""
-    transaction.execute("DELETE FROM contents WHERE body IN (SELECT id FROM bodies WHERE refs = 0)")
-    files = transaction.execute("SELECT file FROM bodies WHERE refs = 0 AND file IS NOT NULL")
-    transaction.unused.extend(file for (file,) in files)
-    transaction.execute("DELETE FROM bodies WHERE refs = 0")
+def discard_some(transaction: Transaction, count: int) -> bool:
+    """Remove up to ``count`` messages of deleted mailboxes; whether there were any, or such a mailbox."""
+    row = transaction.execute("SELECT mailbox FROM discarded LIMIT 1").fetchone()
+    if row is None:
+        return False
+    [mailbox] = row
+    rows = transaction.execute(
+        "SELECT uid FROM messages WHERE mailbox = ? ORDER BY uid LIMIT ?", (mailbox, count)
+    )
+    uids = [uid for (uid,) in rows]
+    if uids:
+        asked = (mailbox, uids[0], uids[-1])
+        _release_bodies(transaction, "mailbox = ? AND uid BETWEEN ? AND ?", asked)
+        transaction.execute("DELETE FROM messages WHERE mailbox = ? AND uid BETWEEN ? AND ?", asked)
+    else:
+        transaction.execute("DELETE FROM vanished WHERE mailbox = ?", (mailbox,))
+        transaction.execute("DELETE FROM discarded WHERE mailbox = ?", (mailbox,))
+    return True
 
 
-def forget_tombstones(connection: sqlite3.Connection) -> None:
-    """Of each mailbox, drop the oldest tombstones beyond `TOMBSTONES`."""
-    many = connection.execute(
-        "SELECT mailbox FROM vanished GROUP BY mailbox HAVING count(*) > ?", (TOMBSTONES,)
+def remove_unused_bodies(transaction: Transaction, count: int) -> bool:
+    """Remove up to ``count`` bodies that no message names; whether there may be more."""
+    rows = transaction.execute(
+        "SELECT id, file FROM bodies INDEXED BY bodies_unused WHERE refs = 0 LIMIT ?", (count,)
     ).fetchall()
-    for (mailbox,) in many:
-        [last] = connection.execute(
-            "SELECT modseq FROM vanished WHERE mailbox = ? ORDER BY modseq DESC LIMIT 1 OFFSET ?",
-            (mailbox, TOMBSTONES),
-        ).fetchone()
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("DELETE FROM vanished WHERE mailbox = ? AND modseq <= ?", (mailbox, last))
-        connection.execute("UPDATE mailboxes SET forgotten = ? WHERE id = ?", (last, mailbox))
-        connection.execute("COMMIT")
+    if rows:
+        ids = (json.dumps([id_ for id_, _ in rows]),)
+        transaction.execute("DELETE FROM contents WHERE body IN (SELECT value FROM json_each(?))", ids)
+        transaction.execute("DELETE FROM bodies WHERE id IN (SELECT value FROM json_each(?))", ids)
+        transaction.unused.extend(file for _, file in rows if file is not None)
+    return len(rows) == count
 
 
 def _numbers(transaction: Transaction, mailbox: int) -> tuple[int, int]:
@@ -226,13 +239,33 @@ def _remove(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> None
     transaction.execute(f"DELETE FROM messages WHERE {_THESE}", asked)
     _, modseq = _numbers(transaction, mailbox)
     modseq += 1
+    runs = [(mailbox, modseq, first, last) for first, last in _runs(uids)]
     transaction.connection.executemany(
-        "INSERT INTO vanished (mailbox, modseq, first, last) VALUES (?, ?, ?, ?)",
-        ((mailbox, modseq, first, last) for first, last in _runs(uids)),
+        "INSERT INTO vanished (mailbox, modseq, first, last) VALUES (?, ?, ?, ?)", runs
     )
-    transaction.execute("UPDATE mailboxes SET modseq = ? WHERE id = ?", (modseq, mailbox))
+    [tombstones] = transaction.execute(
+        "UPDATE mailboxes SET modseq = ?, tombstones = tombstones + ? WHERE id = ? RETURNING tombstones",
+        (modseq, len(runs), mailbox),
+    ).fetchone()
+    if tombstones > 2 * TOMBSTONES:
+        _forget_tombstones(transaction, mailbox)
     transaction.touched[mailbox] = modseq
-    _drop_unused_bodies(transaction)
+    transaction.leaves_work = True
+
+
+def _forget_tombstones(transaction: Transaction, mailbox: int) -> None:
+    """Drop the oldest tombstones beyond `TOMBSTONES`."""
+    [last] = transaction.execute(
+        "SELECT modseq FROM vanished WHERE mailbox = ? ORDER BY modseq DESC LIMIT 1 OFFSET ?",
+        (mailbox, TOMBSTONES),
+    ).fetchone()
+    dropped = transaction.execute(
+        "DELETE FROM vanished WHERE mailbox = ? AND modseq <= ?", (mailbox, last)
+    ).rowcount
+    transaction.execute(
+        "UPDATE mailboxes SET forgotten = ?, tombstones = tombstones - ? WHERE id = ?",
+        (last, dropped, mailbox),
+    )
 
 
 def _release_bodies(transaction: Transaction, which: str, asked: tuple[object, ...]) -> None:

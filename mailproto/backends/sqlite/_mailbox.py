@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mailproto.backends._flags import check_keywords, kept_flags
-from mailproto.backends.sqlite import _changing, _reading
+from mailproto.backends.sqlite import _changing, _long_changes, _reading
 from mailproto.backends.sqlite._bodies import LARGE, Body
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._flagbits import columns_of
+from mailproto.backends.sqlite._long_changes import LongChange
 from mailproto.backends.sqlite._placing import Append, Arrival, append_all
-from mailproto.errors import InvalidMailboxName, NoSuchMailbox
+from mailproto.errors import InvalidMailboxName, NoSuchMailbox, Unavailable
 from mailproto.interfaces import IMailbox, IRecent
 from mailproto.model import (
     PERMANENT_FLAGS,
     AppendedMessage,
     Changes,
     FlagChange,
+    FlagColumns,
     MailboxStatus,
     MessageInfo,
     NewMessage,
@@ -69,20 +73,31 @@ class SQLiteMailbox:
     ) -> StoreResult:
         """See `IMailbox.store`."""
         change = FlagChange(change.operation, kept_flags(change.flags))
-        return await self._database.writer.run(_changing.store, self._id, list(uids), change, unchanged_since)
+        if len(uids) > _long_changes.SLICE:  # else all of it fails together
+            database = self._database
+            await _reading.check_flags(database.read, database.pause, self._id, uids, change)
+        stored = await self._change(_long_changes.storing(self._id, change, unchanged_since), uids)
+        if len(stored) == 1:
+            return cast(StoreResult, stored[0])
+        refused = chain.from_iterable(part.refused for part in stored)
+        return StoreResult(FlagColumns.join([part.changed for part in stored]), list(refused))
 
     async def copy(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.copy`."""
-        return await self._database.writer.run(_changing.copy, self._id, list(uids), self._other(target))
+        copied = await self._change(_long_changes.copying(self._id, self._other(target)), uids)
+        return list(chain.from_iterable(copied))
 
     async def move(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.move`."""
-        return await self._database.writer.run(_changing.move, self._id, list(uids), self._other(target))
+        moved = await self._change(_long_changes.moving(self._id, self._other(target)), uids)
+        return list(chain.from_iterable(moved))
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Sequence[int]:
         """See `IMailbox.expunge`."""
-        these = None if uids is None else list(uids)
-        return await self._database.writer.run(_changing.expunge, self._id, these)
+        if uids is None:
+            uids = await _reading.marked_deleted(self._database.read, self._database.pause, self._id)
+        gone = await self._change(_long_changes.expunging(self._id), uids)
+        return list(chain.from_iterable(gone))
 
     def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
         """See `IMailbox.watch`."""
@@ -90,7 +105,18 @@ class SQLiteMailbox:
 
     async def claim_recent(self) -> int:
         """See `IRecent.claim_recent`."""
-        return await self._database.writer.run(_changing.claim_recent, self._id)
+        database = self._database
+        first, upto = database.read(_reading.claim_recent, self._id)
+        if upto is not None:
+            # SELECT does not wait for the writer, and goes on if the disk is full.
+            kept = database.writer.run(_changing.keep_claim, self._id, upto)
+            kept.addCallback(lambda _: database.read(_reading.claim_kept, self._id, upto))
+            kept.addErrback(lambda failure: failure.trap(Unavailable))
+        return first
+
+    async def _change(self, change: LongChange, uids: Sequence[int]) -> list[Any]:
+        doing = self._database.long_changes.do(change, list(uids))
+        return await self._database.underway(Deferred.fromCoroutine(doing))
 
     async def _append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
         bodies = self._database.bodies

@@ -17,15 +17,33 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
+from mailproto.backends._flags import check_keywords
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, flags_column, flags_of
+from mailproto.backends.sqlite._schema import connect
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox
-from mailproto.model import Changes, FlagColumns, MailboxStatus, MessageFlags, MessageInfo, Part
+from mailproto.model import Changes, FlagChange, FlagColumns, MailboxStatus, MessageFlags, MessageInfo, Part
 
-__all__ = ["changes_since", "marked_deleted", "read", "snapshot", "statuses"]
+__all__ = [
+    "changes_since",
+    "check_flags",
+    "claim_kept",
+    "claim_recent",
+    "marked_deleted",
+    "open_reader",
+    "read",
+    "snapshot",
+    "statuses",
+]
+
+# What was claimed as recent and is not committed yet: of this process, and in memory.
+_CLAIMS = "CREATE TEMP TABLE claims (mailbox INTEGER PRIMARY KEY, upto INTEGER NOT NULL)"
 
 _STATUS = (
-    "SELECT name, messages, unseen, recent, uid_next, uid_validity, modseq, size, deleted FROM mailboxes"
+    "SELECT name, messages, unseen, CASE WHEN claims.upto > unclaimed"
+    " THEN (SELECT count(*) FROM messages WHERE messages.mailbox = mailboxes.id AND uid >= claims.upto)"
+    " ELSE recent END, uid_next, uid_validity, modseq, size, deleted"
+    " FROM mailboxes LEFT JOIN claims ON claims.mailbox = mailboxes.id"
 )
 
 _FEW = 2000
@@ -54,6 +72,38 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
     finally:
         if connection.in_transaction:  # a failing disk has ended it already
             connection.execute("COMMIT")
+
+
+def open_reader(path: str) -> sqlite3.Connection:
+    """The connection that everything here reads by."""
+    connection = connect(path)
+    connection.execute(_CLAIMS)
+    return connection
+
+
+def claim_recent(connection: sqlite3.Connection, mailbox: int) -> tuple[int, int | None]:
+    """See `IRecent.claim_recent`; the second value is what `_changing.keep_claim` is to keep, if anything."""
+    with snapshot(connection):
+        row = connection.execute(
+            "SELECT uid_next, max(unclaimed, coalesce(upto, 0)) FROM mailboxes"
+            " LEFT JOIN claims ON claims.mailbox = id WHERE id = ?",
+            (mailbox,),
+        ).fetchone()
+        if row is None:
+            raise NoSuchMailbox
+        uid_next, unclaimed = row
+        [first] = connection.execute(
+            "SELECT min(uid) FROM messages NOT INDEXED WHERE mailbox = ? AND uid >= ?", (mailbox, unclaimed)
+        ).fetchone()
+        if unclaimed == uid_next:
+            return uid_next, None
+        connection.execute("INSERT OR REPLACE INTO claims VALUES (?, ?)", (mailbox, uid_next))
+    return uid_next if first is None else first, uid_next
+
+
+def claim_kept(connection: sqlite3.Connection, mailbox: int, upto: int) -> None:
+    """A claim is committed."""
+    connection.execute("DELETE FROM claims WHERE mailbox = ? AND upto = ?", (mailbox, upto))
 
 
 def statuses(connection: sqlite3.Connection, which: str, values: Sequence[Any]) -> dict[str, MailboxStatus]:
@@ -88,6 +138,35 @@ async def changes_since(
         vanished.extend(range(last + 1, begun.uid_next))
     read(_see_that_it_is_there, mailbox)
     return Changes(FlagColumns(uids, flags, modseqs), vanished, begun.modseq)
+
+
+async def check_flags(
+    read: Read,
+    pause: Callable[[], Awaitable[None]],
+    mailbox: int,
+    uids: Sequence[int],
+    change: FlagChange,
+) -> None:
+    """See whether ``change`` can be made to all of many messages.
+
+    :raises OverQuota: as `check_keywords`.
+    """
+    checked: set[tuple[int, str]] = set()
+    for start in range(0, len(uids), _PIECE):
+        found = read(_flag_columns, mailbox, list(uids[start : start + _PIECE]))
+        for columns in found - checked:
+            check_keywords(change.apply(flags_of[columns]))
+        checked |= found
+        await pause()
+
+
+def _flag_columns(connection: sqlite3.Connection, mailbox: int, uids: list[int]) -> set[tuple[int, str]]:
+    rows = connection.execute(
+        "SELECT DISTINCT flags, keywords FROM messages"
+        " WHERE mailbox = ? AND uid IN (SELECT value FROM json_each(?))",
+        (mailbox, json.dumps(uids)),
+    )
+    return set(rows.fetchall())
 
 
 async def marked_deleted(read: Read, pause: Callable[[], Awaitable[None]], mailbox: int) -> array[int]:

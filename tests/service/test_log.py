@@ -178,7 +178,7 @@ class TwistdTests(ProgramCase):
             "def observer():\n    return jsonFileLogObserver(sys.stdout)\n"
         )
         server = self.start("--logger", "mine.observer", "mailproto", *self.SERVER, PYTHONPATH=self.folder)
-        port = int(server.wait_for(r"smtp on 127\.0\.0\.1:(\d+)")[1])
+        port = int(server.wait_for(r'"address": "127\.0\.0\.1:(\d+)"')[1])
         server.wait_for("mailproto is ready")
         self.send(port)
         server.wait_for(r'"recipient": "<alice@localhost>"')

@@ -13,11 +13,11 @@ from mailproto.errors import RecipientUnknown, Refused, StorageFull, Unavailable
 from mailproto.model import Outcome
 from mailproto.smtp import LMTPServerFactory, SMTPLimits
 from mailproto.smtp.server._trace import lowered, shown_message_id
+from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.disk import fill_the_disk
 from tests.mail_log import captured, kinds, only, parsed
 from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery
 from tests.smtp.server.test_authentication import BAD, GOOD
-from tests.transport import ELSEWHERE, MemoryTransport
 
 CAUSE = "OperationalError: database or disk is full"
 FULL = StorageFull(detail=CAUSE)

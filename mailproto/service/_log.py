@@ -82,6 +82,9 @@ class TextLog:
     long as it is the same second, and lines are written together: a line that comes soon after others
     waits for `SOON`.  Warnings, errors and all other events are written at once, after what waits.
 
+    Where nothing can be written, as on a full disk, the server goes on; once something can, the log
+    says how many writes were lost, and why.
+
     :param file: as of ``FileLogObserver``.
     :param reactor: whose thread the mail log is of; while it does not run everything is written at once.
     """
@@ -95,6 +98,8 @@ class TextLog:
         self._stamp = ""
         self._file = FileLogObserver(file, _text)
         self._flushed = 0.0
+        self._lost = 0
+        self._cause = ""
 
     def __call__(self, event: LogEvent) -> None:
         level = event.get("log_level", LogLevel.info)
@@ -103,7 +108,7 @@ class TextLog:
         if event.get("log_format") is not maillog.LINE:
             if self._waiting and get_ident() == self._thread:
                 self.flush()
-            self._file(event)
+            self._write(event)
             return
         second = int(event["log_time"])
         if second != self._second:
@@ -121,7 +126,18 @@ class TextLog:
         waiting, self._waiting = self._waiting, []
         if waiting:
             self._flushed = time()
-            self._file({_TEXT: "".join(waiting)})
+            self._write({_TEXT: "".join(waiting)})
+
+    def _write(self, event: LogEvent) -> None:
+        try:
+            self._file(event)
+            if self._lost:
+                lost, self._lost = self._lost, 0
+                told = f"log lines were lost, in {lost} writes: {self._cause}"
+                self._file({_TEXT: f"{formatTime(time())} [mailproto.service#error] {told}\n"})
+        except OSError as error:
+            self._lost += 1
+            self._cause = str(error)
 
 
 _TEXT = "mailproto_text"

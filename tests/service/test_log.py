@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import signal
 import smtplib
@@ -101,6 +102,32 @@ class TextLogTests(SynchronousTestCase):
         self.reactor.running = False
         maillog.signed_in(CLIENT, "alice", "PLAIN")
         self.assertEqual(self.file.getvalue().count("\n"), 1)
+
+    def test_a_disk_that_is_full(self) -> None:
+        """The server goes on, and the log tells of it once it can."""
+
+        class Disk(io.StringIO):
+            is_full = True
+
+            def write(self, text: str) -> int:
+                if self.is_full:
+                    raise OSError(errno.ENOSPC, "No space left on device")
+                return super().write(text)
+
+        disk = Disk()
+        observer = TextLog(disk, self.reactor)
+        self.observe(observer)
+        maillog.signed_in(CLIENT, "alice", "PLAIN")
+        self.reactor.advance(0)
+        Logger("x").info("anything else")
+        maillog.turned_away(CLIENT, "too many connections")
+        self.assertEqual(disk.getvalue(), "")
+        disk.is_full = False
+        maillog.turned_away(CLIENT, "too many connections")
+        maillog.turned_away(CLIENT, "too many connections")
+        self.assertEqual(disk.getvalue().count("turned-away"), 2)
+        told = "log lines were lost, in 3 writes: [Errno 28] No space left on device"
+        self.assertEqual(disk.getvalue().count(told), 1)
 
     def test_the_time_goes_on(self) -> None:
         observer = TextLog(self.file, self.reactor)

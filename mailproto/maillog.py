@@ -67,7 +67,7 @@ _BARE: Final = re.compile(r'[^\s"\\]+')
 
 _log = Logger(NAMESPACE)
 
-Fields: TypeAlias = Mapping[str, str | int]
+Fields: TypeAlias = Mapping[str, str | int | float]
 
 _NOTHING: Final[Fields] = {}
 
@@ -197,7 +197,7 @@ def _emit_message(
     number = len(recipients)
     sender = f"<{envelope.sender}>"
     recipient = f"<{recipients[0].address}>" if number == 1 else _list(envelope)
-    fields: dict[str, str | int]
+    fields: dict[str, str | int | float]
     fields = {"sender": sender, "recipients": number, "recipient": recipient, "size": size}
     text = f" sender={sender} recipients={number} recipient={recipient} size={size}"
     if message_id:
@@ -317,7 +317,7 @@ def ended(client: Client, reason: str, seconds: float, counts: Fields) -> None:
     if client.refusals.unlogged:
         counted["unlogged"] = client.refusals.unlogged
     level = LogLevel.info if counted or "account" in client.fields else LogLevel.debug
-    _emit(level, "ended", client, {"reason": reason, "seconds": f"{seconds:.1f}", **counted})
+    _emit(level, "ended", client, {"reason": reason, "seconds": round(seconds, 1), **counted})
 
 
 # -- the line
@@ -383,16 +383,16 @@ def _emit(
     _log.observer(event)
 
 
-def _shown(value: str | int) -> str | int:
-    return value if isinstance(value, int) else printable(value, MAX_VALUE)
+def _shown(value: str | int | float) -> str | int | float:
+    return printable(value, MAX_VALUE) if isinstance(value, str) else value
 
 
 def _text(fields: Fields) -> str:
     return "".join([f" {name}={_quoted(value)}" for name, value in fields.items()])
 
 
-def _quoted(value: str | int) -> str | int:
-    if isinstance(value, int):
+def _quoted(value: str | int | float) -> str | int | float:
+    if not isinstance(value, str):
         return value
     # Cut first: `printable` adds to what is not seen, and says that something is missing.
     escaped = value[: MAX_VALUE + 1].replace("\\", "\\\\").replace('"', '\\"')

@@ -21,7 +21,7 @@ from mailproto.auth._credentials import (
 from mailproto.auth._exchange import SASLServer
 from mailproto.auth._login import Login, login, proxy_login
 from mailproto.auth._passwords import MAX_REMEMBERED, MAX_WAITING, REMEMBER, PasswordVerifier
-from mailproto.auth._realm import StoreRealm, store_portal
+from mailproto.auth._realm import StoreRealm, add_ons_of, store_portal
 from mailproto.auth._records import (
     SCRAM_ITERATIONS,
     disabled_record,
@@ -76,6 +76,7 @@ __all__ = [
     "StoreRealm",
     "Token",
     "TokenChecker",
+    "add_ons_of",
     "client_mechanisms",
     "decode_base64",
     "disabled_record",

@@ -97,7 +97,12 @@ class Options(UsageOptions):
     )
     optParameters = [
         ["data", None, DEFAULT_DATA, "The data folder, made if missing."],
-        ["store", None, DEFAULT_STORE, "Where mail is kept: sqlite:, sqlite:PATH or memory:"],
+        [
+            "store",
+            None,
+            DEFAULT_STORE,
+            "Where mail is kept: sqlite:, sqlite:PATH, memory:, or what a package brings",
+        ],
         ["hostname", None, None, "The name in greetings and Received. [default: the machine's]"],
         [
             "tls-cert",

@@ -23,6 +23,7 @@ from mailproto.testing._delivery import DeliveryConformance
 from mailproto.testing._dialogue import FEEDS, Dialogue, Feed, play_each_way
 from mailproto.testing._directory import DirectoryConformance
 from mailproto.testing._fixture import StoreFixture
+from mailproto.testing._ids import ObjectIdConformance
 from mailproto.testing._mailbox import MailboxConformance
 from mailproto.testing._transcript import DialogueError
 from mailproto.testing._transport import ELSEWHERE, LOOPBACK, MemoryTransport
@@ -40,6 +41,7 @@ __all__ = [
     "Feed",
     "MailboxConformance",
     "MemoryTransport",
+    "ObjectIdConformance",
     "StoreConformance",
     "StoreFixture",
     "play_each_way",
@@ -47,6 +49,12 @@ __all__ = [
 
 
 class StoreConformance(
-    DirectoryConformance, AccountConformance, MailboxConformance, ChangesConformance, DeliveryConformance
+    DirectoryConformance,
+    AccountConformance,
+    MailboxConformance,
+    ChangesConformance,
+    DeliveryConformance,
+    ObjectIdConformance,
 ):
-    """Every sentence of `IStore`, `IDirectory`, `IAccount`, `IMailbox` and `IRecent` that can be tested."""
+    """Every sentence of `IStore`, `IDirectory`, `IAccount`, `IMailbox`, `IRecent` and `IObjectIds` that can
+    be tested."""

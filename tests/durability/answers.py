@@ -11,7 +11,7 @@ from typing import Any
 from mailproto.backends import SQLiteStore
 from mailproto.errors import NoSuchMailbox
 from mailproto.interfaces import IMailbox
-from mailproto.model import NewMessage, Part
+from mailproto.model import AppendedMessage, NewMessage, Part, Placement
 from tests.durability.load import ACCOUNTS, BOX, COPIES, TREE, content_of, mark_of
 
 __all__ = ["Answers", "check"]
@@ -228,7 +228,8 @@ async def _check_that_it_goes_on(store: SQLiteStore, name: str, box: IMailbox, k
     mark = f"after-{name}-{box.name}"
     last = (await box.status()).modseq
     if box.name == "INBOX":
-        assert await store.deliver([name], NewMessage(content_of(mark))) == [None]
+        [delivered] = await store.deliver(content_of(mark), [Placement(name)])
+        assert isinstance(delivered, AppendedMessage), delivered
         [new] = (await box.changes_since(last)).changed
         uid, modseq = new.uid, new.modseq
     else:

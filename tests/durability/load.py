@@ -24,7 +24,7 @@ from mailproto.backends.sqlite import _long_changes
 from mailproto.backends.sqlite._bodies import LARGE
 from mailproto.errors import MailError
 from mailproto.interfaces import IMailbox
-from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
+from mailproto.model import AppendedMessage, FlagChange, FlagOperation, NewMessage, Part, Placement
 
 __all__ = ["ACCOUNTS", "BOX", "COPIES", "TREE", "content_of", "mark_of"]
 
@@ -97,8 +97,8 @@ class Load:
             names = choose.choice(([ACCOUNTS[0]], [ACCOUNTS[1]], list(ACCOUNTS)))
             mark = self.new_mark(name)
             await self.ask(
-                self.store.deliver(names, NewMessage(content_of(mark))),
-                lambda outcomes: [outcome is None for outcome in outcomes],
+                self.store.deliver(content_of(mark), [Placement(each) for each in names]),
+                lambda outcomes: [isinstance(outcome, AppendedMessage) for outcome in outcomes],
                 put=mark,
                 boxes=[f"{each}/INBOX" for each in names],
             )

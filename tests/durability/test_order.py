@@ -18,7 +18,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite._bodies import LARGE
 from mailproto.backends.sqlite._database import DATABASE
-from mailproto.model import FlagChange, FlagOperation, NewMessage
+from mailproto.model import FlagChange, FlagOperation, Placement
 from tests.durability.disk import Disk
 from tests.durability.recorder import Call, can_trace, read_record, strace, wait_for_end
 from tests.interop.server import ACCOUNTS, HOST, PASSWORD, PATIENCE, Server, message, new_folder
@@ -220,7 +220,7 @@ class PragmaTests(TestCase):
         self.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
         await store.directory.add(ACCOUNT, "")
         for text in (SMALL, BIG):
-            await store.deliver([ACCOUNT], NewMessage(message(text)[1]))
+            await store.deliver(message(text)[1], [Placement(ACCOUNT)])
         inbox = await (await store.account(ACCOUNT)).open("INBOX")
         await inbox.store([1, 2], FlagChange(FlagOperation.ADD, frozenset({"\\Deleted"})))
         await inbox.expunge()

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from mailproto.backends._flags import check_keywords
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns, columns_of, flags_of
+from mailproto.backends.sqlite._threads import join_threads, leave_threads
 from mailproto.backends.sqlite._writer import Transaction
 from mailproto.errors import NoSuchMailbox
 from mailproto.model import FlagChange, FlagColumns, MessageFlags, StoreResult
@@ -49,7 +50,7 @@ def store(
 ) -> StoreResult:
     """See `IMailbox.store`."""
     _, modseq = _numbers(transaction, mailbox)
-    modseq += 1
+    modseq += 1  # taken if there is a change
     results: list[MessageFlags] = []
     refused: list[int] = []
     becomes: dict[Columns, tuple[Columns, frozenset[str]]] = {}
@@ -83,10 +84,10 @@ def store(
         deleted += (_deleted(after_columns) - _deleted(before)) * len(changed)
     if changing:
         transaction.execute(
-            "UPDATE mailboxes SET modseq = ?, unseen = unseen + ?, deleted = deleted + ? WHERE id = ?",
-            (modseq, unseen, deleted, mailbox),
+            "UPDATE mailboxes SET unseen = unseen + ?, deleted = deleted + ? WHERE id = ?",
+            (unseen, deleted, mailbox),
         )
-        transaction.touched[mailbox] = modseq
+        _moved_on(transaction, mailbox, modseq)
     return StoreResult(FlagColumns.of(results), refused)
 
 
@@ -105,18 +106,17 @@ def copy(transaction: Transaction, source: int, uids: Sequence[int], target: int
         " WHERE bodies.id = taken.body",
         asked,
     )
+    join_threads(transaction.connection, _THESE, asked)
     transaction.execute(
-        "INSERT INTO messages (mailbox, uid, flags, keywords, modseq, internal_date, size, body)"
+        "INSERT INTO messages (mailbox, uid, flags, keywords, modseq, internal_date, size, body, thread)"
         " SELECT ?, ? + row_number() OVER numbered, flags, keywords, ? + row_number() OVER numbered,"
-        f" internal_date, size, body FROM messages WHERE {_THESE}"
+        f" internal_date, size, body, thread FROM messages WHERE {_THESE}"
         " WINDOW numbered AS (ORDER BY uid)",
         (target, uid_next - 1, modseq, *asked),
     )
     modseq += len(these)
-    transaction.execute(
-        "UPDATE mailboxes SET uid_next = ?, modseq = ? WHERE id = ?", (uid_next + len(these), modseq, target)
-    )
-    transaction.touched[target] = modseq
+    transaction.execute("UPDATE mailboxes SET uid_next = ? WHERE id = ?", (uid_next + len(these), target))
+    _moved_on(transaction, target, modseq)
     return list(zip(these, range(uid_next, uid_next + len(these)), strict=True))
 
 
@@ -197,10 +197,24 @@ def remove_unused_bodies(transaction: Transaction, count: int) -> bool:
 
 
 def _numbers(transaction: Transaction, mailbox: int) -> tuple[int, int]:
-    row = transaction.execute("SELECT uid_next, modseq FROM mailboxes WHERE id = ?", (mailbox,)).fetchone()
+    """The mailbox's next UID, and the last modseq of its account."""
+    row = transaction.execute(
+        "SELECT mailboxes.uid_next, accounts.modseq FROM mailboxes"
+        " JOIN accounts ON accounts.id = mailboxes.account WHERE mailboxes.id = ?",
+        (mailbox,),
+    ).fetchone()
     if row is None:
         raise NoSuchMailbox
     return row[0], row[1]
+
+
+def _moved_on(transaction: Transaction, mailbox: int, modseq: int) -> None:
+    """The mailbox and its account have changed, and this is the last modseq now."""
+    [account] = transaction.execute(
+        "UPDATE mailboxes SET modseq = ? WHERE id = ? RETURNING account", (modseq, mailbox)
+    ).fetchone()
+    transaction.execute("UPDATE accounts SET modseq = ? WHERE id = ?", (modseq, account))
+    transaction.touched[mailbox] = transaction.accounts[account] = modseq
 
 
 def _present(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> list[int]:
@@ -244,12 +258,12 @@ def _remove(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> None
         "INSERT INTO vanished (mailbox, modseq, first, last) VALUES (?, ?, ?, ?)", runs
     )
     [tombstones] = transaction.execute(
-        "UPDATE mailboxes SET modseq = ?, tombstones = tombstones + ? WHERE id = ? RETURNING tombstones",
-        (modseq, len(runs), mailbox),
+        "UPDATE mailboxes SET tombstones = tombstones + ? WHERE id = ? RETURNING tombstones",
+        (len(runs), mailbox),
     ).fetchone()
     if tombstones > 2 * TOMBSTONES:
         _forget_tombstones(transaction, mailbox)
-    transaction.touched[mailbox] = modseq
+    _moved_on(transaction, mailbox, modseq)
     transaction.leaves_work = True
 
 
@@ -269,6 +283,7 @@ def _forget_tombstones(transaction: Transaction, mailbox: int) -> None:
 
 
 def _release_bodies(transaction: Transaction, which: str, asked: tuple[object, ...]) -> None:
+    leave_threads(transaction.connection, which, asked)
     transaction.execute(
         "UPDATE bodies SET refs = refs - gone.count FROM"
         f" (SELECT body, count(*) AS count FROM messages WHERE {which} GROUP BY body) AS gone"

@@ -27,6 +27,7 @@ from twisted.logger import Logger
 
 from mailproto.backends.sqlite import _changing
 from mailproto.backends.sqlite._room import adds_content
+from mailproto.backends.sqlite._threads import drop_unused_threads
 from mailproto.backends.sqlite._writer import Transaction, Writer
 from mailproto.errors import Unavailable
 from mailproto.model import FlagChange, FlagOperation
@@ -368,5 +369,9 @@ def _interrupted(transaction: Transaction) -> list[tuple[int, LongChange, array[
 
 
 def _clear_some(transaction: Transaction) -> bool:
-    """Remove some messages of a deleted mailbox, or some bodies; False when nothing is left."""
-    return _changing.discard_some(transaction, SLICE) or _changing.remove_unused_bodies(transaction, BODIES)
+    """Remove some messages of a deleted mailbox, some bodies or threads; False when nothing is left."""
+    return (
+        _changing.discard_some(transaction, SLICE)
+        or _changing.remove_unused_bodies(transaction, BODIES)
+        or drop_unused_threads(transaction.connection, BODIES) == BODIES
+    )

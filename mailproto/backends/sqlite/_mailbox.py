@@ -11,14 +11,14 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mailproto.backends._flags import check_keywords, kept_flags
-from mailproto.backends.sqlite import _changing, _long_changes, _reading
+from mailproto.backends.sqlite import _changing, _long_changes, _reading, _rendering
 from mailproto.backends.sqlite._bodies import LARGE, Body
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._flagbits import columns_of
 from mailproto.backends.sqlite._long_changes import LongChange
 from mailproto.backends.sqlite._placing import Append, Arrival, append_all
 from mailproto.errors import InvalidMailboxName, NoSuchMailbox, Unavailable
-from mailproto.interfaces import IMailbox, IRecent
+from mailproto.interfaces import IMailbox, IObjectIds, IRecent
 from mailproto.model import (
     PERMANENT_FLAGS,
     AppendedMessage,
@@ -35,7 +35,7 @@ from mailproto.model import (
 __all__ = ["SQLiteMailbox", "arrival"]
 
 
-@implementer(IMailbox, IRecent)
+@implementer(IMailbox, IRecent, IObjectIds)
 class SQLiteMailbox:
     """A mailbox by its id, whatever it is called by now."""
 
@@ -45,6 +45,7 @@ class SQLiteMailbox:
     def __init__(self, database: Database, id_: int, name: str, uid_validity: int) -> None:
         self.name = name
         self.uid_validity = uid_validity
+        self.mailbox_id = _reading.MAILBOX_ID.format(id_)
         self._database = database
         self._id = id_
 
@@ -62,7 +63,11 @@ class SQLiteMailbox:
 
     async def read(self, uids: Sequence[int], parts: Part) -> Sequence[MessageInfo]:
         """See `IMailbox.read`."""
-        return self._database.read(_reading.read, self._id, list(uids), parts, self._database.bodies.content)
+        database = self._database
+        found = database.read(_reading.read, self._id, list(uids), parts, database.bodies.content)
+        if _rendering.has_stale(found, parts):
+            return await _rendering.summarised(database, self._id, found, parts)
+        return found
 
     async def append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
         """See `IMailbox.append`."""
@@ -125,7 +130,7 @@ class SQLiteMailbox:
             for message in messages:
                 large = len(message.content) > LARGE
                 body = await bodies.large(message.content) if large else bodies.small(message.content)
-                arrivals.append(arrival(message, body))
+                arrivals.append(arrival(body, message.flags, message.internal_date))
             return await self._database.writer.submit(append_all, Append(self._id, arrivals))
         except BaseException:
             bodies.remove([one.body.file for one in arrivals if one.body.file])
@@ -137,11 +142,10 @@ class SQLiteMailbox:
         raise InvalidMailboxName("Messages cannot be copied there")
 
 
-def arrival(message: NewMessage, body: Body) -> Arrival:
+def arrival(body: Body, flags: frozenset[str], internal_date: int | None) -> Arrival:
     """What the writer needs to know of a new message.
 
     :raises MailError: for flags that cannot be.
     """
-    flags = columns_of(check_keywords(kept_flags(message.flags))) if message.flags else (0, "")
-    date = int(time.time()) if message.internal_date is None else message.internal_date
-    return Arrival(body, flags, date)
+    columns = columns_of(check_keywords(kept_flags(flags))) if flags else (0, "")
+    return Arrival(body, columns, int(time.time()) if internal_date is None else internal_date)

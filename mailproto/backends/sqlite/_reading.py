@@ -22,9 +22,13 @@ from mailproto.backends.sqlite._flagbits import DELETED_BIT, flags_column, flags
 from mailproto.backends.sqlite._schema import connect
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox
+from mailproto.message import RENDER_VERSION
 from mailproto.model import Changes, FlagChange, FlagColumns, MailboxStatus, MessageFlags, MessageInfo, Part
 
 __all__ = [
+    "EMAIL_ID",
+    "MAILBOX_ID",
+    "THREAD_ID",
     "changes_since",
     "check_flags",
     "claim_kept",
@@ -36,13 +40,17 @@ __all__ = [
     "statuses",
 ]
 
+MAILBOX_ID, EMAIL_ID, THREAD_ID = "F{}", "M{}", "T{}"
+"""What ids are to clients: the same number with another letter is another thing (RFC 8474 5.2)."""
+
 # What was claimed as recent and is not committed yet: of this process, and in memory.
 _CLAIMS = "CREATE TEMP TABLE claims (mailbox INTEGER PRIMARY KEY, upto INTEGER NOT NULL)"
 
 _STATUS = (
     "SELECT name, messages, unseen, CASE WHEN claims.upto > unclaimed"
     " THEN (SELECT count(*) FROM messages WHERE messages.mailbox = mailboxes.id AND uid >= claims.upto)"
-    " ELSE recent END, uid_next, uid_validity, modseq, size, deleted"
+    " ELSE recent END, uid_next, uid_validity, modseq, size, deleted,"
+    f" printf('{MAILBOX_ID.format('%d')}', id)"
     " FROM mailboxes LEFT JOIN claims ON claims.mailbox = mailboxes.id"
 )
 
@@ -59,6 +67,8 @@ _NEXT = (
 
 Read = Callable[..., Any]
 """`Database.read`."""
+
+_RENDERED = f"iif(bodies.rendered >= {RENDER_VERSION}, bodies.{{}}, NULL)"
 
 _new_info: Callable[[Sequence[Any]], MessageInfo] = partial(tuple.__new__, MessageInfo)
 
@@ -302,7 +312,7 @@ def read(
     parts: Part,
     file_content: Callable[[str, int], Content],
 ) -> list[MessageInfo]:
-    """See `IMailbox.read`.
+    """See `IMailbox.read`; a summary of an older `RENDER_VERSION` is left out.
 
     :param file_content: opens the body in a file of that name and size.
     """
@@ -311,10 +321,12 @@ def read(
         "messages.uid",
         "messages.internal_date",
         "messages.size",
-        "bodies.envelope" if Part.ENVELOPE in parts else "NULL",
-        "bodies.body_structure" if Part.BODY_STRUCTURE in parts else "NULL",
-        "bodies.offsets" if Part.OFFSETS in parts else "NULL",
+        _RENDERED.format("envelope") if Part.ENVELOPE in parts else "NULL",
+        _RENDERED.format("body_structure") if Part.BODY_STRUCTURE in parts else "NULL",
+        _RENDERED.format("offsets") if Part.OFFSETS in parts else "NULL",
         "contents.octets" if Part.CONTENT in parts else "NULL",
+        f"printf('{EMAIL_ID.format('%d')}', messages.body)" if Part.IDS in parts else "NULL",
+        f"printf('{THREAD_ID.format('%d')}', messages.thread)" if Part.IDS in parts else "NULL",
     ]
     tables = "json_each(?) CROSS JOIN messages ON messages.mailbox = ? AND messages.uid = json_each.value"
     if parts & (Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS | Part.CONTENT):
@@ -329,8 +341,8 @@ def read(
         )
         if Part.CONTENT in parts:
             found = [
-                _new_info((*row, octets if file is None else file_content(file, row[2])))
-                for *row, octets, file in rows
+                _new_info((*row, octets if file is None else file_content(file, row[2]), email_id, thread_id))
+                for *row, octets, email_id, thread_id, file in rows
             ]
         else:
             found = list(map(_new_info, rows))

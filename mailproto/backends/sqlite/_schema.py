@@ -12,6 +12,7 @@ from typing import TypeAlias
 from twisted.logger import Logger
 
 from mailproto.backends.sqlite._joining import join_accounts
+from mailproto.backends.sqlite._threads import give_threads
 from mailproto.errors import StoreUnusable
 
 __all__ = ["APPLICATION_ID", "BUSY_TIMEOUT", "MIGRATIONS", "connect", "prepare"]
@@ -119,6 +120,33 @@ CREATE TABLE directory (revision INTEGER NOT NULL);  -- the largest that an acco
 INSERT INTO directory VALUES (0);
 """
 
+_OBJECTS = """
+-- The last id that was given to a body or a thread: they never return, so that they can be EMAILID and
+-- THREADID (RFC 8474).
+CREATE TABLE object_ids (last INTEGER NOT NULL);
+INSERT INTO object_ids SELECT coalesce(max(id), 0) FROM bodies;
+
+-- Of the last change in any mailbox of the account, or of the list of them.
+ALTER TABLE accounts ADD COLUMN modseq INTEGER NOT NULL DEFAULT 0;
+UPDATE accounts SET modseq = (
+    SELECT coalesce(max(mailboxes.modseq), 0) FROM mailboxes WHERE account = accounts.id
+);
+
+-- The `RENDER_VERSION` of envelope, body_structure and offsets.
+ALTER TABLE bodies ADD COLUMN rendered INTEGER NOT NULL DEFAULT 0;
+
+ALTER TABLE messages ADD COLUMN thread INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE threads (
+    id INTEGER PRIMARY KEY,
+    messages INTEGER NOT NULL,  -- rows of messages that name it
+    keys BLOB NOT NULL  -- those in thread_keys, and some that lead elsewhere by now; 8 octets each
+);
+CREATE INDEX threads_unused ON threads (id) WHERE messages = 0;
+-- Where a message that comes may belong.  A key is an account's id, and below it the 40 bits of
+-- `mailproto.backends._threading`: one integer, so that the table is as small and as fast as can be.
+CREATE TABLE thread_keys (key INTEGER PRIMARY KEY, thread INTEGER NOT NULL);
+"""
+
 _LONG_CHANGES = """
 -- Changes of many messages that are under way, or that a crash interrupted.
 CREATE TABLE long_changes (
@@ -143,7 +171,7 @@ UPDATE mailboxes SET tombstones = (SELECT count(*) FROM vanished WHERE mailbox =
 Step: TypeAlias = str | Callable[[sqlite3.Connection], Iterable[str]]
 """SQL, or a function that does the step and returns lines for the operator.  All are one transaction."""
 
-MIGRATIONS: Sequence[Step] = (_FIRST, _REVISIONS, join_accounts, _LONG_CHANGES)
+MIGRATIONS: Sequence[Step] = (_FIRST, _REVISIONS, join_accounts, _OBJECTS, give_threads, _LONG_CHANGES)
 """Step n makes version n + 1 out of version n; version 0 is an empty file."""
 
 _log = Logger()

@@ -43,6 +43,7 @@ class Transaction:
     """What a piece of work writes with, and what is to be done if it is committed.
 
     :ivar touched: mailboxes that changed, each with its modseq.
+    :ivar accounts: accounts in which something changed, each with its modseq.
     :ivar accounts_changed: whether `IAccountChanges.watch` has something to tell.
     :ivar unused: names of body files that no row names any more.
     :ivar leaves_work: whether there is something to be cleared away afterwards.
@@ -52,6 +53,7 @@ class Transaction:
         self.connection = connection
         self.execute = connection.execute
         self.touched: dict[int, int] = {}
+        self.accounts: dict[int, int] = {}
         self.accounts_changed = False
         self.unused: list[str] = []
         self.leaves_work = False
@@ -251,7 +253,10 @@ class Writer:
         for request, result in zip(batch, results, strict=True):
             request.result.callback(result)  # a Failure makes it an errback
         if transaction is not None and (
-            transaction.touched or transaction.accounts_changed or transaction.leaves_work
+            transaction.touched
+            or transaction.accounts
+            or transaction.accounts_changed
+            or transaction.leaves_work
         ):
             self._committed(transaction)
 
@@ -298,11 +303,8 @@ def _do_each_kind(
 def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> Sequence[Any]:
     """The results, or Failures, of one piece of work for many arguments."""
     connection = transaction.connection
-    touched, unused, leaves_work = (
-        dict(transaction.touched),
-        len(transaction.unused),
-        transaction.leaves_work,
-    )
+    touched, accounts = dict(transaction.touched), dict(transaction.accounts)
+    unused, leaves_work = len(transaction.unused), transaction.leaves_work
     connection.execute("SAVEPOINT work")
     try:
         results = work(transaction, arguments)
@@ -311,7 +313,8 @@ def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> 
         if not connection.in_transaction or is_of_storage(error):
             raise  # the whole batch is given up: the disk is full or failing
         connection.execute("ROLLBACK TO work")
-        transaction.touched, transaction.leaves_work = touched, leaves_work
+        transaction.touched, transaction.accounts = touched, accounts
+        transaction.leaves_work = leaves_work
         del transaction.unused[unused:]
         connection.execute("RELEASE work")
         if len(arguments) == 1:

@@ -35,7 +35,7 @@ LOG_FILE_SIZE = 100_000_000
 """Octets after which a log file is rotated; at twistd's 1,000,000 a busy server would do so each second,
 and rename all older files each time."""
 
-SOON = 0.01
+SOON = 0.005
 """Seconds: under load so many lines are one system call, which costs as much as ten of them."""
 
 

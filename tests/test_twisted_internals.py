@@ -403,7 +403,8 @@ class NeedTests(InternalsCase):
     def test_endpoint_address(self) -> None:
         clock: Any = Clock()
         host = endpoints.HostnameEndpoint(clock, "mail.test", 25)
-        context = endpoints.wrapClientTLS(object(), host)
+        options: Any = object()
+        context = endpoints.wrapClientTLS(options, host)
         for endpoint, expected in (
             (endpoints.TCP4ClientEndpoint(clock, "192.0.2.1", 25), ("192.0.2.1", 25)),
             (endpoints.TCP6ClientEndpoint(clock, "2001:db8::1", 25), ("2001:db8::1", 25)),

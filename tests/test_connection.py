@@ -13,7 +13,7 @@ from twisted.trial.unittest import TestCase
 from mailproto.connection import CloseReason, Limits, ServerConnection, ServerFactory
 from mailproto.connection._server import REVOCATION_GRACE
 from mailproto.errors import MailError, OverQuota, WireError
-from tests.transport import ELSEWHERE, LOOPBACK, MemoryTransport
+from mailproto.testing import ELSEWHERE, LOOPBACK, MemoryTransport
 
 
 class LineError(WireError):

@@ -33,10 +33,11 @@ from zope.interface import implementer
 
 from mailproto import _twisted_internals as internals
 from mailproto.connection._turn import turn_of
+from mailproto.testing import LOOPBACK
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.processes import CHECKOUT
+from tests.stepped_reactor import SteppedReactor, heard, tcp_pair
 from tests.tls.stdlib_client import StdlibClient
-from tests.transport import LOOPBACK, SteppedReactor, heard, tcp_pair
 
 
 @implementer(IHalfCloseableProtocol)
@@ -402,7 +403,8 @@ class NeedTests(InternalsCase):
     def test_endpoint_address(self) -> None:
         clock: Any = Clock()
         host = endpoints.HostnameEndpoint(clock, "mail.test", 25)
-        context = endpoints.wrapClientTLS(object(), host)
+        options: Any = object()
+        context = endpoints.wrapClientTLS(options, host)
         for endpoint, expected in (
             (endpoints.TCP4ClientEndpoint(clock, "192.0.2.1", 25), ("192.0.2.1", 25)),
             (endpoints.TCP6ClientEndpoint(clock, "2001:db8::1", 25), ("2001:db8::1", 25)),

@@ -4,17 +4,9 @@ It knows no protocol.  A server gives what its client says to `SASLServer`, or a
 password to `login`; `client_mechanisms` gives a client what to say.
 """
 
-from mailproto.auth._base64 import MAX_RESPONSE, decode_base64
-from mailproto.auth._certificate_checker import CertificateChecker
-from mailproto.auth._checker import DirectoryChecker
-from mailproto.auth._client import (
-    Certificate,
-    ClientCredentials,
-    ClientMechanism,
-    Password,
-    Token,
-    client_mechanisms,
-)
+from mailproto.auth._checkers import FAILURE_DELAY, CertificateChecker, DirectoryChecker, TokenChecker
+from mailproto.auth._client_credentials import Certificate, ClientCredentials, Password, Token
+from mailproto.auth._client_mechanisms import ClientMechanism, client_mechanisms
 from mailproto.auth._credentials import (
     BearerToken,
     ClientCertificate,
@@ -26,19 +18,10 @@ from mailproto.auth._credentials import (
     ProxyLogin,
     ScramProof,
 )
-from mailproto.auth._errors import SASLError
 from mailproto.auth._exchange import SASLServer
-from mailproto.auth._late import FAILURE_DELAY
 from mailproto.auth._login import Login, login, proxy_login
-from mailproto.auth._mechanisms import (
-    DEFAULT_MECHANISMS,
-    SERVER_MECHANISMS,
-    Challenge,
-    ServerMechanism,
-    server_mechanisms,
-)
 from mailproto.auth._passwords import MAX_REMEMBERED, MAX_WAITING, REMEMBER, PasswordVerifier
-from mailproto.auth._realm import StoreRealm, store_portal
+from mailproto.auth._realm import StoreRealm, add_ons_of, store_portal
 from mailproto.auth._records import (
     SCRAM_ITERATIONS,
     disabled_record,
@@ -48,9 +31,16 @@ from mailproto.auth._records import (
     is_disabled,
     password_matches,
 )
+from mailproto.auth._sasl_messages import MAX_RESPONSE, SASLError, decode_base64
 from mailproto.auth._scram import ScramKeys
 from mailproto.auth._secret import ensure_secret
-from mailproto.auth._token_checker import TokenChecker
+from mailproto.auth._server_mechanisms import (
+    DEFAULT_MECHANISMS,
+    SERVER_MECHANISMS,
+    Challenge,
+    ServerMechanism,
+    server_mechanisms,
+)
 
 __all__ = [
     "DEFAULT_MECHANISMS",
@@ -86,6 +76,7 @@ __all__ = [
     "StoreRealm",
     "Token",
     "TokenChecker",
+    "add_ons_of",
     "client_mechanisms",
     "decode_base64",
     "disabled_record",

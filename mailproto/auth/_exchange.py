@@ -11,11 +11,10 @@ from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.portal import Portal
 
 from mailproto import maillog
-from mailproto.auth._base64 import decode_base64
-from mailproto.auth._errors import SASLError
-from mailproto.auth._late import wait_as
+from mailproto.auth._checkers import wait_as
 from mailproto.auth._login import Login, failures_are_temporary, login
-from mailproto.auth._mechanisms import DEFAULT_MECHANISMS, Challenge, ServerMechanism
+from mailproto.auth._sasl_messages import SASLError, decode_base64
+from mailproto.auth._server_mechanisms import DEFAULT_MECHANISMS, Challenge, ServerMechanism
 from mailproto.errors import (
     AuthenticationCancelled,
     AuthenticationFailed,
@@ -124,7 +123,10 @@ class SASLServer:
             raise exchange.outcome  # whatever the client calls it
         if exchange is None or line == b"*":
             self.abandon()
-            raise AuthenticationCancelled
+            cancelled = AuthenticationCancelled()
+            if exchange is not None and exchange.outcome is None:
+                self._log_failure(exchange.mechanism, cancelled)
+            raise cancelled
         return await self._go_on(line)
 
     def abandon(self) -> None:
@@ -153,7 +155,9 @@ class SASLServer:
             result = await self._step(exchange, response)
         except SASLError as error:
             self.abandon()
-            raise MalformedAuthentication(f"Malformed authentication response: {error}") from None
+            malformed = MalformedAuthentication(f"Malformed authentication response: {error}")
+            self._log_failure(exchange.mechanism, malformed)
+            raise malformed from None
         except BaseException:
             self.abandon()
             raise

@@ -16,9 +16,9 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from mailproto import maillog
+from mailproto.auth._checkers import LateFailure, wait_as
 from mailproto.auth._credentials import IProxyLogin, ProxyLogin
-from mailproto.auth._errors import SASLError
-from mailproto.auth._late import LateFailure, wait_as
+from mailproto.auth._sasl_messages import SASLError
 from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, Unavailable
 from mailproto.interfaces import IAccount, IRevocable
 

@@ -54,6 +54,8 @@ class ClientConnection(Connection, Generic[EventT]):
     no faster than the server reads.  Nothing here raises: the session is told.
 
     :ivar is_handshaking: whether TLS is begun and not yet on.
+    :ivar expected: what the server owes, the next first: the question, what is called with the answer,
+        and the seconds that it may take.
     :param clock: the reactor.
     :param handshake: seconds for the handshake where TLS comes first; the time for what is
         expected begins when it has ended.
@@ -72,7 +74,7 @@ class ClientConnection(Connection, Generic[EventT]):
         self.wire = wire
         self.is_handshaking = False
         self._listener = listener
-        self._expected: deque[tuple[str, Callable[[EventT], None], float]] = deque()
+        self.expected: deque[tuple[str, Callable[[EventT], None], float]] = deque()
         self._stream: Iterator[bytes] | None = None
         self._next_piece: bytes | None = None  # of the stream
         self._next_turn: IDelayedCall | None = None  # when the stream goes on
@@ -88,34 +90,21 @@ class ClientConnection(Connection, Generic[EventT]):
         """Whether there is a connection, if only one that we have begun to close."""
         return self._open
 
-    @property
-    def awaited(self) -> str | None:
-        """What the server's next words answer; None if nothing is expected of it."""
-        return self._expected[0][0] if self._expected else None
-
     def expect(self, question: str, answer: Callable[[EventT], None], timeout: float) -> None:
-        """Have ``answer`` be what the event is for that comes after those that others expect.
+        """Have ``answer`` wait for the event that comes after those that others expect.
 
         :param question: what it answers, in a word: for the texts of errors.
         :param timeout: seconds that may pass from the event before it.
         """
-        if not self._expected:
+        if not self.expected:
             self._note_progress()
-        self._expected.append((question, answer, timeout))
+        self.expected.append((question, answer, timeout))
         if not self._pumping:
             self._watch()
 
     def expect_next(self, question: str, answer: Callable[[EventT], None], timeout: float) -> None:
-        """Have ``answer`` be what the next event is for, before all that others expect."""
-        self._expected.appendleft((question, answer, timeout))
-
-    def take_expected(self) -> tuple[str, Callable[[EventT], None]]:
-        """What the event that has come is for: the question, and who waits for the answer.
-
-        :raises IndexError: nothing was expected.
-        """
-        question, answer, _ = self._expected.popleft()
-        return question, answer
+        """Have ``answer`` wait for the next event, before all that others expect."""
+        self.expected.appendleft((question, answer, timeout))
 
     # -- output
 
@@ -172,7 +161,7 @@ class ClientConnection(Connection, Generic[EventT]):
 
     def _end(self) -> None:
         self._ending = True
-        self._expected.clear()
+        self.expected.clear()
         self.end_stream()
 
     # -- events
@@ -277,8 +266,8 @@ class ClientConnection(Connection, Generic[EventT]):
         """Seconds that may pass from the last progress; None when nothing is awaited."""
         if self.is_handshaking:
             return self._handshake_timeout
-        if self._expected:
-            return self._expected[0][2]
+        if self.expected:
+            return self.expected[0][2]
         return None if self._stream is None else self._stream_timeout
 
     def _note_progress(self) -> None:

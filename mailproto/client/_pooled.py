@@ -141,8 +141,10 @@ class PooledConnection(Generic[ClientT]):
         """The job's result is not wanted any more."""
         if job is self.underway[0]:
             self._forget(job)
-            job.stop()
-            self._client.abort()
+            try:
+                job.stop()
+            finally:
+                self._client.abort()
         elif not self.take_back(job):
             self._forget(job)  # its content is sent, and what came before it is still to be answered
 

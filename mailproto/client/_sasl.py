@@ -82,7 +82,7 @@ def choose_mechanisms(
     if found:
         return found
     if not offered:
-        raise AuthenticationUnavailable("AUTH is not offered")
+        raise AuthenticationUnavailable("Authentication is not offered")
     if client_mechanisms(offered, credentials, channel, mechanism=mechanism, allow_clear=True):
         raise AuthenticationUnavailable("The secret would be sent in clear, or to an unknown server")
     raise AuthenticationUnavailable

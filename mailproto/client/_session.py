@@ -100,6 +100,7 @@ class ClientSession(ABC, Generic[EventT]):
         self.clock = clock
         self.connection = ClientConnection(clock, wire, self, handshake=timeouts.handshake)
         self.write = self.connection.write
+        self._expected = self.connection.expected
         self.greeting: EventT | None = None
         self.error: ClientError | None = None
         self._timeouts = timeouts
@@ -152,7 +153,7 @@ class ClientSession(ABC, Generic[EventT]):
     @property
     def is_awaiting(self) -> bool:
         """Whether the server owes an answer."""
-        return self.connection.awaited is not None
+        return bool(self._expected)
 
     @property
     def is_idle(self) -> bool:
@@ -210,7 +211,7 @@ class ClientSession(ABC, Generic[EventT]):
         An event that cannot be an answer ends the connection, and so does one that was here before.
         """
         connection = self.connection
-        if connection.awaited is None and connection.wire.pending and not self.speaks_unasked:
+        if not self._expected and connection.wire.pending and not self.speaks_unasked:
             self._is_ahead = True
         connection.expect(question, answer, timeout)
 
@@ -346,7 +347,7 @@ class ClientSession(ABC, Generic[EventT]):
             and self._active is None
             and self.greeting is not None
             and self.is_usable
-            and (self.connection.awaited is None or self.may_begin_now(self._turns[0]))
+            and (not self._expected or self.may_begin_now(self._turns[0]))
         )
 
     # -- what the connection says
@@ -371,11 +372,10 @@ class ClientSession(ABC, Generic[EventT]):
 
     def received(self, event: EventT) -> None:
         """Give what the server said to who waits for it."""
-        connection = self.connection
-        if self._is_ahead or connection.awaited is None:
+        if self._is_ahead or not self._expected:
             self.unexpected(event)
             return
-        question, answer = connection.take_expected()
+        question, answer, _ = self._expected.popleft()
         fault = self.answer_fault(question, event)
         if fault is None:
             answer(event)
@@ -397,8 +397,7 @@ class ClientSession(ABC, Generic[EventT]):
         if self.connection.is_handshaking:
             self.fail(TLSFailed("TLS failed: timed out"))
             return
-        question = self.connection.awaited
-        why = "the server reads no more" if question is None else f"no answer to {question}"
+        why = f"no answer to {self._expected[0][0]}" if self._expected else "the server reads no more"
         self.fail(ServerTimeout(f"Timed out: {why}"))
 
     def lost(self, reason: Failure) -> None:

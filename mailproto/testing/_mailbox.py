@@ -9,9 +9,9 @@ from zope.interface.verify import verifyObject
 
 from mailproto.content import FileContent
 from mailproto.errors import NoSuchMailbox
-from mailproto.interfaces import IMailbox
+from mailproto.interfaces import IMailbox, IMetadata
 from mailproto.message import summarise
-from mailproto.model import INBOX, MessageInfo, NewMessage, Part
+from mailproto.model import INBOX, AppendedMessage, MessageInfo, NewMessage, Part, Placement
 from mailproto.testing._fixture import TEXT, StoreFixture, flag_change, flags_by_uid, new
 
 __all__ = ["MailboxConformance"]
@@ -60,7 +60,9 @@ class MailboxConformance(StoreFixture):
         inbox = await self.inbox(new(date=1_000_000_000), new(content=b""))
         summary = summarise(TEXT)
         first, second = await inbox.read([1, 2], _ALL)
-        self.assertEqual(first, MessageInfo(1, 1_000_000_000, len(TEXT), *summary, first.content))
+        self.assertEqual(
+            first, MessageInfo(1, 1_000_000_000, len(TEXT), *summary, first.content, *first[-2:])
+        )
         self.assertEqual(bytes(first.content or b""), TEXT)
         self.assertEqual((second.uid, second.size, second.content), (2, 0, b""))
         self.assertLess(abs((second.internal_date or 0) - time.time()), 60)
@@ -96,7 +98,8 @@ class MailboxConformance(StoreFixture):
             spool.write(b"0123456789" * (size // 10))
         content = FileContent(path, size, prefix=head)
         inbox = await self.inbox(NewMessage(content), new(content=head + b"x" * size))
-        self.assertEqual(list(await self.store.deliver([self.account.name], NewMessage(content))), [None])
+        [delivered] = await self.store.deliver(content, [Placement(self.account.name)])
+        self.assertIsInstance(delivered, AppendedMessage)
         content.close()
         os.unlink(path)  # the content was the caller's, and is gone now
         for info in await inbox.read([1, 3], _ALL):
@@ -228,6 +231,20 @@ class MailboxConformance(StoreFixture):
         await second.store([1], flag_change("+", "\\Seen"))
         self.assertEqual(flags_by_uid((await first.changes_since(0)).changed), {1: {"\\Seen"}})
         self.assertEqual(await first.status(), await second.status())
+
+    async def test_metadata_are_those_of_read(self) -> None:
+        inbox = await self.inbox(*[new()] * 30)
+        if not IMetadata.providedBy(inbox):
+            return
+        await inbox.store([7, 8], flag_change("+", "\\Deleted"))
+        await inbox.expunge()
+        for uids in ([], [1], [7], [3, 7, 8, 9, 40], list(range(1, 31)), [1, 15, 30], [2**32 - 1]):
+            metadata = await IMetadata(inbox).metadata(uids)
+            infos = await inbox.read(uids, Part.SIZE | Part.INTERNAL_DATE)
+            self.assertEqual(
+                list(zip(metadata.uids, metadata.sizes, metadata.internal_dates, strict=True)),
+                [(info.uid, info.size, info.internal_date) for info in infos],
+            )
 
     async def test_no_changes_since_now(self) -> None:
         inbox = await self.inbox(new())

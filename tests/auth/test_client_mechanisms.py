@@ -6,15 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth._client import (
-    Certificate,
-    ClientCredentials,
-    ClientMechanism,
-    Password,
-    Token,
-    client_mechanisms,
-)
-from mailproto.auth._errors import SASLError
+from mailproto.auth import Certificate, ClientCredentials, ClientMechanism, Password, Token, client_mechanisms
+from mailproto.auth._sasl_messages import SASLError
 from mailproto.auth._scram import ScramServerExchange, proof_matches, scram_keys
 from mailproto.tls._channel import Channel
 

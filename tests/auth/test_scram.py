@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scramp import ScramClient, ScramMechanism
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth._errors import SASLError
+from mailproto.auth._sasl_messages import SASLError
 from mailproto.auth._scram import (
     MAX_ITERATIONS,
     MAX_SCRAM_MESSAGE,

@@ -7,7 +7,7 @@ from zope.interface.verify import verifyObject
 from mailproto.backends import MemoryStore, SimpleAccount, SimpleMailbox, SingleStore
 from mailproto.errors import MailError, NoSuchMailbox, ReadOnly
 from mailproto.interfaces import IAccount, IMailbox, IRecent, IStore
-from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
+from mailproto.model import AppendedMessage, FlagChange, FlagOperation, NewMessage, Part, Placement
 
 MESSAGES = [b"Subject: One\r\n\r\n1\r\n", b"Subject: Two\r\n\r\n2\r\n"]
 
@@ -128,6 +128,36 @@ class SimpleAccountTests(SynchronousTestCase):
         self.assertEqual(self.error(self.account.subscribe("none")), NoSuchMailbox)
 
 
+class SimpleAccountWatchTests(SynchronousTestCase):
+    """`SimpleAccount.watch`: whatever kind of mailboxes there are."""
+
+    result = SimpleMailboxTests.result
+
+    def test_all_of_it_is_heard(self):
+        inbox, other = SimpleMailbox(), SimpleMailbox("other")
+        gone = SimpleMailbox("gone")
+        gone.retire()
+        account = SimpleAccount("alice", {"INBOX": inbox, "other": other, "gone": gone})
+        told = []
+        end = account.watch(told.append)
+        for change in (
+            lambda: inbox.add(b""),
+            lambda: other.add(b""),
+            lambda: self.result(account.unsubscribe("other")),
+            lambda: self.result(account.subscribe("other")),
+            lambda: inbox.remove([1]),
+        ):
+            before = len(told)
+            change()
+            self.assertEqual(len(told), before + 1)
+        self.assertEqual(told, sorted(set(told)))
+        self.result(account.subscribe("other"))
+        end()
+        end()
+        inbox.add(b"")
+        self.assertEqual(len(told), 5)
+
+
 class SingleStoreTests(SynchronousTestCase):
     """`SingleStore`: one account with the application's INBOX."""
 
@@ -141,10 +171,12 @@ class SingleStoreTests(SynchronousTestCase):
         self.assertEqual(self.result(store.directory.password_hash("alice@example.org")), "hash")
         account = self.result(store.account("ALICE@example.org"))
         self.assertIs(self.result(account.open("INBOX")), mailbox)
-        [outcome] = self.result(store.deliver(["alice@example.org"], NewMessage(b"")))
+        [outcome] = self.result(store.deliver(b"", [Placement("alice@example.org")]))
         self.assertIsInstance(outcome, ReadOnly)
         mailbox.writable = True
-        self.assertEqual(self.result(store.deliver(["alice@example.org"], NewMessage(b""))), [None])
+        [outcome] = self.result(store.deliver(b"", [Placement("alice@example.org")]))
+        self.assertIsInstance(outcome, AppendedMessage)
+        self.assertEqual(store.add_ons, {IRecent})
 
     def test_a_store_of_ones_own_accounts(self):
         class Store(MemoryStore):
@@ -152,6 +184,7 @@ class SingleStoreTests(SynchronousTestCase):
                 return SimpleAccount(name, {"INBOX": ListMailbox([name.encode()])})
 
         store = Store()
+        self.assertEqual(store.add_ons, frozenset())
         self.result(store.directory.add("bob", ""))
         inbox = self.result(self.result(store.account("bob")).open("INBOX"))
         [info] = self.result(inbox.read([1], Part.CONTENT))

@@ -36,9 +36,9 @@ from mailproto.client import (
     TLSUnavailable,
 )
 from mailproto.pop3 import POP3Limits, POP3ServerFactory
+from mailproto.testing import MemoryTransport
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.client.toy import ToyClient
-from tests.transport import MemoryTransport
 
 reactor: Any = installed
 
@@ -146,7 +146,7 @@ class EndTests(MemoryTestCase):
         self.clock.advance(9)
         self.assertTrue(self.transport.is_open)
         self.clock.advance(1)
-        self.assert_over(ServerTimeout, *waiting)
+        self.assert_over(ServerTimeout, *waiting)  # type: ignore[arg-type]
         self.setUp()
         self.says("+OK ready")
         stat = self.client.commands("STAT")
@@ -180,6 +180,29 @@ class EndTests(MemoryTestCase):
         self.says("+OK begin", "+OK injected")
         self.assert_over(ProtocolViolation, started)
         self.assertIsNone(self.transport.tls)
+
+    def test_whatever_is_said_afterwards(self) -> None:
+        """By a dialogue that goes on all the same: it hears of the end at once, each time."""
+        self.says("+OK ready")
+        session, heard = self.client._session, []
+
+        async def stubborn() -> str:
+            for say in (
+                lambda: session.exchange("STAT", b"STAT\r\n"),
+                lambda: session.exchange("STAT", b"STAT\r\n"),
+                lambda: session.exchange_many([("STAT", b"STAT\r\n")]),
+                lambda: session.stream("x", iter([b"x"]), 1, block=1),
+            ):
+                try:
+                    await say()
+                except ConnectionLost as error:
+                    heard.append(error)
+            return "done"
+
+        running = session.run(stubborn)
+        self.transport.drop()
+        self.assertEqual(self.successResultOf(running), "done")
+        self.assertEqual(heard, [session.error] * 4)
 
     def test_abort(self) -> None:
         self.says("+OK ready")
@@ -256,8 +279,8 @@ class RealServerTestCase(TestCase):
         return int(port.getHost().port)
 
     def address(self, **settings: Any) -> ServerAddress:
-        defaults = {"host": "mx.example", "endpoint": self.endpoint, "trust_root": self.pair[0]}
-        return ServerAddress(**(defaults | settings))
+        defaults: dict[str, Any] = {"host": "mx.example", "endpoint": self.endpoint}
+        return ServerAddress(**(defaults | {"trust_root": self.pair[0]} | settings))
 
     async def open(self, **settings: Any) -> ToyClient:
         client = await ToyClient.open(reactor, self.address(**settings))

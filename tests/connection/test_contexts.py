@@ -17,8 +17,8 @@ from mailproto.delivery import Delivery, accepted
 from mailproto.errors import MailError, OverQuota, WireError
 from mailproto.model import Address, Envelope, Outcome, Parameters, Session
 from mailproto.smtp import SMTPServerFactory
+from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.test_connection import LineWire, WordFactory
-from tests.transport import ELSEWHERE, MemoryTransport
 
 WHO: ContextVar[str] = ContextVar("who", default="nobody")
 
@@ -76,7 +76,7 @@ class Traced(ServerConnection[bytes]):
         raise OverQuota
 
     def elsewhere(self, rest: str) -> None:
-        self.factory.elsewhere(self)
+        self.factory.elsewhere(self)  # type: ignore[attr-defined]
 
     def greet(self) -> None:
         self.note("greet")

@@ -25,10 +25,11 @@ from mailproto.pop3.wire import POP3ServerWire
 from mailproto.smtp.server._lmtp import LMTPServer
 from mailproto.smtp.server._server import SMTPServer
 from mailproto.smtp.wire import SMTPServerWire
+from mailproto.testing import ELSEWHERE, MemoryTransport
+from mailproto.testing._transport import FakeTLS
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.test_connection import WordFactory
 from tests.tls.stdlib_client import StdlibClient
-from tests.transport import ELSEWHERE, FakeTLS, MemoryTransport
 
 
 class TLSTestCase(SynchronousTestCase):
@@ -309,6 +310,6 @@ def _behind_a_proxy(protocol_class: Any) -> Any:
     """STARTTLS finds what reads the proxy's header where it left it."""
     wrapped = Factory.forProtocol(lambda: _bare(protocol_class))
     proxied = ProxiedFactory(wrapped, Networks(["192.0.2.1"]), clock=Clock())
-    reading = proxied.buildProtocol(type("Address", (), {"host": "192.0.2.1"}))
-    reading._protocol = _bare(protocol_class)  # type: ignore[union-attr]
+    reading = proxied.buildProtocol(type("Address", (), {"host": "192.0.2.1"}))  # type: ignore[arg-type]
+    reading._protocol = _bare(protocol_class)  # type: ignore
     return reading

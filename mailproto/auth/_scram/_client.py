@@ -5,8 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 
-from mailproto.auth._base64 import decode_base64
-from mailproto.auth._errors import SASLError
+from mailproto.auth._sasl_messages import SASLError, decode_base64
 from mailproto.auth._saslprep import saslprep
 from mailproto.auth._scram._keys import (
     ScramAlgorithm,

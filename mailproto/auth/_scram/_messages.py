@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 
-from mailproto.auth._errors import SASLError
+from mailproto.auth._sasl_messages import SASLError
 
 __all__ = [
     "MAX_SCRAM_MESSAGE",

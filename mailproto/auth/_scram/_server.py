@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from mailproto.accounts import MAX_COMPARED, invisible_in
-from mailproto.auth._base64 import decode_base64
-from mailproto.auth._errors import SASLError
+from mailproto.auth._sasl_messages import SASLError, decode_base64
 from mailproto.auth._saslprep import saslprep
 from mailproto.auth._scram._keys import ScramAlgorithm, ScramKeys, digest_size, keyed, to_base64
 from mailproto.auth._scram._messages import (

@@ -6,6 +6,9 @@ the reserve, has nothing in it but takes room.  When the disk is full it is give
 whatever makes no new content: flags, moves, removals, passwords.  What does (deliveries, APPEND,
 COPY, new mailboxes) is refused meanwhile, unless there is room enough inside the database.
 Once the reserve is whole again, and some room beside it is free, everything is as before.
+
+The log can only be emptied if there is room in the database for what is in it.  So the reserve grows by
+what the database is going to grow by.
 """
 
 from __future__ import annotations
@@ -20,23 +23,28 @@ from typing import Any, TypeVar
 
 from twisted.logger import Logger
 
-from mailproto.backends.sqlite._failures import is_full, unavailable
+from mailproto.backends.sqlite._failures import FULL, is_full, is_of_storage, unavailable
 from mailproto.errors import StorageFull, Unavailable
 
 __all__ = ["LOW", "RESERVE", "Room", "adds_content", "takes_room"]
 
 RESERVE = 16 << 20
-"""Octets of the reserve, or an eighth of the file system where that is less."""
+"""Octets of the reserve, or an eighth of the file system where that is less, when the log is empty."""
 
 LOW = 256 << 20
-"""Octets free below which the log is kept short: what is in it needs room when the disk is full."""
+"""Octets free below which the log is kept short: others, and large messages, can use its room."""
 
 LOOK_INTERVAL = 1.0
 """Seconds between two looks at whether there is room again."""
 
+WARN_INTERVAL = 10.0
+"""Seconds between two warnings: who fills the disk again and again need not fill the log."""
+
 _STEPS = 16  # in which the reserve is given back
 _SPARE = 4  # steps that must be free, beside a whole reserve, before all is well; the log's room meanwhile
-_PAGE = 4096
+_A_CHANGE = 32 << 10  # octets by which a row that is changed lets the database grow, at most
+_NEVER = -(1 << 40)
+_BLOCK = 4096
 _NO_LIMIT = (1 << 32) - 2  # the most pages that SQLite takes
 
 Work = TypeVar("Work", bound=Callable[..., Any])
@@ -61,20 +69,21 @@ class Room:
     All but `open`, `check` and `close` are called in the writer's thread.
 
     :param path: the database's.
-    :param log_pages: length of the log at which it is copied into the database when all is well.
     """
 
     _log = Logger()
 
-    def __init__(self, path: str, log_pages: int, *, seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: str, *, seconds: Callable[[], float] = time.monotonic) -> None:
         self._path = path
-        self._log_pages = log_pages
+        self._usual_log = 0  # pages at which the connection empties the log
         self._seconds = seconds
         self._reserve = _Reserve(path + "-reserve")
         self._is_short = False
         self._looked = seconds()
+        self._warned = seconds() - WARN_INTERVAL
         self._connection: sqlite3.Connection | None = None
         self._keeps_log_short = False
+        self._seen = _NEVER  # of the connection's changes
 
     def open(self) -> None:
         """Find the reserve, or make it; the disk may be full."""
@@ -98,8 +107,10 @@ class Room:
 
         :raises StorageFull: while there is no room.
         """
-        if self._is_short and not self._reserve.fill():
-            raise StorageFull(detail=f"{self._path}: the disk is full")
+        if self._is_short:
+            if not self._reserve.fill():
+                raise StorageFull(detail=f"{self._path}: {FULL}")
+            self._recover()
 
     def give_back(self) -> bool:
         """Make a little room; False when nothing is left to be given back."""
@@ -109,49 +120,57 @@ class Room:
         """Whether ``error`` is for want of room; SQLite tells a quota from a broken disk no better."""
         if is_full(error):
             return True
-        return isinstance(error, sqlite3.Error) and _may_be_quota(error) and self._reserve.is_out_of_room()
+        return is_of_storage(error) and (cause := self._reserve.cause()) is not None and is_full(cause)
 
     def failure(self, error: Exception) -> Unavailable:
         """``error`` for a client, with what the system says of the disk for the log."""
         if isinstance(error, Unavailable):
             return error
-        if self.is_over(error):
-            return StorageFull(detail=f"{self._path}: {error}")
+        if is_full(error):
+            return StorageFull(detail=f"{self._path}: {FULL}")
         failure = unavailable(error)
-        if isinstance(error, sqlite3.Error) and (cause := self._reserve.cause()):
-            return type(failure)(detail=f"{failure.detail} ({cause})")
+        if is_of_storage(error) and (cause := self._reserve.cause()):
+            kind = StorageFull if is_full(cause) else type(failure)
+            return kind(detail=f"{self._path}: {error} ({os.strerror(cause.errno or 0)})")
         return failure
 
     def is_short(self, connection: sqlite3.Connection) -> bool:
         """Whether there is no room but the reserve; asked before each batch."""
         if connection is not self._connection:
-            self._connection, self._keeps_log_short = connection, False
-        self._keep_log_short(connection)
-        if not self._is_short:
+            self._connection, self._keeps_log_short, self._seen = connection, False, _NEVER
+        # Whatever asks SQLite or the system lets the reactor have the interpreter: not for each batch.
+        changes = connection.total_changes
+        if not self._is_short and abs(changes - self._seen) * _A_CHANGE < self._reserve.step * _STEPS:
             return False
-        if self._seconds() - self._looked >= LOOK_INTERVAL:
+        self._seen = changes
+        if not self._is_short and not self._reserve.follow(self._growth(connection)):
             self.settle(connection)
-            if not self._is_short:
-                self._log.info("{path}: there is room again, and mail is taken", path=self._path)
+            if self._is_short:
+                self._warn(FULL)
+        elif self._is_short and self._seconds() - self._looked >= LOOK_INTERVAL:
+            self.settle(connection)
+        is_low = self._is_short or self._reserve.is_low()
+        if is_low is not self._keeps_log_short:
+            self._keep_log_short(connection, is_low)
         return self._is_short
 
-    def make(self, connection: sqlite3.Connection, error: Exception) -> bool:
-        """After ``error``, for want of room: whether there is some after all, once the log is emptied."""
-        since, self._is_short = self._seconds() - self._looked, True
+    def make(self, connection: sqlite3.Connection, error: Exception, *, again: bool) -> bool:
+        """After ``error``, for want of room: whether there is some after all, once the log is emptied.
+
+        :param again: whether that was so already, and has not helped.
+        """
         self.settle(connection)
-        if self._is_short or since < LOOK_INTERVAL:
-            self._is_short = True
-            self._log.warn(
-                "{path}: {error}: new mail is taken only as far as there is room in the database, until there"
-                " is room on the disk; reading and removing mail go on",
-                path=self._path,
-                error=error,
-            )
+        self._is_short = self._is_short or again
+        if self._is_short:
+            self._warn(FULL if is_full(error) else str(error))
         return not self._is_short
 
     @contextlib.contextmanager
     def inside_database(self, connection: sqlite3.Connection) -> Iterator[None]:
-        """Let the database not grow, so that new content uses what was freed in it, if anything."""
+        """While room is short, let the database not grow: new content uses what was freed in it."""
+        if not self._is_short:
+            yield
+            return
         [[pages]] = connection.execute("PRAGMA page_count").fetchall()
         connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
         try:
@@ -161,9 +180,9 @@ class Room:
 
     def refusal(self) -> StorageFull | None:
         """Why new content is not even tried: most of the reserve is gone."""
-        if self._reserve.is_half_full():
+        if not self._is_short or self._reserve.is_half_full():
             return None
-        return StorageFull(detail=f"{self._path}: the disk is full")
+        return StorageFull(detail=f"{self._path}: {FULL}")
 
     def settle(self, connection: sqlite3.Connection) -> None:
         """Empty the log into the database, and see whether there is room again."""
@@ -176,14 +195,44 @@ class Room:
                     continue
             break
         self._looked = self._seconds()
-        self._is_short = not self._reserve.fill()
+        if not self._reserve.fill():
+            self._is_short = True
+        elif self._is_short:
+            self._recover()
 
-    def _keep_log_short(self, connection: sqlite3.Connection) -> None:
-        low = self._reserve.is_low()
-        if low is not self._keeps_log_short:
-            self._keeps_log_short = low
-            pages = min(self._log_pages, self._reserve.step * 2 // _PAGE) if low else self._log_pages
-            connection.execute(f"PRAGMA wal_autocheckpoint = {max(pages, 1)}").fetchall()
+    def _recover(self) -> None:
+        self._is_short = False
+        self._log.info("{path}: there is room again, and mail is taken", path=self._path)
+
+    def _growth(self, connection: sqlite3.Connection) -> int:
+        """Octets that the database grows by when the log is emptied into it."""
+        [[pages]] = connection.execute("PRAGMA page_count").fetchall()
+        [[page]] = connection.execute("PRAGMA page_size").fetchall()
+        return max(0, int(pages) * int(page) - os.stat(self._path).st_size)
+
+    def _keep_log_short(self, connection: sqlite3.Connection, is_low: bool) -> None:
+        """While there is little room, have the log begin anew before it needs more."""
+        self._keeps_log_short = is_low
+        [[pages]] = connection.execute("PRAGMA wal_autocheckpoint").fetchall()
+        self._usual_log = self._usual_log or pages
+        if is_low:
+            with contextlib.suppress(sqlite3.Error):
+                _empty_log(connection)
+            [[page]] = connection.execute("PRAGMA page_size").fetchall()
+            pages = max(1, self._reserve.step * _SPARE // 2 // page)
+        else:
+            pages = self._usual_log
+        connection.execute(f"PRAGMA wal_autocheckpoint = {pages}").fetchall()
+
+    def _warn(self, error: str) -> None:
+        if self._seconds() - self._warned >= WARN_INTERVAL:
+            self._warned = self._seconds()
+            self._log.warn(
+                "{path}: {error}: new mail is taken only as far as there is room in the database, until there"
+                " is room on the disk; reading and removing mail go on",
+                path=self._path,
+                error=error,
+            )
 
 
 class _Reserve:
@@ -202,7 +251,7 @@ class _Reserve:
         with contextlib.suppress(OSError):
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             whole = os.fstatvfs(self._descriptor)
-            self.step = min(RESERVE, whole.f_blocks * whole.f_frsize // 8) // _STEPS // _PAGE * _PAGE
+            self.step = min(RESERVE, whole.f_blocks * whole.f_frsize // 8) // _STEPS // _BLOCK * _BLOCK
 
     def close(self) -> None:
         if self._descriptor is not None:
@@ -247,15 +296,26 @@ class _Reserve:
     def is_half_full(self) -> bool:
         return self._size() * 2 >= self.step * _STEPS
 
+    def follow(self, growth: int) -> bool:
+        """Let it be so large that the database can grow by that, too; False: there is no room for it."""
+        with self._lock:
+            if self._descriptor is None:
+                return True
+            size, least = self._size(), self.step * _STEPS + growth
+            try:
+                if size < least:
+                    os.posix_fallocate(self._descriptor, size, least + self.step - size)
+                elif size > least + self.step * _STEPS:
+                    os.ftruncate(self._descriptor, least)
+            except OSError as error:
+                return not is_full(error)
+            return True
+
     def is_low(self) -> bool:
         if self._descriptor is None:
             return False
         free = os.fstatvfs(self._descriptor)
         return free.f_bavail * free.f_frsize < LOW
-
-    def is_out_of_room(self) -> bool:
-        cause = self.cause()
-        return cause is not None and is_full(cause)
 
     def cause(self) -> OSError | None:
         """What the system says when something is written here; None: it is."""
@@ -263,7 +323,7 @@ class _Reserve:
             size = self._size()
             try:
                 if self._descriptor is not None:
-                    os.pwrite(self._descriptor, b"\0" * _PAGE, size)
+                    os.pwrite(self._descriptor, b"\0" * _BLOCK, size)
                     os.fsync(self._descriptor)
             except OSError as error:
                 return error
@@ -275,11 +335,6 @@ class _Reserve:
 
     def _size(self) -> int:
         return 0 if self._descriptor is None else os.fstat(self._descriptor).st_size
-
-
-def _may_be_quota(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0)
-    return code in {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_CANTOPEN}
 
 
 def _empty_log(connection: sqlite3.Connection) -> None:

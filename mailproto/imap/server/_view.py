@@ -20,6 +20,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import compress
 
+from mailproto.errors import MailError
+from mailproto.imap.server._errors import NOT_KEPT
 from mailproto.imap.wire import SequenceSet, flag_list
 from mailproto.interfaces import IMailbox, IRecent
 from mailproto.model import SEEN, SYSTEM_FLAGS, FlagChange, FlagColumns, MailboxStatus
@@ -49,12 +51,14 @@ class MailboxView:
 
     :param read_only: selected by EXAMINE: ``\\Recent`` is not claimed, nothing is changed.
     :param pause: awaited in the midst of what takes long, so that others have their turn.
+    :param failed: called with what kept ``\\Recent`` from being claimed, which is no reason not to read.
     :ivar uids: ascending; the message at index i has sequence number i + 1.
     :ivar flags: of the same messages, as last seen.
     :ivar gone: UIDs of messages that vanished, and that the client still counts.
     """
 
     __slots__ = (
+        "_failed",
         "_keywords",
         "_modseq",
         "_new_sets",
@@ -78,8 +82,10 @@ class MailboxView:
         *,
         read_only: bool = False,
         pause: Callable[[], Awaitable[None]] | None = None,
+        failed: Callable[[MailError], None] | None = None,
     ) -> None:
         self.mailbox = mailbox
+        self._failed = failed or _no_matter
         self._pause = pause or _no_pause
         self.read_only = read_only or not mailbox.writable
         self.uids = array("I")
@@ -194,7 +200,13 @@ class MailboxView:
         if self.read_only:
             self._mark_recent(self.uids[-min(status.recent, len(self.uids))])
             return
-        first = await IRecent(self.mailbox).claim_recent()
+        try:
+            first = await IRecent(self.mailbox).claim_recent()
+        except NOT_KEPT as error:
+            # Nobody is kept from reading by it: some later session sees them as recent, too.
+            self._failed(error)
+            self._mark_recent(self.uids[-min(status.recent, len(self.uids))])
+            return
         # What came since the look is claimed, too; what comes between these two lines is taken
         # for recent, which is the way to err (RFC 3501 2.3.2).
         await self._look()
@@ -210,10 +222,11 @@ class MailboxView:
             differ += self._note(changed.uids[start:stop], changed.flags[start:stop])
             await self._pause()
         for start in range(known, len(changed.uids), _AT_ONCE):
-            flags = list(map(_intern, changed.flags[start : start + _AT_ONCE]))
+            some = changed.flags[start : start + _AT_ONCE]
+            interned = {flags: _intern(flags) for flags in set(some)}  # messages share few sets
             self.uids.extend(changed.uids[start : start + _AT_ONCE])
-            self.flags += flags
-            self._new_sets.update(flags)
+            self.flags += map(interned.__getitem__, some)
+            self._new_sets.update(interned.values())
             await self._pause()
         return differ
 
@@ -379,9 +392,8 @@ class MailboxView:
         """The lowest sequence number without ``\\Seen``."""
         for start in range(0, len(self.flags), _AT_ONCE):
             some = self.flags[start : start + _AT_ONCE]
-            unseen = next((at for at, flags in enumerate(some, start + 1) if SEEN not in flags), None)
-            if unseen is not None:
-                return unseen
+            if any(SEEN not in flags for flags in set(some)):
+                return next(at for at, flags in enumerate(some, start + 1) if SEEN not in flags)
             await self._pause()
         return None
 
@@ -404,6 +416,10 @@ class MailboxView:
                 b"* OK [UIDNEXT %d] Predicted next UID\r\n" % uid_next,
             )
         )
+
+
+def _no_matter(error: MailError) -> None:
+    """A failure that is not told."""
 
 
 def _nothing() -> None:

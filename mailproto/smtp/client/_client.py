@@ -28,6 +28,7 @@ from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipie
 from mailproto.smtp.client._content import data_pieces
 from mailproto.smtp.client._message import Message, to_address, to_recipient
 from mailproto.smtp.client._own_name import hello_name, own_name
+from mailproto.smtp.client._plan import render_address
 from mailproto.smtp.client._session import SMTPSession
 from mailproto.smtp.client._timeouts import SMTPTimeouts
 from mailproto.smtp.client._transaction import END_OF_DATA
@@ -68,8 +69,8 @@ class SMTPClient(Client[Reply]):
     :raises UnsafeArgument: ``hostname`` is neither, which is a ValueError.
     """
 
-    verb: ClassVar[str] = "EHLO"
-    answers_each: ClassVar[bool] = False
+    _verb: ClassVar[str] = "EHLO"
+    _answers_each: ClassVar[bool] = False
     """Whether each recipient has an answer of its own (RFC 2033)."""
 
     _session: SMTPSession
@@ -93,7 +94,7 @@ class SMTPClient(Client[Reply]):
             limits=limits,
             pipelining=pipelining,
             is_remote=is_remote,
-            answers_each=self.answers_each,
+            answers_each=self._answers_each,
         )
         super().__init__(session, timeouts)
 
@@ -214,7 +215,7 @@ class SMTPClient(Client[Reply]):
         :raises CommandRefused:
         :raises ValueError: no address, or no parameters (`UnsafeArgument`).
         """
-        line = render_path("MAIL FROM", to_address(sender), parameters)
+        line = render_path("MAIL FROM", render_address(to_address(sender)), parameters)
         return self._session.run(lambda: self._mail(line))
 
     def rcpt(
@@ -227,7 +228,8 @@ class SMTPClient(Client[Reply]):
         :raises ValueError: no address, or no parameters (`UnsafeArgument`).
         """
         chosen = to_recipient(recipient)
-        line = render_path("RCPT TO", chosen.address, chosen.parameters if parameters is None else parameters)
+        wishes = chosen.parameters if parameters is None else parameters
+        line = render_path("RCPT TO", render_address(chosen.address), wishes)
         return self._session.run(lambda: self._rcpt(line))
 
     def data(self, content: Content) -> Deferred[list[Reply]]:
@@ -300,10 +302,10 @@ class SMTPClient(Client[Reply]):
         hostname = hostname or session.hostname or own_name(session.connection.transport)
         hello = hello_name(hostname)
         session.learn(NO_CAPABILITIES)
-        reply = await session.exchange(self.verb, render_line(self.verb, hello))
+        reply = await session.exchange(self._verb, render_line(self._verb, hello))
         if reply.code < 400:
             session.learn(parse_capabilities(reply))
-        elif reply.code >= 500 and self.verb == "EHLO":
+        elif reply.code >= 500 and self._verb == "EHLO":
             await self._command("HELO", hello)
         else:
             raise CommandRefused(reply=reply)
@@ -366,7 +368,7 @@ class SMTPClient(Client[Reply]):
         reply = await session.exchange("DATA", b"DATA\r\n", timeouts.data)
         if reply.code >= 400:
             raise CommandRefused(reply=reply)
-        answers = session.accepted if self.answers_each else 1
+        answers = session.accepted if self._answers_each else 1
         if not answers:  # as for `send`: there is no staying in step
             raise session.fail(ProtocolViolation("The server took DATA without a recipient"))
         pieces = data_pieces(content)
@@ -374,7 +376,7 @@ class SMTPClient(Client[Reply]):
             END_OF_DATA, pieces, timeouts.final, block=timeouts.block, answers=answers
         )
         session.has_transaction = False
-        if replies[0].code >= 400 and not self.answers_each:
+        if replies[0].code >= 400 and not self._answers_each:
             raise CommandRefused(reply=replies[0])
         return replies
 
@@ -389,8 +391,8 @@ class LMTPClient(SMTPClient):
     TCP and Unix sockets alike; never port 25.
     """
 
-    verb: ClassVar[str] = "LHLO"
-    answers_each: ClassVar[bool] = True
+    _verb: ClassVar[str] = "LHLO"
+    _answers_each: ClassVar[bool] = True
 
     @classmethod
     def default_port(cls, server: ServerAddress) -> int:

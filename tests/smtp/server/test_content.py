@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,10 +15,10 @@ from mailproto.content import FileContent
 from mailproto.errors import MessageTooLarge
 from mailproto.smtp import SMTPLimits
 from mailproto.smtp.server._spool import Spool
+from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.disk import fill_the_disk
 from tests.smtp.server.dialogue import DialogueTestCase
 from tests.smtp.server.test_server import script
-from tests.transport import ELSEWHERE, MemoryTransport
 
 BEGIN = "C: HELO a\nC: MAIL FROM:<a@b>\nC: RCPT TO:<c@d>\nC: DATA\nS: 250...\nS: 250...\nS: 250...\nS: 354..."
 NOOP = "C: NOOP\nS: 250 2.0.0 OK"
@@ -26,7 +27,7 @@ NOOP = "C: NOOP\nS: 250 2.0.0 OK"
 class RefusalTests(DialogueTestCase):
     """Content that is not taken is refused behind its dot, and the session stays in step."""
 
-    def assert_refused(self, content: str, reply: str, **settings: object) -> None:
+    def assert_refused(self, content: str, reply: str, **settings: Any) -> None:
         self.assert_dialogue(script(BEGIN, content, f"C: .\nS: {reply}", NOOP), **settings)
         self.assertEqual(self.delivery.contents, [])
 

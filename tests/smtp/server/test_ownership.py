@@ -14,10 +14,10 @@ from mailproto.errors import Unavailable
 from mailproto.interfaces import IOwnership
 from mailproto.model import Address
 from mailproto.smtp.server._ownership import is_own_address
+from mailproto.testing import MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery
 from tests.smtp.server.test_authentication import EHLO, b64
 from tests.smtp.server.test_server import script
-from tests.transport import MemoryTransport
 
 ALICE = "alice@example.org"
 SIGNED_IN = script(EHLO, f"C: AUTH PLAIN {b64(f'{chr(0)}{ALICE}{chr(0)}secret')}\nS: 235...")
@@ -93,8 +93,8 @@ class SubmissionTests(DialogueTestCase):
     def test_whose_it_is_can_be_logged(self) -> None:
         """Of SMTPUTF8 nearly everything may stand in an address."""
         events: list[LogEvent] = []
-        globalLogPublisher.addObserver(events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
         path = "<b\u202eob\u200b@example.org>"
         self.assert_dialogue(script(SIGNED_IN, f"C: MAIL FROM:{path} SMTPUTF8\n{NOT_YOURS}"))
         (text,) = {text for text in map(formatEvent, events) if "not yours" in text}

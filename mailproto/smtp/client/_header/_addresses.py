@@ -6,11 +6,24 @@ from collections.abc import Iterator, Sequence
 
 from mailproto.message import parse_addresses, unquote
 from mailproto.model import Address
-from mailproto.smtp.client._header._comments import comment, require
-from mailproto.smtp.client._header._encoded_words import encoded_words, meant, must_be_encoded
-from mailproto.smtp.client._header._errors import NeedsUTF8
-from mailproto.smtp.client._header._folding import WORD_MAX, Token
-from mailproto.smtp.client._header._lexis import COMMENT, QUOTED, SPECIAL, WORD, Lexeme, lexemes
+from mailproto.smtp.client._header._structured import (
+    COMMENT,
+    QUOTED,
+    SPECIAL,
+    WORD,
+    Lexeme,
+    comment,
+    lexemes,
+    require,
+)
+from mailproto.smtp.client._header._words import (
+    WORD_MAX,
+    NeedsUTF8,
+    Token,
+    encoded_words,
+    meant,
+    must_be_encoded,
+)
 from mailproto.smtp.client._message import to_address
 from mailproto.smtp.wire import UnsafeArgument, ascii_domain
 

@@ -7,10 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mailproto.message import unquote
-from mailproto.smtp.client._header._comments import comment, require
-from mailproto.smtp.client._header._encoded_words import charset_of, meant, must_be_encoded
-from mailproto.smtp.client._header._folding import WORD_MAX, Token
-from mailproto.smtp.client._header._lexis import COMMENT, SPECIAL, Lexeme, lexemes
+from mailproto.smtp.client._header._structured import COMMENT, SPECIAL, Lexeme, comment, lexemes, require
+from mailproto.smtp.client._header._words import WORD_MAX, Token, charset_of, meant, must_be_encoded
 
 __all__ = ["mime"]
 

@@ -1,18 +1,99 @@
-"""Structured fields that are neither addresses nor MIME's: no encoded word but in comments (RFC 2047 5)."""
+"""Structured fields: their pieces (RFC 5322 3.2), of which none is lost, and their comments."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-from mailproto.message import comment_end
-from mailproto.smtp.client._header._comments import comment, require
-from mailproto.smtp.client._header._encoded_words import must_be_encoded
-from mailproto.smtp.client._header._folding import WORD_MAX, Token
+from mailproto.message import comment_end, unquote
 from mailproto.smtp.client._header._kinds import Kind
-from mailproto.smtp.client._header._lexis import COMMENT, Lexeme
+from mailproto.smtp.client._header._unstructured import unstructured
+from mailproto.smtp.client._header._words import (
+    WORD_MAX,
+    NeedsUTF8,
+    NoForm,
+    Token,
+    encoded_words,
+    meant,
+    must_be_encoded,
+)
 
-__all__ = ["structured"]
+__all__ = ["COMMENT", "QUOTED", "SPECIAL", "WORD", "Lexeme", "comment", "lexemes", "require", "structured"]
+
+
+WORD, QUOTED, COMMENT, SPECIAL = range(4)
+
+_PIECE = re.compile(
+    rb'([ \t]*+)(?:((?:[^ \t()<>@,;:\\"\[\]]++|\[[^\]\\\[]*+\])+)'
+    rb'|("[^"\\]*+(?:\\.[^"\\]*+)*")|([^ \t]))',
+    re.DOTALL,
+).match
+_BLANKS_MAX = 64
+
+
+class Lexeme(NamedTuple):
+    """One piece.
+
+    :ivar space: the white space before it, so much that a line of it does no harm.
+    :ivar text: as it stands, with its quotes or parentheses.
+    """
+
+    space: bytes
+    kind: int
+    text: bytes
+
+
+def lexemes(value: bytes) -> Iterator[Lexeme]:
+    """Of a value that is on one line; what follows quotes or parentheses that do not close is a word."""
+    at = 0
+    while match := _PIECE(value, at):
+        space = match[1] if len(match[1]) <= _BLANKS_MAX else b" "
+        at = match.end()
+        if match[2] is not None:
+            yield Lexeme(space, WORD, match[2])
+        elif match[3] is not None:
+            yield Lexeme(space, QUOTED, match[3])
+        elif match[4] not in b'("':
+            yield Lexeme(space, SPECIAL, match[4])
+        else:
+            start = at - 1
+            at = comment_end(value, start) if match[4] == b"(" else -1
+            if at < 0:
+                yield Lexeme(space, WORD, value[start:].rstrip(b" \t"))
+                break
+            yield Lexeme(space, COMMENT, value[start:at])
+
+
+_SPECIAL = re.compile(rb"[()\\]").search
+_LENGTH = 70
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
+"""What the email package shows for octets that it does not understand: they are lost."""
+
+
+def comment(lexeme: Lexeme, *, utf8: bool) -> Iterator[Token]:
+    """As it is, if that can be, or with encoded words (RFC 2047 5 (2))."""
+    inside = lexeme.text[1:-1]
+    if _SPECIAL(inside) and must_be_encoded(inside, utf8=utf8):
+        words = [(b" ", word) for word in encoded_words(*meant(unquote(inside)))]
+    else:
+        words = list(unstructured(inside, utf8=utf8, is_text=False, first=_LENGTH)) or [(b"", b"")]
+    for index, (space, word) in enumerate(words):
+        space = space if index else lexeme.space
+        yield space, b"(" * (not index) + word + b")" * (index == len(words) - 1)
+
+
+def require(octets: bytes, *, utf8: bool) -> None:
+    """See that what can have no encoded words can be sent as it is.
+
+    :raises NeedsUTF8:
+    :raises NoForm:
+    """
+    if must_be_encoded(octets, utf8=utf8):
+        if must_be_encoded(octets, utf8=True) or _REPLACEMENT in octets:
+            raise NoForm
+        raise NeedsUTF8
+
 
 _WORD = rb'[^ \t("<]++|[("<]'
 _QUOTED = rb'"[^"\\]*+(?:\\.[^"\\]*+)*"'
@@ -27,7 +108,6 @@ _ANY = _pieces(_QUOTED, _WORD), _pieces(_WORD)
 _ANY_WITH_ANGLES = _pieces(_ANGLE, _QUOTED, _WORD), _pieces(_ANGLE, _WORD)
 """With and without what is quoted."""
 
-_BLANKS_MAX = 64
 _CUT = 72
 _BASE64 = re.compile(rb"(?:\A|(?<=;))((?:b|keydata)=)([A-Za-z0-9+/=]+)")
 _BLANKS_AND_WORDS = re.compile(rb"([ \t]*)([^ \t]+)").findall

@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from mailproto.smtp.client._header._encoded_words import (
+from mailproto.smtp.client._header._words import (
+    WORD_MAX,
+    Token,
     charset_of,
     encoded_words,
     is_utf8,
     meant,
     must_be_encoded,
 )
-from mailproto.smtp.client._header._folding import WORD_MAX, Token
 
 __all__ = ["unstructured"]
 

@@ -1,0 +1,402 @@
+"""SASL as a server speaks it (RFC 4422): messages in, challenges and credentials out, no I/O."""
+
+from __future__ import annotations
+
+import abc
+import binascii
+import re
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import (
+    ICredentials,
+    IUsernameHashedPassword,
+    IUsernamePassword,
+    UsernamePassword,
+)
+from zope.interface import Interface
+
+from mailproto.accounts import account_key, full_name
+from mailproto.auth._credentials import (
+    BearerToken,
+    ClientCertificate,
+    CramMD5Response,
+    IBearerToken,
+    IClientCertificate,
+    IScramChecker,
+    IScramProof,
+    ScramProof,
+)
+from mailproto.auth._sasl_messages import SASLError
+from mailproto.auth._scram import ScramAlgorithm, ScramServerExchange
+from mailproto.auth._scram._messages import unescape_name
+from mailproto.errors import AuthenticationFailed, UnwantedInitialResponse
+from mailproto.tls._channel import Channel
+
+__all__ = ["DEFAULT_MECHANISMS", "SERVER_MECHANISMS", "Challenge", "ServerMechanism", "server_mechanisms"]
+
+_DIGEST = 32
+"""Octets of an MD5 digest in hexadecimal."""
+
+# RFC 6750 2.1; the scheme's name in any case (RFC 9110 11.1).
+_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
+_KEY = re.compile(r"[A-Za-z]+")
+_SEPARATOR = "\x01"
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What the server sends next; the client's response goes to the next step."""
+
+    data: bytes
+
+    @property
+    def encoded(self) -> bytes:
+        """In base64, as all three protocols send it."""
+        return binascii.b2a_base64(self.data, newline=False)
+
+
+class ServerMechanism(abc.ABC):
+    """One authentication exchange: messages in, challenges and credentials out, no I/O.
+
+    :cvar name: as it is announced (RFC 4422 3.1).
+    :cvar credentials: the interface of what it ends with: a portal without a checker for it
+        has no use for the mechanism.
+    :cvar plaintext: whether a secret crosses the wire in clear, so that TLS or a loopback
+        address is needed.
+    :cvar binds: whether it binds to the channel below; where none that does is offered, no
+        mechanism is told what there is to bind to.
+    :ivar final: what the server tells the client along with success (RFC 4422 3.6), sent as
+        one more challenge, because our protocols have no other place for it; None for nothing.
+    :ivar refusal: what it tells the client before failure, likewise.
+    :ivar username: whom the client wants to be, as far as it has said so, for the log.
+
+    :param checker: the portal's for ``credentials``.
+    """
+
+    name: ClassVar[str]
+    credentials: ClassVar[type[Interface]]
+    plaintext: ClassVar[bool] = False
+    binds: ClassVar[bool] = False
+    final: bytes | None = None
+    refusal: bytes | None = None
+    username: str = ""
+
+    def __init__(self, channel: Channel, checker: ICredentialsChecker) -> None:
+        self.channel = channel
+        self.checker = checker
+
+    @classmethod
+    def is_possible(cls, channel: Channel) -> bool:
+        """Whether what lies below the connection has what the mechanism builds upon."""
+        return True
+
+    def is_itself(self, authzid: str, name: str) -> bool:
+        """Whether an account that gives an authzid means itself: both may be without a domain."""
+        domain = getattr(self.checker, "default_domain", "")
+        return account_key(full_name(authzid, domain)) == account_key(full_name(name, domain))
+
+    @abc.abstractmethod
+    async def step(self, response: bytes | None) -> Challenge | ICredentials:
+        """Go on with the exchange; only a question to ``checker`` is awaited.
+
+        :param response: decoded; None at the start when there is no initial response, which
+            is not the same as an empty one (RFC 4954 4: ``=``).
+        :returns: credentials end the exchange.
+        :raises SASLError: when the response is malformed.
+        :raises UnwantedInitialResponse: when the server begins, and there is a response.
+        :raises AuthenticationFailed: when it can be read, and asks for what nobody may.
+        """
+
+
+class Plain(ServerMechanism):
+    """PLAIN (RFC 4616): ``[authzid] NUL authcid NUL passwd`` in one message.
+
+    Nobody may act as somebody else, so an authzid is taken only if it is the authcid.
+    """
+
+    name = "PLAIN"
+    credentials = IUsernamePassword
+    plaintext = True
+
+    async def step(self, response: bytes | None) -> Challenge | ICredentials:
+        """One empty challenge if the client did not begin, then the credentials."""
+        if response is None:
+            return Challenge(b"")
+        parts = response.split(b"\0")
+        if len(parts) != 3:
+            raise SASLError("PLAIN needs three parts")
+        authzid, authcid, password = parts
+        self.username = authcid.decode(errors="replace")
+        if not authcid or not password:
+            raise SASLError("PLAIN needs a name and a password")
+        if authzid and not self.is_itself(_text(authzid), _text(authcid)):
+            raise AuthenticationFailed(detail="wants to act as somebody else")
+        return UsernamePassword(authcid, password)
+
+
+def _text(name: bytes) -> str:
+    return name.decode(errors="surrogateescape")
+
+
+class Login(ServerMechanism):
+    """LOGIN (draft-murchison-sasl-login, never a standard, still spoken by many clients).
+
+    The two challenges are what those clients look for.  An empty initial response, which is
+    no name, is as good as none: Dovecot's client sends one.
+    """
+
+    name = "LOGIN"
+    credentials = IUsernamePassword
+    plaintext = True
+    _has_begun = False
+    _username = b""
+
+    async def step(self, response: bytes | None) -> Challenge | ICredentials:
+        """Asks for the name, unless it came as initial response, then for the password."""
+        has_begun, self._has_begun = self._has_begun, True
+        if response is None or not (response or has_begun):
+            return Challenge(b"Username:")
+        if b"\0" in response or not response:
+            raise SASLError("LOGIN needs a name and a password")
+        if not self._username:
+            self._username = response
+            self.username = response.decode(errors="replace")
+            return Challenge(b"Password:")
+        return UsernamePassword(self._username, response)
+
+
+class CramMD5(ServerMechanism):
+    """CRAM-MD5 (RFC 2195): ``<unique@host>`` is answered with ``name SP digest``.
+
+    The digest is keyed with the password, which the server must have in clear.
+    """
+
+    name = "CRAM-MD5"
+    credentials = IUsernameHashedPassword
+    _challenge = b""
+
+    async def step(self, response: bytes | None) -> Challenge | ICredentials:
+        """The challenge, then the credentials."""
+        if not self._challenge:
+            if response is not None:
+                raise UnwantedInitialResponse
+            # The form of a msg-id, and never the same again (RFC 2195 2).
+            unique = f"<{secrets.token_hex(16)}.{int(time.time())}@mailproto>"
+            self._challenge = unique.encode()
+            return Challenge(self._challenge)
+        username, _, digest = (response or b"").rpartition(b" ")
+        if not username or len(digest) != _DIGEST:
+            raise SASLError("CRAM-MD5 needs a name and a digest")
+        return CramMD5Response(username, self._challenge, digest.lower())
+
+
+class ScramSHA256(ServerMechanism):
+    """SCRAM-SHA-256 (RFC 5802, RFC 7677): both sides prove something.
+
+    The client proves that it knows the password, and the server that it has the keys.
+
+    An exchange that somebody may stand between is for the checker, too: it fails as a wrong
+    password does, and as late.
+
+    Nobody may act as somebody else, so an authzid is taken only if it is the user.
+    """
+
+    name = "SCRAM-SHA-256"
+    credentials = IScramProof
+    algorithm: ClassVar[ScramAlgorithm] = "SHA-256"
+
+    def __init__(self, channel: Channel, checker: ICredentialsChecker) -> None:
+        super().__init__(channel, checker)
+        self._exchange = ScramServerExchange(self.algorithm, channel.bindings, self.binds)
+
+    @classmethod
+    def is_possible(cls, channel: Channel) -> bool:
+        """The -PLUS forms need something to bind to."""
+        return not cls.binds or bool(channel.bindings)
+
+    async def step(self, response: bytes | None) -> Challenge | ICredentials:
+        """The client's first message is answered with salt and iterations, its final one is the proof."""
+        if response is None:
+            return Challenge(b"")
+        exchange = self._exchange
+        if not self.username:
+            self.username = username = exchange.client_first(response)
+            if exchange.authzid and not self.is_itself(exchange.authzid, username):
+                raise AuthenticationFailed(detail="wants to act as somebody else")
+            if exchange.flaw:
+                return self._proof(b"", b"")
+            keys = await cast(IScramChecker, self.checker).scram_keys(username, self.algorithm)
+            return Challenge(exchange.server_first(keys))
+        credentials = self._proof(*exchange.client_final(response))
+        self.final = exchange.server_final()
+        return credentials
+
+    def _proof(self, auth_message: bytes, proof: bytes) -> ScramProof:
+        return ScramProof(self.username, self.algorithm, auth_message, proof, self._exchange.flaw)
+
+
+class ScramSHA256Plus(ScramSHA256):
+    """SCRAM-SHA-256 over this TLS connection and no other."""
+
+    name = "SCRAM-SHA-256-PLUS"
+    binds = True
+
+
+class ScramSHA1(ScramSHA256):
+    """SCRAM with the older hash function."""
+
+    name = "SCRAM-SHA-1"
+    algorithm = "SHA-1"
+
+
+class ScramSHA1Plus(ScramSHA1):
+    """SCRAM-SHA-1 over this TLS connection and no other."""
+
+    name = "SCRAM-SHA-1-PLUS"
+    binds = True
+
+
+class _TokenMechanism(ServerMechanism):
+    """Takes a message of key/value pairs, of which ``auth`` has the token.
+
+    A token that is refused is answered with an error in JSON first; whatever the client says
+    to that, it has failed then (RFC 7628 3.2.3).
+    """
+
+    credentials = IBearerToken
+    plaintext = True
+
+    async def step(self, response: bytes | None) -> Challenge | ICredentials:
+        """One empty challenge if the client did not begin, then the credentials."""
+        if response is None:
+            return Challenge(b"")
+        if response == _SEPARATOR.encode():  # what answers an error, before there is one (3.1)
+            raise AuthenticationFailed(detail="no bearer token")
+        try:
+            parts = response.decode().split(_SEPARATOR)
+        except UnicodeDecodeError:
+            raise SASLError("not UTF-8") from None
+        # Each pair ends with a separator, and so does the whole.
+        if len(parts) < 3 or parts[-2:] != ["", ""]:
+            raise SASLError("not key/value pairs between separators")
+        return self._read(parts[:-2])
+
+    @abc.abstractmethod
+    def _read(self, parts: list[str]) -> BearerToken:
+        """:raises SASLError, AuthenticationFailed:"""
+
+
+class OAuthBearer(_TokenMechanism):
+    """OAUTHBEARER (RFC 7628): a GS2 header with the authzid, then the pairs."""
+
+    name = "OAUTHBEARER"
+    refusal = b'{"status":"invalid_token","schemes":"bearer"}'
+
+    def _read(self, parts: list[str]) -> BearerToken:
+        header, *pairs = parts
+        flag, *names = header.split(",")
+        if flag not in ("n", "y") or len(names) != 2 or names[1]:
+            raise SASLError("bad GS2 header")
+        authzid = names[0]
+        if authzid and not authzid.startswith("a="):
+            raise SASLError("bad GS2 header")
+        self.username = name = unescape_name(authzid[2:])
+        return BearerToken(name, _token(_values(pairs)))
+
+
+class XOAuth2(_TokenMechanism):
+    """XOAUTH2 (Google's, older): the pairs ``user`` and ``auth``."""
+
+    name = "XOAUTH2"
+    refusal = b'{"status":"401","schemes":"bearer"}'
+
+    def _read(self, parts: list[str]) -> BearerToken:
+        values = _values(parts)
+        self.username = name = values.get("user", "")
+        return BearerToken(name, _token(values))
+
+
+def _values(pairs: list[str]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not _KEY.fullmatch(key) or key in values:
+            raise SASLError("bad key/value pair")
+        values[key] = value
+    return values
+
+
+def _token(values: dict[str, str]) -> str:
+    """Without one, or with one of another scheme, the client asks what it needs (RFC 7628 4.3)."""
+    found = _BEARER.fullmatch(values.get("auth", ""))
+    if found is None:
+        raise AuthenticationFailed(detail="no bearer token")
+    return found[1]
+
+
+class External(ServerMechanism):
+    """EXTERNAL (RFC 4422 appendix A): one message, the authzid or nothing.
+
+    The client is who TLS has shown it to be.
+    """
+
+    name = "EXTERNAL"
+    credentials = IClientCertificate
+
+    @classmethod
+    def is_possible(cls, channel: Channel) -> bool:
+        """It needs a client's certificate."""
+        return channel.certificate is not None
+
+    async def step(self, response: bytes | None) -> Challenge | ICredentials:
+        """One empty challenge if the client did not begin, then the credentials."""
+        if response is None:
+            return Challenge(b"")
+        try:
+            authzid = response.decode()
+        except UnicodeDecodeError:
+            raise SASLError("not UTF-8") from None
+        if "\0" in authzid:
+            raise SASLError("NUL in an authzid")
+        assert self.channel.certificate is not None  # noqa: S101 - it is not possible without
+        return ClientCertificate(self.channel.certificate, authzid)
+
+
+# -- the choice
+
+SERVER_MECHANISMS: tuple[type[ServerMechanism], ...] = (
+    External,
+    ScramSHA256Plus,
+    ScramSHA1Plus,
+    ScramSHA256,
+    ScramSHA1,
+    OAuthBearer,
+    XOAuth2,
+    CramMD5,
+    Plain,
+    Login,
+)
+"""All that there are, best first: many clients take the first that they know."""
+
+DEFAULT_MECHANISMS = tuple(mechanism for mechanism in SERVER_MECHANISMS if not mechanism.binds)
+"""Those that are offered unless others are chosen.
+
+The -PLUS forms are left out: Cyrus SASL's clients choose them and then have nothing to bind to.
+"""
+
+
+def server_mechanisms(names: Iterable[str]) -> tuple[type[ServerMechanism], ...]:
+    """Those of `SERVER_MECHANISMS` that are called so, in any case; best first.
+
+    :raises ValueError: it is no name of any; all names are in the message.
+    """
+    wanted = {name.upper() for name in names}
+    known = {mechanism.name for mechanism in SERVER_MECHANISMS}
+    for name in sorted(wanted - known):
+        raise ValueError(f"{name!r} is none of {', '.join(each.name for each in SERVER_MECHANISMS)}")
+    return tuple(mechanism for mechanism in SERVER_MECHANISMS if mechanism.name in wanted)

@@ -1,0 +1,169 @@
+"""What fields are written with: lines (RFC 5322 2.2.3), and text as encoded words (RFC 2047)."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Iterable
+
+from mailproto.message import decode_header
+
+__all__ = [
+    "LINE_MAX",
+    "WORD_MAX",
+    "NeedsUTF8",
+    "NoForm",
+    "Token",
+    "charset_of",
+    "encoded_words",
+    "fold",
+    "is_utf8",
+    "meant",
+    "must_be_encoded",
+]
+
+
+class NeedsUTF8(ValueError):
+    """Something that is not ASCII stands where no encoded word may (RFC 2047 5): in an address, an id.
+
+    Only a header in UTF-8 can show it (RFC 6532 3.2).
+    """
+
+
+class NoForm(ValueError):
+    """Octets that are not even UTF-8 stand there."""
+
+
+LINE_MAX = 998
+"""Octets of a line without its CRLF (RFC 5322 2.1.1)."""
+
+WORD_MAX = LINE_MAX - 1
+"""Octets of what stands alone on a line, after its white space."""
+
+_LINE = 76
+"""Octets that a line should have at most, even with encoded words (RFC 2047 2)."""
+
+Token = tuple[bytes, bytes]
+"""White space, before which a line may end unless it is none, and what follows it."""
+
+
+def fold(name: bytes, tokens: Iterable[Token]) -> bytes:
+    """One field, CRLF included.  A line ends only before white space; what has none stands whole.
+
+    :raises ValueError: that is longer than a line.
+    """
+    if len(name) > WORD_MAX:
+        raise ValueError(f"a header field's name is longer than a line may be: {len(name)} octets")
+    lines: list[bytes] = []
+    line = [name, b":"]
+    length = len(name) + 1
+    is_first = True
+    for space, text in _units(tokens):
+        space = b" " if is_first else space
+        size = len(space) + len(text)
+        if length + size > (LINE_MAX if is_first else _LINE):
+            lines.append(b"".join(line))
+            line, length = [], 0
+            if size > LINE_MAX:
+                raise ValueError(
+                    f"a word of the field {name.decode()} is longer than a line may be: {len(text)} octets"
+                )
+        line += [space, text]
+        length += size
+        is_first = False
+    lines.append(b"".join(line))
+    return b"\r\n".join(lines) + b"\r\n"
+
+
+def _units(tokens: Iterable[Token]) -> Iterable[Token]:
+    """Tokens that have no white space between them, as one."""
+    space, pieces = b"", list[bytes]()
+    for before, text in tokens:
+        if before and pieces:
+            yield space, b"".join(pieces)
+            pieces = []
+        if not pieces:
+            space = before
+        pieces.append(text)
+    if pieces:
+        yield space, b"".join(pieces)
+
+
+_UTF8 = b"utf-8"
+_UNKNOWN = b"unknown-8bit"
+"""RFC 1428 3."""
+
+_LENGTH = 75
+"""Octets of an encoded word (2)."""
+
+# What stands for itself in any place that encoded words have (5 (3)).
+_PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/"
+_Q = [b"=%02X" % octet for octet in range(256)]
+for _octet in _PLAIN:
+    _Q[_octet] = bytes([_octet])
+_Q[32] = b"_"
+
+_UNSENDABLE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
+
+
+def is_utf8(octets: bytes) -> bool:
+    """Whether they are."""
+    try:
+        octets.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def must_be_encoded(octets: bytes, *, utf8: bool) -> bool:
+    """Whether it cannot be sent as it is: for what it is, not for its length.
+
+    :param utf8: whether the header is in UTF-8.
+    """
+    return _UNSENDABLE(octets) is not None or not (octets.isascii() or (utf8 and is_utf8(octets)))
+
+
+def charset_of(octets: bytes) -> bytes:
+    """UTF-8 where the octets are that, or else ``unknown-8bit`` (RFC 1428 3)."""
+    return _UTF8 if is_utf8(octets) else _UNKNOWN
+
+
+def meant(octets: bytes) -> tuple[bytes, bytes]:
+    """The text, and its charset, of octets in which there may be encoded words too."""
+    if b"=?" in octets:
+        octets = decode_header(octets).encode("utf-8", "replace")
+    return octets, charset_of(octets)
+
+
+def encoded_words(octets: bytes, charset: bytes, *, first: int = _LENGTH) -> list[bytes]:
+    """At least one; none of them splits a character of UTF-8 (5).
+
+    :param first: octets that the first may have.
+    """
+    text_length = sum(len(_Q[octet]) for octet in octets)
+    is_q = text_length - 4 * ((len(octets) + 2) // 3) < 5  # as the email package has it: rather readable
+    rooms = [max(room, 40) - len(charset) - 7 for room in (min(first, _LENGTH), _LENGTH)]
+    parts: list[bytes] = []
+    part, size = bytearray(), 0
+    room = rooms[0]
+    for unit in _characters(octets, charset):
+        cost = sum(len(_Q[octet]) for octet in unit) if is_q else len(unit)
+        if part and (size + cost if is_q else 4 * ((size + cost + 2) // 3)) > room:
+            parts.append(bytes(part))
+            part, size, room = bytearray(), 0, rooms[1]
+        part += unit
+        size += cost
+    parts.append(bytes(part))
+    letter = b"q" if is_q else b"b"
+    return [b"=?%b?%b?%b?=" % (charset, letter, _encoded(each, is_q)) for each in parts]
+
+
+def _characters(octets: bytes, charset: bytes) -> Iterable[bytes]:
+    """Characters, where they are known."""
+    if charset == _UTF8:
+        return (character.encode() for character in octets.decode())
+    return (octets[at : at + 1] for at in range(len(octets)))
+
+
+def _encoded(octets: bytes, is_q: bool) -> bytes:
+    return b"".join([_Q[octet] for octet in octets]) if is_q else binascii.b2a_base64(octets, newline=False)

@@ -87,6 +87,13 @@ NEEDS: Mapping[str, str] = {
     "endpoint_address": """
         Client endpoints keep where they lead to as `_host` or `_hostText`, `_port`, `_path`, and an
         inner endpoint as `_wrappedEndpoint`.""",
+    "twistd_forks": """
+        `twistd` forks in a function ``daemonize`` of `twisted.scripts._twistd_unix`
+        (`service._daemon`).""",
+    "unix_lock": """
+        Beside a Unix socket at ``PATH`` that is listened on with ``lockfile=1``, which is the default of
+        endpoints, is a symbolic link ``PATH.lock`` to the number of the process
+        (`service._unix_sockets`).""",
 }
 """What is relied on always."""
 

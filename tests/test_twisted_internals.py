@@ -28,6 +28,7 @@ from twisted.protocols import tls
 from twisted.protocols.policies import WrappingFactory
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
+from twisted.scripts import _twistd_unix
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -414,6 +415,22 @@ class NeedTests(InternalsCase):
             (object(), None),
         ):
             self.assertEqual(internals.endpoint_address(endpoint), expected)
+
+    def test_twistd_forks(self) -> None:
+        function = _twistd_unix.UnixApplicationRunner.daemonize
+        self.assertEqual(function.__module__, "twisted.scripts._twistd_unix")
+        self.assertEqual(function.__code__.co_name, "daemonize")
+        self.assertIn("fork", function.__code__.co_names)
+
+    def test_unix_lock(self) -> None:
+        path = f"/tmp/mailproto-test-{os.getpid()}"
+        reactor = SelectReactor()
+        self.addCleanup(_let_go_of, reactor)
+        endpoint = endpoints.serverFromString(reactor, f"unix:{path}")
+        port: Any = self.successResultOf(endpoint.listen(_Building(Noting())))
+        self.assertEqual(os.readlink(f"{path}.lock"), str(os.getpid()))
+        port.connectionLost(Failure(ConnectionDone()))
+        self.assertFalse(os.path.lexists(f"{path}.lock"))
 
 
 class _Building(Factory):

@@ -5,8 +5,8 @@ would then say that all is well, while a store is still opened and ports are loo
 waits until the server is ready or has failed, says the one line that tells why, and ends with
 status 1.
 
-That rests on one thing that Twisted does not promise: `twisted.scripts._twistd_unix` forks in its
-method ``daemonize``.  Where it is otherwise, a failure is in the log alone, and the status is 0;
+That rests on one thing that Twisted does not promise (`mailproto._twisted_internals`):
+`twisted.scripts._twistd_unix` forks in its method ``daemonize``.  Where it is otherwise, a failure is in the log alone, and the status is 0;
 ``tests.interop.test_daemon`` fails then.
 """
 

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from twisted.internet.defer import Deferred
@@ -170,7 +171,8 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(said, "mailproto: a password must be UTF-8")
 
     def test_no_terminal(self) -> None:
-        with mock.patch("getpass.getpass", getpass.fallback_getpass):  # what it is where there is none
+        without: Any = getpass
+        with mock.patch("getpass.getpass", without.fallback_getpass):  # what it is where there is none
             said, _ = self.run_command("user", "add", "alice@localhost", given="secret\n")
         self.assertEqual(said, "mailproto: no terminal to ask for the password: use --password-stdin")
 

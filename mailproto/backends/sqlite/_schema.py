@@ -15,7 +15,7 @@ from mailproto.backends.sqlite._joining import join_accounts
 from mailproto.backends.sqlite._threads import give_threads
 from mailproto.errors import StoreUnusable
 
-__all__ = ["APPLICATION_ID", "BUSY_TIMEOUT", "MIGRATIONS", "connect", "prepare"]
+__all__ = ["APPLICATION_ID", "BUSY_TIMEOUT", "MIGRATIONS", "connect", "is_earlier", "prepare"]
 
 APPLICATION_ID = 0x6D70726F  # "mpro"
 """What tells a mailproto database from others (PRAGMA application_id)."""
@@ -200,22 +200,30 @@ def prepare(path: str, migrations: Sequence[Step] = MIGRATIONS) -> None:
     :raises StoreUnusable: nothing has been changed then.
     :raises sqlite3.Error: when it cannot be read or written.
     """
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    # Only a new file: to close one that a store in this process has open would end SQLite's locks.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    connection = connect(path)
     try:
-        reports = _prepare(path, migrations)
-    except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-            to_do = "restore it from a backup, or choose another place"
-            raise StoreUnusable(f"{path}: {error}; {to_do}") from error
-        raise
+        reports = _migrate(connection, path, migrations)
+    finally:
+        connection.close()
     for report in reports:
         _log.warn("{path}: {report}", path=path, report=report)
 
 
-def _prepare(path: str, migrations: Sequence[Step]) -> list[str]:
+def is_earlier(path: str, migrations: Sequence[Step] = MIGRATIONS) -> bool:
+    """Whether there is a database of ours, of an earlier version.
+
+    :raises sqlite3.Error: when it cannot be read.
+    """
+    if not os.path.exists(path):
+        return False
     connection = connect(path)
     try:
-        return _migrate(connection, path, migrations)
+        return _pragma(connection, "application_id") == APPLICATION_ID and _pragma(
+            connection, "user_version"
+        ) < len(migrations)
     finally:
         connection.close()
 

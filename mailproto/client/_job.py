@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.python.failure import Failure
@@ -44,6 +44,9 @@ class Job(ABC, Generic[ClientT]):
     :ivar is_late: whether its time to wait is over; then it is not tried again.
     :ivar needs_new: whether only a connection that has done nothing before will do.
     """
+
+    ends_with_connection: ClassVar[bool] = True
+    """Whether there is nothing left to do once its connection has ended."""
 
     __slots__ = (
         "_losses",
@@ -96,7 +99,7 @@ class Job(ABC, Generic[ClientT]):
         return False
 
     def stop(self) -> None:
-        """Its result is not wanted any more, and its connection is about to end."""
+        """Its result is not wanted any more, though it is underway."""
 
     @property
     def is_owed(self) -> bool:
@@ -158,6 +161,8 @@ class Task(Job[ClientT], Generic[ClientT, T]):
 
     :param work: the client must not be kept for longer than it takes.
     """
+
+    ends_with_connection = False  # the function may have other things to do
 
     __slots__ = ("_running", "_work")
 

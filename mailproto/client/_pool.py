@@ -44,7 +44,8 @@ class ClientPool(Generic[ClientT]):
     :param connections: at once; more jobs wait.
     :param idle: seconds until a connection that has nothing to do is closed.
     :param jobs: for one connection.
-    :param at_once: jobs given to one connection before the first is done.
+    :param at_once: jobs given to one connection before the first is done; what ends the connection
+        ends them all.
     :raises ValueError: one of these allows nothing to be done.
     """
 
@@ -73,6 +74,7 @@ class ClientPool(Generic[ClientT]):
         self._deadlines = Deadlines(reactor, self._waited)
         self._coming = 0  # jobs that will wait
         self._pool: list[PooledConnection[ClientT]] = []
+        self._ended: list[PooledConnection[ClientT]] = []  # with something underway that goes on
         self._opening: set[Deferred[ClientT]] = set()
         self._growth = Growth(reactor, connections)
         self._refusal: ClientError | None = None  # the last one of a connection
@@ -93,7 +95,8 @@ class ClientPool(Generic[ClientT]):
         """Call a function with a connection, when one is free; it may ask for many things over it.
 
         The connection goes back to the pool with the function's result, which is this one's.
-        To cancel that ends the connection, or the wait for one.
+        To cancel that ends the wait for a connection, or cancels what the function waits for and
+        ends the connection, unless an older job is underway there.
 
         :param wait: seconds that it may take until one is free.
         :raises QueueTimeout: it took longer.
@@ -263,7 +266,8 @@ class ClientPool(Generic[ClientT]):
             if not connection.underway and not connection.is_leaving:
                 connection.leave()
         self._open_no_more()
-        if not self._number:
+        self._ended = [each for each in self._ended if each.underway]
+        if not self._number and not self._ended:
             self._closed = []
             for waiter in closed:
                 waiter.callback(None)
@@ -343,6 +347,7 @@ class ClientPool(Generic[ClientT]):
             connection.gone()
         except Exception:
             self._broken()
+        self._ended = [each for each in (*self._ended, connection) if each.underway]
         self.go_on()
 
     def _failed(self, failure: Failure) -> None:

@@ -146,7 +146,8 @@ class PooledConnection(Generic[ClientT]):
             finally:
                 self._client.abort()
         elif not self.take_back(job):
-            self._forget(job)  # its content is sent, and what came before it is still to be answered
+            self._forget(job)  # the connection is still needed for what came before it
+            job.stop()
 
     def drop(self, job: Job[Any]) -> None:
         """Something went wrong with ourselves: end the connection."""
@@ -157,9 +158,10 @@ class PooledConnection(Generic[ClientT]):
     def gone(self) -> None:
         """The connection has ended."""
         self._wake()
-        for job in list(self.underway):  # none, if every job was told
-            self._forget(job)
-            job.finish(Failure(ConnectionLost()))
+        for job in list(self.underway):
+            if job.ends_with_connection:  # it was not told, which is a fault of our own
+                self._forget(job)
+                job.finish(Failure(ConnectionLost()))
 
     def _forget(self, job: Job[Any]) -> None:
         self.underway.remove(job)

@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from mailproto.backends import SQLiteStore
 from mailproto.content import CHUNK, FileContent
 from mailproto.interfaces import IMailbox
-from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
+from mailproto.model import FlagChange, FlagOperation, NewMessage, Part, Placement
 
 BATCH = 500
 SUMMARY = Part.INTERNAL_DATE | Part.SIZE | Part.ENVELOPE | Part.BODY_STRUCTURE
@@ -79,7 +79,7 @@ class Benchmark:
             count = len(texts) if outstanding > 1 else max(len(texts) // 5, 1)
 
             def deliver(number: int, name: str = name) -> Deferred[Any]:
-                return ensureDeferred(self._store.deliver([name], NewMessage(texts[number])))
+                return ensureDeferred(self._store.deliver(texts[number], [Placement(name)]))
 
             seconds = await each_of(count, outstanding, deliver)
             self._report(f"deliver, {outstanding} at a time", seconds, count)

@@ -23,7 +23,7 @@ import unicodedata
 from mailproto.domains import canonical_domain, is_valid_international
 from mailproto.errors import InvalidAccountName
 
-__all__ = ["MAX_COMPARED", "account_key", "account_keys", "check_account_name", "invisible_in"]
+__all__ = ["MAX_COMPARED", "account_key", "account_keys", "check_account_name", "full_name", "invisible_in"]
 
 MAX_COMPARED = 1024
 """Characters of a name that has other spellings; a longer one is only equal to itself.
@@ -65,6 +65,11 @@ def account_keys(local: str, domain: str) -> list[str]:
     if base and detail:
         keys.append(f"{base}@{domain}")
     return keys
+
+
+def full_name(name: str, domain: str) -> str:
+    """A name without a domain with ``domain``, as Dovecot's default realm has it; any other as it is."""
+    return f"{name}@{domain}" if name and domain and "@" not in account_key(name) else name
 
 
 def check_account_name(name: str) -> str:

@@ -92,9 +92,13 @@ class Unavailable(MailError):
 
 
 class StorageFull(Unavailable):
-    """There is no room for the message on the server's disk (RFC 5321 4.2.3, RFC 3463 X.3.1)."""
+    """There is no room on the server's disk (RFC 5321 4.2.3, RFC 3463 X.3.1).
+
+    IMAP clients show OVERQUOTA (RFC 5530), with which people know that removing mail helps.
+    """
 
     code, enhanced = 452, "4.3.1"
+    imap = "OVERQUOTA"
     default_text = "Insufficient system storage"
 
 

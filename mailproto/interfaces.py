@@ -13,8 +13,10 @@ told of a temporary failure.
 *Durability.*  When the result of a method that changes something arrives, the
 change is on disk (for backends that have one) and visible to every other reader.
 
-Optional contracts (`IRecent`, `IOwnership`, `IServiceExtensions`, `IVerifier`, `IExpander`,
-`IQueueRunner`, `IAccountChanges`) extend a required one; they are found with ``providedBy``.
+Optional contracts (`IRecent`, `IObjectIds`, `IOwnership`, `IServiceExtensions`, `IVerifier`,
+`IExpander`, `IQueueRunner`, `IAccountChanges`, `ICheckable`) extend a required one; they are found with
+``providedBy``.  Those of a store's mailboxes and accounts are told before anybody signs in, too
+(`IStore.add_ons`, `IAddOns`).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 
 from zope.interface import Attribute, Interface
+from zope.interface.interface import InterfaceClass
 
 from mailproto.content import Content
 from mailproto.errors import MailError
@@ -29,6 +32,7 @@ from mailproto.model import (
     Address,
     AppendedMessage,
     Changes,
+    CheckResult,
     Envelope,
     FlagChange,
     MailboxEntry,
@@ -38,6 +42,7 @@ from mailproto.model import (
     Outcome,
     Parameters,
     Part,
+    Placement,
     ServiceExtensions,
     Session,
     StoreResult,
@@ -47,10 +52,13 @@ from mailproto.model import (
 __all__ = [
     "IAccount",
     "IAccountChanges",
+    "IAddOns",
+    "ICheckable",
     "IDelivery",
     "IDirectory",
     "IExpander",
     "IMailbox",
+    "IObjectIds",
     "IOwnership",
     "IQueueRunner",
     "IRecent",
@@ -163,6 +171,11 @@ class IMailbox(Interface):
     ascending and without duplicates, in and out; UIDs that are not there are left
     out of the answer and raise nothing.
 
+    A modseq is 1 at least and orders all that happens in an account: each change in any of its
+    mailboxes, and of the list of them, has a greater one than whatever was before.  The modseq of a
+    message or of a mailbox is that of its last change (RFC 7162 3.1); a mailbox begins with that of
+    its creation.
+
     After the mailbox is deleted every method raises `NoSuchMailbox`.
     """
 
@@ -240,6 +253,24 @@ class IRecent(Interface):
         """
 
 
+class IObjectIds(Interface):
+    """An IMailbox that has an id, and so has what is in it (RFC 8474).
+
+    An id is a letter and up to 254 of ``A-Za-z0-9_-``, and no two things in the store have, or ever
+    had, the same one.  `IMailbox.read` answers `Part.IDS`:
+
+    - `MessageInfo.email_id` names the content.  A copy has the same; what is delivered, appended
+      or copied from elsewhere has another, even if it is equal.  Of one `IStore.deliver` it is one.
+    - `MessageInfo.thread_id` names the conversation, within the account (5.2).  It is decided when
+      the message comes, from Message-ID, In-Reply-To, References and Subject, and stays.
+    """
+
+    mailbox_id: str = Attribute(
+        "Stays when the mailbox is renamed; in `MailboxStatus`, too.  What INBOX held has another"
+        " mailbox after a rename, and INBOX keeps its id."
+    )
+
+
 class IAccount(Interface):
     """One signed-in person's mailboxes: the avatar that ``twisted.cred`` portals give.
 
@@ -290,6 +321,16 @@ class IAccount(Interface):
 
     def status(names: Sequence[str]) -> Awaitable[Mapping[str, MailboxStatus]]:
         """The status of those of ``names`` that are selectable mailboxes."""
+
+    def watch(listener: Callable[[int], None]) -> Callable[[], None]:
+        """Call ``listener(modseq)`` in the reactor's thread after each change in the account.
+
+        That is: in any mailbox, of the list of mailboxes, of the subscriptions; and when the account
+        is deleted.  A hint, like that of `IMailbox.watch`, with the account's modseq.
+
+        :returns: what ends the watch; may be called more than once.
+        :raises NoSuchAccount: it is gone already.
+        """
 
 
 class IDirectory(Interface):
@@ -368,8 +409,23 @@ class IRevocable(Interface):
         """
 
 
-class IStore(Interface):
-    """Where everybody's mail is kept: what ``--store URL`` opens."""
+class IAddOns(Interface):
+    """What tells servers what is possible before anybody signs in, so that their greeting is true.
+
+    Servers ask the realm of their portal (``portal.realm``); one that does not provide this has none.
+    """
+
+    add_ons: frozenset[InterfaceClass] = Attribute(
+        "The optional contracts of mailboxes and accounts, such as `IObjectIds`, that every mailbox and"
+        " account provides."
+    )
+
+
+class IStore(IAddOns):
+    """Where everybody's mail is kept: what ``--store URL`` opens.
+
+    The optional contracts of its accounts and mailboxes are told in `IAddOns.add_ons`.
+    """
 
     directory: IDirectory = Attribute("The accounts.")
 
@@ -386,8 +442,26 @@ class IStore(Interface):
     def account(name: str) -> Awaitable[IAccount]:
         """:raises NoSuchAccount:"""
 
-    def deliver(names: Sequence[str], message: NewMessage) -> Awaitable[Sequence[MailError | None]]:
-        """Put one message into the INBOX of each of the accounts ``names``, stored once.
+    def deliver(
+        content: Content, placements: Sequence[Placement], internal_date: int | None = None
+    ) -> Awaitable[Sequence[AppendedMessage | MailError]]:
+        """Put one message into some mailboxes, in one transaction, stored once.
 
-        :returns: for each of ``names``, None when it is there, or why it is not.
+        The same placement twice is two messages.
+
+        :param content: octets with CRLF line ends.
+        :param internal_date: seconds since the epoch; None for now.
+        :returns: for each of ``placements``, where the message is, or why it is not: `NoSuchAccount`,
+            `NoSuchMailbox`, `OverQuota` or the like, each for itself.
+        """
+
+
+class ICheckable(Interface):
+    """An IStore that can look for faults in what it keeps: ``mailproto store check``."""
+
+    def check(report: Callable[[str], None], *, repair: bool = False) -> Awaitable[CheckResult]:
+        """Look through everything, while the store is in use.
+
+        :param report: called in the reactor's thread with a line of text for each fault, as it is found.
+        :param repair: mend what can be mended.
         """

@@ -190,11 +190,8 @@ def recipients(envelope: Envelope, outcomes: Sequence[Outcome]) -> Iterator[None
     if len(outcomes) == 1:
         return
     for number, (recipient, outcome) in enumerate(zip(envelope.recipients, outcomes, strict=True), 1):
-        fields: dict[str, str | int] = {"recipient": f"<{recipient.address}>"}
-        if not outcome.accepted:
-            fields["reply"] = _reply(outcome)
-        if outcome.detail:
-            fields["detail"] = outcome.detail
+        reply = "" if outcome.accepted else _reply(outcome)
+        fields = {"recipient": f"<{recipient.address}>", "reply": reply, "detail": outcome.detail}
         kind = "accepted" if outcome.accepted else _kind(outcome)
         _emit(_level(outcome), kind, None, fields, envelope.id)
         if not number % _RECIPIENTS_AT_ONCE:
@@ -230,7 +227,7 @@ def refused(
     """
     if not client.refusals.take():
         return
-    fields = {"command": command} if command else {}
+    fields = {"command": command}
     if sender is not None:
         fields["sender"] = f"<{sender}>"
     if recipient is not None:
@@ -242,18 +239,13 @@ def refused(
         reply = _reply(reply)
     elif reply.startswith("4"):
         kind = "deferred"
-    fields["reply"] = reply
-    if detail:
-        fields["detail"] = detail
-    _emit(level, kind, client, fields)
+    _emit(level, kind, client, {**fields, "reply": reply, "detail": detail})
 
 
 def failed(client: Client, command: str, error: MailError) -> None:
     """``failed``: a command of IMAP or POP3 that could not be done for a reason of ours, with the cause."""
     if client.refusals.take():
-        fields = {"command": command, "reply": error.text}
-        if error.detail:
-            fields["detail"] = error.detail
+        fields = {"command": command, "reply": error.text, "detail": error.detail}
         _emit(_level_of(error), "failed", client, fields)
 
 
@@ -267,8 +259,7 @@ def turned_away(client: Client, reason: str) -> None:
 
 def signed_in(client: Client, account: str, mechanism: str) -> None:
     """``signed-in``: as which account, and how."""
-    fields = {"mechanism": mechanism} if mechanism else {}
-    _emit(LogLevel.info, "signed-in", client, {"account": account, **fields})
+    _emit(LogLevel.info, "signed-in", client, {"account": account, "mechanism": mechanism})
 
 
 def sign_in_failed(client: Client, mechanism: str, name: str | bytes, error: MailError) -> None:
@@ -280,8 +271,7 @@ def sign_in_failed(client: Client, mechanism: str, name: str | bytes, error: Mai
         return
     text = name.decode(errors="replace") if isinstance(name, bytes) else name
     fields = {"mechanism": mechanism, "name": text, "detail": error.detail or error.text}
-    given = {key: value for key, value in fields.items() if value}
-    _emit(_level_of(error), "sign-in-failed", client, given)
+    _emit(_level_of(error), "sign-in-failed", client, fields)
 
 
 def ended(client: Client, reason: str, seconds: float, counts: Fields) -> None:
@@ -321,11 +311,15 @@ def _level_of(error: MailError) -> Any:
 def _emit(level: Any, kind: str, client: Client | None, fields: Fields, id: str = "", text: str = "") -> None:
     """Emit an event; each value is in its place, whatever it is.
 
+    :param fields: those that are "" are left out.
     :param text: the fields, unquoted, if the caller has them.
     """
-    text = text or "".join([f" {name}={value}" for name, value in fields.items()])
+    if not text:
+        fields = {name: value for name, value in fields.items() if value != ""}
+        text = "".join([f" {name}={value}" for name, value in fields.items()])
     # Most lines have no value that needs a closer look.
-    if not text.isprintable() or text.count(" ") != len(fields) or '"' in text or len(text) > MAX_VALUE:
+    is_plain = text.isprintable() and '"' not in text and "\\" not in text
+    if not is_plain or text.count(" ") != len(fields) or len(text) > MAX_VALUE:
         text = _text(fields)
         fields = {name: _shown(value) for name, value in fields.items()}
     shared, start = (_NOTHING, "") if client is None else (client.fields, client.text)

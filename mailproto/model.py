@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple, overload
 
@@ -31,6 +32,7 @@ __all__ = [
     "Address",
     "AppendedMessage",
     "Changes",
+    "CheckResult",
     "Envelope",
     "FlagChange",
     "FlagColumns",
@@ -43,6 +45,7 @@ __all__ = [
     "Outcome",
     "Parameters",
     "Part",
+    "Placement",
     "Recipient",
     "ServiceExtensions",
     "Session",
@@ -269,6 +272,7 @@ class MailboxStatus(NamedTuple):
     :ivar modseq: of the latest change, at least 1.
     :ivar size: octets of all messages together.
     :ivar deleted: how many have ``\\Deleted``.
+    :ivar mailbox_id: the mailbox's id (`mailproto.interfaces.IObjectIds`), or None.
     """
 
     messages: int
@@ -279,6 +283,7 @@ class MailboxStatus(NamedTuple):
     modseq: int
     size: int
     deleted: int
+    mailbox_id: str | None = None
 
 
 class MessageFlags(NamedTuple):
@@ -314,6 +319,15 @@ class FlagColumns(Sequence[MessageFlags]):
         """From rows, by ascending UID."""
         rows = list(messages)
         return cls([row.uid for row in rows], [row.flags for row in rows], [row.modseq for row in rows])
+
+    @classmethod
+    def join(cls, parts: Sequence[FlagColumns]) -> FlagColumns:
+        """One after another."""
+        return cls(
+            list(chain.from_iterable(part.uids for part in parts)),
+            list(chain.from_iterable(part.flags for part in parts)),
+            list(chain.from_iterable(part.modseqs for part in parts)),
+        )
 
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, FlagColumns) else NotImplemented
@@ -359,6 +373,7 @@ class Part(enum.Flag):
     BODY_STRUCTURE = enum.auto()
     OFFSETS = enum.auto()
     CONTENT = enum.auto()
+    IDS = enum.auto()
 
 
 class MessageInfo(NamedTuple):
@@ -370,6 +385,8 @@ class MessageInfo(NamedTuple):
     :ivar body_structure: as IMAP sends it.
     :ivar offsets: where its parts are (`mailproto.message.Index.dump`).
     :ivar content: the octets themselves.
+    :ivar email_id: of the content (`mailproto.interfaces.IObjectIds`).
+    :ivar thread_id: of the thread that it belongs to.
     """
 
     uid: int
@@ -379,6 +396,8 @@ class MessageInfo(NamedTuple):
     body_structure: bytes | None = None
     offsets: bytes | None = None
     content: Content | None = None
+    email_id: str | None = None
+    thread_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,6 +411,20 @@ class NewMessage:
     content: Content
     flags: frozenset[str] = frozenset()
     internal_date: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One place for a message that is delivered.
+
+    :ivar account: an account's name, in any spelling.
+    :ivar mailbox: the name of one of its mailboxes.
+    :ivar flags: that the message has there.
+    """
+
+    account: str
+    mailbox: str = INBOX
+    flags: frozenset[str] = frozenset()
 
 
 class AppendedMessage(NamedTuple):
@@ -441,3 +474,17 @@ class StoreResult:
 
     changed: FlagColumns
     refused: Sequence[int] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What `mailproto.interfaces.ICheckable.check` found.
+
+    :ivar counts: what was looked at, for people: such as ``{"messages": 120}``.
+    :ivar faults: how many there were.
+    :ivar repaired: how many of them were mended.
+    """
+
+    counts: Mapping[str, int]
+    faults: int = 0
+    repaired: int = 0

@@ -69,6 +69,10 @@ class Program:
         """What it printed so far."""
         return "".join(self.lines)
 
+    def send_signal(self, signal_number: int) -> None:
+        """Send it a signal that does not end it."""
+        self._process.send_signal(signal_number)
+
     def stop(self, signal_number: int = signal.SIGTERM) -> int:
         """Send it a signal; its status at the end, negative for a signal's."""
         self._process.send_signal(signal_number)

@@ -12,19 +12,20 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from tests.processes import CHECKOUT
 
 PUBLIC_NAMES = {
-    "mailproto.accounts": "MAX_COMPARED account_key account_keys check_account_name invisible_in",
+    "mailproto.accounts": "MAX_COMPARED account_key account_keys check_account_name full_name invisible_in",
     "mailproto.auth": """
         BearerToken Certificate CertificateChecker Challenge ClientCertificate ClientCredentials
         ClientMechanism DEFAULT_MECHANISMS DirectoryChecker FAILURE_DELAY IBearerToken
         IClientCertificate IProxyLogin IScramChecker IScramProof Login MAX_REMEMBERED MAX_RESPONSE
         MAX_WAITING Password PasswordVerifier ProxyLogin REMEMBER SASLError SASLServer
         SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism StoreRealm Token
-        TokenChecker client_mechanisms decode_base64 disabled_record enabled_record ensure_secret
-        hash_password is_disabled login proxy_login server_mechanisms store_portal
+        TokenChecker add_ons_of client_mechanisms decode_base64 disabled_record enabled_record
+        ensure_secret hash_password is_complete is_disabled login password_matches proxy_login
+        server_mechanisms store_portal
     """,
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore
-        SQLiteStore SimpleAccount SimpleMailbox SingleStore check_name open_store
+        STORES SQLiteStore SimpleAccount SimpleMailbox SingleStore check_name open_store store_schemes
     """,
     "mailproto.client": """
         AuthenticationRefused AuthenticationUnavailable Client ClientConnection ClientError
@@ -62,27 +63,29 @@ PUBLIC_NAMES = {
         format_set internal_date quoted_or_literal
     """,
     "mailproto.interfaces": """
-        IAccount IAccountChanges IDelivery IDirectory IExpander IMailbox IOwnership IQueueRunner
-        IRecent IRevocable IServiceExtensions IStore IVerifier
+        IAccount IAccountChanges IAddOns ICheckable IDelivery IDirectory IExpander IMailbox IObjectIds
+        IOwnership IQueueRunner IRecent IRevocable IServiceExtensions IStore IVerifier
     """,
     "mailproto.maillog": """
         Client HasClient LINE MAX_REFUSALS MAX_VALUE NAMESPACE Refusals appended client_of ended
         failed message recipients refused sign_in_failed signed_in turned_away
     """,
     "mailproto.message": """
-        ADDRESSES_LIMIT BOUNDARY_LIMIT BYTE_ORDER_MARK Field HEADER_LIMIT HeaderSection IDS_LIMIT
-        Index Mailbox NESTING_LIMIT PARTS_LIMIT PREVIEW_LENGTH Part STRUCTURED_LIMIT SUBJECT_LIMIT
+        ADDRESSES_LIMIT ANCESTORS_LIMIT BOUNDARY_LIMIT
+        BYTE_ORDER_MARK Field HEADER_LIMIT HeaderSection IDS_LIMIT
+        Index Mailbox NESTING_LIMIT PARTS_LIMIT PREVIEW_LENGTH Part
+        RENDER_VERSION Relations STRUCTURED_LIMIT SUBJECT_LIMIT
         Searchable Section Slices Summary TEXT_LIMIT UnknownEncoding base_subject binary binary_size
         body casemap comment_end date_text decode_header decode_text display_name fold header_fields
         header_section html_text is_mbox_line is_reply may_be_header message_id message_ids
-        parameter_text parse_addresses parse_date preview received references scan section sent_date
+        parameter_text parse_addresses parse_date preview received references relations scan section sent_date
         sort_mailbox summarise supported_charset top unquote utf8_form
     """,
     "mailproto.model": """
-        ANSWERED Address AppendedMessage Changes DELETED DELIMITER DRAFT Envelope FLAGGED FlagColumns
-        FlagChange FlagOperation INBOX MailboxEntry MailboxStatus MessageFlags MessageInfo
+        ANSWERED Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT Envelope FLAGGED
+        FlagChange FlagColumns FlagOperation INBOX MailboxEntry MailboxStatus MessageFlags MessageInfo
         NO_SERVICE_EXTENSIONS NULL_PATH NewMessage Outcome PERMANENT_FLAGS Parameters Part
-        Recipient SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo VerifiedName
+        Placement Recipient SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo VerifiedName
         canonical_mailbox_name
     """,
     "mailproto.pop3": """
@@ -95,7 +98,10 @@ PUBLIC_NAMES = {
     """,
     "mailproto.printable": "MAX_SHOWN printable",
     "mailproto.files": "make_folder sync_folder write_private",
-    "mailproto.service": "MailService Options ServiceLimits Settings makeService make_service",
+    "mailproto.service": """
+        AccountSettings AuthSettings LogSettings MailService Options ProxySettings Reporter SMTPSettings
+        ServiceLimits SettingError Settings TLSSettings User makeService make_service
+    """,
     "mailproto.smtp": """
         AllRefused LMTPClient LMTPServer LMTPServerFactory MAX_MESSAGE_SIZE SMTPClient SMTPLimits
         SMTPSender SMTPServer SMTPServerFactory SMTPTimeouts SendResult TRUSTED_CLIENT_LIMITS
@@ -112,8 +118,9 @@ PUBLIC_NAMES = {
     """,
     "mailproto.spool": "SpoolFile",
     "mailproto.testing": """
-        AccountConformance ChangesConformance DeliveryConformance DirectoryConformance
-        MailboxConformance StoreConformance StoreFixture
+        AccountConformance ChangesConformance DeliveryConformance Dialogue DialogueError
+        DirectoryConformance ELSEWHERE FEEDS Feed LOOPBACK MailboxConformance MemoryTransport
+        ObjectIdConformance StoreConformance StoreFixture play_each_way
     """,
     "mailproto.tls": """
         Channel ServerTLS TLSFilesError client_channel client_tls ensure_self_signed is_verified

@@ -7,15 +7,13 @@ from typing import Any
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
-from zope.interface import implementer
 
 from mailproto.connection import CloseReason, Limits, ServerConnection, ServerFactory
 from mailproto.connection._server import REVOCATION_GRACE
 from mailproto.errors import MailError, OverQuota, WireError
-from tests.transport import ELSEWHERE, LOOPBACK, MemoryTransport
+from mailproto.testing import ELSEWHERE, LOOPBACK, MemoryTransport
 
 
 class LineError(WireError):
@@ -256,69 +254,6 @@ class RevocationTests(ConnectionTestCase):
         self.server.revoke()
         self.release()
         self.assertEqual(transport.read(), b"wait a\n" + self.BYE)
-
-
-class FakeSocket:
-    """A socket that takes ``room`` octets."""
-
-    def __init__(self) -> None:
-        self.room = 1 << 20
-        self.sent = b""
-
-    def send(self, data: bytes) -> int:
-        if not self.room:
-            raise BlockingIOError
-        taken = data[: self.room]
-        self.room -= len(taken)
-        self.sent += taken
-        return len(taken)
-
-
-@implementer(ISystemHandle)
-class SocketTransport(MemoryTransport):
-    """One that lets its socket be used."""
-
-    def getHandle(self) -> FakeSocket:
-        if not hasattr(self, "socket"):
-            self.socket = FakeSocket()
-        return self.socket
-
-
-class AtOnceTests(ConnectionTestCase):
-    def test_replies_are_sent_without_waiting_for_the_reactor(self) -> None:
-        transport = SocketTransport(self.factory.buildProtocol(None))
-        transport.send(b"one\ntwo\n")
-        self.assertEqual((transport.socket.sent, transport.read()), (b"hello\none\ntwo\n", b""))
-
-    def test_what_the_socket_does_not_take_is_the_transports_and_so_is_what_follows(self) -> None:
-        transport = SocketTransport(self.factory.buildProtocol(None))
-        transport.socket.room = 2
-        transport.send(b"one\n")
-        transport.socket.room = 100
-        transport.send(b"two\n")
-        self.assertEqual((transport.socket.sent, transport.read()), (b"hello\non", b"e\ntwo\n"))
-
-    def test_when_the_transport_has_sent_all_the_socket_is_used_again(self) -> None:
-        connection = self.factory.buildProtocol(None)
-        transport = SocketTransport(connection)
-        transport.socket.room = 0
-        transport.send(b"one\n")
-        connection.pauseProducing()
-        connection.resumeProducing()
-        transport.socket.room = 100
-        transport.send(b"two\n")
-        self.assertEqual((transport.read(), transport.socket.sent), (b"one\n", b"hello\ntwo\n"))
-
-    def test_but_never_past_tls(self) -> None:
-        """Twisted's TLS transports give the handle of the socket below them, or their own."""
-
-        @implementer(ISSLTransport)
-        class TLSTransport(SocketTransport):
-            pass
-
-        transport = TLSTransport(self.factory.buildProtocol(None))
-        transport.send(b"one\n")
-        self.assertEqual((transport.read(), hasattr(transport, "socket")), (b"hello\none\n", False))
 
 
 class ErrorTests(ConnectionTestCase):

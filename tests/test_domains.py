@@ -12,8 +12,8 @@ from mailproto.domains import ascii_domain, ends_in_number
 from mailproto.imap import IMAPServerFactory
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.smtp import SMTPLimits, SMTPServerFactory
+from mailproto.testing import LOOPBACK, MemoryTransport
 from tests.smtp.server.dialogue import FakeDelivery, Realm
-from tests.transport import LOOPBACK, MemoryTransport
 
 
 class ASCIIDomainTests(SynchronousTestCase):

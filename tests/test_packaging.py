@@ -125,6 +125,11 @@ class InstallationTests(TestCase):
         self.assert_works(python, self.source)
 
 
+def package(requirement: str) -> str:
+    """The name of the package, as an index has it, without extras."""
+    return re.split(r"[\[ >=;]", requirement)[0].lower().replace("_", "-")
+
+
 class OldestVersionsTests(TestCase):
     def test_each_lower_bound_is_tested_in_ci(self) -> None:
         """Security rests on some of them: what setup.cfg allows is what `.ci/run` installs."""
@@ -132,10 +137,14 @@ class OldestVersionsTests(TestCase):
             ["bash", ".ci/run", "--show-oldest"], cwd=CHECKOUT, capture_output=True, text=True, check=True
         ).stdout
         required = importlib.metadata.requires("mailproto") or []
-        bounds = {re.sub(r"[^a-z0-9.]", "-", line.split(">=")[0].strip().lower()): line for line in required}
-        pins = dict(line.split(" == ") for line in shown.splitlines())
+        bounds = {package(line): line for line in required}
+        pins = {package(line): line.partition(" == ")[2] for line in shown.splitlines()}
         self.assertEqual(
             sorted(pins), sorted(name for name, line in bounds.items() if "extra ==" not in line), shown
         )
         for name, pin in pins.items():
             self.assertTrue(bounds[name].endswith(f">={pin.removesuffix('.*')}"), (name, pin))
+
+    def test_what_twisted_needs_for_tls_is_named_in_its_way(self) -> None:
+        required = importlib.metadata.requires("mailproto") or []
+        self.assertEqual(sum(line.startswith("twisted[tls]>=") for line in required), 1)

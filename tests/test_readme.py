@@ -122,6 +122,15 @@ class ReadmeTests(TestCase):
         self.assertEqual(sent, "sent to alice@example.org\n")
         self.assertIn("bob@example.org sent", "".join(lines))
 
+    def test_own_tests(self) -> None:
+        """The dialogue passes, and fails when another reply is expected."""
+        trial = f"{sys.executable} -m twisted.trial test_app"
+        self.write("test_app.py", PYTHON[3])
+        self.assertIn("PASSED (successes=1)", shell(trial, self.folder))
+        self.write("test_app.py", PYTHON[3].replace("S: 552 5.3.4", "S: 552 5.3.5"))
+        failed = shell(f"! {trial}", self.folder)
+        self.assertIn("  - S: 552 5.3.5 Too long for a fax\n  + S: 552 5.3.4 Too long for a fax\n", failed)
+
     def test_own_mailbox(self) -> None:
         """The thirty lines start and show the tickets over IMAP and POP3."""
         tac = self.write("tickets.tac", PYTHON[2])

@@ -21,13 +21,15 @@ from mailproto.auth._credentials import (
 from mailproto.auth._exchange import SASLServer
 from mailproto.auth._login import Login, login, proxy_login
 from mailproto.auth._passwords import MAX_REMEMBERED, MAX_WAITING, REMEMBER, PasswordVerifier
-from mailproto.auth._realm import StoreRealm, store_portal
+from mailproto.auth._realm import StoreRealm, add_ons_of, store_portal
 from mailproto.auth._records import (
     SCRAM_ITERATIONS,
     disabled_record,
     enabled_record,
     hash_password,
+    is_complete,
     is_disabled,
+    password_matches,
 )
 from mailproto.auth._sasl_messages import MAX_RESPONSE, SASLError, decode_base64
 from mailproto.auth._scram import ScramKeys
@@ -74,14 +76,17 @@ __all__ = [
     "StoreRealm",
     "Token",
     "TokenChecker",
+    "add_ons_of",
     "client_mechanisms",
     "decode_base64",
     "disabled_record",
     "enabled_record",
     "ensure_secret",
     "hash_password",
+    "is_complete",
     "is_disabled",
     "login",
+    "password_matches",
     "proxy_login",
     "server_mechanisms",
     "store_portal",

@@ -7,6 +7,7 @@ import hmac
 import inspect
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import cast
 
 from cryptography import x509
@@ -20,7 +21,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from mailproto.accounts import account_key
+from mailproto.accounts import account_key, full_name
 from mailproto.auth._credentials import (
     IBearerToken,
     IClientCertificate,
@@ -103,6 +104,8 @@ class DirectoryChecker(LateChecker):
     with the password.
 
     :param verifier: also gives the clock.
+    :param default_domain: what a name without a domain has as one, unless an account has just
+        that name; "" for none.
     :param secret: what keys are invented with (`IScramChecker.scram_keys`); with one that
         outlives the process, a restart tells nothing either.
     """
@@ -115,12 +118,14 @@ class DirectoryChecker(LateChecker):
         directory: IDirectory,
         verifier: PasswordVerifier,
         *,
+        default_domain: str = "",
         secret: bytes | None = None,
         failure_delay: float = FAILURE_DELAY,
     ) -> None:
         super().__init__(verifier.clock, failure_delay)
         self._directory = directory
         self._verifier = verifier
+        self.default_domain = default_domain
         self._secret = secret or os.urandom(32)
 
     async def scram_keys(self, name: str, algorithm: ScramAlgorithm) -> ScramKeys:
@@ -157,7 +162,7 @@ class DirectoryChecker(LateChecker):
         except UnicodeDecodeError:
             raise UnauthorizedLogin("not UTF-8") from None
         kept, record = await self._look_up(name)
-        if not await self._verifier.verify(account_key(name), record, password):
+        if not await self._verifier.verify(self._key(name), record, password):
             raise _unauthorized(kept)
         if not is_complete(record):
             await self._complete(kept, record, password)
@@ -168,25 +173,31 @@ class DirectoryChecker(LateChecker):
 
     async def _look_up(self, name: str) -> tuple[str, str]:
         """(The name as it is kept, the record); "" for what is not there."""
-        try:
-            kept = await self._directory.find(name)
-            return kept, await self._directory.password_hash(kept)
-        except NoSuchAccount:
-            return "", ""
+        for spelling in dict.fromkeys((name, full_name(name, self.default_domain))):
+            with suppress(NoSuchAccount):
+                kept = await self._directory.find(spelling)
+                return kept, await self._directory.password_hash(kept)
+        return "", ""
+
+    def _key(self, name: str) -> str:
+        """The same for all names of one account, and of one that is not there."""
+        return account_key(full_name(name, self.default_domain))
 
     async def _complete(self, kept: str, record: str, password: str) -> None:
         """What goes wrong is no reason not to let somebody in; the next login tries again."""
         try:
             completed = await self._verifier.complete(record, password)
             await self._directory.set_password_hash(kept, completed, replacing=record)
-        except Unavailable:
-            self.log.info("not now: completing the password record of {name}", name=kept)
+        except Unavailable as error:
+            self.log.warn(
+                "the password record of {name} is not completed now: {error}", name=kept, error=error
+            )
         except Exception:
             self.log.failure("while the password record of {name} is completed", name=kept)
 
     def _keys(self, name: str, record: str, algorithm: ScramAlgorithm) -> ScramKeys:
         found = scram_part(record, algorithm)
-        return self._invented(account_key(name), algorithm) if found is None else found
+        return self._invented(self._key(name), algorithm) if found is None else found
 
     def _invented(self, name: str, algorithm: ScramAlgorithm) -> ScramKeys:
         """Nobody's, but they look real; all octets come from what only we know."""
@@ -249,28 +260,40 @@ class CertificateChecker(LateChecker):
 
     Of several addresses the client says which one by the authzid; else it is the first that
     is an account.
+
+    :param default_domain: as of `DirectoryChecker`.
     """
 
     credentialInterfaces = (IClientCertificate,)
 
     def __init__(
-        self, directory: IDirectory, clock: IReactorTime, *, failure_delay: float = FAILURE_DELAY
+        self,
+        directory: IDirectory,
+        clock: IReactorTime,
+        *,
+        default_domain: str = "",
+        failure_delay: float = FAILURE_DELAY,
     ) -> None:
         super().__init__(clock, failure_delay)
         self._directory = directory
+        self.default_domain = default_domain
 
     async def check(self, credentials: ICredentials) -> str:
         """See `LateChecker.check`."""
         given = cast(IClientCertificate, credentials)
-        wanted = account_key(given.authzid)
+        wanted = await self._account(given.authzid)
         for address in _addresses(given.certificate):
-            if wanted not in ("", account_key(address)):
-                continue
-            try:
-                return await self._directory.find(address)
-            except NoSuchAccount:
-                continue
+            account = await self._account(address)
+            if account and (wanted == account or not given.authzid):
+                return account
         raise UnauthorizedLogin("no account of this certificate's")
+
+    async def _account(self, name: str) -> str:
+        """The account's name as it is kept; "" for none."""
+        for spelling in dict.fromkeys((name, full_name(name, self.default_domain))):
+            with suppress(NoSuchAccount):
+                return await self._directory.find(spelling)
+        return ""
 
 
 def _addresses(certificate: x509.Certificate) -> list[str]:

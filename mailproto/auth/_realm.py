@@ -10,20 +10,21 @@ from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import Interface, implementer
+from zope.interface.interface import InterfaceClass
 
 from mailproto.auth._checkers import DirectoryChecker
 from mailproto.auth._passwords import PasswordVerifier
 from mailproto.auth._records import is_disabled
 from mailproto.auth._signed_in import SignedInSessions
 from mailproto.errors import NoSuchAccount
-from mailproto.interfaces import IAccount, IAccountChanges, IRevocable, IStore
+from mailproto.interfaces import IAccount, IAccountChanges, IAddOns, IRevocable, IStore
 
-__all__ = ["StoreRealm", "store_portal"]
+__all__ = ["StoreRealm", "add_ons_of", "store_portal"]
 
 _Avatar: TypeAlias = tuple[type[Interface], object, Callable[[], None]]
 
 
-@implementer(IRealm)
+@implementer(IRealm, IAddOns)
 class StoreRealm:
     """Gives the accounts of an `IStore` to a portal.
 
@@ -39,6 +40,11 @@ class StoreRealm:
         self._signed_in = (
             SignedInSessions(directory, clock) if IAccountChanges.providedBy(directory) else None
         )
+
+    @property
+    def add_ons(self) -> frozenset[InterfaceClass]:
+        """See `IAddOns.add_ons`: the store's."""
+        return self._store.add_ons
 
     def requestAvatar(
         self, avatar_id: bytes | tuple[()], mind: object, *interfaces: type[Interface]
@@ -68,6 +74,15 @@ class StoreRealm:
             if isinstance(error, NoSuchAccount):
                 raise UnauthorizedLogin(f"{name} is gone") from None
             raise
+
+
+def add_ons_of(portal: Portal) -> frozenset[InterfaceClass]:
+    """What every account and mailbox provides that can be signed in to by ``portal`` (`IAddOns`).
+
+    None for a portal whose realm does not say.
+    """
+    realm = getattr(portal, "realm", None)
+    return realm.add_ons if IAddOns.providedBy(realm) else frozenset()
 
 
 def store_portal(store: IStore, reactor: IReactorTime) -> Portal:

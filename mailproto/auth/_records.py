@@ -7,6 +7,7 @@ password is one write.  A record with argon2id's alone, or SCRAM's alone, is goo
 
 from __future__ import annotations
 
+import hmac
 import os
 
 from argon2 import PasswordHasher
@@ -34,6 +35,7 @@ __all__ = [
     "is_complete",
     "is_disabled",
     "matches",
+    "password_matches",
     "scram_part",
 ]
 
@@ -80,6 +82,19 @@ def matches(record: str, password: str) -> bool:
     # A record may be of a time when argon2id hashed an OpaqueString (RFC 8265 4.2).
     forms = dict.fromkeys((prepared_password(password), _opaque(password)))
     return any(_has_hash(argon2_part(record), form) for form in forms)
+
+
+def password_matches(record: str, password: str) -> bool:
+    """Whether ``password`` is that of the record, by what takes least time: 25 ms by SCRAM's keys.
+
+    For passwords that are right as a rule; for a thread.
+    """
+    for algorithm in SCRAM_ALGORITHMS:
+        keys = scram_part(record, algorithm)
+        if keys is not None:
+            made = scram_keys(algorithm, password, keys.salt, keys.iterations)
+            return hmac.compare_digest(made.stored_key, keys.stored_key)
+    return matches(record, password)
 
 
 def disabled_record(record: str) -> str:

@@ -20,7 +20,7 @@ from twisted.cred.credentials import (
 )
 from zope.interface import Interface
 
-from mailproto.accounts import account_key
+from mailproto.accounts import account_key, full_name
 from mailproto.auth._credentials import (
     BearerToken,
     ClientCertificate,
@@ -95,6 +95,11 @@ class ServerMechanism(abc.ABC):
         """Whether what lies below the connection has what the mechanism builds upon."""
         return True
 
+    def is_itself(self, authzid: str, name: str) -> bool:
+        """Whether an account that gives an authzid means itself: both may be without a domain."""
+        domain = getattr(self.checker, "default_domain", "")
+        return account_key(full_name(authzid, domain)) == account_key(full_name(name, domain))
+
     @abc.abstractmethod
     async def step(self, response: bytes | None) -> Challenge | ICredentials:
         """Go on with the exchange; only a question to ``checker`` is awaited.
@@ -129,13 +134,13 @@ class Plain(ServerMechanism):
         self.username = authcid.decode(errors="replace")
         if not authcid or not password:
             raise SASLError("PLAIN needs a name and a password")
-        if authzid and _key(authzid) != _key(authcid):
+        if authzid and not self.is_itself(_text(authzid), _text(authcid)):
             raise AuthenticationFailed(detail="wants to act as somebody else")
         return UsernamePassword(authcid, password)
 
 
-def _key(name: bytes) -> str:
-    return account_key(name.decode(errors="surrogateescape"))
+def _text(name: bytes) -> str:
+    return name.decode(errors="surrogateescape")
 
 
 class Login(ServerMechanism):
@@ -221,7 +226,7 @@ class ScramSHA256(ServerMechanism):
         exchange = self._exchange
         if not self.username:
             self.username = username = exchange.client_first(response)
-            if exchange.authzid and account_key(exchange.authzid) != account_key(username):
+            if exchange.authzid and not self.is_itself(exchange.authzid, username):
                 raise AuthenticationFailed(detail="wants to act as somebody else")
             if exchange.flaw:
                 return self._proof(b"", b"")

@@ -12,7 +12,7 @@ from mailproto.backends._names import (
     MAX_NAME_OCTETS,
     check_name,
 )
-from mailproto.backends._open import open_store
+from mailproto.backends._open import STORES, open_store, store_schemes
 from mailproto.backends._simple import SimpleAccount, SimpleMailbox
 from mailproto.backends._single import SingleStore
 from mailproto.backends.sqlite._store import SQLiteStore
@@ -23,6 +23,7 @@ __all__ = [
     "MAX_KEYWORDS",
     "MAX_KEYWORD_LENGTH",
     "MAX_NAME_OCTETS",
+    "STORES",
     "MemoryStore",
     "SQLiteStore",
     "SimpleAccount",
@@ -30,4 +31,5 @@ __all__ = [
     "SingleStore",
     "check_name",
     "open_store",
+    "store_schemes",
 ]

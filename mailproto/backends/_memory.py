@@ -7,11 +7,12 @@ answer alike.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 
 from zope.interface import implementer
+from zope.interface.interface import InterfaceClass
 
 from mailproto.accounts import account_key, check_account_name
 from mailproto.backends._listing import entries
@@ -23,8 +24,10 @@ from mailproto.backends._names import (
     is_inferior,
     superiors,
 )
-from mailproto.backends._simple import SimpleMailbox
-from mailproto.backends._watch import Watchers
+from mailproto.backends._simple import SimpleMailbox, _Message
+from mailproto.backends._threading import AccountThreads, thread_keys
+from mailproto.backends._watch import ModSeqs, Watchers
+from mailproto.content import Content
 from mailproto.errors import (
     AccountExists,
     InvalidMailboxName,
@@ -33,21 +36,107 @@ from mailproto.errors import (
     NoSuchAccount,
     NoSuchMailbox,
 )
-from mailproto.interfaces import IAccount, IAccountChanges, IDirectory, IMailbox, IStore
-from mailproto.model import INBOX, MailboxEntry, MailboxStatus, NewMessage, canonical_mailbox_name
+from mailproto.interfaces import (
+    IAccount,
+    IAccountChanges,
+    IDirectory,
+    IMailbox,
+    IObjectIds,
+    IRecent,
+    IStore,
+)
+from mailproto.message import relations
+from mailproto.model import (
+    INBOX,
+    AppendedMessage,
+    MailboxEntry,
+    MailboxStatus,
+    MessageInfo,
+    NewMessage,
+    Placement,
+    canonical_mailbox_name,
+)
 
 __all__ = ["MemoryAccount", "MemoryDirectory", "MemoryStore"]
 
 
-class _Validities:
-    """Gives out UIDVALIDITY values: ever larger, and larger than those of an earlier process."""
+class _Numbers:
+    """What the accounts of one store share."""
 
     def __init__(self) -> None:
-        self._last = 0
+        self._validity = 0
+        self.next_id = count(1).__next__  # of a mailbox, a message or a thread
 
-    def next(self) -> int:
-        self._last = max(self._last + 1, int(time.time()))
-        return self._last
+    def next_validity(self) -> int:
+        """A UIDVALIDITY: ever larger, and larger than those of an earlier process."""
+        self._validity = max(self._validity + 1, int(time.time()))
+        return self._validity
+
+
+class _Delivered:
+    """The ids that one message has wherever it is delivered.
+
+    :ivar threads: in accounts that have it already.
+    """
+
+    def __init__(self, numbers: _Numbers) -> None:
+        self._numbers = numbers
+        self._email = 0
+        self.threads: dict[AccountThreads, int] = {}
+
+    @property
+    def email(self) -> int:
+        """Given when the first place takes the message."""
+        self._email = self._email or self._numbers.next_id()
+        return self._email
+
+
+@implementer(IObjectIds)
+class MemoryMailbox(SimpleMailbox):
+    """A mailbox of an account of a `MemoryStore`."""
+
+    def __init__(self, name: str, numbers: _Numbers, modseqs: ModSeqs, threads: AccountThreads) -> None:
+        super().__init__(name, numbers.next_validity())
+        self._state = self._new_state(modseqs)
+        self._numbers = numbers
+        self._threads = threads
+        self._delivered: _Delivered | None = None
+        self.mailbox_id = f"F{numbers.next_id()}"
+
+    async def status(self) -> MailboxStatus:
+        """See `IMailbox.status`."""
+        return (await super().status())._replace(mailbox_id=self.mailbox_id)
+
+    def deliver(self, message: NewMessage, delivered: _Delivered) -> AppendedMessage:
+        """Append a message that other mailboxes get, too."""
+        self._delivered = delivered
+        try:
+            [appended] = self._add([message])
+        finally:
+            self._delivered = None
+        return appended
+
+    def _identified(self, info: MessageInfo) -> MessageInfo:
+        delivered = self._delivered or _Delivered(self._numbers)
+        email = delivered.email
+        keys = thread_keys(relations(info.content or b""))
+        thread = self._threads.add(keys, delivered.threads.get(self._threads))
+        delivered.threads[self._threads] = thread
+        return info._replace(email_id=f"M{email}", thread_id=f"T{thread}")
+
+    def _left(self, messages: Iterable[_Message]) -> None:
+        for message in messages:
+            self._threads.count(int((message.info.thread_id or "T0")[1:]), -1)
+
+    async def _copy(self, uids: Sequence[int], target: IMailbox) -> list[tuple[int, int]]:
+        if not isinstance(target, MemoryMailbox) or target._threads is not self._threads:
+            return await super()._copy(uids, target)
+        target._there()
+        copied = list(self._of(uids))
+        for message in copied:
+            self._threads.count(int((message.info.thread_id or "T0")[1:]), 1)
+        there = target._put([replace(message) for message in copied])
+        return [(here.info.uid, appended.uid) for here, appended in zip(copied, there, strict=True)]
 
 
 @dataclass(slots=True)
@@ -64,10 +153,12 @@ class _Entry:
 class MemoryAccount:
     """The mailboxes of one account, by name; subscriptions are names, too."""
 
-    def __init__(self, name: str, validities: _Validities) -> None:
+    def __init__(self, name: str, numbers: _Numbers) -> None:
         self.name = name
-        self._validities = validities
-        self._mailboxes: dict[str, SimpleMailbox] = {}
+        self._numbers = numbers
+        self._modseqs = ModSeqs()
+        self._threads = AccountThreads(numbers.next_id)
+        self._mailboxes: dict[str, MemoryMailbox] = {}
         self._special_uses: dict[str, str] = {}
         # The largest UIDVALIDITY of mailboxes that are no longer called so.
         self._retired: dict[str, int] = {}
@@ -81,7 +172,7 @@ class MemoryAccount:
         self._there()
         return entries({name: self._special_uses.get(name) for name in self._mailboxes}, self._subscribed)
 
-    async def open(self, name: str) -> SimpleMailbox:
+    async def open(self, name: str) -> MemoryMailbox:
         """See `IAccount.open`."""
         self._there()
         try:
@@ -98,6 +189,7 @@ class MemoryAccount:
             raise MailboxExists
         self._make_superiors(name)
         self._make(name, special_use)
+        self._modseqs.notify()
 
     async def delete(self, name: str) -> None:
         """See `IAccount.delete`."""
@@ -126,8 +218,10 @@ class MemoryAccount:
         for source, target in moves.items():
             special_use, mailbox = left[source]
             if self._retired.get(target, 0) >= mailbox.uid_validity:
-                mailbox = mailbox.renamed(target, self._validities.next())
+                mailbox = mailbox.renamed(target, self._numbers.next_validity())
             self._make(target, special_use, mailbox.renamed(target))
+        self._modseqs.next()
+        self._modseqs.notify()
 
     async def subscribe(self, name: str) -> None:
         """See `IAccount.subscribe`."""
@@ -135,18 +229,29 @@ class MemoryAccount:
         name = canonical_mailbox_name(name)
         if not self._exists(name):
             raise NoSuchMailbox
-        self._subscribed.add(name)
+        if name not in self._subscribed:
+            self._subscribed.add(name)
+            self._modseqs.next()
+            self._modseqs.notify()
 
     async def unsubscribe(self, name: str) -> None:
         """See `IAccount.unsubscribe`."""
         self._there()
-        self._subscribed.discard(canonical_mailbox_name(name))
+        if (name := canonical_mailbox_name(name)) in self._subscribed:
+            self._subscribed.discard(name)
+            self._modseqs.next()
+            self._modseqs.notify()
 
     async def status(self, names: Sequence[str]) -> Mapping[str, MailboxStatus]:
         """See `IAccount.status`."""
         self._there()
         here = {name: self._mailboxes.get(canonical_mailbox_name(name)) for name in names}
         return {name: await mailbox.status() for name, mailbox in here.items() if mailbox is not None}
+
+    def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
+        """See `IAccount.watch`."""
+        self._there()
+        return self._modseqs.watch(listener)
 
     def retire(self) -> None:
         """Delete the account: from now on every method raises `NoSuchAccount`."""
@@ -162,9 +267,9 @@ class MemoryAccount:
         """Whether it is a mailbox's name, or that of its superior."""
         return name in self._mailboxes or any(is_inferior(other, name) for other in self._mailboxes)
 
-    def _make(self, name: str, special_use: str | None, mailbox: SimpleMailbox | None = None) -> None:
+    def _make(self, name: str, special_use: str | None, mailbox: MemoryMailbox | None = None) -> None:
         """Put a mailbox, a new one by default, under a name that is free."""
-        self._mailboxes[name] = mailbox or SimpleMailbox(name, self._validities.next())
+        self._mailboxes[name] = mailbox or MemoryMailbox(name, self._numbers, self._modseqs, self._threads)
         if special_use:
             self._special_uses[name] = special_use
 
@@ -173,7 +278,7 @@ class MemoryAccount:
             if superior not in self._mailboxes:
                 self._make(superior, None)
 
-    def _leave(self, name: str) -> SimpleMailbox:
+    def _leave(self, name: str) -> MemoryMailbox:
         mailbox = self._mailboxes.pop(name)
         self._special_uses.pop(name, None)
         self._retired[name] = max(self._retired.get(name, 0), mailbox.uid_validity)
@@ -185,6 +290,7 @@ class MemoryAccount:
         check_name(new)
         self._make_superiors(new)
         self._make(new, None)
+        self._modseqs.notify()
         inbox = self._mailboxes[INBOX]
         uids = [message.uid for message in (await inbox.changes_since(0)).changed]
         await inbox.move(uids, self._mailboxes[new])
@@ -265,11 +371,17 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.directory = MemoryDirectory(self)
-        self._validities = _Validities()
+        self._numbers = _Numbers()
 
     def make_account(self, name: str) -> IAccount:
         """What a new account signs in to; override it to serve mailboxes of your own."""
-        return MemoryAccount(name, self._validities)
+        return MemoryAccount(name, self._numbers)
+
+    @property
+    def add_ons(self) -> frozenset[InterfaceClass]:
+        """See `IAddOns.add_ons`; of accounts of your own, none, unless you override this, too."""
+        is_mine = type(self).make_account is MemoryStore.make_account
+        return frozenset({IRecent, IObjectIds}) if is_mine else frozenset()
 
     async def start(self) -> None:
         """See `IStore.start`: there is nothing to open."""
@@ -281,14 +393,23 @@ class MemoryStore:
         """See `IStore.account`."""
         return self.directory.entry(name).account
 
-    async def deliver(self, names: Sequence[str], message: NewMessage) -> Sequence[MailError | None]:
+    async def deliver(
+        self, content: Content, placements: Sequence[Placement], internal_date: int | None = None
+    ) -> Sequence[AppendedMessage | MailError]:
         """See `IStore.deliver`."""
-        return [await self._deliver(name, message) for name in names]
+        date = int(time.time()) if internal_date is None else internal_date
+        delivered = _Delivered(self._numbers)
+        return [await self._deliver(bytes(content), placement, date, delivered) for placement in placements]
 
-    async def _deliver(self, name: str, message: NewMessage) -> MailError | None:
+    async def _deliver(
+        self, content: bytes, placement: Placement, date: int, delivered: _Delivered
+    ) -> AppendedMessage | MailError:
+        message = NewMessage(content, placement.flags, date)
         try:
-            inbox: IMailbox = await self.directory.entry(name).account.open(INBOX)
-            await inbox.append([message])
+            mailbox: IMailbox = await self.directory.entry(placement.account).account.open(placement.mailbox)
+            if isinstance(mailbox, MemoryMailbox):
+                return mailbox.deliver(message, delivered)
+            [appended] = await mailbox.append([message])
         except MailError as error:
             return error
-        return None
+        return appended

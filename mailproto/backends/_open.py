@@ -1,28 +1,118 @@
-"""Stores by their URL."""
+"""Stores by their URL: ours, and those that installed packages bring."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import EntryPoint, distributions
+from typing import Any, TypeAlias
 
 from twisted.internet.interfaces import IReactorFromThreads
 
 from mailproto.backends._memory import MemoryStore
 from mailproto.backends.sqlite._store import SQLiteStore
 from mailproto.interfaces import IStore
+from mailproto.printable import printable
 
-__all__ = ["open_store"]
+__all__ = ["STORES", "open_memory", "open_sqlite", "open_store", "store_schemes"]
+
+STORES = "mailproto.stores"
+"""The group of entry points; the name of each is a URL's scheme."""
+
+StoreOpener: TypeAlias = Callable[..., IStore]
+"""What an entry point names: ``opener(url, *, data_folder, reactor)``, as `open_store` describes it."""
 
 
 def open_store(url: str, data_folder: str, reactor: IReactorFromThreads) -> IStore:
     """The store that ``url`` names; it is not started yet.
 
-    :param url: ``sqlite:`` (in the data folder), ``sqlite:PATH`` (a folder of its own, or a
-        file whose name ends in ``.sqlite3``), or ``memory:``.
-    :raises ValueError: for any other.
+    ``sqlite:`` is in the data folder, ``sqlite:PATH`` a folder of its own, or a file whose name ends in
+    ``.sqlite3``; ``memory:`` is forgotten when the process ends.  A package brings another scheme by an
+    entry point in the group ``mailproto.stores``, such as (``setup.cfg``)::
+
+        [options.entry_points]
+        mailproto.stores =
+            maildir = maildir_store:open_store
+
+    which is a function ``open_store(url: str, *, data_folder: str, reactor) -> IStore``: ``url`` is all of
+    it, the scheme too; the data folder may be used, or not, and may be missing; the reactor has threads
+    and time.  It must not block, and leaves to `IStore.start` what takes time or may fail.
+
+    :raises ValueError: there is no such scheme, or the URL means nothing in it: a line for the operator.
     """
-    scheme, colon, path = url.partition(":")
-    if scheme == "sqlite" and colon:
-        return SQLiteStore(path or os.path.join(data_folder, "mail"), reactor=reactor)
-    if url == "memory:":
-        return MemoryStore()
-    raise ValueError(f"unknown store {url!r}: sqlite:, sqlite:PATH or memory:")
+    scheme, colon, _ = url.partition(":")
+    opener = _OURS.get(scheme) if colon else None
+    if opener is None:
+        found = [each for each in _entry_points() if each.name == scheme] if colon else []
+        if not found:
+            raise ValueError(f"unknown store {url!r}: it must begin with {_listed(store_schemes())}")
+        opener = _loaded(scheme, found)
+    return opener(url, data_folder=data_folder, reactor=reactor)
+
+
+def store_schemes() -> list[str]:
+    """The schemes that `open_store` knows, sorted."""
+    return sorted({*_OURS, *(entry_point.name for entry_point in _entry_points())})
+
+
+def open_sqlite(url: str, *, data_folder: str, reactor: IReactorFromThreads) -> IStore:
+    """``sqlite:`` and ``sqlite:PATH``."""
+    path = url.partition(":")[2]
+    return SQLiteStore(path or os.path.join(data_folder, "mail"), reactor=reactor)
+
+
+def open_memory(url: str, *, data_folder: str, reactor: IReactorFromThreads) -> IStore:
+    """``memory:``.  :raises ValueError: something follows."""
+    if url != "memory:":
+        raise ValueError(f"nothing can follow memory: in {url!r}")
+    return MemoryStore()
+
+
+_OURS: Mapping[str, StoreOpener] = {"memory": open_memory, "sqlite": open_sqlite}
+"""Entry points, too, but known without them: a checkout that is only on the path has none."""
+
+
+def _entry_points() -> Iterator[EntryPoint]:
+    """All that can be read; a package that is broken is no obstacle for others."""
+    for distribution in distributions():
+        try:
+            yield from distribution.entry_points.select(group=STORES)
+        except Exception:  # noqa: S112 - whatever is wrong with a file of somebody else
+            continue
+
+
+def _loaded(scheme: str, found: list[EntryPoint]) -> StoreOpener:
+    values = {entry_point.value for entry_point in found}
+    if len(values) > 1:
+        raise ValueError(f"store {scheme}: several packages bring it: {', '.join(sorted(values))}")
+    entry_point = found[0]
+    package = getattr(entry_point.dist, "name", "?")
+    try:
+        opener: Any = entry_point.load()
+    except (Exception, SystemExit) as error:  # code of somebody else
+        raise ValueError(
+            f"store {scheme}: the package {package} brings it by {entry_point.value}, which cannot be"
+            f" loaded: {type(error).__name__}: {printable(str(error))}"
+        ) from error
+    if not callable(opener):
+        raise ValueError(f"store {scheme}: {entry_point.value} of the package {package} is no function")
+
+    def open_it(url: str, *, data_folder: str, reactor: IReactorFromThreads) -> IStore:
+        try:
+            store = opener(url, data_folder=data_folder, reactor=reactor)
+        except ValueError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise ValueError(
+                f"store {scheme}: {entry_point.value} of the package {package} failed:"
+                f" {type(error).__name__}: {printable(str(error))}"
+            ) from error
+        if not IStore.providedBy(store):
+            raise ValueError(f"store {scheme}: {entry_point.value} of the package {package} gave no store")
+        return store
+
+    return open_it
+
+
+def _listed(schemes: list[str]) -> str:
+    return ", ".join(f"{printable(scheme)}:" for scheme in schemes)

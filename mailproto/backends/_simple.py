@@ -23,12 +23,13 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from zope.interface import implementer
 
 from mailproto.backends._flags import check_keywords, kept_flags
 from mailproto.backends._listing import entries
-from mailproto.backends._watch import Watchers
+from mailproto.backends._watch import ModSeqs, Watchers
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox, ReadOnly
 from mailproto.interfaces import IAccount, IMailbox, IRecent
@@ -71,13 +72,28 @@ class _Message:
 class _State:
     """What the objects of one mailbox share, under whatever name they know it."""
 
+    modseqs: ModSeqs
+    modseq: int
     messages: dict[int, _Message] = field(default_factory=dict)  # by ascending UID
     vanished: dict[int, int] = field(default_factory=dict)  # UID: modseq
     uid_next: int = 1
     unclaimed: int = 1  # the first UID that no session has seen as recent
-    modseq: int = 1
     deleted: bool = False
     watchers: Watchers[None] = field(default_factory=Watchers)
+
+    def next_modseq(self) -> int:
+        """The modseq of a change."""
+        self.modseq = self.modseqs.next()
+        return self.modseq
+
+    def notify(self) -> None:
+        """A change is complete."""
+        self.watchers.notify(None, self.modseq)
+        self.modseqs.notify()
+
+
+_MODSEQS = ModSeqs()
+"""Of all mailboxes that are in no account of a `MemoryStore`: any account orders those it has."""
 
 
 @implementer(IMailbox, IRecent)
@@ -98,7 +114,7 @@ class SimpleMailbox:
     def __init__(self, name: str = INBOX, uid_validity: int | None = None) -> None:
         self.name = name
         self.uid_validity = uid_validity or int(time.time())
-        self._state = _State()
+        self._state = self._new_state(_MODSEQS)
 
     # For the application
 
@@ -117,7 +133,7 @@ class SimpleMailbox:
         """Take messages away, whatever their flags."""
         self._remove([uid for uid in uids if uid in self._state.messages])
 
-    def renamed(self, name: str, uid_validity: int | None = None) -> SimpleMailbox:
+    def renamed(self, name: str, uid_validity: int | None = None) -> Self:
         """The same mailbox under another name."""
         other = type(self).__new__(type(self))
         other.__dict__.update(self.__dict__, name=name, uid_validity=uid_validity or self.uid_validity)
@@ -127,8 +143,10 @@ class SimpleMailbox:
         """Delete the mailbox: from now on every method raises `NoSuchMailbox`."""
         state = self._state
         state.deleted = True
+        self._left(state.messages.values())
         state.messages.clear()
-        state.watchers.notify(None, state.modseq + 1)
+        state.next_modseq()
+        state.notify()
 
     # IMailbox
 
@@ -185,11 +203,11 @@ class SimpleMailbox:
             else:
                 changed.append((message, check_keywords(change.apply(message.flags))))
         if any(message.flags != flags for message, flags in changed):
-            state.modseq += 1
+            state.next_modseq()
             for message, flags in changed:
                 if message.flags != flags:
                     message.flags, message.modseq = flags, state.modseq
-            state.watchers.notify(None, state.modseq)
+            state.notify()
         return StoreResult(
             FlagColumns.of(MessageFlags(m.info.uid, m.flags, m.modseq) for m, _ in changed), refused
         )
@@ -252,8 +270,18 @@ class SimpleMailbox:
         )
         return [(here.info.uid, there.uid) for here, there in zip(copied, appended, strict=True)]
 
+    def _new_state(self, modseqs: ModSeqs) -> _State:
+        return _State(modseqs, modseqs.next())
+
+    def _identified(self, info: MessageInfo) -> MessageInfo:
+        """A message that comes, with its ids if this mailbox has such."""
+        return info
+
+    def _left(self, messages: Iterable[_Message]) -> None:
+        """Messages are removed."""
+
     def _add(self, messages: Sequence[NewMessage]) -> list[AppendedMessage]:
-        state = self._there()
+        self._there()
         now = int(time.time())
         new = [
             (
@@ -264,25 +292,34 @@ class SimpleMailbox:
             for message in messages
         ]
         # From here on nothing can fail: all of them come, or none did.
+        return self._put(
+            _Message(self._identified(MessageInfo(0, date, len(content), content=content)), content, flags, 0)
+            for content, date, flags in new
+        )
+
+    def _put(self, messages: Iterable[_Message]) -> list[AppendedMessage]:
+        """Give messages a place at the end; the objects are ours now."""
+        state = self._state
         appended = []
-        for content, date, flags in new:
-            uid, state.uid_next, state.modseq = state.uid_next, state.uid_next + 1, state.modseq + 1
-            info = MessageInfo(uid, date, len(content), content=content)
-            state.messages[uid] = _Message(info, content, flags, state.modseq)
-            appended.append(AppendedMessage(uid, state.modseq))
-        if new:
-            state.watchers.notify(None, state.modseq)
+        for message in messages:
+            uid, state.uid_next = state.uid_next, state.uid_next + 1
+            message.info, message.modseq = message.info._replace(uid=uid), state.next_modseq()
+            state.messages[uid] = message
+            appended.append(AppendedMessage(uid, message.modseq))
+        if appended:
+            state.notify()
         return appended
 
     def _remove(self, uids: Sequence[int]) -> None:
         state = self._there()
         if not uids:
             return
-        state.modseq += 1
+        state.next_modseq()
+        self._left([state.messages[uid] for uid in uids])
         for uid in uids:
             del state.messages[uid]
             state.vanished[uid] = state.modseq
-        state.watchers.notify(None, state.modseq)
+        state.notify()
 
     def _summarised(self, message: _Message) -> MessageInfo:
         info = message.info
@@ -306,6 +343,7 @@ class SimpleAccount:
         self._mailboxes = {canonical_mailbox_name(mailbox): kept for mailbox, kept in mailboxes.items()}
         self._mailboxes.setdefault(INBOX, SimpleMailbox())
         self._subscribed = set(self._mailboxes)
+        self._watchers: Watchers[None] = Watchers()
 
     async def list(self) -> Sequence[MailboxEntry]:
         """See `IAccount.list`."""
@@ -333,13 +371,28 @@ class SimpleAccount:
     async def subscribe(self, name: str) -> None:
         """See `IAccount.subscribe`."""
         await self.open(name)
-        self._subscribed.add(canonical_mailbox_name(name))
+        if (name := canonical_mailbox_name(name)) not in self._subscribed:
+            self._subscribed.add(name)
+            self._watchers.notify(None, _MODSEQS.next())
 
     async def unsubscribe(self, name: str) -> None:
         """See `IAccount.unsubscribe`."""
-        self._subscribed.discard(canonical_mailbox_name(name))
+        if (name := canonical_mailbox_name(name)) in self._subscribed:
+            self._subscribed.discard(name)
+            self._watchers.notify(None, _MODSEQS.next())
 
     async def status(self, names: Sequence[str]) -> Mapping[str, MailboxStatus]:
         """See `IAccount.status`."""
         here = {name: self._mailboxes.get(canonical_mailbox_name(name)) for name in names}
         return {name: await mailbox.status() for name, mailbox in here.items() if mailbox is not None}
+
+    def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
+        """See `IAccount.watch`."""
+        ends = [mailbox.watch(listener) for mailbox in self._mailboxes.values()]
+        ends.append(self._watchers.add(None, listener))
+
+        def end() -> None:
+            for each in ends:
+                each()
+
+        return end

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from zope.interface.interface import InterfaceClass
+
 from mailproto.backends._memory import MemoryStore
 from mailproto.backends._simple import SimpleAccount
-from mailproto.interfaces import IAccount, IMailbox
+from mailproto.interfaces import IAccount, IMailbox, IObjectIds, IRecent
 from mailproto.model import INBOX
 
 __all__ = ["SingleStore"]
@@ -20,6 +22,11 @@ class SingleStore(MemoryStore):
         super().__init__()
         self._inbox = inbox
         self.directory.insert(name, password_hash)
+
+    @property
+    def add_ons(self) -> frozenset[InterfaceClass]:
+        """See `IAddOns.add_ons`: what the mailbox provides."""
+        return frozenset(add_on for add_on in (IRecent, IObjectIds) if add_on.providedBy(self._inbox))
 
     def make_account(self, name: str) -> IAccount:
         """Every account that is added signs in to the same INBOX."""

@@ -1,4 +1,4 @@
-"""Who wants to hear that a mailbox changed."""
+"""The order of changes, and who wants to hear of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from twisted.logger import Logger
 
-__all__ = ["Watchers"]
+__all__ = ["ModSeqs", "Watchers"]
 
 K = TypeVar("K", bound=Hashable)
 
@@ -48,3 +48,27 @@ class Watchers(Generic[K]):
                 listener(modseq)
             except Exception:
                 self._log.failure("A mailbox's listener failed")
+
+
+class ModSeqs:
+    """Gives out the modseqs of one account or of several, and tells of each.
+
+    :ivar last: the last one that was given out.
+    """
+
+    def __init__(self) -> None:
+        self.last = 0
+        self._watchers: Watchers[None] = Watchers()
+
+    def next(self) -> int:
+        """The modseq of a change."""
+        self.last += 1
+        return self.last
+
+    def watch(self, listener: Listener) -> Callable[[], None]:
+        """See `IAccount.watch`."""
+        return self._watchers.add(None, listener)
+
+    def notify(self) -> None:
+        """Changes are complete."""
+        self._watchers.notify(None, self.last)

@@ -123,7 +123,7 @@ class ClientConnection(Connection, Generic[EventT]):
         """
         self._stream, self._stream_done, self._stream_timeout = pieces, done, timeout
         self._note_progress()
-        self._stream_and_watch()
+        self.in_context(self._stream_and_watch)
 
     def end_stream(self) -> None:
         """Write no more of what `stream` was given; its ``done`` is not called."""
@@ -177,10 +177,10 @@ class ClientConnection(Connection, Generic[EventT]):
         if self._ending:
             return
         if self.is_handshaking:
-            self._end_handshake()  # a layer in between does not hand on handshakeCompleted
+            self.in_context(self._end_handshake)  # a layer in between does not hand on handshakeCompleted
         self.wire.receive(data)
         if not self._pumping:
-            self._pump()
+            self.in_context(self._pump)
 
     def _pump(self) -> None:
         self._pumping = True
@@ -204,7 +204,7 @@ class ClientConnection(Connection, Generic[EventT]):
     def handshakeCompleted(self) -> None:
         """TLS is on (IHandshakeListener)."""
         if self.is_handshaking:
-            self._end_handshake()
+            self.in_context(self._end_handshake)
 
     def _end_handshake(self) -> None:
         self.is_handshaking = False
@@ -235,7 +235,7 @@ class ClientConnection(Connection, Generic[EventT]):
                 self._end_streaming(None)
                 return
             if written >= OCTETS_A_TURN:
-                self._next_turn = self.clock.callLater(0, self._take_turn)
+                self._next_turn = self.clock.callLater(0, self.in_context, self._take_turn)
                 return
 
     def _take_turn(self) -> None:
@@ -258,7 +258,7 @@ class ClientConnection(Connection, Generic[EventT]):
         super().resumeProducing()
         if self._stream is not None and self._next_turn is None:
             self._note_progress()
-            self._stream_and_watch()
+            self.in_context(self._stream_and_watch)
 
     # -- time and end
 
@@ -283,7 +283,8 @@ class ClientConnection(Connection, Generic[EventT]):
             if self._timer is not None:
                 self._timer.cancel()
             self._timer_due = due
-            self._timer = self.clock.callLater(max(due - self.clock.seconds(), 0), self._timer_fired)
+            left = max(due - self.clock.seconds(), 0)
+            self._timer = self.clock.callLater(left, self.in_context, self._timer_fired)
 
     def _timer_fired(self) -> None:
         """One timer a connection, set again for what is left of the time, instead of at each event."""
@@ -299,7 +300,7 @@ class ClientConnection(Connection, Generic[EventT]):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
         self.end_stream()
-        self._listener.lost(reason)
+        self.in_context(self._listener.lost, reason)
 
 
 def _ignore(_: Exception | None) -> None:

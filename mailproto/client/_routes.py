@@ -22,6 +22,7 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto._twisted_internals import endpoint_address
 from mailproto.domains import ascii_domain
 
 if TYPE_CHECKING:
@@ -107,16 +108,10 @@ def host_and_port(host: str, port: int) -> str:
 
 def endpoint_name(endpoint: Any) -> str:
     """What an endpoint leads to, for an error's text: Twisted's endpoints do not say it themselves."""
-    while (inner := getattr(endpoint, "_wrappedEndpoint", None)) is not None:
-        endpoint = inner
-    path = getattr(endpoint, "_path", None)
-    if path:
-        return path.decode(errors="replace") if isinstance(path, bytes) else str(path)
-    host = getattr(endpoint, "_hostText", None) or getattr(endpoint, "_host", None)
-    port = getattr(endpoint, "_port", None)
-    if isinstance(host, str) and isinstance(port, int):
-        return host_and_port(host, port)
-    return type(endpoint).__name__
+    address = endpoint_address(endpoint)
+    if address is None:
+        return type(endpoint).__name__
+    return address if isinstance(address, str) else host_and_port(*address)
 
 
 class Race(Generic[ClientT]):

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
-from typing import Any
+from contextvars import ContextVar, copy_context
+from typing import Any, ParamSpec, TypeVar
 
-from twisted.internet.interfaces import (
-    IDelayedCall,
-    IPushProducer,
-    ISSLTransport,
-    ISystemHandle,
-    ITCPTransport,
-)
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, ISSLTransport, ITCPTransport, ITransport
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto._twisted_internals import tls_connection, tls_layer, writer_of
 from mailproto.connection._peer import NOT_CONNECTED, Peer, peer_of
 from mailproto.connection._turn import Turn, turn_of
 from mailproto.model import TLSInfo
@@ -28,6 +22,12 @@ __all__ = ["OCTETS_AT_ONCE", "Connection"]
 OCTETS_AT_ONCE = 1 << 16
 """Octets that are collected before they are written."""
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_HERE: ContextVar[object] = ContextVar("mailproto connection")
+"""Which connection's context this is, or a copy of."""
+
 
 @implementer(IPushProducer)
 class Connection(Protocol):
@@ -36,6 +36,10 @@ class Connection(Protocol):
     A subclass sets `_pumping` while it handles events, and calls `_flush` behind them: what
     was written then leaves at the end of the turn in which this connection is served with
     others, or else at once.
+
+    Each connection has a context of its own (`contextvars`), copied when it is made: all that is
+    done for it is done there, also after a wait and by timers.  What is set in it is seen by
+    this connection's later events, and by nothing else.
 
     :ivar peer: who is at the other end; for the log, as it is.
     :ivar peer_address: the other end's IP address, "" over a Unix socket.
@@ -56,10 +60,11 @@ class Connection(Protocol):
         self._timer: IDelayedCall | None = None
         self._turn: Turn | None = None
         self._is_listed = False  # to be sent for at the end of the turn
-        self._encrypt: Callable[[bytes], object] | None = None  # instead of the transport's write
-        # What is written to directly: None inside TLS, and while the transport holds octets.
-        self._socket: Any = None
-        self._plain_socket: Any = None
+        self._write_out: Callable[[bytes], object] | None = None  # to `_writes_to`
+        self._writes_to: Any = None
+        self._context = copy_context()
+        self._mark = object()
+        self._is_inside = False  # the context
 
     @property
     def is_open(self) -> bool:
@@ -69,13 +74,14 @@ class Connection(Protocol):
     @property
     def is_encrypted(self) -> bool:
         """Whether TLS is on, or about to be."""
-        return bool(ISSLTransport.providedBy(self.transport))
+        transport = self.transport
+        return bool(ISSLTransport.providedBy(transport)) or tls_connection(transport) is not None
 
     def tls_info(self) -> TLSInfo | None:
         """What was negotiated; None in plaintext."""
-        if not self.is_encrypted:
+        connection = tls_connection(self.transport)
+        if connection is None:
             return None
-        connection = self.transport.getHandle()
         return TLSInfo(connection.get_protocol_version_name(), connection.get_cipher_name() or "")
 
     def write(self, data: bytes) -> None:
@@ -93,6 +99,29 @@ class Connection(Protocol):
         transport = self.transport
         getattr(transport, "abortConnection", transport.loseConnection)()
 
+    def in_context(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call in this connection's context, wherever we are: for what comes from elsewhere, such as hints.
+
+        :returns: what the call returns.
+        """
+        if not self._is_inside:
+            self._is_inside = True
+            try:
+                return self._context.run(call, *args, **kwargs)
+            finally:
+                self._is_inside = False
+        if _HERE.get(None) is self._mark:
+            return call(*args, **kwargs)
+        # From here we came to another connection, and back: a context cannot be entered twice.
+        return self._context.copy().run(call, *args, **kwargs)
+
+    def makeConnection(self, transport: ITransport) -> None:
+        """See `IProtocol`."""
+        self._turn = turn_of(transport)
+        self._context = copy_context()
+        self._context.run(_HERE.set, self._mark)
+        self.in_context(super().makeConnection, transport)
+
     def connectionMade(self) -> None:
         self._open = True
         transport = self.transport
@@ -101,16 +130,12 @@ class Connection(Protocol):
             # What is written is whole: waiting for the other end's ACK only delays it.
             with suppress(OSError):  # a Unix socket has none: an older Twisted asks for it all the same
                 transport.setTcpNoDelay(True)
-        if ISystemHandle.providedBy(transport) and not self.is_encrypted:
-            self._socket = self._plain_socket = transport.getHandle()
-        self._turn = turn_of(transport)
-        self._encrypt = _unbuffered(transport)
         transport.registerProducer(self, True)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._open = False
         self._ending = True
-        self._socket = self._plain_socket = None
+        self._write_out = self._writes_to = None
         self._writable = True
         self._unsent.clear()
         if self._timer is not None:
@@ -124,7 +149,6 @@ class Connection(Protocol):
     def resumeProducing(self) -> None:
         """The other end has read what was sent (IPushProducer)."""
         self._writable = True
-        self._socket = self._plain_socket
 
     def stopProducing(self) -> None:
         """The transport is done (IPushProducer)."""
@@ -154,20 +178,11 @@ class Connection(Protocol):
         self._unsent_octets = 0
         if not self._open:
             return
-        if self._socket is not None:
-            # The transport holds nothing, so this may go before it, and usually all of it goes.
-            try:
-                sent = self._socket.send(data)
-            except OSError:
-                sent = 0  # full, or an error that the transport meets again and knows how to treat
-            if sent == len(data):
-                return
-            data = data[sent:]
-            self._socket = None  # until the transport says that it is empty
-        if self._encrypt is None:
-            self.transport.write(data)
-        else:
-            self._encrypt(data)
+        write_out = self._write_out
+        if write_out is None or self._writes_to is not self.transport:
+            self._writes_to = self.transport  # which a protocol may have put another one over
+            write_out = self._write_out = writer_of(self.transport)
+        write_out(data)
 
     def _speak_tls(self, tls: Any, received: bytes = b"") -> None:
         """Send what is unsent in plaintext, and then speak TLS.
@@ -175,11 +190,10 @@ class Connection(Protocol):
         :param received: the first octets of the handshake, if they have come already.
         """
         self._send_now()
-        self._socket = self._plain_socket = None
         self.transport.startTLS(tls)
-        self._encrypt = _unbuffered(self.transport)
+        self._write_out = None
         if received:
-            layer = _tls_layer(self.transport)
+            layer = tls_layer(self.transport)
             if layer is None:
                 self.abort()  # the wire would take them for what was sent inside TLS
             else:
@@ -190,17 +204,3 @@ class Connection(Protocol):
         # A transport that still has a producer waits for it before it closes.
         self.transport.unregisterProducer()
         self.transport.loseConnection()
-
-
-def _unbuffered(transport: Any) -> Callable[[bytes], object] | None:
-    """Of TLS, the ``write`` that does not wait for more: `Connection` has done that; else None."""
-    layer = _tls_layer(transport)
-    return None if layer is None else partial(TLSMemoryBIOProtocol.write, layer)
-
-
-def _tls_layer(transport: Any) -> TLSMemoryBIOProtocol | None:
-    """The layer that does TLS: the transport itself, or what ``startTLS`` put into it; None without TLS."""
-    for layer in (transport, getattr(transport, "protocol", None)):
-        if isinstance(layer, TLSMemoryBIOProtocol):
-            return layer
-    return None

@@ -6,6 +6,8 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
+from mailproto._twisted_internals import tls_connection
+
 __all__ = ["Handshake", "may_begin_handshake"]
 
 
@@ -26,7 +28,7 @@ class Handshake:
         """Seconds that it may last from now; None if it is done."""
         if not self._is_done:
             # What stands between TLS and the connection may tell nothing of a handshake's end.
-            finished = getattr(self._transport.getHandle(), "get_peer_finished", None)
+            finished = getattr(tls_connection(self._transport), "get_peer_finished", None)
             self._is_done = finished is None or finished() is not None
         return None if self._is_done else self._due - self._clock.seconds()
 

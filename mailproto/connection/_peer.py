@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet.address import UNIXAddress
 
+from mailproto._twisted_internals import socket_below
 from mailproto.connection._networks import UNIX, ip_address, network_of
 
 __all__ = ["NOT_CONNECTED", "UNKNOWN", "Peer", "peer_at", "peer_of", "rename_peer"]
@@ -116,7 +117,7 @@ def _unix_name(transport: Any) -> str:
     name = f"unix:{shown}" if shown else "unix"
     try:
         option = socket.SO_PEERCRED
-        octets = transport.socket.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size)
+        octets = socket_below(transport).getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size)
         pid, uid, _ = _CREDENTIALS.unpack(octets)
     except (AttributeError, OSError, struct.error):
         return name

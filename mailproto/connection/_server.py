@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from types import CoroutineType
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone
@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailproto import maillog
-from mailproto.connection._at_once import at_once
+from mailproto.connection._awaiting import begin
 from mailproto.connection._base import OCTETS_AT_ONCE, Connection
 from mailproto.connection._handshake import Handshake, may_begin_handshake
 from mailproto.connection._limits import CloseReason
@@ -81,11 +81,18 @@ class ServerConnection(Connection, Generic[EventT]):
     # -- what a protocol says of itself
 
     def greet(self) -> Awaitable[None] | None:
-        """Write the greeting, if any; what the client sends waits for the awaitable, if there is one."""
+        """Write the greeting, if any; what the client sends waits for the awaitable, if there is one.
+
+        The connection ends if it fails.
+        """
         return None
 
     def handle(self, event: EventT) -> Awaitable[None] | None:
         """Act on one event; the next one waits for the awaitable, if there is one.
+
+        It may be a coroutine, a ``Deferred``, or any other object with ``__await__``; a future of
+        asyncio's, too, where the reactor runs on asyncio's loop.  What asks for asyncio's current
+        task, such as ``asyncio.timeout``, needs a task of its own (``asyncio.ensure_future``).
 
         A `MailError` that is raised, now or later, is given to `refuse`.
         """
@@ -245,12 +252,23 @@ class ServerConnection(Connection, Generic[EventT]):
             self._set_timer(self.limits.first_command)
             if self.is_encrypted:
                 self._begin_handshake()
-            greeting = self.greet()
-            if greeting is not None:
-                running = self._running = cast("Deferred[None]", greeting)
-                running.addCallback(self._finished)
+            self._begin_greeting()
         else:
             self._end_for(CloseReason.CROWDED)
+
+    def _begin_greeting(self) -> None:
+        try:
+            greeting = self.greet()
+            running = None if greeting is None else begin(greeting, self.in_context, self.clock)
+        except Exception:
+            self._greeting_failed(Failure())
+        else:
+            if running is not None:
+                self._wait_for(running, self._greeting_failed)
+
+    def _greeting_failed(self, failure: Failure) -> None:
+        self.log.failure("{peer}: while greeting", failure, peer=self.peer)
+        self.end()
 
     def dataReceived(self, data: bytes) -> None:
         if self._ending:
@@ -260,7 +278,14 @@ class ServerConnection(Connection, Generic[EventT]):
             return
         self.wire.receive(data)
         if self._running is None and self._writable:
-            self._pump()
+            if self._is_inside:
+                self.in_context(self._pump)
+            else:  # the same; a call less, where it is nearly always
+                self._is_inside = True
+                try:
+                    self._context.run(self._pump)
+                finally:
+                    self._is_inside = False
         elif self._reading and self.wire.pending > self.limits.pipelined:
             self._reading = False
             self.transport.pauseProducing()
@@ -287,13 +312,12 @@ class ServerConnection(Connection, Generic[EventT]):
                 self._progress = self.clock.seconds()
                 try:
                     result = self.handle(event)
-                    if type(result) is CoroutineType:
-                        result = at_once(result)
+                    running = None if result is None else begin(result, self.in_context, self.clock)
                 except BaseException:  # asyncio's CancelledError is no Exception
                     self._failed(event, Failure())
                 else:
-                    if result is not None:
-                        self._wait_for(cast("Deferred[None]", result), event)
+                    if running is not None:
+                        self._wait_for(running, partial(self._failed, event))
                 if self._unsent_octets >= OCTETS_AT_ONCE or len(self._unsent) >= _REPLIES_AT_ONCE:
                     self._send_now()
         finally:
@@ -313,11 +337,17 @@ class ServerConnection(Connection, Generic[EventT]):
             self._reading = True
             self.transport.resumeProducing()
 
-    def _wait_for(self, running: Deferred[None], event: EventT) -> None:
+    def _wait_for(self, running: Deferred[None], failed: Callable[[Failure], None]) -> None:
         """Hold the next event back."""
         self._running = running
-        running.addErrback(lambda failure: self._failed(event, failure))
+        running.addErrback(failed)
         running.addCallback(self._finished)
+        running.addErrback(self._broken)
+
+    def _broken(self, failure: Failure) -> None:
+        """What was to be said of an event's end failed: whatever is said next would be in the wrong place."""
+        self.log.failure("{peer}: while answering", failure, peer=self.peer)
+        self.abort()
 
     def _failed(self, event: EventT, failure: Failure) -> None:
         if isinstance(failure.value, MailError):
@@ -343,7 +373,7 @@ class ServerConnection(Connection, Generic[EventT]):
         """The client says no more, and may yet wait for the answers (`IHalfCloseableProtocol`)."""
         self._heard_all = True
         if self._running is None:
-            self._pump()
+            self.in_context(self._pump)
 
     def writeConnectionLost(self) -> None:
         """We never close our side alone (`IHalfCloseableProtocol`)."""
@@ -354,6 +384,9 @@ class ServerConnection(Connection, Generic[EventT]):
         """The client has read what was sent (IPushProducer)."""
         super().resumeProducing()
         self._progress = self.clock.seconds()
+        self.in_context(self._go_on_writing)
+
+    def _go_on_writing(self) -> None:
         self._wake()
         if self._running is None and not self._pumping and not self._ending:
             self._pump()
@@ -385,7 +418,7 @@ class ServerConnection(Connection, Generic[EventT]):
         # Not `reset`: to bring a call forward, Twisted looks for it among all that wait.
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self.clock.callLater(seconds, self._timer_fired)
+        self._timer = self.clock.callLater(seconds, self.in_context, self._timer_fired)
 
     def _timer_fired(self) -> None:
         """One timer a connection, set again for what is left of the time, instead of at each event."""
@@ -421,7 +454,7 @@ class ServerConnection(Connection, Generic[EventT]):
         if self._handshake_left() is not None:
             self._abort_for(CloseReason.STOPPING.value)  # it could not be told
         else:
-            self._leave(CloseReason.STOPPING)
+            self.in_context(self._leave, CloseReason.STOPPING)
 
     def revoke(self) -> None:
         """See `IRevocable.revoke`: a command that is running has `REVOCATION_GRACE` to be answered.
@@ -429,7 +462,7 @@ class ServerConnection(Connection, Generic[EventT]):
         So has a client to read what was written; if it does not, no more of it is sent, and
         nothing is said in the middle of it.
         """
-        self._leave(CloseReason.REVOKED)
+        self.in_context(self._leave, CloseReason.REVOKED)
         if self.is_open or not self._writable:
             self._set_timer(REVOCATION_GRACE)
 
@@ -446,6 +479,9 @@ class ServerConnection(Connection, Generic[EventT]):
         self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.in_context(self._lost, reason)
+
+    def _lost(self, reason: Failure) -> None:
         super().connectionLost(reason)
         self._wake()
         # Once we had begun to end it, it does not matter how the client hangs up.

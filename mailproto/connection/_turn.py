@@ -6,24 +6,27 @@ ten microseconds that is half of the work; and a reply that leaves alone wakes u
 that then sleeps again before the next one comes.
 
 So the connections of one reactor share an epoll of their own, which the reactor watches as
-one descriptor.  Where there is no epoll, everything is as Twisted does it.
+one descriptor.  Where there is no epoll, everything is as Twisted does it.  So it is for
+transports that are not Twisted's own, as they are: a wrapper or a subclass may have to see
+every octet.
 """
 
 from __future__ import annotations
 
 import select
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
-from twisted.internet import tcp
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableDescriptor, IReactorFDSet, IReadDescriptor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.logger import Logger
-from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from mailproto._twisted_internals import transport_below
 
 __all__ = ["Turn", "turn_of"]
 
@@ -71,11 +74,24 @@ class Turn:
         self.is_running = True
         for fd, events in self._epoll.poll(0, MOST):
             selectable = selectables.get(fd)
-            if selectable is not None:  # it may have gone since, with another one's help
+            if selectable is None:  # it may have gone since, with another one's help
+                continue
+            if events != _IN:
                 self._serve(selectable, events)
+                continue
+            try:  # `_serve`, a call less: it is nearly always this
+                why = selectable.doRead()
+            except BaseException as error:
+                self.log.failure("while serving a connection")
+                why = error
+            if why:
+                self._guard(self._disconnect, selectable, why, True)
         unsent, self.at_end = self.at_end, []
         for send in unsent:
-            self._guard(send)
+            try:
+                send()
+            except BaseException:
+                self.log.failure("while sending to a connection")
         self.is_running = False
         self._write()
 
@@ -133,7 +149,8 @@ class Turn:
     def _watch(self, fd: int, selectable: Any, mask: int) -> None:
         if fd not in self._masks:
             if not self._masks:
-                self._reactor.addReader(self)
+                # Some reactors serve a descriptor in the context where it was added.
+                Context().run(self._reactor.addReader, self)
             self._epoll.register(fd, mask)
         elif self._masks[fd] != mask:
             self._epoll.modify(fd, mask)
@@ -207,27 +224,28 @@ class Turn:
             selectable.connectionLost(reason)
 
 
-_TURNS: WeakKeyDictionary[Any, Turn] = WeakKeyDictionary()
+_TURNS: WeakKeyDictionary[Any, ReferenceType[Turn]] = WeakKeyDictionary()
+"""By reactor.  A turn is kept by its connections, and holds its reactor: nothing here keeps either."""
 
 
 def turn_of(transport: Any) -> Turn | None:
     """Have the connection of ``transport`` served in turns from now on.
 
-    :param transport: of Twisted, perhaps with TLS or a proxy's header in between; it has just
-        been connected, so that it reads and has written nothing.
-    :returns: None if it cannot be: everything stays as it is.
+    :param transport: it has just been connected, so that it reads and has written nothing.
+    :returns: None if it is not one of Twisted's own (`transport_below`): everything stays as it is.
     """
-    while isinstance(transport, ProtocolWrapper):
-        transport = transport.transport
-    if not _HAS_EPOLL or not isinstance(transport, tcp.Connection):
+    below = transport_below(transport) if _HAS_EPOLL else None
+    if below is None:
         return None
-    reactor = transport.reactor
+    reactor = below.reactor
     if isinstance(reactor, Turn):
         return reactor
-    turn = _TURNS.get(reactor)
+    known = _TURNS.get(reactor)
+    turn = None if known is None else known()
     if turn is None:
-        turn = _TURNS[reactor] = Turn(reactor)
-    transport.stopReading()
-    transport.reactor = turn
-    transport.startReading()
+        turn = Turn(reactor)
+        _TURNS[reactor] = ref(turn)
+    below.stopReading()
+    below.reactor = turn
+    below.startReading()
     return turn

@@ -17,7 +17,7 @@ from mailproto.delivery._return_path import with_return_path
 from mailproto.domains import canonical_domain
 from mailproto.errors import AccountExists, MailError, NoSuchAccount, RecipientUnknown, RelayDenied
 from mailproto.interfaces import IOwnership, IStore
-from mailproto.model import INBOX, Address, Envelope, NewMessage, Outcome, Parameters, Session
+from mailproto.model import Address, Envelope, Outcome, Parameters, Placement, Session
 
 __all__ = ["MAX_CACHED", "TRUST", "MailboxDelivery"]
 
@@ -98,11 +98,12 @@ class MailboxDelivery(Delivery):
             except MailError as error:  # deleted since RCPT
                 names.append(error)
         accounts = list(dict.fromkeys(name for name in names if isinstance(name, str)))
-        message = NewMessage(with_return_path(envelope.sender, content))
-        results = await self._store.deliver(accounts, message) if accounts else ()
+        placements = [Placement(account) for account in accounts]
+        kept = with_return_path(envelope.sender, content)
+        results = await self._store.deliver(kept, placements) if accounts else ()
         answers = {
-            name: _delivered(name) if error is None else _refusal(error)
-            for name, error in zip(accounts, results, strict=True)
+            placement.account: _refusal(result) if isinstance(result, MailError) else _delivered(placement)
+            for placement, result in zip(placements, results, strict=True)
         }
         return [answers[name] if isinstance(name, str) else _refusal(name) for name in names]
 
@@ -143,9 +144,9 @@ class MailboxDelivery(Delivery):
 
 
 @lru_cache(MAX_CACHED)
-def _delivered(name: str) -> Outcome:
+def _delivered(placement: Placement) -> Outcome:
     """In the log, where the message is."""
-    return replace(DELIVERED, detail=f"{name}/{INBOX}")
+    return replace(DELIVERED, detail=f"{placement.account}/{placement.mailbox}")
 
 
 def _refusal(error: MailError) -> Outcome:

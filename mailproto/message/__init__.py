@@ -3,12 +3,14 @@
 Nothing here raises on account of a message's octets (but for what says so: `UnknownEncoding`,
 and `parse_addresses` if it is to be strict), and nothing takes more than linear time.  Limits:
 `NESTING_LIMIT`, `PARTS_LIMIT`, `BOUNDARY_LIMIT`, `HEADER_LIMIT`, `STRUCTURED_LIMIT`,
-`ADDRESSES_LIMIT`, `TEXT_LIMIT`, `SUBJECT_LIMIT`, `IDS_LIMIT`.  Content is ``bytes`` or a
+`ADDRESSES_LIMIT`, `TEXT_LIMIT`, `SUBJECT_LIMIT`, `IDS_LIMIT`, `ANCESTORS_LIMIT`.  Content is ``bytes`` or a
 `mailproto.content.FileContent`, of which a window at a time is in memory.
 
 At delivery::
 
     summarise(content) -> Summary(envelope, body_structure, index)   # all bytes, to be stored
+    RENDER_VERSION                           # of what summarise makes; older summaries are made anew
+    relations(content) -> Relations(id, ancestors, subject, is_reply)              # for threads
     received(helo=, peer=, by=, protocol=, identifier=, date=, recipient="", details=()) -> bytes
     fold(name: bytes, value: bytes) -> bytes                         # one field, safe to prepend
     header_section(octets, begun=False, gaps_before=0) -> HeaderSection(end, gaps)  # while a message comes in
@@ -64,10 +66,11 @@ from mailproto.message._index import Index, scan
 from mailproto.message._lexis import comment_end, unquote
 from mailproto.message._mime import STRUCTURED_LIMIT
 from mailproto.message._modern import utf8_form
+from mailproto.message._relations import ANCESTORS_LIMIT, Relations, relations
 from mailproto.message._scan import BOUNDARY_LIMIT, NESTING_LIMIT, PARTS_LIMIT, Part
 from mailproto.message._search import PREVIEW_LENGTH, TEXT_LIMIT, Searchable, preview
 from mailproto.message._section import Section, Slices, section, top
-from mailproto.message._summary import Summary, body, summarise
+from mailproto.message._summary import RENDER_VERSION, Summary, body, summarise
 from mailproto.message._thread import (
     SUBJECT_LIMIT,
     base_subject,
@@ -81,6 +84,7 @@ from mailproto.message._write import fold, received
 
 __all__ = [
     "ADDRESSES_LIMIT",
+    "ANCESTORS_LIMIT",
     "BOUNDARY_LIMIT",
     "BYTE_ORDER_MARK",
     "HEADER_LIMIT",
@@ -88,6 +92,7 @@ __all__ = [
     "NESTING_LIMIT",
     "PARTS_LIMIT",
     "PREVIEW_LENGTH",
+    "RENDER_VERSION",
     "STRUCTURED_LIMIT",
     "SUBJECT_LIMIT",
     "TEXT_LIMIT",
@@ -96,6 +101,7 @@ __all__ = [
     "Index",
     "Mailbox",
     "Part",
+    "Relations",
     "Searchable",
     "Section",
     "Slices",
@@ -126,6 +132,7 @@ __all__ = [
     "preview",
     "received",
     "references",
+    "relations",
     "scan",
     "section",
     "sent_date",

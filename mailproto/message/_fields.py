@@ -43,7 +43,7 @@ _VALUE = rb"([^\n]*+(?:\n[ \t][^\n]*+)*)"
 _CONTENT_NAMES = (
     rb"content-(?:type|transfer-encoding|disposition|id|description|language|location|md5)|mime-version"
 )
-_ENVELOPE_NAMES = rb"date|subject|from|sender|reply-to|to|cc|bcc|in-reply-to|message-id"
+_ENVELOPE_NAMES = rb"date|subject|from|sender|reply-to|to|cc|bcc|in-reply-to|message-id|references"
 
 _message_fields = re.compile(
     rb"\n(%b|%b)%b%b" % (_ENVELOPE_NAMES, _CONTENT_NAMES, _COLON, _VALUE), re.IGNORECASE
@@ -107,7 +107,7 @@ def _empty_line(content: Content, start: int, stop: int) -> int:
 
 
 def structural_fields(content: Content, start: int, stop: int, *, message: bool) -> Fields:
-    """The fields that ENVELOPE (if ``message``) and BODYSTRUCTURE are made of."""
+    """The fields that ENVELOPE, threads (both if ``message``) and BODYSTRUCTURE are made of."""
     block = content[start : min(stop, start + HEADER_LIMIT)].replace(b"\r\n", b"\n")
     block = b"\n" + (block if start else block.removeprefix(BYTE_ORDER_MARK))
     found: Fields = {}

@@ -8,10 +8,12 @@ from mailproto.message._fields import unfold
 from mailproto.message._lexis import comment_end, without_comments
 from mailproto.message._mime import STRUCTURED_LIMIT
 
-__all__ = ["IDS_LIMIT", "ids_text", "message_id", "message_ids", "references"]
+__all__ = ["IDS_LIMIT", "first_and_nearest_ids", "ids_text", "message_id", "message_ids", "references"]
 
 IDS_LIMIT = 1000
 """Message-IDs of one field that count; of more, the last ones, which are the nearest."""
+
+_LOOKED_AT = 16_384  # octets of References; of more, the beginning and the end
 
 _ids = re.compile(rb"<([^<>]+)>").findall
 _only_an_id = re.compile(rb"<[^\x00-\x20<>()\x7f]*>").fullmatch
@@ -69,8 +71,22 @@ def message_ids(value: bytes) -> list[bytes]:
     return [found for found in map(_normalised, _ids(value)[-IDS_LIMIT:]) if found]
 
 
+def first_and_nearest_ids(value: bytes, limit: int) -> list[bytes]:
+    """`message_ids`, but of more than ``limit`` the first and the last ones, each once.
+
+    No more is looked at than the beginning of the field and its end.
+    """
+    if len(value) > _LOOKED_AT:
+        # The piece between has no ">": no id is made of two halves.
+        value = value[: _LOOKED_AT // 4] + b" < " + value[-(_LOOKED_AT - _LOOKED_AT // 4) :]
+    raw = _ids(value)
+    return list(dict.fromkeys(filter(None, map(_normalised, raw[:1] + raw[1:][1 - limit :]))))
+
+
 def message_id(value: bytes) -> bytes | None:
     """The first Message-ID of a field; None for none."""
+    if _only_an_id(value) and b'"' not in value:
+        return value[1:-1] or None
     return next(filter(None, map(_normalised, _ids(value))), None)
 
 

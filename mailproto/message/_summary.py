@@ -9,7 +9,10 @@ from mailproto.message._envelope import render_envelope
 from mailproto.message._index import Index, scan
 from mailproto.message._structure import render_structure
 
-__all__ = ["Summary", "body", "summarise"]
+__all__ = ["RENDER_VERSION", "Summary", "body", "summarise"]
+
+RENDER_VERSION = 1
+"""Raised whenever `summarise` makes something else of any content: stores render older summaries anew."""
 
 
 class Summary(NamedTuple):
@@ -25,9 +28,12 @@ class Summary(NamedTuple):
     index: bytes  # type: ignore[assignment]  # a column's name; nobody asks a summary for tuple.index
 
 
-def summarise(content: Content) -> Summary:
-    """Read ``content`` once; any octets have a summary."""
-    index = scan(content)
+def summarise(content: Content, index: Index | None = None) -> Summary:
+    """Read ``content`` once; any octets have a summary.
+
+    :param index: of ``content``, if it is there already.
+    """
+    index = index or scan(content)
     root = index.root
     return Summary(
         render_envelope(root.fields(content)),

@@ -9,6 +9,7 @@ from mailproto.message._words import decode_header
 
 __all__ = [
     "base_subject",
+    "base_subject_and_reply",
     "display_name",
     "is_reply",
     "sort_mailbox",
@@ -18,21 +19,26 @@ SUBJECT_LIMIT = 4096
 """Octets of a subject that are looked at."""
 
 _spaces = re.compile(r"[ \t\r\n]+").sub
+_as_it_is = re.compile(rb"[!-'*-9;-Z\\^-~]+(?: [!-'*-9;-Z\\^-~]+)*").fullmatch
+"""A subject in which nothing could be taken off, decoded or joined; "=?" is looked for by itself."""
 _blob = re.compile(r"\[[^\[\]]*\][ \t]*").match
 _refwd = re.compile(r"(?:re|fwd?)[ \t]*(?:\[[^\[\]]*\][ \t]*)?:", re.IGNORECASE).match
 
 
 def base_subject(subject: bytes) -> str:
     """The base subject (RFC 5256 2.1) of a Subject field's value; compare by `casemap`."""
-    return _strip_subject(subject)[0]
+    return base_subject_and_reply(subject)[0]
 
 
 def is_reply(subject: bytes) -> bool:
     """Whether the subject says that it answers or forwards: more than blanks was taken off for its base."""
-    return _strip_subject(subject)[1]
+    return base_subject_and_reply(subject)[1]
 
 
-def _strip_subject(subject: bytes) -> tuple[str, bool]:
+def base_subject_and_reply(subject: bytes) -> tuple[str, bool]:
+    """`base_subject` and `is_reply` at once."""
+    if len(subject) <= SUBJECT_LIMIT and b"=?" not in subject and _as_it_is(subject):
+        return subject.decode("ascii"), False
     text = _spaces(" ", decode_header(subject[:SUBJECT_LIMIT]))
     start, stop, reply = 0, len(text), False
     while True:

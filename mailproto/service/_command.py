@@ -1,12 +1,11 @@
-"""The ``mailproto`` command: accounts, while the server runs or while it does not."""
+"""The ``mailproto`` command: accounts and their store, while the server runs or while it does not."""
 
 from __future__ import annotations
 
-import getpass
+import os
 import sys
-import warnings
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,19 +15,18 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, global
 from zope.interface import provider
 
 from mailproto import __version__
-from mailproto.auth import disabled_record, enabled_record, hash_password, is_disabled
+from mailproto.accounts import full_name
 from mailproto.backends import open_store
 from mailproto.errors import MailError, StoreUnusable
-from mailproto.interfaces import IDirectory
-from mailproto.service._maker import make_data_folder
-from mailproto.service._names import account_name, new_password
-from mailproto.service._options import DEFAULT_DATA, DEFAULT_STORE
+from mailproto.service._accounts import remembered_domain
+from mailproto.service._data import make_data_folder
+from mailproto.service._names import account_name
+from mailproto.service._reasons import file_error, store_error
+from mailproto.service._settings import DEFAULT_DATA, DEFAULT_STORE
+from mailproto.service._store_check import check_store
+from mailproto.service._user_command import USER_ACTIONS, WITH_PASSWORD, CommandError, ask_password
 
 __all__ = ["main"]
-
-
-class CommandError(Exception):
-    """The one line that says why a command did nothing; status 1."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -36,20 +34,30 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
     Ends the process: 0 when it is done, 1 when it could not be done, 2 for wrong usage.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     try:
         _check(options)
+        if options.action == "add":
+            try:
+                options.name = account_name(full_name(options.name, options.domain))
+            except ValueError as error:
+                parser.error(f"argument NAME@DOMAIN: {error}")
         # Asked before the reactor runs: a terminal blocks.
-        password = _new_password(options) if options.action in _WITH_PASSWORD else ""
-    except (CommandError, OSError) as error:
+        password = ask_password(options) if options.action in WITH_PASSWORD else ""
+    except CommandError as error:
         sys.exit(f"mailproto: {error}")
+    except OSError as error:
+        sys.exit(f"mailproto: {file_error(error, options.data)}")
     except (KeyboardInterrupt, EOFError):
         sys.exit("mailproto: nothing changed")
     react(lambda reactor: Deferred.fromCoroutine(_run(reactor, options, password)))
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser(prog="mailproto", description="Look after a mailproto server's accounts.")
+    parser = ArgumentParser(
+        prog="mailproto", description="Look after a mailproto server's accounts and store."
+    )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     user = commands.add_parser("user", help="accounts: add, list, passwd, disable, enable, delete")
@@ -62,62 +70,54 @@ def _parser() -> ArgumentParser:
         ("enable", "undo disable: the password is as before"),
         ("delete", "end an account's sessions, and remove it with all its mail"),
     ):
-        options = actions.add_parser(action, help=text, description=f"{text.capitalize()}.")
-        options.add_argument(
-            "--data", type=Path, default=Path(DEFAULT_DATA), metavar="DIR", help="data folder"
-        )
-        options.add_argument("--store", default=DEFAULT_STORE, metavar="URL", help="sqlite: or sqlite:PATH")
-        if action in _WITH_PASSWORD:
+        options = _add_action(actions, action, text)
+        if action in WITH_PASSWORD:
             options.add_argument(
                 "--password-stdin", action="store_true", help="read the password's line from standard input"
             )
         if action != "list":
-            # Of an older version there may be accounts that cannot be made any more.
-            kind = _account_name if action == "add" else str
-            options.add_argument("name", metavar="NAME@DOMAIN", type=kind)
+            options.add_argument(
+                "--domain",
+                help="of a NAME without one [default: the first of the server that ran there last]",
+            )
+            options.add_argument("name", metavar="NAME@DOMAIN")
+    store = commands.add_parser("store", help="what is kept: check")
+    actions = store.add_subparsers(dest="action", required=True, metavar="ACTION")
+    options = _add_action(actions, "check", "look for faults in what is kept; status 1 if there are any")
+    options.add_argument("--repair", action="store_true", help="mend what can be mended")
     return parser
 
 
-def _account_name(text: str) -> str:
-    try:
-        return account_name(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None
+def _add_action(actions: Any, action: str, text: str) -> ArgumentParser:
+    options: ArgumentParser = actions.add_parser(action, help=text, description=f"{text.capitalize()}.")
+    options.add_argument("--data", type=Path, default=Path(DEFAULT_DATA), metavar="DIR", help="data folder")
+    options.add_argument(
+        "--store", default=DEFAULT_STORE, metavar="URL", help="as the server's: sqlite: by default"
+    )
+    return options
 
 
 def _check(options: Namespace) -> None:
     if options.store.startswith("memory:"):
         raise CommandError("a memory: store lives in the server's process; use its --account option")
+    is_ours = options.store.startswith(DEFAULT_STORE)
     place = Path(options.store.removeprefix(DEFAULT_STORE) or options.data)
-    if options.action != "add" and not place.exists():
+    if is_ours and options.action != "add" and not place.exists():
         # Only a first account may make a store: anything else is a mistyped path.
         raise CommandError(f"there is no store in {place}")
+    if is_ours and place.exists():
+        _become_owner(place)
+    if "domain" in options and options.domain is None:
+        options.domain = remembered_domain(options.data)
 
 
-def _new_password(options: Namespace) -> str:
-    try:
-        return new_password(_line_of_input() if options.password_stdin else _asked_twice(options.name))
-    except UnicodeDecodeError:
-        raise CommandError("a password must be UTF-8") from None
-    except ValueError as error:
-        raise CommandError(str(error)) from None
-
-
-def _line_of_input() -> str:
-    return sys.stdin.readline().removesuffix("\n").removesuffix("\r")
-
-
-def _asked_twice(name: str) -> str:
-    try:
-        with warnings.catch_warnings():
-            # It warns where it cannot hide what is typed: there is no terminal.
-            warnings.simplefilter("error", getpass.GetPassWarning)
-            password = getpass.getpass(f"Password for {name}: ")
-            if getpass.getpass("Again: ") != password:
-                raise CommandError("the two passwords differ")
-    except getpass.GetPassWarning:
-        raise CommandError("no terminal to ask for the password: use --password-stdin") from None
-    return password
+def _become_owner(place: Path) -> None:
+    """Root works as the user whose store it is, so that the server can use what is made."""
+    owner = place.stat()
+    if os.geteuid() == 0 != owner.st_uid:
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
 
 
 async def _run(reactor: Any, options: Namespace, password: str) -> None:
@@ -126,15 +126,26 @@ async def _run(reactor: Any, options: Namespace, password: str) -> None:
         if options.store == DEFAULT_STORE:
             make_data_folder(options.data)
         store = open_store(options.store, str(options.data), reactor)
-        await store.start()
         try:
-            await _ACTIONS[options.action](store.directory, options, password)
+            await store.start()
+        except StoreUnusable as error:
+            raise CommandError(store_error(error, getattr(store, "path", None))) from None
+        status = 0
+        try:
+            if options.action == "check":
+                status = await check_store(store, repair=options.repair)
+            else:
+                await USER_ACTIONS[options.action](store.directory, options, password)
         finally:
             await store.stop()
+        if status:
+            sys.exit(status)
+    except OSError as error:
+        sys.exit(f"mailproto: {file_error(error, options.data)}")
     except MailError as error:
         about = f"{options.name}: " if "name" in options else ""
         sys.exit(f"mailproto: {about}{error}")
-    except (StoreUnusable, OSError, ValueError) as error:
+    except (CommandError, ValueError) as error:
         sys.exit(f"mailproto: {error}")
 
 
@@ -143,44 +154,3 @@ def _print_warning(event: LogEvent) -> None:
     """What a server has in its log, such as what becomes of a store of an older version."""
     if event.get("log_level") is LogLevel.warn and str(event.get("log_namespace")).startswith("mailproto."):
         print(f"mailproto: {formatEvent(event)}", file=sys.stderr)
-
-
-async def _add(directory: IDirectory, options: Namespace, password: str) -> None:
-    await directory.add(options.name, hash_password(password))
-
-
-async def _list(directory: IDirectory, options: Namespace, password: str) -> None:
-    for name in await directory.names():
-        print(name)
-
-
-async def _passwd(directory: IDirectory, options: Namespace, password: str) -> None:
-    await directory.set_password_hash(options.name, hash_password(password))
-
-
-async def _disable(directory: IDirectory, options: Namespace, password: str) -> None:
-    record = await directory.password_hash(options.name)
-    if not is_disabled(record):
-        await directory.set_password_hash(options.name, disabled_record(record))
-
-
-async def _enable(directory: IDirectory, options: Namespace, password: str) -> None:
-    record = await directory.password_hash(options.name)
-    if is_disabled(record):
-        await directory.set_password_hash(options.name, enabled_record(record))
-
-
-async def _delete(directory: IDirectory, options: Namespace, password: str) -> None:
-    await directory.delete(options.name)
-
-
-_ACTIONS: Mapping[str, Callable[[IDirectory, Namespace, str], Awaitable[None]]] = {
-    "add": _add,
-    "list": _list,
-    "passwd": _passwd,
-    "disable": _disable,
-    "enable": _enable,
-    "delete": _delete,
-}
-
-_WITH_PASSWORD = ("add", "passwd")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -24,20 +25,14 @@ from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
 from mailproto import maillog
+from mailproto.service._listening import give_away
+from mailproto.service._settings import User
 
-__all__ = ["LOG_FILE_SIZE", "TextLog", "log_level", "log_with"]
+__all__ = ["LOG_FILE_SIZE", "TextLog", "log_with"]
 
 LOG_FILE_SIZE = 100_000_000
 """Octets after which a log file is rotated; at twistd's 1,000,000 a busy server would do so each second,
 and rename all older files each time."""
-
-
-def log_level(name: str) -> str:
-    """:raises ValueError: for what is no level; the option's name is in it."""
-    names = [level.name for level in LogLevel.iterconstants()]
-    if name not in names:
-        raise ValueError(f"--log-level: {', '.join(names)}, not {name!r}")
-    return name
 
 
 def log_with(application: object, reactor: Any, twistd: object, level: str) -> None:
@@ -67,6 +62,9 @@ def _observer(twistd: Mapping[str, Any], reactor: Any, least: Any) -> ILogObserv
     if name == "-" or (foreground and not name):
         return TextLog(sys.stdout, reactor, least)
     file = LogFile.fromFullPath(name or "twistd.log", rotateLength=LOG_FILE_SIZE)
+    user = User(twistd["uid"], twistd["gid"])
+    if user != User(None, None) and os.geteuid() == 0:
+        give_away(file.path, user)  # else it could not rotate the file
     if not signal.getsignal(signal.SIGUSR1):
         signal.signal(signal.SIGUSR1, lambda *_: reactor.callFromThread(file.rotate))
     return TextLog(file, reactor, least)

@@ -2,36 +2,62 @@
 
 from __future__ import annotations
 
-import re
-import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from twisted.internet.endpoints import serverFromString
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
-from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism, server_mechanisms
+from mailproto.auth import DEFAULT_MECHANISMS, server_mechanisms
 from mailproto.connection import Networks
 from mailproto.service._limits import ServiceLimits, with_limit
-from mailproto.service._listeners import LISTENERS, default_endpoints
-from mailproto.service._log import log_level
-from mailproto.service._names import account_name, domain_name, new_password
+from mailproto.service._listeners import LISTENERS
+from mailproto.service._settings import (
+    DEFAULT_DATA,
+    DEFAULT_MAX_MESSAGE_SIZE,
+    DEFAULT_STORE,
+    AccountSettings,
+    AuthSettings,
+    LogSettings,
+    ProxySettings,
+    SettingError,
+    Settings,
+    SMTPSettings,
+    TLSSettings,
+    User,
+)
 
-__all__ = ["DEFAULT_DATA", "DEFAULT_MAX_MESSAGE_SIZE", "DEFAULT_STORE", "Options", "Settings"]
+__all__ = ["Options", "option_of"]
 
-DEFAULT_DATA = "mailproto-data"
-"""The data folder, in the working directory."""
+_OPTIONS = {
+    "accounts": "--account",
+    "auth.mechanisms": "--auth",
+    "domains": "--domain",
+    "log.level": "--log-level",
+    "proxy.networks": "--proxy",
+    "proxy.xclient": "--xclient",
+    "smtp.any_sender": "--any-sender",
+    "smtp.bare_newlines": "--bare-newlines",
+    "smtp.strict_envelopes": "--strict-envelopes",
+    "smtp.trace_account": "--trace-account",
+    "tls.certificate": "--tls-cert",
+    "tls.client_ca": "--client-ca",
+    "tls.key": "--tls-key",
+}
+"""The options that are not called as their settings are."""
 
-DEFAULT_STORE = "sqlite:"
-"""SQLite, in the data folder."""
 
-DEFAULT_MAX_MESSAGE_SIZE = 50 * 1024 * 1024
-"""Octets."""
-
-_HOSTNAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
+def option_of(path: str) -> str:
+    """The option that fills a setting: ``--tls-key`` for ``tls.key``."""
+    section, _, name = path.partition(".")
+    if section == "limits":
+        return f"--limit {name}"
+    if section == "listen":
+        return f"--{name}"
+    name = path.partition("[")[0]
+    return _OPTIONS.get(name) or "--" + name.replace("_", "-")
 
 
 def _octets(text: str) -> int:
@@ -39,55 +65,6 @@ def _octets(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < len(text) <= 18 and int(text)):
         raise ValueError(f"--max-message-size: not a number of octets: {text!r}")
     return int(text)
-
-
-def _choice(text: str) -> str:
-    """:raises ValueError: for what is neither; the option's name is in it."""
-    if text not in ("refuse", "normalise"):
-        raise ValueError(f"--bare-newlines: refuse or normalise, not {text!r}")
-    return text
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the server is to be.
-
-    :ivar data: the data folder.
-    :ivar store: a URL for `mailproto.backends.open_store`.
-    :ivar domains: for which mail is accepted, the main one first.
-    :ivar accounts: (name, password) of those that are made, or given that password.
-    :ivar hostname: in greetings and trace fields.
-    :ivar endpoints: Twisted server endpoint strings by the name of their listener.
-    :ivar tls_files: (certificate, key) in PEM; None for a pair of our own.
-    :ivar mechanisms: of SASL, that may be offered.
-    :ivar client_ca: PEM file of the authorities for clients' certificates; None for no EXTERNAL.
-    :ivar max_message_size: octets.
-    :ivar proxies: who must say, by the PROXY protocol, who the client is.
-    :ivar xclient: who may say, by XCLIENT, who the client is.
-    :ivar limits: of each protocol.
-    :ivar bare_newlines: what is done about a bare CR or LF in a message.
-    :ivar strict_envelopes: whether addresses are taken only as RFC 5321 writes them.
-    :ivar any_sender: whether an account may send under addresses that are not its own.
-    :ivar trace_account: whether Received names the account that signed in.
-    """
-
-    data: Path
-    store: str
-    domains: Sequence[str]
-    accounts: Sequence[tuple[str, str]]
-    hostname: str
-    endpoints: Mapping[str, Sequence[str]]
-    tls_files: tuple[Path, Path] | None
-    max_message_size: int
-    proxies: Networks = field(default_factory=Networks)
-    xclient: Networks = field(default_factory=Networks)
-    limits: ServiceLimits = field(default_factory=ServiceLimits)
-    bare_newlines: Literal["refuse", "normalise"] = "refuse"
-    strict_envelopes: bool = False
-    any_sender: bool = False
-    trace_account: bool = False
-    client_ca: Path | None = None
-    mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS
 
 
 def _networks(option: str, words: Sequence[str]) -> Networks:
@@ -120,7 +97,12 @@ class Options(UsageOptions):
     )
     optParameters = [
         ["data", None, DEFAULT_DATA, "The data folder, made if missing."],
-        ["store", None, DEFAULT_STORE, "Where mail is kept: sqlite:, sqlite:PATH or memory:"],
+        [
+            "store",
+            None,
+            DEFAULT_STORE,
+            "Where mail is kept: sqlite:, sqlite:PATH, memory:, or what a package brings",
+        ],
         ["hostname", None, None, "The name in greetings and Received. [default: the machine's]"],
         [
             "tls-cert",
@@ -140,7 +122,6 @@ class Options(UsageOptions):
             None,
             "refuse",
             "A message with a bare CR or LF: refuse it or normalise it.",
-            _choice,
         ],
         ["max-message-size", None, DEFAULT_MAX_MESSAGE_SIZE, "The largest message, in octets.", _octets],
         [
@@ -148,7 +129,6 @@ class Options(UsageOptions):
             None,
             "info",
             "What twistd's log has at least: debug, info, warn, error or critical.",
-            log_level,
         ],
     ]
 
@@ -165,7 +145,7 @@ class Options(UsageOptions):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._domains: list[str] = []
-        self._accounts: list[tuple[str, str]] = []
+        self._accounts: list[AccountSettings] = []
         self._endpoints: dict[str, list[str]] = {}
         self._proxies: list[str] = []
         self._xclient: list[str] = []
@@ -183,10 +163,7 @@ class Options(UsageOptions):
 
     def opt_domain(self, name: str) -> None:
         """A domain that mail is accepted for; repeatable. [default: localhost]"""
-        try:
-            self._domains.append(domain_name(name))
-        except ValueError as error:
-            raise UsageError(f"--domain: {error}") from None
+        self._domains.append(name)
 
     def opt_account(self, value: str) -> None:
         """NAME@DOMAIN:PASSWORD makes that account if it is missing, and sets its password unless it is
@@ -195,10 +172,7 @@ class Options(UsageOptions):
         if not colon or not password:
             # The value is not shown: without its colon it may end in a password.
             raise UsageError("--account: must be NAME@DOMAIN:PASSWORD")
-        try:
-            self._accounts.append((account_name(name), new_password(password)))
-        except ValueError as error:
-            raise UsageError(f"--account: {error}") from None
+        self._accounts.append(AccountSettings(name=name, password=password))
 
     def opt_auth(self, mechanism: str) -> None:
         """A SASL mechanism to offer instead of the default ones, on all listeners; a wrong name is
@@ -236,46 +210,64 @@ class Options(UsageOptions):
 
         try:
             serverFromString(reactor, endpoint)
-        except (ValueError, TypeError, LookupError, OSError, RuntimeError) as error:
-            raise UsageError(f"--{name} {endpoint}: not a Twisted server endpoint ({error})") from None
+        except Exception as error:  # the parsers of endpoints are plugins, and read files
+            reason = str(error) or type(error).__name__
+            raise UsageError(f"--{name} {endpoint}: not a Twisted server endpoint ({reason})") from None
         self._endpoints.setdefault(name, []).append(endpoint)
 
     def postOptions(self) -> None:
-        """Check what only shows when all options are there."""
-        if (self["tls-cert"] is None) != (self["tls-key"] is None):
-            raise UsageError("--tls-cert and --tls-key go together")
-        if self["hostname"] is not None and not _HOSTNAME.fullmatch(self["hostname"]):
-            raise UsageError(f"--hostname: not a host name: {self['hostname']!r}")
-        if not self["store"].partition(":")[1]:
-            raise UsageError(f"--store: not a URL: {self['store']!r}")
+        """Check what only shows when all options are there.
+
+        :raises UsageError:
+        """
+        try:
+            _ = self.settings
+        except SettingError as error:
+            raise UsageError(error.line(option_of(error.path))) from None
 
     @property
     def settings(self) -> Settings:
-        """The options, with their defaults."""
+        """The options, with their defaults.  :raises SettingError: for a value that cannot be."""
         given: Mapping[str, Any] = self
-        files = (given["tls-cert"], given["tls-key"])
+        more: dict[str, Any] = {}
+        if given["hostname"] is not None:
+            more["hostname"] = given["hostname"]
+        if self._domains:
+            more["domains"] = self._domains
+        if self._endpoints:
+            more["listen"] = self._endpoints
         return Settings(
             data=Path(given["data"]),
             store=given["store"],
-            domains=tuple(self._domains or ["localhost"]),
-            accounts=tuple(self._accounts),
-            hostname=given["hostname"] or _own_hostname(),
-            endpoints=self._endpoints or default_endpoints(),
-            tls_files=(Path(files[0]), Path(files[1])) if all(files) else None,
             max_message_size=given["max-message-size"],
-            proxies=Networks(self._proxies),
-            xclient=Networks(self._xclient),
+            accounts=self._accounts,
+            tls=TLSSettings(
+                certificate=_path(given["tls-cert"]),
+                key=_path(given["tls-key"]),
+                client_ca=_path(given["client-ca"]),
+            ),
+            auth=AuthSettings(
+                mechanisms=server_mechanisms(self._mechanisms) if self._mechanisms else DEFAULT_MECHANISMS
+            ),
+            smtp=SMTPSettings(
+                bare_newlines=given["bare-newlines"],
+                strict_envelopes=bool(given["strict-envelopes"]),
+                any_sender=bool(given["any-sender"]),
+                trace_account=bool(given["trace-account"]),
+            ),
+            proxy=ProxySettings(networks=Networks(self._proxies), xclient=Networks(self._xclient)),
             limits=self._limits,
-            bare_newlines=given["bare-newlines"],
-            strict_envelopes=bool(given["strict-envelopes"]),
-            any_sender=bool(given["any-sender"]),
-            trace_account=bool(given["trace-account"]),
-            mechanisms=server_mechanisms(self._mechanisms) if self._mechanisms else DEFAULT_MECHANISMS,
-            client_ca=Path(given["client-ca"]) if given["client-ca"] else None,
+            log=LogSettings(level=given["log-level"]),
+            user=self._user(),
+            **more,
         )
 
+    def _user(self) -> User | None:
+        """Who twistd is told to become."""
+        twistd: Mapping[str, Any] = self.parent if isinstance(self.parent, Mapping | dict) else {}
+        uid, gid = twistd.get("uid"), twistd.get("gid")
+        return None if uid is None and gid is None else User(uid, gid)
 
-def _own_hostname() -> str:
-    """The machine's name, as it knows it: asking the DNS for a longer one may take a minute."""
-    name = socket.gethostname()
-    return name if _HOSTNAME.fullmatch(name) else "localhost"
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None

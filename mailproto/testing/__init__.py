@@ -1,6 +1,6 @@
-"""For tests of your own backend: the conformance suite that every store here passes.
+"""For tests of your own: the conformance suite that every store here passes, and dialogues.
 
-::
+A backend::
 
     from twisted.trial.unittest import TestCase
     from mailproto.testing import StoreConformance
@@ -10,27 +10,51 @@
             return MyStore(self.mktemp())
 
 `StoreConformance` is all of it; its parts can be run alone.
+
+What is built from protocols and your own parts, a delivery for example, is tested with a
+`Dialogue`: lines of the client and the server, in memory, without a network or a reactor.
+`play_each_way` has one with all ways in which the octets may come.  `MemoryTransport` is what
+they go over.
 """
 
 from mailproto.testing._account import AccountConformance
 from mailproto.testing._changes import ChangesConformance
 from mailproto.testing._delivery import DeliveryConformance
+from mailproto.testing._dialogue import FEEDS, Dialogue, Feed, play_each_way
 from mailproto.testing._directory import DirectoryConformance
 from mailproto.testing._fixture import StoreFixture
+from mailproto.testing._ids import ObjectIdConformance
 from mailproto.testing._mailbox import MailboxConformance
+from mailproto.testing._transcript import DialogueError
+from mailproto.testing._transport import ELSEWHERE, LOOPBACK, MemoryTransport
 
 __all__ = [
+    "ELSEWHERE",
+    "FEEDS",
+    "LOOPBACK",
     "AccountConformance",
     "ChangesConformance",
     "DeliveryConformance",
+    "Dialogue",
+    "DialogueError",
     "DirectoryConformance",
+    "Feed",
     "MailboxConformance",
+    "MemoryTransport",
+    "ObjectIdConformance",
     "StoreConformance",
     "StoreFixture",
+    "play_each_way",
 ]
 
 
 class StoreConformance(
-    DirectoryConformance, AccountConformance, MailboxConformance, ChangesConformance, DeliveryConformance
+    DirectoryConformance,
+    AccountConformance,
+    MailboxConformance,
+    ChangesConformance,
+    DeliveryConformance,
+    ObjectIdConformance,
 ):
-    """Every sentence of `IStore`, `IDirectory`, `IAccount`, `IMailbox` and `IRecent` that can be tested."""
+    """Every sentence of `IStore`, `IDirectory`, `IAccount`, `IMailbox`, `IRecent` and `IObjectIds` that can
+    be tested."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from mailproto.backends import MAX_KEYWORD_LENGTH, MAX_KEYWORDS
-from mailproto.errors import OverQuota
+from mailproto.errors import NoSuchAccount, OverQuota
 from mailproto.interfaces import IRecent
-from mailproto.testing._fixture import StoreFixture, flag_change, flags_by_uid, new
+from mailproto.model import INBOX, Placement
+from mailproto.testing._fixture import ALICE, TEXT, StoreFixture, flag_change, flags_by_uid, new
 
 __all__ = ["ChangesConformance"]
 
@@ -88,7 +89,7 @@ class ChangesConformance(StoreFixture):
             lambda: inbox.expunge(),
             lambda: inbox.copy([2], inbox),
             lambda: inbox.move([2], target),
-            lambda: self.store.deliver([self.account.name], new()),
+            lambda: self.store.deliver(TEXT, [Placement(ALICE)]),
         ):
             await change()
             changes = await inbox.changes_since(seen[-1])
@@ -179,6 +180,85 @@ class ChangesConformance(StoreFixture):
         await self.account.delete("gone")
         await self.eventually(lambda: bool(updates))
         end()
+
+    async def test_modseqs_order_the_whole_account(self) -> None:
+        """Each change in a mailbox, or of the list of them, has a greater modseq than all before."""
+        inbox, other = await self.inbox(), await self.opened("other")
+        told: list[int] = []
+        self.account.watch(told.append)
+        last = max((await inbox.status()).modseq, (await other.status()).modseq)
+        for mailbox, change in (
+            (inbox, lambda: inbox.append([new("\\Deleted"), new()])),
+            (other, lambda: other.append([new()])),
+            (inbox, lambda: inbox.store([2], flag_change("+", "\\Seen"))),
+            (other, lambda: inbox.copy([1], other)),
+            (inbox, lambda: inbox.expunge()),
+            (inbox, lambda: inbox.move([2], other)),
+            (other, lambda: self.store.deliver(TEXT, [Placement(ALICE, "other")])),
+            (None, lambda: self.account.create("new")),
+            (None, lambda: self.account.rename("new", "newer")),
+            (None, lambda: self.account.unsubscribe(INBOX)),
+            (None, lambda: self.account.subscribe("newer")),
+            (None, lambda: self.account.delete("newer")),
+            (other, lambda: other.store([1], flag_change("+", "Label"))),
+        ):
+            await change()
+            if mailbox is not None:
+                changes = await mailbox.changes_since(last)
+                self.assertGreater(changes.modseq, last)
+                self.assertTrue(changes.changed or changes.vanished)
+                self.assertTrue(all(message.modseq > last for message in changes.changed))
+                last = changes.modseq
+                self.assertEqual((await mailbox.status()).modseq, last)
+            else:
+                for each in (inbox, other):
+                    self.assertLessEqual((await each.status()).modseq, last)
+            await self.eventually(lambda last=last: told[-1:] >= [last])  # type: ignore[misc]
+            last = told[-1]
+        again = await self.opened("newer")
+        self.assertGreater((await again.status()).modseq, last)
+
+    async def test_what_changes_nothing_is_not_told_to_the_account(self) -> None:
+        inbox = await self.inbox(new("\\Seen"))
+        before = (await (await self.opened("before")).status()).modseq
+        told: list[int] = []
+        self.account.watch(told.append)
+        for change in (
+            lambda: inbox.store([1], flag_change("+", "\\Seen")),
+            lambda: inbox.expunge(),
+            lambda: inbox.copy([], inbox),
+            lambda: self.account.subscribe(INBOX),
+            lambda: self.account.unsubscribe("none"),
+        ):
+            await change()
+        await self.account.create("new")
+        await self.eventually(lambda: bool(told) and told[-1] > before)
+        self.assertEqual(len({modseq for modseq in told if modseq > before}), 1, told)
+
+    async def test_an_account_that_is_deleted_is_told(self) -> None:
+        told: list[int] = []
+        end = self.account.watch(told.append)
+        await self.store.directory.delete(ALICE)
+        await self.eventually(lambda: bool(told))
+        end()
+        end()
+        with self.assertRaises(NoSuchAccount):
+            self.account.watch(told.append)
+
+    async def test_other_accounts_hear_nothing(self) -> None:
+        await self.store.directory.add("bob@example.org", "")
+        bob = await self.store.account("bob@example.org")
+        made = (await (await bob.open(INBOX)).status()).modseq
+        told: list[int] = []
+        bob.watch(told.append)
+        self.account.watch(lambda modseq: self.fail("told after the end"))()
+        for number in range(9):
+            await self.account.create(f"new {number}")
+        await self.inbox(new())
+        await bob.create("new")
+        await self.eventually(lambda: bool(told) and told[-1] > made)
+        last = (await (await bob.open("new")).status()).modseq
+        self.assertTrue(all(modseq <= last for modseq in told), told)
 
     async def test_recent_belongs_to_the_first_who_claims_it(self) -> None:
         inbox = await self.inbox()

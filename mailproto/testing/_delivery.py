@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import gatherResults
+from collections.abc import Sequence
+from typing import Any
 
-from mailproto.errors import NoSuchAccount
-from mailproto.model import INBOX, NewMessage, Part
+from twisted.internet.defer import Deferred, gatherResults
+
+from mailproto.backends import MAX_KEYWORD_LENGTH, MAX_KEYWORDS
+from mailproto.content import FileContent
+from mailproto.errors import MailError, NoSuchAccount, NoSuchMailbox, OverQuota
+from mailproto.model import INBOX, AppendedMessage, Part, Placement
 from mailproto.testing._fixture import ALICE, TEXT, StoreFixture, deferred, new
 
 __all__ = ["DeliveryConformance"]
+
+BOB, NOBODY = "bob@example.org", "nobody@example.org"
 
 
 class DeliveryConformance(StoreFixture):
     """Mail that comes by SMTP."""
 
     async def test_each_account_gets_it_or_says_why_not(self) -> None:
-        await self.store.directory.add("bob@example.org", "")
+        await self.store.directory.add(BOB, "")
         outcomes = await self.store.deliver(
-            ["ALICE@example.org", "nobody@example.org", "bob@example.org"], new()
+            TEXT, [Placement("ALICE@example.org"), Placement(NOBODY), Placement(BOB)]
         )
-        self.assertEqual([outcomes[0], outcomes[2]], [None, None])
-        self.assertIsInstance(outcomes[1], NoSuchAccount)
-        for name in (ALICE, "bob@example.org"):
+        self.assertEqual([type(each) for each in outcomes], [AppendedMessage, NoSuchAccount, AppendedMessage])
+        for name in (ALICE, BOB):
             inbox = await (await self.store.account(name)).open(INBOX)
             [info] = await inbox.read([1], Part.CONTENT | Part.SIZE)
             self.assertEqual((bytes(info.content or b""), info.size), (TEXT, len(TEXT)))
@@ -29,28 +35,83 @@ class DeliveryConformance(StoreFixture):
             self.assertEqual((status.messages, status.recent, status.unseen), (1, 1, 1))
 
     async def test_nobody(self) -> None:
-        self.assertEqual(list(await self.store.deliver([], new())), [])
-        [outcome] = await self.store.deliver(["nobody@example.org"], new())
+        self.assertEqual(list(await self.store.deliver(TEXT, [])), [])
+        [outcome] = await self.store.deliver(TEXT, [Placement(NOBODY)])
         self.assertIsInstance(outcome, NoSuchAccount)
 
+    async def test_each_placement_has_an_outcome_of_its_own(self) -> None:
+        """Names in any spelling; flags for each; one that cannot be does not keep the others from it."""
+        await self.account.create("caf\u00e9/Lists")
+        await self.account.create("x")
+        placements: tuple[tuple[Placement, type[MailError] | set[str]], ...] = (
+            (Placement(ALICE, "inbox", frozenset({"\\Seen"})), {"\\Seen"}),
+            (Placement(ALICE, "cafe\u0301/Lists", frozenset({"Label", "\\Recent"})), {"Label"}),
+            (Placement(ALICE, "none"), NoSuchMailbox),
+            (Placement(ALICE, ""), NoSuchMailbox),
+            (Placement(ALICE, "\ud800"), NoSuchMailbox),
+            (Placement(ALICE, "x\0y"), NoSuchMailbox),
+            (Placement(NOBODY, "none"), NoSuchAccount),
+            (Placement("\ud800\0", "none"), NoSuchAccount),
+            (Placement(ALICE, flags=frozenset({"x" * (MAX_KEYWORD_LENGTH + 1)})), OverQuota),
+            (Placement(ALICE, flags=frozenset(f"k{n}" for n in range(MAX_KEYWORDS + 1))), OverQuota),
+            (Placement(ALICE, "INBOX"), set()),
+            (Placement("alice@EXAMPLE.org", INBOX), set()),
+        )
+        for content in (TEXT, TEXT + b"x" * 300_000):
+            outcomes = await self.store.deliver(content, [placement for placement, _ in placements])
+            inbox, lists = await self.inbox(), await self.account.open("caf\u00e9/Lists")
+            for (placement, expected), outcome in zip(placements, outcomes, strict=True):
+                if isinstance(outcome, MailError):
+                    self.assertIs(type(outcome), expected, placement)
+                    continue
+                mailbox = lists if "/" in placement.mailbox else inbox
+                found = {each.uid: each for each in (await mailbox.changes_since(0)).changed}
+                message = found[outcome.uid]
+                self.assertEqual((set(message.flags), message.modseq), (expected, outcome.modseq))
+        self.assertEqual(await self.uids(inbox), [1, 2, 3, 4, 5, 6])
+        self.assertEqual(await self.uids(lists), [1, 2])
+
+    async def test_of_content_that_is_gone_nothing_comes(self) -> None:
+        placements = [Placement(ALICE), Placement(ALICE, "Sent")]
+        for size in (10, 300_000):
+            try:
+                outcomes = await self.store.deliver(FileContent(self.mktemp(), size), placements)
+            except OSError:
+                continue
+            self.assertTrue(all(isinstance(outcome, MailError) for outcome in outcomes), outcomes)
+        self.assertEqual((await (await self.inbox()).status()).messages, 0)
+
     async def test_flags_and_date_are_kept(self) -> None:
-        await self.store.deliver([ALICE], NewMessage(TEXT, frozenset({"\\Flagged"}), 1_000_000_000))
+        await self.store.deliver(TEXT, [Placement(ALICE, INBOX, frozenset({"\\Flagged"}))], 1_000_000_000)
         inbox = await self.inbox()
         [flags] = (await inbox.changes_since(0)).changed
         [info] = await inbox.read([1], Part.INTERNAL_DATE)
         self.assertEqual((flags.flags, info.internal_date), (frozenset({"\\Flagged"}), 1_000_000_000))
 
     async def test_many_at_a_time(self) -> None:
-        names = [ALICE, "nobody@example.org"]
-        outcomes = await gatherResults([deferred(self.store.deliver(names, new())) for _ in range(50)])
-        self.assertEqual([outcome[0] for outcome in outcomes], [None] * 50)
-        self.assertEqual({type(outcome[1]) for outcome in outcomes}, {NoSuchAccount})
+        places = [Placement(ALICE), Placement(NOBODY), Placement(ALICE, "Sent"), Placement(ALICE, "none")]
+        outcomes = await gatherResults([deferred(self.store.deliver(TEXT, places)) for _ in range(50)])
+        kinds = [AppendedMessage, NoSuchAccount, AppendedMessage, NoSuchMailbox]
+        self.assertEqual([[type(each) for each in outcome] for outcome in outcomes], [kinds] * 50)
         self.assertEqual(await self.uids(await self.inbox()), list(range(1, 51)))
+        self.assertEqual(await self.uids(await self.account.open("Sent")), list(range(1, 51)))
 
     async def test_watchers_are_told(self) -> None:
         updates: list[int] = []
         inbox = await self.inbox()
         inbox.watch(updates.append)
-        await self.store.deliver([ALICE], new())
+        await self.store.deliver(TEXT, [Placement(ALICE)])
         now = (await inbox.status()).modseq
         await self.eventually(lambda: updates[-1:] == [now])
+
+    async def test_what_is_appended_meanwhile_has_numbers_of_its_own(self) -> None:
+        inbox = await self.inbox()
+        asked: list[Deferred[Sequence[Any]]] = [
+            deferred(self.store.deliver(TEXT, [Placement(ALICE)]))
+            if number % 2
+            else deferred(inbox.append([new()]))
+            for number in range(40)
+        ]
+        modseqs = [appended.modseq for [appended] in await gatherResults(asked)]
+        self.assertEqual(len(set(modseqs)), 40)
+        self.assertEqual(await self.uids(inbox), list(range(1, 41)))

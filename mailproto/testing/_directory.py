@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 
+from zope.interface.interface import InterfaceClass
 from zope.interface.verify import verifyObject
 
 from mailproto.backends import DEFAULT_MAILBOXES
 from mailproto.errors import AccountExists, InvalidAccountName, NoSuchAccount, NoSuchMailbox
-from mailproto.interfaces import IAccount, IAccountChanges, IDirectory, IStore
-from mailproto.model import INBOX, MailboxEntry
-from mailproto.testing._fixture import ALICE, StoreFixture, new
+from mailproto.interfaces import IAccount, IAccountChanges, IDirectory, IObjectIds, IRecent, IStore
+from mailproto.model import INBOX, AppendedMessage, MailboxEntry, Placement
+from mailproto.testing._fixture import ALICE, TEXT, StoreFixture, new
 
 __all__ = ["DirectoryConformance"]
 
@@ -23,6 +24,21 @@ class DirectoryConformance(StoreFixture):
         verifyObject(IStore, self.store)
         verifyObject(IDirectory, self.store.directory)
         verifyObject(IAccount, self.account)
+
+    async def test_add_ons_are_what_is_there(self) -> None:
+        """What a greeting says is true of every account and mailbox, and nothing is kept back."""
+        self.assertIsInstance(self.store.add_ons, frozenset)
+        mailbox_add_ons: tuple[InterfaceClass, ...] = (IRecent, IObjectIds)
+        await self.account.create("work")
+        for name in (INBOX, "work", "Sent"):
+            mailbox = await self.account.open(name)
+            for add_on in mailbox_add_ons:
+                self.assertEqual(add_on.providedBy(mailbox), add_on in self.store.add_ons, (name, add_on))
+                if add_on in self.store.add_ons:
+                    verifyObject(add_on, mailbox)
+        for add_on in self.store.add_ons.difference(mailbox_add_ons):
+            inbox = await self.account.open(INBOX)
+            self.assertTrue(add_on.providedBy(self.account) or add_on.providedBy(inbox), add_on)
 
     async def test_names_are_kept_as_given_and_found_without_case(self) -> None:
         directory = self.store.directory
@@ -45,7 +61,8 @@ class DirectoryConformance(StoreFixture):
                 self.assertEqual(await directory.find(spelling), kept)
                 self.assertEqual(await directory.password_hash(spelling), "hash")
                 self.assertEqual((await self.store.account(spelling)).name, kept)
-                self.assertEqual(await self.store.deliver([spelling], new()), [None])
+                [delivered] = await self.store.deliver(TEXT, [Placement(spelling)])
+                self.assertIsInstance(delivered, AppendedMessage)
                 await self.assert_raises(AccountExists, directory.add(spelling, "other"))
             await directory.set_password_hash(spellings[0], "new")
             self.assertEqual(await directory.password_hash(kept), "new")

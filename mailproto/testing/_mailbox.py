@@ -11,7 +11,7 @@ from mailproto.content import FileContent
 from mailproto.errors import NoSuchMailbox
 from mailproto.interfaces import IMailbox
 from mailproto.message import summarise
-from mailproto.model import INBOX, MessageInfo, NewMessage, Part
+from mailproto.model import INBOX, AppendedMessage, MessageInfo, NewMessage, Part, Placement
 from mailproto.testing._fixture import TEXT, StoreFixture, flag_change, flags_by_uid, new
 
 __all__ = ["MailboxConformance"]
@@ -60,7 +60,9 @@ class MailboxConformance(StoreFixture):
         inbox = await self.inbox(new(date=1_000_000_000), new(content=b""))
         summary = summarise(TEXT)
         first, second = await inbox.read([1, 2], _ALL)
-        self.assertEqual(first, MessageInfo(1, 1_000_000_000, len(TEXT), *summary, first.content))
+        self.assertEqual(
+            first, MessageInfo(1, 1_000_000_000, len(TEXT), *summary, first.content, *first[-2:])
+        )
         self.assertEqual(bytes(first.content or b""), TEXT)
         self.assertEqual((second.uid, second.size, second.content), (2, 0, b""))
         self.assertLess(abs((second.internal_date or 0) - time.time()), 60)
@@ -96,7 +98,8 @@ class MailboxConformance(StoreFixture):
             spool.write(b"0123456789" * (size // 10))
         content = FileContent(path, size, prefix=head)
         inbox = await self.inbox(NewMessage(content), new(content=head + b"x" * size))
-        self.assertEqual(list(await self.store.deliver([self.account.name], NewMessage(content))), [None])
+        [delivered] = await self.store.deliver(content, [Placement(self.account.name)])
+        self.assertIsInstance(delivered, AppendedMessage)
         content.close()
         os.unlink(path)  # the content was the caller's, and is gone now
         for info in await inbox.read([1, 3], _ALL):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from OpenSSL import SSL, crypto
-from twisted.internet.interfaces import ISSLTransport
 
+from mailproto._twisted_internals import tls_connection
 from mailproto.tls._client import is_verified
 
 __all__ = ["Channel", "client_channel", "server_channel"]
@@ -43,7 +43,7 @@ def server_channel(transport: Any, *, is_local: bool) -> Channel:
 
     :param is_local: whether the client is on this machine.
     """
-    connection = _tls_connection(transport)
+    connection = tls_connection(transport)
     if connection is None:
         return _PLAINTEXT[is_local]
     return Channel(True, True, _bindings(connection, connection.get_certificate()), _verified(connection))
@@ -57,17 +57,13 @@ def client_channel(transport: Any, *, is_local: bool) -> Channel:
 
     :param is_local: whether the server is on this machine.
     """
-    connection = _tls_connection(transport)
+    connection = tls_connection(transport)
     if connection is None:
         return _PLAINTEXT[is_local]
     bindings = _bindings(connection, connection.get_peer_certificate())
     is_named = is_verified(transport)
     certificate = _verified(connection) if is_named else None
     return Channel(is_local or is_named, True, bindings, certificate)
-
-
-def _tls_connection(transport: Any) -> SSL.Connection | None:
-    return cast(Any, transport).getHandle() if ISSLTransport.providedBy(transport) else None
 
 
 def _verified(connection: SSL.Connection) -> x509.Certificate | None:

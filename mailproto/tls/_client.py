@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, ISSLTransport
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (
     Certificate,
     CertificateOptions,
@@ -22,6 +22,7 @@ from twisted.internet.ssl import (
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from mailproto._twisted_internals import tls_connection
 from mailproto.tls._server import load_certificates
 from mailproto.tls._server_identity import ServerIdentity
 
@@ -70,9 +71,7 @@ def is_verified(transport: Any) -> bool:
     cannot be seen, so that those of ``CertificateOptions`` and Twisted's own
     ``optionsForClientTLS`` do not count.
     """
-    if not ISSLTransport.providedBy(transport):
-        return False
-    connection = cast(Any, transport).getHandle()
+    connection = tls_connection(transport)
     return isinstance(connection, _ClientConnection) and connection.is_verified
 
 

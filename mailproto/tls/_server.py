@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
+
+from mailproto._twisted_internals import protocol_above
 
 __all__ = ["MAX_HANDSHAKE", "TICKET_KEYS", "ServerTLS", "TLSFilesError", "load_certificates", "server_tls"]
 
@@ -34,7 +36,14 @@ pyOpenSSL takes the square of what is asked for in ALPN: 7 ms with so many octet
 
 
 class TLSFilesError(Exception):
-    """A certificate or key file cannot be used; the message names the file and the reason."""
+    """A certificate or key file cannot be used; the message, one line, names it and the reason.
+
+    :ivar file: which one.
+    """
+
+    def __init__(self, file: Path, reason: str) -> None:
+        super().__init__(" ".join(f"{file}: {reason}".split()))
+        self.file = file
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -50,7 +59,11 @@ class ServerTLS:
     and there is none for SMTP in IANA's registry.
 
     :param seconds: a clock that only goes forward.
+
+    :ivar description: the certificate in use: whose it is, and until when.
     """
+
+    description: str
 
     def __init__(
         self,
@@ -74,29 +87,48 @@ class ServerTLS:
 
         :raises TLSFilesError: and what was read before stays in use.
         """
-        self._context, self._new_context = self._read()
-        self._since = self._seconds()
+        self.prepare()()
+
+    def prepare(self) -> Callable[[], None]:
+        """Do all of `reload` that may fail or takes milliseconds: in a thread, if you like.
+
+        :returns: what does the rest, in the reactor's thread.
+        :raises TLSFilesError: and what was read before stays in use.
+        """
+        new_context, description = self._read()
+        context = new_context()
+
+        def use() -> None:
+            self._context, self._new_context, self.description = context, new_context, description
+            self._since = self._seconds()
+
+        return use
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802,N803
         """One connection's state (`IOpenSSLServerConnectionCreator`)."""
         now = self._seconds()
         if now - self._since >= TICKET_KEYS:
             self._context, self._since = self._new_context(), now
-        protocol = getattr(tlsProtocol, "wrappedProtocol", None)
+        protocol = protocol_above(tlsProtocol)
         return _ServerConnection(self._context, getattr(protocol, "alpn", ()))
 
-    def _read(self) -> tuple[SSL.Context, Callable[[], SSL.Context]]:
-        """Made of what is in the files now: a context, and what makes more of them."""
+    def _read(self) -> tuple[Callable[[], SSL.Context], str]:
+        """Made of what is in the files now: what makes contexts, and the certificate in words."""
         chain = load_certificates(self._cert_file)
-        try:
-            key = serialization.load_pem_private_key(_octets(self._key_file), password=None)
-        except (ValueError, TypeError) as error:
-            raise TLSFilesError(f"{self._key_file}: no private key in PEM form ({error})") from None
-        if key.public_key() != chain[0].to_cryptography().public_key():
-            raise TLSFilesError(f"{self._key_file}: not the key of {self._cert_file}")
+        octets = _octets(self._key_file)
+        with _as_files_error(self._key_file, "no private key in PEM form"):
+            key = serialization.load_pem_private_key(octets, password=None)
+        with _as_files_error(self._cert_file, "its key cannot be used"):
+            is_pair = key.public_key() == chain[0].to_cryptography().public_key()
+        if not is_pair:
+            raise TLSFilesError(self._key_file, f"not the key of {self._cert_file}")
         authorities = None if self._client_ca is None else load_certificates(self._client_ca)
 
         def new_context() -> SSL.Context:
+            with _as_files_error(self._cert_file, "OpenSSL does not take it"):
+                return make_context()
+
+        def make_context() -> SSL.Context:
             options = CertificateOptions(
                 privateKey=crypto.PKey.from_cryptography_key(key),  # type: ignore[arg-type]
                 certificate=chain[0],
@@ -116,10 +148,8 @@ class ServerTLS:
                 context.set_client_ca_list([authority.get_subject() for authority in authorities])
             return context
 
-        try:
-            return new_context(), new_context
-        except SSL.Error as error:
-            raise TLSFilesError(f"{self._cert_file}: OpenSSL does not take it ({error})") from None
+        with _as_files_error(self._cert_file, "its names and dates cannot be read"):
+            return new_context, _describe(self._cert_file, chain[0].to_cryptography())
 
 
 class _ServerConnection(SSL.Connection):
@@ -187,15 +217,33 @@ def load_certificates(path: Path) -> list[crypto.X509]:
 
     :raises TLSFilesError:
     """
+    octets = _octets(path)
+    with _as_files_error(path, "no certificate in PEM form"):
+        found = x509.load_pem_x509_certificates(octets)
+        return [crypto.X509.from_cryptography(certificate) for certificate in found]
+
+
+@contextlib.contextmanager
+def _as_files_error(path: Path, reason: str) -> Iterator[None]:
+    """Whatever a library finds in a file, it is the file's fault."""
     try:
-        found = x509.load_pem_x509_certificates(_octets(path))
-    except ValueError as error:
-        raise TLSFilesError(f"{path}: no certificate in PEM form ({error})") from None
-    return [crypto.X509.from_cryptography(certificate) for certificate in found]
+        yield
+    except Exception as error:
+        raise TLSFilesError(path, f"{reason} ({error})") from None
+
+
+def _describe(path: Path, certificate: x509.Certificate) -> str:
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        names = extension.value.get_values_for_type(x509.DNSName)
+    except Exception:  # there is none, or something in it that the library does not know
+        names = []
+    subject = ", ".join(names) or certificate.subject.rfc4514_string()
+    return f"{path}: {subject}, valid until {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
 
 
 def _octets(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise TLSFilesError(f"{path}: {error.strerror}") from None
+        raise TLSFilesError(path, error.strerror or str(error)) from None

@@ -9,10 +9,13 @@ from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from twisted.internet.task import Clock
 from zope.interface import implementer
+from zope.interface.interface import InterfaceClass
 
 from mailproto.accounts import account_key
+from mailproto.content import Content
 from mailproto.errors import AccountExists, NoSuchAccount
 from mailproto.interfaces import IAccount, IDirectory, IStore
+from mailproto.model import AppendedMessage, Placement
 
 
 def cheap_hash(password: str) -> str:
@@ -103,6 +106,8 @@ class Account:
 class Store:
     """Whoever is in the directory has an account."""
 
+    add_ons: frozenset[InterfaceClass] = frozenset()
+
     def __init__(self, directory: Directory) -> None:
         self.directory = directory
 
@@ -115,5 +120,7 @@ class Store:
     async def account(self, name: str) -> Account:
         return Account(await self.directory.find(name))
 
-    async def deliver(self, names: Sequence[str], message: Any) -> Sequence[None]:
-        return [None for _ in names]
+    async def deliver(
+        self, content: Content, placements: Sequence[Placement], internal_date: int | None = None
+    ) -> Sequence[AppendedMessage]:
+        return [AppendedMessage(1, 1) for _ in placements]

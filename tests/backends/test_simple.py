@@ -7,7 +7,7 @@ from zope.interface.verify import verifyObject
 from mailproto.backends import MemoryStore, SimpleAccount, SimpleMailbox, SingleStore
 from mailproto.errors import MailError, NoSuchMailbox, ReadOnly
 from mailproto.interfaces import IAccount, IMailbox, IRecent, IStore
-from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
+from mailproto.model import AppendedMessage, FlagChange, FlagOperation, NewMessage, Part, Placement
 
 MESSAGES = [b"Subject: One\r\n\r\n1\r\n", b"Subject: Two\r\n\r\n2\r\n"]
 
@@ -141,10 +141,12 @@ class SingleStoreTests(SynchronousTestCase):
         self.assertEqual(self.result(store.directory.password_hash("alice@example.org")), "hash")
         account = self.result(store.account("ALICE@example.org"))
         self.assertIs(self.result(account.open("INBOX")), mailbox)
-        [outcome] = self.result(store.deliver(["alice@example.org"], NewMessage(b"")))
+        [outcome] = self.result(store.deliver(b"", [Placement("alice@example.org")]))
         self.assertIsInstance(outcome, ReadOnly)
         mailbox.writable = True
-        self.assertEqual(self.result(store.deliver(["alice@example.org"], NewMessage(b""))), [None])
+        [outcome] = self.result(store.deliver(b"", [Placement("alice@example.org")]))
+        self.assertIsInstance(outcome, AppendedMessage)
+        self.assertEqual(store.add_ons, {IRecent})
 
     def test_a_store_of_ones_own_accounts(self):
         class Store(MemoryStore):
@@ -152,6 +154,7 @@ class SingleStoreTests(SynchronousTestCase):
                 return SimpleAccount(name, {"INBOX": ListMailbox([name.encode()])})
 
         store = Store()
+        self.assertEqual(store.add_ons, frozenset())
         self.result(store.directory.add("bob", ""))
         inbox = self.result(self.result(store.account("bob")).open("INBOX"))
         [info] = self.result(inbox.read([1], Part.CONTENT))

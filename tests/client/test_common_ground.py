@@ -35,9 +35,9 @@ from mailproto.client import (
     TLSUnavailable,
 )
 from mailproto.pop3 import POP3Limits, POP3ServerFactory
+from mailproto.testing import MemoryTransport
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.client.toy import ToyClient
-from tests.transport import MemoryTransport
 
 reactor: Any = installed
 

@@ -24,11 +24,11 @@ from mailproto.imap import IMAPLimits, IMAPServerFactory
 from mailproto.model import Envelope, Outcome
 from mailproto.pop3 import POP3Limits, POP3ServerFactory
 from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
+from mailproto.testing import ELSEWHERE, LOOPBACK, MemoryTransport
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.asking import AskingClient
 from tests.connection.test_proxy_header import BAD, TCP4, TCP6, v2
 from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery
-from tests.transport import ELSEWHERE, LOOPBACK, MemoryTransport
 
 V1 = b"PROXY TCP4 203.0.113.9 198.51.100.2 40000 25\r\n"
 GREETING = b"220 mx.example ESMTP mailproto\r\n"

@@ -25,10 +25,11 @@ from mailproto.pop3.wire import POP3ServerWire
 from mailproto.smtp.server._lmtp import LMTPServer
 from mailproto.smtp.server._server import SMTPServer
 from mailproto.smtp.wire import SMTPServerWire
+from mailproto.testing import ELSEWHERE, MemoryTransport
+from mailproto.testing._transport import FakeTLS
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.test_connection import WordFactory
 from tests.tls.stdlib_client import StdlibClient
-from tests.transport import ELSEWHERE, FakeTLS, MemoryTransport
 
 
 class TLSTestCase(SynchronousTestCase):

@@ -2,50 +2,30 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
 from twisted.internet import tcp
 from twisted.internet.defer import Deferred
+from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.pollreactor import PollReactor
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.task import Clock
+from twisted.internet.selectreactor import SelectReactor
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailproto import _twisted_internals
 from mailproto.connection import Limits, ServerConnection, ServerFactory
 from mailproto.connection._turn import Turn, turn_of
 from mailproto.errors import Unavailable
+from tests.stepped import SteppedReactor, tcp_pair
 from tests.test_connection import LineWire
-
-
-class Reactor(Clock):
-    """Knows what it watches, and looks at it when told to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.readers: list[Any] = []
-        self.writers: list[Any] = []
-
-    def addReader(self, reader: Any) -> None:
-        self.readers.append(reader)
-
-    def removeReader(self, reader: Any) -> None:
-        if reader in self.readers:
-            self.readers.remove(reader)
-
-    def addWriter(self, writer: Any) -> None:
-        self.writers.append(writer)
-
-    def removeWriter(self, writer: Any) -> None:
-        if writer in self.writers:
-            self.writers.remove(writer)
-
-    def turn(self) -> None:
-        """What a reactor does with a descriptor that can be read."""
-        for reader in list(self.readers):
-            reader.doRead()
 
 
 class Echo(ServerConnection[bytes]):
@@ -72,7 +52,8 @@ class Echo(ServerConnection[bytes]):
 
 class TurnTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.reactor = Reactor()
+        self.addCleanup(_twisted_internals.take_shortcuts, _twisted_internals.take_shortcuts(True))
+        self.reactor = SteppedReactor()
         self.factory: Any = ServerFactory(self.reactor, limits=Limits())
         self.factory.heard = []
         self.pairs: list[tuple[socket.socket, Echo]] = []
@@ -282,7 +263,7 @@ class OtherTransportTests(SynchronousTestCase):
         self.assertIsNone(turn_of(object()))
 
     def test_a_clean_end_is_told_as_one(self) -> None:
-        reactor, lost = Reactor(), []
+        reactor, lost = SteppedReactor(), []
 
         class Client(Protocol):
             def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -296,3 +277,90 @@ class OtherTransportTests(SynchronousTestCase):
         reactor.turn()
         self.assertEqual(lost, [ConnectionDone])
         self.assertEqual(reactor.readers, [])
+
+
+class LeakTests(SynchronousTestCase):
+    """Reactors come and go, in tests most of all: nothing here keeps one."""
+
+    def setUp(self) -> None:
+        self.addCleanup(_twisted_internals.take_shortcuts, _twisted_internals.take_shortcuts(True))
+
+    def serve(self, reactor: Any, *, end: bool = True) -> Any:
+        """Have it serve a client of ours; a weak reference to what all its connections share."""
+        client, server = tcp_pair()
+        protocol = Echo(self.factory(reactor))
+        transport = tcp.Server(server, protocol, ("127.0.0.1", 1), None, 0, reactor)
+        protocol.makeConnection(transport)
+        client.sendall(b"one\n")
+        turn = protocol._turn
+        self.assertIsInstance(turn, Turn)
+        turn.doRead()
+        client.setblocking(True)
+        self.assertEqual(client.recv(10), b"one\n")
+        client.close()
+        if end:
+            transport.connectionLost(Failure(ConnectionDone()))
+        else:
+            server.close()
+        return ref(turn)
+
+    def factory(self, reactor: Any) -> Any:
+        factory: Any = ServerFactory(reactor, limits=Limits())
+        factory.heard = []
+        return factory
+
+    def test_reactors_and_what_they_watch_are_freed(self) -> None:
+        makers: dict[str, Callable[[], Any]] = {
+            "stepped": SteppedReactor,
+            "select": SelectReactor,
+            "poll": PollReactor,
+            "epoll": EPollReactor,
+        }
+        for name, make in makers.items():
+            for end in (True, False):
+                with self.subTest(name, end=end):
+                    self.one(make, end=end)
+                    before = descriptors()
+                    gone = [each for _ in range(20) for each in self.one(make, end=end)]
+                    gc.collect()
+                    self.assertEqual([each() for each in gone], [None] * 40)
+                    self.assertLessEqual(descriptors(), before)
+
+    def one(self, make: Callable[[], Any], *, end: bool) -> tuple[Any, Any]:
+        reactor = make()
+        turn = self.serve(reactor, end=end)
+        for each in getattr(reactor, "removeAll", list)():  # Twisted's own pipe, by which threads wake it
+            each.connectionLost(Failure(ConnectionDone()))
+        if waker := getattr(reactor, "waker", None):
+            waker.connectionLost(Failure(ConnectionDone()))
+        poll = getattr(reactor, "_poller", None)
+        if hasattr(poll, "close"):
+            poll.close()
+        return ref(reactor), turn
+
+    def test_one_turn_for_all_connections_of_a_reactor(self) -> None:
+        """And an epoll that is kept while there are any."""
+        reactor = SteppedReactor()
+        before = descriptors()
+        held = []
+        for _ in range(5):
+            client, server = tcp_pair()
+            protocol = Echo(self.factory(reactor))
+            transport = tcp.Server(server, protocol, ("127.0.0.1", 1), None, 0, reactor)
+            protocol.makeConnection(transport)
+            held.append((client, transport, protocol))
+        self.assertEqual(len({id(protocol._turn) for _, _, protocol in held}), 1)
+        self.assertEqual(descriptors() - before, 11)
+        while held:
+            client, transport, protocol = held.pop()
+            client.close()
+            transport.connectionLost(Failure(ConnectionDone()))
+        del client, server, protocol, transport
+        gc.collect()
+        self.assertEqual((descriptors(), reactor.readers), (before, []))
+
+
+def descriptors() -> int:
+    """How many files this process has open."""
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))

@@ -11,7 +11,7 @@ from typing import Any
 from mailproto.backends import SQLiteStore
 from mailproto.errors import NoSuchMailbox
 from mailproto.interfaces import IMailbox
-from mailproto.model import NewMessage, Part
+from mailproto.model import AppendedMessage, NewMessage, Part, Placement
 from tests.durability.load import ACCOUNTS, BOX, COPIES, TREE, content_of, mark_of
 
 __all__ = ["Answers", "check"]
@@ -45,6 +45,7 @@ class Answers:
         self.accounts: list[dict[str, str]] = [{}]
         self.tree: list[set[str]] = [set()]
         self.validity: dict[str, int] = {}
+        self.moving: dict[str, tuple[str, str]] = {}  # marks that are in one of two mailboxes
         self.answered = 0
         self._begun: dict[int, dict[str, Any]] = {}
         for line in lines:
@@ -82,8 +83,15 @@ class Answers:
             self.boxes[what["box"]].may |= set(what["append"])
         elif "copy" in what:
             self.boxes[what["box"]].may_copies |= set(what["copy"].values())
+        elif "move" in what:
+            marks = set(what["move"].values())
+            self.boxes[what["box"]].may_copies |= marks
+            self.boxes[what["source"]].must -= marks
+            self.moving.update(dict.fromkeys(marks, (what["source"], what["box"])))
         elif "expunge" in what:
             self.boxes[what["box"]].must -= set(what["expunge"].values())
+            for mark in what["expunge"].values():
+                self.moving.pop(mark, None)
         elif "flag" in what:
             box = self.boxes[what["box"]]
             for uid in map(int, what["uids"]):
@@ -118,6 +126,15 @@ class Answers:
             for source, target in result:
                 box.told(target, what["copy"][str(source)])
                 box.must_copies[target] = what["copy"][str(source)]
+        elif "move" in what:
+            source, target = self.boxes[what["source"]], self.boxes[what["box"]]
+            for from_uid, uid in result:
+                mark = what["move"][str(from_uid)]
+                target.told(uid, mark)
+                target.must_copies[uid] = mark
+                source.gone.add(from_uid)
+                source.may.discard(mark)
+                self.moving.pop(mark, None)
         elif "expunge" in what:
             box = self.boxes[what["box"]]
             box.gone |= set(result)
@@ -148,6 +165,7 @@ async def check(store: SQLiteStore, answers: Answers) -> None:
     for name in (*ACCOUNTS, TREE):
         if name not in names:
             return  # it was cut while all began
+    there: dict[str, set[str]] = {}
     for name in ACCOUNTS:
         account = await store.account(name)
         for each in ("INBOX", BOX, COPIES):
@@ -158,23 +176,25 @@ async def check(store: SQLiteStore, answers: Answers) -> None:
                 assert where not in answers.made
                 continue
             try:
-                await _check_box(box, answers.boxes[where])
+                there[where] = await _check_box(box, answers.boxes[where])
                 await _check_that_it_goes_on(store, name, box, answers.boxes[where])
             except AssertionError as error:
                 raise AssertionError(f"{where}: {error}") from error
+    for mark, (source, target) in answers.moving.items():
+        assert mark in there.get(source, ()) or mark in there.get(target, ()), f"{mark} was moved nowhere"
     records = {
         each: await store.directory.password_hash(each) for each in sorted(names) if each.startswith("u")
     }
     assert records in answers.accounts, f"accounts are {records}, and were to be {answers.accounts}"
     tree = await store.account(TREE)
-    there = {entry.name for entry in await tree.list() if entry.name.startswith("t")}
-    assert there in answers.tree, f"mailboxes are {there}, and were to be {answers.tree}"
-    for each in there:
+    names = {entry.name for entry in await tree.list() if entry.name.startswith("t")}
+    assert names in answers.tree, f"mailboxes are {names}, and were to be {answers.tree}"
+    for each in names:
         validity = (await tree.open(each)).uid_validity
         assert validity >= answers.validity.get(each, 0), f"UIDVALIDITY of {each} went back"
 
 
-async def _check_box(box: IMailbox, known: _Box) -> None:
+async def _check_box(box: IMailbox, known: _Box) -> set[str]:
     changes = await box.changes_since(0)
     uids = [message.uid for message in changes.changed]
     assert changes.modseq >= known.modseq, f"MODSEQ was {known.modseq}, and is {changes.modseq}"
@@ -200,6 +220,7 @@ async def _check_box(box: IMailbox, known: _Box) -> None:
     status = await box.status()
     assert (status.messages, status.size) == (len(uids), sum(info.size or 0 for info in infos)), status
     assert status.uid_next > max(known.marks, default=0), f"UIDNEXT {status.uid_next}"
+    return set(marks.values())
 
 
 async def _check_that_it_goes_on(store: SQLiteStore, name: str, box: IMailbox, known: _Box) -> None:
@@ -207,7 +228,8 @@ async def _check_that_it_goes_on(store: SQLiteStore, name: str, box: IMailbox, k
     mark = f"after-{name}-{box.name}"
     last = (await box.status()).modseq
     if box.name == "INBOX":
-        assert await store.deliver([name], NewMessage(content_of(mark))) == [None]
+        [delivered] = await store.deliver(content_of(mark), [Placement(name)])
+        assert isinstance(delivered, AppendedMessage), delivered
         [new] = (await box.changes_since(last)).changed
         uid, modseq = new.uid, new.modseq
     else:

@@ -20,10 +20,11 @@ from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred, gatherResults
 
 from mailproto.backends import SQLiteStore
+from mailproto.backends.sqlite import _long_changes
 from mailproto.backends.sqlite._bodies import LARGE
 from mailproto.errors import MailError
 from mailproto.interfaces import IMailbox
-from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
+from mailproto.model import AppendedMessage, FlagChange, FlagOperation, NewMessage, Part, Placement
 
 __all__ = ["ACCOUNTS", "BOX", "COPIES", "TREE", "content_of", "mark_of"]
 
@@ -96,8 +97,8 @@ class Load:
             names = choose.choice(([ACCOUNTS[0]], [ACCOUNTS[1]], list(ACCOUNTS)))
             mark = self.new_mark(name)
             await self.ask(
-                self.store.deliver(names, NewMessage(content_of(mark))),
-                lambda outcomes: [outcome is None for outcome in outcomes],
+                self.store.deliver(content_of(mark), [Placement(each) for each in names]),
+                lambda outcomes: [isinstance(outcome, AppendedMessage) for outcome in outcomes],
                 put=mark,
                 boxes=[f"{each}/INBOX" for each in names],
             )
@@ -134,11 +135,10 @@ class Load:
             elif choose.random() < 0.4:
                 await self.remove(box, where, marks)
             elif choose.random() < 0.3:
+                await self.ask(box.copy(some, copies), list, copy=marks, box=f"{account}/{COPIES}")
+            elif choose.random() < 0.3:
                 await self.ask(
-                    box.copy(some, copies),
-                    list,
-                    copy=marks,
-                    box=f"{account}/{COPIES}",
+                    box.move(some, copies), list, move=marks, source=where, box=f"{account}/{COPIES}"
                 )
             else:
                 await self.store_flags(box, where, marks, choose)
@@ -210,6 +210,9 @@ async def _marks(box: IMailbox, uids: list[int]) -> dict[int, str]:
 
 
 async def main(folder: str, seed: str, operations: str) -> None:
+    if Random(seed).random() < 0.5:
+        # The few messages of the load are many, and changed in slices.
+        _long_changes.FEW, _long_changes.SLICE, _long_changes.BODIES = 1, 2, 2
     store = SQLiteStore(folder, reactor=reactor)
     await store.start()
     load = Load(store, seed, int(operations))

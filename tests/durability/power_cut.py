@@ -39,8 +39,9 @@ def fast_folder() -> str | None:
 class Recording:
     """What a load did, in several lives of its process, each but the last ended by kill -9."""
 
-    def __init__(self, calls: Sequence[Call], root: str, seed: int) -> None:
+    def __init__(self, calls: Sequence[Call], kills: Sequence[int], root: str, seed: int) -> None:
         self.calls = calls
+        self._kills = kills
         self._root = root
         self._seed = seed
 
@@ -48,13 +49,12 @@ class Recording:
         return f"the load of seed {self._seed}"
 
     def moments(self, choose: Random, count: int) -> list[int]:
-        """Places in the record to cut: half of them right after an answer."""
+        """Places in the record to cut: right after an answer, while the next process starts, anywhere."""
         answers = [at + 1 for at, call in enumerate(self.calls) if call.data.startswith(b'{"answered"')]
+        starts = [at for kill in self._kills for at in range(kill, min(kill + 150, len(self.calls)))]
         anywhere = range(1, len(self.calls) + 1)
-        return sorted(
-            [choose.choice(answers) for _ in range(count // 2)]
-            + [choose.choice(anywhere) for _ in range(count - count // 2)]
-        )
+        chosen = [answers, answers, starts or answers, anywhere]
+        return sorted(choose.choice(chosen[number % 4]) for number in range(count))
 
     def cut(self, moments: Sequence[int], folder: Path, choose: Random) -> Iterator[tuple[int, float, Path]]:
         """At each moment, what is left: (moment, chance, folder), which is there until the next."""
@@ -88,11 +88,12 @@ def record(folder: Path, seed: int, operations: int, lives: int = 3) -> Recordin
     :param folder: empty.
     """
     choose = Random(seed)
-    root, calls = folder / "root", list[Call]()
+    root, calls, kills = folder / "root", list[Call](), list[int]()
     root.mkdir()
     for life in range(lives):
         if life:
-            del calls[_moment_of_kill(calls, choose) :]
+            kills.append(_moment_of_kill(calls, choose))
+            del calls[kills[-1] :]
             disk = Disk(str(root))
             for call in calls:
                 disk.apply(call)
@@ -111,7 +112,7 @@ def record(folder: Path, seed: int, operations: int, lives: int = 3) -> Recordin
             raise AssertionError(f"the load ended with status {status}")
         calls += [call._replace(began=call.began + len(calls)) for call in read_record(trace)]
         trace.unlink()
-    return Recording(calls, str(root), seed)
+    return Recording(calls, kills, str(root), seed)
 
 
 def _moment_of_kill(calls: Sequence[Call], choose: Random) -> int:

@@ -18,7 +18,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite._bodies import LARGE
 from mailproto.backends.sqlite._database import DATABASE
-from mailproto.model import FlagChange, FlagOperation, NewMessage
+from mailproto.model import FlagChange, FlagOperation, Placement
 from tests.durability.disk import Disk
 from tests.durability.recorder import Call, can_trace, read_record, strace, wait_for_end
 from tests.interop.server import ACCOUNTS, HOST, PASSWORD, PATIENCE, Server, message, new_folder
@@ -188,16 +188,19 @@ class OrderTests(TestCase):
         self.assertLessEqual(len(asked), len(removed) + 1)
 
     def test_files_that_must_be_whole_are_synced_and_then_renamed(self) -> None:
-        ready = self.said(rb"mailproto is ready")[0]
-        for name in ("secret", "tls-cert.pem", "tls-key.pem"):
-            [(rename, call)] = [
-                (at, each)
-                for at, each in enumerate(self.calls)
-                if each.name == "rename" and each.target == self.path(f"data/{name}")
-            ]
+        names = {self.path(f"data/{name}") for name in ("secret", "tls-cert.pem", "tls-key.pem")}
+        renames = [
+            (at, call) for at, call in enumerate(self.calls) if call.name == "rename" and call.target in names
+        ]
+        self.assertEqual({call.target for _, call in renames}, names)
+        # Not only by the luck that something else in the folder is synced later.
+        [store_made] = [
+            at for at, call in enumerate(self.calls) if call[:2] == ("mkdir", self.path("data/mail"))
+        ]
+        for rename, call in renames:
             written = max(at for at in range(rename) if self.calls[at][:2] == ("write", call.path))
             self.assertLess(self.first("sync", call.path, written, rename), call.began)
-            self.first("sync", self.path("data"), rename, ready)
+            self.first("sync", self.path("data"), rename, store_made)
 
 
 class PragmaTests(TestCase):
@@ -217,7 +220,7 @@ class PragmaTests(TestCase):
         self.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
         await store.directory.add(ACCOUNT, "")
         for text in (SMALL, BIG):
-            await store.deliver([ACCOUNT], NewMessage(message(text)[1]))
+            await store.deliver(message(text)[1], [Placement(ACCOUNT)])
         inbox = await (await store.account(ACCOUNT)).open("INBOX")
         await inbox.store([1, 2], FlagChange(FlagOperation.ADD, frozenset({"\\Deleted"})))
         await inbox.expunge()

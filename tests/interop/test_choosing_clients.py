@@ -1,9 +1,8 @@
-"""Clients that choose the mechanism themselves: those of Cyrus SASL, and mutt, which has GNU SASL."""
+"""Clients of Cyrus SASL choose the mechanism themselves."""
 
 from __future__ import annotations
 
 import sys
-import tempfile
 import unicodedata
 from pathlib import Path
 
@@ -14,8 +13,6 @@ from tests.interop.server import (
     HOST,
     PASSWORD,
     Server,
-    emptied,
-    message,
     need,
     new_folder,
     run,
@@ -96,36 +93,3 @@ class ChosenTests(SynchronousTestCase):
             self.assertRegex(said, "(AUTHENTICATE|AUTH) SCRAM-SHA-1 ")
             self.assertIn("Authenticated.", said)
             self.assertNotIn("PLAIN", said)
-
-
-class MuttTests(SynchronousTestCase):
-    def test_sign_in(self) -> None:
-        """It reads the one message by IMAP and POP3, with the best mechanism that it finds."""
-        need("mutt", "mutt")
-        need("script", "bsdutils")
-        server = emptied(shared())
-        folder = Path(tempfile.mkdtemp(dir=server.folder.parent))
-        (folder / "muttrc").write_text(
-            f"""
-set imap_pass = "{PASSWORD}"
-set pop_pass = "{PASSWORD}"
-set ssl_starttls = yes
-set ssl_ca_certificates_file = "{server.certificate}"
-set certificate_file = "{folder}/certificates"
-set folder = "{folder}"
-set pop_delete = no
-set quit = yes
-set wait_key = no
-"""
-        )
-        subject, octets = message(to=ALICE)
-        mail = ("--mail-from", "bob@example.com", "--mail-rcpt", ALICE, "--upload-file", "-")
-        run("curl", "--silent", f"smtp://{HOST}:{server.ports['smtp']}", *mail, given=octets)
-        for scheme, listener in (("imap", "imap"), ("imaps", "imaps"), ("pop", "pop3"), ("pops", "pop3s")):
-            with self.subTest(scheme=scheme):
-                seen = folder / scheme
-                url = f"{scheme}://{ALICE.replace('@', '%40')}@{HOST}:{server.ports[listener]}/"
-                keys = f'push "<pipe-message>cat > {seen}<enter><exit>"'
-                command = f"TERM=xterm mutt -n -F {folder}/muttrc -f '{url}' -e '{keys}'"
-                run("script", "-qec", command, "/dev/null", given=b"", status=None)
-                self.assertIn(subject, seen.read_text())

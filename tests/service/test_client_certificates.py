@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,10 +13,10 @@ from twisted.internet.ssl import PrivateCertificate
 from twisted.trial.unittest import TestCase
 
 from mailproto.auth import DEFAULT_MECHANISMS, server_mechanisms
-from mailproto.service import MailService, Settings
+from mailproto.service import AccountSettings, AuthSettings, MailService, Settings, TLSSettings
 from mailproto.tls import client_tls
 from tests.asking import AskingClient
-from tests.service.test_maker import ANY
+from tests.service.test_mail_service import ANY, Told
 from tests.tls.certificates import Pair, make_certificate, write_pair
 
 
@@ -27,30 +26,26 @@ class ClientCertificateTests(TestCase):
         self.addCleanup(shutil.rmtree, folder)
         self.authority = make_certificate(name="authority")
         self.folder = folder
-        printed: list[str] = []
-        self.patch(builtins, "print", lambda line, **_: printed.append(line))
-        given_up: list[str] = []
+        told = Told()
         service = MailService(
             Settings(
                 data=folder / "data",
                 store="memory:",
-                domains=("localhost",),
-                accounts=(("alice@localhost", "secret"),),
+                accounts=[AccountSettings(name="alice@localhost", password="secret")],
                 hostname="mail.example.org",
-                endpoints={name: [ANY] for name in ("imaps", "submissions", "smtp")},
-                tls_files=None,
+                listen={name: [ANY] for name in ("imaps", "submissions", "smtp")},
                 max_message_size=1000,
-                mechanisms=mechanisms,
-                client_ca=write_pair(folder, "ca", self.authority)[0],
+                auth=AuthSettings(mechanisms=mechanisms),
+                tls=TLSSettings(client_ca=write_pair(folder, "ca", self.authority)[0]),
             ),
             installed,
-            give_up=given_up.append,
+            reporter=told,
         )
         service.startService()
         self.addCleanup(service.stopService)
         await service.ready
-        self.assertEqual(given_up, [])
-        self.ports = {line.split()[1]: int(line.rpartition(":")[2]) for line in printed[:3]}
+        self.assertEqual(told.failures, [])
+        self.ports = {line.split()[0]: int(line.rpartition(":")[2]) for line in told.lines[:3]}
 
     def tls(self, pair: Pair | None) -> Any:
         """For a client that shows that certificate."""

@@ -7,13 +7,17 @@ import getpass
 import os
 import sqlite3
 import stat
+from argparse import Namespace
 from pathlib import Path
 from unittest import mock
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto import __version__
+from mailproto.errors import NoSuchAccount
 from mailproto.service import _command as command
+from tests.auth.fakes import Directory
 from tests.backends.sqlite.test_schema import KEPT, REPORTS, VERSION_1
 from tests.processes import ProgramCase
 
@@ -72,6 +76,34 @@ class CommandTests(ProgramCase):
         self.assertEqual(sorted(done.stdout.splitlines()), sorted(KEPT))
         self.assert_says(0, "", "user", "delete", "al\u200bice@example.org")
 
+    def test_a_name_without_a_domain(self) -> None:
+        """It has the first one of the server that ran last, or one that is said."""
+        add = ("user", "add", "alice", "--password-stdin")
+        done = self.command(*add, given="secret\n")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("not NAME@DOMAIN: 'alice'", done.stderr)
+        self.assert_says(0, "", *add, "--domain", "example.org", given="secret\n")
+        Path(self.folder, "mailproto-data", "first-domain").write_text("b\u00fccher.example\n")
+        self.assert_says(0, "", *add, given="secret\n")
+        names = "alice@b\u00fccher.example\nalice@example.org\n"
+        self.assert_says(0, names, "user", "list")
+        for action in ("disable", "enable", "delete"):
+            self.assert_says(0, "", "user", action, "ALICE")
+        self.assert_says(0, "alice@example.org\n", "user", "list")
+        self.assert_says(1, "mailproto: alice: No such account\n", "user", "delete", "alice")
+        self.assert_says(0, "", "user", "delete", "alice", "--domain", "example.org")
+
+    def test_a_server_tells_of_its_first_domain(self) -> None:
+        self.start(
+            "mailproto",
+            "--imap=tcp:0:interface=127.0.0.1",
+            "--domain=b\u00fccher.example",
+            "--domain=x.example",
+            "--data=mailproto-data",
+        ).wait_for("mailproto is ready")
+        self.assert_says(0, "", "user", "add", "alice", "--password-stdin", given="secret\n")
+        self.assertIn("alice@b\u00fccher.example\n", self.command("user", "list").stdout)
+
     def test_store_elsewhere(self) -> None:
         store = ("--store", f"sqlite:{self.folder}/elsewhere")
         self.assert_says(0, "", "user", "add", "bob@localhost", "--password-stdin", *store, given="x\n")
@@ -116,7 +148,7 @@ class RefusalTests(SynchronousTestCase):
         denied = PermissionError(errno.EACCES, "Permission denied", "data")
         with mock.patch("pathlib.Path.exists", side_effect=denied):
             said, _ = self.run_command("user", "list", "--data", "data")
-        self.assertEqual(said, "mailproto: [Errno 13] Permission denied: 'data'")
+        self.assertRegex(str(said), "^mailproto: data: Permission denied: the user [a-z]+ may not use it; .*")
 
     def test_empty_password(self) -> None:
         said, _ = self.run_command("user", "add", "alice@localhost", "--password-stdin", given="\n")
@@ -162,3 +194,25 @@ class RefusalTests(SynchronousTestCase):
         with mock.patch("sys.stdout") as stdout:
             self.assertRaises(SystemExit, command.main, ["--version"])
         self.assertIn(__version__, str(stdout.write.call_args_list))
+
+
+class NameTests(SynchronousTestCase):
+    def test_an_account_of_just_that_name_wins(self) -> None:
+        """Such as a program of one's own may make."""
+        directory = Directory(alice="secret")
+        for name, domain, expected in (
+            ("alice", "example.org", "alice@Example.org"),
+            ("alice", "other.example", None),
+            ("alice", "", None),
+            ("alice@example.org", "other.example", "alice@Example.org"),
+        ):
+            found = Deferred.fromCoroutine(command._found(directory, Namespace(name=name, domain=domain)))
+            if expected is None:
+                self.failureResultOf(found, NoSuchAccount)
+            else:
+                self.assertEqual(self.successResultOf(found), expected)
+        directory.hashes["alice"] = ""
+        found = Deferred.fromCoroutine(
+            command._found(directory, Namespace(name="alice", domain="example.org"))
+        )
+        self.assertEqual(self.successResultOf(found), "alice")

@@ -3,16 +3,74 @@ from __future__ import annotations
 import os
 import select
 import socket
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet import reactor
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.protocol import Factory
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
+from mailproto.service import SettingError, User, _listening
 from mailproto.service._endpoints import unix_path, with_defaults
-from mailproto.service._listeners import LISTENERS, listen
-from mailproto.tls import ServerTLS
+from mailproto.service._listening import ListenerService
+
+ANY = "tcp:0:interface=127.0.0.1"
+
+
+class Hello(Protocol):
+    """A server's."""
+
+    def connectionMade(self) -> None:
+        self.transport.write(b"hello")  # type: ignore[attr-defined]
+
+
+class Greeting(Factory):
+    protocol = Hello  # type: ignore[assignment]
+    noisy = False
+
+
+class Endpoint:
+    """Listens when, and if, a Deferred says so."""
+
+    def __init__(self, outcome: Deferred[Any]) -> None:
+        self.outcome = outcome
+
+    def listen(self, factory: Factory) -> Deferred[Any]:
+        return self.outcome
+
+
+class Port:
+    """As much of `IListeningPort` as is needed."""
+
+    stopped = 0
+
+    def getHost(self) -> IPv4Address:
+        return IPv4Address("TCP", "127.0.0.1", 25)
+
+    def stopListening(self) -> None:
+        self.stopped += 1
+
+
+def listener(
+    endpoint: str, *, make_factory: Callable[[], Factory] = Greeting, user: User | None = None
+) -> ListenerService:
+    return ListenerService(
+        "listen.lmtp", endpoint, make_factory, lambda address: None, reactor=reactor, user=lambda: user
+    )
+
+
+def _answer_with(port: Port, pending: Deferred[Any]) -> None:
+    pending.callback(port)
+
+
+def port_of(service: ListenerService) -> int:
+    return int(service._port.getHost().port)  # type: ignore[union-attr]
 
 
 class DefaultsTests(SynchronousTestCase):
@@ -71,11 +129,13 @@ class UnixTests(TestCase):
         self.path = os.path.relpath(self.mktemp())  # an absolute one would be too long
         self.lock = f"{self.path}.lock"
 
-    async def listen(self, more: str = "") -> None:
+    async def listen(self, more: str = "", user: User | None = None) -> ListenerService:
         name = "haproxy:unix" if more == "haproxy" else "unix"
         endpoint = f"{name}:{self.path}{more.removeprefix('haproxy')}"
-        port = await listen(reactor, LISTENERS["lmtp"], endpoint, Factory(), ServerTLS.__new__(ServerTLS))
-        self.addCleanup(port.stopListening)
+        service = listener(endpoint, user=user)
+        self.addCleanup(service.stopService)
+        await service.startService()
+        return service
 
     def mode(self) -> int:
         return os.stat(self.path).st_mode & 0o7777
@@ -133,8 +193,9 @@ class UnixTests(TestCase):
     async def refusal(self, more: str = "") -> str:
         try:
             await self.listen(more)
-        except OSError as error:
-            return str(error)
+        except SettingError as error:
+            self.assertEqual(error.path, "listen.lmtp")
+            return error.reason
         raise AssertionError("it listens")
 
     async def test_in_use(self) -> None:
@@ -170,19 +231,40 @@ class UnixTests(TestCase):
         self.path = "x" * 150
         self.assertIn("too long", await self.refusal())
 
+    async def test_root_gives_it_to_the_user_that_the_process_will_be(self) -> None:
+        if os.geteuid():
+            raise SkipTest("needs root")
+        folder = os.path.dirname(self.path)
+        for mode, user, owner in (
+            (0o755, User(65534, 65533), (65534, 65533)),
+            (0o755, User(65534, None), (65534, 65534)),
+            (0o755, User(None, 65533), (0, 65533)),
+            (0o2755, User(65534, 65533), (65534, os.stat(folder).st_gid)),
+        ):
+            with self.subTest(mode=mode, user=user):
+                os.chmod(folder, mode)
+                self.path = os.path.relpath(self.mktemp())
+                os.makedirs(os.path.dirname(self.path), exist_ok=True)
+                os.chmod(os.path.dirname(self.path), mode)
+                await self.listen(user=user)
+                for path in (self.path, f"{self.path}.lock"):
+                    found = os.lstat(path)
+                    self.assertEqual((found.st_uid, found.st_gid), owner)
+                self.assertEqual(self.mode(), 0o660)
+
 
 class ListenTests(TestCase):
     async def test_many_connect_before_one_is_accepted(self) -> None:
-        port = await listen(
-            reactor, LISTENERS["smtp"], "tcp:0:interface=127.0.0.1", Factory(), ServerTLS.__new__(ServerTLS)
-        )
+        service = listener(ANY)
+        await service.startService()
+        port = port_of(service)
         clients = []
         try:
             for _ in range(300):  # the reactor does not run meanwhile
                 client = socket.socket()
                 clients.append(client)
                 client.setblocking(False)
-                client.connect_ex(("127.0.0.1", port.getHost().port))
+                client.connect_ex(("127.0.0.1", port))
             waiting = select.poll()
             for client in clients:
                 waiting.register(client, select.POLLOUT)
@@ -190,4 +272,93 @@ class ListenTests(TestCase):
         finally:
             for client in clients:
                 client.close()
-            await port.stopListening()
+            await service.stopService()
+
+    async def test_who_comes_before_the_store_is_ready_waits(self) -> None:
+        made: list[Greeting] = []
+        service = listener(ANY, make_factory=lambda: made.append(Greeting()) or made[0])  # type: ignore[func-returns-value]
+        service.privilegedStartService()
+        self.addCleanup(service.stopService)
+        with socket.create_connection(("127.0.0.1", port_of(service)), 5) as client:
+            client.setblocking(False)
+            for _ in range(5):
+                await deferLater(reactor, 0.02)
+                self.assertRaises(BlockingIOError, client.recv, 100)
+            self.assertEqual(made, [])
+            await service.startService()
+            await deferLater(reactor, 0.05)
+            self.assertEqual(client.recv(100), b"hello")
+
+    async def test_a_port_that_cannot_make_clients_wait_closes_their_connections(self) -> None:
+        """And serves those that come later."""
+        service = listener(ANY, make_factory=Greeting)
+        self.patch(service, "_accept_from", lambda port, accept: None)
+        service.privilegedStartService()
+        self.addCleanup(service.stopService)
+        for expected in (b"", b"hello"):
+            with socket.create_connection(("127.0.0.1", port_of(service)), 5) as client:
+                client.setblocking(False)
+                await deferLater(reactor, 0.05)
+                self.assertEqual(client.recv(100), expected)
+            if not expected:
+                await service.startService()
+
+    async def test_an_endpoint_that_answers_later(self) -> None:
+        for outcome in (
+            None,
+            CannotListenError(None, 25, OSError(98, "Address already in use")),
+            ValueError(),
+        ):
+            with self.subTest(outcome=outcome):
+                pending: Deferred[Any] = Deferred()
+                self.patch(_listening, "serverFromString", lambda *_, p=pending: Endpoint(p))
+                service = listener("later:25")
+                service.privilegedStartService()
+                started = service.startService()
+                self.assertNoResult(started)
+                port = Port()
+                pending.callback(port) if outcome is None else pending.errback(outcome)
+                if outcome is None:
+                    self.successResultOf(started)
+                else:
+                    error = self.failureResultOf(started, SettingError).value
+                    self.assertTrue(str(error).startswith("listen.lmtp later:25: "), error)
+                self.successResultOf(service.stopService())
+                self.assertEqual(port.stopped, int(outcome is None))
+
+    async def test_stopped_before_it_listens(self) -> None:
+        """Whether or not the endpoint takes notice."""
+        for is_ignored in (False, True):
+            port = Port()
+            pending: Deferred[Any] = Deferred(partial(_answer_with, port) if is_ignored else None)
+            self.patch(_listening, "serverFromString", lambda *_, p=pending: Endpoint(p))
+            service = listener("later:25")
+            service.privilegedStartService()
+            self.successResultOf(service.stopService())
+            self.assertEqual(port.stopped, int(is_ignored))
+
+    async def test_where_it_cannot_be(self) -> None:
+        for endpoint, reason in (
+            ("tcp:65536:interface=127.0.0.1", "a port is a number from 0 to 65535"),
+            (
+                "tcp:0:interface=192.0.2.1",
+                "Cannot assign requested address: it is no address of this machine",
+            ),
+            ("nonsense:1", "not a Twisted server endpoint that works ("),
+            ("tcp:0:interface=no such host", ""),
+        ):
+            with self.subTest(endpoint=endpoint):
+                service = listener(endpoint)
+                error = self.assertRaises(SettingError, service.privilegedStartService)
+                self.assertEqual((error.path, error.value), ("listen.lmtp", endpoint))
+                self.assertTrue(error.reason.startswith(reason), error.reason)
+                self.assertNotIn("\n", error.reason)
+
+    async def test_a_port_for_root_alone(self) -> None:
+        self.patch(
+            _listening,
+            "serverFromString",
+            lambda *_: Endpoint(fail(CannotListenError("", 25, OSError(13, "Denied")))),
+        )
+        error = self.assertRaises(SettingError, listener("tcp:25").privilegedStartService)
+        self.assertIn("may not listen there: start as root (twistd --uid USER --gid GROUP", error.reason)

@@ -8,7 +8,7 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.auth import DEFAULT_MECHANISMS
-from mailproto.service import Options, ServiceLimits, Settings
+from mailproto.service import Options, ServiceLimits, Settings, SMTPSettings, TLSSettings
 from mailproto.smtp import SMTPLimits
 
 
@@ -25,25 +25,26 @@ class DefaultTests(SynchronousTestCase):
         self.assertEqual(settings.store, "sqlite:")
         self.assertEqual(settings.domains, ("localhost",))
         self.assertEqual(settings.accounts, ())
+        self.assertIsNone(settings.user)
         self.assertEqual(settings.hostname, socket.gethostname())
-        self.assertIsNone(settings.tls_files)
+        self.assertEqual(settings.tls, TLSSettings())
         self.assertEqual(settings.max_message_size, 52_428_800)
 
     def test_all_listeners_but_lmtp(self) -> None:
         ports = {"smtp": 8025, "submission": 8587, "pop3": 8110, "imap": 8143}
         ports |= {"submissions": 8465, "pop3s": 8995, "imaps": 8993}
         expected = {name: [f"tcp:{port}:interface=127.0.0.1"] for name, port in ports.items()}
-        self.assertEqual(parse().endpoints, expected)
+        self.assertEqual(parse().listen, expected)
 
 
 class GivenTests(SynchronousTestCase):
     def test_with_any_endpoint_exactly_those_given(self) -> None:
         settings = parse("--imap", "tcp:1143", "--imap=tcp6:1144", "--lmtp", "unix:/run/lmtp")
-        self.assertEqual(settings.endpoints, {"imap": ["tcp:1143", "tcp6:1144"], "lmtp": ["unix:/run/lmtp"]})
+        self.assertEqual(settings.listen, {"imap": ["tcp:1143", "tcp6:1144"], "lmtp": ["unix:/run/lmtp"]})
 
     def test_each_endpoint_option(self) -> None:
         for name in ("smtp", "submission", "lmtp", "pop3", "imap", "submissions", "pop3s", "imaps"):
-            self.assertEqual(parse(f"--{name}", "tcp:0").endpoints, {name: ["tcp:0"]})
+            self.assertEqual(parse(f"--{name}", "tcp:0").listen, {name: ["tcp:0"]})
 
     def test_domains(self) -> None:
         self.assertEqual(
@@ -53,13 +54,17 @@ class GivenTests(SynchronousTestCase):
 
     def test_accounts(self) -> None:
         settings = parse("--account", "alice@example.org:a:b c", "--account", "bob+x@localhost:ü")
-        self.assertEqual(settings.accounts, (("alice@example.org", "a:b c"), ("bob+x@localhost", "ü")))
+        self.assertEqual(
+            [(account.name, account.password) for account in settings.accounts],
+            [("alice@example.org", "a:b c"), ("bob+x@localhost", "ü")],
+        )
+        self.assertNotIn("a:b c", repr(settings))
 
     def test_mechanisms(self) -> None:
-        self.assertEqual(parse().mechanisms, DEFAULT_MECHANISMS)
+        self.assertEqual(parse().auth.mechanisms, DEFAULT_MECHANISMS)
         self.assertFalse(any(mechanism.name.endswith("-PLUS") for mechanism in DEFAULT_MECHANISMS))
         settings = parse("--auth", "plain", "--auth=SCRAM-SHA-256-PLUS", "--auth", "PLAIN")
-        names = [mechanism.name for mechanism in settings.mechanisms]
+        names = [mechanism.name for mechanism in settings.auth.mechanisms]
         self.assertEqual(names, ["SCRAM-SHA-256-PLUS", "PLAIN"])
         error = self.assertRaises(UsageError, parse, "--auth", "SCRAM")
         self.assertEqual(
@@ -81,23 +86,22 @@ class GivenTests(SynchronousTestCase):
         )
         self.assertEqual((settings.data, settings.store), (Path("/d"), "memory:"))
         self.assertEqual(settings.hostname, "mx.example.org")
-        self.assertEqual(settings.tls_files, (Path("c.pem"), Path("k.pem")))
+        self.assertEqual(settings.tls, TLSSettings(certificate=Path("c.pem"), key=Path("k.pem")))
         self.assertEqual(settings.max_message_size, 1000)
 
     def test_client_ca(self) -> None:
-        self.assertIsNone(parse().client_ca)
-        self.assertEqual(parse("--client-ca", "ca.pem").client_ca, Path("ca.pem"))
+        self.assertEqual(parse("--client-ca", "ca.pem").tls, TLSSettings(client_ca=Path("ca.pem")))
 
     def test_proxies(self) -> None:
-        proxies = parse("--proxy", "192.0.2.0/24", "--proxy", "::1").proxies
+        proxies = parse("--proxy", "192.0.2.0/24", "--proxy", "::1").proxy.networks
         self.assertIn("192.0.2.7", proxies)
         self.assertIn("::1", proxies)
         self.assertNotIn("127.0.0.1", proxies)
-        self.assertFalse(parse().proxies)
+        self.assertFalse(parse().proxy.networks)
 
     def test_xclient(self) -> None:
-        self.assertIn("192.0.2.7", parse("--xclient", "192.0.2.7").xclient)
-        self.assertFalse(parse().xclient)
+        self.assertIn("192.0.2.7", parse("--xclient", "192.0.2.7").proxy.xclient)
+        self.assertFalse(parse().proxy.xclient)
 
     def test_limits(self) -> None:
         limits = parse(
@@ -126,16 +130,13 @@ class GivenTests(SynchronousTestCase):
         self.assertEqual(limits.pop3.wire.line, 300)
 
     def test_policies(self) -> None:
-        settings = parse()
+        self.assertEqual(parse().smtp, SMTPSettings())
         self.assertEqual(
-            (settings.bare_newlines, settings.any_sender, settings.trace_account), ("refuse", False, False)
+            [parse(*words).smtp.strict_envelopes for words in ((), ("--strict-envelopes",))], [False, True]
         )
         self.assertEqual(
-            [parse(*words).strict_envelopes for words in ((), ("--strict-envelopes",))], [False, True]
-        )
-        settings = parse("--bare-newlines", "normalise", "--any-sender", "--trace-account")
-        self.assertEqual(
-            (settings.bare_newlines, settings.any_sender, settings.trace_account), ("normalise", True, True)
+            parse("--bare-newlines", "normalise", "--any-sender", "--trace-account").smtp,
+            SMTPSettings(bare_newlines="normalise", any_sender=True, trace_account=True),
         )
 
 
@@ -162,6 +163,9 @@ class ErrorTests(SynchronousTestCase):
             ("--max-message-size", "50MB"),
             ("--max-message-size", "9" * 5000),
             ("--tls-cert", "c.pem"),
+            ("--tls-key", "k.pem"),
+            ("--smtp", "ssl:0:privateKey=/nonexistent"),
+            ("--domain", "b\0c"),
             ("--proxy", "proxy.example"),
             ("--xclient", "192.0.2.0/33"),
             ("--bare-newlines", "keep"),

@@ -4,15 +4,17 @@ import unittest
 
 from twisted.trial.unittest import TestCase
 
-from mailproto.backends import MemoryStore, SimpleMailbox
+from mailproto.backends import MemoryStore
 from mailproto.backends import _memory as memory
 from mailproto.errors import NoSuchMailbox
+from mailproto.model import AppendedMessage
 from mailproto.testing import (
     AccountConformance,
     ChangesConformance,
     DeliveryConformance,
     DirectoryConformance,
     MailboxConformance,
+    ObjectIdConformance,
     StoreConformance,
     _fixture,
 )
@@ -37,6 +39,7 @@ class ConformanceTests(TestCase):
             MailboxConformance,
             ChangesConformance,
             DeliveryConformance,
+            ObjectIdConformance,
         }
         self.assertLessEqual(parts, set(StoreConformance.__mro__))
 
@@ -44,30 +47,33 @@ class ConformanceTests(TestCase):
         self.assertEqual(failures_of(DirectoryConformance, MemoryStore), set())
 
     def test_uids_that_return_are_found(self):
-        class Reusing(SimpleMailbox):
+        class Reusing(memory.MemoryMailbox):
             async def expunge(self, uids=None):
                 gone = await super().expunge(uids)
                 self._state.uid_next = max(self._state.messages, default=0) + 1
                 return gone
 
-        self.patch(memory, "SimpleMailbox", Reusing)
+        self.patch(memory, "MemoryMailbox", Reusing)
         self.assertIn("test_uids_ascend_and_never_return", failures_of(MailboxConformance, MemoryStore))
 
     def test_hints_that_never_come_are_found(self):
-        class Silent(SimpleMailbox):
+        class Silent(memory.MemoryMailbox):
             def watch(self, listener):
                 return lambda: None
 
-        self.patch(memory, "SimpleMailbox", Silent)
+        self.patch(memory, "MemoryMailbox", Silent)
         self.patch(_fixture, "PATIENCE", 0.01)
         self.assertIn("test_watchers_hear_of_every_change", failures_of(ChangesConformance, MemoryStore))
 
     def test_deliveries_that_vanish_are_found(self):
         class Forgetful(MemoryStore):
-            async def deliver(self, names, message):
-                return [None for _ in names]
+            async def deliver(self, content, placements, internal_date=None):
+                return [AppendedMessage(1, 1) for _ in placements]
 
-        self.assertEqual(len(failures_of(DeliveryConformance, Forgetful)), 5)
+        self.assertEqual(
+            failures_of(DeliveryConformance, Forgetful),
+            set(unittest.defaultTestLoader.getTestCaseNames(DeliveryConformance)),
+        )
 
     def test_the_wrong_error_is_found(self):
         class Wrong(MemoryStore):

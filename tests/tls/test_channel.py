@@ -14,10 +14,10 @@ from twisted.internet.interfaces import ISSLTransport
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from mailproto.testing._transport import FakeTLS
 from mailproto.tls import client_tls, ensure_self_signed, server_tls
 from mailproto.tls._channel import Channel, client_channel, server_channel
 from tests.tls.handshake import handshake, shake_hands
-from tests.transport import FakeTLS
 
 SIGNED_WITH_SHA1 = """
 -----BEGIN CERTIFICATE-----

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from zope.interface import implementer
 
@@ -60,6 +60,10 @@ class SQLiteAccount:
     async def status(self, names: Sequence[str]) -> Mapping[str, MailboxStatus]:
         """See `IAccount.status`."""
         return self._database.read(_statuses, self._id, names)
+
+    def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
+        """See `IAccount.watch`."""
+        return self._database.hints.watch_account(self._id, listener)
 
 
 def _list(connection: sqlite3.Connection, account: int) -> list[MailboxEntry]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -20,11 +21,11 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
+from mailproto.backends.sqlite._digest import Digest, digest
 from mailproto.backends.sqlite._failures import unavailable
 from mailproto.backends.sqlite._room import Room
 from mailproto.content import Content, FileContent, chunks
 from mailproto.files import make_folder, sync_folder
-from mailproto.message import Summary, summarise
 
 __all__ = ["LARGE", "Bodies", "Body"]
 
@@ -41,13 +42,13 @@ class Body(NamedTuple):
 
     :ivar octets: b"" where ``file`` has them.
     :ivar file: a name in the folder of bodies, or None.
-    :ivar summary: of what is in a file; None of what is in memory, which the writer makes.
+    :ivar digest: of what is in a file; None of what is in memory, which the writer makes.
     """
 
     octets: bytes
     file: str | None
     size: int
-    summary: Summary | None
+    digest: Digest | None
 
 
 class _DaemonThread(Thread):
@@ -98,7 +99,7 @@ class Bodies:
         return Body(octets, None, len(octets), None)
 
     def large(self, content: Content) -> Deferred[Body]:
-        """Read and summarise ``content`` in a thread; it is on disk when the result comes.
+        """Read and digest ``content`` in a thread; it is on disk when the result comes.
 
         :raises Unavailable: when it cannot be read or written; `StorageFull` if there is no room.
         """
@@ -107,6 +108,21 @@ class Bodies:
     def content(self, file: str, size: int) -> FileContent:
         """The octets in a file."""
         return FileContent(os.path.join(self._folder, file), size)
+
+    def path(self, file: str) -> str:
+        """Where a file is."""
+        return os.path.join(self._folder, file)
+
+    def files(self) -> list[tuple[str, float]]:
+        """The files that are there, each with the seconds since it was written."""
+        now = time.time()
+        with os.scandir(self._folder) as entries:
+            return [(entry.name, now - entry.stat().st_mtime) for entry in entries]
+
+    def whole(self, file: str) -> FileContent:
+        """All that is in a file.  :raises OSError:"""
+        path = self.path(file)
+        return FileContent(path, os.path.getsize(path))
 
     def remove(self, files: Sequence[str]) -> None:
         """Remove files that no row names; one that cannot be is left to the next sweep."""
@@ -128,11 +144,11 @@ class Bodies:
         try:
             _write_synced(path, content)
             written = FileContent(path, len(content))
-            summary = summarise(written)
+            made = digest(written)
         except OSError as error:
             self.remove([file, file + ".part"])
             raise unavailable(error) from error
-        return Body(b"", file, len(written), summary)
+        return Body(b"", file, len(written), made)
 
 
 def _write_synced(path: str, content: Content) -> None:

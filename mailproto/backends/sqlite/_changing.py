@@ -1,36 +1,39 @@
 # ruff: noqa: S608 - every SQL text here is made of its own words alone
 """The writer's work on messages that are there: flags, copies, moves, removals.
 
-UIDs travel as JSON arrays: one statement for any number of them.
+UIDs travel as JSON arrays: one statement for many of them, though not for all that there may be
+(`_long_changes`).  Removal takes a message's row away at once; its body, if no other message has it,
+goes afterwards.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from mailproto.backends._flags import check_keywords
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns, columns_of, flags_of
-from mailproto.backends.sqlite._room import adds_content
+from mailproto.backends.sqlite._threads import join_threads, leave_threads
 from mailproto.backends.sqlite._writer import Transaction
 from mailproto.errors import NoSuchMailbox
 from mailproto.model import FlagChange, FlagColumns, MessageFlags, StoreResult
 
 __all__ = [
     "TOMBSTONES",
-    "claim_recent",
     "copy",
     "discard_messages",
+    "discard_some",
     "expunge",
-    "forget_tombstones",
+    "keep_claim",
     "move",
+    "remove",
+    "remove_unused_bodies",
     "store",
 ]
 
 TOMBSTONES = 10_000
-"""Runs of vanished UIDs that a mailbox remembers over a restart of the store.
+"""Runs of vanished UIDs that a mailbox remembers at least; twice as many at most.
 
 Who asks for changes from before them is told of every UID that is not there instead.
 """
@@ -47,7 +50,7 @@ def store(
 ) -> StoreResult:
     """See `IMailbox.store`."""
     _, modseq = _numbers(transaction, mailbox)
-    modseq += 1
+    modseq += 1  # taken if there is a change
     results: list[MessageFlags] = []
     refused: list[int] = []
     becomes: dict[Columns, tuple[Columns, frozenset[str]]] = {}
@@ -81,14 +84,13 @@ def store(
         deleted += (_deleted(after_columns) - _deleted(before)) * len(changed)
     if changing:
         transaction.execute(
-            "UPDATE mailboxes SET modseq = ?, unseen = unseen + ?, deleted = deleted + ? WHERE id = ?",
-            (modseq, unseen, deleted, mailbox),
+            "UPDATE mailboxes SET unseen = unseen + ?, deleted = deleted + ? WHERE id = ?",
+            (unseen, deleted, mailbox),
         )
-        transaction.touched[mailbox] = modseq
+        _moved_on(transaction, mailbox, modseq)
     return StoreResult(FlagColumns.of(results), refused)
 
 
-@adds_content
 def copy(transaction: Transaction, source: int, uids: Sequence[int], target: int) -> list[tuple[int, int]]:
     """See `IMailbox.copy`."""
     _numbers(transaction, source)
@@ -104,18 +106,17 @@ def copy(transaction: Transaction, source: int, uids: Sequence[int], target: int
         " WHERE bodies.id = taken.body",
         asked,
     )
+    join_threads(transaction.connection, _THESE, asked)
     transaction.execute(
-        "INSERT INTO messages (mailbox, uid, flags, keywords, modseq, internal_date, size, body)"
+        "INSERT INTO messages (mailbox, uid, flags, keywords, modseq, internal_date, size, body, thread)"
         " SELECT ?, ? + row_number() OVER numbered, flags, keywords, ? + row_number() OVER numbered,"
-        f" internal_date, size, body FROM messages WHERE {_THESE}"
+        f" internal_date, size, body, thread FROM messages WHERE {_THESE}"
         " WINDOW numbered AS (ORDER BY uid)",
         (target, uid_next - 1, modseq, *asked),
     )
     modseq += len(these)
-    transaction.execute(
-        "UPDATE mailboxes SET uid_next = ?, modseq = ? WHERE id = ?", (uid_next + len(these), modseq, target)
-    )
-    transaction.touched[target] = modseq
+    transaction.execute("UPDATE mailboxes SET uid_next = ? WHERE id = ?", (uid_next + len(these), target))
+    _moved_on(transaction, target, modseq)
     return list(zip(these, range(uid_next, uid_next + len(these)), strict=True))
 
 
@@ -126,68 +127,94 @@ def move(transaction: Transaction, source: int, uids: Sequence[int], target: int
     return pairs
 
 
-def expunge(transaction: Transaction, mailbox: int, uids: Sequence[int] | None) -> list[int]:
-    """See `IMailbox.expunge`."""
+def expunge(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> list[int]:
+    """Remove those of ``uids`` that have ``\\Deleted``; the UIDs that went."""
+    return _remove_where(transaction, mailbox, uids, f" AND flags & {DELETED_BIT}")
+
+
+def remove(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> list[int]:
+    """Remove those of ``uids`` that are there, whatever their flags; the UIDs that went."""
+    return _remove_where(transaction, mailbox, uids, "")
+
+
+def _remove_where(transaction: Transaction, mailbox: int, uids: Sequence[int], which: str) -> list[int]:
     _numbers(transaction, mailbox)
-    among, asked = ("mailbox = ?", (mailbox,)) if uids is None else (_THESE, (mailbox, json.dumps(uids)))
     rows = transaction.execute(
-        f"SELECT uid FROM messages WHERE {among} AND flags & {DELETED_BIT} ORDER BY uid",
-        asked,
+        f"SELECT uid FROM messages WHERE {_THESE}{which} ORDER BY uid", (mailbox, json.dumps(uids))
     )
     gone = [uid for (uid,) in rows]
     _remove(transaction, mailbox, gone)
     return gone
 
 
-def claim_recent(transaction: Transaction, mailbox: int) -> int:
-    """See `IRecent.claim_recent`."""
-    uid_next, _ = _numbers(transaction, mailbox)
-    [first] = transaction.execute(
-        "SELECT min(uid) FROM messages WHERE mailbox = :id"
-        " AND uid >= (SELECT unclaimed FROM mailboxes WHERE id = :id)",
-        {"id": mailbox},
-    ).fetchone()
-    transaction.execute("UPDATE mailboxes SET unclaimed = uid_next, recent = 0 WHERE id = ?", (mailbox,))
-    return uid_next if first is None else int(first)
+def keep_claim(transaction: Transaction, mailbox: int, upto: int) -> None:
+    """Messages with UIDs below ``upto`` are no longer recent."""
+    transaction.execute(
+        "UPDATE mailboxes SET unclaimed = :upto, recent ="
+        " (SELECT count(*) FROM messages WHERE mailbox = mailboxes.id AND uid >= :upto)"
+        " WHERE id = :mailbox AND unclaimed < :upto",
+        {"mailbox": mailbox, "upto": upto},
+    )
 
 
 def discard_messages(transaction: Transaction, mailbox: int) -> None:
-    """Remove all that is kept of a mailbox, but its own row."""
-    _release_bodies(transaction, "mailbox = ?", (mailbox,))
-    transaction.execute("DELETE FROM messages WHERE mailbox = ?", (mailbox,))
-    transaction.execute("DELETE FROM vanished WHERE mailbox = ?", (mailbox,))
-    _drop_unused_bodies(transaction)
+    """Have all that is kept of a mailbox removed, whose own row goes now: `discard_some` does it."""
+    transaction.execute("INSERT INTO discarded (mailbox) VALUES (?)", (mailbox,))
+    transaction.leaves_work = True
 
 
-def _drop_unused_bodies(transaction: Transaction) -> None:
-    """Remove the bodies that no message names."""
-    transaction.execute("DELETE FROM contents WHERE body IN (SELECT id FROM bodies WHERE refs = 0)")
-    files = transaction.execute("SELECT file FROM bodies WHERE refs = 0 AND file IS NOT NULL")
-    transaction.unused.extend(file for (file,) in files)
-    transaction.execute("DELETE FROM bodies WHERE refs = 0")
+def discard_some(transaction: Transaction, count: int) -> bool:
+    """Remove up to ``count`` messages of deleted mailboxes; whether there were any, or such a mailbox."""
+    row = transaction.execute("SELECT mailbox FROM discarded LIMIT 1").fetchone()
+    if row is None:
+        return False
+    [mailbox] = row
+    rows = transaction.execute(
+        "SELECT uid FROM messages WHERE mailbox = ? ORDER BY uid LIMIT ?", (mailbox, count)
+    )
+    uids = [uid for (uid,) in rows]
+    if uids:
+        asked = (mailbox, uids[0], uids[-1])
+        _release_bodies(transaction, "mailbox = ? AND uid BETWEEN ? AND ?", asked)
+        transaction.execute("DELETE FROM messages WHERE mailbox = ? AND uid BETWEEN ? AND ?", asked)
+    else:
+        transaction.execute("DELETE FROM vanished WHERE mailbox = ?", (mailbox,))
+        transaction.execute("DELETE FROM discarded WHERE mailbox = ?", (mailbox,))
+    return True
 
 
-def forget_tombstones(connection: sqlite3.Connection) -> None:
-    """Of each mailbox, drop the oldest tombstones beyond `TOMBSTONES`."""
-    many = connection.execute(
-        "SELECT mailbox FROM vanished GROUP BY mailbox HAVING count(*) > ?", (TOMBSTONES,)
+def remove_unused_bodies(transaction: Transaction, count: int) -> bool:
+    """Remove up to ``count`` bodies that no message names; whether there may be more."""
+    rows = transaction.execute(
+        "SELECT id, file FROM bodies INDEXED BY bodies_unused WHERE refs = 0 LIMIT ?", (count,)
     ).fetchall()
-    for (mailbox,) in many:
-        [last] = connection.execute(
-            "SELECT modseq FROM vanished WHERE mailbox = ? ORDER BY modseq DESC LIMIT 1 OFFSET ?",
-            (mailbox, TOMBSTONES),
-        ).fetchone()
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("DELETE FROM vanished WHERE mailbox = ? AND modseq <= ?", (mailbox, last))
-        connection.execute("UPDATE mailboxes SET forgotten = ? WHERE id = ?", (last, mailbox))
-        connection.execute("COMMIT")
+    if rows:
+        ids = (json.dumps([id_ for id_, _ in rows]),)
+        transaction.execute("DELETE FROM contents WHERE body IN (SELECT value FROM json_each(?))", ids)
+        transaction.execute("DELETE FROM bodies WHERE id IN (SELECT value FROM json_each(?))", ids)
+        transaction.unused.extend(file for _, file in rows if file is not None)
+    return len(rows) == count
 
 
 def _numbers(transaction: Transaction, mailbox: int) -> tuple[int, int]:
-    row = transaction.execute("SELECT uid_next, modseq FROM mailboxes WHERE id = ?", (mailbox,)).fetchone()
+    """The mailbox's next UID, and the last modseq of its account."""
+    row = transaction.execute(
+        "SELECT mailboxes.uid_next, accounts.modseq FROM mailboxes"
+        " JOIN accounts ON accounts.id = mailboxes.account WHERE mailboxes.id = ?",
+        (mailbox,),
+    ).fetchone()
     if row is None:
         raise NoSuchMailbox
     return row[0], row[1]
+
+
+def _moved_on(transaction: Transaction, mailbox: int, modseq: int) -> None:
+    """The mailbox and its account have changed, and this is the last modseq now."""
+    [account] = transaction.execute(
+        "UPDATE mailboxes SET modseq = ? WHERE id = ? RETURNING account", (modseq, mailbox)
+    ).fetchone()
+    transaction.execute("UPDATE accounts SET modseq = ? WHERE id = ?", (modseq, account))
+    transaction.touched[mailbox] = transaction.accounts[account] = modseq
 
 
 def _present(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> list[int]:
@@ -226,16 +253,37 @@ def _remove(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> None
     transaction.execute(f"DELETE FROM messages WHERE {_THESE}", asked)
     _, modseq = _numbers(transaction, mailbox)
     modseq += 1
+    runs = [(mailbox, modseq, first, last) for first, last in _runs(uids)]
     transaction.connection.executemany(
-        "INSERT INTO vanished (mailbox, modseq, first, last) VALUES (?, ?, ?, ?)",
-        ((mailbox, modseq, first, last) for first, last in _runs(uids)),
+        "INSERT INTO vanished (mailbox, modseq, first, last) VALUES (?, ?, ?, ?)", runs
     )
-    transaction.execute("UPDATE mailboxes SET modseq = ? WHERE id = ?", (modseq, mailbox))
-    transaction.touched[mailbox] = modseq
-    _drop_unused_bodies(transaction)
+    [tombstones] = transaction.execute(
+        "UPDATE mailboxes SET tombstones = tombstones + ? WHERE id = ? RETURNING tombstones",
+        (len(runs), mailbox),
+    ).fetchone()
+    if tombstones > 2 * TOMBSTONES:
+        _forget_tombstones(transaction, mailbox)
+    _moved_on(transaction, mailbox, modseq)
+    transaction.leaves_work = True
+
+
+def _forget_tombstones(transaction: Transaction, mailbox: int) -> None:
+    """Drop the oldest tombstones beyond `TOMBSTONES`."""
+    [last] = transaction.execute(
+        "SELECT modseq FROM vanished WHERE mailbox = ? ORDER BY modseq DESC LIMIT 1 OFFSET ?",
+        (mailbox, TOMBSTONES),
+    ).fetchone()
+    dropped = transaction.execute(
+        "DELETE FROM vanished WHERE mailbox = ? AND modseq <= ?", (mailbox, last)
+    ).rowcount
+    transaction.execute(
+        "UPDATE mailboxes SET forgotten = ?, tombstones = tombstones - ? WHERE id = ?",
+        (last, dropped, mailbox),
+    )
 
 
 def _release_bodies(transaction: Transaction, which: str, asked: tuple[object, ...]) -> None:
+    leave_threads(transaction.connection, which, asked)
     transaction.execute(
         "UPDATE bodies SET refs = refs - gone.count FROM"
         f" (SELECT body, count(*) AS count FROM messages WHERE {which} GROUP BY body) AS gone"

@@ -10,15 +10,15 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
-from twisted.internet.task import deferLater
 
 from mailproto.backends.sqlite._bodies import Bodies
-from mailproto.backends.sqlite._changing import forget_tombstones
 from mailproto.backends.sqlite._failures import is_full, unavailable
 from mailproto.backends.sqlite._hints import Hints
-from mailproto.backends.sqlite._room import Room
-from mailproto.backends.sqlite._schema import WAL_PAGES, connect, prepare
-from mailproto.backends.sqlite._writer import Writer
+from mailproto.backends.sqlite._long_changes import LongChanges
+from mailproto.backends.sqlite._reading import open_reader
+from mailproto.backends.sqlite._room import FULL, Room
+from mailproto.backends.sqlite._schema import MAX_LOG, prepare
+from mailproto.backends.sqlite._writer import Transaction, Writer
 from mailproto.errors import StoreUnusable, Unavailable
 from mailproto.files import make_folder
 
@@ -26,6 +26,9 @@ __all__ = ["DATABASE", "Database"]
 
 DATABASE = "mail.sqlite3"
 """The database's name in the store's folder."""
+
+FINISHING = 1.0
+"""Seconds that a start takes at most to finish long changes that a crash interrupted."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,6 +40,7 @@ class Database:
     :ivar path: the database's.
     :ivar bodies: the messages' octets.
     :ivar writer: all changes go through it.
+    :ivar long_changes: those of many messages go through it, in slices.
     :ivar hints: who wants to hear of changes.
     """
 
@@ -46,11 +50,13 @@ class Database:
             if path.endswith(".sqlite3")
             else (path, os.path.join(path, DATABASE))
         )
-        self._clock = IReactorTime(reactor)
-        self.room = Room(self.path, WAL_PAGES)
+        self._reactor = reactor
+        self.room = Room(self.path, MAX_LOG)
         self.bodies = Bodies(reactor, self.path + "-bodies", self.room)
         self.hints = Hints(self.read, reactor)
-        self.writer = Writer(reactor, self.path, self.hints.committed, self.bodies.remove, self.room)
+        self.writer = Writer(reactor, self.path, self._committed, self.bodies.remove, self.room)
+        self.long_changes = LongChanges(self.path, self.writer, IReactorTime(reactor))
+        self._is_alone = False  # no other process had it open when it was opened
         self._reader: sqlite3.Connection | None = None
         self._lock: int | None = None
         self._underway: set[Deferred[Any]] = set()
@@ -66,18 +72,23 @@ class Database:
             self._reader = await self.bodies.in_thread(self._open)
         except (sqlite3.Error, OSError) as error:
             self.bodies.stop()
-            advice = "; make room on its disk" if is_full(error) else ""
-            raise StoreUnusable(f"{self.path}: {error}{advice}") from error
+            reason = f"{FULL}: make room on it" if is_full(error) else str(error)
+            raise StoreUnusable(f"{self.path}: {reason}") from error
         except BaseException:
             self.bodies.stop()
             raise
         self.writer.start()
+        if self._is_alone:
+            await self.long_changes.finish_interrupted(FINISHING)
+        else:
+            self.long_changes.clear()
 
     async def stop(self) -> None:
         """Finish what was begun and close."""
         while self._underway:
             await DeferredList(self._underway)
         self.hints.stop()
+        await self.long_changes.stop()
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -114,7 +125,15 @@ class Database:
 
     async def pause(self) -> None:
         """Let others have the reactor."""
-        await deferLater(self._clock, 0)
+        done: Deferred[None] = Deferred()
+        # Unlike a delayed call of 0 seconds, this waits for no clock.
+        self._reactor.callFromThread(done.callback, None)
+        await done
+
+    def _committed(self, transaction: Transaction) -> None:
+        self.hints.committed(transaction)
+        if transaction.leaves_work:
+            self.long_changes.clear()
 
     def _open(self) -> sqlite3.Connection:
         """Make what is missing, clear away what a crash left, and open the database."""
@@ -133,7 +152,7 @@ class Database:
     def _open_files(self) -> sqlite3.Connection:
         prepare(self.path)
         self.bodies.make_folder()
-        reader = connect(self.path)
+        reader = open_reader(self.path)
         try:
             self._sweep(reader)
         except BaseException:
@@ -149,7 +168,7 @@ class Database:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.bodies.sweep(reader)
-            forget_tombstones(reader)
+            self._is_alone = True
         except BlockingIOError:
             pass  # another process has it open, and sweeps when it is alone
         fcntl.flock(self._lock, fcntl.LOCK_SH)

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 
 from mailproto.backends._watch import Watchers
 from mailproto.backends.sqlite._writer import Transaction
-from mailproto.errors import NoSuchMailbox, Unavailable
+from mailproto.errors import NoSuchAccount, NoSuchMailbox, Unavailable
 
 __all__ = ["POLL_INTERVAL", "Hints"]
 
@@ -25,11 +25,11 @@ POLL_INTERVAL = 0.5
 """Seconds until a change made by another process is noticed."""
 
 AT_ONCE = 1000
-"""Mailboxes that are looked at before others have the reactor: some 2 ms."""
+"""Mailboxes or accounts that are looked at before others have the reactor: some 2 ms."""
 
 
 class Hints:
-    """The listeners of mailboxes and of the directory, for the reactor's thread only.
+    """The listeners of mailboxes, of accounts and of the directory, for the reactor's thread only.
 
     :param read: `Database.read`.
     """
@@ -39,6 +39,7 @@ class Hints:
     def __init__(self, read: Callable[..., Any], reactor: IReactorFromThreads) -> None:
         self._read = read
         self._mailboxes: Watchers[int] = Watchers()
+        self._accounts: Watchers[int] = Watchers()
         self._directory: Watchers[None] = Watchers()
         self._directory_revision = 0
         self._data_version = 0
@@ -52,6 +53,13 @@ class Hints:
         self._begin_to_poll()
         return self._mailboxes.add(mailbox, listener)
 
+    def watch_account(self, account: int, listener: Callable[[int], None]) -> Callable[[], None]:
+        """See `IAccount.watch`."""
+        if not self._read(_account_modseqs, [account]):
+            raise NoSuchAccount
+        self._begin_to_poll()
+        return self._accounts.add(account, listener)
+
     def watch_directory(self, listener: Callable[[], None]) -> Callable[[], None]:
         """See `IAccountChanges.watch`."""
         self._begin_to_poll()
@@ -59,7 +67,8 @@ class Hints:
 
     def committed(self, transaction: Transaction) -> None:
         """This process changed something."""
-        self._notify(transaction.touched)
+        self._notify(self._mailboxes, transaction.touched)
+        self._notify(self._accounts, transaction.accounts)
         if transaction.accounts_changed:
             self._directory.notify(None, 0)
 
@@ -68,9 +77,9 @@ class Hints:
         if self._poll.running:
             self._poll.stop()
 
-    def _notify(self, touched: Mapping[int, int]) -> None:
-        for mailbox, modseq in touched.items():
-            self._mailboxes.notify(mailbox, modseq)
+    def _notify(self, watchers: Watchers[int], touched: Mapping[int, int]) -> None:
+        for key, modseq in touched.items():
+            watchers.notify(key, modseq)
 
     # -- changes of other processes
 
@@ -82,25 +91,31 @@ class Hints:
 
     async def _look_for_changes(self) -> None:
         """Hint at what other processes changed; ours are hinted at twice, which does no harm."""
-        if not self._mailboxes and not self._directory:
+        if not (self._mailboxes or self._accounts or self._directory):
             self._poll.stop()
             return
         try:
             version = self._read(_data_version)
             if version != self._data_version:
                 self._look_at_directory()
-                await self._look_at_mailboxes(list(self._mailboxes))
+                await self._look_at(self._mailboxes, _modseqs)
+                await self._look_at(self._accounts, _account_modseqs)
                 self._data_version = version
         except Unavailable:
             self._log.failure("Cannot look for changes of other processes")
 
-    async def _look_at_mailboxes(self, mailboxes: Sequence[int]) -> None:
-        for start in range(0, len(mailboxes), AT_ONCE):
+    async def _look_at(
+        self,
+        watchers: Watchers[int],
+        modseqs: Callable[[sqlite3.Connection, Sequence[int]], Mapping[int, int]],
+    ) -> None:
+        keys = list(watchers)
+        for start in range(0, len(keys), AT_ONCE):
             if start:
                 await deferLater(self._poll.clock, 0)
                 if not self._poll.running:  # the store was stopped
                     return
-            self._notify(self._read(_modseqs, mailboxes[start : start + AT_ONCE]))
+            self._notify(watchers, self._read(modseqs, keys[start : start + AT_ONCE]))
 
     def _look_at_directory(self) -> None:
         revision = self._read(_directory_revision)
@@ -121,5 +136,13 @@ def _modseqs(connection: sqlite3.Connection, mailboxes: Sequence[int]) -> dict[i
     rows = connection.execute(
         "SELECT id, modseq FROM mailboxes WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(mailboxes),),
+    )
+    return dict(rows.fetchall())
+
+
+def _account_modseqs(connection: sqlite3.Connection, accounts: Sequence[int]) -> dict[int, int]:
+    rows = connection.execute(
+        "SELECT id, modseq FROM accounts WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(accounts),),
     )
     return dict(rows.fetchall())

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mailproto.backends._flags import check_keywords, kept_flags
-from mailproto.backends.sqlite import _changing, _reading
+from mailproto.backends.sqlite import _changing, _long_changes, _reading, _rendering
 from mailproto.backends.sqlite._bodies import LARGE, Body
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._flagbits import columns_of
+from mailproto.backends.sqlite._long_changes import LongChange
 from mailproto.backends.sqlite._placing import Append, Arrival, append_all
-from mailproto.errors import InvalidMailboxName, NoSuchMailbox
-from mailproto.interfaces import IMailbox, IRecent
+from mailproto.errors import InvalidMailboxName, NoSuchMailbox, Unavailable
+from mailproto.interfaces import IMailbox, IObjectIds, IRecent
 from mailproto.model import (
     PERMANENT_FLAGS,
     AppendedMessage,
     Changes,
     FlagChange,
+    FlagColumns,
     MailboxStatus,
     MessageInfo,
     NewMessage,
@@ -31,7 +35,7 @@ from mailproto.model import (
 __all__ = ["SQLiteMailbox", "arrival"]
 
 
-@implementer(IMailbox, IRecent)
+@implementer(IMailbox, IRecent, IObjectIds)
 class SQLiteMailbox:
     """A mailbox by its id, whatever it is called by now."""
 
@@ -41,6 +45,7 @@ class SQLiteMailbox:
     def __init__(self, database: Database, id_: int, name: str, uid_validity: int) -> None:
         self.name = name
         self.uid_validity = uid_validity
+        self.mailbox_id = _reading.MAILBOX_ID.format(id_)
         self._database = database
         self._id = id_
 
@@ -58,7 +63,11 @@ class SQLiteMailbox:
 
     async def read(self, uids: Sequence[int], parts: Part) -> Sequence[MessageInfo]:
         """See `IMailbox.read`."""
-        return self._database.read(_reading.read, self._id, list(uids), parts, self._database.bodies.content)
+        database = self._database
+        found = database.read(_reading.read, self._id, list(uids), parts, database.bodies.content)
+        if _rendering.has_stale(found, parts):
+            return await _rendering.summarised(database, self._id, found, parts)
+        return found
 
     async def append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
         """See `IMailbox.append`."""
@@ -69,20 +78,31 @@ class SQLiteMailbox:
     ) -> StoreResult:
         """See `IMailbox.store`."""
         change = FlagChange(change.operation, kept_flags(change.flags))
-        return await self._database.writer.run(_changing.store, self._id, list(uids), change, unchanged_since)
+        if len(uids) > _long_changes.SLICE:  # else all of it fails together
+            database = self._database
+            await _reading.check_flags(database.read, database.pause, self._id, uids, change)
+        stored = await self._change(_long_changes.storing(self._id, change, unchanged_since), uids)
+        if len(stored) == 1:
+            return cast(StoreResult, stored[0])
+        refused = chain.from_iterable(part.refused for part in stored)
+        return StoreResult(FlagColumns.join([part.changed for part in stored]), list(refused))
 
     async def copy(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.copy`."""
-        return await self._database.writer.run(_changing.copy, self._id, list(uids), self._other(target))
+        copied = await self._change(_long_changes.copying(self._id, self._other(target)), uids)
+        return list(chain.from_iterable(copied))
 
     async def move(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.move`."""
-        return await self._database.writer.run(_changing.move, self._id, list(uids), self._other(target))
+        moved = await self._change(_long_changes.moving(self._id, self._other(target)), uids)
+        return list(chain.from_iterable(moved))
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Sequence[int]:
         """See `IMailbox.expunge`."""
-        these = None if uids is None else list(uids)
-        return await self._database.writer.run(_changing.expunge, self._id, these)
+        if uids is None:
+            uids = await _reading.marked_deleted(self._database.read, self._database.pause, self._id)
+        gone = await self._change(_long_changes.expunging(self._id), uids)
+        return list(chain.from_iterable(gone))
 
     def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
         """See `IMailbox.watch`."""
@@ -90,7 +110,18 @@ class SQLiteMailbox:
 
     async def claim_recent(self) -> int:
         """See `IRecent.claim_recent`."""
-        return await self._database.writer.run(_changing.claim_recent, self._id)
+        database = self._database
+        first, upto = database.read(_reading.claim_recent, self._id)
+        if upto is not None:
+            # SELECT does not wait for the writer, and goes on if the disk is full.
+            kept = database.writer.run(_changing.keep_claim, self._id, upto)
+            kept.addCallback(lambda _: database.read(_reading.claim_kept, self._id, upto))
+            kept.addErrback(lambda failure: failure.trap(Unavailable))
+        return first
+
+    async def _change(self, change: LongChange, uids: Sequence[int]) -> list[Any]:
+        doing = self._database.long_changes.do(change, list(uids))
+        return await self._database.underway(Deferred.fromCoroutine(doing))
 
     async def _append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
         bodies = self._database.bodies
@@ -99,7 +130,7 @@ class SQLiteMailbox:
             for message in messages:
                 large = len(message.content) > LARGE
                 body = await bodies.large(message.content) if large else bodies.small(message.content)
-                arrivals.append(arrival(message, body))
+                arrivals.append(arrival(body, message.flags, message.internal_date))
             return await self._database.writer.submit(append_all, Append(self._id, arrivals))
         except BaseException:
             bodies.remove([one.body.file for one in arrivals if one.body.file])
@@ -111,11 +142,10 @@ class SQLiteMailbox:
         raise InvalidMailboxName("Messages cannot be copied there")
 
 
-def arrival(message: NewMessage, body: Body) -> Arrival:
+def arrival(body: Body, flags: frozenset[str], internal_date: int | None) -> Arrival:
     """What the writer needs to know of a new message.
 
     :raises MailError: for flags that cannot be.
     """
-    flags = columns_of(check_keywords(kept_flags(message.flags))) if message.flags else (0, "")
-    date = int(time.time()) if message.internal_date is None else message.internal_date
-    return Arrival(body, flags, date)
+    columns = columns_of(check_keywords(kept_flags(flags))) if flags else (0, "")
+    return Arrival(body, columns, int(time.time()) if internal_date is None else internal_date)

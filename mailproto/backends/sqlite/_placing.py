@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - every SQL text here is made of its own words alone
 """The writer's work for messages that come: many requests, few statements.
 
 Each statement that runs in the writer's thread gives the interpreter lock away and has to
@@ -15,20 +14,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from typing import Any, NamedTuple
 
+from mailproto.backends._threading import ThreadKeys
 from mailproto.backends.sqlite._bodies import Body
+from mailproto.backends.sqlite._digest import digest
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns
+from mailproto.backends.sqlite._inserting import insert
 from mailproto.backends.sqlite._room import adds_content
+from mailproto.backends.sqlite._threads import Threads
 from mailproto.backends.sqlite._writer import Transaction
 from mailproto.errors import MailError, NoSuchAccount, NoSuchMailbox
-from mailproto.message import summarise
-from mailproto.model import INBOX, AppendedMessage
+from mailproto.message import RENDER_VERSION
+from mailproto.model import AppendedMessage
 
-__all__ = ["Append", "Arrival", "Delivery", "append_all", "deliver_all"]
-
-_ROWS = 64  # of one INSERT; smaller powers of two for the rest, so that few texts are prepared
+__all__ = ["Append", "Arrival", "Delivery", "Place", "append_all", "deliver_all"]
 
 
 class Arrival(NamedTuple):
@@ -39,11 +39,17 @@ class Arrival(NamedTuple):
     internal_date: int
 
 
-class Delivery(NamedTuple):
-    """One message for the INBOX of each of some accounts, by the key of its name."""
+class Place(NamedTuple):
+    """Where a message is to be put: the key of an account's name, and a mailbox's name."""
 
-    folded: Sequence[str]
-    arrival: Arrival
+    folded: str
+    mailbox: str
+
+
+class Delivery(NamedTuple):
+    """One message for some places, with the flags that it has there; or why not there."""
+
+    placements: Sequence[tuple[Place, Arrival] | MailError]
 
 
 class Append(NamedTuple):
@@ -56,28 +62,47 @@ class Append(NamedTuple):
 @adds_content
 def deliver_all(
     transaction: Transaction, deliveries: Sequence[Delivery]
-) -> Sequence[Sequence[MailError | None]]:
-    """For each delivery and each of its names, None or why not."""
-    names = sorted({name for delivery in deliveries for name in delivery.folded})
-    rows = transaction.execute(
-        "SELECT accounts.folded, mailboxes.id, mailboxes.uid_next, mailboxes.modseq"
-        " FROM json_each(?) CROSS JOIN accounts ON accounts.folded = json_each.value"
-        " CROSS JOIN mailboxes ON mailboxes.account = accounts.id AND mailboxes.name = ?",
-        (json.dumps(names), INBOX),
+) -> Sequence[Sequence[AppendedMessage | MailError]]:
+    """For each delivery and each of its placements, where it is or why it is not."""
+    places = list(
+        {
+            placement[0]
+            for delivery in deliveries
+            for placement in delivery.placements
+            if not isinstance(placement, MailError)
+        }
     )
-    inboxes = {folded: _Mailbox(*row) for folded, *row in rows}
+    # A place without a mailbox has NULLs; one without an account, no row.
+    rows = transaction.execute(
+        "SELECT wanted.key, accounts.folded, accounts.id, accounts.modseq,"
+        " mailboxes.name, mailboxes.id, mailboxes.uid_next"
+        " FROM json_each(?) AS wanted CROSS JOIN accounts ON accounts.folded = wanted.value ->> 0"
+        " LEFT JOIN mailboxes ON mailboxes.account = accounts.id AND mailboxes.name = wanted.value ->> 1",
+        (json.dumps(places),),
+    )
     placing = _Placing(transaction)
-    results: list[list[MailError | None]] = []
+    mailboxes: dict[Place, _Mailbox | None] = {}
+    for index, folded, account, modseq, name, mailbox, uid_next in rows:
+        place = places[index]
+        if folded == place.folded:  # to SQLite's JSON, a text ends at NUL
+            is_there = name == place.mailbox
+            mailboxes[place] = (
+                _Mailbox(mailbox, placing.account(account, modseq), uid_next) if is_there else None
+            )
+    results: list[list[AppendedMessage | MailError]] = []
     for delivery in deliveries:
-        outcomes: list[MailError | None] = []
-        for name in delivery.folded:
-            if inbox := inboxes.get(name):
-                placing.put(inbox, delivery.arrival)
-                outcomes.append(None)
-            else:
+        outcomes: list[AppendedMessage | MailError] = []
+        for placement in delivery.placements:
+            if isinstance(placement, MailError):
+                outcomes.append(placement)
+            elif placement[0] not in mailboxes:
                 outcomes.append(NoSuchAccount())
+            elif found := mailboxes[placement[0]]:
+                outcomes.append(placing.put(found, placement[1]))
+            else:
+                outcomes.append(NoSuchMailbox())
         results.append(outcomes)
-    placing.finish(inboxes.values())
+    placing.finish(filter(None, mailboxes.values()))
     return results
 
 
@@ -94,26 +119,48 @@ def append_all(transaction: Transaction, appends: Sequence[Append]) -> Sequence[
         mailbox = mailboxes.get(append.mailbox)
         if mailbox is None:
             row = transaction.execute(
-                "SELECT id, uid_next, modseq FROM mailboxes WHERE id = ?", (append.mailbox,)
+                "SELECT accounts.id, accounts.modseq, mailboxes.uid_next FROM mailboxes"
+                " JOIN accounts ON accounts.id = mailboxes.account WHERE mailboxes.id = ?",
+                (append.mailbox,),
             ).fetchone()
             if row is None:
                 raise NoSuchMailbox
-            mailbox = mailboxes[append.mailbox] = _Mailbox(*row)
+            account, modseq, uid_next = row
+            mailbox = mailboxes[append.mailbox] = _Mailbox(
+                append.mailbox, placing.account(account, modseq), uid_next
+            )
         results.append([placing.put(mailbox, arrival) for arrival in append.arrivals])
     placing.finish(mailboxes.values())
     return results
 
 
+class _Account:
+    """An account's last modseq, before and with what came."""
+
+    __slots__ = ("before", "id", "modseq")
+
+    def __init__(self, id_: int, modseq: int) -> None:
+        self.id = id_
+        self.before = self.modseq = modseq
+
+
 class _Mailbox:
     """A mailbox's next numbers, and what came."""
 
-    __slots__ = ("deleted", "id", "messages", "modseq", "size", "uid_next", "unseen")
+    __slots__ = ("account", "deleted", "id", "messages", "modseq", "size", "uid_next", "unseen")
 
-    def __init__(self, id_: int, uid_next: int, modseq: int) -> None:
+    def __init__(self, id_: int, account: _Account, uid_next: int) -> None:
         self.id = id_
+        self.account = account
         self.uid_next = uid_next
-        self.modseq = modseq
-        self.messages = self.unseen = self.deleted = self.size = 0
+        self.modseq = self.messages = self.unseen = self.deleted = self.size = 0
+
+
+class _NewBody(NamedTuple):
+    """A body that comes with this transaction, and its row."""
+
+    row: list[Any]
+    keys: ThreadKeys
 
 
 class _Placing:
@@ -121,65 +168,84 @@ class _Placing:
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
-        [self._last] = transaction.execute("SELECT coalesce(max(id), 0) FROM bodies").fetchone()
-        self._ids: dict[int, int] = {}  # id() of a Body: its row's
-        self._bodies: list[list[Any]] = []
+        self._threads = Threads(transaction.connection)
+        self._accounts: dict[int, _Account] = {}
+        self._bodies: dict[int, _NewBody] = {}  # by id() of a Body
         self._contents: list[tuple[int, bytes]] = []
-        self._messages: list[tuple[Any, ...]] = []
+        self._messages: list[tuple[_Mailbox, _NewBody, list[Any]]] = []
+
+    def account(self, id_: int, modseq: int) -> _Account:
+        """The one object for an account."""
+        return self._accounts.setdefault(id_, _Account(id_, modseq))
 
     def put(self, mailbox: _Mailbox, arrival: Arrival) -> AppendedMessage:
+        """Gather a message for a mailbox."""
         body, (bits, keywords), date = arrival
-        row = self._ids.get(id(body))
-        if row is None:
-            self._last += 1
-            row = self._ids[id(body)] = self._last
-            self._bodies.append([row, 0, body.file, *(body.summary or summarise(body.octets))])
-            if body.file is None:
-                self._contents.append((row, body.octets))
-        # Rows are numbered in the order in which they were gathered.
-        self._bodies[row - self._last - 1][1] += 1
-        uid, modseq = mailbox.uid_next, mailbox.modseq + 1
-        mailbox.uid_next, mailbox.modseq = uid + 1, modseq
+        new = self._bodies.get(id(body)) or self._new_body(body)
+        new.row[1] += 1
+        uid = mailbox.uid_next
+        mailbox.account.modseq += 1
+        mailbox.uid_next, mailbox.modseq = uid + 1, mailbox.account.modseq
         mailbox.messages += 1
         mailbox.unseen += not bits & SEEN_BIT
         mailbox.deleted += bool(bits & DELETED_BIT)
         mailbox.size += body.size
-        self._messages.append((mailbox.id, uid, bits, keywords, modseq, date, body.size, row))
-        return AppendedMessage(uid, modseq)
+        row = [mailbox.id, uid, bits, keywords, mailbox.modseq, date, body.size, new.row[0], 0]
+        self._messages.append((mailbox, new, row))
+        return AppendedMessage(uid, mailbox.modseq)
 
     def finish(self, mailboxes: Iterable[_Mailbox]) -> None:
-        self._insert("contents (body, octets)", self._contents)
-        self._insert("bodies (id, refs, file, envelope, body_structure, offsets)", self._bodies)
-        self._insert(
-            "messages (mailbox, uid, flags, keywords, modseq, internal_date, size, body)", self._messages
+        """Write what was gathered."""
+        execute, threads = self._transaction.execute, self._threads
+        if not self._messages:
+            return
+        placed = threads.place(
+            [(mailbox.account.id, new.row[0], new.keys) for mailbox, new, _ in self._messages]
+        )
+        for thread, (_, _, row) in zip(placed, self._messages, strict=True):
+            row[-1] = thread
+        insert(execute, "INSERT INTO contents (body, octets)", self._contents)
+        insert(
+            execute,
+            "INSERT INTO bodies (id, refs, rendered, file, envelope, body_structure, offsets)",
+            [new.row for new in self._bodies.values()],
+        )
+        insert(
+            execute,
+            "INSERT INTO messages (mailbox, uid, flags, keywords, modseq, internal_date, size, body, thread)",
+            [row for _, _, row in self._messages],
         )
         for mailbox in mailboxes:
             if mailbox.messages:
-                self._transaction.execute(
-                    "UPDATE mailboxes SET uid_next = ?, modseq = ?, messages = messages + ?,"
-                    " recent = recent + ?, unseen = unseen + ?, deleted = deleted + ?, size = size + ?"
-                    " WHERE id = ?",
-                    (
-                        mailbox.uid_next,
-                        mailbox.modseq,
-                        mailbox.messages,
-                        mailbox.messages,
-                        mailbox.unseen,
-                        mailbox.deleted,
-                        mailbox.size,
-                        mailbox.id,
-                    ),
-                )
-                self._transaction.touched[mailbox.id] = mailbox.modseq
+                self._update(mailbox)
+        for account in self._accounts.values():
+            if account.modseq > account.before:
+                execute("UPDATE accounts SET modseq = ? WHERE id = ?", (account.modseq, account.id))
+                self._transaction.accounts[account.id] = account.modseq
 
-    def _insert(self, columns: str, rows: Sequence[Sequence[Any]]) -> None:
-        at, count = 0, _ROWS
-        while at < len(rows):
-            while count > len(rows) - at:
-                count //= 2
-            values = "(" + ",".join("?" * len(rows[0])) + ")"
-            self._transaction.execute(
-                f"INSERT INTO {columns} VALUES " + ",".join([values] * count),
-                list(chain.from_iterable(rows[at : at + count])),
-            )
-            at += count
+    def _new_body(self, body: Body) -> _NewBody:
+        made = body.digest or digest(body.octets)
+        id_ = self._threads.next_id()
+        new = _NewBody([id_, 0, RENDER_VERSION, body.file, *made.summary], made.keys)
+        self._bodies[id(body)] = new
+        if body.file is None:
+            self._contents.append((id_, body.octets))
+        return new
+
+    def _update(self, mailbox: _Mailbox) -> None:
+        self._transaction.execute(
+            "UPDATE mailboxes SET uid_next = ?, modseq = ?, messages = messages + ?,"
+            " recent = recent + ?, unseen = unseen + ?, deleted = deleted + ?, size = size + ?"
+            " WHERE id = ?",
+            (
+                mailbox.uid_next,
+                mailbox.modseq,
+                mailbox.messages,
+                mailbox.messages,
+                mailbox.unseen,
+                mailbox.deleted,
+                mailbox.size,
+                mailbox.id,
+            ),
+        )
+        self._transaction.touched[mailbox.id] = mailbox.modseq

@@ -17,15 +17,41 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
+from mailproto.backends._flags import check_keywords
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, flags_column, flags_of
+from mailproto.backends.sqlite._schema import connect
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox
-from mailproto.model import Changes, FlagColumns, MailboxStatus, MessageFlags, MessageInfo, Part
+from mailproto.message import RENDER_VERSION
+from mailproto.model import Changes, FlagChange, FlagColumns, MailboxStatus, MessageFlags, MessageInfo, Part
 
-__all__ = ["changes_since", "marked_deleted", "read", "snapshot", "statuses"]
+__all__ = [
+    "EMAIL_ID",
+    "MAILBOX_ID",
+    "THREAD_ID",
+    "changes_since",
+    "check_flags",
+    "claim_kept",
+    "claim_recent",
+    "marked_deleted",
+    "open_reader",
+    "read",
+    "snapshot",
+    "statuses",
+]
+
+MAILBOX_ID, EMAIL_ID, THREAD_ID = "F{}", "M{}", "T{}"
+"""What ids are to clients: the same number with another letter is another thing (RFC 8474 5.2)."""
+
+# What was claimed as recent and is not committed yet: of this process, and in memory.
+_CLAIMS = "CREATE TEMP TABLE claims (mailbox INTEGER PRIMARY KEY, upto INTEGER NOT NULL)"
 
 _STATUS = (
-    "SELECT name, messages, unseen, recent, uid_next, uid_validity, modseq, size, deleted FROM mailboxes"
+    "SELECT name, messages, unseen, CASE WHEN claims.upto > unclaimed"
+    " THEN (SELECT count(*) FROM messages WHERE messages.mailbox = mailboxes.id AND uid >= claims.upto)"
+    " ELSE recent END, uid_next, uid_validity, modseq, size, deleted,"
+    f" printf('{MAILBOX_ID.format('%d')}', id)"
+    " FROM mailboxes LEFT JOIN claims ON claims.mailbox = mailboxes.id"
 )
 
 _FEW = 2000
@@ -42,6 +68,8 @@ _NEXT = (
 Read = Callable[..., Any]
 """`Database.read`."""
 
+_RENDERED = f"iif(bodies.rendered >= {RENDER_VERSION}, bodies.{{}}, NULL)"
+
 _new_info: Callable[[Sequence[Any]], MessageInfo] = partial(tuple.__new__, MessageInfo)
 
 
@@ -54,6 +82,38 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
     finally:
         if connection.in_transaction:  # a failing disk has ended it already
             connection.execute("COMMIT")
+
+
+def open_reader(path: str) -> sqlite3.Connection:
+    """The connection that everything here reads by."""
+    connection = connect(path)
+    connection.execute(_CLAIMS)
+    return connection
+
+
+def claim_recent(connection: sqlite3.Connection, mailbox: int) -> tuple[int, int | None]:
+    """See `IRecent.claim_recent`; the second value is what `_changing.keep_claim` is to keep, if anything."""
+    with snapshot(connection):
+        row = connection.execute(
+            "SELECT uid_next, max(unclaimed, coalesce(upto, 0)) FROM mailboxes"
+            " LEFT JOIN claims ON claims.mailbox = id WHERE id = ?",
+            (mailbox,),
+        ).fetchone()
+        if row is None:
+            raise NoSuchMailbox
+        uid_next, unclaimed = row
+        [first] = connection.execute(
+            "SELECT min(uid) FROM messages NOT INDEXED WHERE mailbox = ? AND uid >= ?", (mailbox, unclaimed)
+        ).fetchone()
+        if unclaimed == uid_next:
+            return uid_next, None
+        connection.execute("INSERT OR REPLACE INTO claims VALUES (?, ?)", (mailbox, uid_next))
+    return uid_next if first is None else first, uid_next
+
+
+def claim_kept(connection: sqlite3.Connection, mailbox: int, upto: int) -> None:
+    """A claim is committed."""
+    connection.execute("DELETE FROM claims WHERE mailbox = ? AND upto = ?", (mailbox, upto))
 
 
 def statuses(connection: sqlite3.Connection, which: str, values: Sequence[Any]) -> dict[str, MailboxStatus]:
@@ -88,6 +148,35 @@ async def changes_since(
         vanished.extend(range(last + 1, begun.uid_next))
     read(_see_that_it_is_there, mailbox)
     return Changes(FlagColumns(uids, flags, modseqs), vanished, begun.modseq)
+
+
+async def check_flags(
+    read: Read,
+    pause: Callable[[], Awaitable[None]],
+    mailbox: int,
+    uids: Sequence[int],
+    change: FlagChange,
+) -> None:
+    """See whether ``change`` can be made to all of many messages.
+
+    :raises OverQuota: as `check_keywords`.
+    """
+    checked: set[tuple[int, str]] = set()
+    for start in range(0, len(uids), _PIECE):
+        found = read(_flag_columns, mailbox, list(uids[start : start + _PIECE]))
+        for columns in found - checked:
+            check_keywords(change.apply(flags_of[columns]))
+        checked |= found
+        await pause()
+
+
+def _flag_columns(connection: sqlite3.Connection, mailbox: int, uids: list[int]) -> set[tuple[int, str]]:
+    rows = connection.execute(
+        "SELECT DISTINCT flags, keywords FROM messages"
+        " WHERE mailbox = ? AND uid IN (SELECT value FROM json_each(?))",
+        (mailbox, json.dumps(uids)),
+    )
+    return set(rows.fetchall())
 
 
 async def marked_deleted(read: Read, pause: Callable[[], Awaitable[None]], mailbox: int) -> array[int]:
@@ -223,7 +312,7 @@ def read(
     parts: Part,
     file_content: Callable[[str, int], Content],
 ) -> list[MessageInfo]:
-    """See `IMailbox.read`.
+    """See `IMailbox.read`; a summary of an older `RENDER_VERSION` is left out.
 
     :param file_content: opens the body in a file of that name and size.
     """
@@ -232,10 +321,12 @@ def read(
         "messages.uid",
         "messages.internal_date",
         "messages.size",
-        "bodies.envelope" if Part.ENVELOPE in parts else "NULL",
-        "bodies.body_structure" if Part.BODY_STRUCTURE in parts else "NULL",
-        "bodies.offsets" if Part.OFFSETS in parts else "NULL",
+        _RENDERED.format("envelope") if Part.ENVELOPE in parts else "NULL",
+        _RENDERED.format("body_structure") if Part.BODY_STRUCTURE in parts else "NULL",
+        _RENDERED.format("offsets") if Part.OFFSETS in parts else "NULL",
         "contents.octets" if Part.CONTENT in parts else "NULL",
+        f"printf('{EMAIL_ID.format('%d')}', messages.body)" if Part.IDS in parts else "NULL",
+        f"printf('{THREAD_ID.format('%d')}', messages.thread)" if Part.IDS in parts else "NULL",
     ]
     tables = "json_each(?) CROSS JOIN messages ON messages.mailbox = ? AND messages.uid = json_each.value"
     if parts & (Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS | Part.CONTENT):
@@ -250,8 +341,8 @@ def read(
         )
         if Part.CONTENT in parts:
             found = [
-                _new_info((*row, octets if file is None else file_content(file, row[2])))
-                for *row, octets, file in rows
+                _new_info((*row, octets if file is None else file_content(file, row[2]), email_id, thread_id))
+                for *row, octets, email_id, thread_id, file in rows
             ]
         else:
             found = list(map(_new_info, rows))

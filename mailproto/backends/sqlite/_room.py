@@ -20,13 +20,16 @@ from typing import Any, TypeVar
 
 from twisted.logger import Logger
 
-from mailproto.backends.sqlite._failures import is_full, unavailable
+from mailproto.backends.sqlite._failures import is_full, is_of_storage, unavailable
 from mailproto.errors import StorageFull, Unavailable
 
-__all__ = ["LOW", "RESERVE", "Room", "adds_content", "takes_room"]
+__all__ = ["FULL", "LOW", "RESERVE", "Room", "adds_content", "takes_room"]
 
 RESERVE = 16 << 20
 """Octets of the reserve, or an eighth of the file system where that is less."""
+
+FULL = "the disk is full"
+"""What the log says of it, however SQLite calls it."""
 
 LOW = 256 << 20
 """Octets free below which the log is kept short: what is in it needs room when the disk is full."""
@@ -36,7 +39,7 @@ LOOK_INTERVAL = 1.0
 
 _STEPS = 16  # in which the reserve is given back
 _SPARE = 4  # steps that must be free, beside a whole reserve, before all is well; the log's room meanwhile
-_PAGE = 4096
+_BLOCK = 4096
 _NO_LIMIT = (1 << 32) - 2  # the most pages that SQLite takes
 
 Work = TypeVar("Work", bound=Callable[..., Any])
@@ -61,14 +64,14 @@ class Room:
     All but `open`, `check` and `close` are called in the writer's thread.
 
     :param path: the database's.
-    :param log_pages: length of the log at which it is copied into the database when all is well.
+    :param log: octets of the log at which the writer copies it into the database when all is well.
     """
 
     _log = Logger()
 
-    def __init__(self, path: str, log_pages: int, *, seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: str, log: int, *, seconds: Callable[[], float] = time.monotonic) -> None:
         self._path = path
-        self._log_pages = log_pages
+        self._log_octets = log
         self._seconds = seconds
         self._reserve = _Reserve(path + "-reserve")
         self._is_short = False
@@ -99,7 +102,7 @@ class Room:
         :raises StorageFull: while there is no room.
         """
         if self._is_short and not self._reserve.fill():
-            raise StorageFull(detail=f"{self._path}: the disk is full")
+            raise StorageFull(detail=f"{self._path}: {FULL}")
 
     def give_back(self) -> bool:
         """Make a little room; False when nothing is left to be given back."""
@@ -109,17 +112,18 @@ class Room:
         """Whether ``error`` is for want of room; SQLite tells a quota from a broken disk no better."""
         if is_full(error):
             return True
-        return isinstance(error, sqlite3.Error) and _may_be_quota(error) and self._reserve.is_out_of_room()
+        return is_of_storage(error) and (cause := self._reserve.cause()) is not None and is_full(cause)
 
     def failure(self, error: Exception) -> Unavailable:
         """``error`` for a client, with what the system says of the disk for the log."""
         if isinstance(error, Unavailable):
             return error
-        if self.is_over(error):
-            return StorageFull(detail=f"{self._path}: {error}")
+        if is_full(error):
+            return StorageFull(detail=f"{self._path}: {FULL}")
         failure = unavailable(error)
-        if isinstance(error, sqlite3.Error) and (cause := self._reserve.cause()):
-            return type(failure)(detail=f"{failure.detail} ({cause})")
+        if is_of_storage(error) and (cause := self._reserve.cause()):
+            kind = StorageFull if is_full(cause) else type(failure)
+            return kind(detail=f"{self._path}: {error} ({os.strerror(cause.errno or 0)})")
         return failure
 
     def is_short(self, connection: sqlite3.Connection) -> bool:
@@ -145,7 +149,7 @@ class Room:
                 "{path}: {error}: new mail is taken only as far as there is room in the database, until there"
                 " is room on the disk; reading and removing mail go on",
                 path=self._path,
-                error=error,
+                error=FULL if is_full(error) else error,
             )
         return not self._is_short
 
@@ -163,7 +167,7 @@ class Room:
         """Why new content is not even tried: most of the reserve is gone."""
         if self._reserve.is_half_full():
             return None
-        return StorageFull(detail=f"{self._path}: the disk is full")
+        return StorageFull(detail=f"{self._path}: {FULL}")
 
     def settle(self, connection: sqlite3.Connection) -> None:
         """Empty the log into the database, and see whether there is room again."""
@@ -182,7 +186,9 @@ class Room:
         low = self._reserve.is_low()
         if low is not self._keeps_log_short:
             self._keeps_log_short = low
-            pages = min(self._log_pages, self._reserve.step * 2 // _PAGE) if low else self._log_pages
+            octets = min(self._log_octets, self._reserve.step * 2) if low else self._log_octets
+            [[page]] = connection.execute("PRAGMA page_size").fetchall()
+            pages = octets // page
             connection.execute(f"PRAGMA wal_autocheckpoint = {max(pages, 1)}").fetchall()
 
 
@@ -202,7 +208,7 @@ class _Reserve:
         with contextlib.suppress(OSError):
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             whole = os.fstatvfs(self._descriptor)
-            self.step = min(RESERVE, whole.f_blocks * whole.f_frsize // 8) // _STEPS // _PAGE * _PAGE
+            self.step = min(RESERVE, whole.f_blocks * whole.f_frsize // 8) // _STEPS // _BLOCK * _BLOCK
 
     def close(self) -> None:
         if self._descriptor is not None:
@@ -253,17 +259,13 @@ class _Reserve:
         free = os.fstatvfs(self._descriptor)
         return free.f_bavail * free.f_frsize < LOW
 
-    def is_out_of_room(self) -> bool:
-        cause = self.cause()
-        return cause is not None and is_full(cause)
-
     def cause(self) -> OSError | None:
         """What the system says when something is written here; None: it is."""
         with self._lock:
             size = self._size()
             try:
                 if self._descriptor is not None:
-                    os.pwrite(self._descriptor, b"\0" * _PAGE, size)
+                    os.pwrite(self._descriptor, b"\0" * _BLOCK, size)
                     os.fsync(self._descriptor)
             except OSError as error:
                 return error
@@ -275,11 +277,6 @@ class _Reserve:
 
     def _size(self) -> int:
         return 0 if self._descriptor is None else os.fstat(self._descriptor).st_size
-
-
-def _may_be_quota(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0)
-    return code in {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_CANTOPEN}
 
 
 def _empty_log(connection: sqlite3.Connection) -> None:

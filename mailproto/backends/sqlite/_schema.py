@@ -12,6 +12,7 @@ from typing import TypeAlias
 from twisted.logger import Logger
 
 from mailproto.backends.sqlite._joining import join_accounts
+from mailproto.backends.sqlite._threads import give_threads
 from mailproto.errors import StoreUnusable
 
 __all__ = ["APPLICATION_ID", "BUSY_TIMEOUT", "MIGRATIONS", "connect", "prepare"]
@@ -28,11 +29,17 @@ BUSY_PAUSE = 0.02
 CACHE_KIB = 16 * 1024
 """Page cache of each connection: the inner nodes of a million messages' tables fit."""
 
-WAL_PAGES = 16_384
-"""Pages (of 4 KiB) in the log before they are copied into the database.
+LOG_OCTETS = 64 << 20
+"""The log's usual length; a start after a crash reads it.  It begins anew at half of it, and a log
+that became longer is made so short again."""
 
-SQLite's own 1,000 stops the writer after every few hundred messages; this many amortise
-pages that change often, and a restart reads 64 MiB of log at most.
+MAX_LOG = 2 * LOG_OCTETS
+"""The log's length at which the writer itself copies it into the database."""
+
+PAGE_SIZE = 16_384
+"""Octets of a new database's pages.
+
+With 4,096, every message of 2 to 4 KB takes the space of two pages, less its own.
 """
 
 
@@ -113,10 +120,58 @@ CREATE TABLE directory (revision INTEGER NOT NULL);  -- the largest that an acco
 INSERT INTO directory VALUES (0);
 """
 
+_OBJECTS = """
+-- The last id that was given to a body or a thread: they never return, so that they can be EMAILID and
+-- THREADID (RFC 8474).
+CREATE TABLE object_ids (last INTEGER NOT NULL);
+INSERT INTO object_ids SELECT coalesce(max(id), 0) FROM bodies;
+
+-- Of the last change in any mailbox of the account, or of the list of them.
+ALTER TABLE accounts ADD COLUMN modseq INTEGER NOT NULL DEFAULT 0;
+UPDATE accounts SET modseq = (
+    SELECT coalesce(max(mailboxes.modseq), 0) FROM mailboxes WHERE account = accounts.id
+);
+
+-- The `RENDER_VERSION` of envelope, body_structure and offsets.
+ALTER TABLE bodies ADD COLUMN rendered INTEGER NOT NULL DEFAULT 0;
+
+ALTER TABLE messages ADD COLUMN thread INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE threads (
+    id INTEGER PRIMARY KEY,
+    messages INTEGER NOT NULL,  -- rows of messages that name it
+    keys BLOB NOT NULL  -- those in thread_keys, and some that lead elsewhere by now; 8 octets each
+);
+CREATE INDEX threads_unused ON threads (id) WHERE messages = 0;
+-- Where a message that comes may belong.  A key is an account's id, and below it the 40 bits of
+-- `mailproto.backends._threading`: one integer, so that the table is as small and as fast as can be.
+CREATE TABLE thread_keys (key INTEGER PRIMARY KEY, thread INTEGER NOT NULL);
+"""
+
+_LONG_CHANGES = """
+-- Changes of many messages that are under way, or that a crash interrupted.
+CREATE TABLE long_changes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    mailbox INTEGER NOT NULL,
+    target INTEGER,  -- where messages are copied or moved to
+    arguments TEXT NOT NULL,  -- of STORE, as JSON
+    uids BLOB NOT NULL  -- 32 bits each
+);
+-- Apart from the UIDs, because it is rewritten with each slice.
+CREATE TABLE long_changes_progress (
+    id INTEGER PRIMARY KEY,
+    upto INTEGER NOT NULL,  -- the greatest UID that is done
+    copied TEXT NOT NULL  -- runs of UIDs in the target, as JSON
+);
+CREATE TABLE discarded (mailbox INTEGER PRIMARY KEY);  -- deleted ones whose messages are still there
+ALTER TABLE mailboxes ADD COLUMN tombstones INTEGER NOT NULL DEFAULT 0;  -- rows in vanished
+UPDATE mailboxes SET tombstones = (SELECT count(*) FROM vanished WHERE mailbox = mailboxes.id);
+"""
+
 Step: TypeAlias = str | Callable[[sqlite3.Connection], Iterable[str]]
 """SQL, or a function that does the step and returns lines for the operator.  All are one transaction."""
 
-MIGRATIONS: Sequence[Step] = (_FIRST, _REVISIONS, join_accounts)
+MIGRATIONS: Sequence[Step] = (_FIRST, _REVISIONS, join_accounts, _OBJECTS, give_threads, _LONG_CHANGES)
 """Step n makes version n + 1 out of version n; version 0 is an empty file."""
 
 _log = Logger()
@@ -130,7 +185,12 @@ def connect(path: str, *, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
     )
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_OCTETS}")
+    # Pages are cleared where they are written anyway; Debian's default doubles what EXPUNGE writes.
+    connection.execute("PRAGMA secure_delete = FAST")
+    # `Checkpoints` comes first; this is for the case that it cannot.
+    connection.execute(f"PRAGMA wal_autocheckpoint = {MAX_LOG // _pragma(connection, 'page_size')}")
     return connection
 
 
@@ -154,6 +214,7 @@ def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Ste
     reports: list[str] = []
     # WAL stays set in the file; to set it needs the file alone, so nobody does it twice.
     if _is_new(connection, path):
+        connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
         _switch_to_wal(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:

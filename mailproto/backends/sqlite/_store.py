@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFromThreads
@@ -11,19 +13,21 @@ from zope.interface import implementer
 
 from mailproto.accounts import account_key
 from mailproto.backends.sqlite._account import SQLiteAccount
-from mailproto.backends.sqlite._bodies import LARGE
+from mailproto.backends.sqlite._bodies import LARGE, Body
+from mailproto.backends.sqlite._check import check_database
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._directory import SQLiteDirectory
 from mailproto.backends.sqlite._mailbox import arrival
-from mailproto.backends.sqlite._placing import Delivery, deliver_all
+from mailproto.backends.sqlite._placing import Arrival, Delivery, Place, deliver_all
+from mailproto.content import Content
 from mailproto.errors import MailError
-from mailproto.interfaces import IStore
-from mailproto.model import NewMessage
+from mailproto.interfaces import ICheckable, IObjectIds, IRecent, IStore
+from mailproto.model import AppendedMessage, CheckResult, Placement, canonical_mailbox_name
 
 __all__ = ["SQLiteStore"]
 
 
-@implementer(IStore)
+@implementer(IStore, ICheckable)
 class SQLiteStore:
     """Everybody's mail in one folder (made if missing, mode 0700).
 
@@ -32,6 +36,8 @@ class SQLiteStore:
     :param path: the folder, or the database in it, where its name ends in ``.sqlite3``.
     :ivar path: the database's.
     """
+
+    add_ons = frozenset({IRecent, IObjectIds})
 
     def __init__(self, path: str, *, reactor: IReactorFromThreads) -> None:
         self._database = Database(path, reactor)
@@ -46,39 +52,63 @@ class SQLiteStore:
         """See `IStore.stop`."""
         await self._database.stop()
 
+    async def check(self, report: Callable[[str], None], *, repair: bool = False) -> CheckResult:
+        """See `ICheckable.check`."""
+        return await check_database(self._database, report, repair=repair)
+
     async def account(self, name: str) -> SQLiteAccount:
         """See `IStore.account`."""
         return self.directory.account(name)
 
-    def deliver(self, names: Sequence[str], message: NewMessage) -> Deferred[Sequence[MailError | None]]:
+    def deliver(
+        self, content: Content, placements: Sequence[Placement], internal_date: int | None = None
+    ) -> Deferred[Sequence[AppendedMessage | MailError]]:
         """See `IStore.deliver`."""
-        folded = [account_key(name) for name in names]
-
-        def failed(failure: Failure) -> Sequence[MailError | None]:
-            if isinstance(failure.value, MailError):
-                return [failure.value] * len(names)
-            return failure.raiseException()
-
-        database = self._database
-        if len(message.content) > LARGE:
-            delivered = database.underway(Deferred.fromCoroutine(self._deliver_large(folded, message)))
-            return delivered.addErrback(failed)
+        database, count = self._database, len(placements)
+        if len(content) > LARGE:
+            delivered = database.underway(
+                Deferred.fromCoroutine(self._deliver_large(content, placements, internal_date))
+            )
+            return delivered.addErrback(_same_for_all, count)
         # The usual case, of which there are thousands a second: one Deferred, no coroutine.
         try:
-            arrived = arrival(message, database.bodies.small(message.content))
+            delivery = _delivery(database.bodies.small(content), placements, internal_date)
         except MailError as error:
-            return succeed([error] * len(names))
-        return database.writer.submit(deliver_all, Delivery(folded, arrived)).addErrback(failed)
+            return succeed([error] * count)
+        return database.writer.submit(deliver_all, delivery).addErrback(_same_for_all, count)
 
-    async def _deliver_large(self, folded: Sequence[str], message: NewMessage) -> Sequence[MailError | None]:
+    async def _deliver_large(
+        self, content: Content, placements: Sequence[Placement], internal_date: int | None
+    ) -> Sequence[AppendedMessage | MailError]:
         bodies = self._database.bodies
-        body = await bodies.large(message.content)
-        outcomes: Sequence[MailError | None] = ()
+        body = await bodies.large(content)
+        outcomes: Sequence[AppendedMessage | MailError] = ()
         try:
-            outcomes = await self._database.writer.submit(
-                deliver_all, Delivery(folded, arrival(message, body))
-            )
+            delivery = _delivery(body, placements, internal_date)
+            outcomes = await self._database.writer.submit(deliver_all, delivery)
         finally:
-            if None not in outcomes and body.file:
+            if body.file and all(isinstance(outcome, MailError) for outcome in outcomes):
                 bodies.remove([body.file])
         return outcomes
+
+
+def _delivery(body: Body, placements: Sequence[Placement], internal_date: int | None) -> Delivery:
+    placed: list[tuple[Place, Arrival] | MailError] = []
+    date = int(time.time()) if internal_date is None else internal_date
+    for account, mailbox, flags in map(_FIELDS, placements):
+        place = Place(account_key(account), canonical_mailbox_name(mailbox))
+        try:
+            placed.append((place, arrival(body, flags, date)))
+        except MailError as error:
+            placed.append(error)
+    return Delivery(placed)
+
+
+def _same_for_all(failure: Failure, count: int) -> Sequence[MailError]:
+    if isinstance(failure.value, MailError):
+        return [failure.value] * count
+    failure.raiseException()
+    return None
+
+
+_FIELDS = attrgetter("account", "mailbox", "flags")

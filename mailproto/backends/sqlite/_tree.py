@@ -75,7 +75,7 @@ def delete_account(transaction: Transaction, name: str) -> None:
     if row is None:
         raise NoSuchAccount
     for mailbox in _mailboxes(transaction, row[0]).values():
-        _discard(transaction, mailbox)
+        _discard(transaction, row[0], mailbox)
     transaction.execute("DELETE FROM subscriptions WHERE account = ?", row)
     transaction.execute("DELETE FROM retired WHERE account = ?", row)
     transaction.execute("DELETE FROM accounts WHERE id = ?", row)
@@ -109,7 +109,7 @@ def delete(transaction: Transaction, account: int, name: str) -> None:
     if name not in mailboxes:
         raise NoSuchMailbox
     _retire(transaction, account, name)
-    _discard(transaction, mailboxes[name])
+    _discard(transaction, account, mailboxes[name])
 
 
 def rename(transaction: Transaction, account: int, old: str, new: str) -> None:
@@ -134,6 +134,7 @@ def rename(transaction: Transaction, account: int, old: str, new: str) -> None:
     _insert_superiors(transaction, account, new)
     for name, target_name in moves.items():
         _rename_one(transaction, account, mailboxes[name], target_name)
+    _next_modseq(transaction, account)
 
 
 def subscribe(transaction: Transaction, account: int, name: str) -> None:
@@ -141,14 +142,17 @@ def subscribe(transaction: Transaction, account: int, name: str) -> None:
     name = canonical_mailbox_name(name)
     if not _exists(_mailboxes(transaction, account), name):
         raise NoSuchMailbox
-    _subscribe(transaction, account, name)
+    if _subscribe(transaction, account, name):
+        _next_modseq(transaction, account)
 
 
 def unsubscribe(transaction: Transaction, account: int, name: str) -> None:
     """See `IAccount.unsubscribe`."""
-    transaction.execute(
+    gone = transaction.execute(
         "DELETE FROM subscriptions WHERE account = ? AND name = ?", (account, canonical_mailbox_name(name))
     )
+    if gone.rowcount:
+        _next_modseq(transaction, account)
 
 
 def _mailboxes(transaction: Transaction, account: int) -> dict[str, int]:
@@ -167,8 +171,9 @@ def _exists(mailboxes: dict[str, int], name: str) -> bool:
 
 def _insert(transaction: Transaction, account: int, name: str, special_use: str | None) -> int:
     row = transaction.execute(
-        "INSERT INTO mailboxes (account, name, special_use, uid_validity) VALUES (?, ?, ?, ?) RETURNING id",
-        (account, name, special_use, _next_validity(transaction)),
+        "INSERT INTO mailboxes (account, name, special_use, uid_validity, modseq) VALUES (?, ?, ?, ?, ?)"
+        " RETURNING id",
+        (account, name, special_use, _next_validity(transaction), _next_modseq(transaction, account)),
     ).fetchone()
     return int(row[0])
 
@@ -212,13 +217,24 @@ def _next_validity(transaction: Transaction) -> int:
     return int(row[0])
 
 
-def _discard(transaction: Transaction, mailbox: int) -> None:
+def _next_modseq(transaction: Transaction, account: int) -> int:
+    """The number of a change of the account's list."""
+    [modseq] = transaction.execute(
+        "UPDATE accounts SET modseq = modseq + 1 WHERE id = ? RETURNING modseq", (account,)
+    ).fetchone()
+    transaction.accounts[account] = modseq
+    return int(modseq)
+
+
+def _discard(transaction: Transaction, account: int, mailbox: int) -> None:
     discard_messages(transaction, mailbox)
-    row = transaction.execute("DELETE FROM mailboxes WHERE id = ? RETURNING modseq", (mailbox,)).fetchone()
-    transaction.touched[mailbox] = row[0] + 1
+    transaction.execute("DELETE FROM mailboxes WHERE id = ?", (mailbox,))
+    transaction.touched[mailbox] = _next_modseq(transaction, account)
 
 
-def _subscribe(transaction: Transaction, account: int, name: str) -> None:
-    transaction.execute(
+def _subscribe(transaction: Transaction, account: int, name: str) -> bool:
+    """Whether it is new."""
+    new = transaction.execute(
         "INSERT INTO subscriptions (account, name) VALUES (?, ?) ON CONFLICT DO NOTHING", (account, name)
     )
+    return new.rowcount > 0

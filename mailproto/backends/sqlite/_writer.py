@@ -2,9 +2,11 @@
 
 Requests that are submitted while batch n commits become batch n+1: no timer, no waiting
 for company, and under load as many requests a sync as arrive during one.  Within a batch,
-neighbours that do the same work share a savepoint, so that the work can be done for all of
-them by few statements; if that fails, each is done again by itself, so that one failure
-does not spoil the others.
+neighbours that do the same work are done together, by few statements; if that fails, each is
+done again by itself, so that one failure does not spoil the others.
+
+A request is short: what changes many messages comes in slices (`_long_changes`), so that no
+delivery waits long for it.
 """
 
 from __future__ import annotations
@@ -13,17 +15,20 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorFromThreads
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mailproto.backends.sqlite._checkpoints import Checkpoints
 from mailproto.backends.sqlite._failures import is_of_storage
 from mailproto.backends.sqlite._room import Room, takes_room
 from mailproto.backends.sqlite._schema import connect
-from mailproto.errors import Unavailable
+from mailproto.errors import StorageFull, Unavailable
 
 __all__ = ["MAX_BATCH", "Transaction", "Writer"]
 
@@ -38,16 +43,20 @@ class Transaction:
     """What a piece of work writes with, and what is to be done if it is committed.
 
     :ivar touched: mailboxes that changed, each with its modseq.
+    :ivar accounts: accounts in which something changed, each with its modseq.
     :ivar accounts_changed: whether `IAccountChanges.watch` has something to tell.
     :ivar unused: names of body files that no row names any more.
+    :ivar leaves_work: whether there is something to be cleared away afterwards.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.execute = connection.execute
         self.touched: dict[int, int] = {}
+        self.accounts: dict[int, int] = {}
         self.accounts_changed = False
         self.unused: list[str] = []
+        self.leaves_work = False
 
 
 Work = Callable[[Transaction, Sequence[Any]], Sequence[Any]]
@@ -66,7 +75,10 @@ class Writer:
         worth telling, with its transaction.
     :param unlink: called in the writer's thread after each batch with files to remove.
     :param room: says what is done when the disk is full.
+    :param turn: what a batch is done inside of, so that processes take turns.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -75,12 +87,15 @@ class Writer:
         committed: Callable[[Transaction], None],
         unlink: Callable[[Sequence[str]], None],
         room: Room,
+        turn: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._reactor = reactor
         self._path = path
         self._committed = committed
         self._unlink = unlink
         self._room = room
+        self._turn = turn
+        self._checkpoints = Checkpoints(path)
         self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._open = False
         self._ended: Deferred[None] = Deferred()
@@ -88,6 +103,7 @@ class Writer:
     def start(self) -> None:
         """Begin; the database must be there."""
         self._open = True
+        self._checkpoints.start()
         threading.Thread(target=self._run, name="mailproto-sqlite-writer", daemon=True).start()
 
     def stop(self) -> Deferred[None]:
@@ -124,10 +140,15 @@ class Writer:
             except sqlite3.Error as error:
                 self._fail(batch, error)
             else:
-                if not self._commit(connection, batch):
+                with self._turn():
+                    usable = self._commit(connection, batch)
+                if not usable:
                     connection.close()
                     connection = None
+                else:
+                    self._checkpoints.committed(connection)
             batch = []
+        self._checkpoints.stop()
         if connection is not None:
             connection.close()
         self._reactor.callFromThread(self._ended.callback, None)
@@ -181,24 +202,26 @@ class Writer:
             del others[:1]
         if used:
             room.settle(connection)
-        if adding:
+        for is_last in (False, True):
+            if not adding:
+                break
             with room.inside_database(connection):
                 error = room.refusal() or self._try(connection, adding)
                 usable = error is None or _roll_back(connection)
-            if error is not None:
+            if error is None:
+                break
+            if is_last or not usable or not room.is_over(error):
                 self._fail(adding, error)
                 return usable
+            room.settle(connection)  # it may have been the log that had no room
         return True
 
     def _try(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> Exception | None:
         """Do, commit and answer a batch, or say why not: nothing was answered then."""
-        transaction = Transaction(connection)
+        kinds = [(work, list(requests)) for work, requests in groupby(batch, key=lambda each: each.work)]
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            results: list[Any] = []
-            for work, requests in groupby(batch, key=lambda request: request.work):
-                results += _perform(transaction, work, [request.argument for request in requests])
-            connection.execute("COMMIT")
+            done = _do_one_kind(connection, *kinds[0]) if len(kinds) == 1 else None
+            results, transaction = done or _do_each_kind(connection, kinds)
         except Exception as error:
             return error
         self._answer(batch, results, transaction)
@@ -208,6 +231,13 @@ class Writer:
 
     def _fail(self, batch: Sequence[_Request], error: Exception) -> None:
         failure = self._room.failure(error)
+        if not isinstance(failure, StorageFull):  # of that the room tells, once
+            self._log.error(
+                "{path}: {count} changes were not made: {error}",
+                path=self._path,
+                count=len(batch),
+                error=failure.detail,
+            )
         self._answer(batch, [Failure(failure) for _ in batch], None)
 
     def _answer(
@@ -222,7 +252,12 @@ class Writer:
     ) -> None:
         for request, result in zip(batch, results, strict=True):
             request.result.callback(result)  # a Failure makes it an errback
-        if transaction is not None and (transaction.touched or transaction.accounts_changed):
+        if transaction is not None and (
+            transaction.touched
+            or transaction.accounts
+            or transaction.accounts_changed
+            or transaction.leaves_work
+        ):
             self._committed(transaction)
 
 
@@ -232,10 +267,44 @@ def _each(
     return [work(transaction, *arguments) for work, arguments in pieces]
 
 
+def _do_one_kind(
+    connection: sqlite3.Connection, work: Work, requests: Sequence[_Request]
+) -> tuple[Sequence[Any], Transaction] | None:
+    """Do and commit a batch of one kind; None when it failed, and nothing happened.
+
+    The usual batch: it costs no savepoint, for which SQLite would open a file of its own.
+    """
+    transaction = Transaction(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        results = work(transaction, [request.argument for request in requests])
+    except Exception as error:
+        if not connection.in_transaction or is_of_storage(error):
+            raise  # the batch is given up: the disk is full or failing
+        connection.execute("ROLLBACK")
+        return None
+    connection.execute("COMMIT")
+    return results, transaction
+
+
+def _do_each_kind(
+    connection: sqlite3.Connection, kinds: Sequence[tuple[Work, Sequence[_Request]]]
+) -> tuple[Sequence[Any], Transaction]:
+    """Do and commit a batch in which work may fail without spoiling other work."""
+    transaction = Transaction(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    results: list[Any] = []
+    for work, requests in kinds:
+        results += _perform(transaction, work, [request.argument for request in requests])
+    connection.execute("COMMIT")
+    return results, transaction
+
+
 def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> Sequence[Any]:
     """The results, or Failures, of one piece of work for many arguments."""
     connection = transaction.connection
-    touched, unused = dict(transaction.touched), len(transaction.unused)
+    touched, accounts = dict(transaction.touched), dict(transaction.accounts)
+    unused, leaves_work = len(transaction.unused), transaction.leaves_work
     connection.execute("SAVEPOINT work")
     try:
         results = work(transaction, arguments)
@@ -244,7 +313,8 @@ def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> 
         if not connection.in_transaction or is_of_storage(error):
             raise  # the whole batch is given up: the disk is full or failing
         connection.execute("ROLLBACK TO work")
-        transaction.touched = touched
+        transaction.touched, transaction.accounts = touched, accounts
+        transaction.leaves_work = leaves_work
         del transaction.unused[unused:]
         connection.execute("RELEASE work")
         if len(arguments) == 1:

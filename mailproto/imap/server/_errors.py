@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from mailproto.errors import MailError, NoSuchMailbox
+from mailproto.errors import MailError, NoSuchMailbox, OverQuota, ReadOnly, Unavailable
 
 __all__ = [
+    "NOT_KEPT",
     "BadCommand",
     "ContentUnreadable",
     "ExpungeIssued",
     "SessionOver",
     "TryCreate",
 ]
+
+NOT_KEPT = (Unavailable, OverQuota, ReadOnly)
+"""Why a flag may not be kept that the client did not ask for: reading goes on without it."""
 
 
 class BadCommand(MailError):

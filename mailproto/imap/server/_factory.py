@@ -8,8 +8,9 @@ from typing import Any
 
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
+from zope.interface.interface import InterfaceClass
 
-from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
+from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism, add_ons_of
 from mailproto.connection import ServerFactory
 from mailproto.domains import ascii_domain
 from mailproto.imap.server._limits import IMAPLimits
@@ -54,6 +55,11 @@ class IMAPServerFactory(ServerFactory):
         self.max_message_size = max_message_size
         self.spool_folder = spool_folder
         self.wire_limits = replace(limits.wire, append=max_message_size)
+
+    @property
+    def add_ons(self) -> frozenset[InterfaceClass]:
+        """What every account and mailbox here provides (`mailproto.interfaces.IAddOns`)."""
+        return add_ons_of(self.portal)
 
     def buildProtocol(self, addr: IAddress | None) -> IMAPServer:  # type: ignore[override]
         """A session for one connection."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mailproto import maillog
 from mailproto.content import Content
-from mailproto.imap.server._errors import BadCommand, ContentUnreadable, ExpungeIssued, SessionOver
+from mailproto.imap.server._errors import NOT_KEPT, BadCommand, ContentUnreadable, ExpungeIssued, SessionOver
 from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
 from mailproto.imap.server._rows import Batch, RowPlan, compile_items
 from mailproto.imap.server._view import MailboxView
@@ -175,7 +176,12 @@ class _Response:
         unseen = [view.uids[at] for at in batch.indexes if SEEN not in view.flags[at]]
         if not unseen:
             return frozenset()
-        result = await view.mailbox.store(unseen, _MARK_SEEN)
+        try:
+            result = await view.mailbox.store(unseen, _MARK_SEEN)
+        except NOT_KEPT as error:
+            # The client asked for the messages, and they can be read.
+            maillog.failed(self.server.client, "FETCH", error)
+            return frozenset()
         changed = await view.apply(_MARK_SEEN, result.changed, silent=False)
         return frozenset(view.uids[at] for at in changed)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailproto import maillog
 from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import Command, NoArguments, Select
@@ -23,7 +24,12 @@ async def select(server: IMAPServer, command: Command[Select]) -> bytes:
         server.deselect()
         server.respond(b"* OK [CLOSED] Previous mailbox closed\r\n")
     mailbox = await server.signed_in.open(arguments.mailbox)
-    view = MailboxView(mailbox, read_only=command.name == "EXAMINE", pause=server.yield_turn)
+    view = MailboxView(
+        mailbox,
+        read_only=command.name == "EXAMINE",
+        pause=server.yield_turn,
+        failed=lambda error: maillog.failed(server.client, command.name, error),
+    )
     description = await view.describe(await view.load())
     if not server.is_open:
         view.close()

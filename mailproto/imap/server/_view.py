@@ -20,6 +20,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import compress
 
+from mailproto.errors import MailError
+from mailproto.imap.server._errors import NOT_KEPT
 from mailproto.imap.wire import SequenceSet, flag_list
 from mailproto.interfaces import IMailbox, IRecent
 from mailproto.model import SEEN, SYSTEM_FLAGS, FlagChange, FlagColumns, MailboxStatus
@@ -49,12 +51,14 @@ class MailboxView:
 
     :param read_only: selected by EXAMINE: ``\\Recent`` is not claimed, nothing is changed.
     :param pause: awaited in the midst of what takes long, so that others have their turn.
+    :param failed: called with what kept ``\\Recent`` from being claimed, which is no reason not to read.
     :ivar uids: ascending; the message at index i has sequence number i + 1.
     :ivar flags: of the same messages, as last seen.
     :ivar gone: UIDs of messages that vanished, and that the client still counts.
     """
 
     __slots__ = (
+        "_failed",
         "_keywords",
         "_modseq",
         "_new_sets",
@@ -78,8 +82,10 @@ class MailboxView:
         *,
         read_only: bool = False,
         pause: Callable[[], Awaitable[None]] | None = None,
+        failed: Callable[[MailError], None] | None = None,
     ) -> None:
         self.mailbox = mailbox
+        self._failed = failed or _no_matter
         self._pause = pause or _no_pause
         self.read_only = read_only or not mailbox.writable
         self.uids = array("I")
@@ -194,7 +200,13 @@ class MailboxView:
         if self.read_only:
             self._mark_recent(self.uids[-min(status.recent, len(self.uids))])
             return
-        first = await IRecent(self.mailbox).claim_recent()
+        try:
+            first = await IRecent(self.mailbox).claim_recent()
+        except NOT_KEPT as error:
+            # Nobody is kept from reading by it: some later session sees them as recent, too.
+            self._failed(error)
+            self._mark_recent(self.uids[-min(status.recent, len(self.uids))])
+            return
         # What came since the look is claimed, too; what comes between these two lines is taken
         # for recent, which is the way to err (RFC 3501 2.3.2).
         await self._look()
@@ -404,6 +416,10 @@ class MailboxView:
                 b"* OK [UIDNEXT %d] Predicted next UID\r\n" % uid_next,
             )
         )
+
+
+def _no_matter(error: MailError) -> None:
+    """A failure that is not told."""
 
 
 def _nothing() -> None:

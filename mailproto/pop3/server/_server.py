@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
+from zope.interface.interface import InterfaceClass
 
-from mailproto.auth import DEFAULT_MECHANISMS, Login, SASLServer, ServerMechanism
+from mailproto.auth import DEFAULT_MECHANISMS, Login, SASLServer, ServerMechanism, add_ons_of
 from mailproto.connection import CloseReason, ServerConnection, ServerFactory
 from mailproto.domains import ascii_domain
 from mailproto.errors import MailError, WireError
@@ -168,6 +169,11 @@ class POP3ServerFactory(ServerFactory):
         self.portal = portal
         self.mechanisms = mechanisms
         self.hostname = ascii_domain(hostname)
+
+    @property
+    def add_ons(self) -> frozenset[InterfaceClass]:
+        """What every account and mailbox here provides (`mailproto.interfaces.IAddOns`)."""
+        return add_ons_of(self.portal)
 
     def buildProtocol(self, addr: IAddress | None) -> POP3Server:  # type: ignore[override]
         """A session for a new connection."""

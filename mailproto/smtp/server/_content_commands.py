@@ -134,7 +134,7 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
             content.close()
     answer = server.content_answer(outcomes)
     if answer is None:
-        server.taken += 1
+        server.session_log.taken += 1
     maillog.message(client, envelope, outcomes, size=size, message_id=message_id, answer=answer)
     if len(outcomes) > 1:
         await _log_recipients(server, envelope, outcomes)

@@ -15,12 +15,7 @@ from twisted.internet.interfaces import IDelayedCall
 from mailproto import maillog
 from mailproto.auth import Login, SASLServer
 from mailproto.connection import CloseReason, ServerConnection
-from mailproto.errors import (
-    AuthenticationFailed,
-    MailError,
-    TemporaryAuthenticationFailure,
-    WireError,
-)
+from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, WireError
 from mailproto.model import Envelope, Outcome, Session
 from mailproto.smtp.server import (
     _authentication,
@@ -34,6 +29,7 @@ from mailproto.smtp.server._error_budget import ErrorBudget
 from mailproto.smtp.server._limits import SMTPLimits
 from mailproto.smtp.server._offers import Offers
 from mailproto.smtp.server._reception import DiscardedChunk, Reception
+from mailproto.smtp.server._session_log import SessionLog, command_of
 from mailproto.smtp.server._trace import TraceWriter
 from mailproto.smtp.server._transaction import Transaction
 from mailproto.smtp.server._xclient import xclient
@@ -82,7 +78,7 @@ class SMTPServer(ServerConnection[Event]):
     :ivar login: who signed in, here or, as XCLIENT told, at a proxy; or None.
     :ivar error_budget: what is left of it.
     :ivar trace: writes this session's Received fields, once there was one.
-    :ivar taken: how many messages were taken.
+    :ivar session_log: what the mail log has of it.
     """
 
     alpn: ClassVar[Sequence[bytes]] = (b"smtp",)  # as clients have it: the registry has no name
@@ -104,14 +100,12 @@ class SMTPServer(ServerConnection[Event]):
         self.login: Login | None = None
         self.transaction: Transaction | None = None
         self.reception: Reception | DiscardedChunk | None = None
-        self.taken = 0
+        self.session_log = SessionLog(self)
         self._session: Session | None = None
-        self._client: maillog.Client | None = None
         self._offers: Offers | None = None
         self._greeting: IDelayedCall | None = None
         self.trace: TraceWriter | None = None
         self.error_budget = ErrorBudget(self.limits)
-        self._last_error = b""
         self._handlers: Mapping[type[Event], _Handler] = _HANDLERS
 
     # -- what the shell asks
@@ -135,7 +129,7 @@ class SMTPServer(ServerConnection[Event]):
 
     def _waited(self, pending: int) -> None:
         if self.wire.pending > pending:
-            maillog.refused(self.client, _shown(replies.TALKED_FIRST))
+            self.session_log.sent_away(replies.TALKED_FIRST)
             self.end(replies.TALKED_FIRST, "talked before the greeting")
         elif not self.factory.stopping:
             self.write_greeting()
@@ -165,22 +159,6 @@ class SMTPServer(ServerConnection[Event]):
                 reply = render_reply(error.code, error.enhanced, error.text)
             self.error(reply, verb if is_envelope or verb == "XCLIENT" else "")
 
-    def log_refusal(self, event: Event, error: MailError) -> None:
-        """Log every refusal; sign-ins that fail are logged where they fail."""
-        if isinstance(error, AuthenticationFailed | TemporaryAuthenticationFailure):
-            return
-        outcome = Outcome(error.code, error.enhanced, error.text, error.detail)
-        self._log_refused(outcome, self.describe(event), event)
-
-    def _log_refused(self, reply: Outcome | str, command: str, event: Event | None = None) -> None:
-        sender = None if self.transaction is None else self.transaction.sender
-        recipient = None
-        if isinstance(event, Mail):
-            sender = event.path
-        elif isinstance(event, Rcpt):
-            recipient = event.path
-        maillog.refused(self.client, reply, command=command, sender=sender, recipient=recipient)
-
     def refuse(self, event: Event, error: MailError) -> None:
         """Answer what a handler raised."""
         self.answer(error)
@@ -191,37 +169,6 @@ class SMTPServer(ServerConnection[Event]):
         elif error.code >= 500:
             is_guess = isinstance(event, Rcpt | Vrfy | Expn)
             self.end_if(self.error_budget.refused_recipient() if is_guess else self.error_budget.error())
-
-    def describe(self, event: Event) -> str:
-        """The command that an event belongs to."""
-        return _COMMANDS.get(type(event)) or type(event).__name__.upper()
-
-    @property
-    def account_name(self) -> str | None:
-        """See `ServerConnection.account_name`."""
-        return self.account
-
-    @property
-    def client(self) -> maillog.Client:
-        """See `ServerConnection.client`: one value as long as nothing changes."""
-        client = self._client
-        if client is None:
-            client = self._client = maillog.Client(
-                peer=self.peer,
-                protocol=self.factory.service_name,
-                helo=self.hello.name if self.hello else "",
-                tls=self.tls_version,
-                account=self.account,
-                refusals=self.refusals,
-            )
-        return client
-
-    def log_counts(self) -> dict[str, str | int]:
-        """See `ServerConnection.log_counts`."""
-        counts: dict[str, str | int] = {"taken": self.taken, "errors": self.error_budget.errors}
-        if isinstance(self.reception, Reception):
-            counts["unfinished"] = self.reception.size
-        return counts
 
     def closing_words(self, reason: CloseReason) -> bytes:
         """421 (RFC 5321 3.8)."""
@@ -237,6 +184,33 @@ class SMTPServer(ServerConnection[Event]):
         if self._greeting is not None and self._greeting.active():
             self._greeting.cancel()
         self.forget_client()
+
+    # -- what the mail log has of it
+
+    def describe(self, event: Event) -> str:
+        """The command that an event belongs to."""
+        return command_of(event)
+
+    @property
+    def client(self) -> maillog.Client:
+        """See `ServerConnection.client`: one value as long as nothing changes."""
+        return self.session_log.client
+
+    @property
+    def account_name(self) -> str | None:
+        """See `ServerConnection.account_name`."""
+        return self.account
+
+    def log_refusal(self, event: Event, error: MailError) -> None:
+        """Log every refusal, but for those of sign-ins: they are logged where they fail."""
+        logged = AuthenticationFailed | TemporaryAuthenticationFailure
+        if not isinstance(event, Auth | AuthResponse) and not isinstance(error, logged):
+            outcome = Outcome(error.code, error.enhanced, error.text, error.detail)
+            self.session_log.refused(outcome, command_of(event), event)
+
+    def log_counts(self) -> dict[str, str | int]:
+        """See `ServerConnection.log_counts`."""
+        return self.session_log.counts()
 
     # -- what becomes of a message
 
@@ -332,7 +306,8 @@ class SMTPServer(ServerConnection[Event]):
 
     def session_changed(self) -> None:
         """Something that `session` tells is not so any more."""
-        self._session = self.trace = self._offers = self._client = None
+        self._session = self.trace = self._offers = None
+        self.session_log.forget_client()
 
     def encrypted(self) -> None:
         """TLS is on: what was learnt in plaintext is forgotten (RFC 3207 4.2)."""
@@ -399,13 +374,13 @@ class SMTPServer(ServerConnection[Event]):
 
     def _refuse_here(self, reply: bytes, command: str, event: Event | None = None) -> None:
         if command:
-            self._log_refused(_shown(reply), command, event)
-        self._last_error = reply
+            self.session_log.refused(reply, command, event)
+        self.session_log.last_error = reply
         self.write(reply)
 
     def write_refusal(self, reply: bytes, event: Event) -> None:
         """Refuse what is right, and more than the client may have."""
-        self._log_refused(_shown(reply), self.describe(event), event)
+        self.session_log.refused(reply, command_of(event), event)
         self.write(reply)
 
     def answer_idle_command(self, reply: bytes) -> None:
@@ -416,7 +391,7 @@ class SMTPServer(ServerConnection[Event]):
     def end_if(self, exhausted: bool) -> None:
         """Send the client away if that was one mistake too many."""
         if exhausted and self.is_open:
-            maillog.refused(self.client, _shown(replies.TOO_MANY_ERRORS), detail=_shown(self._last_error))
+            self.session_log.sent_away(replies.TOO_MANY_ERRORS, self.session_log.last_error)
             self.end(replies.TOO_MANY_ERRORS, "too many errors")
 
 
@@ -450,20 +425,7 @@ _BEFORE_TLS: Mapping[type[Event], _Handler] = {
 }
 """Where nothing is done in plaintext; a BDAT, which is refused as well, is read to its end."""
 
-_COMMANDS: Mapping[type[Event], str] = {
-    DataChunk: "DATA",
-    DataEnd: "DATA",
-    ChunkEnd: "BDAT",
-    AuthResponse: "AUTH",
-}
-"""Of events that are not called as their command is."""
-
 _VERBS_BEFORE_TLS = frozenset({"NOOP", "EHLO", "LHLO", "STARTTLS", "QUIT"})
-
-
-def _shown(reply: bytes) -> str:
-    """A reply as the log has it."""
-    return reply.decode().rstrip()
 
 
 def _retry_first(outcome: Outcome) -> bool:

@@ -12,17 +12,27 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.backends import MemoryStore, SQLiteStore
 from mailproto.errors import MailError
-from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
+from mailproto.model import FlagChange, FlagOperation, NewMessage, Part, Placement
 
-ALICE = "alice@example.org"
+ALICE, BOB = "alice@example.org", "bob@example.org"
 
 names = st.sampled_from(["INBOX", "inbox/a", "a", "a/b", "a/b/c", "b", "b/c", "Sent", "a//b", "%"])
 places = st.sampled_from(["INBOX", "Sent", "a", "a/b"])
 some_flags = ["\\Seen", "\\Deleted", "\\FLAGGED", "Label", "label", "$X"]
 flags = st.frozensets(st.sampled_from(some_flags), max_size=4)
-contents = [b"", b"Subject: x\r\n\r\nText.\r\n", b"\r\n" + b"x" * 70_000]
+contents = [
+    b"",
+    b"Subject: x\r\n\r\nText.\r\n",
+    b"\r\n" + b"x" * 70_000,
+    b"Subject: x\r\nMessage-ID: <1@x>\r\n\r\n",
+    b"Subject: y\r\nMessage-ID: <2@x>\r\nIn-Reply-To: <1@x>\r\n\r\n",
+    b"Subject: Re: x\r\nMessage-ID: <3@x>\r\nReferences: <1@x>\r\n <2@x>\r\n\r\n",
+    b"Subject: Re: x\r\n\r\n",
+    b"Subject: Fwd: y\r\nMessage-ID: <4@x>\r\n\r\n",
+    b"Message-ID: <5@x>\r\nReferences: <9@x> <4@x>\r\n\r\n" + b"x" * 70_000,
+]
 uids = st.lists(st.integers(1, 12), unique=True, max_size=8).map(sorted)
-new = st.builds(NewMessage, st.integers(0, 2).map(contents.__getitem__), flags, st.just(1))
+new = st.builds(NewMessage, st.integers(0, len(contents) - 1).map(contents.__getitem__), flags, st.just(1))
 
 
 class Turns(Clock):
@@ -61,9 +71,14 @@ class Stores(RuleBasedStateMachine):
         for store in self.stores:
             self.turns.wait(store.start())
             self.turns.wait(store.directory.add(ALICE, "hash"))
+            self.turns.wait(store.directory.add(BOB, "hash"))
+        self.aliases = [Aliases(), Aliases()]
         self.accounts = [self.turns.wait(store.account(ALICE)) for store in self.stores]
 
     def teardown(self):
+        faults = []
+        self.turns.wait(self.stores[1].check(faults.append))
+        assert not faults, faults
         for store in self.stores:
             self.turns.wait(store.stop())
         self.folder.cleanup()
@@ -99,10 +114,16 @@ class Stores(RuleBasedStateMachine):
 
         self.same(ask)
 
-    @rule(message=new)
-    def deliver(self, message):
+    @rule(
+        content=st.integers(0, len(contents) - 1).map(contents.__getitem__),
+        placements=st.lists(
+            st.builds(Placement, st.sampled_from([ALICE, ALICE, BOB, "nobody"]), places, flags), max_size=4
+        ),
+    )
+    def deliver(self, content, placements):
         async def deliver(store):
-            return [type(outcome) for outcome in await store.deliver([ALICE, "nobody"], message)]
+            outcomes = await store.deliver(content, placements, 1)
+            return [type(outcome) if isinstance(outcome, MailError) else outcome for outcome in outcomes]
 
         memory, sqlite = (self.turns.wait(deliver(store)) for store in self.stores)
         assert memory == sqlite
@@ -152,8 +173,9 @@ class Stores(RuleBasedStateMachine):
     @invariant()
     def mailboxes_are_the_same(self):
         async def ask(account):
+            aliases = self.aliases[self.accounts.index(account)]
             return [
-                await all_of(await account.open(entry.name))
+                await all_of(await account.open(entry.name), aliases)
                 for entry in await account.list()
                 if entry.selectable
             ]
@@ -165,15 +187,29 @@ def spelled(messages):
     return [(message.uid, sorted(message.flags), message.modseq) for message in messages]
 
 
-async def all_of(mailbox):
+class Aliases(dict):
+    """Ids by the order in which they were seen: stores may give others to the same things."""
+
+    def __missing__(self, id_):
+        alias = self[id_] = f"{id_[0]} {len(self)}"
+        return alias
+
+
+async def all_of(mailbox, aliases):
     """All that can be seen of a mailbox, but for its UIDVALIDITY, which tells the time."""
-    status = (await mailbox.status())._replace(uid_validity=0)
+    assert mailbox.mailbox_id == (await mailbox.status()).mailbox_id
+    status = (await mailbox.status())._replace(uid_validity=0, mailbox_id=aliases[mailbox.mailbox_id])
     seen = [status]
     for since in (0, 1, max(status.modseq - 3, 1), status.modseq):
         changes = await mailbox.changes_since(since)
         seen.append((spelled(changes.changed), list(changes.vanished), changes.modseq))
     read = await mailbox.read(range(1, status.uid_next + 1), ~Part(0))
-    return seen, [info._replace(content=bytes(info.content)) for info in read]
+    return seen, [
+        info._replace(
+            content=bytes(info.content), email_id=aliases[info.email_id], thread_id=aliases[info.thread_id]
+        )
+        for info in read
+    ]
 
 
 class LikeMemoryTests(SynchronousTestCase):

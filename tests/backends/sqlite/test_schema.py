@@ -20,7 +20,7 @@ from mailproto.backends.sqlite._database import DATABASE
 from mailproto.backends.sqlite._joining import join_accounts
 from mailproto.backends.sqlite._schema import MIGRATIONS, Step, connect, prepare
 from mailproto.errors import AccountExists, NoSuchAccount
-from mailproto.model import INBOX, NewMessage, Part
+from mailproto.model import INBOX, AppendedMessage, Part, Placement
 from tests.processes import CHECKOUT
 
 VERSION_1 = Path(__file__).with_name("version_1.sql").read_text(encoding="utf-8")
@@ -125,7 +125,8 @@ class AccountNamesTests(TestCase):
         ):
             self.assertEqual(await directory.find(name), kept)
             await self.assertFailure(Deferred.fromCoroutine(directory.add(name, "")), AccountExists)
-            self.assertEqual(await self.store.deliver([name], NewMessage(b"x: y\r\n\r\n")), [None])
+            [appended] = await self.store.deliver(b"x: y\r\n\r\n", [Placement(name)])
+            self.assertIsInstance(appended, AppendedMessage)
         await self.assertFailure(Deferred.fromCoroutine(directory.find("rene@example.org")), NoSuchAccount)
 
     async def test_the_operator_is_told_once(self) -> None:

@@ -17,9 +17,10 @@ from mailproto.backends.sqlite._database import DATABASE
 from mailproto.backends.sqlite._hints import POLL_INTERVAL
 from mailproto.content import FileContent
 from mailproto.errors import NoSuchAccount, NoSuchMailbox, StorageFull, StoreUnusable, Unavailable
-from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
+from mailproto.model import AppendedMessage, FlagChange, FlagOperation, NewMessage, Part, Placement
 
 ALICE = "alice@example.org"
+TO_ALICE, TO_BOB = Placement(ALICE), Placement("bob@example.org")
 SMALL = b"Subject: small\r\n\r\nText.\r\n"
 BIG = b"Subject: big\r\n\r\n" + b"x" * LARGE
 
@@ -66,7 +67,7 @@ class StoreTests(TestCase):
     async def test_a_body_is_stored_once(self):
         await self.store.directory.add("bob@example.org", "")
         for content in (SMALL, BIG):
-            await self.store.deliver([ALICE, "bob@example.org", ALICE], NewMessage(content))
+            await self.store.deliver(content, [TO_ALICE, TO_BOB, TO_ALICE])
         inbox = await self.inbox()
         await inbox.copy([1, 2], await (await self.store.account(ALICE)).open("Sent"))
         self.assertEqual(self.rows("SELECT count(*), sum(refs) FROM bodies"), [(2, 8)])
@@ -93,7 +94,7 @@ class StoreTests(TestCase):
         )
 
     async def test_nothing_is_left_of_a_deleted_account(self):
-        await self.store.deliver([ALICE], NewMessage(BIG))
+        await self.store.deliver(BIG, [TO_ALICE])
         inbox = await self.inbox()
         await inbox.store([1], FlagChange(FlagOperation.ADD, frozenset({"\\Deleted"})))
         await (await self.store.account(ALICE)).rename("INBOX", "Old")
@@ -113,13 +114,13 @@ class StoreTests(TestCase):
             self.assertEqual(self.rows(f"SELECT count(*) FROM {table}"), [(0,)], table)
 
     async def test_a_large_message_that_nobody_gets_leaves_no_file(self):
-        [outcome] = await self.store.deliver(["nobody@example.org"], NewMessage(BIG))
+        [outcome] = await self.store.deliver(BIG, [Placement("nobody@example.org")])
         self.assertIsInstance(outcome, NoSuchAccount)
         inbox = await self.inbox()
         await self.store.directory.delete(ALICE)
         await self.assertFailure(Deferred.fromCoroutine(inbox.append([NewMessage(BIG)] * 2)), NoSuchMailbox)
         missing = FileContent(self.mktemp(), LARGE + 1)
-        [outcome] = await self.store.deliver([ALICE], NewMessage(missing))
+        [outcome] = await self.store.deliver(missing, [TO_ALICE])
         self.assertIsInstance(outcome, Unavailable)
         self.assertEqual(self.files(), [])
 
@@ -128,7 +129,7 @@ class StoreTests(TestCase):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         self.patch(_bodies, "_write_synced", full)
-        [outcome] = await self.store.deliver([ALICE], NewMessage(BIG))
+        [outcome] = await self.store.deliver(BIG, [TO_ALICE])
         self.assertIsInstance(outcome, StorageFull)
         self.assertEqual(self.files(), [])
 
@@ -154,7 +155,7 @@ class StoreTests(TestCase):
         directory = self.store.directory
         await other.directory.add("bob@example.org", "one")
         self.assertEqual(await directory.find("BOB@example.org"), "bob@example.org")
-        self.assertEqual(await self.store.deliver(["bob@example.org"], NewMessage(SMALL)), [None])
+        self.assertEqual((await self.store.deliver(SMALL, [TO_BOB]))[0].uid, 1)
         await other.directory.set_password_hash("bob@example.org", "two")
         self.assertEqual(await directory.password_hash("bob@example.org"), "two")
         await other.directory.delete("bob@example.org")
@@ -163,7 +164,8 @@ class StoreTests(TestCase):
     async def test_two_processes_deliver_to_one_mailbox(self):
         other = await self.started()
         for store in (self.store, other, self.store, other):
-            self.assertEqual(await store.deliver([ALICE], NewMessage(SMALL)), [None])
+            [appended] = await store.deliver(SMALL, [TO_ALICE])
+            self.assertIsInstance(appended, AppendedMessage)
         changes = await (await self.inbox()).changes_since(0)
         self.assertEqual([message.uid for message in changes.changed], [1, 2, 3, 4])
 
@@ -174,7 +176,7 @@ class StoreTests(TestCase):
         end = inbox.watch(updates.append)
         clock.advance(POLL_INTERVAL)
         self.assertEqual(updates, [])
-        await other.deliver([ALICE], NewMessage(SMALL))
+        await other.deliver(SMALL, [TO_ALICE])
         clock.advance(POLL_INTERVAL)
         self.assertEqual(updates, [(await inbox.status()).modseq])
         clock.advance(POLL_INTERVAL)
@@ -198,7 +200,7 @@ class StoreTests(TestCase):
 
         for name in (ALICE, "bob@example.org"):
             (await (await self.store.account(name)).open("INBOX")).watch(listen)
-        await other.deliver([ALICE, "bob@example.org"], NewMessage(SMALL))
+        await other.deliver(SMALL, [TO_ALICE, TO_BOB])
         clock.advance(POLL_INTERVAL)
         return heard
 
@@ -216,14 +218,14 @@ class StoreTests(TestCase):
         await self.store.stop()
         for asked in (inbox.status(), inbox.append([NewMessage(SMALL)]), self.store.directory.names()):
             await self.assertFailure(Deferred.fromCoroutine(asked), Unavailable)
-        [outcome] = await self.store.deliver([ALICE], NewMessage(SMALL))
+        [outcome] = await self.store.deliver(SMALL, [TO_ALICE])
         self.assertIsInstance(outcome, Unavailable)
 
     async def test_stop_waits_for_large_deliveries(self):
-        delivered = self.store.deliver([ALICE], NewMessage(BIG))
+        delivered = self.store.deliver(BIG, [TO_ALICE])
         self.assertNoResult(delivered)
         await self.store.stop()
-        self.assertEqual(self.successResultOf(delivered), [None])
+        self.assertIsInstance(self.successResultOf(delivered)[0], AppendedMessage)
 
     async def test_forgotten_tombstones_are_made_up_for(self):
         inbox = await self.inbox()
@@ -231,28 +233,24 @@ class StoreTests(TestCase):
             [NewMessage(SMALL, frozenset({"\\Deleted"}) if uid % 2 else frozenset()) for uid in range(1, 8)]
         )
         since = (await inbox.status()).modseq
-        await inbox.expunge()
-        remembered = list((await inbox.changes_since(since)).vanished)
-        self.assertEqual(remembered, [1, 3, 5, 7])
-        await self.store.stop()
         self.patch(_changing, "TOMBSTONES", 1)
-        inbox = await self.inbox(await self.started())
+        gone = await inbox.expunge()
+        self.assertEqual(list(gone), [1, 3, 5, 7])
         self.assertEqual(self.rows("SELECT count(*) FROM vanished"), [(0,)])
-        self.assertEqual(list((await inbox.changes_since(since)).vanished), remembered)
+        self.assertEqual(list((await inbox.changes_since(since)).vanished), [1, 3, 5, 7])
         self.assertEqual(list((await inbox.changes_since(since + 1)).vanished), [])
 
     async def test_recent_tombstones_are_kept(self):
         inbox = await self.inbox()
-        await inbox.append([NewMessage(SMALL, frozenset({"\\Deleted"}))] * 6)
+        await inbox.append([NewMessage(SMALL, frozenset({"\\Deleted"}))] * 12)
         since = (await inbox.status()).modseq
-        for uid in (2, 4, 6):
-            await inbox.expunge([uid])
-        await self.store.stop()
         self.patch(_changing, "TOMBSTONES", 2)
-        inbox = await self.inbox(await self.started())
-        self.assertEqual(self.rows("SELECT first FROM vanished"), [(4,), (6,)])
-        self.assertEqual(list((await inbox.changes_since(since)).vanished), [2, 4, 6])
-        self.assertEqual(list((await inbox.changes_since(since + 1)).vanished), [4, 6])
+        for uid in (2, 4, 6, 8, 10):
+            await inbox.expunge([uid])
+        self.assertEqual(self.rows("SELECT first FROM vanished"), [(8,), (10,)])
+        self.assertEqual(self.rows("SELECT tombstones FROM mailboxes WHERE name = 'INBOX'"), [(2,)])
+        self.assertEqual(list((await inbox.changes_since(since)).vanished), [2, 4, 6, 8, 10])
+        self.assertEqual(list((await inbox.changes_since(since + 3)).vanished), [8, 10])
 
     async def test_the_summary_of_a_mailbox_agrees_with_its_messages(self):
         inbox = await self.inbox()

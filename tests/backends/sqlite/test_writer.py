@@ -20,7 +20,7 @@ class WriterTests(TestCase):
         self.sqlite("PRAGMA journal_mode = WAL", "CREATE TABLE t (x UNIQUE)")
         self.committed, self.unlinked = [], []
         self.writer = Writer(
-            reactor, self.path, self.committed.append, self.unlinked.extend, Room(self.path, 1000)
+            reactor, self.path, self.committed.append, self.unlinked.extend, Room(self.path, 1 << 26)
         )
         self.writer.start()
         self.addCleanup(lambda: self.writer.stop())

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
 from collections.abc import Iterable
 from typing import Any
 
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import Portal
-from twisted.internet.address import IPv4Address
-from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import alsoProvides
 
 from mailproto.auth import StoreRealm
 from mailproto.backends._memory import MemoryStore
 from mailproto.backends._simple import SimpleMailbox
-from mailproto.imap import IMAPServer, IMAPServerFactory
-from tests.transport import FakeTLS
-
-LOCAL = "127.0.0.1"
-REMOTE = "192.0.2.7"
+from mailproto.imap import IMAPServerFactory
+from mailproto.testing import LOOPBACK, Dialogue, Feed, MemoryTransport
 
 MESSAGE = b"""From: Alice <alice@example.org>\r
 To: bob@example.org\r
@@ -50,55 +41,29 @@ def run(awaitable: Any) -> Any:
     raise AssertionError("it waits")
 
 
-class Transport(StringTransportWithDisconnection):
-    """What the server writes, and whether it hung up."""
-
-    disconnected = False
-
-    def __init__(self, peer: str) -> None:
-        super().__init__(peerAddress=IPv4Address("TCP", peer, 40000))
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """There is no delay."""
-
-    def getHandle(self) -> FakeTLS:
-        return FakeTLS()
-
-    def loseConnection(self) -> None:
-        self.disconnected = True
-        super().loseConnection()
-
-    def abortConnection(self) -> None:
-        self.loseConnection()
-
-
 class Client:
-    """One connection, and what was received on it and not looked at yet."""
+    """One connection of a dialogue, for tests that look closer."""
 
-    def __init__(self, factory: IMAPServerFactory, peer: str, *, tls: bool = False) -> None:
-        self.transport = Transport(peer)
-        if tls:
-            alsoProvides(self.transport, ISSLTransport)
-        self.session: IMAPServer = factory.buildProtocol(None)
-        self.transport.protocol = self.session
-        self.session.makeConnection(self.transport)
+    def __init__(self, transport: MemoryTransport) -> None:
+        self.transport = transport
+        self.session: Any = transport.protocol
 
     def send(self, data: bytes) -> None:
-        self.session.dataReceived(data)
+        self.transport.send(data)
 
     def received(self) -> bytes:
-        data = self.transport.value()
-        self.transport.clear()
-        return data
+        return self.transport.read()
 
 
 class DialogueTestCase(SynchronousTestCase):
     """A store in memory with one account, and clients that talk to a server over it.
 
     :ivar inbox: the account's INBOX.
+    :cvar feed: how octets come in dialogues.
     """
 
     tls: Any = None
+    feed: Feed = "turns"
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -112,6 +77,7 @@ class DialogueTestCase(SynchronousTestCase):
         self.factory = IMAPServerFactory(
             portal, clock=self.clock, hostname="mail.example.org", tls=self.tls, max_message_size=1 << 20
         )
+        self.dialogue = Dialogue(clock=self.clock, feed=self.feed)
         self.clients: dict[str, Client] = {}
         self.addCleanup(self.hang_up)
 
@@ -139,15 +105,20 @@ class DialogueTestCase(SynchronousTestCase):
         return turns
 
     def hang_up(self) -> None:
-        for client in self.clients.values():
-            if client.transport.connected:
-                client.transport.loseConnection()
+        self.dialogue.close()
         self.assertEqual([call for call in self.clock.getDelayedCalls() if call.active()], [])
 
-    def connect(self, name: str = "", peer: str = LOCAL) -> Client:
-        if name in self.clients and self.clients[name].transport.connected:
-            self.clients[name].transport.loseConnection()
-        client = self.clients[name] = Client(self.factory, peer)
+    def open(self, name: str = "", peer: str = LOOPBACK, *, tls: bool = False) -> Client:
+        """A connection whose greeting is unread, in place of one that had the name."""
+        if name in self.clients:
+            self.clients[name].transport.drop()
+        transport = MemoryTransport(self.factory.buildProtocol(None), peer, tls=tls)
+        client = self.clients[name] = Client(self.dialogue.add(transport, name))
+        return client
+
+    def connect(self, name: str = "", peer: str = LOOPBACK) -> Client:
+        """A connection whose greeting has been read."""
+        client = self.open(name, peer)
         self.assertIn(b"* OK [CAPABILITY", client.received())
         return client
 
@@ -166,51 +137,5 @@ class DialogueTestCase(SynchronousTestCase):
             (mailbox or self.inbox).add(message(f"Number {number}"), flags, 0)
 
     def talk(self, text: str) -> None:
-        """Play a dialogue.
-
-        ``C:`` is what a client sends, ``S:`` what it must receive, line by line; ``C2:`` and ``S2:``
-        are a second client's.  ``...`` stands for anything within a line, and, alone, for any
-        lines; a space at the end of a line is not shown.  Nothing more may be received.
-        """
-        steps = [line for line in textwrap.dedent(text).strip().splitlines() if line]
-        received: dict[str, list[str]] = {name: [] for name in self.clients}
-
-        def listen() -> None:
-            for name, client in self.clients.items():
-                data = client.received().decode("utf-8", "surrogateescape")
-                if data:
-                    self.assertTrue(data.endswith("\r\n"), data)
-                    received[name] += data.removesuffix("\r\n").split("\r\n")
-
-        listen()
-        skipping: set[str] = set()
-        for step in steps:
-            who, _, line = step.partition(":")
-            name, line = who[1:], line.removeprefix(" ")
-            if who[0] == "C":
-                for other in received:
-                    if other in skipping:
-                        received[other].clear()
-                skipping.clear()
-                self.clients[name].send(line.encode() + b"\r\n")
-                listen()
-                continue
-            if line == "...":
-                skipping.add(name)
-                continue
-            if name in skipping:
-                skipping.discard(name)
-                while received[name] and not self._fits(line, received[name][0]):
-                    received[name].pop(0)
-            self.assertTrue(received[name], f"nothing was received, expected {line!r}")
-            found = received[name].pop(0)
-            if not self._fits(line, found):
-                self.assertEqual([found, *received[name]][:8], [line], "in the dialogue")
-        for name, rest in received.items():
-            if name not in skipping:
-                self.assertEqual(rest, [], f"received, and not expected by client {name or 1}")
-
-    @staticmethod
-    def _fits(expected: str, found: str) -> bool:
-        pattern = ".*".join(map(re.escape, expected.split("...")))
-        return re.fullmatch(pattern + " ?", found, re.DOTALL) is not None
+        """Have a part of the dialogue; see `mailproto.testing.Dialogue`."""
+        self.dialogue.play(text)

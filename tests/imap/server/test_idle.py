@@ -109,8 +109,8 @@ class IdleTests(DialogueTestCase):
             """
         )
         run(self.account.delete("Work"))
-        self.talk("S: * BYE Selected mailbox was deleted")
-        self.assertTrue(self.clients[""].transport.disconnected)
+        self.talk("S: * BYE Selected mailbox was deleted\nS closes")
+        self.assertFalse(self.clients[""].transport.is_open)
 
     def test_a_slow_client_is_not_pushed(self) -> None:
         client = self.sign_in(select="INBOX")

@@ -8,8 +8,9 @@ from twisted.cred.portal import Portal
 
 from mailproto.auth._scram import _server
 from mailproto.imap import IMAPLimits
+from mailproto.testing import ELSEWHERE
 from tests.auth.exchanges import EXAMPLE, EXAMPLE_NONCE, ExampleChecker, b64
-from tests.imap.server.dialogue import REMOTE, Client, DialogueTestCase
+from tests.imap.server.dialogue import DialogueTestCase
 
 CLIENT_FIRST, SERVER_FIRST, CLIENT_FINAL, SERVER_FINAL = EXAMPLE
 SCRAM = f"""
@@ -46,9 +47,9 @@ class MechanismTests(DialogueTestCase):
     def test_what_is_offered(self) -> None:
         for peer, offered in (
             ("127.0.0.1", "SCRAM-SHA-256 SCRAM-SHA-1 OAUTHBEARER XOAUTH2 CRAM-MD5 PLAIN LOGIN"),
-            (REMOTE, "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5"),
+            (ELSEWHERE, "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5"),
         ):
-            client = self.clients[peer] = Client(self.factory, peer)
+            client = self.open(peer, peer)
             greeting = client.received().decode()
             names = " ".join(f"AUTH={name}" for name in offered.split())
             self.assertRegex(greeting, rf" SASL-IR {names}( LOGINDISABLED)?\] ")
@@ -77,7 +78,7 @@ class MechanismTests(DialogueTestCase):
         client = self.connect()
         self.talk(SCRAM)
         self.assertEqual(self.signed_out, 0)
-        client.transport.loseConnection()
+        client.transport.drop()
         self.assertEqual(self.signed_out, 1)
 
     def test_token_that_is_refused(self) -> None:
@@ -85,8 +86,8 @@ class MechanismTests(DialogueTestCase):
         for answer in ("AQ==", "*"):
             client = self.connect()
             refusal = f"{REFUSED_TOKEN}C: {answer}\nS: a NO [AUTHENTICATIONFAILED] Authentication failed\n"
-            self.talk(refusal * IMAPLimits().failed_logins + "S: * BYE Too many failed logins")
-            self.assertTrue(client.transport.disconnected)
+            self.talk(refusal * IMAPLimits().failed_logins + "S: * BYE Too many failed logins\nS closes")
+            self.assertFalse(client.transport.is_open)
 
     def test_a_checker_that_fails(self) -> None:
         """RFC 5530 3: no fault of the client's, and not counted as one."""

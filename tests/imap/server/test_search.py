@@ -35,7 +35,7 @@ class KeyTests(DialogueTestCase):
         line, end = client.received().split(b"\r\n", 1)
         self.assertEqual(end, b"a OK SEARCH completed\r\n", line)
         self.assertTrue(line.startswith(b"* SEARCH"))
-        client.transport.loseConnection()
+        client.transport.drop()
         return [int(number) for number in line.split()[2:]]
 
     def test_flags(self) -> None:

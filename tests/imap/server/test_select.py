@@ -46,7 +46,7 @@ class SelectTests(DialogueTestCase):
         self.talk(
             """
             C: a SELECT INBOX
-            S: ...
+            S*: ...
             S: a OK [READ-ONLY] SELECT completed
             C: b EXPUNGE
             S: b NO [NOPERM] Mailbox is read-only
@@ -64,22 +64,22 @@ class SelectTests(DialogueTestCase):
             S1: * STATUS INBOX (RECENT 2)
             S1: a OK STATUS completed
             C1: b EXAMINE INBOX
-            S1: ...
+            S1*: ...
             S1: * 2 RECENT
-            S1: ...
+            S1*: ...
             S1: b OK [READ-ONLY] EXAMINE completed
             C1: c FETCH 2 FLAGS
             S1: * 2 FETCH (FLAGS (\\Recent))
             S1: c OK FETCH completed
             C2: a SELECT INBOX
-            S2: ...
+            S2*: ...
             S2: * 2 RECENT
-            S2: ...
+            S2*: ...
             S2: a OK [READ-WRITE] SELECT completed
             C1: d SELECT INBOX
-            S1: ...
+            S1*: ...
             S1: * 0 RECENT
-            S1: ...
+            S1*: ...
             S1: d OK [READ-WRITE] SELECT completed
             C2: b SEARCH RECENT
             S2: * SEARCH 1 2
@@ -140,7 +140,7 @@ class SelectTests(DialogueTestCase):
         self.talk(
             """
             C: a EXAMINE INBOX
-            S: ...
+            S*: ...
             S: a OK [READ-ONLY] EXAMINE completed
             C: b CLOSE
             S: b OK CLOSE completed
@@ -148,7 +148,7 @@ class SelectTests(DialogueTestCase):
             S: * STATUS INBOX (MESSAGES 3)
             S: c OK STATUS completed
             C: d SELECT INBOX
-            S: ...
+            S*: ...
             S: d OK [READ-WRITE] SELECT completed
             C: e CLOSE
             S: e OK CLOSE completed
@@ -230,7 +230,7 @@ class ExpungeTests(DialogueTestCase):
         self.talk(
             """
             C: a EXAMINE INBOX
-            S: ...
+            S*: ...
             S: a OK [READ-ONLY] EXAMINE completed
             C: b EXPUNGE
             S: b NO [NOPERM] Mailbox is read-only
@@ -384,9 +384,10 @@ class TwoSessionsTests(DialogueTestCase):
             S2: a OK DELETE completed
             C1: a NOOP
             S1: * BYE Selected mailbox was deleted
+            S1 closes
             """
         )
-        self.assertTrue(self.clients["1"].transport.disconnected)
+        self.assertFalse(self.clients["1"].transport.is_open)
 
     def test_the_selected_mailbox_can_be_deleted(self) -> None:
         run(self.account.create("Work"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from mailproto.auth import server_mechanisms
 from mailproto.imap import IMAPLimits
-from tests.imap.server.dialogue import LOCAL, REMOTE, Client, DialogueTestCase
+from mailproto.testing import ELSEWHERE
+from tests.imap.server.dialogue import DialogueTestCase
 
 
 class GreetingTests(DialogueTestCase):
     def test_the_greeting_has_the_capabilities(self) -> None:
-        client = Client(self.factory, "127.0.0.1")
-        self.clients[""] = client
+        self.open()
         self.talk(
             "S: * OK [CAPABILITY IMAP4rev1 LITERAL+ ... AUTH=CRAM-MD5 AUTH=PLAIN AUTH=LOGIN]"
             " mail.example.org ready"
@@ -49,9 +49,10 @@ class GreetingTests(DialogueTestCase):
             C: e LOGOUT
             S: * BYE Logging out
             S: e OK LOGOUT completed
+            S closes
             """
         )
-        self.assertTrue(self.clients[""].transport.disconnected)
+        self.assertFalse(self.clients[""].transport.is_open)
 
 
 class LoginTests(DialogueTestCase):
@@ -84,14 +85,14 @@ class LoginTests(DialogueTestCase):
         for _ in range(IMAPLimits().failed_logins):
             client.send(b"a LOGIN alice wrong\r\n")
         self.assertTrue(client.received().endswith(b"* BYE Too many failed logins\r\n"))
-        self.assertTrue(client.transport.disconnected)
+        self.assertFalse(client.transport.is_open)
 
     def test_authenticate_plain(self) -> None:
         self.connect()
         self.talk(
             """
             C: a AUTHENTICATE PLAIN
-            S: +
+            S: +␠
             C: AGFsaWNlAHNlY3JldA==
             S: a OK [CAPABILITY ...] Logged in
             """
@@ -129,11 +130,11 @@ class LoginTests(DialogueTestCase):
         self.talk(
             """
             C: a AUTHENTICATE PLAIN
-            S: +
+            S: +␠
             C: *
             S: a BAD Authentication cancelled
             C: b AUTHENTICATE PLAIN
-            S: +
+            S: +␠
             C: not base64
             S: b BAD Malformed authentication response: not base64
             C: c AUTHENTICATE PLAIN =
@@ -146,8 +147,7 @@ class LoginTests(DialogueTestCase):
         )
 
     def test_a_password_in_clear_is_refused_from_afar(self) -> None:
-        client = Client(self.factory, REMOTE)
-        self.clients[""] = client
+        self.open("", ELSEWHERE)
         self.talk(
             """
             S: * OK [CAPABILITY ... LOGINDISABLED] ...
@@ -162,7 +162,7 @@ class LoginTests(DialogueTestCase):
 
     def test_a_password_in_clear_is_not_asked_for(self) -> None:
         """Its literal, and the name's, would cross the network for nothing."""
-        client = self.clients[""] = Client(self.factory, REMOTE)
+        client = self.open("", ELSEWHERE)
         self.talk(
             """
             S: * OK [CAPABILITY ... LOGINDISABLED] ...
@@ -218,7 +218,7 @@ class LoginTests(DialogueTestCase):
     def test_without_passwords(self) -> None:
         """Where no mechanism in clear is offered, LOGIN is none either."""
         self.factory.mechanisms = server_mechanisms(["SCRAM-SHA-256", "EXTERNAL"])
-        client = self.clients[""] = Client(self.factory, LOCAL)
+        client = self.open()
         self.assertFalse(client.session.sasl.takes_passwords)
         self.talk(
             """
@@ -236,7 +236,7 @@ class LoginTests(DialogueTestCase):
         ended = []
         client = self.sign_in()
         client.session.sign_in(self.account, lambda: ended.append(True))
-        client.transport.loseConnection()
+        client.transport.drop()
         self.assertEqual(ended, [True])
 
 
@@ -262,7 +262,7 @@ class RefusalTests(DialogueTestCase):
         client = self.connect()
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * IMAPLimits().bad_commands)
         self.assertTrue(client.received().endswith(b"* BYE Too many bad commands\r\n"))
-        self.assertTrue(client.transport.disconnected)
+        self.assertFalse(client.transport.is_open)
 
     def test_large_literals_before_login(self) -> None:
         self.connect()
@@ -304,7 +304,7 @@ class RefusalTests(DialogueTestCase):
         self.talk(
             """
             C: a AUTHENTICATE PLAIN
-            S: +
+            S: +␠
             C: AGFsaWNlAHNlY3JldA==
             S: a NO [UNAVAILABLE] Temporary authentication failure
             C: b NOOP
@@ -348,7 +348,7 @@ class TimeTests(DialogueTestCase):
         client.received()
         self.clock.advance(61)
         self.assertEqual(client.received(), b"* BYE Idle too long\r\n")
-        self.assertTrue(client.transport.disconnected)
+        self.assertFalse(client.transport.is_open)
 
     def test_who_has_signed_in_has_half_an_hour(self) -> None:
         client = self.sign_in()
@@ -362,4 +362,4 @@ class TimeTests(DialogueTestCase):
         client = self.sign_in(select="INBOX")
         self.factory.shut_down()
         self.assertEqual(client.received(), b"* BYE [UNAVAILABLE] Server shutting down\r\n")
-        self.assertTrue(client.transport.disconnected)
+        self.assertFalse(client.transport.is_open)

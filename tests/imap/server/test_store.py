@@ -65,7 +65,7 @@ class StoreTests(DialogueTestCase):
         self.talk(
             """
             C: a EXAMINE INBOX
-            S: ...
+            S*: ...
             S: a OK [READ-ONLY] EXAMINE completed
             C: b STORE 1 +FLAGS (\\Seen)
             S: b NO [NOPERM] Mailbox is read-only

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.interfaces import ISSLTransport, ITLSTransport
-from zope.interface import alsoProvides
-
-from tests.imap.server.dialogue import REMOTE, Client, DialogueTestCase
+from mailproto.testing import ELSEWHERE
+from tests.imap.server.dialogue import Client, DialogueTestCase
 
 
 class StartTLSTests(DialogueTestCase):
@@ -18,17 +16,16 @@ class StartTLSTests(DialogueTestCase):
         self.started: list[Any] = []
 
     def remote(self) -> Client:
-        """A client from afar, whose transport can begin TLS."""
-        client = Client(self.factory, REMOTE)
-        self.clients[""] = client
+        """A client from afar."""
+        client = self.open("", ELSEWHERE)
         client.received()
-        alsoProvides(client.transport, ITLSTransport)
+        start_tls = client.transport.startTLS
 
-        def start_tls(context: object) -> None:
+        def note(context: object) -> None:
             self.started.append(context)
-            alsoProvides(client.transport, ISSLTransport)
+            start_tls(context)
 
-        client.transport.startTLS = start_tls
+        self.patch(client.transport, "startTLS", note)
         return client
 
     def test_a_password_may_follow(self) -> None:
@@ -40,6 +37,7 @@ class StartTLSTests(DialogueTestCase):
             S: a OK CAPABILITY completed
             C: b STARTTLS
             S: b OK Begin TLS negotiation now
+            C starts TLS
             C: c CAPABILITY
             S: * CAPABILITY IMAP4rev1 ... SASL-IR AUTH=CRAM-MD5 AUTH=PLAIN AUTH=LOGIN
             S: c OK CAPABILITY completed
@@ -53,7 +51,7 @@ class StartTLSTests(DialogueTestCase):
 
     def test_the_greeting_waits_for_tls_from_the_first_octet(self) -> None:
         """What it offers depends on what the handshake finds; with STARTTLS there is no other one."""
-        client = self.clients[""] = Client(self.factory, REMOTE, tls=True)
+        client = self.open("", ELSEWHERE, tls=True)
         self.assertEqual(client.received(), b"")
         for _ in range(2):  # a second handshake, as of STARTTLS, changes nothing
             client.session.handshakeCompleted()
@@ -65,7 +63,7 @@ class StartTLSTests(DialogueTestCase):
         client.send(b"a STARTTLS\r\nb LOGIN alice secret\r\n")
         self.assertEqual(client.received(), b"* BYE Plaintext where TLS was to begin\r\n")
         self.assertEqual(self.started, [])
-        self.assertTrue(client.transport.disconnected)
+        self.assertFalse(client.transport.is_open)
         self.assertIsNone(client.session.account)
 
     def test_not_after_login(self) -> None:

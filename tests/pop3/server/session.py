@@ -14,7 +14,7 @@ from mailproto.auth import StoreRealm
 from mailproto.backends import MemoryStore, SimpleMailbox
 from mailproto.interfaces import IAccount
 from mailproto.pop3 import POP3Limits, POP3ServerFactory
-from tests.transport import LOOPBACK, MemoryTransport
+from mailproto.testing import LOOPBACK, Dialogue, Feed, MemoryTransport
 
 ALICE = "C: USER alice\nS: +OK...\nC: PASS secret word\nS: +OK..."
 
@@ -80,11 +80,10 @@ class Realm(StoreRealm):
 class SessionTestCase(TestCase):
     """A POP3 server whose one account is alice's, with the password ``secret word``.
 
-    :cvar piece: octets that the server receives at once; 0 for all that a dialogue's
-        lines in a row have.
+    :cvar feed: how octets come in dialogues.
     """
 
-    piece = 0
+    feed: Feed = "turns"
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -104,30 +103,13 @@ class SessionTestCase(TestCase):
         return MemoryTransport(self.factory.buildProtocol(None), peer, **more)
 
     def play(self, script: str, transport: MemoryTransport | None = None) -> MemoryTransport:
-        """Hold a dialogue: ``C:`` lines are sent, ``S:`` lines must come, and nothing else.
-
-        ``...`` at the end of a line stands for any text.  C: lines in a row are sent at
-        once.  Without a connection, a new one is made and its greeting taken.
-        """
+        """Have a dialogue; without a connection, over a new one whose greeting was taken."""
         if transport is None:
             transport = self.connect()
             self.assertTrue(transport.read().startswith(b"+OK "))
-        lines = [line.strip() for line in script.splitlines() if line.strip()]
-        while lines:
-            sent = []
-            while lines and lines[0].startswith("C:"):
-                sent.append(lines.pop(0)[2:].removeprefix(" ") + "\r\n")
-            transport.send("".join(sent).encode(), self.piece)
-            expected = []
-            while lines and lines[0].startswith("S:"):
-                expected.append(lines.pop(0)[2:].removeprefix(" "))
-            got = transport.read().decode("latin-1").split("\r\n")
-            self.assertEqual(got.pop(), "", "the last line has no end")
-            shown = [
-                want if want.endswith("...") and line.startswith(want[:-3]) else line
-                for want, line in zip(expected, got, strict=False)
-            ]
-            self.assertEqual(shown + got[len(expected) :], expected, f"after {sent}")
+        dialogue = Dialogue(clock=self.clock, feed=self.feed)
+        dialogue.add(transport)
+        dialogue.play(script)
         return transport
 
     def sign_in(self, **more: Any) -> MemoryTransport:

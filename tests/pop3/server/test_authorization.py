@@ -11,8 +11,8 @@ from twisted.logger import capturedLogs
 from mailproto.auth import server_mechanisms
 from mailproto.errors import AuthenticationFailed, MailboxInUse
 from mailproto.pop3 import POP3Limits
+from mailproto.testing import ELSEWHERE
 from tests.pop3.server.session import ALICE, SessionTestCase
-from tests.transport import ELSEWHERE
 
 PLAIN = base64.b64encode(b"\0alice\0secret word").decode()
 IN_CLEAR = "-ERR Passwords are not taken in clear: connect with TLS"
@@ -40,10 +40,11 @@ class DialogueTests(SessionTestCase):
         self.checker.addUser(b"alice", b"  a b ")
         transport = self.connect()
         transport.read()
-        transport.send(b"USER alice\r\nPASS  a b \r\nUSER alice\r\nPASS   a b \r\n", self.piece)
-        replies = transport.read().split(b"\r\n")
-        self.assertEqual(replies[1], b"-ERR [AUTH] Authentication failed")
-        self.assertTrue(replies[3].startswith(b"+OK "))
+        self.play(
+            "C: USER alice\nC: PASS  a b \nS: +OK...\nS: -ERR [AUTH] Authentication failed\n"
+            "C: USER alice\nC: PASS   a b \nS: +OK...\nS: +OK...",
+            transport,
+        )
 
     def test_a_wrong_name_is_answered_as_a_wrong_password_is(self) -> None:
         self.play(
@@ -116,7 +117,7 @@ class DialogueTests(SessionTestCase):
             self.play(f"C: {command}\nS: -ERR Unknown command, or not before login")
 
     def test_quit(self) -> None:
-        transport = self.play("C: QUIT\nC: NOOP\nS: +OK Bye")
+        transport = self.play("C: QUIT\nC: NOOP\nS: +OK Bye\nS closes")
         self.assertFalse(transport.is_open)
 
     def test_capa(self) -> None:
@@ -188,7 +189,15 @@ class DialogueTests(SessionTestCase):
 
 
 class ByteByByteDialogueTests(DialogueTests):
-    piece = 1
+    feed = "octets"
+
+
+class SpareOctetDialogueTests(DialogueTests):
+    feed = "spare"
+
+
+class PipelinedDialogueTests(DialogueTests):
+    feed = "together"
 
 
 class PrivacyTests(SessionTestCase):
@@ -292,11 +301,9 @@ class LoginTests(SessionTestCase):
         transport = self.connect()
         transport.read()
         for left in reversed(range(POP3Limits().failed_logins)):
-            self.assertTrue(transport.is_open)
-            self.play(
-                "C: USER alice\nS: +OK...\nC: PASS wrong\nS: -ERR [AUTH] Authentication failed", transport
-            )
-            self.assertEqual(transport.is_open, left > 0)
+            end = "" if left else "\nS closes"
+            refused = f"-ERR [AUTH] Authentication failed{end}"
+            self.play(f"C: USER alice\nS: +OK...\nC: PASS wrong\nS: {refused}", transport)
 
     def test_a_portal_that_fails_is_a_temporary_failure(self) -> None:
         self.account.failure = RuntimeError("the disk is on fire")
@@ -334,7 +341,7 @@ class LoginTests(SessionTestCase):
             if end == "drop":
                 transport.drop()
             else:
-                self.play("C: QUIT\nS: +OK Bye", transport)
+                self.play("C: QUIT\nS: +OK Bye\nS closes", transport)
             self.assertEqual(self.realm.signed_in, 0)
 
     def test_no_password_is_in_the_log(self) -> None:

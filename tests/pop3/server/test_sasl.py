@@ -62,8 +62,7 @@ class MechanismTests(SessionTestCase):
     def test_token_that_is_refused(self) -> None:
         for answer in ("AQ==", "*"):
             refusal = f"{REFUSED_TOKEN}C: {answer}\nS: -ERR [AUTH] Authentication failed\n"
-            transport = self.play(refusal * POP3Limits().failed_logins)
-            self.assertFalse(transport.is_open)
+            self.play(refusal * POP3Limits().failed_logins + "S closes")
 
     def test_a_checker_that_fails(self) -> None:
         """RFC 3206 4: no fault of the client's, and not counted as one."""
@@ -90,4 +89,12 @@ class MechanismTests(SessionTestCase):
 
 
 class OctetByOctetTests(MechanismTests):
-    piece = 1
+    feed = "octets"
+
+
+class SpareOctetTests(MechanismTests):
+    feed = "spare"
+
+
+class PipelinedTests(MechanismTests):
+    feed = "together"

@@ -162,7 +162,7 @@ class DialogueTests(SessionTestCase):
         before.read()
         before.send(b"CAPA\r\n")
         after = self.sign_in()
-        after.send(b"CAPA\r\n", self.piece)
+        after.send(b"CAPA\r\n", int(self.feed == "octets"))
         self.assertEqual(after.read(), before.read())
 
     def test_an_empty_maildrop(self) -> None:
@@ -181,12 +181,21 @@ class DialogueTests(SessionTestCase):
             S: -ERR No such message
             C: QUIT
             S: +OK Bye
+            S closes
             """
         )
 
 
 class ByteByByteDialogueTests(DialogueTests):
-    piece = 1
+    feed = "octets"
+
+
+class SpareOctetDialogueTests(DialogueTests):
+    feed = "spare"
+
+
+class PipelinedDialogueTests(DialogueTests):
+    feed = "together"
 
 
 class UniqueIdTests(SessionTestCase):
@@ -200,7 +209,7 @@ class UniqueIdTests(SessionTestCase):
             self.assertEqual(number, b"1")
             self.assertTrue(re.fullmatch(rb"[\x21-\x7e]{1,70}", unique_id))
             seen.add(unique_id)
-            self.play("C: DELE 1\nS: +OK...\nC: QUIT\nS: +OK...", transport)
+            self.play("C: DELE 1\nS: +OK...\nC: QUIT\nS: +OK...\nS closes", transport)
         self.assertEqual(len(seen), 3)
 
 
@@ -218,18 +227,18 @@ class RemovalTests(SessionTestCase):
         transport = self.sign_in()
         self.play("C: DELE 1\nS: +OK...\nC: DELE 3\nS: +OK...", transport)
         self.assertEqual(self.left(), [1, 2, 3])
-        self.play("C: QUIT\nS: +OK Bye, 2 messages removed", transport)
+        self.play("C: QUIT\nS: +OK Bye, 2 messages removed\nS closes", transport)
         self.assertFalse(transport.is_open)
         self.assertEqual(self.left(), [2])
 
     def test_only_what_this_session_deleted(self) -> None:
         change = FlagChange(FlagOperation.ADD, frozenset({"\\Deleted"}))
         self.successResultOf(Deferred.fromCoroutine(self.inbox.store([2], change)))
-        self.play("C: DELE 1\nS: +OK...\nC: QUIT\nS: +OK Bye, 1 messages removed", self.sign_in())
+        self.play("C: DELE 1\nS: +OK...\nC: QUIT\nS: +OK Bye, 1 messages removed\nS closes", self.sign_in())
         self.assertEqual(self.left(), [2, 3])
 
     def test_rset_before_quit(self) -> None:
-        self.play("C: DELE 1\nS: +OK...\nC: RSET\nS: +OK...\nC: QUIT\nS: +OK Bye", self.sign_in())
+        self.play("C: DELE 1\nS: +OK...\nC: RSET\nS: +OK...\nC: QUIT\nS: +OK Bye\nS closes", self.sign_in())
         self.assertEqual(self.left(), [1, 2, 3])
 
     def test_drop_timeout_and_shutdown_remove_nothing(self) -> None:
@@ -270,7 +279,7 @@ class RemovalTests(SessionTestCase):
         transport = self.sign_in()
         self.play("C: DELE 1\nS: +OK...", transport)
         self.inbox.failure = RuntimeError("no space")
-        self.play("C: QUIT\nS: -ERR [SYS/TEMP] Temporary failure, try again later", transport)
+        self.play("C: QUIT\nS: -ERR [SYS/TEMP] Temporary failure, try again later\nS closes", transport)
         self.assertFalse(transport.is_open)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
@@ -283,18 +292,18 @@ class RemovalTests(SessionTestCase):
             return [1]
 
         self.inbox.expunge = expunge  # type: ignore[method-assign]
-        self.play("C: QUIT\nS: -ERR [SYS/TEMP] Some deleted messages were not removed", transport)
+        self.play("C: QUIT\nS: -ERR [SYS/TEMP] Some deleted messages were not removed\nS closes", transport)
         self.assertFalse(transport.is_open)
 
     def test_what_another_session_removed_first_is_no_failure(self) -> None:
         transport = self.sign_in()
         self.play("C: DELE 1\nS: +OK...", transport)
         self.inbox.remove([1])
-        self.play("C: QUIT\nS: +OK...", transport)
+        self.play("C: QUIT\nS: +OK...\nS closes", transport)
 
     def test_a_mailbox_that_cannot_be_changed(self) -> None:
         self.inbox.writable = False
-        self.play("C: DELE 1\nS: -ERR Mailbox is read-only\nC: QUIT\nS: +OK Bye", self.sign_in())
+        self.play("C: DELE 1\nS: -ERR Mailbox is read-only\nC: QUIT\nS: +OK Bye\nS closes", self.sign_in())
 
 
 class SnapshotTests(SessionTestCase):
@@ -303,7 +312,7 @@ class SnapshotTests(SessionTestCase):
         one, two = self.sign_in(), self.sign_in()
         self.inbox.add(SECOND)
         self.play("C: STAT\nS: +OK 1 29\nC: RETR 2\nS: -ERR No such message", one)
-        self.play("C: DELE 1\nS: +OK...\nC: QUIT\nS: +OK...", one)
+        self.play("C: DELE 1\nS: +OK...\nC: QUIT\nS: +OK...\nS closes", one)
         self.play(
             """
             C: STAT
@@ -316,6 +325,7 @@ class SnapshotTests(SessionTestCase):
             S: +OK...
             C: QUIT
             S: +OK...
+            S closes
             """,
             two,
         )

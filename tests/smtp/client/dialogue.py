@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.smtp import LMTPClient, SMTPClient
-from tests.transport import LOOPBACK, MemoryTransport
+from mailproto.testing import LOOPBACK, Dialogue, Feed, MemoryTransport
 
 SENDER, ALICE, BOB = "me@client.example", "alice@mx.example", "bob@mx.example"
 TEXT = b"Subject: hello\r\n\r\nHi.\r\n"
@@ -38,7 +38,7 @@ def turn(clock: Clock) -> None:
 
 
 class ClientTestCase(SynchronousTestCase):
-    """Plays transcripts with a new client."""
+    """Has dialogues with new clients."""
 
     client_class: type[SMTPClient] = SMTPClient
     peer = LOOPBACK
@@ -55,28 +55,11 @@ class ClientTestCase(SynchronousTestCase):
             self.converse(transcript)
         return self.client
 
-    def converse(self, transcript: str, piece: int = 0) -> None:
-        """S: lines are sent, together up to the next C: line; C: lines must come, and nothing else."""
-        said = heard = ""
-        for line in transcript.splitlines():
-            speaker, _, words = line.strip().partition(":")
-            if not speaker:
-                continue
-            self.assertIn(speaker, "CS", line)
-            if speaker == "C":
-                self.transport.send(said.encode(), piece)
-                said = ""
-                heard += words.removeprefix(" ") + "\r\n"
-            else:
-                self._hear(heard)
-                heard = ""
-                said += words.removeprefix(" ") + "\r\n"
-        self._hear(heard)
-        self.transport.send(said.encode(), piece)
-
-    def _hear(self, expected: str) -> None:
-        if expected:
-            self.assertEqual(self.read().decode(), expected)
+    def converse(self, transcript: str, feed: Feed = "turns") -> None:
+        """Have a dialogue with the client that was connected last."""
+        dialogue = Dialogue(clock=self.clock, role="server", feed=feed)
+        dialogue.add(self.transport)
+        dialogue.play(transcript)
 
     def read(self) -> bytes:
         """All that is written, in as many turns of the reactor as it takes."""

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tests.transport import ELSEWHERE, MemoryTransport
+from mailproto.testing import ELSEWHERE, MemoryTransport
 
 DELAY = 0.01
 """Seconds from one end to the other."""

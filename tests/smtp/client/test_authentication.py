@@ -22,8 +22,8 @@ from mailproto.client import (
     ServiceClosing,
 )
 from mailproto.smtp import outcome_of
+from mailproto.testing import LOOPBACK
 from tests.smtp.client.dialogue import ALICE, SENDER, TEXT, ClientTestCase, LMTPClientTestCase, offering
-from tests.transport import LOOPBACK
 
 TIM = Password("tim", "tanstaaftanstaaf")
 USER = Password("user", "pencil")
@@ -210,7 +210,8 @@ class RefusalTests(AuthenticationTestCase):
         self.assert_goes_on()
 
     def test_connection(self) -> None:
-        signed_in = self.authenticate("PLAIN", "C: AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\nS: 421 Bye")
+        said = "C: AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\nS: 421 Bye\nC closes"
+        signed_in = self.authenticate("PLAIN", said)
         self.error(signed_in, ServiceClosing)
 
     def test_lost(self) -> None:
@@ -308,9 +309,8 @@ class UntrustedTests(AuthenticationTestCase):
             f"S: 334 {SCRAM_CHALLENGE}\nC: {SCRAM_PROOF}\nS: 334 ZT1vdGhlci1lcnJvcg==\nC:\nS: 235 Welcome",
         ):
             with self.subTest(rest=rest):
-                self.assert_untrusted(
-                    self.authenticate("SCRAM-SHA-1", f"C: AUTH SCRAM-SHA-1 {SCRAM_FIRST}\n{rest}", USER)
-                )
+                said = f"C: AUTH SCRAM-SHA-1 {SCRAM_FIRST}\n{rest}\nC closes"
+                self.assert_untrusted(self.authenticate("SCRAM-SHA-1", said, USER))
 
     def test_wrong_proof_is_cancelled(self) -> None:
         self.patch(scram_client, "new_nonce", lambda: "fyko+d2lbbFgONRv9qkxdawL")
@@ -318,7 +318,8 @@ class UntrustedTests(AuthenticationTestCase):
             self.authenticate(
                 "SCRAM-SHA-1",
                 f"C: AUTH SCRAM-SHA-1 {SCRAM_FIRST}\nS: 334 {SCRAM_CHALLENGE}\nC: {SCRAM_PROOF}\n"
-                f"S: 334 {b64encode(b'v=' + b'A' * 27 + b'=').decode()}\nC: *\nS: 501 5.7.0 Cancelled",
+                f"S: 334 {b64encode(b'v=' + b'A' * 27 + b'=').decode()}\n"
+                "C: *\nS: 501 5.7.0 Cancelled\nC closes",
                 USER,
             )
         )
@@ -342,12 +343,13 @@ class UntrustedTests(AuthenticationTestCase):
             ("LOGIN", "C: AUTH LOGIN\n" + "".join(f"S: 334 \nC: {each}\n" for each in LOGIN) + "S: 334 \n"),
         ):
             with self.subTest(said=said):
-                self.assert_untrusted(self.authenticate(mechanisms, said + "C: *\nS: 501 Cancelled"))
+                said += "C: *\nS: 501 Cancelled\nC closes"
+                self.assert_untrusted(self.authenticate(mechanisms, said))
 
     def test_reply_that_is_none(self) -> None:
         for code in (250, 354):
             signed_in = self.authenticate(
-                "PLAIN", f"C: AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\nS: {code} Hm"
+                "PLAIN", f"C: AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\nS: {code} Hm\nC closes"
             )
             self.error(signed_in, ProtocolViolation)
             self.assertTrue(self.transport.was_aborted)

@@ -219,7 +219,7 @@ class ChunkingTests(ClientTestCase):
         self.transport.capacity = 1 << 30
         self.text = (b"x" * 78 + b"\n") * (CHUNKING_FROM // 79 + 1)
         self.sent = self.client.send(SENDER, [ALICE], self.text)
-        self.converse("C: MAIL FROM:<me@client.example>\n" + RCPT + "S: 250 OK\nS: 250 OK")
+        self.converse("C: MAIL FROM:<me@client.example>\n" + RCPT + "S: 250 OK\nS: 250 OK\n...")
         return self.read().decode()
 
     def chunks(self, octets: str) -> list[tuple[int, bool, str]]:
@@ -259,7 +259,7 @@ class ChunkingTests(ClientTestCase):
         for answers, outcome in (
             ("S: 550 5.7.1 No", (550, "5.7.1")),
             ("S: 250 OK\nS: 550 5.1.1 No", (550, "5.1.1")),
-            ("S: 250 OK\nS: 421 4.3.2 Going", (421, "4.3.2")),
+            ("S: 250 OK\nS: 421 4.3.2 Going\nC closes", (421, "4.3.2")),
         ):
             self.connect(offering("CHUNKING", "BINARYMIME"))
             sent = self.client.send(SENDER, [ALICE], BINARY)
@@ -311,7 +311,7 @@ class ChunkingTests(ClientTestCase):
     def test_421_behind_a_refused_chunk(self) -> None:
         chunks = self.chunks(self.large())
         self.assertGreater(len(chunks), 3)
-        self.converse("S: 250 OK\nS: 552 5.3.4 Too much\nS: 421 4.3.2 Going")
+        self.converse("S: 250 OK\nS: 552 5.3.4 Too much\nS: 421 4.3.2 Going\nC closes")
         self.assertEqual(self.codes(self.sent), [(552, "5.3.4")])
 
     def test_no_chunk_follows_one_that_was_refused(self) -> None:
@@ -319,7 +319,7 @@ class ChunkingTests(ClientTestCase):
         self.transport.capacity = 1000
         sent = self.client.send(SENDER, [ALICE], b"x" * CHUNKING_FROM)
         self.read()
-        self.converse("S: 250 OK\nS: 250 OK\nS: 452 4.3.1 Disk full")
+        self.converse("S: 250 OK\nS: 250 OK\nS: 452 4.3.1 Disk full\n...")
         self.assertEqual(self.codes(sent), [(452, "4.3.1")])
         self.assertEqual(self.read().count(b"BDAT"), 1)
 
@@ -332,8 +332,10 @@ class LMTPChunkingTests(LMTPClientTestCase):
         )
         sent = self.client.send(SENDER, [ALICE, BOB, ALICE], BINARY)
         self.read()
-        self.converse("S: 250 OK\nS: 250 OK\nS: 550 No\nS: 250 OK")
-        self.converse("S: 250 2.1.5 One\nS: 452 4.2.2 Two")
+        self.converse(
+            "S: 250 OK\nS: 250 OK\nS: 550 No\nS: 250 OK\nC: BDAT 24 LAST\nC: Subject: hello\nC:\nC: ␀\nC: .\n"
+            "S: 250 2.1.5 One\nS: 452 4.2.2 Two"
+        )
         self.assertEqual(self.codes(sent), [(250, "2.1.5"), (550, "5.0.0"), (452, "4.2.2")])
 
     LHLO = (
@@ -363,7 +365,7 @@ class LMTPChunkingTests(LMTPClientTestCase):
         self.transport.capacity = 1 << 30
         self.sent = self.client.send(SENDER, [ALICE, BOB], (b"x" * 78 + b"\r\n") * (CHUNKING_FROM // 80 + 1))
         self.read()
-        self.converse("S: 250 OK\nS: 250 OK\nS: 250 OK")
+        self.converse("S: 250 OK\nS: 250 OK\nS: 250 OK\n...")
         self.chunks = self.read().count(b"BDAT ")
         self.assertGreater(self.chunks, 2)
 
@@ -371,7 +373,7 @@ class LMTPChunkingTests(LMTPClientTestCase):
         self.large()
         self.converse("S: 250 OK\n" * (self.chunks - 1))
         self.assertEqual(self.read(), b"")
-        self.converse("S: 250 OK")
+        self.converse("S: 250 OK\n...")
         self.assertRegex(self.read(), rb"\ABDAT [0-9]+ LAST\r\n")
         self.converse("S: 250 2.1.5 One\nS: 452 4.2.2 Two")
         self.assertEqual(self.codes(self.sent), [(250, "2.1.5"), (452, "4.2.2")])
@@ -394,7 +396,7 @@ class StreamingTests(ClientTestCase):
         content = b".\r\n" * 1_000_000
         sent = self.client.send(SENDER, [ALICE], content)
         self.read()
-        self.converse("S: 250 OK\nS: 250 OK\nS: 354 Go")
+        self.converse("S: 250 OK\nS: 250 OK\nS: 354 Go\n...")
         self.assertLess(self.transport.unread(), 1 << 20)
         self.assertEqual(self.read(), b"..\r\n" * 1_000_000 + b".\r\n")
         self.converse("S: 250 OK")
@@ -407,7 +409,7 @@ class StreamingTests(ClientTestCase):
             self.transport.capacity = 1000
             sent = self.client.send(SENDER, [ALICE], b".\r\n" * 1_000_000)
             self.read()
-            self.converse(f"S: 250 OK\nS: 250 OK\nS: 354 Go\nS: {reply}")
+            self.converse(f"S: 250 OK\nS: 250 OK\nS: 354 Go\nS: {reply}\n...")
             self.assertEqual(self.codes(sent)[0][0], code)
             self.assertTrue(self.transport.was_aborted)
 
@@ -423,6 +425,6 @@ class StreamingTests(ClientTestCase):
         content.close()
         with open(path, "wb"):
             pass
-        self.converse("S: 250 OK\nS: 250 OK\nS: 354 Go")
+        self.converse("S: 250 OK\nS: 250 OK\nS: 354 Go\nC closes")
         self.assertEqual(self.codes(sent), [(451, "4.4.2")])
         self.assertTrue(self.transport.was_aborted)

@@ -146,7 +146,7 @@ class PipeliningTests(ClientTestCase):
         self.send()
         self.converse(
             GROUP + "S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT + "S: 250-2.0.0 Que\nS: 250 ued",
-            piece=1,
+            feed="octets",
         )
         self.assertEqual(self.result(self.sent), [Outcome(250, "2.0.0", "Que ued")] * 2)
 
@@ -199,6 +199,7 @@ class OneByOneTests(ClientTestCase):
             S: 250 OK
             C: MAIL FROM:<me@client.example>
             S: 421 4.7.0 Enough
+            C closes
             """
         )
         self.assertEqual(self.codes(sent), [(450, "4.2.1")])
@@ -280,6 +281,7 @@ class TooManyRecipientsTests(ClientTestCase):
                 S: 354 Go
                 {CONTENT.strip()}
                 S: 250 For {name}
+                ...
                 """
             )
         self.assertEqual([outcome.text for outcome in self.result(sent)], ["For alice", "For bob"])
@@ -289,7 +291,7 @@ class TooManyRecipientsTests(ClientTestCase):
         self.connect(offering("LIMITS RCPTMAX=1"))
         sent = self.client.send(SENDER, [ALICE, BOB], TEXT)
         self.transport.read()
-        self.converse("S: 250 OK\nS: 550 5.1.1 No\nS: 503 5.5.1 No recipients")
+        self.converse("S: 250 OK\nS: 550 5.1.1 No\nS: 503 5.5.1 No recipients\n...")
         self.assertIn(b"RCPT TO:<bob@mx.example>", self.transport.read())
         self.converse("S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go\n" + CONTENT + "S: 250 OK")
         self.assertEqual(self.codes(sent), [(550, "5.1.1"), (250, "2.0.0")])
@@ -338,7 +340,7 @@ class TooManyRecipientsTests(ClientTestCase):
                 + "S: 250 OK\n" * len(recipients)
                 + "S: 354 Go"
                 + CONTENT
-                + "S: 250 OK"
+                + "S: 250 OK\n..."
             )
         self.assertEqual(self.codes(sent), [(250, "2.0.0")] * 5)
 
@@ -349,7 +351,7 @@ class TooManyRecipientsTests(ClientTestCase):
         for name in ("alice", "bob"):
             self.converse(
                 f"C: MAIL FROM:<me@client.example>\nC: RCPT TO:<{name}@mx.example>\nC: DATA\n"
-                "S: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT + "S: 250 OK"
+                "S: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT + "S: 250 OK\n..."
             )
         self.assertEqual(self.codes(sent), [(250, "2.0.0"), (250, "2.0.0"), (451, "4.5.0")])
         self.assertEqual(self.codes(self.client.send(SENDER, [ALICE], TEXT)), [(451, "4.5.0")])
@@ -463,17 +465,18 @@ class LossTests(ClientTestCase):
 
     def test_421_behind_the_content(self) -> None:
         """That is an answer: it was not delivered."""
-        self.converse(GROUP + "S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT + "S: 421 4.3.2 Going")
+        taken = GROUP + "S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT
+        self.converse(taken + "S: 421 4.3.2 Going\nC closes")
         self.assertEqual(self.result(self.sent), [Outcome(421, "4.3.2", "Going")] * 2)
         self.assertTrue(self.transport.was_aborted)
 
     def test_421_behind_a_refusal(self) -> None:
         """Everybody is refused for good already."""
-        self.converse(GROUP + "S: 550 5.7.1 Never\nS: 421 4.7.0 Too many errors")
+        self.converse(GROUP + "S: 550 5.7.1 Never\nS: 421 4.7.0 Too many errors\nC closes")
         self.assertEqual(self.codes(self.sent), [(550, "5.7.1")] * 2)
 
     def test_421_to_a_recipient(self) -> None:
-        self.converse(GROUP + "S: 250 OK\nS: 250 OK\nS: 421 4.7.0 Enough")
+        self.converse(GROUP + "S: 250 OK\nS: 250 OK\nS: 421 4.7.0 Enough\nC closes")
         self.assertEqual(self.codes(self.sent), [(421, "4.7.0")] * 2)
 
     def test_no_reply_at_all(self) -> None:
@@ -484,12 +487,13 @@ class LossTests(ClientTestCase):
     def test_success_that_is_none(self) -> None:
         for replies in ("S: 354 Go", "S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 250 What?"):
             self.setUp()
-            self.converse(GROUP + replies)
+            self.converse(GROUP + replies + "\nC closes")
             self.assertTrue(self.transport.was_aborted)
             self.assertEqual(self.codes(self.sent), [(451, "4.5.0")] * 2)
 
     def test_what_nobody_asked_for(self) -> None:
-        self.converse(GROUP + "S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT + "S: 250 OK\nS: 250 OK")
+        taken = GROUP + "S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT
+        self.converse(taken + "S: 250 OK\nS: 250 OK\nC closes")
         self.assertEqual(self.codes(self.sent), [(250, "2.0.0")] * 2)
         self.assertFalse(self.client.is_usable)
 
@@ -640,14 +644,14 @@ class LMTPTests(LMTPClientTestCase):
         self.send(ALICE, BOB, "carol@mx.example")
         self.read()
         self.converse("S: 250 OK\nS: 250 OK\nS: 250 OK\nS: 250 OK\nS: 354 Go" + CONTENT)
-        self.converse("S: 250 For Alice\nS: 421 4.3.2 Going")
+        self.converse("S: 250 For Alice\nS: 421 4.3.2 Going\nC closes")
         self.assertEqual(self.codes(self.sent)[:2], [(250, "2.0.0"), (421, "4.3.2")])
         self.assertEqual(self.result(self.sent)[2], UNCERTAIN)
 
     def test_all_refused_but_data_taken(self) -> None:
         """RFC 2033 4.2 has DATA refused then: nobody knows how many answers its end would have."""
         self.send(ALICE, BOB)
-        self.converse(GROUP + "S: 250 OK\nS: 550 5.1.1 No\nS: 550 5.1.1 No\nS: 354 Go ahead")
+        self.converse(GROUP + "S: 250 OK\nS: 550 5.1.1 No\nS: 550 5.1.1 No\nS: 354 Go ahead\nC closes")
         self.assertEqual(self.codes(self.sent), [(550, "5.1.1")] * 2)
         self.assertTrue(self.transport.was_aborted)
 

@@ -19,6 +19,7 @@ from mailproto.client import (
 )
 from mailproto.smtp import SMTPTimeouts
 from mailproto.smtp.client import _own_name
+from mailproto.testing import MemoryTransport
 from tests.smtp.client import dialogue
 from tests.smtp.client.dialogue import (
     ALICE,
@@ -30,7 +31,6 @@ from tests.smtp.client.dialogue import (
     ClientTestCase,
     offering,
 )
-from tests.transport import MemoryTransport
 
 
 @implementer(ISSLTransport)
@@ -57,20 +57,20 @@ class GreetingTests(ClientTestCase):
         ):
             self.connect()
             greeted, hello = self.client.greeted(), self.client.ehlo()
-            self.converse(f"S: {code} no mail here")
+            self.converse(f"S: {code} no mail here\n...")
             error = self.error(greeted, kind)
             self.assertEqual((error.reply.code, error.is_permanent), (code, permanent))
             self.error(hello, kind)
             self.error(self.client.greeted(), kind)
             self.assertFalse(self.client.is_usable)
             if code != 421:
-                self.converse("C: QUIT\nS: 221 Bye")  # the server waits for it (RFC 5321 3.1)
+                self.converse("C: QUIT\nS: 221 Bye\nC closes")  # the server waits for it (RFC 5321 3.1)
             self.assertEqual(self.transport.was_aborted, code == 421)
             self.assertFalse(self.transport.is_open)
             self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_no_welcome_and_no_goodbye(self) -> None:
-        for replies in ("", "S: 421 4.3.2 Going", "S: What?"):
+        for replies in ("", "S: 421 4.3.2 Going\nC closes", "S: What?\nC closes"):
             self.connect()
             greeted = self.client.greeted()
             self.converse("S: 554 no mail here\nC: QUIT\n" + replies)
@@ -145,7 +145,7 @@ class HelloTests(ClientTestCase):
             ("my_host", "my_host"),
             ("client.example.", "client.example."),
         ):
-            self.connect("S: 220 mx.example")
+            self.connect("S: 220 mx.example\n...")
             self.assertEqual(self.read(), b"EHLO client.example\r\n")
             self.converse("S: 250 mx.example")
             self.client.ehlo(name)
@@ -289,7 +289,7 @@ class QuitTests(ClientTestCase):
     def test_after_everything_else(self) -> None:
         self.connect(PLAIN)
         noop, gone = self.client.noop(), self.client.quit()
-        self.converse("C: NOOP\nS: 250 OK\nC: QUIT\nS: 221 Bye")
+        self.converse("C: NOOP\nS: 250 OK\nC: QUIT\nS: 221 Bye\nC closes")
         self.result(noop)
         self.result(gone)
         self.assertFalse(self.transport.was_aborted)
@@ -315,7 +315,7 @@ class QuitTests(ClientTestCase):
         self.connect(PLAIN)
         self.client.quit()
         noop = self.client.noop()
-        self.converse("C: QUIT\nS: 221 Bye")
+        self.converse("C: QUIT\nS: 221 Bye\nC closes")
         self.error(noop, ConnectionLost)
 
 
@@ -366,7 +366,7 @@ class TimeoutTests(ClientTestCase):
         self.connect()
         hello = self.client.ehlo()
         self.clock.advance(200)
-        self.converse("S: 220 mx.example")
+        self.converse("S: 220 mx.example\n...")
         self.assert_times_out(300)
         self.error(hello, ServerTimeout)
 
@@ -385,9 +385,10 @@ class TimeoutTests(ClientTestCase):
         for answered, seconds in enumerate((300, 300, 120, 600)):
             self.connect(PIPELINING)
             sent = self.client.send(SENDER, [ALICE], TEXT)
+            self.read()
             for reply in replies[:answered]:
                 self.clock.advance(50)
-                self.converse(reply)
+                self.converse(f"{reply}\n...")
             self.assert_times_out(seconds)
             if answered:
                 self.assertEqual(self.codes(sent), [(451, "4.4.2")])
@@ -407,6 +408,7 @@ class TimeoutTests(ClientTestCase):
             S: 250 OK
             C: DATA
             S: 354 Go
+            ...
             """
         )
         self.clock.advance(179)

@@ -53,7 +53,7 @@ class LookTests(TurnTestCase):
         noop = self.client.noop()
         self.client.send(SENDER, [BOB], TEXT)
         self.assertEqual(self.transport.read(), b"")
-        self.converse(GROUP + "S: 550 5.1.8 No\nS: 503 No\nS: 503 No\nC: NOOP\nS: 250 OK")
+        self.converse(GROUP + "S: 550 5.1.8 No\nS: 503 No\nS: 503 No\nC: NOOP\nS: 250 OK\n...")
         self.result(noop)
         self.assertIn(b"RCPT TO:<bob@mx.example>", self.read())
 

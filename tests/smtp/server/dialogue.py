@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence, Set
 from typing import Any
 
@@ -18,7 +17,7 @@ from mailproto.content import Content
 from mailproto.interfaces import IAccount, IDelivery
 from mailproto.model import Address, Envelope, Outcome, Parameters, Session
 from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
-from tests.transport import LOOPBACK, MemoryTransport
+from mailproto.testing import FEEDS, LOOPBACK, Dialogue, Feed, MemoryTransport
 
 NOW = 1_000_000_000  # Sun, 9 Sep 2001 01:46:40 +0000
 TAKEN = Outcome(250, "2.1.5", "Kept")
@@ -90,7 +89,7 @@ class Realm:
 
 
 class DialogueTestCase(SynchronousTestCase):
-    """Plays transcripts with a new server, once with whole lines, once octet by octet."""
+    """Has dialogues with new servers."""
 
     factory_class: type[SMTPServerFactory] = SMTPServerFactory
     peer = LOOPBACK
@@ -113,36 +112,19 @@ class DialogueTestCase(SynchronousTestCase):
         self.assertRegex(transport.read(), rb"\A220 mx\.example [EL]S?MTP mailproto\r\n\Z")
         return transport
 
-    def converse(self, transport: MemoryTransport, transcript: str, piece: int = 0) -> None:
-        """C: lines are sent, together up to the next S: line; S: lines must come back, and nothing else.
+    def converse(self, transport: MemoryTransport, transcript: str, feed: Feed = "turns") -> None:
+        """Have a dialogue over a connection that was made."""
+        dialogue = Dialogue(clock=self.clock, feed=feed)
+        dialogue.add(transport)
+        dialogue.play(transcript)
 
-        ``...`` at the end of an S: line stands for anything.
-        """
-        sent, expected = "", ""
-        for line in [*transcript.strip().splitlines(), "C:"]:
-            speaker, _, words = line.strip().partition(":")
-            if speaker == "C":
-                if expected:
-                    self._hear(transport, sent, expected, piece)
-                    sent = expected = ""
-                sent += words.removeprefix(" ") + "\r\n"
-            else:
-                self.assertEqual(speaker, "S", line)
-                expected += words.removeprefix(" ") + "\n"
-        self.assertEqual(sent, "\r\n", "a transcript ends with what the server says")
-
-    def _hear(self, transport: MemoryTransport, sent: str, expected: str, piece: int) -> None:
-        transport.send(sent.encode("utf-8", "surrogateescape"), piece)
-        pattern = re.escape(expected).replace(re.escape("...\n"), "[^\n]*\n")
-        heard = transport.read().decode()
-        self.assertNotRegex(heard, r"[^\r]\n", "a reply without CRLF")
-        self.assertRegex(heard.replace("\r\n", "\n"), rf"\A{pattern}\Z", f"after {sent!r}")
-
-    def assert_dialogue(self, transcript: str, **settings: Any) -> MemoryTransport:
-        """Play it both ways.  :returns: the connection of the second time."""
-        self.converse(self.connect(**settings), transcript)
-        transport = self.connect(**settings)
-        self.converse(transport, transcript, piece=1)
+    def assert_dialogue(
+        self, transcript: str, feeds: Sequence[Feed] = FEEDS, **settings: Any
+    ) -> MemoryTransport:
+        """Have it each way, with a new server.  :returns: the connection of the last time."""
+        for feed in feeds:
+            transport = self.connect(**settings)
+            self.converse(transport, transcript, feed)
         return transport
 
 

@@ -48,7 +48,7 @@ class ChunkTests(DialogueTestCase):
         chunks = [bdat("A: b"), bdat("\nc"), bdat("d", last=True)]
         self.assert_dialogue(
             script(EHLO, "C: MAIL FROM:<>\nC: RCPT TO:<a@b>", *chunks, "C: QUIT",
-                   "S: 250...\nS: 250...", CHUNK, CHUNK, "S: 250 2.0.0 Taken as ...\nS: 221...")
+                   "S: 250...\nS: 250...", CHUNK, CHUNK, "S: 250 2.0.0 Taken as ...\nS: 221...\nS closes")
         )  # fmt: skip
         self.assertEqual(self.body(), b"A: b\r\n\r\nc\r\nd\r\n")
 

@@ -14,10 +14,10 @@ from mailproto.content import FileContent
 from mailproto.errors import MessageTooLarge
 from mailproto.smtp import SMTPLimits
 from mailproto.smtp.server._spool import Spool
+from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.disk import fill_the_disk
 from tests.smtp.server.dialogue import DialogueTestCase
 from tests.smtp.server.test_server import script
-from tests.transport import ELSEWHERE, MemoryTransport
 
 BEGIN = "C: HELO a\nC: MAIL FROM:<a@b>\nC: RCPT TO:<c@d>\nC: DATA\nS: 250...\nS: 250...\nS: 250...\nS: 354..."
 NOOP = "C: NOOP\nS: 250 2.0.0 OK"

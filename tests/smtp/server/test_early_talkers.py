@@ -8,8 +8,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
+from mailproto.testing import ELSEWHERE, LOOPBACK, MemoryTransport
 from tests.smtp.server.dialogue import FakeDelivery
-from tests.transport import ELSEWHERE, LOOPBACK, MemoryTransport
 
 GREETING = b"220 mx.example ESMTP mailproto\r\n"
 TOO_EARLY = b"554 5.5.1 You talk before you are greeted\r\n"

@@ -11,9 +11,9 @@ from mailproto.interfaces import IServiceExtensions
 from mailproto.model import ServiceExtensions, TLSInfo
 from mailproto.smtp import SMTPLimits, SMTPServer
 from mailproto.smtp.wire import Notify, Returned, mail_options, rcpt_options
+from mailproto.testing import FEEDS, MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery, LMTPDialogueTestCase
 from tests.smtp.server.test_server import EHLO, MAIL, script
-from tests.transport import MemoryTransport
 
 MESSAGE = "C: RCPT TO:<a@b>\nS: 250...\nC: DATA\nS: 354...\nC: .\nS: 250..."
 ALL = ServiceExtensions(
@@ -44,12 +44,12 @@ class PromiseTestCase(DialogueTestCase):
 
     def assert_mail(self, parameters: str, reply: str, **settings: Any) -> None:
         """What MAIL with ``parameters`` is answered; a refusal begins nothing."""
-        for piece in (0, 1):
+        for feed in FEEDS:
             transport = self.connect(**settings)
             self.greet(transport)
-            self.converse(transport, f"C: MAIL FROM:<bob@b> {parameters}\nS: {reply}...", piece)
+            self.converse(transport, f"C: MAIL FROM:<bob@b> {parameters}\nS: {reply}...", feed)
             rcpt = "250" if reply.startswith("250") else "503"
-            self.converse(transport, f"C: RCPT TO:<a@b>\nS: {rcpt}...", piece)
+            self.converse(transport, f"C: RCPT TO:<a@b>\nS: {rcpt}...", feed)
 
 
 class OfferTests(PromiseTestCase):
@@ -148,7 +148,7 @@ class BinaryTests(PromiseTestCase):
 
 class NotificationTests(PromiseTestCase):
     def test_they_come_with_the_envelope(self) -> None:
-        for piece in (0, 1):
+        for feed in FEEDS:
             transport = self.connect()
             self.greet(transport)
             self.converse(
@@ -165,7 +165,7 @@ class NotificationTests(PromiseTestCase):
                 C: .
                 S: 250...
                 """,
-                piece,
+                feed,
             )
         [(envelope, _)] = self.delivery.delivered
         options = mail_options(envelope.parameters)

@@ -6,12 +6,12 @@ from twisted.internet.defer import Deferred
 
 from mailproto.errors import RecipientUnknown, Refused
 from mailproto.smtp import SMTPLimits
+from mailproto.testing import MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery
 from tests.smtp.server.test_server import script
-from tests.transport import MemoryTransport
 
 BEGIN = "C: HELO a\nC: MAIL FROM:<a@b>\nC: RCPT TO:<c@d>\nS: 250...\nS: 250...\nS: 250..."
-TOO_MANY = "S: 421 4.7.0 Too many errors, closing connection"
+TOO_MANY = "S: 421 4.7.0 Too many errors, closing connection\nS closes"
 
 
 class NumberTests(DialogueTestCase):
@@ -106,7 +106,7 @@ class NumberTests(DialogueTestCase):
             script(
                 BEGIN,
                 "C: RSET\nS: 250...\nC: MAIL FROM:<a@b>\nS: 250...\nC: RSET\nS: 250...",
-                "C: MAIL FROM:<a@b>\nS: 421 4.7.0 Too many messages on one connection, come again",
+                "C: MAIL FROM:<a@b>\nS: 421 4.7.0 Too many messages on one connection, come again\nS closes",
             ),
             limits=SMTPLimits(transactions=2),
         )

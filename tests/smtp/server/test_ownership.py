@@ -14,10 +14,10 @@ from mailproto.errors import Unavailable
 from mailproto.interfaces import IOwnership
 from mailproto.model import Address
 from mailproto.smtp.server._ownership import is_own_address
+from mailproto.testing import MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery
 from tests.smtp.server.test_authentication import EHLO, b64
 from tests.smtp.server.test_server import script
-from tests.transport import MemoryTransport
 
 ALICE = "alice@example.org"
 SIGNED_IN = script(EHLO, f"C: AUTH PLAIN {b64(f'{chr(0)}{ALICE}{chr(0)}secret')}\nS: 235...")

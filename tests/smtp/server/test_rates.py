@@ -9,10 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.smtp import SMTPLimits
 from mailproto.smtp.server._rates import MAX_REMEMBERED_RATES, Rate
+from mailproto.testing import ELSEWHERE, LOOPBACK, MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase
 from tests.smtp.server.test_authentication import SIGNED_IN
 from tests.smtp.server.test_server import script
-from tests.transport import ELSEWHERE, LOOPBACK, MemoryTransport
 
 MAIL = "C: MAIL FROM:<a@b>\nS: 250...\nC: RSET\nS: 250..."
 NO_MAIL = "C: MAIL FROM:<a@b>\nS: 450 4.7.1 Too many messages for now"

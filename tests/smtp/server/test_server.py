@@ -61,6 +61,7 @@ class MessageTests(DialogueTestCase):
             S: 250 2.0.0 Taken as ...
             C: QUIT
             S: 221 2.0.0 mx.example closing connection
+            S closes
         """,
             )
         )
@@ -154,9 +155,9 @@ class MessageTests(DialogueTestCase):
         """RFC 5321 3.8: 421 says so, to whatever it is the answer."""
         leaving = Refused(421, "4.3.2", "Going down")
         for path, transcript in (
-            ("a@b", script(EHLO, "C: MAIL FROM:<a@b>\nC: NOOP\nS: 421 4.3.2 Going down")),
-            ("c@d", script(RCPT, "C: RCPT TO:<c@d>\nC: NOOP\nS: 421 4.3.2 Going down")),
-            ("", script(RCPT, "C: DATA\nS: 354...\nC: .\nC: NOOP\nS: 421 4.3.2 Going down")),
+            ("a@b", script(EHLO, "C: MAIL FROM:<a@b>\nC: NOOP\nS: 421 4.3.2 Going down\nS closes")),
+            ("c@d", script(RCPT, "C: RCPT TO:<c@d>\nC: NOOP\nS: 421 4.3.2 Going down\nS closes")),
+            ("", script(RCPT, "C: DATA\nS: 354...\nC: .\nC: NOOP\nS: 421 4.3.2 Going down\nS closes")),
         ):
             delivery = FakeDelivery()
             delivery.refusals[path] = delivery.failure = leaving
@@ -183,6 +184,7 @@ class OrderTests(DialogueTestCase):
             S: 250 2.0.0 OK
             C: QUIT
             S: 221...
+            S closes
         """)
 
     def test_helo_is_answered_in_one_line(self) -> None:
@@ -335,7 +337,7 @@ class SmallCommandTests(DialogueTestCase):
 
     def test_nothing_is_heard_after_quit(self) -> None:
         transport = self.connect()
-        self.converse(transport, "C: QUIT\nC: NOOP\nS: 221...")
+        self.converse(transport, "C: QUIT\nC: NOOP\nS: 221...\nS closes")
         self.assertFalse(transport.is_open)
 
     def test_a_web_browser_is_sent_away(self) -> None:

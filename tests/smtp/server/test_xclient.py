@@ -14,13 +14,13 @@ from mailproto.auth import SERVER_MECHANISMS, disabled_record, store_portal
 from mailproto.backends import MemoryStore
 from mailproto.connection import Networks, ProxiedFactory, _server
 from mailproto.smtp import SMTPLimits
+from mailproto.testing import ELSEWHERE, FEEDS, LOOPBACK, MemoryTransport
 from tests.auth.exchanges import Checker
 from tests.auth.test_server_mechanisms import EVERYTHING
 from tests.connection.test_proxy_header import TCP4, v2
 from tests.smtp.server.dialogue import DialogueTestCase
 from tests.smtp.server.test_authentication import BAD, EHLO, GOOD
 from tests.smtp.server.test_server import script
-from tests.transport import ELSEWHERE, LOOPBACK, MemoryTransport
 
 GREETING = "S: 220 mx.example ESMTP mailproto"
 OFFER = "S: 250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT\nS: 250 HELP"
@@ -73,7 +73,7 @@ class ProxyTests(DialogueTestCase):
             )
         )
         self.assertIsNone(self.delivery.senders[0][0].account)
-        self.assertEqual(self.realm.log_outs, 2)
+        self.assertEqual(self.realm.log_outs, len(FEEDS))
 
     def test_greeting_and_protocol(self) -> None:
         for attributes, protocol, helo in (
@@ -192,7 +192,7 @@ class ProxyTests(DialogueTestCase):
         self.assert_dialogue(
             script(
                 f"C: XCLIENT ADDR=203.0.113.9\n{GREETING}",
-                "C: STARTTLS\nS: 220...",
+                "C: STARTTLS\nS: 220...\nC starts TLS",
                 f"C: XCLIENT LOGIN=alice\n{ONCE}",
                 "C: HELO a\nS: 250...",
                 MESSAGE,
@@ -204,7 +204,7 @@ class ProxyTests(DialogueTestCase):
     def test_the_proxy_may_encrypt_first(self) -> None:
         self.assert_dialogue(
             script(
-                "C: STARTTLS\nS: 220...",
+                "C: STARTTLS\nS: 220...\nC starts TLS",
                 f"C: XCLIENT ADDR=203.0.113.9 LOGIN=alice\n{GREETING}",
                 f"C: XCLIENT LOGIN=alice\n{ONCE}",
             ),
@@ -244,7 +244,7 @@ class ProxyTests(DialogueTestCase):
                 EHLO_CLIENT,
             ),
         )
-        self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), len(FEEDS))
 
     def test_too_many_clients_of_an_account_that_does_not_exist(self) -> None:
         self.realm.missing = {"ghost"}
@@ -252,7 +252,7 @@ class ProxyTests(DialogueTestCase):
         self.converse(first, "C: XCLIENT ADDR=203.0.113.9 LOGIN=ghost\nS: 535 5.7.8...")
         second = MemoryTransport(self.factory.buildProtocol(None), LOOPBACK)
         second.read()
-        self.converse(second, "C: XCLIENT ADDR=203.0.113.9 LOGIN=ghost\nS: 421 4.3.2...")
+        self.converse(second, "C: XCLIENT ADDR=203.0.113.9 LOGIN=ghost\nS: 421 4.3.2...\nS closes")
         self.assertFalse(second.is_open)
 
     def test_too_many_clients_with_an_account(self) -> None:
@@ -260,7 +260,7 @@ class ProxyTests(DialogueTestCase):
         self.converse(first, f"C: XCLIENT ADDR=203.0.113.9 LOGIN=alice\n{GREETING}")
         second = MemoryTransport(self.factory.buildProtocol(None), LOOPBACK)
         second.read()
-        self.converse(second, "C: XCLIENT ADDR=203.0.113.9 LOGIN=alice\nS: 421 4.3.2...")
+        self.converse(second, "C: XCLIENT ADDR=203.0.113.9 LOGIN=alice\nS: 421 4.3.2...\nS closes")
         self.assertEqual(self.realm.log_outs, 1)
 
     def test_no_login_where_there_are_no_accounts(self) -> None:
@@ -304,7 +304,7 @@ class ProxyTests(DialogueTestCase):
                 transport = self.connect(portal=portal)
                 transport.send(f"XCLIENT LOGIN={name}\r\n".encode())
                 self.clock.advance(2)
-                self.converse(transport, f"C: NOOP\n{reply}\nS: 250 2.0.0 OK")
+                self.converse(transport, f"{reply}\nC: NOOP\nS: 250 2.0.0 OK")
 
     def test_the_session_ends_with_the_account(self) -> None:
         store = MemoryStore()
@@ -358,7 +358,7 @@ class ProxyTests(DialogueTestCase):
             self.assertEqual(transport.read()[:4], b"220 ")
         same = MemoryTransport(self.factory.buildProtocol(None), self.peer)
         same.read()
-        self.converse(same, "C: XCLIENT ADDR=203.0.113.3\nS: 421 4.3.2...")
+        self.converse(same, "C: XCLIENT ADDR=203.0.113.3\nS: 421 4.3.2...\nS closes")
         for transport in transports:
             transport.drop()
         self.assertEqual((self.factory._peers, self.factory.connections), ({}, set()))
@@ -368,7 +368,7 @@ class ProxyTests(DialogueTestCase):
         self.converse(first, f"C: XCLIENT NAME=a.example\n{GREETING}")
         second = MemoryTransport(self.factory.buildProtocol(None), LOOPBACK)
         second.read()
-        self.converse(second, "C: XCLIENT NAME=b.example\nS: 421 4.3.2...")
+        self.converse(second, "C: XCLIENT NAME=b.example\nS: 421 4.3.2...\nS closes")
 
     def test_rates_are_the_clients(self) -> None:
         limits = SMTPLimits(messages_per_peer=1, greeting_wait=0)
@@ -445,7 +445,7 @@ class ProxyTests(DialogueTestCase):
         self.converse(first, f"C: XCLIENT ADDR=203.0.113.9\n{GREETING}")
         second = MemoryTransport(self.factory.buildProtocol(None), LOOPBACK)
         second.read()
-        self.converse(second, "C: XCLIENT ADDR=203.0.113.9\nS: 421 4.3.2...")
+        self.converse(second, "C: XCLIENT ADDR=203.0.113.9\nS: 421 4.3.2...\nS closes")
         self.assertFalse(second.is_open)
         first.drop()
         third = MemoryTransport(self.factory.buildProtocol(None), LOOPBACK)
@@ -465,7 +465,7 @@ class ProxyTests(DialogueTestCase):
         self.assert_dialogue(
             script(
                 f"C: XCLIENT LOGIN=alice HELO=a PROTO=ESMTP\n{GREETING}",
-                "C: STARTTLS\nS: 220...\nC: MAIL FROM:<a@b>\nS: 503 5.5.1 Say EHLO first",
+                "C: STARTTLS\nS: 220...\nC starts TLS\nC: MAIL FROM:<a@b>\nS: 503 5.5.1 Say EHLO first",
                 "C: HELO a\nS: 250...",
                 "C: MAIL FROM:<a@b>\nS: 530 5.7.0 Authentication required",
             ),

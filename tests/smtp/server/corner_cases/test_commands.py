@@ -30,7 +30,7 @@ class LineTests(TranscriptTestCase):
     def test_05_a_message_cannot_hide_behind_a_bare_newline(self) -> None:
         """RFC 5321 2.3.8: DATA has not been said, so these are commands, one each line."""
         refused = "S: 500 5.5.2...\n" * 4
-        self.play(RCPT + f"C: DATA␊x␊.␊\n{refused}C: QUIT\nS: 221...\nS: --")
+        self.play(RCPT + f"C: DATA␊x␊.␊\n{refused}C: QUIT\nS: 221...\nS closes")
         self.play(
             RCPT + f"C: DATA␊MAIL FROM:<x@y>␊.␊RSET\nC: x\n{refused}S: 500...\n" + SEND,
         )
@@ -55,7 +55,7 @@ class LineTests(TranscriptTestCase):
             S: 250...
             C: quit
             S: 221...
-            S: --
+            S closes
         """)
         self.assertEqual((message.sender, message.recipients), ("A@Client.Example", ["B.b@Mx.Example"]))
 
@@ -65,7 +65,7 @@ class LineTests(TranscriptTestCase):
             "C: EHLO client.example \nS: 250...\nC: MAIL FROM:<a@b> SIZE=10 ␉ \nS: 250...\n"
             "C: RCPT TO:<c@d>  \nS: 250...\nC: RSET ␉\nS: 250...\nC: MAIL FROM:<a@b>␉\nS: 250...\n"
             "C: RCPT TO:<c@d>␉ ␉\nS: 250...\nC: DATA  \nS: 354...\nC: x\nC: .\nS: 250...\n"
-            "C: NOOP  \nS: 250...\nC: QUIT \nS: 221...\nS: --"
+            "C: NOOP  \nS: 250...\nC: QUIT \nS: 221...\nS closes"
         )
         self.assertEqual(message.recipients, ["c@d"])
 
@@ -134,7 +134,7 @@ class LineTests(TranscriptTestCase):
             "PUT /x HTTP/2",
         ):
             with self.subTest(line):
-                self.play(f"C: {line}\nC: Host: mx.example\nC:\nC: EHLO a\nS: 421 4.7.0...\nS: --")
+                self.play(f"C: {line}\nC: Host: mx.example\nC:\nC: EHLO a\nS: 421 4.7.0...\nS closes")
 
 
 class OrderTests(TranscriptTestCase):
@@ -146,7 +146,7 @@ class OrderTests(TranscriptTestCase):
         """RFC 5321 4.1.4: NOOP, HELP, VRFY, RSET and QUIT."""
         self.play(
             "C: NOOP\nS: 250...\nC: HELP\nS: 214...\nC: VRFY x\nS: 252...\nC: RSET\nS: 250...\nC: QUIT\n"
-            "S: 221...\nS: --"
+            "S: 221...\nS closes"
         )
 
     def test_17_a_second_mail(self) -> None:
@@ -263,7 +263,7 @@ class OrderTests(TranscriptTestCase):
 
     def test_22_nothing_is_heard_behind_quit(self) -> None:
         """RFC 5321 4.1.1.10: and what was under way is not delivered (3.8)."""
-        self.assertEqual(self.play(RCPT + "C: QUIT\nC: DATA\nC: x\nC: .\nS: 221 2.0.0...\nS: --"), [])
+        self.assertEqual(self.play(RCPT + "C: QUIT\nC: DATA\nC: x\nC: .\nS: 221 2.0.0...\nS closes"), [])
 
 
 class ParameterTests(TranscriptTestCase):

@@ -7,9 +7,9 @@ from twisted.internet.protocol import Protocol
 
 from mailproto.connection import Networks, ProxiedFactory
 from mailproto.smtp import SMTPLimits
+from mailproto.testing import ELSEWHERE, LOOPBACK, MemoryTransport
 from tests.smtp.server.corner_cases.test_commands import HELLO, RCPT
-from tests.smtp.server.corner_cases.transcript import TranscriptTestCase
-from tests.transport import ELSEWHERE, LOOPBACK, MemoryTransport
+from tests.smtp.server.corner_cases.transcript import ONE_BY_ONE, TranscriptTestCase
 
 V1 = b"PROXY TCP4 203.0.113.9 198.51.100.2 40000 25\r\n"
 V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes([203, 0, 113, 9, 198, 51, 100, 2, 0x9C, 0x40, 0, 25])
@@ -85,7 +85,7 @@ class ProxyTests(TranscriptTestCase):
             HELLO + "C: XCLIENT ADDR=203.0.113.9 NAME=client.example\nS: 220...\nC: MAIL FROM:<a@b>\n"
             "S: 503...\n" + HELLO
             + "C: MAIL FROM:<a@b>\nS: 250...",
-            together=False, xclient=Networks([LOOPBACK]),
+            feeds=ONE_BY_ONE, xclient=Networks([LOOPBACK]),
         )  # fmt: skip
         self.assertEqual(self.delivery.senders[0][0].peer, "203.0.113.9")
 

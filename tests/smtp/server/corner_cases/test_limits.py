@@ -177,7 +177,7 @@ class PipeliningTests(TranscriptTestCase):
             RCPT + "C: DATA\nS: 354...\n"
             "C: one\nC: .\nC: MAIL FROM:<c@client.example>\nC: RCPT TO:<d@mx.example>\nC: DATA\n"
             "S: 250 2.0.0...\nS: 250 2.1.0...\nS: 250 2.1.5...\nS: 354...\n"
-            "C: two\nC: .\nC: QUIT\nS: 250 2.0.0...\nS: 221...\nS: --"
+            "C: two\nC: .\nC: QUIT\nS: 250 2.0.0...\nS: 221...\nS closes"
         )
         self.assertEqual([message.content for message in messages], [b"\r\none\r\n", b"\r\ntwo\r\n"])
 

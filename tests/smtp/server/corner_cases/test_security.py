@@ -9,10 +9,10 @@ from typing import Any
 from mailproto.errors import RecipientUnknown
 from mailproto.model import Outcome
 from mailproto.smtp import SMTPLimits
+from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.smtp.server.corner_cases.test_commands import HELLO, MAIL
 from tests.smtp.server.corner_cases.transcript import LMTPTranscriptTestCase, TranscriptTestCase
 from tests.smtp.server.dialogue import TAKEN
-from tests.transport import ELSEWHERE, MemoryTransport
 
 
 def b64(text: str) -> str:
@@ -57,18 +57,16 @@ class StartTLSTests(TLSTestCase):
         """RFC 3207 4.2: the greeting, the transaction, and who it was."""
         for before in (HELLO, MAIL, HELLO + SIGN_IN, HELLO + SIGN_IN + "C: MAIL FROM:<a@b>\nS: 250...\n"):
             self.play(
-                before + "C: STARTTLS\nS: 220 2.0.0...\nC: RCPT TO:<a@b>\nS: 503...\nC: MAIL FROM:<a@b>\n"
-                "S: 503...\n"
+                before + "C: STARTTLS\nS: 220 2.0.0...\nC starts TLS\n"
+                "C: RCPT TO:<a@b>\nS: 503...\nC: MAIL FROM:<a@b>\nS: 503...\n"
                 f"C: AUTH PLAIN {GOOD}\nS: 503...\n" + HELLO + SIGN_IN + "C: MAIL FROM:<a@b>\nS: 250...",
-                together=False,
             )
 
     def test_09_not_with_an_argument_and_not_twice(self) -> None:
         """RFC 3207 4."""
         self.play(
-            HELLO + "C: STARTTLS x\nS: 501 5.5.4...\nC: STARTTLS\nS: 220...\n"
+            HELLO + "C: STARTTLS x\nS: 501 5.5.4...\nC: STARTTLS\nS: 220...\nC starts TLS\n"
             "C: STARTTLS\nS: 503 5.5.1...\n" + HELLO + "C: STARTTLS\nS: 503 5.5.1...",
-            together=False,
         )
 
     def test_09_no_longer_announced(self) -> None:
@@ -93,9 +91,8 @@ class StartTLSTests(TLSTestCase):
             f"C: BDAT 6\nC~: NOOP␍␊\n{first}C: XCLIENT ADDR=192.0.2.1\n{first}"
             f"C: FOO\n{first}C: TURN\n{first}C: MAIL\n{first}C: RSET x\n{first}C: AUTH *\n{first}"
             "C: EHLO\nS: 501...\nC: STARTTLS x\nS: 501...\nC: QUIT x\nS: 501...\n"
-            f"{HELLO}C: STARTTLS\nS: 220...\n{HELLO}{SIGN_IN}C: MAIL FROM:<a@b>\nS: 250...\nC: QUIT\n"
-            "S: 221...\nS: --",
-            together=False,
+            f"{HELLO}C: STARTTLS\nS: 220...\nC starts TLS\n{HELLO}{SIGN_IN}C: MAIL FROM:<a@b>\nS: 250...\n"
+            "C: QUIT\nS: 221...\nS closes",
             require_tls=True,
             limits=SMTPLimits(greeting_wait=0, errors=100),
         )
@@ -103,8 +100,10 @@ class StartTLSTests(TLSTestCase):
     def test_10_what_is_no_command_may_not_go_on_there(self) -> None:
         """RFC 3207 4: each counts as an error, and a web browser is sent away at once."""
         first = "S: 530 5.7.0...\n"
-        self.play(f"C: FOO\n{first}" * 20 + "C: RSET\n" + first + "S: 421 4.7.0...\nS: --", require_tls=True)
-        self.play("C: GET / HTTP/1.1\nS: 421 4.7.0...\nS: --", require_tls=True)
+        self.play(
+            f"C: FOO\n{first}" * 20 + "C: RSET\n" + first + "S: 421 4.7.0...\nS closes", require_tls=True
+        )
+        self.play("C: GET / HTTP/1.1\nS: 421 4.7.0...\nS closes", require_tls=True)
 
     def test_10_a_mechanism_is_hidden_where_a_password_would_be_seen(self) -> None:
         """RFC 4954 4: neither offered nor taken in clear across a network."""

@@ -8,8 +8,9 @@ from typing import Any
 from mailproto.client import GreetingRefused, ProtocolViolation, ServerTimeout, TLSUnavailable
 from mailproto.model import Address, Recipient
 from mailproto.smtp import LMTPClient, SMTPClient
+from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.smtp.client.dialogue import ALICE, BOB, PIPELINING, PLAIN, SENDER, TEXT, ClientTestCase, offering
-from tests.transport import ELSEWHERE, MemoryTransport
+from tests.smtp.server.corner_cases.transcript import ONE_BY_ONE
 
 ONE = f"C: MAIL FROM:<{SENDER}>\nC: RCPT TO:<{ALICE}>\nC: DATA\n"
 TWO = f"C: MAIL FROM:<{SENDER}>\nC: RCPT TO:<{ALICE}>\nC: RCPT TO:<{BOB}>\nC: DATA\n"
@@ -23,12 +24,13 @@ class SendingTestCase(ClientTestCase):
     ) -> Any:
         """The outcomes of sending a message, the same however the server's replies are cut."""
         results = []
-        for piece in (0, 1):
+        for feed in ONE_BY_ONE:
             self.connect(offered)
-            sent = self.client.send(SENDER, recipients, TEXT)
-            self.converse(transcript, piece)
+            sent = self.client.send(SENDER, recipients, content)
+            self.converse(transcript, feed)
             results.append([(outcome.code, outcome.enhanced) for outcome in self.result(sent)])
-        self.assertEqual(results[0], results[1])
+        for result in results[1:]:
+            self.assertEqual(result, results[0])
         return results[0]
 
 
@@ -98,12 +100,12 @@ class StartTLSTests(SendingTestCase):
 
     def test_08_ehlo_is_said_again(self) -> None:
         """RFC 3207 4.2: what was offered in plaintext is forgotten."""
-        for piece in (0, 1):
+        for feed in ONE_BY_ONE:
             self.connect(offering("STARTTLS", "SMTPUTF8", "AUTH PLAIN"))
             started = self.client.starttls("context")
-            self.converse("C: STARTTLS\nS: 220 Go ahead\n", piece)
+            self.converse("C: STARTTLS\nS: 220 Go ahead\nC starts TLS\n...", feed)
             self.client.protocol.handshakeCompleted()
-            self.converse("C: EHLO client.example\nS: 250-mx.example\nS: 250 8BITMIME\n", piece)
+            self.converse("C: EHLO client.example\nS: 250-mx.example\nS: 250 8BITMIME\n", feed)
             self.assertEqual(set(self.result(started).keywords), {"8BITMIME"})
 
     def test_11_a_server_that_will_not(self) -> None:
@@ -218,7 +220,7 @@ class GreetingTests(SendingTestCase):
         for code in (521, 554):
             self.connect()
             greeted = self.client.greeted()
-            self.converse(f"S: {code} mx.example does not accept mail", 1)
+            self.converse(f"S: {code} mx.example does not accept mail\n...", "octets")
             self.assertTrue(self.error(greeted, GreetingRefused).is_permanent)
 
 

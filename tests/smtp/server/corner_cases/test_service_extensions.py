@@ -10,10 +10,10 @@ from mailproto.interfaces import IServiceExtensions
 from mailproto.model import ServiceExtensions
 from mailproto.smtp import SMTPLimits
 from mailproto.smtp.wire import SMTPWireLimits
+from mailproto.testing import MemoryTransport
 from tests.smtp.server.corner_cases.test_commands import HELLO, MAIL, SEND
 from tests.smtp.server.corner_cases.transcript import TranscriptTestCase
 from tests.smtp.server.dialogue import FakeDelivery
-from tests.transport import MemoryTransport
 
 
 @implementer(IServiceExtensions)
@@ -136,8 +136,7 @@ class RequireTLSTests(PromiseTestCase):
     def test_a4_only_inside_tls(self) -> None:
         """RFC 8689 2 and 4.1: offered there alone, without a value, and told to the delivery."""
         self.play(
-            HELLO + "C: MAIL FROM:<a@b> REQUIRETLS\nS: 5...\nC: STARTTLS\nS: 220...\n" + HELLO
+            HELLO + "C: MAIL FROM:<a@b> REQUIRETLS\nS: 5...\nC: STARTTLS\nS: 220...\nC starts TLS\n" + HELLO
             + "C: MAIL FROM:<a@b> REQUIRETLS=yes\nS: 501...\nC: MAIL FROM:<a@b> REQUIRETLS\nS: 250...",
-            together=False,
         )  # fmt: skip
         self.assertIn("REQUIRETLS", self.delivery.senders[-1][2])

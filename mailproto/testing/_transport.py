@@ -1,7 +1,8 @@
-"""A transport in memory that behaves as Twisted's own do, with a client at its other end."""
+"""A transport in memory that behaves as Twisted's own do, with a test at its other end."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from OpenSSL import SSL
@@ -43,7 +44,7 @@ class FakeTLS:
 
 @implementer(ITLSTransport)
 class MemoryTransport:
-    """Connects a protocol to a test.
+    """Connects a protocol to a test: what a `Dialogue` goes over, for tests that look closer.
 
     What the protocol writes is held until the test reads it; past ``capacity`` octets its
     producer is paused, as a kernel's full socket buffer would have it.  Closing waits for
@@ -54,7 +55,9 @@ class MemoryTransport:
     :ivar writes: how often the protocol wrote.
     """
 
-    def __init__(self, protocol: Protocol, peer: str = LOOPBACK, *, capacity: int = 1 << 16) -> None:
+    def __init__(
+        self, protocol: Protocol, peer: str = LOOPBACK, *, capacity: int = 1 << 16, tls: bool = False
+    ) -> None:
         self.protocol = protocol
         self.capacity = capacity
         self.is_reading = self.is_open = True
@@ -68,6 +71,8 @@ class MemoryTransport:
         self._producer: Any = None
         self._producer_paused = False
         self._closing = False
+        if tls:
+            alsoProvides(self, ISSLTransport)
         protocol.makeConnection(self)
 
     # -- the client's end
@@ -90,6 +95,11 @@ class MemoryTransport:
         self._maybe_close()
         return bytes(read)
 
+    @property
+    def disconnecting(self) -> bool:
+        """Whether the protocol has closed the connection (`LineReceiver` asks)."""
+        return self._closing
+
     def unread(self) -> int:
         """Octets that the protocol wrote and nobody has read."""
         return len(self._out)
@@ -108,6 +118,9 @@ class MemoryTransport:
         if len(self._out) > self.capacity and self._producer is not None:
             self._producer_paused = True
             self._producer.pauseProducing()
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        self.write(b"".join(data))
 
     def loseConnection(self) -> None:
         self._closing = True
@@ -133,16 +146,28 @@ class MemoryTransport:
         self.is_reading = True
         self._deliver()
 
-    def startTLS(self, context: Any) -> bool:
+    def startTLS(self, context: Any) -> None:
+        """From now on the transport says that it is TLS; octets pass as they did."""
         self.tls = context
         alsoProvides(self, ISSLTransport)
-        return True
 
     def getHandle(self) -> FakeTLS:
         return FakeTLS()
 
+    def getTcpNoDelay(self) -> bool:
+        return self.no_delay
+
     def setTcpNoDelay(self, enabled: bool) -> None:
         self.no_delay = enabled
+
+    def getTcpKeepAlive(self) -> bool:
+        return False
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """There is nothing to keep alive."""
+
+    def loseWriteConnection(self) -> None:
+        self.loseConnection()
 
     def getPeer(self) -> IPv4Address:
         return self._peer

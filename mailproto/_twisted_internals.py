@@ -1,0 +1,258 @@
+"""Everything that mailproto relies on and Twisted does not promise.
+
+There are two tables.  `SHORTCUTS` are taken for speed and for exactness, and nothing depends on
+them: with ``MAILPROTO_PLAIN_TWISTED=1`` in the environment none is taken, and Twisted does all by
+itself.  `NEEDS` have no other way, and stay.  `tests/test_twisted_internals.py` has a test of each
+row, by its name, which fails when a new version of Twisted does otherwise.
+
+Elsewhere in mailproto only public interfaces of Twisted are used, but for what the rows say.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final, cast
+
+from OpenSSL import SSL
+from twisted.internet import tcp, unix
+from twisted.internet.base import ReactorBase
+from twisted.internet.interfaces import ISSLTransport
+from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOProtocol
+
+__all__ = [
+    "NEEDS",
+    "SHORTCUTS",
+    "endpoint_address",
+    "keep_time",
+    "protocol_above",
+    "shortcuts_are_taken",
+    "socket_below",
+    "take_shortcuts",
+    "tls_connection",
+    "tls_layer",
+    "transport_below",
+    "writer_of",
+]
+
+SHORTCUTS: Mapping[str, str] = {
+    "socket_of_transport": """
+        A transport for TCP or a Unix socket has its socket as `socket`, and what that takes is sent;
+        errors come again when the transport writes.""",
+    "transport_holds_nothing": """
+        Such a transport holds nothing to be sent if `dataBuffer` and `_tempDataBuffer` are empty; what
+        it is given is encrypted from when `TLS` is true.""",
+    "transport_writes_by_method": """
+        Such a transport has its methods from its class, unless others are in its own `__dict__`.""",
+    "tls_writes_at_once": """
+        `TLSMemoryBIOProtocol.write` encrypts and hands on at once; `BufferingTLSTransport` only
+        collects in addition, in `_aggregator`, which holds nothing if its `_buffer` is empty.""",
+    "tls_over_transport": """
+        What `startTLS` makes of a transport has the TLS as its `protocol`; TLS from the first octet
+        has the transport as its `transport`.""",
+    "transport_asks_its_reactor": """
+        A transport asks `self.reactor` to be watched and to be watched no more, each time, so that
+        another object can stand there (`connection._turn`).""",
+    "reactor_serves_transports": """
+        A reactor calls `doRead` and `doWrite`, and by what these return `readConnectionLost` or
+        `connectionLost`, and does nothing else with a transport (`connection._turn`).""",
+    "reactor_asks_for_seconds": """
+        A reactor takes the time from its own `seconds`, for all that it schedules.""",
+}
+"""What is relied on where shortcuts are taken."""
+
+NEEDS: Mapping[str, str] = {
+    "tls_connection": """
+        `getHandle()` of a transport that speaks TLS is the `OpenSSL.SSL.Connection` that the creator of
+        connections made, until the connection is lost.""",
+    "tls_layer": """
+        The TLS that `startTLS` began is the `protocol` of the transport, and takes octets that had come
+        before.""",
+    "tls_asks_connection": """
+        TLS gives its `SSL.Connection` what came by `bio_write`, and calls `do_handshake` until the
+        handshake is over (`ServerTLS` limits it by that).""",
+    "tls_handshake_error": """
+        An `SSL.Error` that `do_handshake` raises is the reason with which the connection is lost, as it
+        is (`client_tls` says there in words what is wrong).""",
+    "tls_names_its_protocol": """
+        The TLS that asks for a connection has the protocol above it as its `wrappedProtocol`, already
+        then (ALPN).""",
+    "transport_renamed": """
+        Layers over a transport answer `getPeer` and `getHost` with what it says, and hand on its other
+        attributes, even where they are the instance's own (`ProxiedFactory`).""",
+    "socket_below": """
+        The transport of a Unix socket has its socket as `socket`, and layers hand that on.""",
+    "endpoint_address": """
+        Client endpoints keep where they lead to as `_host` or `_hostText`, `_port`, `_path`, and an
+        inner endpoint as `_wrappedEndpoint`.""",
+}
+"""What is relied on always."""
+
+_SWITCH: Final = "MAILPROTO_PLAIN_TWISTED"
+
+_taken = os.environ.get(_SWITCH, "0") in ("", "0")
+
+
+def shortcuts_are_taken() -> bool:
+    """Whether `SHORTCUTS` are taken, for connections that begin from now on."""
+    return _taken
+
+
+def take_shortcuts(taken: bool) -> bool:
+    """Take `SHORTCUTS` or not from now on, whatever the environment says; for tests.
+
+    :returns: what was so before.
+    """
+    global _taken
+    before, _taken = _taken, taken
+    return before
+
+
+# -- shortcuts
+
+_TRANSPORTS: Final = frozenset({tcp.Server, tcp.Client, unix.Server, unix.Client})
+_TLS: Final = frozenset({TLSMemoryBIOProtocol, BufferingTLSTransport})
+_METHODS: Final = frozenset(
+    {"doRead", "doWrite", "loseConnection", "write", "writeSequence", "writeSomeData"}
+)
+
+
+def transport_below(transport: Any) -> Any:
+    """The TCP or Unix transport of Twisted's own, if it is ``transport``, or has its TLS directly over it.
+
+    Anything else may have to see every octet: a wrapper that logs, throttles or compresses, and a
+    subclass, too.  `ProxiedFactory` gives its protocols the transport itself.
+
+    :returns: None for anything else, and where no shortcuts are taken.
+    """
+    if not _taken:
+        return None
+    if type(transport) in _TLS:
+        transport = transport.transport
+        if getattr(transport, "TLS", True):  # inside another TLS
+            return None
+    if type(transport) in _TRANSPORTS and _METHODS.isdisjoint(vars(transport)):
+        return transport
+    return None
+
+
+def writer_of(transport: Any) -> Callable[[bytes], object]:
+    """What sends octets over ``transport`` without waiting for the reactor's next turn, if that is possible.
+
+    It is to be asked for again when TLS has begun.
+    """
+    below = transport_below(transport)
+    if below is not None:
+        layer = below.protocol if below.TLS else transport
+        if type(layer) in _TLS:
+            return _writer_of_tls(layer) or _writer_by_method(transport)
+        if not below.TLS:
+            return _writer_of_socket(below)
+    return _writer_by_method(transport)
+
+
+def _writer_by_method(transport: Any) -> Callable[[bytes], object]:
+    def write(data: bytes) -> None:
+        transport.write(data)  # which may be another one by now
+
+    return write
+
+
+def _writer_of_socket(transport: Any) -> Callable[[bytes], object]:
+    send, replaced = transport.socket.send, vars(transport)
+
+    def write(data: bytes) -> None:
+        # What the transport holds goes first; and it alone knows how to encrypt.
+        if not (transport._tempDataBuffer or transport.dataBuffer or transport.TLS or "write" in replaced):
+            try:
+                sent = send(data)
+            except OSError:
+                pass  # full, or an error that the transport meets again and knows how to treat
+            else:
+                if sent == len(data):
+                    return
+                data = data[sent:]
+        transport.write(data)
+
+    return write
+
+
+def _writer_of_tls(layer: TLSMemoryBIOProtocol) -> Callable[[bytes], object] | None:
+    aggregator = getattr(layer, "_aggregator", None)
+    # `BufferingTLSTransport` has its method in `__dict__`, too.
+    if vars(layer).get("write") != (None if aggregator is None else aggregator.write):
+        return None
+    if aggregator is None:
+        return partial(TLSMemoryBIOProtocol.write, layer)
+    collected, flush = aggregator._buffer, aggregator.flush
+
+    def write(data: bytes) -> None:
+        if collected:
+            flush()
+        TLSMemoryBIOProtocol.write(layer, data)
+
+    return write
+
+
+def keep_time(reactor: Any) -> None:
+    """Have a reactor's time go on evenly when the system's clock is set.
+
+    Twisted's reactors go by `time.time`: when the clock is set back by an hour, each timer fires
+    an hour late.  From now on this one's time is what the clock says now, and what has passed
+    since; so what it has scheduled already is right, too.
+
+    A reactor that has a `seconds` of its own is left alone, and so are all where no shortcuts
+    are taken.
+    """
+    if not _taken or not isinstance(reactor, ReactorBase) or "seconds" in vars(reactor):
+        return
+    if type(reactor).seconds is not ReactorBase.seconds:
+        return
+    start = time.time() - time.monotonic()
+    reactor.seconds = lambda: start + time.monotonic()
+
+
+# -- needs
+
+
+def tls_connection(transport: Any) -> SSL.Connection | None:
+    """The state of the TLS that a transport speaks; None in plaintext, and when it is lost.
+
+    A wrapper that was there before ``startTLS`` is no `ISSLTransport`, though TLS is below it.
+    """
+    get_handle = getattr(transport, "getHandle", None)
+    handle = None if get_handle is None else get_handle()
+    is_tls = isinstance(handle, SSL.Connection) or ISSLTransport.providedBy(transport)
+    return cast(SSL.Connection, handle) if is_tls else None
+
+
+def protocol_above(layer: Any) -> Any:
+    """The protocol that a TLS layer is for; None if it has none yet."""
+    return getattr(layer, "wrappedProtocol", None)
+
+
+def tls_layer(transport: Any) -> TLSMemoryBIOProtocol | None:
+    """The layer that does TLS: the transport itself, or what ``startTLS`` put into it; None without TLS."""
+    for layer in (transport, getattr(transport, "protocol", None)):
+        if isinstance(layer, TLSMemoryBIOProtocol):
+            return layer
+    return None
+
+
+def socket_below(transport: Any) -> Any:
+    """The socket of a transport; None if it has none."""
+    return getattr(transport, "socket", None)
+
+
+def endpoint_address(endpoint: Any) -> tuple[str, int] | str | None:
+    """Where a client endpoint leads to: host and port, or a Unix socket's path; None if it does not show."""
+    while (inner := getattr(endpoint, "_wrappedEndpoint", None)) is not None:
+        endpoint = inner
+    path = getattr(endpoint, "_path", None)
+    if path:
+        return path.decode(errors="replace") if isinstance(path, bytes) else str(path)
+    host = getattr(endpoint, "_hostText", None) or getattr(endpoint, "_host", None)
+    port = getattr(endpoint, "_port", None)
+    return (host, port) if isinstance(host, str) and isinstance(port, int) else None

@@ -1,0 +1,358 @@
+"""``mailproto store check``: whether what is kept agrees with itself, while the store is in use.
+
+Each look is one snapshot, in a thread with a connection of its own, so that nothing waits for it.
+Repairs are short transactions of the writer.  A count that is wrong is mended by the difference that
+was seen, and not by the count that was right then: what happens meanwhile changes both sides alike.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mailproto.backends.sqlite._database import Database
+from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT
+from mailproto.backends.sqlite._reading import snapshot
+from mailproto.backends.sqlite._rendering import next_stale, render_anew
+from mailproto.backends.sqlite._schema import connect
+from mailproto.backends.sqlite._writer import Transaction
+from mailproto.errors import MailError
+from mailproto.model import CheckResult
+from mailproto.printable import printable
+
+__all__ = ["SHOWN", "check_database"]
+
+SHOWN = 20
+"""Faults of one kind that are reported one by one; of more, how many there are."""
+
+ORPHAN_AGE = 3600.0
+"""Seconds after which a file that no row names is no part of a delivery that is under way."""
+
+_MENDED_AT_ONCE = 100
+
+
+class Fault(NamedTuple):
+    """Something that is wrong.
+
+    :ivar kind: what many of these are called.
+    :ivar text: one line.
+    :ivar mending: a statement and its values, or None where nothing can be done.
+    :ivar file: a file to be removed, instead.
+    """
+
+    kind: str
+    text: str
+    mending: tuple[str, Sequence[Any]] | None = None
+    file: str | None = None
+
+
+Look = Callable[[sqlite3.Connection], Iterator[Fault]]
+
+
+async def check_database(database: Database, report: Callable[[str], None], *, repair: bool) -> CheckResult:
+    """See `ICheckable.check`."""
+    found: Counter[str] = Counter()
+    repaired = 0
+    connection = await database.bodies.in_thread(lambda: connect(database.path))
+    try:
+        for look in (*_LOOKS, _files(database)):
+            faults = await database.bodies.in_thread(lambda look=look: _faults(connection, look))  # type: ignore[misc]
+            for fault in faults:
+                found[fault.kind] += 1
+                if found[fault.kind] <= SHOWN:
+                    report(fault.text)
+            if repair:
+                repaired += await _mend(database, faults)
+        rendered = await _render(database, connection)
+        counts = await database.bodies.in_thread(lambda: _counts(connection))
+    finally:
+        connection.close()
+    for kind, count in found.items():
+        if count > SHOWN:
+            report(f"{kind}: {count - SHOWN} more")
+    return CheckResult({**counts, "summaries made anew": rendered}, found.total(), repaired)
+
+
+def _faults(connection: sqlite3.Connection, look: Look) -> list[Fault]:
+    try:
+        with snapshot(connection):
+            return list(look(connection))
+    except sqlite3.DatabaseError as error:
+        return [Fault("database", f"the database cannot be read: {printable(str(error))}")]
+
+
+async def _mend(database: Database, faults: Sequence[Fault]) -> int:
+    """How many were mended."""
+    mendable = [fault.mending for fault in faults if fault.mending is not None]
+    mended = 0
+    for start in range(0, len(mendable), _MENDED_AT_ONCE):
+        piece = mendable[start : start + _MENDED_AT_ONCE]
+        try:
+            await database.writer.run(_mend_some, piece)
+        except (MailError, sqlite3.Error):
+            continue
+        mended += len(piece)
+    files = [fault.file for fault in faults if fault.file is not None]
+    await database.bodies.in_thread(lambda: database.bodies.remove(files))
+    return mended + len(files)
+
+
+def _mend_some(transaction: Transaction, mendings: Sequence[tuple[str, Sequence[Any]]]) -> None:
+    for statement, values in mendings:
+        transaction.execute(statement, values)
+    transaction.leaves_work = True
+
+
+async def _render(database: Database, connection: sqlite3.Connection) -> int:
+    """How many summaries were old."""
+    count = after = 0
+    while bodies := await database.bodies.in_thread(
+        lambda after=after: next_stale(connection, after)  # type: ignore[misc]
+    ):
+        await render_anew(database, bodies)
+        after = bodies[-1].id
+        count += len(bodies)
+    return count
+
+
+# -- what is looked at, each in one snapshot
+
+
+def _integrity(connection: sqlite3.Connection) -> Iterator[Fault]:
+    for (text,) in connection.execute(f"PRAGMA integrity_check({SHOWN})"):
+        if text != "ok":
+            yield Fault("database", f"the database is damaged: {printable(text)}; restore a copy of it")
+
+
+_COUNT_RECENT = (
+    "UPDATE mailboxes SET recent = (SELECT count(*) FROM messages WHERE mailbox = mailboxes.id"
+    " AND uid >= unclaimed) WHERE id = ?"
+)
+
+_FIGURES = ("messages", "unseen", "deleted", "size", "recent", "tombstones")
+
+
+def _mailboxes(connection: sqlite3.Connection) -> Iterator[Fault]:
+    columns = ", ".join(f"mailboxes.{figure}" for figure in _FIGURES)
+    rows = connection.execute(
+        f"SELECT mailboxes.id, accounts.name, mailboxes.name, uid_next, mailboxes.modseq, {columns}"  # noqa: S608
+        " FROM mailboxes LEFT JOIN accounts ON accounts.id = mailboxes.account ORDER BY mailboxes.id"
+    ).fetchall()
+    for id_, account, name, uid_next, modseq, *kept in rows:
+        of = f"mailbox {printable(f'{account}/{name}')}"
+        if account is None:
+            yield Fault("mailboxes", f"mailbox {id_} {printable(name)!r} belongs to no account")
+        *counted, last_uid, last_modseq = connection.execute(
+            f"SELECT count(*), coalesce(sum(flags & {SEEN_BIT} = 0), 0),"  # noqa: S608
+            f" coalesce(sum(flags & {DELETED_BIT} != 0), 0), coalesce(sum(size), 0),"
+            " coalesce(sum(uid >= (SELECT unclaimed FROM mailboxes WHERE id = :id)), 0),"
+            " (SELECT count(*) FROM vanished WHERE mailbox = :id),"
+            " coalesce(max(max(uid), (SELECT coalesce(max(last), 0) FROM vanished WHERE mailbox = :id)), 0),"
+            " coalesce(max(max(modseq),"
+            " (SELECT coalesce(max(modseq), 0) FROM vanished WHERE mailbox = :id)), 0)"
+            " FROM messages WHERE mailbox = :id",
+            {"id": id_},
+        ).fetchone()
+        for figure, is_, should in zip(_FIGURES, kept, counted, strict=True):
+            if is_ != should:
+                mending: tuple[str, Sequence[Any]] = (
+                    f"UPDATE mailboxes SET {figure} = {figure} + ? WHERE id = ?",  # noqa: S608
+                    (should - is_, id_),
+                )
+                if figure == "recent":  # a session may have counted them anew meanwhile
+                    mending = (_COUNT_RECENT, (id_,))
+                yield Fault("mailboxes", f"{of}: {figure} is {is_}, and must be {should}", mending)
+        for column, is_, least in (("uid_next", uid_next, last_uid + 1), ("modseq", modseq, last_modseq)):
+            if is_ < least:
+                yield Fault(
+                    "mailboxes",
+                    f"{of}: {column} is {is_}, and must be {least} at least",
+                    (f"UPDATE mailboxes SET {column} = max({column}, ?) WHERE id = ?", (least, id_)),  # noqa: S608
+                )
+
+
+def _accounts(connection: sqlite3.Connection) -> Iterator[Fault]:
+    # After the mailboxes, whose modseqs may have been mended.
+    for id_, name, modseq, least, inboxes in connection.execute(
+        "SELECT accounts.id, accounts.name, accounts.modseq, coalesce(max(mailboxes.modseq), 0),"
+        " total(mailboxes.name = 'INBOX') FROM accounts LEFT JOIN mailboxes"
+        " ON mailboxes.account = accounts.id GROUP BY accounts.id"
+    ):
+        if modseq < least:
+            yield Fault(
+                "accounts",
+                f"account {printable(name)}: modseq is {modseq}, and must be {least} at least",
+                ("UPDATE accounts SET modseq = max(modseq, ?) WHERE id = ?", (least, id_)),
+            )
+        if not inboxes:
+            yield Fault("accounts", f"account {printable(name)} has no INBOX")
+
+
+_COUNTERS = {
+    # a counter, and what it must not be less than
+    ("object_ids", "last"): (
+        "max(coalesce((SELECT max(id) FROM bodies), 0), coalesce((SELECT max(id) FROM threads), 0))"
+    ),
+    ("validity", "last"): (
+        "max(coalesce((SELECT max(uid_validity) FROM mailboxes), 0),"
+        " coalesce((SELECT max(uid_validity) FROM retired), 0))"
+    ),
+    ("directory", "revision"): "coalesce((SELECT max(revision) FROM accounts), 0)",
+}
+
+
+def _counters(connection: sqlite3.Connection) -> Iterator[Fault]:
+    for (table, column), least_of in _COUNTERS.items():
+        is_, least = connection.execute(f"SELECT max({column}), {least_of} FROM {table}").fetchone()  # noqa: S608
+        if is_ is None:
+            yield Fault(
+                "counters",
+                f"{table} has no row",
+                (f"INSERT INTO {table} ({column}) SELECT ?", (least,)),
+            )
+        elif is_ < least:
+            yield Fault(
+                "counters",
+                f"{table}.{column} is {is_}, and must be {least} at least: numbers would come again",
+                (f"UPDATE {table} SET {column} = max({column}, ?)", (least,)),  # noqa: S608
+            )
+
+
+def _strays(connection: sqlite3.Connection) -> Iterator[Fault]:
+    """Rows of mailboxes that are not there; those in ``discarded`` are about to be cleared away."""
+    for table in ("messages", "vanished"):
+        for mailbox, count in connection.execute(
+            f"SELECT mailbox, count(*) FROM {table} WHERE mailbox NOT IN (SELECT id FROM mailboxes)"  # noqa: S608
+            " AND mailbox NOT IN (SELECT mailbox FROM discarded) GROUP BY mailbox"
+        ):
+            yield Fault(
+                "strays",
+                f"{count} rows of {table} belong to mailbox {mailbox}, which is not there",
+                ("INSERT OR IGNORE INTO discarded (mailbox) VALUES (?)", (mailbox,)),
+            )
+
+
+def _bodies(connection: sqlite3.Connection) -> Iterator[Fault]:
+    for id_, refs, count in connection.execute(
+        "SELECT id, refs, coalesce(count, 0) FROM bodies LEFT JOIN"
+        " (SELECT body, count(*) AS count FROM messages GROUP BY body) ON body = id"
+        " WHERE refs != coalesce(count, 0)"
+    ):
+        yield Fault(
+            "bodies",
+            f"body {id_} is counted {refs} times, but {count} messages have it",
+            ("UPDATE bodies SET refs = refs + ? WHERE id = ?", (count - refs, id_)),
+        )
+    for mailbox, uid, body in connection.execute(
+        "SELECT mailbox, uid, body FROM messages WHERE body NOT IN (SELECT id FROM bodies)"
+    ):
+        yield Fault("lost", f"{_message(connection, mailbox, uid)} has lost its content: no body {body}")
+    for mailbox, uid, body in connection.execute(
+        "SELECT mailbox, uid, body FROM messages JOIN bodies ON bodies.id = body WHERE file IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM contents WHERE contents.body = bodies.id)"
+    ):
+        yield Fault(
+            "lost", f"{_message(connection, mailbox, uid)} has lost its content: body {body} is empty"
+        )
+    for mailbox, uid, size, length in connection.execute(
+        "SELECT mailbox, uid, size, length(octets) FROM messages"
+        " JOIN contents ON contents.body = messages.body WHERE size != length(octets)"
+    ):
+        yield Fault("sizes", f"{_message(connection, mailbox, uid)} has {length} octets, and not {size}")
+    for (body,) in connection.execute("SELECT body FROM contents WHERE body NOT IN (SELECT id FROM bodies)"):
+        yield Fault(
+            "orphans",
+            f"the octets of body {body} belong to nothing",
+            (
+                "DELETE FROM contents WHERE body = ? AND NOT EXISTS (SELECT 1 FROM bodies WHERE id = ?)",
+                (body, body),
+            ),
+        )
+
+
+def _threads(connection: sqlite3.Connection) -> Iterator[Fault]:
+    for id_, kept, count in connection.execute(
+        "SELECT id, messages, coalesce(count, 0) FROM threads LEFT JOIN"
+        " (SELECT thread, count(*) AS count FROM messages GROUP BY thread) ON thread = id"
+        " WHERE messages != coalesce(count, 0)"
+    ):
+        yield Fault(
+            "threads",
+            f"thread {id_} is counted {kept} times, but {count} messages are in it",
+            ("UPDATE threads SET messages = messages + ? WHERE id = ?", (count - kept, id_)),
+        )
+    for thread, count in connection.execute(
+        "SELECT thread, count(*) FROM messages WHERE thread NOT IN (SELECT id FROM threads) GROUP BY thread"
+    ):
+        yield Fault(
+            "threads",
+            f"{count} messages are in thread {thread}, which is not there",
+            ("INSERT OR IGNORE INTO threads (id, messages, keys) VALUES (?, ?, x'')", (thread, count)),
+        )
+    for key, thread in connection.execute(
+        "SELECT key, thread FROM thread_keys WHERE thread NOT IN (SELECT id FROM threads)"
+    ):
+        yield Fault(
+            "orphans",
+            f"a key leads to thread {thread}, which is not there",
+            ("DELETE FROM thread_keys WHERE key = ? AND thread = ?", (key, thread)),
+        )
+
+
+def _files(database: Database) -> Look:
+    def look(connection: sqlite3.Connection) -> Iterator[Fault]:
+        named = set()
+        for mailbox, uid, file, size in connection.execute(
+            "SELECT mailbox, uid, file, size FROM bodies JOIN messages ON messages.body = bodies.id"
+            " WHERE file IS NOT NULL"
+        ).fetchall():
+            named.add(file)
+            try:
+                length = os.path.getsize(database.bodies.path(file))
+            except OSError as error:
+                if not _is_there_still(database, file):
+                    continue  # removed since
+                yield Fault("lost", f"{_message(connection, mailbox, uid)} has lost its content: {error}")
+                continue
+            if length != size:
+                yield Fault(
+                    "sizes",
+                    f"{_message(connection, mailbox, uid)} has {length} octets in {file}, and not {size}",
+                )
+        named |= {file for (file,) in connection.execute("SELECT file FROM bodies WHERE file IS NOT NULL")}
+        for file, age in database.bodies.files():
+            if file not in named and age > ORPHAN_AGE:
+                yield Fault("orphans", f"no message has the file {printable(file)}", file=file)
+
+    return look
+
+
+def _is_there_still(database: Database, file: str) -> bool:
+    connection = connect(database.path)
+    try:
+        row = connection.execute("SELECT 1 FROM bodies WHERE file = ? AND refs > 0", (file,)).fetchone()
+        return row is not None
+    finally:
+        connection.close()
+
+
+def _message(connection: sqlite3.Connection, mailbox: int, uid: int) -> str:
+    row = connection.execute(
+        "SELECT accounts.name, mailboxes.name FROM mailboxes JOIN accounts ON accounts.id = account"
+        " WHERE mailboxes.id = ?",
+        (mailbox,),
+    ).fetchone()
+    return f"message {uid} in {printable('/'.join(row)) if row else f'mailbox {mailbox}'}"
+
+
+def _counts(connection: sqlite3.Connection) -> Mapping[str, int]:
+    return {
+        table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
+        for table in ("accounts", "mailboxes", "messages", "bodies", "threads")
+    }
+
+
+_LOOKS: Sequence[Look] = (_integrity, _mailboxes, _accounts, _counters, _strays, _bodies, _threads)

@@ -1,0 +1,27 @@
+"""Many rows by few statements: each one has to win the interpreter lock back from a busy reactor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any
+
+__all__ = ["insert"]
+
+_ROWS = 64  # of one INSERT; smaller powers of two for the rest, so that few texts are prepared
+
+
+def insert(execute: Callable[..., object], into: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Insert ``rows``.
+
+    :param into: ``INSERT INTO table (columns)``.
+    """
+    at, count = 0, _ROWS
+    while at < len(rows):
+        while count > len(rows) - at:
+            count //= 2
+        values = "(" + ",".join("?" * len(rows[0])) + ")"
+        execute(
+            f"{into} VALUES " + ",".join([values] * count), list(chain.from_iterable(rows[at : at + count]))
+        )
+        at += count

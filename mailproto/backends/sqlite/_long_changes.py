@@ -1,0 +1,377 @@
+"""Changes of many messages: done in slices, so that what comes meanwhile does not wait for all of it.
+
+STORE, EXPUNGE, COPY and MOVE of 100,000 messages take SQLite more than a second, and there is one
+writer.  Each slice is a transaction of its own, in which each of its messages is changed whole.
+Other sessions may see a change half done, as the RFCs allow; but it never stays so:
+
+- What is asked for is written down with the first slice, and struck out with the last.  What a crash
+  interrupted is finished by the next start.
+- A COPY that fails midway is undone (RFC 9051 6.4.7): all of the messages or none.
+
+The slices of all long changes take turns, one at a time.  The messages of deleted mailboxes, and bodies
+that no message names, are cleared away afterwards in the same way.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from mailproto.backends.sqlite import _changing
+from mailproto.backends.sqlite._room import adds_content
+from mailproto.backends.sqlite._threads import drop_unused_threads
+from mailproto.backends.sqlite._writer import Transaction, Writer
+from mailproto.errors import Unavailable
+from mailproto.model import FlagChange, FlagOperation
+
+__all__ = ["SLICE", "LongChange", "LongChanges", "copying", "expunging", "moving", "storing"]
+
+SLICE = 1000
+"""Messages of one transaction: some 10 ms."""
+
+FEW = 100
+"""Messages whose change waits for no other: some 1 ms."""
+
+BODIES = 200
+"""Bodies that are removed in one transaction: some 2 ms."""
+
+STOPPING = 1.0
+"""Seconds that it goes on for when the store stops."""
+
+RETRY = 10.0
+"""Seconds until what could not be cleared away is tried again."""
+
+
+class LongChange(NamedTuple):
+    """What is to be done to some messages of a mailbox.
+
+    :ivar kind: a name in `_KINDS`.
+    :ivar target: the mailbox to copy or move to.
+    :ivar arguments: others, as JSON.
+    """
+
+    kind: str
+    mailbox: int
+    target: int | None = None
+    arguments: str = ""
+
+
+def copying(source: int, target: int) -> LongChange:
+    """`IMailbox.copy`."""
+    return LongChange("copy", source, target)
+
+
+def moving(source: int, target: int) -> LongChange:
+    """`IMailbox.move`."""
+    return LongChange("move", source, target)
+
+
+def expunging(mailbox: int) -> LongChange:
+    """`IMailbox.expunge` of some UIDs."""
+    return LongChange("expunge", mailbox)
+
+
+def storing(mailbox: int, change: FlagChange, unchanged_since: int | None) -> LongChange:
+    """`IMailbox.store`."""
+    arguments = json.dumps([change.operation.name, sorted(change.flags), unchanged_since])
+    return LongChange("store", mailbox, arguments=arguments)
+
+
+def _store(transaction: Transaction, change: LongChange, uids: Sequence[int]) -> Any:
+    operation, flags, unchanged_since = json.loads(change.arguments)
+    flag_change = FlagChange(FlagOperation[operation], frozenset(flags))
+    return _changing.store(transaction, change.mailbox, uids, flag_change, unchanged_since)
+
+
+_KINDS: Mapping[str, Callable[[Transaction, LongChange, Sequence[int]], Any]] = {
+    "copy": lambda transaction, change, uids: _changing.copy(
+        transaction, change.mailbox, uids, change.target or 0
+    ),
+    "move": lambda transaction, change, uids: _changing.move(
+        transaction, change.mailbox, uids, change.target or 0
+    ),
+    "expunge": lambda transaction, change, uids: _changing.expunge(transaction, change.mailbox, uids),
+    "remove": lambda transaction, change, uids: _changing.remove(transaction, change.mailbox, uids),
+    "store": _store,
+}
+"""What is done to a slice.  "remove" is what undoes a copy."""
+
+
+class LongChanges:
+    """Does changes in slices, and clears away what they leave; for the reactor's thread."""
+
+    _log = Logger()
+
+    def __init__(self, path: str, writer: Writer, clock: IReactorTime) -> None:
+        self._path = path
+        self._writer = writer
+        self._clock = clock
+        self._turns = DeferredLock()
+        self._end = math.inf  # when to clear away no more
+        self._clearing: Deferred[None] | None = None
+        self._wakes = 0
+        self._retry: IDelayedCall | None = None
+        self._to_undo: list[tuple[int, LongChange]] = []
+
+    async def do(self, change: LongChange, uids: Sequence[int]) -> list[Any]:
+        """Carry out ``change``: the results of its slices, of which one is usual.
+
+        :param uids: ascending.
+        :raises MailError: it failed.  What of it was done stays done, except that a copy is undone.
+        """
+        apply = _copy_few if change.kind == "copy" else _apply
+        if len(uids) <= FEW:
+            return [await self._writer.run(apply, change, uids)]
+        if len(uids) <= SLICE:
+            return [await self._turns.run(self._writer.run, apply, change, uids)]
+        return await self._do_slices(None, change, array("I", uids))
+
+    async def finish_interrupted(self, seconds: float) -> None:
+        """Do the rest of what a crash interrupted; no other process may be doing it.
+
+        What takes longer than ``seconds`` goes on afterwards.
+        """
+        in_time: Deferred[None] = Deferred()
+        end = time.monotonic() + seconds
+
+        def check() -> None:
+            if time.monotonic() > end and not in_time.called:
+                in_time.callback(None)
+
+        async def finish() -> None:
+            try:
+                for job, change, uids in await self._writer.run(_interrupted):
+                    self._log.info(
+                        "{path}: the {kind} of {count} messages that was interrupted goes on",
+                        path=self._path,
+                        kind=change.kind,
+                        count=len(uids),
+                    )
+                    await self._finish(job, change, uids, check)
+            except Exception:
+                self._log.failure("{path}: what was interrupted could not be finished", path=self._path)
+            if not in_time.called:
+                in_time.callback(None)
+
+        self._finishing = Deferred.fromCoroutine(finish())
+        await in_time
+        self.clear()
+
+    def clear(self) -> None:
+        """Clear away what no longer belongs to any mailbox, soon."""
+        self._wakes += 1
+        if self._clearing is None and self._end == math.inf:
+            if self._retry is not None and self._retry.active():
+                self._retry.cancel()
+            self._clearing = Deferred.fromCoroutine(self._clear())
+            self._clearing.addCallback(self._cleared)
+
+    async def stop(self) -> None:
+        """Clear away what is left, if it is not much: the next start goes on with it."""
+        self.clear()
+        self._end = time.monotonic() + STOPPING
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
+        if self._clearing is not None:
+            await self._clearing
+
+    # -- slices
+
+    async def _do_slices(
+        self,
+        job: int | None,
+        change: LongChange,
+        uids: array[int],
+        after_each: Callable[[], None] = lambda: None,
+    ) -> list[Any]:
+        results = []
+        do_slice = _copy_slice if change.kind == "copy" else _slice
+        try:
+            for start in range(0, len(uids), SLICE):
+                some = uids[start : start + SLICE].tolist()
+                all_uids = uids if job is None else None
+                is_last = start + SLICE >= len(uids)
+                job, result = await self._turns.run(
+                    self._writer.run, do_slice, job, change, all_uids, some, is_last
+                )
+                results.append(result)
+                after_each()
+        except Exception:
+            if job is not None:
+                self._to_undo.append((job, change))
+                await self._undo()
+            raise
+        return results
+
+    async def _finish(
+        self, job: int, change: LongChange, uids: array[int], after_each: Callable[[], None]
+    ) -> None:
+        try:
+            await self._do_slices(job, change, uids, after_each)
+        except Exception as error:
+            self._log.warn(
+                "{path}: the {kind} that was interrupted could not be finished: {error}",
+                path=self._path,
+                kind=change.kind,
+                error=error,
+            )
+
+    async def _undo(self) -> None:
+        """Strike out changes that failed, and remove what they copied; later, if it cannot be now."""
+        while self._to_undo:
+            job, change = self._to_undo[0]
+            try:
+                undoing = await self._writer.run(_give_up, job, change)
+                del self._to_undo[0]
+                if undoing is not None:
+                    await self._do_slices(*undoing)
+            except Exception as error:
+                self._log.error(
+                    "{path}: a {kind} that failed could not be undone yet: {error}",
+                    path=self._path,
+                    kind=change.kind,
+                    error=error,
+                )
+                self._try_again()
+                return
+
+    # -- what is left
+
+    async def _clear(self) -> None:
+        try:
+            await self._undo()
+            seen = -1
+            while seen != self._wakes:
+                seen = self._wakes
+                while await self._turns.run(self._writer.run, _clear_some):
+                    if time.monotonic() > self._end:
+                        return
+        except Unavailable:
+            self._try_again()  # the writer has logged why
+        except Exception:
+            self._log.failure("{path}: what was deleted could not be cleared away", path=self._path)
+            self._try_again()
+
+    def _cleared(self, _: None) -> None:
+        self._clearing = None
+
+    def _try_again(self) -> None:
+        if self._end == math.inf and (self._retry is None or not self._retry.active()):
+            self._retry = self._clock.callLater(RETRY, self.clear)
+
+
+# In the writer's thread
+
+
+def _apply(transaction: Transaction, change: LongChange, uids: Sequence[int]) -> Any:
+    """Do it to a few messages."""
+    return _KINDS[change.kind](transaction, change, uids)
+
+
+def _slice(
+    transaction: Transaction,
+    job: int | None,
+    change: LongChange,
+    uids: array[int] | None,
+    some: Sequence[int],
+    is_last: bool,
+) -> tuple[int, Any]:
+    """Do the next slice.
+
+    :param job: None with the first slice: then all ``uids`` are written down.
+    """
+    if job is None:
+        job = _write_down(transaction, change, uids or array("I"))
+    result = _apply(transaction, change, some)
+    if is_last:
+        _strike_out(transaction, job)
+        return job, result
+    transaction.execute("UPDATE long_changes_progress SET upto = ? WHERE id = ?", (some[-1], job))
+    if change.kind == "copy" and result:
+        runs = _copied(transaction, job)
+        first, last = result[0][1], result[-1][1]
+        if runs and runs[-1][1] + 1 == first:
+            runs[-1][1] = last
+        else:
+            runs.append([first, last])
+        transaction.execute(
+            "UPDATE long_changes_progress SET copied = ? WHERE id = ?", (json.dumps(runs), job)
+        )
+    return job, result
+
+
+@adds_content
+def _copy_few(transaction: Transaction, change: LongChange, uids: Sequence[int]) -> Any:
+    return _apply(transaction, change, uids)
+
+
+@adds_content
+def _copy_slice(*arguments: Any) -> tuple[int, Any]:
+    return _slice(*arguments)
+
+
+def _write_down(transaction: Transaction, change: LongChange, uids: array[int]) -> int:
+    job = transaction.execute(
+        "INSERT INTO long_changes (kind, mailbox, target, arguments, uids) VALUES (?, ?, ?, ?, ?)",
+        (*change, uids.tobytes()),
+    ).lastrowid
+    transaction.execute("INSERT INTO long_changes_progress (id, upto, copied) VALUES (?, 0, '[]')", (job,))
+    return int(job or 0)
+
+
+def _strike_out(transaction: Transaction, job: int) -> None:
+    transaction.execute("DELETE FROM long_changes WHERE id = ?", (job,))
+    transaction.execute("DELETE FROM long_changes_progress WHERE id = ?", (job,))
+
+
+def _copied(transaction: Transaction, job: int) -> list[list[int]]:
+    [text] = transaction.execute("SELECT copied FROM long_changes_progress WHERE id = ?", (job,)).fetchone()
+    runs: list[list[int]] = json.loads(text)
+    return runs
+
+
+def _give_up(
+    transaction: Transaction, job: int, change: LongChange
+) -> tuple[int, LongChange, array[int]] | None:
+    """Strike out a change that failed; what undoes it, if anything must."""
+    copied = array("I")
+    if change.kind == "copy":
+        for first, last in _copied(transaction, job):
+            copied.extend(range(first, last + 1))
+    _strike_out(transaction, job)
+    if not copied:
+        return None
+    undoing = LongChange("remove", change.target or 0)
+    return _write_down(transaction, undoing, copied), undoing, copied
+
+
+def _interrupted(transaction: Transaction) -> list[tuple[int, LongChange, array[int]]]:
+    """What a crash left: the UIDs that remain of each change."""
+    rows = transaction.execute(
+        "SELECT id, upto, uids, kind, mailbox, target, arguments FROM long_changes"
+        " JOIN long_changes_progress USING (id) ORDER BY id"
+    )
+    found = []
+    for job, upto, octets, *change in rows.fetchall():
+        uids = array("I")
+        uids.frombytes(octets)
+        remaining = array("I", (uid for uid in uids if uid > upto))
+        found.append((job, LongChange(*change), remaining))
+    return found
+
+
+def _clear_some(transaction: Transaction) -> bool:
+    """Remove some messages of a deleted mailbox, some bodies or threads; False when nothing is left."""
+    return (
+        _changing.discard_some(transaction, SLICE)
+        or _changing.remove_unused_bodies(transaction, BODIES)
+        or drop_unused_threads(transaction.connection, BODIES) == BODIES
+    )

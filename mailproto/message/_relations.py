@@ -1,0 +1,58 @@
+"""How a message is related to others: what a store needs to know for threads."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mailproto.content import Content
+from mailproto.message._casemap import casemap
+from mailproto.message._fields import ends_of_header, structural_fields
+from mailproto.message._ids import first_and_nearest_ids, message_id
+from mailproto.message._index import Index
+from mailproto.message._thread import base_subject_and_reply
+
+__all__ = ["ANCESTORS_LIMIT", "Relations", "relations"]
+
+ANCESTORS_LIMIT = 32
+"""Ancestors of a message that count: of more, the first, which began the thread, and the nearest."""
+
+
+class Relations(NamedTuple):
+    """A message among others.
+
+    :ivar id: its Message-ID, normalised, without brackets; None for none.
+    :ivar ancestors: Message-IDs in References and In-Reply-To, eldest first, `ANCESTORS_LIMIT` at most.
+    :ivar subject: its base subject (RFC 5256 2.1), to be compared as it is; "" for none.
+    :ivar is_reply: the subject says that it answers or forwards.
+    """
+
+    id: bytes | None
+    ancestors: tuple[bytes, ...]
+    subject: str
+    is_reply: bool
+
+
+def relations(content: Content, index: Index | None = None) -> Relations:
+    """Read the header of ``content`` alone; any octets have relations, in time that has a limit.
+
+    :param index: of ``content``, if it is there already.
+    """
+    if index is None:
+        end = ends_of_header(content, 0, len(content))
+        fields = structural_fields(content, 0, len(content) if end < 0 else end, message=True)
+    else:
+        fields = index.root.fields(content)
+    ids, answered, referred = (fields.get(name) for name in (b"message-id", b"in-reply-to", b"references"))
+    found = first_and_nearest_ids(referred[-1], ANCESTORS_LIMIT) if referred else []
+    if answered and (parent := message_id(answered[-1][:_FIELD_LIMIT])) and parent not in found:
+        found.append(parent)
+        del found[1 : len(found) - ANCESTORS_LIMIT + 1]
+    subject, is_reply = "", False
+    if subjects := fields.get(b"subject"):
+        subject, is_reply = base_subject_and_reply(subjects[-1])
+        subject = casemap(subject)
+    own = message_id(ids[-1][:_FIELD_LIMIT]) if ids else None
+    return Relations(own, tuple(found), subject, is_reply)
+
+
+_FIELD_LIMIT = 4096  # octets in which a field's one id is looked for

@@ -1,0 +1,196 @@
+"""A whole mail server as one Twisted service, made of others."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from twisted.application.service import IProcess, IService, MultiService
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import Logger
+
+from mailproto.service._accounts import AccountsService
+from mailproto.service._data import DataService
+from mailproto.service._hangup import HangupService
+from mailproto.service._listeners import LISTENERS
+from mailproto.service._listening import ListenerService
+from mailproto.service._reporting import Reporter
+from mailproto.service._servers import ServersService
+from mailproto.service._settings import SettingError, Settings, User
+from mailproto.service._store import StoreService
+from mailproto.service._tls import TLSService
+
+__all__ = ["MailService"]
+
+START_GRACE = 10.0
+"""Seconds that a start has to come to its end when the server is to stop."""
+
+
+class MailService(MultiService):
+    """A whole mail server.
+
+    Its parts are services with names (`getServiceNamed`): ``data``, ``tls``, ``store``, ``accounts``,
+    ``servers``, and one for each endpoint, called as its listener: ``smtp``, ``smtp-2``, and so on.
+    One starts after the other, in this order, and waits for what the other's ``startService``
+    returns; they stop in the opposite order, likewise: no new connections, then each connection
+    after its running command, then the store.
+
+    Endpoints are bound first of all, in `privilegedStartService`, so that low ports may be listened
+    on and the rights to do so given up (``twistd --uid``).
+
+    :param reporter: is told how the start goes; by default, the log is.
+    :param hangup: whether SIGHUP calls `reload`, instead of ending the process.
+
+    :ivar ready: after `startService`, fires when everything has started or the start has failed.
+    :ivar has_failed: whether the start failed.
+    :ivar joined: is called with what the service is made a part of, such as an application.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, settings: Settings, reactor: Any, *, reporter: Reporter | None = None, hangup: bool = False
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._reactor = reactor
+        self._reporter = reporter or Reporter()
+        self.ready: Deferred[None] = succeed(None)
+        self.has_failed = False
+        self._is_bound = False
+        self._problem: Exception | None = None
+        self._folder = settings.data
+        self._user = settings.user
+        self.joined: Callable[[object], None] = lambda parent: None
+        if hangup:
+            self._add("hangup", HangupService(self.reload, reactor=reactor))
+        data = self._add("data", DataService(settings.data, lambda: self._user))
+        tls = self._add("tls", TLSService(settings.tls, settings.hostname, data, reactor=reactor))
+        store = self._add("store", StoreService(settings.store, data, reactor=reactor))
+        accounts = self._add("accounts", AccountsService(settings, data, store, reactor=reactor))
+        servers = self._add("servers", ServersService(settings, data, tls, store, accounts, reactor=reactor))
+        for name, endpoints in settings.listen.items():
+            for number, endpoint in enumerate(endpoints, 1):
+                self._add(
+                    name if number == 1 else f"{name}-{number}",
+                    ListenerService(
+                        f"listen.{name}",
+                        endpoint,
+                        _made_by(servers, name),
+                        _said_by(self._reporter, name),
+                        reactor=reactor,
+                        user=lambda: self._user,
+                    ),
+                )
+
+    def setServiceParent(self, parent: Any) -> None:  # noqa: N802 - Twisted's name
+        """Become a part of ``parent``, before anything is logged."""
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+        process = IProcess(parent, None)
+        if process is not None and self._user is None and (process.uid, process.gid) != (None, None):
+            self._user = User(process.uid, process.gid)
+        self.joined(parent)
+
+    def privilegedStartService(self) -> None:
+        """Bind the endpoints, as root if need be; `startService` tells of what went wrong."""
+        self._is_bound = True
+        self._problem = None
+        _raise_file_limit()
+        try:
+            super().privilegedStartService()  # type: ignore[no-untyped-call]
+        except Exception as error:
+            self._problem = error
+
+    def startService(self) -> None:
+        """Begin to start; `ready` fires when that is done."""
+        self.running = 1
+        self.has_failed = False
+        if not self._is_bound:
+            self.privilegedStartService()
+        self.ready = Deferred.fromCoroutine(self._start())
+
+    def stopService(self) -> Deferred[None]:
+        """Stop; the result arrives when everything is on disk and closed."""
+        self.running = 0
+        return Deferred.fromCoroutine(self._stop())
+
+    def reload(self) -> Deferred[None]:
+        """Read again what can be read again while connections go on; the log says what came of it.
+
+        That is done by each part that has a ``reload``: now it is the TLS certificate and key.
+        """
+        return Deferred.fromCoroutine(self._reload())
+
+    def _add(self, name: str, service: Any) -> Any:
+        service.setName(name)
+        service.setServiceParent(self)
+        return service
+
+    async def _start(self) -> None:
+        try:
+            if self._problem is not None:
+                raise self._problem
+            for service in list(self):
+                if not self.running:  # stopped before everything had started
+                    return
+                await maybeDeferred(service.startService)
+        except CancelledError:  # stopped, and it took too long
+            return
+        except SettingError as error:
+            await self._fail(error)
+        except Exception:
+            self.log.failure("the server cannot start")
+            await self._fail(None)
+        else:
+            self._reporter.ready(self._folder.resolve())
+
+    async def _fail(self, error: SettingError | None) -> None:
+        self.has_failed = True
+        await self._stop_parts()
+        self._reporter.failed(error)
+
+    async def _stop(self) -> None:
+        timer = self._reactor.callLater(START_GRACE, self.ready.cancel)
+        await self.ready
+        if timer.active():
+            timer.cancel()
+        await self._stop_parts()
+
+    async def _stop_parts(self) -> None:
+        self._is_bound = False
+        for service in reversed(list(self)):
+            await self._stop_part(service)
+
+    async def _stop_part(self, service: IService) -> None:
+        try:
+            await maybeDeferred(service.stopService)
+        except Exception:
+            self.log.failure("while {name} stops", name=service.name)
+
+    async def _reload(self) -> None:
+        await self.ready
+        for service in list(self):
+            reload = getattr(service, "reload", None)
+            if reload is not None and self.running:
+                try:
+                    await reload()
+                except Exception:
+                    self.log.failure("while {name} is read again", name=service.name)
+
+
+def _made_by(servers: ServersService, name: str) -> Callable[[], IProtocolFactory]:
+    return lambda: servers.factory(LISTENERS[name])
+
+
+def _said_by(reporter: Reporter, name: str) -> Callable[[str], None]:
+    return lambda address: reporter.listening(name, address)
+
+
+def _raise_file_limit() -> None:
+    """Each connection is a file: take as many as we may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(ValueError, OSError):  # "unlimited" is refused by some kernels
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,86 @@
+"""Why the system refuses something, and what to do about it: the ends of plain lines for operators."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import os
+import pwd
+from collections.abc import Mapping
+
+__all__ = ["file_error", "port_error", "refusal", "store_error"]
+
+_TO_DO: Mapping[int, str] = {
+    errno.ENOSPC: "the disk is full: make room",
+    errno.EDQUOT: "the disk quota is used up: make room",
+    errno.EROFS: "the file system is read-only",
+    errno.ENOTDIR: "a part of this path is no folder",
+    errno.EISDIR: "it is a folder",
+    errno.EMFILE: "this process has too many files open",
+}
+
+
+def file_error(error: OSError, path: str | os.PathLike[str]) -> str:
+    """``FILE: why``, with ``path`` where the error names no file."""
+    named = error.filename if isinstance(error.filename, str | os.PathLike) else path
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"{named}: {_denied(os.fspath(named))}"
+    reason = _TO_DO.get(error.errno or 0) or error.strerror or str(error)
+    return f"{named}: {reason}"
+
+
+def store_error(error: Exception, path: str | None) -> str:
+    """Why a store cannot be used.
+
+    :param path: of its database, if it is a file: a library's error does not say whose that is.
+    """
+    cause = error.__cause__ or error
+    if isinstance(cause, OSError):
+        return file_error(cause, path or "")
+    for file in [] if path is None else [os.path.dirname(path) or ".", *glob.glob(glob.escape(path) + "*")]:
+        if (denied := refusal(file, os.R_OK | os.W_OK)) is not None:
+            return file_error(denied, file)
+    return str(error)
+
+
+def refusal(path: str, mode: int) -> OSError | None:
+    """What would come of using a file or folder so (`os.access`): None if nothing is in the way."""
+    if os.access(path, mode):
+        return None
+    is_read_only = os.access(path, mode & ~os.W_OK) and os.statvfs(path).f_flag & os.ST_RDONLY
+    number = errno.EROFS if is_read_only else errno.EACCES
+    return OSError(number, os.strerror(number), path)
+
+
+def port_error(error: OSError) -> str:
+    """Why a port cannot be listened on."""
+    reason = error.strerror or str(error)
+    if error.errno == errno.EADDRINUSE:
+        return f"{reason}: end the program that listens there, or choose another port"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return (
+            f"{reason}: the user {_user_name(os.geteuid())} may not listen there: start as root (twistd "
+            "--uid USER --gid GROUP then gives the rights up), or choose a port above 1023"
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{reason}: it is no address of this machine"
+    return reason
+
+
+def _denied(path: str) -> str:
+    """What a user may not reach: the nearest that is there says whose it is."""
+    while not os.path.lexists(path) and path != (parent := os.path.dirname(path) or "."):
+        path = parent
+    try:
+        owner = f"{path} belongs to {_user_name(os.lstat(path).st_uid)}"
+    except OSError:
+        owner = "it belongs to another"
+    user = _user_name(os.geteuid())
+    return f"Permission denied: the user {user} may not use it; {owner}: give it to {user} (chown -R)"
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"number {uid}"

@@ -1,0 +1,166 @@
+"""The protocols' servers, as a service: one factory a protocol, however many endpoints it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from mailproto.connection import ProxiedFactory, ServerFactory
+from mailproto.delivery import MailboxDelivery
+from mailproto.imap import IMAPServerFactory
+from mailproto.interfaces import IDelivery
+from mailproto.pop3 import POP3ServerFactory
+from mailproto.service._accounts import AccountsService
+from mailproto.service._data import DataService
+from mailproto.service._listeners import Listener
+from mailproto.service._settings import Settings
+from mailproto.service._store import StoreService
+from mailproto.service._tls import TLSService
+from mailproto.smtp import LMTPServerFactory, SMTPServerFactory
+
+__all__ = ["ServersService"]
+
+
+class ServersService(Service):
+    """Makes what serves the connections, and ends them all.
+
+    :ivar factories: by protocol, as far as they were asked for.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        data: DataService,
+        tls: TLSService,
+        store: StoreService,
+        accounts: AccountsService,
+        *,
+        reactor: Any,
+    ) -> None:
+        self.settings = settings
+        self.data = data
+        self.tls = tls
+        self.reactor = reactor
+        self.factories: dict[str, ServerFactory] = {}
+        self._store = store
+        self._accounts = accounts
+        self._delivery: IDelivery | None = None
+
+    def stopService(self) -> Deferred[None]:
+        """End idle connections, and others after their running command; fires when all are gone."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        factories, self.factories, self._delivery = self.factories, {}, None
+        gone = gatherResults([factory.shut_down() for factory in factories.values()])
+        return gone.addCallback(lambda _: None)
+
+    @property
+    def delivery(self) -> IDelivery:
+        """What becomes of mail that arrives."""
+        if self._delivery is None:
+            self._delivery = MailboxDelivery(self._store.store, self.settings.domains)
+        return self._delivery
+
+    @property
+    def portal(self) -> Portal:
+        """What signs people in."""
+        return self._accounts.portal
+
+    @property
+    def spool_folder(self) -> str:
+        """For messages while they arrive."""
+        return str(self.data.spool_folder)
+
+    def factory(self, listener: Listener) -> IProtocolFactory:
+        """What serves a listener: TLS and the proxies' header are in it."""
+        server = self.factories.get(listener.protocol)
+        if server is None:
+            server = self.factories[listener.protocol] = _FACTORIES[listener.protocol](self)
+        served: IProtocolFactory = server
+        if listener.tls:
+            served = TLSMemoryBIOFactory(self.tls.account_server, False, served, clock=self.reactor)
+        proxies = self.settings.proxy.networks
+        if proxies:
+            served = ProxiedFactory(served, proxies, clock=self.reactor, limits=server.limits)
+        return served
+
+
+def _smtp(servers: ServersService, *, submission: bool = False) -> ServerFactory:
+    settings, limits = servers.settings, servers.settings.limits
+    return SMTPServerFactory(
+        servers.delivery,
+        clock=servers.reactor,
+        hostname=settings.hostname,
+        portal=servers.portal,
+        tls=servers.tls.account_server if submission else servers.tls.server,
+        submission=submission,
+        max_message_size=settings.max_message_size,
+        spool_folder=servers.spool_folder,
+        bare_newlines=settings.smtp.bare_newlines,
+        strict_envelopes=settings.smtp.strict_envelopes,
+        any_sender=settings.smtp.any_sender,
+        xclient=settings.proxy.xclient,
+        trace_account=settings.smtp.trace_account,
+        mechanisms=settings.auth.mechanisms,
+        limits=limits.submission if submission else limits.smtp,
+    )
+
+
+def _submission(servers: ServersService) -> ServerFactory:
+    return _smtp(servers, submission=True)
+
+
+def _lmtp(servers: ServersService) -> ServerFactory:
+    settings = servers.settings
+    return LMTPServerFactory(
+        servers.delivery,
+        clock=servers.reactor,
+        hostname=settings.hostname,
+        tls=servers.tls.server,
+        max_message_size=settings.max_message_size,
+        spool_folder=servers.spool_folder,
+        bare_newlines=settings.smtp.bare_newlines,
+        strict_envelopes=settings.smtp.strict_envelopes,
+        limits=settings.limits.lmtp,
+    )
+
+
+def _pop3(servers: ServersService) -> ServerFactory:
+    settings = servers.settings
+    return POP3ServerFactory(
+        servers.portal,
+        clock=servers.reactor,
+        hostname=settings.hostname,
+        tls=servers.tls.account_server,
+        mechanisms=settings.auth.mechanisms,
+        limits=settings.limits.pop3,
+    )
+
+
+def _imap(servers: ServersService) -> ServerFactory:
+    settings = servers.settings
+    return IMAPServerFactory(
+        servers.portal,
+        clock=servers.reactor,
+        hostname=settings.hostname,
+        tls=servers.tls.account_server,
+        max_message_size=settings.max_message_size,
+        spool_folder=servers.spool_folder,
+        mechanisms=settings.auth.mechanisms,
+        limits=settings.limits.imap,
+    )
+
+
+_FACTORIES: Mapping[str, Callable[[ServersService], ServerFactory]] = {
+    "smtp": _smtp,
+    "submission": _submission,
+    "lmtp": _lmtp,
+    "pop3": _pop3,
+    "imap": _imap,
+}
+"""What serves the protocols of `mailproto.service._listeners.Listener`."""

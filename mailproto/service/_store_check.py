@@ -1,0 +1,27 @@
+"""``mailproto store check``: what is wrong with a store, a line each, and what it has."""
+
+from __future__ import annotations
+
+from mailproto.interfaces import ICheckable, IStore
+
+__all__ = ["check_store"]
+
+
+async def check_store(store: IStore, *, repair: bool) -> int:
+    """Check a store that was started, and print what was found.
+
+    :returns: the command's status: 1 if something is wrong and was not repaired.
+    :raises ValueError: the store cannot be checked.
+    """
+    if not ICheckable.providedBy(store):
+        raise ValueError("this store has nothing to check")
+    result = await ICheckable(store).check(lambda line: print(line, flush=True), repair=repair)
+    print(", ".join(f"{count} {what}" for what, count in result.counts.items()))
+    left = result.faults - result.repaired
+    if not result.faults:
+        print("nothing is wrong")
+    elif repair:
+        print(f"faults: {result.faults}; repaired: {result.repaired}; left: {left}")
+    else:
+        print(f"faults: {result.faults}; to mend what can be mended: --repair")
+    return 1 if left else 0

@@ -1,0 +1,164 @@
+"""The server's certificate, as a service: read at the start, and again when it was renewed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.task import LoopingCall
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+
+from mailproto.service._data import DataService, alone_in, check_access
+from mailproto.service._reasons import file_error
+from mailproto.service._settings import SettingError, TLSSettings
+from mailproto.tls import ServerTLS, TLSFilesError, ensure_self_signed, server_tls
+
+__all__ = ["LOOK_INTERVAL", "TLSService"]
+
+LOOK_INTERVAL = 20.0
+"""Seconds between two looks at whether the files were renewed."""
+
+Signature: TypeAlias = Sequence[tuple[int, ...] | None]
+"""Of files: changes when one of them does."""
+
+
+class TLSService(Service):
+    """What TLS is spoken with.
+
+    Files that are renewed are noticed within a minute; what makes no whole pair is looked at again,
+    because it may be half of a new one, and is told of if it stays so.  What was read before stays in
+    use until there is better, and connections go on as they began.
+
+    :ivar server: for clients that come with mail.
+    :ivar account_server: for those with an account: it may ask for a certificate, and does not
+        take one from elsewhere, which another server may well show to port 25.
+    """
+
+    log = Logger()
+    server: ServerTLS
+    account_server: ServerTLS
+
+    def __init__(self, settings: TLSSettings, hostname: str, data: DataService, *, reactor: Any) -> None:
+        self._settings = settings
+        self._hostname = hostname
+        self._data = data
+        self._reactor = reactor
+        self._seen: Signature = ()  # of what is in use
+        self._failed: Signature | None = None  # of what could not be used at the last look
+        self._told: Signature | None = None  # of what the log has been told of
+        self._lock = DeferredLock()  # what was read last is used last
+        self._looks = LoopingCall(lambda: Deferred.fromCoroutine(self._look()))
+        self._looks.clock = reactor
+
+    def startService(self) -> None:
+        """Read the files.
+
+        :raises SettingError: they cannot be used.
+        """
+        super().startService()  # type: ignore[no-untyped-call]
+        certificate, key = self._files()
+        self._seen = self._signature()
+        try:
+            self.server = server_tls(certificate, key)
+            self.account_server = server_tls(certificate, key, client_ca=self._settings.client_ca)
+        except TLSFilesError as error:
+            raise self._setting_error(error) from None
+        self._looks.start(LOOK_INTERVAL, now=False)
+
+    def stopService(self) -> None:
+        """Do not look any more."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        if self._looks.running:
+            self._looks.stop()
+
+    async def reload(self) -> None:
+        """Read the files again, and say in the log what came of it; never raises for what is in them."""
+        if self.running:
+            await self._renew(self._signature(), is_told=True)
+
+    async def _look(self) -> None:
+        signature = self._signature()
+        if signature != self._seen:
+            # What failed at the last look and has not changed since is no file in the making.
+            is_told = signature == self._failed and signature != self._told
+            try:
+                await self._renew(signature, is_told=is_told)
+            except Exception:  # it must be looked at again
+                self.log.failure("while the TLS certificate is read again")
+
+    async def _renew(self, signature: Signature, *, is_told: bool) -> None:
+        async with self._lock:
+            await self._renew_alone(signature, is_told=is_told)
+
+    async def _renew_alone(self, signature: Signature, *, is_told: bool) -> None:
+        try:
+            self._files()
+            prepared = await self._in_thread(self._prepare)
+        except (TLSFilesError, SettingError, OSError) as error:
+            self._failed = signature
+            if is_told:
+                self._told = signature
+                self.log.warn("The TLS certificate in use stays: {error}", error=error)
+            return
+        for use in prepared:
+            use()
+        self._seen, self._failed, self._told = signature, None, None
+        self.log.info("TLS certificate read again: {certificate}", certificate=self.server.description)
+
+    def _prepare(self) -> list[Callable[[], None]]:
+        return [each.prepare() for each in (self.server, self.account_server)]
+
+    def _in_thread(self, work: Callable[[], list[Callable[[], None]]]) -> Deferred[list[Callable[[], None]]]:
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+
+    def _files(self) -> tuple[Path, Path]:
+        """The certificate's and the key's; a pair of our own is made if need be.
+
+        :raises SettingError:
+        """
+        settings = self._settings
+        if settings.certificate is not None and settings.key is not None:
+            return settings.certificate, settings.key
+        folder = self._data.folder
+        try:
+            for name in ("tls-cert.pem", "tls-key.pem"):
+                # What cannot be read is not replaced: clients have learnt it.
+                check_access(folder / name, os.R_OK)
+            with alone_in(folder):
+                return ensure_self_signed(folder, self._hostname)
+        except OSError as error:
+            raise SettingError("data", file_error(error, folder)) from None
+
+    def _signature(self) -> Signature:
+        folder, settings = self._data.folder, self._settings
+        files = [
+            settings.certificate or folder / "tls-cert.pem",
+            settings.key or folder / "tls-key.pem",
+            *([] if settings.client_ca is None else [settings.client_ca]),
+        ]
+        return [_signature_of(file) for file in files]
+
+    def _setting_error(self, error: TLSFilesError) -> SettingError:
+        """Which setting it is about."""
+        settings = self._settings
+        names = {settings.client_ca: "tls.client_ca", settings.key: "tls.key"}
+        names[settings.certificate] = "tls.certificate"
+        reason = str(error)
+        try:
+            check_access(error.file, os.R_OK)
+        except OSError as denied:
+            reason = file_error(denied, error.file)
+        return SettingError(names.get(error.file, "data"), reason)
+
+
+def _signature_of(file: Path) -> tuple[int, ...] | None:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -1,0 +1,67 @@
+"""What a store has is known to its servers before anybody signs in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.cred.portal import Portal
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailproto.auth import StoreRealm, add_ons_of, store_portal
+from mailproto.backends import MemoryStore, SimpleMailbox, SingleStore
+from mailproto.imap import IMAPServerFactory
+from mailproto.interfaces import IAddOns, IObjectIds, IRecent
+from mailproto.pop3 import POP3ServerFactory
+
+
+class AddOnTests(SynchronousTestCase):
+    """`IAddOns`, from a store to the factories."""
+
+    def factories(self, portal: Any) -> list[Any]:
+        return [
+            factory(portal, clock=Clock(), hostname="mail.example.org")
+            for factory in (IMAPServerFactory, POP3ServerFactory)
+        ]
+
+    def test_a_store_tells_its_servers(self) -> None:
+        for store, expected in (
+            (MemoryStore(), {IRecent, IObjectIds}),
+            (SingleStore("alice", "", SimpleMailbox()), {IRecent}),
+        ):
+            reactor: Any = Clock()
+            portal = store_portal(store, reactor)
+            self.assertTrue(IAddOns.providedBy(portal.realm))
+            self.assertEqual(add_ons_of(portal), expected)
+            self.assertEqual([factory.add_ons for factory in self.factories(portal)], [expected] * 2)
+
+    def test_a_portal_of_ones_own_has_none_unless_its_realm_says_so(self) -> None:
+        class Realm:
+            def requestAvatar(self, avatar_id: Any, mind: Any, *interfaces: Any) -> Any:
+                """Not called here."""
+
+        class Login:
+            """What has `login` and no realm."""
+
+            async def login(self, credentials: Any, mind: Any, *interfaces: Any) -> Any:
+                """Not called here."""
+
+        for portal in (Portal(Realm()), Login()):
+            for factory in self.factories(portal):
+                self.assertEqual(factory.add_ons, frozenset())
+
+    def test_it_is_asked_each_time(self) -> None:
+        """A store may learn only while it starts what it has."""
+
+        class Store(MemoryStore):
+            has: frozenset[Any] = frozenset()
+
+            @property
+            def add_ons(self) -> frozenset[Any]:
+                return self.has
+
+        store = Store()
+        [factory, _] = self.factories(Portal(StoreRealm(store)))
+        self.assertEqual(factory.add_ons, frozenset())
+        store.has = frozenset({IRecent})
+        self.assertEqual(factory.add_ons, {IRecent})

@@ -1,0 +1,184 @@
+"""The log of ``twistd mailproto``."""
+
+from __future__ import annotations
+
+import io
+import signal
+import smtplib
+import socket
+import struct
+import time
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.logger import Logger, LogLevel, LogPublisher, globalLogPublisher, textFileLogObserver
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailproto import maillog
+from mailproto.service._log import TextLog
+from tests.processes import ProgramCase, port_of
+
+CLIENT = maillog.Client(peer="192.0.2.1", protocol="smtp")
+
+
+class Reactor(Clock):
+    """A `Clock` that runs, or does not."""
+
+    running = True
+
+
+class TextLogTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.file = io.StringIO()
+        self.reactor = Reactor()
+
+    def observe(self, observer: Any) -> None:
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+
+    def test_it_writes_what_twisted_writes(self) -> None:
+        theirs = io.StringIO()
+        self.observe(TextLog(self.file, self.reactor))
+        self.observe(textFileLogObserver(theirs))
+        log = Logger("some.where")
+        maillog.signed_in(CLIENT, "alice", "PLAIN")
+        maillog.turned_away(CLIENT, "too many connections")
+        log.info("two\nlines {a}", a=1)
+        log.error("bad {a}", a="\u202e")
+        log.failure("worse", Failure(ZeroDivisionError()))
+        maillog.refused(CLIENT, "550 \u202e", command="RCPT")
+        self.reactor.advance(0)
+        self.assertEqual(self.file.getvalue(), theirs.getvalue())
+        self.assertIn("[mail#info] signed-in peer=192.0.2.1", theirs.getvalue())
+        self.flushLoggedErrors(ZeroDivisionError)
+
+    def test_levels(self) -> None:
+        for least, shown in (
+            (LogLevel.debug, "debug info error"),
+            (LogLevel.info, "info error"),
+            (LogLevel.error, "error"),
+        ):
+            file = io.StringIO()
+            log = Logger("x", observer=LogPublisher(TextLog(file, self.reactor, least)))
+            log.debug("debug")
+            log.info("info")
+            log.error("error")
+            self.assertEqual(" ".join(line.split()[-1] for line in file.getvalue().splitlines()), shown)
+
+    def test_lines_of_one_iteration_are_written_together(self) -> None:
+        self.observe(TextLog(self.file, self.reactor))
+        for _ in range(3):
+            maillog.signed_in(CLIENT, "alice", "PLAIN")
+        self.assertEqual(self.file.getvalue(), "")
+        self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
+        self.reactor.advance(0)
+        self.assertEqual(self.file.getvalue().count("\n"), 3)
+        maillog.signed_in(CLIENT, "alice", "PLAIN")
+        self.reactor.advance(0)
+        self.assertEqual(self.file.getvalue().count("\n"), 4)
+
+    def test_what_is_grave_waits_for_nothing(self) -> None:
+        self.observe(TextLog(self.file, self.reactor))
+        for number, emit in enumerate(
+            (
+                lambda: maillog.turned_away(CLIENT, "too many connections"),
+                lambda: Logger("x").info("anything else"),
+            ),
+            1,
+        ):
+            maillog.signed_in(CLIENT, "alice", "PLAIN")
+            emit()
+            self.assertEqual(self.file.getvalue().count("\n"), 2 * number)
+
+    def test_nothing_is_kept_once_the_reactor_has_stopped(self) -> None:
+        self.observe(TextLog(self.file, self.reactor))
+        self.reactor.running = False
+        maillog.signed_in(CLIENT, "alice", "PLAIN")
+        self.assertEqual(self.file.getvalue().count("\n"), 1)
+
+    def test_the_time_goes_on(self) -> None:
+        observer = TextLog(self.file, self.reactor)
+        for seconds in (0, 0.9, 1, 3600):
+            observer(
+                {
+                    "log_format": maillog.LINE,
+                    "line": "x",
+                    "log_level": LogLevel.warn,
+                    "log_time": 1e9 + seconds,
+                }
+            )
+        stamps = [line.split()[0] for line in self.file.getvalue().splitlines()]
+        self.assertEqual(len(set(stamps)), 3)
+        self.assertEqual(stamps[0], stamps[1])
+
+
+class TwistdTests(ProgramCase):
+    SERVER = ("--smtp", "tcp:0:interface=127.0.0.1", "--account", "alice@localhost:secret")
+
+    def send(self, port: int) -> None:
+        with smtplib.SMTP("127.0.0.1", port) as client:
+            client.sendmail("bob@example.org", ["alice@localhost"], "Subject: hello\r\n\r\n")
+
+    def reset(self, port: int) -> None:
+        """Come and go as bad connections do."""
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.recv(1000)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+
+    def test_no_debug_events_unless_one_wants_them(self) -> None:
+        for options, shown in (((), False), (("--log-level", "debug"), True)):
+            with self.subTest(options=options):
+                server = self.start("mailproto", *self.SERVER, *options)
+                server.wait_for("mailproto is ready")
+                port = port_of(server, "smtp")
+                self.reset(port)
+                self.send(port)
+                server.wait_for(
+                    r"\[mail#info\] taken id=\w+ peer=127\.0\.0\.1 .* recipient=<alice@localhost>"
+                )
+                self.assertNotIn("non-clean", server.output)
+                self.assertEqual("[mail#debug] ended peer=127.0.0.1 protocol=smtp" in server.output, shown)
+                server.stop()
+
+    def test_a_file_that_is_rotated(self) -> None:
+        """As twistd does it on SIGUSR1."""
+        server = self.start("--logfile", "mail.log", "mailproto", *self.SERVER)
+        log, old = Path(self.folder, "mail.log"), Path(self.folder, "mail.log.1")
+        port = int(self.wait_for(log, "mailproto: smtp on 127.0.0.1:", "mailproto is ready"))
+        self.send(port)
+        self.wait_for(log, "taken id=")
+        server.send_signal(signal.SIGUSR1)
+        while not old.exists():
+            time.sleep(0.02)
+        self.send(port)
+        self.wait_for(log, "taken id=")
+        self.assertEqual((old.read_text() + log.read_text()).count("taken id="), 2)
+
+    def wait_for(self, log: Path, *texts: str) -> str:
+        """What comes after the first of ``texts``, once all of them are in the file."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            text = log.read_text() if log.exists() else ""
+            if all(each in text for each in texts):
+                return text.partition(texts[0])[2].split()[0]
+            time.sleep(0.02)
+        raise AssertionError(f"never had {texts}: {text}")
+
+    def test_an_observer_of_ones_own(self) -> None:
+        Path(self.folder, "mine.py").write_text(
+            "import sys\n"
+            "from twisted.logger import jsonFileLogObserver\n"
+            "def observer():\n    return jsonFileLogObserver(sys.stdout)\n"
+        )
+        server = self.start("--logger", "mine.observer", "mailproto", *self.SERVER, PYTHONPATH=self.folder)
+        port = int(server.wait_for(r"smtp on 127\.0\.0\.1:(\d+)")[1])
+        server.wait_for("mailproto is ready")
+        self.send(port)
+        server.wait_for(r'"recipient": "<alice@localhost>"')
+
+    def test_a_level_that_is_none(self) -> None:
+        server = self.start("mailproto", "--log-level", "loud")
+        server.wait_for("--log-level: debug, info, warn, error, critical, not 'loud'")

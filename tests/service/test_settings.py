@@ -1,0 +1,92 @@
+"""Settings without options: an error names the setting's path, and no option."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailproto.service import (
+    AccountSettings,
+    LogSettings,
+    Options,
+    SettingError,
+    Settings,
+    SMTPSettings,
+    TLSSettings,
+)
+from mailproto.service._options import option_of
+
+
+class SettingsTests(SynchronousTestCase):
+    def test_defaults_are_those_of_the_options(self) -> None:
+        options = Options()
+        options.parseOptions([])
+        defaults = Settings()
+        self.assertEqual(replace(options.settings, proxy=defaults.proxy), defaults)
+
+    def test_names_are_kept_in_one_form(self) -> None:
+        settings = Settings(
+            domains=["example.org.", "b\u0075\u0308cher.example"],
+            accounts=[AccountSettings(name="Jose\u0301@example.org.", password="x")],
+        )
+        self.assertEqual(settings.domains, ("example.org", "b\u00fccher.example"))
+        self.assertEqual([account.name for account in settings.accounts], ["Jos\u00e9@example.org"])
+
+    def test_an_error_names_the_path(self) -> None:
+        good = AccountSettings(name="a@b", password="x")
+        cases: list[tuple[str, Any]] = [
+            ("store", lambda: Settings(store="nonsense")),
+            ("hostname", lambda: Settings(hostname="a b")),
+            ("max_message_size", lambda: Settings(max_message_size=0)),
+            ("domains", lambda: Settings(domains=())),
+            ("domains[1]", lambda: Settings(domains=("good.example", "a b"))),
+            ("accounts[1]", lambda: Settings(accounts=[good, AccountSettings(name="alice", password="x")])),
+            ("accounts[0]", lambda: Settings(accounts=[AccountSettings(name="a@b", password="")])),
+            ("listen.smtps", lambda: Settings(listen={"smtps": []})),
+            ("tls.certificate", lambda: TLSSettings(certificate=Path("c"))),
+            ("tls.key", lambda: TLSSettings(key=Path("k"))),
+            ("smtp.bare_newlines", lambda: SMTPSettings(bare_newlines="keep")),  # type: ignore[arg-type]
+            ("log.level", lambda: LogSettings(level="loud")),
+        ]
+        for path, make in cases:
+            with self.subTest(path=path):
+                error = self.assertRaises(SettingError, make)
+                self.assertEqual(error.path, path)
+                self.assertTrue(str(error).startswith(path))
+                self.assertNotIn("--", str(error))
+                self.assertNotIn("\n", str(error))
+
+    def test_no_password_is_shown(self) -> None:
+        account = AccountSettings(name="a b@c", password="hunter2")
+        self.assertNotIn("hunter2", repr(account))
+        self.assertNotIn("hunter2", str(self.assertRaises(SettingError, Settings, accounts=[account])))
+
+    def test_the_options_of_settings(self) -> None:
+        flags = {name for name, *_ in Options.optFlags}
+        known = (
+            flags
+            | {name for name, *_ in Options.optParameters}
+            | {
+                name.removeprefix("opt_").replace("_", "-")
+                for name in dir(Options)
+                if name.startswith("opt_")
+            }
+        )
+        for path, option in (
+            ("data", "--data"),
+            ("max_message_size", "--max-message-size"),
+            ("domains[0]", "--domain"),
+            ("accounts[3]", "--account"),
+            ("listen.imaps", "--imaps"),
+            ("tls.key", "--tls-key"),
+            ("auth.mechanisms", "--auth"),
+            ("proxy.networks", "--proxy"),
+            ("smtp.bare_newlines", "--bare-newlines"),
+            ("log.level", "--log-level"),
+            ("limits.imap.failed_logins", "--limit imap.failed_logins"),
+        ):
+            self.assertEqual(option_of(path), option)
+            self.assertIn(option.split()[0].removeprefix("--"), known)

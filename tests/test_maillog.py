@@ -1,0 +1,293 @@
+"""The mail log: one line for each event, whatever a stranger put into it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.logger import LogLevel, formatEvent
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailproto import maillog
+from mailproto.errors import AuthenticationFailed, MailError, OverQuota, StorageFull, Unavailable
+from mailproto.maillog import MAX_REFUSALS, MAX_VALUE, Client
+from mailproto.model import Address, Envelope, Outcome, Recipient, Session
+from tests.mail_log import captured, kinds, only, parsed
+
+BOB = Address("bob", "example.com")
+CLIENT = Client(peer="192.0.2.1", protocol="smtp", helo="client.example")
+TAKEN = Outcome(250, "2.0.0", "Delivered", "alice/INBOX")
+UNKNOWN = Outcome(550, "5.1.1", "No such mailbox here")
+FULL = Outcome(452, "4.3.1", "Insufficient system storage", "OSError: No space left on device")
+
+
+def envelope(*recipients: str) -> Envelope:
+    addresses = tuple(Recipient(Address(name, "example.org")) for name in recipients)
+    return Envelope("4711", BOB, addresses, Session("ESMTP", "mx.example"))
+
+
+def lines(events: Any) -> list[str]:
+    return [formatEvent(event) for event in events]
+
+
+def log(outcomes: list[Outcome], *recipients: str, answer: Outcome | None = None) -> list[str]:
+    with captured() as events:
+        about = envelope(*recipients)
+        maillog.message(CLIENT, about, outcomes, size=42, message_id="<1@x>", answer=answer)
+        list(maillog.recipients(about, outcomes))
+    return lines(events)
+
+
+FROM = "peer=192.0.2.1 protocol=smtp helo=client.example sender=<bob@example.com>"
+
+
+class MessageTests(SynchronousTestCase):
+    def test_one_recipient_is_one_line(self) -> None:
+        self.assertEqual(
+            log([TAKEN], "alice"),
+            [
+                f"taken id=4711 {FROM} recipients=1 recipient=<alice@example.org> size=42"
+                " message_id=<1@x> detail=alice/INBOX"
+            ],
+        )
+
+    def test_one_recipient_that_is_refused(self) -> None:
+        self.assertEqual(
+            log([FULL], "alice", answer=FULL),
+            [
+                f"deferred id=4711 {FROM} recipients=1 recipient=<alice@example.org> size=42"
+                ' message_id=<1@x> reply="452 4.3.1 Insufficient system storage"'
+                ' detail="OSError: No space left on device"'
+            ],
+        )
+
+    def test_each_of_several_has_a_line(self) -> None:
+        first, *rest = log([TAKEN, UNKNOWN, FULL], "alice", "carol", "dave")
+        listed = "<alice@example.org>,<carol@example.org>,<dave@example.org>"
+        self.assertEqual(
+            first, f"taken id=4711 {FROM} recipients=3 recipient={listed} size=42 message_id=<1@x>"
+        )
+        self.assertEqual(
+            rest,
+            [
+                "accepted id=4711 recipient=<alice@example.org> detail=alice/INBOX",
+                'refused id=4711 recipient=<carol@example.org> reply="550 5.1.1 No such mailbox here"',
+                'deferred id=4711 recipient=<dave@example.org> reply="452 4.3.1 Insufficient system storage"'
+                ' detail="OSError: No space left on device"',
+            ],
+        )
+
+    def test_many_recipients(self) -> None:
+        names = [f"r{number}" for number in range(1000)]
+        first, *rest = log([TAKEN] * 1000, *names)
+        self.assertIn("recipients=1000 recipient=<r0@example.org>,", first)
+        self.assertIn("<r9@example.org>,... ", first)
+        self.assertEqual(len(rest), 1000)
+        self.assertIn("recipient=<r999@example.org>", rest[-1])
+
+    def test_others_may_have_the_reactor_meanwhile(self) -> None:
+        with captured():
+            pauses = list(maillog.recipients(envelope(*["a"] * 1000), [TAKEN] * 1000))
+        self.assertGreaterEqual(len(pauses), 10)
+
+    def test_levels(self) -> None:
+        """A failure of ours is an error; what the message or its recipient is refused for is none."""
+        for outcome, level in (
+            (TAKEN, LogLevel.info),
+            (UNKNOWN, LogLevel.info),
+            (FULL, LogLevel.error),
+            (Outcome(451, "4.3.0", "Temporary failure"), LogLevel.error),
+            (Outcome(450, "4.7.1", "Too many messages for now"), LogLevel.info),
+            (Outcome(552, "5.3.4", "Message too large"), LogLevel.info),
+        ):
+            answer = None if outcome.accepted else outcome
+            for recipients in (["alice"], ["alice", "bob"]):
+                with self.subTest(outcome=outcome, recipients=recipients), captured() as events:
+                    about, outcomes = envelope(*recipients), [outcome] * len(recipients)
+                    maillog.message(CLIENT, about, outcomes, size=1, answer=answer)
+                    list(maillog.recipients(about, outcomes))
+                self.assertEqual({event["log_level"] for event in events}, {level})
+
+    def test_fields_are_those_of_the_text(self) -> None:
+        with captured() as events:
+            maillog.message(CLIENT, envelope("alice"), [TAKEN], size=42)
+        event = only(events, "taken")
+        self.assertEqual((event["id"], event["size"], event["peer"]), ("4711", 42, "192.0.2.1"))
+        self.assertEqual((event["sender"], event["recipient"]), ("<bob@example.com>", "<alice@example.org>"))
+
+
+class RefusalTests(SynchronousTestCase):
+    def test_whom_and_why(self) -> None:
+        with captured() as events:
+            maillog.refused(
+                CLIENT,
+                "550 5.1.1 No such mailbox here",
+                command="RCPT",
+                sender=BOB,
+                recipient=Address("x y", "example.org"),
+            )
+            maillog.refused(CLIENT, FULL, command="MAIL", sender=Address("", ""))
+        self.assertEqual(
+            lines(events),
+            [
+                "refused peer=192.0.2.1 protocol=smtp helo=client.example command=RCPT"
+                ' sender=<bob@example.com> recipient="<\\"x y\\"@example.org>"'
+                ' reply="550 5.1.1 No such mailbox here"',
+                "deferred peer=192.0.2.1 protocol=smtp helo=client.example command=MAIL sender=<>"
+                ' reply="452 4.3.1 Insufficient system storage" detail="OSError: No space left on device"',
+            ],
+        )
+
+    def test_a_client_cannot_fill_the_disk(self) -> None:
+        refusals = maillog.Refusals()
+        with captured() as events:
+            for _ in range(3 * MAX_REFUSALS):
+                client = Client(peer="192.0.2.1", protocol="smtp", refusals=refusals)
+                maillog.refused(client, "550 no")
+            maillog.ended(client, "quit", 1, {})
+        self.assertEqual(len(events), MAX_REFUSALS + 1)
+        ended = only(events, "ended")
+        self.assertEqual((ended["refused"], ended["unlogged"]), (3 * MAX_REFUSALS, 2 * MAX_REFUSALS))
+
+    def test_nor_with_what_fails_or_with_sign_ins(self) -> None:
+        client = Client(peer="192.0.2.1", protocol="imap")
+        with captured() as events:
+            for _ in range(MAX_REFUSALS):
+                maillog.failed(client, "APPEND", StorageFull(detail="full"))
+                maillog.sign_in_failed(client, "PLAIN", "x", AuthenticationFailed())
+        self.assertEqual(len(events), MAX_REFUSALS)
+
+    def test_a_client_that_sends_mail_begins_anew(self) -> None:
+        client = Client(peer="192.0.2.1", protocol="smtp")
+        with captured() as events:
+            for _ in range(2):
+                for _ in range(MAX_REFUSALS):
+                    maillog.refused(client, "550 no")
+                maillog.message(client, envelope("alice"), [TAKEN], size=1)
+        self.assertEqual(kinds(events).count("refused"), 2 * MAX_REFUSALS)
+
+    def test_levels(self) -> None:
+        for error, level in (
+            (StorageFull(detail="full"), LogLevel.error),
+            (Unavailable(detail="locked"), LogLevel.error),
+            (OverQuota(detail="limit 5"), LogLevel.info),
+            (MailError(detail="x"), LogLevel.info),
+        ):
+            with captured() as events:
+                maillog.failed(CLIENT, "APPEND", error)
+            self.assertEqual(only(events, "failed")["log_level"], level)
+
+
+class SessionTests(SynchronousTestCase):
+    def test_nothing_happened(self) -> None:
+        """What only looks whether somebody is there is of no interest."""
+        for counts, account, level in (
+            ({}, None, LogLevel.debug),
+            ({"taken": 0}, None, LogLevel.debug),
+            ({"taken": 1}, None, LogLevel.info),
+            ({}, "alice", LogLevel.info),
+        ):
+            with captured() as events:
+                maillog.ended(Client(peer="x", protocol="smtp", account=account), "quit", 0.26, counts)
+            self.assertEqual(only(events, "ended")["log_level"], level)
+        self.assertEqual(lines(events), ["ended peer=x protocol=smtp account=alice reason=quit seconds=0.3"])
+
+    def test_signing_in(self) -> None:
+        client = Client(peer="192.0.2.1", protocol="imap", tls="TLSv1.3")
+        with captured() as events:
+            maillog.signed_in(client, "alice", "PLAIN")
+            maillog.sign_in_failed(
+                client, "PLAIN", b"al\xffice\r\n", AuthenticationFailed(detail="no such account")
+            )
+            maillog.sign_in_failed(client, "PLAIN", "", Unavailable())
+        self.assertEqual(
+            lines(events),
+            [
+                "signed-in peer=192.0.2.1 protocol=imap tls=TLSv1.3 account=alice mechanism=PLAIN",
+                "sign-in-failed peer=192.0.2.1 protocol=imap tls=TLSv1.3 mechanism=PLAIN"
+                ' name="al\ufffdice\\r\\n" detail="no such account"',
+                "sign-in-failed peer=192.0.2.1 protocol=imap tls=TLSv1.3 mechanism=PLAIN"
+                ' detail="Temporary failure, try again later"',
+            ],
+        )
+        self.assertEqual(
+            [event["log_level"] for event in events], [LogLevel.info, LogLevel.info, LogLevel.error]
+        )
+
+    def test_a_session_without_a_name(self) -> None:
+        with captured() as events:
+            maillog.signed_in(maillog.client_of(object()), "alice", "")
+        self.assertEqual(lines(events), ["signed-in account=alice"])
+
+
+ANYTHING = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "\\",
+            '"',
+            'a" id=1 x="',
+            "x\\",
+            "a\r\n2026-11-28T05:55:05+0000 [mail#info] taken id=1",
+            "\x1b[2J",
+            "\u202eabc",
+            "\u2028",
+            "x" * 2000,
+            '"' * 2000,
+            "\\" * 2001,
+            "\u202e" * 2000,
+            "=",
+            "a=b",
+        ]
+    ),
+)
+
+
+class ForgeryTests(SynchronousTestCase):
+    @given(ANYTHING, ANYTHING, ANYTHING, ANYTHING, ANYTHING, ANYTHING)
+    @settings(max_examples=500, deadline=None)
+    def test_each_value_stays_in_its_place(
+        self, helo: str, account: str, local: str, domain: str, message_id: str, detail: str
+    ) -> None:
+        """`captured` takes each line apart, and finds the event's own fields or says so."""
+        client = Client(peer=helo, protocol="smtp", helo=helo, account=account)
+        address = Address(local, domain)
+        about = Envelope("4711", address, (Recipient(address),) * 2, Session("ESMTP", "mx.example"))
+        refusal = Outcome(550, "5.0.0", detail, detail)
+        with captured() as events:
+            for count, answer in ((1, None), (1, refusal), (2, None)):
+                some = Envelope(about.id, address, about.recipients[:count], about.session)
+                outcomes = [answer or Outcome(250, "2.0.0", detail, detail)] * count
+                maillog.message(client, some, outcomes, size=1, message_id=message_id, answer=answer)
+                list(maillog.recipients(some, outcomes))
+            maillog.refused(client, refusal, command=helo, sender=address, recipient=address)
+            maillog.failed(client, helo, MailError(detail, detail=detail))
+            maillog.signed_in(Client(peer=helo, protocol="smtp"), account, helo)
+            maillog.sign_in_failed(client, helo, account, AuthenticationFailed(detail=detail))
+            maillog.appended(client, local, 1, 2)
+            maillog.turned_away(client, detail)
+            maillog.ended(client, detail, 1, {"taken": 1})
+        for event in events:
+            _, values = parsed(event)
+            self.assertTrue(all(len(value) <= MAX_VALUE + 2 for value in values.values()))
+            self.assertTrue({"peer", "id"} & set(values) or not helo)
+
+    def test_different_values_look_different(self) -> None:
+        for one, other in (("\\x1b", "\x1b"), ('a"', 'a\\"'), ("a\\", "a\\\\"), ("\\u202e", "\u202e")):
+            first, second = (parsed(self.refusal(text))[1]["helo"] for text in (one, other))
+            self.assertNotEqual(first, second)
+
+    def refusal(self, helo: str) -> Any:
+        with captured() as events:
+            maillog.refused(Client(peer="x", protocol="smtp", helo=helo), "550 no")
+        return only(events, "refused")
+
+    def test_a_megabyte_costs_no_more_than_a_line(self) -> None:
+        huge = "\u202e" * 1_000_000
+        began = time.process_time()
+        self.refusal(huge)
+        self.assertLess(time.process_time() - began, 0.05)

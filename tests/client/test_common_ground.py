@@ -145,7 +145,7 @@ class EndTests(MemoryTestCase):
         self.clock.advance(9)
         self.assertTrue(self.transport.is_open)
         self.clock.advance(1)
-        self.assert_over(ServerTimeout, *waiting)
+        self.assert_over(ServerTimeout, *waiting)  # type: ignore[arg-type]
         self.setUp()
         self.says("+OK ready")
         stat = self.client.commands("STAT")
@@ -278,8 +278,8 @@ class RealServerTestCase(TestCase):
         return int(port.getHost().port)
 
     def address(self, **settings: Any) -> ServerAddress:
-        defaults = {"host": "mx.example", "endpoint": self.endpoint, "trust_root": self.pair[0]}
-        return ServerAddress(**(defaults | settings))
+        defaults: dict[str, Any] = {"host": "mx.example", "endpoint": self.endpoint}
+        return ServerAddress(**(defaults | {"trust_root": self.pair[0]} | settings))
 
     async def open(self, **settings: Any) -> ToyClient:
         client = await ToyClient.open(reactor, self.address(**settings))

@@ -63,7 +63,7 @@ class TaskTests(SynchronousTestCase):
                 network.callLater(gap, lambda: None)
                 until = network.seconds() + gap
                 network.run(lambda until=until: network.seconds() >= until)
-            running = pool.run(lambda client, kind=kind: self._do(client, kind), wait=wait)
+            running: Any = pool.run(lambda client, kind=kind: self._do(client, kind), wait=wait)
             results.append(result := [])
             running.addBoth(result.append)
             if cancelled is not None:

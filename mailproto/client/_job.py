@@ -34,9 +34,8 @@ T = TypeVar("T")
 class Job(ABC, Generic[ClientT]):
     """Work for a connection of a pool; it is begun again over another one while that does no harm.
 
-    :param cancelled: called when the result is not wanted any more.
-
     :ivar result: fires with what came of it.
+    :ivar cancelled: called when the result is not wanted any more.
     :ivar connection: that it was given to, if it was.
     :ivar given_at: when, in seconds.
     :ivar attempt: how often it was given to one.
@@ -51,6 +50,7 @@ class Job(ABC, Generic[ClientT]):
     __slots__ = (
         "_losses",
         "attempt",
+        "cancelled",
         "connection",
         "deadlines",
         "given_at",
@@ -59,8 +59,9 @@ class Job(ABC, Generic[ClientT]):
         "result",
     )
 
-    def __init__(self, cancelled: Callable[[Job[ClientT]], None] | None = None) -> None:
-        self.result: Deferred[Any] = Deferred(None if cancelled is None else lambda _: cancelled(self))
+    def __init__(self) -> None:
+        self.result: Deferred[Any] = Deferred(lambda _: self.cancelled(self))
+        self.cancelled: Callable[[Job[ClientT]], None] = _ignore
         self.connection: PooledConnection[ClientT] | None = None
         self.given_at = 0.0
         self.attempt = 0
@@ -166,12 +167,8 @@ class Task(Job[ClientT], Generic[ClientT, T]):
 
     __slots__ = ("_running", "_work")
 
-    def __init__(
-        self,
-        work: Callable[[ClientT], Awaitable[T]],
-        cancelled: Callable[[Job[ClientT]], None] | None = None,
-    ) -> None:
-        super().__init__(cancelled)
+    def __init__(self, work: Callable[[ClientT], Awaitable[T]]) -> None:
+        super().__init__()
         self._work = work
         self._running: Deferred[T] | None = None
 
@@ -188,3 +185,7 @@ class Task(Job[ClientT], Generic[ClientT, T]):
         """Cancel what the function waits for."""
         if self._running is not None:
             self._running.cancel()
+
+
+def _ignore(_: Job[Any]) -> None:
+    """No pool has it."""

@@ -104,7 +104,7 @@ class ClientPool(Generic[ClientT]):
         """
         if self.is_closed:
             return fail(ConnectionLost("The pool is closed"))
-        task = Task(work, self.cancelled)
+        task = Task(work)
         self.add(task, wait)
         return task.result
 
@@ -113,9 +113,10 @@ class ClientPool(Generic[ClientT]):
 
         :param wait: seconds that it may wait for its turn.
         """
+        job.cancelled = self._cancelled
         self._deadlines.add(job, wait)
         self._queue.add(job)
-        self.go_on()
+        self._go_on()
 
     @contextmanager
     def coming(self) -> Iterator[None]:
@@ -125,7 +126,7 @@ class ClientPool(Generic[ClientT]):
             yield
         finally:
             self._coming -= 1
-            self.go_on()
+            self._go_on()
 
     def close(self) -> Deferred[None]:
         """Do what waits, then close all connections; fires when they are gone."""
@@ -133,12 +134,12 @@ class ClientPool(Generic[ClientT]):
         if self._closed is None:
             self._closed = []
         self._closed.append(done)
-        self.go_on()
+        self._go_on()
         return done
 
     # -- which connection does what
 
-    def go_on(self) -> None:
+    def _go_on(self) -> None:
         """Do what can be done, until nothing can; for connections to call.
 
         Many things that are done may make others possible at once, and call this: they must
@@ -297,7 +298,7 @@ class ClientPool(Generic[ClientT]):
 
     def _ring(self) -> None:
         self._alarm = None
-        self.go_on()
+        self._go_on()
 
     # -- connections
 
@@ -331,7 +332,7 @@ class ClientPool(Generic[ClientT]):
             self._broken()
             if not isinstance(result, Failure):
                 result.abort()
-        self.go_on()
+        self._go_on()
 
     def _use(self, client: ClientT) -> None:
         connection = PooledConnection(client, self, jobs=self._jobs, at_once=self._at_once, idle=self._idle)
@@ -348,7 +349,7 @@ class ClientPool(Generic[ClientT]):
         except Exception:
             self._broken()
         self._ended = [each for each in (*self._ended, connection) if each.underway]
-        self.go_on()
+        self._go_on()
 
     def _failed(self, failure: Failure) -> None:
         """No connection: what waits is left to those that there are, if there are any."""
@@ -364,26 +365,26 @@ class ClientPool(Generic[ClientT]):
         self._failing.append((self._queue, failure))
         self._queue = Queue()
 
-    def others_serve(self, connection: PooledConnection[ClientT]) -> bool:
+    def _others_serve(self, connection: PooledConnection[ClientT]) -> bool:
         """Whether the server serves others, or did so a moment ago; for a connection to ask."""
         if self._reactor.seconds() < self._served_at + A_MOMENT:
             return True
         return any(each.serves for each in self._pool if each is not connection)
 
-    def has_served(self, *, is_first: bool) -> None:
+    def _has_served(self, *, is_first: bool) -> None:
         """A job was done; for its connection to say."""
         self._served_at = self._reactor.seconds()
         if is_first:
             self._growth.served()
 
-    def is_crowded(self) -> None:
+    def _is_crowded(self) -> None:
         """The server may have no room for a new connection, but for others; for that one to say."""
         if self._number > 1:
             self._growth.failed(self._number - 1)
 
     # -- jobs
 
-    def again(self, job: Job[ClientT]) -> None:
+    def _again(self, job: Job[ClientT]) -> None:
         """Give a job to another connection; for a connection to call."""
         self._queue.again(job)
 
@@ -405,7 +406,7 @@ class ClientPool(Generic[ClientT]):
         connection = job.connection
         return connection is not None and connection.underway[0] is not job and connection.take_back(job)
 
-    def cancelled(self, job: Job[ClientT]) -> None:
+    def _cancelled(self, job: Job[ClientT]) -> None:
         """The job's result is not wanted any more."""
         try:
             job.wait_no_more()
@@ -418,7 +419,7 @@ class ClientPool(Generic[ClientT]):
     def _less_waits(self) -> None:
         if not self._queue:
             self._open_no_more()
-        self.go_on()
+        self._go_on()
 
     def _broken(self, job: Job[ClientT] | None = None) -> None:
         """An exception of our own: it is the result of the job, or else of all that would wait for ever."""

@@ -513,6 +513,11 @@ class PoolTests(RealServerTestCase):
                 await run
         await pool.close()
 
+    def test_its_face(self) -> None:
+        """What connections tell it is not on it."""
+        names = {name for name in dir(ClientPool) if not name.startswith("_")}
+        self.assertEqual(names, {"add", "close", "coming", "is_closed", "log", "run"})
+
     def test_a_pool_that_could_do_nothing(self) -> None:
         for wrong in ({"connections": 0}, {"jobs": 0}, {"at_once": 0}, {"idle": -1}):
             self.assertRaises(ValueError, ClientPool, reactor, None, "x", **wrong)  # type: ignore[arg-type]

@@ -138,7 +138,7 @@ class ReadmeTests(TestCase):
             imap = imaplib.IMAP4("127.0.0.1", 8143)
             imap.login("support@example.org", "secret")
             self.assertEqual(imap.select(readonly=True), ("OK", [b"2"]))
-            [(_, octets), _] = imap.fetch("2", "(BODY[])")[1]
+            [(_, octets), _] = imap.fetch("2", "(BODY[])")[1]  # type: ignore[attr-defined]
             self.assertIn(b"Subject: #2: It is still on fire\r\n", octets)
             imap.logout()
             pop3 = poplib.POP3("127.0.0.1", 8110)

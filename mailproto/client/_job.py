@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -46,6 +47,7 @@ class Job(ABC, Generic[ClientT]):
     """
 
     __slots__ = (
+        "_context",
         "_losses",
         "attempt",
         "connection",
@@ -57,6 +59,7 @@ class Job(ABC, Generic[ClientT]):
     )
 
     def __init__(self, cancelled: Callable[[Job[ClientT]], None] | None = None) -> None:
+        self._context = copy_context()  # of what wants the result
         self.result: Deferred[Any] = Deferred(None if cancelled is None else lambda _: cancelled(self))
         self.connection: PooledConnection[ClientT] | None = None
         self.given_at = 0.0
@@ -136,7 +139,7 @@ class Job(ABC, Generic[ClientT]):
         """Tell the result, or a `Failure`."""
         self.wait_no_more()
         if not self.result.called:
-            self.result.callback(result)
+            self._context.copy().run(self.result.callback, result)
 
     def fail(self, failure: Failure) -> None:
         """Tell that there is no other connection."""
@@ -176,7 +179,7 @@ class Task(Job[ClientT], Generic[ClientT, T]):
         async def run() -> T:
             return await self._work(client)
 
-        running = self._running = ensureDeferred(run())
+        running = self._running = self._context.copy().run(ensureDeferred, run())
         return running
 
     def stop(self) -> None:

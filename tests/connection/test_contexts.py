@@ -73,7 +73,7 @@ class Traced(ServerConnection[bytes]):
         raise OverQuota
 
     def elsewhere(self, rest: str) -> None:
-        self.factory.elsewhere(self)
+        self.factory.elsewhere(self)  # type: ignore[attr-defined]
 
     def greet(self) -> None:
         self.note("greet")

@@ -37,7 +37,7 @@ class Echo(ServerConnection[bytes]):
         self.was_closed = False
 
     def handle(self, event: bytes) -> None:
-        self.factory.heard.append(event)
+        self.factory.heard.append(event)  # type: ignore[attr-defined]
         if event == b"bye":
             self.end(b"bye\n")
         else:
@@ -55,7 +55,7 @@ class TurnTests(SynchronousTestCase):
         self.addCleanup(_twisted_internals.take_shortcuts, _twisted_internals.take_shortcuts(True))
         self.reactor = SteppedReactor()
         self.factory: Any = ServerFactory(self.reactor, limits=Limits())
-        self.factory.heard = []
+        self.factory.heard = []  # type: ignore[attr-defined]
         self.pairs: list[tuple[socket.socket, Echo]] = []
 
     def tearDown(self) -> None:
@@ -71,7 +71,7 @@ class TurnTests(SynchronousTestCase):
         client, server = socket.socketpair()
         client.setblocking(False)
         protocol = Echo(self.factory)
-        transport = tcp.Server(server, protocol, ("127.0.0.1", 1), None, 0, self.reactor)
+        transport = tcp.Server(server, protocol, ("127.0.0.1", 1), None, 0, self.reactor)  # type: ignore[arg-type]
         transport.setTcpNoDelay = lambda enabled: None  # which such sockets do not know
         protocol.makeConnection(transport)
         self.pairs.append((client, protocol))
@@ -271,7 +271,7 @@ class OtherTransportTests(SynchronousTestCase):
 
         client, server = socket.socketpair()
         self.addCleanup(client.close)
-        transport = tcp.Server(server, Client(), ("127.0.0.1", 1), None, 0, reactor)
+        transport = tcp.Server(server, Client(), ("127.0.0.1", 1), None, 0, reactor)  # type: ignore[arg-type]
         turn_of(transport)
         client.shutdown(socket.SHUT_WR)
         reactor.turn()
@@ -346,7 +346,7 @@ class LeakTests(SynchronousTestCase):
         for _ in range(5):
             client, server = tcp_pair()
             protocol = Echo(self.factory(reactor))
-            transport = tcp.Server(server, protocol, ("127.0.0.1", 1), None, 0, reactor)
+            transport = tcp.Server(server, protocol, ("127.0.0.1", 1), None, 0, reactor)  # type: ignore[arg-type]
             protocol.makeConnection(transport)
             held.append((client, transport, protocol))
         self.assertEqual(len({id(protocol._turn) for _, _, protocol in held}), 1)

@@ -199,7 +199,7 @@ class StackCase(SynchronousTestCase):
         self.socket, server = tcp_pair()
         self.addCleanup(self.socket.close)
         protocol = factory.buildProtocol(None)
-        transport = transport_class(server, protocol, (LOOPBACK, 1), None, 0, self.reactor)
+        transport = transport_class(server, protocol, (LOOPBACK, 1), None, 0, self.reactor)  # type: ignore[arg-type]
         self.addCleanup(transport.connectionLost, Failure(ConnectionError()))
         transport.startReading()
         self.client = client or PlainClient()
@@ -342,7 +342,7 @@ class ServerTests(StackCase):
         class Sending(tcp.Server):
             def writeSomeData(self, data: bytes) -> Any:
                 sent = super().writeSomeData(data)
-                seen.written += bytes(data[:sent])
+                seen.written += bytes(data[:sent])  # type: ignore[index]
                 return sent
 
         for transport_class in (Writing, Sending):

@@ -125,7 +125,7 @@ class AnyServerTests(ClientTestCase):
         waiting = [self.client.greeted(), self.client.ehlo(), *(self.ask(wish) for wish in wishes)]
         results: list[list[Any]] = [[] for _ in waiting]
         for deferred, result in zip(waiting, results, strict=True):
-            deferred.addBoth(result.append)
+            deferred.addBoth(result.append)  # type: ignore[attr-defined]
         for action in actions:
             self.do(*action)
             self.assertLessEqual(self.client.protocol.wire.pending, LIMITS.octets + LIMITS.line + 20_000)

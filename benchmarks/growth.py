@@ -17,17 +17,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from _parts.processes import Server, free_port, running, twistd
+from _parts.processes import free_port, running, twistd
 from _parts.program import Options, Table, WrongAnswer, expect, run
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
-PASSWORD = "secret"  # noqa: S105 - of nothing
+PASSWORD = "secret"
 SINCE = 1_780_000_000
 """The internal date of the second half of INBOX."""
 
@@ -35,7 +35,7 @@ SINCE = 1_780_000_000
 def example(number: int, size: int) -> bytes:
     """A message of exactly ``size`` octets, with the header of an ordinary one."""
     head = (
-        f"Received: from mx{number % 97}.example.net (mx{number % 97}.example.net [192.0.2.{number % 250}])\r\n"
+        f"Received: from mx{number % 97}.example.net (mail.example.net [192.0.2.{number % 250}])\r\n"
         f"\tby mail.example.org with ESMTPS id {number:012}; Mon, 1 Jan 2024 00:00:00 +0000\r\n"
         f"Message-ID: <{number}.{number * 7919 % 1000003}@mail.example.net>\r\n"
         f"Date: Mon, 1 Jan 2024 00:{number // 60 % 60:02}:{number % 60:02} +0000\r\n"
@@ -44,8 +44,7 @@ def example(number: int, size: int) -> bytes:
         "Content-Type: text/plain; charset=utf-8\r\n\r\n"
     )
     line = "The quick brown fox jumps over the lazy dog, again and again.\r\n"
-    text = head + line * (max(size - len(head), 0) // len(line))
-    return (text + "x" * max(size - len(text) - 2, 0) + "\r\n").encode()
+    return (head + line * (size // len(line) + 1))[: size - 2].encode() + b"\r\n"
 
 
 # -- the store, filled in a process of its own
@@ -83,6 +82,8 @@ def fill(folder: str, messages: int, size: int) -> None:
 
 
 # -- clients
+
+_END = re.compile(rb"(?:\A|\r\n)tag ([A-Z]+)[^\r\n]*\r\n\Z")
 
 
 class Client:
@@ -409,6 +410,8 @@ def main() -> None:
     given = options.parse()
     if given.messages < 40:
         options.error("--messages: at least 40")
+    if given.size < 500:
+        options.error("--size: at least 500")
     if given.fill:
         fill(given.fill, given.messages, given.size)
         return

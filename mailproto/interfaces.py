@@ -38,6 +38,7 @@ from mailproto.model import (
     MailboxEntry,
     MailboxStatus,
     MessageInfo,
+    Metadata,
     NewMessage,
     Outcome,
     Parameters,
@@ -58,6 +59,7 @@ __all__ = [
     "IDirectory",
     "IExpander",
     "IMailbox",
+    "IMetadata",
     "IObjectIds",
     "IOwnership",
     "IQueueRunner",
@@ -240,6 +242,17 @@ class IMailbox(Interface):
 
         :returns: what ends the watch; may be called more than once.
         """
+
+
+class IMetadata(Interface):
+    """An IMailbox that tells sizes and internal dates of many messages without an object for each.
+
+    POP3 needs all sizes at each login, and SEARCH may need all dates.  Without it they are read as
+    other parts are.
+    """
+
+    def metadata(uids: Sequence[int]) -> Awaitable[Metadata]:
+        """Of those of the messages that are there."""
 
 
 class IRecent(Interface):

@@ -41,6 +41,7 @@ __all__ = [
     "MailboxStatus",
     "MessageFlags",
     "MessageInfo",
+    "Metadata",
     "NewMessage",
     "Outcome",
     "Parameters",
@@ -398,6 +399,20 @@ class MessageInfo(NamedTuple):
     content: Content | None = None
     email_id: str | None = None
     thread_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Sizes and internal dates of many messages, in columns as in `FlagColumns`.
+
+    :ivar uids: ascending.
+    :ivar sizes: octets of each.
+    :ivar internal_dates: of each, in seconds since the epoch, UTC.
+    """
+
+    uids: Sequence[int] = ()
+    sizes: Sequence[int] = ()
+    internal_dates: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

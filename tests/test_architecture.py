@@ -63,8 +63,8 @@ PUBLIC_NAMES = {
         format_set internal_date quoted_or_literal
     """,
     "mailproto.interfaces": """
-        IAccount IAccountChanges IAddOns ICheckable IDelivery IDirectory IExpander IMailbox IObjectIds
-        IOwnership IQueueRunner IRecent IRevocable IServiceExtensions IStore IVerifier
+        IAccount IAccountChanges IAddOns ICheckable IDelivery IDirectory IExpander IMailbox IMetadata
+        IObjectIds IOwnership IQueueRunner IRecent IRevocable IServiceExtensions IStore IVerifier
     """,
     "mailproto.maillog": """
         Client HasClient LINE MAX_REFUSALS MAX_VALUE NAMESPACE Refusals appended client_of ended
@@ -84,7 +84,7 @@ PUBLIC_NAMES = {
     "mailproto.model": """
         ANSWERED Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT Envelope FLAGGED
         FlagChange FlagColumns FlagOperation INBOX MailboxEntry MailboxStatus MessageFlags MessageInfo
-        NO_SERVICE_EXTENSIONS NULL_PATH NewMessage Outcome PERMANENT_FLAGS Parameters Part
+        Metadata NO_SERVICE_EXTENSIONS NULL_PATH NewMessage Outcome PERMANENT_FLAGS Parameters Part
         Placement Recipient SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo VerifiedName
         canonical_mailbox_name
     """,

@@ -19,6 +19,7 @@ and never waits midway, so no two changes interleave.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ from mailproto.backends._listing import entries
 from mailproto.backends._watch import ModSeqs, Watchers
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox, ReadOnly
-from mailproto.interfaces import IAccount, IMailbox, IRecent
+from mailproto.interfaces import IAccount, IMailbox, IMetadata, IRecent
 from mailproto.message import summarise
 from mailproto.model import (
     DELETED,
@@ -47,6 +48,7 @@ from mailproto.model import (
     MailboxStatus,
     MessageFlags,
     MessageInfo,
+    Metadata,
     NewMessage,
     Part,
     StoreResult,
@@ -96,7 +98,7 @@ _MODSEQS = ModSeqs()
 """Of all mailboxes that are in no account of a `MemoryStore`: any account orders those it has."""
 
 
-@implementer(IMailbox, IRecent)
+@implementer(IMailbox, IMetadata, IRecent)
 class SimpleMailbox:
     """A mailbox in memory; also the base of an application's own.
 
@@ -183,6 +185,16 @@ class SimpleMailbox:
         if parts & _SUMMARY:
             return [self._summarised(message) for message in messages]
         return [message.info for message in messages]
+
+    async def metadata(self, uids: Sequence[int]) -> Metadata:
+        """See `IMetadata.metadata`."""
+        self._there()
+        infos = [message.info for message in self._of(uids)]
+        return Metadata(
+            [info.uid for info in infos],
+            [info.size or 0 for info in infos],
+            [info.internal_date or 0 for info in infos],
+        )
 
     async def append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
         """See `IMailbox.append`; a `FileContent` is read into memory."""
@@ -388,8 +400,10 @@ class SimpleAccount:
 
     def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
         """See `IAccount.watch`."""
-        ends = [mailbox.watch(listener) for mailbox in self._mailboxes.values()]
-        ends.append(self._watchers.add(None, listener))
+        ends = [self._watchers.add(None, listener)]
+        for mailbox in self._mailboxes.values():
+            with contextlib.suppress(NoSuchMailbox):  # the application has retired it
+                ends.append(mailbox.watch(listener))
 
         def end() -> None:
             for each in ends:

@@ -9,7 +9,7 @@ from zope.interface.verify import verifyObject
 
 from mailproto.content import FileContent
 from mailproto.errors import NoSuchMailbox
-from mailproto.interfaces import IMailbox
+from mailproto.interfaces import IMailbox, IMetadata
 from mailproto.message import summarise
 from mailproto.model import INBOX, AppendedMessage, MessageInfo, NewMessage, Part, Placement
 from mailproto.testing._fixture import TEXT, StoreFixture, flag_change, flags_by_uid, new
@@ -231,6 +231,20 @@ class MailboxConformance(StoreFixture):
         await second.store([1], flag_change("+", "\\Seen"))
         self.assertEqual(flags_by_uid((await first.changes_since(0)).changed), {1: {"\\Seen"}})
         self.assertEqual(await first.status(), await second.status())
+
+    async def test_metadata_are_those_of_read(self) -> None:
+        inbox = await self.inbox(*[new()] * 30)
+        if not IMetadata.providedBy(inbox):
+            return
+        await inbox.store([7, 8], flag_change("+", "\\Deleted"))
+        await inbox.expunge()
+        for uids in ([], [1], [7], [3, 7, 8, 9, 40], list(range(1, 31)), [1, 15, 30], [2**32 - 1]):
+            metadata = await IMetadata(inbox).metadata(uids)
+            infos = await inbox.read(uids, Part.SIZE | Part.INTERNAL_DATE)
+            self.assertEqual(
+                list(zip(metadata.uids, metadata.sizes, metadata.internal_dates, strict=True)),
+                [(info.uid, info.size, info.internal_date) for info in infos],
+            )
 
     async def test_no_changes_since_now(self) -> None:
         inbox = await self.inbox(new())

@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailproto import __version__
 from mailproto.errors import NoSuchAccount
 from mailproto.service import _command as command
+from mailproto.service import _user_command
 from tests.auth.fakes import Directory
 from tests.backends.sqlite.test_schema import KEPT, REPORTS, VERSION_1
 from tests.processes import ProgramCase
@@ -114,7 +115,8 @@ class CommandTests(ProgramCase):
     def test_what_is_in_the_way(self) -> None:
         """The reason in one line."""
         Path(self.folder, "no.sqlite3").write_text("no database" * 1000)
-        reason = "mailproto: no.sqlite3: file is not a database\n"
+        to_do = "restore it from a backup, or choose another place"
+        reason = f"mailproto: no.sqlite3: file is not a database; {to_do}\n"
         self.assert_says(1, reason, "user", "list", "--store", "sqlite:no.sqlite3")
         self.assert_says(0, "", "user", "add", "bob@localhost", "--password-stdin", given="x\n")
         database = Path(self.folder, "mailproto-data", "mail", "mail.sqlite3")
@@ -208,13 +210,15 @@ class NameTests(SynchronousTestCase):
             ("alice", "", None),
             ("alice@example.org", "other.example", "alice@Example.org"),
         ):
-            found = Deferred.fromCoroutine(command._found(directory, Namespace(name=name, domain=domain)))  # type: ignore[attr-defined]
+            found = Deferred.fromCoroutine(
+                _user_command._found(directory, Namespace(name=name, domain=domain))
+            )
             if expected is None:
                 self.failureResultOf(found, NoSuchAccount)
             else:
                 self.assertEqual(self.successResultOf(found), expected)
         directory.hashes["alice"] = ""
         found = Deferred.fromCoroutine(
-            command._found(directory, Namespace(name="alice", domain="example.org"))  # type: ignore[attr-defined]
+            _user_command._found(directory, Namespace(name="alice", domain="example.org"))
         )
         self.assertEqual(self.successResultOf(found), "alice")

@@ -1,4 +1,4 @@
-"""Hints that something changed: by this process at once, by others soon after.
+"""Hints that something changed: by this process at once, by others within some 50 ms.
 
 A hint says only that it is worth to look again; see `mailproto.interfaces.IMailbox.watch`.
 """
@@ -7,22 +7,29 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 
 from mailproto.backends._watch import Watchers
+from mailproto.backends.sqlite._peers import Peers
 from mailproto.backends.sqlite._writer import Transaction
 from mailproto.errors import NoSuchAccount, NoSuchMailbox, Unavailable
 
-__all__ = ["POLL_INTERVAL", "Hints"]
+__all__ = ["Hints"]
 
-POLL_INTERVAL = 0.5
-"""Seconds until a change made by another process is noticed."""
+PAUSE = 0.05
+"""Seconds between two looks at what other processes changed, while they go on changing it."""
+
+LOOK_INTERVAL = 1.0
+"""Seconds until a change is noticed that no process told of; without sockets it is `PAUSE`."""
+
+GONE = (1 << 63) - 1
+"""The hint for what another process deleted: past every modseq (RFC 7162 7)."""
 
 AT_ONCE = 1000
 """Mailboxes or accounts that are looked at before others have the reactor: some 2 ms."""
@@ -31,42 +38,57 @@ AT_ONCE = 1000
 class Hints:
     """The listeners of mailboxes, of accounts and of the directory, for the reactor's thread only.
 
+    A thread waits for words from other processes.  No clock of the reactor's is asked, which may be set back.
+
     :param read: `Database.read`.
+    :param pause: `Database.pause`.
     """
 
     _log = Logger()
 
-    def __init__(self, read: Callable[..., Any], reactor: IReactorFromThreads) -> None:
+    def __init__(
+        self,
+        read: Callable[..., Any],
+        pause: Callable[[], Awaitable[None]],
+        reactor: IReactorFromThreads,
+        peers: Peers,
+    ) -> None:
         self._read = read
+        self._pause = pause
+        self._reactor = reactor
+        self._peers = peers
         self._mailboxes: Watchers[int] = Watchers()
         self._accounts: Watchers[int] = Watchers()
         self._directory: Watchers[None] = Watchers()
         self._directory_revision = 0
         self._data_version = 0
-        self._poll = LoopingCall(lambda: Deferred.fromCoroutine(self._look_for_changes()))
-        self._poll.clock = IReactorTime(reactor)
+        self._thread: threading.Thread | None = None
+        self._stopped = threading.Event()
+        self._is_looking = False
 
     def watch_mailbox(self, mailbox: int, listener: Callable[[int], None]) -> Callable[[], None]:
         """See `IMailbox.watch`."""
         if not self._read(_modseqs, [mailbox]):
             raise NoSuchMailbox
-        self._begin_to_poll()
+        self._begin_to_listen()
         return self._mailboxes.add(mailbox, listener)
 
     def watch_account(self, account: int, listener: Callable[[int], None]) -> Callable[[], None]:
         """See `IAccount.watch`."""
         if not self._read(_account_modseqs, [account]):
             raise NoSuchAccount
-        self._begin_to_poll()
+        self._begin_to_listen()
         return self._accounts.add(account, listener)
 
     def watch_directory(self, listener: Callable[[], None]) -> Callable[[], None]:
         """See `IAccountChanges.watch`."""
-        self._begin_to_poll()
+        self._begin_to_listen()
         return self._directory.add(None, lambda revision: listener())
 
     def committed(self, transaction: Transaction) -> None:
         """This process changed something."""
+        if transaction.touched or transaction.accounts or transaction.accounts_changed:
+            self._peers.tell()
         self._notify(self._mailboxes, transaction.touched)
         self._notify(self._accounts, transaction.accounts)
         if transaction.accounts_changed:
@@ -74,8 +96,11 @@ class Hints:
 
     def stop(self) -> None:
         """Look no more for changes of other processes."""
-        if self._poll.running:
-            self._poll.stop()
+        self._stopped.set()
+        self._peers.wake()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
 
     def _notify(self, watchers: Watchers[int], touched: Mapping[int, int]) -> None:
         for key, modseq in touched.items():
@@ -83,39 +108,56 @@ class Hints:
 
     # -- changes of other processes
 
-    def _begin_to_poll(self) -> None:
-        if not self._poll.running:
+    def _begin_to_listen(self) -> None:
+        if self._thread is None and not self._stopped.is_set():
             self._data_version = self._read(_data_version)
             self._directory_revision = self._read(_directory_revision)
-            self._poll.start(POLL_INTERVAL, now=False)
+            self._thread = threading.Thread(target=self._listen, name="mailproto-sqlite-hints", daemon=True)
+            self._thread.start()
+
+    def _listen(self) -> None:
+        """In the thread: have the reactor look when another process says so, and now and then."""
+        interval = LOOK_INTERVAL if self._peers.are_told else PAUSE
+        while not self._stopped.is_set():
+            told = self._peers.wait(interval)
+            if not self._stopped.is_set():
+                self._reactor.callFromThread(self._look)
+            if told:
+                self._stopped.wait(PAUSE)
+
+    def _look(self) -> None:
+        # One that is looking sees at its end that there is more.
+        if not self._is_looking and not self._stopped.is_set():
+            self._is_looking = True
+            Deferred.fromCoroutine(self._look_for_changes())
 
     async def _look_for_changes(self) -> None:
         """Hint at what other processes changed; ours are hinted at twice, which does no harm."""
-        if not (self._mailboxes or self._accounts or self._directory):
-            self._poll.stop()
-            return
         try:
-            version = self._read(_data_version)
-            if version != self._data_version:
+            while (version := self._read(_data_version)) != self._data_version and not self._stopped.is_set():
+                self._data_version = version
                 self._look_at_directory()
                 await self._look_at(self._mailboxes, _modseqs)
                 await self._look_at(self._accounts, _account_modseqs)
-                self._data_version = version
         except Unavailable:
+            self._data_version = 0  # look again at the next occasion
             self._log.failure("Cannot look for changes of other processes")
+        finally:
+            self._is_looking = False
 
     async def _look_at(
         self,
         watchers: Watchers[int],
-        modseqs: Callable[[sqlite3.Connection, Sequence[int]], Mapping[int, int]],
+        modseqs: Callable[[sqlite3.Connection, Sequence[int]], dict[int, int]],
     ) -> None:
         keys = list(watchers)
         for start in range(0, len(keys), AT_ONCE):
             if start:
-                await deferLater(self._poll.clock, 0)
-                if not self._poll.running:  # the store was stopped
+                await self._pause()
+                if self._stopped.is_set():
                     return
-            self._notify(watchers, self._read(modseqs, keys[start : start + AT_ONCE]))
+            some = keys[start : start + AT_ONCE]
+            self._notify(watchers, dict.fromkeys(some, GONE) | self._read(modseqs, some))
 
     def _look_at_directory(self) -> None:
         revision = self._read(_directory_revision)

@@ -27,6 +27,7 @@ from mailproto.model import (
     FlagColumns,
     MailboxStatus,
     MessageInfo,
+    Metadata,
     NewMessage,
     Part,
     StoreResult,
@@ -69,6 +70,10 @@ class SQLiteMailbox:
             return await _rendering.summarised(database, self._id, found, parts)
         return found
 
+    async def metadata(self, uids: Sequence[int]) -> Metadata:
+        """See `IMetadata.metadata`."""
+        return await _reading.metadata(self._database.read, self._database.pause, self._id, uids)
+
     async def append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
         """See `IMailbox.append`."""
         return await self._database.underway(Deferred.fromCoroutine(self._append(messages)))
@@ -101,6 +106,8 @@ class SQLiteMailbox:
         """See `IMailbox.expunge`."""
         if uids is None:
             uids = await _reading.marked_deleted(self._database.read, self._database.pause, self._id)
+            if not uids:
+                return ()
         gone = await self._change(_long_changes.expunging(self._id), uids)
         return list(chain.from_iterable(gone))
 

@@ -15,6 +15,7 @@ from array import array
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import compress
 from typing import Any, NamedTuple
 
 from mailproto.backends._flags import check_keywords
@@ -23,7 +24,16 @@ from mailproto.backends.sqlite._schema import connect
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox
 from mailproto.message import RENDER_VERSION
-from mailproto.model import Changes, FlagChange, FlagColumns, MailboxStatus, MessageFlags, MessageInfo, Part
+from mailproto.model import (
+    Changes,
+    FlagChange,
+    FlagColumns,
+    MailboxStatus,
+    MessageFlags,
+    MessageInfo,
+    Metadata,
+    Part,
+)
 
 __all__ = [
     "EMAIL_ID",
@@ -34,6 +44,7 @@ __all__ = [
     "claim_kept",
     "claim_recent",
     "marked_deleted",
+    "metadata",
     "open_reader",
     "read",
     "snapshot",
@@ -148,6 +159,41 @@ async def changes_since(
         vanished.extend(range(last + 1, begun.uid_next))
     read(_see_that_it_is_there, mailbox)
     return Changes(FlagColumns(uids, flags, modseqs), vanished, begun.modseq)
+
+
+async def metadata(
+    read: Read, pause: Callable[[], Awaitable[None]], mailbox: int, uids: Sequence[int]
+) -> Metadata:
+    """See `IMetadata.metadata`."""
+    columns = array("I"), array("Q"), array("q")
+    for start in range(0, len(uids), _PIECE):
+        piece = read(_metadata, mailbox, list(uids[start : start + _PIECE]))
+        for column, values in zip(columns, piece, strict=True):
+            column.extend(values)
+        if start + _PIECE < len(uids):
+            await pause()
+    read(_see_that_it_is_there, mailbox)
+    return Metadata(*columns)
+
+
+def _metadata(connection: sqlite3.Connection, mailbox: int, uids: list[int]) -> list[list[int]]:
+    # Neighbours are read in one go, with those between them that were not asked for.
+    are_close = uids[-1] - uids[0] < 4 * len(uids)
+    which = "BETWEEN ? AND ?" if are_close else "IN (SELECT value FROM json_each(?))"
+    columns: list[list[int]] = [
+        json.loads(text)
+        for text in connection.execute(
+            "SELECT json_group_array(uid), json_group_array(size), json_group_array(internal_date)"
+            " FROM (SELECT uid, size, internal_date FROM messages NOT INDEXED"
+            f" WHERE mailbox = ? AND uid {which} ORDER BY uid)",
+            (mailbox, uids[0], uids[-1]) if are_close else (mailbox, json.dumps(uids)),
+        ).fetchone()
+    ]
+    if len(columns[0]) > len(uids) or columns[0] != uids:
+        asked = set(uids)
+        chosen = [uid in asked for uid in columns[0]]
+        return [list(compress(column, chosen)) for column in columns]
+    return columns
 
 
 async def check_flags(
@@ -346,8 +392,7 @@ def read(
             ]
         else:
             found = list(map(_new_info, rows))
-        if len(found) < len(uids):
-            _see_that_it_is_there(connection, mailbox)
+        _see_that_it_is_there(connection, mailbox)  # messages of a deleted mailbox go afterwards
     found.sort()
     return found
 

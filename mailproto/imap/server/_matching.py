@@ -57,14 +57,16 @@ class Condition(NamedTuple):
 class Found:
     """What tests look at.
 
-    :ivar infos: sizes and dates, by index, of the messages that are tested.
+    :ivar sizes: of the messages that are tested, by index.
+    :ivar dates: their internal dates, by index.
     """
 
-    __slots__ = ("_header", "_info", "_text", "infos", "view")
+    __slots__ = ("_header", "_info", "_text", "dates", "sizes", "view")
 
     def __init__(self, view: MailboxView) -> None:
         self.view = view
-        self.infos: Mapping[int, MessageInfo] = {}
+        self.sizes: Mapping[int, int] = {}
+        self.dates: Mapping[int, int] = {}
         self.look_at(MessageInfo(0))
 
     def look_at(self, info: MessageInfo) -> None:
@@ -193,8 +195,8 @@ def _recent(view: MailboxView, key: Recent | New | Old) -> Test:
 
 def _sized(found: Found, op: str, octets: int) -> Test:
     if op == "LARGER":
-        return lambda at: (found.infos[at].size or 0) > octets
-    return lambda at: (found.infos[at].size or 0) < octets
+        return lambda at: found.sizes[at] > octets
+    return lambda at: found.sizes[at] < octets
 
 
 def _in_header(found: Found, name: bytes, mapped: str) -> Test:
@@ -207,7 +209,7 @@ def _in_header(found: Found, name: bytes, mapped: str) -> Test:
 
 def _internal_day(found: Found) -> Callable[[int], int | None]:
     """The day as INTERNALDATE shows it, in UTC, counted from the epoch."""
-    return lambda at: (found.infos[at].internal_date or 0) // _DAY
+    return lambda at: found.dates[at] // _DAY
 
 
 def _sent_day(found: Found) -> Callable[[int], int | None]:

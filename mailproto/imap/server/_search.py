@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from mailproto.imap.server._matching import Condition, Cost, Found, compile_key
 from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
 from mailproto.imap.wire import Command, Search, format_set, quoted_or_literal
-from mailproto.model import Part
+from mailproto.interfaces import IMailbox, IMetadata
+from mailproto.model import Metadata, Part
 from mailproto.printable import printable
 
 if TYPE_CHECKING:
@@ -50,6 +51,17 @@ def _extended(command: Command[Search], numbers: Sequence[int], returns: Sequenc
     return b" ".join(items) + b"\r\n"
 
 
+async def _metadata(mailbox: IMailbox, uids: Sequence[int]) -> Metadata:
+    if IMetadata.providedBy(mailbox):
+        return await IMetadata(mailbox).metadata(uids)
+    infos = await mailbox.read(uids, _METADATA)
+    return Metadata(
+        [info.uid for info in infos],
+        [info.size or 0 for info in infos],
+        [info.internal_date or 0 for info in infos],
+    )
+
+
 class _Evaluation:
     """Goes through the mailbox in batches; each condition sees only what cheaper ones left over."""
 
@@ -79,14 +91,15 @@ class _Evaluation:
     async def _read_and_test(self, indexes: Sequence[int]) -> Sequence[int]:
         found, view = self._found, self._found.view
         position = {view.uids[at]: at for at in indexes}
-        infos = await view.mailbox.read(list(position), _METADATA)
-        found.infos = {position[info.uid]: info for info in infos}
-        indexes = list(found.infos)
+        metadata = await _metadata(view.mailbox, list(position))
+        indexes = [position[uid] for uid in metadata.uids]
+        found.sizes = dict(zip(indexes, metadata.sizes, strict=True))
+        found.dates = dict(zip(indexes, metadata.internal_dates, strict=True))
         for test in self._metadata:
             indexes = list(filter(test, indexes))
         if self._content and indexes:
             indexes = await self._read_content(indexes)
-        found.infos = {}
+        found.sizes = found.dates = {}
         return indexes
 
     async def _read_content(self, indexes: Sequence[int]) -> list[int]:

@@ -222,10 +222,11 @@ class MailboxView:
             differ += self._note(changed.uids[start:stop], changed.flags[start:stop])
             await self._pause()
         for start in range(known, len(changed.uids), _AT_ONCE):
-            flags = list(map(_intern, changed.flags[start : start + _AT_ONCE]))
+            some = changed.flags[start : start + _AT_ONCE]
+            interned = {flags: _intern(flags) for flags in set(some)}  # messages share few sets
             self.uids.extend(changed.uids[start : start + _AT_ONCE])
-            self.flags += flags
-            self._new_sets.update(flags)
+            self.flags += map(interned.__getitem__, some)
+            self._new_sets.update(interned.values())
             await self._pause()
         return differ
 
@@ -391,9 +392,8 @@ class MailboxView:
         """The lowest sequence number without ``\\Seen``."""
         for start in range(0, len(self.flags), _AT_ONCE):
             some = self.flags[start : start + _AT_ONCE]
-            unseen = next((at for at, flags in enumerate(some, start + 1) if SEEN not in flags), None)
-            if unseen is not None:
-                return unseen
+            if any(SEEN not in flags for flags in set(some)):
+                return next(at for at, flags in enumerate(some, start + 1) if SEEN not in flags)
             await self._pause()
         return None
 

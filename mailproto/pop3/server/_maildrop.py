@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mailproto.errors import MailError, ReadOnly, Unavailable
-from mailproto.interfaces import IAccount, IMailbox
+from mailproto.interfaces import IAccount, IMailbox, IMetadata
 from mailproto.model import INBOX, FlagChange, FlagOperation, Part
 
 __all__ = ["Maildrop"]
@@ -26,7 +26,7 @@ class Maildrop:
     :ivar octets: of those together.
     """
 
-    def __init__(self, mailbox: IMailbox, uids: list[int], sizes: list[int]) -> None:
+    def __init__(self, mailbox: IMailbox, uids: Sequence[int], sizes: Sequence[int]) -> None:
         self.mailbox = mailbox
         self._uids = uids
         self._sizes = sizes
@@ -39,7 +39,10 @@ class Maildrop:
         """The INBOX as it is now."""
         mailbox = await account.open(INBOX)
         changes = await mailbox.changes_since(0)
-        known = [message.uid for message in changes.changed]
+        known = changes.changed.uids
+        if IMetadata.providedBy(mailbox):
+            metadata = await IMetadata(mailbox).metadata(known)
+            return cls(mailbox, metadata.uids, metadata.sizes)
         uids, sizes = [], []
         for start in range(0, len(known), _BATCH):
             for info in await mailbox.read(known[start : start + _BATCH], Part.SIZE):

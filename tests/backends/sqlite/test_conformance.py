@@ -6,6 +6,7 @@ from twisted.internet import reactor as installed
 from twisted.trial.unittest import TestCase
 
 from mailproto.backends import SQLiteStore
+from mailproto.backends.sqlite import _long_changes, _reading
 from mailproto.interfaces import IStore
 from mailproto.testing import StoreConformance
 
@@ -16,4 +17,19 @@ class SQLiteStoreTests(StoreConformance, TestCase):
     """`SQLiteStore`, as any other store."""
 
     def make_store(self) -> IStore:
+        return SQLiteStore(self.mktemp(), reactor=reactor)
+
+
+class SlicedStoreTests(StoreConformance, TestCase):
+    """The same where every few messages are many."""
+
+    def make_store(self) -> IStore:
+        for module, name, few in (
+            (_long_changes, "SLICE", 2),
+            (_long_changes, "FEW", 1),
+            (_long_changes, "BODIES", 1),
+            (_reading, "_FEW", 1),
+            (_reading, "_PIECE", 2),
+        ):
+            self.patch(module, name, few)
         return SQLiteStore(self.mktemp(), reactor=reactor)

@@ -8,14 +8,12 @@ from typing import Any
 
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from mailproto.backends import SQLiteStore
-from mailproto.backends.sqlite import _bodies, _changing, _hints, _reading, _schema
+from mailproto.backends.sqlite import _bodies, _changing, _reading, _schema
 from mailproto.backends.sqlite._bodies import LARGE
 from mailproto.backends.sqlite._database import DATABASE
-from mailproto.backends.sqlite._hints import POLL_INTERVAL
 from mailproto.content import FileContent
 from mailproto.errors import NoSuchAccount, NoSuchMailbox, StorageFull, StoreUnusable, Unavailable
 from mailproto.model import AppendedMessage, FlagChange, FlagOperation, NewMessage, Part, Placement
@@ -113,6 +111,8 @@ class StoreTests(TestCase):
             "contents",
             "subscriptions",
             "retired",
+            "threads",
+            "thread_keys",
         ):
             self.assertEqual(self.rows(f"SELECT count(*) FROM {table}"), [(0,)], table)
 
@@ -171,50 +171,6 @@ class StoreTests(TestCase):
             self.assertIsInstance(appended, AppendedMessage)
         changes = await (await self.inbox()).changes_since(0)
         self.assertEqual([message.uid for message in changes.changed], [1, 2, 3, 4])
-
-    async def test_changes_of_other_processes_are_hinted_at(self):
-        clock = self.store._database.hints._poll.clock = Clock()
-        other = await self.started()
-        inbox, updates = await self.inbox(), []
-        end = inbox.watch(updates.append)
-        clock.advance(POLL_INTERVAL)
-        self.assertEqual(updates, [])
-        await other.deliver(SMALL, [TO_ALICE])
-        clock.advance(POLL_INTERVAL)
-        self.assertEqual(updates, [(await inbox.status()).modseq])
-        clock.advance(POLL_INTERVAL)
-        self.assertEqual(len(updates), 1)
-        end()
-        clock.advance(POLL_INTERVAL)
-        self.assertEqual(clock.getDelayedCalls(), [])
-
-    async def hints_of_two(self, between):
-        """What is heard in a poll of one mailbox at a time, when ``between`` comes behind the first."""
-        self.patch(_hints, "AT_ONCE", 1)
-        clock = self.store._database.hints._poll.clock = Clock()
-        other = await self.started()
-        await self.store.directory.add("bob@example.org", "hash")
-        heard = []
-
-        def listen(modseq):
-            heard.append("a hint")
-            if len(heard) == 1:
-                clock.callLater(0, between, heard)
-
-        for name in (ALICE, "bob@example.org"):
-            (await (await self.store.account(name)).open("INBOX")).watch(listen)
-        await other.deliver(SMALL, [TO_ALICE, TO_BOB])
-        clock.advance(POLL_INTERVAL)
-        return heard
-
-    async def test_others_have_the_reactor_while_many_mailboxes_are_looked_at(self):
-        heard = await self.hints_of_two(lambda heard: heard.append("somebody else"))
-        self.assertEqual(heard, ["a hint", "somebody else", "a hint"])
-
-    async def test_a_store_that_stops_meanwhile_looks_at_no_more(self):
-        heard = await self.hints_of_two(lambda heard: Deferred.fromCoroutine(self.store.stop()))
-        self.assertEqual(heard, ["a hint"])
-        self.assertEqual(self.store._database.hints._poll.clock.getDelayedCalls(), [])
 
     async def test_a_stopped_store_is_unavailable(self):
         inbox = await self.inbox()
@@ -354,5 +310,6 @@ class SchemaTests(TestCase):
             file.write(b"no database" * 1000)
         store = SQLiteStore(folder, reactor=reactor)
         error = await self.assertFailure(Deferred.fromCoroutine(store.start()), StoreUnusable)
-        self.assertEqual(str(error), f"{self.path}: file is not a database")
+        to_do = "restore it from a backup, or choose another place"
+        self.assertEqual(str(error), f"{self.path}: file is not a database; {to_do}")
         await store.stop()

@@ -22,9 +22,7 @@ class WriterTests(TestCase):
         self.path = self.mktemp()
         self.sqlite("PRAGMA journal_mode = WAL", "CREATE TABLE t (x UNIQUE)")
         self.committed, self.unlinked = [], []
-        self.writer = Writer(
-            reactor, self.path, self.committed.append, self.unlinked.extend, Room(self.path, 1 << 26)
-        )
+        self.writer = Writer(reactor, self.path, self.committed.append, self.unlinked.extend, Room(self.path))
         self.writer.start()
         self.addCleanup(lambda: self.writer.stop())
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from zope.interface import implementer_only
+
 from mailproto.imap import IMAPLimits
+from mailproto.interfaces import IMailbox
 from tests.imap.server.dialogue import DialogueTestCase, message
 
 DAY = 86_400
@@ -127,20 +130,34 @@ class KeyTests(DialogueTestCase):
             self.assertEqual(self.search(keys), found, keys)
 
     def test_cheap_keys_spare_the_content(self) -> None:
-        reads = []
-        original = self.inbox.read
+        reads, sizes = [], []
+        read, metadata = self.inbox.read, self.inbox.metadata
 
-        async def read(uids: list[int], parts: object) -> object:
-            reads.append((list(uids), str(parts)))
-            return await original(uids, parts)  # type: ignore[arg-type]
+        async def reading(uids: list[int], parts: object) -> object:
+            reads.append(list(uids))
+            return await read(uids, parts)
 
-        self.inbox.read = read
+        async def sizing(uids: list[int]) -> object:
+            sizes.append(list(uids))
+            return await metadata(uids)
+
+        self.inbox.read, self.inbox.metadata = reading, sizing
         self.assertEqual(self.search("BODY pie LARGER 1 SEEN"), [1])
-        self.assertNotIn("CONTENT", reads[0][1])
-        self.assertEqual({uid for uids, _ in reads for uid in uids}, {1, 4})
+        self.assertEqual(sizes, [[1, 4]])
+        self.assertEqual({uid for uids in reads for uid in uids}, {1, 4})
         reads.clear()
+        sizes.clear()
         self.search("SEEN")
-        self.assertEqual(reads, [])
+        self.assertEqual((reads, sizes), ([], []))
+
+    def test_a_mailbox_without_columns_of_metadata(self) -> None:
+        @implementer_only(IMailbox)
+        class Plain(type(self.inbox)):
+            metadata = None
+
+        self.inbox.__class__ = Plain
+        self.assertEqual(self.search("LARGER 1 SEEN"), [1, 3])
+        self.assertEqual(self.search("SMALLER 1"), [])
 
 
 class ResultTests(DialogueTestCase):

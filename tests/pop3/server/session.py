@@ -33,6 +33,10 @@ class Mailbox(SimpleMailbox):
         await self._wait()
         return await super().read(uids, parts)
 
+    async def metadata(self, uids: Any) -> Any:
+        await self._wait()
+        return await super().metadata(uids)
+
     async def expunge(self, uids: Any = None) -> Any:
         await self._wait()
         return await super().expunge(uids)

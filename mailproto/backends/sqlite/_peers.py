@@ -1,0 +1,205 @@
+"""The processes that have a store open: they tell each other of changes, and write in turns.
+
+Each has a datagram socket in a folder beside the database.  After a commit a process sends an empty word
+to all others: it says only that it is worth to look.  One that cannot be taken, because the other has
+not read the last one yet, is not needed.  Whoever is alone sends nothing, and nothing runs while
+nothing changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import socket
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+
+from twisted.logger import Logger
+
+from mailproto.files import make_folder
+
+__all__ = ["Peers", "Turns"]
+
+_SETTLED = 0.1
+"""Seconds after which a folder's time of change tells whether it was changed since."""
+
+_MAX_ADDRESS = 100
+"""Octets of a Unix socket's address that all systems take."""
+
+
+class Peers:
+    """The other processes.
+
+    :param folder: where the sockets are, made if missing.
+    """
+
+    _log = Logger()
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._name = uuid.uuid4().hex
+        self._descriptor: int | None = None  # of the folder
+        self._socket: socket.socket | None = None
+        self._others: Sequence[str] = ()
+        self._listed = 0  # when the folder had last changed, in nanoseconds
+        self._wake: socket.socket | None = None
+        self._woken: socket.socket | None = None
+
+    def open(self) -> None:
+        """Be there for others.  Where that cannot be, others are found out only by looking."""
+        self._wake, self._woken = socket.socketpair()
+        own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        own.setblocking(False)
+        try:
+            make_folder(self._folder)
+            self._descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            own.bind(self._address(self._name))
+        except OSError as error:
+            own.close()
+            self._log.warn(
+                "{folder}: other processes cannot tell of changes: {error}", folder=self._folder, error=error
+            )
+        else:
+            self._socket = own
+
+    def close(self) -> None:
+        """Be there no more."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(self._folder, self._name))
+            self._socket.close()
+            self._socket = None
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        for end in (self._wake, self._woken):
+            if end is not None:
+                end.close()
+        self._wake = self._woken = None
+
+    @property
+    def are_told(self) -> bool:
+        """Whether others can tell this process."""
+        return self._socket is not None
+
+    def others(self) -> Sequence[str]:
+        """The names of the others' sockets; some may be of processes that were killed."""
+        if self._descriptor is None:
+            return ()
+        changed = os.fstat(self._descriptor).st_mtime_ns
+        if changed != self._listed:
+            names = os.listdir(self._descriptor)
+            self._others = [name for name in names if name != self._name]
+            # A change within the clock's step of the last one would not be seen.
+            settled = abs(time.time_ns() - changed) > _SETTLED * 1e9
+            self._listed = changed if settled else 0
+        return self._others
+
+    def tell(self) -> None:
+        """Have the others look."""
+        for name in self.others():
+            if self._socket is None:
+                return
+            try:
+                self._socket.sendto(b"", self._address(name))
+            except (ConnectionRefusedError, FileNotFoundError):
+                with contextlib.suppress(OSError):  # it was killed
+                    os.unlink(name, dir_fd=self._descriptor)
+                self._listed = 0
+            except OSError:
+                continue  # it has yet to look, and will
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until another one tells of a change, or for some time; in a thread.
+
+        :returns: whether one told.
+        """
+        waiting = [each for each in (self._socket, self._woken) if each is not None]
+        readable, _, _ = select.select(waiting, [], [], seconds)
+        if self._socket is None or self._socket not in readable:
+            return False
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._socket.recv(1)
+        return True
+
+    def wake(self) -> None:
+        """End `wait`, now and from now on."""
+        if self._wake is not None:
+            self._wake.send(b"!")
+
+    def _address(self, name: str) -> str:
+        path = os.path.join(self._folder, name)
+        if len(os.fsencode(path)) <= _MAX_ADDRESS:
+            return path
+        return f"/proc/self/fd/{self._descriptor}/{name}"
+
+
+class Turns:
+    """Has processes write in turns: SQLite leaves it to luck which of those that wait is next.
+
+    Two locks: whoever waits for its turn holds the first, so that the one that just had its own, and
+    wants another, comes after it.  Correctness rests on SQLite's own locks, and never on these.
+
+    :param path: the database's.
+    :param timeout: seconds after which the turn is not waited for any more.
+    """
+
+    _log = Logger()
+
+    def __init__(self, path: str, peers: Peers, timeout: float) -> None:
+        self._path = path
+        self._peers = peers
+        self._timeout = timeout
+        self._descriptors: list[int] = []
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for this process' turn, if there are others, and have it."""
+        if not self._peers.others():
+            yield
+            return
+        if not self._descriptors:
+            flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC
+            self._descriptors = [os.open(self._path + end, flags, 0o600) for end in ("-next", "-turn")]
+        waiting, having = self._descriptors
+        end = time.monotonic() + self._timeout
+        if _lock(waiting, end):
+            has_turn = _lock(having, end)
+            fcntl.flock(waiting, fcntl.LOCK_UN)
+        else:
+            has_turn = False
+        if not has_turn:
+            self._log.warn(
+                "{path}: another process has been writing for {seconds} seconds",
+                path=self._path,
+                seconds=self._timeout,
+            )
+        try:
+            yield
+        finally:
+            if has_turn:
+                fcntl.flock(having, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Have no more turns."""
+        while self._descriptors:
+            os.close(self._descriptors.pop())
+
+
+def _lock(descriptor: int, end: float) -> bool:
+    """Take a lock, or not by the time ``end``."""
+    pause = 0.0002
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(pause)
+            pause = min(pause * 1.1, 0.002)
+        else:
+            return True

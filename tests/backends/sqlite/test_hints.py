@@ -1,0 +1,239 @@
+"""Changes of other processes: who tells of them, and that processes write in turns."""
+
+import os
+import socket
+import threading
+import time
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from mailproto.backends import SQLiteStore
+from mailproto.backends.sqlite import _hints, _peers
+from mailproto.backends.sqlite._peers import Peers, Turns
+from mailproto.model import NewMessage, Placement
+from mailproto.testing._fixture import StoreFixture
+
+ALICE = "alice@example.org"
+TO_ALICE, TO_BOB = Placement(ALICE), Placement("bob@example.org")
+SMALL = b"Subject: small\r\n\r\nText.\r\n"
+
+
+class HintTests(TestCase):
+    """Two stores of one folder, as two processes have them."""
+
+    eventually = StoreFixture.eventually
+
+    async def setUp(self):
+        self.folder = self.mktemp()
+        self.store = await self.started()
+        await self.store.directory.add(ALICE, "hash")
+
+    async def started(self):
+        store = SQLiteStore(self.folder, reactor=reactor)
+        await store.start()
+        self.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
+        return store
+
+    async def inbox(self):
+        return await (await self.store.account(ALICE)).open("INBOX")
+
+    async def test_changes_of_other_processes_are_hinted_at(self):
+        self.patch(_hints, "LOOK_INTERVAL", 60)  # the other one tells, or nothing does
+        self.store = await self.started()
+        other = await self.started()
+        inbox, updates = await self.inbox(), []
+        end = inbox.watch(updates.append)
+        began = time.monotonic()
+        for _ in range(3):
+            count = len(updates)
+            await other.deliver(SMALL, [TO_ALICE])
+            await self.eventually(lambda count=count: len(updates) > count)
+            self.assertEqual(updates[-1], (await inbox.status()).modseq)
+        self.assertLess(time.monotonic() - began, 3)
+        end()
+        count = len(updates)
+        await other.deliver(SMALL, [TO_ALICE])
+        self.assertEqual(len(updates), count)
+
+    async def test_the_directory_is_hinted_at_as_well(self):
+        self.patch(_hints, "LOOK_INTERVAL", 60)
+        self.store = await self.started()
+        other, heard = await self.started(), []
+        self.store.directory.watch(lambda: heard.append("a hint"))
+        await other.directory.set_password_hash(ALICE, "another")
+        await self.eventually(lambda: bool(heard))
+
+    async def test_whatever_moves_in_an_account_is_hinted_at(self):
+        self.patch(_hints, "LOOK_INTERVAL", 60)
+        self.store = await self.started()
+        other = await self.started()
+        there, told = await other.account(ALICE), []
+        (await self.store.account(ALICE)).watch(told.append)
+
+        async def in_mailbox(name):
+            await (await there.open(name)).append([NewMessage(SMALL)])
+
+        for change in (
+            lambda: other.deliver(SMALL, [TO_ALICE]),
+            lambda: in_mailbox("Sent"),
+            lambda: there.create("new"),
+            lambda: there.rename("new", "newer"),
+            lambda: there.subscribe("newer"),
+            lambda: there.unsubscribe("newer"),
+            lambda: there.delete("newer"),
+            lambda: other.directory.delete(ALICE),
+        ):
+            last = max(told, default=0)
+            await change()
+            await self.eventually(lambda last=last: max(told, default=0) > last)
+
+    async def test_what_another_process_deletes_is_hinted_at(self):
+        self.patch(_hints, "LOOK_INTERVAL", 60)
+        self.store = await self.started()
+        other, told = await self.started(), []
+        account = await self.store.account(ALICE)
+        (await account.open("Sent")).watch(told.append)
+        await (await other.account(ALICE)).delete("Sent")
+        await self.eventually(lambda: bool(told))
+        (await account.open("Junk")).watch(told.append)
+        count = len(told)
+        await other.directory.delete(ALICE)
+        await self.eventually(lambda: len(told) > count)
+
+    async def test_a_process_that_cannot_be_told_looks_often(self):
+        class Socket(socket.socket):
+            def bind(self, address):
+                raise OSError("no sockets here")
+
+        self.patch(_peers.socket, "socket", Socket)
+        self.store = await self.started()
+        self.patch(_peers.socket, "socket", Socket.__base__)
+        other, updates = await self.started(), []
+        (await self.inbox()).watch(updates.append)
+        await other.deliver(SMALL, [TO_ALICE])
+        await self.eventually(lambda: bool(updates))
+
+    async def test_a_path_that_is_long_for_a_socket(self):
+        self.patch(_hints, "LOOK_INTERVAL", 60)
+        self.folder = os.path.join(self.folder, "x" * 120)
+        self.store, other = await self.started(), await self.started()
+        await self.store.directory.add(ALICE, "hash")
+        updates = []
+        (await self.inbox()).watch(updates.append)
+        await other.deliver(SMALL, [TO_ALICE])
+        await self.eventually(lambda: bool(updates))
+
+    async def test_sockets_of_killed_processes_go(self):
+        folder = self.store.path + "-peers"
+        [own] = os.listdir(folder)
+        dead = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        dead.bind(f"/proc/self/fd/{(descriptor := os.open(folder, os.O_RDONLY))}/dead")
+        dead.close()
+        os.close(descriptor)
+        await self.store.deliver(SMALL, [TO_ALICE])
+        await self.eventually(lambda: os.listdir(folder) == [own])
+        await self.store.stop()
+        self.assertEqual(os.listdir(folder), [])
+
+    async def test_a_clock_that_is_set_back_delays_no_hint(self):
+        self.store = await self.started()
+        inbox, updates, other = await self.inbox(), [], await self.started()
+        inbox.watch(updates.append)
+        back = time.time() - 36_000
+        self.patch(time, "time", lambda: back)
+        self.patch(reactor, "seconds", lambda: back)
+        for count in range(3):
+            await other.deliver(SMALL, [TO_ALICE])
+            end = time.monotonic() + 5
+            while len(updates) <= count and time.monotonic() < end:
+                await self.store._database.pause()
+            self.assertGreater(len(updates), count)
+
+    async def hints_of_two(self, between):
+        """What is heard in a look at one mailbox at a time, when ``between`` comes after the first."""
+        self.patch(_hints, "AT_ONCE", 1)
+        other = await self.started()
+        await self.store.directory.add("bob@example.org", "hash")
+        heard = []
+
+        def listen(modseq):
+            heard.append("a hint")
+            if len(heard) == 1:
+                reactor.callFromThread(between, heard)
+
+        for name in (ALICE, "bob@example.org"):
+            (await (await self.store.account(name)).open("INBOX")).watch(listen)
+        await other.deliver(SMALL, [TO_ALICE, TO_BOB])
+        await self.eventually(lambda: bool(heard))
+        return heard
+
+    async def test_others_have_the_reactor_while_many_mailboxes_are_looked_at(self):
+        heard = await self.hints_of_two(lambda heard: heard.append("somebody else"))
+        await self.eventually(lambda: len(heard) == 3)
+        self.assertEqual(heard, ["a hint", "somebody else", "a hint"])
+
+    async def test_a_store_that_stops_meanwhile_looks_at_no_more(self):
+        stopped = []
+        heard = await self.hints_of_two(
+            lambda heard: stopped.append(Deferred.fromCoroutine(self.store.stop()))
+        )
+        await self.eventually(lambda: bool(stopped))
+        await stopped[0]
+        self.assertEqual(heard, ["a hint"])
+
+
+class TurnTests(SynchronousTestCase):
+    """Processes that always have something to write."""
+
+    def test_each_has_its_turn(self):
+        path = self.mktemp()
+        order = []
+
+        def write(name):
+            peers = Peers(path + "-peers")
+            peers.open()
+            turns = Turns(path, peers, 10)
+            barrier.wait()
+            for _ in range(50):
+                with turns.turn():
+                    order.append(name)
+                    time.sleep(0.001)
+            barrier.wait()
+            turns.close()
+            peers.close()
+
+        barrier = threading.Barrier(2)
+        threads = [threading.Thread(target=write, args=(name,)) for name in "ab"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        runs = "".join(order)
+        self.assertEqual(runs.count("a"), 50)
+        self.assertNotIn("aaaaa", runs[:80])
+        self.assertNotIn("bbbbb", runs[:80])
+
+    def test_a_turn_that_never_comes_is_not_waited_for(self):
+        path = self.mktemp()
+        first, second = Peers(path + "-peers"), Peers(path + "-peers")
+        for peers in (first, second):
+            peers.open()
+            self.addCleanup(peers.close)
+        holder, waiter = Turns(path, first, 0.05), Turns(path, second, 0.05)
+        self.addCleanup(holder.close)
+        self.addCleanup(waiter.close)
+        with holder.turn(), waiter.turn():
+            pass
+        with waiter.turn():
+            pass
+
+    def test_a_process_alone_asks_for_no_turn(self):
+        path = self.mktemp()
+        peers = Peers(path + "-peers")
+        peers.open()
+        self.addCleanup(peers.close)
+        with Turns(path, peers, 10).turn():
+            pass
+        self.assertFalse(os.path.exists(path + "-turn"))

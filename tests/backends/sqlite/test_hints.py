@@ -31,7 +31,7 @@ class HintTests(TestCase):
         await self.store.directory.add(ALICE, "hash")
 
     async def started(self):
-        store = SQLiteStore(self.folder, reactor=reactor)
+        store = SQLiteStore(self.folder, reactor=reactor)  # type: ignore[arg-type]
         await store.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
         return store
@@ -107,9 +107,9 @@ class HintTests(TestCase):
             def bind(self, address):
                 raise OSError("no sockets here")
 
-        self.patch(_peers.socket, "socket", Socket)
+        self.patch(_peers.socket, "socket", Socket)  # type: ignore[attr-defined]
         self.store = await self.started()
-        self.patch(_peers.socket, "socket", Socket.__base__)
+        self.patch(_peers.socket, "socket", Socket.__base__)  # type: ignore[attr-defined]
         other, updates = await self.started(), []
         (await self.inbox()).watch(updates.append)
         await other.deliver(SMALL, [TO_ALICE])
@@ -161,7 +161,7 @@ class HintTests(TestCase):
         def listen(modseq):
             heard.append("a hint")
             if len(heard) == 1:
-                reactor.callFromThread(between, heard)
+                reactor.callFromThread(between, heard)  # type: ignore[attr-defined]
 
         for name in (ALICE, "bob@example.org"):
             (await (await self.store.account(name)).open("INBOX")).watch(listen)

@@ -123,7 +123,10 @@ class SASLServer:
             raise exchange.outcome  # whatever the client calls it
         if exchange is None or line == b"*":
             self.abandon()
-            raise AuthenticationCancelled
+            cancelled = AuthenticationCancelled()
+            if exchange is not None and exchange.outcome is None:
+                self._log_failure(exchange.mechanism, cancelled)
+            raise cancelled
         return await self._go_on(line)
 
     def abandon(self) -> None:
@@ -152,7 +155,9 @@ class SASLServer:
             result = await self._step(exchange, response)
         except SASLError as error:
             self.abandon()
-            raise MalformedAuthentication(f"Malformed authentication response: {error}") from None
+            malformed = MalformedAuthentication(f"Malformed authentication response: {error}")
+            self._log_failure(exchange.mechanism, malformed)
+            raise malformed from None
         except BaseException:
             self.abandon()
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -48,6 +49,7 @@ class Job(ABC, Generic[ClientT]):
     """Whether there is nothing left to do once its connection has ended."""
 
     __slots__ = (
+        "_context",
         "_losses",
         "attempt",
         "cancelled",
@@ -60,6 +62,7 @@ class Job(ABC, Generic[ClientT]):
     )
 
     def __init__(self) -> None:
+        self._context = copy_context()  # of what wants the result
         self.result: Deferred[Any] = Deferred(lambda _: self.cancelled(self))
         self.cancelled: Callable[[Job[ClientT]], None] = _ignore
         self.connection: PooledConnection[ClientT] | None = None
@@ -140,7 +143,7 @@ class Job(ABC, Generic[ClientT]):
         """Tell the result, or a `Failure`."""
         self.wait_no_more()
         if not self.result.called:
-            self.result.callback(result)
+            self._context.copy().run(self.result.callback, result)
 
     def fail(self, failure: Failure) -> None:
         """Tell that there is no other connection."""
@@ -178,7 +181,7 @@ class Task(Job[ClientT], Generic[ClientT, T]):
         async def run() -> T:
             return await self._work(client)
 
-        running = self._running = ensureDeferred(run())
+        running = self._running = self._context.copy().run(ensureDeferred, run())
         return running
 
     def stop(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from math import inf
 from typing import Any, Generic, TypeVar
 
@@ -66,6 +67,7 @@ class ClientPool(Generic[ClientT]):
             raise ValueError("connections, jobs and at_once are at least 1, idle at least 0")
         self._reactor = reactor
         self._open_client = open_client
+        self._context = copy_context()  # not of what wants the first connection
         self._name = name
         self._idle = idle
         self._jobs = jobs
@@ -304,7 +306,7 @@ class ClientPool(Generic[ClientT]):
 
     def _open(self) -> None:
         self._growth.begun(self._number + 1)
-        opening = ensureDeferred(self._open_client())
+        opening = self._context.copy().run(lambda: ensureDeferred(self._open_client()))
         self._opening.add(opening)
         opening.addBoth(self._opened, opening)
 

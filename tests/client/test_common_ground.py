@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextvars import ContextVar, copy_context
 from functools import cache
 from typing import Any
 
@@ -503,6 +504,36 @@ class PoolTests(RealServerTestCase):
         self.assertIn("Waited 0.3 s for a connection to mx.example", raised.exception.text)
         go_on.callback(None)
         await first
+
+    async def test_each_job_in_the_context_of_what_wants_it(self) -> None:
+        """However many share a connection, and whatever they set; opening one is nobody's."""
+        self.serve()
+        who: ContextVar[str] = ContextVar("who", default="nobody")
+        seen: list[tuple[str, ...]] = []
+        pool = self.pool(connections=1)
+        open_client, opened_by = pool._open_client, []
+
+        def note_and_open() -> Any:
+            opened_by.append(who.get())
+            return open_client()
+
+        pool._open_client = note_and_open
+
+        async def work(client: ToyClient) -> None:
+            before = who.get()
+            await client.commands("STAT")
+            seen.append((before, who.get()))
+            who.set("somebody else")
+
+        def want(name: str) -> Deferred[None]:
+            who.set(name)
+            return pool.run(work).addCallback(lambda _: seen.append(("then", who.get())))
+
+        names = [f"client {number}" for number in range(5)]
+        await gatherResults([copy_context().run(want, name) for name in names])
+        expected = [each for name in names for each in ((name, name), ("then", name))]
+        self.assertEqual(sorted(seen), sorted(expected))
+        self.assertEqual((opened_by, who.get()), (["nobody"], "nobody"))
 
     async def test_no_server(self) -> None:
         number = self.serve()

@@ -4,16 +4,19 @@ import os
 import socket
 import threading
 import time
+from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailproto.backends import SQLiteStore
-from mailproto.backends.sqlite import _hints, _peers
+from mailproto.backends.sqlite import _hints
 from mailproto.backends.sqlite._peers import Peers, Turns
 from mailproto.model import NewMessage, Placement
 from mailproto.testing._fixture import StoreFixture
+
+reactor: Any = installed
 
 ALICE = "alice@example.org"
 TO_ALICE, TO_BOB = Placement(ALICE), Placement("bob@example.org")
@@ -107,9 +110,9 @@ class HintTests(TestCase):
             def bind(self, address):
                 raise OSError("no sockets here")
 
-        self.patch(_peers.socket, "socket", Socket)
+        self.patch(socket, "socket", Socket)
         self.store = await self.started()
-        self.patch(_peers.socket, "socket", Socket.__base__)
+        self.patch(socket, "socket", Socket.__base__)
         other, updates = await self.started(), []
         (await self.inbox()).watch(updates.append)
         await other.deliver(SMALL, [TO_ALICE])

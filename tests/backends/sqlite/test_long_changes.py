@@ -3,8 +3,9 @@
 import os
 import sqlite3
 import threading
+from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
@@ -15,6 +16,8 @@ from mailproto.backends.sqlite._long_changes import expunging, moving
 from mailproto.errors import NoSuchMailbox, OverQuota, StorageFull
 from mailproto.model import FlagChange, FlagOperation, NewMessage, Part, Placement
 from mailproto.testing._fixture import StoreFixture
+
+reactor: Any = installed
 
 ALICE = "alice@example.org"
 SMALL = b"Subject: small\r\n\r\nText.\r\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from zope.interface import implementer_only
 
 from mailproto.imap import IMAPLimits
@@ -133,7 +135,7 @@ class KeyTests(DialogueTestCase):
         reads, sizes = [], []
         read, metadata = self.inbox.read, self.inbox.metadata
 
-        async def reading(uids: list[int], parts: object) -> object:
+        async def reading(uids: list[int], parts: Any) -> object:
             reads.append(list(uids))
             return await read(uids, parts)
 

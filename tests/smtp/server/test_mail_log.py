@@ -475,7 +475,7 @@ class EndTests(LogTestCase):
             self.clock.advance(300)
             transport.read()
         event = only(events, "ended")
-        self.assertEqual((event["reason"], event["seconds"]), ("idle too long", "300.0"))
+        self.assertEqual((event["reason"], event["seconds"]), ("idle too long", 300.0))
 
 
 class MessageIdTests(SynchronousTestCase):

@@ -1,10 +1,12 @@
 """The reserve beside the database, where there is room; `tests.durability` fills the disk."""
 
+import errno
 import os
 import sqlite3
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailproto.backends.sqlite import _room
 from mailproto.backends.sqlite._room import LOOK_INTERVAL, RESERVE, Room
 from mailproto.backends.sqlite._schema import connect, prepare
 from mailproto.errors import StorageFull
@@ -103,7 +105,21 @@ class RoomTests(SynchronousTestCase):
         self.room.is_short(self.connection)
         self.assertEqual(self.connection.execute("PRAGMA wal_autocheckpoint").fetchall(), [(usual,)])
 
+    def test_while_the_disk_is_nearly_full_the_log_begins_anew_soon(self):
+        self.patch(_room, "LOW", 1 << 60)
+        [[usual]] = self.connection.execute("PRAGMA wal_autocheckpoint").fetchall()
+        self.assertFalse(self.room.is_short(self.connection))
+        [[pages]] = self.connection.execute("PRAGMA wal_autocheckpoint").fetchall()
+        self.assertLess(pages * 8, usual)
+
     def test_large_messages_wait_for_room_too(self):
+        def fallocate(*arguments):
+            raise OSError(errno.ENOSPC, "no room")
+
         self.run_short()
+        self.room.give_back()
+        patch = self.patch(os, "posix_fallocate", fallocate)
+        self.assertRaises(StorageFull, self.room.check)
+        patch.restore()
         self.room.check()  # there is room again
         self.assertFalse(self.room.is_short(self.connection))

@@ -447,7 +447,8 @@ class ServerTests(StackCase):
         transport.startTLS(self.tls)
         self.pass_on()
         layer = self.over_tls(self.factory).buildProtocol(None)
-        transport.protocol.wrappedProtocol = layer
+        wrapper: Any = transport.protocol
+        wrapper.wrappedProtocol = layer
         layer.makeConnection(transport)
         inside = StdlibClient()
         for _ in range(6):

@@ -62,6 +62,9 @@ _MAX_LISTED: Final = 10
 _RECIPIENTS_AT_ONCE: Final = 50
 """Lines between two looks at the time: an observer of Twisted's takes 20 us for each."""
 
+_MAX_WAITING: Final = 100
+"""Events that wait for the reactor's next iteration."""
+
 _BARE: Final = re.compile(r'[^\s"\\]+')
 """A value that needs no quotes."""
 
@@ -170,6 +173,8 @@ def message(
             if not _waiting:
                 cast(IReactorTime, clock).callLater(0, _emit_waiting)
             _waiting.append((client, envelope, outcomes, size, message_id, time()))
+            if len(_waiting) >= _MAX_WAITING:
+                _emit_waiting()
             return
     _emit_message(client, envelope, outcomes, size, message_id, time(), answer)
 

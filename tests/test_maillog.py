@@ -128,6 +128,20 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual([event.get("size") for event in events], [1, 2, 3, None])
         self.assertLess(events[0]["log_time"], before)
 
+    def test_few_wait(self) -> None:
+        """Whatever becomes of the call by which they are emitted."""
+        clock = Clock()
+        clock.running = True  # type: ignore[attr-defined]
+        with captured() as events:
+            for _ in range(250):
+                maillog.message(CLIENT, envelope("alice"), [TAKEN], size=1, clock=clock)
+                for call in clock.getDelayedCalls():
+                    call.cancel()
+        self.assertEqual(len(events), 200)
+        with captured() as events:
+            maillog.turned_away(CLIENT, "too many connections")
+        self.assertEqual(len(events), 51)
+
     def test_fields_are_those_of_the_text(self) -> None:
         with captured() as events:
             maillog.message(CLIENT, envelope("alice"), [TAKEN], size=42)

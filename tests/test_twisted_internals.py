@@ -19,7 +19,12 @@ from twisted.internet import endpoints, tcp, unix
 from twisted.internet.base import DelayedCall
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IHalfCloseableProtocol, IOpenSSLServerConnectionCreator, ISSLTransport
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IOpenSSLServerConnectionCreator,
+    IReadDescriptor,
+    ISSLTransport,
+)
 from twisted.internet.pollreactor import PollReactor
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.selectreactor import SelectReactor
@@ -28,6 +33,7 @@ from twisted.protocols import tls
 from twisted.protocols.policies import WrappingFactory
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
+from twisted.scripts import _twistd_unix
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -414,6 +420,36 @@ class NeedTests(InternalsCase):
             (object(), None),
         ):
             self.assertEqual(internals.endpoint_address(endpoint), expected)
+
+    def test_twistd_daemonizes(self) -> None:
+        forking: list[bool] = []
+
+        def fork() -> int:
+            forking.append(internals.is_daemonizing(sys._getframe(1)))
+            raise InterruptedError
+
+        self.patch(os, "fork", fork)
+        self.patch(os, "pipe", lambda: (-1, -1))
+        runner: Any = object.__new__(_twistd_unix.UnixApplicationRunner)
+        self.assertRaises(InterruptedError, runner.daemonize, object())
+        self.assertRaises(InterruptedError, os.fork)
+        self.assertEqual(forking, [True, False])
+
+    def test_port_is_a_reader(self) -> None:
+        for reactor in (SelectReactor(), PollReactor(), EPollReactor()):
+            built: list[object] = []
+            factory = _Building(Noting())
+            factory.buildProtocol = lambda address, built=built: built.append(address)  # type: ignore[method-assign]
+            port = reactor.listenTCP(0, factory, interface=LOOPBACK)
+            self.assertTrue(IReadDescriptor.providedBy(port))
+            self.assertIn(port, reactor.getReaders())
+            reactor.removeReader(port)
+            with socket.create_connection((LOOPBACK, port.getHost().port)):
+                for accepts in (False, True):
+                    reactor.iterate(0.01)
+                    self.assertEqual(len(built), int(accepts))
+                    reactor.addReader(port)
+            port.connectionLost(None)
 
 
 class _Building(Factory):

@@ -42,7 +42,7 @@ class _Exchange:
     outcome: Login | AuthenticationFailed | None = None
 
     def release(self) -> None:
-        """Sign out whoever has been signed in."""
+        """Sign out, if anybody was signed in."""
         if isinstance(self.outcome, Login):
             self.outcome.logout()
 

@@ -445,6 +445,51 @@ class PoolTests(RealServerTestCase):
         await other
         self.assertEqual(ended, [each for each in self.made if not each.is_usable])
 
+    async def test_one_that_goes_on_after_its_connection(self) -> None:
+        """What it does then is its own business: its result is told, and closing waits for it."""
+        self.serve()
+        pool = self.pool(connections=1)
+        go_on: Deferred[None] = Deferred()
+
+        async def fetch_and_keep(client: ToyClient) -> str:
+            [stat] = await client.commands("STAT")
+            client.abort()
+            await go_on
+            return str(stat.text)
+
+        running = pool.run(fetch_and_keep)
+        await pool.run(self.stat)  # over another connection
+        closed = pool.close()
+        await deferLater(reactor, 0.1)
+        self.assertNoResult(running)
+        self.assertNoResult(closed)
+        go_on.callback(None)
+        self.assertEqual((await running).split()[0], "3")
+        await closed
+
+    async def test_one_of_two_is_cancelled(self) -> None:
+        """What it waits for is cancelled; the connection goes on for the other one."""
+        self.serve()
+        pool = self.pool(connections=1, at_once=2)
+        ended = []
+
+        async def wait(client: ToyClient) -> str:
+            self.made.add(client)
+            try:
+                await deferLater(reactor, 0.5)
+            finally:
+                ended.append(client)
+            return await self.stat(client)
+
+        older, younger = pool.run(wait), pool.run(wait)
+        while len(self.made) < 1:
+            await deferLater(reactor, 0.01)
+        younger.cancel()
+        self.assertEqual(len(ended), 1)
+        with self.assertRaises(CancelledError):
+            await younger
+        self.assertEqual((await older).split()[0], "3")
+
     async def test_one_that_waits_for_too_long(self) -> None:
         self.serve()
         pool = self.pool(connections=1)
@@ -498,6 +543,11 @@ class PoolTests(RealServerTestCase):
             with self.assertRaises(ConnectFailed):
                 await run
         await pool.close()
+
+    def test_its_face(self) -> None:
+        """What connections tell it is not on it."""
+        names = {name for name in dir(ClientPool) if not name.startswith("_")}
+        self.assertEqual(names, {"add", "close", "coming", "is_closed", "log", "run"})
 
     def test_a_pool_that_could_do_nothing(self) -> None:
         for wrong in ({"connections": 0}, {"jobs": 0}, {"at_once": 0}, {"idle": -1}):

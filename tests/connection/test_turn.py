@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 from weakref import ref
 
@@ -236,6 +237,18 @@ class TurnTests(SynchronousTestCase):
         turn.connectionLost(Failure(ConnectionLost()))
         self.assertEqual([protocol.was_closed for protocol in protocols], [True] * 3)
         self.assertEqual(self.reactor.readers, [])
+
+    def test_the_reactor_is_asked_in_no_connection_s_context(self) -> None:
+        """Some serve a descriptor in the context where it was added."""
+        who: ContextVar[str] = ContextVar("who", default="nobody")
+        _, protocol = self.connect()
+        self.reactor.readers.clear()
+        added_by: list[str] = []
+        self.reactor.addReader = lambda reader: added_by.append(who.get())
+        protocol.in_context(who.set, "ada")
+        protocol.in_context(protocol.transport.pauseProducing)
+        protocol.in_context(protocol.transport.resumeProducing)
+        self.assertEqual(added_by, ["nobody"])
 
     def test_no_more_than_some_at_once(self) -> None:
         """The reactor has other duties too."""

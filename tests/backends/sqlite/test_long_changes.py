@@ -47,7 +47,7 @@ class LongChangeTests(TestCase):
         await self.inbox.append([NewMessage(SMALL)] * COUNT)
 
     async def started(self, folder):
-        store = SQLiteStore(folder, reactor=reactor)
+        store = SQLiteStore(folder, reactor=reactor)  # type: ignore[arg-type]
         await store.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
         return store
@@ -271,7 +271,7 @@ class CheckpointTests(TestCase):
         self.patch(_checkpoints, "CHANGES", 10)
         self.patch(_checkpoints, "PAUSE", 0.01)
         folder = self.mktemp()
-        store = SQLiteStore(folder, reactor=reactor)
+        store = SQLiteStore(folder, reactor=reactor)  # type: ignore[arg-type]
         await store.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
         await store.directory.add(ALICE, "hash")
@@ -290,7 +290,7 @@ class CheckpointTests(TestCase):
         self.patch(_checkpoints, "CHANGES", 1)
         self.patch(_checkpoints, "PAUSE", 0.01)
         folder = self.mktemp()
-        store = SQLiteStore(folder, reactor=reactor)
+        store = SQLiteStore(folder, reactor=reactor)  # type: ignore[arg-type]
         await store.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
         await store.directory.add(ALICE, "hash")

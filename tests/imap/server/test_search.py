@@ -137,7 +137,7 @@ class KeyTests(DialogueTestCase):
 
         async def reading(uids: list[int], parts: Any) -> object:
             reads.append(list(uids))
-            return await read(uids, parts)
+            return await read(uids, parts)  # type: ignore[arg-type]
 
         async def sizing(uids: list[int]) -> object:
             sizes.append(list(uids))

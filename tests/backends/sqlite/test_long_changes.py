@@ -13,6 +13,7 @@ from mailproto.backends.sqlite import _changing, _checkpoints, _long_changes, _r
 from mailproto.backends.sqlite._database import DATABASE
 from mailproto.backends.sqlite._long_changes import expunging, moving
 from mailproto.errors import NoSuchMailbox, OverQuota, StorageFull
+from mailproto.interfaces import IMetadata
 from mailproto.model import FlagChange, FlagOperation, NewMessage, Part, Placement
 from mailproto.testing._fixture import StoreFixture
 
@@ -98,6 +99,9 @@ class LongChangeTests(TestCase):
             ((status := await (await account.open(name)).status()).messages, status.size)
             for name in ("INBOX", "Trash")
         ]
+
+    def test_it_gives_columns(self):
+        self.assertTrue(IMetadata.providedBy(self.inbox))
 
     async def test_results_are_of_all_slices(self):
         stored = await self.inbox.store(ALL, adding("\\Deleted", "word"))

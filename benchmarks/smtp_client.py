@@ -166,7 +166,7 @@ def check(senders: dict[str, Callable[[int, Load, int], float]], load: Load) -> 
         expect(f"messages that came from {name}", len(texts), messages)
         if name != "smtp-source":  # which writes a text of its own
             sent = message(load.length).replace(b"\r\n", b"\n").rstrip()
-            whole = [sent.partition(b"\n\n")[2] in text for text in texts]
+            whole = [text.rstrip().endswith(b"\n\n" + sent.partition(b"\n\n")[2]) for text in texts]
             expect(f"those that are whole, from {name}", whole, [True] * messages)
 
 

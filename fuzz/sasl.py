@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Coroutine
+from types import SimpleNamespace
 from typing import Any
 
 from _parts.fuzzing import instrumented, run
@@ -68,7 +69,7 @@ class Realm:
     def requestAvatar(self, name: Any, mind: object, *interfaces: Any) -> Any:
         """(IAccount, an account, what signs it out)."""
         self.signed_in += 1
-        return IAccount, object(), self._log_out
+        return IAccount, SimpleNamespace(name=name.decode()), self._log_out
 
     def _log_out(self) -> None:
         self.signed_in -= 1

@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import FrameType
 from typing import Any, Final, cast
 
 from OpenSSL import SSL
@@ -26,6 +27,7 @@ __all__ = [
     "NEEDS",
     "SHORTCUTS",
     "endpoint_address",
+    "is_daemonizing",
     "keep_time",
     "protocol_above",
     "shortcuts_are_taken",
@@ -87,6 +89,12 @@ NEEDS: Mapping[str, str] = {
     "endpoint_address": """
         Client endpoints keep where they lead to as `_host` or `_hostText`, `_port`, `_path`, and an
         inner endpoint as `_wrappedEndpoint`.""",
+    "twistd_daemonizes": """
+        twistd forks in the method `daemonize` of `twisted.scripts._twistd_unix`, and the process that was
+        started then waits (`service._daemon` has it wait longer, and end with status 1).""",
+    "port_is_a_reader": """
+        A port that provides `IReadDescriptor` accepts connections while it is among the reactor's
+        readers, and only then (`service._listening` lets clients wait).""",
 }
 """What is relied on always."""
 
@@ -256,3 +264,9 @@ def endpoint_address(endpoint: Any) -> tuple[str, int] | str | None:
     host = getattr(endpoint, "_hostText", None) or getattr(endpoint, "_host", None)
     port = getattr(endpoint, "_port", None)
     return (host, port) if isinstance(host, str) and isinstance(port, int) else None
+
+
+def is_daemonizing(frame: FrameType) -> bool:
+    """Whether the function that forks, and whose frame this is, is twistd's."""
+    module = frame.f_globals.get("__name__")
+    return module == "twisted.scripts._twistd_unix" and frame.f_code.co_name == "daemonize"

@@ -174,7 +174,7 @@ class IMailbox(Interface):
     out of the answer and raise nothing.
 
     A modseq is 1 at least and orders all that happens in an account: each change in any of its
-    mailboxes, and of the list of them, has a greater one than whatever was before.  The modseq of a
+    mailboxes, and of the list of them, has a greater one than all before.  The modseq of a
     message or of a mailbox is that of its last change (RFC 7162 3.1); a mailbox begins with that of
     its creation.
 

@@ -15,8 +15,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from time import time
-from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, Protocol, TypeAlias, cast, runtime_checkable
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, LogLevel
 
 from mailproto.errors import MailError, Unavailable
@@ -61,12 +62,15 @@ _MAX_LISTED: Final = 10
 _RECIPIENTS_AT_ONCE: Final = 50
 """Lines between two looks at the time: an observer of Twisted's takes 20 us for each."""
 
+_MAX_WAITING: Final = 100
+"""Events that wait for the reactor's next iteration."""
+
 _BARE: Final = re.compile(r'[^\s"\\]+')
 """A value that needs no quotes."""
 
 _log = Logger(NAMESPACE)
 
-Fields: TypeAlias = Mapping[str, str | int]
+Fields: TypeAlias = Mapping[str, str | int | float]
 
 _NOTHING: Final[Fields] = {}
 
@@ -150,6 +154,7 @@ def message(
     size: int,
     message_id: str = "",
     answer: Outcome | None = None,
+    clock: object = None,
 ) -> None:
     """``taken``, ``deferred`` or ``refused``: what became of a message whose content came.
 
@@ -158,28 +163,60 @@ def message(
     :param outcomes: of each recipient.
     :param size: octets of the content.
     :param answer: what the client is told of the message; None if it is taken.
+    :param clock: a reactor that runs, by which events of messages that are taken are emitted together,
+        at the beginning of its next iteration or before any other event of the mail log: one costs 3 us
+        among others, and up to 15 alone.  With any other clock they are emitted at once.
     """
+    if answer is None:
+        client.refusals.begin_anew()
+        if getattr(clock, "running", False) is True:
+            if not _waiting:
+                cast(IReactorTime, clock).callLater(0, _emit_waiting)
+            _waiting.append((client, envelope, outcomes, size, message_id, time()))
+            if len(_waiting) >= _MAX_WAITING:
+                _emit_waiting()
+            return
+    _emit_message(client, envelope, outcomes, size, message_id, time(), answer)
+
+
+_waiting: list[tuple[Client, Envelope, Sequence[Outcome], int, str, float]] = []
+
+
+def _emit_waiting() -> None:
+    waiting = _waiting.copy()
+    _waiting.clear()
+    for about in waiting:
+        _emit_message(*about)
+
+
+def _emit_message(
+    client: Client,
+    envelope: Envelope,
+    outcomes: Sequence[Outcome],
+    size: int,
+    message_id: str,
+    at: float,
+    answer: Outcome | None = None,
+) -> None:
     recipients = envelope.recipients
     number = len(recipients)
     sender = f"<{envelope.sender}>"
     recipient = f"<{recipients[0].address}>" if number == 1 else _list(envelope)
-    fields: dict[str, str | int]
+    fields: dict[str, str | int | float]
     fields = {"sender": sender, "recipients": number, "recipient": recipient, "size": size}
     text = f" sender={sender} recipients={number} recipient={recipient} size={size}"
     if message_id:
         fields["message_id"] = message_id
         text += f" message_id={message_id}"
     kind, level = "taken", LogLevel.info
-    if answer is None:
-        client.refusals.begin_anew()
-    else:
+    if answer is not None:
         kind, level = _kind(answer), _level(answer)
         fields["reply"] = _reply(answer)
         text = ""
     if number == 1 and (detail := outcomes[0].detail):
         fields["detail"] = detail
         text = text and f"{text} detail={detail}"
-    _emit(level, kind, client, fields, envelope.id, text)
+    _emit(level, kind, client, fields, envelope.id, text, at)
 
 
 def recipients(envelope: Envelope, outcomes: Sequence[Outcome]) -> Iterator[None]:
@@ -285,7 +322,7 @@ def ended(client: Client, reason: str, seconds: float, counts: Fields) -> None:
     if client.refusals.unlogged:
         counted["unlogged"] = client.refusals.unlogged
     level = LogLevel.info if counted or "account" in client.fields else LogLevel.debug
-    _emit(level, "ended", client, {"reason": reason, "seconds": f"{seconds:.1f}", **counted})
+    _emit(level, "ended", client, {"reason": reason, "seconds": round(seconds, 1), **counted})
 
 
 # -- the line
@@ -308,12 +345,23 @@ def _level_of(error: MailError) -> Any:
     return LogLevel.error if isinstance(error, Unavailable) else LogLevel.info
 
 
-def _emit(level: Any, kind: str, client: Client | None, fields: Fields, id: str = "", text: str = "") -> None:
+def _emit(
+    level: Any,
+    kind: str,
+    client: Client | None,
+    fields: Fields,
+    id: str = "",
+    text: str = "",
+    at: float | None = None,
+) -> None:
     """Emit an event; each value is in its place, whatever it is.
 
     :param fields: those that are "" are left out.
     :param text: the fields, unquoted, if the caller has them.
+    :param at: when it happened, in seconds since the epoch; None for now.
     """
+    if _waiting:
+        _emit_waiting()
     if not text:
         fields = {name: value for name, value in fields.items() if value != ""}
         text = "".join([f" {name}={value}" for name, value in fields.items()])
@@ -333,23 +381,23 @@ def _emit(level: Any, kind: str, client: Client | None, fields: Fields, id: str 
         "log_format": LINE,
         "log_logger": _log,
         "log_source": None,
-        "log_time": time(),
+        "log_time": time() if at is None else at,
     }
     if id:
         event["id"] = id
     _log.observer(event)
 
 
-def _shown(value: str | int) -> str | int:
-    return value if isinstance(value, int) else printable(value, MAX_VALUE)
+def _shown(value: str | int | float) -> str | int | float:
+    return printable(value, MAX_VALUE) if isinstance(value, str) else value
 
 
 def _text(fields: Fields) -> str:
     return "".join([f" {name}={_quoted(value)}" for name, value in fields.items()])
 
 
-def _quoted(value: str | int) -> str | int:
-    if isinstance(value, int):
+def _quoted(value: str | int | float) -> str | int | float:
+    if not isinstance(value, str):
         return value
     # Cut first: `printable` adds to what is not seen, and says that something is missing.
     escaped = value[: MAX_VALUE + 1].replace("\\", "\\\\").replace('"', '\\"')

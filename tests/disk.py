@@ -14,7 +14,7 @@ __all__ = ["fill_the_disk"]
 def fill_the_disk(test: SynchronousTestCase) -> None:
     """Have no room for messages that are spooled, until ``test`` ends."""
 
-    make = spool.tempfile.mkstemp
+    make = spool.tempfile.mkstemp  # type: ignore[attr-defined]
 
     def make_full(**where: str | None) -> tuple[int, str]:
         descriptor, path = make(**where)
@@ -23,4 +23,4 @@ def fill_the_disk(test: SynchronousTestCase) -> None:
         os.close(full_device)
         return descriptor, path
 
-    test.patch(spool.tempfile, "mkstemp", make_full)
+    test.patch(spool.tempfile, "mkstemp", make_full)  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.task import Clock
 from twisted.logger import LogLevel, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -109,6 +110,37 @@ class MessageTests(SynchronousTestCase):
                     maillog.message(CLIENT, about, outcomes, size=1, answer=answer)
                     list(maillog.recipients(about, outcomes))
                 self.assertEqual({event["log_level"] for event in events}, {level})
+
+    def test_messages_of_one_iteration_are_emitted_together(self) -> None:
+        """With a reactor that runs; in their order, and with the time at which they came."""
+        clock = Clock()
+        clock.running = True  # type: ignore[attr-defined]
+        about = envelope("alice")
+        with captured() as events:
+            for size in (1, 2):
+                maillog.message(CLIENT, about, [TAKEN], size=size, clock=clock)
+            before = time.time()
+            self.assertEqual(len(clock.getDelayedCalls()), 1)
+            clock.advance(0)
+            maillog.message(CLIENT, about, [TAKEN], size=3, clock=clock)
+            maillog.refused(CLIENT, "550 no")  # comes after what came before it
+            clock.advance(0)
+        self.assertEqual([event.get("size") for event in events], [1, 2, 3, None])
+        self.assertLess(events[0]["log_time"], before)
+
+    def test_few_wait(self) -> None:
+        """Whatever becomes of the call by which they are emitted."""
+        clock = Clock()
+        clock.running = True  # type: ignore[attr-defined]
+        with captured() as events:
+            for _ in range(250):
+                maillog.message(CLIENT, envelope("alice"), [TAKEN], size=1, clock=clock)
+                for call in clock.getDelayedCalls():
+                    call.cancel()
+        self.assertEqual(len(events), 200)
+        with captured() as events:
+            maillog.turned_away(CLIENT, "too many connections")
+        self.assertEqual(len(events), 51)
 
     def test_fields_are_those_of_the_text(self) -> None:
         with captured() as events:

@@ -60,7 +60,7 @@ class TacTests(ProgramCase):
         count = int((client.select()[1][0] or b"").decode())
         bodies = [client.fetch(str(number), "(BODY[TEXT])")[1][0][1] for number in range(1, count + 1)]
         client.logout()
-        return bodies
+        return bodies  # type: ignore[return-value]
 
     def test_memory(self) -> None:
         smtp, imap = self.smtp_and_imap("memory.tac")

@@ -184,7 +184,7 @@ class DirectoryChecker(LateChecker):
         return account_key(full_name(name, self.default_domain))
 
     async def _complete(self, kept: str, record: str, password: str) -> None:
-        """What goes wrong is no reason not to let somebody in; the next login tries again."""
+        """What goes wrong is no reason to refuse the login; the next login tries again."""
         try:
             completed = await self._verifier.complete(record, password)
             await self._directory.set_password_hash(kept, completed, replacing=record)
@@ -200,7 +200,7 @@ class DirectoryChecker(LateChecker):
         return self._invented(self._key(name), algorithm) if found is None else found
 
     def _invented(self, name: str, algorithm: ScramAlgorithm) -> ScramKeys:
-        """Nobody's, but they look real; all octets come from what only we know."""
+        """They belong to no account, but look real; all octets come from what only we know."""
         salt, stored_key, server_key = (
             hmac.digest(self._secret, f"{part} {algorithm} {name}".encode(), "sha512")
             for part in ("salt", "stored key", "server key")

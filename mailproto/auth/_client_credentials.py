@@ -17,7 +17,7 @@ _UNSENDABLE = re.compile("[\0\x01\ud800-\udfff]")
 class Password:
     """A name and a password: SCRAM, CRAM-MD5, PLAIN and LOGIN.
 
-    :ivar authzid: whom to act as; "" for oneself.
+    :ivar authzid: the account to act as; "" for one's own.
     :raises ValueError: a NUL, no name, no password.
     """
 
@@ -52,7 +52,7 @@ class Token:
 class Certificate:
     """The certificate that was shown to the server when TLS began: EXTERNAL.
 
-    :ivar authzid: whom to act as; "" for whom the server takes the certificate's holder for.
+    :ivar authzid: the account to act as; "" for the one that the server finds in the certificate.
     :raises ValueError: a NUL.
     """
 

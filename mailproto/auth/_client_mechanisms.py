@@ -174,7 +174,7 @@ class _TokenMechanism(ClientMechanism):
 
     @property
     def is_complete(self) -> bool:
-        """Success behind an error is none."""
+        """Success after an error is none."""
         return not self._has_failed
 
 
@@ -203,7 +203,7 @@ class XOAuth2(_TokenMechanism):
 
 
 class External(OneMessage):
-    """EXTERNAL (RFC 4422 appendix A), whom TLS has shown the client to be: the authzid, or nothing."""
+    """EXTERNAL (RFC 4422 appendix A): the authzid, or nothing; TLS has shown who the client is."""
 
     name = "EXTERNAL"
 
@@ -235,7 +235,7 @@ def client_mechanisms(
 
     :param offered: the server's mechanisms, in upper case.
     :param mechanism: the only one to be used, in any case.
-    :param allow_clear: use those that show the secret to whoever listens, or is taken for the
+    :param allow_clear: use those that show the secret to anyone who listens, or who is taken for the
         server, even if `Channel.is_secure` is not so.
     :raises TypeError: these are no credentials.
     """

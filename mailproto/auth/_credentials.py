@@ -49,14 +49,14 @@ class IScramChecker(ICredentialsChecker):
         """The keys of ``name``.
 
         For a name that is not there, or has none, they are invented, and the same each time:
-        who has an account is nobody's business (RFC 5802 9).
+        who has an account is not to be told (RFC 5802 9).
         """
 
 
 class IBearerToken(ICredentials):
     """An OAuth 2.0 bearer token (RFC 6750)."""
 
-    username: str = Attribute('Whom the client wants to be; "" to leave that to the token.')
+    username: str = Attribute('The account that the client wants; "" to leave that to the token.')
     token: str = Attribute("As the client sent it.")
 
 
@@ -64,7 +64,7 @@ class IClientCertificate(ICredentials):
     """A certificate that TLS has verified."""
 
     certificate: Certificate = Attribute("The client's own.")
-    authzid: str = Attribute('Whom the client wants to be; "" to leave that to the certificate.')
+    authzid: str = Attribute('The account that the client wants; "" to leave that to the certificate.')
 
 
 class IProxyLogin(ICredentials):

@@ -42,7 +42,7 @@ class _Exchange:
     outcome: Login | AuthenticationFailed | None = None
 
     def release(self) -> None:
-        """Sign out whoever has been signed in."""
+        """Sign out, if anybody was signed in."""
         if isinstance(self.outcome, Login):
             self.outcome.logout()
 
@@ -123,7 +123,10 @@ class SASLServer:
             raise exchange.outcome  # whatever the client calls it
         if exchange is None or line == b"*":
             self.abandon()
-            raise AuthenticationCancelled
+            cancelled = AuthenticationCancelled()
+            if exchange is not None and exchange.outcome is None:
+                self._log_failure(exchange.mechanism, cancelled)
+            raise cancelled
         return await self._go_on(line)
 
     def abandon(self) -> None:
@@ -152,7 +155,9 @@ class SASLServer:
             result = await self._step(exchange, response)
         except SASLError as error:
             self.abandon()
-            raise MalformedAuthentication(f"Malformed authentication response: {error}") from None
+            malformed = MalformedAuthentication(f"Malformed authentication response: {error}")
+            self._log_failure(exchange.mechanism, malformed)
+            raise malformed from None
         except BaseException:
             self.abandon()
             raise

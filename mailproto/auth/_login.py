@@ -29,7 +29,7 @@ _log = Logger()
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Somebody is signed in.
+    """An account that is signed in.
 
     :ivar logout: to be called once, when the session is over.
     """
@@ -74,7 +74,7 @@ async def _login(portal: Portal, credentials: ICredentials, session: IRevocable 
 
 
 def name_given(credentials: object) -> str | bytes:
-    """Whom the client wants to be, as it came; "" if it leaves that to a token or a certificate."""
+    """The account that the client wants, as it came; "" if it leaves that to a token or a certificate."""
     name = getattr(credentials, "username", "") or getattr(credentials, "authzid", "")
     return name if isinstance(name, str | bytes) else ""
 
@@ -119,6 +119,6 @@ def failures_are_temporary() -> Iterator[None]:
     except (MailError, SASLError):
         raise
     except Exception as error:
-        _log.failure("while somebody signs in")
+        _log.failure("while a client signs in")
         detail = f"{type(error).__name__}: see the traceback in the log"
         raise TemporaryAuthenticationFailure(detail=detail) from None

@@ -80,7 +80,7 @@ class PasswordVerifier:
         """Whether ``password`` is that of the record; the same work is done when the answer is no.
 
         :param name: whose password: what is known of one account says nothing of another.
-        :param record: "" for an account that is not there or that nobody can sign in
+        :param record: "" for an account that is not there or that cannot be signed in
             to: never right, and not to be told from a wrong password by the time it takes.
         :returns: fails with `Unavailable` when too many wait already.
         """

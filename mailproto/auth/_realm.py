@@ -60,7 +60,7 @@ class StoreRealm:
         self, avatar_id: bytes | tuple[()], mind: object, interfaces: tuple[type[Interface], ...]
     ) -> _Avatar:
         if not avatar_id or IAccount not in interfaces:
-            raise UnauthorizedLogin("an IAccount for somebody with a name is all there is")
+            raise UnauthorizedLogin("this realm gives an IAccount, for a name, and nothing else")
         name = avatar_id.decode()
         logout = _nothing_to_release
         try:

@@ -73,7 +73,7 @@ class ServerMechanism(abc.ABC):
     :ivar final: what the server tells the client along with success (RFC 4422 3.6), sent as
         one more challenge, because our protocols have no other place for it; None for nothing.
     :ivar refusal: what it tells the client before failure, likewise.
-    :ivar username: whom the client wants to be, as far as it has said so, for the log.
+    :ivar username: the account that the client wants, as far as it has said so, for the log.
 
     :param checker: the portal's for ``credentials``.
     """
@@ -109,14 +109,14 @@ class ServerMechanism(abc.ABC):
         :returns: credentials end the exchange.
         :raises SASLError: when the response is malformed.
         :raises UnwantedInitialResponse: when the server begins, and there is a response.
-        :raises AuthenticationFailed: when it can be read, and asks for what nobody may.
+        :raises AuthenticationFailed: when it can be read, and asks for what is allowed to none.
         """
 
 
 class Plain(ServerMechanism):
     """PLAIN (RFC 4616): ``[authzid] NUL authcid NUL passwd`` in one message.
 
-    Nobody may act as somebody else, so an authzid is taken only if it is the authcid.
+    No account may act as another, so an authzid is taken only if it is the authcid.
     """
 
     name = "PLAIN"
@@ -135,7 +135,7 @@ class Plain(ServerMechanism):
         if not authcid or not password:
             raise SASLError("PLAIN needs a name and a password")
         if authzid and not self.is_itself(_text(authzid), _text(authcid)):
-            raise AuthenticationFailed(detail="wants to act as somebody else")
+            raise AuthenticationFailed(detail="wants to act as another account")
         return UsernamePassword(authcid, password)
 
 
@@ -200,10 +200,10 @@ class ScramSHA256(ServerMechanism):
 
     The client proves that it knows the password, and the server that it has the keys.
 
-    An exchange that somebody may stand between is for the checker, too: it fails as a wrong
+    An exchange that a third party may have changed is for the checker, too: it fails as a wrong
     password does, and as late.
 
-    Nobody may act as somebody else, so an authzid is taken only if it is the user.
+    No account may act as another, so an authzid is taken only if it is the user.
     """
 
     name = "SCRAM-SHA-256"
@@ -227,7 +227,7 @@ class ScramSHA256(ServerMechanism):
         if not self.username:
             self.username = username = exchange.client_first(response)
             if exchange.authzid and not self.is_itself(exchange.authzid, username):
-                raise AuthenticationFailed(detail="wants to act as somebody else")
+                raise AuthenticationFailed(detail="wants to act as another account")
             if exchange.flaw:
                 return self._proof(b"", b"")
             keys = await cast(IScramChecker, self.checker).scram_keys(username, self.algorithm)

@@ -13,7 +13,8 @@ from mailproto.backends._names import (
     check_name,
 )
 from mailproto.backends._open import STORES, open_store, store_schemes
-from mailproto.backends._simple import SimpleAccount, SimpleMailbox
+from mailproto.backends._simple import SimpleMailbox
+from mailproto.backends._simple_account import SimpleAccount
 from mailproto.backends._single import SingleStore
 from mailproto.backends.sqlite._store import SQLiteStore
 

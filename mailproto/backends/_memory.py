@@ -7,8 +7,8 @@ answer alike.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 
 from zope.interface import implementer
@@ -16,6 +16,7 @@ from zope.interface.interface import InterfaceClass
 
 from mailproto.accounts import account_key, check_account_name
 from mailproto.backends._listing import entries
+from mailproto.backends._memory_mailbox import Delivered, MemoryMailbox, Numbers
 from mailproto.backends._names import (
     DEFAULT_MAILBOXES,
     check_name,
@@ -24,8 +25,7 @@ from mailproto.backends._names import (
     is_inferior,
     superiors,
 )
-from mailproto.backends._simple import SimpleMailbox, _Message
-from mailproto.backends._threading import AccountThreads, thread_keys
+from mailproto.backends._threading import AccountThreads
 from mailproto.backends._watch import ModSeqs, Watchers
 from mailproto.content import Content
 from mailproto.errors import (
@@ -45,98 +45,17 @@ from mailproto.interfaces import (
     IRecent,
     IStore,
 )
-from mailproto.message import relations
 from mailproto.model import (
     INBOX,
     AppendedMessage,
     MailboxEntry,
     MailboxStatus,
-    MessageInfo,
     NewMessage,
     Placement,
     canonical_mailbox_name,
 )
 
 __all__ = ["MemoryAccount", "MemoryDirectory", "MemoryStore"]
-
-
-class _Numbers:
-    """What the accounts of one store share."""
-
-    def __init__(self) -> None:
-        self._validity = 0
-        self.next_id = count(1).__next__  # of a mailbox, a message or a thread
-
-    def next_validity(self) -> int:
-        """A UIDVALIDITY: ever larger, and larger than those of an earlier process."""
-        self._validity = max(self._validity + 1, int(time.time()))
-        return self._validity
-
-
-class _Delivered:
-    """The ids that one message has wherever it is delivered.
-
-    :ivar threads: in accounts that have it already.
-    """
-
-    def __init__(self, numbers: _Numbers) -> None:
-        self._numbers = numbers
-        self._email = 0
-        self.threads: dict[AccountThreads, int] = {}
-
-    @property
-    def email(self) -> int:
-        """Given when the first place takes the message."""
-        self._email = self._email or self._numbers.next_id()
-        return self._email
-
-
-@implementer(IObjectIds)
-class MemoryMailbox(SimpleMailbox):
-    """A mailbox of an account of a `MemoryStore`."""
-
-    def __init__(self, name: str, numbers: _Numbers, modseqs: ModSeqs, threads: AccountThreads) -> None:
-        super().__init__(name, numbers.next_validity())
-        self._state = self._new_state(modseqs)
-        self._numbers = numbers
-        self._threads = threads
-        self._delivered: _Delivered | None = None
-        self.mailbox_id = f"F{numbers.next_id()}"
-
-    async def status(self) -> MailboxStatus:
-        """See `IMailbox.status`."""
-        return (await super().status())._replace(mailbox_id=self.mailbox_id)
-
-    def deliver(self, message: NewMessage, delivered: _Delivered) -> AppendedMessage:
-        """Append a message that other mailboxes get, too."""
-        self._delivered = delivered
-        try:
-            [appended] = self._add([message])
-        finally:
-            self._delivered = None
-        return appended
-
-    def _identified(self, info: MessageInfo) -> MessageInfo:
-        delivered = self._delivered or _Delivered(self._numbers)
-        email = delivered.email
-        keys = thread_keys(relations(info.content or b""))
-        thread = self._threads.add(keys, delivered.threads.get(self._threads))
-        delivered.threads[self._threads] = thread
-        return info._replace(email_id=f"M{email}", thread_id=f"T{thread}")
-
-    def _left(self, messages: Iterable[_Message]) -> None:
-        for message in messages:
-            self._threads.count(int((message.info.thread_id or "T0")[1:]), -1)
-
-    async def _copy(self, uids: Sequence[int], target: IMailbox) -> list[tuple[int, int]]:
-        if not isinstance(target, MemoryMailbox) or target._threads is not self._threads:
-            return await super()._copy(uids, target)
-        target._there()
-        copied = list(self._of(uids))
-        for message in copied:
-            self._threads.count(int((message.info.thread_id or "T0")[1:]), 1)
-        there = target._put([replace(message) for message in copied])
-        return [(here.info.uid, appended.uid) for here, appended in zip(copied, there, strict=True)]
 
 
 @dataclass(slots=True)
@@ -153,7 +72,7 @@ class _Entry:
 class MemoryAccount:
     """The mailboxes of one account, by name; subscriptions are names, too."""
 
-    def __init__(self, name: str, numbers: _Numbers) -> None:
+    def __init__(self, name: str, numbers: Numbers) -> None:
         self.name = name
         self._numbers = numbers
         self._modseqs = ModSeqs()
@@ -371,7 +290,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.directory = MemoryDirectory(self)
-        self._numbers = _Numbers()
+        self._numbers = Numbers()
 
     def make_account(self, name: str) -> IAccount:
         """What a new account signs in to; override it to serve mailboxes of your own."""
@@ -398,11 +317,11 @@ class MemoryStore:
     ) -> Sequence[AppendedMessage | MailError]:
         """See `IStore.deliver`."""
         date = int(time.time()) if internal_date is None else internal_date
-        delivered = _Delivered(self._numbers)
+        delivered = Delivered(self._numbers)
         return [await self._deliver(bytes(content), placement, date, delivered) for placement in placements]
 
     async def _deliver(
-        self, content: bytes, placement: Placement, date: int, delivered: _Delivered
+        self, content: bytes, placement: Placement, date: int, delivered: Delivered
     ) -> AppendedMessage | MailError:
         message = NewMessage(content, placement.flags, date)
         try:

@@ -77,7 +77,7 @@ def _entry_points() -> Iterator[EntryPoint]:
     for distribution in distributions():
         try:
             yield from distribution.entry_points.select(group=STORES)
-        except Exception:  # noqa: S112 - whatever is wrong with a file of somebody else
+        except Exception:  # noqa: S112 - whatever is wrong with another package
             continue
 
 
@@ -89,7 +89,7 @@ def _loaded(scheme: str, found: list[EntryPoint]) -> StoreOpener:
     package = getattr(entry_point.dist, "name", "?")
     try:
         opener: Any = entry_point.load()
-    except (Exception, SystemExit) as error:  # code of somebody else
+    except (Exception, SystemExit) as error:  # code of another package
         raise ValueError(
             f"store {scheme}: the package {package} brings it by {entry_point.value}, which cannot be"
             f" loaded: {type(error).__name__}: {printable(str(error))}"

@@ -21,18 +21,17 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 from zope.interface import implementer
 
 from mailproto.backends._flags import check_keywords, kept_flags
-from mailproto.backends._listing import entries
 from mailproto.backends._watch import ModSeqs, Watchers
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox, ReadOnly
-from mailproto.interfaces import IAccount, IMailbox, IMetadata, IRecent
+from mailproto.interfaces import IMailbox, IMetadata, IRecent
 from mailproto.message import summarise
 from mailproto.model import (
     DELETED,
@@ -43,7 +42,6 @@ from mailproto.model import (
     Changes,
     FlagChange,
     FlagColumns,
-    MailboxEntry,
     MailboxStatus,
     MessageFlags,
     MessageInfo,
@@ -51,16 +49,15 @@ from mailproto.model import (
     NewMessage,
     Part,
     StoreResult,
-    canonical_mailbox_name,
 )
 
-__all__ = ["SimpleAccount", "SimpleMailbox"]
+__all__ = ["MODSEQS", "Message", "SimpleMailbox"]
 
 _SUMMARY = Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS
 
 
 @dataclass(slots=True)
-class _Message:
+class Message:
     """One message: ``info`` has its summary once somebody asked for it."""
 
     info: MessageInfo
@@ -75,7 +72,7 @@ class _State:
 
     modseqs: ModSeqs
     modseq: int
-    messages: dict[int, _Message] = field(default_factory=dict)  # by ascending UID
+    messages: dict[int, Message] = field(default_factory=dict)  # by ascending UID
     vanished: dict[int, int] = field(default_factory=dict)  # UID: modseq
     uid_next: int = 1
     unclaimed: int = 1  # the first UID that no session has seen as recent
@@ -93,7 +90,7 @@ class _State:
         self.modseqs.notify()
 
 
-_MODSEQS = ModSeqs()
+MODSEQS = ModSeqs()
 """Of all mailboxes that are in no account of a `MemoryStore`: any account orders those it has."""
 
 
@@ -115,7 +112,7 @@ class SimpleMailbox:
     def __init__(self, name: str = INBOX, uid_validity: int | None = None) -> None:
         self.name = name
         self.uid_validity = uid_validity or int(time.time())
-        self._state = self._new_state(_MODSEQS)
+        self._state = self._new_state(MODSEQS)
 
     # For the application
 
@@ -206,7 +203,7 @@ class SimpleMailbox:
         """See `IMailbox.store`."""
         state = self._changeable()
         change = FlagChange(change.operation, kept_flags(change.flags))
-        changed: list[tuple[_Message, frozenset[str]]] = []
+        changed: list[tuple[Message, frozenset[str]]] = []
         refused: list[int] = []
         for message in self._of(uids):
             if unchanged_since is not None and message.modseq > unchanged_since:
@@ -270,7 +267,7 @@ class SimpleMailbox:
             raise ReadOnly
         return state
 
-    def _of(self, uids: Iterable[int]) -> Iterator[_Message]:
+    def _of(self, uids: Iterable[int]) -> Iterator[Message]:
         messages = self._state.messages
         return (messages[uid] for uid in uids if uid in messages)
 
@@ -288,7 +285,7 @@ class SimpleMailbox:
         """A message that comes, with its ids if this mailbox has such."""
         return info
 
-    def _left(self, messages: Iterable[_Message]) -> None:
+    def _left(self, messages: Iterable[Message]) -> None:
         """Messages are removed."""
 
     def _add(self, messages: Sequence[NewMessage]) -> list[AppendedMessage]:
@@ -304,11 +301,11 @@ class SimpleMailbox:
         ]
         # From here on nothing can fail: all of them come, or none did.
         return self._put(
-            _Message(self._identified(MessageInfo(0, date, len(content), content=content)), content, flags, 0)
+            Message(self._identified(MessageInfo(0, date, len(content), content=content)), content, flags, 0)
             for content, date, flags in new
         )
 
-    def _put(self, messages: Iterable[_Message]) -> list[AppendedMessage]:
+    def _put(self, messages: Iterable[Message]) -> list[AppendedMessage]:
         """Give messages a place at the end; the objects are ours now."""
         state = self._state
         appended = []
@@ -332,7 +329,7 @@ class SimpleMailbox:
             state.vanished[uid] = state.modseq
         state.notify()
 
-    def _summarised(self, message: _Message) -> MessageInfo:
+    def _summarised(self, message: Message) -> MessageInfo:
         info = message.info
         if info.envelope is None:
             summary = summarise(message.content)
@@ -340,70 +337,3 @@ class SimpleMailbox:
                 envelope=summary.envelope, body_structure=summary.body_structure, offsets=summary.index
             )
         return info
-
-
-@implementer(IAccount)
-class SimpleAccount:
-    """An account with mailboxes that the application made; clients cannot make or delete any.
-
-    :param mailboxes: INBOX, and what others there are; an INBOX that lacks is an empty one.
-    """
-
-    def __init__(self, name: str, mailboxes: Mapping[str, IMailbox]) -> None:
-        self.name = name
-        self._mailboxes = {canonical_mailbox_name(mailbox): kept for mailbox, kept in mailboxes.items()}
-        self._mailboxes.setdefault(INBOX, SimpleMailbox())
-        self._subscribed = set(self._mailboxes)
-        self._watchers: Watchers[None] = Watchers()
-
-    async def list(self) -> Sequence[MailboxEntry]:
-        """See `IAccount.list`."""
-        return entries(dict.fromkeys(self._mailboxes), self._subscribed)
-
-    async def open(self, name: str) -> IMailbox:
-        """See `IAccount.open`."""
-        try:
-            return self._mailboxes[canonical_mailbox_name(name)]
-        except KeyError:
-            raise NoSuchMailbox from None
-
-    async def create(self, name: str, special_use: str | None = None) -> None:
-        """Not possible: :raises ReadOnly:"""
-        raise ReadOnly
-
-    async def delete(self, name: str) -> None:
-        """Not possible: :raises ReadOnly:"""
-        raise ReadOnly
-
-    async def rename(self, old: str, new: str) -> None:
-        """Not possible: :raises ReadOnly:"""
-        raise ReadOnly
-
-    async def subscribe(self, name: str) -> None:
-        """See `IAccount.subscribe`."""
-        await self.open(name)
-        if (name := canonical_mailbox_name(name)) not in self._subscribed:
-            self._subscribed.add(name)
-            self._watchers.notify(None, _MODSEQS.next())
-
-    async def unsubscribe(self, name: str) -> None:
-        """See `IAccount.unsubscribe`."""
-        if (name := canonical_mailbox_name(name)) in self._subscribed:
-            self._subscribed.discard(name)
-            self._watchers.notify(None, _MODSEQS.next())
-
-    async def status(self, names: Sequence[str]) -> Mapping[str, MailboxStatus]:
-        """See `IAccount.status`."""
-        here = {name: self._mailboxes.get(canonical_mailbox_name(name)) for name in names}
-        return {name: await mailbox.status() for name, mailbox in here.items() if mailbox is not None}
-
-    def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
-        """See `IAccount.watch`."""
-        ends = [mailbox.watch(listener) for mailbox in self._mailboxes.values()]
-        ends.append(self._watchers.add(None, listener))
-
-        def end() -> None:
-            for each in ends:
-                each()
-
-        return end

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zope.interface.interface import InterfaceClass
 
 from mailproto.backends._memory import MemoryStore
-from mailproto.backends._simple import SimpleAccount
+from mailproto.backends._simple_account import SimpleAccount
 from mailproto.interfaces import IAccount, IMailbox, IObjectIds, IRecent
 from mailproto.model import INBOX
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.python.failure import Failure
@@ -34,9 +35,8 @@ T = TypeVar("T")
 class Job(ABC, Generic[ClientT]):
     """Work for a connection of a pool; it is begun again over another one while that does no harm.
 
-    :param cancelled: called when the result is not wanted any more.
-
     :ivar result: fires with what came of it.
+    :ivar cancelled: called when the result is not wanted any more.
     :ivar connection: that it was given to, if it was.
     :ivar given_at: when, in seconds.
     :ivar attempt: how often it was given to one.
@@ -45,9 +45,14 @@ class Job(ABC, Generic[ClientT]):
     :ivar needs_new: whether only a connection that has done nothing before will do.
     """
 
+    ends_with_connection: ClassVar[bool] = True
+    """Whether there is nothing left to do once its connection has ended."""
+
     __slots__ = (
+        "_context",
         "_losses",
         "attempt",
+        "cancelled",
         "connection",
         "deadlines",
         "given_at",
@@ -56,8 +61,10 @@ class Job(ABC, Generic[ClientT]):
         "result",
     )
 
-    def __init__(self, cancelled: Callable[[Job[ClientT]], None] | None = None) -> None:
-        self.result: Deferred[Any] = Deferred(None if cancelled is None else lambda _: cancelled(self))
+    def __init__(self) -> None:
+        self._context = copy_context()  # of what wants the result
+        self.result: Deferred[Any] = Deferred(lambda _: self.cancelled(self))
+        self.cancelled: Callable[[Job[ClientT]], None] = _ignore
         self.connection: PooledConnection[ClientT] | None = None
         self.given_at = 0.0
         self.attempt = 0
@@ -96,7 +103,7 @@ class Job(ABC, Generic[ClientT]):
         return False
 
     def stop(self) -> None:
-        """Its result is not wanted any more, and its connection is about to end."""
+        """Its result is not wanted any more, though it is underway."""
 
     @property
     def is_owed(self) -> bool:
@@ -136,7 +143,7 @@ class Job(ABC, Generic[ClientT]):
         """Tell the result, or a `Failure`."""
         self.wait_no_more()
         if not self.result.called:
-            self.result.callback(result)
+            self._context.copy().run(self.result.callback, result)
 
     def fail(self, failure: Failure) -> None:
         """Tell that there is no other connection."""
@@ -159,14 +166,12 @@ class Task(Job[ClientT], Generic[ClientT, T]):
     :param work: the client must not be kept for longer than it takes.
     """
 
+    ends_with_connection = False  # the function may have other things to do
+
     __slots__ = ("_running", "_work")
 
-    def __init__(
-        self,
-        work: Callable[[ClientT], Awaitable[T]],
-        cancelled: Callable[[Job[ClientT]], None] | None = None,
-    ) -> None:
-        super().__init__(cancelled)
+    def __init__(self, work: Callable[[ClientT], Awaitable[T]]) -> None:
+        super().__init__()
         self._work = work
         self._running: Deferred[T] | None = None
 
@@ -176,10 +181,14 @@ class Task(Job[ClientT], Generic[ClientT, T]):
         async def run() -> T:
             return await self._work(client)
 
-        running = self._running = ensureDeferred(run())
+        running = self._running = self._context.copy().run(ensureDeferred, run())
         return running
 
     def stop(self) -> None:
         """Cancel what the function waits for."""
         if self._running is not None:
             self._running.cancel()
+
+
+def _ignore(_: Job[Any]) -> None:
+    """No pool has it."""

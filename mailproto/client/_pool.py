@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from math import inf
 from typing import Any, Generic, TypeVar
 
@@ -44,7 +45,8 @@ class ClientPool(Generic[ClientT]):
     :param connections: at once; more jobs wait.
     :param idle: seconds until a connection that has nothing to do is closed.
     :param jobs: for one connection.
-    :param at_once: jobs given to one connection before the first is done.
+    :param at_once: jobs given to one connection before the first is done; what ends the connection
+        ends them all.
     :raises ValueError: one of these allows nothing to be done.
     """
 
@@ -65,6 +67,7 @@ class ClientPool(Generic[ClientT]):
             raise ValueError("connections, jobs and at_once are at least 1, idle at least 0")
         self._reactor = reactor
         self._open_client = open_client
+        self._context = copy_context()  # not of what wants the first connection
         self._name = name
         self._idle = idle
         self._jobs = jobs
@@ -73,6 +76,7 @@ class ClientPool(Generic[ClientT]):
         self._deadlines = Deadlines(reactor, self._waited)
         self._coming = 0  # jobs that will wait
         self._pool: list[PooledConnection[ClientT]] = []
+        self._ended: list[PooledConnection[ClientT]] = []  # with something underway that goes on
         self._opening: set[Deferred[ClientT]] = set()
         self._growth = Growth(reactor, connections)
         self._refusal: ClientError | None = None  # the last one of a connection
@@ -93,7 +97,8 @@ class ClientPool(Generic[ClientT]):
         """Call a function with a connection, when one is free; it may ask for many things over it.
 
         The connection goes back to the pool with the function's result, which is this one's.
-        To cancel that ends the connection, or the wait for one.
+        To cancel that ends the wait for a connection, or cancels what the function waits for and
+        ends the connection, unless an older job is underway there.
 
         :param wait: seconds that it may take until one is free.
         :raises QueueTimeout: it took longer.
@@ -101,7 +106,7 @@ class ClientPool(Generic[ClientT]):
         """
         if self.is_closed:
             return fail(ConnectionLost("The pool is closed"))
-        task = Task(work, self.cancelled)
+        task = Task(work)
         self.add(task, wait)
         return task.result
 
@@ -110,9 +115,10 @@ class ClientPool(Generic[ClientT]):
 
         :param wait: seconds that it may wait for its turn.
         """
+        job.cancelled = self._cancelled
         self._deadlines.add(job, wait)
         self._queue.add(job)
-        self.go_on()
+        self._go_on()
 
     @contextmanager
     def coming(self) -> Iterator[None]:
@@ -122,7 +128,7 @@ class ClientPool(Generic[ClientT]):
             yield
         finally:
             self._coming -= 1
-            self.go_on()
+            self._go_on()
 
     def close(self) -> Deferred[None]:
         """Do what waits, then close all connections; fires when they are gone."""
@@ -130,12 +136,12 @@ class ClientPool(Generic[ClientT]):
         if self._closed is None:
             self._closed = []
         self._closed.append(done)
-        self.go_on()
+        self._go_on()
         return done
 
     # -- which connection does what
 
-    def go_on(self) -> None:
+    def _go_on(self) -> None:
         """Do what can be done, until nothing can; for connections to call.
 
         Many things that are done may make others possible at once, and call this: they must
@@ -263,7 +269,8 @@ class ClientPool(Generic[ClientT]):
             if not connection.underway and not connection.is_leaving:
                 connection.leave()
         self._open_no_more()
-        if not self._number:
+        self._ended = [each for each in self._ended if each.underway]
+        if not self._number and not self._ended:
             self._closed = []
             for waiter in closed:
                 waiter.callback(None)
@@ -293,13 +300,13 @@ class ClientPool(Generic[ClientT]):
 
     def _ring(self) -> None:
         self._alarm = None
-        self.go_on()
+        self._go_on()
 
     # -- connections
 
     def _open(self) -> None:
         self._growth.begun(self._number + 1)
-        opening = ensureDeferred(self._open_client())
+        opening = self._context.copy().run(lambda: ensureDeferred(self._open_client()))
         self._opening.add(opening)
         opening.addBoth(self._opened, opening)
 
@@ -327,7 +334,7 @@ class ClientPool(Generic[ClientT]):
             self._broken()
             if not isinstance(result, Failure):
                 result.abort()
-        self.go_on()
+        self._go_on()
 
     def _use(self, client: ClientT) -> None:
         connection = PooledConnection(client, self, jobs=self._jobs, at_once=self._at_once, idle=self._idle)
@@ -343,7 +350,8 @@ class ClientPool(Generic[ClientT]):
             connection.gone()
         except Exception:
             self._broken()
-        self.go_on()
+        self._ended = [each for each in (*self._ended, connection) if each.underway]
+        self._go_on()
 
     def _failed(self, failure: Failure) -> None:
         """No connection: what waits is left to those that there are, if there are any."""
@@ -359,26 +367,26 @@ class ClientPool(Generic[ClientT]):
         self._failing.append((self._queue, failure))
         self._queue = Queue()
 
-    def others_serve(self, connection: PooledConnection[ClientT]) -> bool:
+    def _others_serve(self, connection: PooledConnection[ClientT]) -> bool:
         """Whether the server serves others, or did so a moment ago; for a connection to ask."""
         if self._reactor.seconds() < self._served_at + A_MOMENT:
             return True
         return any(each.serves for each in self._pool if each is not connection)
 
-    def has_served(self, *, is_first: bool) -> None:
+    def _has_served(self, *, is_first: bool) -> None:
         """A job was done; for its connection to say."""
         self._served_at = self._reactor.seconds()
         if is_first:
             self._growth.served()
 
-    def is_crowded(self) -> None:
+    def _is_crowded(self) -> None:
         """The server may have no room for a new connection, but for others; for that one to say."""
         if self._number > 1:
             self._growth.failed(self._number - 1)
 
     # -- jobs
 
-    def again(self, job: Job[ClientT]) -> None:
+    def _again(self, job: Job[ClientT]) -> None:
         """Give a job to another connection; for a connection to call."""
         self._queue.again(job)
 
@@ -400,7 +408,7 @@ class ClientPool(Generic[ClientT]):
         connection = job.connection
         return connection is not None and connection.underway[0] is not job and connection.take_back(job)
 
-    def cancelled(self, job: Job[ClientT]) -> None:
+    def _cancelled(self, job: Job[ClientT]) -> None:
         """The job's result is not wanted any more."""
         try:
             job.wait_no_more()
@@ -413,7 +421,7 @@ class ClientPool(Generic[ClientT]):
     def _less_waits(self) -> None:
         if not self._queue:
             self._open_no_more()
-        self.go_on()
+        self._go_on()
 
     def _broken(self, job: Job[ClientT] | None = None) -> None:
         """An exception of our own: it is the result of the job, or else of all that would wait for ever."""

@@ -23,19 +23,19 @@ ClientT = TypeVar("ClientT", bound=Client[Any])
 class Pool(Protocol):
     """What a connection tells its pool."""
 
-    def others_serve(self, connection: PooledConnection[Any]) -> bool:
+    def _others_serve(self, connection: PooledConnection[Any]) -> bool:
         """Whether the server serves others, or did so a moment ago."""
 
-    def has_served(self, *, is_first: bool) -> None:
+    def _has_served(self, *, is_first: bool) -> None:
         """A job was done, the connection's first one or another."""
 
-    def is_crowded(self) -> None:
+    def _is_crowded(self) -> None:
         """A new connection was lost: the server may have room for the others only."""
 
-    def again(self, job: Job[Any]) -> None:
+    def _again(self, job: Job[Any]) -> None:
         """The job must be given to another connection."""
 
-    def go_on(self) -> None:
+    def _go_on(self) -> None:
         """The connection has less to do."""
 
 
@@ -146,7 +146,8 @@ class PooledConnection(Generic[ClientT]):
             finally:
                 self._client.abort()
         elif not self.take_back(job):
-            self._forget(job)  # its content is sent, and what came before it is still to be answered
+            self._forget(job)  # the connection is still needed for what came before it
+            job.stop()
 
     def drop(self, job: Job[Any]) -> None:
         """Something went wrong with ourselves: end the connection."""
@@ -157,9 +158,10 @@ class PooledConnection(Generic[ClientT]):
     def gone(self) -> None:
         """The connection has ended."""
         self._wake()
-        for job in list(self.underway):  # none, if every job was told
-            self._forget(job)
-            job.finish(Failure(ConnectionLost()))
+        for job in list(self.underway):
+            if job.ends_with_connection:  # it was not told, which is a fault of our own
+                self._forget(job)
+                job.finish(Failure(ConnectionLost()))
 
     def _forget(self, job: Job[Any]) -> None:
         self.underway.remove(job)
@@ -178,7 +180,7 @@ class PooledConnection(Generic[ClientT]):
                 self.rest()
         except Exception:
             self._broken()
-        self._pool.go_on()
+        self._pool._go_on()
 
     def _settle(self, job: Job[ClientT], result: Any, was_new: bool) -> None:
         """The job is done, or goes on over another connection."""
@@ -190,25 +192,25 @@ class PooledConnection(Generic[ClientT]):
                 and job.may_be_repeated()
             ):
                 job.renew()
-                self._pool.again(job)
+                self._pool._again(job)
             else:
                 job.fail(result)
             return
-        self._pool.has_served(is_first=not self._has_served)
+        self._pool._has_served(is_first=not self._has_served)
         self._has_served = True
         if job.take(result):
             return
         if self._may_go_on(job, job.loss, was_new):
-            self._pool.again(job)
+            self._pool._again(job)
         else:
             job.complete()
 
     def _may_go_on(self, job: Job[ClientT], error: ClientError | None, was_new: bool) -> bool:
         if error is None:  # it was only that this connection takes no more
             return not job.is_late
-        others_serve = self._pool.others_serve(self)
+        others_serve = self._pool._others_serve(self)
         if was_new:
-            self._pool.is_crowded()
+            self._pool._is_crowded()
         return job.may_try_again(was_new=was_new, others_serve=others_serve)
 
     def _broken(self, job: Job[ClientT] | None = None) -> None:

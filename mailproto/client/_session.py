@@ -293,9 +293,9 @@ class ClientSession(ABC, Generic[EventT]):
         :raises TLSFailed: there is no TLS, or the certificate is not good; the connection is over.
         """
         if self.connection.wire.pending:
-            # Somebody between us and the server put it there, to be taken for what comes
+            # A machine between us and the server put it there, to be taken for what comes
             # from within TLS (RFC 3207 6, CVE-2011-0411).
-            raise self.fail(ProtocolViolation("Plaintext behind the go-ahead for TLS"))
+            raise self.fail(ProtocolViolation("Plaintext after the go-ahead for TLS"))
         secured = self._secured = Deferred()
         self.connection.start_tls(tls, self._timeouts.handshake)
         await secured

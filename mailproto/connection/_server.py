@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, ITLSTransport
 from twisted.internet.protocol import connectionDone
@@ -183,6 +183,15 @@ class ServerConnection(Connection, Generic[EventT]):
         self._send_now()
         self._set_timer(self.limits.close_timeout)
         self._let_go()
+
+    def beside(self, awaitable: Awaitable[None]) -> Deferred[None]:
+        """Do something beside the events, in this connection's context; no event waits for it.
+
+        :param awaitable: as `handle` may return it.
+        :returns: fires when it is done.
+        """
+        running = self.in_context(begin, awaitable, self.in_context, self.clock)
+        return succeed(None) if running is None else running
 
     @property
     def is_secure(self) -> bool:

@@ -13,8 +13,11 @@ from mailproto.message._thread import base_subject_and_reply
 
 __all__ = ["ANCESTORS_LIMIT", "Relations", "relations"]
 
-ANCESTORS_LIMIT = 32
-"""Ancestors of a message that count: of more, the first, which began the thread, and the nearest."""
+ANCESTORS_LIMIT = 10
+"""Ancestors of a message that count: of more, the first, which began the thread, and the nearest.
+
+A store keeps each of them for each account that gets the message, which may be a thousand.
+"""
 
 
 class Relations(NamedTuple):

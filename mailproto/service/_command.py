@@ -100,15 +100,19 @@ def _add_action(actions: Any, action: str, text: str) -> ArgumentParser:
 def _check(options: Namespace) -> None:
     if options.store.startswith("memory:"):
         raise CommandError("a memory: store lives in the server's process; use its --account option")
-    is_ours = options.store.startswith(DEFAULT_STORE)
-    place = Path(options.store.removeprefix(DEFAULT_STORE) or options.data)
-    if is_ours and options.action != "add" and not place.exists():
-        # Only a first account may make a store: anything else is a mistyped path.
-        raise CommandError(f"there is no store in {place}")
-    if is_ours and place.exists():
-        _become_owner(place)
+    scheme, _, path = options.store.partition(":")
+    options.place = Path(path) if scheme == "sqlite" and path else options.data
+    if options.action != "add" and scheme == "sqlite" and not options.place.exists():
+        raise CommandError(_no_store(options))
+    if options.place.exists():
+        _become_owner(options.place)
     if "domain" in options and options.domain is None:
-        options.domain = remembered_domain(options.data)
+        options.domain = "" if "@" in options.name else remembered_domain(options.data)
+
+
+def _no_store(options: Namespace) -> str:
+    """Only a first account may make a store: anything else is a mistyped path."""
+    return f"there is no store in {options.place}"
 
 
 def _become_owner(place: Path) -> None:
@@ -126,10 +130,13 @@ async def _run(reactor: Any, options: Namespace, password: str) -> None:
         if options.store == DEFAULT_STORE:
             make_data_folder(options.data)
         store = open_store(options.store, str(options.data), reactor)
+        path = getattr(store, "path", None)
+        if options.action != "add" and path is not None and not os.path.exists(path):
+            raise CommandError(_no_store(options))
         try:
             await store.start()
         except StoreUnusable as error:
-            raise CommandError(store_error(error, getattr(store, "path", None))) from None
+            raise CommandError(store_error(error, path)) from None
         status = 0
         try:
             if options.action == "check":

@@ -5,9 +5,8 @@ would then say that all is well, while a store is still opened and ports are loo
 waits until the server is ready or has failed, says the one line that tells why, and ends with
 status 1.
 
-That rests on one thing that Twisted does not promise: `twisted.scripts._twistd_unix` forks in its
-method ``daemonize``.  Where it is otherwise, a failure is in the log alone, and the status is 0;
-``tests.interop.test_daemon`` fails then.
+That rests on how twistd forks (``twistd_daemonizes`` in `mailproto._twisted_internals`).  Where it
+does otherwise, a failure is in the log alone, and the status is 0.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ import os
 import select
 import sys
 from collections.abc import Callable
-from types import FrameType
+
+from mailproto._twisted_internals import is_daemonizing
 
 __all__ = ["DaemonStart"]
 
@@ -66,7 +66,7 @@ class DaemonStart:
     def _before_fork(self) -> None:
         if os.getpid() != self._starter or self._reader >= 0:
             return
-        if _is_daemonizing(sys._getframe(1)) and self.is_wanted():
+        if is_daemonizing(sys._getframe(1)) and self.is_wanted():
             self._reader, self._writer = os.pipe()
 
     def _after_in_parent(self) -> None:
@@ -100,9 +100,3 @@ class DaemonStart:
         if self._writer >= 0:
             os.close(self._writer)
             self._writer = -1
-
-
-def _is_daemonizing(frame: FrameType) -> bool:
-    """Whether the function that forks is twistd's."""
-    module = frame.f_globals.get("__name__")
-    return module == "twisted.scripts._twistd_unix" and frame.f_code.co_name == "daemonize"

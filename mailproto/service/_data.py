@@ -65,9 +65,6 @@ class DataService(Service):
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except FileExistsError as error:
-            reason = f"{error.filename or self.folder}: there is a file of this name, which is no folder"
-            raise SettingError("data", f"{reason}: remove it, or choose another") from None
         except OSError as error:
             raise SettingError("data", file_error(error, self.folder)) from None
 

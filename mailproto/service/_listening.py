@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import stat
@@ -207,7 +208,9 @@ def give_away(path: str, user: User) -> None:
     uid = -1 if user.uid is None else user.uid
     gid = user.gid
     if gid is None:
-        gid = -1 if user.uid is None else pwd.getpwuid(user.uid).pw_gid
+        gid = -1
+        with contextlib.suppress(KeyError, TypeError):  # as twistd chooses it
+            gid = pwd.getpwuid(cast(int, user.uid)).pw_gid
     if os.stat(os.path.dirname(path) or ".").st_mode & stat.S_ISGID:
         gid = -1
     os.chown(path, uid, gid, follow_symlinks=False)

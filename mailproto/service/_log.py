@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from threading import get_ident
+from time import time
 from typing import IO, Any
 
 from twisted.logger import (
@@ -28,11 +29,14 @@ from mailproto import maillog
 from mailproto.service._listening import give_away
 from mailproto.service._settings import User
 
-__all__ = ["LOG_FILE_SIZE", "TextLog", "log_with"]
+__all__ = ["LOG_FILE_SIZE", "SOON", "TextLog", "log_with"]
 
 LOG_FILE_SIZE = 100_000_000
 """Octets after which a log file is rotated; at twistd's 1,000,000 a busy server would do so each second,
 and rename all older files each time."""
+
+SOON = 0.005
+"""Seconds: under load so many lines are one system call, which costs as much as ten of them."""
 
 
 def log_with(application: object, reactor: Any, twistd: object, level: str) -> None:
@@ -75,8 +79,11 @@ class TextLog:
     """Writes what Twisted's ``textFileLogObserver`` does, of events of level ``least`` and above.
 
     A line of the mail log costs a tenth of what it costs there: its text is ready, the time is for as
-    long as it is the same second, and what one iteration of the reactor brings is written at its end.
-    Warnings, errors and all other events are written at once, after what waits.
+    long as it is the same second, and lines are written together: a line that comes soon after others
+    waits for `SOON`.  Warnings, errors and all other events are written at once, after what waits.
+
+    Where nothing can be written, as on a full disk, the server goes on; once something can, the log
+    says how many writes were lost, and why.
 
     :param file: as of ``FileLogObserver``.
     :param reactor: whose thread the mail log is of; while it does not run everything is written at once.
@@ -90,6 +97,9 @@ class TextLog:
         self._second = -1
         self._stamp = ""
         self._file = FileLogObserver(file, _text)
+        self._flushed = 0.0
+        self._lost = 0
+        self._cause = ""
 
     def __call__(self, event: LogEvent) -> None:
         level = event.get("log_level", LogLevel.info)
@@ -98,7 +108,7 @@ class TextLog:
         if event.get("log_format") is not maillog.LINE:
             if self._waiting and get_ident() == self._thread:
                 self.flush()
-            self._file(event)
+            self._write(event)
             return
         second = int(event["log_time"])
         if second != self._second:
@@ -109,13 +119,25 @@ class TextLog:
             self.flush()
         elif len(waiting) == 1:
             self._thread = get_ident()
-            self._reactor.callLater(0, self.flush)
+            self._reactor.callLater(SOON if event["log_time"] - self._flushed < SOON else 0, self.flush)
 
     def flush(self) -> None:
         """Write what waits."""
         waiting, self._waiting = self._waiting, []
         if waiting:
-            self._file({_TEXT: "".join(waiting)})
+            self._flushed = time()
+            self._write({_TEXT: "".join(waiting)})
+
+    def _write(self, event: LogEvent) -> None:
+        try:
+            self._file(event)
+            if self._lost:
+                lost, self._lost = self._lost, 0
+                told = f"log lines were lost, in {lost} writes: {self._cause}"
+                self._file({_TEXT: f"{formatTime(time())} [mailproto.service#error] {told}\n"})
+        except OSError as error:
+            self._lost += 1
+            self._cause = str(error)
 
 
 _TEXT = "mailproto_text"

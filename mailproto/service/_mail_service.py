@@ -12,6 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succ
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 
+from mailproto._twisted_internals import keep_time
 from mailproto.service._accounts import AccountsService
 from mailproto.service._data import DataService
 from mailproto.service._hangup import HangupService
@@ -97,6 +98,7 @@ class MailService(MultiService):
         """Bind the endpoints, as root if need be; `startService` tells of what went wrong."""
         self._is_bound = True
         self._problem = None
+        keep_time(self._reactor)
         _raise_file_limit()
         try:
             super().privilegedStartService()  # type: ignore[no-untyped-call]

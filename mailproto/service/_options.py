@@ -162,7 +162,8 @@ class Options(UsageOptions):
     opt_imaps = _endpoint_option("imaps", "IMAP with TLS from the first octet")
 
     def opt_domain(self, name: str) -> None:
-        """A domain that mail is accepted for; repeatable. [default: localhost]"""
+        """A domain that mail is accepted for; repeatable. The first is also that of names without one.
+        [default: localhost]"""
         self._domains.append(name)
 
     def opt_account(self, value: str) -> None:

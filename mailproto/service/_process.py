@@ -44,7 +44,7 @@ class ProcessReporter(Reporter):
         """See `Reporter.failed`."""
         line = "cannot start, see the log" if error is None else error.line(self._option_of(error.path))
         # Not critical: before the log begins, Twisted writes that to standard error itself.
-        self.log.error("mailproto: {line}", line=line)
+        self.log.error("{line}", line=f"mailproto: {line}")
         if self.daemon.is_awaited:
             self.daemon.failed(f"mailproto: {line}")
         elif sys.__stderr__ is not None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 __all__ = ["file_error", "port_error", "refusal", "store_error"]
 
 _TO_DO: Mapping[int, str] = {
+    errno.EEXIST: "there is a file of this name, which is no folder: remove it, or choose another",
     errno.ENOSPC: "the disk is full: make room",
     errno.EDQUOT: "the disk quota is used up: make room",
     errno.EROFS: "the file system is read-only",
@@ -45,9 +46,9 @@ def store_error(error: Exception, path: str | None) -> str:
 
 def refusal(path: str, mode: int) -> OSError | None:
     """What would come of using a file or folder so (`os.access`): None if nothing is in the way."""
-    if os.access(path, mode):
+    if _may_use(path, mode):
         return None
-    is_read_only = os.access(path, mode & ~os.W_OK) and os.statvfs(path).f_flag & os.ST_RDONLY
+    is_read_only = _may_use(path, mode & ~os.W_OK) and os.statvfs(path).f_flag & os.ST_RDONLY
     number = errno.EROFS if is_read_only else errno.EACCES
     return OSError(number, os.strerror(number), path)
 
@@ -65,6 +66,11 @@ def port_error(error: OSError) -> str:
     if error.errno == errno.EADDRNOTAVAIL:
         return f"{reason}: it is no address of this machine"
     return reason
+
+
+def _may_use(path: str, mode: int) -> bool:
+    # With `twistd --euid` the real user stays root.
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _denied(path: str) -> str:

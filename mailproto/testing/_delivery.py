@@ -81,6 +81,12 @@ class DeliveryConformance(StoreFixture):
             self.assertTrue(all(isinstance(outcome, MailError) for outcome in outcomes), outcomes)
         self.assertEqual((await (await self.inbox()).status()).messages, 0)
 
+    async def test_a_flag_that_cannot_be_is_an_error_of_the_caller(self) -> None:
+        for content in (TEXT, TEXT + b"x" * 300_000):
+            with self.assertRaises(ValueError):
+                await deferred(self.store.deliver(content, [Placement(ALICE, flags=frozenset({"a b"}))]))
+        self.assertEqual((await (await self.inbox()).status()).messages, 0)
+
     async def test_flags_and_date_are_kept(self) -> None:
         await self.store.deliver(TEXT, [Placement(ALICE, INBOX, frozenset({"\\Flagged"}))], 1_000_000_000)
         inbox = await self.inbox()

@@ -1,4 +1,4 @@
-"""TLS for clients: whom to believe, and what to do without."""
+"""TLS for clients: which certificates are trusted, and which servers' they are."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernameHashedPassword, IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
-from twisted.cred.portal import Portal
+from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -124,6 +124,7 @@ class ExampleChecker(Checker):
         return scram_keys(algorithm, "pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="), 4096)
 
 
+@implementer(IRealm)
 class Realm:
     """Gives accounts, and counts who is signed in."""
 

@@ -46,7 +46,7 @@ class AddOnTests(SynchronousTestCase):
             async def login(self, credentials: Any, mind: Any, *interfaces: Any) -> Any:
                 """Not called here."""
 
-        for portal in (Portal(Realm()), Login()):
+        for portal in (Portal(Realm()), Login()):  # type: ignore[arg-type]
             for factory in self.factories(portal):
                 self.assertEqual(factory.add_ons, frozenset())
 

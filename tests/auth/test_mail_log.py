@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from typing import Any
 
@@ -12,7 +13,7 @@ from mailproto.auth import SASLServer, proxy_login
 from mailproto.auth._scram import ScramClientExchange
 from mailproto.errors import AuthenticationFailed, MailError, Unavailable
 from mailproto.maillog import Client
-from tests.auth.exchanges import LOCAL, ExchangeTestCase, run
+from tests.auth.exchanges import ExchangeTestCase, run
 from tests.mail_log import captured, kinds, only
 
 CLIENT = Client(peer="192.0.2.1", protocol="imap", tls="TLSv1.3")
@@ -82,11 +83,23 @@ class SignInTests(ExchangeTestCase):
             self.assertEqual(event["detail"], "OperationalError: disk I/O error")
             self.assertEqual(event["log_level"], LogLevel.error)
 
-    def test_what_is_no_exchange_is_not_logged(self) -> None:
+    def test_an_exchange_that_breaks_off(self) -> None:
+        """As of clients that choose what they cannot speak, and see it only then."""
+        for lines, detail in (
+            ((b"*",), "Authentication cancelled"),
+            ((b"no base64",), "Malformed authentication response: not base64"),
+            ((base64.b64encode(b"secret"),), "Malformed authentication response: PLAIN needs three parts"),
+        ):
+            with self.subTest(lines=lines), captured() as events:
+                self.begin("PLAIN")
+                for line in lines:
+                    self.assertRaises(MailError, run, self.sasl.respond(line))
+            event = only(events, "sign-in-failed")
+            self.assertEqual((event["mechanism"], event["detail"]), ("PLAIN", detail))
+            self.assertEqual(event["log_level"], LogLevel.info)
         with captured() as events:
-            self.assertRaises(MailError, self.begin, "PLAIN", b"no")
-            self.assertRaises(MailError, run, self.sasl.begin("PLAIN", b"*", LOCAL))
-        self.assertEqual(events, [])
+            self.assertRaises(MailError, run, self.sasl.respond(b"*"))
+        self.assertEqual(events, [], "there was no exchange")
 
     def test_by_the_word_of_a_proxy(self) -> None:
         portal = Portal(self.realm, [self.checker])

@@ -36,7 +36,7 @@ class OpenStoreTests(SynchronousTestCase):
     """`open_store`."""
 
     def open(self, url):
-        return open_store(url, "data", Clock())
+        return open_store(url, "data", Clock())  # type: ignore[arg-type]
 
     def test_memory(self):
         self.assertIsInstance(self.open("memory:"), MemoryStore)
@@ -119,12 +119,12 @@ class PluginTests(SynchronousTestCase):
     def test_a_package_brings_a_store(self):
         clock = Clock()
         for url in ("good:", "good://user:secret@host/x"):
-            store = open_store(url, "data", clock)
-            self.assertEqual(store.opened, (url, "data", clock))
+            store = open_store(url, "data", clock)  # type: ignore[arg-type]
+            self.assertEqual(store.opened, (url, "data", clock))  # type: ignore[attr-defined]
         self.assertEqual(self.error("good:?"), "no questions: good:?")
 
     def test_ours_cannot_be_replaced(self):
-        self.assertIsInstance(open_store("sqlite:", "data", Clock()), SQLiteStore)
+        self.assertIsInstance(open_store("sqlite:", "data", Clock()), SQLiteStore)  # type: ignore[arg-type]
 
     def test_all_are_named_when_one_is_unknown(self):
         for scheme in ("bad:", "good:", "memory:", "sqlite:"):
@@ -153,7 +153,7 @@ class PluginTests(SynchronousTestCase):
             info.mkdir()
             (info / "METADATA").write_bytes(b"\xff" if number else b"Name: x\n")
             (info / "entry_points.txt").write_bytes(octets)
-        open_store("good:", "data", Clock())
+        open_store("good:", "data", Clock())  # type: ignore[arg-type]
         self.assertIn("good:", self.error("unknown:"))
 
     def test_the_server_says_it_in_one_line(self):

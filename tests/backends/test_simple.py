@@ -128,6 +128,36 @@ class SimpleAccountTests(SynchronousTestCase):
         self.assertEqual(self.error(self.account.subscribe("none")), NoSuchMailbox)
 
 
+class SimpleAccountWatchTests(SynchronousTestCase):
+    """`SimpleAccount.watch`: whatever kind of mailboxes there are."""
+
+    result = SimpleMailboxTests.result
+
+    def test_all_of_it_is_heard(self):
+        inbox, other = SimpleMailbox(), SimpleMailbox("other")
+        gone = SimpleMailbox("gone")
+        gone.retire()
+        account = SimpleAccount("alice", {"INBOX": inbox, "other": other, "gone": gone})
+        told = []
+        end = account.watch(told.append)
+        for change in (
+            lambda: inbox.add(b""),
+            lambda: other.add(b""),
+            lambda: self.result(account.unsubscribe("other")),
+            lambda: self.result(account.subscribe("other")),
+            lambda: inbox.remove([1]),
+        ):
+            before = len(told)
+            change()
+            self.assertEqual(len(told), before + 1)
+        self.assertEqual(told, sorted(set(told)))
+        self.result(account.subscribe("other"))
+        end()
+        end()
+        inbox.add(b"")
+        self.assertEqual(len(told), 5)
+
+
 class SingleStoreTests(SynchronousTestCase):
     """`SingleStore`: one account with the application's INBOX."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextvars import ContextVar, copy_context
 from functools import cache
 from typing import Any
 
@@ -145,7 +146,7 @@ class EndTests(MemoryTestCase):
         self.clock.advance(9)
         self.assertTrue(self.transport.is_open)
         self.clock.advance(1)
-        self.assert_over(ServerTimeout, *waiting)
+        self.assert_over(ServerTimeout, *waiting)  # type: ignore[arg-type]
         self.setUp()
         self.says("+OK ready")
         stat = self.client.commands("STAT")
@@ -278,8 +279,8 @@ class RealServerTestCase(TestCase):
         return int(port.getHost().port)
 
     def address(self, **settings: Any) -> ServerAddress:
-        defaults = {"host": "mx.example", "endpoint": self.endpoint, "trust_root": self.pair[0]}
-        return ServerAddress(**(defaults | settings))
+        defaults: dict[str, Any] = {"host": "mx.example", "endpoint": self.endpoint}
+        return ServerAddress(**(defaults | {"trust_root": self.pair[0]} | settings))
 
     async def open(self, **settings: Any) -> ToyClient:
         client = await ToyClient.open(reactor, self.address(**settings))
@@ -444,6 +445,51 @@ class PoolTests(RealServerTestCase):
         await other
         self.assertEqual(ended, [each for each in self.made if not each.is_usable])
 
+    async def test_one_that_goes_on_after_its_connection(self) -> None:
+        """What it does then is its own business: its result is told, and closing waits for it."""
+        self.serve()
+        pool = self.pool(connections=1)
+        go_on: Deferred[None] = Deferred()
+
+        async def fetch_and_keep(client: ToyClient) -> str:
+            [stat] = await client.commands("STAT")
+            client.abort()
+            await go_on
+            return str(stat.text)
+
+        running = pool.run(fetch_and_keep)
+        await pool.run(self.stat)  # over another connection
+        closed = pool.close()
+        await deferLater(reactor, 0.1)
+        self.assertNoResult(running)
+        self.assertNoResult(closed)
+        go_on.callback(None)
+        self.assertEqual((await running).split()[0], "3")
+        await closed
+
+    async def test_one_of_two_is_cancelled(self) -> None:
+        """What it waits for is cancelled; the connection goes on for the other one."""
+        self.serve()
+        pool = self.pool(connections=1, at_once=2)
+        ended = []
+
+        async def wait(client: ToyClient) -> str:
+            self.made.add(client)
+            try:
+                await deferLater(reactor, 0.5)
+            finally:
+                ended.append(client)
+            return await self.stat(client)
+
+        older, younger = pool.run(wait), pool.run(wait)
+        while len(self.made) < 1:
+            await deferLater(reactor, 0.01)
+        younger.cancel()
+        self.assertEqual(len(ended), 1)
+        with self.assertRaises(CancelledError):
+            await younger
+        self.assertEqual((await older).split()[0], "3")
+
     async def test_one_that_waits_for_too_long(self) -> None:
         self.serve()
         pool = self.pool(connections=1)
@@ -459,6 +505,36 @@ class PoolTests(RealServerTestCase):
         go_on.callback(None)
         await first
 
+    async def test_each_job_in_the_context_of_what_wants_it(self) -> None:
+        """However many share a connection, and whatever they set; opening one is nobody's."""
+        self.serve()
+        who: ContextVar[str] = ContextVar("who", default="nobody")
+        seen: list[tuple[str, ...]] = []
+        pool = self.pool(connections=1)
+        open_client, opened_by = pool._open_client, []
+
+        def note_and_open() -> Any:
+            opened_by.append(who.get())
+            return open_client()
+
+        pool._open_client = note_and_open
+
+        async def work(client: ToyClient) -> None:
+            before = who.get()
+            await client.commands("STAT")
+            seen.append((before, who.get()))
+            who.set("somebody else")
+
+        def want(name: str) -> Deferred[None]:
+            who.set(name)
+            return pool.run(work).addCallback(lambda _: seen.append(("then", who.get())))
+
+        names = [f"client {number}" for number in range(5)]
+        await gatherResults([copy_context().run(want, name) for name in names])
+        expected = [each for name in names for each in ((name, name), ("then", name))]
+        self.assertEqual(sorted(seen), sorted(expected))
+        self.assertEqual((opened_by, who.get()), (["nobody"], "nobody"))
+
     async def test_no_server(self) -> None:
         number = self.serve()
         address = ServerAddress("127.0.0.1", 1 if number != 1 else 2, tls="none")
@@ -467,6 +543,11 @@ class PoolTests(RealServerTestCase):
             with self.assertRaises(ConnectFailed):
                 await run
         await pool.close()
+
+    def test_its_face(self) -> None:
+        """What connections tell it is not on it."""
+        names = {name for name in dir(ClientPool) if not name.startswith("_")}
+        self.assertEqual(names, {"add", "close", "coming", "is_closed", "log", "run"})
 
     def test_a_pool_that_could_do_nothing(self) -> None:
         for wrong in ({"connections": 0}, {"jobs": 0}, {"at_once": 0}, {"idle": -1}):

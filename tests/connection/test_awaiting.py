@@ -247,7 +247,7 @@ class GreetingTests(AwaitingCase):
         """Then nobody knows what the client has heard."""
         later: Deferred[None] = Deferred()
         transport = self.connect(coroutine(later))
-        transport.protocol.refuse = lambda event, error: 1 / 0
+        transport.protocol.refuse = lambda event, error: 1 / 0  # type: ignore[attr-defined]
         transport.send(b"do\none\n")
         later.errback(OverQuota())
         self.assertEqual((transport.read(), transport.was_aborted), (b"do\n", True))

@@ -68,12 +68,15 @@ class Traced(ServerConnection[bytes]):
         await self.drained()
         self.note("drained")
 
+    def write_much(self, rest: str) -> None:
+        self.write(b"x" * 100_000)
+
     async def fail(self, rest: str) -> None:
         await self.pend()
         raise OverQuota
 
     def elsewhere(self, rest: str) -> None:
-        self.factory.elsewhere(self)
+        self.factory.elsewhere(self)  # type: ignore[attr-defined]
 
     def greet(self) -> None:
         self.note("greet")
@@ -196,6 +199,11 @@ class ServerTests(SynchronousTestCase):
         self.assertEqual(self.ada.seen, [])
         self.bob.in_context(transport.read)
         self.assert_own("drained", "now")
+        self.ada.seen.clear()
+        self.send(self.ada, "write_much\nnow\n")
+        self.assertEqual(self.ada.seen, [])
+        self.bob.in_context(transport.read)
+        self.assert_own("now")
 
     def test_timers(self) -> None:
         self.clock.advance(100)
@@ -244,7 +252,7 @@ class ServerTests(SynchronousTestCase):
         """Such as by the program, before it listens."""
         context = copy_context()
         context.run(WHO.set, "program")
-        connection = context.run(self.factory.buildProtocol, None)
+        connection = self.factory.buildProtocol(None)
         context.run(MemoryTransport, connection, ELSEWHERE)
         self.send(connection, "now\n")
         self.assertEqual(connection.seen, [("greet", "program"), ("now", "program")])

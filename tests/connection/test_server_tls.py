@@ -310,6 +310,6 @@ def _behind_a_proxy(protocol_class: Any) -> Any:
     """STARTTLS finds what reads the proxy's header where it left it."""
     wrapped = Factory.forProtocol(lambda: _bare(protocol_class))
     proxied = ProxiedFactory(wrapped, Networks(["192.0.2.1"]), clock=Clock())
-    reading = proxied.buildProtocol(type("Address", (), {"host": "192.0.2.1"}))
-    reading._protocol = _bare(protocol_class)  # type: ignore[union-attr]
+    reading = proxied.buildProtocol(type("Address", (), {"host": "192.0.2.1"}))  # type: ignore[arg-type]
+    reading._protocol = _bare(protocol_class)  # type: ignore
     return reading

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 from weakref import ref
 
@@ -37,7 +38,7 @@ class Echo(ServerConnection[bytes]):
         self.was_closed = False
 
     def handle(self, event: bytes) -> None:
-        self.factory.heard.append(event)
+        self.factory.heard.append(event)  # type: ignore[attr-defined]
         if event == b"bye":
             self.end(b"bye\n")
         else:
@@ -55,7 +56,7 @@ class TurnTests(SynchronousTestCase):
         self.addCleanup(_twisted_internals.take_shortcuts, _twisted_internals.take_shortcuts(True))
         self.reactor = SteppedReactor()
         self.factory: Any = ServerFactory(self.reactor, limits=Limits())
-        self.factory.heard = []
+        self.factory.heard = []  # type: ignore[attr-defined]
         self.pairs: list[tuple[socket.socket, Echo]] = []
 
     def tearDown(self) -> None:
@@ -71,7 +72,7 @@ class TurnTests(SynchronousTestCase):
         client, server = socket.socketpair()
         client.setblocking(False)
         protocol = Echo(self.factory)
-        transport = tcp.Server(server, protocol, ("127.0.0.1", 1), None, 0, self.reactor)
+        transport = tcp.Server(server, protocol, ("127.0.0.1", 1), None, 0, self.reactor)  # type: ignore[arg-type]
         transport.setTcpNoDelay = lambda enabled: None  # which such sockets do not know
         protocol.makeConnection(transport)
         self.pairs.append((client, protocol))
@@ -237,6 +238,18 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual([protocol.was_closed for protocol in protocols], [True] * 3)
         self.assertEqual(self.reactor.readers, [])
 
+    def test_the_reactor_is_asked_in_no_connection_s_context(self) -> None:
+        """Some serve a descriptor in the context where it was added."""
+        who: ContextVar[str] = ContextVar("who", default="nobody")
+        _, protocol = self.connect()
+        self.reactor.readers.clear()
+        added_by: list[str] = []
+        self.reactor.addReader = lambda reader: added_by.append(who.get())
+        protocol.in_context(who.set, "ada")
+        protocol.in_context(protocol.transport.pauseProducing)
+        protocol.in_context(protocol.transport.resumeProducing)
+        self.assertEqual(added_by, ["nobody"])
+
     def test_no_more_than_some_at_once(self) -> None:
         """The reactor has other duties too."""
         clients = [self.connect()[0] for _ in range(100)]
@@ -271,7 +284,7 @@ class OtherTransportTests(SynchronousTestCase):
 
         client, server = socket.socketpair()
         self.addCleanup(client.close)
-        transport = tcp.Server(server, Client(), ("127.0.0.1", 1), None, 0, reactor)
+        transport = tcp.Server(server, Client(), ("127.0.0.1", 1), None, 0, reactor)  # type: ignore[arg-type]
         turn_of(transport)
         client.shutdown(socket.SHUT_WR)
         reactor.turn()
@@ -346,7 +359,7 @@ class LeakTests(SynchronousTestCase):
         for _ in range(5):
             client, server = tcp_pair()
             protocol = Echo(self.factory(reactor))
-            transport = tcp.Server(server, protocol, ("127.0.0.1", 1), None, 0, reactor)
+            transport = tcp.Server(server, protocol, ("127.0.0.1", 1), None, 0, reactor)  # type: ignore[arg-type]
             protocol.makeConnection(transport)
             held.append((client, transport, protocol))
         self.assertEqual(len({id(protocol._turn) for _, _, protocol in held}), 1)

@@ -199,7 +199,7 @@ class StackCase(SynchronousTestCase):
         self.socket, server = tcp_pair()
         self.addCleanup(self.socket.close)
         protocol = factory.buildProtocol(None)
-        transport = transport_class(server, protocol, (LOOPBACK, 1), None, 0, self.reactor)
+        transport = transport_class(server, protocol, (LOOPBACK, 1), None, 0, self.reactor)  # type: ignore[arg-type]
         self.addCleanup(transport.connectionLost, Failure(ConnectionError()))
         transport.startReading()
         self.client = client or PlainClient()
@@ -342,7 +342,7 @@ class ServerTests(StackCase):
         class Sending(tcp.Server):
             def writeSomeData(self, data: bytes) -> Any:
                 sent = super().writeSomeData(data)
-                seen.written += bytes(data[:sent])
+                seen.written += bytes(data[:sent])  # type: ignore[index]
                 return sent
 
         for transport_class in (Writing, Sending):
@@ -400,6 +400,66 @@ class ServerTests(StackCase):
         self.connect(EarlyFactory())
         self.assertEqual(self.ask(b"one\n"), b"hello\none\n")
         self.assertEqual(self.seen.written, b"hello\none\n")
+
+    def test_inner_methods_that_are_replaced(self) -> None:
+        """Such as of what a transport does with its socket, or of TLS."""
+
+        def send(transport: Any) -> None:
+            write_some_data = transport.writeSomeData
+
+            def noting(data: bytes) -> Any:
+                sent = write_some_data(data)
+                self.seen.written += bytes(data[:sent])
+                return sent
+
+            transport.writeSomeData = noting
+
+        def write(layer: Any) -> None:
+            write = layer.write
+
+            def noting(data: bytes) -> None:
+                self.seen.written += data
+                write(data)
+
+            layer.write = noting
+
+        for replace, over in ((send, lambda factory: factory), (write, self.over_tls)):
+            self.seen = Seen()
+
+            class ReplacingFactory(Factory):
+                noisy = False
+
+                def buildProtocol(inner, address: Any, replace: Any = replace) -> Any:  # noqa: N805
+                    protocol = self.factory.buildProtocol(None)
+                    make = protocol.makeConnection
+                    protocol.makeConnection = lambda transport: (replace(transport), make(transport))
+                    return protocol
+
+            self.connect(over(ReplacingFactory()), StdlibClient() if replace is write else None)
+            self.pass_on()
+            self.assertEqual(self.ask(b"one\n"), b"hello\none\n")
+            self.assertEqual(self.seen.written, b"hello\none\n")
+
+    def test_tls_inside_another(self) -> None:
+        """Over a transport that speaks TLS already: both encrypt."""
+        outer = Factory.forProtocol(Protocol)
+        transport = self.connect(outer, StdlibClient())
+        transport.startTLS(self.tls)
+        self.pass_on()
+        layer = self.over_tls(self.factory).buildProtocol(None)
+        wrapper: Any = transport.protocol
+        wrapper.wrappedProtocol = layer
+        layer.makeConnection(transport)
+        inside = StdlibClient()
+        for _ in range(6):
+            self.client.write(inside.to_send() or b"")
+            self.pass_on()
+            inside.receive(self.client.read())
+        inside.write(b"one\n")
+        self.client.write(inside.to_send())
+        self.pass_on()
+        inside.receive(self.client.read())
+        self.assertEqual(inside.read(), b"hello\none\n")
 
     def assert_seen(self, received: bytes, written: bytes) -> None:
         self.assertEqual((self.seen.received, self.seen.written), (received, written))

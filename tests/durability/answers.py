@@ -171,7 +171,7 @@ async def check(store: SQLiteStore, answers: Answers) -> None:
         for each in ("INBOX", BOX, COPIES):
             where = f"{name}/{each}"
             try:
-                box = await account.open(each)
+                box = await account.open(each)  # type: ignore[attr-defined]
             except NoSuchMailbox:
                 assert where not in answers.made
                 continue

@@ -16,7 +16,8 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
 
-from twisted.internet import reactor, task
+from twisted.internet import reactor as installed
+from twisted.internet import task
 from twisted.internet.defer import Deferred, gatherResults
 
 from mailproto.backends import SQLiteStore
@@ -25,6 +26,8 @@ from mailproto.backends.sqlite._bodies import LARGE
 from mailproto.errors import MailError
 from mailproto.interfaces import IMailbox
 from mailproto.model import AppendedMessage, FlagChange, FlagOperation, NewMessage, Part, Placement
+
+reactor: Any = installed
 
 __all__ = ["ACCOUNTS", "BOX", "COPIES", "TREE", "content_of", "mark_of"]
 

@@ -13,14 +13,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor as installed
 
 from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite._database import DATABASE
 from tests.durability.answers import Answers, check
 from tests.durability.disk import Disk
 from tests.durability.recorder import Call, read_record, strace, wait_for_end
+
+reactor: Any = installed
 
 __all__ = ["Recording", "fast_folder", "record", "verify_cuts"]
 

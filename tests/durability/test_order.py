@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SkipTest, TestCase
 
@@ -22,6 +22,8 @@ from mailproto.model import FlagChange, FlagOperation, Placement
 from tests.durability.disk import Disk
 from tests.durability.recorder import Call, can_trace, read_record, strace, wait_for_end
 from tests.interop.server import ACCOUNTS, HOST, PASSWORD, PATIENCE, Server, message, new_folder
+
+reactor: Any = installed
 
 ACCOUNT = ACCOUNTS[0]
 SMALL, BIG = "x\r\n", ("x" * 70 + "\r\n") * (LARGE // 72 + 10)

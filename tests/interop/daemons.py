@@ -383,7 +383,7 @@ def _in_namespace(config: Callable[[Path, int], str], log: str, *command: str | 
     (folder / "logs").mkdir()
     (folder / "config").write_text(config(folder, port))
     (folder / "namespace").write_text(_NAMESPACE.format(folder=folder))
-    begin = ["unshare", "--mount", "sh", folder / "namespace"]
+    begin = ["unshare", "--mount", "sh", str(folder / "namespace")]
     return Daemon(
         folder, port, folder / log, [*begin, *(str(part).format(folder=folder) for part in command)]
     )

@@ -6,6 +6,7 @@ import imaplib
 import os
 import re
 import smtplib
+import time
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
@@ -17,9 +18,14 @@ FULL_DISK = 'mkdir -p "$0" && mount -t tmpfs -o size=8m tmpfs "$0" && exec "$@"'
 
 
 def grep(server: Server, *words: str, since: int = 0) -> list[str]:
-    """The lines that have all of ``words``, without the time."""
-    lines = [line.partition(" ")[2] for line in server.printed()[since:].splitlines()]
-    return [line for line in lines if all(word in line for word in words)]
+    """The lines that have all of ``words``, without the time; there is at least one, now or soon."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        time.sleep(0.05)  # lines that come together are written together
+        lines = [line.partition(" ")[2] for line in server.printed()[since:].splitlines()]
+        if found := [line for line in lines if all(word in line for word in words)]:
+            return found
+    raise AssertionError(f"never logged {words}:\n{server.printed()[since:]}")
 
 
 class SwaksTests(SynchronousTestCase):

@@ -4,6 +4,7 @@ password and the file of certificates that they trust is all that they are told.
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -52,6 +53,7 @@ set smtp_pass = "{PASSWORD}"
 
     def signed_in(self, since: int) -> list[str]:
         """The lines of the mail log about who signed in, after so many characters."""
+        time.sleep(0.1)  # lines that come together are written together
         return [line for line in self.server.printed()[since:].splitlines() if "] signed-in " in line]
 
     def test_send(self) -> None:

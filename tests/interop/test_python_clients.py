@@ -190,7 +190,7 @@ class IMAPTests(ClientTestCase):
         client = self.imap()
         self.assertEqual(client.append("INBOX", r"(\Flagged)", None, octets)[0], "OK")
         self.assertEqual(client.select(), ("OK", [b"1"]))
-        [(prefix, body), _] = client.fetch("1", "(FLAGS BODY.PEEK[])")[1]
+        [(prefix, body), _] = client.fetch("1", "(FLAGS BODY.PEEK[])")[1]  # type: ignore[attr-defined]
         self.assertEqual(body, octets)
         self.assertIn(rb"\Flagged", prefix)
         self.assertEqual(client.search(None, "SUBJECT", f'"{subject}"'), ("OK", [b"1"]))
@@ -256,9 +256,9 @@ class EveryProtocolTests(ClientTestCase):
         _, lines, _ = self.pop3().retr(1)
         client = self.imap()
         client.select()
-        [(prefix, body), _] = client.fetch("1", "(UID RFC822.SIZE BODY.PEEK[])")[1]
+        [(prefix, body), _] = client.fetch("1", "(UID RFC822.SIZE BODY.PEEK[])")[1]  # type: ignore[attr-defined]
         self.assertEqual(body, b"".join(line + b"\r\n" for line in lines))
-        self.assertEqual(re.search(rb"RFC822.SIZE (\d+)", prefix)[1], b"%d" % len(body))
+        self.assertEqual(re.search(rb"RFC822.SIZE (\d+)", prefix)[1], b"%d" % len(body))  # type: ignore[arg-type]
         client.store("1", "+FLAGS", r"\Deleted")
         client.expunge()
         self.assertEqual(self.subjects(), [])
@@ -270,7 +270,7 @@ class EveryProtocolTests(ClientTestCase):
         self.send(octets)
         client = self.imap()
         client.select()
-        [(_, body), _] = client.fetch("1", "(BODY.PEEK[])")[1]
+        [(_, body), _] = client.fetch("1", "(BODY.PEEK[])")[1]  # type: ignore[attr-defined]
         self.assertTrue(body.endswith(octets))
         self.assertTrue(b"\r\n".join(self.pop3().retr(1)[1]).endswith(octets.removesuffix(b"\r\n")))
         self.assertLess(self.server.memory() - before, 20 * 1024 * 1024)

@@ -121,8 +121,8 @@ class LabelTests(TestCase):
         self.assertIs(found, decoder_for(name), (label, name))
 
     def test_each_label_of_the_standard(self) -> None:
-        self.assertGreaterEqual(len(webencodings.LABELS), 228)
-        for label, name in webencodings.LABELS.items():
+        self.assertGreaterEqual(len(webencodings.LABELS), 228)  # type: ignore[attr-defined]
+        for label, name in webencodings.LABELS.items():  # type: ignore[attr-defined]
             if name != "replacement":
                 spelt = (label.replace("-", "_"), label.replace("_", "-"), f"x-{label}")
                 for written in (label, label.upper(), f' "{label}"\t', *spelt):

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from twisted.internet.defer import Deferred
@@ -17,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailproto import __version__
 from mailproto.errors import NoSuchAccount
 from mailproto.service import _command as command
+from mailproto.service import _user_command
 from tests.auth.fakes import Directory
 from tests.backends.sqlite.test_schema import KEPT, REPORTS, VERSION_1
 from tests.processes import ProgramCase
@@ -113,7 +115,8 @@ class CommandTests(ProgramCase):
     def test_what_is_in_the_way(self) -> None:
         """The reason in one line."""
         Path(self.folder, "no.sqlite3").write_text("no database" * 1000)
-        reason = "mailproto: no.sqlite3: file is not a database\n"
+        to_do = "restore it from a backup, or choose another place"
+        reason = f"mailproto: no.sqlite3: file is not a database; {to_do}\n"
         self.assert_says(1, reason, "user", "list", "--store", "sqlite:no.sqlite3")
         self.assert_says(0, "", "user", "add", "bob@localhost", "--password-stdin", given="x\n")
         database = Path(self.folder, "mailproto-data", "mail", "mail.sqlite3")
@@ -168,7 +171,8 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(said, "mailproto: a password must be UTF-8")
 
     def test_no_terminal(self) -> None:
-        with mock.patch("getpass.getpass", getpass.fallback_getpass):  # what it is where there is none
+        without: Any = getpass
+        with mock.patch("getpass.getpass", without.fallback_getpass):  # what it is where there is none
             said, _ = self.run_command("user", "add", "alice@localhost", given="secret\n")
         self.assertEqual(said, "mailproto: no terminal to ask for the password: use --password-stdin")
 
@@ -206,13 +210,15 @@ class NameTests(SynchronousTestCase):
             ("alice", "", None),
             ("alice@example.org", "other.example", "alice@Example.org"),
         ):
-            found = Deferred.fromCoroutine(command._found(directory, Namespace(name=name, domain=domain)))
+            found = Deferred.fromCoroutine(
+                _user_command._found(directory, Namespace(name=name, domain=domain))
+            )
             if expected is None:
                 self.failureResultOf(found, NoSuchAccount)
             else:
                 self.assertEqual(self.successResultOf(found), expected)
         directory.hashes["alice"] = ""
         found = Deferred.fromCoroutine(
-            command._found(directory, Namespace(name="alice", domain="example.org"))
+            _user_command._found(directory, Namespace(name="alice", domain="example.org"))
         )
         self.assertEqual(self.successResultOf(found), "alice")

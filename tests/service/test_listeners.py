@@ -70,7 +70,7 @@ def _answer_with(port: Port, pending: Deferred[Any]) -> None:
 
 
 def port_of(service: ListenerService) -> int:
-    return int(service._port.getHost().port)  # type: ignore[union-attr]
+    return int(service._port.getHost().port)  # type: ignore
 
 
 class DefaultsTests(SynchronousTestCase):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import signal
 import smtplib
@@ -17,7 +18,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto import maillog
-from mailproto.service._log import TextLog
+from mailproto.service._log import SOON, TextLog
 from tests.processes import ProgramCase, port_of
 
 CLIENT = maillog.Client(peer="192.0.2.1", protocol="smtp")
@@ -67,7 +68,7 @@ class TextLogTests(SynchronousTestCase):
             log.error("error")
             self.assertEqual(" ".join(line.split()[-1] for line in file.getvalue().splitlines()), shown)
 
-    def test_lines_of_one_iteration_are_written_together(self) -> None:
+    def test_lines_are_written_together(self) -> None:
         self.observe(TextLog(self.file, self.reactor))
         for _ in range(3):
             maillog.signed_in(CLIENT, "alice", "PLAIN")
@@ -76,8 +77,12 @@ class TextLogTests(SynchronousTestCase):
         self.reactor.advance(0)
         self.assertEqual(self.file.getvalue().count("\n"), 3)
         maillog.signed_in(CLIENT, "alice", "PLAIN")
-        self.reactor.advance(0)
+        self.reactor.advance(SOON)
         self.assertEqual(self.file.getvalue().count("\n"), 4)
+        time.sleep(2 * SOON)  # a line that comes alone waits for nothing
+        maillog.signed_in(CLIENT, "alice", "PLAIN")
+        self.reactor.advance(0)
+        self.assertEqual(self.file.getvalue().count("\n"), 5)
 
     def test_what_is_grave_waits_for_nothing(self) -> None:
         self.observe(TextLog(self.file, self.reactor))
@@ -97,6 +102,32 @@ class TextLogTests(SynchronousTestCase):
         self.reactor.running = False
         maillog.signed_in(CLIENT, "alice", "PLAIN")
         self.assertEqual(self.file.getvalue().count("\n"), 1)
+
+    def test_a_disk_that_is_full(self) -> None:
+        """The server goes on, and the log tells of it once it can."""
+
+        class Disk(io.StringIO):
+            is_full = True
+
+            def write(self, text: str) -> int:
+                if self.is_full:
+                    raise OSError(errno.ENOSPC, "No space left on device")
+                return super().write(text)
+
+        disk = Disk()
+        observer = TextLog(disk, self.reactor)
+        self.observe(observer)
+        maillog.signed_in(CLIENT, "alice", "PLAIN")
+        self.reactor.advance(0)
+        Logger("x").info("anything else")
+        maillog.turned_away(CLIENT, "too many connections")
+        self.assertEqual(disk.getvalue(), "")
+        disk.is_full = False
+        maillog.turned_away(CLIENT, "too many connections")
+        maillog.turned_away(CLIENT, "too many connections")
+        self.assertEqual(disk.getvalue().count("turned-away"), 2)
+        told = "log lines were lost, in 3 writes: [Errno 28] No space left on device"
+        self.assertEqual(disk.getvalue().count(told), 1)
 
     def test_the_time_goes_on(self) -> None:
         observer = TextLog(self.file, self.reactor)
@@ -174,7 +205,7 @@ class TwistdTests(ProgramCase):
             "def observer():\n    return jsonFileLogObserver(sys.stdout)\n"
         )
         server = self.start("--logger", "mine.observer", "mailproto", *self.SERVER, PYTHONPATH=self.folder)
-        port = int(server.wait_for(r"smtp on 127\.0\.0\.1:(\d+)")[1])
+        port = int(server.wait_for(r'"address": "127\.0\.0\.1:(\d+)"')[1])
         server.wait_for("mailproto is ready")
         self.send(port)
         server.wait_for(r'"recipient": "<alice@localhost>"')

@@ -242,8 +242,8 @@ class MailServiceTests(MailServiceCase):
             if event.get("log_level") is LogLevel.warn:
                 said.append(formatEvent(event))
 
-        globalLogPublisher.addObserver(note)
-        self.addCleanup(globalLogPublisher.removeObserver, note)
+        globalLogPublisher.addObserver(note)  # type: ignore[arg-type]
+        self.addCleanup(globalLogPublisher.removeObserver, note)  # type: ignore[arg-type]
         for names, expected in (
             ([], []),
             (["PLAIN", "SCRAM-SHA-256-PLUS"], []),

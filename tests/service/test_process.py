@@ -37,7 +37,7 @@ class ServerTests(ProgramCase):
         count = int((client.select()[1][0] or b"0").decode())
         octets = [client.fetch(str(number), "(BODY[])")[1][0][1] for number in range(1, count + 1)]
         client.logout()
-        return octets
+        return octets  # type: ignore[return-value]
 
     def test_several_begin_at_once_with_a_new_data_folder(self) -> None:
         servers = [self.server("--imaps", ANY) for _ in range(3)]
@@ -69,7 +69,7 @@ class ServerTests(ProgramCase):
             (smtplib.SMTP, ports["submission"], {}),
             (smtplib.SMTP_SSL, ports["submissions"], {"context": untrusting()}),
         ):
-            with client_class("127.0.0.1", port, **context) as client:
+            with client_class("127.0.0.1", port, **context) as client:  # type: ignore[arg-type, call-overload]
                 client.login("alice@localhost", "secret")
                 client.sendmail("alice@localhost", ["alice+sent@localhost"], MESSAGE)
         pop3 = poplib.POP3_SSL("127.0.0.1", ports["pop3s"], context=untrusting())
@@ -114,11 +114,11 @@ class ServerTests(ProgramCase):
         self.command(
             "user", "passwd", "bob@localhost", "--data", "data", "--password-stdin", given="second\n"
         )
-        client = poplib.POP3("127.0.0.1", pop3)
-        client.user("bob@localhost")
-        client.pass_("second")
-        self.assertEqual(client.stat()[0], 1)
-        client.quit()
+        maildrop = poplib.POP3("127.0.0.1", pop3)
+        maildrop.user("bob@localhost")
+        maildrop.pass_("second")
+        self.assertEqual(maildrop.stat()[0], 1)
+        maildrop.quit()
 
     def test_sigterm_says_goodbye_to_idle_sessions(self) -> None:
         server = self.server("--imap", ANY, "--store", "memory:")
@@ -156,7 +156,7 @@ class ServerTests(ProgramCase):
     def test_wrong_option(self) -> None:
         server = self.server("--smtp", "nonsense")
         # twistd tells of it in its status since Twisted 26.
-        self.assertEqual(server.wait(), 1 if twisted.version.major >= 26 else 0)
+        self.assertEqual(server.wait(), 1 if twisted.version.major >= 26 else 0)  # type: ignore[attr-defined, operator]
         self.assertIn("--smtp nonsense: not a Twisted server endpoint", server.output)
 
     def test_more_files_than_the_soft_limit(self) -> None:

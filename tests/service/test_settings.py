@@ -68,7 +68,7 @@ class SettingsTests(SynchronousTestCase):
         flags = {name for name, *_ in Options.optFlags}
         known = (
             flags
-            | {name for name, *_ in Options.optParameters}
+            | {name for name, *_ in Options.optParameters}  # type: ignore[has-type]
             | {
                 name.removeprefix("opt_").replace("_", "-")
                 for name in dir(Options)

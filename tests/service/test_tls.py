@@ -46,8 +46,8 @@ class RenewalTests(SynchronousTestCase):
         self.addCleanup(shutil.rmtree, self.folder)
         self.reactor = Reactor()
         self.said: list[tuple[str, str]] = []
-        globalLogPublisher.addObserver(self.note)
-        self.addCleanup(globalLogPublisher.removeObserver, self.note)
+        globalLogPublisher.addObserver(self.note)  # type: ignore[arg-type]
+        self.addCleanup(globalLogPublisher.removeObserver, self.note)  # type: ignore[arg-type]
         self.certificate, self.key = self.new_pair()
 
     def note(self, event: Any) -> None:

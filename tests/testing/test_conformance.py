@@ -6,6 +6,7 @@ from twisted.trial.unittest import TestCase
 
 from mailproto.backends import MemoryStore
 from mailproto.backends import _memory as memory
+from mailproto.backends._memory_mailbox import MemoryMailbox
 from mailproto.errors import NoSuchMailbox
 from mailproto.model import AppendedMessage
 from mailproto.testing import (
@@ -47,7 +48,7 @@ class ConformanceTests(TestCase):
         self.assertEqual(failures_of(DirectoryConformance, MemoryStore), set())
 
     def test_uids_that_return_are_found(self):
-        class Reusing(memory.MemoryMailbox):
+        class Reusing(MemoryMailbox):
             async def expunge(self, uids=None):
                 gone = await super().expunge(uids)
                 self._state.uid_next = max(self._state.messages, default=0) + 1
@@ -57,7 +58,7 @@ class ConformanceTests(TestCase):
         self.assertIn("test_uids_ascend_and_never_return", failures_of(MailboxConformance, MemoryStore))
 
     def test_hints_that_never_come_are_found(self):
-        class Silent(memory.MemoryMailbox):
+        class Silent(MemoryMailbox):
             def watch(self, listener):
                 return lambda: None
 

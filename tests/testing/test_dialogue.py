@@ -27,7 +27,7 @@ class Parrot(LineReceiver):
                 self.transport.loseConnection()
             case [b"tls"]:
                 self.sendLine(b"go ahead")
-                self.transport.startTLS(None)
+                self.transport.startTLS(None)  # type: ignore[attr-defined]
             case [b"later", seconds]:
                 self.factory.clock.callLater(float(seconds), self.sendLine, b"now")
             case [b"twice", *words]:
@@ -53,7 +53,7 @@ class ParrotFactory(Factory):
 
     def buildProtocol(self, addr: Any) -> Any:
         self.address = addr
-        protocol = super().buildProtocol(addr)
+        protocol: Any = super().buildProtocol(addr)
         self.all.append(protocol)
         return protocol
 
@@ -225,7 +225,7 @@ class DialogueTests(ParrotTestCase):
                 if line == b"bye":
                     self.transport.loseConnection()
 
-        for feed in ("turns", "octets"):
+        for feed in FEEDS[:2]:
             dialogue = Dialogue(Factory.forProtocol(Client), role="server", feed=feed)
             dialogue.play("S: a\nS: b\nC: A\nC: B\nS: bye\nC: BYE\nC closes")
             dialogue = Dialogue(Factory.forProtocol(Client), role="server", feed=feed)
@@ -265,7 +265,7 @@ class DialogueTests(ParrotTestCase):
             ("together", [b"ab\r\nc\r\n"]),
         ):
             pieces: list[bytes] = []
-            Dialogue(Factory.forProtocol(Pieces), feed=feed).play(text)
+            Dialogue(Factory.forProtocol(Pieces), feed=feed).play(text)  # type: ignore[arg-type]
             self.assertEqual(pieces, expected)
 
 

@@ -41,7 +41,7 @@ class StdlibClient:
         else:
             self.context = before.context
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        session = None if before is None else before.ssl.session
+        session = None if before is None else before.ssl.session  # type: ignore[has-type]
         self.ssl = self.context.wrap_bio(self._in, self._out, server_hostname="mail.test", session=session)
         self._read = b""
         self.receive(b"")

@@ -168,7 +168,7 @@ class FailClosedTests(HandshakeTestCase):
         directlyProvides(creator, IOpenSSLServerConnectionCreator)
         self.talk(client_tls("mail.test", trust_root=self.trust_root), creator)
         self.assert_taken()
-        client, server = self.client.transport.getHandle(), self.accepted.transport.getHandle()
+        client, server = self.client.transport.getHandle(), self.accepted.transport.getHandle()  # type: ignore[attr-defined]
         self.assertTrue(server.renegotiate())
         with contextlib.suppress(SSL.Error):
             server.do_handshake()

@@ -66,7 +66,7 @@ class ScramClientExchange:
     def client_final(self, server_first: bytes) -> bytes:
         """The proof.  Takes up to a second if the server asks for it: for a thread.
 
-        :raises SASLError: the message is malformed, an answer to somebody else, or asks for
+        :raises SASLError: the message is malformed, an answer to another exchange, or asks for
             too little or too much work.
         """
         text = message_text(server_first)

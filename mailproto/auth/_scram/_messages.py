@@ -42,7 +42,7 @@ def message_text(message: bytes) -> str:
 def attributes(text: str, letters: str) -> list[str]:
     """The values of the attributes that are called ``letters``, which come first, in that order.
 
-    Extensions behind them are ignored, but for ``m``, which asks not to be (5.1), and for
+    Extensions after them are ignored, but for ``m``, which asks not to be (5.1), and for
     attributes that belong elsewhere.
 
     :raises SASLError:

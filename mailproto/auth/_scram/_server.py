@@ -36,8 +36,8 @@ class ScramServerExchange:
     :param plus: whether it is the -PLUS mechanism that was asked for.
     :param nonce: the server's part; a random one by default.
 
-    :ivar authzid: whom the client wants to act as; "" for the user itself.
-    :ivar flaw: what suggests that somebody stands between, "" for nothing: the exchange must fail.
+    :ivar authzid: the account that the client wants to act as; "" for its own.
+    :ivar flaw: what suggests that a third party stands between, "" for nothing: the exchange must fail.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class ScramServerExchange:
         """Take the first message.
 
         It is flawed when the client believes that there is no channel binding (``y``) and there
-        is, because then somebody took the -PLUS mechanisms from what was offered (6).
+        is, because then a third party took the -PLUS mechanisms from what was offered (6).
 
         :returns: the user's name, prepared by `saslprep` if it takes the name.
         :raises SASLError: it is malformed, or wants a kind of binding that there is not.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -12,13 +13,13 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
 from mailproto.backends.sqlite._bodies import Bodies
-from mailproto.backends.sqlite._failures import is_full, unavailable
+from mailproto.backends.sqlite._failures import is_full, unavailable, unusable
 from mailproto.backends.sqlite._hints import Hints
 from mailproto.backends.sqlite._long_changes import LongChanges
 from mailproto.backends.sqlite._peers import Peers, Turns
 from mailproto.backends.sqlite._reading import open_reader
-from mailproto.backends.sqlite._room import FULL, Room
-from mailproto.backends.sqlite._schema import BUSY_TIMEOUT, MAX_LOG, prepare
+from mailproto.backends.sqlite._room import Room
+from mailproto.backends.sqlite._schema import BUSY_TIMEOUT, is_earlier, prepare
 from mailproto.backends.sqlite._writer import Transaction, Writer
 from mailproto.errors import StoreUnusable, Unavailable
 from mailproto.files import make_folder
@@ -30,6 +31,12 @@ DATABASE = "mail.sqlite3"
 
 FINISHING = 1.0
 """Seconds that a start takes at most to finish long changes that a crash interrupted."""
+
+ALONE_WITHIN = 2.0
+"""Seconds within which programs of an earlier version must have ended for a store to be migrated."""
+
+LOCK_PAUSE = 0.05
+"""Seconds between two tries to be alone."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,7 +59,7 @@ class Database:
             else (path, os.path.join(path, DATABASE))
         )
         self._reactor = reactor
-        self.room = Room(self.path, MAX_LOG)
+        self.room = Room(self.path)
         self.bodies = Bodies(reactor, self.path + "-bodies", self.room)
         self._peers = Peers(self.path + "-peers")
         self._turns = Turns(self.path, self._peers, BUSY_TIMEOUT)
@@ -76,11 +83,10 @@ class Database:
         try:
             self._reader = await self.bodies.in_thread(self._open)
         except (sqlite3.Error, OSError) as error:
-            self.bodies.stop()
-            reason = f"{FULL}: make room on it" if is_full(error) else str(error)
-            raise StoreUnusable(f"{self.path}: {reason}") from error
+            self._close_files()
+            raise unusable(self.path, error) from error
         except BaseException:
-            self.bodies.stop()
+            self._close_files()
             raise
         self.writer.start()
         if self._is_alone:
@@ -98,13 +104,14 @@ class Database:
             self._reader.close()
             self._reader = None
             await self.writer.stop()
-            self.bodies.stop()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+            self._close_files()
         self._turns.close()
         self._peers.close()
         self.room.close()
+
+    def _close_files(self) -> None:
+        self.bodies.stop()
+        self._let_go()
 
     def underway(self, result: Deferred[T]) -> Deferred[T]:
         """Have `stop` wait for ``result``."""
@@ -158,6 +165,7 @@ class Database:
         return reader
 
     def _open_files(self) -> sqlite3.Connection:
+        self._be_alone_to_migrate()
         prepare(self.path)
         self.bodies.make_folder()
         reader = open_reader(self.path)
@@ -171,12 +179,40 @@ class Database:
     def _sweep(self, reader: sqlite3.Connection) -> None:
         # A process that has the lock alone can remove what no row names: no other process is about
         # to commit such a row.  The shared lock tells later processes that they are not alone.
+        if self._take_lock(fcntl.LOCK_EX):
+            self.bodies.sweep(reader)
+            self._is_alone = True
+        # Else another process has it open, and sweeps when it is alone.
+        self._take_lock(fcntl.LOCK_SH, wait=True)
+
+    def _be_alone_to_migrate(self) -> None:
+        """A program of an earlier version would go on writing as if nothing had changed.
+
+        :raises StoreUnusable: it does not end.
+        """
+        end = time.monotonic() + ALONE_WITHIN
+        while is_earlier(self.path) and not self._take_lock(fcntl.LOCK_EX):
+            if self._take_lock(fcntl.LOCK_SH):
+                self._let_go()
+                if time.monotonic() > end:
+                    raise StoreUnusable(
+                        f"{self.path} is of an earlier version, and a program of that version uses it:"
+                        " end that first"
+                    )
+            else:  # another process has the lock alone, to do the same
+                end = time.monotonic() + ALONE_WITHIN
+            time.sleep(LOCK_PAUSE)
+
+    def _take_lock(self, kind: int, *, wait: bool = False) -> bool:
         if self._lock is None:
             self._lock = os.open(self.path + "-lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.bodies.sweep(reader)
-            self._is_alone = True
+            fcntl.flock(self._lock, kind if wait else kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            pass  # another process has it open, and sweeps when it is alone
-        fcntl.flock(self._lock, fcntl.LOCK_SH)
+            return False
+        return True
+
+    def _let_go(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None

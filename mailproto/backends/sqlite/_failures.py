@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 
-from mailproto.errors import StorageFull, Unavailable, storage_failure
+from mailproto.errors import StorageFull, StoreUnusable, Unavailable, storage_failure
 
-__all__ = ["is_full", "is_of_storage", "unavailable"]
+__all__ = ["FULL", "is_full", "is_of_storage", "unavailable", "unusable"]
+
+FULL = "the disk is full"
+"""What operators are told, instead of SQLite's words."""
 
 _PRIMARY = 0xFF
 """Of an extended result code, the bits that are SQLite's primary one."""
@@ -37,6 +40,16 @@ def is_full(error: Exception) -> bool:
 def is_of_storage(error: Exception) -> bool:
     """Whether the disk is to blame, and not what was asked for."""
     return _code(error) & _PRIMARY in _STORAGE
+
+
+def unusable(path: str, error: Exception) -> StoreUnusable:
+    """Why the database ``path`` cannot be opened, and what to do."""
+    if is_full(error):
+        return StoreUnusable(f"{path}: {FULL}: make room on it")
+    to_do = ""
+    if _code(error) & _PRIMARY in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        to_do = "; restore it from a backup, or choose another place"
+    return StoreUnusable(f"{path}: {error}{to_do}")
 
 
 def _code(error: Exception) -> int:

@@ -28,6 +28,9 @@ PAUSE = 0.05
 LOOK_INTERVAL = 1.0
 """Seconds until a change is noticed that no process told of; without sockets it is `PAUSE`."""
 
+GONE = (1 << 63) - 1
+"""The hint for what another process deleted: past every modseq (RFC 7162 7)."""
+
 AT_ONCE = 1000
 """Mailboxes or accounts that are looked at before others have the reactor: some 2 ms."""
 
@@ -145,7 +148,7 @@ class Hints:
     async def _look_at(
         self,
         watchers: Watchers[int],
-        modseqs: Callable[[sqlite3.Connection, Sequence[int]], Mapping[int, int]],
+        modseqs: Callable[[sqlite3.Connection, Sequence[int]], dict[int, int]],
     ) -> None:
         keys = list(watchers)
         for start in range(0, len(keys), AT_ONCE):
@@ -153,7 +156,8 @@ class Hints:
                 await self._pause()
                 if self._stopped.is_set():
                     return
-            self._notify(watchers, self._read(modseqs, keys[start : start + AT_ONCE]))
+            some = keys[start : start + AT_ONCE]
+            self._notify(watchers, dict.fromkeys(some, GONE) | self._read(modseqs, some))
 
     def _look_at_directory(self) -> None:
         revision = self._read(_directory_revision)

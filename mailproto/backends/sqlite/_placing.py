@@ -135,13 +135,13 @@ def append_all(transaction: Transaction, appends: Sequence[Append]) -> Sequence[
 
 
 class _Account:
-    """An account's last modseq, before and with what came."""
+    """An account's last modseq."""
 
-    __slots__ = ("before", "id", "modseq")
+    __slots__ = ("id", "modseq")
 
     def __init__(self, id_: int, modseq: int) -> None:
         self.id = id_
-        self.before = self.modseq = modseq
+        self.modseq = modseq
 
 
 class _Mailbox:
@@ -215,13 +215,32 @@ class _Placing:
             "INSERT INTO messages (mailbox, uid, flags, keywords, modseq, internal_date, size, body, thread)",
             [row for _, _, row in self._messages],
         )
-        for mailbox in mailboxes:
-            if mailbox.messages:
-                self._update(mailbox)
-        for account in self._accounts.values():
-            if account.modseq > account.before:
-                execute("UPDATE accounts SET modseq = ? WHERE id = ?", (account.modseq, account.id))
-                self._transaction.accounts[account.id] = account.modseq
+        transaction = self._transaction
+        changed = [mailbox for mailbox in mailboxes if mailbox.messages]
+        transaction.connection.executemany(
+            "UPDATE mailboxes SET uid_next = ?, modseq = ?, messages = messages + ?,"
+            " recent = recent + ?, unseen = unseen + ?, deleted = deleted + ?, size = size + ?"
+            " WHERE id = ?",
+            [
+                (
+                    mailbox.uid_next,
+                    mailbox.modseq,
+                    mailbox.messages,
+                    mailbox.messages,
+                    mailbox.unseen,
+                    mailbox.deleted,
+                    mailbox.size,
+                    mailbox.id,
+                )
+                for mailbox in changed
+            ],
+        )
+        accounts = {account.id: account.modseq for account in (mailbox.account for mailbox in changed)}
+        transaction.connection.executemany(
+            "UPDATE accounts SET modseq = ? WHERE id = ?", [(modseq, id_) for id_, modseq in accounts.items()]
+        )
+        transaction.touched.update((mailbox.id, mailbox.modseq) for mailbox in changed)
+        transaction.accounts.update(accounts)
 
     def _new_body(self, body: Body) -> _NewBody:
         made = body.digest or digest(body.octets)
@@ -231,21 +250,3 @@ class _Placing:
         if body.file is None:
             self._contents.append((id_, body.octets))
         return new
-
-    def _update(self, mailbox: _Mailbox) -> None:
-        self._transaction.execute(
-            "UPDATE mailboxes SET uid_next = ?, modseq = ?, messages = messages + ?,"
-            " recent = recent + ?, unseen = unseen + ?, deleted = deleted + ?, size = size + ?"
-            " WHERE id = ?",
-            (
-                mailbox.uid_next,
-                mailbox.modseq,
-                mailbox.messages,
-                mailbox.messages,
-                mailbox.unseen,
-                mailbox.deleted,
-                mailbox.size,
-                mailbox.id,
-            ),
-        )
-        self._transaction.touched[mailbox.id] = mailbox.modseq

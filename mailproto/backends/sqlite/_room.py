@@ -6,6 +6,9 @@ the reserve, has nothing in it but takes room.  When the disk is full it is give
 whatever makes no new content: flags, moves, removals, passwords.  What does (deliveries, APPEND,
 COPY, new mailboxes) is refused meanwhile, unless there is room enough inside the database.
 Once the reserve is whole again, and some room beside it is free, everything is as before.
+
+The log can only be emptied if there is room in the database for what is in it.  So the reserve grows by
+what the database is going to grow by.
 """
 
 from __future__ import annotations
@@ -20,25 +23,27 @@ from typing import Any, TypeVar
 
 from twisted.logger import Logger
 
-from mailproto.backends.sqlite._failures import is_full, is_of_storage, unavailable
+from mailproto.backends.sqlite._failures import FULL, is_full, is_of_storage, unavailable
 from mailproto.errors import StorageFull, Unavailable
 
-__all__ = ["FULL", "LOW", "RESERVE", "Room", "adds_content", "takes_room"]
+__all__ = ["LOW", "RESERVE", "Room", "adds_content", "takes_room"]
 
 RESERVE = 16 << 20
-"""Octets of the reserve, or an eighth of the file system where that is less."""
-
-FULL = "the disk is full"
-"""What the log says of it, however SQLite calls it."""
+"""Octets of the reserve, or an eighth of the file system where that is less, when the log is empty."""
 
 LOW = 256 << 20
-"""Octets free below which the log is kept short: what is in it needs room when the disk is full."""
+"""Octets free below which the log is kept short: others, and large messages, can use its room."""
 
 LOOK_INTERVAL = 1.0
 """Seconds between two looks at whether there is room again."""
 
+WARN_INTERVAL = 10.0
+"""Seconds between two warnings: who fills the disk again and again need not fill the log."""
+
 _STEPS = 16  # in which the reserve is given back
 _SPARE = 4  # steps that must be free, beside a whole reserve, before all is well; the log's room meanwhile
+_A_CHANGE = 32 << 10  # octets by which a row that is changed lets the database grow, at most
+_NEVER = -(1 << 40)
 _BLOCK = 4096
 _NO_LIMIT = (1 << 32) - 2  # the most pages that SQLite takes
 
@@ -64,20 +69,21 @@ class Room:
     All but `open`, `check` and `close` are called in the writer's thread.
 
     :param path: the database's.
-    :param log: octets of the log at which the writer copies it into the database when all is well.
     """
 
     _log = Logger()
 
-    def __init__(self, path: str, log: int, *, seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: str, *, seconds: Callable[[], float] = time.monotonic) -> None:
         self._path = path
-        self._log_octets = log
+        self._usual_log = 0  # pages at which the connection empties the log
         self._seconds = seconds
         self._reserve = _Reserve(path + "-reserve")
         self._is_short = False
         self._looked = seconds()
+        self._warned = seconds() - WARN_INTERVAL
         self._connection: sqlite3.Connection | None = None
         self._keeps_log_short = False
+        self._seen = _NEVER  # of the connection's changes
 
     def open(self) -> None:
         """Find the reserve, or make it; the disk may be full."""
@@ -101,8 +107,10 @@ class Room:
 
         :raises StorageFull: while there is no room.
         """
-        if self._is_short and not self._reserve.fill():
-            raise StorageFull(detail=f"{self._path}: {FULL}")
+        if self._is_short:
+            if not self._reserve.fill():
+                raise StorageFull(detail=f"{self._path}: {FULL}")
+            self._recover()
 
     def give_back(self) -> bool:
         """Make a little room; False when nothing is left to be given back."""
@@ -129,33 +137,40 @@ class Room:
     def is_short(self, connection: sqlite3.Connection) -> bool:
         """Whether there is no room but the reserve; asked before each batch."""
         if connection is not self._connection:
-            self._connection, self._keeps_log_short = connection, False
-        self._keep_log_short(connection)
-        if not self._is_short:
+            self._connection, self._keeps_log_short, self._seen = connection, False, _NEVER
+        # Whatever asks SQLite or the system lets the reactor have the interpreter: not for each batch.
+        changes = connection.total_changes
+        if not self._is_short and abs(changes - self._seen) * _A_CHANGE < self._reserve.step * _STEPS:
             return False
-        if self._seconds() - self._looked >= LOOK_INTERVAL:
+        self._seen = changes
+        if not self._is_short and not self._reserve.follow(self._growth(connection)):
             self.settle(connection)
-            if not self._is_short:
-                self._log.info("{path}: there is room again, and mail is taken", path=self._path)
+            if self._is_short:
+                self._warn(FULL)
+        elif self._is_short and self._seconds() - self._looked >= LOOK_INTERVAL:
+            self.settle(connection)
+        is_low = self._is_short or self._reserve.is_low()
+        if is_low is not self._keeps_log_short:
+            self._keep_log_short(connection, is_low)
         return self._is_short
 
-    def make(self, connection: sqlite3.Connection, error: Exception) -> bool:
-        """After ``error``, for want of room: whether there is some after all, once the log is emptied."""
-        since, self._is_short = self._seconds() - self._looked, True
+    def make(self, connection: sqlite3.Connection, error: Exception, *, again: bool) -> bool:
+        """After ``error``, for want of room: whether there is some after all, once the log is emptied.
+
+        :param again: whether that was so already, and has not helped.
+        """
         self.settle(connection)
-        if self._is_short or since < LOOK_INTERVAL:
-            self._is_short = True
-            self._log.warn(
-                "{path}: {error}: new mail is taken only as far as there is room in the database, until there"
-                " is room on the disk; reading and removing mail go on",
-                path=self._path,
-                error=FULL if is_full(error) else error,
-            )
+        self._is_short = self._is_short or again
+        if self._is_short:
+            self._warn(FULL if is_full(error) else str(error))
         return not self._is_short
 
     @contextlib.contextmanager
     def inside_database(self, connection: sqlite3.Connection) -> Iterator[None]:
-        """Let the database not grow, so that new content uses what was freed in it, if anything."""
+        """While room is short, let the database not grow: new content uses what was freed in it."""
+        if not self._is_short:
+            yield
+            return
         [[pages]] = connection.execute("PRAGMA page_count").fetchall()
         connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
         try:
@@ -165,7 +180,7 @@ class Room:
 
     def refusal(self) -> StorageFull | None:
         """Why new content is not even tried: most of the reserve is gone."""
-        if self._reserve.is_half_full():
+        if not self._is_short or self._reserve.is_half_full():
             return None
         return StorageFull(detail=f"{self._path}: {FULL}")
 
@@ -180,16 +195,44 @@ class Room:
                     continue
             break
         self._looked = self._seconds()
-        self._is_short = not self._reserve.fill()
+        if not self._reserve.fill():
+            self._is_short = True
+        elif self._is_short:
+            self._recover()
 
-    def _keep_log_short(self, connection: sqlite3.Connection) -> None:
-        low = self._reserve.is_low()
-        if low is not self._keeps_log_short:
-            self._keeps_log_short = low
-            octets = min(self._log_octets, self._reserve.step * 2) if low else self._log_octets
+    def _recover(self) -> None:
+        self._is_short = False
+        self._log.info("{path}: there is room again, and mail is taken", path=self._path)
+
+    def _growth(self, connection: sqlite3.Connection) -> int:
+        """Octets that the database grows by when the log is emptied into it."""
+        [[pages]] = connection.execute("PRAGMA page_count").fetchall()
+        [[page]] = connection.execute("PRAGMA page_size").fetchall()
+        return max(0, int(pages) * int(page) - os.stat(self._path).st_size)
+
+    def _keep_log_short(self, connection: sqlite3.Connection, is_low: bool) -> None:
+        """While there is little room, have the log begin anew before it needs more."""
+        self._keeps_log_short = is_low
+        [[pages]] = connection.execute("PRAGMA wal_autocheckpoint").fetchall()
+        self._usual_log = self._usual_log or pages
+        if is_low:
+            with contextlib.suppress(sqlite3.Error):
+                _empty_log(connection)
             [[page]] = connection.execute("PRAGMA page_size").fetchall()
-            pages = octets // page
-            connection.execute(f"PRAGMA wal_autocheckpoint = {max(pages, 1)}").fetchall()
+            pages = max(1, self._reserve.step * _SPARE // 2 // page)
+        else:
+            pages = self._usual_log
+        connection.execute(f"PRAGMA wal_autocheckpoint = {pages}").fetchall()
+
+    def _warn(self, error: str) -> None:
+        if self._seconds() - self._warned >= WARN_INTERVAL:
+            self._warned = self._seconds()
+            self._log.warn(
+                "{path}: {error}: new mail is taken only as far as there is room in the database, until there"
+                " is room on the disk; reading and removing mail go on",
+                path=self._path,
+                error=error,
+            )
 
 
 class _Reserve:
@@ -252,6 +295,21 @@ class _Reserve:
 
     def is_half_full(self) -> bool:
         return self._size() * 2 >= self.step * _STEPS
+
+    def follow(self, growth: int) -> bool:
+        """Let it be so large that the database can grow by that, too; False: there is no room for it."""
+        with self._lock:
+            if self._descriptor is None:
+                return True
+            size, least = self._size(), self.step * _STEPS + growth
+            try:
+                if size < least:
+                    os.posix_fallocate(self._descriptor, size, least + self.step - size)
+                elif size > least + self.step * _STEPS:
+                    os.ftruncate(self._descriptor, least)
+            except OSError as error:
+                return not is_full(error)
+            return True
 
     def is_low(self) -> bool:
         if self._descriptor is None:

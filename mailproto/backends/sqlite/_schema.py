@@ -15,7 +15,7 @@ from mailproto.backends.sqlite._joining import join_accounts
 from mailproto.backends.sqlite._threads import give_threads
 from mailproto.errors import StoreUnusable
 
-__all__ = ["APPLICATION_ID", "BUSY_TIMEOUT", "MIGRATIONS", "connect", "prepare"]
+__all__ = ["APPLICATION_ID", "BUSY_TIMEOUT", "MIGRATIONS", "connect", "is_earlier", "prepare"]
 
 APPLICATION_ID = 0x6D70726F  # "mpro"
 """What tells a mailproto database from others (PRAGMA application_id)."""
@@ -200,7 +200,9 @@ def prepare(path: str, migrations: Sequence[Step] = MIGRATIONS) -> None:
     :raises StoreUnusable: nothing has been changed then.
     :raises sqlite3.Error: when it cannot be read or written.
     """
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    # Only a new file: to close one that a store in this process has open would end SQLite's locks.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
     connection = connect(path)
     try:
         reports = _migrate(connection, path, migrations)
@@ -208,6 +210,22 @@ def prepare(path: str, migrations: Sequence[Step] = MIGRATIONS) -> None:
         connection.close()
     for report in reports:
         _log.warn("{path}: {report}", path=path, report=report)
+
+
+def is_earlier(path: str, migrations: Sequence[Step] = MIGRATIONS) -> bool:
+    """Whether there is a database of ours, of an earlier version.
+
+    :raises sqlite3.Error: when it cannot be read.
+    """
+    if not os.path.exists(path):
+        return False
+    connection = connect(path)
+    try:
+        return _pragma(connection, "application_id") == APPLICATION_ID and _pragma(
+            connection, "user_version"
+        ) < len(migrations)
+    finally:
+        connection.close()
 
 
 def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Step]) -> list[str]:
@@ -220,11 +238,12 @@ def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Ste
     try:
         # Asked again, because now no other process can be doing the same.
         if _pragma(connection, "application_id") not in {0, APPLICATION_ID}:
-            raise StoreUnusable(f"{path} is a database of something else")
+            raise StoreUnusable(f"{path} is a database of something else; choose another place")
         version = _pragma(connection, "user_version")
         if version > len(migrations):
             raise StoreUnusable(
-                f"{path} has schema version {version}; this mailproto knows up to {len(migrations)}"
+                f"{path} has schema version {version}; "
+                f"this mailproto knows up to {len(migrations)}: use a newer one"
             )
         for step in migrations[version:]:
             if callable(step):
@@ -249,7 +268,7 @@ def _is_new(connection: sqlite3.Connection, path: str) -> bool:
         if _pragma(connection, "application_id"):
             return False
         if _pragma(connection, "user_version") or _tables(connection):
-            raise StoreUnusable(f"{path} is a database of something else")
+            raise StoreUnusable(f"{path} is a database of something else; choose another place")
         return True
     finally:
         if connection.in_transaction:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -75,6 +75,8 @@ class SQLiteStore:
             delivery = _delivery(database.bodies.small(content), placements, internal_date)
         except MailError as error:
             return succeed([error] * count)
+        except ValueError:  # a flag that no protocol lets through
+            return fail()
         return database.writer.submit(deliver_all, delivery).addErrback(_same_for_all, count)
 
     async def _deliver_large(

@@ -103,6 +103,8 @@ class Threads:
         execute = self._connection.execute
         execute("UPDATE object_ids SET last = ?", (self.last,))
         for row in self._begun.values():
+            for key in row[2][:-MAX_KEYS]:
+                self._added.pop(key, None)
             row[2] = _packed(row[2][-MAX_KEYS:])
         insert(execute, "INSERT INTO threads (id, messages, keys)", list(self._begun.values()))
         # Sorted, because neighbours are in one page.

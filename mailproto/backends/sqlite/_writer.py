@@ -167,6 +167,7 @@ class Writer:
 
     def _commit(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> bool:
         """Do and commit a batch, and answer it; False when the connection is of no more use."""
+        again = False
         while not self._room.is_short(connection):
             error = self._try(connection, batch)
             if error is None:
@@ -179,8 +180,9 @@ class Writer:
                 # happened, and the next one has a chance of its own.
                 self._fail(batch, error)
                 return True
-            if not self._room.make(connection, error):
+            if not self._room.make(connection, error, again=again):
                 break
+            again = True
         return self._commit_without_room(connection, batch)
 
     def _commit_without_room(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> bool:

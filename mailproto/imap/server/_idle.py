@@ -56,7 +56,7 @@ class _Push:
 
     def _hinted(self) -> None:
         if self._running is None:
-            self._running = Deferred.fromCoroutine(self._tell())
+            self._running = self._server.beside(self._tell())
             self._running.addCallback(self._told)
 
     def _told(self, _: None) -> None:

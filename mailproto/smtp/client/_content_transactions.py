@@ -19,7 +19,7 @@ __all__ = ["ChunkTransaction", "DataTransaction"]
 
 
 class DataTransaction(Transaction):
-    """DATA comes behind the RCPTs unasked, and the next transaction behind the content (RFC 2920 3.1)."""
+    """DATA is sent along with the RCPTs, and the next transaction right after the content (RFC 2920 3.1)."""
 
     __slots__ = ()
 
@@ -47,7 +47,7 @@ class DataTransaction(Transaction):
             # not refused DATA (RFC 2033 4.2) may well give one: there is no staying in step.
             session.fail(ProtocolViolation("The server took DATA after it had refused every recipient"))
         else:
-            # It was sent DATA behind its refusals and still asks for content: it gets none,
+            # It was sent DATA after its refusals and still asks for content: it gets none,
             # the end of data alone (RFC 2920 3.1).
             session.ask(END_OF_DATA, self._on_empty, session.timeouts.final)
             session.write(b".\r\n")
@@ -79,10 +79,10 @@ class DataTransaction(Transaction):
 
 
 class ChunkTransaction(Transaction):
-    """One chunk, if it is all, comes behind the RCPTs unasked; more of them when somebody is accepted.
+    """One chunk, if it is all, is sent along with the RCPTs; several when a recipient was accepted.
 
     In LMTP, BDAT LAST has as many answers as there are accepted recipients, none if there are
-    none (RFC 2033 4.3), and nobody says how many behind a chunk that was refused.  So there it
+    none (RFC 2033 4.3), and no RFC says how many after a chunk that was refused.  So there it
     is sent only when everything before it was taken.
     """
 

@@ -67,7 +67,7 @@ class Message(Turn):
         parameters: Parameters,
     ) -> None:
         if not recipients:
-            raise ValueError("nobody to send to")
+            raise ValueError("no recipient")
         self.sender = to_address(sender)
         self.recipients = [to_recipient(each) for each in recipients]
         self.content = content
@@ -81,7 +81,7 @@ class Message(Turn):
         self.result: Deferred[list[Outcome]] = Deferred()
 
     def again(self, places: Sequence[int] | None = None) -> Message:
-        """The same message, of which nobody has heard; for those at ``places`` of its recipients."""
+        """The same message, of which no server has heard; for those at ``places`` of its recipients."""
         recipients = self.recipients if places is None else [self.recipients[place] for place in places]
         message = Message(self.sender, recipients, self.content, self.parameters)
         message._octets = self._octets

@@ -53,7 +53,7 @@ _CODES: Final[Mapping[type[ClientError], tuple[int, str]]] = {
 
 
 def outcome_of(error: ClientError) -> Outcome:
-    """An error as the outcome of those whom nothing could be sent to: RFC 3463's codes for it.
+    """An error as the outcome of recipients to whom nothing could be sent, with RFC 3463's code for it.
 
     The codes are the server's if it refused something, and otherwise ask to try again.
     """

@@ -51,7 +51,7 @@ def plan(message: Message, capabilities: Capabilities, *, is_verified: bool) -> 
     dropped where its RFC allows it.
 
     :param is_verified: whether TLS is on and has shown that the server is who it should be.
-    :raises Unsendable: the server lacks what the message needs, or its sender is no address.
+    :raises Unsendable: the server does not offer what the message needs, or its sender is no address.
     :raises OSError: the content cannot be read.
     """
     octets, sender, parameters = message.octets, message.sender, message.parameters
@@ -80,23 +80,26 @@ def plan(message: Message, capabilities: Capabilities, *, is_verified: bool) -> 
 def _body(octets: Octets, capabilities: Capabilities) -> str:
     """The BODY parameter, "" for none.
 
-    :raises Unsendable: never is content sent to whom it is not announced to (RFC 6152 3, RFC 3030 3).
+    :raises Unsendable: the server does not offer it; then such content must not be sent (RFC 6152 3,
+        RFC 3030 3).
     """
     if octets.is_binary:
         if "CHUNKING" in capabilities and "BINARYMIME" in capabilities:
             return "BINARYMIME"
-        raise Unsendable(Outcome(554, "5.6.3", "The server lacks BINARYMIME, which this message needs"))
+        raise Unsendable(
+            Outcome(554, "5.6.3", "The server does not offer BINARYMIME, which this message needs")
+        )
     if octets.is_ascii:
         return ""
     if "8BITMIME" in capabilities:
         return "8BITMIME"
-    raise Unsendable(Outcome(554, "5.6.3", "The server lacks 8BITMIME, which this message needs"))
+    raise Unsendable(Outcome(554, "5.6.3", "The server does not offer 8BITMIME, which this message needs"))
 
 
 def _needs_smtputf8(message: Message, capabilities: Capabilities) -> bool:
-    """Whether it is to be asked for: for everybody's sake, or that of a recipient (RFC 6531 3.4).
+    """Whether it is to be asked for: for the whole message, or for one recipient (RFC 6531 3.4).
 
-    :raises Unsendable: everybody needs what the server does not offer.
+    :raises Unsendable: the whole message needs it, and the server does not offer it.
     """
     is_international = not (message.octets.header_is_ascii and message.sender.local.isascii())
     if "SMTPUTF8" in capabilities:
@@ -106,7 +109,7 @@ def _needs_smtputf8(message: Message, capabilities: Capabilities) -> bool:
     return False
 
 
-_NEEDS_SMTPUTF8 = Outcome(553, "5.6.7", "The server lacks SMTPUTF8, which this message needs")
+_NEEDS_SMTPUTF8 = Outcome(553, "5.6.7", "The server does not offer SMTPUTF8, which this message needs")
 
 
 def render_recipient(recipient: Recipient, capabilities: Capabilities) -> bytes | Outcome:
@@ -115,7 +118,7 @@ def render_recipient(recipient: Recipient, capabilities: Capabilities) -> bytes 
     try:
         passed = kept(parameters, RCPT_PARAMETERS, capabilities) if parameters else NO_PARAMETERS
         if not address:
-            raise UnsafeArgument("nobody has the null address")
+            raise UnsafeArgument("the null address is no recipient's")
         if (refusal := refused_address(address, capabilities)) is not None:
             return refusal
         return render_path("RCPT TO", render_address(address), passed)
@@ -168,18 +171,22 @@ def _needed(keyword: str) -> _Keep:
 
     def keep(value: str | None, capabilities: Capabilities, is_verified: bool) -> bool:
         if keyword not in capabilities:
-            raise Unsendable(Outcome(555, "5.5.4", f"The server lacks {keyword}, which this message needs"))
+            raise Unsendable(
+                Outcome(555, "5.5.4", f"The server does not offer {keyword}, which this message needs")
+            )
         return True
 
     return keep
 
 
 def _require_tls(value: str | None, capabilities: Capabilities, is_verified: bool) -> bool:
-    """Not encryption alone: whoever stands between could offer that too (RFC 8689 4.2.1)."""
+    """Encryption is not enough: a machine in between could offer that too (RFC 8689 4.2.1)."""
     if not is_verified:
         raise Unsendable(Outcome(550, "5.7.30", "REQUIRETLS: the server's certificate is not verified"))
     if "REQUIRETLS" not in capabilities:
-        raise Unsendable(Outcome(550, "5.7.30", "The server lacks REQUIRETLS, which this message needs"))
+        raise Unsendable(
+            Outcome(550, "5.7.30", "The server does not offer REQUIRETLS, which this message needs")
+        )
     return True
 
 
@@ -188,7 +195,9 @@ def _deliver_by(value: str | None, capabilities: Capabilities, is_verified: bool
     if "DELIVERBY" in capabilities:
         return True
     if ";R" in (value or "").upper():
-        raise Unsendable(Outcome(555, "5.5.4", "The server lacks DELIVERBY, which this message needs"))
+        raise Unsendable(
+            Outcome(555, "5.5.4", "The server does not offer DELIVERBY, which this message needs")
+        )
     return False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message as EmailPackageMessage
 from typing import Any
@@ -67,8 +67,8 @@ class SendJob(Job[SMTPClient]):
 
     __slots__ = ("_is_begun", "_loss", "_outcomes", "_places", "message")
 
-    def __init__(self, message: Message, cancelled: Callable[[Job[SMTPClient]], None] | None = None) -> None:
-        super().__init__(cancelled)
+    def __init__(self, message: Message) -> None:
+        super().__init__()
         self.message = message
         self._loss: ClientError | None = None
         self._outcomes: list[Outcome | None] = [None] * len(message.recipients)

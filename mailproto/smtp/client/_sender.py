@@ -126,7 +126,7 @@ class SMTPSender:
         parameters: Parameters,
         wait: float | None,
     ) -> Deferred[list[Outcome]]:
-        job = SendJob(Message(sender, recipients, content, parameters), self._pool.cancelled)
+        job = SendJob(Message(sender, recipients, content, parameters))
         self._pool.add(job, self._wait if wait is None else wait)
         return job.result
 

@@ -210,7 +210,7 @@ class SMTPSession(ClientSession[Reply]):
         self.advance()
 
     def _look_at(self, message: Message) -> None:
-        """See what a message is that is too long to be looked at while everybody waits."""
+        """See what a message is that is too long to be looked at at once."""
         cooperator = Cooperator(
             terminationPredicateFactory=lambda: lambda: True,  # a step a turn
             scheduler=lambda step: self.clock.callLater(0, step),

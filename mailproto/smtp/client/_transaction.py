@@ -24,7 +24,7 @@ END_OF_DATA = "the end of data"
 class Transaction(ABC):
     """Sends a message to some of its recipients.
 
-    With PIPELINING, MAIL, all RCPTs and what may come behind them unasked are one write;
+    With PIPELINING, MAIL, all RCPTs and what may be sent along with them are one write;
     without, each command waits for the answer to the one before.  How the content is sent is
     a subclass's business.
     """
@@ -51,7 +51,7 @@ class Transaction(ABC):
         self._rendered = selection.commands
         self._replies = 0  # to those
         self._accepted: list[int] = []  # recipients that have no outcome yet
-        self._refusal: Outcome | None = None  # of MAIL, DATA or a chunk: everybody's
+        self._refusal: Outcome | None = None  # of MAIL, DATA or a chunk: for all recipients
         self._is_content_begun = False
         self._is_sending = False  # some of the content is sent, or about to be
         self._is_sent = False  # the content, to its end
@@ -64,7 +64,7 @@ class Transaction(ABC):
 
     @abstractmethod
     def _begin_content(self) -> None:
-        """Somebody is accepted: send the content, or ask whether it may be sent."""
+        """A recipient was accepted: send the content, or ask whether it may be sent."""
 
     # -- MAIL and RCPT
 
@@ -153,7 +153,7 @@ class Transaction(ABC):
     # -- the end
 
     def _on_final(self, reply: Reply) -> None:
-        """The answer to the end of the content: everybody's, or in LMTP one recipient's (RFC 2033 4.2)."""
+        """The answer to the end of the content: for all recipients, or in LMTP for one (RFC 2033 4.2)."""
         session, accepted, outcomes = self._session, self._accepted, self.message.outcomes
         if not accepted or self._refusal is not None:
             self._finish()
@@ -176,7 +176,7 @@ class Transaction(ABC):
         self._session.transaction_done(self)
 
     def _tell_refusal(self) -> None:
-        """What refused everybody is the outcome of those that have none."""
+        """A refusal of all is the outcome of those recipients that have none."""
         message = self.message
         if self._refusal is not None:
             if not self._accepted:

@@ -125,6 +125,8 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
             raise ValueError(f"{len(outcomes)} outcomes for {len(envelope.recipients)} recipients")
     except MailError as error:
         outcomes = _same_for_all(envelope, error)
+    except GeneratorExit:  # it was never answered, and never will be
+        raise
     except BaseException as error:  # asyncio's CancelledError is no Exception
         server.log.failure("{id}: while delivering a message", id=envelope.id)
         detail = f"{type(error).__name__}: see the traceback in the log"
@@ -135,7 +137,15 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
     answer = server.content_answer(outcomes)
     if answer is None:
         server.session_log.taken += 1
-    maillog.message(client, envelope, outcomes, size=size, message_id=message_id, answer=answer)
+    maillog.message(
+        client,
+        envelope,
+        outcomes,
+        size=size,
+        message_id=message_id,
+        answer=answer,
+        clock=server.clock,
+    )
     if len(outcomes) > 1:
         await _log_recipients(server, envelope, outcomes)
     server.answer_content(envelope, outcomes, answer)

@@ -1,13 +1,17 @@
 """Appends to a store for ever and prints each UID when it is acknowledged: to be killed."""
 
 import sys
+from typing import Any
 
-from twisted.internet import reactor, task
+from twisted.internet import reactor as installed
+from twisted.internet import task
 from twisted.internet.defer import DeferredList, ensureDeferred
 
 from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite._bodies import LARGE
 from mailproto.model import NewMessage
+
+reactor: Any = installed
 
 
 async def client(inbox, number):

@@ -1,12 +1,16 @@
 """The embedded store passes the conformance suite."""
 
-from twisted.internet import reactor
+from typing import Any
+
+from twisted.internet import reactor as installed
 from twisted.trial.unittest import TestCase
 
 from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite import _long_changes, _reading
 from mailproto.interfaces import IStore
 from mailproto.testing import StoreConformance
+
+reactor: Any = installed
 
 
 class SQLiteStoreTests(StoreConformance, TestCase):

@@ -7,14 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor as installed
 from twisted.trial.unittest import TestCase
 
 import mailproto
 from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite._database import DATABASE
 from mailproto.model import FlagChange, FlagOperation, Part
+
+reactor: Any = installed
 
 NAME = "alice@example.org"
 

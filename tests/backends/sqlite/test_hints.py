@@ -4,16 +4,19 @@ import os
 import socket
 import threading
 import time
+from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailproto.backends import SQLiteStore
-from mailproto.backends.sqlite import _hints, _peers
+from mailproto.backends.sqlite import _hints
 from mailproto.backends.sqlite._peers import Peers, Turns
-from mailproto.model import Placement
+from mailproto.model import NewMessage, Placement
 from mailproto.testing._fixture import StoreFixture
+
+reactor: Any = installed
 
 ALICE = "alice@example.org"
 TO_ALICE, TO_BOB = Placement(ALICE), Placement("bob@example.org")
@@ -65,14 +68,51 @@ class HintTests(TestCase):
         await other.directory.set_password_hash(ALICE, "another")
         await self.eventually(lambda: bool(heard))
 
+    async def test_whatever_moves_in_an_account_is_hinted_at(self):
+        self.patch(_hints, "LOOK_INTERVAL", 60)
+        self.store = await self.started()
+        other = await self.started()
+        there, told = await other.account(ALICE), []
+        (await self.store.account(ALICE)).watch(told.append)
+
+        async def in_mailbox(name):
+            await (await there.open(name)).append([NewMessage(SMALL)])
+
+        for change in (
+            lambda: other.deliver(SMALL, [TO_ALICE]),
+            lambda: in_mailbox("Sent"),
+            lambda: there.create("new"),
+            lambda: there.rename("new", "newer"),
+            lambda: there.subscribe("newer"),
+            lambda: there.unsubscribe("newer"),
+            lambda: there.delete("newer"),
+            lambda: other.directory.delete(ALICE),
+        ):
+            last = max(told, default=0)
+            await change()
+            await self.eventually(lambda last=last: max(told, default=0) > last)
+
+    async def test_what_another_process_deletes_is_hinted_at(self):
+        self.patch(_hints, "LOOK_INTERVAL", 60)
+        self.store = await self.started()
+        other, told = await self.started(), []
+        account = await self.store.account(ALICE)
+        (await account.open("Sent")).watch(told.append)
+        await (await other.account(ALICE)).delete("Sent")
+        await self.eventually(lambda: bool(told))
+        (await account.open("Junk")).watch(told.append)
+        count = len(told)
+        await other.directory.delete(ALICE)
+        await self.eventually(lambda: len(told) > count)
+
     async def test_a_process_that_cannot_be_told_looks_often(self):
         class Socket(socket.socket):
             def bind(self, address):
                 raise OSError("no sockets here")
 
-        self.patch(_peers.socket, "socket", Socket)
+        self.patch(socket, "socket", Socket)
         self.store = await self.started()
-        self.patch(_peers.socket, "socket", Socket.__base__)
+        self.patch(socket, "socket", Socket.__base__)
         other, updates = await self.started(), []
         (await self.inbox()).watch(updates.append)
         await other.deliver(SMALL, [TO_ALICE])

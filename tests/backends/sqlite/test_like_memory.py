@@ -48,7 +48,7 @@ class Turns(Clock):
     def wait(self, coroutine):
         """The result, or the type of the MailError."""
         result = []
-        Deferred.fromCoroutine(coroutine).addBoth(result.append)
+        Deferred.fromCoroutine(coroutine).addBoth(result.append)  # type: ignore[call-overload]
         while not result:
             function, arguments, keywords = self._calls.get(timeout=10)
             function(*arguments, **keywords)
@@ -65,7 +65,7 @@ class Stores(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.turns = Turns()
-        self.stores = [MemoryStore(), SQLiteStore(self.folder.name, reactor=self.turns)]
+        self.stores = [MemoryStore(), SQLiteStore(self.folder.name, reactor=self.turns)]  # type: ignore[arg-type]
         self.opened = {}
         self.since = 0
         for store in self.stores:
@@ -77,7 +77,7 @@ class Stores(RuleBasedStateMachine):
 
     def teardown(self):
         faults = []
-        self.turns.wait(self.stores[1].check(faults.append))
+        self.turns.wait(self.stores[1].check(faults.append))  # type: ignore[attr-defined]
         assert not faults, faults
         for store in self.stores:
             self.turns.wait(store.stop())

@@ -3,8 +3,9 @@
 import os
 import sqlite3
 import threading
+from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
@@ -16,6 +17,8 @@ from mailproto.errors import NoSuchMailbox, OverQuota, StorageFull
 from mailproto.interfaces import IMetadata
 from mailproto.model import FlagChange, FlagOperation, NewMessage, Part, Placement
 from mailproto.testing._fixture import StoreFixture
+
+reactor: Any = installed
 
 ALICE = "alice@example.org"
 SMALL = b"Subject: small\r\n\r\nText.\r\n"
@@ -45,7 +48,7 @@ class LongChangeTests(TestCase):
         await self.inbox.append([NewMessage(SMALL)] * COUNT)
 
     async def started(self, folder):
-        store = SQLiteStore(folder, reactor=reactor)
+        store = SQLiteStore(folder, reactor=reactor)  # type: ignore[arg-type]
         await store.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
         return store
@@ -272,7 +275,7 @@ class CheckpointTests(TestCase):
         self.patch(_checkpoints, "CHANGES", 10)
         self.patch(_checkpoints, "PAUSE", 0.01)
         folder = self.mktemp()
-        store = SQLiteStore(folder, reactor=reactor)
+        store = SQLiteStore(folder, reactor=reactor)  # type: ignore[arg-type]
         await store.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
         await store.directory.add(ALICE, "hash")
@@ -291,7 +294,7 @@ class CheckpointTests(TestCase):
         self.patch(_checkpoints, "CHANGES", 1)
         self.patch(_checkpoints, "PAUSE", 0.01)
         folder = self.mktemp()
-        store = SQLiteStore(folder, reactor=reactor)
+        store = SQLiteStore(folder, reactor=reactor)  # type: ignore[arg-type]
         await store.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
         await store.directory.add(ALICE, "hash")

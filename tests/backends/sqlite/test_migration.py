@@ -6,6 +6,7 @@ mail for two accounts, a large body, flags, tombstones, copies, names with and w
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import time
@@ -13,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as installed
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailproto.backends import SQLiteStore
+from mailproto.backends.sqlite import _database
 from mailproto.backends.sqlite._database import DATABASE
 from mailproto.backends.sqlite._schema import MIGRATIONS, connect, prepare
+from mailproto.errors import StoreUnusable
 from mailproto.message import RENDER_VERSION
 from mailproto.model import Part, Placement
 
@@ -100,6 +103,34 @@ class MigrationTests(TestCase):
             result = await store.check(lines.append)
             self.assertEqual((result.faults, lines), (0, []))
             self.assertEqual(result.counts["summaries made anew"], 9)
+
+    async def test_not_while_a_program_of_that_version_uses_it(self) -> None:
+        """It would go on writing as if nothing had changed."""
+        folder = self.mktemp()
+        store_of_version(VERSIONS[-1], folder)
+        path = os.path.join(folder, DATABASE)
+        lock = os.open(path + "-lock", os.O_CREAT | os.O_RDWR)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        self.patch(_database, "ALONE_WITHIN", 0.1)
+        reactor: Any = installed
+        store = SQLiteStore(folder, reactor=reactor)
+        error = await self.assertFailure(Deferred.fromCoroutine(store.start()), StoreUnusable)
+        self.assertIn("end that first", str(error))
+        connection = connect(path)
+        self.assertEqual(connection.execute("PRAGMA user_version").fetchone(), (VERSIONS[-1],))
+        connection.close()
+        os.close(lock)
+        await (await self.started(folder)).account("alice@example.org")
+
+    async def test_several_programs_of_this_version_begin_at_once(self) -> None:
+        folder = self.mktemp()
+        store_of_version(VERSIONS[0], folder)
+        reactor: Any = installed
+        stores = [SQLiteStore(folder, reactor=reactor) for _ in range(4)]
+        await gatherResults([Deferred.fromCoroutine(store.start()) for store in stores])
+        for store in stores:
+            self.assertEqual((await store.account("alice@example.org")).name, "Alice@example.org")
+            await store.stop()
 
     async def test_threads_and_ids(self) -> None:
         for version in VERSIONS:

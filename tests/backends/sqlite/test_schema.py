@@ -70,8 +70,8 @@ class AccountNamesTests(TestCase):
         connection.executescript(VERSION_1)
         connection.close()
         self.warnings: list[str] = []
-        globalLogPublisher.addObserver(self.note)
-        self.addCleanup(globalLogPublisher.removeObserver, self.note)
+        globalLogPublisher.addObserver(self.note)  # type: ignore[arg-type]
+        self.addCleanup(globalLogPublisher.removeObserver, self.note)  # type: ignore[arg-type]
         self.store = await self.started()
 
     def note(self, event: LogEvent) -> None:
@@ -222,7 +222,7 @@ class StepTests(SynchronousTestCase):
 
     def test_of_a_new_store_nothing_is_said(self) -> None:
         said: list[LogEvent] = []
-        globalLogPublisher.addObserver(said.append)
-        self.addCleanup(globalLogPublisher.removeObserver, said.append)
+        globalLogPublisher.addObserver(said.append)  # type: ignore[arg-type]
+        self.addCleanup(globalLogPublisher.removeObserver, said.append)  # type: ignore[arg-type]
         prepare(self.mktemp())
         self.assertEqual([event for event in said if "report" in event], [])

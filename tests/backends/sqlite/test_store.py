@@ -4,8 +4,9 @@ import errno
 import os
 import sqlite3
 import stat
+from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
@@ -16,6 +17,8 @@ from mailproto.backends.sqlite._database import DATABASE
 from mailproto.content import FileContent
 from mailproto.errors import NoSuchAccount, NoSuchMailbox, StorageFull, StoreUnusable, Unavailable
 from mailproto.model import AppendedMessage, FlagChange, FlagOperation, NewMessage, Part, Placement
+
+reactor: Any = installed
 
 ALICE = "alice@example.org"
 TO_ALICE, TO_BOB = Placement(ALICE), Placement("bob@example.org")
@@ -108,6 +111,8 @@ class StoreTests(TestCase):
             "contents",
             "subscriptions",
             "retired",
+            "threads",
+            "thread_keys",
         ):
             self.assertEqual(self.rows(f"SELECT count(*) FROM {table}"), [(0,)], table)
 
@@ -305,5 +310,6 @@ class SchemaTests(TestCase):
             file.write(b"no database" * 1000)
         store = SQLiteStore(folder, reactor=reactor)
         error = await self.assertFailure(Deferred.fromCoroutine(store.start()), StoreUnusable)
-        self.assertEqual(str(error), f"{self.path}: file is not a database")
+        to_do = "restore it from a backup, or choose another place"
+        self.assertEqual(str(error), f"{self.path}: file is not a database; {to_do}")
         await store.stop()

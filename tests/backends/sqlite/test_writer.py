@@ -2,14 +2,17 @@
 
 import sqlite3
 import threading
+from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor as installed
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import TestCase
 
 from mailproto.backends.sqlite._room import Room
 from mailproto.backends.sqlite._writer import Writer
 from mailproto.errors import NoSuchMailbox, StorageFull, Unavailable
+
+reactor: Any = installed
 
 
 class WriterTests(TestCase):
@@ -19,9 +22,7 @@ class WriterTests(TestCase):
         self.path = self.mktemp()
         self.sqlite("PRAGMA journal_mode = WAL", "CREATE TABLE t (x UNIQUE)")
         self.committed, self.unlinked = [], []
-        self.writer = Writer(
-            reactor, self.path, self.committed.append, self.unlinked.extend, Room(self.path, 1 << 26)
-        )
+        self.writer = Writer(reactor, self.path, self.committed.append, self.unlinked.extend, Room(self.path))
         self.writer.start()
         self.addCleanup(lambda: self.writer.stop())
 
@@ -122,7 +123,7 @@ class WriterTests(TestCase):
         other = sqlite3.connect(self.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         error = await self.assertFailure(self.writer.run(lambda transaction: 5), Unavailable)
-        self.assertIn("locked", error.detail)
+        self.assertIn("locked", error.detail)  # type: ignore[attr-defined]
         other.execute("ROLLBACK")
         other.close()
         self.assertEqual(await self.writer.run(lambda transaction: 5), 5)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar, copy_context
+from typing import Any
+
 from mailproto.model import FlagChange, FlagOperation
 from tests.imap.server.dialogue import DialogueTestCase, run
 
@@ -195,3 +198,26 @@ class PipelineTests(DialogueTestCase):
             ),
             received,
         )
+
+
+class ContextTests(DialogueTestCase):
+    def test_what_is_told_is_looked_up_for_the_client_that_idles(self) -> None:
+        """Not for the one whose command made the change."""
+        who: ContextVar[str] = ContextVar("who", default="nobody")
+        asked: list[str] = []
+        client = self.sign_in(select="INBOX")
+        changes_since = self.inbox.changes_since
+
+        def note(modseq: int) -> Any:
+            asked.append(who.get())
+            return changes_since(modseq)
+
+        self.inbox.changes_since = note
+        client.session.in_context(who.set, "who idles")
+        self.talk("C: a IDLE\nS: + idling")
+        asked.clear()
+        other = copy_context()
+        other.run(who.set, "who delivers")
+        other.run(self.fill, 1)
+        self.talk("S: * 1 EXISTS\nS: * 1 RECENT")
+        self.assertEqual(set(asked), {"who idles"})

@@ -7,7 +7,8 @@ from typing import Any
 from twisted.logger import LogLevel
 
 from mailproto.errors import OverQuota, StorageFull
-from tests.imap.server.dialogue import REMOTE, DialogueTestCase
+from mailproto.testing import ELSEWHERE
+from tests.imap.server.dialogue import DialogueTestCase
 from tests.mail_log import captured, only
 
 CAUSE = "OperationalError: database or disk is full"
@@ -46,9 +47,9 @@ class MailLogTests(DialogueTestCase):
 
     def test_a_password_in_clear(self) -> None:
         with captured() as events:
-            self.connect(peer=REMOTE).send(b"a LOGIN alice secret\r\n")
+            self.connect(peer=ELSEWHERE).send(b"a LOGIN alice secret\r\n")
         event = only(events, "sign-in-failed")
-        self.assertEqual((event["peer"], event["mechanism"]), (REMOTE, "LOGIN"))
+        self.assertEqual((event["peer"], event["mechanism"]), (ELSEWHERE, "LOGIN"))
         self.assertEqual(event["detail"], "Start TLS first")
 
     def test_append(self) -> None:
@@ -109,6 +110,7 @@ class MailLogTests(DialogueTestCase):
             with self.subTest(lines=lines), captured() as events:
                 client = self.connect()
                 client.send(lines)
+                client.received()
             event = only(events, "ended")
             self.assertEqual({name: event.get(name) for name in fields}, fields)
             self.assertEqual(event["log_level"], level)

@@ -17,8 +17,8 @@ class NotKeptTests(DialogueTestCase):
 
         self.inbox.store = self.inbox.claim_recent = fails
         self.events: list[dict[str, object]] = []
-        globalLogPublisher.addObserver(self.events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+        globalLogPublisher.addObserver(self.events.append)  # type: ignore[arg-type]
+        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)  # type: ignore[arg-type]
 
     def read_all(self, error: MailError) -> None:
         self.fill(1, flags=["\\Seen"])
@@ -28,10 +28,10 @@ class NotKeptTests(DialogueTestCase):
             self.sign_in(name)
             text = """
                 C: a SELECT INBOX
-                S: ...
+                S*: ...
                 S: * 2 EXISTS
                 S: * 2 RECENT
-                S: ...
+                S*: ...
                 S: a OK [READ-WRITE] SELECT completed
                 C: b FETCH 1:2 (FLAGS BODY[TEXT])
                 S: * 1 FETCH (FLAGS (\\Seen \\Recent) BODY[TEXT] {11}
@@ -50,7 +50,7 @@ class NotKeptTests(DialogueTestCase):
                 S: * SEARCH 2
                 S: d OK UID SEARCH completed
                 """
-            self.talk(text.replace("C:", f"C{name}:").replace("S:", f"S{name}:"))
+            self.talk(text.replace("C:", f"C{name}:").replace("S:", f"S{name}:").replace("S*:", f"S{name}*:"))
 
     def asked_for(self, code: str, text: str) -> None:
         """What the client asks for itself is refused, with the reason."""

@@ -1,5 +1,7 @@
 """Lines and literals: where a command begins and ends, and what is refused."""
 
+from typing import Any
+
 from mailproto.imap.wire import (
     NO_ARGUMENTS,
     Append,
@@ -349,7 +351,7 @@ class AppendTests(WireTestCase):
     def test_one_message_only(self) -> None:
         wrong = Wrong("a", "APPEND takes one message")
         append = Append("x", frozenset(), None, 1)
-        begun = [AppendLiteral("a", append, False), LiteralChunk(b"1")]
+        begun: list[Any] = [AppendLiteral("a", append, False), LiteralChunk(b"1")]
         line = b"a APPEND x {1+}\r\n1"
         self.assert_events(line + b" \r\n" + BEHIND, [*begun, wrong, NOOP])
         self.assert_events(line + b" {8}\r\n" + BEHIND, [*begun, wrong, NOOP])

@@ -78,7 +78,7 @@ class KeyTests(WireTestCase):
                 )
             ),
         }.items():
-            self.assertEqual(self.parse(b"SEARCH " + text).arguments, Search(None, key), text)
+            self.assertEqual(self.parse(b"SEARCH " + text).arguments, Search(None, key), text)  # type: ignore[arg-type]
             self.assertEqual(self.parse(b"UID SEARCH OR NOT (" + text + b") ALL").uid, True)
 
     def test_bad(self) -> None:

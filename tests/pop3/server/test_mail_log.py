@@ -5,9 +5,9 @@ from __future__ import annotations
 from twisted.logger import LogLevel
 
 from mailproto.errors import StorageFull
+from mailproto.testing import ELSEWHERE
 from tests.mail_log import captured, only
 from tests.pop3.server.session import ALICE, SessionTestCase
-from tests.transport import ELSEWHERE
 
 CAUSE = "OperationalError: database or disk is full"
 
@@ -48,7 +48,7 @@ class MailLogTests(SessionTestCase):
         self.play("C: DELE 1\nS: +OK...", transport)
         self.inbox.failure = StorageFull(detail=CAUSE)
         with captured() as events:
-            self.play("C: QUIT\nS: -ERR [SYS/TEMP] Insufficient system storage", transport)
+            self.play("C: QUIT\nS: -ERR [SYS/TEMP] Insufficient system storage\nS closes", transport)
         event = only(events, "failed")
         self.assertEqual((event["command"], event["account"], event["detail"]), ("QUIT", "alice", CAUSE))
         self.assertEqual(event["log_level"], LogLevel.error)
@@ -65,10 +65,10 @@ class MailLogTests(SessionTestCase):
         with captured() as events:
             transport = self.sign_in()
             self.play("C: RETR 1\nS: +OK...\nS: Subject: x\nS:\nS: .\nC: DELE 1\nS: +OK...", transport)
-            self.play("C: QUIT\nS: +OK...", transport)
+            self.play("C: QUIT\nS: +OK...\nS closes", transport)
         event = only(events, "ended")
         fields = {"reason": "quit", "account": "alice", "retrieved": 1, "removed": 1}
         self.assertEqual({name: event[name] for name in fields}, fields)
         with captured() as events:
-            self.play("C: QUIT\nS: +OK...")
+            self.play("C: QUIT\nS: +OK...\nS closes")
         self.assertEqual(only(events, "ended")["log_level"], LogLevel.debug)

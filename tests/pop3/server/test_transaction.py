@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
@@ -333,7 +334,7 @@ class SnapshotTests(SessionTestCase):
 
 
 class ReadAheadTests(SessionTestCase):
-    def retrieve(self, number: int, transport: object) -> None:
+    def retrieve(self, number: int, transport: Any) -> None:
         transport.send(b"RETR %d\r\n" % number)
         self.assertEqual(transport.read().split(b"\r\n")[1], b"%d" % number)
 
@@ -483,6 +484,6 @@ class OddMessageTests(SessionTestCase):
         self.inbox.add(FIRST)
         transport = self.sign_in()
         found = self.successResultOf(Deferred.fromCoroutine(self.inbox.read([1], Part.CONTENT)))
-        self.inbox.read = lambda uids, parts: succeed(found)  # type: ignore[method-assign,assignment]
+        self.inbox.read = lambda uids, parts: succeed(found)  # type: ignore
         transport.send(b"RETR 1\r\n")
         self.assertTrue(transport.read().startswith(b"+OK 29 octets\r\nSubject: one\r\n"))

@@ -82,9 +82,9 @@ class ServerTestCase(TestCase):
     def scripted(self, answers: Any, greeting: bytes = b"220 mx.example\r\n") -> ServerAddress:
         """A server that answers as it is told; ``self.peer`` counts."""
         self.peer: Any = Factory.forProtocol(Scripted)
-        self.peer.answers = answers.get if isinstance(answers, dict) else answers
-        self.peer.greeting, self.peer.heard = greeting, []
-        self.peer.connections = self.peer.lost = 0
+        self.peer.answers = answers.get if isinstance(answers, dict) else answers  # type: ignore[attr-defined]
+        self.peer.greeting, self.peer.heard = greeting, []  # type: ignore[attr-defined]
+        self.peer.connections = self.peer.lost = 0  # type: ignore[attr-defined]
         return ServerAddress("127.0.0.1", self.listen(self.peer), tls="none")
 
     def taking_two(self) -> ServerAddress:

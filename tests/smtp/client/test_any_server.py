@@ -68,7 +68,10 @@ ACTIONS = st.lists(
 )
 WISHES = st.lists(
     st.sampled_from(
-        ["starttls", "authenticate", "send", "send", "large", "binary", "noop", "verify", "quit"]
+        [
+            *("starttls", "authenticate", "send", "send", "large", "binary", "noop", "verify", "quit"),
+            *("mail", "rcpt", "rcpt", "data", "much data"),
+        ]
     ),
     max_size=6,
 )
@@ -125,7 +128,7 @@ class AnyServerTests(ClientTestCase):
         waiting = [self.client.greeted(), self.client.ehlo(), *(self.ask(wish) for wish in wishes)]
         results: list[list[Any]] = [[] for _ in waiting]
         for deferred, result in zip(waiting, results, strict=True):
-            deferred.addBoth(result.append)
+            deferred.addBoth(result.append)  # type: ignore[attr-defined]
         for action in actions:
             self.do(*action)
             self.assertLessEqual(self.client.protocol.wire.pending, LIMITS.octets + LIMITS.line + 20_000)
@@ -158,6 +161,10 @@ class AnyServerTests(ClientTestCase):
             return client.authenticate(Password("tim", "x"))
         if wish == "verify":
             return client.vrfy("alice")
+        if wish in ("mail", "rcpt"):
+            return client.mail(SENDER) if wish == "mail" else client.rcpt(ALICE)
+        if wish in ("data", "much data"):
+            return client.data(b"x" * (300_000 if wish == "much data" else 3))
         if wish in ("noop", "quit"):
             asked: Deferred[Any] = getattr(client, wish)()
             return asked
@@ -193,6 +200,9 @@ class AnyServerTests(ClientTestCase):
             assert isinstance(result.value, ClientError)
             self.assertIn(outcome_of(result.value).code, range(400, 600))
             self.assertTrue(str(result.value).isprintable())
+        elif isinstance(result, list) and result and isinstance(result[0], Reply):
+            for reply in result:  # of `data`
+                self.assertIn(reply.code // 100, (2, 4, 5))
         elif isinstance(result, list):
             for outcome in result:
                 self.assertIsInstance(outcome, Outcome)

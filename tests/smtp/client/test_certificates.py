@@ -70,7 +70,7 @@ class CertificateTests(ServerTestCase):
         pair = make_certificate(issuer=self.authority, name=name, names=names)
         tls: ServerTLS = server_tls(*write_pair(self.folder, "thief", pair))
         self.thief: Any = Factory.forProtocol(Thief)
-        self.thief.heard, self.thief.tls = [], tls
+        self.thief.heard, self.thief.tls = [], tls  # type: ignore[attr-defined]
         served = TLSMemoryBIOFactory(tls, False, self.thief) if implicit else self.thief
         return TCP4ClientEndpoint(reactor, "127.0.0.1", self.listen(served))
 

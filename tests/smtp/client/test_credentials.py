@@ -77,7 +77,7 @@ class CredentialsTestCase(ServerTestCase):
         tls = server_tls(*self.pair)
         offered = {"mechanisms": SERVER_MECHANISMS, "submission": True}
         settings = {"tls": tls, "portal": self.portal()} | offered | settings
-        return super().serve(**settings)
+        return super().serve(**settings)  # type: ignore[arg-type]
 
     async def connect(self, endpoint: Any) -> SMTPClient:
         client = await SMTPClient.connect(reactor, endpoint, hostname="client.example")
@@ -135,7 +135,7 @@ class MechanismTests(CredentialsTestCase):
     async def test_reactor_is_not_held_up(self) -> None:
         """By what a password costs, which is the server's choice."""
         threads: list[int] = []
-        salted_password = scram_client.salted_password
+        salted_password = scram_client.salted_password  # type: ignore[attr-defined]
 
         def noted(*arguments: Any) -> bytes:
             threads.append(threading.get_ident())
@@ -148,7 +148,7 @@ class MechanismTests(CredentialsTestCase):
         self.assertNotIn(threading.get_ident(), threads)
 
     async def test_lost_while_the_password_is_worked_on(self) -> None:
-        salted_password = scram_client.salted_password
+        salted_password = scram_client.salted_password  # type: ignore[attr-defined]
         client = await self.client(self.trusted())
         gone = threading.Event()
         client.closed().addCallback(lambda _: gone.set())
@@ -391,7 +391,7 @@ class ApplicationTests(CredentialsTestCase):
             {"client": LMTPClient},
         ):
             client = settings.pop("client", SMTPClient)
-            opening = ensureDeferred(client.open(memory, ServerAddress("127.0.0.1", **settings)))
+            opening = ensureDeferred(client.open(memory, ServerAddress("127.0.0.1", **settings)))  # type: ignore[attr-defined]
             asked.append(memory.tcpClients.pop()[1])
             opening.addErrback(lambda _: None).cancel()
         self.assertEqual(asked, [25, 587, 465, 1, 24])

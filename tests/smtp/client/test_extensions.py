@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.interfaces import ISSLTransport
 from zope.interface import alsoProvides
 
@@ -29,13 +31,13 @@ BINARY = b"Subject: hello\r\n\r\n\0\r\n.\r\n"
 class PlanTests(ClientTestCase):
     """The commands of a message, or why there are none."""
 
-    def assert_says(self, offered: str, mail: str, content: bytes = TEXT, **settings: object) -> None:
+    def assert_says(self, offered: str, mail: str, content: bytes = TEXT, **settings: Any) -> None:
         self.connect(offered)
         self.client.send(SENDER, [ALICE], content, **settings)  # type: ignore[arg-type]
         self.assertEqual(self.read().decode().splitlines()[0], f"MAIL FROM:<{SENDER}>{mail}")
 
     def assert_refused(
-        self, offered: str, code: int, enhanced: str, content: bytes = TEXT, **settings: object
+        self, offered: str, code: int, enhanced: str, content: bytes = TEXT, **settings: Any
     ) -> None:
         """An outcome for everybody, without a word to the server; the next message is sent."""
         self.connect(offered)

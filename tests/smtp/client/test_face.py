@@ -14,6 +14,7 @@ from mailproto.client import Client, CommandRefused, ConnectionLost, ProtocolVio
 from mailproto.content import FileContent
 from mailproto.model import Address, Recipient
 from mailproto.smtp import LMTPClient, SMTPClient
+from mailproto.testing import Feed
 from tests.smtp.client.dialogue import (
     ALICE,
     BOB,
@@ -79,8 +80,7 @@ class StepTests(ClientTestCase):
         self.converse("C: RCPT TO:<alice@mx.example>\nS: 250 OK")
         self.result(rcpt)
         data = self.client.data(b"Subject: hi\n\n.\n")
-        self.converse("C: DATA\nS: 354 Go")
-        self.converse("C: Subject: hi\nC: \nC: ..\nC: .\nS: 250 2.0.0 Queued")
+        self.converse("C: DATA\nS: 354 Go\nC: Subject: hi\nC: \nC: ..\nC: .\nS: 250 2.0.0 Queued")
         [reply] = self.result(data)
         self.assertEqual((reply.code, reply.text), (250, "Queued"))
 
@@ -100,11 +100,11 @@ class StepTests(ClientTestCase):
             C: DATA
             S: 354 Go
             C: Subject: hello
-            C:\x20
+            C:
             C: Hi.
             C: .
             S: 250 OK
-            """.replace("C:\x20\n", "C: \n")
+            """
         )
         self.result(asked[0])
         self.assertEqual(self.error(asked[1], CommandRefused).text, "550 5.1.1 No such user")
@@ -171,7 +171,7 @@ class StepTests(ClientTestCase):
     def test_large_content_waits_for_the_server(self) -> None:
         self.connect(PIPELINING)
         data = self.client.data(b"x" * 76 + b"\r\n" * 400_000)
-        self.converse("C: DATA\nS: 354 Go")
+        self.converse("C: DATA\nS: 354 Go\n...")
         read = 0
         while octets := self.read():
             read += len(octets)
@@ -190,7 +190,7 @@ class StepTests(ClientTestCase):
         self.patch(FileContent, "__getitem__", failing)
         self.connect(PIPELINING)
         data = self.client.data(FileContent("none", 1000))
-        self.converse("C: DATA\nS: 354 Go")
+        self.converse("C: DATA\nS: 354 Go\nC closes")
         self.assertIn("Input/output error", self.error(data, ConnectionLost).text)
         self.assertEqual(self.read(), b"")
         self.assertTrue(self.transport.was_aborted)
@@ -238,16 +238,14 @@ class LMTPStepTests(LMTPClientTestCase):
             self.converse(f"C: RCPT TO:<r{number}@mx.example>\nS: {answer}")
         self.data = self.client.data(TEXT)
 
-    def end(self, replies: str, piece: int = 0) -> None:
-        self.converse("C: DATA\nS: 354 Go")
-        self.read()
-        self.converse(replies, piece)
+    def end(self, replies: str, feed: Feed = "turns") -> None:
+        self.converse(f"C: DATA\nS: 354 Go\nC: Subject: hello\nC: \nC: Hi.\nC: .\n{replies}", feed)
 
     def test_one_answer_for_each_recipient(self) -> None:
         """Of those that were accepted (RFC 2033 4.2), together in one packet or octet by octet."""
-        for piece in (0, 1):
+        for feed in ("turns", "octets"):
             self.begin("250 OK", "550 No", "250 OK")
-            self.end("S: 250 2.0.0 One\nS: 452 4.2.2 Full", piece)
+            self.end("S: 250 2.0.0 One\nS: 452 4.2.2 Full", feed)
             self.assertEqual(
                 [(each.code, each.text) for each in self.result(self.data)], [(250, "One"), (452, "Full")]
             )
@@ -257,7 +255,7 @@ class LMTPStepTests(LMTPClientTestCase):
 
     def test_one_too_many(self) -> None:
         self.begin("250 OK")
-        self.end("S: 250 One\nS: 250 Two")
+        self.end("S: 250 One\nS: 250 Two\nC closes")
         self.result(self.data)
         self.assertFalse(self.client.is_usable)
 
@@ -274,7 +272,7 @@ class LMTPStepTests(LMTPClientTestCase):
         self.converse("C: DATA\nS: 503 5.5.1 No recipient")
         self.error(self.data, CommandRefused)
         self.begin("550 No")
-        self.converse("C: DATA\nS: 354 Go")
+        self.converse("C: DATA\nS: 354 Go\nC closes")
         self.error(self.data, ProtocolViolation)
         self.assertTrue(self.transport.was_aborted)
 

@@ -560,9 +560,9 @@ class OwnFaultTests(PoolTestCase):
             (_pool.ClientPool, "_failed"),
             (_pool.ClientPool, "_set_alarm"),
             (_pool.ClientPool, "_less_waits"),
-            (_pool.ClientPool, "again"),
-            (_pool.ClientPool, "others_serve"),
-            (_pool.ClientPool, "is_crowded"),
+            (_pool.ClientPool, "_again"),
+            (_pool.ClientPool, "_others_serve"),
+            (_pool.ClientPool, "_is_crowded"),
         ]
         limited = serving(
             EHLO="250-mx\r\n250-LIMITS RCPTMAX=1\r\n250 PIPELINING", MAIL=["250 OK", "421 No|close"]

@@ -165,7 +165,7 @@ class HelloTests(ClientTestCase):
             ("me.", "fe80::1%eth0", "[IPv6:fe80::1]"),
             ("me", "", "localhost"),
         ):
-            self.patch(_own_name.socket, "gethostname", lambda machine=machine: machine)
+            self.patch(_own_name.socket, "gethostname", lambda machine=machine: machine)  # type: ignore[attr-defined]
             self.patch(MemoryTransport, "getHost", lambda _, host=host: IPv4Address("TCP", host, 1))
             self.connect("S: 220 mx.example\nC: EHLO client.example\nS: 250 mx.example")
             self.client._session.hostname = ""

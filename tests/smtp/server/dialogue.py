@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.error import UnauthorizedLogin
-from twisted.cred.portal import Portal
+from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -72,6 +72,7 @@ class Account:
         self.name = name
 
 
+@implementer(IRealm)
 class Realm:
     """Gives accounts, but for those that are ``missing``, and counts who signed out."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ NOOP = "C: NOOP\nS: 250 2.0.0 OK"
 class RefusalTests(DialogueTestCase):
     """Content that is not taken is refused behind its dot, and the session stays in step."""
 
-    def assert_refused(self, content: str, reply: str, **settings: object) -> None:
+    def assert_refused(self, content: str, reply: str, **settings: Any) -> None:
         self.assert_dialogue(script(BEGIN, content, f"C: .\nS: {reply}", NOOP), **settings)
         self.assertEqual(self.delivery.contents, [])
 

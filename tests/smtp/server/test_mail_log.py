@@ -13,11 +13,11 @@ from mailproto.errors import RecipientUnknown, Refused, StorageFull, Unavailable
 from mailproto.model import Outcome
 from mailproto.smtp import LMTPServerFactory, SMTPLimits
 from mailproto.smtp.server._trace import lowered, shown_message_id
+from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.disk import fill_the_disk
 from tests.mail_log import captured, kinds, only, parsed
 from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery
 from tests.smtp.server.test_authentication import BAD, GOOD
-from tests.transport import ELSEWHERE, MemoryTransport
 
 CAUSE = "OperationalError: database or disk is full"
 FULL = StorageFull(detail=CAUSE)
@@ -277,7 +277,7 @@ class RefusalTests(LogTestCase):
             (
                 "deferred",
                 (bob, "RSET", bob),
-                {"limits": SMTPLimits(messages_per_peer=1, **local)},
+                {"limits": SMTPLimits(messages_per_peer=1, **local)},  # type: ignore[arg-type]
                 {
                     "command": "MAIL",
                     "reply": "450 4.7.1 Too many messages for now",
@@ -287,7 +287,7 @@ class RefusalTests(LogTestCase):
             (
                 "deferred",
                 (bob, alice, alice),
-                {"limits": SMTPLimits(recipients_per_peer=1, **local)},
+                {"limits": SMTPLimits(recipients_per_peer=1, **local)},  # type: ignore[arg-type]
                 {
                     "command": "RCPT",
                     "recipient": "<alice@mx.example>",
@@ -297,7 +297,7 @@ class RefusalTests(LogTestCase):
             (
                 "deferred",
                 (bob, alice, alice),
-                {"limits": SMTPLimits(recipients=1, **local)},
+                {"limits": SMTPLimits(recipients=1, **local)},  # type: ignore[arg-type]
                 {
                     "command": "RCPT",
                     "recipient": "<alice@mx.example>",
@@ -307,7 +307,7 @@ class RefusalTests(LogTestCase):
             (
                 "deferred",
                 (bob, "RSET", bob),
-                {"limits": SMTPLimits(transactions=1, **local)},
+                {"limits": SMTPLimits(transactions=1, **local)},  # type: ignore[arg-type]
                 {"command": "MAIL", "reply": "421 4.7.0 Too many messages on one connection, come again"},
             ),
             (
@@ -326,7 +326,7 @@ class RefusalTests(LogTestCase):
                 "refused",
                 (bob, alice, "DATA", b"x" * 50 + b"\r\n.\r\n"),
                 {"max_message_size": 10},
-                {"size": 52, "reply": "552 5.3.4 Message exceeds fixed maximum message size"},
+                {"size": 52, "reply": "552 5.3.4 Message exceeds fixed maximum message size"},  # type: ignore[dict-item]
             ),
             (
                 "refused",
@@ -337,7 +337,7 @@ class RefusalTests(LogTestCase):
             (
                 "refused",
                 (bob, alice, "DATA", b"Received: x\r\n" * 2 + b"\r\n.\r\n"),
-                {"limits": SMTPLimits(hops=2, **local)},
+                {"limits": SMTPLimits(hops=2, **local)},  # type: ignore[arg-type]
                 {"reply": "554 5.4.6 Too many Received fields: the message goes in circles"},
             ),
             ("refused", ("XCLIENT ADDR=192.0.2.9",), {}, {"command": "XCLIENT"}),
@@ -475,7 +475,7 @@ class EndTests(LogTestCase):
             self.clock.advance(300)
             transport.read()
         event = only(events, "ended")
-        self.assertEqual((event["reason"], event["seconds"]), ("idle too long", "300.0"))
+        self.assertEqual((event["reason"], event["seconds"]), ("idle too long", 300.0))
 
 
 class MessageIdTests(SynchronousTestCase):

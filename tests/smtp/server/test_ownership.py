@@ -93,8 +93,8 @@ class SubmissionTests(DialogueTestCase):
     def test_whose_it_is_can_be_logged(self) -> None:
         """Of SMTPUTF8 nearly everything may stand in an address."""
         events: list[LogEvent] = []
-        globalLogPublisher.addObserver(events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
         path = "<b\u202eob\u200b@example.org>"
         self.assert_dialogue(script(SIGNED_IN, f"C: MAIL FROM:{path} SMTPUTF8\n{NOT_YOURS}"))
         (text,) = {text for text in map(formatEvent, events) if "not yours" in text}

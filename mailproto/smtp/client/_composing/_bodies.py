@@ -117,7 +117,7 @@ def _octets(part: _Part, payload: str) -> bytes:
 
 
 def _name_type(part: _Part, octets: bytes) -> None:
-    """Of what has none: it is text in UTF-8, or in what nobody knows (RFC 1428 3)."""
+    """Of what has none: it is text in UTF-8, or in a charset that is not known (RFC 1428 3)."""
     if "Content-Type" not in part:
         try:
             octets.decode()

@@ -63,7 +63,7 @@ def compose(
 
     :param message: str and bytes have a header and a body; line ends may be any.
     :param recipients: duplicates are dropped, however their domains are written.
-    :param seconds: since the epoch, for a Date that lacks.
+    :param seconds: since the epoch, for a Date that is missing.
     :raises ValueError: no sender or recipient, or one that is no address; or a message that
         cannot be written.
     """
@@ -115,7 +115,7 @@ def _choose(
     if sender is None:
         sender = next(iter(named(b"sender", b"from")), None)
         if sender is None:
-            raise ValueError("nobody to send from")
+            raise ValueError("no sender")
     if recipients is None:
         recipients = named(b"to", b"cc", b"bcc")
     elif isinstance(recipients, str | Address | Recipient):
@@ -125,7 +125,7 @@ def _choose(
         address = recipient.address
         chosen.setdefault((address.local, canonical_domain(address.domain)), recipient)
     if not chosen:
-        raise ValueError("nobody to send to")
+        raise ValueError("no recipient")
     return to_address(sender), tuple(chosen.values())
 
 

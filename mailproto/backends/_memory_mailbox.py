@@ -1,0 +1,98 @@
+"""The mailboxes of a `MemoryStore`: simple ones, with ids and threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import count
+
+from zope.interface import implementer
+
+from mailproto.backends._simple import Message, SimpleMailbox
+from mailproto.backends._threading import AccountThreads, thread_keys
+from mailproto.backends._watch import ModSeqs
+from mailproto.interfaces import IMailbox, IObjectIds
+from mailproto.message import relations
+from mailproto.model import AppendedMessage, MailboxStatus, MessageInfo, NewMessage
+
+__all__ = ["Delivered", "MemoryMailbox", "Numbers"]
+
+
+class Numbers:
+    """What the accounts of one store share."""
+
+    def __init__(self) -> None:
+        self._validity = 0
+        self.next_id = count(1).__next__  # of a mailbox, a message or a thread
+
+    def next_validity(self) -> int:
+        """A UIDVALIDITY: ever larger, and larger than those of an earlier process."""
+        self._validity = max(self._validity + 1, int(time.time()))
+        return self._validity
+
+
+class Delivered:
+    """The ids that one message has wherever it is delivered.
+
+    :ivar threads: in accounts that have it already.
+    """
+
+    def __init__(self, numbers: Numbers) -> None:
+        self._numbers = numbers
+        self._email = 0
+        self.threads: dict[AccountThreads, int] = {}
+
+    @property
+    def email(self) -> int:
+        """Given when the first place takes the message."""
+        self._email = self._email or self._numbers.next_id()
+        return self._email
+
+
+@implementer(IObjectIds)
+class MemoryMailbox(SimpleMailbox):
+    """A mailbox of an account of a `MemoryStore`."""
+
+    def __init__(self, name: str, numbers: Numbers, modseqs: ModSeqs, threads: AccountThreads) -> None:
+        super().__init__(name, numbers.next_validity())
+        self._state = self._new_state(modseqs)
+        self._numbers = numbers
+        self._threads = threads
+        self._delivered: Delivered | None = None
+        self.mailbox_id = f"F{numbers.next_id()}"
+
+    async def status(self) -> MailboxStatus:
+        """See `IMailbox.status`."""
+        return (await super().status())._replace(mailbox_id=self.mailbox_id)
+
+    def deliver(self, message: NewMessage, delivered: Delivered) -> AppendedMessage:
+        """Append a message that other mailboxes get, too."""
+        self._delivered = delivered
+        try:
+            [appended] = self._add([message])
+        finally:
+            self._delivered = None
+        return appended
+
+    def _identified(self, info: MessageInfo) -> MessageInfo:
+        delivered = self._delivered or Delivered(self._numbers)
+        email = delivered.email
+        keys = thread_keys(relations(info.content or b""))
+        thread = self._threads.add(keys, delivered.threads.get(self._threads))
+        delivered.threads[self._threads] = thread
+        return info._replace(email_id=f"M{email}", thread_id=f"T{thread}")
+
+    def _left(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self._threads.count(int((message.info.thread_id or "T0")[1:]), -1)
+
+    async def _copy(self, uids: Sequence[int], target: IMailbox) -> list[tuple[int, int]]:
+        if not isinstance(target, MemoryMailbox) or target._threads is not self._threads:
+            return await super()._copy(uids, target)
+        target._there()
+        copied = list(self._of(uids))
+        for message in copied:
+            self._threads.count(int((message.info.thread_id or "T0")[1:]), 1)
+        there = target._put([replace(message) for message in copied])
+        return [(here.info.uid, appended.uid) for here, appended in zip(copied, there, strict=True)]

@@ -1,0 +1,86 @@
+"""An account over mailboxes that an application made."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+
+from zope.interface import implementer
+
+from mailproto.backends._listing import entries
+from mailproto.backends._simple import MODSEQS, SimpleMailbox
+from mailproto.backends._watch import Watchers
+from mailproto.errors import NoSuchMailbox, ReadOnly
+from mailproto.interfaces import IAccount, IMailbox
+from mailproto.model import INBOX, MailboxEntry, MailboxStatus, canonical_mailbox_name
+
+__all__ = ["SimpleAccount"]
+
+
+@implementer(IAccount)
+class SimpleAccount:
+    """An account with mailboxes that the application made; clients cannot make or delete any.
+
+    :param mailboxes: INBOX, and what others there are; a missing INBOX is an empty one.
+    """
+
+    def __init__(self, name: str, mailboxes: Mapping[str, IMailbox]) -> None:
+        self.name = name
+        self._mailboxes = {canonical_mailbox_name(mailbox): kept for mailbox, kept in mailboxes.items()}
+        self._mailboxes.setdefault(INBOX, SimpleMailbox())
+        self._subscribed = set(self._mailboxes)
+        self._watchers: Watchers[None] = Watchers()
+
+    async def list(self) -> Sequence[MailboxEntry]:
+        """See `IAccount.list`."""
+        return entries(dict.fromkeys(self._mailboxes), self._subscribed)
+
+    async def open(self, name: str) -> IMailbox:
+        """See `IAccount.open`."""
+        try:
+            return self._mailboxes[canonical_mailbox_name(name)]
+        except KeyError:
+            raise NoSuchMailbox from None
+
+    async def create(self, name: str, special_use: str | None = None) -> None:
+        """Not possible: :raises ReadOnly:"""
+        raise ReadOnly
+
+    async def delete(self, name: str) -> None:
+        """Not possible: :raises ReadOnly:"""
+        raise ReadOnly
+
+    async def rename(self, old: str, new: str) -> None:
+        """Not possible: :raises ReadOnly:"""
+        raise ReadOnly
+
+    async def subscribe(self, name: str) -> None:
+        """See `IAccount.subscribe`."""
+        await self.open(name)
+        if (name := canonical_mailbox_name(name)) not in self._subscribed:
+            self._subscribed.add(name)
+            self._watchers.notify(None, MODSEQS.next())
+
+    async def unsubscribe(self, name: str) -> None:
+        """See `IAccount.unsubscribe`."""
+        if (name := canonical_mailbox_name(name)) in self._subscribed:
+            self._subscribed.discard(name)
+            self._watchers.notify(None, MODSEQS.next())
+
+    async def status(self, names: Sequence[str]) -> Mapping[str, MailboxStatus]:
+        """See `IAccount.status`."""
+        here = {name: self._mailboxes.get(canonical_mailbox_name(name)) for name in names}
+        return {name: await mailbox.status() for name, mailbox in here.items() if mailbox is not None}
+
+    def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
+        """See `IAccount.watch`."""
+        ends = [self._watchers.add(None, listener)]
+        for mailbox in self._mailboxes.values():
+            with contextlib.suppress(NoSuchMailbox):  # the application has retired it
+                ends.append(mailbox.watch(listener))
+
+        def end() -> None:
+            for each in ends:
+                each()
+
+        return end

@@ -263,6 +263,32 @@ class LongChangeTests(TestCase):
         self.assertEqual(await self.inbox.claim_recent(), COUNT + 1)
 
 
+    async def test_names_cost_the_same_however_many_there_are(self):
+        steps, writer = [0], self.store._database.writer
+
+        async def cost_of(change):
+            steps[0] = 0
+            await change
+            return steps[0]
+
+        def count():
+            steps[0] += 1
+
+        await writer.run(lambda transaction: transaction.connection.set_progress_handler(count, 1))
+        few = await cost_of(self.account.create("few/names"))
+        renaming = await cost_of(self.account.rename("few", "renamed"))
+        for number in range(400):
+            await self.account.create(f"folder{number}")
+        self.assertLess(await cost_of(self.account.create("many/names")), few * 1.5)
+        self.assertLess(await cost_of(self.account.rename("many", "others")), renaming * 1.5)
+        await writer.run(lambda transaction: transaction.connection.set_progress_handler(None, 1))
+
+    async def test_a_long_inbox_is_renamed(self):
+        await self.account.rename("INBOX", "old/mail")
+        self.assertEqual((await self.inbox.status()).messages, 0)
+        self.assertEqual((await (await self.account.open("old/mail")).status()).messages, COUNT)
+
+
 LongChanges_clear = _long_changes.LongChanges.clear
 
 

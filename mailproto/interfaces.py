@@ -213,7 +213,8 @@ class IMailbox(Interface):
     ) -> Awaitable[StoreResult]:
         """Change flags: of each message whole, and soon of all.
 
-        Others may see it half done where there are many messages.  A message whose flags stay the same keeps its modseq.
+        Others may see it half done where there are many messages.  A message whose flags stay the
+        same keeps its modseq.
 
         :param unchanged_since: messages with a greater modseq are refused, each by itself
             (RFC 7162 3.1.3).

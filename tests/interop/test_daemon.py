@@ -458,7 +458,7 @@ class UserTests(DaemonCase):
         files[1].chmod(0o600)
         os.kill(pid, signal.SIGHUP)
         self.wait_for_log(
-            rf"certificate in use stays: {files[1]}: Permission denied: the user nobody[^\n]* to root: give it"
+            rf"certificate in use stays: {files[1]}: Permission denied: the user nobody[^\n]* to root: give"
         )
 
 

@@ -1,5 +1,7 @@
 """The group commit: what a batch is, and what a failure in it costs."""
 
+import errno
+import os
 import sqlite3
 import threading
 from typing import Any
@@ -8,7 +10,7 @@ from twisted.internet import reactor as installed
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import TestCase
 
-from mailproto.backends.sqlite._room import Room
+from mailproto.backends.sqlite._room import Room, adds_content
 from mailproto.backends.sqlite._writer import Writer
 from mailproto.errors import NoSuchMailbox, StorageFull, Unavailable
 
@@ -22,7 +24,9 @@ class WriterTests(TestCase):
         self.path = self.mktemp()
         self.sqlite("PRAGMA journal_mode = WAL", "CREATE TABLE t (x UNIQUE)")
         self.committed, self.unlinked = [], []
-        self.writer = Writer(reactor, self.path, self.committed.append, self.unlinked.extend, Room(self.path))
+        self.room = Room(self.path)
+        self.addCleanup(self.room.close)
+        self.writer = Writer(reactor, self.path, self.committed.append, self.unlinked.extend, self.room)
         self.writer.start()
         self.addCleanup(lambda: self.writer.stop())
 
@@ -117,6 +121,28 @@ class WriterTests(TestCase):
         self.assertEqual(self.committed, [])
         await self.writer.run(lambda transaction: transaction.execute("INSERT INTO t VALUES (2)").rowcount)
         self.assertEqual(self.rows(), [1, 2])
+
+    async def test_new_content_does_not_use_the_reserve(self):
+        @adds_content
+        def add(transaction):
+            transaction.execute("INSERT INTO t VALUES (randomblob(1000000))")
+
+        def change(transaction):
+            transaction.execute("INSERT INTO t VALUES (randomblob(1000000))")
+
+        def no_room(*arguments):
+            raise OSError(errno.ENOSPC, "no room")
+
+        self.room.open()
+        self.room.fill()
+        self.patch(os, "posix_fallocate", no_room)
+        before = os.path.getsize(self.path + "-reserve")
+        for work, after in ((add, before), (change, 0)):
+            await self.writer.run(
+                lambda transaction: transaction.execute("PRAGMA max_page_count = 50").fetchall()
+            )
+            await self.assertFailure(self.writer.run(work), StorageFull)
+            self.assertEqual(os.path.getsize(self.path + "-reserve"), after)
 
     async def test_a_lock_that_is_held_too_long_costs_one_batch(self):
         await self.writer.run(lambda transaction: transaction.execute("PRAGMA busy_timeout = 1").fetchall())

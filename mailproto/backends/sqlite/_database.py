@@ -30,7 +30,7 @@ __all__ = ["DATABASE", "Database"]
 DATABASE = "mail.sqlite3"
 """The database's name in the store's folder."""
 
-FINISHING = 1.0
+FINISHING = 0.5
 """Seconds that a start takes at most to finish long changes that a crash interrupted."""
 
 ALONE_WITHIN = 2.0

@@ -155,6 +155,7 @@ class Turns:
         self._peers = peers
         self._timeout = timeout
         self._descriptors: list[int] = []
+        self._is_told = False  # that it does not work
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
@@ -172,9 +173,11 @@ class Turns:
                     seconds=self._timeout,
                 )
         except OSError as error:
-            self._log.warn(
-                "{path}: processes cannot take turns in writing: {error}", path=self._path, error=error
-            )
+            if not self._is_told:
+                self._is_told = True
+                self._log.warn(
+                    "{path}: processes cannot take turns in writing: {error}", path=self._path, error=error
+                )
         try:
             yield
         finally:
@@ -183,9 +186,9 @@ class Turns:
 
     def _take(self) -> bool:
         """Wait for the turn; False when it does not come in time."""
-        if not self._descriptors:
+        for end in ("-next", "-turn")[len(self._descriptors) :]:
             flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC
-            self._descriptors = [os.open(self._path + end, flags, 0o600) for end in ("-next", "-turn")]
+            self._descriptors.append(os.open(self._path + end, flags, 0o600))
         waiting, having = self._descriptors
         give_up = time.monotonic() + self._timeout
         if not _lock(waiting, give_up):

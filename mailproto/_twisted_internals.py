@@ -95,6 +95,10 @@ NEEDS: Mapping[str, str] = {
     "port_is_a_reader": """
         A port that provides `IReadDescriptor` accepts connections while it is among the reactor's
         readers, and only then (`service._listening` lets clients wait).""",
+    "unix_lock": """
+        Beside a Unix socket at ``PATH`` that is listened on with ``lockfile=1``, which is the default of
+        endpoints, is a symbolic link ``PATH.lock`` to the number of the process
+        (`service._unix_sockets`).""",
 }
 """What is relied on always."""
 

@@ -211,22 +211,23 @@ class IMailbox(Interface):
     def store(
         uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
     ) -> Awaitable[StoreResult]:
-        """Change flags, in one transaction.
+        """Change flags: of each message whole, and soon of all.
 
-        A message whose flags stay the same keeps its modseq.
+        Others may see it half done where there are many messages.  A message whose flags stay the
+        same keeps its modseq.
 
         :param unchanged_since: messages with a greater modseq are refused, each by itself
             (RFC 7162 3.1.3).
         """
 
     def copy(uids: Sequence[int], target: IMailbox) -> Awaitable[Sequence[tuple[int, int]]]:
-        """Copy with flags and internal dates, all or none; ``target`` is of the same account.
+        """Copy with flags and internal dates, all or none in the end; ``target`` is of the same account.
 
         :returns: (UID here, UID there), ascending in both.
         """
 
     def move(uids: Sequence[int], target: IMailbox) -> Awaitable[Sequence[tuple[int, int]]]:
-        """`copy` and removal from here in one transaction (RFC 6851)."""
+        """`copy` and removal from here, of each message in one transaction (RFC 6851 3.3)."""
 
     def expunge(uids: Sequence[int] | None = None) -> Awaitable[Sequence[int]]:
         """Remove those that have ``\\Deleted``, of ``uids`` or (None) of all.

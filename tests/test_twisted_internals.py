@@ -451,6 +451,16 @@ class NeedTests(InternalsCase):
                     reactor.addReader(port)
             port.connectionLost(None)
 
+    def test_unix_lock(self) -> None:
+        path = f"/tmp/mailproto-test-{os.getpid()}"
+        reactor = SelectReactor()
+        self.addCleanup(_let_go_of, reactor)
+        endpoint = endpoints.serverFromString(reactor, f"unix:{path}")
+        port: Any = self.successResultOf(endpoint.listen(_Building(Noting())))
+        self.assertEqual(os.readlink(f"{path}.lock"), str(os.getpid()))
+        port.connectionLost(Failure(ConnectionDone()))
+        self.assertFalse(os.path.lexists(f"{path}.lock"))
+
 
 class _Building(Factory):
     noisy = False

@@ -444,7 +444,7 @@ class ServerConnection(Connection, Generic[EventT]):
         handshake_left = self._handshake_left()
         if handshake_left is not None and handshake_left <= 0:
             maillog.refused(self.client, "TLS handshake not done in time")
-            self._abort_for("TLS handshake not done in time")
+            self._abort_for("no TLS")
             return
         left = self._progress + self.idle_limit() - self.clock.seconds()
         if self._running is not None and self._writable:

@@ -15,7 +15,8 @@ __all__ = ["HangupService"]
 class HangupService(Service):
     """Calls ``reload`` in the reactor's thread when the process gets a SIGHUP.
 
-    It does so from `privilegedStartService` on; a signal that comes before would end the process.
+    What was called before is called, too.  That is so from `privilegedStartService` on; a signal that
+    comes before would end the process.
     """
 
     log = Logger()
@@ -51,3 +52,5 @@ class HangupService(Service):
 
     def _hung_up(self, number: int, frame: object) -> None:
         self._reactor.callFromThread(self._reload)
+        if callable(self._before):  # of another server in this process, or of a program of one's own
+            self._before(number, frame)

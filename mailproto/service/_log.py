@@ -115,11 +115,12 @@ class TextLog:
             self._second, self._stamp = second, f"{formatTime(second)} [{maillog.NAMESPACE}#"
         waiting = self._waiting
         waiting.append(f"{self._stamp}{level.name}] {event['line']}\n")
-        if level is not LogLevel.info or not self._reactor.running:
+        since = event["log_time"] - self._flushed
+        if level is not LogLevel.info or not self._reactor.running or not 0 <= since < SOON:
             self.flush()
         elif len(waiting) == 1:
             self._thread = get_ident()
-            self._reactor.callLater(SOON if event["log_time"] - self._flushed < SOON else 0, self.flush)
+            self._reactor.callLater(SOON, self.flush)
 
     def flush(self) -> None:
         """Write what waits."""

@@ -8,7 +8,7 @@ from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import SCRAM_ITERATIONS, _records, hash_password
+from mailproto.auth import SCRAM_ITERATIONS, _records, disabled_record, hash_password, password_matches
 from mailproto.auth._records import argon2_part, completed, is_complete, matches, scram_part
 from mailproto.auth._scram import scram_keys
 from tests.auth.fakes import cheap_hash
@@ -100,3 +100,19 @@ class RecordTests(SynchronousTestCase):
         for noise in ("SCRAM-SHA-1$1:" + "A" * 1_000_000, "$argon2 " * 100_000, " " * 1_000_000):
             self.assertIsNone(scram_part(noise, "SHA-1"))
         self.assertLess(time.process_time() - began, 2)
+
+    def test_the_cheapest_of_them_tells_whether_a_password_is_right(self) -> None:
+        record = hash_password("caf\u00e9")
+        hashed, first, second = record.split(" ")
+        for kept in (record, hashed, first, second, f"{first} {second}", f"{second} {hashed}"):
+            with self.subTest(kept=kept):
+                self.assertTrue(password_matches(kept, "cafe\u0301"))
+                self.assertFalse(password_matches(kept, "cafe"))
+        for kept in ("", "nonsense", disabled_record(record)):
+            self.assertFalse(password_matches(kept, "caf\u00e9"))
+
+        def argon2(*arguments: object) -> bool:
+            raise AssertionError
+
+        self.patch(_records, "matches", argon2)
+        self.assertTrue(password_matches(record, "caf\u00e9"))

@@ -446,9 +446,9 @@ class ServerTests(StackCase):
         transport = self.connect(outer, StdlibClient())
         transport.startTLS(self.tls)
         self.pass_on()
-        layer = self.over_tls(self.factory).buildProtocol(None)
-        wrapper: Any = transport.protocol
-        wrapper.wrappedProtocol = layer
+        layer: Any = self.over_tls(self.factory).buildProtocol(None)
+        outside: Any = transport.protocol
+        outside.wrappedProtocol = layer
         layer.makeConnection(transport)
         inside = StdlibClient()
         for _ in range(6):

@@ -91,7 +91,7 @@ class RenewalTests(SynchronousTestCase):
         self.assert_said()
 
     def test_every_way_to_renew(self) -> None:
-        """In place, by renaming, by a symbolic link that is set anew; even with the old time and size."""
+        """In place, by renaming, by a symbolic link that is set anew; even with size and time as before."""
         links = (self.folder / "link.pem", self.folder / "link.key")
         for link, file in zip(links, (self.certificate, self.key), strict=True):
             link.symlink_to(file)
@@ -101,6 +101,17 @@ class RenewalTests(SynchronousTestCase):
             new = self.new_pair("new")
             for source, target in zip(new, (self.certificate, self.key), strict=True):
                 target.write_bytes(source.read_bytes())
+
+        def in_place_with_size_and_time_as_before() -> None:
+            files = (self.certificate, self.key)
+            sizes = [file.stat().st_size for file in files]
+            new = self.new_pair("new")
+            while [file.stat().st_size for file in new] != sizes:
+                new = self.new_pair("new")
+            for source, target in zip(new, files, strict=True):
+                found = target.stat()
+                target.write_bytes(source.read_bytes())
+                os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
 
         def renamed() -> None:
             for source, target in zip(self.new_pair("new"), (self.certificate, self.key), strict=True):
@@ -113,7 +124,7 @@ class RenewalTests(SynchronousTestCase):
                 (self.folder / "next").symlink_to(source)
                 (self.folder / "next").replace(link)
 
-        for renew in (in_place, renamed, linked):
+        for renew in (in_place, in_place_with_size_and_time_as_before, renamed, linked):
             with self.subTest(renew=renew.__name__):
                 before = self.contexts(service)
                 renew()

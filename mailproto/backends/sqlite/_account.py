@@ -5,15 +5,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mailproto.backends._listing import entries
 from mailproto.backends.sqlite import _reading, _tree
 from mailproto.backends.sqlite._database import Database
+from mailproto.backends.sqlite._long_changes import moving
 from mailproto.backends.sqlite._mailbox import SQLiteMailbox
 from mailproto.errors import NoSuchAccount, NoSuchMailbox
 from mailproto.interfaces import IAccount
-from mailproto.model import MailboxEntry, MailboxStatus, canonical_mailbox_name
+from mailproto.model import INBOX, MailboxEntry, MailboxStatus, canonical_mailbox_name
 
 __all__ = ["SQLiteAccount"]
 
@@ -47,7 +49,16 @@ class SQLiteAccount:
 
     async def rename(self, old: str, new: str) -> None:
         """See `IAccount.rename`."""
-        await self._database.writer.run(_tree.rename, self._id, old, new)
+        if canonical_mailbox_name(old) == INBOX:
+            await self._database.underway(Deferred.fromCoroutine(self._rename_inbox(new)))
+        else:
+            await self._database.writer.run(_tree.rename, self._id, old, new)
+
+    async def _rename_inbox(self, new: str) -> None:
+        database = self._database
+        inbox, target = await database.writer.run(_tree.create_beside_inbox, self._id, new)
+        changes = await _reading.changes_since(database.read, database.pause, inbox, 0)
+        await database.long_changes.do(moving(inbox, target), changes.changed.uids)
 
     async def subscribe(self, name: str) -> None:
         """See `IAccount.subscribe`."""

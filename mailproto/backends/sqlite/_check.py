@@ -66,14 +66,21 @@ async def check_database(database: Database, report: Callable[[str], None], *, r
                     report(fault.text)
             if repair:
                 repaired += await _mend(database, faults)
-        rendered = await _render(database, connection)
-        counts = await database.bodies.in_thread(lambda: _counts(connection))
+        counts: dict[str, int] = {}
+        try:
+            rendered = await _render(database, connection)
+            counts.update(await database.bodies.in_thread(lambda: _counts(connection)))
+            counts["summaries made anew"] = rendered
+        except sqlite3.DatabaseError as error:
+            fault = _unreadable(error)
+            found[fault.kind] += 1
+            report(fault.text)
     finally:
         connection.close()
     for kind, count in found.items():
         if count > SHOWN:
             report(f"{kind}: {count - SHOWN} more")
-    return CheckResult({**counts, "summaries made anew": rendered}, found.total(), repaired)
+    return CheckResult(counts, found.total(), repaired)
 
 
 def _faults(connection: sqlite3.Connection, look: Look) -> list[Fault]:
@@ -81,7 +88,11 @@ def _faults(connection: sqlite3.Connection, look: Look) -> list[Fault]:
         with snapshot(connection):
             return list(look(connection))
     except sqlite3.DatabaseError as error:
-        return [Fault("database", f"the database cannot be read: {printable(str(error))}")]
+        return [_unreadable(error)]
+
+
+def _unreadable(error: sqlite3.Error) -> Fault:
+    return Fault("database", f"the database cannot be read: {printable(str(error))}")
 
 
 async def _mend(database: Database, faults: Sequence[Fault]) -> int:

@@ -18,13 +18,15 @@ from mailproto.backends.sqlite._flagbits import columns_of
 from mailproto.backends.sqlite._long_changes import LongChange
 from mailproto.backends.sqlite._placing import Append, Arrival, append_all
 from mailproto.errors import InvalidMailboxName, NoSuchMailbox, Unavailable
-from mailproto.interfaces import IMailbox, IObjectIds, IRecent
+from mailproto.interfaces import IMailbox, IMetadata, IObjectIds, IRecent
 from mailproto.model import (
     PERMANENT_FLAGS,
+    SYSTEM_FLAGS,
     AppendedMessage,
     Changes,
     FlagChange,
     FlagColumns,
+    FlagOperation,
     MailboxStatus,
     MessageInfo,
     Metadata,
@@ -35,8 +37,10 @@ from mailproto.model import (
 
 __all__ = ["SQLiteMailbox", "arrival"]
 
+_SYSTEM_FLAGS = frozenset(SYSTEM_FLAGS)
 
-@implementer(IMailbox, IRecent, IObjectIds)
+
+@implementer(IMailbox, IMetadata, IObjectIds, IRecent)
 class SQLiteMailbox:
     """A mailbox by its id, whatever it is called by now."""
 
@@ -83,7 +87,8 @@ class SQLiteMailbox:
     ) -> StoreResult:
         """See `IMailbox.store`."""
         change = FlagChange(change.operation, kept_flags(change.flags))
-        if len(uids) > _long_changes.SLICE:  # else all of it fails together
+        adds_keywords = change.operation is not FlagOperation.REMOVE and not change.flags <= _SYSTEM_FLAGS
+        if adds_keywords and len(uids) > _long_changes.SLICE:  # else all of it fails together
             database = self._database
             await _reading.check_flags(database.read, database.pause, self._id, uids, change)
         stored = await self._change(_long_changes.storing(self._id, change, unchanged_since), uids)

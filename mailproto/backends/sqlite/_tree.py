@@ -10,10 +10,9 @@ from mailproto.backends._names import (
     check_name,
     check_rename,
     check_special_use,
-    is_inferior,
     superiors,
 )
-from mailproto.backends.sqlite._changing import discard_messages, move
+from mailproto.backends.sqlite._changing import discard_messages
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._writer import Transaction
 from mailproto.errors import (
@@ -23,11 +22,12 @@ from mailproto.errors import (
     NoSuchAccount,
     NoSuchMailbox,
 )
-from mailproto.model import INBOX, canonical_mailbox_name
+from mailproto.model import DELIMITER, INBOX, canonical_mailbox_name
 
 __all__ = [
     "add_account",
     "create",
+    "create_beside_inbox",
     "delete",
     "delete_account",
     "rename",
@@ -93,8 +93,7 @@ def create(transaction: Transaction, account: int, name: str, special_use: str |
     """See `IAccount.create`."""
     name, special_use = canonical_mailbox_name(name), check_special_use(special_use)
     check_name(name)
-    mailboxes = _mailboxes(transaction, account)
-    if name in mailboxes:
+    if _find(transaction, account, name) is not None:
         raise MailboxExists
     _insert_superiors(transaction, account, name)
     _insert(transaction, account, name, special_use)
@@ -105,30 +104,25 @@ def delete(transaction: Transaction, account: int, name: str) -> None:
     name = canonical_mailbox_name(name)
     if name == INBOX:
         raise InvalidMailboxName("INBOX cannot be deleted")
-    mailboxes = _mailboxes(transaction, account)
-    if name not in mailboxes:
+    mailbox = _find(transaction, account, name)
+    if mailbox is None:
         raise NoSuchMailbox
     _retire(transaction, account, name)
-    _discard(transaction, account, mailboxes[name])
+    _discard(transaction, account, mailbox)
 
 
 def rename(transaction: Transaction, account: int, old: str, new: str) -> None:
-    """See `IAccount.rename`."""
+    """See `IAccount.rename`; not for INBOX."""
     old, new = canonical_mailbox_name(old), canonical_mailbox_name(new)
-    mailboxes = _mailboxes(transaction, account)
-    moving = [name for name in mailboxes if name == old or (old != INBOX and is_inferior(name, old))]
-    if not moving:
+    mailboxes = _inferiors(transaction, account, old)
+    mailbox = _find(transaction, account, old)
+    if mailbox is not None:
+        mailboxes[old] = mailbox
+    if not mailboxes:
         raise NoSuchMailbox
-    if _exists(mailboxes, new):
+    if _exists(transaction, account, new):
         raise MailboxExists
-    if old == INBOX:
-        check_name(new)
-        _insert_superiors(transaction, account, new)
-        target = _insert(transaction, account, new, None)
-        rows = transaction.execute("SELECT uid FROM messages WHERE mailbox = ?", (mailboxes[INBOX],))
-        move(transaction, mailboxes[INBOX], [uid for (uid,) in rows], target)
-        return
-    moves = check_rename(old, new, moving)
+    moves = check_rename(old, new, list(mailboxes))
     for name in moves:
         _retire(transaction, account, name)
     _insert_superiors(transaction, account, new)
@@ -137,10 +131,24 @@ def rename(transaction: Transaction, account: int, old: str, new: str) -> None:
     _next_modseq(transaction, account)
 
 
+@adds_content
+def create_beside_inbox(transaction: Transaction, account: int, name: str) -> tuple[int, int]:
+    """Make the mailbox that INBOX is renamed to: the ids of INBOX and of the new one (RFC 9051 6.3.6)."""
+    name = canonical_mailbox_name(name)
+    inbox = _find(transaction, account, INBOX)
+    if inbox is None:
+        raise NoSuchAccount
+    if _exists(transaction, account, name):
+        raise MailboxExists
+    check_name(name)
+    _insert_superiors(transaction, account, name)
+    return inbox, _insert(transaction, account, name, None)
+
+
 def subscribe(transaction: Transaction, account: int, name: str) -> None:
     """See `IAccount.subscribe`."""
     name = canonical_mailbox_name(name)
-    if not _exists(_mailboxes(transaction, account), name):
+    if not _exists(transaction, account, name):
         raise NoSuchMailbox
     if _subscribe(transaction, account, name):
         _next_modseq(transaction, account)
@@ -164,9 +172,31 @@ def _mailboxes(transaction: Transaction, account: int) -> dict[str, int]:
     return mailboxes
 
 
-def _exists(mailboxes: dict[str, int], name: str) -> bool:
+def _find(transaction: Transaction, account: int, name: str) -> int | None:
+    """A mailbox's id, or None.  :raises NoSuchAccount:"""
+    row = transaction.execute(
+        "SELECT accounts.id, mailboxes.id FROM accounts LEFT JOIN mailboxes"
+        " ON mailboxes.account = accounts.id AND mailboxes.name = ? WHERE accounts.id = ?",
+        (name, account),
+    ).fetchone()
+    if row is None:
+        raise NoSuchAccount
+    found: int | None = row[1]
+    return found
+
+
+def _inferiors(transaction: Transaction, account: int, name: str) -> dict[str, int]:
+    """Names and ids of the mailboxes below ``name``, at any depth."""
+    rows = transaction.execute(
+        "SELECT name, id FROM mailboxes WHERE account = ? AND name > ? AND name < ?",
+        (account, name + DELIMITER, name + chr(ord(DELIMITER) + 1)),
+    )
+    return dict(rows.fetchall())
+
+
+def _exists(transaction: Transaction, account: int, name: str) -> bool:
     """Whether it is a mailbox's name, or that of its superior."""
-    return name in mailboxes or any(is_inferior(other, name) for other in mailboxes)
+    return _find(transaction, account, name) is not None or bool(_inferiors(transaction, account, name))
 
 
 def _insert(transaction: Transaction, account: int, name: str, special_use: str | None) -> int:
@@ -179,9 +209,8 @@ def _insert(transaction: Transaction, account: int, name: str, special_use: str 
 
 
 def _insert_superiors(transaction: Transaction, account: int, name: str) -> None:
-    there = _mailboxes(transaction, account)
     for superior in superiors(name):
-        if superior not in there:
+        if _find(transaction, account, superior) is None:
             _insert(transaction, account, superior, None)
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 _METADATA = Part.INTERNAL_DATE | Part.SIZE
+_AT_ONCE = 10_000
+"""Numbers that are written before others may have their turn: some 2 ms."""
+
 _CONTENT = Part.CONTENT | Part.OFFSETS
 
 
@@ -30,7 +33,11 @@ async def search(server: IMAPServer, command: Command[Search]) -> None:
     matching = await _Evaluation(server, found, compile_key(arguments.key, found)).run()
     numbers = [view.uids[at] for at in matching] if command.uid else [at + 1 for at in matching]
     if arguments.returns is None:
-        server.respond(b"* SEARCH%b\r\n" % b"".join([b" %d" % number for number in numbers]))
+        server.respond(b"* SEARCH")
+        for start in range(0, len(numbers), _AT_ONCE):
+            server.respond(b"".join([b" %d" % number for number in numbers[start : start + _AT_ONCE]]))
+            await server.yield_turn()
+        server.respond(b"\r\n")
     else:
         server.respond(_extended(command, numbers, arguments.returns))
 

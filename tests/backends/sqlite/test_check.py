@@ -15,6 +15,7 @@ from zope.interface.verify import verifyObject
 
 from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite._check import SHOWN
+from mailproto.errors import StoreUnusable
 from mailproto.interfaces import ICheckable
 from mailproto.message import RENDER_VERSION, summarise
 from mailproto.model import CheckResult, FlagChange, FlagOperation, NewMessage, Part, Placement
@@ -180,21 +181,34 @@ class CheckTests(TestCase):
         self.assertIn("message 2 in alice@example.org/INBOX has lost its content", self.lines[0])
 
     async def test_a_damaged_database(self) -> None:
-        pages = self.execute("SELECT rootpage FROM sqlite_master WHERE name = 'contents'")[0][0]
-        self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        size = self.execute("PRAGMA page_size")[0][0]
-        await self.store.stop()
-        with Path(self.store.path).open("r+b") as file:
-            file.seek((pages - 1) * size)
-            file.write(b"\xff" * size)
+        """Whatever is damaged: a line says so, and no exception."""
         reactor: Any = installed
-        self.store = SQLiteStore(self.store.path, reactor=reactor)
-        await self.store.start()
-        self.addCleanup(lambda store=self.store: Deferred.fromCoroutine(store.stop()))
-        result = await self.check(repair=True)
-        self.assertGreater(result.faults, result.repaired)
-        self.assertIn("the database ", self.lines[0])
-        self.assertTrue(all(line.isprintable() for line in self.lines))
+        for table in (
+            *("contents", "bodies", "messages", "messages_changed", "mailboxes", "accounts", "threads"),
+            *("thread_keys", "vanished", "object_ids", "validity", "bodies_unused", "discarded"),
+        ):
+            await self.begin()
+            self.execute("UPDATE bodies SET rendered = 0")
+            self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            [[page]] = self.execute(f"SELECT rootpage FROM sqlite_master WHERE name = '{table}'")
+            [[size]] = self.execute("PRAGMA page_size")
+            await self.store.stop()
+            with Path(self.store.path).open("r+b") as file:
+                file.seek((page - 1) * size)
+                file.write(b"\xff" * size)
+            store = SQLiteStore(self.store.path, reactor=reactor)
+            try:
+                await store.start()
+            except StoreUnusable as error:
+                self.assertTrue(str(error).isprintable())
+                continue
+            self.lines.clear()
+            result = await store.check(self.lines.append, repair=True)
+            await store.stop()
+            self.assertGreater(result.faults, result.repaired, table)
+            self.assertIn("the database ", self.lines[0])
+            self.assertTrue(all(line.isprintable() for line in self.lines))
+            self.flushLoggedErrors()
 
     async def test_many_faults_of_a_kind_are_counted(self) -> None:
         self.execute(

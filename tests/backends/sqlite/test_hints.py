@@ -232,6 +232,18 @@ class TurnTests(SynchronousTestCase):
         with waiter.turn():
             pass
 
+    def test_without_locks_there_are_no_turns_and_no_failure(self):
+        path = self.mktemp()
+        first, second = Peers(path + "-peers"), Peers(path + "-peers")
+        for peers in (first, second):
+            peers.open()
+            self.addCleanup(peers.close)
+        os.mkdir(path + "-turn")
+        done = []
+        with Turns(path, first, 0.05).turn():
+            done.append("written")
+        self.assertEqual(done, ["written"])
+
     def test_a_process_alone_asks_for_no_turn(self):
         path = self.mktemp()
         peers = Peers(path + "-peers")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mailproto.imap.server._mailboxes import render_status
+from mailproto.imap.server._mailbox_commands import render_status
 from mailproto.imap.server._patterns import Pattern
 from mailproto.imap.wire import Command, List, Lsub, NoArguments, encode_mailbox
 from mailproto.model import DELIMITER, MailboxEntry

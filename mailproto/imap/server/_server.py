@@ -11,12 +11,11 @@ from zope.interface import implementer
 from mailproto.auth import SASLServer
 from mailproto.connection import CloseReason, ServerConnection
 from mailproto.errors import MailError, NoSuchMailbox, WireError
-from mailproto.imap.server import _append
-from mailproto.imap.server._capabilities import capabilities
+from mailproto.imap.server._append import Spool, begin_append
 from mailproto.imap.server._commands import COMMANDS, Rule, State, Updates
 from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.server._limits import IMAPLimits
-from mailproto.imap.server._spool import Spool
+from mailproto.imap.server._session_commands import capabilities
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import (
     AppendLiteral,
@@ -159,7 +158,7 @@ class IMAPServer(ServerConnection[Event]):
     async def _append_literal(self, event: AppendLiteral) -> None:
         if self.state not in COMMANDS["APPEND"].states:
             raise BadCommand
-        self.spool = await _append.begin(self, event)
+        self.spool = await begin_append(self, event)
         if event.synchronizing:
             self.write(b"+ OK\r\n")
 

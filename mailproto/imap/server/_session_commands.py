@@ -1,4 +1,4 @@
-"""STARTTLS, AUTHENTICATE and LOGIN (RFC 9051 6.2, RFC 4959)."""
+"""Commands of the session: CAPABILITY, NOOP, ID, ENABLE, LOGOUT, and signing in (RFC 9051 6.1, 6.2)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,76 @@ from mailproto.errors import (
     MalformedAuthentication,
     UnknownMechanism,
 )
-from mailproto.imap.server._capabilities import capabilities
 from mailproto.imap.server._errors import BadCommand, SessionOver
-from mailproto.imap.wire import Authenticate, Command, Login, NoArguments
+from mailproto.imap.wire import Authenticate, Command, Enable, Id, Login, NoArguments
 
 if TYPE_CHECKING:
     from mailproto.imap.server._server import IMAPServer
 
-__all__ = ["admit_password", "authenticate", "login", "starttls"]
+__all__ = [
+    "admit_password",
+    "authenticate",
+    "capabilities",
+    "capability",
+    "enable",
+    "identify",
+    "login",
+    "logout",
+    "noop",
+    "starttls",
+]
+
+EXTENSIONS = (
+    b"IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE UNSELECT UIDPLUS MOVE CHILDREN ESEARCH"
+    b" LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE"
+)
+"""What does not depend on the connection.
+
+Clients that ask only once, before login, must find it there, too.
+"""
+
+
+def capabilities(server: IMAPServer) -> bytes:
+    """The capabilities in the session's state, parted by spaces.
+
+    Until somebody is signed in: how to do that, here and now.
+    """
+    if server.account is not None:
+        return EXTENSIONS
+    offered = [EXTENSIONS]
+    if mechanisms := server.sasl.mechanisms(server.channel):
+        offered += [b"SASL-IR", *(b"AUTH=" + name.encode("ascii") for name in mechanisms)]
+    if server.can_start_tls:
+        offered.append(b"STARTTLS")
+    if not (server.is_secure and server.sasl.takes_passwords):
+        offered.append(b"LOGINDISABLED")
+    return b" ".join(offered)
+
+
+async def capability(server: IMAPServer, command: Command[NoArguments]) -> None:
+    """RFC 9051 6.1.1."""
+    server.respond(b"* CAPABILITY %b\r\n" % capabilities(server))
+
+
+async def noop(server: IMAPServer, command: Command[NoArguments]) -> None:
+    """NOOP and CHECK: what there is to tell comes before every tagged OK (RFC 9051 6.1.2)."""
+
+
+async def identify(server: IMAPServer, command: Command[Id]) -> None:
+    """ID: our name, and no version, which helps nobody but attackers (RFC 2971 4)."""
+    server.respond(b'* ID ("name" "mailproto")\r\n')
+
+
+async def enable(server: IMAPServer, command: Command[Enable]) -> None:
+    """ENABLE: nothing here needs to be enabled, and other names are ignored (RFC 5161 3.1)."""
+    server.respond(b"* ENABLED\r\n")
+
+
+async def logout(server: IMAPServer, command: Command[NoArguments]) -> None:
+    """LOGOUT: BYE, the tagged OK, and the end (RFC 9051 6.1.3)."""
+    server.end(b"* BYE Logging out\r\n%b OK LOGOUT completed\r\n" % command.tag.encode("ascii"), "quit")
+    raise SessionOver
+
 
 T = TypeVar("T")
 

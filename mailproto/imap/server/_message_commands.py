@@ -1,4 +1,4 @@
-"""COPY and MOVE, both with UID, too (RFC 9051 6.4.7, 6.4.8; UIDPLUS, RFC 4315)."""
+"""Commands on messages: STORE, COPY, MOVE and EXPUNGE, also with UID (RFC 9051 6.4, RFC 4315)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,44 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mailproto.errors import NoSuchMailbox, ReadOnly
-from mailproto.imap.server._errors import ExpungeIssued, TryCreate
-from mailproto.imap.wire import Command, Copy, format_set
+from mailproto.imap.server._errors import BadCommand, ExpungeIssued, TryCreate
+from mailproto.imap.wire import Command, Copy, NoArguments, Store, UidExpunge, format_set
 from mailproto.interfaces import IMailbox
+from mailproto.model import FlagColumns
 
 if TYPE_CHECKING:
     from mailproto.imap.server._server import IMAPServer
 
-__all__ = ["copy", "move", "open_target"]
+__all__ = ["copy", "expunge", "move", "open_target", "store"]
+
+_BATCH = 1000
+
+
+async def store(server: IMAPServer, command: Command[Store]) -> None:
+    """Change flags in one transaction, and answer with what they are now.
+
+    The mailbox hints at this very change.  It is not asked what the answer has already
+    told, so that many STOREs in a row are no more than that; the next command that looks
+    at the mailbox does ask.
+    """
+    arguments = command.arguments
+    view = server.selected
+    if arguments.unchanged_since is not None:
+        raise BadCommand("CONDSTORE is not available")
+    if view.read_only:
+        raise ReadOnly
+    indexes = view.indexes(arguments.sequence, uid=command.uid)
+    uids = view.present(indexes)
+    stored = (await view.mailbox.store(uids, arguments.change)).changed if uids else FlagColumns()
+    answered = await view.apply(arguments.change, stored, silent=arguments.silent)
+    if news := view.announce_keywords():
+        server.respond(news)
+    for start in range(0, len(answered), _BATCH):
+        server.respond(view.render_flags(answered[start : start + _BATCH], uid=command.uid))
+        await server.flush()
+    if len(stored) != len(indexes) and not command.uid:
+        raise ExpungeIssued
+
 
 _AT_ONCE = 10_000
 """UIDs that are written before others may have their turn: some 2 ms."""
@@ -83,3 +113,16 @@ async def _set(server: IMAPServer, numbers: Sequence[int]) -> bytes:
         sets.append(format_set(numbers[start : start + _AT_ONCE]))
         await server.yield_turn()
     return b",".join(sets)
+
+
+async def expunge(server: IMAPServer, command: Command[NoArguments | UidExpunge]) -> None:
+    """The EXPUNGE responses come with all else that happened, before the tagged OK."""
+    view = server.selected
+    if view.read_only:
+        raise ReadOnly
+    arguments = command.arguments
+    if isinstance(arguments, UidExpunge):
+        uids = view.present(view.indexes(arguments.sequence, uid=True))
+        await view.vanish(await view.mailbox.expunge(uids))
+    else:
+        await view.vanish(await view.mailbox.expunge())

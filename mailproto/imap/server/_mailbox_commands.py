@@ -1,18 +1,79 @@
-"""CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS (RFC 9051 6.3)."""
+"""Commands on mailboxes: SELECT to UNSELECT, CREATE to UNSUBSCRIBE, STATUS (RFC 9051 6.3, 6.4.1, 6.4.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from mailproto import maillog
 from mailproto.errors import NoSuchMailbox
-from mailproto.imap.wire import Command, Create, MailboxName, Rename, Status, encode_mailbox
+from mailproto.imap.server._errors import BadCommand, SessionOver
+from mailproto.imap.server._view import MailboxView
+from mailproto.imap.wire import (
+    Command,
+    Create,
+    MailboxName,
+    NoArguments,
+    Rename,
+    Select,
+    Status,
+    encode_mailbox,
+)
 from mailproto.model import DELIMITER, MailboxStatus
 
 if TYPE_CHECKING:
     from mailproto.imap.server._server import IMAPServer
 
-__all__ = ["create", "delete", "rename", "render_status", "status", "subscribe", "unsubscribe"]
+__all__ = [
+    "close",
+    "create",
+    "delete",
+    "rename",
+    "render_status",
+    "select",
+    "status",
+    "subscribe",
+    "unselect",
+    "unsubscribe",
+]
+
+
+async def select(server: IMAPServer, command: Command[Select]) -> bytes:
+    """SELECT and EXAMINE.  What was selected is not, even if this fails."""
+    arguments = command.arguments
+    if arguments.parameters:
+        raise BadCommand("Unknown parameter")
+    if server.view is not None:
+        server.deselect()
+        server.respond(b"* OK [CLOSED] Previous mailbox closed\r\n")
+    mailbox = await server.signed_in.open(arguments.mailbox)
+    view = MailboxView(
+        mailbox,
+        read_only=command.name == "EXAMINE",
+        pause=server.yield_turn,
+        failed=lambda error: maillog.failed(server.client, command.name, error),
+    )
+    description = await view.describe(await view.load())
+    if not server.is_open:
+        view.close()
+        raise SessionOver
+    server.select(view)
+    server.respond(description)
+    access = "READ-ONLY" if view.read_only else "READ-WRITE"
+    return f"[{access}] {command.name} completed".encode("ascii")
+
+
+async def close(server: IMAPServer, command: Command[NoArguments]) -> None:
+    """Expunge without a word, unless the mailbox was selected by EXAMINE (RFC 9051 6.4.1)."""
+    view = server.selected
+    server.deselect()
+    if not view.read_only:
+        await view.mailbox.expunge()
+
+
+async def unselect(server: IMAPServer, command: Command[NoArguments]) -> None:
+    """RFC 9051 6.4.2."""
+    server.deselect()
 
 
 async def create(server: IMAPServer, command: Command[Create]) -> None:

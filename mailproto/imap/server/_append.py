@@ -1,4 +1,4 @@
-"""APPEND (RFC 9051 6.3.12, RFC 4315): in two steps, because its message may be large."""
+"""APPEND (RFC 9051 6.3.12, RFC 4315), in two steps, because its message may be large."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["IN_MEMORY", "Spool", "append", "begin_append"]
 
 IN_MEMORY = CHUNK
-"""Octets from which on a message is kept in a file."""
+"""A message of more octets is kept in a file."""
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 
@@ -32,13 +32,13 @@ class NulOctet(MailError):
 
 
 class Spool:
-    """Takes octets in pieces and gives `Content`.
+    """The message of APPEND while it arrives: in memory while small, in a file when large.
 
-    A bare LF becomes CRLF, as everywhere in the store: clients send mail from Unix files.
+    A bare LF becomes CRLF, because clients send mail from Unix files, and stores keep CRLF only.
 
-    A failure is kept until `finish`, since the rest of the literal must be read anyhow.
+    A failure is kept until `finish`, because the rest of the literal must be read anyway.
 
-    :param folder: for the file, which has no name there; None for the system's own.
+    :param folder: for the file, which has no name there; None for the system's temporary folder.
     """
 
     __slots__ = ("_error", "_file", "_folder", "_last_cr", "_pieces", "_size")
@@ -52,7 +52,7 @@ class Spool:
         self._error: MailError | None = None
 
     def write(self, data: bytes) -> None:
-        """Take some more octets, at least one."""
+        """Add some octets, at least one."""
         if self._error is not None:
             return
         if b"\0" in data:
@@ -78,9 +78,9 @@ class Spool:
             self._fail(error)
 
     def finish(self) -> Content:
-        """All that was taken.
+        """Return the whole message.
 
-        :raises MailError: for what went wrong meanwhile.
+        :raises MailError: something went wrong while the message arrived.
         """
         if self._error is not None:
             raise self._error
@@ -90,7 +90,7 @@ class Spool:
         return file.content()
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Drop everything, the file included."""
         self._pieces.clear()
         file, self._file = self._file, None
         if file is not None:
@@ -102,13 +102,13 @@ class Spool:
 
 
 class EmptyMessage(MailError):
-    """A message without any octet, which clients send by mistake (RFC 3502 4)."""
+    """A message of no octets, which clients send by mistake (RFC 3502 4)."""
 
     default_text = "Message is empty"
 
 
 async def begin_append(server: IMAPServer, literal: AppendLiteral) -> Spool:
-    """See whether the message can be taken, before its octets come."""
+    """Check whether the message can be taken, before its octets come."""
     if literal.size > server.factory.max_message_size:
         raise MessageTooLarge
     if not literal.size:
@@ -120,7 +120,7 @@ async def begin_append(server: IMAPServer, literal: AppendLiteral) -> Spool:
 
 
 async def append(server: IMAPServer, command: Command[Append]) -> bytes:
-    """Keep the message that has arrived."""
+    """Store the message that has arrived."""
     arguments = command.arguments
     spool, server.spool = server.spool, None
     if spool is None:

@@ -39,7 +39,7 @@ __all__ = [
 
 
 async def select(server: IMAPServer, command: Command[Select]) -> bytes:
-    """SELECT and EXAMINE.  What was selected is not, even if this fails."""
+    """SELECT and EXAMINE.  The previous mailbox is closed, even if the command fails."""
     arguments = command.arguments
     if arguments.parameters:
         raise BadCommand("Unknown parameter")
@@ -64,7 +64,7 @@ async def select(server: IMAPServer, command: Command[Select]) -> bytes:
 
 
 async def close(server: IMAPServer, command: Command[NoArguments]) -> None:
-    """Expunge without a word, unless the mailbox was selected by EXAMINE (RFC 9051 6.4.1)."""
+    """Expunge without EXPUNGE responses, unless the mailbox was opened by EXAMINE (RFC 9051 6.4.1)."""
     view = server.selected
     server.deselect()
     if not view.read_only:
@@ -72,22 +72,22 @@ async def close(server: IMAPServer, command: Command[NoArguments]) -> None:
 
 
 async def unselect(server: IMAPServer, command: Command[NoArguments]) -> None:
-    """RFC 9051 6.4.2."""
+    """UNSELECT (RFC 9051 6.4.2)."""
     server.deselect()
 
 
 async def create(server: IMAPServer, command: Command[Create]) -> None:
-    """A delimiter at the end only says that inferiors will follow (RFC 9051 6.3.4)."""
+    """CREATE.  A delimiter at the end only says that inferiors will follow (RFC 9051 6.3.4)."""
     arguments = command.arguments
     name = arguments.mailbox
     await server.signed_in.create(name.removesuffix(DELIMITER), arguments.special_use)
 
 
 async def delete(server: IMAPServer, command: Command[MailboxName]) -> None:
-    """RFC 9051 6.3.5; the selected mailbox is not selected any more."""
+    """DELETE (RFC 9051 6.3.5).  The selected mailbox is closed if it is deleted."""
     await server.signed_in.delete(command.arguments.mailbox)
     if server.view is not None:
-        # It may be known by another name meanwhile, so the mailbox itself is asked.
+        # The selected mailbox may have been renamed, so the mailbox itself is asked.
         try:
             await server.view.mailbox.status()
         except NoSuchMailbox:
@@ -96,23 +96,23 @@ async def delete(server: IMAPServer, command: Command[MailboxName]) -> None:
 
 
 async def rename(server: IMAPServer, command: Command[Rename]) -> None:
-    """RFC 9051 6.3.6."""
+    """RENAME (RFC 9051 6.3.6)."""
     arguments = command.arguments
     await server.signed_in.rename(arguments.old, arguments.new.removesuffix(DELIMITER))
 
 
 async def subscribe(server: IMAPServer, command: Command[MailboxName]) -> None:
-    """RFC 9051 6.3.7."""
+    """SUBSCRIBE (RFC 9051 6.3.7)."""
     await server.signed_in.subscribe(command.arguments.mailbox)
 
 
 async def unsubscribe(server: IMAPServer, command: Command[MailboxName]) -> None:
-    """RFC 9051 6.3.8."""
+    """UNSUBSCRIBE (RFC 9051 6.3.8)."""
     await server.signed_in.unsubscribe(command.arguments.mailbox)
 
 
 async def status(server: IMAPServer, command: Command[Status]) -> None:
-    """RFC 9051 6.3.11; of the selected mailbox, too."""
+    """STATUS (RFC 9051 6.3.11), also of the selected mailbox."""
     arguments = command.arguments
     name = arguments.mailbox
     found = (await server.signed_in.status([name])).get(name)
@@ -133,6 +133,6 @@ _ITEMS: dict[str, Callable[[MailboxStatus], int]] = {
 
 
 def render_status(name: str, status: MailboxStatus, items: Iterable[str]) -> bytes:
-    """The STATUS response."""
+    """Render a STATUS response."""
     values = " ".join(f"{item} {_ITEMS[item](status)}" for item in items if item in _ITEMS)
     return b"* STATUS %b (%b)\r\n" % (encode_mailbox(name), values.encode("ascii"))

@@ -20,11 +20,11 @@ _BATCH = 1000
 
 
 async def store(server: IMAPServer, command: Command[Store]) -> None:
-    """Change flags in one transaction, and answer with what they are now.
+    """STORE: change flags in one transaction, and answer with the new flags.
 
-    The mailbox hints at this very change.  It is not asked what the answer has already
-    told, so that many STOREs in a row are no more than that; the next command that looks
-    at the mailbox does ask.
+    The mailbox hints at this very change.  The client has the answer already, so the mailbox is
+    not asked for changes now: many STOREs in a row stay cheap.  The next command that needs
+    updates asks.
     """
     arguments = command.arguments
     view = server.selected
@@ -46,14 +46,14 @@ async def store(server: IMAPServer, command: Command[Store]) -> None:
 
 
 _AT_ONCE = 10_000
-"""UIDs that are written before others may have their turn: some 2 ms."""
+"""How many UIDs are written before others may have their turn: some 2 ms."""
 
 
 async def open_target(server: IMAPServer, name: str) -> IMailbox:
-    """The mailbox that messages are to be put into.
+    """Open the mailbox that messages are to be put into.
 
-    :raises TryCreate: when it is not there.
-    :raises ReadOnly: when it takes none.
+    :raises TryCreate: the mailbox does not exist.
+    :raises ReadOnly: messages cannot be put into it.
     """
     try:
         mailbox = await server.signed_in.open(name)
@@ -65,7 +65,7 @@ async def open_target(server: IMAPServer, name: str) -> IMailbox:
 
 
 async def copy(server: IMAPServer, command: Command[Copy]) -> bytes | None:
-    """All of the messages or none (RFC 9051 6.4.7)."""
+    """COPY: all of the messages are copied, or none (RFC 9051 6.4.7)."""
     uids = _messages(server, command)
     target = await open_target(server, command.arguments.mailbox)
     copied = await server.selected.mailbox.copy(uids, target) if uids else ()
@@ -73,7 +73,7 @@ async def copy(server: IMAPServer, command: Command[Copy]) -> bytes | None:
 
 
 async def move(server: IMAPServer, command: Command[Copy]) -> None:
-    """COPYUID first, untagged, then the EXPUNGEs with all else that happened (RFC 6851 4.3)."""
+    """MOVE: an untagged COPYUID comes first, then the EXPUNGEs and other updates (RFC 6851 4.3)."""
     view = server.selected
     if view.read_only:
         raise ReadOnly
@@ -86,9 +86,9 @@ async def move(server: IMAPServer, command: Command[Copy]) -> None:
 
 
 def _messages(server: IMAPServer, command: Command[Copy]) -> list[int]:
-    """The UIDs that the client means.
+    """The UIDs of the messages that the client named.
 
-    :raises ExpungeIssued: when some that it counts are gone, and it could not know.
+    :raises ExpungeIssued: some of the messages are gone, and the client could not know that.
     """
     view = server.selected
     indexes = view.indexes(command.arguments.sequence, uid=command.uid)
@@ -105,7 +105,7 @@ async def _copyuid(server: IMAPServer, target: IMailbox, pairs: Sequence[tuple[i
 
 
 async def _set(server: IMAPServer, numbers: Sequence[int]) -> bytes:
-    """`format_set` of many numbers, between which others have their turn."""
+    """`format_set` of many numbers; others have their turn in between."""
     if numbers[-1] - numbers[0] == len(numbers) - 1:
         return format_set(numbers)
     sets = []
@@ -116,7 +116,7 @@ async def _set(server: IMAPServer, numbers: Sequence[int]) -> bytes:
 
 
 async def expunge(server: IMAPServer, command: Command[NoArguments | UidExpunge]) -> None:
-    """The EXPUNGE responses come with all else that happened, before the tagged OK."""
+    """EXPUNGE and UID EXPUNGE; the responses come with other updates, before the tagged OK."""
     view = server.selected
     if view.read_only:
         raise ReadOnly

@@ -69,9 +69,9 @@ class IMAPServer(ServerConnection[Event]):
         self._commands = 0  # that were done
         self._slice_began = 0.0
         # The command that waits for a line of the client's, and what takes the line.
-        self._asking: Command[Any] | None = None
-        self._answer: Callable[[bytes], Awaitable[Reply]] | None = None
-        self._answered: Command[Any] | None = None  # the one whose line came last
+        self._waiting_command: Command[Any] | None = None
+        self._on_line: Callable[[bytes], Awaitable[Reply]] | None = None
+        self._last_line_command: Command[Any] | None = None  # the one whose line came last
 
     # -- the frame around each command
 
@@ -117,7 +117,7 @@ class IMAPServer(ServerConnection[Event]):
             reply = await rule.handler(self, command)
         except IMAPWireError as error:  # only the mailbox can tell that a sequence number is wrong
             raise BadCommand(error.text) from None
-        if self._asking is None:
+        if self._waiting_command is None:
             await self._complete(command, rule, reply)
 
     def _rule(self, name: str) -> Rule:
@@ -125,18 +125,18 @@ class IMAPServer(ServerConnection[Event]):
         rule = COMMANDS.get(name)
         if rule is None or self.state not in rule.states:
             raise BadCommand("Unknown command" if rule is None else "Not valid in this state")
-        if rule.admit is not None:
-            rule.admit(self)
+        if rule.precheck is not None:
+            rule.precheck(self)
         return rule
 
     async def _continue(self, line: ContinuationLine) -> None:
-        command, answer = self._asking, self._answer
-        self._asking = self._answer = None
+        command, answer = self._waiting_command, self._on_line
+        self._waiting_command = self._on_line = None
         if command is None or answer is None:
             return
-        self._answered = command
+        self._last_line_command = command
         reply = await answer(line.data)
-        if self._asking is None:
+        if self._waiting_command is None:
             await self._complete(command, COMMANDS[command.name], reply)
 
     async def _complete(self, command: Command[Any], rule: Rule, reply: Reply) -> None:
@@ -170,8 +170,8 @@ class IMAPServer(ServerConnection[Event]):
             return
         if isinstance(event, AppendLiteral | LiteralRequest):
             self.wire.refuse_literal()
-        if isinstance(event, ContinuationLine) and self._answered is not None:
-            event = self._answered
+        if isinstance(event, ContinuationLine) and self._last_line_command is not None:
+            event = self._last_line_command
         tag = getattr(event, "tag", "")
         bad = isinstance(error, BadCommand)
         code = f"[{error.imap}] " if error.imap else ""
@@ -182,10 +182,10 @@ class IMAPServer(ServerConnection[Event]):
         error = cast(IMAPWireError, error)  # the wire raises nothing else
         self.drop_spool()
         tag = error.tag
-        if self._asking is not None:
+        if self._waiting_command is not None:
             # The line was to be a response, or DONE: the command that waits for it is over.
-            tag = tag or self._asking.tag
-            self.stop_asking()
+            tag = tag or self._waiting_command.tag
+            self.forget_line_request()
         code = f"[{error.code}] " if error.code else ""
         kind = "BAD" if error.bad else "NO"
         if error.fatal:
@@ -282,7 +282,7 @@ class IMAPServer(ServerConnection[Event]):
         :raises SessionOver: when the mailbox was deleted; the connection is ended, which is
             what RFC 2180 3.1 leaves for that.
         """
-        if self.view is None or not self.view.has_news(expunges=expunges):
+        if self.view is None or not self.view.has_updates(expunges=expunges):
             return
         told = False
         try:
@@ -296,16 +296,18 @@ class IMAPServer(ServerConnection[Event]):
             self.end(b"* BYE Selected mailbox was deleted\r\n", "selected mailbox was deleted")
             raise SessionOver from None
 
-    def ask(self, command: Command[Any], prompt: bytes, answer: Callable[[bytes], Awaitable[Reply]]) -> None:
+    def request_line(
+        self, command: Command[Any], prompt: bytes, answer: Callable[[bytes], Awaitable[Reply]]
+    ) -> None:
         """Write ``+`` and ``prompt``; the client's next line is for ``answer``, which acts as a handler."""
-        self._asking, self._answer = command, answer
+        self._waiting_command, self._on_line = command, answer
         self.wire.expect_line()
         self._responses.append(b"+ %b\r\n" % prompt)
         self._send()
 
-    def stop_asking(self) -> None:
+    def forget_line_request(self) -> None:
         """Forget the command that waits for a line."""
-        self._asking = self._answer = None
+        self._waiting_command = self._on_line = None
         self.sasl.abandon()
         if self.view is not None:
             self.view.on_hint(None)
@@ -337,7 +339,7 @@ class IMAPServer(ServerConnection[Event]):
         """See `ServerConnection.closed`."""
         logout, self._logout = self._logout, None
         try:
-            self.stop_asking()
+            self.forget_line_request()
             self.deselect()
             self.drop_spool()
         finally:

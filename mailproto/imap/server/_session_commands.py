@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from mailproto.imap.server._server import IMAPServer
 
 __all__ = [
-    "admit_password",
     "authenticate",
     "capabilities",
     "capability",
+    "check_login_allowed",
     "enable",
     "identify",
     "login",
@@ -101,7 +101,7 @@ async def starttls(server: IMAPServer, command: Command[NoArguments]) -> None:
     raise SessionOver  # of the plaintext one: there is nothing more to say in it
 
 
-def admit_password(server: IMAPServer) -> None:
+def check_login_allowed(server: IMAPServer) -> None:
     """See that a password may come in LOGIN (RFC 9051 6.2.3, LOGINDISABLED)."""
     error: MailError | None = None
     if not server.sasl.takes_passwords:
@@ -140,7 +140,7 @@ async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> by
             raise BadCommand(error.text) from None
         if isinstance(result, auth.Login):
             return _signed_in(server, result)
-        server.ask(command, result.encoded, lambda line: proceed(sasl.respond(line)))
+        server.request_line(command, result.encoded, lambda line: proceed(sasl.respond(line)))
         return None
 
     return await proceed(sasl.begin(arguments.mechanism, arguments.initial, server.channel))

@@ -21,7 +21,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from itertools import compress
 
 from mailproto.errors import MailError
-from mailproto.imap.server._errors import NOT_KEPT
+from mailproto.imap.server._errors import FLAG_NOT_KEPT
 from mailproto.imap.wire import SequenceSet, flag_list
 from mailproto.interfaces import IMailbox, IRecent
 from mailproto.model import SEEN, SYSTEM_FLAGS, FlagChange, FlagColumns, MailboxStatus
@@ -58,6 +58,7 @@ class MailboxView:
     """
 
     __slots__ = (
+        "_announced",
         "_failed",
         "_keywords",
         "_modseq",
@@ -66,8 +67,7 @@ class MailboxView:
         "_pause",
         "_recent",
         "_stale",
-        "_told",
-        "_untold",
+        "_unannounced",
         "_unwatch",
         "flags",
         "gone",
@@ -85,7 +85,7 @@ class MailboxView:
         failed: Callable[[MailError], None] | None = None,
     ) -> None:
         self.mailbox = mailbox
-        self._failed = failed or _no_matter
+        self._failed = failed or _ignore
         self._pause = pause or _no_pause
         self.read_only = read_only or not mailbox.writable
         self.uids = array("I")
@@ -93,8 +93,8 @@ class MailboxView:
         self.gone: set[int] = set()
         # Ranges of UIDs [first, last] that are \Recent here, ascending.
         self._recent: list[tuple[int, int]] = []
-        self._told = 0  # how many messages the client knows to exist
-        self._untold: list[int] = []  # indexes of those whose flags it does not know
+        self._announced = 0  # how many messages the client knows to exist
+        self._unannounced: list[int] = []  # indexes of those whose flags it does not know
         self._keywords: frozenset[str] = frozenset()
         self._new_sets: set[frozenset[str]] = set()  # of flags, that came since FLAGS was told last
         self._modseq = 0
@@ -116,7 +116,7 @@ class MailboxView:
             status = await self.mailbox.status()
             await self._pull(status)
             self._learn_keywords()
-            self._untold, self._told = [], len(self.uids)
+            self._unannounced, self._announced = [], len(self.uids)
         except BaseException:
             self.close()
             raise
@@ -145,7 +145,7 @@ class MailboxView:
 
     # -- catching up
 
-    def has_news(self, *, expunges: bool) -> bool:
+    def has_updates(self, *, expunges: bool) -> bool:
         """Whether `update` would look at the mailbox or tell anything."""
         return self._stale or (expunges and bool(self.gone))
 
@@ -158,8 +158,8 @@ class MailboxView:
         """
         if self._stale:
             await self._pull()
-            differ, known = self._untold, self._told
-            self._untold, self._told = [], len(self.uids)
+            differ, known = self._unannounced, self._announced
+            self._unannounced, self._announced = [], len(self.uids)
             if self._learn_keywords():
                 yield self._flags_response()
             if len(self.uids) > known:
@@ -176,7 +176,7 @@ class MailboxView:
         self._stale = False  # a hint that comes from here on asks for another look
         try:
             await self._look()
-            if len(self.uids) > self._told and IRecent.providedBy(self.mailbox):
+            if len(self.uids) > self._announced and IRecent.providedBy(self.mailbox):
                 await self._claim_recent(status or await self.mailbox.status())
         except BaseException:
             self._stale = True
@@ -185,8 +185,8 @@ class MailboxView:
     async def _look(self) -> None:
         """Ask for what changed since the last look."""
         changes = await self.mailbox.changes_since(self._modseq)
-        differ = await self._take(changes.changed)
-        self._untold = sorted({*self._untold, *differ}) if self._untold else differ
+        differ = await self._take_changes(changes.changed)
+        self._unannounced = sorted({*self._unannounced, *differ}) if self._unannounced else differ
         await self.vanish(changes.vanished)
         self._modseq = changes.modseq
 
@@ -202,7 +202,7 @@ class MailboxView:
             return
         try:
             first = await IRecent(self.mailbox).claim_recent()
-        except NOT_KEPT as error:
+        except FLAG_NOT_KEPT as error:
             # Nobody is kept from reading by it: some later session sees them as recent, too.
             self._failed(error)
             self._mark_recent(self.uids[-min(status.recent, len(self.uids))])
@@ -212,14 +212,14 @@ class MailboxView:
         await self._look()
         self._mark_recent(first)
 
-    async def _take(self, changed: FlagColumns) -> list[int]:
+    async def _take_changes(self, changed: FlagColumns) -> list[int]:
         """Note flags and new messages; the indexes of known messages whose flags are others now."""
         differ: list[int] = []
         # The usual case is that all are new; the rest go first, by ascending UID.
         known = bisect_right(changed.uids, self.uids[-1]) if self.uids else 0
         for start in range(0, known, _AT_ONCE):
             stop = min(start + _AT_ONCE, known)
-            differ += self._note(changed.uids[start:stop], changed.flags[start:stop])
+            differ += self._note_flags(changed.uids[start:stop], changed.flags[start:stop])
             await self._pause()
         for start in range(known, len(changed.uids), _AT_ONCE):
             some = changed.flags[start : start + _AT_ONCE]
@@ -230,7 +230,7 @@ class MailboxView:
             await self._pause()
         return differ
 
-    def _note(self, uids: Sequence[int], flags: Sequence[frozenset[str]]) -> list[int]:
+    def _note_flags(self, uids: Sequence[int], flags: Sequence[frozenset[str]]) -> list[int]:
         """The flags of known messages, by ascending UID; the indexes of those that had others."""
         differ = []
         for uid, now in zip(uids, flags, strict=True):
@@ -243,7 +243,7 @@ class MailboxView:
 
     def _mark_recent(self, first: int) -> None:
         """Messages that were not told of yet, from UID ``first`` on, are recent."""
-        at = max(bisect_left(self.uids, first), self._told)
+        at = max(bisect_left(self.uids, first), self._announced)
         if at == len(self.uids):
             return
         start, stop = self.uids[at], self.uids[-1]
@@ -269,7 +269,7 @@ class MailboxView:
             yield b"".join(told)
         uids += self.uids[start:]
         flags += self.flags[start:]
-        self.uids, self.flags, self._told = uids, flags, len(uids)
+        self.uids, self.flags, self._announced = uids, flags, len(uids)
 
     async def vanish(self, uids: Sequence[int]) -> None:
         """These are gone, by the client itself or by others: the next `update` tells."""
@@ -418,7 +418,7 @@ class MailboxView:
         )
 
 
-def _no_matter(error: MailError) -> None:
+def _ignore(error: MailError) -> None:
     """A failure that is not told."""
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from mailproto.content import CHUNK, Content
 from mailproto.smtp.wire import DotStuffer, LineEnds, is_canonical, render_bdat
 
-__all__ = ["PIECE", "Octets", "bdat_chunks", "data_pieces", "look_at", "pieces", "whole_data"]
+__all__ = ["PIECE", "ContentInfo", "bdat_chunks", "data_pieces", "examine", "pieces", "whole_data"]
 
 PIECE = 1 << 17
 """Octets of content that are worked on at a time: some ms if all of them are newlines."""
@@ -18,8 +18,8 @@ _HEADER_LINES = re.compile(rb"(?:(?:[^\x00-\x20\x7f:]++[ \t]*+:|[ \t])[^\r\n]*+(
 """Fields and their continuations; the first line that is neither is the body's."""
 
 
-class Octets(NamedTuple):
-    """What `look_at` saw.
+class ContentInfo(NamedTuple):
+    """What `examine` saw.
 
     :ivar is_binary: whether they are not lines, and must be sent as they are (RFC 3030 3).
     :ivar is_canonical: whether they are lines that end with CRLF, the last one too.
@@ -34,7 +34,7 @@ class Octets(NamedTuple):
     header_is_ascii: bool
 
 
-def look_at(content: Content, *, is_binary: bool) -> Iterator[Octets | None]:
+def examine(content: Content, *, is_binary: bool) -> Iterator[ContentInfo | None]:
     """Look at all of it, a piece at each step; only the last thing that comes is an answer.
 
     :param is_binary: whether a bare CR or LF is meant.  A NUL always is: it can be sent in no
@@ -45,7 +45,7 @@ def look_at(content: Content, *, is_binary: bool) -> Iterator[Octets | None]:
     for piece in pieces(content):
         count.add(piece)
         yield None
-    octets = count.octets(is_binary=is_binary)
+    octets = count.info(is_binary=is_binary)
     yield octets if octets.is_ascii else octets._replace(header_is_ascii=_has_ascii_header(content))
 
 
@@ -68,12 +68,12 @@ class _Count:
         self._is_ascii = self._is_ascii and piece.isascii()
         self._end = piece[-1:] or self._end
 
-    def octets(self, *, is_binary: bool) -> Octets:
+    def info(self, *, is_binary: bool) -> ContentInfo:
         bare, is_ascii = self._bare, self._is_ascii
         if self._has_nul or (is_binary and bare):
-            return Octets(True, False, self._size, is_ascii, is_ascii)
+            return ContentInfo(True, False, self._size, is_ascii, is_ascii)
         unended = self._end not in b"\r\n"  # neither is nothing at all
-        return Octets(False, not (bare or unended), self._size + bare + 2 * unended, is_ascii, is_ascii)
+        return ContentInfo(False, not (bare or unended), self._size + bare + 2 * unended, is_ascii, is_ascii)
 
 
 def _has_ascii_header(content: Content) -> bool:

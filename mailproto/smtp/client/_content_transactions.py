@@ -59,7 +59,7 @@ class DataTransaction(Transaction):
         if not isinstance(content, bytes) or len(content) > PIECE:
             session.connection.stream(data_pieces(content), self._sent, session.timeouts.block)
             return
-        is_canonical = self.message.octets.is_canonical
+        is_canonical = self.message.content_info.is_canonical
         session.write(whole_data(content) if is_canonical else b"".join(data_pieces(content)))
         self._sent(None)
 
@@ -105,7 +105,9 @@ class ChunkTransaction(Transaction):
     def _chunks(self) -> Iterator[bytes]:
         """Each chunk; its answer is expected once it was written, and not before."""
         session = self._session
-        for chunk, is_last in bdat_chunks(self.message.content, is_text=not self.message.octets.is_binary):
+        for chunk, is_last in bdat_chunks(
+            self.message.content, is_text=not self.message.content_info.is_binary
+        ):
             if is_last and self._outstanding and session.answers_each:
                 self._held = chunk
                 return

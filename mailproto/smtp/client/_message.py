@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from mailproto.client import ClientError, Turn
 from mailproto.content import Content
 from mailproto.model import Address, Outcome, Parameters, Recipient
-from mailproto.smtp.client._content import PIECE, Octets, look_at
+from mailproto.smtp.client._content import PIECE, ContentInfo, examine
 from mailproto.smtp.client._outcomes import outcome_of
 from mailproto.smtp.wire import UnsafeArgument, read_address
 
@@ -46,7 +46,7 @@ class Message(Turn):
     """
 
     __slots__ = (
-        "_octets",
+        "_content_info",
         "content",
         "error",
         "is_answered",
@@ -72,7 +72,7 @@ class Message(Turn):
         self.recipients = [to_recipient(each) for each in recipients]
         self.content = content
         self.parameters = parameters
-        self._octets: Octets | Exception | None = None
+        self._content_info: ContentInfo | Exception | None = None
         self.outcomes: list[Outcome | None] = [None] * len(recipients)
         self.is_answered = False
         self.untried: list[int] = []
@@ -80,14 +80,14 @@ class Message(Turn):
         self.is_withdrawn = False
         self.result: Deferred[list[Outcome]] = Deferred()
 
-    def again(self, places: Sequence[int] | None = None) -> Message:
+    def retry(self, places: Sequence[int] | None = None) -> Message:
         """The same message, of which no server has heard; for those at ``places`` of its recipients."""
         recipients = self.recipients if places is None else [self.recipients[place] for place in places]
         message = Message(self.sender, recipients, self.content, self.parameters)
-        message._octets = self._octets
+        message._content_info = self._content_info
         return message
 
-    def look(self) -> Iterator[None]:
+    def examine(self) -> Iterator[None]:
         """Look at the content, a piece at each step; then `octets` knows, or raises what this raises.
 
         :raises OSError: it cannot be read.
@@ -95,27 +95,27 @@ class Message(Turn):
         try:
             # BODY is ours to choose, but that BINARYMIME says that bare CRs and LFs are meant.
             is_binary = (self.parameters.get("BODY") or "").upper() == "BINARYMIME"
-            for octets in look_at(self.content, is_binary=is_binary):
-                self._octets = octets
+            for octets in examine(self.content, is_binary=is_binary):
+                self._content_info = octets
                 yield
         except Exception as error:
-            self._octets = error
+            self._content_info = error
             raise
 
     @property
-    def octets(self) -> Octets:
+    def content_info(self) -> ContentInfo:
         """What the content is.  :raises OSError: it cannot be read."""
-        if self._octets is None:
-            for _ in self.look():
+        if self._content_info is None:
+            for _ in self.examine():
                 pass
-        if isinstance(self._octets, Octets):
-            return self._octets
-        raise self._octets or OSError("it has not been looked at")
+        if isinstance(self._content_info, ContentInfo):
+            return self._content_info
+        raise self._content_info or OSError("it has not been looked at")
 
     @property
     def is_long(self) -> bool:
         """Whether `octets` would take long to tell, so that `look` should come first."""
-        return self._octets is None and len(self.content) > PIECE
+        return self._content_info is None and len(self.content) > PIECE
 
     @property
     def is_done(self) -> bool:
@@ -126,7 +126,7 @@ class Message(Turn):
         """Give ``outcome`` to those that have none."""
         self.outcomes = [outcome if each is None else each for each in self.outcomes]
 
-    def leave(self, outcome: Outcome) -> None:
+    def give_up(self, outcome: Outcome) -> None:
         """`settle`, but remember who was left: that they have no other outcome is not said by its text."""
         self.untried = [place for place, each in enumerate(self.outcomes) if each is None]
         self.settle(outcome)
@@ -139,7 +139,7 @@ class Message(Turn):
         """The connection is gone."""
         if self.is_answered:
             self.error = error
-            self.leave(outcome_of(error))
+            self.give_up(outcome_of(error))
             self.finish()
         else:
             self.result.errback(error)

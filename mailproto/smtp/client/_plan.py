@@ -8,13 +8,13 @@ from typing import Final, NamedTuple, TypeAlias
 
 from mailproto.domains import canonical_domain
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
-from mailproto.smtp.client._content import Octets
+from mailproto.smtp.client._content import ContentInfo
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.wire import Capabilities, UnsafeArgument, ascii_domain, render_path
 
 __all__ = [
-    "CHUNKING_FROM",
-    "MOST_RECIPIENTS",
+    "CHUNKING_THRESHOLD",
+    "MAX_RECIPIENTS",
     "Plan",
     "Selection",
     "Unsendable",
@@ -24,13 +24,13 @@ __all__ = [
     "select",
 ]
 
-CHUNKING_FROM = 1 << 20
+CHUNKING_THRESHOLD = 1 << 20
 """Octets from which on text is sent with BDAT, where that is offered, instead of DATA."""
 
-MOST_RECIPIENTS = 1000
+MAX_RECIPIENTS = 1000
 """Of one transaction: more take long to be said, and few servers take as many (RFC 5321 4.5.3.1.8: 100)."""
 
-MOST_PASSED_OVER = 1000
+MAX_SKIPPED_RECIPIENTS = 1000
 """Recipients left for later because of their domains, after which no others are looked for."""
 
 
@@ -54,16 +54,16 @@ def plan(message: Message, capabilities: Capabilities, *, is_verified: bool) -> 
     :raises Unsendable: the server does not offer what the message needs, or its sender is no address.
     :raises OSError: the content cannot be read.
     """
-    octets, sender, parameters = message.octets, message.sender, message.parameters
+    info, sender, parameters = message.content_info, message.sender, message.parameters
     # Addresses first: whatever the content is, with them it cannot be sent (RFC 6531 3.5).
     needs_smtputf8 = _needs_smtputf8(message, capabilities)
-    if capabilities.max_size is not None and octets.size > capabilities.max_size:
+    if capabilities.max_size is not None and info.size > capabilities.max_size:
         raise Unsendable(Outcome(552, "5.3.4", f"The server takes {capabilities.max_size} octets at most"))
-    by_chunks = "CHUNKING" in capabilities and (octets.is_binary or octets.size >= CHUNKING_FROM)
-    body = _body(octets, capabilities)
+    by_chunks = "CHUNKING" in capabilities and (info.is_binary or info.size >= CHUNKING_THRESHOLD)
+    body = _body(info, capabilities)
     chosen: dict[str, str | None] = {}
     if "SIZE" in capabilities:
-        chosen["SIZE"] = str(octets.size)
+        chosen["SIZE"] = str(info.size)
     if body:
         chosen["BODY"] = body
     if needs_smtputf8:
@@ -77,19 +77,19 @@ def plan(message: Message, capabilities: Capabilities, *, is_verified: bool) -> 
     return Plan(mail, by_chunks)
 
 
-def _body(octets: Octets, capabilities: Capabilities) -> str:
+def _body(info: ContentInfo, capabilities: Capabilities) -> str:
     """The BODY parameter, "" for none.
 
     :raises Unsendable: the server does not offer it; then such content must not be sent (RFC 6152 3,
         RFC 3030 3).
     """
-    if octets.is_binary:
+    if info.is_binary:
         if "CHUNKING" in capabilities and "BINARYMIME" in capabilities:
             return "BINARYMIME"
         raise Unsendable(
             Outcome(554, "5.6.3", "The server does not offer BINARYMIME, which this message needs")
         )
-    if octets.is_ascii:
+    if info.is_ascii:
         return ""
     if "8BITMIME" in capabilities:
         return "8BITMIME"
@@ -101,7 +101,7 @@ def _needs_smtputf8(message: Message, capabilities: Capabilities) -> bool:
 
     :raises Unsendable: the whole message needs it, and the server does not offer it.
     """
-    is_international = not (message.octets.header_is_ascii and message.sender.local.isascii())
+    is_international = not (message.content_info.header_is_ascii and message.sender.local.isascii())
     if "SMTPUTF8" in capabilities:
         return is_international or not all(each.address.local.isascii() for each in message.recipients)
     if is_international:
@@ -270,7 +270,7 @@ def select(made: Plan, message: Message, capabilities: Capabilities) -> Selectio
     come in a later transaction: there may be one for each of thousands.
     """
     outcomes = message.outcomes
-    most = min(capabilities.max_recipients or MOST_RECIPIENTS, MOST_RECIPIENTS)
+    most = min(capabilities.max_recipients or MAX_RECIPIENTS, MAX_RECIPIENTS)
     most_domains = capabilities.max_recipient_domains
     domains: set[str] = set()
     passed_over = 0
@@ -283,7 +283,7 @@ def select(made: Plan, message: Message, capabilities: Capabilities) -> Selectio
             domain = canonical_domain(recipient.address.domain)
             if domain not in domains and len(domains) == most_domains:
                 passed_over += 1
-                if passed_over == MOST_PASSED_OVER:
+                if passed_over == MAX_SKIPPED_RECIPIENTS:
                     break
                 continue
         command = render_recipient(recipient, capabilities)

@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from mailproto.client import ClientError, Job, ServerAddress, aborting
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
-from mailproto.smtp.client._composing import Composed, Recipients, compose_apart
+from mailproto.smtp.client._composing import Composed, Recipients, compose_in_thread
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._outcomes import outcome_of
 from mailproto.smtp.client._own_name import check_own_name
@@ -94,7 +94,7 @@ class SendJob(Job[SMTPClient]):
             return True
         self._is_begun = self._is_begun or len(left) < len(outcomes)
         self._places = [self._places[at] for at in left]
-        self.message = self.message.again(left)
+        self.message = self.message.retry(left)
         return False
 
     def take(self, value: list[Outcome]) -> bool:
@@ -129,7 +129,7 @@ class SendJob(Job[SMTPClient]):
 
     def renew(self) -> None:
         """Another connection needs a message of which nothing was heard."""
-        self.message = self.message.again()
+        self.message = self.message.retry()
 
     def settle(self, error: ClientError) -> bool:
         """Have the error for an outcome of those who are left; False if they are all."""
@@ -179,7 +179,7 @@ async def send_mail(
     threads; ``message`` and ``recipients`` may be changed meanwhile.
     """
     check_own_name(hostname)
-    composed = await compose_apart(reactor, message, sender, recipients)
+    composed = await compose_in_thread(reactor, message, sender, recipients)
     if isinstance(server, str):
         server = ServerAddress(server)
     job = SendJob(Message(composed.sender, composed.recipients, composed.content, parameters))

@@ -12,7 +12,7 @@ from mailproto.client import ClientPool, ConnectionLost, ServerAddress
 from mailproto.content import Content
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
-from mailproto.smtp.client._composing import Recipients, compose_apart
+from mailproto.smtp.client._composing import Recipients, compose_in_thread
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._own_name import check_own_name
 from mailproto.smtp.client._send_mail import SendJob, SendResult, result_of
@@ -20,7 +20,7 @@ from mailproto.smtp.client._timeouts import SMTPTimeouts
 
 __all__ = ["SMTPSender"]
 
-MOST_UNDERWAY = 2
+MAX_PIPELINED_MESSAGES = 2
 """Messages given to one connection: the second one's commands go after the first one's content."""
 
 
@@ -69,7 +69,7 @@ class SMTPSender:
             connections=connections,
             idle=idle,
             jobs=messages,
-            at_once=MOST_UNDERWAY,
+            at_once=MAX_PIPELINED_MESSAGES,
         )
 
     async def send_mail(
@@ -85,7 +85,7 @@ class SMTPSender:
         if self._pool.is_closed:
             raise ConnectionLost("The sender is closed")
         with self._pool.coming():
-            composed = await compose_apart(self._reactor, message, sender, recipients)
+            composed = await compose_in_thread(self._reactor, message, sender, recipients)
             sent = self._put(composed.sender, composed.recipients, composed.content, parameters, wait)
         return result_of(composed, await sent)
 

@@ -20,7 +20,7 @@ from mailproto.smtp.client._composing._flatten import copied, flatten, header_va
 from mailproto.smtp.client._header import addresses_of
 from mailproto.smtp.client._message import to_address, to_recipient
 
-__all__ = ["Composed", "Recipients", "compose", "compose_apart"]
+__all__ = ["Composed", "Recipients", "compose", "compose_in_thread"]
 
 Recipients: TypeAlias = Sequence[Recipient | Address | str] | Recipient | Address | str
 
@@ -129,7 +129,7 @@ def _choose(
     return to_address(sender), tuple(chosen.values())
 
 
-async def compose_apart(
+async def compose_in_thread(
     reactor: Any,
     message: str | bytes | Message[Any, Any],
     sender: Address | str | None,

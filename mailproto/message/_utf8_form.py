@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from mailproto.message._words import parameter_text
+from mailproto.message._encoded_words import parameter_text
 
 __all__ = ["utf8_form"]
 

@@ -1,4 +1,4 @@
-"""One client's connection: the typed shell around a wire."""
+"""The server's end of one connection: connects a wire to a transport."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ EventT = TypeVar("EventT")
 
 @implementer(IHalfCloseableProtocol, IRevocable)
 class ServerConnection(Connection, Generic[EventT]):
-    """One client's connection; subclasses say what its events mean.
+    """The server's end of one connection; subclasses handle its events.
 
-    A subclass provides `greet`, `handle`, `refuse_syntax`, `refuse` and the closing words, and
-    sets `wire` before anything is received (in ``__init__``); its ``take_pending`` is of use to
-    `start_tls` alone.
+    A subclass provides `greet`, `handle`, `refuse_syntax`, `refuse` and `closing_words`.  It sets `wire` in
+    ``__init__``, before anything is received; only `start_tls` uses its ``take_pending``.
 
-    :ivar clock: for whatever else must be timed.
-    :ivar counted_as: under which client the factory counts it; None for none.
-    :ivar is_spoken_for: whether `speak_for` was called: the peer is a proxy, and has said for whom.
+    :ivar clock: the factory's, for a subclass's own timers.
+    :ivar counted_as: the client network for which the factory counts this connection; None if it is not
+        counted.
+    :ivar is_spoken_for: whether `speak_for` was called: the peer is a proxy that has named its client.
     """
 
     alpn: ClassVar[Sequence[bytes]] = ()
-    """What it is called by clients that ask for it in TLS (ALPN, RFC 7301)."""
+    """The names of the protocol in TLS (ALPN, RFC 7301)."""
 
     log = Logger()
     factory: ServerFactory
@@ -70,56 +70,56 @@ class ServerConnection(Connection, Generic[EventT]):
         self.counted_as: str | None = None
         self.is_spoken_for = False
         self._heard_all = False  # the client has closed its side
-        self._unheard = 0  # octets that came after our last words
-        self._leaving: CloseReason | None = None  # why the running command is the last one
+        self._unheard = 0  # octets received after our last reply
+        self._leaving: CloseReason | None = None  # why the connection ends after the running command
         self._handshake: Handshake | None = None
         self._began = 0.0
         self._end_reason = ""
         self._tls_version = ""
         self.refusals = maillog.Refusals()
 
-    # -- what a protocol says of itself
+    # -- provided by each protocol
 
     def greet(self) -> Awaitable[None] | None:
-        """Write the greeting, if any; what the client sends waits for the awaitable, if there is one.
+        """Write the greeting, if any; no event is handled until the awaitable is done.
 
-        The connection ends if it fails.
+        The connection ends if the awaitable fails.
         """
         return None
 
     def handle(self, event: EventT) -> Awaitable[None] | None:
-        """Act on one event; the next one waits for the awaitable, if there is one.
+        """Handle one event; the next one waits for the awaitable, if there is one.
 
-        It may be a coroutine, a ``Deferred``, or any other object with ``__await__``; a future of
-        asyncio's, too, where the reactor runs on asyncio's loop.  What asks for asyncio's current
-        task, such as ``asyncio.timeout``, needs a task of its own (``asyncio.ensure_future``).
+        The awaitable may be a coroutine, a ``Deferred``, or any other object with ``__await__``; also an
+        asyncio future, if the reactor runs on asyncio's loop.  Code that needs asyncio's current task, such
+        as ``asyncio.timeout``, must run in a task (``asyncio.ensure_future``).
 
-        A `MailError` that is raised, now or later, is given to `refuse`.
+        A `MailError` from the call or from the awaitable is passed to `refuse`.
         """
         raise TypeError(f"{type(self).__name__} handles no {event!r}")
 
     def refuse_syntax(self, error: WireError) -> None:
-        """Answer what is not the protocol."""
+        """Answer octets that break the protocol."""
 
     def refuse(self, event: EventT, error: MailError) -> None:
         """Answer an event whose handler failed."""
 
     def closing_words(self, reason: CloseReason) -> bytes:
-        """Last words to a client that did not ask to leave."""
+        """The last reply to a client that did not ask to end the connection."""
         return b""
 
     def describe(self, event: EventT) -> str:
-        """An event's name for the log: no secrets, nothing long."""
+        """A short name of an event for the log, without secrets."""
         return type(event).__name__
 
     def closed(self) -> None:
-        """The connection is gone: let go of what the session holds."""
+        """The connection has ended: release what the session holds."""
 
-    # -- what the mail log has of it
+    # -- for the mail log
 
     @property
     def client(self) -> maillog.Client:
-        """The client, for the mail log, as it is now."""
+        """The client, with its current state, for the mail log."""
         return maillog.Client(
             peer=self.peer,
             protocol=self.factory.service_name,
@@ -130,38 +130,41 @@ class ServerConnection(Connection, Generic[EventT]):
 
     @property
     def account_name(self) -> str | None:
-        """Who signed in, if a protocol has such a thing."""
+        """The account that signed in, if the protocol has sign-in."""
         return None
 
     @property
     def tls_version(self) -> str:
-        """What TLS negotiated, such as ``TLSv1.3``, once it has; else "".  It outlives the connection."""
+        """The negotiated version, such as ``TLSv1.3``, or "" before the handshake is done.
+
+        The value stays after the connection has ended.
+        """
         if not self._tls_version and self._open and self._handshake and self._handshake.left() is None:
             info = self.tls_info()
             self._tls_version = "" if info is None else info.version
         return self._tls_version
 
     def log_refusal(self, event: EventT, error: MailError) -> None:
-        """Log that a handler raised ``error``: by default only if that has a detail for the log.
+        """Log that a handler raised ``error``; by default only if the error has a ``detail``.
 
-        Sign-ins that fail are logged where they fail.
+        Failed sign-ins are logged by `mailproto.auth`.
         """
         if error.detail and not isinstance(error, AuthenticationFailed | TemporaryAuthenticationFailure):
             maillog.failed(self.client, self.describe(event), error)
 
     def log_counts(self) -> dict[str, str | int]:
-        """What the session did, for the line about its end."""
+        """Counts of what the session did, for the log line about its end."""
         return {}
 
-    # -- what a protocol may ask for
+    # -- for use by protocols
 
     @property
     def congested(self) -> bool:
-        """Whether the client is slow to read: what produces much should await `drained`."""
+        """Whether the client is slow to read: handlers that write much should then await `drained`."""
         return not self._writable
 
     def drained(self) -> Deferred[None]:
-        """Fires when the client has read enough, or has gone (look at `is_open`)."""
+        """Fires when the client has read enough, or the connection has ended (see `is_open`)."""
         self._send_now()
         waiter: Deferred[None] = Deferred()
         if self._writable:
@@ -185,9 +188,9 @@ class ServerConnection(Connection, Generic[EventT]):
         self._let_go()
 
     def beside(self, awaitable: Awaitable[None]) -> Deferred[None]:
-        """Do something beside the events, in this connection's context; no event waits for it.
+        """Run a task in this connection's context, at the same time as events are handled.
 
-        :param awaitable: as `handle` may return it.
+        :param awaitable: of the kinds that `handle` may return.
         :returns: fires when it is done.
         """
         running = self.in_context(begin, awaitable, self.in_context, self.clock)
@@ -195,14 +198,14 @@ class ServerConnection(Connection, Generic[EventT]):
 
     @property
     def is_secure(self) -> bool:
-        """Whether a password may be sent in clear: inside TLS, or on one machine."""
+        """Whether a client may send a plaintext password: inside TLS, or from this machine."""
         return self.is_encrypted or self.is_local
 
     @property
     def channel(self) -> Channel:
-        """What lies below, as SASL's mechanisms look at it.
+        """The connection's security, for SASL mechanisms.
 
-        Where a proxy speaks for the client, the certificate and the bindings are the proxy's.
+        If a proxy speaks for the client, the certificate and the channel bindings are the proxy's.
         """
         channel = server_channel(self.transport, is_local=self.is_local)
         return Channel(channel.is_secure, channel.is_encrypted) if self.is_spoken_for else channel
@@ -217,12 +220,12 @@ class ServerConnection(Connection, Generic[EventT]):
         )
 
     def start_tls(self, go_ahead: bytes) -> bool:
-        """Write ``go_ahead`` in plaintext, then speak TLS.
+        """Write ``go_ahead`` in plaintext, then start TLS.
 
-        What the client has sent after its command is taken for the beginning of its handshake, if
-        it can be that (RFC 9051 6.2.1).
+        Octets that the client has sent after its command are used as the beginning of its handshake, if
+        they can be that (RFC 9051 6.2.1).
 
-        :returns: False if it is plaintext: that is an attack (RFC 3207 6, CVE-2011-0411), and the
+        :returns: False if they are plaintext: that is an attack (RFC 3207 6, CVE-2011-0411), and the
             connection ends instead.
         """
         received = self.wire.take_pending() if self.wire.pending else b""
@@ -237,14 +240,15 @@ class ServerConnection(Connection, Generic[EventT]):
 
     @property
     def is_proxy(self) -> bool:
-        """Whether the peer is a listed proxy without a client, so far: no limit of a peer is about it."""
+        """Whether the peer is a listed proxy that has named no client yet; limits for peers do not count
+        it."""
         return self.peer.is_proxy
 
     def speak_for(self, host: str | None) -> bool:
-        """Take the peer for a proxy: from now on the connection counts as that of its client.
+        """Treat the peer as a proxy: from now on the connection counts as its client's.
 
-        :param host: the client's IP address; `UNKNOWN`; or None for the peer's own.
-        :returns: False if there are too many of them.
+        :param host: the client's IP address; `UNKNOWN`; or None for the peer itself.
+        :returns: False if that client has too many connections.
         """
         self.factory.forget(self)
         self.is_spoken_for = True
@@ -252,7 +256,7 @@ class ServerConnection(Connection, Generic[EventT]):
             self._meet(self.peer.client_at(host))
         return self.factory.admit(self)
 
-    # -- events, one at a time
+    # -- handling of events, one at a time
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -283,13 +287,13 @@ class ServerConnection(Connection, Generic[EventT]):
         if self._ending:
             self._unheard += len(data)
             if self._unheard > _MAX_UNHEARD:
-                self.abort()  # inside TLS, the transport reads until the client closes its side
+                self.abort()  # inside TLS, the transport would read until the client closes its side
             return
         self.wire.receive(data)
         if self._running is None and self._writable:
             if self._is_inside:
                 self.in_context(self._pump)
-            else:  # the same; a call less, where it is nearly always
+            else:  # the same, inlined for the usual case
                 self._is_inside = True
                 try:
                     self._context.run(self._pump)
@@ -300,7 +304,7 @@ class ServerConnection(Connection, Generic[EventT]):
             self.transport.pauseProducing()
 
     def _pump(self) -> None:
-        """Handle events until one is pending, none is left, or the client must read first."""
+        """Handle events until a handler is pending, no event is left, or the client must read first."""
         if self._pumping:
             return
         self._pumping = True
@@ -322,7 +326,7 @@ class ServerConnection(Connection, Generic[EventT]):
                 try:
                     result = self.handle(event)
                     running = None if result is None else begin(result, self.in_context, self.clock)
-                except BaseException:  # asyncio's CancelledError is no Exception
+                except BaseException:  # asyncio's CancelledError is not an Exception
                     self._failed(event, Failure())
                 else:
                     if running is not None:
@@ -337,7 +341,7 @@ class ServerConnection(Connection, Generic[EventT]):
             self._go_on_reading()
 
     def _go_on_reading(self) -> None:
-        """Now that everything is handled, if it is: there may be more; or the client has said all."""
+        """If everything is handled: read on, or end the connection if the client has closed its side."""
         if self._running is not None or not self._writable or self._ending:
             return
         if self._heard_all:
@@ -347,14 +351,14 @@ class ServerConnection(Connection, Generic[EventT]):
             self.transport.resumeProducing()
 
     def _wait_for(self, running: Deferred[None], failed: Callable[[Failure], None]) -> None:
-        """Hold the next event back."""
+        """Delay the next event until ``running`` fires."""
         self._running = running
         running.addErrback(failed)
         running.addCallback(self._finished)
         running.addErrback(self._broken)
 
     def _broken(self, failure: Failure) -> None:
-        """What was to be said of an event's end failed: whatever is said next would be in the wrong place."""
+        """Answering an event failed: end the connection, because any later reply would be out of order."""
         self.log.failure("{peer}: while answering", failure, peer=self.peer)
         self.abort()
 
@@ -379,13 +383,13 @@ class ServerConnection(Connection, Generic[EventT]):
             self._pump()
 
     def readConnectionLost(self) -> None:
-        """The client says no more, and may yet wait for the answers (`IHalfCloseableProtocol`)."""
+        """The client has closed its side, and may wait for replies (`IHalfCloseableProtocol`)."""
         self._heard_all = True
         if self._running is None:
             self.in_context(self._pump)
 
     def writeConnectionLost(self) -> None:
-        """We never close our side alone (`IHalfCloseableProtocol`)."""
+        """We never close only our side (`IHalfCloseableProtocol`)."""
 
     # -- output
 
@@ -412,7 +416,7 @@ class ServerConnection(Connection, Generic[EventT]):
         self._progress = self.clock.seconds()
 
     def idle_limit(self) -> float:
-        """How long the client may now be silent, in seconds."""
+        """Seconds for which the client may be silent in the current state."""
         return self.limits.idle if self._had_event else self.limits.first_command
 
     def _begin_handshake(self) -> None:
@@ -420,17 +424,18 @@ class ServerConnection(Connection, Generic[EventT]):
         self._set_timer(min(self.limits.handshake, self.idle_limit()))
 
     def _handshake_left(self) -> float | None:
-        """Seconds that TLS's handshake may last from now; None if none is under way."""
+        """Seconds that are left for the TLS handshake; None if there is none in progress."""
         return None if self._handshake is None else self._handshake.left()
 
     def _set_timer(self, seconds: float) -> None:
-        # Not `reset`: to bring a call forward, Twisted looks for it among all that wait.
+        # Not `reset`: to move a call forward, Twisted searches all delayed calls.
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self.clock.callLater(seconds, self.in_context, self._timer_fired)
 
     def _timer_fired(self) -> None:
-        """One timer a connection, set again for what is left of the time, instead of at each event."""
+        """Check the time limits; one timer, set again for the rest of the time, instead of one for each
+        event."""
         self._timer = None
         if self._ending:
             self.abort()
@@ -448,7 +453,7 @@ class ServerConnection(Connection, Generic[EventT]):
             return
         left = self._progress + self.idle_limit() - self.clock.seconds()
         if self._running is not None and self._writable:
-            left = self.idle_limit()  # it is our own work that takes so long
+            left = self.idle_limit()  # the client waits for us
         if handshake_left is not None:
             left = min(left, handshake_left)
         if left > 0:
@@ -459,17 +464,17 @@ class ServerConnection(Connection, Generic[EventT]):
             self._abort_for("did not read")
 
     def stop(self) -> None:
-        """The server stops: end now, or once the running command is done."""
+        """The server stops: end now, or after the running command."""
         if self._handshake_left() is not None:
-            self._abort_for(CloseReason.STOPPING.value)  # it could not be told
+            self._abort_for(CloseReason.STOPPING.value)  # there is no way to tell the client
         else:
             self.in_context(self._leave, CloseReason.STOPPING)
 
     def revoke(self) -> None:
-        """See `IRevocable.revoke`: a command that is running has `REVOCATION_GRACE` to be answered.
+        """See `IRevocable.revoke`: a running command has `REVOCATION_GRACE` seconds to finish.
 
-        So has a client to read what was written; if it does not, no more of it is sent, and
-        nothing is said in the middle of it.
+        The client has the same time to read its replies.  If it does not, the connection is aborted in the
+        middle of a reply, without `closing_words`.
         """
         self.in_context(self._leave, CloseReason.REVOKED)
         if self.is_open or not self._writable:
@@ -493,7 +498,7 @@ class ServerConnection(Connection, Generic[EventT]):
     def _lost(self, reason: Failure) -> None:
         super().connectionLost(reason)
         self._wake()
-        # Once we had begun to end it, it does not matter how the client hangs up.
+        # If we had begun to close the connection, it does not matter how the client closes it.
         end_reason = self._end_reason or _how_lost(reason)
         seconds = self.clock.seconds() - self._began
         try:
@@ -513,17 +518,17 @@ _CLOSED = "closed by the client"
 
 
 def _how_lost(reason: Failure) -> str:
-    """Why a connection ended that nothing of ours had ended."""
+    """Why a connection ended that we did not close."""
     if reason.check(ConnectionDone):
         return _CLOSED
     return "aborted" if reason.check(ConnectionAborted) else "lost"
 
 
 REVOCATION_GRACE = 0.3
-"""Seconds: with the hint, which may take half a second, a revoked session ends within one."""
+"""Seconds; the hint may take half a second, so a revoked session ends within one second."""
 
 _MAX_UNHEARD = 1 << 20
-"""Octets that a client may send after our last words, which it may yet read."""
+"""Octets that a client may send after our last reply, so that it can still read that reply."""
 
 _REPLIES_AT_ONCE = 64
-"""Replies that are: with `OCTETS_AT_ONCE` this bounds what pipelining makes us hold."""
+"""Replies that are collected; with `OCTETS_AT_ONCE` this bounds the memory that pipelining can use."""

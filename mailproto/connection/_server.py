@@ -19,6 +19,7 @@ from mailproto.connection._awaiting import begin
 from mailproto.connection._base import OCTETS_AT_ONCE, Connection
 from mailproto.connection._handshake import Handshake, may_begin_handshake
 from mailproto.connection._limits import CloseReason
+from mailproto.connection._peer import peer_of
 from mailproto.connection._wire import PlaintextWire
 from mailproto.errors import (
     AuthenticationFailed,
@@ -66,6 +67,7 @@ class ServerConnection(Connection, Generic[EventT]):
         self._running: Deferred[None] | None = None
         self._reading = True
         self._waiting: list[Deferred[None]] = []
+        self._has_received = False
         self._had_event = False
         self.counted_as: str | None = None
         self.is_spoken_for = False
@@ -250,8 +252,11 @@ class ServerConnection(Connection, Generic[EventT]):
         :param host: the client's IP address; `UNKNOWN`; or None for the peer itself.
         :returns: False if that client has too many connections.
         """
-        self.factory.forget(self)
         self.is_spoken_for = True
+        return self._count_as(host)
+
+    def _count_as(self, host: str | None) -> bool:
+        self.factory.forget(self)
         if host is not None:
             self._meet(self.peer.client_at(host))
         return self.factory.admit(self)
@@ -268,6 +273,23 @@ class ServerConnection(Connection, Generic[EventT]):
             self._begin_greeting()
         else:
             self._end_for(CloseReason.CROWDED)
+
+    def _meet_named_client(self) -> bool:
+        """Count the connection as its client's if the transport has another peer than at the beginning.
+
+        Twisted's ``haproxy:`` endpoints read the PROXY protocol's header after they have made the
+        connection; before its first octets, a client may be any that the proxy has.
+
+        :returns: False if that client has too many connections; it has been told.
+        """
+        host = peer_of(self.transport).host
+        if host == self.peer.host:
+            return True
+        self.is_spoken_for = self.is_encrypted  # then TLS is perhaps the proxy's
+        if self._count_as(host):
+            return True
+        self._end_for(CloseReason.CROWDED)
+        return False
 
     def _begin_greeting(self) -> None:
         try:
@@ -289,6 +311,10 @@ class ServerConnection(Connection, Generic[EventT]):
             if self._unheard > _MAX_UNHEARD:
                 self.abort()  # inside TLS, the transport would read until the client closes its side
             return
+        if not self._has_received:
+            self._has_received = True
+            if not self._meet_named_client():
+                return
         self.wire.receive(data)
         if self._running is None and self._writable:
             if self._is_inside:

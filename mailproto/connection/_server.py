@@ -121,7 +121,7 @@ class ServerConnection(EventConnection[EventT]):
     # -- for use by protocols
 
     def end(self, closing_words: bytes = b"", reason: str = "") -> None:
-        """See `EventConnection.end`; aborted if the client does not read in ``limits.close_timeout`` seconds."""
+        """See `EventConnection.end`; the client may take ``limits.close_timeout`` seconds."""
         if not self._ending:
             self._set_timer(self.limits.close_timeout)
         super().end(closing_words, reason)

@@ -1,4 +1,4 @@
-"""What becomes of mail that arrives: parts that implement `mailproto.interfaces.IDelivery`."""
+"""Deliveries: implementations of `mailproto.interfaces.IDelivery`, and base classes for your own."""
 
 from mailproto.delivery._base import Delivery, FunctionDelivery, accepted
 from mailproto.delivery._mailboxes import MAX_CACHED, TRUST, MailboxDelivery

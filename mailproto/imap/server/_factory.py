@@ -15,6 +15,7 @@ from mailproto.connection import ServerFactory
 from mailproto.domains import ascii_domain
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._server import IMAPServer
+from mailproto.imap.server._turns import Turns
 
 __all__ = ["IMAPServerFactory"]
 
@@ -50,6 +51,7 @@ class IMAPServerFactory(ServerFactory):
     ) -> None:
         limits = limits or IMAPLimits()
         super().__init__(clock, tls=tls, limits=limits)
+        self.turns = Turns(clock)
         self.portal = portal
         self.mechanisms = mechanisms
         self.greeting_name = ascii_domain(hostname).encode()

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 from twisted.internet.interfaces import IHandshakeListener
-from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from mailproto.auth import SASLServer
@@ -269,9 +268,9 @@ class IMAPServer(ServerConnection[Event]):
 
     async def yield_turn(self) -> None:
         """Let others have their turn if this command has held the reactor for ``time_slice``."""
-        now = self.clock.seconds()
-        if now - self._slice_began >= self.limits.time_slice:
-            await deferLater(self.clock, 0)
+        taken = self.clock.seconds() - self._slice_began
+        if not 0 <= taken < self.limits.time_slice:  # or the clock was set back
+            await self.factory.turns.wait()
             self._slice_began = self.clock.seconds()
 
     def _send(self) -> None:

@@ -16,7 +16,6 @@ __all__ = ["encode_mailbox", "flag_list", "format_set", "internal_date", "quoted
 
 _QUOTABLE = re.compile(rb"[^\x00\r\n\x80-\xff]*+")
 _QUOTABLE_UTF8 = re.compile(rb"[^\x00\r\n]*+")
-_ESCAPED = re.compile(rb'["\\]')
 _ASTRING = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\]++")
 
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
@@ -38,9 +37,7 @@ def quoted_or_literal(value: bytes | str) -> bytes:
 
 
 def _quoted(data: bytes) -> bytes:
-    if b'"' in data or b"\\" in data:
-        data = _ESCAPED.sub(rb"\\\g<0>", data)
-    return b'"%b"' % data
+    return b'"%b"' % data.replace(b"\\", rb"\\").replace(b'"', rb'\"')
 
 
 def encode_mailbox(name: str, *, utf8: bool = False) -> bytes:

@@ -280,7 +280,7 @@ class ServerConnection(Connection, Generic[EventT]):
                 self._wait_for(running, self._greeting_failed)
 
     def _greeting_failed(self, failure: Failure) -> None:
-        self.log.failure("{peer}: while greeting", failure, peer=self.peer)
+        self.log.failure("{peer}: error while greeting", failure, peer=self.peer)
         self.end()
 
     def dataReceived(self, data: bytes) -> None:
@@ -359,7 +359,7 @@ class ServerConnection(Connection, Generic[EventT]):
 
     def _broken(self, failure: Failure) -> None:
         """Answering an event failed: end the connection, because any later reply would be out of order."""
-        self.log.failure("{peer}: while answering", failure, peer=self.peer)
+        self.log.failure("{peer}: error while answering", failure, peer=self.peer)
         self.abort()
 
     def _failed(self, event: EventT, failure: Failure) -> None:
@@ -367,7 +367,7 @@ class ServerConnection(Connection, Generic[EventT]):
             error = failure.value
         else:
             self.log.failure(
-                "{peer}: while handling {event}", failure, peer=self.peer, event=self.describe(event)
+                "{peer}: error while handling {event}", failure, peer=self.peer, event=self.describe(event)
             )
             error = Unavailable(detail=f"{type(failure.value).__name__}: see the traceback in the log")
         self.log_refusal(event, error)
@@ -510,7 +510,7 @@ class ServerConnection(Connection, Generic[EventT]):
         try:
             self.closed()
         except Exception:
-            self.log.failure("{peer}: while letting go of a session", peer=self.peer)
+            self.log.failure("{peer}: error while closing a session", peer=self.peer)
         self.factory.forget(self)
 
 

@@ -155,7 +155,8 @@ class MailService(MultiService):
 
     async def _stop(self) -> None:
         timer = self._reactor.callLater(START_GRACE, self.ready.cancel)
-        await self.ready
+        with suppress(CancelledError):
+            await self.ready
         if timer.active():
             timer.cancel()
         await self._stop_parts()

@@ -76,14 +76,17 @@ def _may_use(path: str, mode: int) -> bool:
 
 def _denied(path: str) -> str:
     """The text for a denied permission; names the owner of the nearest existing folder."""
-    while not os.path.lexists(path) and path != (parent := os.path.dirname(path) or "."):
-        path = parent
+    user, there = _user_name(os.geteuid()), path
+    while not os.path.lexists(there) and there != (above := os.path.dirname(there) or "."):
+        there = above
     try:
-        owner = f"{path} belongs to {_user_name(os.lstat(path).st_uid)}"
+        owner = f"{there} belongs to {_user_name(os.lstat(there).st_uid)}"
     except OSError:
         owner = "it belongs to another"
-    user = _user_name(os.geteuid())
-    return f"Permission denied: the user {user} may not use it; {owner}: give it to {user} (chown -R)"
+    to_do = f"give it to {user} (chown -R)"
+    if there != path:
+        to_do = f"make {path} first, and {to_do}"
+    return f"Permission denied: the user {user} may not use it; {owner}: {to_do}"
 
 
 def _user_name(uid: int) -> str:

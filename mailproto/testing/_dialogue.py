@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from twisted.internet.address import IPv4Address
@@ -17,7 +18,6 @@ from mailproto.testing._transcript import (
     Kind,
     Line,
     StartsTLS,
-    Step,
     Wait,
     difference,
     has_values,
@@ -164,7 +164,7 @@ class Dialogue:
         self._shown.clear()
         # The test itself may have changed connections in between.
         self._closed.update(name for name, transport in self.connections.items() if not transport.is_open)
-        steps = _runs(read(text), self._said)
+        steps = _runs(text, self._said)
         goes_on = bool(steps) and isinstance(steps[-1], GoesOn)
         for step in steps:
             if isinstance(step, GoesOn):
@@ -255,8 +255,8 @@ class Dialogue:
 
     def _compare(self, name: str, transport: MemoryTransport, lines: Sequence[Line], heard: bytes) -> None:
         text = heard.decode("utf-8", "surrogateescape")
-        known = self._texts()
-        if not match(lines, text, known):
+        known = self._texts() if lines or heard else {}
+        if (lines or heard) and not match(lines, text, known):
             side = "server" if self._heard == "S" else "client"
             shown = difference(lines, text, known, self._heard, name)
             self._fail(f"the {side} said something else: expected (-) and heard (+)", shown)
@@ -286,10 +286,11 @@ class Dialogue:
         raise DialogueError("\n".join([f"{reason} (fed {self.feed!r})", *shown]))
 
 
-def _runs(steps: Sequence[Step], said: str) -> list[list[_Turn] | StartsTLS | Wait | Action | GoesOn]:
-    """Group lines into turns; other steps stay between them."""
+@lru_cache(256)
+def _runs(text: str, said: str) -> list[list[_Turn] | StartsTLS | Wait | Action | GoesOn]:
+    """The turns between those steps that are no lines; the same dialogue is had many times."""
     runs: list[list[_Turn] | StartsTLS | Wait | Action | GoesOn] = []
-    for step in steps:
+    for step in read(text):
         if not isinstance(step, Line):
             runs.append(step)
             continue

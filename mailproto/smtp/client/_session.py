@@ -153,7 +153,7 @@ class SMTPSession(ClientSession[Reply]):
             return False
         try:
             if message.is_long:
-                self._look_at(message)
+                self._examine(message)
                 return False
             transaction = self._next_transaction(message)
         except Exception as error:  # the fault of who made the message
@@ -188,7 +188,7 @@ class SMTPSession(ClientSession[Reply]):
         if not selection.recipients:
             return None
         if not self.takes_transaction():
-            message.leave(SESSION_FULL)
+            message.give_up(SESSION_FULL)
             return None
         kind = ChunkTransaction if made.by_chunks else DataTransaction
         return kind(self, message, selection)
@@ -209,16 +209,16 @@ class SMTPSession(ClientSession[Reply]):
             self._turns.appendleft(message)
         self.advance()
 
-    def _look_at(self, message: Message) -> None:
+    def _examine(self, message: Message) -> None:
         """See what a message is that is too long to be looked at at once."""
         cooperator = Cooperator(
             terminationPredicateFactory=lambda: lambda: True,  # a step a turn
             scheduler=lambda step: self.clock.callLater(0, step),
         )
-        self._looking = cooperator.cooperate(message.look())
-        self._looking.whenDone().addErrback(lambda _: None).addCallback(self._looked)
+        self._looking = cooperator.cooperate(message.examine())
+        self._looking.whenDone().addErrback(lambda _: None).addCallback(self._examined)
 
-    def _looked(self, _: object) -> None:
+    def _examined(self, _: object) -> None:
         """`_next_transaction` will learn what was seen, or why nothing was."""
         self._looking = None
         self.advance()

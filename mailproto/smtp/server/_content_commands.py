@@ -13,7 +13,7 @@ from mailproto.errors import MailError, Refused, Unavailable
 from mailproto.model import Envelope, Outcome
 from mailproto.smtp.server import _replies as replies
 from mailproto.smtp.server._authentication_results import without_own_results
-from mailproto.smtp.server._error_budget import Pace
+from mailproto.smtp.server._error_budget import ContentRate
 from mailproto.smtp.server._reception import ChunkedReception, DiscardedChunk, Reception
 from mailproto.smtp.server._spool import Spool
 from mailproto.smtp.server._submission import complete_header
@@ -43,7 +43,7 @@ def data(server: SMTPServer, event: Data) -> None:
         server.error(replies.BINARY_NEEDS_BDAT, "DATA")
     else:
         server.wire.expect_content()
-        server.reception = Reception(_spool(server), Pace(server.limits, server.clock.seconds()))
+        server.reception = Reception(_spool(server), ContentRate(server.limits, server.clock.seconds()))
         server.write(replies.SEND_CONTENT)
 
 
@@ -60,11 +60,11 @@ def bdat(server: SMTPServer, event: Bdat) -> None:
     elif server.reception is None:
         server.reception = ChunkedReception(
             _spool(server),
-            Pace(server.limits, server.clock.seconds()),
+            ContentRate(server.limits, server.clock.seconds()),
             None if transaction.is_binary else _chunked_text(server),
         )
     if refusal is not None:
-        server.reception = DiscardedChunk(refusal, Pace(server.limits, server.clock.seconds()))
+        server.reception = DiscardedChunk(refusal, ContentRate(server.limits, server.clock.seconds()))
     elif isinstance(server.reception, ChunkedReception):
         server.reception.expect(event.size)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailproto.smtp.server._limits import SMTPLimits
 
-__all__ = ["ErrorBudget", "Pace"]
+__all__ = ["ContentRate", "ErrorBudget"]
 
 
 class ErrorBudget:
@@ -73,20 +73,20 @@ class ErrorBudget:
         self._idle_commands = 0
 
 
-class Pace:
+class ContentRate:
     """Whether content comes fast enough: the time counts from the last stretch that did.
 
-    :ivar since: when that was, in seconds.
+    :ivar last_progress: when that was, in seconds.
     """
 
-    __slots__ = ("_size", "_stretch", "since")
+    __slots__ = ("_size", "_stretch", "last_progress")
 
     def __init__(self, limits: SMTPLimits, now: float) -> None:
-        self.since = now
+        self.last_progress = now
         self._size = 0
         self._stretch = limits.minimum_rate * limits.idle
 
     def received(self, size: int, now: float) -> None:
         """So many octets have come in all."""
         if size - self._size >= self._stretch:
-            self.since, self._size = now, size
+            self.last_progress, self._size = now, size

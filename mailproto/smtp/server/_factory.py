@@ -15,8 +15,8 @@ from mailproto.connection import Networks, ServerFactory
 from mailproto.domains import ascii_domain
 from mailproto.interfaces import IDelivery, IExpander, IQueueRunner, IServiceExtensions, IVerifier
 from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions
-from mailproto.smtp.server._gate import Gate
 from mailproto.smtp.server._limits import TRUSTED_CLIENT_LIMITS, SMTPLimits
+from mailproto.smtp.server._sending_policy import SendingPolicy
 from mailproto.smtp.server._server import SMTPServer
 
 __all__ = ["MAX_MESSAGE_SIZE", "SMTPServerFactory"]
@@ -104,7 +104,9 @@ class SMTPServerFactory(ServerFactory):
         self.strict_envelopes = strict_envelopes
         self.xclient = xclient or Networks()
         self.trace_account = trace_account
-        self.gate = Gate(delivery, limits, own_senders=submission and not any_sender) or None
+        self.sending_policy = (
+            SendingPolicy(delivery, limits, own_senders=submission and not any_sender) or None
+        )
         self.service_extensions = (
             delivery.service_extensions if IServiceExtensions.providedBy(delivery) else NO_SERVICE_EXTENSIONS
         )

@@ -36,9 +36,9 @@ async def mail(server: SMTPServer, event: Mail) -> None:
         if event.parameters:
             utf8 = check_mail(event.parameters, server.offers, server.clock.seconds()).utf8
         _check_path(event.path, utf8, "5.1.7")
-        gate = server.factory.gate
-        if gate is not None:
-            await gate.sender(server, event.path)
+        policy = server.factory.sending_policy
+        if policy is not None:
+            await policy.check_sender(server, event.path)
         await server.factory.delivery.sender(server.session, event.path, event.parameters)
         server.transaction = Transaction(event.path, event.parameters, utf8)
         server.write(replies.SENDER_OK)
@@ -57,9 +57,9 @@ async def rcpt(server: SMTPServer, event: Rcpt) -> None:
         if event.parameters:
             check_rcpt(event.parameters, server.offers)
         _check_path(event.path, transaction.utf8, "5.1.3")
-        gate = server.factory.gate
-        if gate is not None:
-            gate.recipient(server)
+        policy = server.factory.sending_policy
+        if policy is not None:
+            policy.check_recipient(server)
         await server.factory.delivery.recipient(server.session, event.path, event.parameters)
         transaction.recipients.append(Recipient(event.path, event.parameters))
         server.write(replies.RECIPIENT_OK)

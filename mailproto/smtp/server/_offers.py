@@ -12,7 +12,7 @@ from mailproto.smtp.wire import XCLIENT_ATTRIBUTES
 
 __all__ = ["Offers"]
 
-_MOST = 999_999
+_MAX_LIMIT = 999_999
 """What a limit of RFC 9422 may be; greater ones are none."""
 
 
@@ -89,7 +89,7 @@ class Offers:
     def _limits(self) -> str:
         """RFC 9422 4: a server without such a limit names none."""
         limits = (("RCPTMAX", self.recipients), ("MAILMAX", self.transactions))
-        return " ".join(f"{name}={number}" for name, number in limits if number <= _MOST)
+        return " ".join(f"{name}={number}" for name, number in limits if number <= _MAX_LIMIT)
 
     @cached_property
     def mail_keywords(self) -> Set[str]:

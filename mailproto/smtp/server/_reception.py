@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailproto.errors import MailError, Refused
-from mailproto.smtp.server._error_budget import Pace
+from mailproto.smtp.server._error_budget import ContentRate
 from mailproto.smtp.server._spool import ArrivedMessage, Spool
 from mailproto.smtp.wire import ChunkedText, DataFault
 
@@ -19,19 +19,19 @@ _FAULTS = {
 class Reception:
     """What came behind DATA: checked by the wire, kept by the spool.
 
-    :ivar pace: whether it comes fast enough.
+    :ivar rate: whether it comes fast enough.
     """
 
-    __slots__ = ("_spool", "pace")
+    __slots__ = ("_spool", "rate")
 
-    def __init__(self, spool: Spool, pace: Pace) -> None:
+    def __init__(self, spool: Spool, rate: ContentRate) -> None:
         self._spool = spool
-        self.pace = pace
+        self.rate = rate
 
     def write(self, octets: bytes, now: float) -> None:
         """Take some."""
         self._spool.write(octets)
-        self.pace.received(self._spool.size, now)
+        self.rate.received(self._spool.size, now)
 
     @property
     def size(self) -> int:
@@ -68,8 +68,8 @@ class ChunkedReception(Reception):
 
     __slots__ = ("_received", "_text", "is_refused")
 
-    def __init__(self, spool: Spool, pace: Pace, text: ChunkedText | None) -> None:
-        super().__init__(spool, pace)
+    def __init__(self, spool: Spool, rate: ContentRate, text: ChunkedText | None) -> None:
+        super().__init__(spool, rate)
         self._text = text
         self._received = 0
         self.is_refused = False
@@ -84,9 +84,9 @@ class ChunkedReception(Reception):
         self._spool.expect(octets)
 
     def write(self, octets: bytes, now: float) -> None:
-        """Take some; what counts for the pace is what came, taken or not."""
+        """Take some; what counts for the rate is what came, taken or not."""
         self._received += len(octets)
-        self.pace.received(self._received, now)
+        self.rate.received(self._received, now)
         if self._text is None:
             self._spool.write(octets)
         else:
@@ -121,17 +121,17 @@ class DiscardedChunk:
     :ivar reply: the answer behind it.
     """
 
-    __slots__ = ("_received", "pace", "reply")
+    __slots__ = ("_received", "rate", "reply")
 
-    def __init__(self, reply: bytes, pace: Pace) -> None:
+    def __init__(self, reply: bytes, rate: ContentRate) -> None:
         self.reply = reply
-        self.pace = pace
+        self.rate = rate
         self._received = 0
 
     def write(self, octets: bytes, now: float) -> None:
         """Forget some."""
         self._received += len(octets)
-        self.pace.received(self._received, now)
+        self.rate.received(self._received, now)
 
     def discard(self) -> None:
         """There is nothing to let go of."""

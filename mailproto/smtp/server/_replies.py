@@ -32,7 +32,7 @@ AUTH_FIRST = _reply(530, "5.7.0", "Authentication required")
 SIGNED_IN_ALREADY = _reply(503, "5.5.1", "Already authenticated")
 NOT_IN_TRANSACTION = _reply(503, "5.5.1", "Not during a mail transaction")
 NO_PROXY = _reply(550, "5.7.0", "XCLIENT is for proxies that are known here")
-TALKED_FIRST = _reply(554, "5.5.1", "You talk before you are greeted")
+EARLY_TALKER = _reply(554, "5.5.1", "You talk before you are greeted")
 
 TOO_MANY_ERRORS = _reply(421, "4.7.0", "Too many errors, closing connection")
 TOO_MANY_TRANSACTIONS = _reply(421, "4.7.0", "Too many messages on one connection, come again")

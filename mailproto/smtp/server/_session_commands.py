@@ -21,7 +21,7 @@ def hello(server: SMTPServer, event: Hello) -> None:
     server.forget_transaction()
     server.hello = event
     server.session_changed()
-    server.end_if(server.error_budget.idle_command())
+    server.end_if_exhausted(server.error_budget.idle_command())
     hostname = server.factory.hostname
     if event.verb == "HELO":
         server.write(f"250 {hostname}\r\n".encode())

@@ -11,7 +11,7 @@ from mailproto.spool import SpoolFile
 
 __all__ = ["ArrivedMessage", "Spool"]
 
-_MOST_CHUNKS = 1000
+_MAX_CHUNKS = 1000
 """Pieces that are kept apart: one that has a single octet takes as much memory as 40."""
 
 _TOO_LARGE = "Message exceeds fixed maximum message size"
@@ -88,7 +88,7 @@ class Spool:
             self.fail(MessageTooLarge(_TOO_LARGE))
         elif self.size <= self._limits.memory:
             self._chunks.append(octets)
-            if len(self._chunks) >= _MOST_CHUNKS:
+            if len(self._chunks) >= _MAX_CHUNKS:
                 self._chunks = [b"".join(self._chunks)]
         else:
             self._write_file(octets)

@@ -262,7 +262,6 @@ class LongChangeTests(TestCase):
         self.assertEqual((await self.inbox.status()).recent, 0)
         self.assertEqual(await self.inbox.claim_recent(), COUNT + 1)
 
-
     async def test_names_cost_the_same_however_many_there_are(self):
         steps, writer = [0], self.store._database.writer
 

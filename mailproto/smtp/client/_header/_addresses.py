@@ -20,8 +20,8 @@ from mailproto.smtp.client._header._words import (
     WORD_MAX,
     NeedsUTF8,
     Token,
+    decoded_words,
     encoded_words,
-    meant,
     must_be_encoded,
 )
 from mailproto.smtp.client._message import to_address
@@ -55,7 +55,7 @@ def address_list(value: bytes, *, utf8: bool) -> Iterator[Token]:
 
     :param value: on one line; it need not be addresses.
     :raises NeedsUTF8: an address in it has no other form.
-    :raises NoForm: nor has it this.
+    :raises Unencodable: nor has it this.
     """
     is_after_encoded = False
     for space, text in _elements(value, utf8):
@@ -125,7 +125,7 @@ def _words(run: Sequence[Lexeme], utf8: bool) -> Iterator[Token]:
         ]
     )
     space = run[0].space
-    for word in encoded_words(*meant(text)):
+    for word in encoded_words(*decoded_words(text)):
         yield space, word
         space = b" "
 

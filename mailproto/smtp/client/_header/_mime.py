@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mailproto.message import unquote
 from mailproto.smtp.client._header._structured import COMMENT, SPECIAL, Lexeme, comment, lexemes, require
-from mailproto.smtp.client._header._words import WORD_MAX, Token, charset_of, meant, must_be_encoded
+from mailproto.smtp.client._header._words import WORD_MAX, Token, charset_of, decoded_words, must_be_encoded
 
 __all__ = ["mime"]
 
@@ -38,7 +38,7 @@ def mime(value: bytes, *, utf8: bool) -> Iterator[Token]:
 
     :param value: on one line.
     :raises NeedsUTF8: something else in it is not ASCII.
-    :raises NoForm: nor is it UTF-8.
+    :raises Unencodable: nor is it UTF-8.
     """
     elements = _elements(value)
     parameters = [_parameter(element) for element in elements]
@@ -116,7 +116,7 @@ def _written(parameter: _Parameter) -> Iterator[Token]:
     if is_extended:
         pieces = [bytes([octet]) if 32 < octet < 127 else b"%%%02X" % octet for octet in value]
     else:
-        value, charset = meant(value) if section is None else (value, charset_of(value))
+        value, charset = decoded_words(value) if section is None else (value, charset_of(value))
         pieces = [bytes([octet]) if octet in _UNRESERVED else b"%%%02X" % octet for octet in value]
         if section in (None, b"0"):
             pieces.insert(0, charset + b"''")

@@ -12,10 +12,10 @@ from mailproto.smtp.client._header._unstructured import unstructured
 from mailproto.smtp.client._header._words import (
     WORD_MAX,
     NeedsUTF8,
-    NoForm,
     Token,
+    Unencodable,
+    decoded_words,
     encoded_words,
-    meant,
     must_be_encoded,
 )
 
@@ -75,7 +75,7 @@ def comment(lexeme: Lexeme, *, utf8: bool) -> Iterator[Token]:
     """As it is, if that can be, or with encoded words (RFC 2047 5 (2))."""
     inside = lexeme.text[1:-1]
     if _SPECIAL(inside) and must_be_encoded(inside, utf8=utf8):
-        words = [(b" ", word) for word in encoded_words(*meant(unquote(inside)))]
+        words = [(b" ", word) for word in encoded_words(*decoded_words(unquote(inside)))]
     else:
         words = list(unstructured(inside, utf8=utf8, is_text=False, first=_LENGTH)) or [(b"", b"")]
     for index, (space, word) in enumerate(words):
@@ -87,11 +87,11 @@ def require(octets: bytes, *, utf8: bool) -> None:
     """See that what can have no encoded words can be sent as it is.
 
     :raises NeedsUTF8:
-    :raises NoForm:
+    :raises Unencodable:
     """
     if must_be_encoded(octets, utf8=utf8):
         if must_be_encoded(octets, utf8=True) or _REPLACEMENT in octets:
-            raise NoForm
+            raise Unencodable
         raise NeedsUTF8
 
 
@@ -120,7 +120,7 @@ def structured(value: bytes, kind: Kind, *, utf8: bool) -> Iterator[Token]:
 
     :param value: on one line.
     :raises NeedsUTF8: something in it is not ASCII, and has no other form.
-    :raises NoForm: nor has it this.
+    :raises Unencodable: nor has it this.
     """
     piece, unquoted_piece = _ANY_WITH_ANGLES if kind in (Kind.LIST, Kind.IDS) else _ANY
     at, before = 0, b""

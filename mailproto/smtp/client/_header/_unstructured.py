@@ -10,9 +10,9 @@ from mailproto.smtp.client._header._words import (
     WORD_MAX,
     Token,
     charset_of,
+    decoded_words,
     encoded_words,
     is_utf8,
-    meant,
     must_be_encoded,
 )
 
@@ -105,7 +105,7 @@ def _in_charsets(pieces: Sequence[bytes], is_text: bool) -> Iterator[tuple[bytes
     """Together, if all is UTF-8, or else neighbours that are, and those that are not."""
     whole = b"".join(pieces)
     if is_utf8(whole) or (b"=?" in whole and not is_text):
-        yield (whole, charset_of(whole)) if is_text else meant(whole)
+        yield (whole, charset_of(whole)) if is_text else decoded_words(whole)
         return
     held = b""
     for _, group in groupby(pieces, lambda piece: is_utf8(piece) and piece.strip(b" \t") != b""):

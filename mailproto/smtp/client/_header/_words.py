@@ -12,13 +12,13 @@ __all__ = [
     "LINE_MAX",
     "WORD_MAX",
     "NeedsUTF8",
-    "NoForm",
     "Token",
+    "Unencodable",
     "charset_of",
+    "decoded_words",
     "encoded_words",
     "fold",
     "is_utf8",
-    "meant",
     "must_be_encoded",
 ]
 
@@ -30,7 +30,7 @@ class NeedsUTF8(ValueError):
     """
 
 
-class NoForm(ValueError):
+class Unencodable(ValueError):
     """Octets that are not even UTF-8 stand there."""
 
 
@@ -128,7 +128,7 @@ def charset_of(octets: bytes) -> bytes:
     return _UTF8 if is_utf8(octets) else _UNKNOWN
 
 
-def meant(octets: bytes) -> tuple[bytes, bytes]:
+def decoded_words(octets: bytes) -> tuple[bytes, bytes]:
     """The text, and its charset, of octets in which there may be encoded words too."""
     if b"=?" in octets:
         octets = decode_header(octets).encode("utf-8", "replace")

@@ -12,7 +12,7 @@ from mailproto.smtp.client._header._mime import mime
 from mailproto.smtp.client._header._structured import structured
 from mailproto.smtp.client._header._text import field_text, is_parsed
 from mailproto.smtp.client._header._unstructured import unstructured
-from mailproto.smtp.client._header._words import LINE_MAX, NoForm, Token, fold, is_utf8
+from mailproto.smtp.client._header._words import LINE_MAX, Token, Unencodable, fold, is_utf8
 
 __all__ = ["write_fields"]
 
@@ -45,7 +45,7 @@ def write_fields(name: str, value: Any, *, utf8: bool) -> list[bytes]:
     text = b"".join(lines)
     try:
         return [fold(octets, _tokens(name, text, utf8=utf8, is_text=is_parsed(value)))]
-    except NoForm:
+    except Unencodable:
         # As RFC 6857 3.1.10 has it: under another name it is text.
         downgraded = b"Downgraded-" + octets
         words = unstructured(text, utf8=utf8, is_text=False, first=_room(downgraded))

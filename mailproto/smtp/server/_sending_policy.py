@@ -15,10 +15,10 @@ from mailproto.smtp.server._rates import Rate
 if TYPE_CHECKING:
     from mailproto.smtp.server._server import SMTPServer
 
-__all__ = ["Gate"]
+__all__ = ["SendingPolicy"]
 
 
-class Gate:
+class SendingPolicy:
     """One for all sessions of a factory; false where there is nothing to ask.
 
     :param own_senders: whether those who signed in send under addresses of their own only.
@@ -43,7 +43,7 @@ class Gate:
             or self._recipients_per_peer
         )
 
-    async def sender(self, server: SMTPServer, path: Address) -> None:
+    async def check_sender(self, server: SMTPServer, path: Address) -> None:
         """MAIL.
 
         :raises Refused: 450 4.7.1, too much for now; 550 5.7.1, somebody else's address.
@@ -54,7 +54,7 @@ class Gate:
         if self._own_senders and account is not None and path and not await self._owns(account, path):
             raise Refused(550, "5.7.1", "That sender's address is not yours", detail=f"{account} as <{path}>")
 
-    def recipient(self, server: SMTPServer) -> None:
+    def check_recipient(self, server: SMTPServer) -> None:
         """RCPT.
 
         :raises Refused: 450 4.7.1, too much for now.

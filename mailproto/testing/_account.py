@@ -1,4 +1,4 @@
-"""What `IAccount` promises: names, hierarchy, subscriptions."""
+"""Tests of `IAccount`: names, hierarchy, subscriptions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["AccountConformance"]
 
 
 class AccountConformance(StoreFixture):
-    """The mailboxes of one account."""
+    """Tests the mailboxes of one account."""
 
     async def entry(self, name: str) -> MailboxEntry:
         """The entry of that name."""

@@ -1,4 +1,4 @@
-"""What `IMailbox` promises about messages that come, are read, copied and removed."""
+"""Tests of `IMailbox`: messages are appended, read, copied and removed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _ALL = Part.INTERNAL_DATE | Part.SIZE | Part.ENVELOPE | Part.BODY_STRUCTURE | Pa
 
 
 class MailboxConformance(StoreFixture):
-    """One mailbox: append, read, copy, move, expunge, delete."""
+    """Tests append, read, copy, move, expunge and delete in one mailbox."""
 
     async def test_interface(self) -> None:
-        """The object has the methods and attributes of its contract."""
+        """The object has the methods and attributes of its interface."""
         inbox = await self.inbox()
         verifyObject(IMailbox, inbox)
         self.assertEqual(inbox.name, INBOX)
@@ -101,7 +101,7 @@ class MailboxConformance(StoreFixture):
         [delivered] = await self.store.deliver(content, [Placement(self.account.name)])
         self.assertIsInstance(delivered, AppendedMessage)
         content.close()
-        os.unlink(path)  # the content was the caller's, and is gone now
+        os.unlink(path)  # the caller owned the file
         for info in await inbox.read([1, 3], _ALL):
             assert info.content is not None
             self.assertEqual((info.size, len(info.content)), (len(head) + size,) * 2)

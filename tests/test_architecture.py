@@ -25,7 +25,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore
-        STORES SQLiteStore SimpleAccount SimpleMailbox SingleStore check_name open_store store_schemes
+        STORES SQLiteStore SimpleAccount SimpleMailbox SingleStore check_keywords check_name check_rename
+        check_special_use kept_flags open_store store_schemes
     """,
     "mailproto.client": """
         AuthenticationRefused AuthenticationUnavailable Client ClientConnection ClientError

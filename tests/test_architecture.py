@@ -31,7 +31,7 @@ PUBLIC_NAMES = {
     "mailproto.client": """
         AuthenticationRefused AuthenticationUnavailable Client ClientConnection ClientError
         ClientPool ClientSession ClientTimeouts CommandRefused ConnectFailed ConnectionListener
-        ConnectionLost Credentials Dialogue GREETING GreetingRefused Job ProtocolViolation
+        ConnectionLost Credentials GREETING GreetingRefused Job ProtocolViolation
         QueueTimeout SASLAnswer SASLDialect SASLStatus ServerAddress ServerReply ServerTimeout
         ServerUntrusted ServiceClosing TLSFailed TLSUnavailable Turn aborting choose_mechanisms
         sign_in
@@ -43,7 +43,7 @@ PUBLIC_NAMES = {
     """,
     "mailproto.content": "CHUNK Content FileContent chunks prepend",
     "mailproto.delivery": """
-        Delivery FunctionDelivery MAX_CACHED MailboxDelivery TRUST accepted canonical_domain
+        Delivery FunctionDelivery MAX_CACHED MailboxDelivery TRUST accepted
     """,
     "mailproto.domains": "ascii_domain canonical_domain domain_fault ends_in_number is_valid_international",
     "mailproto.errors": """

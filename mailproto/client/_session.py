@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from twisted.internet.defer import Deferred, ensureDeferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -20,52 +20,18 @@ from mailproto.client._errors import (
     TLSFailed,
 )
 from mailproto.client._timeouts import ClientTimeouts
+from mailproto.client._turns import CoroutineTurn, Turn
 from mailproto.connection import Wire
 from mailproto.errors import WireError
 from mailproto.tls import is_verified
 
-__all__ = ["GREETING", "ClientSession", "Dialogue", "Turn"]
+__all__ = ["GREETING", "ClientSession"]
 
 EventT = TypeVar("EventT")
 T = TypeVar("T")
 
 GREETING = "a new connection"
 """What the server's first words answer."""
-
-
-class Turn(ABC):
-    """Something that is to be said, and waits for its turn."""
-
-    @abstractmethod
-    def fail(self, error: ClientError) -> None:
-        """Its turn will never come."""
-
-
-class Dialogue(Turn, Generic[T]):
-    """A coroutine that has the server to itself.
-
-    :param run: makes it.
-    :param done: called when it is over, before anything hears of its result.
-    """
-
-    __slots__ = ("_done", "_run", "result")
-
-    def __init__(self, run: Callable[[], Coroutine[Any, Any, T]], done: Callable[[], None]) -> None:
-        self._run = run
-        self._done = done
-        self.result: Deferred[T] = Deferred()
-
-    def begin(self) -> None:
-        """Its turn has come."""
-        ensureDeferred(self._run()).addBoth(self._ended)
-
-    def fail(self, error: ClientError) -> None:
-        """Its turn will never come."""
-        self.result.errback(error)
-
-    def _ended(self, result: T | Failure) -> None:
-        self._done()
-        self.result.callback(result)
 
 
 class ClientSession(ABC, Generic[EventT]):
@@ -170,7 +136,7 @@ class ClientSession(ABC, Generic[EventT]):
 
         :returns: its result; or the error that ended the connection before its turn.
         """
-        turn = Dialogue(dialogue, self.turn_done)
+        turn = CoroutineTurn(dialogue, self.turn_done)
         return turn.result if self.enqueue(turn) else fail(self.error)
 
     def enqueue(self, turn: Turn) -> bool:
@@ -331,7 +297,7 @@ class ClientSession(ABC, Generic[EventT]):
         try:
             while self._may_begin():
                 turn = self._turns.popleft()
-                if isinstance(turn, Dialogue):
+                if isinstance(turn, CoroutineTurn):
                     self._active = turn
                     turn.begin()
                 elif not self.begin(turn):

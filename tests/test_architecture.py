@@ -166,6 +166,15 @@ class PublicNameTests(SynchronousTestCase):
                 with self.subTest(module=module_name, name=name):
                     self.assertTrue(hasattr(module, name))
 
+    def test_one_import_path(self) -> None:
+        homes: dict[int, dict[str, str]] = {}
+        for module_name, names in PUBLIC_NAMES.items():
+            module = importlib.import_module(module_name)
+            for name in names.split():
+                if callable(value := getattr(module, name)):
+                    homes.setdefault(id(value), {})[module_name] = name
+        self.assertEqual([paths for paths in homes.values() if len(paths) > 1], [])
+
     def test_none_is_left_out(self) -> None:
         """Modules of the top level, packages, and wires: rooms in them have no names of their own."""
         top = Path(CHECKOUT, "mailproto")

@@ -61,7 +61,7 @@ class ServerTLS:
     :param seconds: a clock that only goes forward.
 
     :ivar description: the certificate in use: its names, and how long it is valid.
-    :ivar not_after: when it ends, in seconds since the epoch.
+    :ivar not_after: when that certificate expires, in seconds since the epoch.
     """
 
     description: str
@@ -115,15 +115,14 @@ class ServerTLS:
         protocol = protocol_above(tlsProtocol)
         return _ServerConnection(self._context, getattr(protocol, "alpn", ()))
 
-    def _read(self) -> tuple[Callable[[], SSL.Context], str]:
-        """Read the files; returns a function that makes contexts, and a description of the certificate."""
-    :ivar not_after: when it ends, in seconds since the epoch.
+    def _read(self) -> tuple[Callable[[], SSL.Context], str, float]:
+        """Read the files: a function that makes contexts, the certificate's description, and its end."""
         chain = load_certificates(self._cert_file)
         octets = _octets(self._key_file)
         with _as_files_error(self._key_file, "no private key in PEM form", why=False):
             try:
                 key = serialization.load_pem_private_key(octets, password=None)
-            except TypeError:  # of cryptography, if there should be a password
+            except TypeError:  # cryptography's answer to a key that needs a password
                 reason = "the key needs a password: write it without one (openssl pkey -in FILE -out FILE)"
                 raise TLSFilesError(self._key_file, reason) from None
         with _as_files_error(self._cert_file, "its key cannot be used"):
@@ -233,9 +232,11 @@ def load_certificates(path: Path) -> list[crypto.X509]:
 
 
 @contextlib.contextmanager
-def _as_files_error(path: Path, reason: str) -> Iterator[None]:
-    """Turn any error of a library into a `TLSFilesError` for the file."""
-    :ivar not_after: when it ends, in seconds since the epoch.
+def _as_files_error(path: Path, reason: str, *, why: bool = True) -> Iterator[None]:
+    """Turn any error of a library into a `TLSFilesError` for the file.
+
+    :param why: whether the library's own words tell an operator more.
+    """
     try:
         yield
     except TLSFilesError:

@@ -1,18 +1,18 @@
-"""Account names: which are one though they are written differently, and which cannot be had.
+"""Account names: which spellings mean the same account, and which names are not allowed.
 
-The rule is for whatever looks an account up: directories, checkers, deliveries, owners of
-addresses.  It is wider than RFC 8265's UsernameCaseMapped, and for a reason:
+Everything that looks up an account uses this rule: directories, checkers, deliveries, and the check of a
+sender's address.  It joins more spellings than RFC 8265's UsernameCaseMapped does:
 
-- SCRAM's clients send a name that SASLprep (RFC 4013) has been at, so that composed and
-  decomposed, fullwidth and halfwidth, ligatures and superscripts are one before we see them
-  (NFKC).  If they were not one here, an account with such a name could not sign in.
-- Case is folded (``str.casefold``), not lowered: ``ß`` is ``ss`` and a final sigma a sigma,
-  because that is what they become in capitals.  No language has rules of its own: a Turkish
-  ``ı`` is no ``i``.
-- Folding and NFKC are done twice, each undoes some of the other (Unicode 3.13, D146).
+- SCRAM clients prepare the name with SASLprep (RFC 4013), which includes NFKC: composed and decomposed,
+  fullwidth and halfwidth letters, ligatures and superscripts arrive in one form.  If the rule kept them
+  apart, an account with such a name could not sign in.
+- Case is folded (``str.casefold``), not lowered: ``ß`` equals ``ss`` and a final sigma equals a sigma,
+  because they are the same in capitals.  The rule is the same for all languages: a Turkish ``ı`` is not an
+  ``i``.
+- Folding and NFKC are done twice, because each undoes some of the other (Unicode 3.13, D146).
 - The domain is compared as domains are (`mailproto.domains.canonical_domain`).
 
-What cannot be seen is no spelling: a name with it is another name, and no account is made with it.
+A name with an invisible character is another name, and no account can be created with it.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from mailproto.errors import InvalidAccountName
 __all__ = ["MAX_COMPARED", "account_key", "account_keys", "check_account_name", "full_name", "invisible_in"]
 
 MAX_COMPARED = 1024
-"""Characters of a name that has other spellings; a longer one is only equal to itself.
+"""Characters of the longest name that is normalized; a longer one is only equal to itself.
 
-Normalization takes a time that grows with the square of the combining marks.
+The time for normalization grows with the square of the number of combining marks.
 """
 
 _DETAIL = "+"
 _JOINERS = re.compile("[\u200c\u200d]")
 
-# Default_Ignorable_Code_Point (Unicode 5.21), and what has no ink and is no space for Unicode:
-# the blank of Braille, the null notehead of music, the filler of Khitan.
+# Default_Ignorable_Code_Point (Unicode 5.21), and characters that are drawn blank but are not spaces in
+# Unicode: the Braille blank, the musical null notehead, the Khitan filler.
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U00016fe4\U0001bca0-\U0001bca3\U0001d159"
@@ -45,7 +45,7 @@ _UNSEEN_CATEGORIES = frozenset(("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"))
 
 
 def account_key(name: str) -> str:
-    """The one form of all spellings of an account's name; of any text, even one that is no name."""
+    """The form that all spellings of an account's name have in common; takes any text."""
     if name.isascii():
         return _with_bare_domain(name.lower())
     if len(name) > MAX_COMPARED:
@@ -55,9 +55,9 @@ def account_key(name: str) -> str:
 
 
 def account_keys(local: str, domain: str) -> list[str]:
-    """The keys of the accounts that an address may lead to, best first.
+    """The keys of the accounts that may receive mail for an address, best first.
 
-    ``alice+anything@`` is ``alice@``, unless an account of the whole name exists.
+    ``alice+anything@`` also leads to ``alice@``, after an account of the whole name.
     """
     keys = [account_key(f"{local}@{domain}")]
     own, _, domain = keys[0].rpartition("@")
@@ -68,15 +68,15 @@ def account_keys(local: str, domain: str) -> list[str]:
 
 
 def full_name(name: str, domain: str) -> str:
-    """A name without a domain with ``domain``, as Dovecot's default realm has it; any other as it is."""
+    """``name`` with ``domain`` added if it has none, like Dovecot's default realm."""
     return f"{name}@{domain}" if name and domain and "@" not in account_key(name) else name
 
 
 def check_account_name(name: str) -> str:
-    """``name`` as an account may have it: composed (NFC), as it is otherwise.
+    """Check a new account's name, and return it composed (NFC).
 
-    :raises InvalidAccountName: it is empty or too long, some of it cannot be seen, looks like a
-        space or like an ``@``, or is nothing that Unicode knows.
+    :raises InvalidAccountName: the name is empty or too long, or has a character that is invisible, looks
+        like a space or an ``@``, or is not assigned in Unicode.
     """
     if not name:
         raise InvalidAccountName
@@ -90,8 +90,8 @@ def check_account_name(name: str) -> str:
 
 
 def invisible_in(name: str) -> str:
-    """The first character of a name that cannot be seen, as ``U+200B (ZERO WIDTH SPACE)``, or ""."""
-    # What a spelling of it has, it has, too: a diaeresis that stands alone is a space with one (NFKC).
+    """The first invisible character of a name, such as ``U+200B (ZERO WIDTH SPACE)``, or ""."""
+    # NFKC may bring out a space: a diaeresis that stands alone becomes a space with a diaeresis.
     for spelling in (name, unicodedata.normalize("NFKC", name)):
         for character in dict.fromkeys(_without_joiners(spelling)):
             if _INVISIBLE.match(character) or unicodedata.category(character) in _UNSEEN_CATEGORIES:
@@ -100,7 +100,8 @@ def invisible_in(name: str) -> str:
 
 
 def _without_joiners(name: str) -> str:
-    """Without those that a domain needs between letters of some scripts (RFC 5892 A.1, A.2)."""
+    """``name`` without the joiners that a valid domain may have between some letters (RFC 5892 A.1,
+    A.2)."""
     local, at, domain = name.rpartition("@")
     if at and not domain.isascii() and is_valid_international(domain):
         domain = _JOINERS.sub("", domain)
@@ -113,7 +114,7 @@ def _folded(text: str) -> str:
 
 
 def _domain_key(domain: str) -> str:
-    """IDNA leaves out what cannot be seen (UTS 46 4); here it makes another name in a domain, too."""
+    """IDNA drops invisible characters (UTS 46 4); here they make another name in a domain, too."""
     return _folded(domain) if _INVISIBLE.search(_JOINERS.sub("", domain)) else canonical_domain(domain)
 
 
@@ -122,9 +123,9 @@ def _with_bare_domain(name: str) -> str:
 
 
 def _called(character: str) -> str:
-    """In ASCII: it may be what makes a line unreadable."""
+    """The character's number and name, in ASCII, because it may make a line unreadable."""
     number = f"U+{ord(character):04X}"
     try:
         return f"{number} ({unicodedata.name(character)})"
-    except ValueError:  # controls and what is not assigned
+    except ValueError:  # controls and unassigned characters have no name
         return number

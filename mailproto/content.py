@@ -1,9 +1,8 @@
-"""The octets of a message: `bytes` while they are few, a file when they are many.
+"""The octets of a message: `bytes` if they are few, a file if they are many.
 
-`Content` is what crosses every contract that carries a message.  A `FileContent`
-answers the questions that ``bytes`` answers (``len``, slices, ``find``, ``count``,
-``bytes()``), a window at a time, so that code written for ``bytes`` reads a 50 MB
-message without holding it.
+Every interface that carries a message uses `Content`.  A `FileContent` has the reading methods of ``bytes``
+(``len``, slices, ``find``, ``count``, ``bytes()``) and reads a window of the file at a time, so that code
+written for ``bytes`` can read a 50 MB message without holding it in memory.
 """
 
 from __future__ import annotations
@@ -15,19 +14,19 @@ from typing import TypeAlias
 __all__ = ["CHUNK", "Content", "FileContent", "chunks", "prepend"]
 
 CHUNK = 1 << 18
-"""Octets that are in memory at a time while a file is searched or copied."""
+"""The octets held in memory while a file is searched or copied."""
 
 
 class FileContent:
     """Octets in a file, preceded by a few in memory (trace header fields).
 
-    Reads with ``os.pread``, so any thread may read while others do.  The file is
-    opened at the first read and closed by `close` or with the last reference; one
-    opened by the caller and given as ``descriptor`` becomes this object's own.
+    It reads with ``os.pread``, so several threads may read at the same time.  The file is opened at the
+    first read and closed by `close` or with the last reference.  The object takes over a ``descriptor``
+    that it is given.
 
-    :param path: the file; ``""`` for one that has no name (any more).
-    :param size: how many octets of the file count.
-    :param prefix: octets that stand before those of the file.
+    :param path: the file; ``""`` for one without a name.
+    :param size: the number of octets to use from the start of the file.
+    :param prefix: octets before those of the file.
     :raises OSError: from any method that reads, when the file is gone or fails.
     """
 
@@ -45,7 +44,7 @@ class FileContent:
         return len(self.prefix) + self._file_size
 
     def __bytes__(self) -> bytes:
-        """All of it, in memory: for those who know that it is small."""
+        """All octets, in memory: for small content."""
         return self._read(0, len(self))
 
     def __getitem__(self, key: slice) -> bytes:
@@ -55,7 +54,7 @@ class FileContent:
         return self._read(start, stop)
 
     def find(self, sub: bytes, start: int = 0, stop: int | None = None) -> int:
-        """Lowest offset at or after ``start`` where ``sub`` stands whole before ``stop``; -1 for none."""
+        """The lowest offset of ``sub`` within ``[start:stop]``; -1 if it is not there."""
         start, stop, _ = slice(start, stop).indices(len(self))
         overlap = len(sub) - 1
         while stop - start >= len(sub):
@@ -67,7 +66,7 @@ class FileContent:
         return -1
 
     def count(self, sub: bytes, start: int = 0, stop: int | None = None) -> int:
-        """How often the one octet ``sub`` stands in ``[start:stop]``."""
+        """How often the single octet ``sub`` occurs in ``[start:stop]``."""
         if len(sub) != 1:
             raise ValueError("only single octets are counted")
         start, stop, _ = slice(start, stop).indices(len(self))
@@ -82,16 +81,16 @@ class FileContent:
             start += len(piece)
 
     def prepend(self, octets: bytes) -> FileContent:
-        """The same content with ``octets`` before it; the two share nothing but the file."""
+        """The same content with ``octets`` before it; the two objects share nothing but the file."""
         return self.with_prefix(octets + self.prefix)
 
     def with_prefix(self, prefix: bytes) -> FileContent:
-        """What is in the file behind another ``prefix``; the two share nothing but the file."""
+        """The same file after another ``prefix``; the two objects share nothing but the file."""
         descriptor = None if self._descriptor is None else os.dup(self._descriptor)
         return FileContent(self.path, self._file_size, prefix=prefix, descriptor=descriptor)
 
     def close(self) -> None:
-        """Let go of the file; a later read opens it again, where it has a name."""
+        """Close the file; a later read opens it again, if it has a name."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -121,20 +120,20 @@ class FileContent:
 
 
 _READ_AHEAD_FROM = 1 << 16
-"""Octets; a reader that wants so many at a time will want the rest of the file."""
+"""Octets; a reader that asks for this many at a time will probably read the rest of the file, too."""
 
 
 def _read_no_more(descriptor: int) -> None:
-    """Have the kernel read only what is asked for: some kernels read 8 MB ahead, which takes 20 ms."""
+    """Ask the kernel not to read ahead: some kernels read 8 MB ahead, which takes 20 ms."""
     if hasattr(os, "posix_fadvise"):
         try:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
         except OSError:
-            return  # it is no file: advice is all that this is
+            return  # not a regular file; the advice is optional
 
 
 def _read_soon(descriptor: int, offset: int, size: int) -> None:
-    """Have the kernel fetch what will be read next, while the reader does other things."""
+    """Ask the kernel to fetch the octets that will be read next, while the reader does other things."""
     if hasattr(os, "posix_fadvise"):
         try:
             os.posix_fadvise(descriptor, offset, size, os.POSIX_FADV_WILLNEED)
@@ -147,7 +146,7 @@ Content: TypeAlias = bytes | FileContent
 
 
 def chunks(content: Content, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-    """The octets of ``content[start:stop]`` in pieces; ``bytes`` come as one piece."""
+    """The octets of ``content[start:stop]`` in pieces; ``bytes`` are one piece."""
     if isinstance(content, FileContent):
         yield from content.chunks(start, stop)
     elif piece := content[start:stop]:

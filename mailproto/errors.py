@@ -1,9 +1,8 @@
 """One tree of errors, each with its meaning in SMTP, POP3 and IMAP.
 
-Backends and deliveries raise these; only protocols turn them into octets.  The
-text is for the client and tells nothing that helps an attacker; ``detail`` is for
-the log.  Any other exception becomes `Unavailable` for the client and a full
-record in the log.
+Backends and deliveries raise these; the protocols turn them into replies.  The text is for the client and
+tells nothing that helps an attacker; ``detail`` is for the log.  For any other exception the client gets
+`Unavailable`, and the log gets the traceback.
 """
 
 from __future__ import annotations
@@ -44,10 +43,10 @@ __all__ = [
 
 
 class WireError(Exception):
-    """What a client sent is not the protocol: the base of each wire's own error.
+    """The other side broke the protocol: the base of each protocol's own error.
 
-    A wire raises nothing else, whatever the octets, and is ready for the next event
-    after raising; ``fatal`` says that it cannot find back into step.
+    A wire raises nothing else, whatever octets it receives, and is then ready for the next event. ``fatal``
+    says that the wire cannot find the start of the next event: the connection must end.
     """
 
     fatal: bool = False
@@ -61,10 +60,11 @@ class StoreUnusable(Exception):
 
 
 class MailError(Exception):
-    """What a client is told when something cannot be done.
+    """A request failed: holds the answer to the client.
 
     :param text: one line of printable ASCII for the client; the class's own by default.
-    :param detail: for the log only; whatever is in it, ``str()`` of the error is `printable`.
+    :param detail: for the log only; any text is allowed, because ``str()`` of the error makes it
+        `printable`.
 
     :cvar code: SMTP reply code (RFC 5321 4.2).
     :cvar enhanced: enhanced status code (RFC 3463).
@@ -85,7 +85,7 @@ class MailError(Exception):
 
 
 class Unavailable(MailError):
-    """Something of ours failed or is not there now; the same request may work later."""
+    """The server failed or cannot reach something; the same request may work later."""
 
     imap, pop3 = "UNAVAILABLE", "SYS/TEMP"
     default_text = "Temporary failure, try again later"
@@ -94,7 +94,7 @@ class Unavailable(MailError):
 class StorageFull(Unavailable):
     """There is no room on the server's disk (RFC 5321 4.2.3, RFC 3463 X.3.1).
 
-    IMAP clients show OVERQUOTA (RFC 5530), with which people know that removing mail helps.
+    IMAP clients show OVERQUOTA (RFC 5530), which tells people that removing mail helps.
     """
 
     code, enhanced = 452, "4.3.1"
@@ -106,7 +106,7 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def storage_failure(error: OSError, doing: str) -> Unavailable:
-    """What a client is told of a disk that fails: there is no room, or else try again later.
+    """The error for a disk that fails: `StorageFull` if there is no room, or else `Unavailable`.
 
     :param doing: what the server could not do, such as "spool a message"; for the log.
     """
@@ -117,9 +117,9 @@ def storage_failure(error: OSError, doing: str) -> Unavailable:
 class Refused(MailError):
     """A delivery's own answer: any code, enhanced code and text.
 
-    :param code: 400 to 599 (RFC 5321 4.2); 4yz asks the sender to try again, and 421 ends the
-        connection, too (3.8).
-    :raises ValueError: for a code that is not an error's, or an enhanced code of another class.
+    :param code: 400 to 599 (RFC 5321 4.2); 4yz asks the sender to try again, and 421 also ends the
+        connection (3.8).
+    :raises ValueError: for a code outside 400 to 599, or an enhanced code of another class.
     """
 
     def __init__(self, code: int, enhanced: str, text: str, *, detail: str = "") -> None:
@@ -131,7 +131,7 @@ class Refused(MailError):
 
 
 class RecipientUnknown(MailError):
-    """The domain is ours, the mailbox is not there (RFC 3463 X.1.1)."""
+    """The domain is ours, but the mailbox does not exist (RFC 3463 X.1.1)."""
 
     code, enhanced = 550, "5.1.1"
     default_text = "No such mailbox here"
@@ -145,7 +145,7 @@ class RelayDenied(MailError):
 
 
 class MessageTooLarge(MailError):
-    """Past the size that is taken (RFC 1870 6.1, RFC 9051 7.1 TOOBIG)."""
+    """The message is larger than the server accepts (RFC 1870 6.1, RFC 9051 7.1 TOOBIG)."""
 
     code, enhanced = 552, "5.3.4"
     imap = "TOOBIG"
@@ -161,7 +161,7 @@ class OverQuota(MailError):
 
 
 class AuthenticationFailed(MailError):
-    """Unknown name or wrong secret: which one is not told (RFC 4954 6, RFC 5530, RFC 3206)."""
+    """Unknown name or wrong secret; the client is not told which (RFC 4954 6, RFC 5530, RFC 3206)."""
 
     code, enhanced = 535, "5.7.8"
     imap, pop3 = "AUTHENTICATIONFAILED", "AUTH"
@@ -169,42 +169,42 @@ class AuthenticationFailed(MailError):
 
 
 class TemporaryAuthenticationFailure(Unavailable):
-    """Who it is cannot be looked up now (RFC 4954 6, RFC 5530 UNAVAILABLE, RFC 3206 SYS/TEMP)."""
+    """The credentials cannot be checked now (RFC 4954 6, RFC 5530 UNAVAILABLE, RFC 3206 SYS/TEMP)."""
 
     code, enhanced = 454, "4.7.0"
     default_text = "Temporary authentication failure"
 
 
 class AuthenticationCancelled(MailError):
-    """The client has ended the exchange (RFC 4954 4); in IMAP that is BAD (RFC 9051 6.2.2)."""
+    """The client cancelled the exchange (RFC 4954 4); IMAP answers BAD (RFC 9051 6.2.2)."""
 
     code, enhanced = 501, "5.7.0"
     default_text = "Authentication cancelled"
 
 
 class MalformedAuthentication(MailError):
-    """Not base64, or not what the mechanism asks for (RFC 4954 4 and 6); in IMAP that is BAD."""
+    """The response is not base64, or not what the mechanism needs (RFC 4954 4 and 6); IMAP answers BAD."""
 
     code, enhanced = 501, "5.5.2"
     default_text = "Malformed authentication response"
 
 
 class UnwantedInitialResponse(MalformedAuthentication):
-    """With a mechanism in which the server begins (RFC 4954 4)."""
+    """The client sent an initial response, but in this mechanism the server begins (RFC 4954 4)."""
 
     code, enhanced = 501, "5.7.0"
     default_text = "No initial response here: the server begins"
 
 
 class UnknownMechanism(MailError):
-    """A SASL mechanism that is not offered here (RFC 4954 4)."""
+    """The server does not offer this SASL mechanism (RFC 4954 4)."""
 
     code, enhanced = 504, "5.5.4"
     default_text = "Unrecognised authentication mechanism"
 
 
 class EncryptionRequired(MailError):
-    """A password or a token may not cross the network in clear (RFC 4954 6, RFC 5530 PRIVACYREQUIRED)."""
+    """A password or a token must not be sent without TLS (RFC 4954 6, RFC 5530 PRIVACYREQUIRED)."""
 
     code, enhanced = 538, "5.7.11"
     imap = "PRIVACYREQUIRED"
@@ -220,7 +220,7 @@ class NoSuchAccount(MailError):
 
 
 class AccountExists(MailError):
-    """An account of that name is there already."""
+    """The store has an account of that name already."""
 
     code, enhanced = 550, "5.1.3"
     imap = "ALREADYEXISTS"
@@ -228,7 +228,8 @@ class AccountExists(MailError):
 
 
 class InvalidAccountName(MailError):
-    """A name that no account can have: some of it cannot be seen (RFC 8265 3.5)."""
+    """A name that no account can have, for example because a character of it is invisible (RFC 8265
+    3.5)."""
 
     code, enhanced = 550, "5.1.3"
     imap = "CANNOT"
@@ -251,21 +252,21 @@ class MailboxExists(MailError):
 
 
 class InvalidMailboxName(MailError):
-    """A name that cannot be, or an operation that this mailbox can never allow (RFC 5530 CANNOT)."""
+    """An impossible name, or an operation that this mailbox never allows (RFC 5530 CANNOT)."""
 
     imap = "CANNOT"
     default_text = "Not possible with that mailbox name"
 
 
 class MailboxInUse(MailError):
-    """Another session holds what this one needs alone (RFC 5530 INUSE, RFC 2449 8.1.2 IN-USE)."""
+    """Another session has the lock that this one needs (RFC 5530 INUSE, RFC 2449 8.1.2 IN-USE)."""
 
     imap, pop3 = "INUSE", "IN-USE"
     default_text = "Mailbox in use"
 
 
 class ReadOnly(MailError):
-    """The backend does not let this mailbox be changed (RFC 5530 NOPERM)."""
+    """The backend does not allow changes to this mailbox (RFC 5530 NOPERM)."""
 
     code, enhanced = 550, "5.7.1"
     imap = "NOPERM"

@@ -1,7 +1,7 @@
-"""Files and folders that a power cut cannot take away once they are made.
+"""Makes files and folders that stay after a power cut.
 
-A new name is certain when the folder that has it is synced, which syncing the file itself does
-not promise (POSIX ``fsync``; Linux fsync(2)).
+A new name is on disk when the folder that contains it is synced; syncing the file itself does not promise
+that (POSIX ``fsync``; Linux fsync(2)).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ __all__ = ["make_folder", "sync_folder", "write_private"]
 
 
 def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
-    """Make a folder, and those above it that are missing; its name is on disk afterwards.
+    """Make a folder and its missing parents; its name is on disk afterwards.
 
-    A folder that is there already may have been made just before a crash: its name is synced, too.
+    The name of an existing folder is synced, too: the folder may have been made just before a crash.
 
     :raises OSError:
     """
@@ -27,12 +27,12 @@ def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
             make_folder(above, 0o777)
         with contextlib.suppress(FileExistsError):  # another process was faster
             os.mkdir(path, mode)
-    with contextlib.suppress(PermissionError):  # one that may not be read was made by somebody else
+    with contextlib.suppress(PermissionError):  # another user made that folder and does not let us read it
         sync_folder(above)
 
 
 def sync_folder(path: str | os.PathLike[str]) -> None:
-    """Have the names in a folder on disk: those of new, renamed and removed files.
+    """Write the names in a folder to disk, after files in it were made, renamed or removed.
 
     :raises OSError:
     """
@@ -44,7 +44,7 @@ def sync_folder(path: str | os.PathLike[str]) -> None:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner may read, and put it in place whole, synced to disk.
+    """Write a file that only its owner may read: atomically, and synced to disk.
 
     :raises OSError:
     """

@@ -2,21 +2,20 @@
 
 Three rules hold for every method here.
 
-*Awaitable.*  A method may be a coroutine function or return a ``Deferred``; it is
-called in the reactor's thread and its result is awaited there.  One that blocks
-must move its work to a thread of its own.
+*Awaitable.*  A method may be a coroutine function or return a ``Deferred``; it is called in the reactor's
+thread and its result is awaited there.  A method that blocks must move its work to another thread.
 
 *Errors.*  Raise `mailproto.errors`; the protocol tells the client what the error
 means in its own terms.  Any other exception is logged in full and the client is
 told of a temporary failure.
 
 *Durability.*  When the result of a method that changes something arrives, the
-change is on disk (for backends that have one) and visible to every other reader.
+change is on disk (for backends that keep mail on disk) and visible to every other reader.
 
 Optional contracts (`IRecent`, `IObjectIds`, `IOwnership`, `IServiceExtensions`, `IVerifier`,
-`IExpander`, `IQueueRunner`, `IAccountChanges`, `ICheckable`) extend a required one; they are found with
-``providedBy``.  Those of a store's mailboxes and accounts are told before anybody signs in, too
-(`IStore.add_ons`, `IAddOns`).
+`IExpander`, `IQueueRunner`, `IAccountChanges`, `ICheckable`) extend a required one; servers find them with
+``providedBy``.  A store also lists the optional contracts of its mailboxes and accounts before any client
+signs in (`IAddOns.add_ons`).
 """
 
 from __future__ import annotations
@@ -72,21 +71,21 @@ __all__ = [
 
 
 class IDelivery(Interface):
-    """What becomes of mail that arrives by SMTP or LMTP.
+    """Decides what happens to mail that arrives by SMTP or LMTP.
 
-    One object serves all sessions.  For one transaction the order is `sender` once,
-    `recipient` once for each RCPT (until enough refuse or the transaction is reset),
-    `deliver` at most once.  `mailproto.delivery.Delivery` has sane first two steps.
+    One object serves all sessions.  In one transaction `sender` is called once, `recipient` once for each
+    RCPT (until too many are refused or the transaction is reset), and `deliver` at most once.
+    `mailproto.delivery.Delivery` implements the first two steps.
     """
 
     def sender(session: Session, path: Address, parameters: Parameters) -> Awaitable[None]:
-        """Take or refuse the reverse-path of MAIL FROM.
+        """Accept or refuse the reverse-path of MAIL FROM.
 
         :raises MailError: to refuse it; the transaction does not begin.
         """
 
     def recipient(session: Session, path: Address, parameters: Parameters) -> Awaitable[None]:
-        """Take or refuse one forward-path of RCPT TO.
+        """Accept or refuse one forward-path of RCPT TO.
 
         ``<Postmaster>`` comes as ``Address("Postmaster", "")`` (RFC 5321 4.5.1); a
         source route has been dropped.
@@ -97,163 +96,172 @@ class IDelivery(Interface):
     def deliver(envelope: Envelope, content: Content) -> Awaitable[Sequence[Outcome]]:
         """Take responsibility for the message, durably, or say why not.
 
-        ``content`` begins with this server's Received field.  It is the caller's: a
-        `FileContent` is gone after the result, so keep a copy, not the object.
+        ``content`` begins with this server's Received field.  The caller owns it: the file of a
+        `FileContent` may be gone once the result has arrived, so keep a copy, not the object.
 
-        :returns: one outcome for each of ``envelope.recipients``, in that order.  LMTP
-            passes them on; SMTP answers with an error only if no recipient was accepted,
-            preferring one that asks to try again.
-        :raises MailError: to answer so for every recipient.
+        :returns: one outcome for each of ``envelope.recipients``, in that order.  LMTP passes them on.
+            SMTP answers with an error only if no recipient was accepted, and then prefers a temporary
+            error.
+        :raises MailError: to give this answer for every recipient.
         """
 
 
 class IOwnership(Interface):
-    """An IDelivery that knows whose an address is (RFC 6409 6.1).
+    """An IDelivery that knows which account owns an address (RFC 6409 6.1).
 
-    Without it, an account of a submission server has the address that is its name.
+    Without it, an account of a submission server owns one address: its own name.
     """
 
     def owns(account: str, path: Address) -> Awaitable[bool]:
-        """Whether ``account`` may send as ``path``, which is not the null path."""
+        """Whether ``account`` may send as ``path``; never called with the null path."""
 
 
 class IServiceExtensions(Interface):
-    """An IDelivery that honours more of ESMTP than that mail is delivered.
+    """An IDelivery that honours extensions of ESMTP.
 
-    What it promises is offered to clients, and only then may they ask for it: the
-    parameters of `IDelivery.sender`, `IDelivery.recipient` and of the envelope have then been
-    checked, and `mailproto.smtp.wire.mail_options` and ``rcpt_options`` read them.
+    The server offers these extensions to clients; clients may use no others.  The server has checked the
+    parameters of `IDelivery.sender`, `IDelivery.recipient` and of the envelope;
+    `mailproto.smtp.wire.mail_options` and ``rcpt_options`` read them.
     """
 
     service_extensions: ServiceExtensions = Attribute(
-        "What it honours; the same for as long as it is served."
+        "The extensions that it honours; the value must not change while it is served."
     )
 
 
 class IVerifier(Interface):
-    """An IDelivery that tells whether somebody is there (VRFY, RFC 5321 3.5).
+    """An IDelivery that tells whether an address exists (VRFY, RFC 5321 3.5).
 
-    Without it the answer is always the same.  That helps those who collect addresses less.
+    Without it the server gives every VRFY the same answer, which reveals nothing to address collectors.
     """
 
     def verify(session: Session, name: str) -> Awaitable[VerifiedName | None]:
-        """Whom ``name``, an address or part of one, means; None for "cannot say" (252).
+        """The mailbox that ``name``, an address or part of one, refers to; None for "cannot say" (252).
 
-        :raises MailError: nobody (550), somewhere else (551), or several (553).
+        :raises MailError: there is no such mailbox (550), it has moved (551), or the name is ambiguous
+            (553).
         """
 
 
 class IExpander(Interface):
-    """An IDelivery that tells who is on a list (EXPN, RFC 5321 3.5)."""
+    """An IDelivery that lists the members of a mailing list (EXPN, RFC 5321 3.5)."""
 
     def expand(session: Session, name: str) -> Awaitable[Sequence[VerifiedName]]:
-        """The members of a list, at least one.
+        """The members of a mailing list, at least one.
 
-        :raises MailError: no such list (550), or not for this client (550 5.7.2).
+        :raises MailError: there is no such list (550), or this client may not see it (550 5.7.2).
         """
 
 
 class IQueueRunner(Interface):
-    """An IDelivery with a queue that may be told to send now (ETRN, RFC 1985)."""
+    """An IDelivery with a queue that a client can start (ETRN, RFC 1985)."""
 
     def run_queue(session: Session, node: str) -> Awaitable[int | None]:
-        """Begin to send what waits for ``node``: a domain, ``@`` and a domain for all in it, or
-        ``#`` and a queue's name.
+        """Begin to send the messages queued for ``node``.
 
-        :returns: how many messages wait there; None for "not known".
-        :raises MailError: it cannot be done (458 4.3.0), or not for this client (459 4.7.1).
+        ``node`` is a domain, ``@`` and a domain for all its subdomains, or ``#`` and a queue's name.
+
+        :returns: the number of messages in that queue; None if it is not known.
+        :raises MailError: the queue cannot be run (458 4.3.0), or this client may not run it (459 4.7.1).
         """
 
 
 class IMailbox(Interface):
     """One mailbox: messages known by ascending UIDs, their flags, and a modseq.
 
-    An IMailbox knows UIDs only; sequence numbers are the IMAP session's business.
-    Many sessions may share one object or have one each.  Sequences of UIDs are
-    ascending and without duplicates, in and out; UIDs that are not there are left
-    out of the answer and raise nothing.
+    An IMailbox knows UIDs only; the IMAP session keeps sequence numbers.  Many sessions may share one
+    object or have one each.  Sequences of UIDs are ascending and without duplicates, in arguments and in
+    results.  UIDs that do not exist are left out of the result; they are no error.
 
-    A modseq is 1 at least and orders all that happens in an account: each change in any of its
-    mailboxes, and of the list of them, has a greater one than all before.  The modseq of a
-    message or of a mailbox is that of its last change (RFC 7162 3.1); a mailbox begins with that of
-    its creation.
+    A modseq is at least 1 and orders all changes in an account: each change in a mailbox, or of the list of
+    mailboxes, has a greater modseq than every earlier one.  The modseq of a message or of a mailbox is that
+    of its last change (RFC 7162 3.1); a new mailbox has that of its creation.
+
+    A flag is stored as `mailproto.backends.kept_flags` returns it, and a message has no more keywords than
+    `mailproto.backends.check_keywords` allows.
 
     After the mailbox is deleted every method raises `NoSuchMailbox`.
     """
 
     name: str = Attribute("Full name at the time it was opened.")
-    uid_validity: int = Attribute("1 to 2**32 - 1; another mailbox of this name has a larger one.")
-    writable: bool = Attribute("False: every change raises ReadOnly, and it is selected READ-ONLY.")
+    uid_validity: int = Attribute("1 to 2**32 - 1; a later mailbox of the same name has a larger one.")
+    writable: bool = Attribute("False: every change raises ReadOnly, and IMAP selects the mailbox READ-ONLY.")
     permanent_flags: frozenset[str] = Attribute(
-        "System flags that can be kept; with '\\*' any keyword (RFC 9051 7.1)."
+        "The system flags that can be stored, and '\\*' if any keyword can (RFC 9051 7.1)."
     )
 
     def status() -> Awaitable[MailboxStatus]:
-        """The mailbox now."""
+        """The mailbox's current status."""
 
     def changes_since(modseq: int) -> Awaitable[Changes]:
-        """Everything that changed after ``modseq``; 0 means all messages that are there.
+        """Everything that changed after ``modseq``; 0 means all messages that exist.
 
-        A message that came and vanished in between is in ``vanished`` alone, or nowhere.
-        From 0, ``vanished`` is empty.
+        A message that was added and removed in between is in ``vanished`` alone, or nowhere. With 0,
+        ``vanished`` is empty.
         """
 
     def read(uids: Sequence[int], parts: Part) -> Awaitable[Sequence[MessageInfo]]:
-        """The ``parts`` of each of the messages that are there, by ascending UID.
+        """The ``parts`` of each of the messages that exist, by ascending UID.
 
-        Ask in batches: the answer is in memory, but for a `FileContent`, whose file may
-        be gone (`OSError`) once the message is expunged.
+        Ask in batches: the answer is held in memory.  Only a `FileContent` is not: reading it may raise
+        `OSError` once the message is expunged.
         """
 
     def append(messages: Sequence[NewMessage]) -> Awaitable[Sequence[AppendedMessage]]:
-        """Keep all of ``messages`` or none, under ascending new UIDs."""
+        """Store all of ``messages`` or none, with new UIDs in ascending order.
+
+        :raises OverQuota: there is no room, or a message has too many or too long keywords.
+        :raises ValueError: a flag is neither a system flag nor a keyword.
+        """
 
     def store(
         uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
     ) -> Awaitable[StoreResult]:
-        """Change flags: of each message whole, and soon of all.
+        """Change the flags of messages.
 
-        Others may see it half done where there are many messages.  A message whose flags stay the
-        same keeps its modseq.
+        The change of each message is atomic.  With many messages, other sessions may see some of them
+        changed before the rest.  A message keeps its modseq if its flags stay the same.
 
-        :param unchanged_since: messages with a greater modseq are refused, each by itself
-            (RFC 7162 3.1.3).
+        :param unchanged_since: each message with a greater modseq is refused; the others are changed (RFC
+            7162 3.1.3).
+        :raises OverQuota, ValueError: for the same flags as `append`.
         """
 
     def copy(uids: Sequence[int], target: IMailbox) -> Awaitable[Sequence[tuple[int, int]]]:
-        """Copy with flags and internal dates, all or none in the end; ``target`` is of the same account.
+        """Copy messages with their flags and internal dates: all of them or none.
 
-        :returns: (UID here, UID there), ascending in both.
+        :param target: a mailbox of the same account.
+        :returns: pairs of (UID here, UID in ``target``), ascending in both.
         """
 
     def move(uids: Sequence[int], target: IMailbox) -> Awaitable[Sequence[tuple[int, int]]]:
-        """`copy` and removal from here, of each message in one transaction (RFC 6851 3.3)."""
+        """`copy` messages and remove them from here, each in one transaction (RFC 6851 3.3)."""
 
     def expunge(uids: Sequence[int] | None = None) -> Awaitable[Sequence[int]]:
-        """Remove those that have ``\\Deleted``, of ``uids`` or (None) of all.
+        """Remove the messages that have ``\\Deleted``: among ``uids``, or (None) in the whole mailbox.
 
-        :returns: the UIDs that are gone now because of this call.
+        :returns: the UIDs that this call removed.
         """
 
     def watch(listener: Callable[[int], None]) -> Callable[[], None]:
-        """Call ``listener(modseq)`` in the reactor's thread after each change, by whomever.
+        """Call ``listener(modseq)`` in the reactor's thread after each change, whichever session made it.
 
-        A hint, never data: it may come late, twice, or once for many changes, but it does
-        come for the last one.  Not awaited.
+        The call is only a hint: it may come late, twice, or once for many changes, but it always comes
+        after the last change.  Its result is not awaited, and an exception from it is only logged.
 
-        :returns: what ends the watch; may be called more than once.
+        :returns: a function that ends the watch; it may be called more than once.
         """
 
 
 class IMetadata(Interface):
     """An IMailbox that tells sizes and internal dates of many messages without an object for each.
 
-    POP3 needs all sizes at each login, and SEARCH may need all dates.  Without it they are read as
-    other parts are.
+    POP3 needs all sizes at each login, and SEARCH may need all dates.  Without this interface, servers call
+    `IMailbox.read` for them.
     """
 
     def metadata(uids: Sequence[int]) -> Awaitable[Metadata]:
-        """Of those of the messages that are there."""
+        """The metadata of those of ``uids`` that exist."""
 
 
 class IRecent(Interface):
@@ -262,54 +270,61 @@ class IRecent(Interface):
     def claim_recent() -> Awaitable[int]:
         """Make the caller the one session that sees the unclaimed messages as recent.
 
-        :returns: the lowest UID that was unclaimed; all from there on that exist now are
-            the caller's.  ``uid_next`` where there was none.
+        :returns: the lowest UID that was unclaimed: that message and all later ones that exist now are
+            recent for the caller.  ``uid_next`` if there was none.
         """
 
 
 class IObjectIds(Interface):
-    """An IMailbox that has an id, and so has what is in it (RFC 8474).
+    """An IMailbox that has a permanent id, and whose messages and threads have ids (RFC 8474).
 
-    An id is a letter and up to 254 of ``A-Za-z0-9_-``, and no two things in the store have, or ever
-    had, the same one.  `IMailbox.read` answers `Part.IDS`:
+    An id is a letter and up to 254 of ``A-Za-z0-9_-``.  No two objects in the store have, or ever had, the
+    same id.  `IMailbox.read` answers `Part.IDS`:
 
-    - `MessageInfo.email_id` names the content.  A copy has the same; what is delivered, appended
-      or copied from elsewhere has another, even if it is equal.  Of one `IStore.deliver` it is one.
-    - `MessageInfo.thread_id` names the conversation, within the account (5.2).  It is decided when
-      the message comes, from Message-ID, In-Reply-To, References and Subject, and stays.
+    - `MessageInfo.email_id` names the content.  A copy or a moved message has the same id.  Each delivery
+      and each append gives a new id, even to equal content.  One `IStore.deliver` gives all its placements
+      the same id.
+    - `MessageInfo.thread_id` names the conversation, within the account (5.2).  The store takes it from
+      Message-ID, In-Reply-To, References and Subject when the message arrives, and never changes it.
     """
 
     mailbox_id: str = Attribute(
-        "Stays when the mailbox is renamed; in `MailboxStatus`, too.  What INBOX held has another"
-        " mailbox after a rename, and INBOX keeps its id."
+        "The same after a rename; also in `MailboxStatus`.  Renaming INBOX moves its messages to a new"
+        " mailbox with a new id, and INBOX keeps its own."
     )
 
 
 class IAccount(Interface):
-    """One signed-in person's mailboxes: the avatar that ``twisted.cred`` portals give.
+    """The mailboxes of one account: the avatar that ``twisted.cred`` portals give.
 
-    INBOX is always there and is spelled ``INBOX``; other names keep their case.  Names
-    are Unicode (NFC) without control characters, ``%`` and ``*``, levels separated by
-    ``mailproto.model.DELIMITER``, no empty level.
+    INBOX always exists and is spelled ``INBOX``; other names keep their case.  Names are Unicode (NFC)
+    without control characters, ``%`` and ``*``, levels separated by ``mailproto.model.DELIMITER``, no empty
+    level.  `mailproto.model.canonical_mailbox_name` makes a client's spelling one of them, and
+    `mailproto.backends.check_name` checks it.
+
+    After the account is deleted every method raises `NoSuchAccount`.
     """
 
     name: str = Attribute("The account's name, such as alice@example.org.")
 
     def list() -> Awaitable[Sequence[MailboxEntry]]:
-        """Every name: mailboxes, names that only hold inferiors, subscriptions; sorted."""
+        """All names, sorted: mailboxes, names that only hold inferiors, and subscriptions."""
 
     def open(name: str) -> Awaitable[IMailbox]:
         """:raises NoSuchMailbox: also for a name that is not selectable."""
 
     def create(name: str, special_use: str | None = None) -> Awaitable[None]:
-        """Make a mailbox and the superiors that lack; ``special_use`` as ``\\Sent`` (RFC 6154).
+        """Create a mailbox and its missing superiors.
+
+        :param special_use: an attribute of RFC 6154, such as ``\\Sent``.
 
         :raises MailboxExists: for INBOX too.
-        :raises InvalidMailboxName: for a name outside the rules above, or too long or deep.
+        :raises InvalidMailboxName: for a name outside the rules above, or too long or deep; or for a special
+            use that the store does not support (`mailproto.backends.check_special_use`).
         """
 
     def delete(name: str) -> Awaitable[None]:
-        """Remove the mailbox and its messages; with inferiors, it stays as a name only.
+        """Remove the mailbox and its messages; if it has inferiors, its name stays and only holds them.
 
         :raises NoSuchMailbox: also for a name that already only holds inferiors.
         :raises InvalidMailboxName: for INBOX.
@@ -318,8 +333,8 @@ class IAccount(Interface):
     def rename(old: str, new: str) -> Awaitable[None]:
         """Rename the mailbox and its inferiors (RFC 9051 6.3.6).
 
-        INBOX: its messages move to the new mailbox, INBOX and its inferiors stay.
-        Subscriptions stay as they are.
+        Renaming INBOX moves its messages to the new mailbox; INBOX and its inferiors stay. Subscriptions
+        stay as they are.
 
         :raises NoSuchMailbox, MailboxExists, InvalidMailboxName:
         """
@@ -331,7 +346,7 @@ class IAccount(Interface):
         """
 
     def unsubscribe(name: str) -> Awaitable[None]:
-        """Take a name off the subscriptions; whether the mailbox exists does not matter."""
+        """Remove a name from the subscriptions; the mailbox need not exist."""
 
     def status(names: Sequence[str]) -> Awaitable[Mapping[str, MailboxStatus]]:
         """The status of those of ``names`` that are selectable mailboxes."""
@@ -339,47 +354,48 @@ class IAccount(Interface):
     def watch(listener: Callable[[int], None]) -> Callable[[], None]:
         """Call ``listener(modseq)`` in the reactor's thread after each change in the account.
 
-        That is: in any mailbox, of the list of mailboxes, of the subscriptions; and when the account
-        is deleted.  A hint, like that of `IMailbox.watch`, with the account's modseq.
+        Changes in any mailbox, in the list of mailboxes and in the subscriptions count, and so does the
+        deletion of the account.  The call is a hint like that of `IMailbox.watch`; ``modseq`` is the
+        account's.
 
-        :returns: what ends the watch; may be called more than once.
-        :raises NoSuchAccount: it is gone already.
+        :returns: a function that ends the watch; it may be called more than once.
+        :raises NoSuchAccount: the account has been deleted.
         """
 
 
 class IDirectory(Interface):
-    """Who has an account, and the record of each password.
+    """The accounts of a store, each with a record of its password.
 
-    A record is a string of printable ASCII, less than 400 octets, which
-    `mailproto.auth.hash_password` makes; a directory keeps it and does not look into it.
-    `mailproto.auth.disabled_record` makes it one with which the account cannot be signed in to.
+    A record is a string of printable ASCII, shorter than 400 octets.  `mailproto.auth.hash_password` makes
+    it; a directory stores it and does not look into it.  `mailproto.auth.disabled_record` turns it into the
+    record of a disabled account.
 
-    A name is one in all its spellings: they have the same `mailproto.accounts.account_key`,
-    which a directory keeps beside the name to look it up by.  The name is kept as first given,
-    but composed (NFC), as `mailproto.accounts.check_account_name` returns it.
+    All spellings of a name have the same `mailproto.accounts.account_key`; a directory stores that key and
+    finds accounts by it.  It stores the name as first given, but composed (NFC), as
+    `mailproto.accounts.check_account_name` returns it.
     """
 
     def names() -> Awaitable[Sequence[str]]:
-        """All accounts, sorted."""
+        """The names of all accounts, sorted."""
 
     def find(name: str) -> Awaitable[str]:
-        """The account's name as it is kept.  :raises NoSuchAccount:"""
+        """The account's name as it is stored.  :raises NoSuchAccount:"""
 
     def password_hash(name: str) -> Awaitable[str]:
-        """The record; "" for an account that nobody can sign in to.  :raises NoSuchAccount:"""
+        """The record; "" for an account that no client can sign in to.  :raises NoSuchAccount:"""
 
     def add(name: str, password_hash: str) -> Awaitable[None]:
-        """Make an account with the mailboxes that every account has.
+        """Create an account with the mailboxes that every account has.
 
-        :raises AccountExists: in another spelling, too.
-        :raises InvalidAccountName: as of `mailproto.accounts.check_account_name`.
+        :raises AccountExists: the account exists, perhaps in another spelling.
+        :raises InvalidAccountName: as `mailproto.accounts.check_account_name` does.
         """
 
     def set_password_hash(name: str, password_hash: str, *, replacing: str | None = None) -> Awaitable[None]:
-        """Give the account another record.
+        """Set the account's record.
 
-        :param replacing: unless the record is this one, change nothing: what was learnt from an
-            old record must not undo a change of password.
+        :param replacing: change nothing unless this is the current record, so that an update computed from
+            an old record cannot undo a change of password.
         :raises NoSuchAccount:
         """
 
@@ -388,28 +404,28 @@ class IDirectory(Interface):
 
 
 class IAccountChanges(Interface):
-    """An IDirectory that tells when the sessions of an account must end.
+    """An IDirectory that reports when the sessions of an account must end.
 
-    Without it a session goes on after its account was deleted, disabled or given another
-    password.
+    Without it, sessions go on after their account was deleted, disabled or given a new password.
     """
 
     def revisions(names: Sequence[str]) -> Awaitable[Mapping[str, Hashable]]:
-        """A value for each account, which changes whenever its sessions must end.
+        """A value for each account that changes whenever its sessions must end.
 
-        It becomes one that the name never had before when the account is made and at each
-        `IDirectory.set_password_hash`, except with ``replacing``: the password is the same then.
+        The value changes to one that the name never had before when the account is created, and at each
+        `IDirectory.set_password_hash` without ``replacing``.  With ``replacing`` it stays, because the
+        password is the same.
 
-        :returns: those of ``names`` that have an account.
+        :returns: the values of those of ``names`` that exist.
         """
 
     def watch(listener: Callable[[], None]) -> Callable[[], None]:
-        """Call ``listener()`` in the reactor's thread after a revision changed or an account went.
+        """Call ``listener()`` in the reactor's thread after a revision changed or an account was deleted.
 
-        Changes by another process are told within half a second.  Like that of
-        `IMailbox.watch` it is a hint, which may come too often.
+        The call comes within half a second of a change by another process.  Like that of `IMailbox.watch`
+        it is a hint, which may come too often.
 
-        :returns: what ends the watch; may be called more than once.
+        :returns: a function that ends the watch; it may be called more than once.
         """
 
 
@@ -417,41 +433,41 @@ class IRevocable(Interface):
     """A session: the ``mind`` that the protocols give to ``Portal.login``."""
 
     def revoke() -> None:
-        """End the session: its account was deleted, disabled or given another password.
+        """End the session: its account was deleted, disabled or given a new password.
 
         A realm calls it between login and logout, in the reactor's thread.
         """
 
 
 class IAddOns(Interface):
-    """What tells servers what is possible before anybody signs in, so that their greeting is true.
+    """Tells servers which optional contracts exist before any client signs in, so that greetings are true.
 
-    Servers ask the realm of their portal (``portal.realm``); one that does not provide this has none.
+    Servers ask the realm of their portal (``portal.realm``).  A realm that does not provide this has no
+    add-ons.
     """
 
     add_ons: frozenset[InterfaceClass] = Attribute(
-        "The optional contracts of mailboxes and accounts, such as `IObjectIds`, that every mailbox and"
-        " account provides."
+        "The optional contracts, such as `IObjectIds`, that every mailbox and every"
+        " account of this store provides."
     )
 
 
 class IStore(IAddOns):
-    """Where everybody's mail is kept: what ``--store URL`` opens.
+    """Keeps the mail of all accounts: what ``--store URL`` opens.
 
-    The optional contracts of its accounts and mailboxes are told in `IAddOns.add_ons`.
+    `IAddOns.add_ons` lists the optional contracts of its accounts and mailboxes.
     """
 
     directory: IDirectory = Attribute("The accounts.")
 
     def start() -> Awaitable[None]:
-        """Open files and threads.  Called once, before anything else.
+        """Open files and start threads.  Called once, before anything else.
 
-        :raises mailproto.errors.StoreUnusable: they cannot be opened, or are of something else; it says
-            which, and why.
+        :raises mailproto.errors.StoreUnusable: the store cannot be opened; the text says what is wrong.
         """
 
     def stop() -> Awaitable[None]:
-        """Finish what was begun and close.  Called once, after everything else."""
+        """Finish running work and close.  Called once, after everything else."""
 
     def account(name: str) -> Awaitable[IAccount]:
         """:raises NoSuchAccount:"""
@@ -459,23 +475,26 @@ class IStore(IAddOns):
     def deliver(
         content: Content, placements: Sequence[Placement], internal_date: int | None = None
     ) -> Awaitable[Sequence[AppendedMessage | MailError]]:
-        """Put one message into some mailboxes, in one transaction, stored once.
+        """Put one message into some mailboxes, in one transaction; its content is stored once.
 
-        The same placement twice is two messages.
+        The same placement twice makes two messages.
 
         :param content: octets with CRLF line ends.
         :param internal_date: seconds since the epoch; None for now.
-        :returns: for each of ``placements``, where the message is, or why it is not: `NoSuchAccount`,
-            `NoSuchMailbox`, `OverQuota` or the like, each for itself.
+        :returns: for each of ``placements``, in that order: where the message is, or the error that
+            prevented it, such as `NoSuchAccount`, `NoSuchMailbox` or `OverQuota`.  One failure does not
+            affect the others.
+        :raises ValueError: a flag is neither a system flag nor a keyword; the message is put nowhere.
         """
 
 
 class ICheckable(Interface):
-    """An IStore that can look for faults in what it keeps: ``mailproto store check``."""
+    """An IStore that can look for faults in its data: ``mailproto store check``."""
 
     def check(report: Callable[[str], None], *, repair: bool = False) -> Awaitable[CheckResult]:
-        """Look through everything, while the store is in use.
+        """Check all data; the store may be in use.
 
-        :param report: called in the reactor's thread with a line of text for each fault, as it is found.
-        :param repair: mend what can be mended.
+        :param report: called in the reactor's thread with a line of text for each fault, as soon as it is
+            found.
+        :param repair: also repair the faults that can be repaired.
         """

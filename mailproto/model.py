@@ -1,7 +1,7 @@
-"""The values that cross the contracts: immutable, without behaviour beyond their own reading.
+"""The values that the methods of `mailproto.interfaces` take and return; all are immutable.
 
-Rows that exist once a message are `NamedTuple`s, because a mailbox of 100,000
-messages makes as many; the rest are frozen dataclasses.
+Values that exist once for each message are `NamedTuple`s, because a mailbox of 100,000 messages needs that
+many; the rest are frozen dataclasses.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ __all__ = [
 ]
 
 DELIMITER = "/"
-"""What separates the levels of a mailbox's name."""
+"""Separates the levels of a mailbox's name."""
 
 INBOX = "INBOX"
-"""The mailbox that every account has (RFC 9051 5.1), in the one case that contracts use."""
+"""The mailbox that every account has (RFC 9051 5.1), always spelled in upper case here."""
 
 SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = SYSTEM_FLAGS = (
     "\\Seen",
@@ -69,10 +69,10 @@ SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = SYSTEM_FLAGS = (
     "\\Deleted",
     "\\Draft",
 )
-"""The flags that clients may set (RFC 9051 2.3.2); stores keep a bit for each, in this order."""
+"""The system flags that clients may set (RFC 9051 2.3.2), in the order of the bits that stores keep."""
 
 PERMANENT_FLAGS = frozenset({*SYSTEM_FLAGS, "\\*"})
-"""`IMailbox.permanent_flags` where clients may change every flag and add keywords."""
+"""The value of `IMailbox.permanent_flags` if clients may change every flag and add keywords."""
 
 Parameters = Mapping[str, str | None]
 """ESMTP parameters (RFC 5321 4.1.1.11): keyword in upper case, value or None."""
@@ -83,9 +83,9 @@ _DOT_STRING = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+(?:\.[^\x00-\x20\x7
 
 
 def canonical_mailbox_name(name: str) -> str:
-    """The one spelling of a mailbox's name: NFC (RFC 9051 5.1), and a first level INBOX in that case.
+    """The canonical spelling of a mailbox's name: NFC (RFC 9051 5.1), with INBOX in upper case.
 
-    So ``inbox/work`` is an inferior of INBOX, and never of a second one.
+    So ``inbox/work`` is an inferior of INBOX.
     """
     if not name.isascii():
         name = unicodedata.normalize("NFC", name)
@@ -97,20 +97,20 @@ def canonical_mailbox_name(name: str) -> str:
 class Address:
     """A mailbox in a path (RFC 5321 4.1.2), unquoted.
 
-    :ivar local: the local part as it is meant: quotes and backslashes taken off, case kept.
-    :ivar domain: as written, without brackets taken off an address literal; "" for the
-        null path and for ``<Postmaster>``.
+    :ivar local: the local part without quotes and backslashes, in its original case.
+    :ivar domain: as written, an address literal with its brackets; "" for the null path and for
+        ``<Postmaster>``.
     """
 
     local: str
     domain: str
 
     def __bool__(self) -> bool:
-        """False for the null path alone."""
+        """False only for the null path."""
         return bool(self.local or self.domain)
 
     def __str__(self) -> str:
-        """As it stands between the angle brackets of a command: quoted where it must be."""
+        """The address as it is written between angle brackets, quoted where necessary."""
         local = self.local
         if not local.isalnum() and not _DOT_STRING.fullmatch(local) and self:
             local = '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
@@ -123,7 +123,7 @@ NULL_PATH = Address("", "")
 
 @dataclass(frozen=True, slots=True)
 class TLSInfo:
-    """What was negotiated: for trace fields and policy.
+    """The negotiated TLS parameters, for trace fields and policy.
 
     :ivar version: such as ``TLSv1.3``.
     :ivar cipher: OpenSSL's name of the cipher suite.
@@ -135,17 +135,18 @@ class TLSInfo:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What is known of an SMTP client when a delivery is asked about it.
+    """What the server knows about an SMTP client when it calls a delivery.
 
     :ivar protocol: ``SMTP``, ``ESMTP`` or ``LMTP``, as the client greeted.
-    :ivar submission: whether this is a submission service (RFC 6409), which needs `account`.
-    :ivar peer: the client's IP address, without a zone; "" over a Unix socket, and where a proxy does
-        not know it: then it may be anybody's.
-    :ivar helo: what the client called itself, often no domain: text without control characters
-        (RFC 5321 4.1.4); "" before it did.
-    :ivar hostname: what this server calls itself.
+    :ivar submission: whether this is a submission service (RFC 6409); mail is then taken only with an
+        `account`.
+    :ivar peer: the client's IP address, without a zone; "" over a Unix socket, and if the client's proxy
+        does not know its address.
+    :ivar helo: the client's name from HELO, EHLO or LHLO, without control characters; often not a domain
+        (RFC 5321 4.1.4).  "" before that command.
+    :ivar hostname: this server's own name.
     :ivar tls: None in plaintext.
-    :ivar account: the name that was authenticated, here or by a proxy that is trusted; or None.
+    :ivar account: the authenticated name, from AUTH or from a trusted proxy; None if there is none.
     """
 
     protocol: str
@@ -159,20 +160,19 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class ServiceExtensions:
-    """What a delivery does for a message that asks for it, so that SMTP may offer it.
+    """The ESMTP extensions that a delivery honours, so that the server may offer them.
 
-    :ivar binary_mime: content of any octets is kept or passed on as it is (RFC 3030 3): such
-        a message has NULs and bare CRs and LFs, and no line ends that one could rely on.
-    :ivar dsn: notifications are sent as asked for, of success too (RFC 3461).
-    :ivar require_tls: the message leaves this server only through TLS to who is authenticated
-        (RFC 8689).
-    :ivar deliver_by: messages that are late come back, or are told of (RFC 2852): the least
-        number of seconds that may be asked for, 0 for any; None for no such promise.
-    :ivar mt_priority: messages wait by priority (RFC 6710): the name of the assignment policy,
-        "" for one that is not told; None for no such promise.
-    :ivar future_release: messages wait until their time (RFC 4865): the greatest number of
-        seconds; None for no such promise.  Submission only.
-    :ivar smtputf8: addresses in Unicode are compared, kept and passed on as such (RFC 6531).
+    :ivar binary_mime: any octets are stored or passed on unchanged (RFC 3030 3).  Such a message may have
+        NULs and bare CRs and LFs, and may have no line ends.
+    :ivar dsn: delivery status notifications are sent as requested, also for success (RFC 3461).
+    :ivar require_tls: the message leaves this server only over TLS to an authenticated server (RFC 8689).
+    :ivar deliver_by: late messages are returned or reported (RFC 2852): the least number of seconds that a
+        client may ask for, 0 for any; None if this is not supported.
+    :ivar mt_priority: the queue is ordered by priority (RFC 6710): the name of the priority assignment
+        policy, "" for an unnamed one; None if this is not supported.
+    :ivar future_release: messages are held until the requested time (RFC 4865): the greatest number of
+        seconds; None if this is not supported.  Submission only.
+    :ivar smtputf8: addresses in Unicode are accepted, stored and passed on (RFC 6531).
     """
 
     binary_mime: bool = False
@@ -185,12 +185,12 @@ class ServiceExtensions:
 
 
 NO_SERVICE_EXTENSIONS = ServiceExtensions()
-"""Mail is delivered, and that is all."""
+"""The extensions of a delivery that only delivers."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedName:
-    """One answer to VRFY or EXPN (RFC 5321 3.5.2): an address, and perhaps whose it is."""
+    """One answer to VRFY or EXPN (RFC 5321 3.5.2): an address, and perhaps its user's name."""
 
     address: Address
     name: str = ""
@@ -211,9 +211,9 @@ class Recipient:
 class Envelope:
     """One mail transaction (RFC 5321 2.3.1).
 
-    :ivar id: this server's name for the transaction, also in its Received field and its reply.
+    :ivar id: this server's id of the transaction, also in its Received field and its reply.
     :ivar sender: the reverse-path; `NULL_PATH` for notifications.
-    :ivar recipients: at least one, in the order they were given, duplicates kept.
+    :ivar recipients: at least one, in the client's order, with duplicates.
     :ivar session: of the client that sent it.
     """
 
@@ -226,12 +226,12 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a message for one recipient: an SMTP reply (RFC 5321 4.2).
+    """The result of a delivery for one recipient: an SMTP reply (RFC 5321 4.2).
 
-    :ivar code: 250 for taken, 4yz for later, 5yz for never.
+    :ivar code: 250 for accepted, 4yz for a temporary failure, 5yz for a permanent one.
     :ivar enhanced: RFC 3463 code of the same class.
-    :ivar detail: for the log only: where the message was put, or why it was not; no part of the
-        outcome's identity.
+    :ivar detail: for the log only: where the message was put, or why it was not.  It does not count when
+        outcomes are compared.
     """
 
     code: int
@@ -241,17 +241,17 @@ class Outcome:
 
     @property
     def accepted(self) -> bool:
-        """Whether the recipient's copy is now the receiver's responsibility."""
+        """Whether the receiver has taken responsibility for this recipient's copy."""
         return 200 <= self.code < 300
 
 
 @dataclass(frozen=True, slots=True)
 class MailboxEntry:
-    """One name of an account's list.
+    """One name in an account's list of mailboxes.
 
-    :ivar name: the full name, levels separated by `DELIMITER`, Unicode; ``INBOX`` in that case.
+    :ivar name: the full name in Unicode, levels separated by `DELIMITER`; ``INBOX`` in upper case.
     :ivar selectable: False for a name that only holds inferiors, or that is only subscribed.
-    :ivar exists: False for a subscription to a mailbox that is gone.
+    :ivar exists: False for a subscription to a mailbox that does not exist.
     :ivar special_use: attributes of RFC 6154 with their backslash, such as ``\\Sent``.
     """
 
@@ -265,14 +265,15 @@ class MailboxEntry:
 class MailboxStatus(NamedTuple):
     """A mailbox at one instant (RFC 9051 6.3.11).
 
-    :ivar messages: how many.
-    :ivar unseen: how many lack ``\\Seen``.
-    :ivar recent: how many have UIDs that no session has claimed yet.
-    :ivar uid_next: greater than every UID given so far, and never less than before.
+    :ivar messages: the number of messages.
+    :ivar unseen: the number of messages without ``\\Seen``.
+    :ivar recent: the number of messages that no session has claimed as recent yet; 0 in a mailbox that is not
+        `mailproto.interfaces.IRecent`.
+    :ivar uid_next: greater than every UID so far; it never decreases.
     :ivar uid_validity: 1 to 2**32 - 1.
     :ivar modseq: of the latest change, at least 1.
     :ivar size: octets of all messages together.
-    :ivar deleted: how many have ``\\Deleted``.
+    :ivar deleted: the number of messages with ``\\Deleted``.
     :ivar mailbox_id: the mailbox's id (`mailproto.interfaces.IObjectIds`), or None.
     """
 
@@ -288,10 +289,10 @@ class MailboxStatus(NamedTuple):
 
 
 class MessageFlags(NamedTuple):
-    """The part of a message that changes.
+    """The parts of a message that can change.
 
-    :ivar flags: system flags with their backslash (``\\Seen``), keywords as first written;
-        compared without case.  Never ``\\Recent``.
+    :ivar flags: system flags with their backslash (``\\Seen``) and keywords as first written, compared
+        without case.  Never ``\\Recent``.
     :ivar modseq: of the last change to this message.
     """
 
@@ -304,10 +305,10 @@ class MessageFlags(NamedTuple):
 class FlagColumns(Sequence[MessageFlags]):
     """The flags of many messages, by ascending UID: a sequence of `MessageFlags`, kept in columns.
 
-    A mailbox may have 300,000 messages: an object for each of them would hold the reactor up.
+    A mailbox may have 300,000 messages: making an object for each would block the reactor.
 
     :ivar uids: ascending.
-    :ivar flags: of the same messages; equal sets are best one object.
+    :ivar flags: of the same messages; equal sets should share one object.
     :ivar modseqs: of the same messages.
     """
 
@@ -317,13 +318,13 @@ class FlagColumns(Sequence[MessageFlags]):
 
     @classmethod
     def of(cls, messages: Iterable[MessageFlags]) -> FlagColumns:
-        """From rows, by ascending UID."""
+        """The columns of some rows, by ascending UID."""
         rows = list(messages)
         return cls([row.uid for row in rows], [row.flags for row in rows], [row.modseq for row in rows])
 
     @classmethod
     def join(cls, parts: Sequence[FlagColumns]) -> FlagColumns:
-        """One after another."""
+        """The rows of all ``parts``, one part after another."""
         return cls(
             list(chain.from_iterable(part.uids for part in parts)),
             list(chain.from_iterable(part.flags for part in parts)),
@@ -355,9 +356,9 @@ class FlagColumns(Sequence[MessageFlags]):
 class Changes:
     """What happened to a mailbox since some modseq.
 
-    :ivar changed: messages that came or whose flags changed.
-    :ivar vanished: UIDs that are gone, ascending; may name UIDs that the asker never saw.
-    :ivar modseq: ask again from here.
+    :ivar changed: messages that were added or whose flags changed.
+    :ivar vanished: UIDs that were removed, ascending; they may include UIDs that the caller never saw.
+    :ivar modseq: the value for the next call of `IMailbox.changes_since`.
     """
 
     changed: FlagColumns
@@ -366,7 +367,7 @@ class Changes:
 
 
 class Part(enum.Flag):
-    """What is to be read of each message; what is not asked for may be None in the answer."""
+    """The parts of a message to be read; parts that are not requested may be None in the answer."""
 
     INTERNAL_DATE = enum.auto()
     SIZE = enum.auto()
@@ -378,16 +379,16 @@ class Part(enum.Flag):
 
 
 class MessageInfo(NamedTuple):
-    """The part of a message that never changes.
+    """The parts of a message that never change.
 
     :ivar internal_date: seconds since the epoch, UTC.
     :ivar size: octets of the content (RFC 9051 2.3.4).
-    :ivar envelope: as IMAP sends it (``mailproto.message.summarise``).
-    :ivar body_structure: as IMAP sends it.
-    :ivar offsets: where its parts are (`mailproto.message.Index.dump`).
+    :ivar envelope: ENVELOPE as IMAP sends it (``mailproto.message.summarise``).
+    :ivar body_structure: BODYSTRUCTURE as IMAP sends it.
+    :ivar offsets: the positions of its MIME parts (`mailproto.message.Index.dump`).
     :ivar content: the octets themselves.
     :ivar email_id: of the content (`mailproto.interfaces.IObjectIds`).
-    :ivar thread_id: of the thread that it belongs to.
+    :ivar thread_id: of the message's thread.
     """
 
     uid: int
@@ -403,7 +404,7 @@ class MessageInfo(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """Sizes and internal dates of many messages, in columns as in `FlagColumns`.
+    """The sizes and internal dates of many messages, in columns like those of `FlagColumns`.
 
     :ivar uids: ascending.
     :ivar sizes: octets of each.
@@ -417,7 +418,7 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message to be kept.
+    """A message to be stored.
 
     :ivar content: octets with CRLF line ends.
     :ivar internal_date: seconds since the epoch; None for now.
@@ -430,11 +431,11 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One place for a message that is delivered.
+    """One mailbox into which a message is delivered.
 
     :ivar account: an account's name, in any spelling.
     :ivar mailbox: the name of one of its mailboxes.
-    :ivar flags: that the message has there.
+    :ivar flags: the flags of the message there.
     """
 
     account: str
@@ -450,7 +451,7 @@ class AppendedMessage(NamedTuple):
 
 
 class FlagOperation(enum.Enum):
-    """How STORE changes flags (RFC 9051 6.4.6)."""
+    """The ways in which STORE changes flags (RFC 9051 6.4.6)."""
 
     SET = "FLAGS"
     ADD = "+FLAGS"
@@ -465,7 +466,7 @@ class FlagChange:
     flags: frozenset[str]
 
     def apply(self, flags: frozenset[str]) -> frozenset[str]:
-        """The flags after the change; names are compared without case, a known spelling is kept."""
+        """The flags after the change; names are compared without case, and the older spelling stays."""
         folded = {flag.casefold() for flag in self.flags}
         if self.operation is FlagOperation.REMOVE:
             return frozenset(flag for flag in flags if flag.casefold() not in folded)
@@ -480,10 +481,10 @@ class FlagChange:
 
 @dataclass(frozen=True, slots=True)
 class StoreResult:
-    """What STORE did.
+    """The result of a STORE.
 
-    :ivar changed: the flags of every message asked for that is there and was not refused,
-        changed or not, by ascending UID.
+    :ivar changed: the flags of every requested message that exists and was not refused, by ascending UID;
+        also of those whose flags stayed the same.
     :ivar refused: UIDs whose modseq was above ``unchanged_since`` (RFC 7162 3.1.3).
     """
 
@@ -493,11 +494,11 @@ class StoreResult:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What `mailproto.interfaces.ICheckable.check` found.
+    """The result of `mailproto.interfaces.ICheckable.check`.
 
-    :ivar counts: what was looked at, for people: such as ``{"messages": 120}``.
-    :ivar faults: how many there were.
-    :ivar repaired: how many of them were mended.
+    :ivar counts: how many objects of each kind were checked, such as ``{"messages": 120}``.
+    :ivar faults: how many faults there were.
+    :ivar repaired: how many of them were repaired.
     """
 
     counts: Mapping[str, int]

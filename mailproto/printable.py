@@ -1,4 +1,4 @@
-"""Text from the other end of a connection, made fit to be shown: in a log, in an exception."""
+"""Makes text from the other end of a connection safe to show in a log or an exception."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import unicodedata
 __all__ = ["MAX_SHOWN", "printable"]
 
 MAX_SHOWN = 1000
-"""Characters that are shown of one text."""
+"""The most characters that are shown of one text."""
 
 _NOT_ASCII = re.compile(r"[^ -~]")
 
 
 def printable(text: str | bytes, limit: int = MAX_SHOWN) -> str:
-    """One line that says what ``text`` says and does nothing to the reader or the terminal.
+    """``text`` as one line that is safe to show in a terminal.
 
-    A terminal acts on control characters (ANSI escapes), and format characters such as U+202E
-    turn letters around or are not seen at all.  These, and octets that are not UTF-8, are shown
-    as Python writes them in a string: ``\\x1b``, ``\\u202e``.  Any kind of space is a space.
+    A terminal acts on control characters (ANSI escapes), and format characters such as U+202E reverse
+    letters or are invisible.  These, and octets that are not UTF-8, are shown as Python escapes: ``\\x1b``,
+    ``\\u202e``.  Every kind of space becomes a plain space.
 
-    :param limit: characters of the result; what is longer is cut, and ends in ``...``.
+    :param limit: the most characters of the result; a longer text is cut, and ends in ``...``.
     """
     if isinstance(text, bytes):
         text = text[: 4 * limit + 4].decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""Where a message too large for memory is while it arrives."""
+"""A temporary file for a message that is too large for memory while it arrives."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ __all__ = ["SpoolFile"]
 
 
 class SpoolFile:
-    """A file without a name, which vanishes with its last descriptor, even if the process is killed.
+    """A file without a name, which is gone with its last descriptor, even if the process is killed.
 
-    :param folder: where it takes room; None for the system's folder of temporary files.
-    :raises StorageFull, Unavailable: as do the methods, with the cause as ``detail``.
+    :param folder: where the file is made; None for the system's folder of temporary files.
+    :raises StorageFull, Unavailable: the disk is full or fails; ``detail`` has the cause.  `write` raises
+        them, too.
     """
 
     __slots__ = ("_descriptor", "_size")
@@ -39,12 +40,12 @@ class SpoolFile:
             raise storage_failure(error, "spool a message") from error
 
     def content(self, prefix: bytes = b"") -> FileContent:
-        """All that was written, after ``prefix``.  The file is the content's from now on."""
+        """All that was written, after ``prefix``.  The content owns the file from now on."""
         descriptor, self._descriptor = self._descriptor, -1
         return FileContent("", self._size, prefix=prefix, descriptor=descriptor)
 
     def close(self) -> None:
-        """Let go of the file, unless it is a content's."""
+        """Close the file, unless a content owns it."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

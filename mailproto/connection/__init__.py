@@ -1,18 +1,17 @@
-"""What connections share, whatever they speak.
+"""The base of all connections, independent of the protocol.
 
-A `ServerConnection` is the typed shell around a sans-IO wire: octets go in, events
-come out one at a time, in order.
+A `ServerConnection` connects a sans-IO wire to a transport: octets go in, and events come out one at a
+time, in order.
 
-- While a handler's awaitable is pending, the next event waits; the limits do not:
-  what arrives meanwhile is bounded, by pausing the transport.
-- Replies leave in the order they were written, in as few writes as possible, and at
-  once instead of on the reactor's next turn.
-- While the client does not read, no further command is begun, and a handler that
-  produces much waits in `ServerConnection.drained`.
-- Plaintext that came after the command that starts TLS ends the connection
-  (RFC 3207 4.2, CVE-2011-0411); what can be the beginning of a handshake is taken for it.
-- Whole events, not octets, reset the idle timer: a client that sends an octet a
-  minute is as idle as one that sends none.
+- While a handler's awaitable is pending, the next event waits.  Limits still apply: the transport is paused
+  when too much input waits.
+- Replies are sent in the order they were written, in as few writes as possible, and at once instead of on
+  the reactor's next turn.
+- While the client does not read, no further command is begun, and a handler that writes much waits in
+  `ServerConnection.drained`.
+- Plaintext after the command that starts TLS ends the connection (RFC 3207 4.2, CVE-2011-0411). Octets that
+  may be the beginning of a handshake are used as such.
+- Only whole events reset the idle timer: a client that sends one octet a minute counts as idle.
 """
 
 from mailproto.connection._base import Connection

@@ -1,4 +1,4 @@
-"""To wait for whatever a handler gives to be waited for."""
+"""Runs the awaitables that handlers return."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ __all__ = ["begin"]
 def begin(
     awaitable: Awaitable[object], run: Callable[..., Any], clock: IReactorTime
 ) -> Deferred[None] | None:
-    """Wait for ``awaitable``: a coroutine, a ``Deferred`` or any other object with ``__await__``.
+    """Run ``awaitable``: a coroutine, a ``Deferred`` or any other object with ``__await__``.
 
-    What it waits for itself may be a ``Deferred``, or a future of asyncio's where the reactor
-    runs on asyncio's loop.  Anything else that it yields is given back to it on the reactor's
-    next turn, which is what ``asyncio.sleep(0)`` asks for.
+    It may await a ``Deferred``, or an asyncio future if the reactor runs on asyncio's loop.  If it yields
+    anything else, it continues on the reactor's next turn, which is what ``asyncio.sleep(0)`` needs.
 
-    A ``Deferred`` costs more than most handlers do: what has nothing to wait for does not pay for it.
+    A ``Deferred`` costs more than most handlers do, so none is made for a handler that need not wait.
 
-    :param run: calls its arguments; all that the coroutine does later is done by it.
-    :returns: None if it is done; or else what fires when it is, as ``run`` has it.
-    :raises Exception: what it raises before it has to wait.
-    :raises TypeError: it cannot be awaited.
+    :param run: a function that calls its arguments; used for each later step of the coroutine.
+    :returns: None if it is done, or else a ``Deferred`` that fires in ``run`` when it is.
+    :raises Exception: any error of the awaitable before it has to wait.
+    :raises TypeError: the object cannot be awaited.
     """
     coroutine: Any = awaitable if type(awaitable) is CoroutineType else _awaited(awaitable)
     try:
@@ -48,9 +47,9 @@ _ENDED = object()
 
 
 class _Rest:
-    """What is left of a coroutine that has to wait.
+    """The remaining steps of a coroutine that has to wait.
 
-    :ivar done: fires when nothing is left.
+    :ivar done: fires when the coroutine has ended.
     """
 
     __slots__ = ("_clock", "_coroutine", "_early", "_run", "done")
@@ -60,17 +59,17 @@ class _Rest:
         self._coroutine = coroutine
         self._run = run
         self._clock = clock
-        self._early: list[Any] | None = None  # results that were there already
+        self._early: list[Any] | None = None  # results that were available at once
 
     def wait(self, waiting: Any) -> None:
-        """Go on once what the coroutine waits for has a result; at once if it has one."""
+        """Continue the coroutine when ``waiting`` has a result; at once if it has one."""
         while True:
             early = self._early = []
             self._deferred(waiting).addBoth(self._fired)
             self._early = None
             if not early:
                 return
-            # In a loop: there may be thousands, and each must not go on inside the one before.
+            # A loop instead of recursion, because there may be thousands of such results.
             waiting = self._resume(early[0])
             if waiting is _ENDED:
                 return
@@ -87,14 +86,14 @@ class _Rest:
             self.wait(waiting)
 
     def _resume(self, result: Any) -> Any:
-        """Have the coroutine go on; what it waits for next, or `_ENDED`."""
+        """Continue the coroutine; returns the object that it awaits next, or `_ENDED`."""
         try:
             if isinstance(result, Failure):
                 return result.throwExceptionIntoGenerator(self._coroutine)
             return self._coroutine.send(result)
         except StopIteration:
             failure = None
-        except BaseException:  # asyncio's CancelledError is no Exception
+        except BaseException:  # asyncio's CancelledError is not an Exception
             failure = Failure()
         self.done.callback(failure)  # a Failure makes it an errback
         return _ENDED

@@ -1,4 +1,4 @@
-"""What a server's connection and a client's have in common: the transport below, and the way out."""
+"""The common base of server and client connections: the transport, output, and closing."""
 
 from __future__ import annotations
 
@@ -20,28 +20,27 @@ from mailproto.model import TLSInfo
 __all__ = ["OCTETS_AT_ONCE", "Connection"]
 
 OCTETS_AT_ONCE = 1 << 16
-"""Octets that are collected before they are written."""
+"""Octets that are collected before they are written to the transport."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _HERE: ContextVar[object] = ContextVar("mailproto connection")
-"""Which connection's context this is, or a copy of."""
+"""The connection to which the current context belongs."""
 
 
 @implementer(IPushProducer)
 class Connection(Protocol):
-    """One end of a connection: what is written leaves in order, in few writes, and soon.
+    """One end of a connection: sends what is written in order, in few writes, and soon.
 
-    A subclass sets `_pumping` while it handles events, and calls `_flush` behind them: what
-    was written then leaves at the end of the turn in which this connection is served with
-    others, or else at once.
+    A subclass sets `_pumping` while it handles events, and calls `_flush` after them.  If this connection
+    is served in a turn with others, the output is sent at the end of that turn, or else at once.
 
-    Each connection has a context of its own (`contextvars`), copied when it is made: all that is
-    done for it is done there, also after a wait and by timers.  What is set in it is seen by
-    this connection's later events, and by nothing else.
+    Each connection has its own context (`contextvars`), copied when the connection is made.  All its work
+    runs in that context, also after a wait and in timers.  Only this connection's later events see
+    variables that are set there.
 
-    :ivar peer: who is at the other end; for the log, as it is.
+    :ivar peer: the other end of the connection; its ``str`` is for the log.
     :ivar peer_address: the other end's IP address, "" over a Unix socket.
     :ivar is_local: whether the other end is on this machine.
     """
@@ -59,7 +58,7 @@ class Connection(Protocol):
         self._progress = 0.0
         self._timer: IDelayedCall | None = None
         self._turn: Turn | None = None
-        self._is_listed = False  # to be sent for at the end of the turn
+        self._is_listed = False  # whether the turn sends our output at its end
         self._write_out: Callable[[bytes], object] | None = None  # to `_writes_to`
         self._writes_to: Any = None
         self._context = copy_context()
@@ -68,7 +67,7 @@ class Connection(Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a connection that we have not begun to close."""
+        """Whether there is a connection, and we have not begun to close it."""
         return self._open and not self._ending
 
     @property
@@ -78,14 +77,14 @@ class Connection(Protocol):
         return bool(ISSLTransport.providedBy(transport)) or tls_connection(transport) is not None
 
     def tls_info(self) -> TLSInfo | None:
-        """What was negotiated; None in plaintext."""
+        """The negotiated TLS parameters; None in plaintext."""
         connection = tls_connection(self.transport)
         if connection is None:
             return None
         return TLSInfo(connection.get_protocol_version_name(), connection.get_cipher_name() or "")
 
     def write(self, data: bytes) -> None:
-        """Send, after everything that was written before; dropped when the connection is ending."""
+        """Send ``data`` after everything written before; ignored once the connection is being closed."""
         if self._ending:
             return
         self._unsent.append(data)
@@ -94,13 +93,13 @@ class Connection(Protocol):
             self._flush()
 
     def abort(self) -> None:
-        """Close now, whatever is unsent."""
+        """Close now, and drop unsent data."""
         self._ending = True
         transport = self.transport
         getattr(transport, "abortConnection", transport.loseConnection)()
 
     def in_context(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call in this connection's context, wherever we are: for what comes from elsewhere, such as hints.
+        """Call in this connection's context; for calls from outside, such as the hints of a watch.
 
         :returns: what the call returns.
         """
@@ -112,7 +111,7 @@ class Connection(Protocol):
                 self._is_inside = False
         if _HERE.get(None) is self._mark:
             return call(*args, **kwargs)
-        # From here we came to another connection, and back: a context cannot be entered twice.
+        # This call came through another connection: a context cannot be entered twice.
         return self._context.copy().run(call, *args, **kwargs)
 
     def makeConnection(self, transport: ITransport) -> None:
@@ -127,8 +126,8 @@ class Connection(Protocol):
         transport = self.transport
         self._meet(peer_of(transport))
         if ITCPTransport.providedBy(transport):
-            # What is written is whole: waiting for the other end's ACK only delays it.
-            with suppress(OSError):  # a Unix socket has none: an older Twisted asks for it all the same
+            # We write whole replies: waiting for the other end's ACK would only delay them.
+            with suppress(OSError):  # Unix sockets do not have this option, but an older Twisted sets it
                 transport.setTcpNoDelay(True)
         transport.registerProducer(self, True)
 
@@ -143,7 +142,7 @@ class Connection(Protocol):
             self._timer = None
 
     def pauseProducing(self) -> None:
-        """The transport holds more than it can send: begin nothing new (IPushProducer)."""
+        """The transport's buffer is full: begin nothing new (IPushProducer)."""
         self._writable = False
 
     def resumeProducing(self) -> None:
@@ -151,15 +150,15 @@ class Connection(Protocol):
         self._writable = True
 
     def stopProducing(self) -> None:
-        """The transport is done (IPushProducer)."""
+        """The transport has closed (IPushProducer)."""
         self._writable = True
 
     def _meet(self, peer: Peer) -> None:
-        """The other end is ``peer``'s from now on."""
+        """Record who is at the other end."""
         self.peer, self.peer_address, self.is_local = peer, peer.address, peer.is_local
 
     def _flush(self) -> None:
-        """Send what is unsent, with what others of this turn have to send."""
+        """Send unsent data, at the end of this turn if there is one."""
         turn = self._turn
         if turn is None or not turn.is_running or self._unsent_octets >= OCTETS_AT_ONCE:
             self._send_now()
@@ -168,7 +167,7 @@ class Connection(Protocol):
             turn.at_end.append(self._send_now)
 
     def _send_now(self) -> None:
-        """Send what is unsent now."""
+        """Send unsent data now."""
         self._is_listed = False
         unsent = self._unsent
         if not unsent:
@@ -180,14 +179,14 @@ class Connection(Protocol):
             return
         write_out = self._write_out
         if write_out is None or self._writes_to is not self.transport:
-            self._writes_to = self.transport  # which a protocol may have put another one over
+            self._writes_to = self.transport  # a protocol may have replaced it by a wrapper
             write_out = self._write_out = writer_of(self.transport)
         write_out(data)
 
     def _speak_tls(self, tls: Any, received: bytes = b"") -> None:
-        """Send what is unsent in plaintext, and then speak TLS.
+        """Send unsent data in plaintext, and then start TLS.
 
-        :param received: the first octets of the handshake, if they have come already.
+        :param received: the first octets of the handshake, if they have arrived already.
         """
         self._send_now()
         self.transport.startTLS(tls)
@@ -195,12 +194,12 @@ class Connection(Protocol):
         if received:
             layer = tls_layer(self.transport)
             if layer is None:
-                self.abort()  # the wire would take them for what was sent inside TLS
+                self.abort()  # the wire would read them as if they had been sent inside TLS
             else:
                 layer.dataReceived(received)
 
     def _let_go(self) -> None:
-        """Close once everything is sent."""
+        """Close the connection once everything is sent."""
         # A transport that still has a producer waits for it before it closes.
         self.transport.unregisterProducer()
         self.transport.loseConnection()

@@ -1,4 +1,4 @@
-"""What makes one kind of connection, counts them, and ends them all."""
+"""The base of all server factories."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["ServerFactory"]
 class ServerFactory(Factory):
     """Makes one kind of connection, counts them, and ends them all.
 
-    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
-    :param tls: for STARTTLS or STLS; None where it is not to be offered.
+    :param clock: the reactor, or a `twisted.internet.task.Clock` in tests.
+    :param tls: the context for STARTTLS or STLS; None not to offer it.
     """
 
     noisy = False
     service_name: str = ""
-    """What it serves, for the mail log: smtp, submission, lmtp, pop3 or imap."""
+    """The service's name in the mail log: smtp, submission, lmtp, pop3 or imap."""
 
     def __init__(self, clock: IReactorTime, *, tls: Any | None = None, limits: Limits | None = None) -> None:
         self.clock = clock
@@ -36,7 +36,7 @@ class ServerFactory(Factory):
         self._all_gone: list[Deferred[None]] = []
 
     def admit(self, connection: ServerConnection[Any]) -> bool:
-        """Count a connection in; False when there are too many, or the server stops."""
+        """Count a new connection; False if there are too many, or the server is stopping."""
         network = None if connection.is_proxy else connection.peer.network
         number = 0 if network is None else self._peers.get(network, 0)
         if (
@@ -57,7 +57,7 @@ class ServerFactory(Factory):
         return True
 
     def forget(self, connection: ServerConnection[Any]) -> None:
-        """Count a connection out."""
+        """Stop counting a connection."""
         if connection not in self.connections:
             return
         self.connections.discard(connection)
@@ -74,7 +74,7 @@ class ServerFactory(Factory):
     def shut_down(self) -> Deferred[None]:
         """End every connection: idle ones now, others after their running command.
 
-        :returns: fires when all are gone; those that do not go within ``limits.close_timeout``
+        :returns: fires when all are closed; connections that are still open after ``limits.close_timeout``
             seconds are aborted.
         """
         self.stopping = True

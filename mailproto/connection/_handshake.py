@@ -1,4 +1,4 @@
-"""TLS's handshake, as a server waits for it."""
+"""The time limit of a TLS handshake."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["Handshake", "may_begin_handshake"]
 
 
 class Handshake:
-    """One that has begun; however many octets come of it, it must have ended in time.
+    """A TLS handshake in progress; it must end in time, however many octets arrive.
 
-    :param transport: that speaks TLS, or is about to.
-    :param seconds: how long it may last.
+    :param transport: one that has started TLS, or is about to.
+    :param seconds: how long the handshake may last.
     """
 
     def __init__(self, transport: Any, clock: IReactorTime, seconds: float) -> None:
@@ -25,14 +25,14 @@ class Handshake:
         self._is_done = False
 
     def left(self) -> float | None:
-        """Seconds that it may last from now; None if it is done."""
+        """Seconds that are left; None if the handshake is done."""
         if not self._is_done:
-            # What stands between TLS and the connection may tell nothing of a handshake's end.
+            # A wrapper between TLS and the connection may not report the end of the handshake.
             finished = getattr(tls_connection(self._transport), "get_peer_finished", None)
             self._is_done = finished is None or finished() is not None
         return None if self._is_done else self._due - self._clock.seconds()
 
 
 def may_begin_handshake(received: bytes) -> bool:
-    """Whether the first octets of a connection's TLS are a ClientHello's (RFC 8446 5.1), and no command's."""
+    """Whether octets may begin a ClientHello (RFC 8446 5.1), rather than a plaintext command."""
     return received[:1] in (b"", b"\x16")

@@ -1,4 +1,4 @@
-"""What a client may use of a server, and why the server ends a connection."""
+"""Limits on what a client may use of a server, and the reasons for closing a connection."""
 
 from __future__ import annotations
 
@@ -15,24 +15,23 @@ _CONNECTIONS_FROM_ELSEWHERE = 200
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a client may use of a server, in seconds, octets and numbers.
+    """Limits on what a client may use of a server, in seconds, octets and numbers.
 
     :ivar first_command: from the connection to the first command.
-    :ivar idle: from one command to the next, and for a client that does not read.
-        At least 300 for SMTP (RFC 5321 4.5.3.2.7), 600 for POP3 (RFC 1939 3), 1800 for
-        IMAP (RFC 9051 5.4).
-    :ivar close_timeout: from the wish to close a connection to aborting it.
-    :ivar pipelined: octets that may wait behind a running command before the transport
-        is paused; one more read (64 KiB) may come on top.
-    :ivar connections: at once, on one factory.
-    :ivar connections_per_peer: at once, from one IPv4 address, one IPv6 /64, or Unix sockets.
-        None for 200, and for any number from this machine.  Clients without
-        an address that a proxy knows count as one; a listed proxy without a client does not count.
+    :ivar idle: from one command to the next, and for a client that does not read its replies. At least 300
+        for SMTP (RFC 5321 4.5.3.2.7), 600 for POP3 (RFC 1939 3), 1800 for IMAP (RFC 9051 5.4).
+    :ivar close_timeout: from starting to close a connection to aborting it.
+    :ivar pipelined: octets that may wait for a running command before the transport is paused; one more
+        read (64 KiB) may be added.
+    :ivar connections: simultaneous connections of one factory.
+    :ivar connections_per_peer: simultaneous connections from one IPv4 address, one IPv6 /64, or all Unix
+        sockets.  None for 200, and without limit for clients on this machine.  Clients whose proxy does not
+        know their address count as one client.  A listed proxy's own connections do not count.
     :ivar proxy_timeout: from the connection of a listed proxy to the end of its header
         (`ProxiedFactory`).
-    :ivar proxy_header: octets of such a header, behind its fixed part (version 2; version 1
-        has a limit of its own, 107).
-    :ivar handshake: from the connection, or the go-ahead for TLS, to the end of TLS's handshake.
+    :ivar proxy_header: octets of such a header after its fixed part, in version 2.  (Version 1 itself
+        allows 107.)
+    :ivar handshake: from the connection, or the reply that starts TLS, to the end of the TLS handshake.
     """
 
     first_command: float = 60
@@ -46,7 +45,7 @@ class Limits:
     handshake: float = 30
 
     def connections_of_peer(self, *, is_local: bool) -> float:
-        """What ``connections_per_peer`` is for a client, on this machine or elsewhere."""
+        """The value of ``connections_per_peer`` for a client on this machine or elsewhere."""
         number = self.connections_per_peer
         if number is None:
             return math.inf if is_local else _CONNECTIONS_FROM_ELSEWHERE

@@ -1,4 +1,4 @@
-"""IP addresses: whose they are, and what counts as one client."""
+"""IP addresses: lists of networks, and which addresses count as one client."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Iterable
 __all__ = ["UNIX", "Networks", "ip_address", "network_of"]
 
 UNIX = "unix"
-"""What stands for Unix sockets in `Networks`."""
+"""The entry for Unix sockets in `Networks`."""
 
 
 class Networks:
     """A list of peers: ``"192.0.2.1" in Networks(["192.0.2.0/24", "2001:db8::/32", "unix"])``.
 
-    An address of one link is listed with its zone, ``fe80::1%eth0``, or for all links without.
+    A link-local address may have a zone, ``fe80::1%eth0``; without a zone it means all links.
 
-    :param networks: networks, addresses, and `UNIX` for whoever connects to a Unix socket.
-    :raises ValueError: for what is none of these, as a network with host bits set.
+    :param networks: networks, addresses, and `UNIX` for all clients of Unix sockets.
+    :raises ValueError: for anything else, such as a network with host bits set.
     """
 
     __slots__ = ("_networks", "_unix")
@@ -28,11 +28,11 @@ class Networks:
         self._networks = [_network(word) for word in words if word != UNIX]
 
     def __bool__(self) -> bool:
-        """Whether anybody is in it."""
+        """Whether the list has any entry."""
         return self._unix or bool(self._networks)
 
     def __contains__(self, host: str) -> bool:
-        """Whether a peer is in it; "" is one over a Unix socket."""
+        """Whether a peer is in the list; "" means a peer over a Unix socket."""
         if not host:
             return self._unix
         address = ip_address(host)
@@ -40,7 +40,7 @@ class Networks:
 
 
 def _network(word: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    """Without disguise, as `ip_address`."""
+    """A network; IPv4 networks that are mapped into IPv6 become IPv4, as in `ip_address`."""
     network = ipaddress.ip_network(word)
     mapped = getattr(network.network_address, "ipv4_mapped", None)
     if mapped is None or network.prefixlen < _MAPPED_PREFIX:
@@ -49,20 +49,20 @@ def _network(word: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 
 
 _MAPPED_PREFIX = 96
-"""Bits before an address of IPv4 that is mapped into IPv6 (RFC 4291 2.5.5.2)."""
+"""Bits before the IPv4 address in an IPv4-mapped IPv6 address (RFC 4291 2.5.5.2)."""
 
 
 def _is_in(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
     network: ipaddress.IPv4Network | ipaddress.IPv6Network,
 ) -> bool:
-    """On another link the same address is another machine's (RFC 4007 6)."""
+    """Compares zones, too: on another link the same address belongs to another machine (RFC 4007 6)."""
     zone = getattr(network.network_address, "scope_id", None)
     return address in network and zone in (None, getattr(address, "scope_id", None))
 
 
 def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An address without disguise: one of IPv4 that is mapped into IPv6 is one of IPv4."""
+    """Parse an address; an IPv4-mapped IPv6 address becomes an IPv4 address."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -71,7 +71,7 @@ def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 
 def network_of(host: str) -> str:
-    """What counts as one client: an IPv4 address, or a /64 of IPv6, of which one site has any number."""
+    """The network that counts as one client: an IPv4 address or an IPv6 /64, which one site controls."""
     address = ip_address(host) if ":" in host else None
     if not isinstance(address, ipaddress.IPv6Address):
         return host

@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection: for lists of networks, for limits, and for the log."""
+"""Identifies the other end of a connection: for lists of networks, for limits, and for the log."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from mailproto.connection._networks import UNIX, ip_address, network_of
 __all__ = ["NOT_CONNECTED", "UNKNOWN", "Peer", "peer_at", "peer_of", "rename_peer"]
 
 UNKNOWN = "unknown"
-"""The `Peer.host` of a client whose address its proxy does not know: it is in no `Networks`."""
+"""The `Peer.host` of a client whose address is not known to its proxy; it is in no `Networks`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who is at the other end; as a string, its name for the log.
+    """The other end of a connection; ``str()`` of it is its name for the log.
 
-    :ivar host: what `Networks` and `network_of` look at: the IP address, with its zone if it has
-        one (RFC 4007 11); "" for a Unix socket; or `UNKNOWN`.
-    :ivar address: the IP address for everybody else, without a zone: that has a meaning on this
-        machine only (RFC 4007 11.2).  "" where there is none.
-    :ivar name: the address, or the Unix socket and the process that connected, and after it the
-        proxies that it came through.
+    :ivar host: for `Networks` and `network_of`: the IP address, with its zone if it has one (RFC 4007 11);
+        "" for a Unix socket; or `UNKNOWN`.
+    :ivar address: the IP address without a zone, because a zone has a meaning only on this machine (RFC
+        4007 11.2); "" if there is none.
+    :ivar name: the address, or the Unix socket and the process that connected, followed by the proxies in
+        between.
     :ivar is_local: whether it is on this machine.
     :ivar is_proxy: whether it is a listed proxy on a connection of its own, such as a health check.
     """
@@ -44,29 +44,29 @@ class Peer:
 
     @property
     def network(self) -> str:
-        """What counts as one client."""
+        """The network that counts as one client (`network_of`)."""
         return network_of(self.host)
 
     def client_at(self, host: str) -> Peer:
         """The client at ``host`` that this peer, a proxy, speaks for: an IP address or `UNKNOWN`.
 
-        A client is on this machine only if it and its proxy are.  One that is on its proxy's
-        machine, which is another, is known by its proxy's address: its own means another
-        machine here.
+        A client is on this machine only if both the client and its proxy are.  A client on its proxy's
+        machine, if that is another, gets the proxy's address, because its own (such as 127.0.0.1) would
+        mean this machine.
         """
         ip = ip_address(host)
         if ip is None:
             return Peer(UNKNOWN, "", f"{UNKNOWN} via {self}", is_local=False)
-        # A zone of the proxy's machine is none of ours.
+        # A zone of the proxy's machine has no meaning here.
         client = peer_at(str(ip).partition("%")[0])
         is_local = client.is_local and self.is_local
         known = self if client.is_local and not is_local else client
         return Peer(known.host, known.address, f"{client} via {self}", is_local)
 
     def on_its_own(self) -> Peer:
-        """The same peer, as a proxy on a connection without a client.
+        """The same peer, as a proxy whose connection has no client.
 
-        It does not count as on this machine: HAProxy also says LOCAL of clients whose IP address
+        It does not count as on this machine, because HAProxy also sends LOCAL for clients whose IP address
         it does not know.
         """
         return replace(self, is_local=False, is_proxy=True)
@@ -78,7 +78,7 @@ NOT_CONNECTED = Peer("", "", "", is_local=False)
 
 @lru_cache(maxsize=1024)
 def peer_at(host: str) -> Peer:
-    """The peer with the ``host`` of a transport's address; "" is one over a Unix socket."""
+    """The peer at a transport's address ``host``; "" means a Unix socket."""
     ip = ip_address(host)
     if ip is None:
         return Peer(host, "" if host == UNKNOWN else host, host or UNIX, is_local=not host)
@@ -90,19 +90,22 @@ def peer_of(transport: Any) -> Peer:
     renamed: Peer | None = getattr(transport, _ATTRIBUTE, None)
     if renamed is not None:
         return renamed
-    address = transport.getPeer()
+    try:
+        address = transport.getPeer()
+    except NotImplementedError:  # of a process that an endpoint started
+        address = None
     if isinstance(address, UNIXAddress):
         return replace(peer_at(""), name=_unix_name(transport))
-    # The standard streams of a process may lead anywhere.
+    # The standard streams of a process may be connected to anything.
     return peer_at(getattr(address, "host", UNKNOWN))
 
 
 _ATTRIBUTE = "peer_told_by_proxy"
-"""Of a transport; TLS over it hands this on, as it does every attribute that it does not have itself."""
+"""An attribute that we set on a transport; TLS over the transport passes it on, like any other."""
 
 
 def rename_peer(transport: Any, peer: Peer) -> None:
-    """Have `peer_of` answer ``peer``."""
+    """Make `peer_of` return ``peer`` for this transport."""
     setattr(transport, _ATTRIBUTE, peer)
 
 
@@ -111,7 +114,7 @@ _CREDENTIALS = struct.Struct("3i")
 
 
 def _unix_name(transport: Any) -> str:
-    """The socket's path, and who connected to it, where the system tells."""
+    """The socket's path, and the process that connected to it, if the system tells."""
     path = getattr(transport.getHost(), "name", None) or getattr(transport.getPeer(), "name", None) or b""
     shown = path.decode("utf-8", "backslashreplace").replace("\0", "@")  # of an abstract one, as ss(8)
     name = f"unix:{shown}" if shown else "unix"

@@ -1,4 +1,4 @@
-"""Connections that come through a proxy, such as HAProxy: the client is whom the proxy names."""
+"""Connections through a proxy, such as HAProxy, which names the real client in a header."""
 
 from __future__ import annotations
 
@@ -28,20 +28,19 @@ __all__ = ["ProxiedFactory"]
 
 
 class ProxiedFactory(Factory):
-    """Wraps any factory: proxies must say who the client is before anything else is said.
+    """Wraps any factory: listed proxies must name the client before anything else.
 
-    A peer that is listed must begin with a header of the PROXY protocol, version 1 or 2; it
-    is closed, without a word, if it does not.  What a peer that is not listed sends is never
-    taken for one.
+    A listed peer must begin with a header of the PROXY protocol, version 1 or 2; otherwise its connection
+    is closed without a reply.  A header from any other peer is not read as one.
 
-    The wrapped factory's protocols find the client's address in ``transport.getPeer()``; where
-    the proxy names none, it is the proxy's.  A `ServerConnection` also knows which of its peers
-    are not known, and which are proxies on connections of their own (health checks): those wait
-    for no greeting, and count under no limit of a peer.  Neither is a client on this machine.
+    The wrapped factory's protocols find the client's address in ``transport.getPeer()``.  If the proxy
+    names no client, that is the proxy's own address.  A `ServerConnection` also knows clients whose address
+    is unknown, and proxies without a client (health checks): these do not wait for a greeting, and no limit
+    for each peer counts them.  Neither kind counts as a client on this machine.
 
     To serve TLS from the first octet, wrap the factory that speaks it: the header comes first.
 
-    :param factory: whose protocols talk with the clients.
+    :param factory: makes the protocols that talk with the clients.
     :param proxies: the addresses of the proxies.
     """
 
@@ -63,7 +62,8 @@ class ProxiedFactory(Factory):
         self.waiting: set[_ProxiedConnection] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:  # type: ignore[override]
-        """What reads a header, or for a peer that is no proxy the wrapped factory's own."""
+        """A protocol that reads the header, or the wrapped factory's protocol if the peer is not a
+        proxy."""
         if getattr(addr, "host", "") in self._proxies:
             return _ProxiedConnection(self)
         return self.build_wrapped(addr)
@@ -74,27 +74,27 @@ class ProxiedFactory(Factory):
         return protocol
 
     def doStart(self) -> None:
-        """A port listens (`IProtocolFactory`)."""
+        """A port starts to listen (`IProtocolFactory`)."""
         super().doStart()  # type: ignore[no-untyped-call]
         self._factory.doStart()
 
     def doStop(self) -> None:
-        """A port does no longer (`IProtocolFactory`)."""
+        """A port stops listening (`IProtocolFactory`)."""
         super().doStop()  # type: ignore[no-untyped-call]
         self._factory.doStop()
 
     def stopFactory(self) -> None:
-        """The last one does not: nobody's header is waited for any longer."""
+        """The last port has stopped: close the connections whose header is still missing."""
         for connection in list(self.waiting):
             connection.abort()
 
 
 @implementer(IHalfCloseableProtocol)
 class _ProxiedConnection(Protocol):
-    """Reads the header, then stands aside.
+    """Reads the header, then only passes octets on.
 
-    It stays between the transport and the protocol, and does nothing but pass octets on:
-    a transport that starts TLS later finds it where it left it.
+    It stays between the transport and the protocol, because a transport that starts TLS later expects the
+    same protocol above it.
     """
 
     factory: ProxiedFactory
@@ -124,7 +124,7 @@ class _ProxiedConnection(Protocol):
             protocol.connectionLost(reason)
 
     def readConnectionLost(self) -> None:
-        """The client says no more (`IHalfCloseableProtocol`): whoever can wait for its answers may."""
+        """The client has closed its side, and may wait for replies (`IHalfCloseableProtocol`)."""
         protocol = IHalfCloseableProtocol(self._protocol, None)
         if protocol is None:
             self.transport.loseConnection()
@@ -132,11 +132,11 @@ class _ProxiedConnection(Protocol):
             protocol.readConnectionLost()
 
     def writeConnectionLost(self) -> None:
-        """We never close our side alone (`IHalfCloseableProtocol`)."""
+        """We never close only our side (`IHalfCloseableProtocol`)."""
 
     @property
     def alpn(self) -> Sequence[bytes]:
-        """What the client may ask for in TLS (`ServerConnection.alpn`)."""
+        """The protocol names for ALPN (`ServerConnection.alpn`)."""
         return getattr(self._protocol, "alpn", ())
 
     def abort(self) -> None:
@@ -166,13 +166,13 @@ class _ProxiedConnection(Protocol):
             protocol.dataReceived(rest)
 
     def _introduce(self, header: ProxyHeader) -> None:
-        """Have the transport say who the client is."""
+        """Make the transport report the client's address."""
         transport = self.transport
         proxy = peer_of(transport)
         if header.source is None or header.destination is None:
             rename_peer(transport, proxy.on_its_own() if header.is_own else proxy.client_at(UNKNOWN))
         elif _is_same(header.source, transport.getPeer()):
-            # HAProxy's health checks, with version 1.
+            # This is a health check of HAProxy's with version 1.
             rename_peer(transport, proxy.on_its_own())
         else:
             client = proxy.client_at(header.source[0])
@@ -199,7 +199,7 @@ class _ProxiedConnection(Protocol):
 
 
 def _is_same(end: tuple[str, int], address: IAddress) -> bool:
-    """Whether an end of a connection that a proxy names has ``address``."""
+    """Whether ``end``, as a proxy names it, is ``address``."""
     host, port = end
     return (ip_address(host), port) == (
         ip_address(getattr(address, "host", "")),

@@ -1,4 +1,4 @@
-"""The header in which a proxy says who its client is: HAProxy's PROXY protocol, versions 1 and 2.
+"""The header in which a proxy names its client: HAProxy's PROXY protocol, versions 1 and 2.
 
 Sans-IO.  "2.1" and "2.2" are sections of HAProxy's ``proxy-protocol.txt``.
 """
@@ -15,7 +15,7 @@ from mailproto.errors import WireError
 __all__ = ["MAX_PROXY_HEADER", "ProxyHeader", "ProxyHeaderError", "parse_proxy_header"]
 
 MAX_PROXY_HEADER = 4096
-"""Octets behind the fixed part of a version 2 header: addresses, and what else a proxy may tell."""
+"""Octets after the fixed part of a version 2 header: addresses and other fields."""
 
 _V1 = b"PROXY "
 _V1_LENGTH = 107
@@ -39,26 +39,26 @@ _V2_FAMILIES = {
     0x31: 216,
     0x32: 216,
 }
-"""The families and protocols that there are (2.2), and how many octets their addresses have."""
+"""The defined families and protocols (2.2), and the length of their addresses in octets."""
 
 _V2_ADDRESSES = {0x11: struct.Struct(">4s4sHH"), 0x21: struct.Struct(">16s16sHH")}
-"""Those that are TCP."""
+"""The formats of the addresses for TCP."""
 
 
 class ProxyHeaderError(WireError):
-    """What a proxy sent is no header: nothing behind it can be trusted."""
+    """A proxy sent no valid header: nothing after it can be trusted."""
 
     fatal = True
 
 
 @dataclass(frozen=True, slots=True)
 class ProxyHeader:
-    """What the proxy says.
+    """The content of a header.
 
-    :ivar source: (IP address, port) of its client; None if it has none to name.
-    :ivar destination: what the client connected to.
+    :ivar source: (IP address, port) of the proxy's client; None if the proxy names none.
+    :ivar destination: (IP address, port) to which the client connected.
     :ivar is_own: whether there is no client: the connection is the proxy's own (a health check).
-        Version 1 has no word for it; there ``source`` may be the proxy's end of the connection.
+        Version 1 cannot express this; there ``source`` may be the proxy's end of the connection.
     """
 
     source: tuple[str, int] | None = None
@@ -67,11 +67,11 @@ class ProxyHeader:
 
 
 def parse_proxy_header(data: bytes, limit: int = MAX_PROXY_HEADER) -> tuple[ProxyHeader, int] | None:
-    """Read the header that ``data`` begins with.
+    """Parse the header at the beginning of ``data``.
 
-    :param limit: octets behind the fixed part of version 2.
-    :returns: the header and its length, or None for "more octets".
-    :raises ProxyHeaderError: as soon as it cannot become a header, and nothing else.
+    :param limit: octets after the fixed part of version 2.
+    :returns: the header and its length, or None if more octets are needed.
+    :raises ProxyHeaderError: as soon as the data cannot become a valid header.
     """
     if data.startswith(_V1):
         return _parse_v1(data)
@@ -127,7 +127,7 @@ def _parse_v2(data: bytes, limit: int) -> tuple[ProxyHeader, int] | None:
         return ProxyHeader(is_own=True), end
     if layout is None:
         return ProxyHeader(), end
-    # What follows the addresses (TLVs) is for whom it may concern.
+    # The fields after the addresses (TLVs) are ignored.
     source, destination, source_port, destination_port = layout.unpack_from(data, _V2_FIXED)
     return (
         ProxyHeader(

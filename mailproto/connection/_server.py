@@ -1,31 +1,26 @@
-"""One client's connection: the typed shell around a wire."""
+"""The server's end of one connection: who the client is, time limits, TLS, and the end."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionAborted, ConnectionDone
-from twisted.internet.interfaces import IHalfCloseableProtocol, ITLSTransport
+from twisted.internet.interfaces import ITLSTransport
 from twisted.internet.protocol import connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailproto import maillog
 from mailproto.connection._awaiting import begin
-from mailproto.connection._base import OCTETS_AT_ONCE, Connection
+from mailproto.connection._events import CLOSED, EventConnection
 from mailproto.connection._handshake import Handshake, may_begin_handshake
 from mailproto.connection._limits import CloseReason
-from mailproto.connection._wire import PlaintextWire
+from mailproto.connection._peer import peer_of
 from mailproto.errors import (
     AuthenticationFailed,
     MailError,
     TemporaryAuthenticationFailure,
-    Unavailable,
-    WireError,
 )
 from mailproto.interfaces import IRevocable
 from mailproto.tls import Channel, server_channel
@@ -38,88 +33,55 @@ __all__ = ["ServerConnection"]
 EventT = TypeVar("EventT")
 
 
-@implementer(IHalfCloseableProtocol, IRevocable)
-class ServerConnection(Connection, Generic[EventT]):
-    """One client's connection; subclasses say what its events mean.
+@implementer(IRevocable)
+class ServerConnection(EventConnection[EventT]):
+    """The server's end of one connection; subclasses handle its events.
 
-    A subclass provides `greet`, `handle`, `refuse_syntax`, `refuse` and the closing words, and
-    sets `wire` before anything is received (in ``__init__``); its ``take_pending`` is of use to
-    `start_tls` alone.
+    A subclass provides `greet`, `handle`, `refuse_syntax`, `refuse` and `closing_words`.  It sets `wire` in
+    ``__init__``, before anything is received; only `start_tls` uses its ``take_pending``.
 
-    :ivar clock: for whatever else must be timed.
-    :ivar counted_as: under which client the factory counts it; None for none.
-    :ivar is_spoken_for: whether `speak_for` was called: the peer is a proxy, and has said for whom.
+    :ivar counted_as: the client network for which the factory counts this connection; None if it is not
+        counted.
+    :ivar is_spoken_for: whether `speak_for` was called: the peer is a proxy that has named its client.
     """
 
     alpn: ClassVar[Sequence[bytes]] = ()
-    """What it is called by clients that ask for it in TLS (ALPN, RFC 7301)."""
+    """The names of the protocol in TLS (ALPN, RFC 7301)."""
 
-    log = Logger()
     factory: ServerFactory
-    wire: PlaintextWire[EventT]
 
     def __init__(self, factory: ServerFactory) -> None:
-        super().__init__()
+        super().__init__(factory.clock, factory.limits)
         self.factory = factory
-        self.clock = factory.clock
-        self.limits = factory.limits
-        self._running: Deferred[None] | None = None
-        self._reading = True
-        self._waiting: list[Deferred[None]] = []
-        self._had_event = False
         self.counted_as: str | None = None
         self.is_spoken_for = False
-        self._heard_all = False  # the client has closed its side
-        self._unheard = 0  # octets that came after our last words
-        self._leaving: CloseReason | None = None  # why the running command is the last one
+        self._leaving: CloseReason | None = None  # why the connection ends after the running command
         self._handshake: Handshake | None = None
         self._began = 0.0
-        self._end_reason = ""
         self._tls_version = ""
         self.refusals = maillog.Refusals()
 
-    # -- what a protocol says of itself
+    # -- provided by each protocol
 
     def greet(self) -> Awaitable[None] | None:
-        """Write the greeting, if any; what the client sends waits for the awaitable, if there is one.
+        """Write the greeting, if any; no event is handled until the awaitable is done.
 
-        The connection ends if it fails.
+        The connection ends if the awaitable fails.
         """
         return None
 
-    def handle(self, event: EventT) -> Awaitable[None] | None:
-        """Act on one event; the next one waits for the awaitable, if there is one.
-
-        It may be a coroutine, a ``Deferred``, or any other object with ``__await__``; a future of
-        asyncio's, too, where the reactor runs on asyncio's loop.  What asks for asyncio's current
-        task, such as ``asyncio.timeout``, needs a task of its own (``asyncio.ensure_future``).
-
-        A `MailError` that is raised, now or later, is given to `refuse`.
-        """
-        raise TypeError(f"{type(self).__name__} handles no {event!r}")
-
-    def refuse_syntax(self, error: WireError) -> None:
-        """Answer what is not the protocol."""
-
-    def refuse(self, event: EventT, error: MailError) -> None:
-        """Answer an event whose handler failed."""
-
     def closing_words(self, reason: CloseReason) -> bytes:
-        """Last words to a client that did not ask to leave."""
+        """The last reply to a client that did not ask to end the connection."""
         return b""
 
-    def describe(self, event: EventT) -> str:
-        """An event's name for the log: no secrets, nothing long."""
-        return type(event).__name__
-
     def closed(self) -> None:
-        """The connection is gone: let go of what the session holds."""
+        """The connection has ended: release what the session holds."""
 
-    # -- what the mail log has of it
+    # -- for the mail log
 
     @property
     def client(self) -> maillog.Client:
-        """The client, for the mail log, as it is now."""
+        """The client, with its current state, for the mail log."""
         return maillog.Client(
             peer=self.peer,
             protocol=self.factory.service_name,
@@ -130,79 +92,50 @@ class ServerConnection(Connection, Generic[EventT]):
 
     @property
     def account_name(self) -> str | None:
-        """Who signed in, if a protocol has such a thing."""
+        """The account that signed in, if the protocol has sign-in."""
         return None
 
     @property
     def tls_version(self) -> str:
-        """What TLS negotiated, such as ``TLSv1.3``, once it has; else "".  It outlives the connection."""
+        """The negotiated version, such as ``TLSv1.3``, or "" before the handshake is done.
+
+        The value stays after the connection has ended.
+        """
         if not self._tls_version and self._open and self._handshake and self._handshake.left() is None:
             info = self.tls_info()
             self._tls_version = "" if info is None else info.version
         return self._tls_version
 
     def log_refusal(self, event: EventT, error: MailError) -> None:
-        """Log that a handler raised ``error``: by default only if that has a detail for the log.
+        """Log that a handler raised ``error``; by default only if the error has a ``detail``.
 
-        Sign-ins that fail are logged where they fail.
+        Failed sign-ins are logged by `mailproto.auth`.
         """
         if error.detail and not isinstance(error, AuthenticationFailed | TemporaryAuthenticationFailure):
             maillog.failed(self.client, self.describe(event), error)
 
     def log_counts(self) -> dict[str, str | int]:
-        """What the session did, for the line about its end."""
+        """Counts of what the session did, for the log line about its end."""
         return {}
 
-    # -- what a protocol may ask for
-
-    @property
-    def congested(self) -> bool:
-        """Whether the client is slow to read: what produces much should await `drained`."""
-        return not self._writable
-
-    def drained(self) -> Deferred[None]:
-        """Fires when the client has read enough, or has gone (look at `is_open`)."""
-        self._send_now()
-        waiter: Deferred[None] = Deferred()
-        if self._writable:
-            waiter.callback(None)
-        else:
-            self._waiting.append(waiter)
-        return waiter
+    # -- for use by protocols
 
     def end(self, closing_words: bytes = b"", reason: str = "") -> None:
-        """Write ``closing_words``, then close once it is sent; no further event is handled.
-
-        :param reason: for the log.
-        """
-        if self._ending:
-            return
-        self._end_reason = reason
-        self._unsent.append(closing_words)
-        self._ending = True
-        self._send_now()
-        self._set_timer(self.limits.close_timeout)
-        self._let_go()
-
-    def beside(self, awaitable: Awaitable[None]) -> Deferred[None]:
-        """Do something beside the events, in this connection's context; no event waits for it.
-
-        :param awaitable: as `handle` may return it.
-        :returns: fires when it is done.
-        """
-        running = self.in_context(begin, awaitable, self.in_context, self.clock)
-        return succeed(None) if running is None else running
+        """See `EventConnection.end`; the client may take ``limits.close_timeout`` seconds."""
+        if not self._ending:
+            self._set_timer(self.limits.close_timeout)
+        super().end(closing_words, reason)
 
     @property
     def is_secure(self) -> bool:
-        """Whether a password may be sent in clear: inside TLS, or on one machine."""
+        """Whether a client may send a plaintext password: inside TLS, or from this machine."""
         return self.is_encrypted or self.is_local
 
     @property
     def channel(self) -> Channel:
-        """What lies below, as SASL's mechanisms look at it.
+        """The connection's security, for SASL mechanisms.
 
-        Where a proxy speaks for the client, the certificate and the bindings are the proxy's.
+        If a proxy speaks for the client, the certificate and the channel bindings are the proxy's.
         """
         channel = server_channel(self.transport, is_local=self.is_local)
         return Channel(channel.is_secure, channel.is_encrypted) if self.is_spoken_for else channel
@@ -217,12 +150,12 @@ class ServerConnection(Connection, Generic[EventT]):
         )
 
     def start_tls(self, go_ahead: bytes) -> bool:
-        """Write ``go_ahead`` in plaintext, then speak TLS.
+        """Write ``go_ahead`` in plaintext, then start TLS.
 
-        What the client has sent after its command is taken for the beginning of its handshake, if
-        it can be that (RFC 9051 6.2.1).
+        Octets that the client has sent after its command are used as the beginning of its handshake, if
+        they can be that (RFC 9051 6.2.1).
 
-        :returns: False if it is plaintext: that is an attack (RFC 3207 6, CVE-2011-0411), and the
+        :returns: False if they are plaintext: that is an attack (RFC 3207 6, CVE-2011-0411), and the
             connection ends instead.
         """
         received = self.wire.take_pending() if self.wire.pending else b""
@@ -237,22 +170,26 @@ class ServerConnection(Connection, Generic[EventT]):
 
     @property
     def is_proxy(self) -> bool:
-        """Whether the peer is a listed proxy without a client, so far: no limit of a peer is about it."""
+        """Whether the peer is a listed proxy that has named no client yet; limits for peers do not count
+        it."""
         return self.peer.is_proxy
 
     def speak_for(self, host: str | None) -> bool:
-        """Take the peer for a proxy: from now on the connection counts as that of its client.
+        """Treat the peer as a proxy: from now on the connection counts as its client's.
 
-        :param host: the client's IP address; `UNKNOWN`; or None for the peer's own.
-        :returns: False if there are too many of them.
+        :param host: the client's IP address; `UNKNOWN`; or None for the peer itself.
+        :returns: False if that client has too many connections.
         """
-        self.factory.forget(self)
         self.is_spoken_for = True
+        return self._count_as(host)
+
+    def _count_as(self, host: str | None) -> bool:
+        self.factory.forget(self)
         if host is not None:
             self._meet(self.peer.client_at(host))
         return self.factory.admit(self)
 
-    # -- events, one at a time
+    # -- the beginning
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -265,6 +202,22 @@ class ServerConnection(Connection, Generic[EventT]):
         else:
             self._end_for(CloseReason.CROWDED)
 
+    def _begins(self) -> bool:
+        """Check the peer again: Twisted's ``haproxy:`` endpoints name the client only now.
+
+        They make the connection first, and then read the header of the PROXY protocol.
+
+        :returns: False if the client has too many connections; it has been told.
+        """
+        host = peer_of(self.transport).host
+        if host == self.peer.host:
+            return True
+        self.is_spoken_for = self.is_encrypted  # then TLS is perhaps the proxy's
+        if self._count_as(host):
+            return True
+        self._end_for(CloseReason.CROWDED)
+        return False
+
     def _begin_greeting(self) -> None:
         try:
             greeting = self.greet()
@@ -276,143 +229,13 @@ class ServerConnection(Connection, Generic[EventT]):
                 self._wait_for(running, self._greeting_failed)
 
     def _greeting_failed(self, failure: Failure) -> None:
-        self.log.failure("{peer}: while greeting", failure, peer=self.peer)
+        self.log.failure("{peer}: error while greeting", failure, peer=self.peer)
         self.end()
-
-    def dataReceived(self, data: bytes) -> None:
-        if self._ending:
-            self._unheard += len(data)
-            if self._unheard > _MAX_UNHEARD:
-                self.abort()  # inside TLS, the transport reads until the client closes its side
-            return
-        self.wire.receive(data)
-        if self._running is None and self._writable:
-            if self._is_inside:
-                self.in_context(self._pump)
-            else:  # the same; a call less, where it is nearly always
-                self._is_inside = True
-                try:
-                    self._context.run(self._pump)
-                finally:
-                    self._is_inside = False
-        elif self._reading and self.wire.pending > self.limits.pipelined:
-            self._reading = False
-            self.transport.pauseProducing()
-
-    def _pump(self) -> None:
-        """Handle events until one is pending, none is left, or the client must read first."""
-        if self._pumping:
-            return
-        self._pumping = True
-        next_event = self.wire.next_event
-        try:
-            while self._running is None and self._writable and not self._ending:
-                try:
-                    event = next_event()
-                except WireError as error:
-                    self._note_progress()
-                    self.refuse_syntax(error)
-                    if error.fatal:
-                        self.end(reason=str(error))
-                    continue
-                if event is None:
-                    break
-                self._had_event = True
-                self._progress = self.clock.seconds()
-                try:
-                    result = self.handle(event)
-                    running = None if result is None else begin(result, self.in_context, self.clock)
-                except BaseException:  # asyncio's CancelledError is no Exception
-                    self._failed(event, Failure())
-                else:
-                    if running is not None:
-                        self._wait_for(running, partial(self._failed, event))
-                if self._unsent_octets >= OCTETS_AT_ONCE or len(self._unsent) >= _REPLIES_AT_ONCE:
-                    self._send_now()
-        finally:
-            self._pumping = False
-        if self._unsent:
-            self._flush()
-        if self._heard_all or not self._reading:
-            self._go_on_reading()
-
-    def _go_on_reading(self) -> None:
-        """Now that everything is handled, if it is: there may be more; or the client has said all."""
-        if self._running is not None or not self._writable or self._ending:
-            return
-        if self._heard_all:
-            self.end(reason=_CLOSED)
-        else:
-            self._reading = True
-            self.transport.resumeProducing()
-
-    def _wait_for(self, running: Deferred[None], failed: Callable[[Failure], None]) -> None:
-        """Hold the next event back."""
-        self._running = running
-        running.addErrback(failed)
-        running.addCallback(self._finished)
-        running.addErrback(self._broken)
-
-    def _broken(self, failure: Failure) -> None:
-        """What was to be said of an event's end failed: whatever is said next would be in the wrong place."""
-        self.log.failure("{peer}: while answering", failure, peer=self.peer)
-        self.abort()
-
-    def _failed(self, event: EventT, failure: Failure) -> None:
-        if isinstance(failure.value, MailError):
-            error = failure.value
-        else:
-            self.log.failure(
-                "{peer}: while handling {event}", failure, peer=self.peer, event=self.describe(event)
-            )
-            error = Unavailable(detail=f"{type(failure.value).__name__}: see the traceback in the log")
-        self.log_refusal(event, error)
-        if self.is_open:
-            self.refuse(event, error)
-
-    def _finished(self, _: None) -> None:
-        self._running = None
-        self._progress = self.clock.seconds()
-        if self._leaving is not None:
-            self._end_for(self._leaving)
-        elif not self._pumping:
-            self._pump()
-
-    def readConnectionLost(self) -> None:
-        """The client says no more, and may yet wait for the answers (`IHalfCloseableProtocol`)."""
-        self._heard_all = True
-        if self._running is None:
-            self.in_context(self._pump)
-
-    def writeConnectionLost(self) -> None:
-        """We never close our side alone (`IHalfCloseableProtocol`)."""
-
-    # -- output
-
-    def resumeProducing(self) -> None:
-        """The client has read what was sent (IPushProducer)."""
-        super().resumeProducing()
-        self._progress = self.clock.seconds()
-        self.in_context(self._go_on_writing)
-
-    def _go_on_writing(self) -> None:
-        self._wake()
-        if self._running is None and not self._pumping and not self._ending:
-            self._pump()
-
-    def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            waiter.callback(None)
 
     # -- time and end
 
-    def _note_progress(self) -> None:
-        self._had_event = True
-        self._progress = self.clock.seconds()
-
     def idle_limit(self) -> float:
-        """How long the client may now be silent, in seconds."""
+        """Seconds for which the client may be silent in the current state."""
         return self.limits.idle if self._had_event else self.limits.first_command
 
     def _begin_handshake(self) -> None:
@@ -420,17 +243,18 @@ class ServerConnection(Connection, Generic[EventT]):
         self._set_timer(min(self.limits.handshake, self.idle_limit()))
 
     def _handshake_left(self) -> float | None:
-        """Seconds that TLS's handshake may last from now; None if none is under way."""
+        """Seconds that are left for the TLS handshake; None if there is none in progress."""
         return None if self._handshake is None else self._handshake.left()
 
     def _set_timer(self, seconds: float) -> None:
-        # Not `reset`: to bring a call forward, Twisted looks for it among all that wait.
+        # Not `reset`: to move a call forward, Twisted searches all delayed calls.
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self.clock.callLater(seconds, self.in_context, self._timer_fired)
 
     def _timer_fired(self) -> None:
-        """One timer a connection, set again for what is left of the time, instead of at each event."""
+        """Check the time limits; one timer, set again for the rest of the time, instead of one for each
+        event."""
         self._timer = None
         if self._ending:
             self.abort()
@@ -448,7 +272,7 @@ class ServerConnection(Connection, Generic[EventT]):
             return
         left = self._progress + self.idle_limit() - self.clock.seconds()
         if self._running is not None and self._writable:
-            left = self.idle_limit()  # it is our own work that takes so long
+            left = self.idle_limit()  # the client waits for us
         if handshake_left is not None:
             left = min(left, handshake_left)
         if left > 0:
@@ -459,21 +283,27 @@ class ServerConnection(Connection, Generic[EventT]):
             self._abort_for("did not read")
 
     def stop(self) -> None:
-        """The server stops: end now, or once the running command is done."""
+        """The server stops: end now, or after the running command."""
         if self._handshake_left() is not None:
-            self._abort_for(CloseReason.STOPPING.value)  # it could not be told
+            self._abort_for(CloseReason.STOPPING.value)  # there is no way to tell the client
         else:
             self.in_context(self._leave, CloseReason.STOPPING)
 
     def revoke(self) -> None:
-        """See `IRevocable.revoke`: a command that is running has `REVOCATION_GRACE` to be answered.
+        """See `IRevocable.revoke`: a running command has `REVOCATION_GRACE` seconds to finish.
 
-        So has a client to read what was written; if it does not, no more of it is sent, and
-        nothing is said in the middle of it.
+        The client has the same time to read its replies.  If it does not, the connection is aborted in the
+        middle of a reply, without `closing_words`.
         """
         self.in_context(self._leave, CloseReason.REVOKED)
         if self.is_open or not self._writable:
             self._set_timer(REVOCATION_GRACE)
+
+    def _may_go_on(self) -> bool:
+        if self._leaving is None:
+            return True
+        self._end_for(self._leaving)
+        return False
 
     def _leave(self, reason: CloseReason) -> None:
         self._leaving = reason
@@ -493,7 +323,7 @@ class ServerConnection(Connection, Generic[EventT]):
     def _lost(self, reason: Failure) -> None:
         super().connectionLost(reason)
         self._wake()
-        # Once we had begun to end it, it does not matter how the client hangs up.
+        # If we had begun to close the connection, it does not matter how the client closes it.
         end_reason = self._end_reason or _how_lost(reason)
         seconds = self.clock.seconds() - self._began
         try:
@@ -505,25 +335,16 @@ class ServerConnection(Connection, Generic[EventT]):
         try:
             self.closed()
         except Exception:
-            self.log.failure("{peer}: while letting go of a session", peer=self.peer)
+            self.log.failure("{peer}: error while closing a session", peer=self.peer)
         self.factory.forget(self)
 
 
-_CLOSED = "closed by the client"
-
-
 def _how_lost(reason: Failure) -> str:
-    """Why a connection ended that nothing of ours had ended."""
+    """Why a connection ended that we did not close."""
     if reason.check(ConnectionDone):
-        return _CLOSED
+        return CLOSED
     return "aborted" if reason.check(ConnectionAborted) else "lost"
 
 
 REVOCATION_GRACE = 0.3
-"""Seconds: with the hint, which may take half a second, a revoked session ends within one."""
-
-_MAX_UNHEARD = 1 << 20
-"""Octets that a client may send after our last words, which it may yet read."""
-
-_REPLIES_AT_ONCE = 64
-"""Replies that are: with `OCTETS_AT_ONCE` this bounds what pipelining makes us hold."""
+"""Seconds; the hint may take half a second, so a revoked session ends within one second."""

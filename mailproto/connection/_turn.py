@@ -1,14 +1,12 @@
-"""Many connections in one turn of the reactor: all that came is read, then all replies leave.
+"""Serves many connections in one turn of the reactor: reads all input first, then sends all replies.
 
-Twisted's reactors look after each descriptor by itself, in a logging context of its own, and
-ask the kernel anew for each reply that is to be sent.  For protocols whose commands cost some
-ten microseconds that is half of the work; and a reply that leaves alone wakes up a client
-that then sleeps again before the next one comes.
+Twisted's reactors handle each descriptor by itself, in its own logging context, and ask the kernel again
+for each reply to be sent.  If a command costs some ten microseconds, that is half of the work.  Also, a
+reply that is sent alone wakes up its client, which then sleeps again until the next reply.
 
-So the connections of one reactor share an epoll of their own, which the reactor watches as
-one descriptor.  Where there is no epoll, everything is as Twisted does it.  So it is for
-transports that are not Twisted's own, as they are: a wrapper or a subclass may have to see
-every octet.
+So the connections of one reactor share another epoll, which the reactor watches as one descriptor. Systems
+without epoll work as Twisted does.  So do transports that are not exactly Twisted's own, because a wrapper
+or a subclass may have to see every octet.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ from mailproto._twisted_internals import transport_below
 __all__ = ["Turn", "turn_of"]
 
 MOST = 64
-"""Connections that are served before others of the reactor's duties have their turn."""
+"""Connections that are served before the reactor does its other work."""
 
 _HAS_EPOLL = hasattr(select, "epoll")
 if _HAS_EPOLL:
@@ -40,11 +38,10 @@ if _HAS_EPOLL:
 
 @implementer(IReadDescriptor, IReactorFDSet)
 class Turn:
-    """To its connections the reactor, to the reactor one descriptor.
+    """Acts as the reactor for its connections, and as one descriptor for the real reactor.
 
     :ivar is_running: whether connections are being served.
-    :ivar at_end: to be called once everything that came has been read; of use while it
-        ``is_running``, only.
+    :ivar at_end: functions to call once all input has been read; used only while ``is_running``.
     """
 
     log = Logger()
@@ -61,7 +58,7 @@ class Turn:
     # -- to the reactor
 
     def fileno(self) -> int:
-        """Of the epoll: it is readable while a connection is ready."""
+        """The epoll's descriptor; it is readable while a connection is ready."""
         return self._epoll.fileno()
 
     def logPrefix(self) -> str:
@@ -74,15 +71,15 @@ class Turn:
         self.is_running = True
         for fd, events in self._epoll.poll(0, MOST):
             selectable = selectables.get(fd)
-            if selectable is None:  # it may have gone since, with another one's help
+            if selectable is None:  # serving another connection may have removed this one
                 continue
             if events != _IN:
                 self._serve(selectable, events)
                 continue
-            try:  # `_serve`, a call less: it is nearly always this
+            try:  # inlined from `_serve`, because this is nearly always the case
                 why = selectable.doRead()
             except BaseException as error:
-                self.log.failure("while serving a connection")
+                self.log.failure("error while serving a connection")
                 why = error
             if why:
                 self._guard(self._disconnect, selectable, why, True)
@@ -91,12 +88,12 @@ class Turn:
             try:
                 send()
             except BaseException:
-                self.log.failure("while sending to a connection")
+                self.log.failure("error while sending to a connection")
         self.is_running = False
         self._write()
 
     def connectionLost(self, reason: Failure) -> None:
-        """The reactor ends, and with it all connections."""
+        """The reactor ends, and so do all connections."""
         for selectable in self.removeAll():
             self._guard(selectable.connectionLost, reason)
 
@@ -112,7 +109,8 @@ class Turn:
         self._watch(fd, reader, self._masks.get(fd, 0) | _IN)
 
     def addWriter(self, writer: Any) -> None:
-        """`IReactorFDSet`: what is to be written during a turn is, at its end, without asking."""
+        """`IReactorFDSet`: data written during a turn is sent at its end, without asking the kernel
+        first."""
         fd = writer.fileno()
         mask = self._masks.get(fd, 0)
         if self.is_running and not mask & _OUT:
@@ -185,27 +183,27 @@ class Turn:
                 reading = True
                 why = selectable.doRead()
             elif events & _GONE:
-                # Whoever was reading has read everything: a clean end.
+                # The reader has read everything: this is a clean end.
                 reading = bool(self._masks[selectable.fileno()] & _IN)
                 why = CONNECTION_DONE if reading else CONNECTION_LOST
             if events & _OUT and not why and selectable.fileno() >= 0:
                 reading = False
                 why = selectable.doWrite()
-        except BaseException as error:  # whatever it is, it is one connection's
-            self.log.failure("while serving a connection")
+        except BaseException as error:  # it must end only this connection
+            self.log.failure("error while serving a connection")
             why = error
         if why:
             self._guard(self._disconnect, selectable, why, reading)
 
     def _guard(self, call: Callable[..., object], *arguments: Any) -> None:
-        """Call, and let nothing out: the reactor would take it for the end of all connections."""
+        """Call, and catch all errors: otherwise the reactor would end all connections."""
         try:
             call(*arguments)
         except BaseException:
-            self.log.failure("while serving a connection")
+            self.log.failure("error while serving a connection")
 
     def _write(self) -> None:
-        """Send what transports hold; what does not fit waits until the kernel has room."""
+        """Send what the transports hold; the rest waits until the kernel has room."""
         writers = self._writers
         for writer, fd in list(writers.items()):
             if writer in writers:
@@ -225,14 +223,15 @@ class Turn:
 
 
 _TURNS: WeakKeyDictionary[Any, ReferenceType[Turn]] = WeakKeyDictionary()
-"""By reactor.  A turn is kept by its connections, and holds its reactor: nothing here keeps either."""
+"""By reactor.  Connections refer to their turn, and a turn to its reactor; this table keeps neither
+alive."""
 
 
 def turn_of(transport: Any) -> Turn | None:
-    """Have the connection of ``transport`` served in turns from now on.
+    """Serve the connection of ``transport`` in turns from now on.
 
-    :param transport: it has just been connected, so that it reads and has written nothing.
-    :returns: None if it is not one of Twisted's own (`transport_below`): everything stays as it is.
+    :param transport: one that has just been connected: it is reading and has written nothing.
+    :returns: None if the transport is not Twisted's own (`transport_below`): then nothing changes.
     """
     below = transport_below(transport) if _HAS_EPOLL else None
     if below is None:

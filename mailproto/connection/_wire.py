@@ -1,4 +1,4 @@
-"""What a connection asks of a sans-IO wire."""
+"""The interface between a connection and a sans-IO wire."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ EventT_co = TypeVar("EventT_co", covariant=True)
 
 
 class Wire(Protocol[EventT_co]):
-    """The server's side of a protocol as octets in, events out (sans-IO)."""
+    """Parses the server's side of a protocol: octets in, events out (sans-IO)."""
 
     @property
     def pending(self) -> int:
-        """Octets received and not yet part of an event."""
+        """The number of received octets that are not yet part of an event."""
 
     def receive(self, data: bytes) -> None:
-        """Take octets; never raises."""
+        """Add received octets; never raises."""
 
     def next_event(self) -> EventT_co | None:
-        """The next event, or None for "more octets".
+        """The next event, or None if it needs more octets.
 
-        :raises WireError: for what is not the protocol; the next call goes on behind it.
+        :raises WireError: the octets break the protocol; the next call continues after them.
         """
 
 
 class PlaintextWire(Wire[EventT_co], Protocol[EventT_co]):
-    """Of a connection that may begin TLS later."""
+    """The wire of a connection that may start TLS later."""
 
     def take_pending(self) -> bytes:
-        """Give up what `pending` counts, between two events: it is no longer the wire's."""
+        """Remove and return the octets that `pending` counts; called between two events."""

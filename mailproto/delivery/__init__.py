@@ -1,8 +1,7 @@
-"""What becomes of mail that arrives: parts that implement `mailproto.interfaces.IDelivery`."""
+"""Deliveries: implementations of `mailproto.interfaces.IDelivery`, and base classes for your own."""
 
 from mailproto.delivery._base import Delivery, FunctionDelivery, accepted
 from mailproto.delivery._mailboxes import MAX_CACHED, TRUST, MailboxDelivery
-from mailproto.domains import canonical_domain
 
 __all__ = [
     "MAX_CACHED",
@@ -11,5 +10,4 @@ __all__ = [
     "FunctionDelivery",
     "MailboxDelivery",
     "accepted",
-    "canonical_domain",
 ]

@@ -1,4 +1,4 @@
-"""The first two steps of `IDelivery`, and the shortest way to write the third."""
+"""Base classes for deliveries: they implement the first two steps of `IDelivery`."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ DELIVERED = Outcome(250, "2.0.0", "Delivered")
 
 
 def accepted(envelope: Envelope) -> list[Outcome]:
-    """What `IDelivery.deliver` returns when every recipient's copy is taken."""
+    """The result of `IDelivery.deliver` when the message was delivered to every recipient."""
     return [DELIVERED] * len(envelope.recipients)
 
 
 @implementer(IDelivery, IServiceExtensions)
 class Delivery(abc.ABC):
-    """An `IDelivery` that takes mail from anybody to anybody: override `deliver`, at least.
+    """An `IDelivery` that accepts every sender and every recipient; override at least `deliver`.
 
-    That makes no open relay: what `deliver` does with the message is all that is done.
+    That alone is no open relay: only `deliver` decides what happens to the message.
 
-    :ivar service_extensions: nothing, unless a subclass says otherwise (`IServiceExtensions`).
+    :ivar service_extensions: none, unless a subclass overrides it (`IServiceExtensions`).
     """
 
     service_extensions: ServiceExtensions = NO_SERVICE_EXTENSIONS
 
     async def sender(self, session: Session, path: Address, parameters: Parameters) -> None:  # noqa: B027
-        """Take any reverse-path."""
+        """Accept any reverse-path."""
 
     async def recipient(self, session: Session, path: Address, parameters: Parameters) -> None:  # noqa: B027
-        """Take any forward-path."""
+        """Accept any forward-path."""
 
     @abc.abstractmethod
     async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
@@ -53,12 +53,12 @@ class Delivery(abc.ABC):
 
 
 class FunctionDelivery(Delivery):
-    """Gives each message to a function.
+    """Calls a function with each message.
 
-    :param function: called with an `Envelope` and the `Content`; plain, a coroutine
-        function, or one that returns a ``Deferred``.  What it returns does not matter: the
-        message is taken, for all recipients, unless it raises (`mailproto.errors`).
-    :param service_extensions: what the function does for messages that ask for it.
+    :param function: called with an `Envelope` and the `Content`.  It may be a plain function, a coroutine
+        function, or return a ``Deferred``.  Its result is ignored: the message is accepted for all
+        recipients unless the function raises (`mailproto.errors`).
+    :param service_extensions: the ESMTP extensions that the function honours.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class FunctionDelivery(Delivery):
         self.service_extensions = service_extensions
 
     async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
-        """Call the function, and wait for it if it wants to be awaited."""
+        """Call the function, and await its result if that is awaitable."""
         result = self._function(envelope, content)
         if inspect.isawaitable(result):
             await result

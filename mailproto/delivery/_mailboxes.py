@@ -1,4 +1,4 @@
-"""Final delivery: mail for our own domains and accounts, into their INBOXes."""
+"""Final delivery: puts mail for our own domains and accounts into their INBOXes."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from mailproto.model import Address, Envelope, Outcome, Parameters, Placement, S
 __all__ = ["MAX_CACHED", "TRUST", "MailboxDelivery"]
 
 TRUST = 1.0
-"""Seconds for which an address that was found is not looked up again."""
+"""Seconds for which a found address is not looked up again."""
 
 MAX_CACHED = 10_000
-"""Addresses that are known at a time."""
+"""The most addresses in the cache."""
 
 _POSTMASTER = "postmaster"
 _ROLES = (_POSTMASTER, "abuse")
@@ -34,24 +34,24 @@ _ROLES = (_POSTMASTER, "abuse")
 
 @implementer(IOwnership)
 class MailboxDelivery(Delivery):
-    """Puts mail into the INBOXes of a store's accounts, and takes no other.
+    """Puts mail into the INBOXes of a store's accounts, and refuses all other mail.
 
-    - An account's own address is taken, whether its domain is listed or not.
-    - Of a listed domain, any other address is unknown (550 5.1.1); of a domain that is
-      not listed, it is refused as relaying (550 5.7.1).
-    - ``alice+anything@`` is alice, unless an account of the whole name exists.
-    - Names and domains are one in every spelling (`mailproto.accounts`): case, composition,
-      a trailing dot, U-labels or A-labels.
-    - ``postmaster`` and ``abuse`` of a listed domain are always there (RFC 5321 4.5.1, RFC 2142 2):
-      accounts without a password, so no way to sign in until they get one.  ``<Postmaster>`` alone
-      is the first domain's.
+    - An account's own address is accepted, whether its domain is listed or not.
+    - Any other address is unknown (550 5.1.1) in a listed domain, and refused as relaying (550 5.7.1) in a
+      domain that is not listed.
+    - Mail to ``alice+anything@`` goes to alice, unless an account of the whole name exists.
+    - All spellings of names and domains are equal (`mailproto.accounts`): case, composition, a trailing
+      dot, U-labels or A-labels.
+    - ``postmaster`` and ``abuse`` of a listed domain always exist (RFC 5321 4.5.1, RFC 2142 2). They are
+      accounts without a password: no client can sign in to them until they get one. ``<Postmaster>``
+      without a domain is the first domain's.
 
-    It promises no more (`IServiceExtensions`): IMAP and POP3 cannot serve binary content as it is, nobody
-    sends notifications of success, and nothing waits here that could have a priority or a time.
+    It offers no service extensions but SMTPUTF8: IMAP and POP3 cannot serve binary content unchanged, no
+    notifications of success are sent, and there is no queue that could honour a priority or a time.
 
-    Addresses that were found are known for `TRUST` seconds, because a busy sender names the
-    same few again and again; one that was not found is looked up each time, so an account
-    made by another process takes mail at once.
+    A found address is cached for `TRUST` seconds, because a busy sender names the same few again and
+    again.  An address that was not found is looked up each time, so an account that another process creates
+    gets mail at once.
 
     :param domains: at least one, the main one first.
     :param seconds: the time, for tests.
@@ -69,8 +69,8 @@ class MailboxDelivery(Delivery):
     async def recipient(self, session: Session, path: Address, parameters: Parameters) -> None:
         """See `IDelivery.recipient`.
 
-        :raises RecipientUnknown: our domain, nobody there.
-        :raises RelayDenied: not our domain.
+        :raises RecipientUnknown: the domain is ours, but the mailbox does not exist.
+        :raises RelayDenied: the domain is not ours.
         """
         try:
             await self._account_of(path)
@@ -80,16 +80,16 @@ class MailboxDelivery(Delivery):
             raise RelayDenied("This server does not send mail to other domains yet") from None
 
     async def owns(self, account: str, path: Address) -> bool:
-        """See `IOwnership.owns`: whatever mail to ``path`` reaches the account is its own."""
+        """See `IOwnership.owns`: an account owns every address whose mail it receives."""
         try:
             return account_key(await self._account_of(path)) == account_key(account)
         except (RecipientUnknown, RelayDenied):
             return False
 
     async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
-        """See `IDelivery.deliver`: one copy an account, however many of its addresses were named.
+        """See `IDelivery.deliver`: each account gets one copy, however many of its addresses were named.
 
-        Each copy has one Return-Path, ours (RFC 5321 4.4).
+        Each copy has exactly one Return-Path, from this server (RFC 5321 4.4).
         """
         names: list[str | MailError] = []
         for recipient in envelope.recipients:
@@ -108,13 +108,13 @@ class MailboxDelivery(Delivery):
         return [answers[name] if isinstance(name, str) else _refusal(name) for name in names]
 
     async def ensure_role_accounts(self) -> None:
-        """Make the accounts of postmaster and abuse in each domain where they are missing."""
+        """Create the missing postmaster and abuse accounts of each domain."""
         for domain in sorted(self._domains):
             for role in _ROLES:
                 await self._account_of(Address(role, domain))
 
     async def _account_of(self, address: Address) -> str:
-        """The name of the account that an address leads to."""
+        """The name of the account that receives mail for an address."""
         known = self._known.get(address)
         now = self._seconds()
         if known is not None and now < known[1]:
@@ -145,7 +145,7 @@ class MailboxDelivery(Delivery):
 
 @lru_cache(MAX_CACHED)
 def _delivered(placement: Placement) -> Outcome:
-    """In the log, where the message is."""
+    """The detail tells the log where the message is."""
     return replace(DELIVERED, detail=f"{placement.account}/{placement.mailbox}")
 
 

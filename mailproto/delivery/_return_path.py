@@ -14,9 +14,9 @@ _FIELD = re.compile(rb"^return-path[ \t]*:.*(?:\n[ \t].*)*(?:\n|\Z)", re.IGNOREC
 
 
 def with_return_path(sender: Address, content: Content) -> Content:
-    """``content`` behind the one Return-Path that it is to have: others, that it came with, are removed.
+    """``content`` after a new Return-Path; any Return-Path that it already had is removed.
 
-    Of a `FileContent` the fields in its prefix are looked at; a server has all of them there.
+    In a `FileContent` only the prefix is searched: a server keeps the whole header there.
     """
     field = f"Return-Path: <{sender}>\r\n".encode()
     if isinstance(content, FileContent):

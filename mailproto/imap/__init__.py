@@ -1,4 +1,4 @@
-"""IMAP4rev1 (RFC 3501): a sans-IO wire, and a server on the contracts."""
+"""IMAP4rev1 (RFC 3501): a sans-IO wire, and a server for any backend."""
 
 from mailproto.imap.server._factory import IMAPServerFactory
 from mailproto.imap.server._limits import IMAPLimits

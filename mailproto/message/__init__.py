@@ -52,6 +52,7 @@ from mailproto.message._addresses import ADDRESSES_LIMIT, Mailbox, parse_address
 from mailproto.message._casemap import casemap
 from mailproto.message._charset import decode_text, supported_charset
 from mailproto.message._dates import date_text, parse_date, sent_date
+from mailproto.message._encoded_words import decode_header, parameter_text
 from mailproto.message._fields import HEADER_LIMIT, Field, header_fields
 from mailproto.message._header_section import (
     BYTE_ORDER_MARK,
@@ -63,9 +64,7 @@ from mailproto.message._header_section import (
 from mailproto.message._html import html_text
 from mailproto.message._ids import IDS_LIMIT, message_id, message_ids, references
 from mailproto.message._index import Index, scan
-from mailproto.message._lexis import comment_end, unquote
 from mailproto.message._mime import STRUCTURED_LIMIT
-from mailproto.message._modern import utf8_form
 from mailproto.message._relations import ANCESTORS_LIMIT, Relations, relations
 from mailproto.message._scan import BOUNDARY_LIMIT, NESTING_LIMIT, PARTS_LIMIT, Part
 from mailproto.message._search import PREVIEW_LENGTH, TEXT_LIMIT, Searchable, preview
@@ -78,8 +77,9 @@ from mailproto.message._thread import (
     is_reply,
     sort_mailbox,
 )
+from mailproto.message._tokens import comment_end, unquote
 from mailproto.message._transfer import UnknownEncoding, binary, binary_size
-from mailproto.message._words import decode_header, parameter_text
+from mailproto.message._utf8_form import utf8_form
 from mailproto.message._write import fold, received
 
 __all__ = [

@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 
 from mailproto.message._fields import unfold
-from mailproto.message._lexis import ATEXT, comment_end, unquote
+from mailproto.message._tokens import ATEXT, comment_end, unquote
 
 __all__ = ["ADDRESSES_LIMIT", "GROUP_END", "Mailbox", "parse_addresses"]
 

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 from mailproto.message._fields import unfold
-from mailproto.message._lexis import without_comments
+from mailproto.message._tokens import without_comments
 
 __all__ = ["date_text", "parse_date", "sent_date"]
 

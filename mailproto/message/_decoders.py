@@ -8,8 +8,8 @@ import functools
 import re
 from collections.abc import Callable, Mapping
 
-from mailproto.message._mending import REPLACEMENT, Decoder
-from mailproto.message._multi_octet import big5, euc_jp, euc_kr, gb18030, other_pairs, shift_jis
+from mailproto.message._codec_errors import REPLACEMENT, Decoder
+from mailproto.message._multibyte import big5, euc_jp, euc_kr, gb18030, other_pairs, shift_jis
 from mailproto.message._seven_bit import hz, iso_2022_jp, iso_2022_kr, utf_7
 
 __all__ = ["US_ASCII", "Decoder", "decoder_of"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from mailproto.message._fields import unfold
-from mailproto.message._lexis import comment_end, without_comments
 from mailproto.message._mime import STRUCTURED_LIMIT
+from mailproto.message._tokens import comment_end, without_comments
 
 __all__ = ["IDS_LIMIT", "first_and_nearest_ids", "ids_text", "message_id", "message_ids", "references"]
 

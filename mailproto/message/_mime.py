@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mailproto.message._lexis import TOKEN_CHARACTERS, remembered, unquote, without_comments
+from mailproto.message._tokens import TOKEN_CHARACTERS, cached, unquote, without_comments
 
 __all__ = [
     "STRUCTURED_LIMIT",
@@ -47,7 +47,7 @@ _language = re.compile(rb"%b([^\x00-\x20()<>@,;:\\\".\[\]\x7f]++)%b(,?)" % (_W, 
 _TYPES = frozenset((b"application", b"audio", b"example", b"font", b"image", b"message", b"model", b"video"))
 
 
-@remembered
+@cached
 def content_type(value: bytes) -> ContentType:
     """Read a Content-Type (RFC 2045 5.1); what has not its form is plain text (5.2), or as it seems."""
     value = without_comments(value[:STRUCTURED_LIMIT])
@@ -97,7 +97,7 @@ def transfer_encoding(values: list[bytes]) -> bytes:
     return next(filter(None, map(_transfer_encoding, values)), b"")
 
 
-@remembered
+@cached
 def _transfer_encoding(value: bytes) -> bytes:
     value = without_comments(value[:STRUCTURED_LIMIT])
     match = _first_token(value)

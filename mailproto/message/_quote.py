@@ -6,15 +6,19 @@ import re
 
 from mailproto.message._fields import unfold
 
-__all__ = ["nstring_text", "nstring_unfolded", "string"]
+__all__ = ["escaped", "nstring_text", "nstring_unfolded", "string"]
 
 _plain = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x5b\x5d-\x7f]*").fullmatch
 _plain_text = re.compile(rb"(?: ?[\x21\x23-\x5b\x5d-\x7e]++)*").fullmatch
 _quotable = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]*").fullmatch
-_special = re.compile(rb'(["\\])').sub
 _runs = re.compile(rb"[ \t]+").sub
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()  # for NUL, which no string can hold
+
+
+def escaped(value: bytes) -> bytes:
+    """What stands between the quotes; without a regular expression, because all may be quotes."""
+    return value.replace(b"\\", rb"\\").replace(b'"', rb"\"")
 
 
 def string(value: bytes) -> bytes:
@@ -24,7 +28,7 @@ def string(value: bytes) -> bytes:
     if b"\0" in value:
         value = value.replace(b"\0", _REPLACEMENT)
     if _quotable(value):
-        return b'"%b"' % _special(rb"\\\1", value)
+        return b'"%b"' % escaped(value)
     return b"{%d}\r\n%b" % (len(value), value)
 
 

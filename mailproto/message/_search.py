@@ -10,6 +10,7 @@ from mailproto.content import Content
 from mailproto.message._casemap import searched_key, searched_text
 from mailproto.message._charset import decode_text
 from mailproto.message._decoders import US_ASCII
+from mailproto.message._encoded_words import decode_header, parameter_text
 from mailproto.message._fields import HEADER_LIMIT, header_fields
 from mailproto.message._html import html_text
 from mailproto.message._index import Index
@@ -17,7 +18,6 @@ from mailproto.message._labels import decoder_for
 from mailproto.message._mime import STRUCTURED_LIMIT, Parameter
 from mailproto.message._scan import LEAF, MESSAGE, MULTIPART, TEXT, Part
 from mailproto.message._transfer import UnknownEncoding, decoded
-from mailproto.message._words import decode_header, parameter_text
 
 __all__ = ["PREVIEW_LENGTH", "TEXT_LIMIT", "Searchable", "preview"]
 

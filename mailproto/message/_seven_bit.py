@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from mailproto.message._mending import (
+from mailproto.message._codec_errors import (
     DAMAGE_LIMIT,
     REPLACEMENT,
     Decoder,
@@ -20,7 +20,7 @@ from mailproto.message._mending import (
     mended,
     recovering,
 )
-from mailproto.message._multi_octet import MICROSOFT, nec_and_ibm
+from mailproto.message._multibyte import MICROSOFT, nec_and_ibm
 
 __all__ = ["hz", "iso_2022_jp", "iso_2022_kr", "utf_7"]
 

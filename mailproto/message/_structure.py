@@ -5,10 +5,10 @@ from __future__ import annotations
 from mailproto.content import Content
 from mailproto.message._envelope import render_envelope
 from mailproto.message._fields import Fields
-from mailproto.message._lexis import remembered
 from mailproto.message._mime import Parameter, content_type, disposition, languages, transfer_encoding
 from mailproto.message._quote import nstring_unfolded, string
 from mailproto.message._scan import MESSAGE, MESSAGE_SUBTYPES, MULTIPART, OPAQUE, TEXT, Part
+from mailproto.message._tokens import cached
 
 __all__ = ["render_structure"]
 
@@ -64,7 +64,7 @@ def render_structure(content: Content, part: Part, *, extended: bool) -> bytes:
     return text + b")"
 
 
-@remembered
+@cached
 def _shown_type(value: bytes) -> bytes:
     """Type, subtype and parameters."""
     kind, subtype, parameters = content_type(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mailproto.message._addresses import Mailbox, parse_addresses
-from mailproto.message._words import decode_header
+from mailproto.message._encoded_words import decode_header
 
 __all__ = [
     "base_subject",

@@ -1,16 +1,16 @@
 """POP3 (RFC 1939) with CAPA (RFC 2449), STLS (RFC 2595), AUTH (RFC 5034) and response codes (RFC 3206).
 
-A server is a `POP3ServerFactory` over a ``twisted.cred`` portal that gives `IAccount`::
+A server is a `POP3ServerFactory` with a ``twisted.cred`` portal that gives `IAccount`::
 
     endpoint.listen(POP3ServerFactory(portal, clock=reactor, hostname="mail.example.org"))
 
-A session is a view of the account's INBOX as it was at login; what comes later is seen
-by the next session.  Sessions do not lock one another out: a message that another one
-removes in the meantime answers ``-ERR``, and its number stays its own.
+A session shows the account's INBOX as it was at login; the next session shows what comes later.
+Sessions do not lock each other out.  If another session removes a message, requests for it are
+answered ``-ERR``, and no other message gets its number.
 """
 
 from mailproto.pop3.server._limits import POP3Limits
-from mailproto.pop3.server._reader import READ_AHEAD_MESSAGES, READ_AHEAD_OCTETS
+from mailproto.pop3.server._read_ahead import READ_AHEAD_MESSAGES, READ_AHEAD_OCTETS
 from mailproto.pop3.server._server import POP3Server, POP3ServerFactory
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Why the system refuses something, and what to do about it: the ends of plain lines for operators."""
+"""Explains the system's errors to operators: what is wrong, and what to do about it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _TO_DO: Mapping[int, str] = {
 
 
 def file_error(error: OSError, path: str | os.PathLike[str]) -> str:
-    """``FILE: why``, with ``path`` where the error names no file.
+    """``FILE: reason``; ``path`` is used if the error names no file.
 
-    Of a rename it is the second file: the first is one of ours, that is written and complete.
+    The error of a rename names two files; the second is the one that could not be put in place.
     """
     names = [name for name in (error.filename2, error.filename) if isinstance(name, str | os.PathLike)]
     named = names[0] if names else path
@@ -37,7 +37,7 @@ def file_error(error: OSError, path: str | os.PathLike[str]) -> str:
 def store_error(error: Exception, path: str | None) -> str:
     """Why a store cannot be used.
 
-    :param path: of its database, if it is a file: a library's error does not say whose that is.
+    :param path: the database file, if there is one, because a library's error does not name it.
     """
     cause = error.__cause__ or error
     if isinstance(cause, OSError):
@@ -52,7 +52,8 @@ def store_error(error: Exception, path: str | None) -> str:
 
 
 def refusal(path: str, mode: int) -> OSError | None:
-    """What would come of using a file or folder so (`os.access`): None if nothing is in the way."""
+    """The error that using a file or folder with ``mode`` would give (`os.access`); None if it is
+    allowed."""
     if _may_use(path, mode):
         return None
     is_read_only = _may_use(path, mode & ~os.W_OK) and os.statvfs(path).f_flag & os.ST_RDONLY
@@ -61,7 +62,7 @@ def refusal(path: str, mode: int) -> OSError | None:
 
 
 def port_error(error: OSError) -> str:
-    """Why a port cannot be listened on."""
+    """Why a port cannot be bound."""
     reason = error.strerror or str(error)
     if error.errno == errno.EADDRINUSE:
         return f"{reason}: end the program that listens there, or choose another port"
@@ -76,20 +77,23 @@ def port_error(error: OSError) -> str:
 
 
 def _may_use(path: str, mode: int) -> bool:
-    # With `twistd --euid` the real user stays root.
+    # With `twistd --euid`, the real user stays root.
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _denied(path: str) -> str:
-    """What a user may not reach: the nearest that is there says whose it is."""
-    while not os.path.lexists(path) and path != (parent := os.path.dirname(path) or "."):
-        path = parent
+    """The text for a denied permission; names the owner of the nearest existing folder."""
+    user, there = _user_name(os.geteuid()), path
+    while not os.path.lexists(there) and there != (above := os.path.dirname(there) or "."):
+        there = above
     try:
-        owner = f"{path} belongs to {_user_name(os.lstat(path).st_uid)}"
+        owner = f"{there} belongs to {_user_name(os.lstat(there).st_uid)}"
     except OSError:
         owner = "it belongs to another"
-    user = _user_name(os.geteuid())
-    return f"Permission denied: the user {user} may not use it; {owner}: give it to {user} (chown -R)"
+    to_do = f"give it to {user} (chown -R)"
+    if there != path:
+        to_do = f"make {path} first, and {to_do}"
+    return f"Permission denied: the user {user} may not use it; {owner}: {to_do}"
 
 
 def _user_name(uid: int) -> str:

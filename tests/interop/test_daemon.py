@@ -408,7 +408,7 @@ class UserTests(DaemonCase):
         self.assertRegex(
             done.stderr.replace(f"{self.folder}/", ""),
             "^mailproto: data: roots/data: Permission denied: the user nobody may not use it; "
-            r"roots belongs to root: give it to nobody \(chown -R\)\n$",
+            r"roots belongs to root: make roots/data first, and give it to nobody \(chown -R\)\n$",
         )
 
     def test_a_low_port_without_the_right(self) -> None:

@@ -183,7 +183,7 @@ class MailServiceTests(MailServiceCase):
             self.assertTrue(factory.normalise_newlines)
             self.assertEqual("::1" in factory.xclient, name != "lmtp")
             self.assertEqual(factory.trace_account, name != "lmtp")
-            self.assertEqual(factory.gate is not None, name == "submission")
+            self.assertEqual(factory.sending_policy is not None, name == "submission")
             self.assertTrue(factory.strict_envelopes)
 
     async def test_any_sender(self) -> None:
@@ -193,7 +193,7 @@ class MailServiceTests(MailServiceCase):
         factory = servers_of(service).factories["submission"]
         await service.stopService()
         assert isinstance(factory, SMTPServerFactory)
-        self.assertIsNone(factory.gate)
+        self.assertIsNone(factory.sending_policy)
 
     async def test_gives_up_when_it_cannot_listen(self) -> None:
         first = self.service(smtp=[ANY])

@@ -156,9 +156,9 @@ class SelfSignedTests(Folder):
 
     def test_renewed_before_it_ends(self) -> None:
         first = self.certificate("localhost")
-        self.patch(_self_signed, "RENEWAL", _self_signed.VALIDITY - datetime.timedelta(seconds=1))
+        self.patch(_self_signed, "RENEWAL", _self_signed.VALIDITY - datetime.timedelta(minutes=1))
         self.assertEqual(self.certificate("localhost"), first)
-        self.patch(_self_signed, "RENEWAL", _self_signed.VALIDITY + datetime.timedelta(seconds=1))
+        self.patch(_self_signed, "RENEWAL", _self_signed.VALIDITY + datetime.timedelta(minutes=1))
         self.assertNotEqual(self.certificate("localhost"), first)
 
     def test_renewed_when_half_of_it_is_there(self) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -29,7 +30,7 @@ __all__ = ["DATABASE", "Database"]
 DATABASE = "mail.sqlite3"
 """The database's name in the store's folder."""
 
-FINISHING = 1.0
+FINISHING = 0.5
 """Seconds that a start takes at most to finish long changes that a crash interrupted."""
 
 ALONE_WITHIN = 2.0
@@ -71,6 +72,7 @@ class Database:
         self._is_alone = False  # no other process had it open when it was opened
         self._reader: sqlite3.Connection | None = None
         self._lock: int | None = None
+        self._waiting: deque[Deferred[None]] = deque()
         self._underway: set[Deferred[Any]] = set()
 
     async def start(self) -> None:
@@ -138,11 +140,19 @@ class Database:
             raise unavailable(error) from error
 
     async def pause(self) -> None:
-        """Let others have the reactor."""
-        done: Deferred[None] = Deferred()
-        # Unlike a delayed call of 0 seconds, this waits for no clock.
-        self._reactor.callFromThread(done.callback, None)
-        await done
+        """Let others have the reactor; of those that wait here, one goes on in each of its iterations."""
+        turn: Deferred[None] = Deferred()
+        self._waiting.append(turn)
+        if len(self._waiting) == 1:
+            # Unlike a delayed call of 0 seconds, this waits for no clock.
+            self._reactor.callFromThread(self._go_on)
+        await turn
+
+    def _go_on(self) -> None:
+        turn = self._waiting.popleft()
+        if self._waiting:
+            self._reactor.callFromThread(self._go_on)
+        turn.callback(None)
 
     def _committed(self, transaction: Transaction) -> None:
         self.hints.committed(transaction)

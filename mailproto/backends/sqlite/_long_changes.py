@@ -129,9 +129,9 @@ class LongChanges:
         """
         apply = _copy_few if change.kind == "copy" else _apply
         if len(uids) <= FEW:
-            return [await self._writer.run(apply, change, uids)]
+            return [await self._writer.run(apply, change, list(uids))]
         if len(uids) <= SLICE:
-            return [await self._turns.run(self._writer.run, apply, change, uids)]
+            return [await self._turns.run(self._writer.run, apply, change, list(uids))]
         return await self._do_slices(None, change, array("I", uids))
 
     async def finish_interrupted(self, seconds: float) -> None:

@@ -155,6 +155,7 @@ class Turns:
         self._peers = peers
         self._timeout = timeout
         self._descriptors: list[int] = []
+        self._is_told = False  # that it does not work
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
@@ -162,27 +163,40 @@ class Turns:
         if not self._peers.others():
             yield
             return
-        if not self._descriptors:
-            flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC
-            self._descriptors = [os.open(self._path + end, flags, 0o600) for end in ("-next", "-turn")]
-        waiting, having = self._descriptors
-        end = time.monotonic() + self._timeout
-        if _lock(waiting, end):
-            has_turn = _lock(having, end)
-            fcntl.flock(waiting, fcntl.LOCK_UN)
-        else:
-            has_turn = False
-        if not has_turn:
-            self._log.warn(
-                "{path}: another process has been writing for {seconds} seconds",
-                path=self._path,
-                seconds=self._timeout,
-            )
+        has_turn = False
+        try:
+            has_turn = self._take()
+            if not has_turn:
+                self._log.warn(
+                    "{path}: another process has been writing for {seconds} seconds",
+                    path=self._path,
+                    seconds=self._timeout,
+                )
+        except OSError as error:
+            if not self._is_told:
+                self._is_told = True
+                self._log.warn(
+                    "{path}: processes cannot take turns in writing: {error}", path=self._path, error=error
+                )
         try:
             yield
         finally:
             if has_turn:
-                fcntl.flock(having, fcntl.LOCK_UN)
+                fcntl.flock(self._descriptors[1], fcntl.LOCK_UN)
+
+    def _take(self) -> bool:
+        """Wait for the turn; False when it does not come in time."""
+        for end in ("-next", "-turn")[len(self._descriptors) :]:
+            flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC
+            self._descriptors.append(os.open(self._path + end, flags, 0o600))
+        waiting, having = self._descriptors
+        give_up = time.monotonic() + self._timeout
+        if not _lock(waiting, give_up):
+            return False
+        try:
+            return _lock(having, give_up)
+        finally:
+            fcntl.flock(waiting, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Have no more turns."""

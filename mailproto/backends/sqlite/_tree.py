@@ -177,7 +177,7 @@ def _find(transaction: Transaction, account: int, name: str) -> int | None:
     row = transaction.execute(
         "SELECT accounts.id, mailboxes.id FROM accounts LEFT JOIN mailboxes"
         " ON mailboxes.account = accounts.id AND mailboxes.name = ? WHERE accounts.id = ?",
-        (name, account),
+        (_stored(name), account),
     ).fetchone()
     if row is None:
         raise NoSuchAccount
@@ -185,8 +185,18 @@ def _find(transaction: Transaction, account: int, name: str) -> int | None:
     return found
 
 
+def _stored(name: str) -> str:
+    """The name, or "" for one that cannot be stored, which no mailbox has."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return ""
+    return name
+
+
 def _inferiors(transaction: Transaction, account: int, name: str) -> dict[str, int]:
     """Names and ids of the mailboxes below ``name``, at any depth."""
+    name = _stored(name)
     rows = transaction.execute(
         "SELECT name, id FROM mailboxes WHERE account = ? AND name > ? AND name < ?",
         (account, name + DELIMITER, name + chr(ord(DELIMITER) + 1)),

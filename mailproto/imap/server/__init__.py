@@ -1,1 +1,1 @@
-"""The IMAP server, one file a command family; its public names are in `mailproto.imap`."""
+"""The IMAP server, one file for each family of commands; its public names are in `mailproto.imap`."""

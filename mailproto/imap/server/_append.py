@@ -1,31 +1,114 @@
-"""APPEND (RFC 9051 6.3.12, RFC 4315): in two steps, since its message may be large."""
+"""APPEND (RFC 9051 6.3.12, RFC 4315), in two steps, because its message may be large."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from mailproto import maillog
+from mailproto.content import CHUNK, Content
 from mailproto.errors import MailError, MessageTooLarge
-from mailproto.imap.server._copy import open_target
 from mailproto.imap.server._errors import SessionOver
-from mailproto.imap.server._spool import Spool
+from mailproto.imap.server._message_commands import open_target
 from mailproto.imap.wire import Append, AppendLiteral, Command
 from mailproto.model import NewMessage
+from mailproto.spool import SpoolFile
 
 if TYPE_CHECKING:
     from mailproto.imap.server._server import IMAPServer
 
-__all__ = ["append", "begin"]
+__all__ = ["IN_MEMORY", "Spool", "append", "begin_append"]
+
+IN_MEMORY = CHUNK
+"""A message of more octets is kept in a file."""
+
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+class NulOctet(MailError):
+    """A literal cannot hold NUL (RFC 9051 9, CHAR8)."""
+
+    default_text = "Message contains NUL"
+
+
+class Spool:
+    """The message of APPEND while it arrives: in memory while small, in a file when large.
+
+    A bare LF becomes CRLF, because clients send mail from Unix files, and stores keep CRLF only.
+
+    A failure is kept until `finish`, because the rest of the literal must be read anyway.
+
+    :param folder: for the file, which has no name there; None for the system's temporary folder.
+    """
+
+    __slots__ = ("_error", "_file", "_folder", "_last_cr", "_pieces", "_size")
+
+    def __init__(self, folder: str | None) -> None:
+        self._folder = folder
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._last_cr = False
+        self._file: SpoolFile | None = None
+        self._error: MailError | None = None
+
+    def write(self, data: bytes) -> None:
+        """Add some octets, at least one."""
+        if self._error is not None:
+            return
+        if b"\0" in data:
+            self._fail(NulOctet())
+            return
+        if data.count(b"\n") != data.count(b"\r\n"):
+            ends_line = self._last_cr and data.startswith(b"\n")
+            self._last_cr = data.endswith(b"\r")
+            data = b"\n" + _BARE_LF.sub(b"\r\n", data[1:]) if ends_line else _BARE_LF.sub(b"\r\n", data)
+        else:
+            self._last_cr = data.endswith(b"\r")
+        self._size += len(data)
+        try:
+            if self._file is not None:
+                self._file.write(data)
+                return
+            self._pieces.append(data)
+            if self._size > IN_MEMORY:
+                self._file = SpoolFile(self._folder)
+                self._file.write(b"".join(self._pieces))
+                self._pieces.clear()
+        except MailError as error:
+            self._fail(error)
+
+    def finish(self) -> Content:
+        """Return the whole message.
+
+        :raises MailError: something went wrong while the message arrived.
+        """
+        if self._error is not None:
+            raise self._error
+        if self._file is None:
+            return b"".join(self._pieces)
+        file, self._file = self._file, None
+        return file.content()
+
+    def close(self) -> None:
+        """Drop everything, the file included."""
+        self._pieces.clear()
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+    def _fail(self, error: MailError) -> None:
+        self._error = error
+        self.close()
 
 
 class EmptyMessage(MailError):
-    """A message without any octet, which clients send by mistake (RFC 3502 4)."""
+    """A message of no octets, which clients send by mistake (RFC 3502 4)."""
 
     default_text = "Message is empty"
 
 
-async def begin(server: IMAPServer, literal: AppendLiteral) -> Spool:
-    """See whether the message can be taken, before its octets come."""
+async def begin_append(server: IMAPServer, literal: AppendLiteral) -> Spool:
+    """Check whether the message can be taken, before its octets come."""
     if literal.size > server.factory.max_message_size:
         raise MessageTooLarge
     if not literal.size:
@@ -37,7 +120,7 @@ async def begin(server: IMAPServer, literal: AppendLiteral) -> Spool:
 
 
 async def append(server: IMAPServer, command: Command[Append]) -> bytes:
-    """Keep the message that has arrived."""
+    """Store the message that has arrived."""
     arguments = command.arguments
     spool, server.spool = server.spool, None
     if spool is None:

@@ -1,4 +1,4 @@
-"""Which commands there are: when each may be given, and who carries it out.
+"""The table of commands: in which states each is valid, and its handler.
 
 To add a command, write a handler in the file of its family and a row here.
 """
@@ -11,17 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailproto.imap.server import (
     _append,
-    _copy,
-    _expunge,
     _fetch,
-    _general,
     _idle,
     _listing,
-    _login,
-    _mailboxes,
+    _mailbox_commands,
+    _message_commands,
     _search,
-    _select,
-    _store,
+    _session_commands,
 )
 from mailproto.imap.wire import Command
 
@@ -33,7 +29,7 @@ __all__ = ["COMMANDS", "Rule", "State", "Updates"]
 Handler = Callable[["IMAPServer", Command[Any]], Awaitable[bytes | None]]
 """Carries out a command.
 
-:returns: the text of its tagged OK, response code included; None for the usual one.
+:returns: the text of its tagged OK, response code included; None for "NAME completed".
 :raises MailError: to answer NO, `BadCommand` to answer BAD.
 """
 
@@ -50,10 +46,10 @@ class Updates(enum.Enum):
     """What the client is told of its mailbox before the tagged OK (RFC 9051 7.5.1)."""
 
     NOTHING = enum.auto()
-    """The command has said it all, or its own change would be asked for again."""
+    """The command has told everything itself, or would be told of its own change."""
 
-    ARRIVALS = enum.auto()
-    """What comes and changes; expunges only if the command deals in UIDs."""
+    NO_EXPUNGES = enum.auto()
+    """New messages and changed flags.  Expunges too if the command is a UID command."""
 
     ALL = enum.auto()
 
@@ -64,8 +60,8 @@ class Rule(NamedTuple):
     states: State
     handler: Handler
     updates: Updates = Updates.ALL
-    admit: Callable[[IMAPServer], None] | None = None
-    """Refuses what can be refused whatever the arguments are: none of their literals is asked for then."""
+    precheck: Callable[[IMAPServer], None] | None = None
+    """Raises if the command is refused whatever its arguments are; its literals are not asked for then."""
 
 
 _ANY = State.NOT_AUTHENTICATED | State.AUTHENTICATED | State.SELECTED
@@ -74,34 +70,34 @@ _IN = State.AUTHENTICATED | State.SELECTED
 _SELECTED = State.SELECTED
 
 COMMANDS: Mapping[str, Rule] = {
-    "CAPABILITY": Rule(_ANY, _general.capability),
-    "NOOP": Rule(_ANY, _general.noop),
-    "ID": Rule(_ANY, _general.identify),
-    "LOGOUT": Rule(_ANY, _general.logout, Updates.NOTHING),
-    "STARTTLS": Rule(_FIRST, _login.starttls),
-    "AUTHENTICATE": Rule(_FIRST, _login.authenticate),
-    "LOGIN": Rule(_FIRST, _login.login, admit=_login.admit_password),
-    "ENABLE": Rule(_IN, _general.enable),
+    "CAPABILITY": Rule(_ANY, _session_commands.capability),
+    "NOOP": Rule(_ANY, _session_commands.noop),
+    "ID": Rule(_ANY, _session_commands.identify),
+    "LOGOUT": Rule(_ANY, _session_commands.logout, Updates.NOTHING),
+    "STARTTLS": Rule(_FIRST, _session_commands.starttls),
+    "AUTHENTICATE": Rule(_FIRST, _session_commands.authenticate),
+    "LOGIN": Rule(_FIRST, _session_commands.login, precheck=_session_commands.check_login_allowed),
+    "ENABLE": Rule(_IN, _session_commands.enable),
     "NAMESPACE": Rule(_IN, _listing.namespace),
-    "SELECT": Rule(_IN, _select.select, Updates.NOTHING),
-    "EXAMINE": Rule(_IN, _select.select, Updates.NOTHING),
-    "CREATE": Rule(_IN, _mailboxes.create),
-    "DELETE": Rule(_IN, _mailboxes.delete),
-    "RENAME": Rule(_IN, _mailboxes.rename),
-    "SUBSCRIBE": Rule(_IN, _mailboxes.subscribe),
-    "UNSUBSCRIBE": Rule(_IN, _mailboxes.unsubscribe),
-    "STATUS": Rule(_IN, _mailboxes.status),
+    "SELECT": Rule(_IN, _mailbox_commands.select, Updates.NOTHING),
+    "EXAMINE": Rule(_IN, _mailbox_commands.select, Updates.NOTHING),
+    "CREATE": Rule(_IN, _mailbox_commands.create),
+    "DELETE": Rule(_IN, _mailbox_commands.delete),
+    "RENAME": Rule(_IN, _mailbox_commands.rename),
+    "SUBSCRIBE": Rule(_IN, _mailbox_commands.subscribe),
+    "UNSUBSCRIBE": Rule(_IN, _mailbox_commands.unsubscribe),
+    "STATUS": Rule(_IN, _mailbox_commands.status),
     "LIST": Rule(_IN, _listing.list_mailboxes),
     "LSUB": Rule(_IN, _listing.list_subscribed),
     "APPEND": Rule(_IN, _append.append),
     "IDLE": Rule(_IN, _idle.idle),
-    "CHECK": Rule(_SELECTED, _general.noop),
-    "CLOSE": Rule(_SELECTED, _select.close),
-    "UNSELECT": Rule(_SELECTED, _select.unselect),
-    "EXPUNGE": Rule(_SELECTED, _expunge.expunge),
-    "SEARCH": Rule(_SELECTED, _search.search, Updates.ARRIVALS),
-    "FETCH": Rule(_SELECTED, _fetch.fetch, Updates.ARRIVALS),
-    "STORE": Rule(_SELECTED, _store.store, Updates.NOTHING),
-    "COPY": Rule(_SELECTED, _copy.copy),
-    "MOVE": Rule(_SELECTED, _copy.move),
+    "CHECK": Rule(_SELECTED, _session_commands.noop),
+    "CLOSE": Rule(_SELECTED, _mailbox_commands.close),
+    "UNSELECT": Rule(_SELECTED, _mailbox_commands.unselect),
+    "EXPUNGE": Rule(_SELECTED, _message_commands.expunge),
+    "SEARCH": Rule(_SELECTED, _search.search, Updates.NO_EXPUNGES),
+    "FETCH": Rule(_SELECTED, _fetch.fetch, Updates.NO_EXPUNGES),
+    "STORE": Rule(_SELECTED, _message_commands.store, Updates.NOTHING),
+    "COPY": Rule(_SELECTED, _message_commands.copy),
+    "MOVE": Rule(_SELECTED, _message_commands.move),
 }

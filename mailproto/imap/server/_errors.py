@@ -1,11 +1,11 @@
-"""What only an IMAP session can answer: errors beside those of backends (RFC 5530)."""
+"""Errors of IMAP sessions, in addition to those that backends raise (RFC 5530)."""
 
 from __future__ import annotations
 
 from mailproto.errors import MailError, NoSuchMailbox, OverQuota, ReadOnly, Unavailable
 
 __all__ = [
-    "NOT_KEPT",
+    "FLAG_NOT_KEPT",
     "BadCommand",
     "ContentUnreadable",
     "ExpungeIssued",
@@ -13,37 +13,37 @@ __all__ = [
     "TryCreate",
 ]
 
-NOT_KEPT = (Unavailable, OverQuota, ReadOnly)
-"""Why a flag may not be kept that the client did not ask for: reading goes on without it."""
+FLAG_NOT_KEPT = (Unavailable, OverQuota, ReadOnly)
+"""Errors that are ignored for flags that the client did not ask to set: reading goes on without them."""
 
 
 class BadCommand(MailError):
-    """Answered with BAD: the client should not have said that, or not now."""
+    """Answered with BAD: the command is invalid, or not valid now."""
 
     default_text = "Not valid in this state"
 
 
 class TryCreate(NoSuchMailbox):
-    """APPEND, COPY or MOVE to a mailbox that is not there, and could be made (RFC 9051 6.3.12)."""
+    """APPEND, COPY or MOVE to a mailbox that does not exist and could be created (RFC 9051 6.3.12)."""
 
     imap = "TRYCREATE"
 
 
 class ExpungeIssued(MailError):
-    """Some of the messages were removed by another session (RFC 5530 3)."""
+    """Another session has removed some of the messages (RFC 5530 3)."""
 
     imap = "EXPUNGEISSUED"
     default_text = "Some of the messages no longer exist"
 
 
 class ContentUnreadable(MailError):
-    """Some messages are there, their octets are not: a file is gone or damaged."""
+    """Some messages exist but cannot be read: a file is missing or damaged."""
 
     imap = "UNAVAILABLE"
     default_text = "Some of the messages could not be read"
 
 
 class SessionOver(MailError):
-    """The client is gone: stop what is done for it.  Nobody is left to be told."""
+    """The client is gone: stop the command, and answer nothing."""
 
     default_text = "Session over"

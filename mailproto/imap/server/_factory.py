@@ -1,4 +1,4 @@
-"""What makes IMAP sessions."""
+"""The factory of IMAP sessions."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from mailproto.connection import ServerFactory
 from mailproto.domains import ascii_domain
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._server import IMAPServer
+from mailproto.imap.server._turns import Turns
 
 __all__ = ["IMAPServerFactory"]
 
@@ -22,14 +23,15 @@ __all__ = ["IMAPServerFactory"]
 class IMAPServerFactory(ServerFactory):
     """An IMAP4rev1 server (RFC 3501).
 
-    :param portal: gives `mailproto.interfaces.IAccount` for a name and a password.
+    :param portal: gives `mailproto.interfaces.IAccount` for credentials.
     :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
-    :param hostname: what the server calls itself in its greeting, with A-labels.
-    :param tls: for STARTTLS; None where it is not to be offered.
-    :param max_message_size: octets of APPEND's message.
-    :param spool_folder: for large messages while they arrive; None for the system's folder.
+    :param hostname: the server's name in its greeting; an international name is shown with A-labels.
+    :param tls: for STARTTLS, such as `mailproto.tls.ServerTLS`; None to offer no STARTTLS.
+    :param limits: by default, `IMAPLimits` as they are.
+    :param max_message_size: the most octets of APPEND's message.
+    :param spool_folder: for large messages while they arrive; None for the system's temporary folder.
     :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
-        gives; those in clear decide on LOGIN, too.
+        gives.  The LOGIN command is allowed if PLAIN or LOGIN is among them.
     :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     """
 
@@ -49,6 +51,7 @@ class IMAPServerFactory(ServerFactory):
     ) -> None:
         limits = limits or IMAPLimits()
         super().__init__(clock, tls=tls, limits=limits)
+        self.turns = Turns(clock)
         self.portal = portal
         self.mechanisms = mechanisms
         self.greeting_name = ascii_domain(hostname).encode()
@@ -58,9 +61,9 @@ class IMAPServerFactory(ServerFactory):
 
     @property
     def add_ons(self) -> frozenset[InterfaceClass]:
-        """What every account and mailbox here provides (`mailproto.interfaces.IAddOns`)."""
+        """The add-ons of every account and mailbox here (`mailproto.interfaces.IAddOns`)."""
         return add_ons_of(self.portal)
 
     def buildProtocol(self, addr: IAddress | None) -> IMAPServer:  # type: ignore[override]
-        """A session for one connection."""
+        """Make the session of a new connection."""
         return IMAPServer(self)

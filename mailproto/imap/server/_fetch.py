@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from mailproto import maillog
 from mailproto.content import Content
-from mailproto.imap.server._errors import NOT_KEPT, BadCommand, ContentUnreadable, ExpungeIssued, SessionOver
+from mailproto.imap.server._errors import (
+    FLAG_NOT_KEPT,
+    BadCommand,
+    ContentUnreadable,
+    ExpungeIssued,
+    SessionOver,
+)
 from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
 from mailproto.imap.server._rows import Batch, RowPlan, compile_items
 from mailproto.imap.server._view import MailboxView
@@ -22,21 +28,21 @@ if TYPE_CHECKING:
 __all__ = ["STREAMED", "fetch"]
 
 STREAMED = 1 << 18
-"""Octets from which on a section is sent in pieces, each when the client has read those before."""
+"""A section of at least so many octets is sent in pieces, each after the client has read the one before."""
 
 _MARK_SEEN = FlagChange(FlagOperation.ADD, frozenset({SEEN}))
 
 
 async def fetch(server: IMAPServer, command: Command[Fetch]) -> None:
-    """Answer in batches, one write each.
+    """Answer in batches, one write for each.
 
-    Messages that another session removed meanwhile are left out, and the answer is NO where
-    the client could not know (RFC 2180 4.1.2): never is another message sent in their place.
+    Messages that another session has removed are left out.  The answer is NO if the client could
+    not know of that (RFC 2180 4.1.2).  Another message is never sent in their place.
     """
     arguments = command.arguments
     if arguments.modifiers:
         raise BadCommand("Unknown modifier")
-    # What changed until now is told first, so that the flags below are those of now.
+    # The client is told of changes first, so that the flags in the answer are the current ones.
     await server.catch_up(expunges=command.uid)
     view = server.selected
     plan = compile_items(arguments.items, uid=command.uid)
@@ -55,7 +61,7 @@ async def fetch(server: IMAPServer, command: Command[Fetch]) -> None:
 class _Response:
     """The untagged part of an answer to FETCH.
 
-    :ivar sent: messages that were told of.
+    :ivar sent: how many messages were answered.
     :ivar failed: messages whose content could not be read.
     """
 
@@ -67,7 +73,7 @@ class _Response:
         self.failed = 0
 
     async def tell_known(self, indexes: Sequence[int]) -> None:
-        """Only what the view knows was asked for."""
+        """Answer from the view alone, because it knows all that was asked for."""
         for start in range(0, len(indexes), MESSAGES_AT_ONCE):
             if start:
                 await self.server.flush()
@@ -76,7 +82,7 @@ class _Response:
             self.sent += len(batch)
 
     async def read(self, uids: Sequence[int]) -> None:
-        """Read messages and tell of them, a batch at a time; the last one leaves with the tagged OK."""
+        """Read and answer messages, a batch at a time; the last batch is sent with the tagged OK."""
         plan = self.plan
         async for infos in read_in_batches(self.view.mailbox, uids, plan.parts):
             if self.sent:
@@ -122,7 +128,7 @@ class _Response:
             self.sent += 1
 
     def _find(self, info: MessageInfo) -> list[Slices | None]:
-        """Where the sections are."""
+        """Find the sections in a message."""
         content: Content = info.content if info.content is not None else b""
         index: Index | None = None
         found: list[Slices | None] = []
@@ -140,7 +146,7 @@ class _Response:
     ) -> None:
         """Send large sections a piece at a time.
 
-        :raises OSError: only while nothing of the message was sent.
+        :raises OSError: the content cannot be read, and nothing of this message was sent.
         """
         server = self.server
         begun = False
@@ -159,7 +165,7 @@ class _Response:
                 except OSError:
                     if not begun:
                         raise
-                    # So many octets were promised: there is no way to go on.
+                    # The literal's length was announced: without its octets the session cannot go on.
                     server.abort()
                     raise SessionOver(detail="content ended early") from None
                 if head:
@@ -169,7 +175,7 @@ class _Response:
         server.respond(end)
 
     async def _mark_seen(self, batch: Batch) -> frozenset[int]:
-        """Set ``\\Seen`` where it is not, in one transaction; the UIDs whose flags changed."""
+        """Set ``\\Seen`` where it is missing, in one transaction; return the UIDs whose flags changed."""
         view = self.view
         if view.read_only:
             return frozenset()
@@ -178,8 +184,8 @@ class _Response:
             return frozenset()
         try:
             result = await view.mailbox.store(unseen, _MARK_SEEN)
-        except NOT_KEPT as error:
-            # The client asked for the messages, and they can be read.
+        except FLAG_NOT_KEPT as error:
+            # The client asked for the messages, not for the flag, and the messages can be read.
             maillog.failed(self.server.client, "FETCH", error)
             return frozenset()
         changed = await view.apply(_MARK_SEEN, result.changed, silent=False)
@@ -187,7 +193,7 @@ class _Response:
 
 
 def _range(item: FetchSection, octets: Slices) -> tuple[int, int]:
-    """What of a section was asked for: past its end there is nothing (RFC 9051 6.4.5)."""
+    """The range that was asked for, cut at the section's end (RFC 9051 6.4.5)."""
     length = len(octets)
     if item.partial is None:
         return 0, length
@@ -196,7 +202,7 @@ def _range(item: FetchSection, octets: Slices) -> tuple[int, int]:
 
 
 def _whole(item: FetchSection, octets: Slices | None) -> bytes:
-    """A section that is small, or not there."""
+    """Render a section that is small, or missing."""
     if octets is None:
         return b"%b NIL" % item.label
     start, stop = _range(item, octets)

@@ -1,4 +1,4 @@
-"""IDLE (RFC 2177, RFC 9051 6.3.13): tell of changes as they come."""
+"""IDLE (RFC 2177, RFC 9051 6.3.13): tell the client of changes as they come."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["idle"]
 
 
 async def idle(server: IMAPServer, command: Command[NoArguments]) -> None:
-    """Until DONE, which is all that ends it.  Without a mailbox there is nothing to tell."""
-    push = _Push(server)
+    """Push changes of the selected mailbox until the client says DONE."""
+    push = _Pusher(server)
 
     async def done(line: bytes) -> None:
         await push.stop()
@@ -27,12 +27,12 @@ async def idle(server: IMAPServer, command: Command[NoArguments]) -> None:
             raise BadCommand("Expected DONE")
 
     await server.catch_up(expunges=True)
-    server.ask(command, b"idling", done)
+    server.request_line(command, b"idling", done)
     push.start()
 
 
-class _Push:
-    """Tells of changes while the client listens, one look at the mailbox at a time."""
+class _Pusher:
+    """Sends changes of the mailbox while IDLE lasts, one update at a time."""
 
     def __init__(self, server: IMAPServer) -> None:
         self._server = server
@@ -40,14 +40,14 @@ class _Push:
         self._stopped = False
 
     def start(self) -> None:
-        """Listen to hints."""
+        """Begin to listen to the mailbox's hints."""
         if (view := self._server.view) is not None:
             view.on_hint(self._hinted)
             if view.is_stale:
                 self._hinted()
 
     async def stop(self) -> None:
-        """Listen no more; wait for what is being told."""
+        """Stop listening, and wait for the update under way."""
         self._stopped = True
         if (view := self._server.view) is not None:
             view.on_hint(None)
@@ -56,14 +56,14 @@ class _Push:
 
     def _hinted(self) -> None:
         if self._running is None:
-            self._running = self._server.beside(self._tell())
-            self._running.addCallback(self._told)
+            self._running = self._server.beside(self._push())
+            self._running.addCallback(self._pushed)
 
-    def _told(self, _: None) -> None:
+    def _pushed(self, _: None) -> None:
         self._running = None
 
-    async def _tell(self) -> None:
-        """Look and tell until nothing more was hinted at meanwhile."""
+    async def _push(self) -> None:
+        """Send updates until no more changes are hinted at."""
         server = self._server
         try:
             while not self._stopped and server.is_open and server.view is not None and server.view.is_stale:

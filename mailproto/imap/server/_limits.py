@@ -1,4 +1,4 @@
-"""What a client may use of an IMAP server."""
+"""Limits for the clients of an IMAP server."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _BEFORE_LOGIN = IMAPWireLimits(line=16_384, literal_total=8192, literals=4, swal
 
 @dataclass(frozen=True, slots=True)
 class IMAPLimits(Limits):
-    """Besides what every server limits: seconds, octets and numbers.
+    """The limits of every server, and those of IMAP; in seconds, octets and numbers.
 
-    :ivar first_command: before login, from one command to the next, too.
-    :ivar idle: after login: at least 1800 (RFC 9051 5.4).
-    :ivar wire: lengths of commands after login.  ``append`` of it is not looked at: the factory's
-        ``max_message_size`` says how long a message may be.
-    :ivar before_login: the same before login: what strangers can make us hold or read.  The line
-        has room for a SASL response.
-    :ivar bad_commands: BAD answers in a row after which the client is taken for something else
-        (a browser, a scanner), and the connection is closed.
-    :ivar failed_logins: of one connection.
-    :ivar time_slice: seconds that one command may hold the reactor before others have their turn.
+    :ivar first_command: the idle timeout before login, between commands too.
+    :ivar idle: the idle timeout after login: at least 1800 (RFC 9051 5.4).
+    :ivar wire: lengths of commands after login.  Its ``append`` is ignored: the factory's
+        ``max_message_size`` limits messages.
+    :ivar before_login: lengths of commands before login: smaller, because the client is not known
+        yet.  The line has room for a SASL response.
+    :ivar bad_commands: how many BAD answers in a row close the connection: such a client is a
+        browser or a scanner.
+    :ivar failed_logins: how many failed logins close the connection.
+    :ivar time_slice: how many seconds one command may hold the reactor before others have their turn.
     """
 
     first_command: float = 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mailproto.imap.server._mailboxes import render_status
+from mailproto.imap.server._mailbox_commands import render_status
 from mailproto.imap.server._patterns import Pattern
 from mailproto.imap.wire import Command, List, Lsub, NoArguments, encode_mailbox
 from mailproto.model import DELIMITER, MailboxEntry
@@ -35,7 +35,7 @@ async def list_mailboxes(server: IMAPServer, command: Command[List]) -> None:
     chosen = _chosen(selection)
     matches = _matcher(arguments.reference, arguments.patterns)
     holders = _superiors(entry.name for entry in entries.values() if entry.exists)
-    # RFC 5258 3.5: what holds something chosen is shown, even if it does not exist.
+    # RFC 5258 3.5: the superiors of chosen mailboxes are shown, even if they do not exist.
     above = (
         _superiors(entry.name for entry in entries.values() if chosen(entry))
         if "RECURSIVEMATCH" in selection
@@ -61,8 +61,8 @@ async def list_mailboxes(server: IMAPServer, command: Command[List]) -> None:
 async def list_subscribed(server: IMAPServer, command: Command[Lsub]) -> None:
     """LSUB (RFC 3501 6.3.9): subscribed names, whether their mailboxes exist or not.
 
-    A name that is not subscribed itself is shown, as ``\\Noselect``, where ``%`` stops short of
-    an inferior that is.
+    If ``%`` matches a name that is not subscribed, but that has a subscribed inferior, the name is
+    shown as ``\\Noselect``.
     """
     arguments = command.arguments
     if not arguments.pattern:
@@ -80,7 +80,7 @@ async def list_subscribed(server: IMAPServer, command: Command[Lsub]) -> None:
 
 
 def _matcher(reference: str, patterns: Iterable[str]) -> Callable[[str], bool]:
-    """Whether a name matches one of the patterns; the reference is put before each."""
+    """Return a test: whether a name matches one of the patterns, each with the reference before it."""
     compiled = [Pattern(reference + pattern) for pattern in patterns]
     if len(compiled) == 1:
         return compiled[0].matches
@@ -88,7 +88,7 @@ def _matcher(reference: str, patterns: Iterable[str]) -> Callable[[str], bool]:
 
 
 def _chosen(selection: frozenset[str]) -> Callable[[MailboxEntry], bool]:
-    """Whether the selection options choose a mailbox (RFC 5258 3.1, RFC 6154 5.2)."""
+    """Return a test: whether the selection options choose a mailbox (RFC 5258 3.1, RFC 6154 5.2)."""
     subscribed, special = "SUBSCRIBED" in selection, "SPECIAL-USE" in selection
 
     def chosen(entry: MailboxEntry) -> bool:
@@ -100,7 +100,7 @@ def _chosen(selection: frozenset[str]) -> Callable[[MailboxEntry], bool]:
 
 
 def _superiors(names: Iterable[str]) -> set[str]:
-    """All names above these."""
+    """All names above these names in the hierarchy."""
     found: set[str] = set()
     for name in names:
         for superior in _up(name):
@@ -111,7 +111,7 @@ def _superiors(names: Iterable[str]) -> set[str]:
 
 
 def _up(name: str) -> Iterator[str]:
-    """The names above ``name``, from the nearest."""
+    """The names above ``name``, the nearest first."""
     at = name.rfind(DELIMITER)
     while at >= 0:
         yield name[:at]
@@ -132,7 +132,7 @@ def _attributes(entry: MailboxEntry, has_inferiors: bool, show_subscribed: bool)
 
 
 async def _respond_status(server: IMAPServer, listed: Sequence[MailboxEntry], items: Sequence[str]) -> None:
-    """STATUS of what was listed and can be selected, in one question (RFC 5819 2)."""
+    """Answer STATUS of the listed mailboxes that can be selected, with one query (RFC 5819 2)."""
     names = [entry.name for entry in listed if entry.selectable]
     found = await server.signed_in.status(names)
     for name in names:

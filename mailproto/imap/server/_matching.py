@@ -1,4 +1,4 @@
-"""Search keys as tests on messages, cheap ones apart from costly ones (RFC 9051 6.4.4)."""
+"""Search keys compiled into tests of messages, each with its cost (RFC 9051 6.4.4)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mailproto.imap.wire import (
 from mailproto.message import Index, Searchable, casemap, header_fields, parse_date
 from mailproto.model import SEEN, SYSTEM_FLAGS, MessageInfo
 
-__all__ = ["Condition", "Cost", "Found", "compile_key"]
+__all__ = ["Condition", "Cost", "SearchContext", "compile_key"]
 
 _EPOCH_ORDINAL = 719_163
 """``datetime.date(1970, 1, 1).toordinal()``"""
@@ -36,11 +36,11 @@ _EPOCH_ORDINAL = 719_163
 _DAY = 86_400
 
 Test = Callable[[int], bool]
-"""Whether the message at an index of the view matches."""
+"""Called with a message's index in the view; whether the message matches."""
 
 
 class Cost(enum.IntEnum):
-    """What must be read before a test can be made."""
+    """What must be read for a test."""
 
     KNOWN = 0
     METADATA = 1
@@ -48,17 +48,17 @@ class Cost(enum.IntEnum):
 
 
 class Condition(NamedTuple):
-    """A test, and what it needs."""
+    """A test and its cost."""
 
     cost: Cost
     test: Test
 
 
-class Found:
-    """What tests look at.
+class SearchContext:
+    """What tests read their data from.
 
-    :ivar sizes: of the messages that are tested, by index.
-    :ivar dates: their internal dates, by index.
+    :ivar sizes: the sizes of the messages that are tested, by index.
+    :ivar dates: the internal dates of these messages, by index.
     """
 
     __slots__ = ("_header", "_info", "_text", "dates", "sizes", "view")
@@ -67,27 +67,27 @@ class Found:
         self.view = view
         self.sizes: Mapping[int, int] = {}
         self.dates: Mapping[int, int] = {}
-        self.look_at(MessageInfo(0))
+        self.set_message(MessageInfo(0))
 
-    def look_at(self, info: MessageInfo) -> None:
-        """Tests of content are about this message now."""
+    def set_message(self, info: MessageInfo) -> None:
+        """Set the message that tests of content read."""
         self._info = info
         self._text: Searchable | None = None
         self._header: bytes | None = None
 
     @property
     def text(self) -> Searchable:
-        """The text of the message that is looked at."""
+        """The text of the current message."""
         if self._text is None:
             content = self._info.content if self._info.content is not None else b""
             self._text = Searchable(content, Index.load(self._info.offsets or b""))
         return self._text
 
     def may_hold(self, word: bytes) -> bool:
-        """Whether the header may hold ``word`` (ASCII, in upper case, without white space).
+        """Whether the header may contain ``word`` (ASCII, in upper case, without white space).
 
-        A look at the octets spares nearly every message's header from being taken apart:
-        where nothing is encoded, what is not in the octets is not in the text.
+        A search in the octets is enough for nearly every header.  Where nothing is encoded, a word
+        that is not in the octets is not in the text, and the header need not be parsed.
         """
         content = self._info.content
         if not isinstance(content, bytes):
@@ -98,59 +98,59 @@ class Found:
 
 
 _ANYTHING = b"?"
-"""For a header in which text may hide."""
+"""Stands for a header that must be decoded before it can be searched."""
 
 
 def _plain_header(content: bytes) -> bytes:
-    """The header block, or somewhat more, in upper case; `_ANYTHING` if octets and text differ."""
+    """The header, or a little more, in upper case; `_ANYTHING` if some of it is encoded."""
     header = content.partition(b"\n\r\n")[0].partition(b"\n\n")[0]
-    # The last CR is that of the line end that was cut off.
+    # The CR at the end belongs to the line end that was cut off.
     if b"=?" in header or not header.isascii() or b"\r" in header[:-1].replace(b"\r\n", b""):
         return _ANYTHING
     return header.upper()
 
 
-def compile_key(key: SearchKey, found: Found) -> list[Condition]:
-    """Conditions that must all be met, the cheapest first.
+def compile_key(key: SearchKey, context: SearchContext) -> list[Condition]:
+    """Compile a search key into conditions that must all be met, the cheapest first.
 
-    :raises IMAPWireError: for sequence numbers that are not there.
+    :raises IMAPWireError: for a sequence number of no message.
     """
     keys = key.keys if isinstance(key, And) else (key,)
-    return sorted((_compile(key, found) for key in keys), key=lambda condition: condition.cost)
+    return sorted((_compile(key, context) for key in keys), key=lambda condition: condition.cost)
 
 
-def _compile(key: SearchKey, found: Found) -> Condition:
+def _compile(key: SearchKey, context: SearchContext) -> Condition:
     match key:
         case And(keys):
-            return _all([_compile(key, found) for key in keys])
+            return _all([_compile(key, context) for key in keys])
         case Or(left, right):
-            # The cheaper one first: it spares the other's work.
-            first, second = sorted((_compile(left, found), _compile(right, found)), key=lambda c: c.cost)
+            # The cheaper test comes first: if it matches, the other need not be made.
+            first, second = sorted((_compile(left, context), _compile(right, context)), key=lambda c: c.cost)
             return Condition(second.cost, lambda at: first.test(at) or second.test(at))
         case Not(inner):
-            cost, test = _compile(inner, found)
+            cost, test = _compile(inner, context)
             return Condition(cost, lambda at: not test(at))
         case Uids(sequence) | Numbers(sequence):
-            return Condition(Cost.KNOWN, _members(found.view, sequence, uid=isinstance(key, Uids)))
+            return Condition(Cost.KNOWN, _members(context.view, sequence, uid=isinstance(key, Uids)))
         case Flagged(flag, present):
-            return Condition(Cost.KNOWN, _flagged(found.view, flag, present))
+            return Condition(Cost.KNOWN, _flagged(context.view, flag, present))
         case Recent() | New() | Old():
-            return Condition(Cost.KNOWN, _recent(found.view, key))
+            return Condition(Cost.KNOWN, _recent(context.view, key))
         case Size(op, octets):
-            return Condition(Cost.METADATA, _sized(found, op, octets))
+            return Condition(Cost.METADATA, _sized(context, op, octets))
         case DateKey(field, op, date):
             day = date.toordinal() - _EPOCH_ORDINAL
             if field == "INTERNAL":
-                return Condition(Cost.METADATA, _dated(_internal_day(found), op, day))
-            return Condition(Cost.CONTENT, _dated(_sent_day(found), op, day))
+                return Condition(Cost.METADATA, _dated(_internal_day(context), op, day))
+            return Condition(Cost.CONTENT, _dated(_sent_day(context), op, day))
         case Header(name, value):
-            return Condition(Cost.CONTENT, _in_header(found, name.encode("utf-8"), casemap(value)))
+            return Condition(Cost.CONTENT, _in_header(context, name.encode("utf-8"), casemap(value)))
         case Body(value):
             mapped = casemap(value)
-            return Condition(Cost.CONTENT, lambda at: found.text.in_body(mapped))
+            return Condition(Cost.CONTENT, lambda at: context.text.in_body(mapped))
         case Text(value):
             mapped = casemap(value)
-            return Condition(Cost.CONTENT, lambda at: found.text.in_text(mapped))
+            return Condition(Cost.CONTENT, lambda at: context.text.in_text(mapped))
     return Condition(Cost.KNOWN, lambda at: True)  # ALL
 
 
@@ -193,30 +193,30 @@ def _recent(view: MailboxView, key: Recent | New | Old) -> Test:
     return lambda at: SEEN not in flags[at] and view.is_recent(uids[at])
 
 
-def _sized(found: Found, op: str, octets: int) -> Test:
+def _sized(context: SearchContext, op: str, octets: int) -> Test:
     if op == "LARGER":
-        return lambda at: found.sizes[at] > octets
-    return lambda at: found.sizes[at] < octets
+        return lambda at: context.sizes[at] > octets
+    return lambda at: context.sizes[at] < octets
 
 
-def _in_header(found: Found, name: bytes, mapped: str) -> Test:
+def _in_header(context: SearchContext, name: bytes, mapped: str) -> Test:
     if not mapped or not mapped.isascii():
-        return lambda at: found.text.in_header(name, mapped)
-    # A longer text may be folded between its words.
+        return lambda at: context.text.in_header(name, mapped)
+    # A text with white space may be folded in the header.
     word = max(mapped.encode("ascii").split() or [b""], key=len)
-    return lambda at: found.may_hold(word) and found.text.in_header(name, mapped)
+    return lambda at: context.may_hold(word) and context.text.in_header(name, mapped)
 
 
-def _internal_day(found: Found) -> Callable[[int], int | None]:
-    """The day as INTERNALDATE shows it, in UTC, counted from the epoch."""
-    return lambda at: found.dates[at] // _DAY
+def _internal_day(context: SearchContext) -> Callable[[int], int | None]:
+    """Return a function that gives a message's internal day in UTC, counted from the epoch."""
+    return lambda at: context.dates[at] // _DAY
 
 
-def _sent_day(found: Found) -> Callable[[int], int | None]:
-    """The day as the Date field shows it, whatever its zone; None where there is no date."""
+def _sent_day(context: SearchContext) -> Callable[[int], int | None]:
+    """Return a function that gives the day in a message's Date field, whatever its zone, or None."""
 
     def day(at: int) -> int | None:
-        text = found.text
+        text = context.text
         root = text.index.root
         for field in header_fields(text.content, root.header, root.body):
             if field.name.lower() == b"date":
@@ -228,7 +228,7 @@ def _sent_day(found: Found) -> Callable[[int], int | None]:
 
 
 def _dated(day_of: Callable[[int], int | None], op: str, wanted: int) -> Test:
-    """Time and zone do not matter; SINCE includes its day (RFC 9051 6.4.4)."""
+    """Test a day; time and zone do not matter, and SINCE includes its day (RFC 9051 6.4.4)."""
 
     def test(at: int) -> bool:
         day = day_of(at)

@@ -1,4 +1,4 @@
-"""Mailbox names against the patterns of LIST (RFC 9051 6.3.9)."""
+"""Matching mailbox names with the patterns of LIST (RFC 9051 6.3.9)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ __all__ = ["Pattern"]
 
 
 class Pattern:
-    """One pattern: ``*`` stands for anything, ``%`` for anything without the delimiter.
+    """One pattern: ``*`` matches anything, ``%`` matches anything without the delimiter.
 
     All ways to match are followed at once, as the bits of an integer (bit i: the first i
-    literals have matched), so that no pattern takes more than one step a character.
+    literals have matched).  So every pattern takes one step for each character of a name.
 
-    INBOX matches in any case, as does a pattern that begins with it; other names in their own.
+    INBOX is compared without case, also at the beginning of a pattern for its inferiors.  Other
+    names are compared with case.
     """
 
     __slots__ = ("_accepted", "_any", "_folded", "_inferior", "_level", "_literals")
@@ -30,14 +31,14 @@ class Pattern:
                 literals[character] = literals.get(character, 0) | 1 << at
                 at += 1
         self._literals, self._any, self._level, self._accepted = literals, anything, anything | level, 1 << at
-        # What INBOX, and what its inferiors are compared with, where that is another pattern.
+        # Patterns for INBOX and for its inferiors, if they differ from this one.
         folded = text.upper()
         self._folded = Pattern(folded) if folded != text else None
         begins, rest = text[: len(INBOX)], text[len(INBOX) :]
         self._inferior = Pattern(INBOX + rest) if begins != INBOX == begins.upper() else None
 
     def matches(self, name: str) -> bool:
-        """Whether the whole ``name`` fits."""
+        """Whether the pattern matches the whole ``name``."""
         literals, anything, level = self._literals, self._any, self._level
         states = 1
         for character in name:

@@ -1,4 +1,4 @@
-"""Reading many messages without having many octets in memory."""
+"""Reading many messages with few octets in memory."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from mailproto.model import MessageInfo, Part
 __all__ = ["CONTENT_AT_ONCE", "MESSAGES_AT_ONCE", "read_in_batches"]
 
 MESSAGES_AT_ONCE = 1000
-"""Messages that are read together, if their content is not."""
+"""How many messages are read together without their content."""
 
 CONTENT_AT_ONCE = 1 << 20
-"""Octets of content that are read together; one message may have more."""
+"""How many octets of content are read together; a single message may have more."""
 
 _FEW = CONTENT_AT_ONCE // CHUNK
-"""Messages that cannot have more than that in memory, since what is larger comes as a file."""
+"""So many messages never take more memory than that, because a larger content comes as a file."""
 
 
 async def read_in_batches(
     mailbox: IMailbox, uids: Sequence[int], parts: Part
 ) -> AsyncIterator[Sequence[MessageInfo]]:
-    """Read ``parts`` of those of the messages ``uids`` that are there."""
+    """Read ``parts`` of the messages ``uids``; those that do not exist are left out."""
     for start in range(0, len(uids), MESSAGES_AT_ONCE):
         batch = uids[start : start + MESSAGES_AT_ONCE]
         if Part.CONTENT not in parts or len(batch) <= _FEW:
@@ -35,7 +35,7 @@ async def read_in_batches(
 
 
 def _groups(uids: Sequence[int], sizes: dict[int, int]) -> list[list[int]]:
-    """Neighbours that together have no more than `CONTENT_AT_ONCE`; those without a size are there, too."""
+    """Group neighbours whose sizes add up to at most `CONTENT_AT_ONCE`; an unknown size counts as 0."""
     groups: list[list[int]] = [[]]
     total = 0
     for uid in uids:

@@ -1,7 +1,7 @@
-"""FETCH responses: the list of items is compiled once, then renders many messages at a time.
+"""FETCH responses: the list of items is compiled once, and then renders many messages at a time.
 
-What is stored ready to send (ENVELOPE, BODYSTRUCTURE) and what is a number goes through
-one template, a column at a time, so that a message costs one ``%``.
+Values that are stored ready to send (ENVELOPE, BODYSTRUCTURE) and numbers go through one
+template, a column at a time, so that a message costs one ``%``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Batch", "RowPlan", "compile_items"]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some messages, in parallel sequences: where they are in the view, and what was read."""
+    """Some messages in parallel sequences: their indexes in the view, and what was read of them."""
 
     view: MailboxView
     indexes: Sequence[int]
@@ -74,11 +74,11 @@ _ATTRIBUTES: dict[str, tuple[bytes, Column, Part]] = {
 class RowPlan:
     """What to read of each message, and how to render it.
 
-    :ivar parts: what is to be read.
-    :ivar sections: items that are octets of the message; `render` leaves them out.
+    :ivar parts: what is to be read of each message.
+    :ivar sections: the items that are octets of the message; `render` leaves them out.
     :ivar marks_seen: whether fetching sets ``\\Seen`` (RFC 9051 6.4.5, BODY[...]).
     :ivar shows_flags: whether FLAGS is among the items.
-    :ivar template: the items' octets, parted by spaces, with a place for each column's value.
+    :ivar template: the other items, separated by spaces, with a place for each column's value.
     """
 
     parts: Part
@@ -90,7 +90,7 @@ class RowPlan:
 
     @property
     def whole(self) -> FetchSection | None:
-        """``BODY[]``, if it is the one section, and not a part of it: what most clients fetch."""
+        """The item ``BODY[]``, if it is the only section and not partial, as in most clients' FETCH."""
         [item] = self.sections if len(self.sections) == 1 else [None]
         if item is None or item.section != Section() or item.partial is not None:
             return None
@@ -102,7 +102,7 @@ class RowPlan:
         return self._fill(template, batch)
 
     def begin(self, batch: Batch) -> list[bytes]:
-        """What stands before the sections of each message, with a space behind it."""
+        """The beginning of each message's response, up to its sections."""
         template = b"* %d FETCH (" + (self.template + b" " if self.columns else b"")
         return self._fill(template, batch)
 
@@ -113,7 +113,7 @@ class RowPlan:
 
 
 def compile_items(items: Sequence[FetchItem], *, uid: bool) -> RowPlan:
-    """The plan for these items.
+    """Make the plan for these items.
 
     :param uid: whether the response must have the UID (RFC 9051 6.4.9).
     """

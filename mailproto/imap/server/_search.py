@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mailproto.imap.server._matching import Condition, Cost, Found, compile_key
+from mailproto.imap.server._matching import Condition, Cost, SearchContext, compile_key
 from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
 from mailproto.imap.wire import Command, Search, format_set, quoted_or_literal
 from mailproto.interfaces import IMailbox, IMetadata
@@ -19,18 +19,18 @@ __all__ = ["search"]
 
 _METADATA = Part.INTERNAL_DATE | Part.SIZE
 _AT_ONCE = 10_000
-"""Numbers that are written before others may have their turn: some 2 ms."""
+"""How many numbers are written before others may have their turn: some 2 ms."""
 
 _CONTENT = Part.CONTENT | Part.OFFSETS
 
 
 async def search(server: IMAPServer, command: Command[Search]) -> None:
-    """Answer with what matches, even if nothing does (RFC 3501 7.2.5)."""
+    """SEARCH: answer with the matching messages, even if there are none (RFC 3501 7.2.5)."""
     arguments = command.arguments
     await server.catch_up(expunges=command.uid)
     view = server.selected
-    found = Found(view)
-    matching = await _Evaluation(server, found, compile_key(arguments.key, found)).run()
+    context = SearchContext(view)
+    matching = await _Evaluation(server, context, compile_key(arguments.key, context)).run()
     numbers = [view.uids[at] for at in matching] if command.uid else [at + 1 for at in matching]
     if arguments.returns is None:
         server.respond(b"* SEARCH")
@@ -43,7 +43,7 @@ async def search(server: IMAPServer, command: Command[Search]) -> None:
 
 
 def _extended(command: Command[Search], numbers: Sequence[int], returns: Sequence[str]) -> bytes:
-    """ESEARCH (RFC 4731 3.1): where nothing matches, MIN, MAX and ALL are left out."""
+    """Render ESEARCH (RFC 4731 3.1): MIN, MAX and ALL are left out if nothing matches."""
     items = [b"* ESEARCH (TAG %b)" % quoted_or_literal(command.tag)]
     if command.uid:
         items.append(b"UID")
@@ -70,18 +70,18 @@ async def _metadata(mailbox: IMailbox, uids: Sequence[int]) -> Metadata:
 
 
 class _Evaluation:
-    """Goes through the mailbox in batches; each condition sees only what cheaper ones left over."""
+    """Goes through the mailbox in batches; costly conditions test only what cheaper ones have let through."""
 
-    def __init__(self, server: IMAPServer, found: Found, conditions: Sequence[Condition]) -> None:
+    def __init__(self, server: IMAPServer, context: SearchContext, conditions: Sequence[Condition]) -> None:
         self._server = server
-        self._found = found
+        self._context = context
         self._known = [c.test for c in conditions if c.cost is Cost.KNOWN]
         self._metadata = [c.test for c in conditions if c.cost is Cost.METADATA]
         self._content = [c.test for c in conditions if c.cost is Cost.CONTENT]
 
     async def run(self) -> list[int]:
-        """Indexes of the messages that match."""
-        view = self._found.view
+        """Return the indexes of the messages that match."""
+        view = self._context.view
         matching: list[int] = []
         for start in range(0, len(view.uids), MESSAGES_AT_ONCE):
             indexes: Sequence[int] = range(start, min(start + MESSAGES_AT_ONCE, len(view.uids)))
@@ -96,43 +96,43 @@ class _Evaluation:
         return matching
 
     async def _read_and_test(self, indexes: Sequence[int]) -> Sequence[int]:
-        found, view = self._found, self._found.view
+        context, view = self._context, self._context.view
         position = {view.uids[at]: at for at in indexes}
         metadata = await _metadata(view.mailbox, list(position))
         indexes = [position[uid] for uid in metadata.uids]
-        found.sizes = dict(zip(indexes, metadata.sizes, strict=True))
-        found.dates = dict(zip(indexes, metadata.internal_dates, strict=True))
+        context.sizes = dict(zip(indexes, metadata.sizes, strict=True))
+        context.dates = dict(zip(indexes, metadata.internal_dates, strict=True))
         for test in self._metadata:
             indexes = list(filter(test, indexes))
         if self._content and indexes:
             indexes = await self._read_content(indexes)
-        found.sizes = found.dates = {}
+        context.sizes = context.dates = {}
         return indexes
 
     async def _read_content(self, indexes: Sequence[int]) -> list[int]:
-        found, view = self._found, self._found.view
+        context, view = self._context, self._context.view
         matching = []
         uids = [view.uids[at] for at in indexes]
         position = dict(zip(uids, indexes, strict=True))
         async for infos in read_in_batches(view.mailbox, uids, _CONTENT):
             for info in infos:
                 at = position[info.uid]
-                found.look_at(info)
+                context.set_message(info)
                 if self._matches(at):
                     matching.append(at)
                 await self._server.yield_turn()
         return matching
 
     def _matches(self, at: int) -> bool:
-        """Whether the message that is looked at meets the expensive conditions."""
+        """Whether the current message meets the conditions on content."""
         try:
             return all(test(at) for test in self._content)
         except OSError as error:
-            # A file is gone or damaged: the search goes on without it.
+            # A file is missing or damaged: the search goes on without this message.
             self._server.log.error(
                 "{mailbox}: message {uid} cannot be searched: {error}",
-                mailbox=printable(self._found.view.mailbox.name),
-                uid=self._found.view.uids[at],
+                mailbox=printable(self._context.view.mailbox.name),
+                uid=self._context.view.uids[at],
                 error=error,
             )
             return False

@@ -1,4 +1,4 @@
-"""The AUTHORIZATION state: who are you? (RFC 1939 4, RFC 2595 4, RFC 5034 4)"""
+"""The AUTHORIZATION state: commands before login (RFC 1939 4, RFC 2595 4, RFC 5034 4)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from twisted.cred.credentials import UsernamePassword
 from mailproto import maillog
 from mailproto.auth import Challenge, Login, login
 from mailproto.errors import AuthenticationFailed, MailError
-from mailproto.pop3.server._bad_command import BadCommand
 from mailproto.pop3.server._capabilities import capabilities
+from mailproto.pop3.server._errors import BadCommand
 from mailproto.pop3.wire import Command, Response, challenge, multiline, ok
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ __all__ = ["Authorization"]
 
 
 _USER = "USER"
-"""USER and PASS, as the mail log has them among mechanisms."""
+"""What the mail log names as the mechanism of USER and PASS."""
 
 
 class Authorization:
@@ -33,7 +33,7 @@ class Authorization:
         self._failures = 0
 
     def handle(self, event: Command | Response) -> Awaitable[None] | None:
-        """Act on one command, or on a response to the challenge that was sent last."""
+        """Act on one command, or on a response to the latest challenge."""
         if isinstance(event, Response):
             return self._proceed(self._connection.sasl.respond(event.data))
         if event.keyword != "PASS":
@@ -44,7 +44,7 @@ class Authorization:
         return command(self, event)
 
     def interrupted(self) -> None:
-        """What came was no line: USER's name and an exchange under way are forgotten."""
+        """After a syntax error: forget the name from USER, and any SASL exchange under way."""
         self._name = None
         self._connection.sasl.abandon()
 
@@ -70,7 +70,7 @@ class Authorization:
         if len(command.arguments) != 1:
             raise BadCommand("USER name")
         [self._name] = command.arguments
-        # The same for every name: who has an account is nobody's business.
+        # The same for every name, so that clients cannot find out which accounts exist.
         self._connection.write(ok("Password, please"))
 
     def _pass(self, command: Command) -> Awaitable[None]:
@@ -91,10 +91,10 @@ class Authorization:
         name, initial = arguments[0].decode("ascii", "replace"), arguments[1] if arguments[1:] else None
         return self._proceed(self._connection.sasl.begin(name, initial, self._connection.channel))
 
-    # -- the way in
+    # -- signing in
 
     async def _proceed(self, step: Awaitable[Challenge | Login]) -> None:
-        """Act on what an exchange, or a password, comes to."""
+        """Act on the result of a SASL step or of a password check."""
         connection = self._connection
         try:
             result = await step

@@ -11,7 +11,7 @@ __all__ = ["capabilities"]
 
 
 def capabilities(connection: POP3Server) -> list[str]:
-    """The same lines in both states (RFC 2449 5); they change with TLS."""
+    """The lines of CAPA: the same in both states (RFC 2449 5), but different inside TLS."""
     lines = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER"]
     if connection.is_secure and connection.sasl.takes_passwords:
         lines.append("USER")

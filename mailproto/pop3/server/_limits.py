@@ -1,4 +1,4 @@
-"""What a client may use of a POP3 server."""
+"""Limits for the clients of a POP3 server."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ __all__ = ["POP3Limits"]
 
 @dataclass(frozen=True, slots=True)
 class POP3Limits(Limits):
-    """Besides what every server limits: seconds, octets and numbers.
+    """The limits of every server, and those of POP3; in seconds, octets and numbers.
 
     :ivar idle: at least 600 (RFC 1939 3).
     :ivar wire: lengths of lines.
-    :ivar bad_commands: commands in a row that are none, or not in their place, after which the
-        connection is closed.
-    :ivar failed_logins: of one connection.
+    :ivar bad_commands: how many unknown or misplaced commands in a row close the connection.
+    :ivar failed_logins: how many failed logins close the connection.
     """
 
     idle: float = 600

@@ -1,4 +1,4 @@
-"""An INBOX as POP3 numbers it: a snapshot, and what is marked for deletion in it."""
+"""An INBOX as POP3 numbers it: a snapshot, and the messages marked for deletion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mailproto.model import INBOX, FlagChange, FlagOperation, Part
 __all__ = ["Maildrop"]
 
 _BATCH = 2000
-"""Messages whose sizes are asked for at once."""
+"""How many messages' sizes are asked for at once."""
 
 _DELETE = FlagChange(FlagOperation.ADD, frozenset({"\\Deleted"}))
 
@@ -22,8 +22,8 @@ class Maildrop:
     Sizes are those of the stored octets, whose lines end with CRLF: what RETR sends,
     before dot-stuffing (RFC 1939 11).
 
-    :ivar count: how many are not marked.
-    :ivar octets: of those together.
+    :ivar count: how many messages are not marked.
+    :ivar octets: the size of those messages together.
     """
 
     def __init__(self, mailbox: IMailbox, uids: Sequence[int], sizes: Sequence[int]) -> None:
@@ -51,19 +51,19 @@ class Maildrop:
         return cls(mailbox, uids, sizes)
 
     def __len__(self) -> int:
-        """The highest number, marked or not."""
+        """The highest message number, marked or not."""
         return len(self._uids)
 
     def __iter__(self) -> Iterator[int]:
-        """The numbers of those that are not marked."""
+        """The numbers of the messages that are not marked."""
         if not self._marked:
             return iter(range(1, len(self._uids) + 1))
         return (number for number in range(1, len(self._uids) + 1) if number not in self._marked)
 
     def number(self, argument: bytes) -> int:
-        """The number that a client named.
+        """Check and return the message number that a client named.
 
-        :raises MailError: if it is none, or of no message, or of a marked one.
+        :raises MailError: it is not a number, there is no such message, or the message is marked.
         """
         number = int(argument) if argument.isdigit() and len(argument) <= 10 else 0
         if not 0 < number <= len(self._uids):
@@ -73,7 +73,7 @@ class Maildrop:
         return number
 
     def is_marked(self, number: int) -> bool:
-        """Whether it is to be removed."""
+        """Whether a message is marked for deletion."""
         return number in self._marked
 
     def uid(self, number: int) -> int:
@@ -81,17 +81,17 @@ class Maildrop:
         return self._uids[number - 1]
 
     def size(self, number: int) -> int:
-        """The octets of a message."""
+        """The size of a message in octets."""
         return self._sizes[number - 1]
 
     def unique_id(self, number: int) -> str:
-        """For UIDL: never another message's, as no UID under one UIDVALIDITY is (RFC 1939 7)."""
+        """A message's id for UIDL; UIDVALIDITY and UID together are never used again (RFC 1939 7)."""
         return f"{self.mailbox.uid_validity}.{self._uids[number - 1]}"
 
     def mark(self, number: int) -> None:
-        """Have it removed by `commit`.
+        """Mark a message: `commit` will remove it.
 
-        :raises ReadOnly: if that cannot be.
+        :raises ReadOnly: the mailbox cannot be changed.
         """
         if not self.mailbox.writable:
             raise ReadOnly
@@ -106,17 +106,18 @@ class Maildrop:
         self.octets = sum(self._sizes)
 
     async def commit(self) -> int:
-        """Remove what is marked, and nothing else, whatever other sessions have flagged.
+        """Remove the marked messages, and no others, whatever other sessions have flagged ``\\Deleted``.
 
-        :returns: how many were marked.
-        :raises MailError: if some are still there.
+        :returns: how many messages were marked.
+        :raises MailError: some of them are still there.
         """
         if not self._marked:
             return 0
         uids = sorted(map(self.uid, self._marked))
         await self.mailbox.store(uids, _DELETE)
         gone = set(await self.mailbox.expunge(uids))
-        # Those that another session removed are gone, too; but it may have taken a flag away.
+        # Messages that another session removed are gone, as they should be.  But another session may
+        # have taken the flag away from some; these are still there.
         doubtful = [uid for uid in uids if uid not in gone]
         if doubtful and await self.mailbox.read(doubtful, Part.SIZE):
             raise Unavailable("Some deleted messages were not removed")

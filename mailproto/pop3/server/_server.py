@@ -1,4 +1,4 @@
-"""The POP3 server: a connection, and what state it is in (RFC 1939 3)."""
+"""The POP3 server: a connection and its state (RFC 1939 3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mailproto.connection import CloseReason, ServerConnection, ServerFactory
 from mailproto.domains import ascii_domain
 from mailproto.errors import MailError, WireError
 from mailproto.pop3.server._authorization import Authorization
-from mailproto.pop3.server._bad_command import BAD_COMMANDS
+from mailproto.pop3.server._errors import BAD_COMMANDS
 from mailproto.pop3.server._limits import POP3Limits
 from mailproto.pop3.server._maildrop import Maildrop
 from mailproto.pop3.server._transaction import Transaction
@@ -23,19 +23,19 @@ from mailproto.pop3.wire import Command, POP3ServerWire, Response, err, ok
 __all__ = ["POP3Server", "POP3ServerFactory"]
 
 _CODES = {CloseReason.REVOKED: "AUTH", CloseReason.TALKED_AHEAD: ""}
-"""Response codes (RFC 3206 4, 5) of those that are not for want of resources."""
+"""The response codes (RFC 3206 4, 5) of these reasons; all others have SYS/TEMP."""
 
 
 class POP3Server(ServerConnection[Command | Response]):
     """One client's session: first `Authorization`, then `Transaction`.
 
-    The UPDATE state is what QUIT does in the latter.
+    QUIT in `Transaction` does the work of the UPDATE state.
 
     :ivar sasl: the exchanges of AUTH.
-    :ivar account: the name of who signed in, or None.
-    :ivar retrieved: how many messages were asked for.
-    :ivar removed: how many were removed.
-    :ivar is_leaving: whether QUIT was taken, so that the session ends whatever becomes of it.
+    :ivar account: the name of the account that signed in, or None.
+    :ivar retrieved: how many messages the client has retrieved.
+    :ivar removed: how many messages QUIT has removed.
+    :ivar is_leaving: whether the client has said QUIT: the session ends, even if QUIT fails.
     """
 
     alpn: ClassVar[Sequence[bytes]] = (b"pop3",)
@@ -55,18 +55,18 @@ class POP3Server(ServerConnection[Command | Response]):
         self._logout: Callable[[], None] | None = None
 
     def greet(self) -> None:
-        """No timestamp, so no APOP: it needs passwords that are kept in clear."""
+        """The greeting has no timestamp, so there is no APOP: APOP needs passwords stored in clear."""
         self.write(ok(f"{self.factory.hostname} POP3 ready"))
 
     def handle(self, event: Command | Response) -> Awaitable[None] | None:
-        """Let the state act on it."""
+        """Let the state act on the event."""
         result = self._state.handle(event)
         if result is None or isinstance(self._state, Transaction):
-            self._bad_commands = 0  # else somebody signs in, and it is not known what that comes to
+            self._bad_commands = 0  # of a login under way, the result is not known yet
         return result
 
     async def sign_in(self, login: Login) -> None:
-        """Go over to the TRANSACTION state with a snapshot of ``login``'s INBOX."""
+        """Enter the TRANSACTION state with a snapshot of the account's INBOX."""
         try:
             maildrop = await Maildrop.open(login.account)
         except BaseException:
@@ -82,11 +82,11 @@ class POP3Server(ServerConnection[Command | Response]):
         self.write(ok(f"{maildrop.count} messages ({maildrop.octets} octets)"))
 
     def restart(self) -> None:
-        """Forget what was said in plaintext: TLS is on (RFC 2595 4)."""
+        """TLS is on: forget what was said in plaintext (RFC 2595 4)."""
         self._state = Authorization(self)
 
     def refuse_syntax(self, error: WireError) -> None:
-        """The line was none; an exchange that it was a part of is over."""
+        """Answer a syntax error; a SASL exchange under way is over."""
         self._state.interrupted()
         self.write(err(str(error)))
         self._count_bad_command()
@@ -96,7 +96,7 @@ class POP3Server(ServerConnection[Command | Response]):
         return err(error.text, error.pop3)
 
     def refuse(self, event: Command | Response, error: MailError) -> None:
-        """Answer with the error; a QUIT that fails ends the session just the same (RFC 1939 6)."""
+        """Answer with the error; the session ends even if QUIT fails (RFC 1939 6)."""
         reply = self.refusal(error)
         if self.is_leaving:
             self.end(reply, error.text)
@@ -108,13 +108,13 @@ class POP3Server(ServerConnection[Command | Response]):
             self._bad_commands = 0
 
     def _count_bad_command(self) -> None:
-        """Somebody who goes on like this speaks another protocol, or looks for a hole."""
+        """End the session after too many: the client speaks another protocol, or probes for weaknesses."""
         self._bad_commands += 1
         if self._bad_commands >= self.limits.bad_commands:
             self.end(err("Too many bad commands"), "too many bad commands")
 
     def closing_words(self, reason: CloseReason) -> bytes:
-        """Nothing for idleness: a client would take it for the answer to its next command (RFC 1939 3)."""
+        """Say nothing to an idle client: it would take that for its next command's answer (RFC 1939 3)."""
         if reason is CloseReason.IDLE:
             return b""
         return err(f"Closing: {reason.value}", _CODES.get(reason, "SYS/TEMP"))
@@ -129,11 +129,11 @@ class POP3Server(ServerConnection[Command | Response]):
         return {"retrieved": self.retrieved, "removed": self.removed}
 
     def describe(self, event: Command | Response) -> str:
-        """The keyword; nothing of what follows it."""
+        """The command's keyword, without its arguments."""
         return event.keyword if isinstance(event, Command) else "SASL response"
 
     def closed(self) -> None:
-        """Sign out; marks of deletion are forgotten with the state (RFC 1939 6)."""
+        """Sign out; the marks for deletion are forgotten with the state (RFC 1939 6)."""
         self.sasl.abandon()
         if self._logout is not None:
             self._logout()
@@ -145,11 +145,11 @@ class POP3ServerFactory(ServerFactory):
     """Makes POP3 sessions.
 
     :param portal: gives an `IAccount` for credentials.
-    :param clock: the reactor, or a ``Clock`` in tests.
-    :param hostname: what the server calls itself in its greeting, with A-labels.
-    :param tls: for STLS, such as `mailproto.tls.ServerTLS`; None where it is not offered.
+    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
+    :param hostname: the server's name in its greeting; an international name is shown with A-labels.
+    :param tls: for STLS, such as `mailproto.tls.ServerTLS`; None to offer no STLS.
     :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
-        gives; those in clear decide on USER and PASS, too.
+        gives.  USER and PASS are offered if PLAIN or LOGIN is among them.
     :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     """
 
@@ -172,9 +172,9 @@ class POP3ServerFactory(ServerFactory):
 
     @property
     def add_ons(self) -> frozenset[InterfaceClass]:
-        """What every account and mailbox here provides (`mailproto.interfaces.IAddOns`)."""
+        """The add-ons of every account and mailbox here (`mailproto.interfaces.IAddOns`)."""
         return add_ons_of(self.portal)
 
     def buildProtocol(self, addr: IAddress | None) -> POP3Server:  # type: ignore[override]
-        """A session for a new connection."""
+        """Make the session of a new connection."""
         return POP3Server(self)

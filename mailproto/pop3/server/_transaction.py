@@ -1,4 +1,4 @@
-"""The TRANSACTION state: the maildrop, and QUIT, which removes (RFC 1939 5 to 7)."""
+"""The TRANSACTION state: commands on the maildrop, and QUIT, which removes messages (RFC 1939 5 to 7)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from mailproto.content import CHUNK, Content, chunks
 from mailproto.errors import MailError
 from mailproto.message import Index, scan, top
 from mailproto.model import Part
-from mailproto.pop3.server._bad_command import BadCommand
 from mailproto.pop3.server._capabilities import capabilities
+from mailproto.pop3.server._errors import BadCommand
 from mailproto.pop3.server._maildrop import Maildrop
-from mailproto.pop3.server._reader import Reader, gone
+from mailproto.pop3.server._read_ahead import ReadAhead, gone
 from mailproto.pop3.wire import Command, DotStuffing, Response, multiline, ok
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Transaction:
     def __init__(self, connection: POP3Server, maildrop: Maildrop) -> None:
         self._connection = connection
         self._drop = maildrop
-        self._reader = Reader(maildrop)
+        self._read_ahead = ReadAhead(maildrop)
 
     def handle(self, event: Command | Response) -> Awaitable[None] | None:
         """Act on one command."""
@@ -41,7 +41,7 @@ class Transaction:
         return command(self, arguments)
 
     def interrupted(self) -> None:
-        """What came was no line: nothing here spans several."""
+        """After a syntax error: there is nothing to forget, because no command here has several lines."""
 
     # -- commands
 
@@ -58,7 +58,7 @@ class Transaction:
         self._listing(arguments, "Unique ids", self._drop.unique_id)
 
     def _listing(self, arguments: list[bytes], text: str, value: Callable[[int], object]) -> None:
-        """One line for each message that is not marked, or for the one that is named."""
+        """Answer one line for each message that is not marked, or only for the message named."""
         if arguments:
             number = self._drop.number(arguments[0])
             self._connection.write(ok(f"{number} {value(number)}"))
@@ -69,7 +69,7 @@ class Transaction:
     def _retr(self, arguments: list[bytes]) -> Awaitable[None] | None:
         number = self._drop.number(arguments[0])
         self._connection.retrieved += 1
-        content = self._reader.take(number)
+        content = self._read_ahead.take(number)
         if content is None:
             return self._read_and_send(number)
         if isinstance(content, bytes) and len(content) <= CHUNK:
@@ -78,7 +78,7 @@ class Transaction:
         return self._stream(self._retrieved(number), chunks(content))
 
     async def _read_and_send(self, number: int) -> None:
-        content: Content = await self._reader.read(number)
+        content: Content = await self._read_ahead.read(number)
         if isinstance(content, bytes) and len(content) <= CHUNK:
             self._send(number, content)
         else:
@@ -120,17 +120,17 @@ class Transaction:
         return ok(f"{self._drop.size(number)} octets")
 
     def _send(self, number: int, content: bytes) -> None:
-        """A message in one write."""
+        """Send a message in one write."""
         body = DotStuffing()
         self._connection.write(b"".join((self._retrieved(number), body.encode(content), body.finish())))
 
     async def _stream(self, reply: bytes, pieces: Iterable[bytes]) -> None:
-        """A message piece by piece, as fast as the client reads."""
+        """Send a message piece by piece, as fast as the client reads."""
         connection = self._connection
         body = DotStuffing()
         try:
             for piece in pieces:
-                # The first line leaves with the first piece: a file that is gone is still an -ERR.
+                # The first line is sent with the first piece, so that a missing file still gives -ERR.
                 connection.write(reply + body.encode(piece))
                 reply = b""
                 await connection.drained()
@@ -139,7 +139,7 @@ class Transaction:
         except OSError:
             if reply:
                 raise
-            # In the middle of a message an -ERR would be taken for a part of it.
+            # In the middle of a message the client would take -ERR for a part of the message.
             connection.log.failure("{peer}: a message broke off", peer=connection.peer)
             connection.abort()
             return
@@ -147,11 +147,11 @@ class Transaction:
 
 
 _MAX_DIGITS = 10
-"""Digits of a number of lines."""
+"""The most digits of TOP's number of lines."""
 
 _COMMANDS: Mapping[
     str, tuple[Callable[[Transaction, list[bytes]], Awaitable[None] | None], int, int]
-] = {  # the fewest and the most arguments
+] = {  # with the fewest and the most arguments
     "CAPA": (Transaction._capa, 0, 0),
     "DELE": (Transaction._dele, 1, 1),
     "LIST": (Transaction._list, 0, 1),

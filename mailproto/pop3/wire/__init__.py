@@ -1,4 +1,4 @@
-"""POP3 on the server's side as octets in, events out, and values in, octets out (RFC 1939, 2449, 5034)."""
+"""The server's side of POP3 without I/O (RFC 1939, 2449, 5034): octets to events, values to octets."""
 
 from mailproto.pop3.wire._limits import POP3WireLimits
 from mailproto.pop3.wire._multiline import DotStuffing

@@ -1,4 +1,4 @@
-"""How long what a client says may be."""
+"""Limits on the length of a client's lines."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ __all__ = ["POP3WireLimits"]
 
 @dataclass(frozen=True, slots=True)
 class POP3WireLimits:
-    """In octets, with CRLF.
+    """Limits in octets, CRLF included.
 
-    :ivar line: of a command: at least 255 (RFC 2449 4).
-    :ivar auth_line: of an AUTH command, or of a response to a challenge: as long as other protocols
-        take it (RFC 4954 4: 12288).
-    :ivar swallowed: of a line that is too long, read and thrown away before the connection is closed.
+    :ivar line: the length of a command: at least 255 (RFC 2449 4).
+    :ivar auth_line: the length of an AUTH command or of a response to a challenge: as much as SMTP
+        allows (RFC 4954 4: 12288).
+    :ivar swallowed: how much of a line that is too long is read and thrown away; a longer one closes
+        the connection.
     """
 
     line: int = 255

@@ -10,11 +10,11 @@ _BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 class DotStuffing:
-    """Makes a reply's body of a message's octets, which come in pieces of any size.
+    """Makes a reply's body from a message's octets, which come in pieces of any size.
 
-    Lines that begin with a dot get another one.  Lines that end with LF alone, and a last
-    line without end, get what they lack; CRLF stays as it is.  Octets are searched in
-    bulk and copied only where something must be put in.
+    A line that begins with a dot gets another dot.  A line that ends with LF alone gets its CR,
+    and a last line without an end gets CRLF.  Octets are searched in bulk, and copied only where
+    something must be added.
     """
 
     __slots__ = ("_after_cr", "_at_line_start")
@@ -24,7 +24,7 @@ class DotStuffing:
         self._after_cr = False
 
     def encode(self, piece: bytes) -> bytes:
-        """The next octets of the body for the next octets of the message."""
+        """Return the next octets of the body for the next octets of the message."""
         if not piece:
             return b""
         lead = b""
@@ -45,7 +45,7 @@ class DotStuffing:
         return lead + piece if lead else piece
 
     def finish(self) -> bytes:
-        """What ends the body: the line end that lacks, and the dot on a line of its own."""
+        """Return the end of the body: the last line's end if it is missing, and the line with the dot."""
         if self._at_line_start:
             return b".\r\n"
         return b"\n.\r\n" if self._after_cr else b"\r\n.\r\n"

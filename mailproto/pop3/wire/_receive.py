@@ -1,4 +1,4 @@
-"""What a POP3 client sends: lines, each a command or a response to a SASL challenge."""
+"""Reading what a POP3 client sends: each line is a command, or a response to a SASL challenge."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COMMAND = re.compile(rb"([!-~]+)(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?")
 
 
 class POP3SyntaxError(WireError):
-    """A line that is no POP3; the text is for the client.  The next line is a new start."""
+    """A line that is not POP3; the text is for the client.  Reading goes on with the next line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class Command:
     """One command.
 
     :ivar keyword: in upper case.
-    :ivar rest: all that follows the one space behind the keyword; the spaces of a
-        password are part of it (RFC 1939 7 PASS).
+    :ivar rest: everything after the space that follows the keyword.  Spaces in it are kept, because
+        a password may have some (RFC 1939 7 PASS).
     """
 
     keyword: str
@@ -54,16 +54,16 @@ Event: TypeAlias = Command | Response
 class POP3ServerWire:
     """Octets in, commands out.
 
-    A line ends with CRLF; one that ends with LF alone is an error, and so is what follows it up
-    to the next CRLF: to a client for which CRLF alone is an end, that is all one command.  A line
-    that is too long is thrown away while it comes.
+    A line ends with CRLF.  A line that ends with LF alone is an error, and so is everything up to
+    the next CRLF: a client that ends lines with CRLF only means all of that as one command.  A
+    line that is too long is thrown away while it comes.
     """
 
     def __init__(self, limits: POP3WireLimits | None = None) -> None:
         self._limits = limits or POP3WireLimits()
         self._buffer = bytearray()
         self._start = 0  # of the next line
-        self._searched = 0  # no LF stands in [start:searched]
+        self._searched = 0  # there is no LF in [start:searched]
         self._overlong = 0  # octets of the line that were thrown away
         self._is_bare = False  # the last line ended with LF alone
         self._lost = False
@@ -75,7 +75,7 @@ class POP3ServerWire:
         return len(self._buffer) - self._start
 
     def receive(self, data: bytes) -> None:
-        """Take octets; never raises."""
+        """Take octets.  This never raises."""
         if self._lost:
             return
         if self._start:
@@ -85,21 +85,21 @@ class POP3ServerWire:
         self._buffer += data
 
     def take_pending(self) -> bytes:
-        """Give up what was received and is not part of an event yet."""
+        """Remove and return what was received and is not part of an event yet."""
         taken = bytes(self._buffer[self._start :])
         self._buffer.clear()
         self._start = self._searched = 0
         return taken
 
     def expect_response(self) -> None:
-        """A challenge was sent: the next line is its response."""
+        """Read the next line as the response to a challenge."""
         self._response = True
 
     def next_event(self) -> Event | None:
-        """The next line, or None for "more octets".
+        """Return the next line as an event, or None if more octets are needed.
 
-        :raises POP3SyntaxError: for a line that is none; it is consumed.  A fatal one, for a line
-            without end, is the last that is said.
+        :raises POP3SyntaxError: the line is not POP3; it has been consumed.  The error is fatal for
+            a line that does not end; nothing comes after it.
         """
         buffer, start = self._buffer, self._start
         end = buffer.find(b"\n", self._searched)
@@ -142,7 +142,7 @@ class POP3ServerWire:
             raise error
 
     def _limit(self) -> int:
-        """Octets that the line at ``start`` may have."""
+        """The most octets that the line at ``start`` may have."""
         start = self._start
         is_auth = self._response or self._buffer[start : start + 5].upper() == b"AUTH "
         return self._limits.auth_line if is_auth else self._limits.line

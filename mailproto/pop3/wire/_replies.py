@@ -1,4 +1,4 @@
-"""What a POP3 server answers, rendered (RFC 1939 3, RFC 2449 8, RFC 5034 4)."""
+"""A POP3 server's replies as octets (RFC 1939 3, RFC 2449 8, RFC 5034 4)."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def ok(text: str = "") -> bytes:
 
 
 def err(text: str, code: str = "") -> bytes:
-    """``-ERR`` with a text from anywhere: what is not printable ASCII, or too long, is left out.
+    """``-ERR`` with any text: what is not printable ASCII is left out, and so is what is too long.
 
-    :param code: an extended response code without its brackets, such as ``SYS/TEMP``.
+    :param code: a response code without its brackets, such as ``SYS/TEMP`` (RFC 2449 8).
     """
     line = f"-ERR [{code}] {text}" if code else f"-ERR {text}"
     return _UNPRINTABLE.sub(" ", line)[: MAX_REPLY - 2].encode("ascii") + b"\r\n"
 
 
 def multiline(text: str, lines: Iterable[str]) -> bytes:
-    """``+OK``, lines that begin with no dot, and the dot that ends them."""
+    """``+OK``, lines (none may begin with a dot), and the dot that ends them."""
     return "\r\n".join((f"+OK {text}", *lines, ".\r\n")).encode("ascii")
 
 

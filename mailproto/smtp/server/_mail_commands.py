@@ -1,4 +1,4 @@
-"""MAIL and RCPT: a transaction is put together (RFC 5321 3.3)."""
+"""MAIL and RCPT: the envelope of a transaction (RFC 5321 3.3)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["mail", "rcpt"]
 
 
 async def mail(server: SMTPServer, event: Mail) -> None:
-    """Begin a transaction, if the delivery takes the sender."""
+    """MAIL: begin a transaction, if the delivery accepts the sender."""
     if server.hello is None:
         server.error_budget.excuse_pipelined()
         server.error(replies.HELLO_FIRST, "MAIL", event)
@@ -36,16 +36,16 @@ async def mail(server: SMTPServer, event: Mail) -> None:
         if event.parameters:
             utf8 = check_mail(event.parameters, server.offers, server.clock.seconds()).utf8
         _check_path(event.path, utf8, "5.1.7")
-        gate = server.factory.gate
-        if gate is not None:
-            await gate.sender(server, event.path)
+        policy = server.factory.sending_policy
+        if policy is not None:
+            await policy.check_sender(server, event.path)
         await server.factory.delivery.sender(server.session, event.path, event.parameters)
         server.transaction = Transaction(event.path, event.parameters, utf8)
         server.write(replies.SENDER_OK)
 
 
 async def rcpt(server: SMTPServer, event: Rcpt) -> None:
-    """Add a recipient, if the delivery takes it."""
+    """RCPT: add a recipient, if the delivery accepts it."""
     transaction = server.transaction
     if transaction is None:
         server.misplaced(server.access_refusal() or replies.MAIL_FIRST)
@@ -57,19 +57,19 @@ async def rcpt(server: SMTPServer, event: Rcpt) -> None:
         if event.parameters:
             check_rcpt(event.parameters, server.offers)
         _check_path(event.path, transaction.utf8, "5.1.3")
-        gate = server.factory.gate
-        if gate is not None:
-            gate.recipient(server)
+        policy = server.factory.sending_policy
+        if policy is not None:
+            policy.check_recipient(server)
         await server.factory.delivery.recipient(server.session, event.path, event.parameters)
         transaction.recipients.append(Recipient(event.path, event.parameters))
         server.write(replies.RECIPIENT_OK)
 
 
 def _check_path(path: Address, utf8: bool, enhanced: str) -> None:
-    """What a path's syntax leaves open.
+    """Check a path beyond its syntax.
 
-    :raises Refused: an internationalised address in a transaction that is not (RFC 6531 3.4),
-        and a domain that only looks like an internationalised one.
+    :raises Refused: an internationalised address in a transaction without SMTPUTF8 (RFC 6531 3.4), or
+        a domain that is not a valid international name.
     """
     domain = path.domain
     if not (path.local.isascii() and domain.isascii()):

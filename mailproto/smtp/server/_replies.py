@@ -1,4 +1,4 @@
-"""The replies that never change, rendered once."""
+"""Constant replies, rendered once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ AUTH_FIRST = _reply(530, "5.7.0", "Authentication required")
 SIGNED_IN_ALREADY = _reply(503, "5.5.1", "Already authenticated")
 NOT_IN_TRANSACTION = _reply(503, "5.5.1", "Not during a mail transaction")
 NO_PROXY = _reply(550, "5.7.0", "XCLIENT is for proxies that are known here")
-TALKED_FIRST = _reply(554, "5.5.1", "You talk before you are greeted")
+EARLY_TALKER = _reply(554, "5.5.1", "You talk before you are greeted")
 
 TOO_MANY_ERRORS = _reply(421, "4.7.0", "Too many errors, closing connection")
 TOO_MANY_TRANSACTIONS = _reply(421, "4.7.0", "Too many messages on one connection, come again")
@@ -47,6 +47,6 @@ _FAREWELLS = {
 
 
 def closing_words(hostname: str, reason: CloseReason) -> bytes:
-    """Why the server ends the connection (RFC 5321 3.8)."""
+    """The 421 reply with the reason for closing the connection (RFC 5321 3.8)."""
     enhanced, text = _FAREWELLS[reason]
     return _reply(421, enhanced, f"{hostname} {text}")

@@ -20,8 +20,8 @@ from mailproto.model import Envelope, Outcome, Session
 from mailproto.smtp.server import (
     _authentication,
     _content_commands,
-    _enquiries,
     _mail_commands,
+    _query_commands,
     _session_commands,
 )
 from mailproto.smtp.server import _replies as replies
@@ -129,8 +129,8 @@ class SMTPServer(ServerConnection[Event]):
 
     def _waited(self, pending: int) -> None:
         if self.wire.pending > pending:
-            self.session_log.sent_away(replies.TALKED_FIRST)
-            self.end(replies.TALKED_FIRST, "talked before the greeting")
+            self.session_log.sent_away(replies.EARLY_TALKER)
+            self.end(replies.EARLY_TALKER, "talked before the greeting")
         elif not self.factory.stopping:
             self.write_greeting()
 
@@ -165,10 +165,12 @@ class SMTPServer(ServerConnection[Event]):
         if isinstance(event, Mail | Rcpt):
             self.error_budget.excuse_pipelined()
         if isinstance(event, Auth | AuthResponse) and isinstance(error, AuthenticationFailed):
-            self.end_if(self.error_budget.authentication_failure())
+            self.end_if_exhausted(self.error_budget.authentication_failure())
         elif error.code >= 500:
             is_guess = isinstance(event, Rcpt | Vrfy | Expn)
-            self.end_if(self.error_budget.refused_recipient() if is_guess else self.error_budget.error())
+            self.end_if_exhausted(
+                self.error_budget.refused_recipient() if is_guess else self.error_budget.error()
+            )
 
     def closing_words(self, reason: CloseReason) -> bytes:
         """421 (RFC 5321 3.8)."""
@@ -177,7 +179,7 @@ class SMTPServer(ServerConnection[Event]):
     def idle_limit(self) -> float:
         """While content comes, it counts from when it last came fast enough."""
         limit = super().idle_limit()
-        return limit if self.reception is None else self.reception.pace.since + limit - self._progress
+        return limit if self.reception is None else self.reception.rate.last_progress + limit - self._progress
 
     def closed(self) -> None:
         """A transaction that has not come to its dot is forgotten (RFC 5321 3.8)."""
@@ -365,12 +367,12 @@ class SMTPServer(ServerConnection[Event]):
         :param command: to be named in the log; others are only counted.
         """
         self._refuse_here(reply, command, event)
-        self.end_if(self.error_budget.error())
+        self.end_if_exhausted(self.error_budget.error())
 
     def misplaced(self, reply: bytes, command: str = "") -> None:
         """Answer what belongs into a transaction, where there is none or nobody in it."""
         self._refuse_here(reply, command)
-        self.end_if(self.error_budget.misplaced())
+        self.end_if_exhausted(self.error_budget.misplaced())
 
     def _refuse_here(self, reply: bytes, command: str, event: Event | None = None) -> None:
         if command:
@@ -386,9 +388,9 @@ class SMTPServer(ServerConnection[Event]):
     def answer_idle_command(self, reply: bytes) -> None:
         """Answer a command that brings no mail nearer."""
         self.write(reply)
-        self.end_if(self.error_budget.idle_command())
+        self.end_if_exhausted(self.error_budget.idle_command())
 
-    def end_if(self, exhausted: bool) -> None:
+    def end_if_exhausted(self, exhausted: bool) -> None:
         """Send the client away if that was one mistake too many."""
         if exhausted and self.is_open:
             self.session_log.sent_away(replies.TOO_MANY_ERRORS, self.session_log.last_error)
@@ -406,10 +408,10 @@ _HANDLERS: Mapping[type[Event], _Handler] = {
     ChunkEnd: _content_commands.chunk_end,
     Rset: _session_commands.rset,
     Noop: _session_commands.noop,
-    Vrfy: _enquiries.vrfy,
-    Expn: _enquiries.expn,
-    Etrn: _enquiries.etrn,
-    Help: _enquiries.help,
+    Vrfy: _query_commands.vrfy,
+    Expn: _query_commands.expn,
+    Etrn: _query_commands.etrn,
+    Help: _query_commands.help,
     Quit: _session_commands.quit,
     StartTLS: _session_commands.starttls,
     Auth: _authentication.auth,

@@ -94,7 +94,9 @@ class CheckTests(TestCase):
         await self.inbox.append([NewMessage(SMALL, frozenset({"\\Deleted"}))])
         await self.inbox.expunge()
         await self.inbox.copy([2], await self.account.open("Sent"))
-        await self.check()  # after what is cleared away
+        while self.store._database.long_changes._clearing is not None:
+            await self.store._database.pause()
+        await self.check()
         self.lines.clear()
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:

@@ -192,7 +192,7 @@ class TurnTests(SynchronousTestCase):
 
     def test_each_has_its_turn(self):
         path = self.mktemp()
-        order = []
+        order, inside, others = [], [], []
 
         def write(name):
             peers = Peers(path + "-peers")
@@ -201,8 +201,11 @@ class TurnTests(SynchronousTestCase):
             barrier.wait()
             for _ in range(50):
                 with turns.turn():
+                    others.append(list(inside))
+                    inside.append(name)
                     order.append(name)
                     time.sleep(0.001)
+                    inside.remove(name)
             barrier.wait()
             turns.close()
             peers.close()
@@ -215,6 +218,7 @@ class TurnTests(SynchronousTestCase):
             thread.join()
         runs = "".join(order)
         self.assertEqual(runs.count("a"), 50)
+        self.assertFalse(any(others))
         self.assertNotIn("aaaaa", runs[:80])
         self.assertNotIn("bbbbb", runs[:80])
 
@@ -231,6 +235,18 @@ class TurnTests(SynchronousTestCase):
             pass
         with waiter.turn():
             pass
+
+    def test_without_locks_there_are_no_turns_and_no_failure(self):
+        path = self.mktemp()
+        first, second = Peers(path + "-peers"), Peers(path + "-peers")
+        for peers in (first, second):
+            peers.open()
+            self.addCleanup(peers.close)
+        os.mkdir(path + "-turn")
+        done = []
+        with Turns(path, first, 0.05).turn():
+            done.append("written")
+        self.assertEqual(done, ["written"])
 
     def test_a_process_alone_asks_for_no_turn(self):
         path = self.mktemp()

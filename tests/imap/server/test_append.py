@@ -6,7 +6,7 @@ import os
 
 from mailproto.content import FileContent
 from mailproto.errors import MailError, OverQuota
-from mailproto.imap.server._spool import IN_MEMORY, Spool
+from mailproto.imap.server._append import IN_MEMORY, Spool
 from mailproto.model import Part
 from tests.imap.server.dialogue import DialogueTestCase, message, run
 

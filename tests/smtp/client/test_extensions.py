@@ -10,7 +10,7 @@ from zope.interface import alsoProvides
 from mailproto.content import FileContent
 from mailproto.model import Address, Outcome, Recipient
 from mailproto.smtp import UNCERTAIN
-from mailproto.smtp.client._plan import CHUNKING_FROM
+from mailproto.smtp.client._plan import CHUNKING_THRESHOLD
 from tests.smtp.client.dialogue import (
     ALICE,
     BOB,
@@ -219,7 +219,7 @@ class ChunkingTests(ClientTestCase):
         """A large message; ``answers`` are those to its chunks."""
         self.connect(offering("CHUNKING"))
         self.transport.capacity = 1 << 30
-        self.text = (b"x" * 78 + b"\n") * (CHUNKING_FROM // 79 + 1)
+        self.text = (b"x" * 78 + b"\n") * (CHUNKING_THRESHOLD // 79 + 1)
         self.sent = self.client.send(SENDER, [ALICE], self.text)
         self.converse("C: MAIL FROM:<me@client.example>\n" + RCPT + "S: 250 OK\nS: 250 OK\n...")
         return self.read().decode()
@@ -294,7 +294,7 @@ class ChunkingTests(ClientTestCase):
 
     def test_large_and_nobody(self) -> None:
         self.connect(offering("CHUNKING"))
-        sent = self.client.send(SENDER, [ALICE], b"x" * CHUNKING_FROM)
+        sent = self.client.send(SENDER, [ALICE], b"x" * CHUNKING_THRESHOLD)
         self.read()
         self.converse("S: 250 OK\nS: 550 5.1.1 No")
         self.assertEqual(self.codes(sent), [(550, "5.1.1")])
@@ -319,7 +319,7 @@ class ChunkingTests(ClientTestCase):
     def test_no_chunk_follows_one_that_was_refused(self) -> None:
         self.connect(offering("CHUNKING"))
         self.transport.capacity = 1000
-        sent = self.client.send(SENDER, [ALICE], b"x" * CHUNKING_FROM)
+        sent = self.client.send(SENDER, [ALICE], b"x" * CHUNKING_THRESHOLD)
         self.read()
         self.converse("S: 250 OK\nS: 250 OK\nS: 452 4.3.1 Disk full\n...")
         self.assertEqual(self.codes(sent), [(452, "4.3.1")])
@@ -365,7 +365,8 @@ class LMTPChunkingTests(LMTPClientTestCase):
         """Two chunks and a bit to two recipients, all but the last one sent."""
         self.connect(self.LHLO)
         self.transport.capacity = 1 << 30
-        self.sent = self.client.send(SENDER, [ALICE, BOB], (b"x" * 78 + b"\r\n") * (CHUNKING_FROM // 80 + 1))
+        content = (b"x" * 78 + b"\r\n") * (CHUNKING_THRESHOLD // 80 + 1)
+        self.sent = self.client.send(SENDER, [ALICE, BOB], content)
         self.read()
         self.converse("S: 250 OK\nS: 250 OK\nS: 250 OK\n...")
         self.chunks = self.read().count(b"BDAT ")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.smtp.client._content import _Count, data_pieces, look_at, whole_data
+from mailproto.smtp.client._content import _Count, data_pieces, examine, whole_data
 from mailproto.smtp.wire import LineEnds
 
 CONTENT = st.text("a.\r\n\0ß", max_size=12).map(str.encode)
@@ -18,7 +18,7 @@ class OctetsTests(SynchronousTestCase):
     @settings(max_examples=1000, deadline=None)
     @given(CONTENT, st.integers(0, 12), st.booleans())
     def test_beside_what_is_sent(self, content: bytes, cut: int, is_binary: bool) -> None:
-        *_, octets = look_at(content, is_binary=is_binary)
+        *_, octets = examine(content, is_binary=is_binary)
         assert octets is not None
         has_bare = re.search(rb"\r(?!\n)|(?<!\r)\n", content) is not None
         self.assertEqual(octets.is_binary, b"\0" in content or (is_binary and has_bare))
@@ -31,7 +31,7 @@ class OctetsTests(SynchronousTestCase):
         count = _Count()
         count.add(content[:cut])
         count.add(content[cut:])
-        in_pieces = count.octets(is_binary=is_binary)
+        in_pieces = count.info(is_binary=is_binary)
         self.assertEqual(in_pieces._replace(header_is_ascii=octets.header_is_ascii), octets)
         if octets.is_canonical:
             self.assertEqual(whole_data(content), b"".join(data_pieces(content)))

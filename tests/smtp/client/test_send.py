@@ -10,7 +10,7 @@ from mailproto.model import NO_PARAMETERS, NULL_PATH, Address, Outcome, Recipien
 from mailproto.smtp import UNCERTAIN
 from mailproto.smtp.client import _plan
 from mailproto.smtp.client._message import Message
-from mailproto.smtp.client._plan import MOST_RECIPIENTS
+from mailproto.smtp.client._plan import MAX_RECIPIENTS
 from tests.smtp.client.dialogue import (
     ALICE,
     BOB,
@@ -300,7 +300,7 @@ class TooManyRecipientsTests(ClientTestCase):
         """However many there are, nothing takes long: so many are asked for at a time."""
         self.connect(PIPELINING)
         self.transport.capacity = 1 << 30
-        names = [f"user{number}@d{number}.example" for number in range(2 * MOST_RECIPIENTS + 5)]
+        names = [f"user{number}@d{number}.example" for number in range(2 * MAX_RECIPIENTS + 5)]
         sent = self.client.send(SENDER, names, TEXT)
         asked = []
         while not sent.called:
@@ -311,7 +311,7 @@ class TooManyRecipientsTests(ClientTestCase):
             self.assertIn(b"Hi.", self.transport.read())
             self.transport.send(b"250 OK\r\n")
         self.assertEqual(self.codes(sent), [(250, "2.0.0")] * len(names))
-        self.assertEqual(asked, [MOST_RECIPIENTS, MOST_RECIPIENTS, 5])
+        self.assertEqual(asked, [MAX_RECIPIENTS, MAX_RECIPIENTS, 5])
 
     def test_what_would_come_later_costs_nothing(self) -> None:
         """A server that takes one at a time, or one domain, is no reason to look at all each time."""

@@ -17,7 +17,7 @@ from mailproto.client import ConnectFailed, ConnectionLost, ServerAddress, TLSFa
 from mailproto.errors import RecipientUnknown
 from mailproto.smtp import AllRefused, SMTPClient, SMTPSender, SMTPServerFactory, send_mail
 from mailproto.smtp.client._composing import _compose
-from mailproto.smtp.client._plan import CHUNKING_FROM
+from mailproto.smtp.client._plan import CHUNKING_THRESHOLD
 from mailproto.tls import TLSFilesError, ensure_self_signed, server_tls
 from tests.smtp.client.servers import Scripted, ServerTestCase, message, reactor
 
@@ -123,7 +123,7 @@ class SendMailTests(ServerTestCase):
     async def test_large_and_binary(self) -> None:
         """Both by BDAT, where our server offers it."""
         where = self.serve()
-        for content in (b"a\0b\r\n", b"x" * 78 + b"\r\n" * CHUNKING_FROM):
+        for content in (b"a\0b\r\n", b"x" * 78 + b"\r\n" * CHUNKING_THRESHOLD):
             whole = b"From: me@a.example\r\nTo: alice@mx.example\r\n\r\n" + content
             try:
                 await send_mail(reactor, ServerAddress(**where, tls="none"), whole)

@@ -97,7 +97,7 @@ class PeerTests(DialogueTestCase):
 
     def test_no_limit_by_default(self) -> None:
         self.assert_dialogue(script("C: HELO a\nS: 250...", *[MAIL] * 100))
-        self.assertIsNone(self.factory.gate)
+        self.assertIsNone(self.factory.sending_policy)
 
 
 class AccountTests(DialogueTestCase):

@@ -1,5 +1,5 @@
-"""An application's message made ready to be sent: octets that every server takes, who it is from, and to."""
+"""Preparing an application's message: its octets in a form for every server, its sender and recipients."""
 
-from mailproto.smtp.client._composing._compose import Composed, Recipients, compose, compose_apart
+from mailproto.smtp.client._composing._compose import Composed, Recipients, compose, compose_in_thread
 
-__all__ = ["Composed", "Recipients", "compose", "compose_apart"]
+__all__ = ["Composed", "Recipients", "compose", "compose_in_thread"]

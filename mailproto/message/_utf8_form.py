@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 
-from mailproto.message._words import parameter_text
+from mailproto.message._encoded_words import parameter_text
+from mailproto.message._quote import escaped
 
 __all__ = ["utf8_form"]
 
 _token = re.compile(rb'"((?:[^"\\]|\\.)*)"|\{([0-9]+)\}\r\n|(\()|([^ ()"{]+|[ )])', re.DOTALL).match
-_special = re.compile(rb'(["\\])').sub
 _escaped = re.compile(rb"\\(.)", re.DOTALL).sub
 
 
@@ -55,4 +55,4 @@ def _string(value: bytes) -> bytes:
         return b"{%d}\r\n%b" % (len(value), value)
     if b"\r" in value or b"\n" in value:
         return b"{%d}\r\n%b" % (len(value), value)
-    return b'"%b"' % _special(rb"\\\1", value)
+    return b'"%b"' % escaped(value)

@@ -6,7 +6,7 @@ import functools
 import re
 
 from mailproto.message._big5 import BIG5_ADDED, BIG5_CHANGED
-from mailproto.message._mending import (
+from mailproto.message._codec_errors import (
     DAMAGE_LIMIT,
     LEADS,
     REPLACEMENT,

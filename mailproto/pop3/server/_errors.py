@@ -1,4 +1,4 @@
-"""What a client should not have sent, whatever is in the maildrop."""
+"""Errors in the commands themselves, whatever is in the maildrop."""
 
 from mailproto.errors import (
     AuthenticationCancelled,
@@ -22,4 +22,4 @@ BAD_COMMANDS = (
     MalformedAuthentication,
     UnknownMechanism,
 )
-"""Errors that are the command's own; those of a password are counted apart."""
+"""Errors that count towards ``bad_commands``; failed logins are counted separately."""

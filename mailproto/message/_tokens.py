@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-__all__ = ["ATEXT", "TOKEN_CHARACTERS", "comment_end", "remembered", "unquote", "without_comments"]
+__all__ = ["ATEXT", "TOKEN_CHARACTERS", "cached", "comment_end", "unquote", "without_comments"]
 
 _T = TypeVar("_T")
 
@@ -63,10 +63,10 @@ def unquote(text: bytes) -> bytes:
     return _escaped(lambda match: match[1] or b"", text)
 
 
-def remembered(read: Callable[[bytes], _T]) -> Callable[[bytes], _T]:
+def cached(read: Callable[[bytes], _T]) -> Callable[[bytes], _T]:
     """Make ``read`` remember its last answers: few values of Content-* fields make most of the world's mail.
 
-    Values over 128 octets are read each time, so what is remembered stays small.
+    Values over 128 octets are read each time, so what is cached stays small.
     """
     cached = functools.lru_cache(maxsize=1024)(read)
 

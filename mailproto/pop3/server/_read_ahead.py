@@ -1,4 +1,4 @@
-"""Messages read a little ahead of a client that retrieves them one after another."""
+"""Reading ahead for a client that retrieves messages one after another."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from mailproto.errors import MailError
 from mailproto.model import Part
 from mailproto.pop3.server._maildrop import Maildrop
 
-__all__ = ["READ_AHEAD_MESSAGES", "READ_AHEAD_OCTETS", "Reader", "gone"]
+__all__ = ["READ_AHEAD_MESSAGES", "READ_AHEAD_OCTETS", "ReadAhead", "gone"]
 
 READ_AHEAD_OCTETS = 1 << 18
 """Octets of messages that a session holds for a client that has not asked for them yet."""
@@ -16,11 +16,11 @@ READ_AHEAD_MESSAGES = 64
 """Messages that are read at once."""
 
 
-class Reader:
-    """Contents by number.
+class ReadAhead:
+    """Reads contents by message number.
 
-    A backend answers a batch for little more than one message, so who retrieves n and
-    then the one behind it is taken to want those that follow.
+    A backend reads a batch in little more time than one message.  So after a client has retrieved
+    two neighbouring messages, the messages that follow are read, too.
     """
 
     def __init__(self, maildrop: Maildrop) -> None:
@@ -29,16 +29,16 @@ class Reader:
         self._last = 0
 
     def take(self, number: int) -> Content | None:
-        """A content that was read ahead; it is held no longer."""
+        """Take out a content that was read ahead; None if it was not."""
         content = self._held.pop(number, None)
         if content is not None:
             self._last = number
         return content
 
     async def read(self, number: int) -> Content:
-        """A content, and maybe some that follow.
+        """Read a content, and maybe some that follow.
 
-        :raises MailError: if another session has removed the message.
+        :raises MailError: another session has removed the message.
         """
         drop = self._maildrop
         numbers = self._batch(number) if self._follows(number) else [number]
@@ -52,7 +52,7 @@ class Reader:
         return content
 
     def _follows(self, number: int) -> bool:
-        """Whether ``number`` is the next after the last one, but for deleted ones."""
+        """Whether ``number`` is the next after the last one, not counting deleted messages."""
         between = range(self._last + 1, number)
         return (
             0 < self._last < number
@@ -74,5 +74,5 @@ class Reader:
 
 
 def gone(number: int) -> MailError:
-    """The answer for a message that another session has removed."""
+    """The error for a message that another session has removed."""
     return MailError(f"Message {number} is no longer there")

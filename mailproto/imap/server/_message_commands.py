@@ -1,0 +1,128 @@
+"""Commands on messages: STORE, COPY, MOVE and EXPUNGE, also with UID (RFC 9051 6.4, RFC 4315)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mailproto.errors import NoSuchMailbox, ReadOnly
+from mailproto.imap.server._errors import BadCommand, ExpungeIssued, TryCreate
+from mailproto.imap.wire import Command, Copy, NoArguments, Store, UidExpunge, format_set
+from mailproto.interfaces import IMailbox
+from mailproto.model import FlagColumns
+
+if TYPE_CHECKING:
+    from mailproto.imap.server._server import IMAPServer
+
+__all__ = ["copy", "expunge", "move", "open_target", "store"]
+
+_BATCH = 1000
+
+
+async def store(server: IMAPServer, command: Command[Store]) -> None:
+    """STORE: change flags in one transaction, and answer with the new flags.
+
+    The mailbox hints at this very change.  The client has the answer already, so the mailbox is
+    not asked for changes now: many STOREs in a row stay cheap.  The next command that needs
+    updates asks.
+    """
+    arguments = command.arguments
+    view = server.selected
+    if arguments.unchanged_since is not None:
+        raise BadCommand("CONDSTORE is not available")
+    if view.read_only:
+        raise ReadOnly
+    indexes = view.indexes(arguments.sequence, uid=command.uid)
+    uids = view.present(indexes)
+    stored = (await view.mailbox.store(uids, arguments.change)).changed if uids else FlagColumns()
+    answered = await view.apply(arguments.change, stored, silent=arguments.silent)
+    if news := view.announce_keywords():
+        server.respond(news)
+    for start in range(0, len(answered), _BATCH):
+        server.respond(view.render_flags(answered[start : start + _BATCH], uid=command.uid))
+        await server.flush()
+    if len(stored) != len(indexes) and not command.uid:
+        raise ExpungeIssued
+
+
+_AT_ONCE = 10_000
+"""How many UIDs are written before others may have their turn: some 2 ms."""
+
+
+async def open_target(server: IMAPServer, name: str) -> IMailbox:
+    """Open the mailbox that messages are to be put into.
+
+    :raises TryCreate: the mailbox does not exist.
+    :raises ReadOnly: messages cannot be put into it.
+    """
+    try:
+        mailbox = await server.signed_in.open(name)
+    except NoSuchMailbox:
+        raise TryCreate from None
+    if not mailbox.writable:
+        raise ReadOnly
+    return mailbox
+
+
+async def copy(server: IMAPServer, command: Command[Copy]) -> bytes | None:
+    """COPY: all of the messages are copied, or none (RFC 9051 6.4.7)."""
+    uids = _messages(server, command)
+    target = await open_target(server, command.arguments.mailbox)
+    copied = await server.selected.mailbox.copy(uids, target) if uids else ()
+    return b"[%b] COPY completed" % await _copyuid(server, target, copied) if copied else None
+
+
+async def move(server: IMAPServer, command: Command[Copy]) -> None:
+    """MOVE: an untagged COPYUID comes first, then the EXPUNGEs and other updates (RFC 6851 4.3)."""
+    view = server.selected
+    if view.read_only:
+        raise ReadOnly
+    uids = _messages(server, command)
+    target = await open_target(server, command.arguments.mailbox)
+    moved = await view.mailbox.move(uids, target) if uids else ()
+    if moved:
+        server.respond(b"* OK [%b] Moved\r\n" % await _copyuid(server, target, moved))
+        await view.vanish([uid for uid, _ in moved])
+
+
+def _messages(server: IMAPServer, command: Command[Copy]) -> list[int]:
+    """The UIDs of the messages that the client named.
+
+    :raises ExpungeIssued: some of the messages are gone, and the client could not know that.
+    """
+    view = server.selected
+    indexes = view.indexes(command.arguments.sequence, uid=command.uid)
+    uids = view.present(indexes)
+    if len(uids) != len(indexes) and not command.uid:
+        raise ExpungeIssued
+    return uids
+
+
+async def _copyuid(server: IMAPServer, target: IMailbox, pairs: Sequence[tuple[int, int]]) -> bytes:
+    sources = await _set(server, [source for source, _ in pairs])
+    targets = await _set(server, [there for _, there in pairs])
+    return b"COPYUID %d %b %b" % (target.uid_validity, sources, targets)
+
+
+async def _set(server: IMAPServer, numbers: Sequence[int]) -> bytes:
+    """`format_set` of many numbers; others have their turn in between."""
+    if numbers[-1] - numbers[0] == len(numbers) - 1:
+        return format_set(numbers)
+    sets = []
+    for start in range(0, len(numbers), _AT_ONCE):
+        sets.append(format_set(numbers[start : start + _AT_ONCE]))
+        await server.yield_turn()
+    return b",".join(sets)
+
+
+async def expunge(server: IMAPServer, command: Command[NoArguments | UidExpunge]) -> None:
+    """EXPUNGE and UID EXPUNGE; the responses come with other updates, before the tagged OK."""
+    view = server.selected
+    if view.read_only:
+        raise ReadOnly
+    arguments = command.arguments
+    if isinstance(arguments, UidExpunge):
+        uids = view.present(view.indexes(arguments.sequence, uid=True))
+        await view.vanish(await view.mailbox.expunge(uids))
+    else:
+        await view.vanish(await view.mailbox.expunge())

@@ -1,0 +1,35 @@
+"""Which of the sessions with much to do goes on next."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+__all__ = ["Turns"]
+
+
+class Turns:
+    """Lets one of those that wait go on in each of the reactor's iterations.
+
+    If all of them went on at once, everybody else would wait for a slice of each.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._waiting: deque[Deferred[None]] = deque()
+
+    def wait(self) -> Deferred[None]:
+        """A turn, after those that asked before."""
+        turn: Deferred[None] = Deferred()
+        self._waiting.append(turn)
+        if len(self._waiting) == 1:
+            self._clock.callLater(0, self._next)
+        return turn
+
+    def _next(self) -> None:
+        turn = self._waiting.popleft()
+        if self._waiting:
+            self._clock.callLater(0, self._next)
+        turn.callback(None)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from mailproto import maillog
 from mailproto.content import Content
-from mailproto.errors import Unavailable
 from mailproto.imap.server._errors import (
     FLAG_NOT_KEPT,
     BadCommand,
@@ -119,8 +118,7 @@ class _Response:
                     await self._stream(info.uid, beginning, found, end)
             except OSError as error:
                 self.failed += 1
-                told = Unavailable(ContentUnreadable.default_text, detail=self._cause(info.uid, error))
-                maillog.failed(self.server.client, "FETCH", told)
+                self._tell_of(info.uid, error)
             self.sent += 1
 
     def _find(self, info: MessageInfo) -> list[Slices | None]:
@@ -137,8 +135,9 @@ class _Response:
             found.append(section(content, index, item.section))
         return found
 
-    def _cause(self, uid: int, error: OSError) -> str:
-        return f"cannot read message {uid} of {self.view.mailbox.name}: {error}"
+    def _tell_of(self, uid: int, error: OSError) -> None:
+        detail = f"cannot read message {uid} of {self.view.mailbox.name}: {error}"
+        maillog.failed(self.server.client, "FETCH", ContentUnreadable(detail=detail))
 
     async def _stream(
         self, uid: int, beginning: bytes, found: Sequence[tuple[FetchSection, Slices | None]], end: bytes
@@ -166,7 +165,8 @@ class _Response:
                         raise
                     # The literal's length was announced: without its octets the session cannot go on.
                     server.abort()
-                    raise SessionOver(detail=self._cause(uid, error)) from None
+                    self._tell_of(uid, error)
+                    raise SessionOver from None
                 if head:
                     server.respond(head)
             beginning = b" "

@@ -380,7 +380,9 @@ class LargeContentTests(FromFileMixin):
             client.send(b"a FETCH 1 BODY.PEEK[]\r\n")
             self.assertNotIn(b"a OK", client.received())
         self.assertFalse(client.transport.is_open)
-        self.assertIn("cannot read message 1 of INBOX: ", only(events, "failed")["detail"])
+        event = only(events, "failed")
+        self.assertEqual(event["log_level"], LogLevel.error)
+        self.assertIn("cannot read message 1 of INBOX: ", event["detail"])
 
 
 class FairnessTests(DialogueTestCase):

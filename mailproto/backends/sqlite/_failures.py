@@ -21,10 +21,10 @@ _STORAGE = frozenset(
 """Primary codes of errors that the disk is to blame for."""
 
 
-def unavailable(error: Exception) -> Unavailable:
+def unavailable(error: Exception, place: str = "") -> Unavailable:
     """``error`` in our terms: there is no room, or else something that may work later."""
     if isinstance(error, OSError):
-        return storage_failure(error, "read or write a message")
+        return storage_failure(error, "read or write a message", place)
     kind = StorageFull if is_full(error) else Unavailable
     return kind(detail=f"{type(error).__name__}: {error}")
 

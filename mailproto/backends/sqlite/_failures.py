@@ -22,11 +22,15 @@ _STORAGE = frozenset(
 
 
 def unavailable(error: Exception, place: str = "") -> Unavailable:
-    """``error`` in our terms: there is no room, or else something that may work later."""
+    """``error`` in our terms: there is no room, or else something that may work later.
+
+    :param place: the file that it is about, unless ``error`` names one.
+    """
     if isinstance(error, OSError):
         return storage_failure(error, "read or write a message", place)
     kind = StorageFull if is_full(error) else Unavailable
-    return kind(detail=f"{type(error).__name__}: {error}")
+    reason = f"{type(error).__name__}: {error}"
+    return kind(detail=f"{place}: {reason}" if place else reason)
 
 
 def is_full(error: Exception) -> bool:

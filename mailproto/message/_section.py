@@ -128,7 +128,7 @@ def top(content: Content, index: Index, lines: int) -> Slices:
     root = index.root
     empty_line = _missing_line(content, root)
     if not _empty_line(content, root) and not empty_line:
-        # The content has no line end at all after the header: the body is one line.
+        # No line end in the content can be used as the empty line: the body is empty, or a single line.
         line = content[root.body : min(root.end, root.body + CHUNK)] if lines > 0 else b""
         tail = b"\r\n" if root.body == 0 or content[root.body - 1 : root.body] == b"\n" else b"\r\n\r\n"
         return Slices(content, ((root.header, root.body),), tail + line)

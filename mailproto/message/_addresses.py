@@ -100,8 +100,8 @@ def _no_address(found: list[Mailbox]) -> ValueError:
     for _, _, local, host in reversed(found):
         if local is not None and host is not None:
             shown = (local + b"@" + host)[:100].decode("utf-8", "replace")
-            return ValueError(f"what follows {shown!r} is no address")
-    return ValueError("the first of the addresses is none")
+            return ValueError(f"the text after {shown!r} is not an address")
+    return ValueError("the first address is not valid")
 
 
 def _tokenise(value: bytes, at: int) -> list[_Token]:

@@ -20,8 +20,8 @@ __all__ = [
     "Decoder",
     "Recover",
     "Recovery",
-    "mended",
     "pairs",
+    "patched_codec",
     "recovering",
 ]
 
@@ -48,7 +48,7 @@ class Decoder(NamedTuple):
     lenient: Callable[[bytes], str]
 
 
-def mended(
+def patched_codec(
     codec: str,
     errors: str,
     changed: Mapping[str, str] | None = None,

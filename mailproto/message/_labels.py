@@ -117,7 +117,7 @@ def _decoder_for(label: str) -> Decoder | None:
     if not label.strip(" \t\r\n\"'"):
         return US_ASCII
     label = _around("", label) or label
-    return _decoder_named(label) or _decoder_spelt(label)
+    return _decoder_named(label) or _decoder_for_spelling(label)
 
 
 def decoder_for(label: str) -> Decoder | None:
@@ -139,7 +139,7 @@ def _decoder_named(name: str) -> Decoder | None:
     return None if encoding is None or encoding.name == "replacement" else decoder_of(encoding.name)
 
 
-def _decoder_spelt(label: str) -> Decoder | None:
+def _decoder_for_spelling(label: str) -> Decoder | None:
     """The decoder for another spelling, a name of mail's own, a code page, or a name of Python's."""
     label = label.removeprefix("charset=").removeprefix("x-")
     standard = _STANDARD_LABELS.get(_spelling("", label), "-")

@@ -12,8 +12,8 @@ from mailproto.message._codec_errors import (
     REPLACEMENT,
     Decoder,
     Recovery,
-    mended,
     pairs,
+    patched_codec,
     recovering,
 )
 
@@ -24,33 +24,34 @@ _EUC_JP_LEADS = frozenset((0x8E, 0x8F, *range(0xA1, 0xFF)))
 
 
 def euc_kr() -> Decoder:
-    return mended("cp949", recovering("euc-kr", pairs(LEADS, {})))
+    return patched_codec("cp949", recovering("euc-kr", pairs(LEADS, {})))
 
 
 def shift_jis() -> Decoder:
     single = dict.fromkeys("\uf8f0\uf8f1\uf8f2\uf8f3", REPLACEMENT)
-    return mended("cp932", recovering("shift_jis", pairs(_SHIFT_JIS_LEADS, {})), single)
+    return patched_codec("cp932", recovering("shift_jis", pairs(_SHIFT_JIS_LEADS, {})), single)
 
 
 def other_pairs(codec: str) -> Decoder:
-    return mended(codec, recovering(codec, pairs(LEADS, {})))
+    return patched_codec(codec, recovering(codec, pairs(LEADS, {})))
 
 
 def big5() -> Decoder:
     """Big5 with HKSCS, and with the additions of ETEN and Microsoft."""
-    plain = mended("big5hkscs", recovering("big5", pairs(LEADS, BIG5_ADDED)), BIG5_CHANGED)
-    slashes = mended(
+    plain = patched_codec("big5hkscs", recovering("big5", pairs(LEADS, BIG5_ADDED)), BIG5_CHANGED)
+    slashes = patched_codec(
         "big5hkscs",
         recovering("big5-slashes", pairs(LEADS, {**BIG5_ADDED, **_BIG5_SLASHES})),
         BIG5_CHANGED,
         lambda octets: _octets_up_to_slash(_other_slash, octets, DAMAGE_LIMIT),
     )
 
-    def suited(octets: bytes) -> Decoder:
+    def decoder_for(octets: bytes) -> Decoder:
         return slashes if b"\xa2A" in octets or b"\xa2B" in octets else plain
 
     return Decoder(
-        lambda octets: suited(octets).strict(octets), lambda octets: suited(octets).lenient(octets)
+        lambda octets: decoder_for(octets).strict(octets),
+        lambda octets: decoder_for(octets).lenient(octets),
     )
 
 
@@ -67,7 +68,7 @@ def _other_slash(found: re.Match[bytes]) -> bytes:
 
 @functools.cache
 def gb18030() -> Decoder:
-    return mended("gb18030", recovering("gb18030", _recover_gb18030), _GB18030_2022)
+    return patched_codec("gb18030", recovering("gb18030", _recover_gb18030), _GB18030_2022)
 
 
 _four = re.compile(rb"[\x81-\xfe][0-9][\x81-\xfe][0-9]").match
@@ -131,7 +132,7 @@ def euc_jp() -> Decoder:
         return recover_pair(octets, start, stop)
 
     # JIS X 0212 has a tilde that Python decodes as ASCII's tilde.
-    return mended(
+    return patched_codec(
         "euc_jp",
         recovering("euc-jp", recover),
         MICROSOFT,

@@ -17,7 +17,7 @@ from mailproto.message._codec_errors import (
     Decoder,
     Recover,
     Recovery,
-    mended,
+    patched_codec,
     recovering,
 )
 from mailproto.message._multibyte import MICROSOFT, nec_and_ibm
@@ -28,7 +28,7 @@ __all__ = ["hz", "iso_2022_jp", "iso_2022_kr", "utf_7"]
 def iso_2022_jp(codec: str, designations: bytes) -> Decoder:
     # Python searches up to 16 octets for the end of an unknown escape sequence.
     stray = re.compile(rb"\x1b(?!%b)" % designations).sub
-    return mended(
+    return patched_codec(
         codec,
         recovering(codec, _seven_bits(nec_and_ibm())),
         MICROSOFT,
@@ -65,7 +65,7 @@ def iso_2022_kr() -> Decoder:
         octets = stray(_NO_SEVEN_BITS, octets, DAMAGE_LIMIT)
         return octets if octets.startswith(designation) else designation + octets
 
-    return mended("iso2022_kr", recovering("iso-2022-kr", _seven_bits({})), before=before)
+    return patched_codec("iso2022_kr", recovering("iso-2022-kr", _seven_bits({})), before=before)
 
 
 def hz() -> Decoder:
@@ -82,7 +82,7 @@ def hz() -> Decoder:
         is_pair = len(pair) == 2 and pair[0] < 0x7E and 0x21 <= pair[1] <= 0x7E
         return REPLACEMENT, start + (2 if is_pair and octets[start + 1 : start + 3] != b"~}" else 1)
 
-    return mended(
+    return patched_codec(
         "hz", recovering("hz", recover), before=lambda octets: lines_with_text(close, octets, DAMAGE_LIMIT)
     )
 
@@ -96,7 +96,7 @@ def utf_7() -> Decoder:
         kept = stop - start > 1 and octets[stop - 1] < 0x80 and not base64(octets, stop - 1)
         return REPLACEMENT, stop - kept
 
-    strict, lenient = mended("utf-7", recovering("utf-7", recover))
+    strict, lenient = patched_codec("utf-7", recovering("utf-7", recover))
     half = re.compile("[\ud800-\udfff]").sub  # a surrogate without its other half
     return Decoder(
         lambda octets: half(REPLACEMENT, strict(octets)), lambda octets: half(REPLACEMENT, lenient(octets))

@@ -129,7 +129,7 @@ class SMTPServer(ServerConnection[Event]):
 
     def _waited(self, pending: int) -> None:
         if self.wire.pending > pending:
-            self.session_log.sent_away(replies.EARLY_TALKER)
+            self.session_log.client_refused(replies.EARLY_TALKER)
             self.end(replies.EARLY_TALKER, "talked before the greeting")
         elif not self.factory.stopping:
             self.write_greeting()
@@ -393,7 +393,7 @@ class SMTPServer(ServerConnection[Event]):
     def end_if_exhausted(self, exhausted: bool) -> None:
         """Close the connection if the client has made too many errors."""
         if exhausted and self.is_open:
-            self.session_log.sent_away(replies.TOO_MANY_ERRORS, self.session_log.last_error)
+            self.session_log.client_refused(replies.TOO_MANY_ERRORS, self.session_log.last_error)
             self.end(replies.TOO_MANY_ERRORS, "too many errors")
 
 

@@ -36,7 +36,7 @@ def xclient(server: SMTPServer, event: XClient) -> Awaitable[None] | None:
     elif name := event.attributes.get("LOGIN"):
         return _with_account(server, event, name)
     else:
-        return _begin_anew(server, event, None)
+        return _begin_session(server, event, None)
     return None
 
 
@@ -59,11 +59,11 @@ async def _with_account(server: SMTPServer, event: XClient, name: str) -> None:
         raise
     if not server.is_open:
         login.logout()
-    elif (greeting := _begin_anew(server, event, login)) is not None:
+    elif (greeting := _begin_session(server, event, login)) is not None:
         await greeting
 
 
-def _begin_anew(server: SMTPServer, event: XClient, login: Login | None) -> Deferred[None] | None:
+def _begin_session(server: SMTPServer, event: XClient, login: Login | None) -> Deferred[None] | None:
     if not _set_client(server, event):
         if login is not None:
             login.logout()

@@ -18,7 +18,7 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()  # for NUL, which no string 
 
 def escaped(value: bytes) -> bytes:
     """What stands between the quotes; without a regular expression, because all may be quotes."""
-    return value.replace(b"\\", rb"\\").replace(b'"', rb'\"')
+    return value.replace(b"\\", rb"\\").replace(b'"', rb"\"")
 
 
 def string(value: bytes) -> bytes:

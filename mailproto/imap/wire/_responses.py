@@ -37,7 +37,7 @@ def quoted_or_literal(value: bytes | str) -> bytes:
 
 
 def _quoted(data: bytes) -> bytes:
-    return b'"%b"' % data.replace(b"\\", rb"\\").replace(b'"', rb'\"')
+    return b'"%b"' % data.replace(b"\\", rb"\\").replace(b'"', rb"\"")
 
 
 def encode_mailbox(name: str, *, utf8: bool = False) -> bytes:

@@ -1,11 +1,11 @@
-"""Everything that mailproto relies on and Twisted does not promise.
+"""Everything that mailproto relies on although Twisted does not promise it.
 
-There are two tables.  `SHORTCUTS` are taken for speed and for exactness, and nothing depends on
-them: with ``MAILPROTO_PLAIN_TWISTED=1`` in the environment none is taken, and Twisted does all by
-itself.  `NEEDS` have no other way, and stay.  `tests/test_twisted_internals.py` has a test of each
-row, by its name, which fails when a new version of Twisted does otherwise.
+There are two tables.  `SHORTCUTS` make the server faster or its timers more exact, but nothing depends on
+them: with ``MAILPROTO_PLAIN_TWISTED=1`` in the environment none of them is used.  `NEEDS` cannot be
+avoided, and are always used.  `tests/test_twisted_internals.py` has a test for each row, with the same
+name.  It fails if a new version of Twisted behaves differently.
 
-Elsewhere in mailproto only public interfaces of Twisted are used, but for what the rows say.
+Apart from these rows, mailproto uses only public interfaces of Twisted.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ SHORTCUTS: Mapping[str, str] = {
     "reactor_asks_for_seconds": """
         A reactor takes the time from its own `seconds`, for all that it schedules.""",
 }
-"""What is relied on where shortcuts are taken."""
+"""The behaviour that shortcuts rely on."""
 
 NEEDS: Mapping[str, str] = {
     "tls_connection": """
@@ -100,7 +100,7 @@ NEEDS: Mapping[str, str] = {
         endpoints, is a symbolic link ``PATH.lock`` to the number of the process
         (`service._unix_sockets`).""",
 }
-"""What is relied on always."""
+"""The behaviour that is always relied on."""
 
 _SWITCH: Final = "MAILPROTO_PLAIN_TWISTED"
 
@@ -108,14 +108,14 @@ _taken = os.environ.get(_SWITCH, "0") in ("", "0")
 
 
 def shortcuts_are_taken() -> bool:
-    """Whether `SHORTCUTS` are taken, for connections that begin from now on."""
+    """Whether new connections use `SHORTCUTS`."""
     return _taken
 
 
 def take_shortcuts(taken: bool) -> bool:
-    """Take `SHORTCUTS` or not from now on, whatever the environment says; for tests.
+    """Use `SHORTCUTS` or not from now on, whatever the environment says; for tests.
 
-    :returns: what was so before.
+    :returns: the value before.
     """
     global _taken
     before, _taken = _taken, taken
@@ -132,12 +132,12 @@ _METHODS: Final = frozenset(
 
 
 def transport_below(transport: Any) -> Any:
-    """The TCP or Unix transport of Twisted's own, if it is ``transport``, or has its TLS directly over it.
+    """Twisted's own TCP or Unix transport: ``transport`` itself, or the one directly below its TLS.
 
-    Anything else may have to see every octet: a wrapper that logs, throttles or compresses, and a
-    subclass, too.  `ProxiedFactory` gives its protocols the transport itself.
+    Anything else may have to see every octet: a wrapper that logs, throttles or compresses, or a subclass.
+    `ProxiedFactory` gives its protocols the transport itself.
 
-    :returns: None for anything else, and where no shortcuts are taken.
+    :returns: None for anything else, and if no shortcuts are used.
     """
     if not _taken:
         return None
@@ -151,9 +151,10 @@ def transport_below(transport: Any) -> Any:
 
 
 def writer_of(transport: Any) -> Callable[[bytes], object]:
-    """What sends octets over ``transport`` without waiting for the reactor's next turn, if that is possible.
+    """A function that sends octets over ``transport``, if possible without waiting for the reactor's next
+    turn.
 
-    It is to be asked for again when TLS has begun.
+    Get a new function after TLS has started.
     """
     below = transport_below(transport)
     if below is not None:
@@ -167,7 +168,7 @@ def writer_of(transport: Any) -> Callable[[bytes], object]:
 
 def _writer_by_method(transport: Any) -> Callable[[bytes], object]:
     def write(data: bytes) -> None:
-        transport.write(data)  # which may be another one by now
+        transport.write(data)  # looked up each time, because the method may have been replaced
 
     return write
 
@@ -176,12 +177,12 @@ def _writer_of_socket(transport: Any) -> Callable[[bytes], object]:
     send, replaced = transport.socket.send, vars(transport)
 
     def write(data: bytes) -> None:
-        # What the transport holds goes first; and it alone knows how to encrypt.
+        # Data in the transport's buffer must be sent first, and only the transport can encrypt.
         if not (transport._tempDataBuffer or transport.dataBuffer or transport.TLS or "write" in replaced):
             try:
                 sent = send(data)
             except OSError:
-                pass  # full, or an error that the transport meets again and knows how to treat
+                pass  # the socket is full, or has an error, which the transport will get and handle, too
             else:
                 if sent == len(data):
                     return
@@ -209,14 +210,13 @@ def _writer_of_tls(layer: TLSMemoryBIOProtocol) -> Callable[[bytes], object] | N
 
 
 def keep_time(reactor: Any) -> None:
-    """Have a reactor's time go on evenly when the system's clock is set.
+    """Make a reactor's time steady, even if the system's clock is set.
 
-    Twisted's reactors go by `time.time`: when the clock is set back by an hour, each timer fires
-    an hour late.  From now on this one's time is what the clock says now, and what has passed
-    since; so what it has scheduled already is right, too.
+    Twisted's reactors use `time.time`: if the clock is set back by an hour, each timer fires an hour late.
+    From now on, this reactor's time is the current time plus the monotonic time that has passed since then;
+    calls that are already scheduled stay right.
 
-    A reactor that has a `seconds` of its own is left alone, and so are all where no shortcuts
-    are taken.
+    A reactor with its own `seconds` is not changed, and no reactor is if no shortcuts are used.
     """
     if not _taken or not isinstance(reactor, ReactorBase) or "seconds" in vars(reactor):
         return
@@ -230,9 +230,9 @@ def keep_time(reactor: Any) -> None:
 
 
 def tls_connection(transport: Any) -> SSL.Connection | None:
-    """The state of the TLS that a transport speaks; None in plaintext, and when it is lost.
+    """The TLS state of a transport; None in plaintext, and after the connection is lost.
 
-    A wrapper that was there before ``startTLS`` is no `ISSLTransport`, though TLS is below it.
+    A wrapper that was made before ``startTLS`` is not an `ISSLTransport`, although TLS is below it.
     """
     get_handle = getattr(transport, "getHandle", None)
     handle = None if get_handle is None else get_handle()
@@ -241,12 +241,12 @@ def tls_connection(transport: Any) -> SSL.Connection | None:
 
 
 def protocol_above(layer: Any) -> Any:
-    """The protocol that a TLS layer is for; None if it has none yet."""
+    """The protocol above a TLS layer; None if there is none yet."""
     return getattr(layer, "wrappedProtocol", None)
 
 
 def tls_layer(transport: Any) -> TLSMemoryBIOProtocol | None:
-    """The layer that does TLS: the transport itself, or what ``startTLS`` put into it; None without TLS."""
+    """The TLS layer: the transport itself, or the one that ``startTLS`` added; None without TLS."""
     for layer in (transport, getattr(transport, "protocol", None)):
         if isinstance(layer, TLSMemoryBIOProtocol):
             return layer
@@ -259,7 +259,7 @@ def socket_below(transport: Any) -> Any:
 
 
 def endpoint_address(endpoint: Any) -> tuple[str, int] | str | None:
-    """Where a client endpoint leads to: host and port, or a Unix socket's path; None if it does not show."""
+    """The address of a client endpoint: host and port, or a Unix socket's path; None if it is not known."""
     while (inner := getattr(endpoint, "_wrappedEndpoint", None)) is not None:
         endpoint = inner
     path = getattr(endpoint, "_path", None)
@@ -271,6 +271,6 @@ def endpoint_address(endpoint: Any) -> tuple[str, int] | str | None:
 
 
 def is_daemonizing(frame: FrameType) -> bool:
-    """Whether the function that forks, and whose frame this is, is twistd's."""
+    """Whether this is the frame of the function in which twistd forks."""
     module = frame.f_globals.get("__name__")
     return module == "twisted.scripts._twistd_unix" and frame.f_code.co_name == "daemonize"

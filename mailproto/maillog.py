@@ -1,13 +1,13 @@
-"""The mail log: what becomes of each message, who signs in, and what is refused and why.
+"""The mail log: what happens to each message, which accounts sign in, and what is refused and why.
 
-One function for each kind of event.  Each emits one event of ``twisted.logger``: its fields have the
-names and the values that ``docs/log.md`` lists, and its text is those fields in one line, made to be
-searched, such as ::
+There is one function for each kind of event.  Each emits one event of ``twisted.logger``.  Its fields have
+the names and the values that ``docs/log.md`` lists, and its text has these fields in one line, for example
+::
 
     refused peer=192.0.2.1 protocol=smtp command=RCPT recipient=<x@example.org> reply="550 5.1.1 ..."
 
-The text is made at once and is the event's field ``line``: the fields come from strangers, and
-`printable` and quotes keep each in its place, so that no client can forge a line or a field.
+The text is formatted at once, and is the event's field ``line``.  Values come from clients: `printable` and
+quotes make sure that no client can forge a line or a field.
 """
 
 from __future__ import annotations
@@ -45,28 +45,29 @@ __all__ = [
 ]
 
 NAMESPACE: Final = "mail"
-"""Of all events (``log_namespace``): Twisted's observers write ``[mail#info]`` before the text."""
+"""The ``log_namespace`` of all events: Twisted's observers write ``[mail#info]`` before the text."""
 
 LINE: Final = "{line}"
-"""The format of all events (``log_format``): their text is ready."""
+"""The ``log_format`` of all events: their text is formatted already."""
 
 MAX_VALUE: Final = 500
-"""Characters of one value; a longer one is cut and ends in ``...``."""
+"""The most characters of one value; a longer one is cut and ends in ``...``."""
 
 MAX_REFUSALS: Final = 1000
-"""Refusals of one connection that are logged before mail is taken from it again; the rest are counted."""
+"""The most refusals of one connection that are logged until it delivers mail; further ones are only
+counted."""
 
 _MAX_LISTED: Final = 10
-"""Recipients that the line of the message itself names; each has a line of its own in any case."""
+"""The most recipients in a message's own line; with several recipients, each also has its own line."""
 
 _RECIPIENTS_AT_ONCE: Final = 50
-"""Lines between two looks at the time: an observer of Twisted's takes 20 us for each."""
+"""Lines that are written without a pause; one of Twisted's observers takes 20 us for each."""
 
 _MAX_WAITING: Final = 100
-"""Events that wait for the reactor's next iteration."""
+"""The most events that wait for the reactor's next iteration."""
 
 _BARE: Final = re.compile(r'[^\s"\\]+')
-"""A value that needs no quotes."""
+"""Matches a value that needs no quotes."""
 
 _log = Logger(NAMESPACE)
 
@@ -76,10 +77,11 @@ _NOTHING: Final[Fields] = {}
 
 
 class Refusals:
-    """How many refusals of one connection are yet to be logged, so that a client cannot fill the disk.
+    """Counts the refusals of one connection, and limits how many are logged, so that a client cannot fill
+    the disk.
 
-    :ivar number: how many there were.
-    :ivar unlogged: how many of them were not logged.
+    :ivar number: the number of refusals.
+    :ivar unlogged: the number of those that were not logged.
     """
 
     __slots__ = ("_left", "number", "unlogged")
@@ -89,7 +91,7 @@ class Refusals:
         self._left = MAX_REFUSALS
 
     def take(self) -> bool:
-        """Count one; whether it is to be logged."""
+        """Count a refusal; returns whether to log it."""
         self.number += 1
         if not self._left:
             self.unlogged += 1
@@ -98,16 +100,16 @@ class Refusals:
         return True
 
     def begin_anew(self) -> None:
-        """The client has done something useful."""
+        """Start counting towards the limit again, because the client has delivered mail."""
         self._left = MAX_REFUSALS
 
 
 class Client:
-    """The client that an event is about: what all lines of its session have in common, made once.
+    """A client: the fields that all events of its session have in common.
 
-    :ivar fields: those that are known.
-    :ivar text: the same as text, each after a space.
-    :ivar refusals: of this connection, whatever the client calls itself.
+    :ivar fields: the fields whose value is known.
+    :ivar text: the same fields as text, each after a space.
+    :ivar refusals: the counter of the connection; it stays the same when other fields change.
     """
 
     __slots__ = ("fields", "refusals", "text")
@@ -131,15 +133,15 @@ class Client:
 
 @runtime_checkable
 class HasClient(Protocol):
-    """A session that has a `Client`, as each of our server connections."""
+    """A session that has a `Client`, as server connections do."""
 
     @property
     def client(self) -> Client:
-        """Of the session, as it is now."""
+        """The client with its current fields."""
 
 
 def client_of(session: object) -> Client:
-    """The client of a session; one without any field if the session knows none."""
+    """The client of a session; a client without fields if the session has none."""
     return session.client if isinstance(session, HasClient) else Client(peer="", protocol="")
 
 
@@ -156,16 +158,17 @@ def message(
     answer: Outcome | None = None,
     clock: object = None,
 ) -> None:
-    """``taken``, ``deferred`` or ``refused``: what became of a message whose content came.
+    """Log ``taken``, ``deferred`` or ``refused``: the result for a message after its content was received.
 
-    With one recipient this line has its outcome, too; with more, go through `recipients` afterwards.
+    With one recipient, this line also has the recipient's outcome; with several, iterate over `recipients`
+    afterwards.
 
-    :param outcomes: of each recipient.
+    :param outcomes: one for each recipient.
     :param size: octets of the content.
-    :param answer: what the client is told of the message; None if it is taken.
-    :param clock: a reactor that runs, by which events of messages that are taken are emitted together,
-        at the beginning of its next iteration or before any other event of the mail log: one costs 3 us
-        among others, and up to 15 alone.  With any other clock they are emitted at once.
+    :param answer: the reply for the whole message; None if it is taken.
+    :param clock: the running reactor: events of taken messages are then emitted together, at the beginning
+        of its next iteration or before any other event of the mail log.  An event costs 3 us among others,
+        and up to 15 us alone.  With any other clock, events are emitted at once.
     """
     if answer is None:
         client.refusals.begin_anew()
@@ -220,9 +223,9 @@ def _emit_message(
 
 
 def recipients(envelope: Envelope, outcomes: Sequence[Outcome]) -> Iterator[None]:
-    """``accepted``, ``deferred`` or ``refused`` for each recipient of a message that has several.
+    """Log ``accepted``, ``deferred`` or ``refused`` for each recipient of a message that has several.
 
-    :returns: go through it, and see at each step whether others must have the reactor.
+    :returns: an iterator that does the work: the caller may let the reactor run between two steps.
     """
     if len(outcomes) == 1:
         return
@@ -241,11 +244,11 @@ def _list(envelope: Envelope) -> str:
 
 
 def appended(client: Client, mailbox: str, uid: int, size: int) -> None:
-    """``appended``: a message that a client put into a mailbox by itself (IMAP's APPEND)."""
+    """Log ``appended``: a client put a message into a mailbox (IMAP's APPEND)."""
     _emit(LogLevel.info, "appended", client, {"mailbox": mailbox, "uid": uid, "size": size})
 
 
-# -- what is not done
+# -- refusals and failures
 
 
 def refused(
@@ -257,10 +260,10 @@ def refused(
     recipient: Address | None = None,
     detail: str = "",
 ) -> None:
-    """``refused``, or ``deferred`` if the client is asked to try again.
+    """Log ``refused``, or ``deferred`` if the client is asked to try again.
 
-    :param reply: what the client is told, with its code if the protocol has codes.
-    :param command: the one that was refused; "" if it is the client itself.
+    :param reply: the reply to the client, with its code if the protocol has codes.
+    :param command: the refused command; "" if the client itself was refused.
     """
     if not client.refusals.take():
         return
@@ -280,7 +283,7 @@ def refused(
 
 
 def failed(client: Client, command: str, error: MailError) -> None:
-    """``failed``: a command of IMAP or POP3 that could not be done for a reason of ours, with the cause."""
+    """Log ``failed``: an IMAP or POP3 command failed because of a fault on the server, with the cause."""
     if client.refusals.take():
         fields = {"command": command, "reply": error.text, "detail": error.detail}
         _emit(_level_of(error), "failed", client, fields)
@@ -290,19 +293,19 @@ def failed(client: Client, command: str, error: MailError) -> None:
 
 
 def turned_away(client: Client, reason: str) -> None:
-    """``turned-away``: a connection that was not served at all."""
+    """Log ``turned-away``: a connection was closed without service."""
     _emit(LogLevel.warn, "turned-away", client, {"reason": reason})
 
 
 def signed_in(client: Client, account: str, mechanism: str) -> None:
-    """``signed-in``: as which account, and how."""
+    """Log ``signed-in``: the account, and the mechanism."""
     _emit(LogLevel.info, "signed-in", client, {"account": account, "mechanism": mechanism})
 
 
 def sign_in_failed(client: Client, mechanism: str, name: str | bytes, error: MailError) -> None:
-    """``sign-in-failed``.
+    """Log ``sign-in-failed``.
 
-    :param name: what the client gave as a name, as it came.
+    :param name: the name as the client gave it.
     """
     if not client.refusals.take():
         return
@@ -312,9 +315,9 @@ def sign_in_failed(client: Client, mechanism: str, name: str | bytes, error: Mai
 
 
 def ended(client: Client, reason: str, seconds: float, counts: Fields) -> None:
-    """``ended``: a connection is over.
+    """Log ``ended``: a connection has ended.
 
-    It is of level debug if there was nothing to it: no account, and no count but 0.
+    Its level is debug if nothing happened: no account signed in, and all counts are 0.
     """
     counted = {name: number for name, number in counts.items() if number}
     if client.refusals.number:
@@ -325,7 +328,7 @@ def ended(client: Client, reason: str, seconds: float, counts: Fields) -> None:
     _emit(level, "ended", client, {"reason": reason, "seconds": round(seconds, 1), **counted})
 
 
-# -- the line
+# -- formatting
 
 
 def _kind(outcome: Outcome) -> str:
@@ -337,7 +340,7 @@ def _reply(outcome: Outcome) -> str:
 
 
 def _level(outcome: Outcome) -> Any:
-    """What failed is this system, not the message (RFC 3463 3.4: X.3.X)."""
+    """Warning if the server failed, rather than the message (RFC 3463 3.4: X.3.X)."""
     return LogLevel.error if outcome.enhanced.startswith("4.3.") else LogLevel.info
 
 
@@ -354,18 +357,18 @@ def _emit(
     text: str = "",
     at: float | None = None,
 ) -> None:
-    """Emit an event; each value is in its place, whatever it is.
+    """Emit an event; values are quoted where necessary.
 
-    :param fields: those that are "" are left out.
-    :param text: the fields, unquoted, if the caller has them.
-    :param at: when it happened, in seconds since the epoch; None for now.
+    :param fields: fields with the value "" are left out.
+    :param text: the fields as text, unquoted, if the caller has it.
+    :param at: the time of the event, in seconds since the epoch; None for now.
     """
     if _waiting:
         _emit_waiting()
     if not text:
         fields = {name: value for name, value in fields.items() if value != ""}
         text = "".join([f" {name}={value}" for name, value in fields.items()])
-    # Most lines have no value that needs a closer look.
+    # In most lines, no value needs quotes.
     is_plain = text.isprintable() and '"' not in text and "\\" not in text
     if not is_plain or text.count(" ") != len(fields) or len(text) > MAX_VALUE:
         text = _text(fields)
@@ -399,7 +402,7 @@ def _text(fields: Fields) -> str:
 def _quoted(value: str | int | float) -> str | int | float:
     if not isinstance(value, str):
         return value
-    # Cut first: `printable` adds to what is not seen, and says that something is missing.
+    # Cut first, because `printable` makes the text longer, and marks a cut.
     escaped = value[: MAX_VALUE + 1].replace("\\", "\\\\").replace('"', '\\"')
     shown = printable(escaped, MAX_VALUE)
     return shown if _BARE.fullmatch(shown) else f'"{shown}"'

@@ -1,7 +1,7 @@
-"""Who is there: SASL, password hashes, and ``twisted.cred`` over a store.
+"""Authentication: SASL, password hashes, and ``twisted.cred`` over a store.
 
-It knows no protocol.  A server gives what its client says to `SASLServer`, or a name and a
-password to `login`; `client_mechanisms` gives a client what to say.
+This package is independent of the mail protocols.  A server passes its client's responses to `SASLServer`,
+or credentials to `login`.  A client gets its mechanisms from `client_mechanisms`.
 """
 
 from mailproto.auth._checkers import FAILURE_DELAY, CertificateChecker, DirectoryChecker, TokenChecker

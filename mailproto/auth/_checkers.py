@@ -1,4 +1,4 @@
-"""Checkers for ``twisted.cred`` portals: passwords, tokens and certificates, whose failures are late."""
+"""Checkers for ``twisted.cred`` portals: passwords, tokens and certificates.  They delay failures."""
 
 from __future__ import annotations
 
@@ -46,17 +46,18 @@ __all__ = [
 ]
 
 FAILURE_DELAY = 1.5
-"""Seconds after which a failed login is answered: guessing is slow, a typing error is no pain."""
+"""Seconds by which the answer to a failed login is delayed, to slow down password guessing."""
 
 
 class LateFailure(UnauthorizedLogin):
-    """A failed login that has been delayed already."""
+    """A failed login whose answer has already been delayed."""
 
 
 class LateChecker(abc.ABC):
-    """What checkers have in common: an avatar's id is the account's name in UTF-8 (cred's are octets).
+    """Base of the checkers; an avatar id is the account's name in UTF-8, because ``twisted.cred`` uses
+    octets.
 
-    A failure is answered ``failure_delay`` seconds late, whatever the reason, on every protocol.
+    Every failure is answered after ``failure_delay`` seconds, whatever its reason, in every protocol.
     """
 
     def __init__(self, clock: IReactorTime, failure_delay: float) -> None:
@@ -75,39 +76,39 @@ class LateChecker(abc.ABC):
             raise LateFailure(str(error)) from None
 
     def late(self) -> Deferred[None]:
-        """Fires when a failure may be answered."""
+        """Fires after the delay of a failure."""
         return deferLater(self._clock, self._failure_delay)
 
     @abc.abstractmethod
     async def check(self, credentials: ICredentials) -> str:
-        """The account's name as it is kept.
+        """Check credentials, and return the account's name as it is stored.
 
-        :raises UnauthorizedLogin: the reason is for the log.  What was given as a name is not
-            in it: it may be a password in the wrong field.
+        :raises UnauthorizedLogin: the text is for the log.  It does not contain an unknown name, because
+            that may be a password in the wrong field.
         """
 
 
 async def wait_as(checker: object) -> None:
-    """Wait as long as ``checker`` does: a client must not be able to tell which part refused it."""
+    """Wait as long as ``checker`` does after a failure, so that a client cannot tell which part refused
+    it."""
     if isinstance(checker, LateChecker):
         await checker.late()
 
 
 @implementer(IScramChecker)
 class DirectoryChecker(LateChecker):
-    """Checks passwords, octets of UTF-8 or `str`, and SCRAM's proofs, against an `IDirectory`.
+    """Checks passwords (UTF-8 or `str`) and SCRAM proofs against an `IDirectory`.
 
-    An `IProxyLogin` needs no password, because the proxy has checked it: only an account that can
-    be signed in to.
+    An `IProxyLogin` needs no password, because the proxy has checked it, but the account must have one and
+    must not be disabled.
 
-    A record without SCRAM's keys, as one from an older version is, is completed by the first login
-    with the password.
+    If a record has no SCRAM keys, as in an older version, the first login with the password adds them.
 
-    :param verifier: also gives the clock.
-    :param default_domain: what a name without a domain has as one, unless an account has just
-        that name; "" for none.
-    :param secret: what keys are invented with (`IScramChecker.scram_keys`); with one that
-        outlives the process, a restart tells nothing either.
+    :param verifier: checks passwords; its clock is used here, too.
+    :param default_domain: added to a name without a domain, unless an account has exactly that name; "" for
+        none.
+    :param secret: the key for invented SCRAM keys (`IScramChecker.scram_keys`).  It should be the same
+        after a restart, so that a restart does not reveal which keys are invented.
     """
 
     credentialInterfaces = (IUsernamePassword, IScramProof, IProxyLogin)
@@ -143,7 +144,7 @@ class DirectoryChecker(LateChecker):
 
     async def _check_name(self, given: IProxyLogin) -> str:
         kept, record = await self._look_up(_text(given.username))
-        if not record:  # an account without a password cannot be signed in to
+        if not record:  # no client can sign in to an account without a password
             raise UnauthorizedLogin(f"no account that can sign in: {given.username!r}")
         return kept
 
@@ -172,7 +173,7 @@ class DirectoryChecker(LateChecker):
         return kept
 
     async def _look_up(self, name: str) -> tuple[str, str]:
-        """(The name as it is kept, the record); "" for what is not there."""
+        """(The name as it is stored, the record); "" if it does not exist."""
         for spelling in dict.fromkeys((name, full_name(name, self.default_domain))):
             with suppress(NoSuchAccount):
                 kept = await self._directory.find(spelling)
@@ -180,11 +181,11 @@ class DirectoryChecker(LateChecker):
         return "", ""
 
     def _key(self, name: str) -> str:
-        """The same for all names of one account, and of one that is not there."""
+        """The same value for all spellings of an account's name, also if the account does not exist."""
         return account_key(full_name(name, self.default_domain))
 
     async def _complete(self, kept: str, record: str, password: str) -> None:
-        """What goes wrong is no reason to refuse the login; the next login tries again."""
+        """Add SCRAM keys to a record; errors are only logged, and the next login tries again."""
         try:
             completed = await self._verifier.complete(record, password)
             await self._directory.set_password_hash(kept, completed, replacing=record)
@@ -200,7 +201,7 @@ class DirectoryChecker(LateChecker):
         return self._invented(self._key(name), algorithm) if found is None else found
 
     def _invented(self, name: str, algorithm: ScramAlgorithm) -> ScramKeys:
-        """They belong to no account, but look real; all octets come from what only we know."""
+        """Keys that belong to no account but look real; they are derived from our secret."""
         salt, stored_key, server_key = (
             hmac.digest(self._secret, f"{part} {algorithm} {name}".encode(), "sha512")
             for part in ("salt", "stored key", "server key")
@@ -218,12 +219,12 @@ def _text(value: bytes | str) -> str:
 
 @implementer(ICredentialsChecker)
 class TokenChecker(LateChecker):
-    """Checks the tokens of OAUTHBEARER and XOAUTH2.
+    """Checks the bearer tokens of OAUTHBEARER and XOAUTH2.
 
-    :param validate: of (the name that the client gave, or "", and the token): the account's name,
-        at once or awaited.  It gives None or raises `AuthenticationFailed` if the token is not
-        good, or not that name's, and raises `mailproto.errors.Unavailable` if it cannot tell now.
-        The client may write the name as it likes: `mailproto.accounts.account_key` compares.
+    :param validate: called with the name that the client gave, or "", and the token.  It returns the
+        account's name, or an awaitable of it.  It returns None or raises `AuthenticationFailed` if the
+        token is not valid for that name, and raises `mailproto.errors.Unavailable` if it cannot tell now.
+        The client may use any spelling of the name: compare names with `mailproto.accounts.account_key`.
     """
 
     credentialInterfaces = (IBearerToken,)
@@ -256,12 +257,12 @@ class TokenChecker(LateChecker):
 
 @implementer(ICredentialsChecker)
 class CertificateChecker(LateChecker):
-    """Signs in the account that a certificate, which TLS has verified, has the address of.
+    """Signs in the account whose address is in a verified client certificate.
 
-    Of several addresses the client says which one by the authzid; else it is the first that
-    is an account.
+    If the certificate has several addresses, the client's authzid chooses one; without an authzid, the
+    first address with an account is used.
 
-    :param default_domain: as of `DirectoryChecker`.
+    :param default_domain: see `DirectoryChecker`.
     """
 
     credentialInterfaces = (IClientCertificate,)
@@ -289,7 +290,7 @@ class CertificateChecker(LateChecker):
         raise UnauthorizedLogin("no account of this certificate's")
 
     async def _account(self, name: str) -> str:
-        """The account's name as it is kept; "" for none."""
+        """The account's name as it is stored; "" if there is none."""
         for spelling in dict.fromkeys((name, full_name(name, self.default_domain))):
             with suppress(NoSuchAccount):
                 return await self._directory.find(spelling)
@@ -297,11 +298,12 @@ class CertificateChecker(LateChecker):
 
 
 def _addresses(certificate: x509.Certificate) -> list[str]:
-    """RFC 5280 4.2.1.6; the subject's emailAddress counts where there is no rfc822Name (4.1.2.6)."""
+    """The certificate's addresses (RFC 5280 4.2.1.6); without an rfc822Name, the subject's emailAddress
+    (4.1.2.6)."""
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         names = extension.value.get_values_for_type(x509.RFC822Name)
-    except (x509.ExtensionNotFound, ValueError):  # not there, or malformed
+    except (x509.ExtensionNotFound, ValueError):  # missing or malformed
         names = []
     if names:
         return names

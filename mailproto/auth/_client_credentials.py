@@ -1,4 +1,4 @@
-"""What a client's user gives it, to say who it is; never shown by ``repr``."""
+"""The credentials with which a client signs in; ``repr`` never shows secrets."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import TypeAlias
 __all__ = ["Certificate", "ClientCredentials", "Password", "Token"]
 
 _TOKEN = re.compile("[!-~]+")
-# NUL and ^A separate what is in a message of PLAIN, OAUTHBEARER and XOAUTH2; surrogates are not in UTF-8.
+# NUL and ^A separate the fields in messages of PLAIN, OAUTHBEARER and XOAUTH2; UTF-8 has no surrogates.
 _UNSENDABLE = re.compile("[\0\x01\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Password:
-    """A name and a password: SCRAM, CRAM-MD5, PLAIN and LOGIN.
+    """A name and a password, for SCRAM, CRAM-MD5, PLAIN and LOGIN.
 
     :ivar authzid: the account to act as; "" for one's own.
-    :raises ValueError: a NUL, no name, no password.
+    :raises ValueError: the name or the password is empty, or a field has a NUL.
     """
 
     username: str
@@ -33,10 +33,10 @@ class Password:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An OAuth 2.0 access token: OAUTHBEARER and XOAUTH2.
+    """An OAuth 2.0 access token, for OAUTHBEARER and XOAUTH2.
 
-    :ivar username: whose mailbox it is for.
-    :raises ValueError: it is none that can be sent (RFC 6750 2.1).
+    :ivar username: the account that the token is for.
+    :raises ValueError: the token has characters that cannot be sent (RFC 6750 2.1).
     """
 
     username: str
@@ -50,10 +50,10 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The certificate that was shown to the server when TLS began: EXTERNAL.
+    """The client certificate of the TLS handshake, for EXTERNAL.
 
-    :ivar authzid: the account to act as; "" for the one that the server finds in the certificate.
-    :raises ValueError: a NUL.
+    :ivar authzid: the account to act as; "" lets the server take it from the certificate.
+    :raises ValueError: the authzid has a NUL.
     """
 
     authzid: str = ""
@@ -66,7 +66,7 @@ ClientCredentials: TypeAlias = Password | Token | Certificate
 
 
 def _check(*texts: str) -> None:
-    """An error of our own: Python's hold the text."""
+    """Check fields with error texts of our own, because Python's would show the secret."""
     for text in texts:
         if not isinstance(text, str):
             raise TypeError(f"a str is needed, not {type(text).__name__}")

@@ -1,4 +1,4 @@
-"""SASL as a client speaks it (RFC 4422), challenges in and responses out; and which mechanism it takes."""
+"""The client's side of SASL mechanisms (RFC 4422), and the choice among them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _PLUS = "-PLUS"
 class ClientMechanism(abc.ABC):
     """One authentication exchange.
 
-    :ivar name: as it is announced (RFC 4422 3.1).
-    :ivar ignores_challenges: whether it does not matter what a challenge says, which may be no base64.
-    :ivar is_slow: whether `step` calculates long enough to be better done in a thread.
+    :ivar name: the mechanism's name (RFC 4422 3.1).
+    :ivar ignores_challenges: whether the text of challenges is ignored; it need not even be base64.
+    :ivar is_slow: whether `step` should run in a thread.
     """
 
     name: str
@@ -30,8 +30,9 @@ class ClientMechanism(abc.ABC):
     is_slow: bool = False
 
     def initial(self) -> bytes | None:
-        """What the client says first, with the command or in answer to an empty challenge; None
-        where the server begins.
+        """The initial response, sent with the command or in answer to an empty challenge.
+
+        None if the server begins.
         """
         return None
 
@@ -39,25 +40,26 @@ class ClientMechanism(abc.ABC):
     def step(self, challenge: bytes) -> bytes:
         """The response to a challenge.
 
-        :raises SASLError: the challenge is malformed, out of place, or cannot be from a server
-            that knows the secret: the exchange is to be cancelled.
+        :raises SASLError: the challenge is malformed or out of order, or the server does not know the
+            secret.  The client must cancel the exchange.
         """
 
     @property
     def is_complete(self) -> bool:
-        """Whether success may be believed: the server has shown what the mechanism has it show."""
+        """Whether a success reply may be trusted: the server has sent every proof that the mechanism
+        requires."""
         return True
 
 
 class OneMessage(ClientMechanism):
-    """A mechanism that is one message of the client."""
+    """A mechanism with a single message from the client."""
 
     @abc.abstractmethod
     def initial(self) -> bytes:
         """The message."""
 
     def step(self, challenge: bytes) -> bytes:
-        """:raises SASLError: always: there is nothing to ask."""
+        """:raises SASLError: always, because the mechanism has no challenge."""
         raise SASLError(f"{self.name} has no challenge")
 
 
@@ -76,7 +78,7 @@ class Plain(OneMessage):
 
 
 class Login(ClientMechanism):
-    """LOGIN (draft-murchison-sasl-login): the name, then the password, whatever the prompts say."""
+    """LOGIN (draft-murchison-sasl-login): sends the name, then the password, whatever the prompts say."""
 
     name = "LOGIN"
     ignores_challenges = True
@@ -85,7 +87,7 @@ class Login(ClientMechanism):
         self._responses = [credentials.password, credentials.username]
 
     def step(self, challenge: bytes) -> bytes:
-        """The next of the two."""
+        """The name, or then the password."""
         if not self._responses:
             raise SASLError("LOGIN has two challenges")
         return self._responses.pop().encode()
@@ -100,7 +102,7 @@ class CramMD5(ClientMechanism):
         self._credentials: Password | None = credentials
 
     def step(self, challenge: bytes) -> bytes:
-        """The digest; of one challenge only, lest the server collect them."""
+        """The digest; only of the first challenge, so that a server cannot collect digests."""
         given, self._credentials = self._credentials, None
         if given is None or not challenge:
             raise SASLError("CRAM-MD5 has one challenge")
@@ -109,11 +111,11 @@ class CramMD5(ClientMechanism):
 
 
 class Scram(ClientMechanism):
-    """SCRAM (RFC 5802, RFC 7677): the name, the proof, and a look at the server's own proof.
+    """SCRAM (RFC 5802, RFC 7677): sends the name and the proof, and checks the server's proof.
 
-    :param gs2_flag: what is said of the channel (RFC 5802 6).
-    :param binding: the channel's data, for a -PLUS form.
-    :raises ValueError: `saslprep` does not take the name.
+    :param gs2_flag: the channel binding flag (RFC 5802 6).
+    :param binding: the channel binding data, for a -PLUS mechanism.
+    :raises ValueError: `saslprep` rejects the name.
     """
 
     is_slow = True
@@ -137,7 +139,7 @@ class Scram(ClientMechanism):
         return self._exchange.client_first()
 
     def step(self, challenge: bytes) -> bytes:
-        """The proof, then nothing in answer to the server's."""
+        """The proof; then an empty answer to the server's proof."""
         if not self._steps:
             raise SASLError(f"{self.name} has two challenges")
         return self._steps.pop()(challenge)
@@ -155,8 +157,8 @@ class Scram(ClientMechanism):
 class _TokenMechanism(ClientMechanism):
     """A token in one message.
 
-    One that is not taken is answered with an error in JSON first, and the client's next message is
-    there only to let the server say the same in the protocol's words.
+    The server answers a bad token with an error in JSON.  The client must then send one more message, after
+    which the server sends the protocol's own error reply.
     """
 
     _after_error: bytes
@@ -174,7 +176,7 @@ class _TokenMechanism(ClientMechanism):
 
     @property
     def is_complete(self) -> bool:
-        """Success after an error is none."""
+        """False after an error challenge, whatever the server replies."""
         return not self._has_failed
 
 
@@ -203,7 +205,8 @@ class XOAuth2(_TokenMechanism):
 
 
 class External(OneMessage):
-    """EXTERNAL (RFC 4422 appendix A): the authzid, or nothing; TLS has shown who the client is."""
+    """EXTERNAL (RFC 4422 appendix A): sends the authzid or nothing; the client's certificate identifies
+    it."""
 
     name = "EXTERNAL"
 
@@ -226,18 +229,18 @@ def client_mechanisms(
     mechanism: str | None = None,
     allow_clear: bool = False,
 ) -> list[ClientMechanism]:
-    """Exchanges that can be begun, best first.
+    """New exchanges for the mechanisms that can be used, best first.
 
-    With a password: SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, PLAIN, LOGIN.  If SCRAM can be bound
-    to the channel (-PLUS), nothing else is used: who stands between the two, and cannot speak
-    it, would only have to refuse it (RFC 5802 6).  With a token: OAUTHBEARER, XOAUTH2.  With a
-    certificate: EXTERNAL, in TLS.
+    With a password: SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, PLAIN, LOGIN.  If SCRAM can be bound to the
+    channel (-PLUS), nothing else is used: otherwise an attacker in between could make the client fall back
+    just by refusing it (RFC 5802 6).  With a token: OAUTHBEARER, XOAUTH2.  With a certificate: EXTERNAL, in
+    TLS.
 
     :param offered: the server's mechanisms, in upper case.
-    :param mechanism: the only one to be used, in any case.
-    :param allow_clear: use those that show the secret to anyone who listens, or who is taken for the
-        server, even if `Channel.is_secure` is not so.
-    :raises TypeError: these are no credentials.
+    :param mechanism: the name of the only mechanism to use, in any case.
+    :param allow_clear: also use mechanisms that reveal the secret to an eavesdropper or to a false server,
+        even if `Channel.is_secure` is False.
+    :raises TypeError: ``credentials`` is of another type.
     """
     may_show = channel.is_secure or allow_clear
     possible: Sequence[ClientMechanism]
@@ -269,7 +272,7 @@ def _with_password(
 
 
 def _scram(offered: Collection[str], credentials: Password, channel: Channel) -> list[Scram]:
-    """What is said of the channel is RFC 5802 6: ``p=``, or ``y`` for "I could", or ``n``."""
+    """The flag is ``p=`` to bind, ``y`` if only the client supports it, or ``n`` (RFC 5802 6)."""
     if not _can_be_prepared(credentials):
         return []
     if not channel.bindings:

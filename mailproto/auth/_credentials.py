@@ -1,7 +1,7 @@
-"""What clients show beside a name and a password, for the checkers of ``twisted.cred`` portals.
+"""Credentials other than a name and a password, for the checkers of ``twisted.cred`` portals.
 
-CRAM-MD5 is an `IUsernameHashedPassword` of ``twisted.cred`` itself: only a checker that
-keeps passwords in clear can take it.
+CRAM-MD5 gives an `IUsernameHashedPassword` of ``twisted.cred`` itself; only a checker that knows the
+passwords themselves can check it.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ __all__ = [
 
 
 class IScramProof(ICredentials):
-    """That a client knows a password, without it (RFC 5802 3).  Its checker is an `IScramChecker`."""
+    """A client's proof that it knows a password (RFC 5802 3).  Its checker is an `IScramChecker`."""
 
     username: str = Attribute("The name, prepared (SASLprep) if it can be.")
     algorithm: ScramAlgorithm = Attribute("SHA-256 or SHA-1.")
-    auth_message: bytes = Attribute("What the proof is about.")
-    proof: bytes = Attribute('ClientProof; b"" where there is a flaw: it matches nothing.')
-    flaw: str = Attribute('What is wrong with the exchange, for the log; "" for nothing.')
+    auth_message: bytes = Attribute("The messages of the exchange, which the proof covers.")
+    proof: bytes = Attribute('ClientProof; b"" if there is a flaw: it matches nothing.')
+    flaw: str = Attribute('A sign of an attacker in between, for the log; "" if there is none.')
 
 
 class IScramChecker(ICredentialsChecker):
-    """A checker for `IScramProof`: it knows the keys, too, that the exchange begins with."""
+    """A checker for `IScramProof` that also provides the keys for the beginning of the exchange."""
 
     def scram_keys(name: str, algorithm: ScramAlgorithm) -> Awaitable[ScramKeys]:  # noqa: N805
         """The keys of ``name``.
 
-        For a name that is not there, or has none, they are invented, and the same each time:
-        who has an account is not to be told (RFC 5802 9).
+        If the account does not exist or has no keys, they are invented, but the same each time, so that a
+        client cannot find out which accounts exist (RFC 5802 9).
         """
 
 
@@ -68,7 +68,7 @@ class IClientCertificate(ICredentials):
 
 
 class IProxyLogin(ICredentials):
-    """The word of a proxy that is trusted: it has signed its client in."""
+    """The statement of a trusted proxy that it has signed its client in."""
 
     username: str = Attribute("The account's name, as the proxy knows it.")
 
@@ -114,9 +114,9 @@ class ProxyLogin:
 @implementer(IUsernameHashedPassword)
 @dataclass(frozen=True, slots=True)
 class CramMD5Response:
-    """What a client of CRAM-MD5 answered (RFC 2195 2).
+    """A client's response in CRAM-MD5 (RFC 2195 2).
 
-    :ivar response: a digest of ``challenge``, keyed with the password, in hexadecimal.
+    :ivar response: the digest of ``challenge``, keyed with the password, in hexadecimal.
     """
 
     username: bytes

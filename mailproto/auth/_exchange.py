@@ -1,4 +1,4 @@
-"""One connection's exchanges, for all protocols: what they send goes in, what they answer comes out."""
+"""The SASL exchanges of one connection, for all protocols."""
 
 from __future__ import annotations
 
@@ -32,35 +32,34 @@ __all__ = ["SASLServer"]
 
 @dataclass(slots=True)
 class _Exchange:
-    """One that is under way.
+    """A running exchange.
 
-    :ivar outcome: once the credentials have been looked at; the client may have yet to answer
-        what it was told along with that.
+    :ivar outcome: the result of the credentials' check, if it is known; the client may still have to answer
+        the last challenge.
     """
 
     mechanism: ServerMechanism
     outcome: Login | AuthenticationFailed | None = None
 
     def release(self) -> None:
-        """Sign out, if anybody was signed in."""
+        """Sign out, if the outcome is a `Login`."""
         if isinstance(self.outcome, Login):
             self.outcome.logout()
 
 
 class SASLServer:
-    """Signs one client in to a portal, by the mechanisms that its checkers have credentials for.
+    """Signs one client in to a portal, with the mechanisms whose credentials its checkers accept.
 
-    A protocol sends the `Challenge` that `begin` and `respond` return, and gives the next
-    line to `respond`, until it gets the `Login`.  Whatever they raise is a `MailError`, and
-    the exchange is over:
+    A protocol sends the `Challenge` that `begin` and `respond` return, and passes the next line to
+    `respond`, until it gets the `Login`.  These errors end the exchange; each is a `MailError`:
 
-    - `UnknownMechanism`: it is not offered here,
-    - `EncryptionRequired`: not without TLS,
-    - `AuthenticationCancelled`: by the client, or by `abandon`,
-    - `MalformedAuthentication`: not base64, or not what the mechanism asks for,
-    - `AuthenticationFailed` and `TemporaryAuthenticationFailure`: as of `login`.
+    - `UnknownMechanism`: the mechanism is not offered,
+    - `EncryptionRequired`: the mechanism needs TLS,
+    - `AuthenticationCancelled`: the client cancelled it, or `abandon` was called,
+    - `MalformedAuthentication`: the response is not base64, or not what the mechanism needs,
+    - `AuthenticationFailed` and `TemporaryAuthenticationFailure`: see `login`.
 
-    :param mechanisms: those that may be offered, best first, such as `server_mechanisms` gives.
+    :param mechanisms: the mechanisms that may be offered, best first; see `server_mechanisms`.
     :param session: see `login`.
     """
 
@@ -80,7 +79,7 @@ class SASLServer:
         self._exchange: _Exchange | None = None
 
     def mechanisms(self, channel: Channel) -> tuple[str, ...]:
-        """The names to announce to the client now, best first."""
+        """The names of the mechanisms to offer now, best first."""
         return tuple(
             mechanism.name
             for mechanism in self._mechanisms
@@ -91,7 +90,8 @@ class SASLServer:
 
     @property
     def takes_passwords(self) -> bool:
-        """Whether a protocol's own command for a name and a password is to be taken: as PLAIN or LOGIN is."""
+        """Whether to accept a protocol's own login command (LOGIN, USER): yes if PLAIN or LOGIN may be
+        offered."""
         return any(
             mechanism.credentials is IUsernamePassword and self._checker(mechanism) is not None
             for mechanism in self._mechanisms
@@ -100,7 +100,7 @@ class SASLServer:
     async def begin(self, name: str, initial: bytes | None, channel: Channel) -> Challenge | Login:
         """Begin an exchange.
 
-        :param name: of the mechanism, in any case.
+        :param name: the mechanism's name, in any case.
         :param initial: the initial response as it was sent: base64, ``=`` for an empty one
             (RFC 4954 4, RFC 5034 4, RFC 4959 3), or None.
         """
@@ -113,14 +113,14 @@ class SASLServer:
         return await self._go_on(b"" if initial == b"=" else initial)
 
     async def respond(self, line: bytes) -> Challenge | Login:
-        """Go on with it.
+        """Continue the exchange with the client's response.
 
-        :param line: as it was sent: base64, or ``*`` to cancel.
+        :param line: the response as it was sent: base64, or ``*`` to cancel.
         """
         exchange = self._exchange
         if exchange is not None and isinstance(exchange.outcome, AuthenticationFailed):
             self.abandon()
-            raise exchange.outcome  # whatever the client calls it
+            raise exchange.outcome  # whatever the client's response is
         if exchange is None or line == b"*":
             self.abandon()
             cancelled = AuthenticationCancelled()
@@ -130,7 +130,7 @@ class SASLServer:
         return await self._go_on(line)
 
     def abandon(self) -> None:
-        """Forget the exchange: the client is gone, or talks of something else."""
+        """Drop the exchange: the connection has ended, or the client sent another command."""
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.release()
@@ -141,7 +141,8 @@ class SASLServer:
             if mechanism.name == name and checker is not None and mechanism.is_possible(channel):
                 if mechanism.plaintext and not channel.is_secure:
                     raise EncryptionRequired
-                # A client that could bind and is not offered to says so, and is right (RFC 5802 6).
+                # No -PLUS mechanism is offered: a client that supports channel binding may say so (RFC 5802
+                # 6).
                 return mechanism(channel if self._binds else replace(channel, bindings={}), checker)
         raise UnknownMechanism
 
@@ -161,7 +162,7 @@ class SASLServer:
         except BaseException:
             self.abandon()
             raise
-        if self._exchange is not exchange:  # abandoned while we looked
+        if self._exchange is not exchange:  # `abandon` was called during the check
             exchange.release()
             raise AuthenticationCancelled
         if isinstance(result, Login):
@@ -203,5 +204,5 @@ class SASLServer:
             raise
 
     def _log_failure(self, mechanism: ServerMechanism, error: MailError) -> None:
-        """Log an exchange that failed before it came to credentials."""
+        """Log an exchange that failed before it gave credentials."""
         maillog.sign_in_failed(maillog.client_of(self._session), mechanism.name, mechanism.username, error)

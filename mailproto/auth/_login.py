@@ -1,4 +1,4 @@
-"""Signing in: credentials in, an account out, by a ``twisted.cred`` portal."""
+"""Signs in to an account through a ``twisted.cred`` portal."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _log = Logger()
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """An account that is signed in.
+    """A signed-in account.
 
-    :ivar logout: to be called once, when the session is over.
+    :ivar logout: a function to call once, when the session is over.
     """
 
     account: IAccount
@@ -41,16 +41,16 @@ class Login:
 async def login(
     portal: Portal, credentials: ICredentials, session: IRevocable | None = None, *, mechanism: str = ""
 ) -> Login:
-    """Sign in with ``credentials``, and log what became of it.
+    """Sign in with ``credentials``, and log the result.
 
-    :param session: what the realm gets as the ``mind``: it may revoke the session until `Login.logout`.
-        One that is a `maillog.HasClient` is named in the log.
-    :param mechanism: how the credentials came, for the log.
-    :raises AuthenticationFailed: for an unknown name, a wrong secret, and for a kind of
-        credentials that the portal knows nothing of.
-    :raises TemporaryAuthenticationFailure: when a checker or the realm cannot tell now, or fails;
-        of the latter the log has a full record.
-    :raises MailError: whatever else a checker or the realm raises.
+    :param session: passed to the realm as the ``mind``; the realm may revoke it until `Login.logout`. If it
+        is a `maillog.HasClient`, the log names its client.
+    :param mechanism: the SASL mechanism or command, for the log.
+    :raises AuthenticationFailed: the name is unknown, the secret is wrong, or the portal has no checker for
+        such credentials.
+    :raises TemporaryAuthenticationFailure: a checker or the realm is unavailable, or fails; the log then
+        has the traceback.
+    :raises MailError: any other error that a checker or the realm raises.
     """
     client = maillog.client_of(session)
     try:
@@ -67,26 +67,25 @@ async def _login(portal: Portal, credentials: ICredentials, session: IRevocable 
         try:
             _, account, logout = await portal.login(credentials, session, IAccount)
         except (LoginFailed, Unauthorized) as error:
-            if not isinstance(error, LateFailure):  # the realm's: there is no such account
+            if not isinstance(error, LateFailure):  # from the realm: there is no such account
                 await wait_as(_checker_of(portal, credentials))
             raise AuthenticationFailed(detail=str(error)) from None
     return Login(cast(IAccount, account), logout)
 
 
 def name_given(credentials: object) -> str | bytes:
-    """The account that the client wants, as it came; "" if it leaves that to a token or a certificate."""
+    """The name as the client gave it; "" if it leaves that to a token or a certificate."""
     name = getattr(credentials, "username", "") or getattr(credentials, "authzid", "")
     return name if isinstance(name, str | bytes) else ""
 
 
 async def proxy_login(portal: Portal, name: str, session: IRevocable | None = None) -> Login:
-    """Sign in the account ``name``, on the word of a proxy that is trusted.
+    """Sign in the account ``name`` for a trusted proxy, without a password.
 
-    Where no checker takes `IProxyLogin`, it is for the realm alone to say whether there is such
-    an account.
+    If the portal has no checker for `IProxyLogin`, the realm decides whether there is such an account.
 
     :param session: see `login`.
-    :raises AuthenticationFailed, TemporaryAuthenticationFailure, MailError: as `login`.
+    :raises AuthenticationFailed, TemporaryAuthenticationFailure, MailError: see `login`.
     """
     if IProxyLogin not in portal.checkers:
         portal = Portal(portal.realm, [_NameChecker()])
@@ -95,7 +94,7 @@ async def proxy_login(portal: Portal, name: str, session: IRevocable | None = No
 
 @implementer(ICredentialsChecker)
 class _NameChecker:
-    """Takes any name: the realm says whether there is such an account."""
+    """Accepts any name: the realm decides whether there is such an account."""
 
     credentialInterfaces = (IProxyLogin,)
 
@@ -104,14 +103,14 @@ class _NameChecker:
 
 
 def _checker_of(portal: Portal, credentials: ICredentials) -> object:
-    """The one that the portal asks about ``credentials``."""
+    """The portal's checker for ``credentials``."""
     checkers = portal.checkers.items()
     return next((checker for interface, checker in checkers if interface.providedBy(credentials)), None)
 
 
 @contextmanager
 def failures_are_temporary() -> Iterator[None]:
-    """What goes wrong while a checker is asked is a `TemporaryAuthenticationFailure`."""
+    """Turn unexpected errors of a checker or a realm into `TemporaryAuthenticationFailure`."""
     try:
         yield
     except Unavailable as error:

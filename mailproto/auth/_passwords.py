@@ -1,4 +1,4 @@
-"""Passwords, checked away from the reactor's thread."""
+"""Checks passwords in threads."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ __all__ = ["MAX_REMEMBERED", "MAX_WAITING", "REMEMBER", "PasswordVerifier"]
 T = TypeVar("T")
 
 REMEMBER = 300.0
-"""Seconds for which a verified login need not be hashed again."""
+"""Seconds for which a right password is remembered and need not be hashed again."""
 
 MAX_REMEMBERED = 10_000
-"""Verified logins that are remembered; the oldest goes first."""
+"""The most right passwords that are remembered; the oldest is forgotten first."""
 
 MAX_WAITING = 500
-"""Different passwords that may wait for a thread; past it a login is asked to try again."""
+"""The most passwords that may wait for a thread; further logins fail temporarily."""
 
 
 def _unmatchable() -> str:
-    """A hash that no password has, and that takes as long to check as a real one."""
+    """A hash that no password matches, and that takes as long to check as a real one."""
     salt, digest = (
         base64.b64encode(os.urandom(size)).rstrip(b"=").decode()
         for size in (PROFILE.salt_len, PROFILE.hash_len)
@@ -43,7 +43,7 @@ def _unmatchable() -> str:
 
 
 class _Pool(Protocol):
-    """As much of `ThreadPool` as is used."""
+    """The methods of `ThreadPool` that are used."""
 
     def start(self) -> None: ...
 
@@ -55,15 +55,15 @@ class _Pool(Protocol):
 
 
 class PasswordVerifier:
-    """Checks passwords against records (`mailproto.auth.hash_password`) in a few threads of its own.
+    """Checks passwords against records (`mailproto.auth.hash_password`) in its own threads.
 
-    A password that was right is remembered for `REMEMBER` seconds, as a digest keyed
-    with what only this process knows, so that a client that signs in for each poll
-    costs nothing.  The stored hash is in the digest: a changed password is forgotten.
+    A right password is remembered for `REMEMBER` seconds, so that a client that signs in for each poll
+    costs little.  It is kept as a digest, keyed with a secret of this process.  The digest includes the
+    stored hash, so that a changed password is forgotten.
 
     :param reactor: for time, and to come back from the threads; its shutdown stops them.
-    :param threads: each uses 64 MiB and a core while it works.
-    :param pool: instead of a pool of our own.
+    :param threads: the number of threads; each uses 64 MiB and a core while it works.
+    :param pool: a thread pool to use instead of our own.
     """
 
     def __init__(self, reactor: IReactorTime, *, threads: int = 2, pool: _Pool | None = None) -> None:
@@ -77,12 +77,12 @@ class PasswordVerifier:
         self._running: dict[bytes, list[Deferred[bool]]] = {}
 
     def verify(self, name: str, record: str, password: str) -> Deferred[bool]:
-        """Whether ``password`` is that of the record; the same work is done when the answer is no.
+        """Whether ``password`` is that of the record; a wrong password takes the same time.
 
-        :param name: whose password: what is known of one account says nothing of another.
-        :param record: "" for an account that is not there or that cannot be signed in
-            to: never right, and not to be told from a wrong password by the time it takes.
-        :returns: fails with `Unavailable` when too many wait already.
+        :param name: the account's name; a password is remembered for this account only.
+        :param record: "" if the account does not exist or has no password: the answer is then False, after
+            the same time as for a wrong password.
+        :returns: fails with `Unavailable` if too many passwords are waiting.
         """
         password_hash = argon2_part(record)
         digest = self._digest(name, password_hash, prepared_password(password))
@@ -92,7 +92,7 @@ class PasswordVerifier:
         waiter: Deferred[bool] = Deferred()
         same = self._running.get(digest)
         if same is not None:
-            # Mail programs open several connections at once: one calculation does for all.
+            # Mail programs open several connections at once: one computation is enough for all of them.
             same.append(waiter)
         elif self._stopped or len(self._running) >= MAX_WAITING:
             waiter.errback(Unavailable(detail="too many passwords wait to be checked"))
@@ -102,9 +102,9 @@ class PasswordVerifier:
         return waiter
 
     def complete(self, record: str, password: str) -> Deferred[str]:
-        """The record of ``password`` with the verifiers that it lacked.
+        """The record of ``password`` with its missing SCRAM keys added.
 
-        :returns: fails with `Unavailable` when too many wait already.
+        :returns: fails with `Unavailable` if too many passwords are waiting.
         """
         if self._stopped or len(self._running) >= MAX_WAITING:
             return fail(Unavailable(detail="too many passwords wait to be hashed"))
@@ -113,7 +113,7 @@ class PasswordVerifier:
         return waiter
 
     def stop(self) -> None:
-        """End the threads: waits for what they are at, and refuses what is still in the queue."""
+        """End the threads: wait for running checks, and refuse those that are still in the queue."""
         self._stopped = True
         if self._started:
             self._started = False
@@ -139,7 +139,7 @@ class PasswordVerifier:
             self._started = True
             self._pool.start()
             if IReactorCore.providedBy(self.clock):
-                # Its threads would keep a process alive that knows of no `stop`.
+                # Without this, the threads would keep a process alive that does not call `stop`.
                 self.clock.addSystemEventTrigger("during", "shutdown", self.stop)
 
         def done(success: bool, result: T | Failure) -> None:

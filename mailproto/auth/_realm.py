@@ -1,4 +1,4 @@
-"""A realm over a store, and the portal that its servers need."""
+"""A realm over a store, and a portal for its servers."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _Avatar: TypeAlias = tuple[type[Interface], object, Callable[[], None]]
 
 @implementer(IRealm, IAddOns)
 class StoreRealm:
-    """Gives the accounts of an `IStore` to a portal.
+    """A ``twisted.cred`` realm: its avatars are the accounts of an `IStore`.
 
-    A ``mind`` that is an `IRevocable` is revoked when the account is deleted, disabled or given
-    another password, if the store's directory tells (`IAccountChanges`).
+    A ``mind`` that is an `IRevocable` is revoked when the account is deleted, disabled or given a new
+    password, if the store's directory reports that (`IAccountChanges`).
 
-    :param clock: the reactor, to revoke many sessions little by little; None to do it at once.
+    :param clock: the reactor: many sessions are then revoked in several turns; None to revoke them at once.
     """
 
     def __init__(self, store: IStore, clock: IReactorTime | None = None) -> None:
@@ -49,10 +49,10 @@ class StoreRealm:
     def requestAvatar(
         self, avatar_id: bytes | tuple[()], mind: object, *interfaces: type[Interface]
     ) -> Deferred[_Avatar]:
-        """(IAccount, the account, what signs it out).
+        """Returns (IAccount, the account, a function that signs out).
 
-        Fails with `UnauthorizedLogin` for the anonymous, and if the account is disabled or has
-        just been deleted.
+        It fails with `UnauthorizedLogin` for the anonymous user, and if the account is disabled or has just
+        been deleted.
         """
         return Deferred.fromCoroutine(self._avatar(avatar_id, mind, interfaces))
 
@@ -77,18 +77,18 @@ class StoreRealm:
 
 
 def add_ons_of(portal: Portal) -> frozenset[InterfaceClass]:
-    """What every account and mailbox provides that can be signed in to by ``portal`` (`IAddOns`).
+    """The optional contracts that all accounts and mailboxes behind ``portal`` provide (`IAddOns`).
 
-    None for a portal whose realm does not say.
+    It is empty for a portal whose realm does not provide `IAddOns`.
     """
     realm = getattr(portal, "realm", None)
     return realm.add_ons if IAddOns.providedBy(realm) else frozenset()
 
 
 def store_portal(store: IStore, reactor: IReactorTime) -> Portal:
-    """What the POP3, IMAP and submission servers of one store need to sign people in.
+    """A portal over a store, for POP3, IMAP and submission servers.
 
-    More checkers may be registered with it, as `TokenChecker` and `CertificateChecker`.
+    More checkers may be registered with it, such as `TokenChecker` and `CertificateChecker`.
 
     :param reactor: its shutdown ends the threads that check passwords.
     """
@@ -96,4 +96,4 @@ def store_portal(store: IStore, reactor: IReactorTime) -> Portal:
 
 
 def _nothing_to_release() -> None:
-    """An account of a store holds nothing for a session."""
+    """A session holds nothing of a store that has to be released."""

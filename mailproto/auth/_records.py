@@ -1,8 +1,8 @@
-"""What a directory keeps of a password: verifiers of it, in one string.
+"""The record of a password that a directory stores: several verifiers in one string.
 
-They are parted by spaces: argon2id's PHC string, which a password is checked against, then
-the keys of SCRAM-SHA-256 and of SCRAM-SHA-1 (`ScramKeys`).  One string, so that a change of
-password is one write.  A record with argon2id's alone, or SCRAM's alone, is good too.
+They are separated by spaces: argon2id's PHC string, against which a password is checked, then the keys of
+SCRAM-SHA-256 and of SCRAM-SHA-1 (`ScramKeys`).  They are in one string so that a change of password is one
+write.  A record with only argon2id or only SCRAM keys is valid, too.
 """
 
 from __future__ import annotations
@@ -40,30 +40,31 @@ __all__ = [
 ]
 
 SCRAM_ITERATIONS = 65_536
-"""Of SCRAM's keys: the most that clients with Cyrus SASL take (RFC 7677 4 asks for 4,096)."""
+"""The iterations of SCRAM keys: the most that clients with Cyrus SASL accept (RFC 7677 4 requires
+4,096)."""
 
 _DISABLED = "!"
-"""What a disabled account's record begins with, as in shadow(5); the rest is kept for `enabled_record`."""
+"""The prefix of a disabled account's record, as in shadow(5); the rest stays for `enabled_record`."""
 
 SALT_LENGTH = 16
-"""Octets of SCRAM's salts."""
+"""Octets of the salts for SCRAM."""
 
-# RFC 9106 4, "second recommended option": 64 MiB, three passes, four lanes.  The first
-# one's 2 GiB a login would let a few guessers take a small machine's memory.
+# RFC 9106 4, "second recommended option": 64 MiB, three passes, four lanes.  The first option needs 2 GiB
+# for each login, so a few attackers could use up a small machine's memory.
 PROFILE = RFC_9106_LOW_MEMORY
 _HASHER = PasswordHasher.from_parameters(PROFILE)
 
 
 def hash_password(password: str) -> str:
-    """A record with all verifiers, each with a salt of its own, of the password as SASLprep leaves it.
+    """A record with all verifiers of the password, prepared by SASLprep; each verifier has its own salt.
 
-    Takes 64 MiB and 100 to 300 ms: for a thread.
+    This takes 64 MiB and 100 to 300 ms: run it in a thread.
     """
     return completed(_HASHER.hash(prepared_password(password)), password)
 
 
 def completed(record: str, password: str) -> str:
-    """The record, with those of SCRAM's keys that were missing: for a thread."""
+    """The record with its missing SCRAM keys added; run it in a thread."""
     missing = [algorithm for algorithm in SCRAM_ALGORITHMS if scram_part(record, algorithm) is None]
     made = [
         str(scram_keys(algorithm, password, os.urandom(SALT_LENGTH), SCRAM_ITERATIONS))
@@ -78,16 +79,16 @@ def is_complete(record: str) -> bool:
 
 
 def matches(record: str, password: str) -> bool:
-    """Whether ``password`` has that argon2id hash, worked out here and now; False without one."""
-    # A record may be of a time when argon2id hashed an OpaqueString (RFC 8265 4.2).
+    """Whether ``password`` matches the record's argon2id hash; False if the record has none."""
+    # In an older version's record, argon2id hashed an OpaqueString (RFC 8265 4.2).
     forms = dict.fromkeys((prepared_password(password), _opaque(password)))
     return any(_has_hash(argon2_part(record), form) for form in forms)
 
 
 def password_matches(record: str, password: str) -> bool:
-    """Whether ``password`` is that of the record, by what takes least time: 25 ms by SCRAM's keys.
+    """Whether ``password`` is that of the record, by the fastest verifier: SCRAM keys take 25 ms.
 
-    For passwords that are right as a rule; for a thread.
+    Use it for passwords that are usually right; run it in a thread.
     """
     for algorithm in SCRAM_ALGORITHMS:
         keys = scram_part(record, algorithm)
@@ -98,27 +99,27 @@ def password_matches(record: str, password: str) -> bool:
 
 
 def disabled_record(record: str) -> str:
-    """A record of the same password that no mechanism takes, until it is `enabled_record`."""
+    """The record of a disabled account: no mechanism accepts it until `enabled_record` undoes this."""
     return record if is_disabled(record) else _DISABLED + record
 
 
 def enabled_record(record: str) -> str:
-    """The record as it was before `disabled_record`; one that is not disabled stays as it is."""
+    """The record before `disabled_record`; a record that is not disabled stays the same."""
     return record.removeprefix(_DISABLED)
 
 
 def is_disabled(record: str) -> bool:
-    """Whether the account of that record is disabled."""
+    """Whether the record is that of a disabled account."""
     return record.startswith(_DISABLED)
 
 
 def argon2_part(record: str) -> str:
-    """The PHC string of argon2; "" without one, or if the account is disabled."""
+    """The PHC string of argon2; "" if there is none, or if the account is disabled."""
     return next((part for part in _parts(record) if part.startswith("$argon2")), "")
 
 
 def scram_part(record: str, algorithm: ScramAlgorithm) -> ScramKeys | None:
-    """SCRAM's keys for ``algorithm``; None without any, or if the account is disabled."""
+    """The SCRAM keys for ``algorithm``; None if there are none, or if the account is disabled."""
     found = map(parse_scram_keys, _parts(record))
     return next((keys for keys in found if keys is not None and keys.algorithm == algorithm), None)
 

@@ -1,4 +1,4 @@
-"""SASLprep (RFC 4013): names and passwords as they are compared, however they were typed."""
+"""SASLprep (RFC 4013): the form in which names and passwords are compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from unicodedata import ucd_3_2_0
 __all__ = ["opaque_string", "prepared_password", "saslprep"]
 
 _LONGEST = 1024
-"""Characters of a text that is prepared: the normalization of combining marks takes the square of it."""
+"""The most characters of a text: the time for normalization grows with the square of its combining
+marks."""
 
 _PROHIBITED = (
     stringprep.in_table_c12,
@@ -25,12 +26,12 @@ _PROHIBITED = (
 
 
 def saslprep(text: str, *, is_query: bool = False) -> str:
-    """``text`` prepared; not longer than 18 times what it was.
+    """Prepare ``text``; the result is at most 18 times as long.
 
-    :param is_query: take what Unicode 3.2 did not know as well, as a name that is only looked
-        up may have it; a password may not (RFC 5802 2.2 and 5.1).
-    :raises ValueError: for what is prohibited or too long, and when nothing is left; the message
-        holds nothing of the text.
+    :param is_query: also accept characters that are not in Unicode 3.2; a name that is looked up may have
+        them, a password may not (RFC 5802 2.2 and 5.1).
+    :raises ValueError: the text has prohibited characters or is too long, or the result is empty.  The
+        message contains nothing of the text.
     """
     if text.isascii() and text.isprintable() and text:
         return text
@@ -52,10 +53,11 @@ def saslprep(text: str, *, is_query: bool = False) -> str:
 
 
 def prepared_password(password: str) -> bytes:
-    """The octets of a password, the same however it was typed; of any password, for every mechanism.
+    """The octets of a password, the same for all ways to type it; used by every mechanism.
 
-    What SASLprep does not take, such as an emoji, is an OpaqueString of RFC 8265 4.2 (NFC, every
-    space an ASCII one), and one of more than 1,024 characters is taken as it is.
+    A password that SASLprep rejects, for example because of an emoji, is prepared as an OpaqueString of RFC
+    8265 4.2 (NFC, every space becomes an ASCII space).  A password of more than 1,024 characters is not
+    changed.
     """
     if len(password) <= _LONGEST:
         try:
@@ -66,13 +68,13 @@ def prepared_password(password: str) -> bytes:
 
 
 def opaque_string(text: str) -> str:
-    """OpaqueString of RFC 8265 4.2, of any text."""
+    """Prepare any text as an OpaqueString of RFC 8265 4.2."""
     spaced = "".join(" " if unicodedata.category(char) == "Zs" else char for char in text)
     return unicodedata.normalize("NFC", spaced)
 
 
 def _check_right_to_left(prepared: str) -> None:
-    """What has a character from right to left begins and ends with one, and has no other letters.
+    """Text with a right-to-left character must begin and end with one, and have no left-to-right letters.
 
     RFC 3454 6.
     """

@@ -1,4 +1,4 @@
-"""A secret of the server's own, which outlives its process."""
+"""The server's own secret, which stays the same after a restart."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _LENGTH = 32
 
 
 def ensure_secret(folder: str | os.PathLike[str]) -> bytes:
-    """The octets of the file ``secret`` in ``folder``, made if need be; readable by the owner alone.
+    """The octets of the file ``secret`` in ``folder``; made if it is missing, readable only by its owner.
 
-    :raises OSError: it cannot be read or written.
+    :raises OSError: the file cannot be read or written.
     """
     file = Path(folder) / "secret"
     try:

@@ -1,4 +1,4 @@
-"""SASL as a server speaks it (RFC 4422): messages in, challenges and credentials out, no I/O."""
+"""The server's side of SASL mechanisms (RFC 4422): responses in, challenges and credentials out, no I/O."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ from mailproto.tls._channel import Channel
 __all__ = ["DEFAULT_MECHANISMS", "SERVER_MECHANISMS", "Challenge", "ServerMechanism", "server_mechanisms"]
 
 _DIGEST = 32
-"""Octets of an MD5 digest in hexadecimal."""
+"""The length of an MD5 digest in hexadecimal."""
 
-# RFC 6750 2.1; the scheme's name in any case (RFC 9110 11.1).
+# RFC 6750 2.1; the scheme's name is compared without case (RFC 9110 11.1).
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 _KEY = re.compile(r"[A-Za-z]+")
 _SEPARATOR = "\x01"
@@ -50,7 +50,7 @@ _SEPARATOR = "\x01"
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What the server sends next; the client's response goes to the next step."""
+    """The server's next message; the client's response goes to the next step."""
 
     data: bytes
 
@@ -61,21 +61,21 @@ class Challenge:
 
 
 class ServerMechanism(abc.ABC):
-    """One authentication exchange: messages in, challenges and credentials out, no I/O.
+    """One authentication exchange: responses in, challenges and credentials out, no I/O.
 
-    :cvar name: as it is announced (RFC 4422 3.1).
-    :cvar credentials: the interface of what it ends with: a portal without a checker for it
-        has no use for the mechanism.
-    :cvar plaintext: whether a secret crosses the wire in clear, so that TLS or a loopback
-        address is needed.
-    :cvar binds: whether it binds to the channel below; where none that does is offered, no
-        mechanism is told what there is to bind to.
-    :ivar final: what the server tells the client along with success (RFC 4422 3.6), sent as
-        one more challenge, because our protocols have no other place for it; None for nothing.
-    :ivar refusal: what it tells the client before failure, likewise.
-    :ivar username: the account that the client wants, as far as it has said so, for the log.
+    :cvar name: the mechanism's name (RFC 4422 3.1).
+    :cvar credentials: the interface of the resulting credentials; the mechanism is offered only if the
+        portal has a checker for it.
+    :cvar plaintext: whether it sends a secret unencrypted, so that it needs TLS or a client on this
+        machine.
+    :cvar binds: whether it uses channel binding.  If no such mechanism is offered, no mechanism gets the
+        channel binding data.
+    :ivar final: additional data with success (RFC 4422 3.6), sent as one more challenge, because mail
+        protocols have no other place for it; None for none.
+    :ivar refusal: additional data before a failure, sent in the same way.
+    :ivar username: the name that the client has given so far, for the log.
 
-    :param checker: the portal's for ``credentials``.
+    :param checker: the portal's checker for ``credentials``.
     """
 
     name: ClassVar[str]
@@ -92,31 +92,33 @@ class ServerMechanism(abc.ABC):
 
     @classmethod
     def is_possible(cls, channel: Channel) -> bool:
-        """Whether what lies below the connection has what the mechanism builds upon."""
+        """Whether the mechanism can be used over this channel."""
         return True
 
     def is_itself(self, authzid: str, name: str) -> bool:
-        """Whether an account that gives an authzid means itself: both may be without a domain."""
+        """Whether ``authzid`` is the account ``name`` itself; either may be written without its domain."""
         domain = getattr(self.checker, "default_domain", "")
         return account_key(full_name(authzid, domain)) == account_key(full_name(name, domain))
 
     @abc.abstractmethod
     async def step(self, response: bytes | None) -> Challenge | ICredentials:
-        """Go on with the exchange; only a question to ``checker`` is awaited.
+        """Continue the exchange.  Only calls of ``checker`` are awaited.
 
-        :param response: decoded; None at the start when there is no initial response, which
-            is not the same as an empty one (RFC 4954 4: ``=``).
-        :returns: credentials end the exchange.
+        :param response: the decoded response; None at the start if there is no initial response, which
+            differs from an empty one (RFC 4954 4: ``=``).
+        :returns: a challenge, or the credentials that end the exchange.
         :raises SASLError: when the response is malformed.
-        :raises UnwantedInitialResponse: when the server begins, and there is a response.
-        :raises AuthenticationFailed: when it can be read, and asks for what is allowed to none.
+        :raises UnwantedInitialResponse: the server begins in this mechanism, but the client sent an initial
+            response.
+        :raises AuthenticationFailed: the response is well-formed, but asks for something that is never
+            allowed.
         """
 
 
 class Plain(ServerMechanism):
     """PLAIN (RFC 4616): ``[authzid] NUL authcid NUL passwd`` in one message.
 
-    No account may act as another, so an authzid is taken only if it is the authcid.
+    No account may act as another, so the authzid must be empty or the authcid.
     """
 
     name = "PLAIN"
@@ -144,10 +146,10 @@ def _text(name: bytes) -> str:
 
 
 class Login(ServerMechanism):
-    """LOGIN (draft-murchison-sasl-login, never a standard, still spoken by many clients).
+    """LOGIN (draft-murchison-sasl-login): never a standard, but still used by many clients.
 
-    The two challenges are what those clients look for.  An empty initial response, which is
-    no name, is as good as none: Dovecot's client sends one.
+    Clients look for exactly these two challenges.  An empty initial response counts as none: Dovecot's
+    client sends one.
     """
 
     name = "LOGIN"
@@ -157,7 +159,7 @@ class Login(ServerMechanism):
     _username = b""
 
     async def step(self, response: bytes | None) -> Challenge | ICredentials:
-        """Asks for the name, unless it came as initial response, then for the password."""
+        """Ask for the name, unless it came as the initial response, then for the password."""
         has_begun, self._has_begun = self._has_begun, True
         if response is None or not (response or has_begun):
             return Challenge(b"Username:")
@@ -171,9 +173,9 @@ class Login(ServerMechanism):
 
 
 class CramMD5(ServerMechanism):
-    """CRAM-MD5 (RFC 2195): ``<unique@host>`` is answered with ``name SP digest``.
+    """CRAM-MD5 (RFC 2195): the client answers ``<unique@host>`` with ``name SP digest``.
 
-    The digest is keyed with the password, which the server must have in clear.
+    The digest is keyed with the password, so the server must know the password itself.
     """
 
     name = "CRAM-MD5"
@@ -185,7 +187,7 @@ class CramMD5(ServerMechanism):
         if not self._challenge:
             if response is not None:
                 raise UnwantedInitialResponse
-            # The form of a msg-id, and never the same again (RFC 2195 2).
+            # In the form of a msg-id, and unique (RFC 2195 2).
             unique = f"<{secrets.token_hex(16)}.{int(time.time())}@mailproto>"
             self._challenge = unique.encode()
             return Challenge(self._challenge)
@@ -196,14 +198,14 @@ class CramMD5(ServerMechanism):
 
 
 class ScramSHA256(ServerMechanism):
-    """SCRAM-SHA-256 (RFC 5802, RFC 7677): both sides prove something.
+    """SCRAM-SHA-256 (RFC 5802, RFC 7677): both sides prove what they know.
 
-    The client proves that it knows the password, and the server that it has the keys.
+    The client proves that it knows the password, and the server proves that it has the keys.
 
-    An exchange that a third party may have changed is for the checker, too: it fails as a wrong
-    password does, and as late.
+    If an attacker may have changed the exchange, the checker still gets the credentials, so that the
+    failure looks like a wrong password and takes as long.
 
-    No account may act as another, so an authzid is taken only if it is the user.
+    No account may act as another, so the authzid must be empty or the user's own name.
     """
 
     name = "SCRAM-SHA-256"
@@ -216,11 +218,11 @@ class ScramSHA256(ServerMechanism):
 
     @classmethod
     def is_possible(cls, channel: Channel) -> bool:
-        """The -PLUS forms need something to bind to."""
+        """The -PLUS mechanisms need channel binding data."""
         return not cls.binds or bool(channel.bindings)
 
     async def step(self, response: bytes | None) -> Challenge | ICredentials:
-        """The client's first message is answered with salt and iterations, its final one is the proof."""
+        """Answer the client's first message with salt and iterations; its last message has the proof."""
         if response is None:
             return Challenge(b"")
         exchange = self._exchange
@@ -241,7 +243,7 @@ class ScramSHA256(ServerMechanism):
 
 
 class ScramSHA256Plus(ScramSHA256):
-    """SCRAM-SHA-256 over this TLS connection and no other."""
+    """SCRAM-SHA-256 bound to this TLS connection."""
 
     name = "SCRAM-SHA-256-PLUS"
     binds = True
@@ -255,17 +257,17 @@ class ScramSHA1(ScramSHA256):
 
 
 class ScramSHA1Plus(ScramSHA1):
-    """SCRAM-SHA-1 over this TLS connection and no other."""
+    """SCRAM-SHA-1 bound to this TLS connection."""
 
     name = "SCRAM-SHA-1-PLUS"
     binds = True
 
 
 class _TokenMechanism(ServerMechanism):
-    """Takes a message of key/value pairs, of which ``auth`` has the token.
+    """Reads a message of key/value pairs; ``auth`` has the token.
 
-    A token that is refused is answered with an error in JSON first; whatever the client says
-    to that, it has failed then (RFC 7628 3.2.3).
+    A bad token is first answered with an error in JSON.  The exchange then fails, whatever the client
+    answers (RFC 7628 3.2.3).
     """
 
     credentials = IBearerToken
@@ -275,13 +277,13 @@ class _TokenMechanism(ServerMechanism):
         """One empty challenge if the client did not begin, then the credentials."""
         if response is None:
             return Challenge(b"")
-        if response == _SEPARATOR.encode():  # what answers an error, before there is one (3.1)
+        if response == _SEPARATOR.encode():  # the answer to an error (3.1), but there was none yet
             raise AuthenticationFailed(detail="no bearer token")
         try:
             parts = response.decode().split(_SEPARATOR)
         except UnicodeDecodeError:
             raise SASLError("not UTF-8") from None
-        # Each pair ends with a separator, and so does the whole.
+        # Each pair ends with a separator, and so does the whole message.
         if len(parts) < 3 or parts[-2:] != ["", ""]:
             raise SASLError("not key/value pairs between separators")
         return self._read(parts[:-2])
@@ -332,7 +334,7 @@ def _values(pairs: list[str]) -> dict[str, str]:
 
 
 def _token(values: dict[str, str]) -> str:
-    """Without one, or with one of another scheme, the client asks what it needs (RFC 7628 4.3)."""
+    """The token in ``auth``.  A client that sends none asks which scope it needs (RFC 7628 4.3)."""
     found = _BEARER.fullmatch(values.get("auth", ""))
     if found is None:
         raise AuthenticationFailed(detail="no bearer token")
@@ -342,7 +344,7 @@ def _token(values: dict[str, str]) -> str:
 class External(ServerMechanism):
     """EXTERNAL (RFC 4422 appendix A): one message, the authzid or nothing.
 
-    The client is who TLS has shown it to be.
+    The client's TLS certificate identifies it.
     """
 
     name = "EXTERNAL"
@@ -363,7 +365,7 @@ class External(ServerMechanism):
             raise SASLError("not UTF-8") from None
         if "\0" in authzid:
             raise SASLError("NUL in an authzid")
-        assert self.channel.certificate is not None  # noqa: S101 - it is not possible without
+        assert self.channel.certificate is not None  # noqa: S101 - see is_possible
         return ClientCertificate(self.channel.certificate, authzid)
 
 
@@ -381,19 +383,20 @@ SERVER_MECHANISMS: tuple[type[ServerMechanism], ...] = (
     Plain,
     Login,
 )
-"""All that there are, best first: many clients take the first that they know."""
+"""All mechanisms, best first, because many clients choose the first one that they know."""
 
 DEFAULT_MECHANISMS = tuple(mechanism for mechanism in SERVER_MECHANISMS if not mechanism.binds)
-"""Those that are offered unless others are chosen.
+"""The mechanisms that are offered by default.
 
-The -PLUS forms are left out: Cyrus SASL's clients choose them and then have nothing to bind to.
+The -PLUS mechanisms are left out, because clients with Cyrus SASL choose them and then cannot bind to TLS
+1.3.
 """
 
 
 def server_mechanisms(names: Iterable[str]) -> tuple[type[ServerMechanism], ...]:
-    """Those of `SERVER_MECHANISMS` that are called so, in any case; best first.
+    """The mechanisms of `SERVER_MECHANISMS` with these names, in any case, best first.
 
-    :raises ValueError: it is no name of any; all names are in the message.
+    :raises ValueError: there is no mechanism of that name; the message lists all names.
     """
     wanted = {name.upper() for name in names}
     known = {mechanism.name for mechanism in SERVER_MECHANISMS}

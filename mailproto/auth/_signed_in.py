@@ -1,4 +1,4 @@
-"""The sessions that are signed in, and the end of those that may not go on."""
+"""Keeps the signed-in sessions, and ends those that may not go on."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from mailproto.interfaces import IAccountChanges, IRevocable
 __all__ = ["SignedInSessions"]
 
 AT_ONCE = 100
-"""Accounts that are looked at before others have the reactor."""
+"""Accounts that are checked in one turn of the reactor."""
 
 ENDED_AT_ONCE = 40
-"""Sessions that are ended before others have it: each costs 0.1 ms."""
+"""Sessions that are ended in one turn of the reactor: each costs 0.1 ms."""
 
 RETRY = 0.25
-"""Seconds until a store that could not tell is asked again."""
+"""Seconds until a store that was unavailable is asked again."""
 
 
 class SignedInSessions:
-    """Ends the sessions of accounts that were deleted, disabled or given another password.
+    """Ends the sessions of accounts that were deleted, disabled or given a new password.
 
-    :param clock: the reactor; None to do everything at once.
+    :param clock: the reactor; None to do everything in one turn.
     """
 
     _log = Logger()
@@ -44,12 +44,12 @@ class SignedInSessions:
         self._ended = 0
 
     async def add(self, name: str, session: IRevocable) -> Callable[[], None]:
-        """Have ``session`` end with the right to it.
+        """Revoke ``session`` when its account is deleted, disabled or given a new password.
 
-        To be called before the account is opened: a change in between then ends the session.
+        Call this before opening the account, so that a change in between ends the session, too.
 
-        :param name: the account's, as it is kept.
-        :returns: what forgets the session again.
+        :param name: the account's name as it is stored.
+        :returns: a function that forgets the session.
         :raises NoSuchAccount:
         """
         if not self._is_watching:
@@ -62,7 +62,7 @@ class SignedInSessions:
         token = object()
         self._sessions.setdefault(name, {})[token] = (session, found[name])
         if hints != self._hints:
-            self._look()  # the answer may be older than the change
+            self._look()  # the answer may be older than a change
 
         def forget() -> None:
             sessions = self._sessions.get(name, {})
@@ -89,8 +89,9 @@ class SignedInSessions:
             except Exception:
                 self._log.failure("while looking for sessions to end")
                 if self._clock is None:
-                    break  # the next hint is the next time
-                # There may be no other hint, and a session must not stay because a store was busy.
+                    break  # the next hint checks again
+                # Try again: there may be no other hint, and a session must not stay because a store was
+                # busy.
                 self._is_due = True
                 await deferLater(self._clock, RETRY)
         self._is_looking = False
@@ -102,7 +103,7 @@ class SignedInSessions:
             await self._pause()
 
     async def _check_some(self, names: Sequence[str]) -> None:
-        # Taken before the question: who signs in meanwhile may be newer than the answer.
+        # Copied before the call: a session that signs in during the call may be newer than the answer.
         signed_in = {name: list(self._sessions.get(name, {}).values()) for name in names}
         found = await self._changes.revisions(names)
         for name, sessions in signed_in.items():
@@ -121,7 +122,7 @@ class SignedInSessions:
                 session.revoke()
             except Exception:
                 self._log.failure("while a session of {name} is ended", name=name)
-            self._ended += 1  # of all accounts: many have few sessions each
+            self._ended += 1  # counted over all accounts, because many have few sessions each
             if not self._ended % ENDED_AT_ONCE:
                 await self._pause()
 

@@ -1,31 +1,26 @@
-"""The server's end of one connection: connects a wire to a transport."""
+"""The server's end of one connection: who the client is, time limits, TLS, and the end."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionAborted, ConnectionDone
-from twisted.internet.interfaces import IHalfCloseableProtocol, ITLSTransport
+from twisted.internet.interfaces import ITLSTransport
 from twisted.internet.protocol import connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailproto import maillog
 from mailproto.connection._awaiting import begin
-from mailproto.connection._base import OCTETS_AT_ONCE, Connection
+from mailproto.connection._events import CLOSED, EventConnection
 from mailproto.connection._handshake import Handshake, may_begin_handshake
 from mailproto.connection._limits import CloseReason
-from mailproto.connection._wire import PlaintextWire
+from mailproto.connection._peer import peer_of
 from mailproto.errors import (
     AuthenticationFailed,
     MailError,
     TemporaryAuthenticationFailure,
-    Unavailable,
-    WireError,
 )
 from mailproto.interfaces import IRevocable
 from mailproto.tls import Channel, server_channel
@@ -38,14 +33,13 @@ __all__ = ["ServerConnection"]
 EventT = TypeVar("EventT")
 
 
-@implementer(IHalfCloseableProtocol, IRevocable)
-class ServerConnection(Connection, Generic[EventT]):
+@implementer(IRevocable)
+class ServerConnection(EventConnection[EventT]):
     """The server's end of one connection; subclasses handle its events.
 
     A subclass provides `greet`, `handle`, `refuse_syntax`, `refuse` and `closing_words`.  It sets `wire` in
     ``__init__``, before anything is received; only `start_tls` uses its ``take_pending``.
 
-    :ivar clock: the factory's, for a subclass's own timers.
     :ivar counted_as: the client network for which the factory counts this connection; None if it is not
         counted.
     :ivar is_spoken_for: whether `speak_for` was called: the peer is a proxy that has named its client.
@@ -54,27 +48,16 @@ class ServerConnection(Connection, Generic[EventT]):
     alpn: ClassVar[Sequence[bytes]] = ()
     """The names of the protocol in TLS (ALPN, RFC 7301)."""
 
-    log = Logger()
     factory: ServerFactory
-    wire: PlaintextWire[EventT]
 
     def __init__(self, factory: ServerFactory) -> None:
-        super().__init__()
+        super().__init__(factory.clock, factory.limits)
         self.factory = factory
-        self.clock = factory.clock
-        self.limits = factory.limits
-        self._running: Deferred[None] | None = None
-        self._reading = True
-        self._waiting: list[Deferred[None]] = []
-        self._had_event = False
         self.counted_as: str | None = None
         self.is_spoken_for = False
-        self._heard_all = False  # the client has closed its side
-        self._unheard = 0  # octets received after our last reply
         self._leaving: CloseReason | None = None  # why the connection ends after the running command
         self._handshake: Handshake | None = None
         self._began = 0.0
-        self._end_reason = ""
         self._tls_version = ""
         self.refusals = maillog.Refusals()
 
@@ -87,30 +70,9 @@ class ServerConnection(Connection, Generic[EventT]):
         """
         return None
 
-    def handle(self, event: EventT) -> Awaitable[None] | None:
-        """Handle one event; the next one waits for the awaitable, if there is one.
-
-        The awaitable may be a coroutine, a ``Deferred``, or any other object with ``__await__``; also an
-        asyncio future, if the reactor runs on asyncio's loop.  Code that needs asyncio's current task, such
-        as ``asyncio.timeout``, must run in a task (``asyncio.ensure_future``).
-
-        A `MailError` from the call or from the awaitable is passed to `refuse`.
-        """
-        raise TypeError(f"{type(self).__name__} handles no {event!r}")
-
-    def refuse_syntax(self, error: WireError) -> None:
-        """Answer octets that break the protocol."""
-
-    def refuse(self, event: EventT, error: MailError) -> None:
-        """Answer an event whose handler failed."""
-
     def closing_words(self, reason: CloseReason) -> bytes:
         """The last reply to a client that did not ask to end the connection."""
         return b""
-
-    def describe(self, event: EventT) -> str:
-        """A short name of an event for the log, without secrets."""
-        return type(event).__name__
 
     def closed(self) -> None:
         """The connection has ended: release what the session holds."""
@@ -158,43 +120,11 @@ class ServerConnection(Connection, Generic[EventT]):
 
     # -- for use by protocols
 
-    @property
-    def congested(self) -> bool:
-        """Whether the client is slow to read: handlers that write much should then await `drained`."""
-        return not self._writable
-
-    def drained(self) -> Deferred[None]:
-        """Fires when the client has read enough, or the connection has ended (see `is_open`)."""
-        self._send_now()
-        waiter: Deferred[None] = Deferred()
-        if self._writable:
-            waiter.callback(None)
-        else:
-            self._waiting.append(waiter)
-        return waiter
-
     def end(self, closing_words: bytes = b"", reason: str = "") -> None:
-        """Write ``closing_words``, then close once it is sent; no further event is handled.
-
-        :param reason: for the log.
-        """
-        if self._ending:
-            return
-        self._end_reason = reason
-        self._unsent.append(closing_words)
-        self._ending = True
-        self._send_now()
-        self._set_timer(self.limits.close_timeout)
-        self._let_go()
-
-    def beside(self, awaitable: Awaitable[None]) -> Deferred[None]:
-        """Run a task in this connection's context, at the same time as events are handled.
-
-        :param awaitable: of the kinds that `handle` may return.
-        :returns: fires when it is done.
-        """
-        running = self.in_context(begin, awaitable, self.in_context, self.clock)
-        return succeed(None) if running is None else running
+        """See `EventConnection.end`; the client may take ``limits.close_timeout`` seconds."""
+        if not self._ending:
+            self._set_timer(self.limits.close_timeout)
+        super().end(closing_words, reason)
 
     @property
     def is_secure(self) -> bool:
@@ -250,13 +180,16 @@ class ServerConnection(Connection, Generic[EventT]):
         :param host: the client's IP address; `UNKNOWN`; or None for the peer itself.
         :returns: False if that client has too many connections.
         """
-        self.factory.forget(self)
         self.is_spoken_for = True
+        return self._count_as(host)
+
+    def _count_as(self, host: str | None) -> bool:
+        self.factory.forget(self)
         if host is not None:
             self._meet(self.peer.client_at(host))
         return self.factory.admit(self)
 
-    # -- handling of events, one at a time
+    # -- the beginning
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -268,6 +201,22 @@ class ServerConnection(Connection, Generic[EventT]):
             self._begin_greeting()
         else:
             self._end_for(CloseReason.CROWDED)
+
+    def _begins(self) -> bool:
+        """Check the peer again: Twisted's ``haproxy:`` endpoints name the client only now.
+
+        They make the connection first, and then read the header of the PROXY protocol.
+
+        :returns: False if the client has too many connections; it has been told.
+        """
+        host = peer_of(self.transport).host
+        if host == self.peer.host:
+            return True
+        self.is_spoken_for = self.is_encrypted  # then TLS is perhaps the proxy's
+        if self._count_as(host):
+            return True
+        self._end_for(CloseReason.CROWDED)
+        return False
 
     def _begin_greeting(self) -> None:
         try:
@@ -283,137 +232,7 @@ class ServerConnection(Connection, Generic[EventT]):
         self.log.failure("{peer}: while greeting", failure, peer=self.peer)
         self.end()
 
-    def dataReceived(self, data: bytes) -> None:
-        if self._ending:
-            self._unheard += len(data)
-            if self._unheard > _MAX_UNHEARD:
-                self.abort()  # inside TLS, the transport would read until the client closes its side
-            return
-        self.wire.receive(data)
-        if self._running is None and self._writable:
-            if self._is_inside:
-                self.in_context(self._pump)
-            else:  # the same, inlined for the usual case
-                self._is_inside = True
-                try:
-                    self._context.run(self._pump)
-                finally:
-                    self._is_inside = False
-        elif self._reading and self.wire.pending > self.limits.pipelined:
-            self._reading = False
-            self.transport.pauseProducing()
-
-    def _pump(self) -> None:
-        """Handle events until a handler is pending, no event is left, or the client must read first."""
-        if self._pumping:
-            return
-        self._pumping = True
-        next_event = self.wire.next_event
-        try:
-            while self._running is None and self._writable and not self._ending:
-                try:
-                    event = next_event()
-                except WireError as error:
-                    self._note_progress()
-                    self.refuse_syntax(error)
-                    if error.fatal:
-                        self.end(reason=str(error))
-                    continue
-                if event is None:
-                    break
-                self._had_event = True
-                self._progress = self.clock.seconds()
-                try:
-                    result = self.handle(event)
-                    running = None if result is None else begin(result, self.in_context, self.clock)
-                except BaseException:  # asyncio's CancelledError is not an Exception
-                    self._failed(event, Failure())
-                else:
-                    if running is not None:
-                        self._wait_for(running, partial(self._failed, event))
-                if self._unsent_octets >= OCTETS_AT_ONCE or len(self._unsent) >= _REPLIES_AT_ONCE:
-                    self._send_now()
-        finally:
-            self._pumping = False
-        if self._unsent:
-            self._flush()
-        if self._heard_all or not self._reading:
-            self._go_on_reading()
-
-    def _go_on_reading(self) -> None:
-        """If everything is handled: read on, or end the connection if the client has closed its side."""
-        if self._running is not None or not self._writable or self._ending:
-            return
-        if self._heard_all:
-            self.end(reason=_CLOSED)
-        else:
-            self._reading = True
-            self.transport.resumeProducing()
-
-    def _wait_for(self, running: Deferred[None], failed: Callable[[Failure], None]) -> None:
-        """Delay the next event until ``running`` fires."""
-        self._running = running
-        running.addErrback(failed)
-        running.addCallback(self._finished)
-        running.addErrback(self._broken)
-
-    def _broken(self, failure: Failure) -> None:
-        """Answering an event failed: end the connection, because any later reply would be out of order."""
-        self.log.failure("{peer}: while answering", failure, peer=self.peer)
-        self.abort()
-
-    def _failed(self, event: EventT, failure: Failure) -> None:
-        if isinstance(failure.value, MailError):
-            error = failure.value
-        else:
-            self.log.failure(
-                "{peer}: while handling {event}", failure, peer=self.peer, event=self.describe(event)
-            )
-            error = Unavailable(detail=f"{type(failure.value).__name__}: see the traceback in the log")
-        self.log_refusal(event, error)
-        if self.is_open:
-            self.refuse(event, error)
-
-    def _finished(self, _: None) -> None:
-        self._running = None
-        self._progress = self.clock.seconds()
-        if self._leaving is not None:
-            self._end_for(self._leaving)
-        elif not self._pumping:
-            self._pump()
-
-    def readConnectionLost(self) -> None:
-        """The client has closed its side, and may wait for replies (`IHalfCloseableProtocol`)."""
-        self._heard_all = True
-        if self._running is None:
-            self.in_context(self._pump)
-
-    def writeConnectionLost(self) -> None:
-        """We never close only our side (`IHalfCloseableProtocol`)."""
-
-    # -- output
-
-    def resumeProducing(self) -> None:
-        """The client has read what was sent (IPushProducer)."""
-        super().resumeProducing()
-        self._progress = self.clock.seconds()
-        self.in_context(self._go_on_writing)
-
-    def _go_on_writing(self) -> None:
-        self._wake()
-        if self._running is None and not self._pumping and not self._ending:
-            self._pump()
-
-    def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            waiter.callback(None)
-
     # -- time and end
-
-    def _note_progress(self) -> None:
-        self._had_event = True
-        self._progress = self.clock.seconds()
 
     def idle_limit(self) -> float:
         """Seconds for which the client may be silent in the current state."""
@@ -480,6 +299,12 @@ class ServerConnection(Connection, Generic[EventT]):
         if self.is_open or not self._writable:
             self._set_timer(REVOCATION_GRACE)
 
+    def _may_go_on(self) -> bool:
+        if self._leaving is None:
+            return True
+        self._end_for(self._leaving)
+        return False
+
     def _leave(self, reason: CloseReason) -> None:
         self._leaving = reason
         if self._running is None:
@@ -514,21 +339,12 @@ class ServerConnection(Connection, Generic[EventT]):
         self.factory.forget(self)
 
 
-_CLOSED = "closed by the client"
-
-
 def _how_lost(reason: Failure) -> str:
     """Why a connection ended that we did not close."""
     if reason.check(ConnectionDone):
-        return _CLOSED
+        return CLOSED
     return "aborted" if reason.check(ConnectionAborted) else "lost"
 
 
 REVOCATION_GRACE = 0.3
 """Seconds; the hint may take half a second, so a revoked session ends within one second."""
-
-_MAX_UNHEARD = 1 << 20
-"""Octets that a client may send after our last reply, so that it can still read that reply."""
-
-_REPLIES_AT_ONCE = 64
-"""Replies that are collected; with `OCTETS_AT_ONCE` this bounds the memory that pipelining can use."""

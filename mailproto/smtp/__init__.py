@@ -1,8 +1,8 @@
-"""SMTP, submission and LMTP: servers that hand what arrives to an `IDelivery`, and clients.
+"""SMTP, submission and LMTP: servers that give arriving mail to an `IDelivery`, and clients.
 
-`send_mail` is one call for applications, `SMTPSender` is for those that send a lot, and
-`SMTPClient` is one connection.  Where a server is, and what can go wrong with it, is in
-`mailproto.client`: `ServerAddress` and `ClientError`.
+`send_mail` sends one message.  `SMTPSender` sends many messages over a pool of connections.
+`SMTPClient` is one connection.  `ServerAddress` and the errors (`ClientError`) are in
+`mailproto.client`.
 """
 
 from mailproto.smtp.client._client import LMTPClient, SMTPClient

@@ -1,7 +1,7 @@
-"""TLS for servers and clients: contexts, who is at the other end, and what binds to a channel.
+"""TLS for servers and clients: contexts, verification of the other side, and channel bindings.
 
-`server_tls` and `client_tls` give what ``startTLS``, ``TLSMemoryBIOFactory`` and
-``wrapClientTLS`` want; `server_channel` and `client_channel` say what lies below a connection.
+`server_tls` and `client_tls` make the context objects for ``startTLS``, ``TLSMemoryBIOFactory`` and
+``wrapClientTLS``.  `server_channel` and `client_channel` describe a connection's security.
 """
 
 from mailproto.tls._channel import Channel, client_channel, server_channel

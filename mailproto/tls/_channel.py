@@ -1,4 +1,4 @@
-"""What lies below a connection: whether it keeps secrets, and what binds an exchange to it."""
+"""The security of a connection, for authentication: encryption, certificates and channel bindings."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["Channel", "client_channel", "server_channel"]
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """What lies below a connection.
+    """The security of a connection.
 
-    :ivar is_secure: whether a password may go in clear: TLS, with a server that has shown who
-        it is if we are the client, or another process of this machine.
-    :ivar is_encrypted: whether it is TLS.
+    :ivar is_secure: whether a plaintext password may be sent: inside TLS (for a client, with a verified
+        server), or to another process on this machine.
+    :ivar is_encrypted: whether the connection uses TLS.
     :ivar bindings: channel bindings by their type (RFC 5056), best first: ``tls-exporter``
         (RFC 9266), ``tls-server-end-point`` (RFC 5929 4); empty in plaintext.
-    :ivar certificate: the other end's, if it has been verified.
+    :ivar certificate: the other side's certificate, if it has been verified.
     """
 
     is_secure: bool = False
@@ -39,7 +39,7 @@ _PLAINTEXT: Final = {False: Channel(), True: Channel(is_secure=True)}
 
 
 def server_channel(transport: Any, *, is_local: bool) -> Channel:
-    """What lies below a server's connection; nothing is made for one in plaintext.
+    """The channel of a server's connection; all plaintext connections share two objects.
 
     :param is_local: whether the client is on this machine.
     """
@@ -50,10 +50,10 @@ def server_channel(transport: Any, *, is_local: bool) -> Channel:
 
 
 def client_channel(transport: Any, *, is_local: bool) -> Channel:
-    """What lies below a client's connection.
+    """The channel of a client's connection.
 
-    The server has shown who it is where `is_verified` says so, and there alone: a certificate
-    that only an authority vouches for may be anybody's.
+    The server counts as verified only if `is_verified` says so: a certificate that was not compared with
+    the server's name may belong to any other server.
 
     :param is_local: whether the server is on this machine.
     """
@@ -67,7 +67,10 @@ def client_channel(transport: Any, *, is_local: bool) -> Channel:
 
 
 def _verified(connection: SSL.Connection) -> x509.Certificate | None:
-    """The peer's certificate: without VERIFY_PEER it is not looked at, with it the handshake had failed."""
+    """The peer's certificate if it was verified.
+
+    With VERIFY_PEER, the handshake would have failed otherwise; without it, nothing was verified.
+    """
     if not connection.get_context().get_verify_mode() & SSL.VERIFY_PEER:
         return None
     return _loaded(connection.get_peer_certificate())
@@ -75,8 +78,8 @@ def _verified(connection: SSL.Connection) -> x509.Certificate | None:
 
 def _bindings(connection: SSL.Connection, server_certificate: crypto.X509 | None) -> Mapping[str, bytes]:
     bindings = {}
-    # Before TLS 1.3 it needs the extended master secret (RFC 9266 4.2), of which pyOpenSSL
-    # does not tell.
+    # Before TLS 1.3 it needs the extended master secret (RFC 9266 4.2), and pyOpenSSL does not tell whether
+    # that is used.
     if connection.get_protocol_version() >= SSL.TLS1_3_VERSION:
         bindings["tls-exporter"] = connection.export_keying_material(b"EXPORTER-Channel-Binding", 32, b"")
     certificate = _loaded(server_certificate)
@@ -86,7 +89,7 @@ def _bindings(connection: SSL.Connection, server_certificate: crypto.X509 | None
 
 
 def _loaded(certificate: crypto.X509 | None) -> x509.Certificate | None:
-    """None for one that is odd, too: OpenSSL takes some that ``cryptography`` does not, or not any more."""
+    """The certificate as an object of ``cryptography``; None if that cannot parse what OpenSSL accepted."""
     try:
         return None if certificate is None else certificate.to_cryptography()
     except (ValueError, x509.InvalidVersion):
@@ -94,7 +97,7 @@ def _loaded(certificate: crypto.X509 | None) -> x509.Certificate | None:
 
 
 def _end_point(certificate: x509.Certificate) -> bytes | None:
-    """The certificate's hash (RFC 5929 4.1); None where the RFC does not say which one."""
+    """The certificate's hash (RFC 5929 4.1); None if the RFC does not define which hash to use."""
     try:
         algorithm = certificate.signature_hash_algorithm
     except UnsupportedAlgorithm:

@@ -1,4 +1,4 @@
-"""TLS for clients: which certificates are trusted, and which servers' they are."""
+"""TLS for clients: verification of the server's certificate and name."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def client_tls(
     trust_root: str | os.PathLike[str] | None = None,
     client_certificate: PrivateCertificate | None = None,
 ) -> Any:
-    """What ``startTLS`` and `twisted.internet.endpoints.wrapClientTLS` need to talk to ``hostname``.
+    """The connection creator for ``startTLS`` and `twisted.internet.endpoints.wrapClientTLS`, to
+    ``hostname``.
 
-    TLS 1.2 and later.  A handshake that comes to nothing ends the connection with an
-    `OpenSSL.SSL.Error` whose text says why, in words; nothing was sent inside TLS then.
+    It uses TLS 1.2 and later.  If the handshake fails, the connection ends with an `OpenSSL.SSL.Error`; its
+    text says why in words.  Nothing has been sent inside TLS then.
 
-    :param hostname: a domain name, in any script, or an IP address: the certificate must be for
-        it (RFC 9525 6), and its name is told to the server (SNI).
-    :param verify: False to take any certificate: that keeps out those who only listen, and is
-        what opportunistic TLS is (RFC 7435).
-    :param trust_root: a file of CA certificates in PEM form, to be believed instead of the
-        platform's own.
-    :param client_certificate: to be shown to the server, if it asks, and if its own is good.
+    :param hostname: a domain name, in any script, or an IP address.  The certificate must be for it (RFC
+        9525 6).  A domain name is sent to the server (SNI).
+    :param verify: False to accept any certificate, for opportunistic TLS (RFC 7435): it protects only
+        against eavesdroppers.
+    :param trust_root: a file of CA certificates in PEM form, to trust instead of the platform's own.
+    :param client_certificate: sent to the server if it asks for one, and if its own certificate is valid.
     :returns: an `IOpenSSLClientConnectionCreator`.
     :raises TLSFilesError: ``trust_root`` cannot be read.
     :raises ValueError: ``hostname`` cannot be a name in a certificate; not with ``verify=False``.
@@ -64,12 +64,12 @@ def client_tls(
 
 
 def is_verified(transport: Any) -> bool:
-    """Whether a client's transport speaks TLS with a server whose certificate was compared with its name.
+    """Whether a client's transport uses TLS, and the server's certificate was verified for its name.
 
-    That is so where TLS was begun with what `client_tls` gave, not with ``verify=False``, and
-    the comparison was made and came out well.  What another creator of connections compares
-    cannot be seen, so that those of ``CertificateOptions`` and Twisted's own
-    ``optionsForClientTLS`` do not count.
+    This is True only for TLS that was started with `client_tls`, without ``verify=False``, and only after
+    the verification has succeeded.  It is False for other connection creators, such as
+    ``CertificateOptions`` and Twisted's ``optionsForClientTLS``, because it cannot be seen what they
+    verify.
     """
     connection = tls_connection(transport)
     return isinstance(connection, _ClientConnection) and connection.is_verified
@@ -77,9 +77,9 @@ def is_verified(transport: Any) -> bool:
 
 @implementer(IOpenSSLClientConnectionCreator)
 class _ClientTLS:
-    """Makes the connections to one server.
+    """Makes the TLS connections to one server.
 
-    :param identity: what its certificate must be for; None to take any.
+    :param identity: the server that the certificate must be for; None to accept any certificate.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class _ClientTLS:
         self._certificate = certificate
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802,N803
-        """One connection's state (`IOpenSSLClientConnectionCreator`)."""
+        """The TLS state of one connection (`IOpenSSLClientConnectionCreator`)."""
         connection = _ClientConnection(self._context, self._identity)
         if self._server_name:
             connection.set_tlsext_host_name(self._server_name)
@@ -106,24 +106,24 @@ class _ClientTLS:
 
 
 def _context(trust_root: Any) -> SSL.Context:
-    """What many connections have in common.
+    """A context for many connections.
 
-    :param trust_root: the authorities, as Twisted has them; None to look at no certificate.
+    :param trust_root: the authorities, as an object of Twisted's; None to verify no certificate.
     """
     options = CertificateOptions(
         raiseMinimumTo=TLSVersion.TLSv1_2, **({} if trust_root is None else {"trustRoot": trust_root})
     )
     context: SSL.Context = options.getContext()
-    # Another handshake would be with another certificate, perhaps.
+    # A second handshake could bring another certificate.
     context.set_options(SSL.OP_NO_RENEGOTIATION)
     if trust_root is not None:
-        # Whatever Twisted asks OpenSSL for: this is what is relied on.
+        # Set here, too, so that verification does not depend on what Twisted sets.
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _look_at)
     return context
 
 
 def _platform_context() -> SSL.Context:
-    """Of the platform's authorities: they are many, and reading them takes some 15 ms."""
+    """The context with the platform's authorities: reading them takes some 15 ms."""
     return _platform_context_of(int(time.monotonic() // _PLATFORM_TRUST))
 
 
@@ -133,14 +133,14 @@ def _platform_context_of(_: int) -> SSL.Context:
 
 
 _PLATFORM_TRUST = 60 * 60
-"""Seconds after which the platform's authorities are read again, which may have changed."""
+"""Seconds after which the platform's authorities are read again, because they may have changed."""
 
 
 class _HandshakeFailed(SSL.Error):
-    """No TLS with this server: the text says why."""
+    """The handshake failed; the text says why."""
 
     def __init__(self, text: str) -> None:
-        super().__init__([("mailproto", "", text)])  # as OpenSSL's own have it
+        super().__init__([("mailproto", "", text)])  # in the form of OpenSSL's own errors
         self._text = text
 
     def __str__(self) -> str:
@@ -148,12 +148,12 @@ class _HandshakeFailed(SSL.Error):
 
 
 class _ClientConnection(SSL.Connection):
-    """A connection over which nothing passes before the server's certificate has been found good.
+    """A connection that passes no data before the server's certificate has been verified.
 
-    That is decided here, so that no octet depends on what is called in which order by whatever
-    lies above; and what is not decided, for whatever reason, is refused.
+    The check is made here, so that it does not depend on the order in which other layers call this object.
+    If the check was not made, for whatever reason, the connection is refused.
 
-    :ivar is_verified: the handshake is done, and the certificate is good and for the server.
+    :ivar is_verified: whether the handshake is done, and the certificate is valid for the server.
     """
 
     is_verified = False
@@ -165,9 +165,9 @@ class _ClientConnection(SSL.Connection):
         self._fault = ""
 
     def do_handshake(self) -> None:
-        """Go on with the handshake, and look at the certificate once it is done.
+        """Continue the handshake, and check the certificate once it is done.
 
-        :raises OpenSSL.SSL.Error: always, if the certificate is not good.
+        :raises OpenSSL.SSL.Error: the certificate is not valid for the server, or the handshake failed.
         """
         try:
             super().do_handshake()
@@ -187,10 +187,10 @@ class _ClientConnection(SSL.Connection):
         self.is_verified = True
 
     def look_at(self, certificate: X509, error: int, depth: int, is_good: bool) -> bool:
-        """What OpenSSL is to think of one certificate of the chain; never raises.
+        """Decide whether OpenSSL accepts one certificate of the chain; never raises.
 
-        The server's own comes last.  That it is refused here already spares us to show our own
-        to a stranger.
+        The server's own certificate comes last.  Refusing it here means that we do not send our own
+        certificate to a false server.
         """
         if not is_good:
             self._fault = self._fault or _FAULTS.get(error, f"OpenSSL's error {error}")
@@ -200,14 +200,14 @@ class _ClientConnection(SSL.Connection):
         return is_good and not self._fault
 
     def _mismatch(self, identity: ServerIdentity, certificate: X509) -> str:
-        """What speaks against it; whatever else goes wrong does, too."""
+        """Why the certificate is not for ``identity``; any unexpected error counts as a reason, too."""
         try:
             return identity.mismatch(certificate)
         except Exception as error:
             return f"it cannot be looked at ({error!r})"
 
     def _failure(self, error: Exception | None) -> SSL.Error:
-        """Why there is no TLS, in words."""
+        """The reason for the failed handshake, in words."""
         if self._fault and self._identity is not None:
             return _HandshakeFailed(
                 f"The certificate is not good for {self._identity.hostname}: {self._fault}"
@@ -216,11 +216,11 @@ class _ClientConnection(SSL.Connection):
             return _HandshakeFailed(f"The handshake failed: {error!r}")
         reasons = error.args[0] if type(error) is SSL.Error and error.args else ()
         if not reasons:
-            return error  # the connection's end, which Twisted knows how to tell
+            return error  # the connection has ended: Twisted reports that itself
         text = ", ".join(reason for *_, reason in reasons)
         return _HandshakeFailed(f"no TLS is spoken there ({text})" if _NO_TLS in text else text)
 
-    # -- what passes
+    # -- data, only after the handshake
 
     def _demand(self) -> None:
         if self._identity is not None and not self.is_verified:
@@ -250,12 +250,12 @@ class _ClientConnection(SSL.Connection):
 
 
 def _look_at(connection: SSL.Connection, certificate: X509, error: int, depth: int, is_good: int) -> bool:
-    """OpenSSL's callback: an exception is a refusal, too (pyOpenSSL sees to it)."""
+    """OpenSSL's callback; pyOpenSSL treats an exception as a refusal."""
     return cast(_ClientConnection, connection).look_at(certificate, error, depth, bool(is_good))
 
 
 _NO_TLS = "wrong version number"
-"""What OpenSSL calls it."""
+"""OpenSSL's reason if the other side does not speak TLS."""
 
 _CODES = SSL.X509VerificationCodes
 _FAULTS = {
@@ -277,7 +277,7 @@ _FAULTS = {
     _CODES.ERR_PERMITTED_VIOLATION: "its authority is not one for such names",
     _CODES.ERR_EXCLUDED_VIOLATION: "its authority is not one for such names",
     _CODES.ERR_UNHANDLED_CRITICAL_EXTENSION: "it has a critical extension that is not known here",
-    # Of those that pyOpenSSL has no names for:
+    # pyOpenSSL has no names for these codes:
     66: "its key is too short",
     67: "a key in its chain is too short",
     68: "a signature in its chain is too weak",

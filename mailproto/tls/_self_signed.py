@@ -1,4 +1,4 @@
-"""A certificate of our own, for those who have none yet."""
+"""A self-signed certificate, for servers without one."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from mailproto.tls._server import ServerTLS, TLSFilesError
 __all__ = ["RENEWAL", "VALIDITY", "ensure_self_signed"]
 
 VALIDITY = datetime.timedelta(days=825)
-"""How long a pair of our own is good: the longest that every client takes."""
+"""How long a self-signed certificate is valid: the longest that every client accepts."""
 
 RENEWAL = datetime.timedelta(days=30)
-"""A pair of our own that ends sooner than this is made anew."""
+"""A self-signed certificate that expires sooner than this is replaced."""
 
 
 def ensure_self_signed(folder: str | os.PathLike[str], hostname: str) -> tuple[Path, Path]:
-    """The certificate and key files of a pair of our own in ``folder``, made if need be.
+    """Make a self-signed certificate and its key in ``folder``, unless there is a valid one.
 
-    It is for ``hostname``, localhost and the loopback addresses, and stays the same as
-    long as it is good, so that clients that have learnt it go on.
+    The certificate is for ``hostname``, localhost and the loopback addresses.  It stays the same as long as
+    it is valid, so that clients that have stored it continue to work.
 
-    :returns: (``tls-cert.pem``, ``tls-key.pem``); the key is readable by the owner alone.
+    :returns: (``tls-cert.pem``, ``tls-key.pem``); only the owner can read the key.
     """
     cert_file, key_file = Path(folder) / "tls-cert.pem", Path(folder) / "tls-key.pem"
     now = datetime.datetime.now(datetime.UTC)
@@ -54,7 +54,8 @@ def ensure_self_signed(folder: str | os.PathLike[str], hostname: str) -> tuple[P
 
 
 def _is_good(cert_file: Path, key_file: Path, names: list[x509.GeneralName], now: datetime.datetime) -> bool:
-    """Whether the pair is whole (a crash may have left half of a new one), current, and for these names."""
+    """Whether certificate and key match (a crash may leave half of a new pair), are current and have these
+    names."""
     try:
         ServerTLS(cert_file, key_file)
         certificate = x509.load_pem_x509_certificate(cert_file.read_bytes())
@@ -84,7 +85,7 @@ def _sign(
 
 
 def _general_names(hostname: str) -> list[x509.GeneralName]:
-    """What the certificate is for, without duplicates."""
+    """The certificate's names and addresses, without duplicates."""
     names: list[x509.GeneralName] = [x509.DNSName("localhost")]
     names += [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
     try:

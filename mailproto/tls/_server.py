@@ -1,4 +1,4 @@
-"""TLS for servers: PEM files in, what Twisted's transports want out."""
+"""TLS for servers: makes the context objects for Twisted's transports from PEM files."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from mailproto._twisted_internals import protocol_above
 __all__ = ["MAX_HANDSHAKE", "TICKET_KEYS", "ServerTLS", "TLSFilesError", "load_certificates", "server_tls"]
 
 TICKET_KEYS = 24 * 60 * 60
-"""Seconds for which session tickets are sealed with the same keys (RFC 9325 3.4: a week at most).
+"""Seconds for which session tickets are encrypted with the same keys (RFC 9325 3.4: at most a week).
 
-Who steals a key reads what was sent in all sessions of TLS 1.2 that were resumed with it.
+A thief of a key can decrypt all TLS 1.2 sessions that were resumed with it.
 """
 
 MAX_HANDSHAKE = 24 << 10
-"""Octets that a client may send before TLS is on: a large key, and a chain of certificates.
+"""Octets that a client may send in a handshake: enough for a large key and a chain of certificates.
 
-pyOpenSSL takes the square of what is asked for in ALPN: 7 ms with so many octets, 45 ms with the
-64 KiB that OpenSSL would take.
+pyOpenSSL's time for ALPN grows with the square of the list's length: 7 ms for this many octets, and 45 ms
+for the 64 KiB that OpenSSL would accept.
 """
 
 
 class TLSFilesError(Exception):
-    """A certificate or key file cannot be used; the message, one line, names it and the reason.
+    """A certificate or key file cannot be used; the text is one line with the file and the reason.
 
-    :ivar file: which one.
+    :ivar file: the file that cannot be used.
     """
 
     def __init__(self, file: Path, reason: str) -> None:
@@ -48,19 +48,19 @@ class TLSFilesError(Exception):
 
 @implementer(IOpenSSLServerConnectionCreator)
 class ServerTLS:
-    """A server's certificate: for ``startTLS``, ``TLSMemoryBIOFactory`` and the like.
+    """A server's certificate and key, for ``startTLS``, ``TLSMemoryBIOFactory`` and the like.
 
-    TLS 1.2 and later, Twisted's choice of ciphers.  Clients may resume their sessions, with
+    It uses TLS 1.2 and later, with Twisted's choice of ciphers.  Clients may resume their sessions, with
     tickets, until the files are read again or `TICKET_KEYS` seconds have passed.
 
-    A client that asks for protocols (ALPN, RFC 7301) is told the first that is among the
-    ``alpn`` of the connection's protocol (`ServerConnection.alpn`).  If there is none, TLS begins
-    all the same, as if the client had not asked: mail clients do not agree on the names,
-    and there is none for SMTP in IANA's registry.
+    If a client offers protocol names (ALPN, RFC 7301), the server chooses the first one that is in the
+    ``alpn`` of the connection's protocol (`ServerConnection.alpn`).  If there is none, the handshake
+    continues as if the client had offered none: mail clients do not agree on the names, and IANA's registry
+    has no name for SMTP.
 
     :param seconds: a clock that only goes forward.
 
-    :ivar description: the certificate in use: whose it is, and until when.
+    :ivar description: the certificate in use: its names, and how long it is valid.
     """
 
     description: str
@@ -80,20 +80,20 @@ class ServerTLS:
         self.reload()
 
     def reload(self) -> None:
-        """Use what the files hold now, for connections that begin from now on.
+        """Read the files again, and use them for new connections.
 
-        Sessions that began before are not resumed any more: their clients may have shown a
-        certificate that is not good any more.
+        Older sessions cannot be resumed any more, because their clients' certificates may no longer be
+        valid.
 
-        :raises TLSFilesError: and what was read before stays in use.
+        :raises TLSFilesError: a file cannot be used; the older certificate stays in use.
         """
         self.prepare()()
 
     def prepare(self) -> Callable[[], None]:
-        """Do all of `reload` that may fail or takes milliseconds: in a thread, if you like.
+        """Do the part of `reload` that may fail or takes milliseconds; may be called in a thread.
 
-        :returns: what does the rest, in the reactor's thread.
-        :raises TLSFilesError: and what was read before stays in use.
+        :returns: a function that does the rest; call it in the reactor's thread.
+        :raises TLSFilesError: a file cannot be used; the older certificate stays in use.
         """
         new_context, description = self._read()
         context = new_context()
@@ -105,7 +105,7 @@ class ServerTLS:
         return use
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802,N803
-        """One connection's state (`IOpenSSLServerConnectionCreator`)."""
+        """The TLS state of one connection (`IOpenSSLServerConnectionCreator`)."""
         now = self._seconds()
         if now - self._since >= TICKET_KEYS:
             self._context, self._since = self._new_context(), now
@@ -113,7 +113,7 @@ class ServerTLS:
         return _ServerConnection(self._context, getattr(protocol, "alpn", ()))
 
     def _read(self) -> tuple[Callable[[], SSL.Context], str]:
-        """Made of what is in the files now: what makes contexts, and the certificate in words."""
+        """Read the files; returns a function that makes contexts, and a description of the certificate."""
         chain = load_certificates(self._cert_file)
         octets = _octets(self._key_file)
         with _as_files_error(self._key_file, "no private key in PEM form"):
@@ -141,10 +141,10 @@ class ServerTLS:
             )
             context: SSL.Context = options.getContext()
             context.set_options(SSL.OP_NO_RENEGOTIATION)
-            # Twisted's own callback fails where a connection begins otherwise than it expects.
+            # Twisted's own callback fails if the connection was not made in the way that it expects.
             context.set_alpn_select_callback(_choose_protocol)
             if authorities is not None:
-                # Clients choose among their certificates by the issuers that are named.
+                # Clients choose among their certificates by these issuers.
                 context.set_client_ca_list([authority.get_subject() for authority in authorities])
             return context
 
@@ -153,9 +153,9 @@ class ServerTLS:
 
 
 class _ServerConnection(SSL.Connection):
-    """One client's.
+    """The TLS state of one client's connection.
 
-    :ivar alpn: the names of what is spoken over it.
+    :ivar alpn: the names of the protocol that is used over it.
     """
 
     def __init__(self, context: SSL.Context, alpn: Sequence[bytes]) -> None:
@@ -165,14 +165,14 @@ class _ServerConnection(SSL.Connection):
         self._is_on = False
 
     def do_handshake(self) -> None:
-        """Go on with the handshake, unless it is too long."""
+        """Continue the handshake, unless it is too long."""
         if self._room < 0:
             raise SSL.Error([("mailproto", "", f"more than {MAX_HANDSHAKE} octets of a handshake")])
         super().do_handshake()
         self._is_on = True
 
     def bio_write(self, buf: Any) -> int:
-        """Take what the client sent; of a handshake that is too long, no more."""
+        """Take the client's octets; of a handshake that is too long, only the first `MAX_HANDSHAKE`."""
         if self._room < 0:
             return len(buf)
         if not self._is_on:
@@ -183,14 +183,14 @@ class _ServerConnection(SSL.Connection):
                     if handshake:
                         super().bio_write(handshake)
                     super().do_handshake()
-                    self._room = 0  # it ended there, and more was said inside TLS
+                    self._room = 0  # the handshake ended within these octets
                     super().bio_write(rest)
                 return len(buf)
         return super().bio_write(buf)
 
 
 def _choose_protocol(connection: SSL.Connection, offered: list[bytes]) -> Any:
-    """OpenSSL's callback: a name, or NO_OVERLAPPING_PROTOCOLS."""
+    """OpenSSL's callback; returns a name, or NO_OVERLAPPING_PROTOCOLS."""
     for name in getattr(connection, "alpn", ()):
         if name in offered:
             return bytes(name)
@@ -203,11 +203,11 @@ def server_tls(
     *,
     client_ca: str | os.PathLike[str] | None = None,
 ) -> ServerTLS:
-    """Read PEM files: the certificate with its chain, leaf first, and its private key.
+    """Make a `ServerTLS` from PEM files: the certificate with its chain, leaf first, and its private key.
 
-    :param client_ca: certificates of the authorities that clients' certificates may be from.
-        Clients are asked for one then; they may have none, but not a bad one.
-    :raises TLSFilesError: when they cannot be read or do not belong together.
+    :param client_ca: certificates of the authorities for client certificates.  The server then asks clients
+        for a certificate; a client may have none, but an invalid one is refused.
+    :raises TLSFilesError: the files cannot be read, or do not belong together.
     """
     return ServerTLS(cert_file, key_file, client_ca=client_ca)
 
@@ -225,7 +225,7 @@ def load_certificates(path: Path) -> list[crypto.X509]:
 
 @contextlib.contextmanager
 def _as_files_error(path: Path, reason: str) -> Iterator[None]:
-    """Whatever a library finds in a file, it is the file's fault."""
+    """Turn any error of a library into a `TLSFilesError` for the file."""
     try:
         yield
     except Exception as error:
@@ -236,7 +236,7 @@ def _describe(path: Path, certificate: x509.Certificate) -> str:
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         names = extension.value.get_values_for_type(x509.DNSName)
-    except Exception:  # there is none, or something in it that the library does not know
+    except Exception:  # it is missing, or the library does not understand it
         names = []
     subject = ", ".join(names) or certificate.subject.rfc4514_string()
     return f"{path}: {subject}, valid until {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""Whether a certificate is for the server that was meant (RFC 9525 6)."""
+"""Compares a server's certificate with the server's name (RFC 9525 6)."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ __all__ = ["ServerIdentity"]
 
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*{_LABEL}")
-"""A host's name (RFC 1123 2.1), in lower case, or something that is an address for the system."""
+"""A host name (RFC 1123 2.1) in lower case; also matches some forms of IP addresses."""
 
 _SHOWN = 5
-"""Names of a wrong certificate that are shown."""
+"""The most names of a wrong certificate that an error shows."""
 
 
 class ServerIdentity:
-    """The server that is meant.
+    """The name or address of a server, to compare with certificates.
 
-    A dNSName is compared with a name, an iPAddress with an address, nothing else with anything:
-    no name in the subject, no address that is written as a name.  Both are compared octet for
-    octet with what they would have to be, so that nothing in a certificate has to be understood.
+    A domain name is compared with dNSNames, and an IP address with iPAddresses.  Nothing else counts:
+    neither the subject's common name nor an address written as a name.  The comparison is octet for octet,
+    so that nothing in a certificate has to be parsed further.
 
     :param hostname: a domain name in any script, or an IP address.
-    :raises ValueError: it is neither.
+    :raises ValueError: ``hostname`` is neither.
 
-    :ivar hostname: as certificates have it.
-    :ivar server_name: for SNI; None for an address, which is no server name (RFC 6066 3).
+    :ivar hostname: in the form that certificates use.
+    :ivar server_name: for SNI; None for an address, because SNI takes no addresses (RFC 6066 3).
     """
 
     def __init__(self, hostname: str) -> None:
@@ -39,20 +39,20 @@ class ServerIdentity:
         self.server_name: bytes | None = None
         if address is not None:
             self.hostname = str(address)
-            # An IPv4 address is not the IPv6 one that it is mapped to.
+            # An IPv4 address does not match the IPv6 address to which it is mapped.
             self._good = {address.packed}
         else:
             self.hostname = _a_labels(hostname)
             self.server_name = self.hostname.encode("ascii")
             self._good = {self.server_name}
-            # A wildcard stands for the whole of the left-most label (RFC 9525 6.3); none stands
-            # for all names of a top-level domain.
+            # A wildcard must be the whole left-most label (RFC 9525 6.3), and may not cover a whole
+            # top-level domain.
             domain = self.server_name.partition(b".")[2]
             if b"." in domain:
                 self._good.add(b"*." + domain)
 
     def mismatch(self, certificate: X509) -> str:
-        """What speaks against ``certificate``, in words; "" if nothing does."""
+        """Why ``certificate`` is not for this server, in words; "" if it is."""
         try:
             names = subject_alt_names(dump_certificate(FILETYPE_ASN1, certificate))
         except ValueError as error:
@@ -66,7 +66,7 @@ class ServerIdentity:
 
 def _address(hostname: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        # Without the zone, which is this machine's own (RFC 4007 11.2).
+        # Without the zone, which has a meaning only on this machine (RFC 4007 11.2).
         return ipaddress.ip_address(ipaddress.ip_address(hostname).packed)
     except ValueError:
         return None
@@ -74,7 +74,7 @@ def _address(hostname: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | N
 
 def _a_labels(hostname: str) -> str:
     """:raises ValueError:"""
-    # The final dot is of the root; no certificate has it (RFC 6066 3).
+    # Certificates have no final dot (RFC 6066 3).
     name = ascii_domain(hostname).lower().removesuffix(".")
     if not _NAME.fullmatch(name) or ends_in_number(name):
         raise ValueError(f"{hostname!r} is neither a host's name nor an address")
@@ -82,7 +82,7 @@ def _a_labels(hostname: str) -> str:
 
 
 def _shown(dns: tuple[bytes, ...], ip: tuple[bytes, ...]) -> str:
-    """The certificate's names on one line, whatever is in them."""
+    """The certificate's names on one line, safe to show."""
     names = [
         *(ascii(octets.decode("latin-1"))[1:-1][:100] for octets in dns[:_SHOWN]),
         *map(_address_shown, ip[:_SHOWN]),

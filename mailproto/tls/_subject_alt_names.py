@@ -1,8 +1,7 @@
-"""The names that a certificate is for, each in the octets that it came in (RFC 5280 4.2.1.6).
+"""The names in a certificate's subjectAltName, as octets (RFC 5280 4.2.1.6).
 
-``cryptography`` reads all names or none: one that it does not know hides the others, and so does
-a fault in any other extension.  Here a name is read by itself, so that one that makes no sense
-neither helps nor hurts.
+``cryptography`` reads all names or none: one name that it does not understand hides the others, and so does
+a fault in any other extension.  Here each name is read by itself, so that a malformed name does no harm.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ from dataclasses import dataclass
 __all__ = ["MAX_NAMES", "SubjectAltNames", "subject_alt_names"]
 
 MAX_NAMES = 4096
-"""Names that a certificate may have, and extensions: looking at so many takes some 3 ms."""
+"""The most names or extensions of a certificate; reading this many takes some 3 ms."""
 
-# Tags of DER (X.690 8.1.2), with those of Certificate and GeneralName (RFC 5280 4.1, 4.2.1.6).
+# Tags of DER (X.690 8.1.2), Certificate (RFC 5280 4.1) and GeneralName (RFC 5280 4.2.1.6).
 _OID, _OCTET_STRING, _SEQUENCE = 0x06, 0x04, 0x30
 _EXTENSIONS = 0xA3
 _DNS_NAME, _IP_ADDRESS = 0x82, 0x87
@@ -25,10 +24,10 @@ _SUBJECT_ALT_NAME = bytes.fromhex("551d11")  # 2.5.29.17
 
 @dataclass(frozen=True, slots=True)
 class SubjectAltNames:
-    """What a certificate is for; other kinds of names are not looked at.
+    """A certificate's domain names and IP addresses; other kinds of names are ignored.
 
-    :ivar dns: dNSNames, as they are: nothing says that they are domain names.
-    :ivar ip: iPAddresses, of 4 or 16 octets if they are such.
+    :ivar dns: dNSNames, unchecked: they may not be valid domain names.
+    :ivar ip: iPAddresses, unchecked: valid ones have 4 or 16 octets.
     """
 
     dns: tuple[bytes, ...] = ()
@@ -36,10 +35,11 @@ class SubjectAltNames:
 
 
 def subject_alt_names(certificate: bytes) -> SubjectAltNames:
-    """Read the names; none at all if there is no such extension.
+    """Read a certificate's names; they are empty if there is no such extension.
 
-    :param certificate: in DER.
-    :raises ValueError: it cannot be read, has that extension twice, or has too many of them or of names.
+    :param certificate: the certificate in DER form.
+    :raises ValueError: the certificate cannot be read, has that extension twice, or has too many extensions
+        or names.
     """
     content = _only(_of_kind(certificate, _SEQUENCE))
     to_be_signed = _of_kind(content, _SEQUENCE)[:1]
@@ -57,7 +57,7 @@ def subject_alt_names(certificate: bytes) -> SubjectAltNames:
 
 
 def _extension_values(extensions: bytes) -> list[bytes]:
-    """Of those that are subjectAltName."""
+    """The values of the extensions that are subjectAltName."""
     return [
         _only(_of_kind(extension, _OCTET_STRING))
         for extension in _of_kind(_only(_of_kind(extensions, _SEQUENCE)), _SEQUENCE)
@@ -76,7 +76,7 @@ def _of_kind(encoded: bytes, kind: int) -> list[bytes]:
 
 
 def _elements(encoded: bytes) -> Iterator[tuple[int, bytes]]:
-    """(tag, content) of what stands in a row.  :raises ValueError: it is not DER, or too much of it."""
+    """(tag, content) of each element in a sequence.  :raises ValueError: not DER, or too many elements."""
     position, size, left = 0, len(encoded), MAX_NAMES
     while position < size:
         if not left:
@@ -89,9 +89,9 @@ def _elements(encoded: bytes) -> Iterator[tuple[int, bytes]]:
             start += length - 0x80
             length = int.from_bytes(encoded[position + 2 : start]) if length <= 0x84 else -1
         elif length == 0x80:
-            length = -1  # BER's "indefinite"
+            length = -1  # BER's indefinite length
         position = start + length
-        # A tag of more than one octet is in no certificate.
+        # Certificates have no tags of more than one octet.
         if length < 0 or position > size or tag & 0x1F == 0x1F:
             raise ValueError("malformed")
         yield tag, encoded[start:position]

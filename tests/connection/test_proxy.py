@@ -14,6 +14,7 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import Clock, deferLater
 from twisted.logger import LogLevel, capturedLogs, formatEvent
+from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -197,6 +198,63 @@ class HeaderTests(ProxiedTestCase):
         self.assertEqual(second.read()[:10], b"421 4.3.2 ")
         self.assertFalse(second.is_open)
         self.assertEqual(other.read(), GREETING)
+
+
+class TwistedEndpointTests(ProxiedTestCase):
+    """Behind Twisted's own ``haproxy:`` endpoints, which name the client after the connection is made."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.wrapped = HAProxyWrappingFactory(self.factory)
+        self.wrapped.noisy = False
+
+    def connect(self, peer: str = LOOPBACK) -> MemoryTransport:
+        return MemoryTransport(self.wrapped.buildProtocol(IPv4Address("TCP", peer, 40000)), peer)
+
+    def test_the_client_is_the_one_that_the_proxy_names(self) -> None:
+        for header, client in (
+            (V1, ("203.0.113.9", False)),
+            (V1.replace(b"203.0.113.9", b"127.0.0.1"), (LOOPBACK, True)),
+            (v2(0x21, 0x11, TCP4), ("192.0.2.1", False)),
+            (v2(0x21, 0x21, TCP6), ("2001:db8::1", False)),
+        ):
+            transport = self.connect()
+            transport.send(header)
+            transport.send(b"HELO a\r\n")
+            self.assertEqual(transport.read(), GREETING + b"250 mx.example\r\n")
+            self.assertEqual(self.peer_of(transport), client, header)
+            transport.send(b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n.\r\n")
+            envelope, _ = self.delivery.delivered[-1]
+            self.assertEqual(envelope.session.peer, client[0])
+            transport.drop()
+        self.assertEqual(self.factory._peers, {})
+
+    def test_the_log_names_both(self) -> None:
+        transport = self.connect()
+        transport.send(V1 + b"HELO a\r\n")
+        (connection,) = self.factory.connections
+        self.assertEqual(str(connection.peer), "203.0.113.9 via 127.0.0.1")
+        transport.drop()
+
+    def test_a_client_on_the_proxys_machine_is_not_on_ours(self) -> None:
+        transport = self.connect("192.0.2.7")
+        transport.send(V1.replace(b"203.0.113.9", b"127.0.0.1") + b"HELO a\r\n")
+        self.assertEqual(self.peer_of(transport), ("192.0.2.7", False))
+        transport.drop()
+
+    def test_connections_are_counted_by_client(self) -> None:
+        first = self.connect("192.0.2.7")
+        first.send(V1 + b"HELO a\r\n")
+        second = self.connect("192.0.2.7")
+        second.send(V1 + b"HELO a\r\n")
+        self.assertIn(b"\r\n421 4.3.2 ", second.read())
+        self.assertFalse(second.is_open)
+        other = self.connect("192.0.2.7")
+        other.send(V1.replace(b".9 ", b".10 ") + b"HELO a\r\n")
+        self.assertTrue(other.is_open)
+        for transport in (first, other):
+            transport.drop()
+        self.assertEqual(self.factory._peers, {})
 
 
 class RefusalTests(ProxiedTestCase):

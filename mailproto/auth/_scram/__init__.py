@@ -1,4 +1,4 @@
-"""SCRAM (RFC 5802, RFC 7677): keys and proofs, and the messages of both ends; no I/O."""
+"""SCRAM (RFC 5802, RFC 7677): keys, proofs, and the messages of both sides, without I/O."""
 
 from mailproto.auth._scram._client import MAX_ITERATIONS, MIN_ITERATIONS, ScramClientExchange
 from mailproto.auth._scram._keys import (

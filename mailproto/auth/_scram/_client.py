@@ -1,4 +1,4 @@
-"""SCRAM as a client speaks it (RFC 5802 5): octets in, octets out."""
+"""The client's side of SCRAM (RFC 5802 5): octets in, octets out."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from mailproto.auth._scram._messages import attributes, escape_name, message_tex
 __all__ = ["MAX_ITERATIONS", "MIN_ITERATIONS", "ScramClientExchange"]
 
 MIN_ITERATIONS = 4096
-"""What a server must ask for at least (RFC 7677 4): fewer would help who wants to guess the password."""
+"""The least that a server may ask for (RFC 7677 4); fewer make it easier to guess the password."""
 
 MAX_ITERATIONS = 2_000_000
-"""What a server may ask for: about a second of one core.  OWASP recommends 1,300,000 for SHA-1."""
+"""The most that a server may ask for: about a second of one core.  OWASP recommends 1,300,000 for SHA-1."""
 
 _COUNT = re.compile(r"[1-9][0-9]{0,9}")
 
@@ -31,12 +31,12 @@ _COUNT = re.compile(r"[1-9][0-9]{0,9}")
 class ScramClientExchange:
     """One exchange: `client_first`, `client_final` and `server_final`.
 
-    :param gs2_flag: what the client says of the channel (6): ``n``, ``y`` or ``p=`` and a type.
+    :param gs2_flag: the channel binding flag (6): ``n``, ``y``, or ``p=`` and a type.
     :param binding: the channel's data of that type.
     :param nonce: a random one by default.
 
-    :ivar is_proven: whether the server has shown that it knows the password.
-    :raises ValueError: `saslprep` does not take the name.
+    :ivar is_proven: whether the server has proved that it knows the password.
+    :raises ValueError: `saslprep` rejects the name.
     """
 
     def __init__(
@@ -60,14 +60,15 @@ class ScramClientExchange:
         self._server_signature = b""
 
     def client_first(self) -> bytes:
-        """The name and a nonce."""
+        """The first message: the name and a nonce."""
         return f"{self._gs2_header}{self._bare}".encode()
 
     def client_final(self, server_first: bytes) -> bytes:
-        """The proof.  Takes up to a second if the server asks for it: for a thread.
+        """The message with the proof.  It takes up to a second if the server asks for many iterations: run
+        it in a thread.
 
-        :raises SASLError: the message is malformed, an answer to another exchange, or asks for
-            too little or too much work.
+        :raises SASLError: the server's message is malformed, belongs to another exchange, or asks for too
+            few or too many iterations.
         """
         text = message_text(server_first)
         nonce, encoded_salt, count = attributes(text, "rsi")
@@ -85,10 +86,12 @@ class ScramClientExchange:
         return f"{without_proof},p={to_base64(proof_of(self._algorithm, salted, auth_message))}".encode()
 
     def server_final(self, data: bytes) -> None:
-        """Look at the server's own proof; an error (``e=``) is none, and no reason to stop before
-        the protocol says what it means.
+        """Check the server's proof.
 
-        :raises SASLError: it is malformed or wrong.
+        A server error (``e=``) proves nothing, but does not raise either: the protocol's own reply tells
+        what it means.
+
+        :raises SASLError: the proof is malformed or wrong.
         """
         text = message_text(data)
         if text.startswith("e="):

@@ -1,4 +1,4 @@
-"""What SCRAM knows of a password instead of the password itself (RFC 5802 3, RFC 7677)."""
+"""SCRAM's keys, which a server stores instead of the password (RFC 5802 3, RFC 7677)."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _RECORD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ScramKeys:
-    """What a server keeps of a password: enough to check a proof, not enough to make one.
+    """The keys of a password: enough to check a client's proof, not enough to make one.
 
-    ``str`` of it is a line of text to keep: ``SCRAM-SHA-256$ITERATIONS:SALT$STORED:SERVER``,
-    the last three in base64, which is PostgreSQL's form too.
+    ``str`` of it is a line of text to store: ``SCRAM-SHA-256$ITERATIONS:SALT$STORED:SERVER``, the last
+    three in base64.  PostgreSQL uses the same form.
     """
 
     algorithm: ScramAlgorithm
@@ -51,12 +51,12 @@ class ScramKeys:
 
 
 def scram_keys(algorithm: ScramAlgorithm, password: str, salt: bytes, iterations: int) -> ScramKeys:
-    """The keys of a password.  Takes about 25 ms for 65,536 iterations: for a thread."""
+    """Compute the keys of a password.  65,536 iterations take about 25 ms: run it in a thread."""
     return keys_of(algorithm, salted_password(algorithm, password, salt, iterations), salt, iterations)
 
 
 def parse_scram_keys(text: str) -> ScramKeys | None:
-    """What ``str`` made of `ScramKeys`; None for anything else."""
+    """Parse the ``str`` of `ScramKeys`; None if it is anything else."""
     found = _RECORD.fullmatch(text)
     if found is None:
         return None
@@ -73,7 +73,7 @@ def parse_scram_keys(text: str) -> ScramKeys | None:
 
 
 def proof_matches(keys: ScramKeys, auth_message: bytes, proof: bytes) -> bool:
-    """Whether ``proof`` was made with the password of ``keys``, in a time that tells nothing."""
+    """Whether ``proof`` was made with the password of ``keys``; takes the same time for every proof."""
     signature = keyed(keys.algorithm, keys.stored_key, auth_message)
     if len(proof) != len(signature):
         return False
@@ -81,19 +81,19 @@ def proof_matches(keys: ScramKeys, auth_message: bytes, proof: bytes) -> bool:
 
 
 def proof_of(algorithm: ScramAlgorithm, salted: bytes, auth_message: bytes) -> bytes:
-    """ClientProof: what shows that the client has the password, in this exchange alone."""
+    """ClientProof: proves that the client has the password, in this exchange only."""
     client_key = keyed(algorithm, salted, b"Client Key")
     return xor(client_key, keyed(algorithm, _hash(algorithm, client_key), auth_message))
 
 
 def keys_of(algorithm: ScramAlgorithm, salted: bytes, salt: bytes, iterations: int) -> ScramKeys:
-    """The keys of a SaltedPassword."""
+    """The keys that follow from a SaltedPassword."""
     stored_key = _hash(algorithm, keyed(algorithm, salted, b"Client Key"))
     return ScramKeys(algorithm, salt, iterations, stored_key, keyed(algorithm, salted, b"Server Key"))
 
 
 def salted_password(algorithm: ScramAlgorithm, password: str, salt: bytes, iterations: int) -> bytes:
-    """SaltedPassword: the slow part."""
+    """SaltedPassword: the slow part of the computation."""
     return hashlib.pbkdf2_hmac(_HASHES[algorithm], prepared_password(password), salt, iterations)
 
 
@@ -103,17 +103,17 @@ def keyed(algorithm: ScramAlgorithm, key: bytes, message: bytes) -> bytes:
 
 
 def digest_size(algorithm: ScramAlgorithm) -> int:
-    """Octets of a key, a proof and a signature."""
+    """The length of keys, proofs and signatures, in octets."""
     return hashlib.new(_HASHES[algorithm]).digest_size
 
 
 def to_base64(octets: bytes) -> str:
-    """As it stands in a message and in a record."""
+    """Base64 as text, for a message or a record."""
     return binascii.b2a_base64(octets, newline=False).decode("ascii")
 
 
 def xor(first: bytes, second: bytes) -> bytes:
-    """XOR of two that are equally long."""
+    """XOR of two strings of the same length."""
     return bytes(a ^ b for a, b in zip(first, second, strict=True))
 
 

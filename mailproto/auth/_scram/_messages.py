@@ -1,4 +1,4 @@
-"""The messages of SCRAM as text (RFC 5802 7): attributes, names, nonces."""
+"""The syntax of SCRAM's messages (RFC 5802 7): attributes, names, nonces."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 MAX_SCRAM_MESSAGE = 4096
-"""Octets of one message; real ones have a few hundred."""
+"""The most octets of one message; real ones have a few hundred."""
 
 _NONCE = re.compile(r"[\x21-\x2b\x2d-\x7e]+")
 _EXTENSION = re.compile(r"([A-Za-z])=.+", re.DOTALL)
@@ -27,7 +27,7 @@ _ESCAPE = re.compile("=(2C|3D)?")
 
 
 def message_text(message: bytes) -> str:
-    """A message as text.  :raises SASLError: too long, not UTF-8, or it has a NUL."""
+    """Decode a message.  :raises SASLError: it is too long, is not UTF-8, or has a NUL."""
     if len(message) > MAX_SCRAM_MESSAGE:
         raise SASLError("SCRAM message too long")
     try:
@@ -40,10 +40,10 @@ def message_text(message: bytes) -> str:
 
 
 def attributes(text: str, letters: str) -> list[str]:
-    """The values of the attributes that are called ``letters``, which come first, in that order.
+    """The values of the attributes named by ``letters``, which must come first and in that order.
 
-    Extensions after them are ignored, but for ``m``, which asks not to be (5.1), and for
-    attributes that belong elsewhere.
+    Extensions after them are ignored.  Two kinds are errors: ``m``, which must be understood (5.1), and
+    attributes of other messages.
 
     :raises SASLError:
     """
@@ -63,12 +63,12 @@ def attributes(text: str, letters: str) -> list[str]:
 
 
 def escape_name(name: str) -> str:
-    """A name as a ``saslname``."""
+    """Encode a name as a ``saslname``."""
     return name.replace("=", "=3D").replace(",", "=2C")
 
 
 def unescape_name(value: str) -> str:
-    """A ``saslname`` as a name.  :raises SASLError: a ``=`` that begins nothing."""
+    """Decode a ``saslname``.  :raises SASLError: it has a ``=`` that begins no escape."""
 
     def character(found: re.Match[str]) -> str:
         if found[1] is None:
@@ -79,12 +79,12 @@ def unescape_name(value: str) -> str:
 
 
 def parse_nonce(value: str) -> str:
-    """:raises SASLError: it is not of printable ASCII."""
+    """Check a nonce.  :raises SASLError: it is not printable ASCII."""
     if not _NONCE.fullmatch(value):
         raise SASLError("bad SCRAM nonce")
     return value
 
 
 def new_nonce() -> str:
-    """144 random bits in ASCII."""
+    """A new nonce: 144 random bits in ASCII."""
     return secrets.token_urlsafe(18)

@@ -1,4 +1,4 @@
-"""SCRAM as a server speaks it (RFC 5802 5): octets in, octets out."""
+"""The server's side of SCRAM (RFC 5802 5): octets in, octets out."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ __all__ = ["ScramProofParts", "ScramServerExchange"]
 
 
 class ScramProofParts(NamedTuple):
-    """What `proof_matches` compares with the keys."""
+    """The arguments of `proof_matches` besides the keys."""
 
     auth_message: bytes
     proof: bytes
 
 
 class ScramServerExchange:
-    """One exchange: `client_first`, `server_first`, `client_final`; for a good proof `server_final`.
+    """One exchange: `client_first`, `server_first`, `client_final`, and for a good proof `server_final`.
 
-    :param channel_bindings: what binds to the channel below, by its type; empty if nothing can,
-        and then no -PLUS mechanism may have been offered.
-    :param plus: whether it is the -PLUS mechanism that was asked for.
+    :param channel_bindings: the channel binding data by type.  If it is empty, no -PLUS mechanism may have
+        been offered.
+    :param plus: whether the client chose the -PLUS mechanism.
     :param nonce: the server's part; a random one by default.
 
-    :ivar authzid: the account that the client wants to act as; "" for its own.
-    :ivar flaw: what suggests that a third party stands between, "" for nothing: the exchange must fail.
+    :ivar authzid: the account that the client asks to act as; "" for its own.
+    :ivar flaw: a sign of an attacker in between, in words; the exchange must then fail.  "" if there is
+        none.
     """
 
     def __init__(
@@ -59,13 +60,13 @@ class ScramServerExchange:
         self._binding_input = b""
 
     def client_first(self, data: bytes) -> str:
-        """Take the first message.
+        """Read the client's first message.
 
-        It is flawed when the client believes that there is no channel binding (``y``) and there
-        is, because then a third party took the -PLUS mechanisms from what was offered (6).
+        The message sets `flaw` if the client believes that the server supports no channel binding (``y``),
+        although it does: then an attacker removed the -PLUS mechanisms from the offer (6).
 
-        :returns: the user's name, prepared by `saslprep` if it takes the name.
-        :raises SASLError: it is malformed, or wants a kind of binding that there is not.
+        :returns: the user's name, prepared by `saslprep` if that accepts the name.
+        :raises SASLError: the message is malformed, or asks for an unknown type of channel binding.
         """
         flag, comma, rest = message_text(data).partition(",")
         authzid, second_comma, bare = rest.partition(",")
@@ -85,19 +86,19 @@ class ScramServerExchange:
         return name
 
     def server_first(self, keys: ScramKeys) -> bytes:
-        """The nonce, and the user's salt and iteration count."""
+        """The first reply: the nonce, and the user's salt and iteration count."""
         self._server_key = keys.server_key
         message = f"r={self._nonce},s={to_base64(keys.salt)},i={keys.iterations}"
         self._server_first = message.encode()
         return self._server_first
 
     def client_final(self, data: bytes) -> ScramProofParts:
-        """Take the proof.
+        """Read the client's message with the proof.
 
-        It is flawed when it is of another exchange, or was made on another channel.
+        The message sets `flaw` if it belongs to another exchange or another channel.
 
-        :returns: for a flawed exchange no proof, which matches nothing.
-        :raises SASLError: it is malformed.
+        :returns: with a `flaw`, an empty proof, which matches nothing.
+        :raises SASLError: the message is malformed.
         """
         without_proof, _, last = message_text(data).rpartition(",")
         binding, nonce = attributes(without_proof, "cr")
@@ -108,7 +109,7 @@ class ScramServerExchange:
         return ScramProofParts(self._auth_message, b"" if self.flaw else proof)
 
     def server_final(self) -> bytes:
-        """What proves to the client that the server knows the keys."""
+        """The last reply: proves to the client that the server knows the keys."""
         signature = keyed(self.algorithm, self._server_key, self._auth_message)
         return f"v={to_base64(signature)}".encode()
 
@@ -122,7 +123,7 @@ class ScramServerExchange:
         return ""
 
     def _binding(self, flag: str) -> bytes:
-        """What the client binds to."""
+        """The channel binding data that the client's flag names."""
         kind = flag[2:] if flag.startswith("p=") else None
         if kind is None and flag not in ("n", "y"):
             raise SASLError("bad GS2 header")
@@ -137,9 +138,9 @@ class ScramServerExchange:
 
 
 def _name(value: str) -> str:
-    """Prepared; as it is where an account may be called so and SASLprep does not take it.
+    """The prepared name; the name unchanged if SASLprep rejects it, but an account may have it.
 
-    That is each name of Hebrew or Arabic script with a domain in ASCII.
+    This is so for every name in Hebrew or Arabic script with a domain in ASCII.
     """
     name = unescape_name(value)
     try:

@@ -1,4 +1,4 @@
-"""One client's IMAP session: its state, its dialogue, and the frame around each command."""
+"""One client's IMAP session: its state, and what is the same for every command."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["IMAPServer"]
 
 _UNAVAILABLE = (CloseReason.STOPPING, CloseReason.CROWDED)
-"""Another connection may do, later (RFC 5530 3)."""
+"""Reasons after which the client may try again later (RFC 5530 3)."""
 
 Reply: TypeAlias = bytes | None
 
@@ -45,7 +45,7 @@ class IMAPServer(ServerConnection[Event]):
     """An IMAP server connection.
 
     :ivar sasl: the exchanges of AUTHENTICATE.
-    :ivar account: None until somebody is signed in.
+    :ivar account: the account that signed in, or None.
     :ivar view: the selected mailbox, or None.
     """
 
@@ -66,27 +66,27 @@ class IMAPServer(ServerConnection[Event]):
         self._logout: Callable[[], None] | None = None
         self._responses: list[bytes] = []
         self._bad_commands = 0
-        self._commands = 0  # that were done
+        self._commands = 0  # how many were completed
         self._slice_began = 0.0
-        # The command that waits for a line of the client's, and what takes the line.
+        # The command that waits for a line from the client, and the function that takes the line.
         self._waiting_command: Command[Any] | None = None
         self._on_line: Callable[[bytes], Awaitable[Reply]] | None = None
-        self._last_line_command: Command[Any] | None = None  # the one whose line came last
+        self._last_line_command: Command[Any] | None = None  # the one that got the latest line
 
-    # -- the frame around each command
+    # -- around each command
 
     def greet(self) -> None:
-        """RFC 9051 7.1.5; the capabilities spare the client a question.
+        """Send the greeting (RFC 9051 7.1.5) with the capabilities, so that the client need not ask.
 
-        With TLS from the first octet they are known when the handshake is over: until then
-        there is no certificate, and nothing to bind to.
+        With implicit TLS the greeting waits for the end of the handshake: before, there is no
+        client certificate and no channel binding, and the capabilities depend on both.
         """
         self._greeting = True
         if not self.is_encrypted:
             self._write_greeting()
 
     def handshakeCompleted(self) -> None:
-        """TLS is on (IHandshakeListener)."""
+        """TLS is on (`IHandshakeListener`)."""
         if self._greeting:
             self._write_greeting()
 
@@ -106,7 +106,7 @@ class IMAPServer(ServerConnection[Event]):
         if isinstance(event, ContinuationLine):
             return self._continue(event)
         if isinstance(event, LiteralRequest):
-            self._rule(event.name)  # what will be refused is not asked for, least of all a password in clear
+            self._rule(event.name)  # a refused command's literals, such as a password, are not asked for
             self.write(b"+ OK\r\n")
             return None
         return self._append_literal(cast(AppendLiteral, event))
@@ -115,13 +115,16 @@ class IMAPServer(ServerConnection[Event]):
         rule = self._rule(command.name)
         try:
             reply = await rule.handler(self, command)
-        except IMAPWireError as error:  # only the mailbox can tell that a sequence number is wrong
+        except IMAPWireError as error:  # a sequence number of no message, which the wire could not know
             raise BadCommand(error.text) from None
         if self._waiting_command is None:
             await self._complete(command, rule, reply)
 
     def _rule(self, name: str) -> Rule:
-        """The table's row of a command that may be given now.  :raises MailError: it may not."""
+        """Find a command's row in the table.
+
+        :raises MailError: the command is not valid now.
+        """
         rule = COMMANDS.get(name)
         if rule is None or self.state not in rule.states:
             raise BadCommand("Unknown command" if rule is None else "Not valid in this state")
@@ -146,7 +149,7 @@ class IMAPServer(ServerConnection[Event]):
             except SessionOver:
                 raise
             except Exception:
-                # What was asked for is done, and must not be done again; the next command looks again.
+                # The command is done, and the client must not repeat it: the next command brings the updates.
                 self.log.failure("{peer}: after {name}", peer=self.peer, name=command.name)
         name = "UID " + command.name if command.uid else command.name
         text = reply or f"{name} completed".encode("ascii")
@@ -179,11 +182,11 @@ class IMAPServer(ServerConnection[Event]):
 
     def refuse_syntax(self, error: WireError) -> None:
         """See `ServerConnection.refuse_syntax`."""
-        error = cast(IMAPWireError, error)  # the wire raises nothing else
+        error = cast(IMAPWireError, error)  # the wire raises no other kind
         self.drop_spool()
         tag = error.tag
         if self._waiting_command is not None:
-            # The line was to be a response, or DONE: the command that waits for it is over.
+            # The line was to be a SASL response, or DONE: the command that waited for it is over.
             tag = tag or self._waiting_command.tag
             self.forget_line_request()
         code = f"[{error.code}] " if error.code else ""
@@ -222,40 +225,40 @@ class IMAPServer(ServerConnection[Event]):
         return {"commands": self._commands}
 
     def idle_limit(self) -> float:
-        """Strangers have less time (RFC 9051 5.4 is about those who have signed in)."""
+        """The time is shorter before login; RFC 9051 5.4 is about sessions after login."""
         return self.limits.idle if self.account is not None else self.limits.first_command
 
     # -- what handlers use
 
     @property
     def state(self) -> State:
-        """The state of RFC 9051 3, derived from what there is."""
+        """The state of RFC 9051 3."""
         if self.account is None:
             return State.NOT_AUTHENTICATED
         return State.AUTHENTICATED if self.view is None else State.SELECTED
 
     @property
     def signed_in(self) -> IAccount:
-        """The account, for commands that are only allowed with one."""
+        """The account, for commands that need one."""
         if self.account is None:
             raise BadCommand
         return self.account
 
     @property
     def selected(self) -> MailboxView:
-        """The selected mailbox, for commands that are only allowed with one."""
+        """The selected mailbox, for commands that need one."""
         if self.view is None:
             raise BadCommand
         return self.view
 
     def respond(self, data: bytes) -> None:
-        """Collect untagged responses; they leave with the tagged one, or at `flush`."""
+        """Collect untagged responses; they are sent with the tagged one, or by `flush`."""
         self._responses.append(data)
 
     async def flush(self) -> None:
-        """Send what was collected; wait while the client is slow, and let others have their turn.
+        """Send the collected responses, wait while the client is slow, and let others have their turn.
 
-        :raises SessionOver: when the client is gone.
+        :raises SessionOver: the client is gone.
         """
         self._send()
         await self.drained()
@@ -264,7 +267,7 @@ class IMAPServer(ServerConnection[Event]):
             raise SessionOver
 
     async def yield_turn(self) -> None:
-        """Let others have their turn if this command had the reactor for ``time_slice``."""
+        """Let others have their turn if this command has held the reactor for ``time_slice``."""
         taken = self.clock.seconds() - self._slice_began
         if not 0 <= taken < self.limits.time_slice:  # or the clock was set back
             await self.factory.turns.wait()
@@ -277,17 +280,17 @@ class IMAPServer(ServerConnection[Event]):
             self.write(data)
 
     async def catch_up(self, *, expunges: bool) -> None:
-        """Tell the client what happened to its mailbox.
+        """Tell the client of changes in the selected mailbox.
 
-        :raises SessionOver: when the mailbox was deleted; the connection is ended, which is
-            what RFC 2180 3.1 leaves for that.
+        :raises SessionOver: the mailbox was deleted, so the connection is closed: RFC 2180 3.1
+            leaves nothing better.
         """
         if self.view is None or not self.view.has_updates(expunges=expunges):
             return
         told = False
         try:
             async for piece in self.view.update(expunges=expunges):
-                if told:  # one piece, as is usual, leaves with the command's answer
+                if told:  # the usual single piece is sent with the command's answer
                     await self.flush()
                 self._responses.append(piece)
                 told = True
@@ -313,7 +316,7 @@ class IMAPServer(ServerConnection[Event]):
             self.view.on_hint(None)
 
     def drop_spool(self) -> None:
-        """Forget a message that arrives."""
+        """Drop a message that is arriving."""
         spool, self.spool = self.spool, None
         if spool is not None:
             spool.close()
@@ -321,16 +324,16 @@ class IMAPServer(ServerConnection[Event]):
     # -- changes of state
 
     def sign_in(self, account: IAccount, logout: Callable[[], None]) -> None:
-        """From now on this is the session of ``account``."""
+        """Make this the session of ``account``."""
         self.account, self._logout = account, logout
         self.wire.limits = self.factory.wire_limits
 
     def select(self, view: MailboxView) -> None:
-        """From now on ``view`` is selected; nothing was."""
+        """Make ``view`` the selected mailbox; there must be none."""
         self.view = view
 
     def deselect(self) -> None:
-        """Nothing is selected."""
+        """Close the selected mailbox, if there is one."""
         view, self.view = self.view, None
         if view is not None:
             view.close()

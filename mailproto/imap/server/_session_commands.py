@@ -39,16 +39,16 @@ EXTENSIONS = (
     b"IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE UNSELECT UIDPLUS MOVE CHILDREN ESEARCH"
     b" LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE"
 )
-"""What does not depend on the connection.
+"""The capabilities that do not depend on the connection.
 
-Clients that ask only once, before login, must find it there, too.
+They are announced before login too, because some clients ask only then.
 """
 
 
 def capabilities(server: IMAPServer) -> bytes:
-    """The capabilities in the session's state, parted by spaces.
+    """The capabilities in the session's state, separated by spaces.
 
-    Until somebody is signed in: how to do that, here and now.
+    Before login they include the ways to sign in that are allowed now.
     """
     if server.account is not None:
         return EXTENSIONS
@@ -63,21 +63,21 @@ def capabilities(server: IMAPServer) -> bytes:
 
 
 async def capability(server: IMAPServer, command: Command[NoArguments]) -> None:
-    """RFC 9051 6.1.1."""
+    """CAPABILITY (RFC 9051 6.1.1)."""
     server.respond(b"* CAPABILITY %b\r\n" % capabilities(server))
 
 
 async def noop(server: IMAPServer, command: Command[NoArguments]) -> None:
-    """NOOP and CHECK: what there is to tell comes before every tagged OK (RFC 9051 6.1.2)."""
+    """NOOP and CHECK: updates come before every tagged OK, so nothing is left to do (RFC 9051 6.1.2)."""
 
 
 async def identify(server: IMAPServer, command: Command[Id]) -> None:
-    """ID: our name, and no version, which helps nobody but attackers (RFC 2971 4)."""
+    """ID: our name without a version, which would help attackers only (RFC 2971 4)."""
     server.respond(b'* ID ("name" "mailproto")\r\n')
 
 
 async def enable(server: IMAPServer, command: Command[Enable]) -> None:
-    """ENABLE: nothing here needs to be enabled, and other names are ignored (RFC 5161 3.1)."""
+    """ENABLE: no extension here needs to be enabled; all names are ignored (RFC 5161 3.1)."""
     server.respond(b"* ENABLED\r\n")
 
 
@@ -90,19 +90,19 @@ async def logout(server: IMAPServer, command: Command[NoArguments]) -> None:
 T = TypeVar("T")
 
 _LOGIN = "LOGIN"
-"""The command, as the mail log has it among mechanisms."""
+"""What the mail log names as the mechanism of LOGIN."""
 
 
 async def starttls(server: IMAPServer, command: Command[NoArguments]) -> None:
-    """RFC 9051 6.2.1."""
+    """STARTTLS (RFC 9051 6.2.1)."""
     if not server.can_start_tls:
         raise BadCommand("TLS is not available now")
     server.start_tls(b"%b OK Begin TLS negotiation now\r\n" % command.tag.encode("ascii"))
-    raise SessionOver  # of the plaintext one: there is nothing more to say in it
+    raise SessionOver  # in plaintext nothing more is said
 
 
 def check_login_allowed(server: IMAPServer) -> None:
-    """See that a password may come in LOGIN (RFC 9051 6.2.3, LOGINDISABLED)."""
+    """Refuse LOGIN where passwords may not be sent by it (RFC 9051 6.2.3, LOGINDISABLED)."""
     error: MailError | None = None
     if not server.sasl.takes_passwords:
         error = UnknownMechanism("LOGIN is not offered here, but AUTHENTICATE")
@@ -114,7 +114,7 @@ def check_login_allowed(server: IMAPServer) -> None:
 
 
 async def login(server: IMAPServer, command: Command[Login]) -> bytes:
-    """RFC 9051 6.2.3."""
+    """LOGIN (RFC 9051 6.2.3)."""
     arguments = command.arguments
     credentials = UsernamePassword(arguments.user, arguments.password)
     signed_in = await _counted(server, _login(server, credentials))
@@ -129,7 +129,7 @@ def _login(server: IMAPServer, credentials: UsernamePassword) -> Awaitable[auth.
 
 
 async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> bytes | None:
-    """RFC 9051 6.2.2: an exchange of challenges and responses in base64."""
+    """AUTHENTICATE (RFC 9051 6.2.2): challenges and responses in base64."""
     arguments = command.arguments
     sasl = server.sasl
 

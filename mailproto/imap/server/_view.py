@@ -1,16 +1,16 @@
-"""What one session sees of its mailbox: the only place that knows sequence numbers.
+"""One session's view of its mailbox: the only place that knows sequence numbers.
 
-An `IMailbox` knows UIDs, and changes at any time.  A client is told of changes only at
-certain moments, and until it is told of an expunge every message keeps its number
-(RFC 9051 5.2, 7.5.1).  So a view is the mailbox as the client knows it, and catches up
-by asking ``changes_since``; hints only say that asking is worth it.
+An `IMailbox` knows UIDs, and may change at any time.  A client is told of changes only at
+certain moments.  Until it is told of an expunge, every message keeps its number
+(RFC 9051 5.2, 7.5.1).  So a view is the mailbox as the client knows it.  It catches up by
+calling ``changes_since``; a hint only says that there may be changes.
 
-Two parallel columns are all that is kept of a message, 12 octets: its UID, and a
-reference to its set of flags, which messages share.
+A view keeps two parallel columns, 12 octets for each message: its UID, and a reference to its
+set of flags, which messages share.
 
-What takes time with the number of messages is done some thousands at a time, with `pause` in
-between, and what it tells is given out in as many pieces.  A session has one command under way at
-a time, so nothing else looks at its view meanwhile.
+Work on many messages is done some thousands at a time, with `pause` in between, and its responses
+come in as many pieces.  A session has one command under way at a time, so during a pause nothing
+else uses its view.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ __all__ = ["MailboxView"]
 
 
 _AT_ONCE = 2000
-"""Messages that are looked at before others may have their turn: some 2 ms."""
+"""How many messages are handled before others may have their turn: some 2 ms."""
 
 _INTERNED_LIMIT = 4096
 _interned: dict[frozenset[str], frozenset[str]] = {}
 
 
 def _intern(flags: frozenset[str]) -> frozenset[str]:
-    """One object for all equal sets, whoever's mailbox they are in."""
+    """Return the same object for all equal sets, in all mailboxes."""
     if len(_interned) >= _INTERNED_LIMIT:
         _interned.clear()
     return _interned.setdefault(flags, flags)
@@ -46,15 +46,15 @@ def _intern(flags: frozenset[str]) -> frozenset[str]:
 class MailboxView:
     """A selected mailbox as one client knows it.
 
-    Make it, await `load` once, and `close` it in the end.  Methods that return octets
-    return untagged responses, ready to be sent; from then on the client knows.
+    Await `load` once after making it, and `close` it in the end.  Methods that return octets
+    return untagged responses, which must be sent: the view takes the client to know them.
 
-    :param read_only: selected by EXAMINE: ``\\Recent`` is not claimed, nothing is changed.
-    :param pause: awaited in the midst of what takes long, so that others have their turn.
-    :param failed: called with what kept ``\\Recent`` from being claimed, which is no reason not to read.
-    :ivar uids: ascending; the message at index i has sequence number i + 1.
-    :ivar flags: of the same messages, as last seen.
-    :ivar gone: UIDs of messages that vanished, and that the client still counts.
+    :param read_only: selected by EXAMINE: ``\\Recent`` is not claimed, and nothing is changed.
+    :param pause: awaited during long work, so that others have their turn.
+    :param failed: called with the error if ``\\Recent`` could not be claimed; reading goes on.
+    :ivar uids: in ascending order; the message at index i has sequence number i + 1.
+    :ivar flags: the flags of the same messages, as last seen.
+    :ivar gone: UIDs of messages that were removed, and that the client still counts.
     """
 
     __slots__ = (
@@ -91,12 +91,12 @@ class MailboxView:
         self.uids = array("I")
         self.flags: list[frozenset[str]] = []
         self.gone: set[int] = set()
-        # Ranges of UIDs [first, last] that are \Recent here, ascending.
+        # Ranges of UIDs [first, last] that are \Recent in this session, in ascending order.
         self._recent: list[tuple[int, int]] = []
-        self._announced = 0  # how many messages the client knows to exist
-        self._unannounced: list[int] = []  # indexes of those whose flags it does not know
+        self._announced = 0  # how many messages the client knows of
+        self._unannounced: list[int] = []  # indexes of messages whose flags the client does not know
         self._keywords: frozenset[str] = frozenset()
-        self._new_sets: set[frozenset[str]] = set()  # of flags, that came since FLAGS was told last
+        self._new_sets: set[frozenset[str]] = set()  # sets of flags that came after the latest FLAGS response
         self._modseq = 0
         self._stale = False
         self._on_hint: Callable[[], None] | None = None
@@ -105,12 +105,12 @@ class MailboxView:
     # -- beginning and end
 
     async def load(self) -> MailboxStatus:
-        """See everything that is there, and begin to listen.
+        """Read the whole mailbox, and begin to listen for changes.
 
         :returns: the mailbox's status at that time.
-        :raises MailError: as the mailbox does; nothing is left to close then.
+        :raises MailError: as the mailbox does; the view need not be closed then.
         """
-        # Listening comes first: what changes in between is hinted at.
+        # Listening comes first, so that changes during the reading are hinted at.
         self._unwatch = self.mailbox.watch(self._hint)
         try:
             status = await self.mailbox.status()
@@ -123,7 +123,7 @@ class MailboxView:
         return status
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening for changes."""
         unwatch, self._unwatch = self._unwatch, _nothing
         unwatch()
         self._on_hint = None
@@ -135,26 +135,26 @@ class MailboxView:
                 self._on_hint()
 
     def on_hint(self, listener: Callable[[], None] | None) -> None:
-        """Call ``listener`` whenever there may be something to tell; None to stop (IDLE)."""
+        """Call ``listener`` whenever there may be updates (IDLE); None to stop."""
         self._on_hint = listener
 
     @property
     def is_stale(self) -> bool:
-        """Whether a change was hinted at that was not looked at yet."""
+        """Whether there was a hint after the latest look at the mailbox."""
         return self._stale
 
     # -- catching up
 
     def has_updates(self, *, expunges: bool) -> bool:
-        """Whether `update` would look at the mailbox or tell anything."""
+        """Whether `update` would read the mailbox or give any responses."""
         return self._stale or (expunges and bool(self.gone))
 
     async def update(self, *, expunges: bool) -> AsyncIterator[bytes]:
-        """What the client is to be told now, in untagged responses.
+        """Give the untagged responses that tell the client of changes.
 
-        The mailbox is asked only if it hinted at a change.
+        The mailbox is read only if it has hinted at a change.
 
-        :param expunges: whether messages may lose their numbers now (RFC 9051 7.5.1).
+        :param expunges: whether EXPUNGE responses are allowed now (RFC 9051 7.5.1).
         """
         if self._stale:
             await self._pull()
@@ -167,13 +167,13 @@ class MailboxView:
             for some in _pieces(differ):
                 yield self.render_flags(some, uid=True)
         if expunges and self.gone:
-            # Last: what was told before it counts with the numbers from before.
+            # Expunges come last, because the responses above use the numbers from before them.
             async for piece in self._expunge():
                 yield piece
 
     async def _pull(self, status: MailboxStatus | None = None) -> None:
-        """Take in what changed."""
-        self._stale = False  # a hint that comes from here on asks for another look
+        """Read the changes from the mailbox."""
+        self._stale = False  # a later hint makes it stale again
         try:
             await self._look()
             if len(self.uids) > self._announced and IRecent.providedBy(self.mailbox):
@@ -183,7 +183,7 @@ class MailboxView:
             raise
 
     async def _look(self) -> None:
-        """Ask for what changed since the last look."""
+        """Read what has changed since the latest look at the mailbox."""
         changes = await self.mailbox.changes_since(self._modseq)
         differ = await self._take_changes(changes.changed)
         self._unannounced = sorted({*self._unannounced, *differ}) if self._unannounced else differ
@@ -191,9 +191,9 @@ class MailboxView:
         self._modseq = changes.modseq
 
     async def _claim_recent(self, status: MailboxStatus) -> None:
-        """See which of the messages that were not told of yet are recent.
+        """Find out which of the new messages are recent.
 
-        A claim is a change of the mailbox: none is made if there is nothing to be claimed.
+        A claim changes the mailbox, so none is made if no message can be recent.
         """
         if not status.recent:
             return
@@ -203,19 +203,19 @@ class MailboxView:
         try:
             first = await IRecent(self.mailbox).claim_recent()
         except FLAG_NOT_KEPT as error:
-            # Nobody is kept from reading by it: some later session sees them as recent, too.
+            # This is no reason not to read.  The messages will be recent in a later session, too.
             self._failed(error)
             self._mark_recent(self.uids[-min(status.recent, len(self.uids))])
             return
-        # What came since the look is claimed, too; what comes between these two lines is taken
-        # for recent, which is the way to err (RFC 3501 2.3.2).
+        # Messages that came after the latest look are claimed, too.  A message that comes between these
+        # two lines is shown as recent although it is not claimed: RFC 3501 2.3.2 prefers that error.
         await self._look()
         self._mark_recent(first)
 
     async def _take_changes(self, changed: FlagColumns) -> list[int]:
-        """Note flags and new messages; the indexes of known messages whose flags are others now."""
+        """Take in flags and new messages; return the indexes of known messages whose flags have changed."""
         differ: list[int] = []
-        # The usual case is that all are new; the rest go first, by ascending UID.
+        # Usually all messages are new.  The known ones come first, because UIDs ascend.
         known = bisect_right(changed.uids, self.uids[-1]) if self.uids else 0
         for start in range(0, known, _AT_ONCE):
             stop = min(start + _AT_ONCE, known)
@@ -223,7 +223,7 @@ class MailboxView:
             await self._pause()
         for start in range(known, len(changed.uids), _AT_ONCE):
             some = changed.flags[start : start + _AT_ONCE]
-            interned = {flags: _intern(flags) for flags in set(some)}  # messages share few sets
+            interned = {flags: _intern(flags) for flags in set(some)}  # few different sets
             self.uids.extend(changed.uids[start : start + _AT_ONCE])
             self.flags += map(interned.__getitem__, some)
             self._new_sets.update(interned.values())
@@ -231,7 +231,7 @@ class MailboxView:
         return differ
 
     def _note_flags(self, uids: Sequence[int], flags: Sequence[frozenset[str]]) -> list[int]:
-        """The flags of known messages, by ascending UID; the indexes of those that had others."""
+        """Take in the flags of known messages; return the indexes of those whose flags have changed."""
         differ = []
         for uid, now in zip(uids, flags, strict=True):
             at = self.index(uid)
@@ -242,7 +242,7 @@ class MailboxView:
         return differ
 
     def _mark_recent(self, first: int) -> None:
-        """Messages that were not told of yet, from UID ``first`` on, are recent."""
+        """Mark the new messages from UID ``first`` on as recent."""
         at = max(bisect_left(self.uids, first), self._announced)
         if at == len(self.uids):
             return
@@ -252,7 +252,7 @@ class MailboxView:
         self._recent.append((start, stop))
 
     async def _expunge(self) -> AsyncIterator[bytes]:
-        """Forget the messages that are gone, and tell of each."""
+        """Drop the messages that are gone, and give an EXPUNGE response for each."""
         gone, self.gone = sorted(self.gone), set()
         uids, flags = array("I"), list[frozenset[str]]()
         start = expunged = 0
@@ -263,7 +263,7 @@ class MailboxView:
                 uids += self.uids[start:at]
                 flags += self.flags[start:at]
                 start = at + 1
-                # Each number counts with those before it already gone (RFC 9051 7.5.1).
+                # Each EXPUNGE changes the numbers in those that follow (RFC 9051 7.5.1).
                 told.append(b"* %d EXPUNGE\r\n" % (start - expunged))
                 expunged += 1
             yield b"".join(told)
@@ -272,7 +272,7 @@ class MailboxView:
         self.uids, self.flags, self._announced = uids, flags, len(uids)
 
     async def vanish(self, uids: Sequence[int]) -> None:
-        """These are gone, by the client itself or by others: the next `update` tells."""
+        """Note that messages were removed: the next `update` tells the client."""
         for some in _pieces(uids):
             self.gone.update(compress(some, [self.index(uid) is not None for uid in some]))
             await self._pause()
@@ -282,8 +282,8 @@ class MailboxView:
     async def apply(self, change: FlagChange, stored: FlagColumns, *, silent: bool) -> list[int]:
         """Take in the result of the client's own STORE.
 
-        :returns: indexes of the messages to answer with; if ``silent``, only of those whose
-            flags are not what the client must expect (RFC 9051 6.4.6).
+        :returns: indexes of the messages to answer with.  If ``silent``, only messages whose flags
+            differ from what the client expects (RFC 9051 6.4.6).
         """
         answered: list[int] = []
         expected: dict[frozenset[str], frozenset[str]] = {}
@@ -305,18 +305,18 @@ class MailboxView:
         return answered
 
     def announce_keywords(self) -> bytes:
-        """FLAGS, if flags that are about to be told have names that were not announced yet."""
+        """A FLAGS response if the next responses have keywords that the client does not know; or nothing."""
         return self._flags_response() if self._learn_keywords() else b""
 
     def _learn_keywords(self) -> bool:
-        """Whether messages that are new or changed have keywords not seen before."""
+        """Whether new or changed messages have keywords that were not seen before."""
         sets, self._new_sets = self._new_sets, set()
         unknown = frozenset().union(*sets).difference(SYSTEM_FLAGS, self._keywords)
         self._keywords |= unknown
         return bool(unknown)
 
     def render_flags(self, indexes: Iterable[int], *, uid: bool) -> bytes:
-        """FETCH responses with the flags of these messages, and their UIDs."""
+        """FETCH responses with the flags of these messages, and with their UIDs if ``uid``."""
         flags = self.flags_at(indexes := list(indexes))
         if uid:
             return b"".join(
@@ -333,7 +333,7 @@ class MailboxView:
         )
 
     def flags_at(self, indexes: Iterable[int]) -> list[bytes]:
-        """Flag lists of messages, ``\\Recent`` included."""
+        """The flag lists of messages, ``\\Recent`` included."""
         flags = self.flags
         if not self._recent:
             return [flag_list(flags[at]) for at in indexes]
@@ -341,21 +341,21 @@ class MailboxView:
         return [flag_list(flags[at], (uid := uids[at]) >= first and self.is_recent(uid)) for at in indexes]
 
     def is_recent(self, uid: int) -> bool:
-        """Whether this session was the first to be told of the message (RFC 3501 2.3.2)."""
+        """Whether this session is the first that was told of the message (RFC 3501 2.3.2)."""
         return any(first <= uid <= last for first, last in reversed(self._recent))
 
     # -- numbers
 
     def index(self, uid: int) -> int | None:
-        """Where ``uid`` is; None for one that the client does not know."""
+        """The index of the message ``uid``; None if the client does not know it."""
         at = bisect_left(self.uids, uid)
         return at if at < len(self.uids) and self.uids[at] == uid else None
 
     def indexes(self, sequence: SequenceSet, *, uid: bool) -> Sequence[int]:
-        """Where the messages of a set are, ascending.
+        """The indexes of the messages in a set, in ascending order.
 
-        :param uid: whether it is a set of UIDs; unknown ones are left out.
-        :raises IMAPWireError: for a sequence number that is not there.
+        :param uid: whether it is a set of UIDs; unknown UIDs are left out.
+        :raises IMAPWireError: for a sequence number of no message.
         """
         if not uid:
             numbers = sequence.resolve_numbers(len(self.uids))
@@ -371,7 +371,7 @@ class MailboxView:
         return [bisect_left(self.uids, uid) for uid in chosen]
 
     def present(self, indexes: Sequence[int]) -> list[int]:
-        """The UIDs of these messages, without those that are known to be gone."""
+        """The UIDs of these messages, without messages that are known to be gone."""
         uids, gone = self.uids, self.gone
         if isinstance(indexes, range) and not gone:
             return uids[indexes.start : indexes.stop].tolist()
@@ -380,16 +380,16 @@ class MailboxView:
     # -- what SELECT tells
 
     def exists(self) -> bytes:
-        """EXISTS and RECENT: they always come together."""
+        """EXISTS and RECENT, which always come together."""
         return b"* %d EXISTS\r\n* %d RECENT\r\n" % (len(self.uids), self.recent_count())
 
     def recent_count(self) -> int:
-        """How many messages are recent here."""
+        """How many messages are recent in this session."""
         uids = self.uids
         return sum(bisect_left(uids, last + 1) - bisect_left(uids, first) for first, last in self._recent)
 
     async def first_unseen(self) -> int | None:
-        """The lowest sequence number without ``\\Seen``."""
+        """The sequence number of the first message without ``\\Seen``, or None."""
         for start in range(0, len(self.flags), _AT_ONCE):
             some = self.flags[start : start + _AT_ONCE]
             if any(SEEN not in flags for flags in set(some)):
@@ -398,11 +398,11 @@ class MailboxView:
         return None
 
     def _flags_response(self) -> bytes:
-        """FLAGS: the system flags, and every keyword that was seen here (RFC 9051 7.3.5)."""
+        """FLAGS: the system flags, and every keyword seen in this mailbox (RFC 9051 7.3.5)."""
         return b"* FLAGS %b\r\n" % flag_list(self._keywords.union(SYSTEM_FLAGS))
 
     async def describe(self, status: MailboxStatus) -> bytes:
-        """All that the response to SELECT and EXAMINE tells before its tagged OK."""
+        """The untagged responses to SELECT and EXAMINE."""
         permanent = frozenset() if self.read_only else self.mailbox.permanent_flags
         uid_next = max(status.uid_next, self.uids[-1] + 1 if self.uids else 1)
         unseen = await self.first_unseen() if status.unseen else None
@@ -419,15 +419,15 @@ class MailboxView:
 
 
 def _ignore(error: MailError) -> None:
-    """A failure that is not told."""
+    """The default for ``failed``."""
 
 
 def _nothing() -> None:
-    """A view that listens to nothing."""
+    """``_unwatch`` of a view that does not listen."""
 
 
 async def _no_pause() -> None:
-    """A view that nobody waits for."""
+    """The default for ``pause``."""
 
 
 def _pieces(values: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -1,24 +1,25 @@
-"""IMAP4rev1 as octets in, events out (RFC 3501), for the server's side; sans-IO.
+"""The server's side of IMAP4rev1 (RFC 3501) without I/O: octets become events, values become octets.
 
-`IMAPServerWire` is a `mailproto.connection.Wire`: octets go into `receive`, and `next_event`
-gives what they mean::
+`IMAPServerWire` is a `mailproto.connection.Wire`.  Octets go into `receive`, and `next_event`
+gives events::
 
-    Command(tag, name, uid, arguments)             a whole command; one value class a grammar
-    LiteralRequest(tag, size)                      write "+", or answer and refuse_literal()
-    AppendLiteral(tag, arguments, synchronizing)   the same, before APPEND's message comes;
-    LiteralChunk(data)                             which then comes so, and last the Command
+    Command(tag, name, uid, arguments)             a whole command; its arguments are a value class
+    LiteralRequest(tag, size)                      write "+", or answer and call refuse_literal()
+    AppendLiteral(tag, arguments, synchronizing)   the same, before the message of APPEND
+    LiteralChunk(data)                             some of this message; after it comes the Command
     ContinuationLine(data)                         the line after expect_line()
 
-or raises `IMAPWireError`: what to answer (BAD or NO, code, tag), and whether to hang up.  If
-that happens between AppendLiteral and its Command, the message is to be dropped.
+`next_event` raises `IMAPWireError` if the client made an error.  It says what to answer (BAD or NO,
+code, tag), and whether to close the connection.  If it comes after AppendLiteral and before its
+Command, the message must be dropped.
 
-With the commands of RFC 3501 are read IDLE, UIDPLUS, MOVE, NAMESPACE, SPECIAL-USE, LITERAL+,
-ID, ENABLE, UNSELECT, SASL-IR, LIST-EXTENDED, LIST-STATUS, STATUS=SIZE, the RETURN of ESEARCH,
-and of CONDSTORE the modifiers CHANGEDSINCE and UNCHANGEDSINCE.  What a server does not offer
-it has to refuse itself.
+The wire reads the commands of RFC 3501, and IDLE, UIDPLUS, MOVE, NAMESPACE, SPECIAL-USE, LITERAL+,
+ID, ENABLE, UNSELECT, SASL-IR, LIST-EXTENDED, LIST-STATUS, STATUS=SIZE, ESEARCH's RETURN, and
+CONDSTORE's modifiers CHANGEDSINCE and UNCHANGEDSINCE.  A server must itself refuse what it does not
+offer.
 
-The rest renders values as octets of responses, and `SequenceSet` resolves sets against what
-is there; the errors of its methods have no tag.
+The other functions render values as octets of responses.  `SequenceSet` resolves sets to the
+messages of a mailbox; the errors that its methods raise have no tag.
 """
 
 from mailproto.imap.wire._commands import (

@@ -1,8 +1,8 @@
-"""What a client asked for: one frozen value for the arguments of each command.
+"""The arguments of commands: one frozen value class for each grammar.
 
-Text is decoded: mailbox names are Unicode with ``INBOX`` in that case, keywords of the
-protocol are in upper case, system flags are spelled as RFC 9051 2.3.2 does, search
-values are decoded by their charset.  Secrets stay octets and never show in a repr.
+Text is decoded.  Mailbox names are Unicode, and INBOX is always in upper case.  Keywords of the
+protocol are in upper case.  System flags are spelled as in RFC 9051 2.3.2.  Search values are
+decoded by their charset.  Secrets stay octets, and a repr never shows them.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ NO_ARGUMENTS = NoArguments()
 
 @dataclass(frozen=True, slots=True)
 class Id:
-    """ID (RFC 2971): what the client says of itself, in its order; empty for NIL."""
+    """ID (RFC 2971): the client's fields in its order; empty for NIL."""
 
     fields: tuple[tuple[str, str | None], ...]
 
@@ -70,7 +70,7 @@ class Authenticate:
 
     :ivar mechanism: in upper case.
     :ivar initial: the initial response (RFC 4959) as it was sent: base64, or ``b"="`` for an
-        empty one; None without.
+        empty one; None if there is none.
     """
 
     mechanism: str
@@ -79,7 +79,7 @@ class Authenticate:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """LOGIN (RFC 9051 6.2.3): octets as sent, in whatever charset the client uses."""
+    """LOGIN (RFC 9051 6.2.3): octets as sent, in any charset."""
 
     user: bytes
     password: bytes = field(repr=False)
@@ -89,7 +89,7 @@ class Login:
 class Select:
     """SELECT and EXAMINE.
 
-    :ivar parameters: names of RFC 4466 parameters that have no value, such as ``CONDSTORE``.
+    :ivar parameters: names of RFC 4466 parameters without a value, such as ``CONDSTORE``.
     """
 
     mailbox: str
@@ -105,7 +105,7 @@ class MailboxName:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """CREATE, with the attribute of RFC 6154 (such as ``\\Sent``) if there is one."""
+    """CREATE, with a special-use attribute such as ``\\Sent`` if there is one (RFC 6154)."""
 
     mailbox: str
     special_use: str | None = None
@@ -123,12 +123,12 @@ class Rename:
 class List:
     """LIST, basic (RFC 3501 6.3.8) or extended (RFC 5258, RFC 5819, RFC 6154).
 
-    :ivar patterns: at least one; ``*`` and ``%`` are the only wildcards in it.
-    :ivar selection: of ``SUBSCRIBED``, ``REMOTE``, ``RECURSIVEMATCH``, ``SPECIAL-USE``.
-    :ivar returns: of ``SUBSCRIBED``, ``CHILDREN``, ``SPECIAL-USE``, ``STATUS``.
-    :ivar status_items: what STATUS is to return.
-    :ivar extended: whether it was in the form of RFC 5258, where an empty pattern does not
-        ask for the delimiter.
+    :ivar patterns: at least one; the wildcards are ``*`` and ``%``.
+    :ivar selection: some of ``SUBSCRIBED``, ``REMOTE``, ``RECURSIVEMATCH``, ``SPECIAL-USE``.
+    :ivar returns: some of ``SUBSCRIBED``, ``CHILDREN``, ``SPECIAL-USE``, ``STATUS``.
+    :ivar status_items: the items of ``STATUS``.
+    :ivar extended: whether the command had the form of RFC 5258.  In that form an empty pattern
+        does not ask for the delimiter.
     """
 
     reference: str
@@ -149,7 +149,7 @@ class Lsub:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """STATUS: items in the client's order, none twice."""
+    """STATUS, with its items in the client's order, none twice."""
 
     mailbox: str
     items: tuple[str, ...]
@@ -159,8 +159,8 @@ class Status:
 class Append:
     """APPEND, without the message itself.
 
-    :ivar internal_date: seconds since the epoch; None where the client gave none.
-    :ivar size: octets of the message.
+    :ivar internal_date: seconds since the epoch; None if the client gave none.
+    :ivar size: the message's octets.
     """
 
     mailbox: str
@@ -173,9 +173,9 @@ class Append:
 class Search:
     """SEARCH and UID SEARCH.
 
-    :ivar charset: as named, in upper case; the key's values are already decoded.
-    :ivar returns: None for a plain SEARCH; else of ``MIN``, ``MAX``, ``ALL``, ``COUNT``
-        (RFC 4731; an empty list of options means ALL and comes so).
+    :ivar charset: its name in upper case; the key's values are already decoded.
+    :ivar returns: None for SEARCH without RETURN; else some of ``MIN``, ``MAX``, ``ALL``, ``COUNT``
+        (RFC 4731).  An empty list of options means ALL, and is given as ``ALL``.
     """
 
     charset: str | None
@@ -185,7 +185,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class FetchAttribute:
-    """A data item that has no arguments.
+    """A data item without arguments.
 
     :ivar name: ``FLAGS``, ``ENVELOPE``, ``INTERNALDATE``, ``RFC822.SIZE``, ``UID``,
         ``BODYSTRUCTURE`` or ``BODY``.
@@ -198,10 +198,10 @@ class FetchAttribute:
 class FetchSection:
     """``BODY[...]``, ``RFC822``, ``RFC822.HEADER`` or ``RFC822.TEXT``.
 
-    :ivar label: the octets to answer with, ``<origin>`` of a partial fetch included:
+    :ivar label: the item's name in the response, with ``<origin>`` if it is partial:
         ``BODY[HEADER.FIELDS (SUBJECT)]<0>``.
-    :ivar peek: whether ``\\Seen`` is left alone.
-    :ivar partial: (origin, at most so many octets, at least 1), or None.
+    :ivar peek: whether ``\\Seen`` is not set.
+    :ivar partial: (origin, the most octets to send, at least 1), or None.
     """
 
     label: bytes
@@ -217,7 +217,7 @@ FetchItem: TypeAlias = FetchAttribute | FetchSection
 class Fetch:
     """FETCH and UID FETCH.
 
-    :ivar items: macros expanded, none twice, in the client's order.
+    :ivar items: in the client's order, with macros expanded, none twice.
     :ivar modifiers: (name, value), such as ``("CHANGEDSINCE", 12)`` (RFC 4466, RFC 7162).
     """
 
@@ -230,7 +230,7 @@ class Fetch:
 class Store:
     """STORE and UID STORE.
 
-    :ivar unchanged_since: modseq of RFC 7162 3.1.3, or None.
+    :ivar unchanged_since: the modseq of UNCHANGEDSINCE (RFC 7162 3.1.3), or None.
     """
 
     sequence: SequenceSet

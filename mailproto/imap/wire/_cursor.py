@@ -1,8 +1,8 @@
-"""The tokenizer: reads a command's text from left to right, a regular expression a token.
+"""The tokenizer: reads a command's text from left to right, with a regular expression for each token.
 
-The text is all lines of a command with ``{n}CRLF`` where a literal was; the literals'
-octets are kept apart, so that nothing in a literal is ever taken for syntax.  The
-patterns are possessive: none of them tracks back, so each octet is looked at once.
+The text is all lines of a command, with ``{n}CRLF`` where a literal was.  The literals' octets are
+kept separately, so that nothing in a literal is ever taken for syntax.  The patterns are possessive:
+they do not backtrack, so each octet is read once.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _MAX_NUMBER = (1 << 63) - 1
 
 
 class LiteralWanted(Exception):
-    """The text is right so far and ends where a literal begins.
+    """The text is valid so far, and ends where a literal begins.
 
     :ivar append: the arguments of APPEND, if the literal is its message.
-    :ivar tag: of the command; ``name`` is its name.
+    :ivar tag: the command's tag; ``name`` is its name.
     """
 
     def __init__(self, append: Append | None = None) -> None:
@@ -50,11 +50,11 @@ class LiteralWanted(Exception):
 class Cursor:
     """A position in a command's text.
 
-    Each method that reads goes on behind what it read, or raises `IMAPWireError` and
-    stays where it was; any that reads strings raises `LiteralWanted` where the text
-    ends with a literal's announcement.
+    Each reading method moves the position past what it has read, or raises `IMAPWireError` and does
+    not move.  Methods that read strings raise `LiteralWanted` if the text ends with the announcement
+    of a literal.
 
-    :ivar nesting: how deep search keys may be in each other.
+    :ivar nesting: how deep search keys may be nested.
     :ivar utf8: whether mailbox names are in UTF-8 (RFC 6855).
     """
 
@@ -78,14 +78,14 @@ class Cursor:
         return False
 
     def match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
-        """Read what ``pattern`` matches, if it does here."""
+        """Read what ``pattern`` matches here; None if it does not match."""
         match = pattern.match(self.text, self.position)
         if match is not None:
             self.position = match.end()
         return match
 
     def expect(self, pattern: re.Pattern[bytes], what: str) -> re.Match[bytes]:
-        """Read what ``pattern`` matches."""
+        """Read what ``pattern`` matches; ``what`` names it in the error."""
         match = pattern.match(self.text, self.position)
         if match is None:
             raise IMAPWireError(f"Expected {what}")
@@ -104,7 +104,7 @@ class Cursor:
             raise IMAPWireError("Expected a closing parenthesis")
 
     def at_end(self) -> bool:
-        """Whether nothing is left but spaces: clients that join lists leave one there."""
+        """Whether only spaces are left; some clients that join lists leave one."""
         return _TRAILING_SPACE.match(self.text, self.position) is not None
 
     def end(self) -> None:
@@ -117,7 +117,7 @@ class Cursor:
         return self.expect(_ATOM, "an atom")[0].decode("ascii").upper()
 
     def number(self) -> int:
-        """A number of at most 2**63 - 1."""
+        """A number, at most 2**63 - 1."""
         value = int(self.expect(_NUMBER, "a number")[0])
         if value > _MAX_NUMBER:
             raise IMAPWireError("Number too large")
@@ -130,13 +130,13 @@ class Cursor:
     def astring(self) -> bytes:
         """An atom (``]`` allowed), a quoted string, or a literal.
 
-        Quoted strings may hold octets above 0x7f: what they mean is the argument's
-        business, and clients send passwords and search texts so.
+        Quoted strings may have octets above 0x7f, because clients send such passwords and search
+        texts.  The argument decides what they mean.
         """
         return self._value(self.expect(_ASTRING, "a string"))
 
     def credential(self) -> bytes:
-        """An ``astring`` of LOGIN: Cyrus' imtest sends names beyond ASCII as they are."""
+        """An ``astring`` of LOGIN; also atoms that are not ASCII, which Cyrus' imtest sends."""
         return self._value(self.expect(_CREDENTIAL, "a string"))
 
     def _value(self, match: re.Match[bytes]) -> bytes:
@@ -152,7 +152,7 @@ class Cursor:
         return self._literals[self._taken - 1]
 
     def message_size(self) -> int:
-        """The announcement of APPEND's message."""
+        """The announced size of APPEND's message."""
         return int(self.expect(_MESSAGE, "a literal")[1])
 
     def mailbox(self) -> str:
@@ -160,7 +160,7 @@ class Cursor:
         return self._name(self.astring())
 
     def list_mailbox(self) -> str:
-        """A mailbox name that may have wildcards, decoded (``%`` and ``*`` are themselves)."""
+        """A mailbox name that may have the wildcards ``%`` and ``*``, decoded."""
         return self._name(self._value(self.expect(_LIST_MAILBOX, "a mailbox pattern")))
 
     def _name(self, data: bytes) -> str:

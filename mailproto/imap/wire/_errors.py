@@ -1,4 +1,4 @@
-"""What a client's octets can be wrong about."""
+"""Errors in a client's octets."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ __all__ = ["IMAPWireError"]
 
 
 class IMAPWireError(WireError):
-    """A command that is not to be carried out; the answer is tagged if ``tag`` is known.
+    """A command that cannot be carried out.
 
     :ivar text: one line of printable ASCII for the client.
-    :ivar tag: None where no tag could be read: the answer is untagged then.
+    :ivar tag: the command's tag; None if it could not be read, and then the answer is untagged.
     :ivar code: response code without its brackets (RFC 9051 7.1), or "".
-    :ivar bad: whether the answer is BAD (what was sent is not the protocol), else it is NO.
-    :ivar fatal: whether the connection must end (BYE), since nobody can tell where the next
-        command begins.
+    :ivar bad: whether the answer is BAD, for a protocol error; else it is NO.
+    :ivar fatal: whether the connection must be closed (BYE), because the beginning of the next
+        command cannot be found.
     """
 
     def __init__(

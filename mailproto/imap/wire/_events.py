@@ -1,4 +1,4 @@
-"""What the wire tells the server."""
+"""The events of the wire."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ArgumentsT = TypeVar("ArgumentsT", bound=Arguments)
 
 @dataclass(frozen=True, slots=True)
 class Command(Generic[ArgumentsT]):
-    """A whole command, literals included (but for the message of APPEND).
+    """A whole command with its literals, but without the message of APPEND.
 
     :ivar name: in upper case; ``FETCH`` with ``uid`` for UID FETCH.
     """
@@ -28,12 +28,12 @@ class Command(Generic[ArgumentsT]):
 
 @dataclass(frozen=True, slots=True)
 class LiteralRequest:
-    """The client waits to be told to send a literal of ``size`` octets (RFC 9051 4.3).
+    """The client waits for permission to send a literal of ``size`` octets (RFC 9051 4.3).
 
-    Write ``+`` and go on, or answer the tag with NO or BAD and call
+    To take it, write ``+``.  To refuse it, answer the tag with NO or BAD and call
     `IMAPServerWire.refuse_literal`.
 
-    :ivar name: of the command, as `Command` has it.
+    :ivar name: the command's name, as in `Command`.
     """
 
     tag: str
@@ -45,11 +45,11 @@ class LiteralRequest:
 class AppendLiteral:
     """The message of APPEND is announced.
 
-    To take it: write ``+`` if it is ``synchronizing``; `LiteralChunk` events follow, then
-    the `Command`.  An `IMAPWireError` instead of these means that it will not be complete.
-    To refuse: answer the tag and call `IMAPServerWire.refuse_literal`.
+    To take it, write ``+`` if it is ``synchronizing``.  `LiteralChunk` events follow, then the
+    `Command`.  If an `IMAPWireError` comes instead, the message will not be completed.  To refuse it,
+    answer the tag and call `IMAPServerWire.refuse_literal`.
 
-    :ivar arguments: the same as the `Command` will have.
+    :ivar arguments: the arguments that the `Command` will have.
     """
 
     tag: str
@@ -58,23 +58,23 @@ class AppendLiteral:
 
     @property
     def size(self) -> int:
-        """Octets that will come."""
+        """The message's octets."""
         return self.arguments.size
 
 
 @dataclass(frozen=True, slots=True)
 class LiteralChunk:
-    """Some more octets of APPEND's message, at least one."""
+    """Some octets of APPEND's message, at least one."""
 
     data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ContinuationLine:
-    """The line that the server expected, without its CRLF; it may hold a secret."""
+    """The line after `IMAPServerWire.expect_line`, without its CRLF; it may be a secret."""
 
     data: bytes = field(repr=False)
 
 
 Event: TypeAlias = Command[Any] | LiteralRequest | AppendLiteral | LiteralChunk | ContinuationLine
-"""Anything the wire can tell."""
+"""Any event of the wire."""

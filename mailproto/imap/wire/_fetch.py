@@ -1,4 +1,4 @@
-"""FETCH: what is asked of each message (RFC 3501 6.4.5)."""
+"""The arguments of FETCH (RFC 3501 6.4.5)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mailproto.message import Section
 __all__ = ["fetch"]
 
 _NAME = re.compile(rb"[A-Za-z0-9.]++\[?+")
-# Part numbers have at most nine digits: no message has as many parts.
+# Part numbers have at most nine digits; no message has so many parts.
 _SPECIFIER = re.compile(rb"(?:([1-9][0-9]{0,8}+(?:\.[1-9][0-9]{0,8}+)*)(\.?+))?([A-Za-z.]*+)")
 _PLAIN_FIELDS = re.compile(rb" \(([A-Za-z0-9-]++(?: [A-Za-z0-9-]++)*)\)")
 _ATOM = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\]++')
@@ -75,7 +75,7 @@ def _item(cursor: Cursor) -> FetchItem:
 
 
 def _section(cursor: Cursor, peek: bool) -> FetchSection:
-    """What follows ``BODY[``."""
+    """Read a section, after ``BODY[``."""
     match = cursor.expect(_SPECIFIER, "a section")
     part, dot, text = match[1] or b"", match[2] or b"", match[3].upper()
     fields: tuple[bytes, ...] = ()
@@ -97,7 +97,7 @@ def _section(cursor: Cursor, peek: bool) -> FetchSection:
 
 
 def _fields(cursor: Cursor) -> tuple[tuple[bytes, ...], bytes]:
-    """The names of header fields, and the same as it is to be answered."""
+    """Read the names of header fields; return them, and the list as the response shows it."""
     plain = cursor.match(_PLAIN_FIELDS)
     if plain is not None:
         return tuple(plain[1].split(b" ")), plain[0]
@@ -113,7 +113,7 @@ def _fields(cursor: Cursor) -> tuple[tuple[bytes, ...], bytes]:
 
 
 def _modifiers(cursor: Cursor) -> tuple[tuple[str, int], ...]:
-    """RFC 4466 2.4; of RFC 7162 CHANGEDSINCE alone."""
+    """Read the modifiers (RFC 4466 2.4): only CHANGEDSINCE is known (RFC 7162)."""
     if not cursor.take(b" ("):
         return ()
     if cursor.atom() != "CHANGEDSINCE":

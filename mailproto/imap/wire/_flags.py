@@ -1,4 +1,4 @@
-"""Flags as clients write them (RFC 9051 2.3.2)."""
+"""Reading flags (RFC 9051 2.3.2)."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _BARE = re.compile(_FLAG + rb"(?: " + _FLAG + rb")*")
 _LIST = re.compile(rb"\((?:(" + _FLAG + rb"(?: " + _FLAG + rb")*))?\)")
 _KEYWORD = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]++')
 
-# A client can set these; \Recent is the server's alone.
+# The system flags that a client can set; only the server sets \Recent.
 _SYSTEM = {flag.upper().encode("ascii"): flag for flag in SYSTEM_FLAGS}
 
 
 def flag_list(cursor: Cursor) -> frozenset[str]:
-    """Flags in parentheses, maybe none."""
+    """Flags in parentheses; there may be none."""
     return _flags(cursor.expect(_LIST, "a list of flags")[1] or b"")
 
 
 def bare_flags(cursor: Cursor) -> frozenset[str]:
-    """One or more flags without parentheses, as STORE takes them too."""
+    """One or more flags without parentheses, which STORE allows, too."""
     return _flags(cursor.expect(_BARE, "flags")[0])
 
 
@@ -35,7 +35,7 @@ def flag_keyword(cursor: Cursor) -> str:
 
 
 def _flags(text: bytes) -> frozenset[str]:
-    # Names that differ in case alone are one flag; the first spelling counts.
+    # Names that differ only in case are one flag; the first spelling is kept.
     flags: dict[str, str] = {}
     for name in text.split():
         flag = _SYSTEM.get(name.upper()) if name[:1] == b"\\" else name.decode("ascii")

@@ -1,8 +1,8 @@
-"""Octets as lines and literals (RFC 9051 2.2.1, 4.3, RFC 7888): the wire itself.
+"""The wire: octets become lines and literals (RFC 9051 2.2.1, 4.3, RFC 7888), and these become events.
 
-Where a command ends depends on the literals that its lines announce, never on what the
-grammar makes of it: a command that is refused is read to that same end, and what
-follows it is the next command.  A line announces a literal by its last octets alone.
+The end of a command depends only on the literals that its lines announce, not on its grammar.  So a
+refused command is read to the same end, and the next command begins there.  Only the last octets of
+a line can announce a literal.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ __all__ = ["IMAPServerWire"]
 
 _ANNOUNCEMENT_LENGTH = 32
 _ANNOUNCEMENT = re.compile(rb"\{([0-9]{1,24})(\+?)\}\r?\n\Z")
-"""In the last octets of a line.  A bare LF does not end a line (see `_check`), but what
-it announces must not be taken for commands."""
+"""At the end of a line.  A bare LF does not end a line (see `_check`), but a literal announced before
+a bare LF must not be taken for commands."""
 
 
 class _State(enum.Enum):
     LINE = enum.auto()
-    """In a line of a command, or an expected line."""
+    """In a line of a command, or in a line after `expect_line`."""
     LITERAL = enum.auto()
     """In a literal that is part of a command."""
     MESSAGE = enum.auto()
     """In the literal of APPEND."""
     REFUSED_LINE = enum.auto()
-    """In a line that nobody wants."""
+    """In a line of a refused command."""
     REFUSED_LITERAL = enum.auto()
-    """In a literal that nobody wants and the client sends all the same."""
+    """In a literal of a refused command, which the client sends nevertheless."""
     LOST = enum.auto()
-    """Out of step: nothing more is read."""
+    """After a fatal error: nothing more is read."""
 
 
 class IMAPServerWire:
     """The server's side of IMAP (`mailproto.connection.Wire`).
 
-    :ivar limits: may be exchanged between two commands, such as after signing in.
+    :ivar limits: may be replaced between two commands, such as after login.
     :ivar utf8: whether mailbox names are in UTF-8 (``ENABLE UTF8=ACCEPT``, RFC 6855).
     """
 
@@ -59,20 +59,20 @@ class IMAPServerWire:
         self.utf8 = False
         self._state = _State.LINE
         self._buffer = bytearray()
-        self._position = 0  # where in the buffer the next event begins
-        self._scanned = 0  # up to here there is no line end
+        self._position = 0  # where the next event begins in the buffer
+        self._scanned = 0  # there is no line end before this
         self._text = b""
         self._literals: list[bytes] = []
         self._literal_total = 0
-        self._remaining = 0  # of a literal
-        self._name = ""  # of the command whose literals are read
+        self._remaining = 0  # octets of a literal still to come
+        self._name = ""  # the name of the command under way
         self._append: AppendLiteral | None = None
         self._awaits_go_ahead = False
         self._swallowed = 0
         self._swallowed_line = 0
         self._tail = b""
         self._expecting = False
-        self._after_bare = False  # a line that ended with LF alone
+        self._after_bare = False  # whether the last line ended with LF alone
 
     @property
     def pending(self) -> int:
@@ -90,24 +90,23 @@ class IMAPServerWire:
         self._buffer += data
 
     def take_pending(self) -> bytes:
-        """Give up what was received and is not part of an event yet."""
+        """Remove and return what was received and is not part of an event yet."""
         taken = bytes(self._buffer[self._position :])
         self._buffer.clear()
         self._position = self._scanned = 0
         return taken
 
     def expect_line(self) -> None:
-        """Give the next line as a `ContinuationLine`: once, for AUTHENTICATE and IDLE.
+        """Read the next line as a `ContinuationLine`, for AUTHENTICATE and IDLE.
 
-        An error in that line has no tag, and the line after it is a command again.
+        An error in that line has no tag.  The line after it is a command again.
         """
         self._expecting = True
 
     def refuse_literal(self) -> None:
-        """Forget the command whose literal was just announced, or is on its way.
+        """Drop the command that has just announced a literal, or is sending one.
 
-        Octets that the client sends all the same are thrown away, up to
-        ``limits.swallowed``.
+        If the client sends the literal nevertheless, up to ``limits.swallowed`` octets are thrown away.
         """
         if self._state not in (_State.LITERAL, _State.MESSAGE):
             return
@@ -122,9 +121,9 @@ class IMAPServerWire:
             self._state = _State.LINE
 
     def next_event(self) -> Event | None:
-        """The next event, or None for "more octets".
+        """Return the next event, or None if more octets are needed.
 
-        :raises IMAPWireError: for what is not to be carried out.
+        :raises IMAPWireError: the client made an error.
         """
         self._awaits_go_ahead = False
         while True:
@@ -143,12 +142,12 @@ class IMAPServerWire:
             if event is not None or self._state is state:
                 break
         if event is None and self._position == len(self._buffer):
-            # An idle connection keeps no memory of what it once received.
+            # An idle connection uses no memory for a buffer.
             self._buffer.clear()
             self._position = self._scanned = 0
         return event
 
-    # -- what is wanted
+    # -- lines and literals of commands
 
     def _in_line(self) -> Event | None:
         buffer, start = self._buffer, self._position
@@ -182,11 +181,11 @@ class IMAPServerWire:
         return parse_command(text, literals, nesting=self.limits.nesting, utf8=self.utf8)
 
     def _check(self, line: bytes) -> None:
-        """A line ends with CRLF and has neither NUL nor another CR (RFC 9051 2.2, 9).
+        """Check that a line ends with CRLF and has neither NUL nor another CR (RFC 9051 2.2, 9).
 
-        A bare LF is refused, and so is what follows it up to the next CRLF, though that costs
-        a client typed by hand its luck: where two programs disagree about line ends, commands
-        can be smuggled.
+        A bare LF is refused, and so is everything up to the next CRLF: where two programs disagree
+        about line ends, commands can be smuggled.  A person who types commands that end with LF
+        is refused, too.
         """
         if self._after_bare or not line.endswith(b"\r\n"):
             text = "A command line must end with CRLF"
@@ -197,10 +196,10 @@ class IMAPServerWire:
         self._refuse(line, IMAPWireError(text, tag=self._tag(line)))
 
     def _announced(self, line: bytes, size: int, *, synchronizing: bool) -> Event | None:
-        """A literal follows: see whether the command can still become one that is carried out.
+        """A literal follows: check whether the command is valid so far.
 
-        That is looked at for the first literal only (and for those of APPEND, which has two at
-        most), or a long line with many literals behind it would be parsed as many times.
+        Only the first literal of a command is checked, and those of APPEND, which has at most two.
+        Otherwise a long line with many literals after it would be parsed as many times.
         """
         limits = self.limits
         tag, append = self._tag(line) or "", None
@@ -263,7 +262,7 @@ class IMAPServerWire:
         self._forget()
         return Command(append.tag, "APPEND", False, append.arguments)
 
-    # -- what is not wanted
+    # -- refused commands
 
     def _in_refused_line(self) -> None:
         buffer, start = self._buffer, self._position
@@ -281,7 +280,7 @@ class IMAPServerWire:
             self._after_refused_line(self._tail)
 
     def _after_refused_line(self, line: bytes) -> None:
-        """A client that waits to be asked for its literal is not: its next line is a command."""
+        """A client that waits for permission to send a literal gets none: its next line is a command."""
         self._tail = b""
         self._swallowed_line = 0
         self._after_bare = not line.endswith(b"\r\n")
@@ -310,7 +309,7 @@ class IMAPServerWire:
             self._swallowed = swallowed
 
     def _lose(self) -> NoReturn:
-        """Read nothing more."""
+        """Stop reading for good."""
         self._forget()
         self._buffer.clear()
         self._position = self._scanned = 0
@@ -318,19 +317,19 @@ class IMAPServerWire:
         raise IMAPWireError("Too much of what was refused", code="TOOBIG", fatal=True)
 
     def _refuse(self, line: bytes, error: IMAPWireError) -> NoReturn:
-        """Give up a command whose latest line is ``line``, already read."""
+        """Refuse a command; ``line`` is its latest line, which was read."""
         self._forget()
         self._after_refused_line(line)
         raise error
 
     def _tag(self, line: bytes) -> str | None:
-        """Of the command that ``line`` is the latest line of."""
+        """The tag of the command; ``line`` is its latest line."""
         if self._expecting:
             return None
         return read_tag(self._text or line)
 
     def _forget(self) -> None:
-        """Begin anew, but for what is to be thrown away."""
+        """Forget the command; what is to be thrown away stays known."""
         self._text = b""
         self._literals = []
         self._literal_total = 0

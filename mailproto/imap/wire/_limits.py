@@ -1,4 +1,4 @@
-"""What a client may make the wire hold, read or throw away."""
+"""Limits on what the wire keeps, reads or throws away."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ __all__ = ["IMAPWireLimits"]
 class IMAPWireLimits:
     """Limits of one command, in octets and numbers.
 
-    :ivar line: octets of a command, its literals not counted.  RFC 7162 4 asks for 8,192;
-        clients with large mailboxes send longer sequence sets.
-    :ivar literal_total: octets of all its literals together, the message of APPEND not counted.
-    :ivar literals: how many literals, the message of APPEND not counted.
+    :ivar line: octets of a command without its literals.  RFC 7162 4 asks for 8,192; clients with
+        large mailboxes send longer sequence sets.
+    :ivar literal_total: octets of all literals of a command, without the message of APPEND.
+    :ivar literals: how many literals a command may have, without the message of APPEND.
     :ivar append: octets of the message of APPEND.
-    :ivar nesting: depth of search keys in each other.
-    :ivar swallowed: octets of a refused command that are read and thrown away, where the
-        client sends them without asking; one that would send more is cut off.
-    :ivar swallowed_line: of those, octets of one line.
+    :ivar nesting: how deep search keys may be nested.
+    :ivar swallowed: octets of a refused command that are read and thrown away.  If the client sends
+        more without waiting for permission, the connection is closed.
+    :ivar swallowed_line: octets of one line that are read and thrown away.
     """
 
     line: int = 65_536

@@ -1,4 +1,4 @@
-"""LIST: the basic form, and the extended one (RFC 5258, RFC 5819, RFC 6154)."""
+"""The arguments of LIST: the basic form and the extended form (RFC 5258, RFC 5819, RFC 6154)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _selection(cursor: Cursor) -> frozenset[str]:
     if not options <= _SELECTION_OPTIONS:
         raise IMAPWireError("Unknown selection option")
     if "RECURSIVEMATCH" in options and "SUBSCRIBED" not in options:
-        # RFC 5258 6: there is nothing else that can be matched recursively.
+        # RFC 5258 6: RECURSIVEMATCH needs another option that selects mailboxes; here that is SUBSCRIBED.
         raise IMAPWireError("RECURSIVEMATCH needs SUBSCRIBED")
     return options
 

@@ -75,7 +75,7 @@ def status(cursor: Cursor) -> Status:
 
 
 def status_items(cursor: Cursor) -> tuple[str, ...]:
-    """What to tell of a mailbox (RFC 9051 6.3.11, RFC 7162 3.1.7), none twice."""
+    """The items of STATUS (RFC 9051 6.3.11, RFC 7162 3.1.7), none twice."""
     match = cursor.expect(_STATUS_ITEMS, "a list of status items")
     items = dict.fromkeys(match[1].decode("ascii").upper().split())
     if not items.keys() <= _KNOWN_STATUS_ITEMS:
@@ -86,7 +86,7 @@ def status_items(cursor: Cursor) -> tuple[str, ...]:
 def append(cursor: Cursor) -> Append:
     """``SP mailbox [SP flags] [SP date-time] SP literal``.
 
-    :raises LiteralWanted: always, if all is right: the message is not part of the text.
+    :raises LiteralWanted: always, if the arguments are valid: the message is not part of the text.
     """
     cursor.space()
     mailbox = cursor.mailbox()

@@ -1,4 +1,4 @@
-"""The arguments of commands about messages, but for FETCH and SEARCH (RFC 9051 6.4)."""
+"""The arguments of commands on messages, except FETCH and SEARCH (RFC 9051 6.4)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Modified UTF-7 (RFC 3501 5.1.3): how IMAP4rev1 writes mailbox names.
+"""Modified UTF-7 (RFC 3501 5.1.3), in which IMAP4rev1 writes mailbox names.
 
-A name has exactly one right spelling here.  What `decode` takes is what `encode`
-gives: two spellings of one name would let a client see two mailboxes, or get past a
-check, where there is one.
+A name has exactly one valid spelling: `decode` takes only what `encode` gives.  With two
+spellings of one name, a client could see two mailboxes, or get past a check.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ _NOT_ITSELF = re.compile(r"&|[^\x20-\x7e]+")
 
 
 def encode(name: str) -> bytes:
-    """A name as octets.
+    """Encode a name.
 
-    :raises ValueError: for surrogates that are not a pair, which no encoding has.
+    :raises ValueError: for a surrogate that is not part of a pair.
     """
     return _NOT_ITSELF.sub(_shift, name).encode("ascii")
 
@@ -34,10 +33,10 @@ def _shift(match: re.Match[str]) -> str:
 
 
 def decode(data: bytes) -> str:
-    """Octets as a name.
+    """Decode a name.
 
-    :raises ValueError: for octets above 0x7e or below 0x20, an ``&`` that is not closed,
-        base64 that is not UTF-16, and whatever could have been written more simply.
+    :raises ValueError: for octets above 0x7e or below 0x20, for an ``&`` that is not closed, for
+        base64 that is not UTF-16, and for anything that `encode` writes otherwise.
     """
     if _PLAIN.fullmatch(data):
         return data.decode("ascii")

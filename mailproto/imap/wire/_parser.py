@@ -1,4 +1,4 @@
-"""A command's text as a `Command`: its tag, its name, and the table of grammars."""
+"""Parsing a command's text into a `Command`, by a table of grammars."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mailproto.imap.wire._session_commands import authenticate, enable, identify
 
 __all__ = ["parse_command", "read_tag"]
 
-# RFC 3501 9: a tag is of ASTRING-CHARs without "+".
+# RFC 3501 9: a tag is made of ASTRING-CHARs without "+".
 _TAG = re.compile(rb'([^\x00-\x20\x7f-\xff(){%*"\\+]++)(?: ((?:UID )?[A-Za-z]++))?', re.IGNORECASE)
 
 _GRAMMARS: dict[bytes, Callable[[Cursor], Arguments]] = {
@@ -67,7 +67,7 @@ _COMMANDS = {
 
 
 def read_tag(text: bytes) -> str | None:
-    """The tag that ``text`` begins with, if it does; what ends it must be there too."""
+    """The tag at the beginning of ``text``; None if there is none, or if its end is missing."""
     match = _TAG.match(text)
     if match is None or text[match.end(1) : match.end(1) + 1] not in (b" ", b"\r", b"\n"):
         return None
@@ -75,12 +75,12 @@ def read_tag(text: bytes) -> str | None:
 
 
 def parse_command(text: bytes, literals: Sequence[bytes], *, nesting: int, utf8: bool) -> Command[Any]:
-    """Read a command.
+    """Parse a command.
 
-    :param text: its lines, without the last CRLF; or up to and with the announcement of a
-        literal that is not in ``literals`` yet.
-    :raises LiteralWanted: in that case, if all is right so far; with tag and name.
-    :raises IMAPWireError: for anything wrong; with the tag, if there is one.
+    :param text: the command's lines without the last CRLF; or its beginning, up to the announcement
+        of a literal that is not in ``literals`` yet.
+    :raises LiteralWanted: in the second case, if the text is valid so far; it has tag and name.
+    :raises IMAPWireError: the text is not valid; it has the tag, if there is one.
     """
     match = _TAG.match(text)
     if match is None or text[match.end(1) : match.end(1) + 1] not in (b" ", b""):

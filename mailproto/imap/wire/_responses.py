@@ -1,6 +1,6 @@
-"""Values as the octets of responses (RFC 9051 7, 9).
+"""Rendering values as octets of responses (RFC 9051 7, 9).
 
-What many messages share (flag lists, days) is rendered once and remembered.
+Values that many messages share (flag lists, days) are rendered once and cached.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _LAST_DAY = datetime.date.max.toordinal() - _EPOCH
 
 
 def quoted_or_literal(value: bytes | str) -> bytes:
-    """A ``string`` (RFC 9051 4.3): quoted where that can be, else a literal.
+    """A ``string`` (RFC 9051 4.3): quoted if possible, else a literal.
 
-    Text that is not ASCII goes as a literal of its UTF-8.
+    Text that is not ASCII becomes a literal in UTF-8.
     """
     data = value.encode("utf-8", "replace") if isinstance(value, str) else value
     if _QUOTABLE.fullmatch(data):
@@ -41,9 +41,9 @@ def _quoted(data: bytes) -> bytes:
 
 
 def encode_mailbox(name: str, *, utf8: bool = False) -> bytes:
-    """A mailbox name as an ``astring``: an atom, or quoted where it must be.
+    """A mailbox name as an ``astring``: an atom if possible, else quoted.
 
-    :param utf8: in UTF-8 instead of modified UTF-7 (RFC 6855 3).
+    :param utf8: use UTF-8 instead of modified UTF-7 (RFC 6855 3).
     """
     data = name.encode() if utf8 else mutf7.encode(name)
     if _ASTRING.fullmatch(data) and data.upper() != b"NIL":
@@ -56,7 +56,7 @@ def encode_mailbox(name: str, *, utf8: bool = False) -> bytes:
 def internal_date(seconds: int) -> bytes:
     """Seconds since the epoch as ``"17-Jul-1996 02:44:25 +0000"``, quotes included.
 
-    Times outside of the years 1 to 9999 become the nearest inside.
+    A time outside the years 1 to 9999 becomes the nearest time inside.
     """
     day, second = divmod(seconds, _DAY)
     if not _FIRST_DAY <= day <= _LAST_DAY:
@@ -73,7 +73,7 @@ def _day(day: int) -> bytes:
 
 @lru_cache(maxsize=4096)
 def flag_list(flags: frozenset[str], recent: bool = False) -> bytes:
-    """Flags in parentheses, system flags first; ``\\Recent`` among them if asked for."""
+    """Flags in parentheses, system flags first; with ``\\Recent`` if ``recent``."""
     names = sorted(flags, key=lambda flag: (not flag.startswith("\\"), flag.casefold()))
     if recent:
         names.append("\\Recent")

@@ -1,4 +1,4 @@
-"""SEARCH: options, charset, and the grammar of search keys (RFC 3501 6.4.4, RFC 4731)."""
+"""The arguments of SEARCH: options, charset, and search keys (RFC 3501 6.4.4, RFC 4731)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def search(cursor: Cursor) -> Search:
         if charset not in _CODECS:
             raise IMAPWireError("Charset not supported", code="BADCHARSET (US-ASCII UTF-8)", bad=False)
         cursor.space()
-    # Without a charset RFC 3501 says US-ASCII and RFC 9051 says UTF-8, which holds both.
+    # The default charset is US-ASCII in RFC 3501 and UTF-8 in RFC 9051; UTF-8 includes US-ASCII.
     key = _Keys(cursor, _CODECS[charset or "UTF-8"]).all_keys(cursor.nesting)
     return Search(charset, key, returns)
 
@@ -74,7 +74,7 @@ def _returns(text: bytes) -> tuple[str, ...]:
 
 
 class _Keys:
-    """Reads search keys; ``depth`` is how much deeper they may go."""
+    """Reads search keys; ``depth`` is how many more levels they may have."""
 
     __slots__ = ("_codec", "_cursor")
 

@@ -57,7 +57,7 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class Flagged:
-    """Messages that have a flag, or lack it: SEEN, UNSEEN, KEYWORD and so on.
+    """Messages with or without a flag: SEEN, UNSEEN, KEYWORD and so on.
 
     :ivar flag: a system flag with its backslash, or a keyword as written.
     """
@@ -68,25 +68,25 @@ class Flagged:
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """Messages that have ``\\Recent``."""
+    """Messages with ``\\Recent``."""
 
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """Messages that have ``\\Recent`` and lack ``\\Seen``."""
+    """Messages with ``\\Recent`` and without ``\\Seen``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Old:
-    """Messages that lack ``\\Recent``."""
+    """Messages without ``\\Recent``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A header field that contains a text; FROM, TO, CC, BCC and SUBJECT are this too.
+    """A header field that contains a text; also FROM, TO, CC, BCC and SUBJECT.
 
-    :ivar name: of the field, in lower case.
-    :ivar value: "" asks only that the field is there.
+    :ivar name: the field's name in lower case.
+    :ivar value: the text; "" matches any field of that name.
     """
 
     name: str
@@ -109,7 +109,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class DateKey:
-    """BEFORE, ON, SINCE, and with SENT before it: times and zones do not matter.
+    """BEFORE, ON, SINCE, SENTBEFORE, SENTON and SENTSINCE; times and zones do not matter.
 
     :ivar field: ``INTERNAL`` for the internal date, ``SENT`` for the Date field.
     """
@@ -121,7 +121,7 @@ class DateKey:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """RFC822.SIZE above (LARGER) or below (SMALLER) so many octets."""
+    """Messages whose RFC822.SIZE is above (LARGER) or below (SMALLER) a number of octets."""
 
     op: Literal["LARGER", "SMALLER"]
     octets: int

@@ -1,4 +1,4 @@
-"""Sequence sets (RFC 9051 9): parsed, resolved against what is there, and written."""
+"""Sequence sets (RFC 9051 9): parsing, resolving to the messages of a mailbox, and writing."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _NUMBERS = re.compile(rb"[0-9,]*+")
 class SequenceSet:
     """Ranges of UIDs or sequence numbers, as the client wrote them.
 
-    :ivar ranges: (low, high), low at most high; ``*`` is None and comes last, so that
-        ``5:3`` is ``(3, 5)``, ``*:7`` is ``(7, None)`` and ``*`` is ``(None, None)``.
+    :ivar ranges: pairs (low, high) with low <= high.  ``*`` is None and comes last: ``5:3`` is
+        ``(3, 5)``, ``*:7`` is ``(7, None)`` and ``*`` is ``(None, None)``.
     """
 
     ranges: tuple[tuple[int | None, int | None], ...]
 
     @classmethod
     def parse(cls, text: bytes) -> SequenceSet:
-        """Read ``1,3:5,9:*``.
+        """Parse a set such as ``1,3:5,9:*``.
 
-        :raises IMAPWireError: for anything else, 0, or a number above 2**32 - 1.
+        :raises IMAPWireError: it is not a set, or has 0 or a number above 2**32 - 1.
         """
         if not _SET.fullmatch(text):
             raise IMAPWireError("Invalid sequence set")
@@ -47,9 +47,11 @@ class SequenceSet:
         return cls(tuple(ranges))
 
     def resolve_uids(self, uids: Sequence[int]) -> list[int]:
-        """Those of ``uids`` (ascending) that are in the set, ascending, none twice.
+        """Return those of ``uids`` that are in the set, in ascending order, none twice.
 
-        ``*`` is the last of them; UIDs that are not there are left out (RFC 9051 6.4.9).
+        ``*`` is the last UID.  UIDs of no message are left out (RFC 9051 6.4.9).
+
+        :param uids: the UIDs of a mailbox in ascending order.
         """
         if not uids:
             return []
@@ -59,9 +61,10 @@ class SequenceSet:
         return chosen
 
     def resolve_numbers(self, count: int) -> list[int]:
-        """The sequence numbers of the set in a mailbox of ``count`` messages, ascending, none twice.
+        """Return the numbers in the set, in ascending order, none twice.
 
-        :raises IMAPWireError: for a number above ``count``, or ``*`` where there are none
+        :param count: how many messages the mailbox has.
+        :raises IMAPWireError: for a number above ``count``, and for ``*`` in an empty mailbox
             (RFC 9051 9, seq-number).
         """
         merged = self._merged(count)
@@ -73,9 +76,9 @@ class SequenceSet:
         return chosen
 
     def _merged(self, last: int) -> list[tuple[int, int]]:
-        """The ranges, ``*`` being ``last``, sorted and without overlaps.
+        """The ranges sorted and without overlaps, with ``last`` for ``*``.
 
-        Merging first is what keeps ``1:*,1:*,...`` from costing a mailbox's length each time.
+        Without this, each range of ``1:*,1:*,...`` would cost the mailbox's length.
         """
         concrete = []
         for low, high in self.ranges:
@@ -112,7 +115,7 @@ def _range(item: bytes) -> tuple[int | None, int | None]:
 
 
 def format_set(numbers: Iterable[int]) -> bytes:
-    """Ascending numbers as the shortest set: ``1:3,7``; empty for none."""
+    """Write ascending numbers as the shortest set, such as ``1:3,7``; empty for no numbers."""
     if isinstance(numbers, Sequence) and len(numbers) > 1 and numbers[-1] - numbers[0] == len(numbers) - 1:
         return b"%d:%d" % (numbers[0], numbers[-1])
     pieces: list[bytes] = []

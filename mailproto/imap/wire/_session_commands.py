@@ -13,21 +13,22 @@ __all__ = ["authenticate", "enable", "identify", "login", "no_arguments"]
 _INITIAL = re.compile(rb"[A-Za-z0-9+/]++=*+|=")
 _NIL = re.compile(rb"NIL", re.IGNORECASE)
 
-# RFC 2971 3.3: what a client may tell in ID.
+# RFC 2971 3.3: limits on the fields of ID.
 _ID_FIELDS = 30
 _ID_NAME = 30
 _ID_VALUE = 1024
 
 
 def no_arguments(cursor: Cursor) -> NoArguments:
-    """Nothing."""
+    """A command without arguments."""
     return NO_ARGUMENTS
 
 
 def authenticate(cursor: Cursor) -> Authenticate:
     """``SP mechanism [SP initial-response]`` (RFC 4959).
 
-    An empty one is ``=``; Dovecot's client writes nothing where it has none, but the space.
+    An empty initial response is ``=``.  Dovecot's client writes a space and nothing else if it has no
+    initial response.
     """
     cursor.space()
     mechanism = cursor.atom()

@@ -1,5 +1,5 @@
 """SMTP and LMTP clients; their public names are in `mailproto.smtp`.
 
-`send_mail` is one call for applications, `SMTPSender` for those that send a lot, and
-`SMTPClient` the protocol under both.
+`send_mail` sends one message, `SMTPSender` sends many messages over a pool of connections, and both
+use `SMTPClient`, which is one connection.
 """

@@ -1,4 +1,4 @@
-"""What a client can be asked to say to an SMTP or LMTP server (RFC 5321, RFC 2033)."""
+"""SMTP and LMTP clients: the commands that their users may call (RFC 5321, RFC 2033)."""
 
 from __future__ import annotations
 
@@ -54,24 +54,24 @@ class SMTPClient(Client[Reply]):
         outcomes = await client.send("a@client.example", ["b@server.example"], content)
         await client.quit()
 
-    Whatever is asked for is done in order, one after the other; `send` may be called again
-    before the first has its outcomes, and is faster then.  Every method that talks to the
-    server raises `ConnectionLost` (or one of its kinds) when there is no connection.
+    Calls are carried out in order, one after the other.  `send` may be called again before the
+    first message has its outcomes; this is faster.  Every method that talks to the server raises
+    `ConnectionLost` (or a subclass) if there is no connection.
 
     :param clock: the reactor.
-    :param hostname: what this client calls itself: a domain that leads back to it, or an
-        address literal; by default this machine's name if it has a domain, or its address.
-    :param timeouts: how long it waits.
-    :param limits: how much the server may say at a time.
-    :param pipelining: False to wait for each answer even where PIPELINING is offered.
-    :param is_remote: True where the connection leads to another machine even if its other end is
-        on this one, as a proxy or a tunnel: then no secret is sent in clear.
-    :raises UnsafeArgument: ``hostname`` is neither, which is a ValueError.
+    :param hostname: this client's name in EHLO: a domain name that resolves to it, or an address
+        literal.  By default, this machine's name if it has a domain, or else its address.
+    :param timeouts: how long the client waits for the server.
+    :param limits: how long the server's replies may be.
+    :param pipelining: False to wait for each reply even if the server offers PIPELINING.
+    :param is_remote: True if the server is on another machine although the connection's other end
+        is on this machine, as with a proxy or a tunnel.  No secret is sent in clear then.
+    :raises UnsafeArgument: ``hostname`` is neither a domain nor an address literal (a ValueError).
     """
 
     _verb: ClassVar[str] = "EHLO"
     _answers_each: ClassVar[bool] = False
-    """Whether each recipient has an answer of its own (RFC 2033)."""
+    """Whether each recipient has a reply of its own (RFC 2033)."""
 
     _session: SMTPSession
     timeouts: SMTPTimeouts
@@ -105,49 +105,51 @@ class SMTPClient(Client[Reply]):
             return 465
         return 25 if server.credentials is None else 587
 
-    # -- what is known of the server
+    # -- what is known about the server
 
     @property
     def hostname(self) -> str:
-        """What this client calls itself; "" before it was found."""
+        """This client's name in EHLO; "" while it is not known yet."""
         return self._session.hostname
 
     @property
     def greeting(self) -> Reply | None:
-        """The server's first words, None before they came."""
+        """The server's greeting; None before it has come."""
         return self._session.greeting
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the server offers, as of the last `ehlo`."""
+        """What the server offered in reply to the latest `ehlo`."""
         return self._session.capabilities
 
     @property
     def authenticated_by(self) -> str:
-        """The mechanism by which the server took the credentials; "" before."""
+        """The mechanism with which the client has signed in; "" if it has not."""
         return self._session.authenticated_by
 
     # -- the session
 
     def ehlo(self, hostname: str | None = None) -> Deferred[Capabilities]:
-        """Say who we are, and learn what the server offers.
+        """EHLO: tell the server this client's name, and learn what the server offers.
 
-        A server that does not know EHLO is greeted with HELO (RFC 5321 3.2).
+        If the server does not know EHLO, HELO is sent (RFC 5321 3.2).
 
-        :param hostname: instead of the client's own; of an international one its A-labels are said.
-        :raises CommandRefused: the server refuses both.
+        :param hostname: used instead of the client's ``hostname``; an international name is sent with
+            A-labels.
+        :raises CommandRefused: the server refuses EHLO and HELO.
         :raises UnsafeArgument: the name is neither a domain nor an address literal.
         """
         return self._session.run(lambda: self._ehlo(hostname))
 
     def starttls(self, tls: Any) -> Deferred[Capabilities]:
-        """Start TLS (RFC 3207), forget what was learnt in plaintext and say EHLO again.
+        """STARTTLS (RFC 3207): start TLS, forget what was learnt in plaintext, and send EHLO again.
 
-        What the server sent after its go-ahead is an attack and ends the connection.
+        If plaintext follows the server's reply, that is an attack, and the connection is closed.
 
-        :param tls: as from `mailproto.tls.client_tls`.
-        :raises TLSUnavailable: it is not offered, or refused; the connection goes on.
-        :raises TLSFailed: it failed, or the certificate is not good; the connection is over.
+        :param tls: such as `mailproto.tls.client_tls` gives.
+        :raises TLSUnavailable: the server does not offer STARTTLS or refuses it; the connection goes on.
+        :raises TLSFailed: the handshake failed, or the certificate was not accepted; the connection is
+            closed.
         """
         return self._session.run(lambda: self._starttls(tls))
 
@@ -158,21 +160,21 @@ class SMTPClient(Client[Reply]):
         mechanism: str | None = None,
         allow_clear: bool = False,
     ) -> Deferred[str]:
-        """Say who we are, and prove it (AUTH, RFC 4954); after `starttls`, if at all possible.
+        """Sign in with AUTH (RFC 4954).  Call `starttls` before, if the server offers it.
 
-        Of what the server offers, the best mechanism that `client_mechanisms` finds is used; the
-        next one only if the server refuses the mechanism itself.
+        `client_mechanisms` orders the mechanisms that the server offers.  The best one is used, and
+        the next one only if the server refuses the mechanism itself.
 
-        :param mechanism: the only one to be used.
-        :param allow_clear: send the secret itself, if need be, without TLS, or to a server whose
-            certificate was not compared with its name by what `mailproto.tls.client_tls` gave;
-            otherwise to a process of this machine at most.
+        :param mechanism: use this mechanism and no other.
+        :param allow_clear: True to send a secret in clear without TLS, or to a server with an
+            unverified certificate (one that `mailproto.tls.client_tls` has not compared with the
+            server's name).  Otherwise a secret in clear goes only to a server on this machine.
         :returns: the mechanism that was used.
-        :raises TypeError: these are no credentials.
-        :raises AuthenticationRefused: the server does not take the credentials.
+        :raises TypeError: the argument is of no class of credentials.
+        :raises AuthenticationRefused: the server does not accept the credentials.
         :raises AuthenticationUnavailable: no mechanism can be used; the connection goes on.
-        :raises ServerUntrusted: the server could not prove that it knows the password, where
-            the mechanism has it do so; the connection is closed.
+        :raises ServerUntrusted: the mechanism asks the server to prove that it knows the password, and
+            the server failed; the connection is closed.
         """
         return self._session.run(lambda: self._authenticate(credentials, mechanism, allow_clear))
 
@@ -187,33 +189,33 @@ class SMTPClient(Client[Reply]):
     ) -> Deferred[list[Outcome]]:
         """Send one message.
 
-        Lines are ended with CRLF whatever they end with in ``content``; nothing else is
-        changed.  What the server does not offer and the message needs (8BITMIME, SMTPUTF8,
-        room, ...) is an outcome too, without a word to the server.
+        All lines are sent with CRLF, whatever their ends in ``content``; nothing else is changed.
+        If the message needs something that the server does not offer (8BITMIME, SMTPUTF8, SIZE, ...),
+        nothing is sent, and the outcomes say so.
 
-        To cancel the `Deferred` does not take the message back; `abort` does, if it is not too late.
+        Cancelling the `Deferred` does not stop the message; `abort` does, if it is not too late.
 
         :param sender: the reverse-path; "" or `NULL_PATH` for notifications.
-        :param recipients: at least one; a `Recipient` has ESMTP parameters.  Of thousands a
-            thousand are asked for in a transaction, or as many as the server announces.
-        :param parameters: of MAIL, such as RET and ENVID (RFC 3461 4), their values as on the
-            wire (`encode_xtext`).  DSN's are left out where DSN is not offered.
-        :returns: one outcome for each of ``recipients``, in that order.  A connection that is
-            lost while the message is underway is an outcome too: 451 4.4.2, and `UNCERTAIN`
-            if the message may have been delivered all the same.  Where the server announces how
-            many transactions it takes (RFC 9422 MAILMAX), those past it are not tried: 451 4.5.0.
-        :raises ConnectionLost: before the server said anything about this message.
-        :raises ValueError: a sender or recipient that is a str and no address, or no recipient.
+        :param recipients: at least one; a `Recipient` has ESMTP parameters.  A transaction has at most
+            a thousand, or as many as the server announces; more recipients take more transactions.
+        :param parameters: the parameters of MAIL, such as RET and ENVID (RFC 3461 4), with values as
+            on the wire (`encode_xtext`).  Those of DSN are left out if the server does not offer DSN.
+        :returns: one outcome for each of ``recipients``, in that order.  If the connection is lost
+            while the message is sent, that is an outcome too, with 451 4.4.2; it is `UNCERTAIN` if the
+            message may have been delivered.  If the server announces how many transactions it takes
+            (RFC 9422 MAILMAX), the outcome of those that exceed it is 451 4.5.0, and they are not tried.
+        :raises ConnectionLost: the connection was lost before any reply about this message.
+        :raises ValueError: there is no recipient, or a str is not an address.
         """
         return self._session.submit(Message(sender, recipients, content, parameters))
 
     def mail(self, sender: Address | str, parameters: Parameters = NO_PARAMETERS) -> Deferred[Reply]:
-        """MAIL alone (RFC 5321 4.1.1.2), for those who say each command of a transaction themselves.
+        """MAIL alone (RFC 5321 4.1.1.2), for users that send each command of a transaction themselves.
 
-        Nothing is added to ``parameters`` and nothing left out; `send` does that.
+        ``parameters`` are sent as they are; only `send` adds and leaves out parameters.
 
-        :raises CommandRefused:
-        :raises ValueError: no address, or no parameters (`UnsafeArgument`).
+        :raises CommandRefused: the server refuses the sender.
+        :raises ValueError: ``sender`` is not an address, or ``parameters`` are not valid (`UnsafeArgument`).
         """
         line = render_path("MAIL FROM", render_address(to_address(sender)), parameters)
         return self._session.run(lambda: self._mail(line))
@@ -221,11 +223,12 @@ class SMTPClient(Client[Reply]):
     def rcpt(
         self, recipient: Recipient | Address | str, parameters: Parameters | None = None
     ) -> Deferred[Reply]:
-        """RCPT alone (4.1.1.3), after `mail`.
+        """RCPT alone (RFC 5321 4.1.1.3), after `mail`.
 
-        :param parameters: instead of those of a `Recipient`.
-        :raises CommandRefused:
-        :raises ValueError: no address, or no parameters (`UnsafeArgument`).
+        :param parameters: used instead of those of a `Recipient`.
+        :raises CommandRefused: the server refuses the recipient.
+        :raises ValueError: ``recipient`` is not an address, or ``parameters`` are not valid
+            (`UnsafeArgument`).
         """
         chosen = to_recipient(recipient)
         wishes = chosen.parameters if parameters is None else parameters
@@ -233,51 +236,57 @@ class SMTPClient(Client[Reply]):
         return self._session.run(lambda: self._rcpt(line))
 
     def data(self, content: Content) -> Deferred[list[Reply]]:
-        """DATA with the content (4.1.1.4), after `rcpt`; lines are ended with CRLF.
+        """DATA with the content (RFC 5321 4.1.1.4), after `rcpt`; all lines are sent with CRLF.
 
-        :returns: the answer to it; from an LMTP server one for each recipient that was accepted.
-        :raises CommandRefused: DATA was refused, or the content is by an SMTP server.
+        :returns: the reply to the content; from an LMTP server, one for each accepted recipient.
+        :raises CommandRefused: the server refuses DATA, or an SMTP server refuses the content.
         """
         return self._session.run(lambda: self._data(content))
 
     # -- small commands
 
     def noop(self) -> Deferred[Reply]:
-        """NOOP: whether the server is still there.  :raises CommandRefused:"""
+        """NOOP: check that the server still answers (RFC 5321 4.1.1.9).
+
+        :raises CommandRefused: the server refuses it.
+        """
         return self._session.run(lambda: self._command("NOOP"))
 
     def rset(self) -> Deferred[Reply]:
-        """RSET (RFC 5321 4.1.1.5).  :raises CommandRefused:"""
+        """RSET: give up the transaction (RFC 5321 4.1.1.5).
+
+        :raises CommandRefused: the server refuses it.
+        """
         return self._session.run(lambda: self._command("RSET"))
 
     def vrfy(self, name: str) -> Deferred[Reply]:
-        """VRFY; 252 says that the server would rather not tell (RFC 5321 3.5.3).
+        """VRFY; the reply 252 means that the server does not tell (RFC 5321 3.5.3).
 
-        :raises CommandRefused: for one that is not known.
+        :raises CommandRefused: the server does not know the name.
         :raises UnsafeArgument: for a control character in ``name``.
         """
         return self._session.run(lambda: self._command("VRFY", name))
 
     def expn(self, name: str) -> Deferred[Reply]:
-        """EXPN: the members of a list, one a line of the reply (RFC 5321 3.5.2).
+        """EXPN: the members of a list, one in each line of the reply (RFC 5321 3.5.2).
 
-        :raises CommandRefused: for one that is not known, or that the server does not tell.
+        :raises CommandRefused: the server does not know the list, or does not tell.
         :raises UnsafeArgument: for a control character in ``name``.
         """
         return self._session.run(lambda: self._command("EXPN", name))
 
     def etrn(self, node: str) -> Deferred[Reply]:
-        """ETRN: have the server send what waits for a host, or ``@domain`` (RFC 1985).
+        """ETRN: ask the server to send the mail that waits for a host, or for ``@domain`` (RFC 1985).
 
-        :raises CommandRefused:
+        :raises CommandRefused: the server refuses it.
         :raises UnsafeArgument: for a control character in ``node``.
         """
         return self._session.run(lambda: self._command("ETRN", node))
 
     def quit(self) -> Deferred[None]:
-        """Say QUIT after everything that was asked for, and close; never raises.
+        """Send QUIT after all earlier calls are done, and close the connection.
 
-        :returns: fires when the connection is gone.
+        :returns: fires when the connection is closed; never fails.
         """
         if self.is_usable:
             self._session.run(self._quit).addErrback(lambda _: None)
@@ -320,7 +329,7 @@ class SMTPClient(Client[Reply]):
         reply = await session.exchange("STARTTLS", b"STARTTLS\r\n")
         if reply.code >= 400:
             raise TLSUnavailable(reply=reply)
-        session.authenticated_by = ""  # it is the beginning again (RFC 3207 4.2)
+        session.authenticated_by = ""  # the session begins again (RFC 3207 4.2)
         await session.start_tls(tls)
         return await self._ehlo()
 
@@ -339,7 +348,7 @@ class SMTPClient(Client[Reply]):
             allow_clear=allow_clear,
         )
         if session.has_transaction:
-            await self._command("RSET")  # AUTH has no place in a transaction (RFC 4954 4)
+            await self._command("RSET")  # AUTH is not allowed in a transaction (RFC 4954 4)
         try:
             session.authenticated_by = await sign_in(mechanisms, _Auth(session), session.clock)
         except ServerUntrusted as error:
@@ -369,7 +378,7 @@ class SMTPClient(Client[Reply]):
         if reply.code >= 400:
             raise CommandRefused(reply=reply)
         answers = session.accepted if self._answers_each else 1
-        if not answers:  # as for `send`: there is no staying in step
+        if not answers:  # as in `send`: it is not known which replies follow
             raise session.fail(ProtocolViolation("The server took DATA without a recipient"))
         pieces = data_pieces(content)
         replies = await session.stream(
@@ -386,9 +395,9 @@ class SMTPClient(Client[Reply]):
 
 
 class LMTPClient(SMTPClient):
-    """A connection to an LMTP server (RFC 2033): each recipient has an answer of its own.
+    """A connection to an LMTP server (RFC 2033): each recipient has a reply of its own.
 
-    TCP and Unix sockets alike; never port 25.
+    The server may be at a TCP port (not 25) or a Unix socket.
     """
 
     _verb: ClassVar[str] = "LHLO"
@@ -396,20 +405,20 @@ class LMTPClient(SMTPClient):
 
     @classmethod
     def default_port(cls, server: ServerAddress) -> int:
-        """24, as is usual, and never 25 (RFC 2033 5)."""
+        """24, which is usual; port 25 is not allowed (RFC 2033 5)."""
         return 465 if server.tls == "implicit" else 24
 
 
 class _Auth:
-    """AUTH (RFC 4954): a mechanism's messages in the lines of SMTP (`SASLDialect`)."""
+    """AUTH (RFC 4954): how SMTP carries the messages of a SASL mechanism (`SASLDialect`)."""
 
     _MAX_COMMAND = 512
-    """Octets of AUTH with its initial response; a longer one follows in a line of its own (4)."""
+    """The most octets of AUTH with its initial response; a longer response has a line of its own (4)."""
 
     _STATUSES = {
         235: SASLStatus.SUCCESS,
         334: SASLStatus.CHALLENGE,
-        # Not known, too weak, only in TLS: nothing was said of the credentials (6).
+        # The mechanism is unknown, too weak, or allowed in TLS only; the credentials were not checked (6).
         504: SASLStatus.OTHER_MECHANISM,
         534: SASLStatus.OTHER_MECHANISM,
         538: SASLStatus.OTHER_MECHANISM,

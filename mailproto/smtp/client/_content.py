@@ -1,4 +1,4 @@
-"""A message's content: what its octets are, and the pieces in which they are sent."""
+"""A message's content: examining it, and the pieces in which it is sent."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from mailproto.smtp.wire import DotStuffer, LineEnds, is_canonical, render_bdat
 __all__ = ["PIECE", "ContentInfo", "bdat_chunks", "data_pieces", "examine", "pieces", "whole_data"]
 
 PIECE = 1 << 17
-"""Octets of content that are worked on at a time: some ms if all of them are newlines."""
+"""Octets of content that are handled at a time: some ms if all of them are newlines."""
 
 _HEADER_LINES = re.compile(rb"(?:(?:[^\x00-\x20\x7f:]++[ \t]*+:|[ \t])[^\r\n]*+(?:\r\n?|\n|\Z))*")
-"""Fields and their continuations; the first line that is neither is the body's."""
+"""Header fields and their continuations; the body begins at the first line that is neither."""
 
 
 class ContentInfo(NamedTuple):
-    """What `examine` saw.
+    """The result of `examine`.
 
-    :ivar is_binary: whether they are not lines, and must be sent as they are (RFC 3030 3).
-    :ivar is_canonical: whether they are lines that end with CRLF, the last one too.
-    :ivar size: how many are sent, once line ends are made right (RFC 1870 6.1).
-    :ivar header_is_ascii: whether those up to the empty line are; so that SMTPUTF8 is not needed.
+    :ivar is_binary: whether the content is not lines, and must be sent as it is (RFC 3030 3).
+    :ivar is_canonical: whether all lines end with CRLF, the last one too.
+    :ivar size: the octets that are sent, with CRLF at the end of each line (RFC 1870 6.1).
+    :ivar is_ascii: whether the whole content is ASCII.
+    :ivar header_is_ascii: whether the header is ASCII, so that it does not need SMTPUTF8.
     """
 
     is_binary: bool
@@ -35,10 +36,10 @@ class ContentInfo(NamedTuple):
 
 
 def examine(content: Content, *, is_binary: bool) -> Iterator[ContentInfo | None]:
-    """Look at all of it, a piece at each step; only the last thing that comes is an answer.
+    """Read the whole content, a piece at each step; only the last value is not None.
 
-    :param is_binary: whether a bare CR or LF is meant.  A NUL always is: it can be sent in no
-        other way.
+    :param is_binary: whether bare CRs and LFs are kept.  Content with a NUL is always binary,
+        because it cannot be sent otherwise.
     :raises OSError: the file cannot be read.
     """
     count = _Count()
@@ -50,11 +51,11 @@ def examine(content: Content, *, is_binary: bool) -> Iterator[ContentInfo | None
 
 
 class _Count:
-    """What was seen so far."""
+    """Collects what is known about the pieces so far."""
 
     def __init__(self) -> None:
         self._size = 0
-        self._bare = 0  # CRs and LFs that stand alone
+        self._bare = 0  # how many bare CRs and LFs
         self._has_nul, self._is_ascii = False, True
         self._end = b""  # the last octet
 
@@ -72,31 +73,34 @@ class _Count:
         bare, is_ascii = self._bare, self._is_ascii
         if self._has_nul or (is_binary and bare):
             return ContentInfo(True, False, self._size, is_ascii, is_ascii)
-        unended = self._end not in b"\r\n"  # neither is nothing at all
+        unended = self._end not in b"\r\n"  # False for empty content, too
         return ContentInfo(False, not (bare or unended), self._size + bare + 2 * unended, is_ascii, is_ascii)
 
 
 def _has_ascii_header(content: Content) -> bool:
-    """For content that is not ASCII; a header longer than the first piece is taken for no better."""
+    """For content that is not ASCII; a header longer than the first piece is taken as not ASCII, too."""
     beginning = content[:CHUNK]
     lines = _HEADER_LINES.match(beginning)
     return lines is not None and lines.end() < len(beginning) and lines[0].isascii()
 
 
 def pieces(content: Content) -> Iterator[bytes]:
-    """As it is, `PIECE` octets at a time.  :raises OSError: the file cannot be read."""
+    """The content in pieces of `PIECE` octets.
+
+    :raises OSError: the file cannot be read.
+    """
     for start in range(0, len(content), PIECE):
         yield content[start : start + PIECE]
 
 
 def whole_data(content: bytes) -> bytes:
-    """For DATA: content whose line ends are right, dots doubled, with the end of data."""
+    """For DATA: content with CRLF line ends, with dots doubled, and with the end of data."""
     dot = b"." if content.startswith(b".") else b""
     return b"%b%b.\r\n" % (dot, content.replace(b"\r\n.", b"\r\n.."))
 
 
 def data_pieces(content: Content) -> Iterator[bytes]:
-    """For DATA: line ends made right and dots doubled, up to and with the end of data."""
+    """For DATA: any content in pieces, with CRLF line ends, dots doubled, and the end of data."""
     stuffer = DotStuffer()
     for piece in pieces(content):
         yield stuffer.encode(piece)
@@ -104,9 +108,9 @@ def data_pieces(content: Content) -> Iterator[bytes]:
 
 
 def bdat_chunks(content: Content, *, is_text: bool) -> Iterator[tuple[bytes, bool]]:
-    """Whole BDAT commands with their chunks; the one with True is the last (RFC 3030 2).
+    """BDAT commands with their chunks, each with whether it is the last (RFC 3030 2).
 
-    :param is_text: whether line ends are made right.
+    :param is_text: whether all line ends become CRLF.
     """
     ends = LineEnds()
     left = len(content)

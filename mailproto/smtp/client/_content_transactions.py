@@ -1,4 +1,4 @@
-"""The two ways in which a transaction's content goes: DATA (RFC 5321 4.1.1.4) and BDAT (RFC 3030 2)."""
+"""The two ways to send a transaction's content: DATA (RFC 5321 4.1.1.4) and BDAT (RFC 3030 2)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["ChunkTransaction", "DataTransaction"]
 
 
 class DataTransaction(Transaction):
-    """DATA is sent along with the RCPTs, and the next transaction right after the content (RFC 2920 3.1)."""
+    """DATA is sent together with the RCPTs, and the next transaction after the content (RFC 2920 3.1)."""
 
     __slots__ = ()
 
@@ -36,19 +36,20 @@ class DataTransaction(Transaction):
     def _on_data(self, reply: Reply) -> None:
         session = self._session
         if reply.code >= 400:
-            # Where no recipient was accepted, it says nothing of those in another transaction.
+            # If no recipient was accepted, the refusal of DATA says nothing about the recipients of another
+            # transaction.
             if self._refusal is None and self._accepted:
                 self._refusal = reply.outcome()
             self._finish()
         elif self._accepted:
             self._send()
         elif session.answers_each:
-            # As many answers as there are accepted recipients is none, but a server that has
-            # not refused DATA (RFC 2033 4.2) may well give one: there is no staying in step.
+            # With no accepted recipient there should be no reply.  But a server that has not refused
+            # DATA (RFC 2033 4.2) may send one, so it is not known which replies follow.
             session.fail(ProtocolViolation("The server took DATA after it had refused every recipient"))
         else:
-            # It was sent DATA after its refusals and still asks for content: it gets none,
-            # the end of data alone (RFC 2920 3.1).
+            # The server refused all recipients and still asks for content: it gets only the end of
+            # data (RFC 2920 3.1).
             session.ask(END_OF_DATA, self._on_empty, session.timeouts.final)
             session.write(b".\r\n")
 
@@ -79,19 +80,19 @@ class DataTransaction(Transaction):
 
 
 class ChunkTransaction(Transaction):
-    """One chunk, if it is all, is sent along with the RCPTs; several when a recipient was accepted.
+    """A single chunk is sent together with the RCPTs; several are sent after a recipient was accepted.
 
-    In LMTP, BDAT LAST has as many answers as there are accepted recipients, none if there are
-    none (RFC 2033 4.3), and no RFC says how many after a chunk that was refused.  So there it
-    is sent only when everything before it was taken.
+    In LMTP, BDAT LAST has one reply for each accepted recipient (RFC 2033 4.3), and no RFC says how
+    many there are after a refused chunk.  So in LMTP it is sent only after everything before it was
+    taken.
     """
 
     __slots__ = ("_held", "_outstanding")
 
     def __init__(self, session: SMTPSession, message: Message, selection: Selection) -> None:
         super().__init__(session, message, selection)
-        self._outstanding = 0  # answers to chunks
-        self._held = b""  # the last one, until the others are answered
+        self._outstanding = 0  # how many replies to chunks are still to come
+        self._held = b""  # the last chunk, until the others are answered
 
     def _pipeline_content(self, group: list[bytes]) -> None:
         if len(self.message.content) <= PIECE and not self._session.answers_each:
@@ -103,7 +104,7 @@ class ChunkTransaction(Transaction):
             self._session.connection.stream(self._chunks(), self._chunks_sent, self._session.timeouts.block)
 
     def _chunks(self) -> Iterator[bytes]:
-        """Each chunk; its answer is expected once it was written, and not before."""
+        """The chunks; the reply to each is expected only after the chunk was written."""
         session = self._session
         for chunk, is_last in bdat_chunks(
             self.message.content, is_text=not self.message.content_info.is_binary

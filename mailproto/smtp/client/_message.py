@@ -1,4 +1,4 @@
-"""What a client was given to send, and what has become of it."""
+"""A message given to a client, and its outcomes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ __all__ = ["Message", "to_address", "to_recipient"]
 
 
 def to_address(address: Address | str) -> Address:
-    """:raises ValueError: a str that is no address."""
+    """Parse an address if it is a str.
+
+    :raises ValueError: the str is not an address.
+    """
     if isinstance(address, Address):
         return address
     try:
@@ -27,22 +30,25 @@ def to_address(address: Address | str) -> Address:
 
 
 def to_recipient(recipient: Recipient | Address | str) -> Recipient:
-    """:raises ValueError: a str that is no address."""
+    """Make a recipient of an address or a str.
+
+    :raises ValueError: the str is not an address.
+    """
     return recipient if isinstance(recipient, Recipient) else Recipient(to_address(recipient))
 
 
 class Message(Turn):
-    """A message on its way; it may take several transactions.
+    """A message that is being sent; it may take several transactions.
 
-    :raises ValueError: a sender or recipient that is a str and no address, or no recipient.
+    :raises ValueError: there is no recipient, or a str is not an address.
 
-    :ivar outcomes: of each recipient, None while it has none.
-    :ivar is_answered: whether the server has said anything about it.
-    :ivar untried: places of recipients for which nothing of the content was sent over this
-        connection, though another one may: it took no more messages, or was lost.
-    :ivar error: what the connection was lost with, if that is why.
-    :ivar is_withdrawn: whether its content is not to be sent any more.
-    :ivar result: fires with the outcomes, or with the error before which nothing was said.
+    :ivar outcomes: one for each recipient; None while there is none.
+    :ivar is_answered: whether the server has sent any reply about the message.
+    :ivar untried: the indexes of recipients for which no content was sent over this connection, because
+        it took no more messages or was lost.  Another connection may send to them.
+    :ivar error: the error with which the connection was lost, or None.
+    :ivar is_withdrawn: whether the content must not be sent any more.
+    :ivar result: fires with the outcomes; or with the error, if there was no reply about the message.
     """
 
     __slots__ = (
@@ -81,19 +87,19 @@ class Message(Turn):
         self.result: Deferred[list[Outcome]] = Deferred()
 
     def retry(self, places: Sequence[int] | None = None) -> Message:
-        """The same message, of which no server has heard; for those at ``places`` of its recipients."""
+        """A new copy of the message, to send again; only for the recipients at the indexes ``places``."""
         recipients = self.recipients if places is None else [self.recipients[place] for place in places]
         message = Message(self.sender, recipients, self.content, self.parameters)
         message._content_info = self._content_info
         return message
 
     def examine(self) -> Iterator[None]:
-        """Look at the content, a piece at each step; then `octets` knows, or raises what this raises.
+        """Examine the content, a piece at each step; afterwards `content_info` has the result or the error.
 
-        :raises OSError: it cannot be read.
+        :raises OSError: the content cannot be read.
         """
         try:
-            # BODY is ours to choose, but that BINARYMIME says that bare CRs and LFs are meant.
+            # The client chooses BODY itself, but BINARYMIME says that bare CRs and LFs are to be kept.
             is_binary = (self.parameters.get("BODY") or "").upper() == "BINARYMIME"
             for octets in examine(self.content, is_binary=is_binary):
                 self._content_info = octets
@@ -104,7 +110,10 @@ class Message(Turn):
 
     @property
     def content_info(self) -> ContentInfo:
-        """What the content is.  :raises OSError: it cannot be read."""
+        """What is known about the content.
+
+        :raises OSError: the content cannot be read.
+        """
         if self._content_info is None:
             for _ in self.examine():
                 pass
@@ -114,7 +123,7 @@ class Message(Turn):
 
     @property
     def is_long(self) -> bool:
-        """Whether `octets` would take long to tell, so that `look` should come first."""
+        """Whether `content_info` would take long, so that `examine` should be called before."""
         return self._content_info is None and len(self.content) > PIECE
 
     @property
@@ -123,16 +132,16 @@ class Message(Turn):
         return None not in self.outcomes
 
     def settle(self, outcome: Outcome) -> None:
-        """Give ``outcome`` to those that have none."""
+        """Give ``outcome`` to the recipients that have none."""
         self.outcomes = [outcome if each is None else each for each in self.outcomes]
 
     def give_up(self, outcome: Outcome) -> None:
-        """`settle`, but remember who was left: that they have no other outcome is not said by its text."""
+        """`settle`, and note in `untried` which recipients had no outcome."""
         self.untried = [place for place, each in enumerate(self.outcomes) if each is None]
         self.settle(outcome)
 
     def finish(self) -> None:
-        """Tell the outcomes; all are there."""
+        """Fire `result` with the outcomes; each recipient has one."""
         self.result.callback([each for each in self.outcomes if each is not None])
 
     def fail(self, error: ClientError) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of a recipient where the server has not said it: outcomes of our own."""
+"""Outcomes that the client decides itself, because there is no reply of the server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["SESSION_FULL", "UNCERTAIN", "outcome_of"]
 
 
 class _Uncertain(Outcome):
-    """Equal to no outcome that a server's words make, whatever they are."""
+    """Never equal to an outcome made from a server's reply, even with the same text."""
 
     __slots__ = ()
 
@@ -33,10 +33,10 @@ class _Uncertain(Outcome):
 UNCERTAIN = _Uncertain(
     451, "4.4.2", "Connection lost before the message was answered: it may have been delivered"
 )
-"""Of a message whose end was sent and whose answer never came: sending it again may double it."""
+"""The whole message was sent, and no reply came: sending it again may deliver it twice."""
 
 SESSION_FULL = Outcome(451, "4.5.0", "The server takes no more messages on this connection")
-"""Of recipients that another connection may send to (RFC 9422 4.1 MAILMAX)."""
+"""Not sent over this connection; another connection may send it (RFC 9422 4.1 MAILMAX)."""
 
 _CODES: Final[Mapping[type[ClientError], tuple[int, str]]] = {
     ConnectFailed: (451, "4.4.1"),
@@ -53,9 +53,10 @@ _CODES: Final[Mapping[type[ClientError], tuple[int, str]]] = {
 
 
 def outcome_of(error: ClientError) -> Outcome:
-    """An error as the outcome of recipients to whom nothing could be sent, with RFC 3463's code for it.
+    """The outcome of recipients to which nothing could be sent because of ``error``, with RFC 3463's code.
 
-    The codes are the server's if it refused something, and otherwise ask to try again.
+    If the server refused something, the codes are the server's.  Otherwise they mean a temporary
+    failure.
     """
     reply = error.reply
     if isinstance(reply, Reply) and reply.code >= 400 and not isinstance(error, ProtocolViolation):

@@ -1,4 +1,4 @@
-"""What a client calls itself in EHLO (RFC 5321 4.1.4)."""
+"""The client's name in EHLO (RFC 5321 4.1.4)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _LITERAL = re.compile(r"\[(?:(?P<tag>[A-Za-z0-9\-]*[A-Za-z0-9]):)?(?P<address>[!
 
 
 def hello_name(name: str) -> str:
-    """``name`` as it is said: nothing is known yet of who could read U-labels (RFC 6531 3.7.1).
+    """``name`` with A-labels: before EHLO it is not known whether the server reads U-labels (RFC 6531 3.7.1).
 
-    :raises UnsafeArgument: it is neither a domain nor an address literal; the text has it.
-    :raises TypeError: it is no str.
+    :raises UnsafeArgument: it is neither a domain nor an address literal; the text shows it.
+    :raises TypeError: it is not a str.
     """
     if not isinstance(name, str):
         raise TypeError(f"a host's name is a str, not {type(name).__name__}")
@@ -29,15 +29,18 @@ def hello_name(name: str) -> str:
 
 
 def check_own_name(name: str) -> None:
-    """See that ``name`` can be said; "" is for one that is found.  :raises UnsafeArgument, TypeError:"""
+    """Check that ``name`` can be sent; "" is allowed, and means `own_name`.
+
+    :raises UnsafeArgument, TypeError: as `hello_name` does.
+    """
     if name != "":
         hello_name(name)
 
 
 def _is_literal(text: str) -> bool:
-    """RFC 5321 4.1.3; what a tag that is not IPv6 stands before is not known."""
+    """Whether ``text`` is an address literal (RFC 5321 4.1.3); after a tag other than IPv6, anything is."""
     literal = _LITERAL.fullmatch(text)
-    if literal is None or "%" in text:  # a zone means nothing to others (RFC 4007 11)
+    if literal is None or "%" in text:  # a zone means nothing on other machines (RFC 4007 11)
         return False
     if (literal["tag"] or "IPv6").lower() != "ipv6":
         return True
@@ -49,7 +52,7 @@ def _is_literal(text: str) -> bool:
 
 
 def own_name(transport: Any) -> str:
-    """This machine's name, if it has one that may be looked up, or its address in brackets."""
+    """This machine's name if it has a domain, or else the connection's own address in brackets."""
     name = socket.gethostname()
     if "." in name.strip("."):
         try:

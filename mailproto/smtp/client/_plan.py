@@ -1,4 +1,4 @@
-"""How one message can be sent to one server: extensions, parameters, and how many recipients at once."""
+"""How a message can be sent to a server: extensions, parameters, and recipients of a transaction."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ __all__ = [
 ]
 
 CHUNKING_THRESHOLD = 1 << 20
-"""Octets from which on text is sent with BDAT, where that is offered, instead of DATA."""
+"""Text of at least so many octets is sent with BDAT instead of DATA, if the server offers CHUNKING."""
 
 MAX_RECIPIENTS = 1000
-"""Of one transaction: more take long to be said, and few servers take as many (RFC 5321 4.5.3.1.8: 100)."""
+"""The most recipients of a transaction; few servers take as many (RFC 5321 4.5.3.1.8: 100)."""
 
 MAX_SKIPPED_RECIPIENTS = 1000
-"""Recipients left for later because of their domains, after which no others are looked for."""
+"""How many recipients are passed over because of their domains before a transaction is full."""
 
 
 class Plan(NamedTuple):
     """What all transactions of a message have in common.
 
-    :ivar by_chunks: whether the content goes by BDAT.
+    :ivar by_chunks: whether the content is sent with BDAT.
     """
 
     mail: bytes
@@ -45,17 +45,18 @@ class Plan(NamedTuple):
 
 
 def plan(message: Message, capabilities: Capabilities, *, is_verified: bool) -> Plan:
-    """What to say.
+    """Decide how to send a message.
 
-    SIZE and BODY are ours to choose; parameters of an extension that is not offered are
-    dropped where its RFC allows it.
+    The client sets SIZE and BODY itself.  Parameters of an extension that the server does not offer
+    are dropped if the extension's RFC allows that.
 
-    :param is_verified: whether TLS is on and has shown that the server is who it should be.
-    :raises Unsendable: the server does not offer what the message needs, or its sender is no address.
+    :param is_verified: whether TLS is on, and the certificate was compared with the server's name.
+    :raises Unsendable: the server does not offer what the message needs, or the sender is not an
+        address.
     :raises OSError: the content cannot be read.
     """
     info, sender, parameters = message.content_info, message.sender, message.parameters
-    # Addresses first: whatever the content is, with them it cannot be sent (RFC 6531 3.5).
+    # Addresses come first: if they cannot be sent, the content does not matter (RFC 6531 3.5).
     needs_smtputf8 = _needs_smtputf8(message, capabilities)
     if capabilities.max_size is not None and info.size > capabilities.max_size:
         raise Unsendable(Outcome(552, "5.3.4", f"The server takes {capabilities.max_size} octets at most"))
@@ -78,9 +79,9 @@ def plan(message: Message, capabilities: Capabilities, *, is_verified: bool) -> 
 
 
 def _body(info: ContentInfo, capabilities: Capabilities) -> str:
-    """The BODY parameter, "" for none.
+    """The BODY parameter; "" for none.
 
-    :raises Unsendable: the server does not offer it; then such content must not be sent (RFC 6152 3,
+    :raises Unsendable: the server does not offer it, so such content must not be sent (RFC 6152 3,
         RFC 3030 3).
     """
     if info.is_binary:
@@ -97,9 +98,9 @@ def _body(info: ContentInfo, capabilities: Capabilities) -> str:
 
 
 def _needs_smtputf8(message: Message, capabilities: Capabilities) -> bool:
-    """Whether it is to be asked for: for the whole message, or for one recipient (RFC 6531 3.4).
+    """Whether MAIL needs SMTPUTF8, because of the message or of a recipient (RFC 6531 3.4).
 
-    :raises Unsendable: the whole message needs it, and the server does not offer it.
+    :raises Unsendable: the message itself needs it, and the server does not offer it.
     """
     is_international = not (message.content_info.header_is_ascii and message.sender.local.isascii())
     if "SMTPUTF8" in capabilities:
@@ -113,7 +114,7 @@ _NEEDS_SMTPUTF8 = Outcome(553, "5.6.7", "The server does not offer SMTPUTF8, whi
 
 
 def render_recipient(recipient: Recipient, capabilities: Capabilities) -> bytes | Outcome:
-    """Its RCPT, or why there can be none."""
+    """The RCPT command, or the outcome if there can be none."""
     address, parameters = recipient.address, recipient.parameters
     try:
         passed = kept(parameters, RCPT_PARAMETERS, capabilities) if parameters else NO_PARAMETERS
@@ -129,12 +130,12 @@ def render_recipient(recipient: Recipient, capabilities: Capabilities) -> bytes 
 
 
 def refused_address(address: Address, capabilities: Capabilities) -> Outcome | None:
-    """Why nothing can be sent to an address whatever it is: its local part needs SMTPUTF8 (RFC 6531 3.5)."""
+    """The outcome if the server cannot take the address: its local part needs SMTPUTF8 (RFC 6531 3.5)."""
     return None if address.local.isascii() or "SMTPUTF8" in capabilities else _NEEDS_SMTPUTF8
 
 
 def render_address(address: Address) -> Address:
-    """With A-labels, unless the local part needs SMTPUTF8 anyway (RFC 6531 3.2)."""
+    """The address with A-labels, unless its local part needs SMTPUTF8 anyway (RFC 6531 3.2)."""
     if address.domain.isascii() or not address.local.isascii():
         return address
     return Address(address.local, ascii_domain(address.domain))
@@ -146,7 +147,7 @@ _KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-]*+")
 
 
 class Unsendable(Exception):
-    """The server cannot take this message, or not for this recipient; the outcome says why."""
+    """The server cannot take this message, or not for this recipient; ``outcome`` says why."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.text)
@@ -154,11 +155,11 @@ class Unsendable(Exception):
 
 
 _Keep: TypeAlias = Callable[[str | None, Capabilities, bool], bool]
-"""Given (value, capabilities, whether the server is verified)."""
+"""Whether a parameter is passed on; called with (value, capabilities, is_verified)."""
 
 
 def _where_offered(keyword: str) -> _Keep:
-    """A parameter that is a wish: without the extension, mail goes without it."""
+    """A parameter that is only a wish: without the extension, it is left out."""
 
     def keep(value: str | None, capabilities: Capabilities, is_verified: bool) -> bool:
         return keyword in capabilities
@@ -167,7 +168,7 @@ def _where_offered(keyword: str) -> _Keep:
 
 
 def _needed(keyword: str) -> _Keep:
-    """A parameter without which the message must not be sent."""
+    """A parameter that is needed: without the extension, the message must not be sent."""
 
     def keep(value: str | None, capabilities: Capabilities, is_verified: bool) -> bool:
         if keyword not in capabilities:
@@ -180,7 +181,7 @@ def _needed(keyword: str) -> _Keep:
 
 
 def _require_tls(value: str | None, capabilities: Capabilities, is_verified: bool) -> bool:
-    """Encryption is not enough: a machine in between could offer that too (RFC 8689 4.2.1)."""
+    """REQUIRETLS needs a verified certificate: a machine in between could encrypt, too (RFC 8689 4.2.1)."""
     if not is_verified:
         raise Unsendable(Outcome(550, "5.7.30", "REQUIRETLS: the server's certificate is not verified"))
     if "REQUIRETLS" not in capabilities:
@@ -191,7 +192,7 @@ def _require_tls(value: str | None, capabilities: Capabilities, is_verified: boo
 
 
 def _deliver_by(value: str | None, capabilities: Capabilities, is_verified: bool) -> bool:
-    """BY in the mode R must be honoured; in the mode N it may be dropped (RFC 2852 4.1.4.2)."""
+    """BY must be honoured in mode R, and may be dropped in mode N (RFC 2852 4.1.4.2)."""
     if "DELIVERBY" in capabilities:
         return True
     if ";R" in (value or "").upper():
@@ -218,7 +219,7 @@ MAIL_PARAMETERS: Final[Mapping[str, _Keep]] = {
     "HOLDUNTIL": _needed("FUTURERELEASE"),
     "REQUIRETLS": _require_tls,
 }
-"""Whether a parameter is passed on; those chosen by `plan` itself never are."""
+"""Whether a parameter is passed on; parameters that `plan` itself sets never are."""
 
 RCPT_PARAMETERS: Final[Mapping[str, _Keep]] = {
     "NOTIFY": _where_offered("DSN"),
@@ -234,10 +235,10 @@ def kept(
     *,
     is_verified: bool = False,
 ) -> dict[str, str | None]:
-    """Those that are passed on.
+    """The parameters that are passed on.
 
-    :raises Unsendable: there is one without which the message must not be sent.
-    :raises UnsafeArgument: a keyword is none.
+    :raises Unsendable: the server does not offer the extension of a needed parameter.
+    :raises UnsafeArgument: a keyword is not valid.
     """
     passed: dict[str, str | None] = {}
     for keyword, value in parameters.items():
@@ -252,10 +253,10 @@ def kept(
 
 
 class Selection(NamedTuple):
-    """What `select` has chosen.
+    """The result of `select`.
 
-    :ivar recipients: by their place in the message.
-    :ivar commands: the RCPT of each.
+    :ivar recipients: indexes of the message's recipients.
+    :ivar commands: the RCPT command of each.
     """
 
     mail: bytes
@@ -264,10 +265,10 @@ class Selection(NamedTuple):
 
 
 def select(made: Plan, message: Message, capabilities: Capabilities) -> Selection:
-    """Those that have no outcome yet, within the limits that the server announces (RFC 9422 4).
+    """Choose recipients for a transaction, within the limits that the server announces (RFC 9422 4).
 
-    Who cannot be sent to is told so in the message's outcomes.  Nothing is done for those who
-    come in a later transaction: there may be one for each of thousands.
+    A recipient that cannot be sent to gets its outcome here.  Recipients of later transactions cost
+    nothing here, because thousands of recipients may need thousands of transactions.
     """
     outcomes = message.outcomes
     most = min(capabilities.max_recipients or MAX_RECIPIENTS, MAX_RECIPIENTS)

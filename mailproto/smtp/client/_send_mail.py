@@ -1,4 +1,4 @@
-"""One call for applications."""
+"""`send_mail`: one call that sends one message."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ __all__ = ["AllRefused", "SendJob", "SendResult", "result_of", "send_mail"]
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What became of a message.
+    """The result of sending a message.
 
-    :ivar outcomes: by address, in the order in which they were given, without duplicates.
+    :ivar outcomes: an outcome for each address, in the order in which they were given, without duplicates.
     """
 
     outcomes: Mapping[str, Outcome]
@@ -37,15 +37,15 @@ class SendResult:
 
     @property
     def refused(self) -> dict[str, Outcome]:
-        """Why it did not, for each of the others."""
+        """The addresses for which the server did not take the message, each with the reason."""
         return {address: outcome for address, outcome in self.outcomes.items() if not outcome.accepted}
 
 
 class AllRefused(ClientError):
-    """The server took the message for no recipient.
+    """The server took the message for none of the recipients.
 
-    :ivar outcome: the first one that asks to try again, or else the first one.
-    :ivar result: who was refused, and why.
+    :ivar outcome: the first temporary failure, or else the first failure.
+    :ivar result: the outcomes of all recipients.
     """
 
     def __init__(self, result: SendResult) -> None:
@@ -55,14 +55,14 @@ class AllRefused(ClientError):
 
     @property
     def is_permanent(self) -> bool:
-        """Whether trying again is of no use for any recipient."""
+        """Whether all failures are permanent, so that sending again would fail, too."""
         return self.outcome.code >= 500
 
 
 class SendJob(Job[SMTPClient]):
-    """A message that may need more than one connection.
+    """A message that may need several connections.
 
-    :ivar message: what the next connection is given.
+    :ivar message: the message for the next connection.
     """
 
     __slots__ = ("_is_begun", "_loss", "_outcomes", "_places", "message")
@@ -72,20 +72,21 @@ class SendJob(Job[SMTPClient]):
         self.message = message
         self._loss: ClientError | None = None
         self._outcomes: list[Outcome | None] = [None] * len(message.recipients)
-        self._is_begun = False  # some have an outcome
-        self._places: Sequence[int] = range(len(message.recipients))  # of the message's, in those
+        self._is_begun = False  # whether some recipients have outcomes
+        # The places of the message's recipients among all recipients.
+        self._places: Sequence[int] = range(len(message.recipients))
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """Of all recipients that have one."""
+        """The outcomes of all recipients that have one."""
         return [each for each in self._outcomes if each is not None]
 
     def begin(self, client: SMTPClient) -> Deferred[list[Outcome]]:
-        """Send the message, or what is left of its recipients."""
+        """Send the message to the recipients without outcomes."""
         return client._session.submit(self.message)
 
     def note(self, outcomes: Sequence[Outcome]) -> bool:
-        """Note what one connection has achieved; False if another one may go on with what is left."""
+        """Note the outcomes from one connection; False if another connection may send to the rest."""
         for place, outcome in zip(self._places, outcomes, strict=True):
             self._outcomes[place] = outcome
         self._loss = self.message.error
@@ -98,7 +99,7 @@ class SendJob(Job[SMTPClient]):
         return False
 
     def take(self, value: list[Outcome]) -> bool:
-        """`note` it, and tell if it is all."""
+        """`note` the outcomes, and give the result if there are all."""
         if not self.note(value):
             return False
         self.complete()
@@ -106,40 +107,40 @@ class SendJob(Job[SMTPClient]):
 
     @property
     def is_answered(self) -> bool:
-        """Whether the server has said anything about the message."""
+        """Whether there was a reply about the message."""
         return self.message.is_answered
 
     @property
     def loss(self) -> ClientError | None:
-        """What the last connection was lost with, before the content was sent."""
+        """The error with which the last connection was lost before the content was sent, or None."""
         return self._loss
 
     def may_be_repeated(self) -> bool:
-        """True: a message of which something may have been delivered has outcomes instead."""
+        """True: a message that may have been delivered has outcomes, and does not fail."""
         return True
 
     def withdraw(self, client: SMTPClient) -> bool:
-        """Have it not sent; False if it may be delivered all the same."""
+        """Stop the message; False if it may still be delivered."""
         return client._session.withdraw(self.message)
 
     @property
     def is_owed(self) -> bool:
-        """Whether the server owes answers to the commands of a message that was withdrawn."""
+        """Whether the server still owes replies to the commands of the withdrawn message."""
         return self.message.is_withdrawn
 
     def renew(self) -> None:
-        """Another connection needs a message of which nothing was heard."""
+        """Make a new message for another connection."""
         self.message = self.message.retry()
 
     def settle(self, error: ClientError) -> bool:
-        """Have the error for an outcome of those who are left; False if they are all."""
+        """Give the remaining recipients an outcome for the error; False if no recipient has another."""
         if self._is_begun:
             for place in self._places:
                 self._outcomes[place] = outcome_of(error)
         return self._is_begun
 
     def complete(self) -> None:
-        """Tell the outcomes; all are there."""
+        """Give the outcomes; each recipient has one."""
         self.finish(self.outcomes)
 
 
@@ -160,23 +161,22 @@ async def send_mail(
         server = ServerAddress("mail.example.org", tls="implicit")
         result = await send_mail(reactor, server, message)
 
-    :param server: a str is its name; then TLS is required.
+    :param reactor: the reactor; its threads are used for large messages.
+    :param server: the server's address; a str is a host name, and TLS is required then.
     :param message: an `EmailMessage`, or a whole message, header and body, as str or bytes.
-        Bcc is left out; an `EmailMessage` gets a Date and a Message-ID where they are missing.
-    :param sender: by default who stands in Sender or From; "" for a notification.
-    :param recipients: by default those in To, Cc and Bcc, all of them, however many; a
-        `Recipient` has ESMTP parameters.
-    :param parameters: of MAIL, as of `SMTPClient.send`.
+        Bcc is left out; an `EmailMessage` gets a Date and a Message-ID if they are missing.
+    :param sender: by default, the address in Sender or From; "" for a notification.
+    :param recipients: by default, all addresses in To, Cc and Bcc; a `Recipient` has ESMTP parameters.
+    :param parameters: the parameters of MAIL, as in `SMTPClient.send`.
     :param lmtp: whether the server speaks LMTP.
-    :param hostname: what we call ourselves; by default this machine's name or address.
-    :raises AllRefused: no recipient gets it.
-    :raises ClientError: one of its kinds says what went wrong before.
-    :raises ValueError: the message says not who it is from or to, an address is none, what
-        stands among those of the header is none, or a line of an `EmailMessage` would be longer
-        than 998 octets.
+    :param hostname: this client's name in EHLO; by default, this machine's name or address.
+    :raises AllRefused: the server took the message for no recipient.
+    :raises ClientError: no message could be sent; the subclass says why.
+    :raises ValueError: there is no sender or no recipient, something is not an address (also in the
+        header), or a line of an `EmailMessage` would be longer than 998 octets.
 
-    What takes longer than milliseconds to make ready is made ready in one of the reactor's
-    threads; ``message`` and ``recipients`` may be changed meanwhile.
+    A message that takes longer than milliseconds to prepare is prepared in one of the reactor's
+    threads.  The caller may change ``message`` and ``recipients`` while this waits.
     """
     check_own_name(hostname)
     composed = await compose_in_thread(reactor, message, sender, recipients)
@@ -193,18 +193,18 @@ async def send_mail(
             if not job.settle(error):
                 raise
             is_done = True
-        if is_done or made.error is not None:  # what is lost now, its sender may try later
+        if is_done or made.error is not None:  # an interrupted message is left to the caller to send again
             return result_of(composed, job.outcomes)
 
 
 async def _send(client: SMTPClient, job: SendJob) -> list[Outcome]:
-    """Over a connection that is closed in any case, at once if the result is not waited for any more."""
+    """Send over a connection, and close it in any case; at once if the caller has cancelled."""
     with aborting(client):
         outcomes = await job.begin(client)
     try:
         await client.quit()
     except CancelledError:
-        client.abort()  # what the server has answered is true all the same
+        client.abort()  # the server's replies stay valid
     return outcomes
 
 

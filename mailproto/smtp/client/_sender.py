@@ -1,4 +1,4 @@
-"""A pool of connections, for those who send a lot."""
+"""`SMTPSender`: sends many messages over a pool of connections."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from mailproto.smtp.client._timeouts import SMTPTimeouts
 __all__ = ["SMTPSender"]
 
 MAX_PIPELINED_MESSAGES = 2
-"""Messages given to one connection: the second one's commands go after the first one's content."""
+"""Messages given to one connection at a time: the second one's commands follow the first one's content."""
 
 
 class SMTPSender:
-    """Sends many messages to one server over a few connections that are used again.
+    """Sends many messages to one server over a few connections, which are reused.
 
-    A server that takes fewer connections than ``connections`` (421, or refused) is asked
-    again after a while: a second at first, half a minute at most.
+    If the server takes fewer connections than ``connections`` (421, or refused), more are tried after
+    a pause, which grows from one second to half a minute.
 
-    :param connections: at once; more messages wait.
-    :param idle: seconds until a connection that has nothing to send is closed.
-    :param messages: for one connection; a smaller number of transactions that the server announces
-        (RFC 9422 MAILMAX) is kept.
-    :param wait: seconds that a message may wait for its turn; then `QueueTimeout` is its result.
-        Once it has its turn, ``timeouts`` say how long the server may take.
+    :param connections: the most connections at a time; further messages wait.
+    :param idle: seconds after which an unused connection is closed.
+    :param messages: the most messages over one connection; fewer if the server announces fewer
+        transactions (RFC 9422 MAILMAX).
+    :param wait: seconds that a message may wait for a connection; then its result is `QueueTimeout`.
+        After that, ``timeouts`` limit how long the server may take.
     :param lmtp: whether the server speaks LMTP.
-    :param hostname: what we call ourselves; by default this machine's name or address.
-    :raises ValueError: one of these allows nothing to be sent.
+    :param hostname: this client's name in EHLO; by default, this machine's name or address.
+    :raises ValueError: with these numbers nothing could be sent.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class SMTPSender:
         parameters: Parameters = NO_PARAMETERS,
         wait: float | None = None,
     ) -> SendResult:
-        """Send a message as `mailproto.smtp.send_mail` does, and with its errors and those of `send`."""
+        """Send a message as `mailproto.smtp.send_mail` does; it raises the errors of that and of `send`."""
         if self._pool.is_closed:
             raise ConnectionLost("The sender is closed")
         with self._pool.coming():
@@ -98,21 +98,21 @@ class SMTPSender:
         *,
         wait: float | None = None,
     ) -> Deferred[list[Outcome]]:
-        """Send a message as `SMTPClient.send` does, when a connection is free.
+        """Send a message as `SMTPClient.send` does, as soon as a connection is free.
 
-        Where a connection is lost before anything of the content was sent, another one has the
-        message.  Two new ones are tried at most, or ten where the server serves others
-        meanwhile; those that had sent other messages before do not count.  What may have been
+        If a connection is lost before any of the content was sent, the message is sent over another
+        one.  At most two new connections are tried, or ten if the server still serves others.
+        Connections that had sent other messages before do not count.  A message that may have been
         delivered is never sent again: its outcome is `UNCERTAIN`.
 
-        To cancel the `Deferred` takes the message back: from the queue at once; if it is
-        underway, its connection ends, and it may be delivered all the same.
+        Cancelling the `Deferred` takes a waiting message out of the queue.  If the message is being
+        sent, its connection is closed, and the message may still be delivered.
 
-        :param wait: instead of the pool's own.
-        :raises QueueTimeout: it waited for too long, and nothing of it was sent.
-        :raises ClientError: no connection could be had, or it was lost too often, or this was
-            closed.
-        :raises ValueError: as `SMTPClient.send`.
+        :param wait: used instead of the sender's ``wait``.
+        :raises QueueTimeout: the message waited too long; nothing of it was sent.
+        :raises ClientError: no connection could be made, connections were lost too often, or the
+            sender was closed.
+        :raises ValueError: as in `SMTPClient.send`.
         """
         if self._pool.is_closed:
             return fail(ConnectionLost("The sender is closed"))
@@ -131,5 +131,5 @@ class SMTPSender:
         return job.result
 
     def close(self) -> Deferred[None]:
-        """Send what waits, then close all connections; fires when they are gone."""
+        """Send the waiting messages, then close all connections; fires when they are closed."""
         return self._pool.close()

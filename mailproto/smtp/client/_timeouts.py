@@ -1,4 +1,4 @@
-"""How long an SMTP client waits."""
+"""The timeouts of SMTP clients."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ __all__ = ["SMTPTimeouts"]
 
 @dataclass(frozen=True, slots=True)
 class SMTPTimeouts(ClientTimeouts):
-    """`ClientTimeouts` and those of a transaction, as RFC 5321 4.5.3.2 has them: shorter ones lose mail.
+    """`ClientTimeouts` and those of a transaction, in seconds (RFC 5321 4.5.3.2): shorter ones lose mail.
 
-    Those of all clients are the greeting's (4.5.3.2.1), and ``command`` for EHLO, STARTTLS, RSET,
-    NOOP and the like.
+    Of `ClientTimeouts`, ``greeting`` is that of 4.5.3.2.1, and ``command`` is for EHLO, STARTTLS,
+    RSET, NOOP and the like.
 
-    :ivar mail: seconds for the answer to MAIL (4.5.3.2.2).
-    :ivar recipient: for the answer to RCPT (4.5.3.2.3).
-    :ivar data: for the answer to DATA (4.5.3.2.4).
-    :ivar block: for the server to read more of the content, and for the answer to a BDAT that
-        is not the last (4.5.3.2.5).
-    :ivar final: for the answer to the end of data (4.5.3.2.6): with a shorter one the message
-        is sent twice.
+    :ivar mail: for the reply to MAIL (4.5.3.2.2).
+    :ivar recipient: for the reply to RCPT (4.5.3.2.3).
+    :ivar data: for the reply to DATA (4.5.3.2.4).
+    :ivar block: for the server to read more of the content, and for the reply to each BDAT but the
+        last (4.5.3.2.5).
+    :ivar final: for the reply to the end of data (4.5.3.2.6).  A shorter timeout gives up messages
+        that were delivered, so that they are sent twice.
     """
 
     mail: float = 300

@@ -1,4 +1,4 @@
-"""An application's message made ready to be sent: octets that every server takes, who it is from, and to."""
+"""Preparing an application's message: its octets in a form for every server, its sender and recipients."""
 
 from mailproto.smtp.client._composing._compose import Composed, Recipients, compose, compose_in_thread
 

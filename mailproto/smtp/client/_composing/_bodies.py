@@ -1,6 +1,6 @@
-"""Bodies of the email package's messages made ASCII, in lines that are not too long (RFC 2045 6).
+"""Encoding the bodies of the email package's messages: ASCII in lines of allowed length (RFC 2045 6).
 
-Everything here works in pieces, so that other threads have their turn.
+All functions work in pieces, so that other threads have their turn.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["base64", "content_type", "quoted_printable", "to_seven_bits", "with_
 _Part: TypeAlias = "Message[Any, Any]"
 
 _COMPOSITE = ("multipart/", "message/")
-"""Types of what has parts, and no encoding (RFC 2045 6.4)."""
+"""Types of entities with parts; these have no encoding (RFC 2045 6.4)."""
 
 
 _LINE_MAX = 998
@@ -30,24 +30,24 @@ _LINE_MAX = 998
 _CHUNK = 1 << 16
 _ENCODINGS = ("base64", "quoted-printable", "uuencode", "uue", "x-uue", "x-uuencode")
 _TEXT = re.compile(r"[^\x00-\x7f\udc80-\udcff]").search
-"""A character that stands for no octet that was read."""
+"""Finds a character that was set as text, and does not stand for an octet that was read."""
 
 
 def to_seven_bits(message: _Part) -> None:
-    """Encode what is not ASCII, whatever charset it is in, and what is no short lines of text (2.7).
+    """Encode each body that is not ASCII, in any charset, or not short lines of text (RFC 2045 2.7).
 
-    But nothing that is signed (RFC 1847 2.1).
+    Signed parts are left as they are (RFC 1847 2.1).
     """
     for part, messages in _leaves(message, (message,)):
         payload = _payload(part)
         if not _is_sendable(payload):
-            if content_type(part).startswith(_COMPOSITE):  # of nothing: then it is text (RFC 2045 5.2)
+            if content_type(part).startswith(_COMPOSITE):  # without parts: then it is text (RFC 2045 5.2)
                 del part["Content-Type"]
             octets = _octets(part, payload)
             _name_type(part, octets)
             _encode(part, octets)
             for each in messages:
-                if "MIME-Version" not in each:  # without it no encoding means anything (RFC 2045 4)
+                if "MIME-Version" not in each:  # without it, readers ignore encodings (RFC 2045 4)
                     each["MIME-Version"] = "1.0"
 
 
@@ -56,7 +56,7 @@ def _is_sendable(text: str) -> bool:
 
 
 def _has_long_line(text: str) -> bool:
-    """Longer than 998 octets (RFC 5322 2.1.1), in ASCII."""
+    """Whether a line of ASCII text is longer than 998 octets (RFC 5322 2.1.1)."""
     at = 0
     while len(text) - at > _LINE_MAX:
         window = at, at + _LINE_MAX + 1
@@ -68,15 +68,18 @@ def _has_long_line(text: str) -> bool:
 
 
 def _payload(part: _Part) -> str:
-    """As it is kept: octets that are not ASCII as surrogates, which `get_payload` takes for text."""
+    """The payload as the email package keeps it, with surrogates for octets that are not ASCII.
+
+    (`get_payload` would decode them as text.)
+    """
     payload = getattr(part, "_payload", None)
     return payload if isinstance(payload, str) else ""
 
 
 def _leaves(part: _Part, messages: tuple[_Part, ...]) -> Iterator[tuple[_Part, tuple[_Part, ...]]]:
-    """Parts without parts, each with the messages that it is in.
+    """The parts that have no parts themselves, each with the messages that contain it.
 
-    But for those that a signature covers: of MIME, or of DKIM (RFC 6376).
+    Parts under a signature of MIME or DKIM (RFC 6376) are left out.
     """
     if content_type(part) == "multipart/signed" or "DKIM-Signature" in part:
         return
@@ -91,7 +94,7 @@ def _leaves(part: _Part, messages: tuple[_Part, ...]) -> Iterator[tuple[_Part, t
 
 
 def _drop_what_is_between(part: _Part) -> None:
-    """What stands around parts can be encoded in no way, and is no part of the message (RFC 2046 5.1.1)."""
+    """Drop the text around parts: it has no encoding, and is not part of the message (RFC 2046 5.1.1)."""
     if not _is_sendable(part.preamble or ""):
         part.preamble = None
     if not _is_sendable(part.epilogue or ""):
@@ -99,7 +102,7 @@ def _drop_what_is_between(part: _Part) -> None:
 
 
 def _octets(part: _Part, payload: str) -> bytes:
-    """What the payload stands for: octets that were read, or text that was put in without a charset."""
+    """The payload's octets; text that was set without a charset becomes UTF-8."""
     encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
     if not payload.isascii() or encoding not in _ENCODINGS:
         octets = io.BytesIO()
@@ -117,7 +120,7 @@ def _octets(part: _Part, payload: str) -> bytes:
 
 
 def _name_type(part: _Part, octets: bytes) -> None:
-    """Of what has none: it is text in UTF-8, or in a charset that is not known (RFC 1428 3)."""
+    """Give a part without a type one: text in UTF-8, or in an unknown charset (RFC 1428 3)."""
     if "Content-Type" not in part:
         try:
             octets.decode()
@@ -146,7 +149,7 @@ _TYPE = re.compile(rb"\s*([^\s/;()]+)\s*/\s*([^\s/;()]+)\s*(?:[;(]|\Z)")
 
 
 def content_type(part: Message[Any, Any]) -> str:
-    """As `get_content_type`, which takes as long as its value is long, squared."""
+    """As `get_content_type`, but in linear time; that one takes quadratic time."""
     value = next((value for name, value in part.raw_items() if name.lower() == "content-type"), None)
     if value is None:
         return part.get_default_type()
@@ -161,7 +164,7 @@ _LOOKED_AT = 1000
 
 
 def with_line_ends(message: str | bytes) -> bytes:
-    """In pieces, so that other threads have their turn; what is right already is not copied."""
+    """``message`` with CRLF at the end of each line; it is not copied if it has that already."""
     if isinstance(message, bytes) and _is_canonical(message):
         return message
     ends = LineEnds()
@@ -174,7 +177,7 @@ def with_line_ends(message: str | bytes) -> bytes:
 
 
 def _is_canonical(message: bytes) -> bool:
-    """Whether it is lines that end with CRLF."""
+    """Whether all lines end with CRLF."""
     at = 0
     while at < len(message):
         stop = at + CHUNK
@@ -188,18 +191,18 @@ def _is_canonical(message: bytes) -> bool:
 # -- encodings (RFC 2045 6.7, 6.8)
 
 _ENCODED_AT_ONCE = 57 << 10
-"""Octets; lines of base64 stand for 57."""
+"""Octets that are encoded at a time: a multiple of 57, which are one line of base64."""
 
 _HIGH = bytes(range(128, 256))
 
 
 def count_ascii(octets: bytes) -> int:
-    """How many of them are ASCII."""
+    """How many of the octets are ASCII."""
     return sum(len(piece.translate(None, _HIGH)) for piece in _pieces(octets))
 
 
 def base64(octets: bytes) -> str:
-    """Lines of 76."""
+    """Encode as base64, in lines of 76 characters."""
     lines = []
     for piece in _pieces(octets):
         lines += [binascii.b2a_base64(piece[at : at + 57]).decode("ascii") for at in range(0, len(piece), 57)]
@@ -207,7 +210,7 @@ def base64(octets: bytes) -> str:
 
 
 def quoted_printable(octets: bytes) -> str:
-    """Of text whose lines end with CRLF."""
+    """Encode text with CRLF line ends as quoted-printable."""
     found = []
     at = 0
     while at < len(octets):

@@ -1,4 +1,4 @@
-"""Who a message is from and to, and its octets; in a thread where that could take long."""
+"""A message's sender, recipients and octets, made in a thread if that may take long."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ __all__ = ["Composed", "Recipients", "compose", "compose_in_thread"]
 Recipients: TypeAlias = Sequence[Recipient | Address | str] | Recipient | Address | str
 
 _HEADER_MAX = 1024
-"""Characters of header fields that take few milliseconds, whatever they are."""
+"""Header fields of so many characters take a few milliseconds at most."""
 
 _OCTETS_MAX = 1 << 13
-"""Octets that do, of bodies, and of messages that are octets already."""
+"""Bodies of so many octets do too, and so do messages that are octets already."""
 
 _RECIPIENTS_MAX = 100
 _PART = 64
-"""Characters of a header that take as long as a part does."""
+"""A part takes as long as so many characters of a header."""
 
 _BCC = (b"bcc", b"resent-bcc")
 
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """What `compose` makes.
+    """The result of `compose`.
 
-    :ivar names: the recipients', as results show them.
+    :ivar names: the recipients' addresses, as `SendResult` shows them.
     """
 
     sender: Address
@@ -54,22 +54,22 @@ def compose(
     message: str | bytes | Message[Any, Any],
     sender: Address | str | None,
     recipients: Recipients | None,
-    seconds: float,
+    now: float,
 ) -> Composed:
-    """Make octets, without Bcc.
+    """Make a message's octets, without Bcc, and find its sender and recipients.
 
-    Addresses that are not given are those of the header: Sender or From, To, Cc and Bcc; of a
-    message that is sent again, their Resent- counterparts (RFC 5322 3.6.6).
+    Addresses that are not given are taken from the header: Sender or From, To, Cc and Bcc; if it
+    has Resent- fields, from those (RFC 5322 3.6.6).
 
-    :param message: str and bytes have a header and a body; line ends may be any.
-    :param recipients: duplicates are dropped, however their domains are written.
-    :param seconds: since the epoch, for a Date that is missing.
-    :raises ValueError: no sender or recipient, or one that is no address; or a message that
-        cannot be written.
+    :param message: str and bytes have a header and a body, with any line ends.
+    :param recipients: duplicates are dropped, also if their domains are written differently.
+    :param now: in seconds since the epoch, for a missing Date.
+    :raises ValueError: there is no sender or no recipient, something is not an address, or the
+        message cannot be written.
     """
     if isinstance(message, Message):
         sender, chosen = _choose(list(header_values(message)), sender, recipients)
-        return _composed(sender, chosen, flatten(message, sender, seconds))
+        return _composed(sender, chosen, flatten(message, sender, now))
     content = with_line_ends(message)
     found = list(header_fields(content))
     sender, chosen = _choose([(field.name.lower(), field.value) for field in found], sender, recipients)
@@ -82,7 +82,7 @@ def _composed(sender: Address, recipients: tuple[Recipient, ...], content: bytes
 
 
 def _without(content: bytes, hidden: Sequence[tuple[int, int]]) -> bytes:
-    """Without what stands between these offsets, which are in order."""
+    """``content`` without these ranges of offsets, which are in ascending order."""
     octets = io.BytesIO()
     at = 0
     for start, stop in [*hidden, (len(content), 0)]:
@@ -97,7 +97,7 @@ def _choose(
     sender: Address | str | None,
     recipients: Recipients | None,
 ) -> tuple[Address, tuple[Recipient, ...]]:
-    """Who it is from and to."""
+    """The sender and the recipients in the header."""
     dates = sum(name == b"resent-date" for name, _ in fields)
     if dates > 1 and (sender is None or recipients is None):
         raise ValueError("a message that was sent again more than once: say who it is from and to")
@@ -135,22 +135,22 @@ async def compose_in_thread(
     sender: Address | str | None,
     recipients: Recipients | None,
 ) -> Composed:
-    """As `compose`, for now, and never for longer than milliseconds in the reactor's thread.
+    """As `compose`, but it never takes longer than milliseconds in the reactor's thread.
 
-    What is given may be changed by the caller as soon as this waits.
+    The caller may change the arguments while this waits.
     """
-    seconds = reactor.seconds()
+    now = reactor.seconds()
     if recipients is not None and not isinstance(recipients, str | Address | Recipient):
         recipients = tuple(recipients)
     if _is_small(message, recipients) or not IReactorThreads.providedBy(reactor):
-        return compose(message, sender, recipients, seconds)
+        return compose(message, sender, recipients, now)
     if isinstance(message, Message):
         try:
             message = copied(message)
         except RecursionError:
             raise ValueError("a message with too many levels of parts") from None
     return await deferToThreadPool(
-        reactor, reactor.getThreadPool(), compose, message, sender, recipients, seconds
+        reactor, reactor.getThreadPool(), compose, message, sender, recipients, now
     )
 
 

@@ -1,7 +1,7 @@
-"""The email package's messages as octets: what every server takes, if they can be that.
+"""The email package's messages as octets, in a form for every server if possible.
 
-Its own generator copies all of a message for each level of its parts, dispatches by types that
-the payload need not have, and leaves the header to policies.
+The email package's generator is not used: it copies the whole message for each level of parts,
+expects payloads of certain types, and leaves the header to policies.
 """
 
 from __future__ import annotations
@@ -35,38 +35,37 @@ _Message: TypeAlias = "Message[Any, Any]"
 
 
 def header_values(message: _Message) -> Iterator[tuple[bytes, bytes]]:
-    """(name in lower case, value) of each field that says who it is from and to, or that it is sent again."""
+    """(name in lower case, value) of each field of addresses and each Resent- field."""
     for name, value in message.raw_items():
         if is_address_field(name) or name.lower() == "resent-date":
             yield name.lower().encode(), read_text(value)
 
 
-def flatten(message: _Message, sender: Address, seconds: float) -> bytes:
-    """Without Bcc, with Date and Message-ID.
+def flatten(message: _Message, sender: Address, now: float) -> bytes:
+    """Write a message without Bcc, and with Date and Message-ID.
 
-    The header is in ASCII, with A-labels, unless an address in it or the sender's local part
-    can only be written in UTF-8; then it all is.  The body is in ASCII, but for what a
-    signature covers.
+    The header is in ASCII, with A-labels.  It is in UTF-8 only if an address in it or the sender's
+    local part needs that.  The body is in ASCII, except signed parts.
 
-    :raises ValueError: the email package does not know how to.
+    :raises ValueError: the message cannot be written.
     """
     try:
-        message = copied(message)  # nothing of the caller's is changed
-        _complete(message, sender, seconds)
+        message = copied(message)  # the caller's message is not changed
+        _complete(message, sender, now)
         give_boundaries(message)
         to_seven_bits(message)
         utf8 = _write_header(message, sender)
-        octets = io.BytesIO()  # which, unlike join(), copies a piece at a time
+        octets = io.BytesIO()  # unlike join(), it copies a piece at a time
         octets.writelines(serialise(message, utf8=utf8))
         return octets.getvalue()
     except ValueError:
         raise
-    except Exception as error:  # it raises what it likes on what it does not expect
+    except Exception as error:  # the email package raises anything for an unexpected payload
         raise ValueError(f"a message that cannot be written: {error!r}") from error
 
 
 def copied(message: _Message) -> _Message:
-    """With fields and parts of its own; what they are is immutable, and slow to copy."""
+    """A copy with its own lists of fields and parts; the values are immutable, and are shared."""
     result = copy.copy(message)
     _set_fields(result, [(name, _in_one_form(value)) for name, value in message.raw_items()])
     if message.is_multipart():
@@ -75,7 +74,7 @@ def copied(message: _Message) -> _Message:
 
 
 def _in_one_form(value: Any) -> Any:
-    """Text that is not ASCII as text, or as octets; the email package stumbles over what is both."""
+    """A value as text or as octets: the email package fails if both are mixed."""
     if not isinstance(value, str) or is_parsed(value) or value.isascii():
         return value
     octets = field_text(value)
@@ -86,20 +85,20 @@ def _in_one_form(value: Any) -> Any:
 
 
 def _set_fields(message: _Message, fields: list[tuple[str, Any]]) -> None:
-    """All at once: to delete one by name takes as long as there are others."""
+    """Replace all fields at once: deleting one by name takes time for each of the others."""
     message._headers = fields  # type: ignore[attr-defined]
 
 
-def _complete(message: _Message, sender: Address, seconds: float) -> None:
+def _complete(message: _Message, sender: Address, now: float) -> None:
     del message["Bcc"], message["Resent-Bcc"]
     if "Date" not in message:
-        message.set_raw("Date", formatdate(seconds))
+        message.set_raw("Date", formatdate(now))
     if "Message-ID" not in message:
         message.set_raw("Message-ID", make_msgid(domain=_id_right(sender)))
 
 
 def _id_right(sender: Address) -> str:
-    """A domain for a Message-ID: there must be one (RFC 5322 3.6.4), and looking one up takes time."""
+    """A domain for a Message-ID (RFC 5322 3.6.4), found without a slow look-up."""
     try:
         domain = ascii_domain(sender.domain)
     except UnsafeArgument:
@@ -108,9 +107,9 @@ def _id_right(sender: Address) -> str:
 
 
 def _write_header(message: _Message, sender: Address) -> bool:
-    """Have the fields be as they are sent.
+    """Replace the fields by the form in which they are sent.
 
-    :returns: whether in UTF-8.
+    :returns: whether that is UTF-8.
     """
     items = list(message.raw_items())
     utf8 = not sender.local.isascii()
@@ -128,7 +127,7 @@ def _written(items: Iterable[tuple[str, Any]], *, utf8: bool) -> list[bytes]:
 
 
 def _raw(field: bytes) -> tuple[str, str]:
-    """As the email package keeps what it has read."""
+    """A field as the email package keeps fields that it has read."""
     name, _, value = field.removesuffix(b"\r\n").decode("utf-8", "surrogateescape").partition(":")
     return name, value.removeprefix(" ")
 
@@ -136,13 +135,13 @@ def _raw(field: bytes) -> tuple[str, str]:
 # -- boundaries of multiparts (RFC 2046 5.1.1)
 
 _LENGTH_MAX = 200
-"""More than the 70 that there should be: a line has room for it."""
+"""The most characters of a boundary: RFC 2046 allows 70, but a line has room for more."""
 
 
 def give_boundaries(part: Message[Any, Any], *, signed: bool = False) -> None:
-    """One to each multipart that has none, or one that cannot be sent.
+    """Give a boundary to each multipart without one, or with one that cannot be sent.
 
-    :param signed: whether a signature covers it, so that what is there stays (RFC 1847 2.1).
+    :param signed: whether a signature covers the part, so that it must not change (RFC 1847 2.1).
     """
     payload = part.get_payload()
     if isinstance(payload, str):
@@ -165,18 +164,18 @@ def _is_sendable(boundary: str) -> bool:
 _Part: TypeAlias = "Message[Any, Any]"
 
 _CHUNK = 1 << 16
-"""Characters that are worked on at a time, so that other threads have their turn."""
+"""Characters that are handled at a time, so that other threads have their turn."""
 
 _NEWLINE = re.compile(rb"\r\n|\r|\n")
 _ON_ONE_LINE = SMTP.clone(max_line_length=0)
 
 
 def serialise(part: _Part, *, utf8: bool, signed: bool = False) -> Iterator[bytes]:
-    """Header and body; what multiparts have as boundaries is in their Content-Type.
+    """Write header and body; multiparts have their boundaries in Content-Type already.
 
     :param utf8: whether the header is in UTF-8.
-    :param signed: whether a signature covers it, so that it must stay as it is (RFC 1847 2.1).
-    :raises ValueError: something cannot be written.
+    :param signed: whether a signature covers the part, so that it must not change (RFC 1847 2.1).
+    :raises ValueError: the part cannot be written.
     """
     for name, value in part.raw_items():
         yield from _signed_field(name, value) if signed else _fields(name, value, utf8)
@@ -195,7 +194,7 @@ def serialise(part: _Part, *, utf8: bool, signed: bool = False) -> Iterator[byte
         if kind.startswith("multipart/"):
             yield from _multipart(part, inner, utf8, signed)
         elif kind == "message/delivery-status":
-            # Blocks of fields, with an empty line between them (RFC 3464 2.1).
+            # A delivery status: groups of fields, with an empty line between them (RFC 3464 2.1).
             yield b"\r\n".join([b"".join(block).removesuffix(b"\r\n") for block in inner])
         else:
             for each in inner:
@@ -220,7 +219,7 @@ def _multipart(part: _Part, inner: list[Iterator[bytes]], utf8: bool, signed: bo
 
 
 def _lines(text: str) -> Iterator[bytes]:
-    """With CRLFs; the last line ends if it did."""
+    """Lines with CRLF; the last line has an end only if it had one."""
     ends = LineEnds()
     for start in range(0, len(text), _CHUNK):
         yield ends.encode(text[start : start + _CHUNK].encode("utf-8", "surrogateescape"))
@@ -231,12 +230,12 @@ def _lines(text: str) -> Iterator[bytes]:
 def _fields(name: str, value: Any, utf8: bool) -> list[bytes]:
     try:
         return write_fields(name, value, utf8=utf8)
-    except NeedsUTF8:  # in a part, whose header is of the body
+    except NeedsUTF8:  # in a part's header, which belongs to the message's body
         return write_fields(name, value, utf8=True)
 
 
 def _signed_field(name: str, value: Any) -> Iterator[bytes]:
-    """As it was read, or, if it was set, as the program that signed the message has it."""
+    """A field as it was read; or, if it was set, as the program that signed the message wrote it."""
     if is_parsed(value):
         field: str = value.fold(policy=_ON_ONE_LINE)
         yield field.encode("utf-8", "surrogateescape")

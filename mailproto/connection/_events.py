@@ -1,0 +1,267 @@
+"""A connection whose events are handled in order, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Generic, TypeVar
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mailproto.connection._awaiting import begin
+from mailproto.connection._base import OCTETS_AT_ONCE, Connection
+from mailproto.connection._limits import Limits
+from mailproto.connection._wire import PlaintextWire
+from mailproto.errors import MailError, Unavailable, WireError
+
+__all__ = ["CLOSED", "EventConnection"]
+
+EventT = TypeVar("EventT")
+
+CLOSED = "closed by the client"
+"""Why a connection ended, for the log."""
+
+
+@implementer(IHalfCloseableProtocol)
+class EventConnection(Connection, Generic[EventT]):
+    """A connection whose events are handled in order, one at a time.
+
+    While a handler is pending, the next event waits, and at most ``limits.pipelined`` octets are read.  No
+    event is handled while the client does not read replies.
+
+    :ivar clock: for a subclass's own timers.
+    """
+
+    log = Logger()
+    wire: PlaintextWire[EventT]
+
+    def __init__(self, clock: IReactorTime, limits: Limits) -> None:
+        super().__init__()
+        self.clock = clock
+        self.limits = limits
+        self._running: Deferred[None] | None = None
+        self._reading = True
+        self._waiting: list[Deferred[None]] = []
+        self._has_received = False
+        self._had_event = False
+        self._heard_all = False  # the client has closed its side
+        self._unheard = 0  # octets received after our last reply
+        self._end_reason = ""
+
+    # -- provided by each protocol
+
+    def handle(self, event: EventT) -> Awaitable[None] | None:
+        """Handle one event; the next one waits for the awaitable, if there is one.
+
+        The awaitable may be a coroutine, a ``Deferred``, or any other object with ``__await__``; also an
+        asyncio future, if the reactor runs on asyncio's loop.  Code that needs asyncio's current task, such
+        as ``asyncio.timeout``, must run in a task (``asyncio.ensure_future``).
+
+        A `MailError` from the call or from the awaitable is passed to `refuse`.
+        """
+        raise TypeError(f"{type(self).__name__} handles no {event!r}")
+
+    def refuse_syntax(self, error: WireError) -> None:
+        """Answer octets that break the protocol."""
+
+    def refuse(self, event: EventT, error: MailError) -> None:
+        """Answer an event whose handler failed."""
+
+    def describe(self, event: EventT) -> str:
+        """A short name of an event for the log, without secrets."""
+        return type(event).__name__
+
+    def log_refusal(self, event: EventT, error: MailError) -> None:
+        """Log that a handler raised ``error``."""
+
+    # -- for use by protocols
+
+    @property
+    def congested(self) -> bool:
+        """Whether the client is slow to read: handlers that write much should then await `drained`."""
+        return not self._writable
+
+    def drained(self) -> Deferred[None]:
+        """Fires when the client has read enough, or the connection has ended (see `is_open`)."""
+        self._send_now()
+        waiter: Deferred[None] = Deferred()
+        if self._writable:
+            waiter.callback(None)
+        else:
+            self._waiting.append(waiter)
+        return waiter
+
+    def end(self, closing_words: bytes = b"", reason: str = "") -> None:
+        """Write ``closing_words``, then close once it is sent; no further event is handled.
+
+        :param reason: for the log.
+        """
+        if self._ending:
+            return
+        self._end_reason = reason
+        self._unsent.append(closing_words)
+        self._ending = True
+        self._send_now()
+        self._let_go()
+
+    def beside(self, awaitable: Awaitable[None]) -> Deferred[None]:
+        """Run a task in this connection's context, at the same time as events are handled.
+
+        :param awaitable: of the kinds that `handle` may return.
+        :returns: fires when it is done.
+        """
+        running = self.in_context(begin, awaitable, self.in_context, self.clock)
+        return succeed(None) if running is None else running
+
+    # -- input
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._ending:
+            self._unheard += len(data)
+            if self._unheard > _MAX_UNHEARD:
+                self.abort()  # inside TLS, the transport would read until the client closes its side
+            return
+        if not self._has_received:
+            self._has_received = True
+            if not self._begins():
+                return
+        self.wire.receive(data)
+        if self._running is None and self._writable:
+            if self._is_inside:
+                self.in_context(self._pump)
+            else:  # the same, inlined for the usual case
+                self._is_inside = True
+                try:
+                    self._context.run(self._pump)
+                finally:
+                    self._is_inside = False
+        elif self._reading and self.wire.pending > self.limits.pipelined:
+            self._reading = False
+            self.transport.pauseProducing()
+
+    def _begins(self) -> bool:
+        """Called with the first octets: whether they may be read."""
+        return True
+
+    def _may_go_on(self) -> bool:
+        """Called after each handler that had to wait: whether another event may be handled."""
+        return True
+
+    def _pump(self) -> None:
+        """Handle events until a handler is pending, no event is left, or the client must read first."""
+        if self._pumping:
+            return
+        self._pumping = True
+        next_event = self.wire.next_event
+        try:
+            while self._running is None and self._writable and not self._ending:
+                try:
+                    event = next_event()
+                except WireError as error:
+                    self._note_progress()
+                    self.refuse_syntax(error)
+                    if error.fatal:
+                        self.end(reason=str(error))
+                    continue
+                if event is None:
+                    break
+                self._had_event = True
+                self._progress = self.clock.seconds()
+                try:
+                    result = self.handle(event)
+                    running = None if result is None else begin(result, self.in_context, self.clock)
+                except BaseException:  # asyncio's CancelledError is not an Exception
+                    self._failed(event, Failure())
+                else:
+                    if running is not None:
+                        self._wait_for(running, partial(self._failed, event))
+                if self._unsent_octets >= OCTETS_AT_ONCE or len(self._unsent) >= _REPLIES_AT_ONCE:
+                    self._send_now()
+        finally:
+            self._pumping = False
+        if self._unsent:
+            self._flush()
+        if self._heard_all or not self._reading:
+            self._go_on_reading()
+
+    def _go_on_reading(self) -> None:
+        """If everything is handled: read on, or end the connection if the client has closed its side."""
+        if self._running is not None or not self._writable or self._ending:
+            return
+        if self._heard_all:
+            self.end(reason=CLOSED)
+        else:
+            self._reading = True
+            self.transport.resumeProducing()
+
+    def _wait_for(self, running: Deferred[None], failed: Callable[[Failure], None]) -> None:
+        """Delay the next event until ``running`` fires."""
+        self._running = running
+        running.addErrback(failed)
+        running.addCallback(self._finished)
+        running.addErrback(self._broken)
+
+    def _broken(self, failure: Failure) -> None:
+        """Answering an event failed: end the connection, because any later reply would be out of order."""
+        self.log.failure("{peer}: while answering", failure, peer=self.peer)
+        self.abort()
+
+    def _failed(self, event: EventT, failure: Failure) -> None:
+        if isinstance(failure.value, MailError):
+            error = failure.value
+        else:
+            self.log.failure(
+                "{peer}: while handling {event}", failure, peer=self.peer, event=self.describe(event)
+            )
+            error = Unavailable(detail=f"{type(failure.value).__name__}: see the traceback in the log")
+        self.log_refusal(event, error)
+        if self.is_open:
+            self.refuse(event, error)
+
+    def _finished(self, _: None) -> None:
+        self._running = None
+        self._progress = self.clock.seconds()
+        if self._may_go_on() and not self._pumping:
+            self._pump()
+
+    def readConnectionLost(self) -> None:
+        """The client has closed its side, and may wait for replies (`IHalfCloseableProtocol`)."""
+        self._heard_all = True
+        if self._running is None:
+            self.in_context(self._pump)
+
+    def writeConnectionLost(self) -> None:
+        """We never close only our side (`IHalfCloseableProtocol`)."""
+
+    # -- output
+
+    def resumeProducing(self) -> None:
+        """The client has read what was sent (IPushProducer)."""
+        super().resumeProducing()
+        self._progress = self.clock.seconds()
+        self.in_context(self._go_on_writing)
+
+    def _go_on_writing(self) -> None:
+        self._wake()
+        if self._running is None and not self._pumping and not self._ending:
+            self._pump()
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            waiter.callback(None)
+
+    def _note_progress(self) -> None:
+        self._had_event = True
+        self._progress = self.clock.seconds()
+
+
+_MAX_UNHEARD = 1 << 20
+"""Octets that a client may send after our last reply, so that it can still read that reply."""
+
+_REPLIES_AT_ONCE = 64
+"""Replies that are collected; with `OCTETS_AT_ONCE` this bounds the memory that pipelining can use."""

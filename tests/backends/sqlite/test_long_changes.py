@@ -179,6 +179,31 @@ class LongChangeTests(TestCase):
         await self.eventually(lambda: not self.rows("SELECT * FROM long_changes", folder))
         self.assertEqual((await self.counts(store))[1][0], COUNT)
 
+    async def test_columns_of_many_messages_are_of_one_state(self):
+        await self.inbox.store(ALL, adding("old"))
+        database = self.store._database
+        reader, writer = database._reader, sqlite3.connect(database.path)
+        self.addCleanup(writer.close)
+
+        class Interrupted:
+            """The reader; another process changes something before each of its statements."""
+
+            in_transaction = property(lambda _: reader.in_transaction)
+
+            def execute(self, statement, *values):
+                if reader.in_transaction and statement != "COMMIT":
+                    reader.execute("SELECT * FROM mailboxes").fetchall()  # the snapshot begins
+                with writer:
+                    writer.execute("DELETE FROM messages WHERE uid = (SELECT min(uid) FROM messages)")
+                    writer.execute("UPDATE messages SET flags = 1 - flags, keywords = 'new'")
+                    writer.execute("UPDATE messages SET keywords = 'old' WHERE flags = 0")
+                return reader.execute(statement, *values)
+
+        self.patch(database, "_reader", Interrupted())
+        changes = await self.inbox.changes_since(0)
+        combinations = {tuple(sorted(flags)) for flags in changes.changed.flags}
+        self.assertLessEqual(combinations, {("old",), ("\\Seen", "new")})
+
     async def test_a_copy_that_fails_is_undone(self):
         await self.trash.append([NewMessage(SMALL)])
         for number in (7, 2):

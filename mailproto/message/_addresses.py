@@ -164,7 +164,7 @@ class _Parser:
         return self.found
 
     def skip_commas(self) -> None:
-        """Skip empty elements of a list (RFC 5322 4.4); only used without ``strict``."""
+        """If ``strict``, skip empty elements of a list (RFC 5322 4.4); otherwise they are shown."""
         while self.strict and self.take(b","):
             pass
 

@@ -128,7 +128,8 @@ def scan_parts(content: Content) -> Part:
 
 
 class _Scanner:
-    """
+    """Finds the parts of a message.
+
     :ivar path: the part that is being read, after all parts that contain it; the root is the first.
     :ivar open: the delimiters of the open multiparts in ``path``.
     :ivar counted: the parts for which lines must be counted.

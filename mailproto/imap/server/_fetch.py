@@ -50,7 +50,7 @@ async def fetch(server: IMAPServer, command: Command[Fetch]) -> None:
     if plan.parts:
         await response.read(view.present(indexes))
     else:
-        await response.tell_known([at for at in indexes if view.uids[at] not in view.gone])
+        await response.answer_from_view([at for at in indexes if view.uids[at] not in view.gone])
     if response.failed:
         raise ContentUnreadable
     if response.sent < len(indexes) and not command.uid:
@@ -71,7 +71,7 @@ class _Response:
         self.sent = 0
         self.failed = 0
 
-    async def tell_known(self, indexes: Sequence[int]) -> None:
+    async def answer_from_view(self, indexes: Sequence[int]) -> None:
         """Answer from the view alone, because it knows all that was asked for."""
         for start in range(0, len(indexes), MESSAGES_AT_ONCE):
             if start:
@@ -89,12 +89,12 @@ class _Response:
             indexes = [at for info in infos if (at := self.view.index(info.uid)) is not None]
             batch = Batch(self.view, indexes, infos)
             if plan.sections:
-                await self._tell_sections(batch)
+                await self._answer_sections(batch)
             else:
                 self.server.respond(b"".join(plan.render(batch)))
                 self.sent += len(infos)
 
-    async def _tell_sections(self, batch: Batch) -> None:
+    async def _answer_sections(self, batch: Batch) -> None:
         seen = await self._mark_seen(batch) if self.plan.marks_seen else frozenset()
         respond = self.server.respond
         whole = self.plan.whole

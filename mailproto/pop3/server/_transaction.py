@@ -13,7 +13,7 @@ from mailproto.model import Part
 from mailproto.pop3.server._capabilities import capabilities
 from mailproto.pop3.server._errors import BadCommand
 from mailproto.pop3.server._maildrop import Maildrop
-from mailproto.pop3.server._read_ahead import ReadAhead, gone
+from mailproto.pop3.server._read_ahead import ReadAhead, no_longer_there
 from mailproto.pop3.wire import Command, DotStuffing, Response, multiline, ok
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Transaction:
             raise MailError("TOP: not a number of lines")
         found = await self._drop.mailbox.read([self._drop.uid(number)], Part.CONTENT | Part.OFFSETS)
         if not found or found[0].content is None:
-            raise gone(number)
+            raise no_longer_there(number)
         content, offsets = found[0].content, found[0].offsets
         try:
             index = Index.load(offsets) if offsets is not None else scan(content)

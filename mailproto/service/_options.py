@@ -51,6 +51,10 @@ _OPTIONS = {
 """The options whose names differ from their settings' paths."""
 
 
+_MAX_LINE = 10_000
+"""Characters of the one line about wrong options: it may list all limits of a protocol."""
+
+
 def option_of(path: str) -> str:
     """The option for a setting: ``--tls-key`` for ``tls.key``."""
     section, _, name = path.partition(".")
@@ -235,7 +239,7 @@ class Options(UsageOptions):
                 raise
             line = str(error)
             hint = "" if line.startswith("--") else "; twistd mailproto --help lists all options"
-            sys.exit(printable(f"mailproto: {line}{hint}"))
+            sys.exit(printable(f"mailproto: {line}{hint}", _MAX_LINE))
 
     def postOptions(self) -> None:
         """Check the combination of all options.

@@ -1,7 +1,7 @@
-"""Where mail is kept: one set of contracts (`mailproto.interfaces`), several ways.
+"""Stores: several implementations of the interfaces in `mailproto.interfaces`.
 
-`open_store` opens one by its URL.  `SimpleMailbox` is the base for serving an application's
-own messages.
+`open_store` opens a store by its URL.  `SimpleMailbox` is the base class for serving an application's own
+messages.
 """
 
 from mailproto.backends._flags import MAX_KEYWORD_LENGTH, MAX_KEYWORDS

@@ -32,8 +32,9 @@ from mailproto.client._job import Job
 from mailproto.client._opening import aborting
 from mailproto.client._pool import ClientPool
 from mailproto.client._sasl import SASLAnswer, SASLDialect, SASLStatus, choose_mechanisms, sign_in
-from mailproto.client._session import GREETING, ClientSession, Dialogue, Turn
+from mailproto.client._session import GREETING, ClientSession
 from mailproto.client._timeouts import ClientTimeouts
+from mailproto.client._turns import Turn
 
 __all__ = [
     "GREETING",
@@ -50,7 +51,6 @@ __all__ = [
     "ConnectionListener",
     "ConnectionLost",
     "Credentials",
-    "Dialogue",
     "GreetingRefused",
     "Job",
     "ProtocolViolation",

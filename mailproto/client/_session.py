@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from twisted.internet.defer import Deferred, ensureDeferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -20,52 +20,18 @@ from mailproto.client._errors import (
     TLSFailed,
 )
 from mailproto.client._timeouts import ClientTimeouts
+from mailproto.client._turns import CoroutineTurn, Turn
 from mailproto.connection import Wire
 from mailproto.errors import WireError
 from mailproto.tls import is_verified
 
-__all__ = ["GREETING", "ClientSession", "Dialogue", "Turn"]
+__all__ = ["GREETING", "ClientSession"]
 
 EventT = TypeVar("EventT")
 T = TypeVar("T")
 
 GREETING = "a new connection"
 """The question that the server's greeting answers."""
-
-
-class Turn(ABC):
-    """A request that waits for its turn."""
-
-    @abstractmethod
-    def fail(self, error: ClientError) -> None:
-        """The connection ended before its turn."""
-
-
-class Dialogue(Turn, Generic[T]):
-    """A turn that is a coroutine; no other turn runs at the same time.
-
-    :param run: makes the coroutine.
-    :param done: called when the coroutine has ended, before its result is delivered.
-    """
-
-    __slots__ = ("_done", "_run", "result")
-
-    def __init__(self, run: Callable[[], Coroutine[Any, Any, T]], done: Callable[[], None]) -> None:
-        self._run = run
-        self._done = done
-        self.result: Deferred[T] = Deferred()
-
-    def begin(self) -> None:
-        """Start the coroutine."""
-        ensureDeferred(self._run()).addBoth(self._ended)
-
-    def fail(self, error: ClientError) -> None:
-        """The connection ended before its turn."""
-        self.result.errback(error)
-
-    def _ended(self, result: T | Failure) -> None:
-        self._done()
-        self.result.callback(result)
 
 
 class ClientSession(ABC, Generic[EventT]):
@@ -172,7 +138,7 @@ class ClientSession(ABC, Generic[EventT]):
 
         :returns: the coroutine's result, or the error that ended the connection before its turn.
         """
-        turn = Dialogue(dialogue, self.turn_done)
+        turn = CoroutineTurn(dialogue, self.turn_done)
         return turn.result if self.enqueue(turn) else fail(self.error)
 
     def enqueue(self, turn: Turn) -> bool:
@@ -334,7 +300,7 @@ class ClientSession(ABC, Generic[EventT]):
         try:
             while self._may_begin():
                 turn = self._turns.popleft()
-                if isinstance(turn, Dialogue):
+                if isinstance(turn, CoroutineTurn):
                     self._active = turn
                     turn.begin()
                 elif not self.begin(turn):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from twisted.python.usage import UsageError
 
 from mailproto.auth import DEFAULT_MECHANISMS, server_mechanisms
 from mailproto.connection import Networks
+from mailproto.printable import printable
 from mailproto.service._limits import ServiceLimits, with_limit
 from mailproto.service._listeners import LISTENERS
 from mailproto.service._settings import (
@@ -213,14 +215,37 @@ class Options(UsageOptions):
             serverFromString(reactor, endpoint)
         except Exception as error:  # the parsers of endpoints are plugins, and may raise anything
             reason = str(error) or type(error).__name__
-            raise UsageError(f"--{name} {endpoint}: not a Twisted server endpoint ({reason})") from None
+            raise UsageError(
+                f"--{name} {endpoint}: not a Twisted server endpoint ({reason}): "
+                "one is tcp:25, tcp:25:interface=127.0.0.1 or unix:/run/mailproto/lmtp"
+            ) from None
         self._endpoints.setdefault(name, []).append(endpoint)
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:  # noqa: N802 - Twisted's name
+        """Take the arguments: of a command such as twistd, the process ends with one line if they are wrong.
+
+        The command itself would print all its options first.
+
+        :raises UsageError: they are wrong, and are no command's.
+        """
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except UsageError as error:
+            if self.parent is None:
+                raise
+            line = str(error)
+            hint = "" if line.startswith("--") else "; twistd mailproto --help lists all options"
+            sys.exit(printable(f"mailproto: {line}{hint}"))
 
     def postOptions(self) -> None:
         """Check the combination of all options.
 
         :raises UsageError:
         """
+        given: Mapping[str, Any] = self
+        for option in ("data", "tls-cert", "tls-key", "client-ca"):
+            if given[option] == "":  # of a variable that is not set, perhaps
+                raise UsageError(f"--{option}: a path is missing")
         try:
             _ = self.settings
         except SettingError as error:

@@ -22,8 +22,12 @@ _TO_DO: Mapping[int, str] = {
 
 
 def file_error(error: OSError, path: str | os.PathLike[str]) -> str:
-    """``FILE: reason``; ``path`` is used if the error names no file."""
-    named = error.filename if isinstance(error.filename, str | os.PathLike) else path
+    """``FILE: reason``; ``path`` is used if the error names no file.
+
+    The error of a rename names two files; the second is the one that could not be put in place.
+    """
+    names = [name for name in (error.filename2, error.filename) if isinstance(name, str | os.PathLike)]
+    named = names[0] if names else path
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"{named}: {_denied(os.fspath(named))}"
     reason = _TO_DO.get(error.errno or 0) or error.strerror or str(error)
@@ -38,6 +42,9 @@ def store_error(error: Exception, path: str | None) -> str:
     cause = error.__cause__ or error
     if isinstance(cause, OSError):
         return file_error(cause, path or "")
+    for file in [] if path is None else [path, *(path + end for end in ("-wal", "-shm", "-journal"))]:
+        if os.path.isdir(file):
+            return f"{file}: a folder is where a file of the database must be: move it away"
     for file in [] if path is None else [os.path.dirname(path) or ".", *glob.glob(glob.escape(path) + "*")]:
         if (denied := refusal(file, os.R_OK | os.W_OK)) is not None:
             return file_error(denied, file)

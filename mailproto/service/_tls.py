@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import time
 from typing import Any, TypeAlias
 
 from twisted.application.service import Service
@@ -69,6 +70,7 @@ class TLSService(Service):
             self.account_server = server_tls(certificate, key, client_ca=self._settings.client_ca)
         except TLSFilesError as error:
             raise self._setting_error(error) from None
+        self._warn_if_expired()
         self._looks.start(LOOK_INTERVAL, now=False)
 
     def stopService(self) -> None:
@@ -110,6 +112,14 @@ class TLSService(Service):
             use()
         self._seen, self._failed, self._told = signature, None, None
         self.log.info("TLS certificate read again: {certificate}", certificate=self.server.description)
+        self._warn_if_expired()
+
+    def _warn_if_expired(self) -> None:
+        if self.server.not_after < time():
+            self.log.warn(
+                "The TLS certificate has expired, clients will not take it: {certificate}: renew it",
+                certificate=self.server.description,
+            )
 
     def _prepare(self) -> list[Callable[[], None]]:
         return [each.prepare() for each in (self.server, self.account_server)]

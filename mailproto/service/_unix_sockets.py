@@ -11,6 +11,10 @@ from twisted.internet.error import CannotListenError
 __all__ = ["remove_left_over", "why_not"]
 
 
+_MAX_PATH = 107
+"""Octets (unix(7)), before the NUL."""
+
+
 def remove_left_over(path: str) -> None:
     """Remove a socket on which no process listens any more, and Twisted's lock next to it.
 
@@ -31,6 +35,8 @@ def remove_left_over(path: str) -> None:
 def why_not(path: str, error: Exception) -> str:
     """Why a socket cannot be made at a path, and what to do about it."""
     folder = os.path.dirname(path) or "."
+    if len(os.fsencode(path)) > _MAX_PATH:
+        return f"too long for a socket, whose path has {_MAX_PATH} octets at most: choose a shorter one"
     if not os.path.isdir(folder):
         return f"there is no folder {folder}: make it first"
     if _is_socket(path):

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import cooperate
 
 from mailproto.errors import MailError
-from mailproto.interfaces import IAccount, IMailbox, IStore
+from mailproto.interfaces import IAccount, IMailbox, IRecent, IStore
 from mailproto.model import INBOX, FlagChange, FlagOperation, NewMessage
 
 if TYPE_CHECKING:
@@ -67,6 +67,10 @@ class StoreFixture(TestCase):
         """Create and open a mailbox."""
         await self.account.create(name)
         return await self.account.open(name)
+
+    def recent(self, messages: int) -> int:
+        """`MailboxStatus.recent` after so many new messages: 0 if mailboxes are not `IRecent`."""
+        return messages if IRecent in self.store.add_ons else 0
 
     async def assert_raises(self, error: type[E], wrong: Awaitable[Any]) -> E:
         """Await ``wrong``, and check that it raises ``error``."""

@@ -15,7 +15,7 @@ import select
 import socket
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from twisted.logger import Logger
 
@@ -34,12 +34,14 @@ class Peers:
     """The other processes that have the store open.
 
     :param folder: the folder of the sockets, made if it is missing.
+    :param found_gone: called by `tell` if it finds that a process was killed.
     """
 
     _log = Logger()
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, found_gone: Callable[[], None] = lambda: None) -> None:
         self._folder = folder
+        self._found_gone = found_gone
         self._name = uuid.uuid4().hex
         self._descriptor: int | None = None  # the folder's
         self._socket: socket.socket | None = None
@@ -82,6 +84,11 @@ class Peers:
         self._wake = self._woken = None
 
     @property
+    def name(self) -> str:
+        """The unique name of this process; "" if it has no socket."""
+        return self._name if self._socket is not None else ""
+
+    @property
     def are_told(self) -> bool:
         """Whether other processes can signal changes to this one."""
         return self._socket is not None
@@ -110,8 +117,21 @@ class Peers:
                 with contextlib.suppress(OSError):  # that process was killed
                     os.unlink(name, dir_fd=self._descriptor)
                 self._listed = 0
+                self._found_gone()
             except OSError:
                 continue  # it has not read the last signal yet
+
+    def is_gone(self, name: str) -> bool:
+        """Whether a process has ended or was killed; False if that is not known."""
+        if self._socket is None or not name:
+            return False
+        try:
+            self._socket.sendto(b"", self._address(name))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return True
+        except OSError:
+            pass
+        return False
 
     def wait(self, seconds: float) -> bool:
         """Wait until another process signals a change, or for some time; call it in a thread.

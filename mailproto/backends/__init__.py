@@ -17,8 +17,7 @@ from mailproto.backends._names import (
 )
 from mailproto.backends._open import STORES, open_store, store_schemes
 from mailproto.backends._simple import SimpleMailbox
-from mailproto.backends._simple_account import SimpleAccount
-from mailproto.backends._single import SingleStore
+from mailproto.backends._simple_account import SimpleAccount, SingleStore
 from mailproto.backends.sqlite._store import SQLiteStore
 
 __all__ = [

@@ -15,13 +15,13 @@ from zope.interface import implementer
 from zope.interface.interface import InterfaceClass
 
 from mailproto.accounts import account_key, check_account_name
-from mailproto.backends._listing import entries
 from mailproto.backends._memory_mailbox import Delivered, MemoryMailbox, Numbers
 from mailproto.backends._names import (
     DEFAULT_MAILBOXES,
     check_name,
     check_rename,
     check_special_use,
+    entries,
     is_inferior,
     superiors,
 )

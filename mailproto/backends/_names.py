@@ -1,12 +1,12 @@
-"""Mailbox names: which are valid, how they relate, and which ones a new account has."""
+"""Mailbox names: which are valid, how they relate, how they are listed, and which ones a new account has."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 from mailproto.errors import InvalidMailboxName
-from mailproto.model import DELIMITER, INBOX
+from mailproto.model import DELIMITER, INBOX, MailboxEntry
 
 __all__ = [
     "DEFAULT_MAILBOXES",
@@ -16,6 +16,7 @@ __all__ = [
     "check_name",
     "check_rename",
     "check_special_use",
+    "entries",
     "is_inferior",
     "superiors",
 ]
@@ -96,3 +97,22 @@ def superiors(name: str) -> Iterator[str]:
     while at >= 0:
         yield name[:at]
         at = name.find(DELIMITER, at + 1)
+
+
+def entries(mailboxes: Mapping[str, str | None], subscribed: Set[str]) -> list[MailboxEntry]:
+    """The result of `IAccount.list`.
+
+    :param mailboxes: the selectable mailboxes, each with its special use or None.
+    :param subscribed: the subscribed names; their mailboxes need not exist.
+    """
+    holders = {name for mailbox in mailboxes for name in superiors(mailbox)}
+    return [
+        MailboxEntry(
+            name,
+            selectable=name in mailboxes,
+            subscribed=name in subscribed,
+            exists=name in mailboxes or name in holders,
+            special_use=frozenset({use}) if (use := mailboxes.get(name)) else frozenset(),
+        )
+        for name in sorted(mailboxes.keys() | holders | subscribed)
+    ]

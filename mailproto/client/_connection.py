@@ -139,7 +139,7 @@ class ClientConnection(Connection, Generic[EventT]):
         self.is_handshaking = True
         self._handshake_timeout = timeout
         self._note_progress()
-        self._speak_tls(tls)
+        self._begin_tls(tls)
         if not self._pumping:
             self._watch()
 
@@ -149,7 +149,7 @@ class ClientConnection(Connection, Generic[EventT]):
             return
         self._send_now()
         self._end()
-        self._let_go()
+        self._close_when_sent()
 
     def abort(self) -> None:
         """Close now, and drop unsent data."""

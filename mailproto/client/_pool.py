@@ -29,7 +29,7 @@ T = TypeVar("T")
 SLOW = 5.0
 """Seconds after which a job that waits for an earlier one may move to another connection."""
 
-A_MOMENT = 5.0
+SERVING_FOR = 5.0
 """Seconds after a job for which its server counts as working."""
 
 
@@ -369,7 +369,7 @@ class ClientPool(Generic[ClientT]):
 
     def _others_serve(self, connection: PooledConnection[ClientT]) -> bool:
         """Whether the server serves other connections, or did so a moment ago; called by a connection."""
-        if self._clock.seconds() < self._served_at + A_MOMENT:
+        if self._clock.seconds() < self._served_at + SERVING_FOR:
             return True
         return any(each.serves for each in self._pool if each is not connection)
 

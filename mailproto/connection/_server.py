@@ -165,7 +165,7 @@ class ServerConnection(EventConnection[EventT]):
             return False
         self._unsent.append(go_ahead)
         self._begin_handshake()
-        self._speak_tls(self.factory.tls, received)
+        self._begin_tls(self.factory.tls, received)
         return True
 
     @property
@@ -186,7 +186,7 @@ class ServerConnection(EventConnection[EventT]):
     def _count_as(self, host: str | None) -> bool:
         self.factory.forget(self)
         if host is not None:
-            self._meet(self.peer.client_at(host))
+            self._set_peer(self.peer.client_at(host))
         return self.factory.admit(self)
 
     # -- the beginning

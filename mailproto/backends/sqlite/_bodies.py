@@ -21,13 +21,14 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
-from mailproto.backends.sqlite._digest import Digest, digest
+from mailproto.backends._threading import ThreadKeys, thread_keys
 from mailproto.backends.sqlite._failures import unavailable
 from mailproto.backends.sqlite._room import Room
 from mailproto.content import Content, FileContent, chunks
 from mailproto.files import make_folder, sync_folder
+from mailproto.message import Summary, relations, scan, summarise
 
-__all__ = ["LARGE", "Bodies", "Body"]
+__all__ = ["LARGE", "Bodies", "Body", "Digest", "digest"]
 
 LARGE = 1 << 16
 """Octets above which a body is stored in its own file."""
@@ -162,3 +163,16 @@ def _write_synced(path: str, content: Content) -> None:
         os.fsync(descriptor)
     os.rename(partial, path)
     sync_folder(os.path.dirname(path))
+
+
+class Digest(NamedTuple):
+    """The data that is stored besides a message's octets."""
+
+    summary: Summary
+    keys: ThreadKeys
+
+
+def digest(content: Content) -> Digest:
+    """Compute a digest.  :raises OSError: the content is in a file that cannot be read."""
+    index = scan(content)
+    return Digest(summarise(content, index), thread_keys(relations(content, index)))

@@ -62,7 +62,7 @@ class Database:
         self._reactor = reactor
         self.room = Room(self.path)
         self.bodies = Bodies(reactor, self.path + "-bodies", self.room)
-        self._peers = Peers(self.path + "-peers", self._finish_what_others_began)
+        self._peers = Peers(self.path + "-peers", self._finish_changes_of_others)
         self._turns = Turns(self.path, self._peers, BUSY_TIMEOUT)
         self.hints = Hints(self.read, self.pause, reactor, self._peers)
         self.writer = Writer(
@@ -113,7 +113,7 @@ class Database:
 
     def _close_files(self) -> None:
         self.bodies.stop()
-        self._let_go()
+        self._release_lock()
 
     def underway(self, result: Deferred[T]) -> Deferred[T]:
         """Make `stop` wait for ``result``."""
@@ -159,7 +159,7 @@ class Database:
         if transaction.leaves_work:
             self.long_changes.clear()
 
-    def _finish_what_others_began(self) -> None:
+    def _finish_changes_of_others(self) -> None:
         """Finish the long changes of a process that was killed."""
         if self.read(any_long_change):
             Deferred.fromCoroutine(self.long_changes.finish_interrupted())
@@ -180,7 +180,7 @@ class Database:
         return reader
 
     def _open_files(self) -> sqlite3.Connection:
-        self._be_alone_to_migrate()
+        self._lock_for_migration()
         prepare(self.path)
         self.bodies.make_folder()
         reader = open_reader(self.path)
@@ -200,7 +200,7 @@ class Database:
         # Otherwise another process has it open; a later start without other processes sweeps.
         self._take_lock(fcntl.LOCK_SH, wait=True)
 
-    def _be_alone_to_migrate(self) -> None:
+    def _lock_for_migration(self) -> None:
         """Make sure that no program of an earlier version is running, because it would go on writing old
         data.
 
@@ -209,7 +209,7 @@ class Database:
         end = time.monotonic() + ALONE_WITHIN
         while is_earlier(self.path) and not self._take_lock(fcntl.LOCK_EX):
             if self._take_lock(fcntl.LOCK_SH):
-                self._let_go()
+                self._release_lock()
                 if time.monotonic() > end:
                     raise StoreUnusable(
                         f"{self.path} is of an earlier version, and a program of that version uses it:"
@@ -228,7 +228,7 @@ class Database:
             return False
         return True
 
-    def _let_go(self) -> None:
+    def _release_lock(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

@@ -15,8 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from mailproto.backends._threading import ThreadKeys
-from mailproto.backends.sqlite._bodies import Body
-from mailproto.backends.sqlite._digest import digest
+from mailproto.backends.sqlite._bodies import Body, digest
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns
 from mailproto.backends.sqlite._inserting import insert
 from mailproto.backends.sqlite._room import adds_content

@@ -156,7 +156,7 @@ async def changes_since(
         await pause()
     if begun.is_forgotten:
         vanished.extend(range(last + 1, begun.uid_next))
-    read(_see_that_it_is_there, mailbox)
+    read(_check_exists, mailbox)
     return Changes(FlagColumns(uids, flags, modseqs), vanished, begun.modseq)
 
 
@@ -171,7 +171,7 @@ async def metadata(
             column.extend(values)
         if start + _PIECE < len(uids):
             await pause()
-    read(_see_that_it_is_there, mailbox)
+    read(_check_exists, mailbox)
     return Metadata(*columns)
 
 
@@ -393,11 +393,11 @@ def read(
             ]
         else:
             found = list(map(_new_info, rows))
-        _see_that_it_is_there(connection, mailbox)  # a deleted mailbox's messages are removed later
+        _check_exists(connection, mailbox)  # a deleted mailbox's messages are removed later
     found.sort()
     return found
 
 
-def _see_that_it_is_there(connection: sqlite3.Connection, mailbox: int) -> None:
+def _check_exists(connection: sqlite3.Connection, mailbox: int) -> None:
     if connection.execute("SELECT 1 FROM mailboxes WHERE id = ?", (mailbox,)).fetchone() is None:
         raise NoSuchMailbox

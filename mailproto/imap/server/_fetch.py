@@ -20,7 +20,6 @@ from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import Command, Fetch, FetchSection
 from mailproto.message import Index, Slices, section
 from mailproto.model import SEEN, FlagChange, FlagOperation, MessageInfo
-from mailproto.printable import printable
 
 if TYPE_CHECKING:
     from mailproto.imap.server._server import IMAPServer
@@ -116,15 +115,10 @@ class _Response:
                     pieces = [_whole(item, octets) for item, octets in found]
                     respond(b"%b%b%b" % (beginning, b" ".join(pieces), end))
                 else:
-                    await self._stream(beginning, found, end)
+                    await self._stream(info.uid, beginning, found, end)
             except OSError as error:
                 self.failed += 1
-                self.server.log.error(
-                    "{mailbox}: message {uid} cannot be read: {error}",
-                    mailbox=printable(self.view.mailbox.name),
-                    uid=info.uid,
-                    error=error,
-                )
+                self._tell_of(info.uid, error)
             self.sent += 1
 
     def _find(self, info: MessageInfo) -> list[Slices | None]:
@@ -141,8 +135,12 @@ class _Response:
             found.append(section(content, index, item.section))
         return found
 
+    def _tell_of(self, uid: int, error: OSError) -> None:
+        detail = f"cannot read message {uid} of {self.view.mailbox.name}: {error}"
+        maillog.failed(self.server.client, "FETCH", ContentUnreadable(detail=detail))
+
     async def _stream(
-        self, beginning: bytes, found: Sequence[tuple[FetchSection, Slices | None]], end: bytes
+        self, uid: int, beginning: bytes, found: Sequence[tuple[FetchSection, Slices | None]], end: bytes
     ) -> None:
         """Send large sections a piece at a time.
 
@@ -162,12 +160,13 @@ class _Response:
                         head = b""
                         begun = True
                         await server.flush()
-                except OSError:
+                except OSError as error:
                     if not begun:
                         raise
                     # The literal's length was announced: without its octets the session cannot go on.
                     server.abort()
-                    raise SessionOver(detail="content ended early") from None
+                    self._tell_of(uid, error)
+                    raise SessionOver from None
                 if head:
                     server.respond(head)
             beginning = b" "

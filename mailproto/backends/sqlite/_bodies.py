@@ -148,7 +148,7 @@ class Bodies:
             made = digest(written)
         except OSError as error:
             self.remove([file, file + ".part"])
-            raise unavailable(error) from error
+            raise unavailable(error, path) from error
         return Body(b"", file, len(written), made)
 
 

@@ -137,7 +137,7 @@ class Database:
         try:
             return work(self._reader, *args, **kwargs)
         except sqlite3.Error as error:
-            raise unavailable(error) from error
+            raise unavailable(error, self.path) from error
 
     async def pause(self) -> None:
         """Let others have the reactor; of those that wait here, one goes on in each of its iterations."""

@@ -21,12 +21,16 @@ _STORAGE = frozenset(
 """The primary codes of errors that the disk causes."""
 
 
-def unavailable(error: Exception) -> Unavailable:
-    """The error for a client: `StorageFull` if there is no room, or else `Unavailable`."""
+def unavailable(error: Exception, place: str = "") -> Unavailable:
+    """The error for a client: `StorageFull` if there is no room, or else `Unavailable`.
+
+    :param place: the file that the log names, unless ``error`` names one.
+    """
     if isinstance(error, OSError):
-        return storage_failure(error, "read or write a message")
+        return storage_failure(error, "read or write a message", place)
     kind = StorageFull if is_full(error) else Unavailable
-    return kind(detail=f"{type(error).__name__}: {error}")
+    reason = f"{type(error).__name__}: {error}"
+    return kind(detail=f"{place}: {reason}" if place else reason)
 
 
 def is_full(error: Exception) -> bool:

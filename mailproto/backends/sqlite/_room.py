@@ -129,7 +129,7 @@ class Room:
             return error
         if is_full(error):
             return StorageFull(detail=f"{self._path}: {FULL}")
-        failure = unavailable(error)
+        failure = unavailable(error, self._path)
         if is_of_storage(error) and (cause := self._reserve.cause()):
             kind = StorageFull if is_full(cause) else type(failure)
             return kind(detail=f"{self._path}: {error} ({os.strerror(cause.errno or 0)})")

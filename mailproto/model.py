@@ -201,7 +201,7 @@ class VerifiedName:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One accepted forward-path and its ESMTP parameters."""
+    """An accepted forward-path with its ESMTP parameters."""
 
     address: Address
     parameters: Parameters = field(default_factory=lambda: NO_PARAMETERS)
@@ -354,7 +354,7 @@ class FlagColumns(Sequence[MessageFlags]):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What happened to a mailbox since some modseq.
+    """The changes of a mailbox after some modseq.
 
     :ivar changed: messages that were added or whose flags changed.
     :ivar vanished: UIDs that were removed, ascending; they may include UIDs that the caller never saw.

@@ -222,7 +222,7 @@ class ClientConnection(Connection, Generic[EventT]):
                 written += len(self._next_piece)
                 self._send_now()
                 self._next_piece = b""
-                continue  # if the server reads on
+                continue  # the loop checks whether the server still reads
             try:
                 # Take the piece now, even if it can only be written in another turn: the server's answer to
                 # the last piece must not be handled before.

@@ -30,7 +30,7 @@ class Peer:
     :ivar name: the address, or the Unix socket and the process that connected, followed by the proxies in
         between.
     :ivar is_local: whether it is on this machine.
-    :ivar is_proxy: whether it is a listed proxy on a connection of its own, such as a health check.
+    :ivar is_proxy: whether it is a listed proxy without a client, such as a health check.
     """
 
     host: str
@@ -48,7 +48,7 @@ class Peer:
         return network_of(self.host)
 
     def client_at(self, host: str) -> Peer:
-        """The client at ``host`` that this peer, a proxy, speaks for: an IP address or `UNKNOWN`.
+        """The client for which this peer, a proxy, speaks; ``host`` is its IP address or `UNKNOWN`.
 
         A client is on this machine only if both the client and its proxy are.  A client on its proxy's
         machine, if that is another, gets the proxy's address, because its own (such as 127.0.0.1) would

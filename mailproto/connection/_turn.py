@@ -100,7 +100,7 @@ class Turn:
     # -- to the connections
 
     def __getattr__(self, name: str) -> Any:
-        """Whatever else a transport asks of a reactor."""
+        """All other attributes are the real reactor's."""
         return getattr(self._reactor, name)
 
     def addReader(self, reader: Any) -> None:
@@ -157,7 +157,7 @@ class Turn:
 
     def _ignore(self, selectable: Any, events: int) -> None:
         fd = selectable.fileno()
-        if fd < 0:  # closed already, and so unknown to the kernel
+        if fd < 0:  # already closed, so that the kernel has forgotten it
             fd = next((fd for fd, other in self._selectables.items() if other is selectable), -1)
         mask = self._masks.get(fd)
         if mask is None:

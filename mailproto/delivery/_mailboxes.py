@@ -137,7 +137,7 @@ class MailboxDelivery(Delivery):
         return await self._make_role(f"{role}@{canonical_domain(domain)}")
 
     async def _make_role(self, name: str) -> str:
-        with contextlib.suppress(AccountExists):  # another process was faster
+        with contextlib.suppress(AccountExists):  # another process has just created it
             await self._store.directory.add(name, "")
         return name
 

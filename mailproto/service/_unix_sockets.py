@@ -12,7 +12,7 @@ __all__ = ["remove_left_over", "socket_error"]
 
 
 _MAX_PATH = 107
-"""Octets (unix(7)), before the NUL."""
+"""The most octets of a socket's path, without the NUL (unix(7))."""
 
 
 def remove_left_over(path: str) -> None:

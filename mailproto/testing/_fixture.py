@@ -69,7 +69,7 @@ class StoreFixture(TestCase):
         return await self.account.open(name)
 
     def recent(self, messages: int) -> int:
-        """`MailboxStatus.recent` after so many new messages: 0 if mailboxes are not `IRecent`."""
+        """The expected `MailboxStatus.recent` after some new messages: 0 if mailboxes are not `IRecent`."""
         return messages if IRecent in self.store.add_ons else 0
 
     async def assert_raises(self, error: type[E], wrong: Awaitable[Any]) -> E:

@@ -116,13 +116,14 @@ class ServerTLS:
         return _ServerConnection(self._context, getattr(protocol, "alpn", ()))
 
     def _read(self) -> tuple[Callable[[], SSL.Context], str, float]:
-        """Read the files: a function that makes contexts, the certificate's description, and its end."""
+        """Read the files; returns a function that makes contexts, the certificate's description, and its
+        expiry."""
         chain = load_certificates(self._cert_file)
         octets = _octets(self._key_file)
         with _as_files_error(self._key_file, "no private key in PEM form", why=False):
             try:
                 key = serialization.load_pem_private_key(octets, password=None)
-            except TypeError:  # cryptography's answer to a key that needs a password
+            except TypeError:  # cryptography raises this for a key that needs a password
                 reason = "the key needs a password: write it without one (openssl pkey -in FILE -out FILE)"
                 raise TLSFilesError(self._key_file, reason) from None
         with _as_files_error(self._cert_file, "its key cannot be used"):
@@ -235,7 +236,7 @@ def load_certificates(path: Path) -> list[crypto.X509]:
 def _as_files_error(path: Path, reason: str, *, why: bool = True) -> Iterator[None]:
     """Turn any error of a library into a `TLSFilesError` for the file.
 
-    :param why: whether the library's own words tell an operator more.
+    :param why: whether to include the library's own text.
     """
     try:
         yield

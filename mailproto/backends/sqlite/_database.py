@@ -140,7 +140,8 @@ class Database:
             raise unavailable(error, self.path) from error
 
     async def pause(self) -> None:
-        """Let others have the reactor; of those that wait here, one goes on in each of its iterations."""
+        """Let the reactor do other work; in each of its iterations, one of the waiting callers
+        continues."""
         turn: Deferred[None] = Deferred()
         self._waiting.append(turn)
         if len(self._waiting) == 1:

@@ -24,7 +24,7 @@ _STORAGE = frozenset(
 def unavailable(error: Exception, place: str = "") -> Unavailable:
     """The error for a client: `StorageFull` if there is no room, or else `Unavailable`.
 
-    :param place: the file that the log names, unless ``error`` names one.
+    :param place: the file to name in the log, if ``error`` names none.
     """
     if isinstance(error, OSError):
         return storage_failure(error, "read or write a message", place)

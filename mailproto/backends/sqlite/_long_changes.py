@@ -284,7 +284,7 @@ class LongChanges:
 
 
 def any_long_change(connection: sqlite3.Connection) -> bool:
-    """Whether one is under way, or was interrupted, in any process."""
+    """Whether there is a running or an interrupted long change, in any process."""
     return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM long_changes)").fetchone()[0])
 
 

@@ -238,7 +238,7 @@ class Room:
 
 
 class _Reserve:
-    """A file without content that takes room.
+    """The reserve: a file whose only purpose is to take room.
 
     :ivar step: octets by which it grows and shrinks.
     """

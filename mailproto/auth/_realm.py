@@ -77,7 +77,7 @@ class StoreRealm:
 
 
 def add_ons_of(portal: Portal) -> frozenset[InterfaceClass]:
-    """The optional contracts that all accounts and mailboxes behind ``portal`` provide (`IAddOns`).
+    """The optional contracts that all accounts and mailboxes that ``portal`` gives provide (`IAddOns`).
 
     It is empty for a portal whose realm does not provide `IAddOns`.
     """

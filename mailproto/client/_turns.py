@@ -1,4 +1,4 @@
-"""What waits in a client's session until the session is free for it."""
+"""The requests that wait for their turn in a client's session."""
 
 from __future__ import annotations
 

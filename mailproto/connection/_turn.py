@@ -129,10 +129,10 @@ class Turn:
 
     def removeAll(self) -> list[Any]:
         """`IReactorFDSet`."""
-        everybody = list(self._selectables.values())
-        for selectable in everybody:
+        selectables = list(self._selectables.values())
+        for selectable in selectables:
             self._ignore(selectable, _IN | _OUT)
-        return everybody
+        return selectables
 
     def getReaders(self) -> list[Any]:
         """`IReactorFDSet`."""

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from mailproto.backends.sqlite._bodies import Bodies
 from mailproto.backends.sqlite._failures import is_full, unavailable, unusable
 from mailproto.backends.sqlite._hints import Hints
-from mailproto.backends.sqlite._long_changes import LongChanges
+from mailproto.backends.sqlite._long_changes import LongChanges, any_long_change
 from mailproto.backends.sqlite._peers import Peers, Turns
 from mailproto.backends.sqlite._reading import open_reader
 from mailproto.backends.sqlite._room import Room
@@ -62,13 +62,13 @@ class Database:
         self._reactor = reactor
         self.room = Room(self.path)
         self.bodies = Bodies(reactor, self.path + "-bodies", self.room)
-        self._peers = Peers(self.path + "-peers")
+        self._peers = Peers(self.path + "-peers", self._finish_what_others_began)
         self._turns = Turns(self.path, self._peers, BUSY_TIMEOUT)
         self.hints = Hints(self.read, self.pause, reactor, self._peers)
         self.writer = Writer(
             reactor, self.path, self._committed, self.bodies.remove, self.room, self._turns.turn
         )
-        self.long_changes = LongChanges(self.path, self.writer, IReactorTime(reactor))
+        self.long_changes = LongChanges(self.path, self.writer, IReactorTime(reactor), self._peers)
         self._is_alone = False  # no other process had it open when it was opened
         self._reader: sqlite3.Connection | None = None
         self._lock: int | None = None
@@ -91,8 +91,8 @@ class Database:
             self._close_files()
             raise
         self.writer.start()
-        if self._is_alone:
-            await self.long_changes.finish_interrupted(FINISHING)
+        if self.read(any_long_change):
+            await self.long_changes.finish_interrupted(FINISHING, is_alone=self._is_alone)
         else:
             self.long_changes.clear()
 
@@ -158,6 +158,11 @@ class Database:
         self.hints.committed(transaction)
         if transaction.leaves_work:
             self.long_changes.clear()
+
+    def _finish_what_others_began(self) -> None:
+        """A process was killed."""
+        if self.read(any_long_change):
+            Deferred.fromCoroutine(self.long_changes.finish_interrupted())
 
     def _open(self) -> sqlite3.Connection:
         """Make what is missing, clear away what a crash left, and open the database."""

@@ -5,7 +5,7 @@ writer.  Each slice is a transaction of its own, in which each of its messages i
 Other sessions may see a change half done, as the RFCs allow; but it never stays so:
 
 - What is asked for is written down with the first slice, and struck out with the last.  What a crash
-  interrupted is finished by the next start.
+  interrupted is finished by the next start, or by another process that notices it.
 - A COPY that fails midway is undone (RFC 9051 6.4.7): all of the messages or none.
 
 The slices of all long changes take turns, one at a time.  The messages of deleted mailboxes, and bodies
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
 import time
 from array import array
 from collections.abc import Callable, Mapping, Sequence
@@ -26,13 +27,23 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from mailproto.backends.sqlite import _changing
+from mailproto.backends.sqlite._peers import Peers
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._threads import drop_unused_threads
 from mailproto.backends.sqlite._writer import Transaction, Writer
 from mailproto.errors import Unavailable
 from mailproto.model import FlagChange, FlagOperation
 
-__all__ = ["SLICE", "LongChange", "LongChanges", "copying", "expunging", "moving", "storing"]
+__all__ = [
+    "SLICE",
+    "LongChange",
+    "LongChanges",
+    "any_long_change",
+    "copying",
+    "expunging",
+    "moving",
+    "storing",
+]
 
 SLICE = 1000
 """Messages of one transaction: some 10 ms."""
@@ -110,9 +121,10 @@ class LongChanges:
 
     _log = Logger()
 
-    def __init__(self, path: str, writer: Writer, clock: IReactorTime) -> None:
+    def __init__(self, path: str, writer: Writer, clock: IReactorTime, peers: Peers) -> None:
         self._path = path
         self._writer = writer
+        self._peers = peers
         self._clock = clock
         self._turns = DeferredLock()
         self._end = math.inf  # when to clear away no more
@@ -134,10 +146,11 @@ class LongChanges:
             return [await self._turns.run(self._writer.run, apply, change, list(uids))]
         return await self._do_slices(None, change, array("I", uids))
 
-    async def finish_interrupted(self, seconds: float) -> None:
-        """Do the rest of what a crash interrupted; no other process may be doing it.
+    async def finish_interrupted(self, seconds: float = 0.0, *, is_alone: bool = False) -> None:
+        """Do the rest of what crashes of other processes interrupted.
 
-        What takes longer than ``seconds`` goes on afterwards.
+        :param seconds: what takes longer goes on afterwards.
+        :param is_alone: no other process is there, so that none needs to be asked.
         """
         in_time: Deferred[None] = Deferred()
         end = time.monotonic() + seconds
@@ -148,7 +161,8 @@ class LongChanges:
 
         async def finish() -> None:
             try:
-                for job, change, uids in await self._writer.run(_interrupted):
+                is_gone = (lambda _: True) if is_alone else self._peers.is_gone
+                for job, change, uids in await self._writer.run(_take_over, self._peers.name, is_gone):
                     self._log.info(
                         "{path}: the {kind} of {count} messages that was interrupted goes on",
                         path=self._path,
@@ -200,7 +214,7 @@ class LongChanges:
                 all_uids = uids if job is None else None
                 is_last = start + SLICE >= len(uids)
                 job, result = await self._turns.run(
-                    self._writer.run, do_slice, job, change, all_uids, some, is_last
+                    self._writer.run, do_slice, job, change, all_uids, some, is_last, self._peers.name
                 )
                 results.append(result)
                 after_each()
@@ -229,7 +243,7 @@ class LongChanges:
         while self._to_undo:
             job, change = self._to_undo[0]
             try:
-                undoing = await self._writer.run(_give_up, job, change)
+                undoing = await self._writer.run(_give_up, job, change, self._peers.name)
                 del self._to_undo[0]
                 if undoing is not None:
                     await self._do_slices(*undoing)
@@ -268,6 +282,11 @@ class LongChanges:
             self._retry = self._clock.callLater(RETRY, self.clear)
 
 
+def any_long_change(connection: sqlite3.Connection) -> bool:
+    """Whether one is under way, or was interrupted, in any process."""
+    return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM long_changes)").fetchone()[0])
+
+
 # In the writer's thread
 
 
@@ -283,13 +302,14 @@ def _slice(
     uids: array[int] | None,
     some: Sequence[int],
     is_last: bool,
+    owner: str,
 ) -> tuple[int, Any]:
     """Do the next slice.
 
     :param job: None with the first slice: then all ``uids`` are written down.
     """
     if job is None:
-        job = _write_down(transaction, change, uids or array("I"))
+        job = _write_down(transaction, change, uids or array("I"), owner)
     result = _apply(transaction, change, some)
     if is_last:
         _strike_out(transaction, job)
@@ -318,10 +338,10 @@ def _copy_slice(*arguments: Any) -> tuple[int, Any]:
     return _slice(*arguments)
 
 
-def _write_down(transaction: Transaction, change: LongChange, uids: array[int]) -> int:
+def _write_down(transaction: Transaction, change: LongChange, uids: array[int], owner: str) -> int:
     job = transaction.execute(
-        "INSERT INTO long_changes (kind, mailbox, target, arguments, uids) VALUES (?, ?, ?, ?, ?)",
-        (*change, uids.tobytes()),
+        "INSERT INTO long_changes (kind, mailbox, target, arguments, uids, owner) VALUES (?, ?, ?, ?, ?, ?)",
+        (*change, uids.tobytes(), owner),
     ).lastrowid
     transaction.execute("INSERT INTO long_changes_progress (id, upto, copied) VALUES (?, 0, '[]')", (job,))
     return int(job or 0)
@@ -339,7 +359,7 @@ def _copied(transaction: Transaction, job: int) -> list[list[int]]:
 
 
 def _give_up(
-    transaction: Transaction, job: int, change: LongChange
+    transaction: Transaction, job: int, change: LongChange, owner: str
 ) -> tuple[int, LongChange, array[int]] | None:
     """Strike out a change that failed; what undoes it, if anything must."""
     copied = array("I")
@@ -350,17 +370,26 @@ def _give_up(
     if not copied:
         return None
     undoing = LongChange("remove", change.target or 0)
-    return _write_down(transaction, undoing, copied), undoing, copied
+    return _write_down(transaction, undoing, copied, owner), undoing, copied
 
 
-def _interrupted(transaction: Transaction) -> list[tuple[int, LongChange, array[int]]]:
-    """What a crash left: the UIDs that remain of each change."""
+def _take_over(
+    transaction: Transaction, owner: str, is_gone: Callable[[str], bool]
+) -> list[tuple[int, LongChange, array[int]]]:
+    """What crashes left, which is ``owner``'s from now on: the UIDs that remain of each change."""
+    owners = transaction.execute("SELECT DISTINCT owner FROM long_changes")
+    gone = [each for (each,) in owners.fetchall() if is_gone(each)]
     rows = transaction.execute(
         "SELECT id, upto, uids, kind, mailbox, target, arguments FROM long_changes"
-        " JOIN long_changes_progress USING (id) ORDER BY id"
+        " JOIN long_changes_progress USING (id) WHERE owner IN (SELECT value FROM json_each(?)) ORDER BY id",
+        (json.dumps(gone),),
+    ).fetchall()
+    transaction.execute(
+        "UPDATE long_changes SET owner = ? WHERE owner IN (SELECT value FROM json_each(?))",
+        (owner, json.dumps(gone)),
     )
     found = []
-    for job, upto, octets, *change in rows.fetchall():
+    for job, upto, octets, *change in rows:
         uids = array("I")
         uids.frombytes(octets)
         remaining = array("I", (uid for uid in uids if uid > upto))

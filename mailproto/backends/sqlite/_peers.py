@@ -15,7 +15,7 @@ import select
 import socket
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from twisted.logger import Logger
 
@@ -34,12 +34,14 @@ class Peers:
     """The other processes.
 
     :param folder: where the sockets are, made if missing.
+    :param found_gone: called by `tell`, when it finds that a process was killed.
     """
 
     _log = Logger()
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, found_gone: Callable[[], None] = lambda: None) -> None:
         self._folder = folder
+        self._found_gone = found_gone
         self._name = uuid.uuid4().hex
         self._descriptor: int | None = None  # of the folder
         self._socket: socket.socket | None = None
@@ -81,6 +83,11 @@ class Peers:
         self._wake = self._woken = None
 
     @property
+    def name(self) -> str:
+        """That of this process, and of no other that is or was; "" where it has no socket."""
+        return self._name if self._socket is not None else ""
+
+    @property
     def are_told(self) -> bool:
         """Whether others can tell this process."""
         return self._socket is not None
@@ -109,8 +116,21 @@ class Peers:
                 with contextlib.suppress(OSError):  # it was killed
                     os.unlink(name, dir_fd=self._descriptor)
                 self._listed = 0
+                self._found_gone()
             except OSError:
                 continue  # it has yet to look, and will
+
+    def is_gone(self, name: str) -> bool:
+        """Whether a process has ended or was killed; False where that cannot be known."""
+        if self._socket is None or not name:
+            return False
+        try:
+            self._socket.sendto(b"", self._address(name))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return True
+        except OSError:
+            pass
+        return False
 
     def wait(self, seconds: float) -> bool:
         """Wait until another one tells of a change, or for some time; in a thread.

@@ -303,23 +303,24 @@ def _piece(
     """Changes among the next messages, or None at the end."""
     asked = {"mailbox": mailbox, "modseq": modseq, "after": after, "before": before, "count": _PIECE}
     # SQLite aggregates in the order of the table, which is that of UIDs.
-    row = connection.execute(
-        "SELECT max(uid), json_group_array(uid) FILTER (WHERE modseq > :modseq),"
-        " json_group_array(flags) FILTER (WHERE modseq > :modseq),"
-        " json_group_array(modseq) FILTER (WHERE modseq > :modseq), max(keywords) > ''"
-        + (", json_group_array(uid)" if all_of_them else ", '[]'")
-        + f" FROM ({_NEXT})",
-        asked,
-    ).fetchone()
-    last, uids, bits, modseqs, has_keywords, there = row
-    if last is None:
-        return None
     keywords: list[str] | None = None
-    if has_keywords:
-        [text] = connection.execute(
-            f"SELECT json_group_array(keywords) FILTER (WHERE modseq > :modseq) FROM ({_NEXT})", asked
+    with snapshot(connection):
+        row = connection.execute(
+            "SELECT max(uid), json_group_array(uid) FILTER (WHERE modseq > :modseq),"
+            " json_group_array(flags) FILTER (WHERE modseq > :modseq),"
+            " json_group_array(modseq) FILTER (WHERE modseq > :modseq), max(keywords) > ''"
+            + (", json_group_array(uid)" if all_of_them else ", '[]'")
+            + f" FROM ({_NEXT})",
+            asked,
         ).fetchone()
-        keywords = json.loads(text)
+        last, uids, bits, modseqs, has_keywords, there = row
+        if last is None:
+            return None
+        if has_keywords:
+            [text] = connection.execute(
+                f"SELECT json_group_array(keywords) FILTER (WHERE modseq > :modseq) FROM ({_NEXT})", asked
+            ).fetchone()
+            keywords = json.loads(text)
     flags = flags_column(json.loads(bits), keywords)
     return _Piece(json.loads(uids), flags, json.loads(modseqs), last, json.loads(there))
 

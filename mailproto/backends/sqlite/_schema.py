@@ -168,10 +168,23 @@ ALTER TABLE mailboxes ADD COLUMN tombstones INTEGER NOT NULL DEFAULT 0;  -- rows
 UPDATE mailboxes SET tombstones = (SELECT count(*) FROM vanished WHERE mailbox = mailboxes.id);
 """
 
+_OWNERS = """
+-- The process that is at work on a change: its name among `Peers`.
+ALTER TABLE long_changes ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+"""
+
 Step: TypeAlias = str | Callable[[sqlite3.Connection], Iterable[str]]
 """SQL, or a function that does the step and returns lines for the operator.  All are one transaction."""
 
-MIGRATIONS: Sequence[Step] = (_FIRST, _REVISIONS, join_accounts, _OBJECTS, give_threads, _LONG_CHANGES)
+MIGRATIONS: Sequence[Step] = (
+    _FIRST,
+    _REVISIONS,
+    join_accounts,
+    _OBJECTS,
+    give_threads,
+    _LONG_CHANGES,
+    _OWNERS,
+)
 """Step n makes version n + 1 out of version n; version 0 is an empty file."""
 
 _log = Logger()

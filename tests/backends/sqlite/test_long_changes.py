@@ -1,5 +1,6 @@
 """Changes of many messages: in slices, whole in the end, and in nobody's way."""
 
+import fcntl
 import os
 import sqlite3
 import threading
@@ -13,6 +14,7 @@ from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite import _changing, _checkpoints, _long_changes, _reading
 from mailproto.backends.sqlite._database import DATABASE
 from mailproto.backends.sqlite._long_changes import expunging, moving
+from mailproto.backends.sqlite._peers import Peers
 from mailproto.errors import NoSuchMailbox, OverQuota, StorageFull
 from mailproto.interfaces import IMetadata
 from mailproto.model import FlagChange, FlagOperation, NewMessage, Part, Placement
@@ -73,10 +75,10 @@ class LongChangeTests(TestCase):
         """Have a copy's slices fail from this one on."""
         original = _long_changes._slice
 
-        def slice_(transaction, job, change, uids, some, is_last):
+        def slice_(transaction, job, change, uids, some, *others):
             if change.kind == "copy" and some[0] > 3 * (number - 1):
                 raise StorageFull
-            return original(transaction, job, change, uids, some, is_last)
+            return original(transaction, job, change, uids, some, *others)
 
         self.patch(_long_changes, "_slice", slice_)
 
@@ -139,6 +141,68 @@ class LongChangeTests(TestCase):
                 self.assertEqual(self.rows("SELECT * FROM long_changes", folder), [])
             flags = (await (await (await store.account(ALICE)).open("INBOX")).changes_since(0)).changed.flags
             self.assertIn(len(set(flags)), (0, 1))
+
+    async def interrupted_beside_others(self):
+        """A folder in which a copy was interrupted, and the process that is at work on it."""
+        folder = self.copy_of_the_store_at_slice(2)
+        await self.inbox.copy(ALL, self.trash)
+        path = os.path.join(folder, DATABASE)
+        lock = os.open(path + "-lock", os.O_CREAT | os.O_RDWR, 0o600)
+        self.addCleanup(os.close, lock)
+        fcntl.flock(lock, fcntl.LOCK_SH)  # no start is alone
+        owner = Peers(path + "-peers")
+        owner.open()
+        self.addCleanup(owner.close)
+        connection = sqlite3.connect(path)
+        connection.execute("UPDATE long_changes SET owner = ?", (owner.name,))
+        connection.commit()
+        connection.close()
+        return folder, owner
+
+    async def test_another_start_finishes_what_a_kill_interrupts(self):
+        folder, owner = await self.interrupted_beside_others()
+        store = await self.started(folder)
+        self.assertEqual(len(self.rows("SELECT * FROM long_changes", folder)), 1)
+        owner.close()
+        await self.started(folder)
+        self.assertEqual((await self.counts(store))[1][0], COUNT)
+        self.assertEqual(self.rows("SELECT * FROM long_changes", folder), [])
+
+    async def test_another_process_finishes_what_a_kill_interrupts(self):
+        folder, owner = await self.interrupted_beside_others()
+        store = await self.started(folder)
+        inbox = await (await store.account(ALICE)).open("INBOX")
+        await inbox.store([1], adding("\\Seen"))
+        self.assertEqual(len(self.rows("SELECT * FROM long_changes", folder)), 1)
+        owner._socket.close()
+        await inbox.store([2], adding("\\Seen"))
+        await self.eventually(lambda: not self.rows("SELECT * FROM long_changes", folder))
+        self.assertEqual((await self.counts(store))[1][0], COUNT)
+
+    async def test_columns_of_many_messages_are_of_one_state(self):
+        await self.inbox.store(ALL, adding("old"))
+        database = self.store._database
+        reader, writer = database._reader, sqlite3.connect(database.path)
+        self.addCleanup(writer.close)
+
+        class Interrupted:
+            """The reader; another process changes something before each of its statements."""
+
+            in_transaction = property(lambda _: reader.in_transaction)
+
+            def execute(self, statement, *values):
+                if reader.in_transaction and statement != "COMMIT":
+                    reader.execute("SELECT * FROM mailboxes").fetchall()  # the snapshot begins
+                with writer:
+                    writer.execute("DELETE FROM messages WHERE uid = (SELECT min(uid) FROM messages)")
+                    writer.execute("UPDATE messages SET flags = 1 - flags, keywords = 'new'")
+                    writer.execute("UPDATE messages SET keywords = 'old' WHERE flags = 0")
+                return reader.execute(statement, *values)
+
+        self.patch(database, "_reader", Interrupted())
+        changes = await self.inbox.changes_since(0)
+        combinations = {tuple(sorted(flags)) for flags in changes.changed.flags}
+        self.assertLessEqual(combinations, {("old",), ("\\Seen", "new")})
 
     async def test_a_copy_that_fails_is_undone(self):
         await self.trash.append([NewMessage(SMALL)])

@@ -150,7 +150,7 @@ class IMAPServer(ServerConnection[Event]):
                 raise
             except Exception:
                 # The command is done, and the client must not repeat it: the next command brings the updates.
-                self.log.failure("{peer}: after {name}", peer=self.peer, name=command.name)
+                self.log.failure("{peer}: updates after {name} failed", peer=self.peer, name=command.name)
         name = "UID " + command.name if command.uid else command.name
         text = reply or f"{name} completed".encode("ascii")
         self._responses.append(b"%b OK %b\r\n" % (command.tag.encode("ascii"), text))

@@ -5,15 +5,10 @@ from __future__ import annotations
 from mailproto.content import Content
 from mailproto.errors import MailError
 from mailproto.model import Part
+from mailproto.pop3.server._limits import READ_AHEAD_MESSAGES, READ_AHEAD_OCTETS
 from mailproto.pop3.server._maildrop import Maildrop
 
-__all__ = ["READ_AHEAD_MESSAGES", "READ_AHEAD_OCTETS", "ReadAhead", "gone"]
-
-READ_AHEAD_OCTETS = 1 << 18
-"""Octets of messages that a session holds for a client that has not asked for them yet."""
-
-READ_AHEAD_MESSAGES = 64
-"""Messages that are read at once."""
+__all__ = ["ReadAhead", "gone"]
 
 
 class ReadAhead:

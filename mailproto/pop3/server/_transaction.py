@@ -140,7 +140,7 @@ class Transaction:
             if reply:
                 raise
             # In the middle of a message the client would take -ERR for a part of the message.
-            connection.log.failure("{peer}: a message broke off", peer=connection.peer)
+            connection.log.failure("{peer}: sending a message failed midway", peer=connection.peer)
             connection.abort()
             return
         connection.write(reply + body.finish())

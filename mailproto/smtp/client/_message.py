@@ -119,7 +119,7 @@ class Message(Turn):
                 pass
         if isinstance(self._content_info, ContentInfo):
             return self._content_info
-        raise self._content_info or OSError("it has not been looked at")
+        raise self._content_info or OSError("the content was not examined")
 
     @property
     def is_long(self) -> bool:

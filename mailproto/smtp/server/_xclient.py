@@ -51,7 +51,7 @@ async def _with_account(server: SMTPServer, event: XClient, name: str) -> None:
     portal = server.factory.portal
     try:
         if portal is None:
-            raise AuthenticationFailed(detail="XCLIENT LOGIN where there are no accounts")
+            raise AuthenticationFailed(detail="XCLIENT LOGIN, but this server has no accounts")
         login = await proxy_login(portal, name, server)
     except BaseException:
         if server.is_open:

@@ -31,7 +31,7 @@ from mailproto.backends.sqlite._peers import Peers
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._threads import drop_unused_threads
 from mailproto.backends.sqlite._writer import Transaction, Writer
-from mailproto.errors import Unavailable
+from mailproto.errors import NoSuchMailbox, Unavailable
 from mailproto.model import FlagChange, FlagOperation
 
 __all__ = [
@@ -247,6 +247,8 @@ class LongChanges:
                 del self._to_undo[0]
                 if undoing is not None:
                     await self._do_slices(*undoing)
+            except NoSuchMailbox:
+                continue  # what was copied is gone with its mailbox
             except Exception as error:
                 self._log.error(
                     "{path}: a {kind} that failed could not be undone yet: {error}",

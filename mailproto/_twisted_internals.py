@@ -41,64 +41,63 @@ __all__ = [
 
 SHORTCUTS: Mapping[str, str] = {
     "socket_of_transport": """
-        A transport for TCP or a Unix socket has its socket as `socket`, and what that takes is sent;
-        errors come again when the transport writes.""",
+        The TCP or Unix transport has its socket in `socket`.  Octets written to that socket are sent; an
+        error is reported again when the transport itself writes.""",
     "transport_holds_nothing": """
-        Such a transport holds nothing to be sent if `dataBuffer` and `_tempDataBuffer` are empty; what
-        it is given is encrypted from when `TLS` is true.""",
+        Such a transport has no unsent data if `dataBuffer` and `_tempDataBuffer` are empty.  It encrypts
+        what it writes if `TLS` is true.""",
     "transport_writes_by_method": """
-        Such a transport has its methods from its class, unless others are in its own `__dict__`.""",
+        Such a transport uses its class's methods, unless its own `__dict__` has others.""",
     "tls_writes_at_once": """
-        `TLSMemoryBIOProtocol.write` encrypts and hands on at once; `BufferingTLSTransport` only
-        collects in addition, in `_aggregator`, which holds nothing if its `_buffer` is empty.""",
+        `TLSMemoryBIOProtocol.write` encrypts and passes on at once.  `BufferingTLSTransport` first collects
+        in `_aggregator`, which is empty if its `_buffer` is.""",
     "tls_over_transport": """
-        What `startTLS` makes of a transport has the TLS as its `protocol`; TLS from the first octet
-        has the transport as its `transport`.""",
+        After `startTLS`, a transport's `protocol` is the TLS layer.  With TLS from the first octet, the TLS
+        layer's `transport` is the transport.""",
     "transport_asks_its_reactor": """
-        A transport asks `self.reactor` to be watched and to be watched no more, each time, so that
-        another object can stand there (`connection._turn`).""",
+        A transport calls `self.reactor` each time to start or stop being watched, so that another object
+        can be put there (`connection._turn`).""",
     "reactor_serves_transports": """
-        A reactor calls `doRead` and `doWrite`, and by what these return `readConnectionLost` or
-        `connectionLost`, and does nothing else with a transport (`connection._turn`).""",
+        A reactor calls a transport's `doRead` and `doWrite` and, depending on their results,
+        `readConnectionLost` or `connectionLost`, and nothing else (`connection._turn`).""",
     "reactor_asks_for_seconds": """
-        A reactor takes the time from its own `seconds`, for all that it schedules.""",
+        A reactor uses its own `seconds` for everything that it schedules.""",
 }
 """The behaviour that shortcuts rely on."""
 
 NEEDS: Mapping[str, str] = {
     "tls_connection": """
-        `getHandle()` of a transport that speaks TLS is the `OpenSSL.SSL.Connection` that the creator of
-        connections made, until the connection is lost.""",
+        `getHandle()` of a transport with TLS is the `OpenSSL.SSL.Connection` that the connection creator
+        made, until the connection is lost.""",
     "tls_layer": """
-        The TLS that `startTLS` began is the `protocol` of the transport, and takes octets that had come
-        before.""",
+        After `startTLS`, the transport's `protocol` is the TLS layer, and it accepts octets that arrived
+        earlier.""",
     "tls_asks_connection": """
-        TLS gives its `SSL.Connection` what came by `bio_write`, and calls `do_handshake` until the
-        handshake is over (`ServerTLS` limits it by that).""",
+        The TLS layer passes received octets to its `SSL.Connection` with `bio_write`, and calls
+        `do_handshake` until the handshake is over (`ServerTLS` limits the handshake there).""",
     "tls_handshake_error": """
-        An `SSL.Error` that `do_handshake` raises is the reason with which the connection is lost, as it
-        is (`client_tls` says there in words what is wrong).""",
+        An `SSL.Error` from `do_handshake` becomes the reason of `connectionLost`, unchanged (`client_tls`
+        puts its explanation there).""",
     "tls_names_its_protocol": """
-        The TLS that asks for a connection has the protocol above it as its `wrappedProtocol`, already
-        then (ALPN).""",
+        When the TLS layer calls the connection creator, its `wrappedProtocol` is already the protocol above
+        it (ALPN).""",
     "transport_renamed": """
-        Layers over a transport answer `getPeer` and `getHost` with what it says, and hand on its other
-        attributes, even where they are the instance's own (`ProxiedFactory`).""",
+        Layers over a transport pass on its `getPeer`, `getHost` and all other attributes, also if they were
+        set on the instance (`ProxiedFactory`).""",
     "socket_below": """
-        The transport of a Unix socket has its socket as `socket`, and layers hand that on.""",
+        The transport of a Unix socket has its socket in `socket`, and layers pass that on.""",
     "endpoint_address": """
-        Client endpoints keep where they lead to as `_host` or `_hostText`, `_port`, `_path`, and an
-        inner endpoint as `_wrappedEndpoint`.""",
+        Client endpoints have their address in `_host` or `_hostText`, `_port` and `_path`, and an inner
+        endpoint in `_wrappedEndpoint`.""",
     "twistd_daemonizes": """
-        twistd forks in the method `daemonize` of `twisted.scripts._twistd_unix`, and the process that was
-        started then waits (`service._daemon` has it wait longer, and end with status 1).""",
+        twistd forks in the method `daemonize` of `twisted.scripts._twistd_unix`, and the parent process
+        then waits (`service._daemon` makes it wait longer, and end with status 1).""",
     "port_is_a_reader": """
-        A port that provides `IReadDescriptor` accepts connections while it is among the reactor's
-        readers, and only then (`service._listening` lets clients wait).""",
+        A port that provides `IReadDescriptor` accepts connections only while it is among the reactor's
+        readers (`service._listening` lets clients wait).""",
     "unix_lock": """
-        Beside a Unix socket at ``PATH`` that is listened on with ``lockfile=1``, which is the default of
-        endpoints, is a symbolic link ``PATH.lock`` to the number of the process
-        (`service._unix_sockets`).""",
+        For a Unix socket at ``PATH`` with ``lockfile=1``, the default of endpoints, there is a symbolic
+        link ``PATH.lock`` to the number of the listening process (`service._unix_sockets`).""",
 }
 """The behaviour that is always relied on."""
 

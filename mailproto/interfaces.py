@@ -177,6 +177,9 @@ class IMailbox(Interface):
     mailboxes, has a greater modseq than every earlier one.  The modseq of a message or of a mailbox is that
     of its last change (RFC 7162 3.1); a new mailbox has that of its creation.
 
+    A flag is stored as `mailproto.backends.kept_flags` returns it, and a message has no more keywords than
+    `mailproto.backends.check_keywords` allows.
+
     After the mailbox is deleted every method raises `NoSuchMailbox`.
     """
 
@@ -205,7 +208,11 @@ class IMailbox(Interface):
         """
 
     def append(messages: Sequence[NewMessage]) -> Awaitable[Sequence[AppendedMessage]]:
-        """Store all of ``messages`` or none, with new UIDs in ascending order."""
+        """Store all of ``messages`` or none, with new UIDs in ascending order.
+
+        :raises OverQuota: there is no room, or a message has too many or too long keywords.
+        :raises ValueError: a flag is neither a system flag nor a keyword.
+        """
 
     def store(
         uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
@@ -217,6 +224,7 @@ class IMailbox(Interface):
 
         :param unchanged_since: each message with a greater modseq is refused; the others are changed (RFC
             7162 3.1.3).
+        :raises OverQuota, ValueError: for the same flags as `append`.
         """
 
     def copy(uids: Sequence[int], target: IMailbox) -> Awaitable[Sequence[tuple[int, int]]]:
@@ -239,7 +247,7 @@ class IMailbox(Interface):
         """Call ``listener(modseq)`` in the reactor's thread after each change, whichever session made it.
 
         The call is only a hint: it may come late, twice, or once for many changes, but it always comes
-        after the last change.  Its result is not awaited.
+        after the last change.  Its result is not awaited, and an exception from it is only logged.
 
         :returns: a function that ends the watch; it may be called more than once.
         """
@@ -291,7 +299,10 @@ class IAccount(Interface):
 
     INBOX always exists and is spelled ``INBOX``; other names keep their case.  Names are Unicode (NFC)
     without control characters, ``%`` and ``*``, levels separated by ``mailproto.model.DELIMITER``, no empty
-    level.
+    level.  `mailproto.model.canonical_mailbox_name` makes a client's spelling one of them, and
+    `mailproto.backends.check_name` checks it.
+
+    After the account is deleted every method raises `NoSuchAccount`.
     """
 
     name: str = Attribute("The account's name, such as alice@example.org.")
@@ -308,7 +319,8 @@ class IAccount(Interface):
         :param special_use: an attribute of RFC 6154, such as ``\\Sent``.
 
         :raises MailboxExists: for INBOX too.
-        :raises InvalidMailboxName: for a name outside the rules above, or too long or deep.
+        :raises InvalidMailboxName: for a name outside the rules above, or too long or deep; or for a special
+            use that the store does not support (`mailproto.backends.check_special_use`).
         """
 
     def delete(name: str) -> Awaitable[None]:
@@ -472,6 +484,7 @@ class IStore(IAddOns):
         :returns: for each of ``placements``, in that order: where the message is, or the error that
             prevented it, such as `NoSuchAccount`, `NoSuchMailbox` or `OverQuota`.  One failure does not
             affect the others.
+        :raises ValueError: a flag is neither a system flag nor a keyword; the message is put nowhere.
         """
 
 

@@ -267,7 +267,8 @@ class MailboxStatus(NamedTuple):
 
     :ivar messages: the number of messages.
     :ivar unseen: the number of messages without ``\\Seen``.
-    :ivar recent: the number of messages that no session has claimed as recent yet.
+    :ivar recent: the number of messages that no session has claimed as recent yet; 0 in a mailbox that is not
+        `mailproto.interfaces.IRecent`.
     :ivar uid_next: greater than every UID so far; it never decreases.
     :ivar uid_validity: 1 to 2**32 - 1.
     :ivar modseq: of the latest change, at least 1.

@@ -20,7 +20,8 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest, TestCase
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", (CHECKOUT / "README.md").read_text(), re.M | re.S)
+README = (CHECKOUT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.M | re.S)
 SHELL = [text for language, text in BLOCKS if language == "sh"]
 PYTHON = [text for language, text in BLOCKS if language == "python"]
 TWISTD = str(Path(sys.executable).parent / "twistd")
@@ -124,7 +125,8 @@ class ReadmeTests(TestCase):
 
     def test_own_tests(self) -> None:
         """The dialogue passes, and fails when another reply is expected."""
-        trial = f"{sys.executable} -m twisted.trial test_app"
+        (command,) = re.findall(r"`(\S.* test_app)`", README)
+        trial = command.replace("python", sys.executable, 1)
         self.write("test_app.py", PYTHON[3])
         self.assertIn("PASSED (successes=1)", shell(trial, self.folder))
         self.write("test_app.py", PYTHON[3].replace("S: 552 5.3.4", "S: 552 5.3.5"))

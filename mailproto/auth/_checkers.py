@@ -191,10 +191,10 @@ class DirectoryChecker(LateChecker):
             await self._directory.set_password_hash(kept, completed, replacing=record)
         except Unavailable as error:
             self.log.warn(
-                "the password record of {name} is not completed now: {error}", name=kept, error=error
+                "cannot add SCRAM keys to the password record of {name} now: {error}", name=kept, error=error
             )
         except Exception:
-            self.log.failure("while the password record of {name} is completed", name=kept)
+            self.log.failure("error while adding SCRAM keys to the password record of {name}", name=kept)
 
     def _keys(self, name: str, record: str, algorithm: ScramAlgorithm) -> ScramKeys:
         found = scram_part(record, algorithm)

@@ -118,6 +118,6 @@ def failures_are_temporary() -> Iterator[None]:
     except (MailError, SASLError):
         raise
     except Exception as error:
-        _log.failure("while a client signs in")
+        _log.failure("error while a client signs in")
         detail = f"{type(error).__name__}: see the traceback in the log"
         raise TemporaryAuthenticationFailure(detail=detail) from None

@@ -87,7 +87,7 @@ class SignedInSessions:
             try:
                 await self._check()
             except Exception:
-                self._log.failure("while looking for sessions to end")
+                self._log.failure("error while looking for sessions to end")
                 if self._clock is None:
                     break  # the next hint checks again
                 # Try again: there may be no other hint, and a session must not stay because a store was
@@ -113,7 +113,7 @@ class SignedInSessions:
 
     async def _revoke(self, name: str, sessions: Sequence[IRevocable]) -> None:
         self._log.info(
-            "{name} was deleted, disabled or given another password: sessions that end: {count}",
+            "{name} was deleted, disabled or given another password: ending {count} sessions",
             name=name,
             count=len(sessions),
         )
@@ -121,7 +121,7 @@ class SignedInSessions:
             try:
                 session.revoke()
             except Exception:
-                self._log.failure("while a session of {name} is ended", name=name)
+                self._log.failure("error while ending a session of {name}", name=name)
             self._ended += 1  # counted over all accounts, because many have few sessions each
             if not self._ended % ENDED_AT_ONCE:
                 await self._pause()

@@ -1,16 +1,19 @@
 """Where mail is kept: one set of contracts (`mailproto.interfaces`), several ways.
 
 `open_store` opens one by its URL.  `SimpleMailbox` is the base for serving an application's
-own messages.
+own messages.  A store of your own that passes the conformance suite keeps the rules of `check_name`,
+`check_rename`, `check_special_use`, `kept_flags` and `check_keywords`.
 """
 
-from mailproto.backends._flags import MAX_KEYWORD_LENGTH, MAX_KEYWORDS
+from mailproto.backends._flags import MAX_KEYWORD_LENGTH, MAX_KEYWORDS, check_keywords, kept_flags
 from mailproto.backends._memory import MemoryStore
 from mailproto.backends._names import (
     DEFAULT_MAILBOXES,
     MAX_DEPTH,
     MAX_NAME_OCTETS,
     check_name,
+    check_rename,
+    check_special_use,
 )
 from mailproto.backends._open import STORES, open_store, store_schemes
 from mailproto.backends._simple import SimpleMailbox
@@ -30,7 +33,11 @@ __all__ = [
     "SimpleAccount",
     "SimpleMailbox",
     "SingleStore",
+    "check_keywords",
     "check_name",
+    "check_rename",
+    "check_special_use",
+    "kept_flags",
     "open_store",
     "store_schemes",
 ]

@@ -1,11 +1,11 @@
-"""What clients of mail protocols share, whatever they speak.
+"""The common base of mail clients, independent of the protocol.
 
-For those who use a client: `ServerAddress` says where a server is and on what terms, `Client` is
-what a client of every protocol can do, `ClientError` is the root of what can go wrong, and
-`ClientPool` does many things over a few connections.
+To use a client: `ServerAddress` has a server's address, TLS policy and credentials; `Client` has the
+methods that clients have in every protocol; `ClientError` is the base of all errors; `ClientPool` shares a
+few connections between many jobs.
 
-For those who write one: a `Client` has a `ClientSession`, which has a `ClientConnection` and says
-what is said when; `sign_in` does SASL in the words of a `SASLDialect`.
+To write a client: a `Client` has a `ClientSession`, which orders the commands and has a
+`ClientConnection`.  `sign_in` does SASL with the commands of a `SASLDialect`.
 """
 
 from mailproto.client._address import Credentials, ServerAddress
@@ -32,8 +32,9 @@ from mailproto.client._job import Job
 from mailproto.client._opening import aborting
 from mailproto.client._pool import ClientPool
 from mailproto.client._sasl import SASLAnswer, SASLDialect, SASLStatus, choose_mechanisms, sign_in
-from mailproto.client._session import GREETING, ClientSession, Dialogue, Turn
+from mailproto.client._session import GREETING, ClientSession
 from mailproto.client._timeouts import ClientTimeouts
+from mailproto.client._turns import Turn
 
 __all__ = [
     "GREETING",
@@ -50,7 +51,6 @@ __all__ = [
     "ConnectionListener",
     "ConnectionLost",
     "Credentials",
-    "Dialogue",
     "GreetingRefused",
     "Job",
     "ProtocolViolation",

@@ -1,4 +1,4 @@
-"""Where a server is, and on what terms it is spoken to."""
+"""The address of a server, with TLS policy and credentials."""
 
 from __future__ import annotations
 
@@ -26,24 +26,23 @@ _ZONE = re.compile(r"[A-Za-z0-9_.~\-]+")  # RFC 6874 2
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """Where a server is, and on what terms it is spoken to, whatever the protocol.
+    """The address of a server, with TLS policy and credentials, for any protocol.
 
-    :ivar host: a domain name or IP address, in brackets or not; the certificate is compared with it.
+    :ivar host: a domain name or an IP address, with or without brackets; the certificate must be for it.
     :ivar port: by default the protocol's own (`Client.default_port`).
-    :ivar tls: ``required``: STARTTLS, or the connection is not used.  ``implicit``: TLS from the
-        first octet.  Both take only a certificate that is good and for ``host``.
-        ``opportunistic``: STARTTLS with any certificate where it works, plaintext where not.
-        ``none``: plaintext.
-    :ivar credentials: who we are: a `mailproto.auth.Password`, `Token` or `Certificate`, or what
-        gives one for each connection, as for tokens that expire.  They are never sent in clear,
-        but to a process of this machine: with an ``endpoint`` that is one whose ``host`` is
-        localhost or a loopback address, since what is connected to may be a proxy.
+    :ivar tls: ``required``: STARTTLS; without it the connection is not used.  ``implicit``: TLS from the
+        first octet.  Both accept only a valid certificate for ``host``.  ``opportunistic``: STARTTLS with
+        any certificate if that works, or else plaintext.  ``none``: plaintext.
+    :ivar credentials: a `mailproto.auth.Password`, `Token` or `Certificate`, or a function that returns one
+        for each connection, for example for tokens that expire.  Plaintext passwords and tokens are sent
+        without TLS only to this machine.  With an ``endpoint``, which may be a proxy, that is so only if
+        ``host`` is localhost or a loopback address.
     :ivar trust_root: a file of CA certificates in PEM form, instead of the platform's.
-    :ivar client_certificate: to be shown to the server if it asks; with a `Certificate` as
-        ``credentials`` it says who we are.
+    :ivar client_certificate: sent to the server if it asks for one; needed for a `Certificate` as
+        ``credentials``.
     :ivar endpoint: what to connect to, instead of ``host`` and ``port``: a Unix socket, a proxy.
-    :raises ValueError: ``host`` can be no domain name and is no address, ``port`` is none, and so on.
-    :raises TypeError: one of them is of another type.
+    :raises ValueError: a value is not valid, for example ``host`` is neither a domain name nor an address.
+    :raises TypeError: a value has the wrong type.
     """
 
     host: str = "localhost"
@@ -61,17 +60,17 @@ class ServerAddress:
             raise ValueError(f"tls is required, implicit, opportunistic or none, not {self.tls!r}")
         given = self.credentials
         if not (given is None or callable(given) or isinstance(given, ClientCredentials)):
-            raise TypeError(f"credentials are no {type(given).__name__}")  # which may hold a secret
+            raise TypeError(f"credentials are no {type(given).__name__}")  # the value may hold a secret
 
     @property
     def is_remote(self) -> bool:
-        """Whether the server may be on another machine though the endpoint's other end is on this one."""
+        """Whether the server may be on another machine, although the endpoint connects to this one."""
         return self.endpoint is not None and not is_loopback(bare_host(self.host))
 
     def name(self, default_port: int) -> str:
-        """For people: ``mail.example:587``.
+        """The address for people: ``mail.example:587``.
 
-        :param default_port: what ``port`` is by default.
+        :param default_port: used if ``port`` is None.
         """
         if self.endpoint is not None:
             return f"{self.host} at {endpoint_name(self.endpoint)}"
@@ -79,10 +78,10 @@ class ServerAddress:
 
 
 def _check_host(host: str) -> None:
-    """See that ``host`` can be one: a domain name in any script, or an IP address, in brackets or not.
+    """Check a host: a domain name in any script, or an IP address, with or without brackets.
 
-    :raises TypeError: it is no str.
-    :raises ValueError: it cannot; the text has it, and says why.
+    :raises TypeError: ``host`` is not a str.
+    :raises ValueError: ``host`` is not valid; the text says why.
     """
     if not isinstance(host, str):
         raise TypeError(f"a host is a str, not {type(host).__name__}")
@@ -114,7 +113,7 @@ def _is_address(host: str) -> bool:
 
 
 def _check_port(port: int | None) -> None:
-    """See that ``port`` can be one.  :raises TypeError, ValueError: as of `_check_host`."""
+    """Check a port.  :raises TypeError, ValueError: see `_check_host`."""
     if port is None:
         return
     if not isinstance(port, int) or isinstance(port, bool):
@@ -130,7 +129,7 @@ def bare_host(host: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, without brackets, is this machine by what it is called (RFC 6761 6.3)."""
+    """Whether a host without brackets is localhost (RFC 6761 6.3) or a loopback address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

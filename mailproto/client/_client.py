@@ -1,4 +1,4 @@
-"""The face of a client: what those who use one may ask of it, in every protocol alike."""
+"""The base of all clients: what they have in common in every protocol."""
 
 from __future__ import annotations
 
@@ -23,16 +23,15 @@ EventT = TypeVar("EventT")
 
 
 class Client(ABC, Generic[EventT]):
-    """One connection to a server, as its user sees it.
+    """A client with one connection to a server.
 
-    `open` makes one from a server's address, with TLS and authentication as that has it; `connect`
-    makes one from an endpoint.  Those who have a factory or an endpoint of their own make a client
-    themselves and give Twisted its `protocol`: ``connectProtocol(endpoint, client.protocol)``.
+    `open` connects to a `ServerAddress`, with its TLS policy and credentials; `connect` connects to an
+    endpoint.  With your own endpoint or factory, make a client, and pass its `protocol` to Twisted:
+    ``connectProtocol(endpoint, client.protocol)``.
 
-    Everything that is asked for is done in order, one after the other, and the server's greeting
-    is waited for.
+    Requests are sent in order, one after the other, after the server's greeting.
 
-    :ivar timeouts: how long it waits.
+    :ivar timeouts: how long the client waits.
     """
 
     def __init__(self, session: ClientSession[EventT], timeouts: ClientTimeouts) -> None:
@@ -41,25 +40,25 @@ class Client(ABC, Generic[EventT]):
 
     @classmethod
     async def open(cls, reactor: Any, server: ServerAddress, **settings: Any) -> Self:
-        """Connect, greet, start TLS and authenticate, as ``server`` has it.
+        """Connect, wait for the greeting, start TLS and authenticate, as ``server`` requires.
 
-        All addresses of the host are tried in the system's order, until one of them does all that.
-        The next one follows whatever else went wrong: no server there, silence, no welcome, no TLS,
-        a lost connection, authentication refused for now.  Only where the credentials are refused
-        for good, or the server could not prove that it knows the password, no other address gets
-        to see them.
+        The host's addresses are tried in the system's order, until all these steps succeed with one. After
+        any failure the next address is tried: no server, no reply, a refused greeting, no TLS, a lost
+        connection, a temporary failure of authentication.  There are two exceptions: if the credentials are
+        refused permanently, or the server cannot prove that it knows the password, no other address is
+        tried.
 
-        The error's text has the server's name and what became of each address that was tried.  It
-        is one of those that ask to try again if any does, and rather one that a server caused.
+        The error's text has the server's name and the failure of each address.  Its class is that of one of
+        these failures, preferably a temporary one, and preferably one that a server caused.
 
-        :param settings: of the client, as for the class itself.
-        :raises ConnectFailed: no address could be connected to, or not all that was done within
+        :param settings: keyword arguments for the class.
+        :raises ConnectFailed: no address could be connected, or the steps took longer than
             ``ClientTimeouts.opening``.
         :raises GreetingRefused, CommandRefused, ConnectionLost:
         :raises AuthenticationRefused, AuthenticationUnavailable:
-        :raises TLSUnavailable: TLS is required and not offered, or refused.
-        :raises TLSFailed: TLS is required and did not work, or the certificate is not good.
-        :raises TLSFilesError: of `mailproto.tls`: ``trust_root`` cannot be read.
+        :raises TLSUnavailable: TLS is required, but is not offered, or was refused.
+        :raises TLSFailed: TLS is required, but failed, or the certificate is not valid.
+        :raises mailproto.tls.TLSFilesError: ``trust_root`` cannot be read.
         """
         settings.setdefault("is_remote", server.is_remote)
         return await open_client(reactor, server, lambda: cls(reactor, **settings), cls.default_port(server))
@@ -69,27 +68,27 @@ class Client(ABC, Generic[EventT]):
         """Connect to an endpoint and wait for the server's greeting.
 
         :param endpoint: TCP, TLS (implicit TLS) or a Unix socket.
-        :param settings: of the client, as for the class itself.
-        :raises ConnectFailed: there is no server.
-        :raises ClientError: there was no welcome; the connection is closed.
+        :param settings: keyword arguments for the class.
+        :raises ConnectFailed: the connection was not made.
+        :raises ClientError: the greeting was refused or missing; the connection is closed.
         """
         return await connect_client(reactor, endpoint, cls(reactor, **settings))
 
     @classmethod
     @abstractmethod
     def default_port(cls, server: ServerAddress) -> int:
-        """The port to connect to where ``server`` says none."""
+        """The port to use if ``server`` has none."""
 
     # -- the connection
 
     @property
     def protocol(self) -> ClientConnection[EventT]:
-        """What Twisted's endpoints and factories are given: the protocol (`IProtocol`) of this client."""
+        """The Twisted protocol (`IProtocol`) of this client, for endpoints and factories."""
         return self._session.connection
 
     @property
     def is_usable(self) -> bool:
-        """Whether something can still be asked for."""
+        """Whether requests can still be sent."""
         return self._session.is_usable
 
     @property
@@ -99,7 +98,7 @@ class Client(ABC, Generic[EventT]):
 
     @property
     def is_verified(self) -> bool:
-        """Whether TLS is on, with a certificate that is good and for the server's name."""
+        """Whether TLS is on, with a valid certificate for the server's name."""
         return self._session.is_verified
 
     @property
@@ -108,13 +107,13 @@ class Client(ABC, Generic[EventT]):
         return self._session.connection.peer
 
     def tls_info(self) -> TLSInfo | None:
-        """What was negotiated; None in plaintext."""
+        """The negotiated TLS parameters; None in plaintext."""
         return self._session.connection.tls_info()
 
     def greeted(self) -> Deferred[EventT]:
-        """Wait for the server's first words.
+        """Wait for the server's greeting.
 
-        :raises GreetingRefused: they were no welcome; the connection is closed.
+        :raises GreetingRefused: the server refused the client; the connection is closed.
         """
         return self._session.greeted()
 
@@ -123,18 +122,18 @@ class Client(ABC, Generic[EventT]):
         return self._session.closed()
 
     def abort(self) -> None:
-        """Close at once, whatever is underway."""
+        """Close at once, even during a request."""
         self._session.connection.abort()
 
-    # -- what every protocol has
+    # -- common to all protocols
 
     @abstractmethod
     def starttls(self, tls: Any) -> Deferred[Any]:
         """Start TLS.
 
-        :param tls: as from `mailproto.tls.client_tls`.
-        :raises TLSUnavailable: it is not offered, or refused; the connection goes on.
-        :raises TLSFailed: it failed, or the certificate is not good; the connection is over.
+        :param tls: a context such as `mailproto.tls.client_tls` makes.
+        :raises TLSUnavailable: TLS is not offered, or was refused; the connection goes on.
+        :raises TLSFailed: TLS failed, or the certificate is not valid; the connection is closed.
         """
 
     @abstractmethod
@@ -145,19 +144,19 @@ class Client(ABC, Generic[EventT]):
         mechanism: str | None = None,
         allow_clear: bool = False,
     ) -> Deferred[str]:
-        """Say who we are, and prove it."""
+        """Authenticate with ``credentials``."""
 
     @abstractmethod
     def quit(self) -> Deferred[None]:
-        """Say goodbye after everything that was asked for, and close; never raises.
+        """End the session after all requests, and close; never raises.
 
-        :returns: fires when the connection is gone.
+        :returns: fires when the connection is closed.
         """
 
     @abstractmethod
     def _introduce(self) -> Deferred[Any]:
-        """Say what a protocol has first, and learn what the server offers."""
+        """Send the protocol's first command, and learn the server's capabilities."""
 
     def _has_room(self, waiting: int = 0) -> bool:
-        """Whether the server takes one more job over this connection, after so many that are not begun."""
+        """Whether this connection can take one more job, after ``waiting`` jobs that have not begun."""
         return True

@@ -1,4 +1,4 @@
-"""A connection to a server: the typed shell around a client's wire."""
+"""The client's end of a connection: connects a wire to a transport."""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ from mailproto.errors import WireError
 __all__ = ["OCTETS_A_TURN", "ClientConnection", "ConnectionListener"]
 
 OCTETS_A_TURN = 1 << 18
-"""Octets of a stream after which others, and the server's words, have their turn."""
+"""Octets of a stream that are written in one turn of the reactor."""
 
 EventT = TypeVar("EventT")
 EventT_contra = TypeVar("EventT_contra", contravariant=True)
 
 
 class ConnectionListener(Protocol[EventT_contra]):
-    """What a connection tells the session that has it; none of these may raise."""
+    """The methods of a session that its connection calls; none of them may raise."""
 
     def opened(self) -> None:
-        """The connection is there, and nothing has been said."""
+        """The connection has been made."""
 
     def received(self, event: EventT_contra) -> None:
-        """The server said something."""
+        """The server sent an event."""
 
     def broken(self, error: WireError) -> None:
-        """What the server sent is not the protocol."""
+        """The server broke the protocol."""
 
     def timed_out(self) -> None:
-        """The server was silent, or did not read, for longer than it may."""
+        """The server did not answer, or did not read, in time."""
 
     def secured(self) -> None:
-        """TLS is on, and the certificate, if it was to be looked at, is good."""
+        """TLS is on, and the certificate is valid, if it had to be verified."""
 
     def lost(self, reason: Failure) -> None:
-        """The connection is gone."""
+        """The connection has ended."""
 
 
 @implementer(IHandshakeListener)
 class ClientConnection(Connection, Generic[EventT]):
-    """One connection to a server: a Twisted protocol, for the session that speaks over it.
+    """One connection to a server: the Twisted protocol of a session.
 
-    A queue says who waits for the server's next words and for how long; whatever is written
-    while events are handled leaves in one write; `stream` sends what is too much for one,
-    no faster than the server reads.  Nothing here raises: the session is told.
+    A queue has the functions that wait for the server's next events, with their timeouts.  Output during
+    the handling of events is sent in one write.  `stream` sends large data, no faster than the server
+    reads.  No method raises: errors are reported to the session.
 
-    :ivar is_handshaking: whether TLS is begun and not yet on.
-    :ivar expected: what the server owes, the next first: the question, what is called with the answer,
-        and the seconds that it may take.
+    :ivar is_handshaking: whether the TLS handshake is in progress.
+    :ivar expected: the expected answers, the next one first: the question, the function to call with the
+        answer, and the timeout in seconds.
     :param clock: the reactor.
-    :param handshake: seconds for the handshake where TLS comes first; the time for what is
-        expected begins when it has ended.
+    :param handshake: seconds for the handshake with TLS from the first octet; the timeouts of expected
+        answers begin after it.
     """
 
     def __init__(
@@ -76,25 +76,25 @@ class ClientConnection(Connection, Generic[EventT]):
         self._listener = listener
         self.expected: deque[tuple[str, Callable[[EventT], None], float]] = deque()
         self._stream: Iterator[bytes] | None = None
-        self._next_piece: bytes | None = None  # of the stream
-        self._next_turn: IDelayedCall | None = None  # when the stream goes on
+        self._next_piece: bytes | None = None  # the stream's next piece
+        self._next_turn: IDelayedCall | None = None  # continues the stream
         self._stream_done: Callable[[Exception | None], None] = _ignore
         self._stream_timeout = 0.0
         self._handshake_timeout = handshake
         self._timer_due = 0.0
 
-    # -- who waits for what
+    # -- expected answers
 
     @property
     def is_connected(self) -> bool:
-        """Whether there is a connection, if only one that we have begun to close."""
+        """Whether there is a connection, even if we have begun to close it."""
         return self._open
 
     def expect(self, question: str, answer: Callable[[EventT], None], timeout: float) -> None:
-        """Have ``answer`` wait for the event that comes after those that others expect.
+        """Call ``answer`` with the next event that no earlier call expects.
 
-        :param question: what it answers, in a word: for the texts of errors.
-        :param timeout: seconds that may pass from the event before it.
+        :param question: a short name of the request, for the texts of errors.
+        :param timeout: seconds that may pass after the event before it.
         """
         if not self.expected:
             self._note_progress()
@@ -103,7 +103,7 @@ class ClientConnection(Connection, Generic[EventT]):
             self._watch()
 
     def expect_next(self, question: str, answer: Callable[[EventT], None], timeout: float) -> None:
-        """Have ``answer`` wait for the next event, before all that others expect."""
+        """Call ``answer`` with the next event, before all earlier calls of `expect`."""
         self.expected.appendleft((question, answer, timeout))
 
     # -- output
@@ -111,29 +111,28 @@ class ClientConnection(Connection, Generic[EventT]):
     def stream(
         self, pieces: Iterator[bytes], done: Callable[[Exception | None], None], timeout: float
     ) -> None:
-        """Write all of ``pieces``, each when the server has read enough of those before.
+        """Write all of ``pieces``, no faster than the server reads.
 
-        In between others have their turn, and what the server says is heard.
+        The reactor does other work in between, and the server's events are handled.
 
-        :param pieces: of some hundred KB at most; the iterator goes on as soon as a piece was
-            written and the server reads on, before anything that the server says of it is heard.
-        :param done: called after the last one was written, or with the error that the iterator
-            raised.
-        :param timeout: seconds that the server may let us wait.
+        :param pieces: pieces of some hundred KB at most.  The next piece is taken from the iterator as soon
+            as the last one was written and the server reads on, before any answer to it is handled.
+        :param done: called after the last piece was written, or with the error that the iterator raised.
+        :param timeout: seconds for which the server may read nothing.
         """
         self._stream, self._stream_done, self._stream_timeout = pieces, done, timeout
         self._note_progress()
         self.in_context(self._stream_and_watch)
 
     def end_stream(self) -> None:
-        """Write no more of what `stream` was given; its ``done`` is not called."""
+        """Stop the stream; its ``done`` is not called."""
         self._stream = self._next_piece = None
         if self._next_turn is not None:
             self._next_turn.cancel()
             self._next_turn = None
 
     def start_tls(self, tls: Any, timeout: float) -> None:
-        """Speak TLS from here on; the session is told that it is `secured`, or else `lost`.
+        """Start TLS; the session's ``secured`` or ``lost`` is called afterwards.
 
         :param timeout: seconds for the handshake.
         """
@@ -153,7 +152,7 @@ class ClientConnection(Connection, Generic[EventT]):
         self._let_go()
 
     def abort(self) -> None:
-        """Close now, whatever is unsent."""
+        """Close now, and drop unsent data."""
         self._unsent.clear()
         self._end()
         if self._open:
@@ -177,7 +176,7 @@ class ClientConnection(Connection, Generic[EventT]):
         if self._ending:
             return
         if self.is_handshaking:
-            self.in_context(self._end_handshake)  # a layer in between does not hand on handshakeCompleted
+            self.in_context(self._end_handshake)  # a layer in between may not pass on handshakeCompleted
         self.wire.receive(data)
         if not self._pumping:
             self.in_context(self._pump)
@@ -215,7 +214,7 @@ class ClientConnection(Connection, Generic[EventT]):
     # -- the stream
 
     def _go_on_streaming(self) -> None:
-        """Write what the server reads, for one turn."""
+        """Write as much as the server reads, for one turn."""
         written = 0
         while self._writable and self.is_open and (pieces := self._stream) is not None:
             if self._next_piece:
@@ -225,8 +224,8 @@ class ClientConnection(Connection, Generic[EventT]):
                 self._next_piece = b""
                 continue  # if the server reads on
             try:
-                # Now, even if it can only be written in another turn: what the server says of the
-                # last piece has not been heard yet.
+                # Take the piece now, even if it can only be written in another turn: the server's answer to
+                # the last piece must not be handled before.
                 self._next_piece = next(pieces, None)
             except Exception as error:
                 self._end_streaming(error)
@@ -263,7 +262,7 @@ class ClientConnection(Connection, Generic[EventT]):
     # -- time and end
 
     def _timeout(self) -> float | None:
-        """Seconds that may pass from the last progress; None when nothing is awaited."""
+        """Seconds that may pass after the last progress; None if nothing is awaited."""
         if self.is_handshaking:
             return self._handshake_timeout
         if self.expected:
@@ -274,7 +273,7 @@ class ClientConnection(Connection, Generic[EventT]):
         self._progress = self.clock.seconds()
 
     def _watch(self) -> None:
-        """See that the timer fires when the time is over, or before."""
+        """Make sure that the timer fires no later than the timeout."""
         timeout = self._timeout()
         if timeout is None or not self.is_open:
             return
@@ -287,7 +286,8 @@ class ClientConnection(Connection, Generic[EventT]):
             self._timer = self.clock.callLater(left, self.in_context, self._timer_fired)
 
     def _timer_fired(self) -> None:
-        """One timer a connection, set again for what is left of the time, instead of at each event."""
+        """Check the timeout; one timer, set again for the rest of the time, instead of one for each
+        event."""
         self._timer = None
         timeout = self._timeout()
         if timeout is None:
@@ -304,4 +304,4 @@ class ClientConnection(Connection, Generic[EventT]):
 
 
 def _ignore(_: Exception | None) -> None:
-    """There is no stream to be told of."""
+    """Used if there is no stream."""

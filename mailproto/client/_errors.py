@@ -1,4 +1,4 @@
-"""What can go wrong between a client and its server, whatever they speak."""
+"""The errors of clients, independent of the protocol."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ __all__ = [
 
 
 class ServerReply(Protocol):
-    """What a server answered, in whichever protocol."""
+    """A server's reply, in any protocol."""
 
     @property
     def summary(self) -> str:
-        """Its code and text, on one line."""
+        """The code and the text, on one line."""
 
     @property
     def is_permanent(self) -> bool:
-        """Whether it says that trying again is of no use."""
+        """Whether the reply reports a permanent failure."""
 
 
 class ClientError(Exception):
-    """What a client's user is told.
+    """The base of all errors of clients.
 
-    :param text: what happened; of a `reply`, its own text by default.
-    :param reply: what the server said, if that is what went wrong.
+    :param text: what happened; by default the text of ``reply``.
+    :param reply: the server's reply, if that was the error.
 
-    :ivar text: one line, fit for a log (`mailproto.printable`) whatever the server put into it.
-    :ivar reply: None where the server said nothing.
+    :ivar text: one line, safe for a log (`mailproto.printable`).
+    :ivar reply: None if the error is not a reply.
     """
 
     default: ClassVar[str] = "The server cannot be used"
@@ -56,44 +56,44 @@ class ClientError(Exception):
 
     @property
     def is_permanent(self) -> bool:
-        """Whether trying again is of no use, as far as the server said."""
+        """Whether the server's reply reports a permanent failure."""
         return self.reply is not None and self.reply.is_permanent
 
 
 class ConnectFailed(ClientError):
-    """No connection: the text has host, port, and each address with what happened there."""
+    """No connection could be made: the text has host, port, and the error of each address."""
 
     default = "Cannot connect"
 
 
 class QueueTimeout(ClientError):
-    """No connection of a pool was free for a job in time; nothing of it was done."""
+    """No connection of a pool was free for a job in time; nothing of the job was done."""
 
     default = "Waited too long for a connection"
 
 
 class ConnectionLost(ClientError):
-    """The connection ended, or is not open (any more)."""
+    """The connection ended, or is not open."""
 
     default = "Connection lost"
 
 
 class ServiceClosing(ConnectionLost):
-    """The server said that it ends the connection (SMTP's 421, IMAP's BYE)."""
+    """The server announced that it closes the connection (SMTP's 421, IMAP's BYE)."""
 
     default = "Service closing the connection"
 
 
 class ServerTimeout(ConnectionLost):
-    """The server was silent, or did not read, for longer than `ClientTimeouts` has it."""
+    """The server did not answer, or did not read, within the `ClientTimeouts`."""
 
     default = "Timed out"
 
 
 class ProtocolViolation(ConnectionLost):
-    """What the server sent is not the protocol, or not in its place; the connection has been closed.
+    """The server broke the protocol, or sent something out of order; the connection has been closed.
 
-    :ivar reply: to something that it cannot answer; None where nothing was answered.
+    :ivar reply: the reply that was out of order; None if there was none.
     """
 
     default = "The server does not keep to the protocol"
@@ -104,12 +104,12 @@ class ProtocolViolation(ConnectionLost):
 
     @property
     def is_permanent(self) -> bool:
-        """False: the code of such a reply means nothing."""
+        """False: the code of such a reply has no meaning."""
         return False
 
 
 class GreetingRefused(ClientError):
-    """The server's first words were no welcome; the connection is closed."""
+    """The server's greeting refused the client; the connection is closed."""
 
 
 class CommandRefused(ClientError):
@@ -129,17 +129,17 @@ class TLSFailed(ConnectionLost):
 
 
 class AuthenticationUnavailable(ClientError):
-    """The server offers no mechanism that the credentials are for, or none that is safe here."""
+    """The server offers no mechanism for these credentials, or none that is safe on this connection."""
 
     default = "No authentication mechanism that can be used"
 
 
 class AuthenticationRefused(ClientError):
-    """The server does not take the credentials, or cannot look at them now."""
+    """The server refused the credentials, or cannot check them now."""
 
 
 class ServerUntrusted(ConnectionLost):
-    """The server did not prove that it knows the password, or its part of the exchange makes no sense.
+    """The server did not prove that it knows the password, or its messages were not valid.
 
     The connection is closed.
     """

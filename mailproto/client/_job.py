@@ -1,4 +1,4 @@
-"""What a pool does over one of its connections, or over one after another."""
+"""The jobs of a pool."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
 __all__ = ["MOST_AT_ONCE", "Job", "Task"]
 
 MOST_AT_ONCE = 100
-"""Jobs that are handed out, or told that they failed, in one turn of the reactor."""
+"""Jobs that are started or failed in one turn of the reactor."""
 
 MOST_LOSSES = 2
-"""New connections that may be lost before anything of a job was done that cannot be done again."""
+"""How many new connections may be lost during a job before it fails."""
 
 MOST_LOSSES_BESIDE_OTHERS = 10
-"""The same, where the server serves other connections and may have no room for that one."""
+"""The same, if the server serves other connections, and may have no room for that one."""
 
 ClientT = TypeVar("ClientT", bound=Client[Any])
 T = TypeVar("T")
 
 
 class Job(ABC, Generic[ClientT]):
-    """Work for a connection of a pool; it is begun again over another one while that does no harm.
+    """Work for a connection of a pool; after a loss it is started again over another one, if that is safe.
 
-    :ivar result: fires with what came of it.
-    :ivar cancelled: called when the result is not wanted any more.
-    :ivar connection: that it was given to, if it was.
-    :ivar given_at: when, in seconds.
-    :ivar attempt: how often it was given to one.
-    :ivar deadlines: what ends its wait, if that has a limit.
-    :ivar is_late: whether its time to wait is over; then it is not tried again.
-    :ivar needs_new: whether only a connection that has done nothing before will do.
+    :ivar result: fires with the job's result.
+    :ivar cancelled: called when the result is cancelled.
+    :ivar connection: the connection that has the job, or None.
+    :ivar given_at: the time when the connection got the job.
+    :ivar attempt: how many times it was given to a connection.
+    :ivar deadlines: ends its wait, if the wait has a limit.
+    :ivar is_late: whether its waiting time is over; then it is not tried again.
+    :ivar needs_new: whether it needs a connection that has done nothing before.
     """
 
     ends_with_connection: ClassVar[bool] = True
-    """Whether there is nothing left to do once its connection has ended."""
+    """Whether the job ends when its connection does."""
 
     __slots__ = (
         "_context",
@@ -62,7 +62,7 @@ class Job(ABC, Generic[ClientT]):
     )
 
     def __init__(self) -> None:
-        self._context = copy_context()  # of what wants the result
+        self._context = copy_context()  # the caller's context
         self.result: Deferred[Any] = Deferred(lambda _: self.cancelled(self))
         self.cancelled: Callable[[Job[ClientT]], None] = _ignore
         self.connection: PooledConnection[ClientT] | None = None
@@ -71,65 +71,64 @@ class Job(ABC, Generic[ClientT]):
         self.deadlines: Deadlines | None = None
         self.is_late = False
         self.needs_new = False
-        self._losses = [0, 0]  # of new connections: alone, and beside others
+        self._losses = [0, 0]  # lost new connections: without and with other working connections
 
-    # -- what a kind of job says
+    # -- provided by each kind of job
 
     @abstractmethod
     def begin(self, client: ClientT) -> Deferred[Any]:
-        """Begin it over a connection; after others that are underway there."""
+        """Begin the job over a connection, after the connection's other jobs."""
 
     def take(self, value: Any) -> bool:
-        """Note what one connection has achieved; False if another one may go on with what is left."""
+        """Record the result of one connection; False if another one may do the rest."""
         self.finish(value)
         return True
 
     @property
     def is_answered(self) -> bool:
-        """Whether the server has said anything about it over its connection."""
+        """Whether the server has answered any part of it over its connection."""
         return False
 
     @property
     def loss(self) -> ClientError | None:
-        """What the last connection was lost with, if that is why `take` was not all of it."""
+        """The error with which the last connection was lost, if that is why `take` was incomplete."""
         return None
 
     def may_be_repeated(self) -> bool:
-        """Whether nothing was done, where its connection was lost, that must not be done again."""
+        """Whether it is safe to repeat what was sent over the lost connection."""
         return False
 
     def withdraw(self, client: ClientT) -> bool:
-        """Take it back from a connection; False if it may be done all the same."""
+        """Take it back from a connection; False if the server may still do it."""
         return False
 
     def stop(self) -> None:
-        """Its result is not wanted any more, though it is underway."""
+        """The running job was cancelled."""
 
     @property
     def is_owed(self) -> bool:
-        """Whether a connection that it was taken back from still owes an answer about it."""
+        """Whether the server still has to answer a part of it that was taken back."""
         return False
 
     def renew(self) -> None:
-        """What was given to a connection that is lost is of no use to another."""
+        """Reset what belongs to the lost connection, for use with another one."""
 
     def settle(self, error: ClientError) -> bool:
-        """Have the error for the outcome of what is left; False if nothing was achieved."""
+        """Use ``error`` as the result of the rest; False if nothing was done at all."""
         return False
 
     def complete(self) -> None:
-        """Tell the result of what was taken, and settled."""
+        """Fire `result` with what `take` and `settle` recorded."""
 
-    # -- what all have in common
+    # -- common to all jobs
 
     def may_try_again(self, *, was_new: bool, others_serve: bool) -> bool:
-        """Whether, after its connection was lost, another one is to be tried.
+        """Whether to try another connection after its connection was lost.
 
-        :param was_new: whether that connection had done nothing else.  One that had may have
-            ended for a reason that is not the job's: it was idle for too long, or the
-            server takes so many over one.  Such a loss counts for nothing, but the
-            next try is over a new connection.
-        :param others_serve: whether the server serves others.
+        :param was_new: whether that connection had done nothing else.  An older connection may have ended
+            for a reason that has nothing to do with the job, for example because it was idle too long.  Its
+            loss is not counted, but the next attempt uses a new connection.
+        :param others_serve: whether the server serves other connections.
         """
         if self.is_late:
             return False
@@ -140,13 +139,13 @@ class Job(ABC, Generic[ClientT]):
         return self._losses[others_serve] < (MOST_LOSSES_BESIDE_OTHERS if others_serve else MOST_LOSSES)
 
     def finish(self, result: Any) -> None:
-        """Tell the result, or a `Failure`."""
+        """Fire `result` with a value or a `Failure`."""
         self.wait_no_more()
         if not self.result.called:
             self._context.copy().run(self.result.callback, result)
 
     def fail(self, failure: Failure) -> None:
-        """Tell that there is no other connection."""
+        """Fail because there is no other connection."""
         error = failure.value
         if isinstance(error, ClientError) and self.settle(error):
             self.complete()
@@ -154,19 +153,19 @@ class Job(ABC, Generic[ClientT]):
             self.finish(failure)
 
     def wait_no_more(self) -> None:
-        """Its wait has no limit any more."""
+        """Remove the limit of its wait."""
         deadlines, self.deadlines = self.deadlines, None
         if deadlines is not None:
             deadlines.discard(self)
 
 
 class Task(Job[ClientT], Generic[ClientT, T]):
-    """Whatever a function does with a client; it is done once, over one connection.
+    """A job that calls a function with a client, once.
 
-    :param work: the client must not be kept for longer than it takes.
+    :param work: the function; it must not use the client after its awaitable is done.
     """
 
-    ends_with_connection = False  # the function may have other things to do
+    ends_with_connection = False  # the function may go on after the connection has ended
 
     __slots__ = ("_running", "_work")
 
@@ -185,10 +184,10 @@ class Task(Job[ClientT], Generic[ClientT, T]):
         return running
 
     def stop(self) -> None:
-        """Cancel what the function waits for."""
+        """Cancel what the function awaits."""
         if self._running is not None:
             self._running.cancel()
 
 
 def _ignore(_: Job[Any]) -> None:
-    """No pool has it."""
+    """Used before the job is in a pool."""

@@ -1,4 +1,4 @@
-"""From a server's address to a client that may be used: every address of its host is tried (RFC 5321 5.1)."""
+"""Opens a client: tries every address of the server's host (RFC 5321 5.1)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["aborting", "connect_client", "open_client"]
 
 MOST_REASONS = 10
-"""Addresses whose reasons an error tells."""
+"""The most addresses whose errors are in an error's text."""
 
 ClientT = TypeVar("ClientT", bound="Client[Any]")
 
@@ -39,9 +39,9 @@ ClientT = TypeVar("ClientT", bound="Client[Any]")
 async def open_client(
     reactor: Any, server: ServerAddress, make: Callable[[], ClientT], default_port: int
 ) -> ClientT:
-    """What `Client.open` does.
+    """Implements `Client.open`.
 
-    :param make: makes a client that is not connected, for each attempt.
+    :param make: makes an unconnected client, for each attempt.
     """
     timeouts = make().timeouts
     seconds = timeouts.opening
@@ -54,7 +54,7 @@ async def open_client(
 
 
 async def connect_client(reactor: Any, endpoint: IStreamClientEndpoint, client: ClientT) -> ClientT:
-    """What `Client.connect` does."""
+    """Implements `Client.connect`."""
     seconds = client.timeouts.connect
     name = endpoint_name(endpoint)
     connecting = connectProtocol(endpoint, client.protocol)
@@ -72,7 +72,7 @@ async def connect_client(reactor: Any, endpoint: IStreamClientEndpoint, client: 
 
 
 class _Opening(Generic[ClientT]):
-    """What was tried, and what became of it."""
+    """The attempts to open a client, and their errors."""
 
     def __init__(
         self,
@@ -87,9 +87,9 @@ class _Opening(Generic[ClientT]):
         self._make = make
         self._name = server.name(port)
         self._port = port
-        self._seconds = seconds  # to look up the addresses, and again to connect
-        self._failed: list[tuple[str, ClientError]] = []  # by the route's name
-        self._now = ""  # the name of the route that is being tried
+        self._seconds = seconds  # to look up the addresses, and again to connect to one
+        self._failed: list[tuple[str, ClientError]] = []  # names of routes and their errors
+        self._now = ""  # the name of the current route
 
     async def run(self) -> ClientT:
         """Try one address after the other."""
@@ -136,7 +136,7 @@ class _Opening(Generic[ClientT]):
     async def _first_of(
         self, routes: Sequence[Route]
     ) -> tuple[tuple[Route, ClientT] | None, list[tuple[Route, Exception]]]:
-        """Who is connected, and who refused."""
+        """The first connected client, if any, and the errors of the other routes."""
         seconds = self._seconds
         race = Race(self._reactor, routes, self._make)
         try:
@@ -148,7 +148,7 @@ class _Opening(Generic[ClientT]):
         return connected, race.failures
 
     async def _welcomed(self, route: Route, client: ClientT, tls: Any) -> ClientT:
-        """The rest of what is to be done; where TLS is optional and fails, over another connection."""
+        """Do the remaining steps; if optional TLS fails, over another connection."""
         server = self._server
         try:
             with aborting(client):
@@ -178,27 +178,27 @@ class _Opening(Generic[ClientT]):
                 raise
         return client
 
-    # -- what is said of it
+    # -- errors
 
     def _note(self, route: Route, error: ClientError) -> None:
         self._failed.append((route.name, error))
         self._now = ""
 
     def _error(self) -> ClientError:
-        """What is raised when no address is left."""
+        """The error to raise when no address is left."""
         errors = [error for _, error in self._failed]
-        # The first of the best: what may work later, and of that what a server had to say.
+        # The first of the preferred kind: a temporary error, and among those a server's reply.
         error = min(errors, key=lambda each: (each.is_permanent, isinstance(each, ConnectFailed)))
         if isinstance(error, ConnectFailed):
             return ConnectFailed(f"Cannot connect to {self._name}: {self._reasons()}")
         return self._named(error)
 
     def _named(self, error: ClientError) -> ClientError:
-        """The same, with the server's name and what became of each address."""
+        """The same error, with the server's name and the error of each address."""
         return type(error)(f"{self._name}: {self._reasons()}", reply=error.reply)
 
     def too_late(self, why: str) -> ConnectFailed:
-        """What is raised when there is no time to go on, or no way."""
+        """The error to raise if there is no time left, or no address."""
         reasons = self._reasons(f"{self._now}: still waited for" if self._now else "")
         return ConnectFailed(f"Cannot connect to {self._name}: {why}{reasons and f' ({reasons})'}")
 
@@ -206,14 +206,14 @@ class _Opening(Generic[ClientT]):
         updates: Iterable[tuple[str, ClientError]] = self._failed[:MOST_REASONS]
         texts = [f"{name}: {error.text}" for name, error in updates]
         if len(self._failed) == 1 and not last and self._failed[0][0] in self._name:
-            texts = [self._failed[0][1].text]  # the server's name says the address already
+            texts = [self._failed[0][1].text]  # the server's name is the address
         if (more := len(self._failed) - MOST_REASONS) > 0:
             texts.append(f"{more} more")
         return "; ".join([*texts, last] if last else texts)
 
 
 def _reason(error: Exception) -> str:
-    """What an error says, on one line, for a text in which it is not the end."""
+    """An error's text on one line, to be used inside another text."""
     return " ".join(str(error).split()).removesuffix(".") or type(error).__name__
 
 
@@ -228,7 +228,7 @@ def _abort_connected(connected: tuple[Route, Client[Any]] | None) -> None:
 
 @contextmanager
 def aborting(client: Client[Any]) -> Iterator[None]:
-    """End the connection at once, if what is done over it is not waited for any more."""
+    """Abort the connection if the block raises or is cancelled."""
     try:
         yield
     except (CancelledError, GeneratorExit):

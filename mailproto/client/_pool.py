@@ -1,4 +1,4 @@
-"""Which job is done over which connection, and how many connections there are."""
+"""A pool of connections to one server: distributes jobs, and decides how many connections to open."""
 
 from __future__ import annotations
 
@@ -27,27 +27,25 @@ ClientT = TypeVar("ClientT", bound=Client[Any])
 T = TypeVar("T")
 
 SLOW = 5.0
-"""Seconds after which a job that waits for the one before it may go over another connection."""
+"""Seconds after which a job that waits for an earlier one may move to another connection."""
 
 A_MOMENT = 5.0
-"""Seconds for which a server that has done a job counts as one that serves."""
+"""Seconds after a job for which its server counts as working."""
 
 
 class ClientPool(Generic[ClientT]):
-    """A few connections to one server, that many jobs are done over.
+    """A few connections to one server, shared by many jobs.
 
-    A server that takes fewer connections than ``connections`` is asked again after a while: a
-    second at first, half a minute at most.  Every job has a result in the end, whatever goes
-    wrong here.
+    If the server accepts fewer than ``connections`` connections, the pool tries again after a second, and
+    then after longer pauses of up to half a minute.  Every job gets a result or an error in the end.
 
-    :param open_client: makes a client that can be used, such as ``lambda: SMTPClient.open(reactor, server)``.
-    :param name: the server's, for errors and the log.
-    :param connections: at once; more jobs wait.
-    :param idle: seconds until a connection that has nothing to do is closed.
-    :param jobs: for one connection.
-    :param at_once: jobs given to one connection before the first is done; what ends the connection
-        ends them all.
-    :raises ValueError: one of these allows nothing to be done.
+    :param open_client: opens a client, such as ``lambda: SMTPClient.open(reactor, server)``.
+    :param name: the server's name, for errors and the log.
+    :param connections: the most simultaneous connections; more jobs wait.
+    :param idle: seconds after which an idle connection is closed.
+    :param jobs: the most jobs over one connection; then it is closed.
+    :param at_once: the most simultaneous jobs of one connection; if the connection ends, all of them do.
+    :raises ValueError: one of these numbers is too small.
     """
 
     log = Logger()
@@ -67,42 +65,43 @@ class ClientPool(Generic[ClientT]):
             raise ValueError("connections, jobs and at_once are at least 1, idle at least 0")
         self._reactor = reactor
         self._open_client = open_client
-        self._context = copy_context()  # not of what wants the first connection
+        self._context = copy_context()  # so that connections do not run in the context of the first job
         self._name = name
         self._idle = idle
         self._jobs = jobs
         self._at_once = at_once
         self._queue = Queue()
         self._deadlines = Deadlines(reactor, self._waited)
-        self._coming = 0  # jobs that will wait
+        self._coming = 0  # jobs that are being prepared
         self._pool: list[PooledConnection[ClientT]] = []
-        self._ended: list[PooledConnection[ClientT]] = []  # with something underway that goes on
+        self._ended: list[PooledConnection[ClientT]] = []  # closed connections with jobs that go on
         self._opening: set[Deferred[ClientT]] = set()
         self._growth = Growth(reactor, connections)
-        self._refusal: ClientError | None = None  # the last one of a connection
-        self._failing: deque[tuple[Queue, Failure]] = deque()  # who is to be told
+        self._refusal: ClientError | None = None  # why the last connection failed
+        self._failing: deque[tuple[Queue, Failure]] = deque()  # jobs that will be failed
         self._is_going_on = self._is_to_go_on = False
         self._served_at = -inf
-        self._look_at = inf  # seconds, when a job may have waited for too long on its connection
-        self._left = 0  # jobs that may still be dealt with in this turn
-        self._alarm: IDelayedCall | None = None  # when time alone lets something be done
+        self._look_at = inf  # the time when a job may have waited too long on its connection
+        self._left = 0  # the number of jobs that may still be handled in this turn
+        self._alarm: IDelayedCall | None = None  # for the next action that depends only on time
         self._closed: list[Deferred[None]] | None = None
 
     @property
     def is_closed(self) -> bool:
-        """Whether it takes no more."""
+        """Whether the pool takes no more jobs."""
         return self._closed is not None
 
     def run(self, work: Callable[[ClientT], Awaitable[T]], *, wait: float = 900) -> Deferred[T]:
-        """Call a function with a connection, when one is free; it may ask for many things over it.
+        """Call a function with a client when one is free; the function may send many requests.
 
-        The connection goes back to the pool with the function's result, which is this one's.
-        To cancel that ends the wait for a connection, or cancels what the function waits for and
-        ends the connection, unless an older job is underway there.
+        The client goes back to the pool when the function's awaitable is done; its result is returned.
+        Cancelling the result ends the wait for a client, or cancels what the function awaits and closes the
+        connection, unless an older job still uses it.
 
-        :param wait: seconds that it may take until one is free.
-        :raises QueueTimeout: it took longer.
-        :raises ClientError: no connection could be had, or the pool was closed; or as ``work`` raises.
+        :param wait: seconds to wait for a free client.
+        :raises QueueTimeout: no client was free in time.
+        :raises ClientError: no connection could be opened, or the pool was closed; also any error of
+            ``work``.
         """
         if self.is_closed:
             return fail(ConnectionLost("The pool is closed"))
@@ -111,9 +110,9 @@ class ClientPool(Generic[ClientT]):
         return task.result
 
     def add(self, job: Job[ClientT], wait: float) -> None:
-        """Do a job.
+        """Add a job.
 
-        :param wait: seconds that it may wait for its turn.
+        :param wait: seconds that the job may wait for its turn.
         """
         job.cancelled = self._cancelled
         self._deadlines.add(job, wait)
@@ -122,7 +121,7 @@ class ClientPool(Generic[ClientT]):
 
     @contextmanager
     def coming(self) -> Iterator[None]:
-        """A job is being made ready: closing waits for it."""
+        """While a job is being prepared: closing waits for it."""
         self._coming += 1
         try:
             yield
@@ -131,7 +130,7 @@ class ClientPool(Generic[ClientT]):
             self._go_on()
 
     def close(self) -> Deferred[None]:
-        """Do what waits, then close all connections; fires when they are gone."""
+        """Finish the waiting jobs, then close all connections; fires when they are closed."""
         done: Deferred[None] = Deferred()
         if self._closed is None:
             self._closed = []
@@ -139,13 +138,13 @@ class ClientPool(Generic[ClientT]):
         self._go_on()
         return done
 
-    # -- which connection does what
+    # -- distribution of jobs
 
     def _go_on(self) -> None:
-        """Do what can be done, until nothing can; for connections to call.
+        """Take all steps that are possible now; connections call it, too.
 
-        Many things that are done may make others possible at once, and call this: they must
-        not do them inside each other, for there may be thousands.
+        A step may make others possible and call this method again.  It must not recurse, because there may
+        be thousands of steps.
         """
         self._is_to_go_on = True
         if self._is_going_on:
@@ -162,7 +161,7 @@ class ClientPool(Generic[ClientT]):
             self._is_going_on = False
 
     def _take_steps(self) -> None:
-        """Give jobs to connections, open those that are missing, close those that are not needed."""
+        """Give jobs to connections, open missing connections, and close those that are not needed."""
         self._tell()
         self._give()
         self._make_room()
@@ -191,11 +190,11 @@ class ClientPool(Generic[ClientT]):
 
     @property
     def _number(self) -> int:
-        """Of connections, with those that are being opened."""
+        """The number of connections, including those that are being opened."""
         return len(self._pool) + len(self._opening)
 
     def _lacks_connections(self) -> bool:
-        """Whether some wait, after `_give`, and no connection is being opened for them."""
+        """Whether jobs still wait after `_give`, and no connection is being opened for them."""
         waiting = len(self._queue)
         stuck = self._stuck()
         if stuck and self._idle_one() is None:
@@ -234,7 +233,7 @@ class ClientPool(Generic[ClientT]):
         return None
 
     def _free(self, *, is_new: bool = False) -> PooledConnection[ClientT] | None:
-        """An idle connection; when there can be no more of them, the one that has least to do."""
+        """An idle connection; if no more can be opened, the connection with the fewest jobs."""
         best, least = None, self._at_once
         for connection in self._pool:
             load = len(connection.underway)
@@ -245,16 +244,16 @@ class ClientPool(Generic[ClientT]):
         return None if is_new or self._growth.may_open(self._number) else best
 
     def _stuck(self) -> list[Job[ClientT]]:
-        """Those that have waited long enough for the job before them on their connection."""
+        """The jobs that have waited too long for an earlier job on their connection."""
         if self._look_at == inf or (now := self._reactor.seconds()) < self._look_at:
             return []
         waiting = [job for each in self._pool for job in each.underway[1:]]
-        # Before this there is no need to look again.
+        # No job can have waited too long before this time.
         self._look_at = min((job.given_at + SLOW for job in waiting), default=inf)
         return [job for job in waiting if job.given_at + SLOW <= now]
 
     def _make_room(self) -> None:
-        """Where only a new connection will do and there can be no more of them, an old one leaves."""
+        """If a job needs a new connection and no more can be opened, close an old one."""
         if not self._queue.new:
             return
         leaving = sum(each.is_leaving for each in self._pool)
@@ -276,12 +275,12 @@ class ClientPool(Generic[ClientT]):
                 waiter.callback(None)
 
     def _set_alarm(self, is_short: bool) -> None:
-        """One timer, for the next thing that time alone makes possible.
+        """Set the timer for the next action that depends only on time.
 
         :param is_short: whether there are too few connections.
         """
         if self._alarm is None and self._look_at == inf and not is_short and self._left > 0:
-            return  # as it is nearly always
+            return  # the usual case
         if self._look_at < inf and not self._queue and all(len(each.underway) < 2 for each in self._pool):
             self._look_at = inf
         now = self._reactor.seconds()
@@ -311,14 +310,14 @@ class ClientPool(Generic[ClientT]):
         opening.addBoth(self._opened, opening)
 
     def _open_no_more(self) -> None:
-        """Those that are being opened are not needed."""
+        """Cancel the connections that are being opened."""
         opening = list(self._opening)
         self._opening.clear()
         for each in opening:
             each.cancel()
 
     def _opened(self, result: ClientT | Failure, opening: Deferred[ClientT]) -> None:
-        if opening not in self._opening:  # it is not needed any more
+        if opening not in self._opening:  # it was cancelled
             if not isinstance(result, Failure):
                 result.abort()
             return
@@ -354,7 +353,7 @@ class ClientPool(Generic[ClientT]):
         self._go_on()
 
     def _failed(self, failure: Failure) -> None:
-        """No connection: what waits is left to those that there are, if there are any."""
+        """A connection could not be opened: the waiting jobs use the open ones, if there are any."""
         error = failure.value
         is_permanent = True
         if isinstance(error, ClientError):
@@ -368,30 +367,30 @@ class ClientPool(Generic[ClientT]):
         self._queue = Queue()
 
     def _others_serve(self, connection: PooledConnection[ClientT]) -> bool:
-        """Whether the server serves others, or did so a moment ago; for a connection to ask."""
+        """Whether the server serves other connections, or did so a moment ago; called by a connection."""
         if self._reactor.seconds() < self._served_at + A_MOMENT:
             return True
         return any(each.serves for each in self._pool if each is not connection)
 
     def _has_served(self, *, is_first: bool) -> None:
-        """A job was done; for its connection to say."""
+        """A job was done; called by its connection."""
         self._served_at = self._reactor.seconds()
         if is_first:
             self._growth.served()
 
     def _is_crowded(self) -> None:
-        """The server may have no room for a new connection, but for others; for that one to say."""
+        """The server may have no room for a new connection; called by that connection."""
         if self._number > 1:
             self._growth.failed(self._number - 1)
 
     # -- jobs
 
     def _again(self, job: Job[ClientT]) -> None:
-        """Give a job to another connection; for a connection to call."""
+        """Give a job to another connection; called by its connection."""
         self._queue.again(job)
 
     def _waited(self, job: Job[ClientT], wait: float) -> None:
-        """It has waited for so long: it fails, unless it is underway."""
+        """A job has waited for ``wait`` seconds: fail it, unless it is running."""
         try:
             if not self._take_back(job):
                 job.is_late = True
@@ -409,7 +408,7 @@ class ClientPool(Generic[ClientT]):
         return connection is not None and connection.underway[0] is not job and connection.take_back(job)
 
     def _cancelled(self, job: Job[ClientT]) -> None:
-        """The job's result is not wanted any more."""
+        """A job was cancelled."""
         try:
             job.wait_no_more()
             if not self._queue.discard(job) and job.connection is not None:
@@ -424,7 +423,8 @@ class ClientPool(Generic[ClientT]):
         self._go_on()
 
     def _broken(self, job: Job[ClientT] | None = None) -> None:
-        """An exception of our own: it is the result of the job, or else of all that would wait for ever."""
+        """An unexpected exception: it becomes the result of the job, or of all jobs that would wait for
+        ever."""
         failure = Failure()
         self.log.failure("in a pool of connections to {server}", failure, server=self._name)
         if job is not None:

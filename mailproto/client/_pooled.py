@@ -1,4 +1,4 @@
-"""One connection of a pool, and the jobs that it is given."""
+"""One connection of a pool, with its jobs."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ ClientT = TypeVar("ClientT", bound=Client[Any])
 
 
 class Pool(Protocol):
-    """What a connection tells its pool."""
+    """The methods of a pool that its connections call."""
 
     def _others_serve(self, connection: PooledConnection[Any]) -> bool:
-        """Whether the server serves others, or did so a moment ago."""
+        """Whether the server serves other connections, or did so a moment ago."""
 
     def _has_served(self, *, is_first: bool) -> None:
-        """A job was done, the connection's first one or another."""
+        """A job was done; ``is_first``: it was the connection's first one."""
 
     def _is_crowded(self) -> None:
-        """A new connection was lost: the server may have room for the others only."""
+        """A new connection was lost: the server may have no room for more connections."""
 
     def _again(self, job: Job[Any]) -> None:
         """The job must be given to another connection."""
 
     def _go_on(self) -> None:
-        """The connection has less to do."""
+        """The connection can take more work."""
 
 
 class PooledConnection(Generic[ClientT]):
-    """A client and how much it has to do.
+    """A client in a pool, with its jobs.
 
-    Whatever goes wrong with our own code here is the job's result, and ends the connection.
+    An unexpected error in our own code becomes the job's result, and ends the connection.
 
-    :param jobs: that it is given in all.
-    :param at_once: jobs that it is given before the first one is done.
-    :param idle: seconds without any until it leaves.
-    :ivar underway: what it was given and has not answered, the oldest first.
-    :ivar is_leaving: whether it is given nothing more.
+    :param jobs: the most jobs for this connection in total.
+    :param at_once: the most jobs at the same time.
+    :param idle: seconds without a job after which it closes.
+    :ivar underway: its unfinished jobs, the oldest first.
+    :ivar is_leaving: whether it gets no more jobs.
     """
 
     log = Logger()
@@ -62,7 +62,7 @@ class PooledConnection(Generic[ClientT]):
         self._idle = idle
         self._timer: IDelayedCall | None = None
         self._is_used = False
-        self._owes = False  # an answer about a job that was taken back
+        self._owes = False  # whether the server still has to answer a job that was taken back
         self._opened_at = self._clock.seconds()
         self.underway: list[Job[ClientT]] = []
         self.is_leaving = False
@@ -70,18 +70,18 @@ class PooledConnection(Generic[ClientT]):
 
     @property
     def is_usable(self) -> bool:
-        """Whether something can still be said over it."""
+        """Whether commands can still be sent over it."""
         return self._client.is_usable
 
     @property
     def serves(self) -> bool:
-        """Whether the server has said anything about a job over it, and is still there."""
+        """Whether the server has answered a job over it, and the connection is still open."""
         is_heard = self._has_served or any(job.is_answered for job in self.underway)
         return is_heard and self.is_usable
 
     @property
     def has_room(self) -> bool:
-        """Whether it may be given another job."""
+        """Whether it can take another job."""
         return (
             self._left > 0
             and not self.is_leaving
@@ -92,11 +92,11 @@ class PooledConnection(Generic[ClientT]):
 
     @property
     def is_new(self) -> bool:
-        """Whether it has done nothing, and is too young to have been forgotten by the server."""
+        """Whether it has done no job, and is so new that the server cannot have timed it out."""
         return not self._is_used and self._clock.seconds() < self._opened_at + NEW_FOR
 
     def give(self, job: Job[ClientT]) -> None:
-        """Do one more."""
+        """Do a job."""
         was_new = self.is_new
         job.connection, job.given_at = self, self._clock.seconds()
         self.underway.append(job)
@@ -107,14 +107,14 @@ class PooledConnection(Generic[ClientT]):
         job.begin(self._client).addBoth(self._done, job, job.attempt, was_new)
 
     def rest(self) -> None:
-        """There is nothing underway: leave after a while, or at once if it may be given no more."""
+        """It has no job: close after the idle time, or at once if it can take no more jobs."""
         if self.is_leaving or not self._left or not self._client._has_room():
             self.leave()
         elif self._client.is_usable and self._timer is None:
             self._timer = self._clock.callLater(self._idle, self._idle_too_long)
 
     def leave(self) -> None:
-        """Say goodbye, after what is underway."""
+        """End the session after its unfinished jobs."""
         self.is_leaving = True
         if self.underway:
             return
@@ -125,9 +125,9 @@ class PooledConnection(Generic[ClientT]):
             self._client.quit()
 
     def take_back(self, job: Job[Any]) -> bool:
-        """Have a job not done; False if it may be done all the same.
+        """Take a job back; False if the server may still do it.
 
-        If the server has heard of it already, the connection ends after the older ones.
+        If the server has already received a part of it, the connection ends after the older jobs.
         """
         if not job.withdraw(self._client):
             return False
@@ -138,7 +138,7 @@ class PooledConnection(Generic[ClientT]):
         return True
 
     def cancel(self, job: Job[Any]) -> None:
-        """The job's result is not wanted any more."""
+        """The job was cancelled."""
         if job is self.underway[0]:
             self._forget(job)
             try:
@@ -146,11 +146,11 @@ class PooledConnection(Generic[ClientT]):
             finally:
                 self._client.abort()
         elif not self.take_back(job):
-            self._forget(job)  # the connection is still needed for what came before it
+            self._forget(job)  # older jobs still need the connection
             job.stop()
 
     def drop(self, job: Job[Any]) -> None:
-        """Something went wrong with ourselves: end the connection."""
+        """An unexpected error occurred: end the connection."""
         self._client.abort()
         if job.connection is self:
             self._forget(job)
@@ -159,7 +159,7 @@ class PooledConnection(Generic[ClientT]):
         """The connection has ended."""
         self._wake()
         for job in list(self.underway):
-            if job.ends_with_connection:  # it was not told, which is a fault of our own
+            if job.ends_with_connection:  # a fault of our own: it should have ended already
                 self._forget(job)
                 job.finish(Failure(ConnectionLost()))
 
@@ -169,7 +169,7 @@ class PooledConnection(Generic[ClientT]):
 
     def _done(self, result: Any, job: Job[ClientT], attempt: int, was_new: bool) -> None:
         if job.connection is not self or job.attempt != attempt:
-            return  # it was taken back
+            return  # the job was taken back
         self._forget(job)
         try:
             self._settle(job, result, was_new)
@@ -183,7 +183,7 @@ class PooledConnection(Generic[ClientT]):
         self._pool._go_on()
 
     def _settle(self, job: Job[ClientT], result: Any, was_new: bool) -> None:
-        """The job is done, or goes on over another connection."""
+        """Finish the job, or let it go on over another connection."""
         if isinstance(result, Failure):
             error = result.value
             if (
@@ -206,7 +206,7 @@ class PooledConnection(Generic[ClientT]):
             job.complete()
 
     def _may_go_on(self, job: Job[ClientT], error: ClientError | None, was_new: bool) -> bool:
-        if error is None:  # it was only that this connection takes no more
+        if error is None:  # this connection only cannot take more work
             return not job.is_late
         others_serve = self._pool._others_serve(self)
         if was_new:
@@ -214,7 +214,7 @@ class PooledConnection(Generic[ClientT]):
         return job.may_try_again(was_new=was_new, others_serve=others_serve)
 
     def _broken(self, job: Job[ClientT] | None = None) -> None:
-        """An exception of our own: the job is told, and nothing more is sent over this connection."""
+        """An unexpected exception: it becomes the job's result, and the connection ends."""
         failure = Failure()
         self.log.failure("in a pool of connections", failure)
         self._client.abort()

@@ -1,4 +1,4 @@
-"""The ways to a server: all addresses of its host, and which of them is connected first."""
+"""The addresses of a server, and the connection to the first one that answers."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ __all__ = ["HEAD_START", "Race", "Route", "endpoint_name", "host_and_port", "rou
 
 
 HEAD_START = 0.3
-"""Seconds that one address has before the next one is tried as well (RFC 8305 5)."""
+"""Seconds until the next address is tried, too (RFC 8305 5)."""
 
 ClientT = TypeVar("ClientT", bound="Client[Any]")
 
 
 class Route(NamedTuple):
-    """One way to a server.
+    """One address of a server.
 
-    :ivar name: as it stands in an error's text: an IP address, or what an endpoint leads to.
+    :ivar name: for error texts: an IP address, or an endpoint's address.
     """
 
     name: str
@@ -48,14 +48,14 @@ class Route(NamedTuple):
 
 
 async def routes_to(reactor: Any, host: str, port: int, timeout: float) -> list[Route]:
-    """TCP to each address of a host, in the system's order (RFC 5321 5.1); none if it has none.
+    """A route by TCP to each address of a host, in the system's order (RFC 5321 5.1).
 
-    A name that is no host name (RFC 1123 2.1), such as ``my_host``, may have an address all
-    the same: containers do.
+    Names such as ``my_host``, which are not valid host names (RFC 1123 2.1), are looked up, too, because
+    containers have such names.
 
     :param host: without brackets.
-    :param timeout: seconds for each to be connected.
-    :raises UnicodeError: it cannot be a domain.
+    :param timeout: seconds to connect to each address.
+    :raises UnicodeError: ``host`` is not a valid domain.
     """
     try:
         ipaddress.ip_address(host)
@@ -76,7 +76,7 @@ def _route(reactor: Any, host: str, port: int, timeout: float) -> Route:
 
 
 def _host_of(address: Any) -> str:
-    """An IP address, with the zone that a link-local one means nothing without (RFC 4007 11)."""
+    """An IP address, with the zone that a link-local address needs (RFC 4007 11)."""
     host: str = address.host
     scope = address.scopeID if isinstance(address, IPv6Address) else 0
     return f"{host}%{scope}" if scope and "%" not in host else host
@@ -102,12 +102,12 @@ def _resolve(reactor: Any, host: str, port: int) -> Deferred[list[IAddress]]:
 
 
 def host_and_port(host: str, port: int) -> str:
-    """As in URLs: an IPv6 address in brackets."""
+    """``host:port``, with an IPv6 address in brackets as in URLs."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def endpoint_name(endpoint: Any) -> str:
-    """What an endpoint leads to, for an error's text: Twisted's endpoints do not say it themselves."""
+    """An endpoint's address for error texts, because Twisted's endpoints do not show it themselves."""
     address = endpoint_address(endpoint)
     if address is None:
         return type(endpoint).__name__
@@ -115,16 +115,16 @@ def endpoint_name(endpoint: Any) -> str:
 
 
 class Race(Generic[ClientT]):
-    """Connections that are begun one after the other, until the first one stands.
+    """Connects to several addresses, one after the other, until the first connection is made.
 
-    An address that refuses is followed by the next one at once, one that is silent after
-    `HEAD_START`.  When one is connected, the others are left; they may be tried again.
+    If an address refuses, the next one is tried at once; if it does not answer, after `HEAD_START`. When
+    one is connected, the other attempts are cancelled; these addresses may be tried again.
 
     :param routes: at least one.
     :param make: makes a client for each attempt.
-    :ivar result: fires with the route and the client that is connected, or with None when all
-        have failed; to cancel it ends all attempts.
-    :ivar failures: why, for each route that has failed.
+    :ivar result: fires with the route and the connected client, or with None if all attempts failed;
+        cancelling it ends all attempts.
+    :ivar failures: the failed routes, each with its error.
     """
 
     def __init__(self, clock: IReactorTime, routes: Sequence[Route], make: Callable[[], ClientT]) -> None:
@@ -138,7 +138,7 @@ class Race(Generic[ClientT]):
         self._next()
 
     def _next(self) -> None:
-        """Begin another attempt; others, if there are any, go on."""
+        """Begin another attempt; running ones go on."""
         self._timer = None
         route = self._routes.popleft()
         client = self._make()
@@ -150,7 +150,7 @@ class Race(Generic[ClientT]):
 
     def _connected(self, client: ClientT, route: Route, attempt: Deferred[ClientT]) -> None:
         if self._pending.pop(id(attempt), None) is None:
-            client.abort()  # it was cancelled, and came all the same
+            client.abort()  # the attempt had been cancelled
             return
         self._stop()
         self.result.callback((route, client))
@@ -162,7 +162,7 @@ class Race(Generic[ClientT]):
         self.failures.append((route, error if isinstance(error, Exception) else RuntimeError(repr(error))))
         self._stop_waiting()
         if self._routes:
-            self._timer = self._clock.callLater(0, self._next)  # there may be many: not inside each other
+            self._timer = self._clock.callLater(0, self._next)  # no recursion: there may be many
         elif not self._pending:
             self.result.callback(None)
 

@@ -1,4 +1,4 @@
-"""Authentication as every protocol does it (RFC 4422): which mechanism, and what is said in turn."""
+"""SASL for all client protocols (RFC 4422): the choice of a mechanism, and the exchange."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["SASLAnswer", "SASLDialect", "SASLStatus", "choose_mechanisms", "sign
 
 
 class SASLStatus(enum.Enum):
-    """What a server's answer means for the exchange."""
+    """The meaning of a server's answer for the exchange."""
 
     CHALLENGE = "go on"
     SUCCESS = "the credentials are taken"
@@ -42,10 +42,10 @@ class SASLStatus(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class SASLAnswer:
-    """What a server answered.
+    """A server's answer.
 
-    :ivar reply: in the protocol's own words.
-    :ivar challenge: in base64, as it was sent; of a `SASLStatus.CHALLENGE` only.
+    :ivar reply: the protocol's own reply.
+    :ivar challenge: in base64, as it was sent; only with `SASLStatus.CHALLENGE`.
     """
 
     status: SASLStatus
@@ -54,19 +54,19 @@ class SASLAnswer:
 
 
 class SASLDialect(Protocol):
-    """How one protocol says what all say in the exchange; messages are in base64 already."""
+    """The SASL commands of one protocol; messages are already in base64."""
 
     def takes_initial(self, mechanism: str, response: bytes) -> bool:
-        """Whether the first message may come along with the command: some commands are too long then."""
+        """Whether the command may contain the initial response; it may be too long for that."""
 
     def begin(self, mechanism: str, initial: bytes | None) -> Awaitable[SASLAnswer]:
         """Send the command.
 
-        :param initial: the first message, ``=`` for an empty one; None for none.
+        :param initial: the initial response, ``=`` for an empty one; None for none.
         """
 
     def respond(self, response: bytes) -> Awaitable[SASLAnswer]:
-        """Send the answer to a challenge; ``*`` cancels the exchange."""
+        """Send the response to a challenge; ``*`` cancels the exchange."""
 
 
 def choose_mechanisms(
@@ -77,7 +77,7 @@ def choose_mechanisms(
     mechanism: str | None,
     allow_clear: bool,
 ) -> list[ClientMechanism]:
-    """What `client_mechanisms` finds.  :raises AuthenticationUnavailable: nothing, and why."""
+    """The mechanisms of `client_mechanisms`.  :raises AuthenticationUnavailable: there is none."""
     found = client_mechanisms(offered, credentials, channel, mechanism=mechanism, allow_clear=allow_clear)
     if found:
         return found
@@ -89,13 +89,13 @@ def choose_mechanisms(
 
 
 async def sign_in(mechanisms: Sequence[ClientMechanism], dialect: SASLDialect, reactor: Any) -> str:
-    """Try ``mechanisms`` until the server takes one.
+    """Try ``mechanisms`` until one succeeds.
 
-    :returns: the name of the one that it took.
-    :raises AuthenticationRefused: the credentials were refused: no other mechanism is tried,
-        since each failure counts for those who look for guessers.
-    :raises AuthenticationUnavailable: every mechanism was refused, or there is none.
-    :raises ServerUntrusted: and the connection is to be closed.
+    :returns: the name of the mechanism that succeeded.
+    :raises AuthenticationRefused: the credentials were refused.  No other mechanism is tried, because
+        servers count failures to detect password guessing.
+    :raises AuthenticationUnavailable: the server refused every mechanism, or there is none.
+    :raises ServerUntrusted: the server did not prove itself; the connection must be closed.
     """
     reply = None
     for mechanism in mechanisms:
@@ -111,9 +111,9 @@ async def sign_in(mechanisms: Sequence[ClientMechanism], dialect: SASLDialect, r
 
 
 async def _try(mechanism: ClientMechanism, dialect: SASLDialect, reactor: Any) -> SASLAnswer:
-    """One exchange: the answer that ends it."""
+    """Run one exchange; returns the answer that ends it."""
     initial = mechanism.initial()
-    # An empty message is not the same as none.
+    # An empty initial response differs from none.
     encoded = None if initial is None else _encode(initial) or b"="
     if encoded is not None and dialect.takes_initial(mechanism.name, encoded):
         answer = await dialect.begin(mechanism.name, encoded)

@@ -1,4 +1,4 @@
-"""What is said to a server, one thing after another, and who is told of the answers and of the end."""
+"""The order of commands to a server, and the handling of its answers and of errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from twisted.internet.defer import Deferred, ensureDeferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -20,74 +20,41 @@ from mailproto.client._errors import (
     TLSFailed,
 )
 from mailproto.client._timeouts import ClientTimeouts
+from mailproto.client._turns import CoroutineTurn, Turn
 from mailproto.connection import Wire
 from mailproto.errors import WireError
 from mailproto.tls import is_verified
 
-__all__ = ["GREETING", "ClientSession", "Dialogue", "Turn"]
+__all__ = ["GREETING", "ClientSession"]
 
 EventT = TypeVar("EventT")
 T = TypeVar("T")
 
 GREETING = "a new connection"
-"""What the server's first words answer."""
-
-
-class Turn(ABC):
-    """Something that is to be said, and waits for its turn."""
-
-    @abstractmethod
-    def fail(self, error: ClientError) -> None:
-        """Its turn will never come."""
-
-
-class Dialogue(Turn, Generic[T]):
-    """A coroutine that has the server to itself.
-
-    :param run: makes it.
-    :param done: called when it is over, before anything hears of its result.
-    """
-
-    __slots__ = ("_done", "_run", "result")
-
-    def __init__(self, run: Callable[[], Coroutine[Any, Any, T]], done: Callable[[], None]) -> None:
-        self._run = run
-        self._done = done
-        self.result: Deferred[T] = Deferred()
-
-    def begin(self) -> None:
-        """Its turn has come."""
-        ensureDeferred(self._run()).addBoth(self._ended)
-
-    def fail(self, error: ClientError) -> None:
-        """Its turn will never come."""
-        self.result.errback(error)
-
-    def _ended(self, result: T | Failure) -> None:
-        self._done()
-        self.result.callback(result)
+"""The question that the server's greeting answers."""
 
 
 class ClientSession(ABC, Generic[EventT]):
-    """The order in which things are said over one connection.
+    """The dialogue with a server over one connection.
 
-    What is asked for waits for its turn (`run`).  Inside a turn `exchange` sends a line and gives the
-    answer, or `ask` and `write` do the same without a `Deferred`.  Whatever ends the connection is
-    the error of all who wait (`fail`); afterwards it is the error of all who ask for something.
+    Requests wait for their turn (`run`).  Inside a turn, `exchange` sends a line and returns the answer;
+    `ask` and `write` do the same without a `Deferred`.  When the connection ends, all waiting requests fail
+    with the reason (`fail`), and so do later requests.
 
-    A protocol says what its greeting and its answers may be: `greeting_fault`, `answer_fault`, and
+    A subclass decides which greetings and answers are valid: `greeting_fault`, `answer_fault`, and
     `unexpected`.
 
     :param clock: the reactor.
-    :param is_remote: whether the other end is to count as another machine even if it is on this one.
+    :param is_remote: whether to treat the server as another machine, even if the transport's peer is on
+        this one.
 
-    :ivar connection: the Twisted protocol below, which an endpoint connects.
-    :ivar greeting: the server's first words, None before they came.
-    :ivar error: why nothing can be said any more; None while something can.
+    :ivar connection: the Twisted protocol, which an endpoint connects.
+    :ivar greeting: the server's greeting; None before it arrived.
+    :ivar error: why no requests can be sent any more; None while they can.
     """
 
     speaks_unasked: ClassVar[bool] = False
-    """Whether the server may speak before it is asked (IMAP's untagged responses)."""
+    """Whether the server may send events that answer no command (IMAP's untagged responses)."""
 
     def __init__(
         self,
@@ -106,75 +73,76 @@ class ClientSession(ABC, Generic[EventT]):
         self._timeouts = timeouts
         self._is_remote = is_remote
         self._turns: deque[Turn] = deque()
-        self._active: object | None = None  # what has something to say now
+        self._active: object | None = None  # the current turn
         self._is_advancing = False
-        self._is_ahead = False  # the server has answered what was not said yet
-        self._answers: deque[Deferred[Any]] = deque()  # that `exchange` waits for
+        self._is_ahead = False  # the server has sent an answer before the command
+        self._answers: deque[Deferred[Any]] = deque()  # the answers that `exchange` waits for
         self._greeted: Deferred[EventT] | None = None
         self._secured: Deferred[None] | None = None
         self._closed: list[Deferred[None]] = []
 
-    # -- what a protocol says of itself
+    # -- provided by each protocol
 
     @abstractmethod
     def greeting_fault(self, event: EventT) -> ClientError | None:
-        """Why the server's first words are no welcome; None if they are."""
+        """The error if the greeting refuses the client; None if it does not."""
 
     def answer_fault(self, question: str, event: EventT) -> ClientError | None:
-        """Why ``event`` cannot answer ``question``; None if it can."""
+        """The error if ``event`` is no possible answer to ``question``; None if it is one."""
         return None
 
     def unexpected(self, event: EventT) -> None:
-        """The server said something that nothing waits for; by default that ends the connection."""
+        """The server sent an event that no request waits for; by default this ends the connection."""
         self.fail(ProtocolViolation(f"The server said {event} before it was asked"))
 
     def turned_away(self) -> None:
-        """The greeting was no welcome, and those who wait were told: end the connection."""
+        """The greeting refused the client, and all requests have failed: end the connection."""
         self.close_in_time()
 
     def may_begin_now(self, turn: Turn) -> bool:
-        """Whether ``turn`` may begin though the server owes answers (pipelining)."""
+        """Whether ``turn`` may begin although the server still has to answer earlier commands
+        (pipelining)."""
         return False
 
     def begin(self, turn: Turn) -> bool:
-        """Begin a turn that is no dialogue; False to have it wait on, before all others."""
+        """Begin a turn that is not a `Dialogue`; False to let it wait longer, before all others."""
         raise NotImplementedError
 
     def interrupted(self, error: ClientError) -> None:
-        """The connection ends: tell the turns that have begun, but for dialogues."""
+        """The connection ends: fail the turns that have begun, except dialogues."""
 
-    # -- what may be asked for
+    # -- requests
 
     @property
     def is_usable(self) -> bool:
-        """Whether something can still be said."""
+        """Whether requests can still be sent."""
         return self.error is None and self.connection.is_open
 
     @property
     def is_awaiting(self) -> bool:
-        """Whether the server owes an answer."""
+        """Whether the server has to answer a command."""
         return bool(self._expected)
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is asked of the server, or about to be."""
+        """Whether there is no request, neither running nor waiting."""
         return self._active is None and not self._turns and not self.is_awaiting
 
     @property
     def is_verified(self) -> bool:
-        """Whether TLS is on, with a certificate that is good and for the server's name."""
+        """Whether TLS is on, with a valid certificate for the server's name."""
         return is_verified(self.connection.transport)
 
     def run(self, dialogue: Callable[[], Coroutine[Any, Any, T]]) -> Deferred[T]:
-        """Run a coroutine when everything before it is answered; nothing else is said meanwhile.
+        """Run a coroutine after all earlier requests; no other request is sent while it runs.
 
-        :returns: its result; or the error that ended the connection before its turn.
+        :returns: the coroutine's result, or the error that ended the connection before its turn.
         """
-        turn = Dialogue(dialogue, self.turn_done)
+        turn = CoroutineTurn(dialogue, self.turn_done)
         return turn.result if self.enqueue(turn) else fail(self.error)
 
     def enqueue(self, turn: Turn) -> bool:
-        """Have ``turn`` wait until it may begin; False if nothing can be said any more."""
+        """Add a turn that begins when it may; False if the connection has ended."""
         if self.error is not None:
             return False
         self._turns.append(turn)
@@ -182,9 +150,9 @@ class ClientSession(ABC, Generic[EventT]):
         return True
 
     def greeted(self) -> Deferred[EventT]:
-        """Wait for the server's first words.
+        """Wait for the server's greeting.
 
-        :raises ClientError: they were no welcome, or there was none; the connection is closed.
+        :raises ClientError: the greeting refused the client, or there was none; the connection is closed.
         """
         if self.error is not None:
             return fail(self.error)
@@ -206,9 +174,9 @@ class ClientSession(ABC, Generic[EventT]):
     # -- inside a turn
 
     def ask(self, question: str, answer: Callable[[EventT], None], timeout: float) -> None:
-        """Have ``answer`` called with what answers ``question``, after the answers that others wait for.
+        """Call ``answer`` with the answer to ``question``, after the answers to earlier questions.
 
-        An event that cannot be an answer ends the connection, and so does one that was here before.
+        The connection ends if the event is no possible answer, or arrived before the question was sent.
         """
         connection = self.connection
         if not self._expected and connection.wire.pending and not self.speaks_unasked:
@@ -216,9 +184,9 @@ class ClientSession(ABC, Generic[EventT]):
         connection.expect(question, answer, timeout)
 
     def exchange(self, question: str, line: bytes, timeout: float | None = None) -> Deferred[EventT]:
-        """Send a line and wait for its answer, yes or no.
+        """Send a line and wait for its answer, positive or negative.
 
-        :param question: what is said, in a word, for `answer_fault` and the texts of errors.
+        :param question: a short name of the command, for `answer_fault` and the texts of errors.
         :param timeout: seconds; by default ``ClientTimeouts.command``.
         """
         if self.error is not None:
@@ -234,7 +202,7 @@ class ClientSession(ABC, Generic[EventT]):
     ) -> Deferred[list[EventT]]:
         """Send several lines at once (pipelining) and wait for the answers to all of them.
 
-        :param said: as for `exchange`; one at least.
+        :param said: questions and lines, as for `exchange`; at least one.
         """
         if self.error is not None:
             return fail(self.error)
@@ -247,13 +215,14 @@ class ClientSession(ABC, Generic[EventT]):
     def stream(
         self, question: str, pieces: Iterator[bytes], timeout: float, *, block: float, answers: int = 1
     ) -> Deferred[list[EventT]]:
-        """Send what may be long, no faster than the server reads, and wait for the answers to it.
+        """Send large data, no faster than the server reads, and wait for the answers.
 
-        What ``pieces`` raises ends the connection: only that tells the server that it is not all.
+        If ``pieces`` raises, the connection is closed, because only that tells the server that the data is
+        incomplete.
 
         :param timeout: seconds for each answer.
-        :param block: seconds that the server may let us wait in between.
-        :param answers: how many there are: one at least.
+        :param block: seconds for which the server may read nothing.
+        :param answers: the number of answers: at least one.
         """
         if self.error is not None:
             return fail(self.error)
@@ -270,7 +239,7 @@ class ClientSession(ABC, Generic[EventT]):
         return done
 
     def _wait_for(self, answers: int) -> tuple[Deferred[list[EventT]], Callable[[EventT], None]]:
-        """What fires with so many answers, and what is to be called with each."""
+        """A Deferred that fires with this many answers, and a function to call with each."""
         heard: list[EventT] = []
         done: Deferred[list[EventT]] = Deferred()
         self._answers.append(done)
@@ -287,26 +256,26 @@ class ClientSession(ABC, Generic[EventT]):
             self._answers.popleft().callback(event)
 
     async def start_tls(self, tls: Any) -> None:
-        """Begin TLS, after the server's go-ahead.
+        """Start TLS, after the server's positive reply.
 
-        :raises ProtocolViolation: something came along with the go-ahead.
-        :raises TLSFailed: there is no TLS, or the certificate is not good; the connection is over.
+        :raises ProtocolViolation: plaintext followed that reply.
+        :raises TLSFailed: TLS failed, or the certificate is not valid; the connection is closed.
         """
         if self.connection.wire.pending:
-            # A machine between us and the server put it there, to be taken for what comes
-            # from within TLS (RFC 3207 6, CVE-2011-0411).
+            # An attacker in between injected it, so that we read it as if it came inside TLS (RFC 3207 6,
+            # CVE-2011-0411).
             raise self.fail(ProtocolViolation("Plaintext after the go-ahead for TLS"))
         secured = self._secured = Deferred()
         self.connection.start_tls(tls, self._timeouts.handshake)
         await secured
 
     def leave(self) -> None:
-        """Close, and tell all who wait."""
+        """Close, and fail all waiting requests."""
         self.close_in_time()
         self.tell(ConnectionLost("Closed"))
 
     def close_in_time(self) -> None:
-        """Close; a server that does not close its side of TLS in time is left alone."""
+        """Close; abort the connection if the server does not close its side in time."""
         self.connection.close()
         timer = self.clock.callLater(self._timeouts.quit, self.connection.abort)
 
@@ -316,22 +285,22 @@ class ClientSession(ABC, Generic[EventT]):
 
         self.closed().addCallback(cancel)
 
-    # -- what may begin
+    # -- turns
 
     def turn_done(self) -> None:
-        """The active turn has said everything: the next one may begin."""
+        """The current turn has sent everything: the next one may begin."""
         self._active = None
         self.advance()
 
     def advance(self) -> None:
-        """Begin what can begin."""
+        """Begin the turns that may begin."""
         if self._is_advancing:
             return
         self._is_advancing = True
         try:
             while self._may_begin():
                 turn = self._turns.popleft()
-                if isinstance(turn, Dialogue):
+                if isinstance(turn, CoroutineTurn):
                     self._active = turn
                     turn.begin()
                 elif not self.begin(turn):
@@ -341,7 +310,7 @@ class ClientSession(ABC, Generic[EventT]):
             self._is_advancing = False
 
     def _may_begin(self) -> bool:
-        """Nothing else has something to say, and the server does not owe us what we must know first."""
+        """Whether the next turn may begin: no other turn is sending, and no needed answer is missing."""
         return (
             bool(self._turns)
             and self._active is None
@@ -350,7 +319,7 @@ class ClientSession(ABC, Generic[EventT]):
             and (not self._expected or self.may_begin_now(self._turns[0]))
         )
 
-    # -- what the connection says
+    # -- called by the connection
 
     def opened(self) -> None:
         """Wait for the greeting."""
@@ -371,7 +340,7 @@ class ClientSession(ABC, Generic[EventT]):
         self.advance()
 
     def received(self, event: EventT) -> None:
-        """Give what the server said to who waits for it."""
+        """Pass the event to the request that waits for it."""
         if self._is_ahead or not self._expected:
             self.unexpected(event)
             return
@@ -383,17 +352,17 @@ class ClientSession(ABC, Generic[EventT]):
             self.fail(fault)
 
     def broken(self, error: WireError) -> None:
-        """What the server says is not the protocol."""
+        """The server broke the protocol."""
         self.fail(ProtocolViolation(str(error)))
 
     def secured(self) -> None:
-        """TLS is on: go on inside it."""
+        """TLS is on: continue."""
         if self._secured is not None:
             waiter, self._secured = self._secured, None
             waiter.callback(None)
 
     def timed_out(self) -> None:
-        """The server has been silent for too long."""
+        """The server did not answer or read in time."""
         if self.connection.is_handshaking:
             self.fail(TLSFailed("TLS failed: timed out"))
             return
@@ -401,14 +370,14 @@ class ClientSession(ABC, Generic[EventT]):
         self.fail(ServerTimeout(f"Timed out: {why}"))
 
     def lost(self, reason: Failure) -> None:
-        """The connection is gone."""
+        """The connection has ended."""
         text = reason.getErrorMessage()
         try:
             if self.connection.is_handshaking:
                 self.fail(TLSFailed(f"TLS failed: {text}"))
             else:
                 self.fail(ConnectionLost(f"Connection lost: {text}"))
-        finally:  # a pool counts on it
+        finally:  # a pool relies on this
             closed, self._closed = self._closed, []
             for waiter in closed:
                 waiter.callback(None)
@@ -416,14 +385,14 @@ class ClientSession(ABC, Generic[EventT]):
     # -- the end
 
     def fail(self, error: ClientError) -> ClientError:
-        """End the connection, and tell all who wait.  :returns: ``error``."""
+        """End the connection, and fail all waiting requests.  :returns: ``error``."""
         if self.error is None:
             self.tell(error)
         self.connection.abort()
         return error
 
     def tell(self, error: ClientError) -> None:
-        """Nothing can be said any more: all who wait are told."""
+        """Fail all waiting requests; no requests can be sent any more."""
         self.error = error
         turns = list(self._turns)
         self._turns.clear()

@@ -1,4 +1,4 @@
-"""How long a client waits."""
+"""The timeouts of a client."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ __all__ = ["ClientTimeouts"]
 
 @dataclass(frozen=True, slots=True)
 class ClientTimeouts:
-    """Seconds.
+    """The timeouts of a client, in seconds.
 
-    :ivar opening: until `Client.open` is done: all addresses of a host, TLS and authentication
-        together.
-    :ivar connect: until a host's addresses are known, and again until one of them is connected.
-    :ivar handshake: for TLS to be negotiated, before the greeting or after STARTTLS.
-    :ivar greeting: for the server's first words.
+    :ivar opening: for `Client.open` as a whole: all addresses of a host, TLS and authentication.
+    :ivar connect: to look up a host's addresses, and again to connect to one of them.
+    :ivar handshake: for the TLS handshake, before the greeting or after STARTTLS.
+    :ivar greeting: for the server's greeting.
     :ivar command: for the answer to a command.
-    :ivar quit: for the answer to the last command, and for the connection's end.
+    :ivar quit: for the answer to the last command, and for the end of the connection.
     """
 
     opening: float = 600

@@ -1,4 +1,4 @@
-"""Jobs that wait for a connection, and when they have waited for too long."""
+"""The jobs that wait for a connection, and their time limits."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["Deadlines", "Queue"]
 
 
 class Deadlines:
-    """The end of each job's wait, with one timer for all: there may be 100,000 that end together.
+    """The time limits of waiting jobs, with one timer for all: 100,000 limits may end together.
 
-    :param passed: called with a job, and how many seconds it has waited.
+    :param passed: called with a job and its waiting time in seconds.
     """
 
     def __init__(self, clock: IReactorTime, passed: Callable[[Job[Any], float], None]) -> None:
@@ -26,18 +26,18 @@ class Deadlines:
         self._passed = passed
         self._number = count()
         self._waits: dict[Job[Any], float] = {}
-        self._heap: list[tuple[float, int, Job[Any]]] = []  # with some that wait no more
+        self._heap: list[tuple[float, int, Job[Any]]] = []  # includes jobs that no longer wait
         self._timer: IDelayedCall | None = None
 
     def add(self, job: Job[Any], wait: float) -> None:
-        """The job may wait for so many seconds from now on."""
+        """Let the job wait for ``wait`` seconds from now on."""
         self._waits[job] = wait
         job.deadlines = self
         heappush(self._heap, (self._clock.seconds() + wait, next(self._number), job))
         self._watch()
 
     def discard(self, job: Job[Any]) -> None:
-        """The job waits no more."""
+        """Remove the job's limit."""
         if self._waits.pop(job, None) is None:
             return
         if len(self._heap) > 2 * len(self._waits) + MOST_AT_ONCE:
@@ -74,10 +74,10 @@ class Deadlines:
 
 
 class Queue:
-    """In order; what is taken out leaves at once, wherever it stands.
+    """The waiting jobs in order; any job can be removed at once.
 
-    :ivar new: those that only a new connection will do for.
-    :ivar any: the others.
+    :ivar new: the jobs that need a new connection.
+    :ivar any: the other jobs.
     """
 
     def __init__(self) -> None:
@@ -91,21 +91,21 @@ class Queue:
         yield from [*self.new, *self.any]
 
     def pop(self) -> Job[Any]:
-        """The first one waits no more."""
+        """Remove and return the first job."""
         return (self.new or self.any).popitem(last=False)[0]
 
     def add(self, job: Job[Any]) -> None:
-        """Wait after all others."""
+        """Add a job at the end."""
         self.any[job] = None
 
     def again(self, job: Job[Any]) -> None:
-        """Wait again, before all others."""
+        """Add a job again, at the beginning."""
         jobs = self.new if job.needs_new else self.any
         jobs[job] = None
         jobs.move_to_end(job, last=False)
 
     def discard(self, job: Job[Any]) -> bool:
-        """Wait no more.  :returns: whether it did."""
+        """Remove a job.  :returns: whether it was waiting."""
         for jobs in (self.new, self.any):
             if job in jobs:
                 del jobs[job]

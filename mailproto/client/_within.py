@@ -1,4 +1,4 @@
-"""A limit on how long something is waited for."""
+"""A time limit for a Deferred."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ T = TypeVar("T")
 
 
 class TooLate(Exception):
-    """It was not done in time."""
+    """The result did not arrive in time."""
 
 
 def within(
     clock: IReactorTime, seconds: float, pending: Deferred[T], discard: Callable[[T], object]
 ) -> Deferred[T]:
-    """``pending``, but for so long at most.
+    """A Deferred with the result of ``pending``, or with `TooLate` after the time limit.
 
-    Whatever ``pending`` makes of being cancelled (endpoints have an error of their own for it),
-    who cancels this gets `CancelledError`, and who waits too long `TooLate`.
+    Cancelling it gives `CancelledError`, whatever error ``pending`` has when it is cancelled (endpoints
+    have their own).
 
-    :param discard: called with a result that comes all the same.
+    :param discard: called with a result that arrives too late.
     """
     is_over = False
 

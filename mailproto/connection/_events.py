@@ -207,7 +207,7 @@ class EventConnection(Connection, Generic[EventT]):
 
     def _broken(self, failure: Failure) -> None:
         """Answering an event failed: end the connection, because any later reply would be out of order."""
-        self.log.failure("{peer}: while answering", failure, peer=self.peer)
+        self.log.failure("{peer}: error while answering", failure, peer=self.peer)
         self.abort()
 
     def _failed(self, event: EventT, failure: Failure) -> None:
@@ -215,7 +215,7 @@ class EventConnection(Connection, Generic[EventT]):
             error = failure.value
         else:
             self.log.failure(
-                "{peer}: while handling {event}", failure, peer=self.peer, event=self.describe(event)
+                "{peer}: error while handling {event}", failure, peer=self.peer, event=self.describe(event)
             )
             error = Unavailable(detail=f"{type(failure.value).__name__}: see the traceback in the log")
         self.log_refusal(event, error)

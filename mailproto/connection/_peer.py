@@ -90,7 +90,10 @@ def peer_of(transport: Any) -> Peer:
     renamed: Peer | None = getattr(transport, _ATTRIBUTE, None)
     if renamed is not None:
         return renamed
-    address = transport.getPeer()
+    try:
+        address = transport.getPeer()
+    except NotImplementedError:  # of a process that an endpoint started
+        address = None
     if isinstance(address, UNIXAddress):
         return replace(peer_at(""), name=_unix_name(transport))
     # The standard streams of a process may be connected to anything.

@@ -229,7 +229,7 @@ class ServerConnection(EventConnection[EventT]):
                 self._wait_for(running, self._greeting_failed)
 
     def _greeting_failed(self, failure: Failure) -> None:
-        self.log.failure("{peer}: while greeting", failure, peer=self.peer)
+        self.log.failure("{peer}: error while greeting", failure, peer=self.peer)
         self.end()
 
     # -- time and end
@@ -335,7 +335,7 @@ class ServerConnection(EventConnection[EventT]):
         try:
             self.closed()
         except Exception:
-            self.log.failure("{peer}: while letting go of a session", peer=self.peer)
+            self.log.failure("{peer}: error while closing a session", peer=self.peer)
         self.factory.forget(self)
 
 

@@ -79,7 +79,7 @@ class Turn:
             try:  # inlined from `_serve`, because this is nearly always the case
                 why = selectable.doRead()
             except BaseException as error:
-                self.log.failure("while serving a connection")
+                self.log.failure("error while serving a connection")
                 why = error
             if why:
                 self._guard(self._disconnect, selectable, why, True)
@@ -88,7 +88,7 @@ class Turn:
             try:
                 send()
             except BaseException:
-                self.log.failure("while sending to a connection")
+                self.log.failure("error while sending to a connection")
         self.is_running = False
         self._write()
 
@@ -190,7 +190,7 @@ class Turn:
                 reading = False
                 why = selectable.doWrite()
         except BaseException as error:  # it must end only this connection
-            self.log.failure("while serving a connection")
+            self.log.failure("error while serving a connection")
             why = error
         if why:
             self._guard(self._disconnect, selectable, why, reading)
@@ -200,7 +200,7 @@ class Turn:
         try:
             call(*arguments)
         except BaseException:
-            self.log.failure("while serving a connection")
+            self.log.failure("error while serving a connection")
 
     def _write(self) -> None:
         """Send what the transports hold; the rest waits until the kernel has room."""

@@ -2,7 +2,6 @@
 
 from mailproto.delivery._base import Delivery, FunctionDelivery, accepted
 from mailproto.delivery._mailboxes import MAX_CACHED, TRUST, MailboxDelivery
-from mailproto.domains import canonical_domain
 
 __all__ = [
     "MAX_CACHED",
@@ -11,5 +10,4 @@ __all__ = [
     "FunctionDelivery",
     "MailboxDelivery",
     "accepted",
-    "canonical_domain",
 ]

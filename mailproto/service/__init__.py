@@ -1,7 +1,7 @@
-"""A whole mail server, made of the framework's public parts.
+"""A complete mail server, made from the framework's public parts.
 
-``twistd mailproto`` runs `make_service`, and a ``.tac`` file may.  A program of its own makes a
-`MailService` of `Settings`, and gives it a `Reporter`, if it wants to know more than the log does.
+``twistd mailproto`` calls `make_service`, and so may a ``.tac`` file.  Your own program makes a
+`MailService` from `Settings`.  Give it a `Reporter` to learn how the start goes.
 """
 
 from mailproto.service._limits import ServiceLimits
@@ -40,4 +40,4 @@ __all__ = [
 ]
 
 makeService = make_service
-"""The name that twistd looks for."""
+"""The name under which twistd looks for it."""

@@ -1,11 +1,11 @@
-"""The accounts, as a service: those that the settings give are made, and all of them can sign in.
+"""A service that creates the accounts of the settings, and provides the portal for sign-in.
 
-The settings give passwords at each start, and to compare each with its record would take seconds.
-So the data folder remembers which were right: as one key, made of all of them together in the way
-that SCRAM's keys are made (RFC 5802 2.2), beside a digest of each account's record.  If the key is
-the same again, so are the passwords; and of an account whose record is the same too, nothing else
-is looked at.  A thief who guesses at a password by that key works at least as hard as by SCRAM's
-keys in the store, and has to guess those of all accounts that are given at once.
+The settings contain passwords at each start, and comparing each with its record would take seconds. So the
+data folder remembers which passwords were right.  It has one key, derived from all passwords together in
+the way of SCRAM's keys (RFC 5802 2.2), and a digest of each account's record.  If the key is the same at
+the next start, so are the passwords; an account is then skipped if its record is the same, too.  For an
+attacker, guessing passwords by that key is at least as hard as by the SCRAM keys in the store, because all
+passwords must be guessed at once.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ from mailproto.service._store import StoreService
 __all__ = ["AccountsService", "RightPasswords", "ensure_account", "remembered_domain"]
 
 _DOMAIN = "first-domain"
-"""The file in the data folder that says to the command what domain a name without one has."""
+"""The file in the data folder from which the command takes the domain for names without one."""
 
 _RIGHT_PASSWORDS = "given-accounts"
 
 _NEEDED = {"EXTERNAL": "tls.client_ca"}
-"""What must be set for a mechanism to be offered, by its name; any other needs a checker of one's own."""
+"""The setting that a mechanism needs, by name; other mechanisms need a checker in a server of your own."""
 
 
 class AccountsService(Service):
-    """Makes the accounts that there have to be, and signs people in.
+    """Creates the accounts of the settings, and provides the portal for sign-in.
 
-    :ivar portal: from `startService` on.
+    :ivar portal: exists after `startService`.
     """
 
     log = Logger()
@@ -75,7 +75,7 @@ class AccountsService(Service):
         self._verifier: PasswordVerifier | None = None
 
     def startService(self) -> Deferred[None]:
-        """Make what is missing.  The result fails with `SettingError` when that is not possible."""
+        """Create missing accounts.  The result fails with `SettingError` if that is not possible."""
         super().startService()  # type: ignore[no-untyped-call]
         return Deferred.fromCoroutine(self._start())
 
@@ -137,7 +137,7 @@ class AccountsService(Service):
         try:
             await self._in_thread(lambda: right.write(file, records))
         except OSError as error:
-            self.log.warn("Not remembered that the passwords were right: {error}", error=error)
+            self.log.warn("The next start has to check all passwords again: {error}", error=error)
 
     def _ensure(self, directory: IDirectory, account: AccountSettings) -> Awaitable[str]:
         return ensure_account(
@@ -157,11 +157,11 @@ class AccountsService(Service):
                 write_private(self._data.folder / _DOMAIN, f"{domain}\n".encode())
         except OSError as error:
             self.log.warn(
-                "The mailproto command does not know of {domain}: {error}", domain=domain, error=error
+                "The mailproto command cannot add {domain} to names: {error}", domain=domain, error=error
             )
 
     def _warn_of_mechanisms(self) -> None:
-        """Name the mechanisms that were chosen and cannot be offered, with what they need."""
+        """Log the chosen mechanisms that cannot be offered, and what they need."""
         mechanisms = self._settings.auth.mechanisms
         if mechanisms is DEFAULT_MECHANISMS:
             return
@@ -176,9 +176,9 @@ class AccountsService(Service):
 
 
 def remembered_domain(folder: Path) -> str:
-    """The first domain of the server that ran last with this data folder, or "".
+    """The first domain of the last server that used this data folder, or "".
 
-    :raises OSError: it is there, and cannot be read.
+    :raises OSError: the file exists, but cannot be read.
     """
     try:
         return (folder / _DOMAIN).read_text("utf-8", "replace").strip()
@@ -194,13 +194,14 @@ async def ensure_account(
     matches: Callable[[str, str], Awaitable[bool]],
     hash_password: Callable[[str], Awaitable[str]],
 ) -> str:
-    """Make the account if it is missing; give it that password if it has another and is not disabled.
+    """Create the account if it is missing; set its password if it differs and the account is not disabled.
 
-    :param matches: of (record, password); so a restart with the same settings writes nothing.
-    :returns: its record, with which nothing is left to be done.
+    :param matches: compares a record and a password, so that a restart with the same settings writes
+        nothing.
+    :returns: the account's record afterwards.
     """
     if await _record_of(directory, name) is None:
-        with suppress(AccountExists):  # another process was faster, perhaps with another password
+        with suppress(AccountExists):  # another process has just created it, perhaps with another password
             made = await hash_password(password)
             await directory.add(name, made)
             return made
@@ -222,11 +223,10 @@ async def _record_of(directory: IDirectory, name: str) -> str | None:
 
 @dataclass(slots=True)
 class RightPasswords:
-    """Which passwords of the settings were right, and with which records.
+    """Remembers which passwords of the settings were right, and for which records.
 
-    :ivar key: of the passwords that are given now.
-    :ivar records: a digest of each account's record, by `account_key`, as far as it is known that
-        the account has the password that is given now.
+    :ivar key: the key of the current settings' passwords.
+    :ivar records: by `account_key`, a digest of the record for which the current password was right.
     """
 
     salt: bytes
@@ -235,9 +235,9 @@ class RightPasswords:
 
     @classmethod
     def read(cls, file: Path, given: Sequence[AccountSettings]) -> RightPasswords:
-        """What ``file`` says of those that are given: takes 25 ms, for a thread.
+        """Read ``file`` for the given accounts.  This takes 25 ms: run it in a thread.
 
-        A file that is missing, damaged, or of other passwords says nothing.
+        If the file is missing, damaged, or made from other passwords, the result is empty.
         """
         try:
             kept = json.loads(file.read_bytes())
@@ -251,13 +251,14 @@ class RightPasswords:
         return cls(salt, _key(given, salt))
 
     def has(self, key: str, record: str) -> bool:
-        """Whether the account with that record has the password that is given now."""
+        """Whether the password of the current settings is known to be right for that record."""
         return self.records.get(key) == _digest(record)
 
     def write(self, file: Path, records: Mapping[str, str]) -> None:
-        """Remember that all are right.
+        """Remember that all passwords are right.
 
-        But of a record without SCRAM's keys nothing is kept that is easier to guess at than it is.
+        Nothing is stored if a record has no SCRAM keys, because guessing by `key` would be easier than by
+        that record.
 
         :raises OSError:
         """

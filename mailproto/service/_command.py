@@ -1,4 +1,4 @@
-"""The ``mailproto`` command: accounts and their store, while the server runs or while it does not."""
+"""The ``mailproto`` command, for accounts and stores; it works with or without a running server."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """The command line: ``sys.argv`` by default.
+    """Run the command with ``arguments``, by default ``sys.argv``.
 
-    Ends the process: 0 when it is done, 1 when it could not be done, 2 for wrong usage.
+    It ends the process with status 0 for success, 1 for a failure, 2 for wrong usage.
     """
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
                 options.name = account_name(full_name(options.name, options.domain))
             except ValueError as error:
                 parser.error(f"argument NAME@DOMAIN: {error}")
-        # Asked before the reactor runs: a terminal blocks.
+        # Read before the reactor runs, because reading from a terminal blocks.
         password = ask_password(options) if options.action in WITH_PASSWORD else ""
     except CommandError as error:
         sys.exit(f"mailproto: {error}")
@@ -56,35 +56,37 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
-        prog="mailproto", description="Look after a mailproto server's accounts and store."
+        prog="mailproto", description="Manage the accounts and the store of a mailproto server."
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     user = commands.add_parser("user", help="accounts: add, list, passwd, disable, enable, delete")
     actions = user.add_subparsers(dest="action", required=True, metavar="ACTION")
     for action, text in (
-        ("add", "make an account"),
+        ("add", "create an account"),
         ("list", "print the accounts' names, one a line"),
-        ("passwd", "give an account another password, which ends its sessions and enables it"),
-        ("disable", "end an account's sessions, and refuse new ones; it still gets mail"),
-        ("enable", "undo disable: the password is as before"),
-        ("delete", "end an account's sessions, and remove it with all its mail"),
+        ("passwd", "set an account's password; this ends its sessions, and enables it"),
+        ("disable", "end an account's sessions, and refuse new ones; it still receives mail"),
+        ("enable", "undo disable; the password is the same as before"),
+        ("delete", "end an account's sessions, and delete it with all its mail"),
     ):
         options = _add_action(actions, action, text)
         if action in WITH_PASSWORD:
             options.add_argument(
-                "--password-stdin", action="store_true", help="read the password's line from standard input"
+                "--password-stdin",
+                action="store_true",
+                help="read the password from standard input, one line",
             )
         if action != "list":
             options.add_argument(
                 "--domain",
-                help="of a NAME without one [default: the first of the server that ran there last]",
+                help="for a NAME without a domain [default: the first domain of the last server here]",
             )
             options.add_argument("name", metavar="NAME@DOMAIN")
-    store = commands.add_parser("store", help="what is kept: check")
+    store = commands.add_parser("store", help="stored mail: check")
     actions = store.add_subparsers(dest="action", required=True, metavar="ACTION")
-    options = _add_action(actions, "check", "look for faults in what is kept; status 1 if there are any")
-    options.add_argument("--repair", action="store_true", help="mend what can be mended")
+    options = _add_action(actions, "check", "look for faults in the store; status 1 if there are any")
+    options.add_argument("--repair", action="store_true", help="repair what can be repaired")
     return parser
 
 
@@ -111,12 +113,12 @@ def _check(options: Namespace) -> None:
 
 
 def _no_store(options: Namespace) -> str:
-    """Only a first account may make a store: anything else is a mistyped path."""
+    """The error for a missing store; only ``user add`` creates one, because the path may be mistyped."""
     return f"there is no store in {options.place}"
 
 
 def _become_owner(place: Path) -> None:
-    """Root works as the user whose store it is, so that the server can use what is made."""
+    """If root runs this, change to the store's owner, so that the server can use new files."""
     owner = place.stat()
     if os.geteuid() == 0 != owner.st_uid:
         os.setgroups([])
@@ -158,6 +160,6 @@ async def _run(reactor: Any, options: Namespace, password: str) -> None:
 
 @provider(ILogObserver)
 def _print_warning(event: LogEvent) -> None:
-    """What a server has in its log, such as what becomes of a store of an older version."""
+    """Print warnings that a server would log, such as the upgrade of an older store."""
     if event.get("log_level") is LogLevel.warn and str(event.get("log_namespace")).startswith("mailproto."):
         print(f"mailproto: {formatEvent(event)}", file=sys.stderr)

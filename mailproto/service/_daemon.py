@@ -1,12 +1,11 @@
-"""What the process that a person started says of a daemon's start.
+"""Reports the result of a daemon's start in the process that the operator started.
 
-``twistd`` forks; the process that was started waits until the daemon has started its services, and
-would then say that all is well, while a store is still opened and ports are looked at.  Here it
-waits until the server is ready or has failed, says the one line that tells why, and ends with
-status 1.
+``twistd`` forks; the parent waits until the daemon has called ``startService``, and then ends with status
+0, although the store is still being opened.  Here the parent waits until the server is ready or has
+failed.  If it failed, the parent prints one line that says why, and ends with status 1.
 
-That rests on how twistd forks (``twistd_daemonizes`` in `mailproto._twisted_internals`).  Where it
-does otherwise, a failure is in the log alone, and the status is 0.
+This relies on the way in which twistd forks (``twistd_daemonizes`` in `mailproto._twisted_internals`).  If
+twistd forks in another way, a failure is only in the log, and the status is 0.
 """
 
 from __future__ import annotations
@@ -22,22 +21,22 @@ from mailproto._twisted_internals import is_daemonizing
 __all__ = ["DaemonStart"]
 
 _END_GRACE = 15.0
-"""Seconds that a daemon which cannot start has to end, before its starter does."""
+"""Seconds for which the parent waits until a daemon that failed to start has ended."""
 
 _READY = b"ready"
 
 
 class DaemonStart:
-    """A pipe from the daemon to the process that was started.
+    """A pipe from the daemon to its parent, the process that the operator started.
 
-    :ivar is_wanted: whether there will be a report: a server that is part of nothing never starts.
+    :ivar is_wanted: whether there will be a report: a service without a parent is never started.
     """
 
     def __init__(self) -> None:
         self.is_wanted: Callable[[], bool] = lambda: True
         self._reader = self._writer = -1
         self._starter = os.getpid()
-        # The hooks stay for ever: they look at who forks, and why.
+        # The hooks cannot be removed; they check whether it is twistd that forks.
         os.register_at_fork(
             before=self._before_fork,
             after_in_parent=self._after_in_parent,
@@ -46,21 +45,21 @@ class DaemonStart:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether this process is a daemon whose starter still waits."""
+        """Whether this process is a daemon, and its parent still waits."""
         return self._writer >= 0 and os.getpid() != self._starter
 
     def succeeded(self) -> None:
-        """The server is ready."""
+        """Report that the server is ready."""
         self._say(_READY)
         self._close()
 
     def failed(self, line: str) -> None:
-        """The server cannot start, and this process is about to end: the starter waits for that, too."""
+        """Report that the server cannot start; the parent also waits for the end of this process."""
         self._say(line.encode(errors="replace"))
 
     def _say(self, message: bytes) -> None:
         if self.is_awaited:
-            with contextlib.suppress(OSError):  # the starter was killed
+            with contextlib.suppress(OSError):  # the parent was killed
                 os.write(self._writer, message[: select.PIPE_BUF])
 
     def _before_fork(self) -> None:
@@ -79,8 +78,8 @@ class DaemonStart:
         if message and message != _READY:
             with contextlib.suppress(OSError):  # standard error is closed
                 os.write(2, message + b"\n")
-            os._exit(1)  # as twistd ends this process itself
-        # It is ready; or it ended without a word, and twistd has one.
+            os._exit(1)  # twistd ends this process in the same way
+        # The daemon is ready, or it ended without a report, which twistd notices itself.
 
     def _after_in_child(self) -> None:
         if self._reader >= 0:

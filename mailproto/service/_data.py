@@ -1,4 +1,4 @@
-"""The data folder, as a service: it is there, and ours, before anything is opened in it."""
+"""A service that makes the data folder, and checks that it can be used."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["DataService", "alone_in", "check_access", "make_data_folder"]
 
 
 class DataService(Service):
-    """Makes what is missing in the data folder, as the user that the process stays.
+    """Makes the data folder and its contents, as the user that the server runs as.
 
-    Root may make the folder for that user before it becomes the user.
+    Root may make the folder for that user, before the process changes to the user.
 
-    :ivar spool_folder: for messages while they arrive.
-    :ivar secret: of this server, the same after a restart.
+    :ivar spool_folder: the folder for messages while they arrive.
+    :ivar secret: this server's secret; it is the same after a restart.
     """
 
     def __init__(self, folder: Path, user: Callable[[], User | None] = lambda: None) -> None:
@@ -36,7 +36,7 @@ class DataService(Service):
         self.secret = b""
 
     def privilegedStartService(self) -> None:
-        """Make the folder if it is missing and another user is to have it.
+        """Make the folder if it is missing and belongs to another user.
 
         :raises SettingError:
         """
@@ -48,9 +48,9 @@ class DataService(Service):
                 give_away(str(self.folder), user)
 
     def startService(self) -> None:
-        """See that everything is there and can be used.
+        """Make everything that is missing, and check that it can be used.
 
-        :raises SettingError: it cannot.
+        :raises SettingError: it cannot be used.
         """
         super().startService()  # type: ignore[no-untyped-call]
         with self._told():
@@ -70,7 +70,7 @@ class DataService(Service):
 
 
 def make_data_folder(folder: Path) -> Path:
-    """Make it, readable by its owner alone, if it is not there.
+    """Make the data folder if it is missing; only its owner can read it.
 
     :raises OSError:
     """
@@ -82,10 +82,10 @@ def make_data_folder(folder: Path) -> Path:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Make files that must fit each other while no other server does so: it waits, and finds them."""
+    """Hold a lock while files that belong together are made; another server waits, and then finds them."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with suppress(OSError):  # of a file system that has no locks
+        with suppress(OSError):  # the file system has no locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
@@ -93,6 +93,6 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def check_access(path: Path, mode: int) -> None:
-    """:raises OSError: the file or folder is there, and cannot be used so (`os.access`)."""
+    """:raises OSError: the file or folder exists, but does not allow ``mode`` (`os.access`)."""
     if path.exists() and (denied := refusal(str(path), mode)) is not None:
         raise denied

@@ -1,4 +1,4 @@
-"""Twisted's endpoint strings, and our defaults for what they do not say."""
+"""Completes Twisted's endpoint strings with our defaults."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ import re
 __all__ = ["BACKLOG", "UNIX_MODE", "unix_path", "with_defaults"]
 
 BACKLOG = 1024
-"""Connections that may wait to be accepted, unless the endpoint says how many.
+"""Connections that may wait to be accepted, unless the endpoint sets a number.
 
-With Twisted's 50, of 2,000 clients that come at once most wait for their SYN to be sent again.
+With Twisted's 50, most of 2,000 simultaneous clients have to send their SYN again.
 """
 
 UNIX_MODE = "660"
-"""Of a Unix socket, unless the endpoint says another: who connects is on this machine, and may
-bring mail by LMTP or say who it is by XCLIENT.  Twisted's is 666.
+"""The mode of a Unix socket, unless the endpoint sets one; Twisted's default is 666.
+
+Any process that can connect may deliver mail by LMTP, or name a client with XCLIENT.
 """
 
 _WRAPPER = "haproxy:"
-"""Before another endpoint's string."""
+"""A prefix of another endpoint string."""
 
 _PART = re.compile(r"(?:^|:)((?:\\.|[^\\:])*)", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _BACKLOG_POSITION = 2
-"""Arguments without a name before the one that may be the backlog, or may be something else."""
+"""The number of unnamed arguments before the one that may be the backlog."""
 _WITH_BACKLOG = ("tcp", "tcp6", "ssl", "unix")
 
 
 def with_defaults(endpoint: str) -> str:
-    """The endpoint string, with `BACKLOG` and `UNIX_MODE` where it may have them and gives none itself."""
+    """The endpoint string with `BACKLOG` and `UNIX_MODE` added, if they apply and are not set."""
     kind, by_position, by_name = _split(endpoint)
     defaults = {}
     if kind == "unix" and "mode" not in by_name and len(by_position) < 2:
@@ -39,22 +40,21 @@ def with_defaults(endpoint: str) -> str:
 
 
 def unix_path(endpoint: str) -> str | None:
-    """Where the socket is that a ``unix:`` endpoint makes; None for other kinds, and for a socket
-    that is no file."""
+    """The path of a ``unix:`` endpoint's socket; None for other kinds, and for an abstract socket."""
     kind, by_position, by_name = _split(endpoint)
     path = by_name.get("address", *by_position[:1]) if kind == "unix" else None
     return path if path and not path.startswith("\0") else None
 
 
 def _split(endpoint: str) -> tuple[str, list[str], dict[str, str]]:
-    """(Its kind, its arguments without names, and with)."""
+    """Split into (kind, unnamed arguments, named arguments)."""
     while endpoint.startswith(_WRAPPER):
         endpoint = endpoint.removeprefix(_WRAPPER)
     kind, *arguments = _PART.findall(endpoint)
     by_position: list[str] = []
     by_name: dict[str, str] = {}
     for argument in arguments:
-        # An escaped character is no "=" that ends a name.
+        # An escaped "=" does not end a name.
         hidden = _ESCAPED.sub("__", argument)
         name, equals, _ = hidden.partition("=")
         value = _ESCAPED.sub(r"\1", argument[len(name) + len(equals) :] if equals else argument)

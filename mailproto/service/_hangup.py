@@ -1,4 +1,4 @@
-"""SIGHUP, as a service."""
+"""A service that handles SIGHUP."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["HangupService"]
 
 
 class HangupService(Service):
-    """Calls ``reload`` in the reactor's thread when the process gets a SIGHUP.
+    """Calls ``reload`` in the reactor's thread when the process gets SIGHUP.
 
-    What was called before is called, too.  That is so from `privilegedStartService` on; a signal that
-    comes before would end the process.
+    An older signal handler is called, too.  The handler is installed in `privilegedStartService`; an
+    earlier SIGHUP ends the process.
     """
 
     log = Logger()
@@ -28,23 +28,23 @@ class HangupService(Service):
         self._before: Any = None
 
     def privilegedStartService(self) -> None:
-        """From now on SIGHUP ends nothing."""
+        """Install the signal handler."""
         super().privilegedStartService()  # type: ignore[no-untyped-call]
         if not self._is_set:
             try:
                 self._before = signal.signal(signal.SIGHUP, self._hung_up)
-            except ValueError:  # only the main thread may
-                self.log.warn("SIGHUP is not listened to: the server runs beside the main thread")
+            except ValueError:  # signals can only be handled in the main thread
+                self.log.warn("SIGHUP is ignored: the server does not run in the main thread")
             else:
                 self._is_set = True
 
     def startService(self) -> None:
-        """See `privilegedStartService`."""
+        """Install the signal handler, if `privilegedStartService` was not called."""
         super().startService()  # type: ignore[no-untyped-call]
         self.privilegedStartService()
 
     def stopService(self) -> None:
-        """SIGHUP is what it was before."""
+        """Restore the older signal handler."""
         super().stopService()  # type: ignore[no-untyped-call]
         if self._is_set:
             self._is_set = False
@@ -52,5 +52,5 @@ class HangupService(Service):
 
     def _hung_up(self, number: int, frame: object) -> None:
         self._reactor.callFromThread(self._reload)
-        if callable(self._before):  # of another server in this process, or of a program of one's own
+        if callable(self._before):  # the handler of another server or of the program
             self._before(number, frame)

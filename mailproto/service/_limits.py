@@ -1,4 +1,4 @@
-"""Limits by their names, as in ``smtp.recipients=500``."""
+"""Sets limits by name, as in ``smtp.recipients=500``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ServiceLimits", "limit_names", "with_limit"]
 
 @dataclass(frozen=True, slots=True)
 class ServiceLimits:
-    """Of each protocol of `mailproto.service._listeners.Listener`."""
+    """The limits of each protocol (`mailproto.service._listeners.Listener`)."""
 
     smtp: SMTPLimits = field(default_factory=SMTPLimits)
     submission: SMTPLimits = TRUSTED_CLIENT_LIMITS
@@ -26,11 +26,12 @@ class ServiceLimits:
 
 
 def with_limit(limits: ServiceLimits, setting: str) -> ServiceLimits:
-    """``limits`` with one of them changed.
+    """A copy of ``limits`` with one limit changed.
 
-    :param setting: ``PROTOCOL.NAME=NUMBER``; a name in ``wire`` has two parts, as in
+    :param setting: ``PROTOCOL.NAME=NUMBER``; limits in ``wire`` have two names, as in
         ``smtp.wire.command_line=4096``.
-    :raises ValueError: naming the limit, if there is none of that name or it cannot be that.
+    :raises ValueError: there is no limit of that name, or the value is not allowed; the text names the
+        limit.
     """
     key, equals, value = setting.partition("=")
     if not equals:
@@ -48,7 +49,7 @@ def with_limit(limits: ServiceLimits, setting: str) -> ServiceLimits:
 
 
 def limit_names(limits: Any) -> list[str]:
-    """All that may be set, with dots where they are deeper."""
+    """The names of all limits, with dots for nested ones."""
     names: list[str] = []
     for name in _own_names(limits):
         value = getattr(limits, name)
@@ -61,7 +62,7 @@ def _own_names(limits: Any) -> list[str]:
 
 
 def _changed(limits: Any, path: list[str], value: str) -> Any:
-    """:raises LookupError: for a path that leads nowhere.  :raises ValueError: for a bad value."""
+    """:raises LookupError: there is no such limit.  :raises ValueError: the value is not allowed."""
     name, *rest = path
     if name not in _own_names(limits):
         raise LookupError(name)
@@ -89,7 +90,7 @@ def _seconds(value: str) -> float:
 
 
 _NO_LIMITS = frozenset({"append"})
-"""Fields that another setting decides: how long APPEND's message may be is ``max_message_size``."""
+"""Limits that follow from another setting: ``max_message_size`` limits messages in APPEND."""
 
 _NUMBERS: dict[Any, Callable[[str], float]] = {
     int: _whole,
@@ -97,4 +98,4 @@ _NUMBERS: dict[Any, Callable[[str], float]] = {
     int | None: _whole,
     float | None: _seconds,
 }
-"""How the values of a type are read; None is for what depends, and nobody sets it."""
+"""The parsers of values by type; fields of other types cannot be set."""

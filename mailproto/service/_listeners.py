@@ -1,4 +1,4 @@
-"""What the server can listen for, and where it does unless it is told otherwise."""
+"""The kinds of listeners, and their default endpoints."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["LISTENERS", "Listener", "default_endpoints"]
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One kind of listener.
+    """A kind of listener.
 
-    :ivar name: also of the option, and of the setting in ``listen``.
-    :ivar protocol: which factory serves it: those with TLS share one with those without.
-    :ivar port: of the default endpoint, on 127.0.0.1; None: listens only when asked to.
-    :ivar tls: TLS from the first octet (RFC 8314 3).
+    :ivar name: also the name of the option and of the setting in ``listen``.
+    :ivar protocol: the name of the factory that serves it; listeners with and without TLS share one.
+    :ivar port: the port of the default endpoint on 127.0.0.1; None if it has no default endpoint.
+    :ivar tls: whether it uses TLS from the first octet (RFC 8314 3).
     """
 
     name: str
@@ -40,7 +40,7 @@ LISTENERS: Mapping[str, Listener] = {
 
 
 def default_endpoints() -> dict[str, list[str]]:
-    """What is listened on when nothing is set."""
+    """The endpoints of a server without ``listen`` settings."""
     return {
         listener.name: [f"tcp:{listener.port}:interface=127.0.0.1"]
         for listener in LISTENERS.values()

@@ -1,4 +1,4 @@
-"""One endpoint that is listened on, as a service."""
+"""A service that listens on one endpoint."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ __all__ = ["ListenerService"]
 class ListenerService(Service):
     """Listens on a Twisted endpoint string, completed by `with_defaults`.
 
-    `privilegedStartService` binds, while the process may still do so; nobody is served until
-    `startService`, when the factory is there.  Clients that come in between wait to be accepted;
-    where the endpoint's port cannot make them wait, their connections are closed.
+    `privilegedStartService` binds the port, while the process still has the right to.  Clients are served
+    after `startService`, when the factory exists.  Earlier clients wait to be accepted; if the endpoint's
+    port cannot make them wait, their connections are closed.
 
-    A Unix socket that another process left, and at which none listens any more, is replaced.
+    A Unix socket that an earlier process left is replaced, unless a process still listens on it.
 
     :param setting: the path of the setting, such as ``listen.smtp``.
     :param make_factory: called when clients may be served.
-    :param listening: called with where it listens, once clients are served.
-    :param user: gives who the process will be, to whom root gives a Unix socket.
+    :param listening: called with the address, once clients are served.
+    :param user: returns the user to which root gives a Unix socket.
     """
 
     log = Logger()
@@ -74,9 +74,9 @@ class ListenerService(Service):
         self._is_over = False
 
     def privilegedStartService(self) -> None:
-        """Bind.
+        """Bind the port.
 
-        :raises SettingError: that is not possible, and the endpoint knows it at once.
+        :raises SettingError: the port cannot be bound, and the endpoint reports that at once.
         """
         super().privilegedStartService()  # type: ignore[no-untyped-call]
         self._is_over = False
@@ -85,9 +85,9 @@ class ListenerService(Service):
             raise self._problem
 
     def startService(self) -> Deferred[None]:
-        """Serve clients; the result arrives when they are.
+        """Serve clients; the result fires when clients can be served.
 
-        :raises SettingError: (or the result fails with it) it cannot be listened there.
+        :raises SettingError: (or the result fails with it) the port cannot be bound.
         """
         super().startService()  # type: ignore[no-untyped-call]
         if self._binding is None:
@@ -95,7 +95,7 @@ class ListenerService(Service):
         return Deferred.fromCoroutine(self._serve())
 
     def stopService(self) -> Deferred[None]:
-        """Close the port; connections stay."""
+        """Close the port; its connections stay open."""
         super().stopService()  # type: ignore[no-untyped-call]
         return Deferred.fromCoroutine(self._stop())
 
@@ -117,7 +117,7 @@ class ListenerService(Service):
         if path is None:
             return cast("Deferred[IListeningPort]", server.listen(self._gate))
         remove_left_over(path)
-        umask = os.umask(0o177)  # no other user may connect before the socket has its mode
+        umask = os.umask(0o177)  # so that no other user can connect before the socket has its mode
         try:
             bound = cast("Deferred[IListeningPort]", server.listen(self._gate))
         finally:
@@ -125,7 +125,7 @@ class ListenerService(Service):
         return bound.addCallback(self._give_away, path)
 
     def _bound(self, port: IListeningPort) -> None:
-        if self._is_over:  # the endpoint took no notice of `cancel`
+        if self._is_over:  # the endpoint ignored `cancel`
             port.stopListening()
             return
         self._port = port
@@ -149,7 +149,7 @@ class ListenerService(Service):
         self._problem = SettingError(self._setting, reason, value=self.endpoint)
 
     def _accept_from(self, port: IListeningPort, accept: bool) -> None:
-        """Have clients accepted, or let them wait where the kernel has them."""
+        """Accept clients, or let them wait in the kernel's backlog."""
         if IReadDescriptor.providedBy(port) and IReactorFDSet.providedBy(self._reactor):
             (self._reactor.addReader if accept else self._reactor.removeReader)(port)
 
@@ -172,14 +172,17 @@ class ListenerService(Service):
             try:
                 await maybeDeferred(port.stopListening)
             except PermissionError:
-                self.log.info("{port} stays: this user may not remove it; the next start does", port=address)
-            except OSError as error:  # of a Unix socket that is not there any more
+                self.log.info(
+                    "{port} is not removed, because this user may not; the next start removes it",
+                    port=address,
+                )
+            except OSError as error:  # the Unix socket has been removed
                 self.log.warn("while closing {port}: {error}", port=address, error=error)
         self._gate.close()
 
 
 class _Gate(Factory):
-    """Gives connections to a factory that is there later; until then they are closed."""
+    """Passes connections to a factory that exists later; until then it closes them."""
 
     noisy = False
 
@@ -204,12 +207,12 @@ class _Gate(Factory):
 
 
 def give_away(path: str, user: User) -> None:
-    """Give a file of root's to ``user``; a folder's setgid bit decides about the group."""
+    """Change the owner of root's file to ``user``; in a setgid folder, the group stays."""
     uid = -1 if user.uid is None else user.uid
     gid = user.gid
     if gid is None:
         gid = -1
-        with contextlib.suppress(KeyError, TypeError):  # as twistd chooses it
+        with contextlib.suppress(KeyError, TypeError):  # twistd chooses the group in the same way
             gid = pwd.getpwuid(cast(int, user.uid)).pw_gid
     if os.stat(os.path.dirname(path) or ".").st_mode & stat.S_ISGID:
         gid = -1

@@ -1,4 +1,5 @@
-"""The log of ``twistd mailproto``: as twistd writes it, without debug events, and quick for the mail log."""
+"""The log of ``twistd mailproto``: like twistd's own, but without debug events, and fast for the mail
+log."""
 
 from __future__ import annotations
 
@@ -32,19 +33,23 @@ from mailproto.service._settings import User
 __all__ = ["LOG_FILE_SIZE", "SOON", "TextLog", "log_with"]
 
 LOG_FILE_SIZE = 100_000_000
-"""Octets after which a log file is rotated; at twistd's 1,000,000 a busy server would do so each second,
-and rename all older files each time."""
+"""Octets after which a log file is rotated.
+
+With twistd's 1,000,000, a busy server would rotate it every second, and rename all older files each time.
+"""
 
 SOON = 0.005
-"""Seconds: under load so many lines are one system call, which costs as much as ten of them."""
+"""Seconds that lines may wait, so that many are written in one system call, which costs as much as ten
+lines."""
 
 
 def log_with(application: object, reactor: Any, twistd: object, level: str) -> None:
-    """Have ``application`` log as twistd would, but for events below ``level``, and to larger files.
+    """Make ``application`` log as twistd does, but without events below ``level``, and to larger files.
 
-    An observer that ``--logger`` names, or that the application has, stays.
+    An observer that ``--logger`` names, or that the application already has, is not replaced.
 
-    :param twistd: its options; those of another program are none: ``twist`` has a ``--log-level`` itself.
+    :param twistd: twistd's options; another program's options are ignored: ``twist`` has its own
+        ``--log-level``.
     :raises OSError: the log file cannot be opened.
     """
     if not (isinstance(application, Componentized) and isinstance(twistd, dict) and "syslog" in twistd):
@@ -54,9 +59,9 @@ def log_with(application: object, reactor: Any, twistd: object, level: str) -> N
 
 
 def _observer(twistd: Mapping[str, Any], reactor: Any, least: Any) -> ILogObserver:
-    """What twistd itself makes of its options, but for the level and the size of files."""
+    """The observer that twistd would make from its options, except for the level and the size of files."""
     if twistd["syslog"]:
-        from twisted.python.syslog import SyslogObserver  # not every system has one
+        from twisted.python.syslog import SyslogObserver  # not every system has syslog
 
         syslog = LegacyLogObserverWrapper(SyslogObserver(twistd["prefix"]).emit)  # type: ignore[arg-type]
         return FilteringLogObserver(syslog, [LogLevelFilterPredicate(least)])
@@ -68,7 +73,7 @@ def _observer(twistd: Mapping[str, Any], reactor: Any, least: Any) -> ILogObserv
     file = LogFile.fromFullPath(name or "twistd.log", rotateLength=LOG_FILE_SIZE)
     user = User(twistd["uid"], twistd["gid"])
     if user != User(None, None) and os.geteuid() == 0:
-        give_away(file.path, user)  # else it could not rotate the file
+        give_away(file.path, user)  # otherwise that user could not rotate the file
     if not signal.getsignal(signal.SIGUSR1):
         signal.signal(signal.SIGUSR1, lambda *_: reactor.callFromThread(file.rotate))
     return TextLog(file, reactor, least)
@@ -76,17 +81,18 @@ def _observer(twistd: Mapping[str, Any], reactor: Any, least: Any) -> ILogObserv
 
 @implementer(ILogObserver)
 class TextLog:
-    """Writes what Twisted's ``textFileLogObserver`` does, of events of level ``least`` and above.
+    """Writes events like Twisted's ``textFileLogObserver``, if their level is ``least`` or higher.
 
-    A line of the mail log costs a tenth of what it costs there: its text is ready, the time is for as
-    long as it is the same second, and lines are written together: a line that comes soon after others
-    waits for `SOON`.  Warnings, errors and all other events are written at once, after what waits.
+    A line of the mail log costs a tenth of what it costs there: its text is formatted already, the time is
+    formatted once a second, and lines are written together.  A line that comes soon after others waits for
+    `SOON`.  Warnings, errors and all other events are written at once, after the waiting lines.
 
-    Where nothing can be written, as on a full disk, the server goes on; once something can, the log
-    says how many writes were lost, and why.
+    If the file cannot be written, for example on a full disk, the server goes on.  Once it can be written
+    again, the log says how many writes were lost, and why.
 
-    :param file: as of ``FileLogObserver``.
-    :param reactor: whose thread the mail log is of; while it does not run everything is written at once.
+    :param file: see ``FileLogObserver``.
+    :param reactor: the reactor in whose thread the mail log is written; while it does not run, lines do not
+        wait.
     """
 
     def __init__(self, file: IO[Any], reactor: Any, least: Any = LogLevel.info) -> None:
@@ -123,7 +129,7 @@ class TextLog:
             self._reactor.callLater(SOON, self.flush)
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the waiting lines."""
         waiting, self._waiting = self._waiting, []
         if waiting:
             self._flushed = time()

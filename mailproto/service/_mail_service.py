@@ -1,4 +1,4 @@
-"""A whole mail server as one Twisted service, made of others."""
+"""A complete mail server as one Twisted service."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ from mailproto.service._tls import TLSService
 __all__ = ["MailService"]
 
 START_GRACE = 10.0
-"""Seconds that a start has to come to its end when the server is to stop."""
+"""Seconds that an unfinished start may still take when the server is stopped."""
 
 
 class MailService(MultiService):
-    """A whole mail server.
+    """A complete mail server.
 
-    Its parts are services with names (`getServiceNamed`): ``data``, ``tls``, ``store``, ``accounts``,
-    ``servers``, and one for each endpoint, called as its listener: ``smtp``, ``smtp-2``, and so on.
-    One starts after the other, in this order, and waits for what the other's ``startService``
-    returns; they stop in the opposite order, likewise: no new connections, then each connection
-    after its running command, then the store.
+    Its parts are child services with names (`getServiceNamed`): ``data``, ``tls``, ``store``, ``accounts``,
+    ``servers``, and one for each endpoint, named after its listener: ``smtp``, ``smtp-2``, and so on.  They
+    start in this order; each waits until the ``startService`` before it is done. They stop in the opposite
+    order: first no new connections are accepted, then each connection ends after its running command, then
+    the store closes.
 
-    Endpoints are bound first of all, in `privilegedStartService`, so that low ports may be listened
-    on and the rights to do so given up (``twistd --uid``).
+    Ports are bound first, in `privilegedStartService`, so that the server can use low ports and still give
+    up root's rights (``twistd --uid``).
 
-    :param reporter: is told how the start goes; by default, the log is.
-    :param hangup: whether SIGHUP calls `reload`, instead of ending the process.
+    :param reporter: reports how the start goes; by default, to the log.
+    :param hangup: whether SIGHUP calls `reload` instead of ending the process.
 
-    :ivar ready: after `startService`, fires when everything has started or the start has failed.
+    :ivar ready: exists after `startService`; fires when everything has started, or the start has failed.
     :ivar has_failed: whether the start failed.
-    :ivar joined: is called with what the service is made a part of, such as an application.
+    :ivar joined: called with the parent when one is set, such as an application.
     """
 
     log = Logger()
@@ -87,7 +87,7 @@ class MailService(MultiService):
                 )
 
     def setServiceParent(self, parent: Any) -> None:  # noqa: N802 - Twisted's name
-        """Become a part of ``parent``, before anything is logged."""
+        """Set the parent, and call `joined` before anything is logged."""
         super().setServiceParent(parent)  # type: ignore[no-untyped-call]
         process = IProcess(parent, None)
         if process is not None and self._user is None and (process.uid, process.gid) != (None, None):
@@ -95,7 +95,7 @@ class MailService(MultiService):
         self.joined(parent)
 
     def privilegedStartService(self) -> None:
-        """Bind the endpoints, as root if need be; `startService` tells of what went wrong."""
+        """Bind the ports, perhaps as root; `startService` reports errors."""
         self._is_bound = True
         self._problem = None
         keep_time(self._reactor)
@@ -106,7 +106,7 @@ class MailService(MultiService):
             self._problem = error
 
     def startService(self) -> None:
-        """Begin to start; `ready` fires when that is done."""
+        """Begin the start; `ready` fires when it is done."""
         self.running = 1
         self.has_failed = False
         if not self._is_bound:
@@ -114,14 +114,14 @@ class MailService(MultiService):
         self.ready = Deferred.fromCoroutine(self._start())
 
     def stopService(self) -> Deferred[None]:
-        """Stop; the result arrives when everything is on disk and closed."""
+        """Stop; the result fires when everything is on disk and closed."""
         self.running = 0
         return Deferred.fromCoroutine(self._stop())
 
     def reload(self) -> Deferred[None]:
-        """Read again what can be read again while connections go on; the log says what came of it.
+        """Read files again without ending connections, and log the result.
 
-        That is done by each part that has a ``reload``: now it is the TLS certificate and key.
+        This calls ``reload`` of each part that has one: at present it reads the TLS certificate and key.
         """
         return Deferred.fromCoroutine(self._reload())
 
@@ -135,10 +135,10 @@ class MailService(MultiService):
             if self._problem is not None:
                 raise self._problem
             for service in list(self):
-                if not self.running:  # stopped before everything had started
+                if not self.running:  # it was stopped before everything had started
                     return
                 await maybeDeferred(service.startService)
-        except CancelledError:  # stopped, and it took too long
+        except CancelledError:  # it was stopped, and the start took too long
             return
         except SettingError as error:
             await self._fail(error)
@@ -170,7 +170,7 @@ class MailService(MultiService):
         try:
             await maybeDeferred(service.stopService)
         except Exception:
-            self.log.failure("while {name} stops", name=service.name)
+            self.log.failure("error while stopping {name}", name=service.name)
 
     async def _reload(self) -> None:
         await self.ready
@@ -180,7 +180,7 @@ class MailService(MultiService):
                 try:
                     await reload()
                 except Exception:
-                    self.log.failure("while {name} is read again", name=service.name)
+                    self.log.failure("error while reloading {name}", name=service.name)
 
 
 def _made_by(servers: ServersService, name: str) -> Callable[[], IProtocolFactory]:
@@ -192,8 +192,8 @@ def _said_by(reporter: Reporter, name: str) -> Callable[[str], None]:
 
 
 def _raise_file_limit() -> None:
-    """Each connection is a file: take as many as we may have."""
+    """Allow as many open files as possible, because each connection is one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
-        with suppress(ValueError, OSError):  # "unlimited" is refused by some kernels
+        with suppress(ValueError, OSError):  # some kernels refuse "unlimited"
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,4 +1,4 @@
-"""What ``twistd mailproto``, ``twist mailproto`` and ``.tac`` files run."""
+"""Makes the service for ``twistd mailproto``, ``twist mailproto`` and ``.tac`` files."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["make_service"]
 
 
 def make_service(options: Options | Settings) -> MailService:
-    """A server that is the whole of its process.
+    """A server for a process of its own.
 
-    When it cannot start, one line on standard error says why, and the process ends with status 1.
-    SIGHUP calls `MailService.reload`.
+    If it cannot start, one line on standard error says why, and the process ends with status 1. SIGHUP
+    calls `MailService.reload`.
     """
-    from twisted.internet import reactor  # not before the command line chose one
+    from twisted.internet import reactor  # imported late, because the command line may choose one
 
     if isinstance(options, Settings):
         settings, twistd, reporter = options, None, ProcessReporter(reactor)

@@ -1,4 +1,4 @@
-"""Account and domain names, and passwords, as people type them."""
+"""Checks account names, domain names and passwords that people type."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from mailproto.domains import canonical_domain, is_valid_international
 __all__ = ["account_name", "domain_name", "new_password"]
 
 MAX_LOCAL = 64
-"""Octets of a local part (RFC 5321 4.5.3.1.1)."""
+"""The most octets of a local part (RFC 5321 4.5.3.1.1)."""
 
 MAX_DOMAIN = 255
-"""Octets of a domain (RFC 5321 4.5.3.1.2)."""
+"""The most octets of a domain (RFC 5321 4.5.3.1.2)."""
 
-# Not a check of the grammar: only of what could never be addressed, or would look like something else.
+# This does not check the grammar, but only what could never be an address or would look like something
+# else.
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f<>@,;:\"\\/]")
 
 _DOTS = re.compile("[\u3002\uff0e\uff61]")
-"""What keyboards of East Asia type for a dot (RFC 5895 2)."""
+"""The dots of East Asian keyboards (RFC 5895 2)."""
 
 
 def domain_name(text: str) -> str:
-    """A domain without its trailing dot, composed (NFC), as it was typed otherwise.
+    """A domain as it was typed, but composed (NFC) and without its trailing dot.
 
-    :raises ValueError: for what is none.
+    :raises ValueError: the text is not valid.
     """
     _check_visible(f"@{text}", text)
     domain = _DOTS.sub(".", unicodedata.normalize("NFC", text)).removesuffix(".")
@@ -44,7 +45,7 @@ def domain_name(text: str) -> str:
 def account_name(text: str) -> str:
     """``NAME@DOMAIN``, without a trailing dot, composed (NFC).
 
-    :raises ValueError: for what is none.
+    :raises ValueError: the text is not valid.
     """
     _check_visible(text, text)
     local, at, domain = unicodedata.normalize("NFC", text).rpartition("@")
@@ -55,16 +56,16 @@ def account_name(text: str) -> str:
 
 
 def new_password(text: str) -> str:
-    """A password with which clients can sign in.
+    """Check a new password: clients must be able to sign in with it.
 
-    :raises ValueError: it is empty, has a NUL, which PLAIN has for other things (RFC 4616 2), or
-        is no UTF-8, as the password of each mechanism is; the message holds nothing of it.
+    :raises ValueError: the password is empty, has a NUL, which separates fields in PLAIN (RFC 4616 2), or
+        is not UTF-8.  The message contains nothing of it.
     """
     if not text:
         raise ValueError("an empty password is none")
     if "\0" in text:
         raise ValueError("a password cannot have a NUL")
-    if any("\ud800" <= character <= "\udfff" for character in text):  # octets that were not decoded
+    if any("\ud800" <= character <= "\udfff" for character in text):  # octets that are not UTF-8
         raise ValueError("a password must be UTF-8")
     return text
 

@@ -1,7 +1,8 @@
-"""The options of ``twistd mailproto``, and what they come to."""
+"""The options of ``twistd mailproto``."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from twisted.python.usage import UsageError
 
 from mailproto.auth import DEFAULT_MECHANISMS, server_mechanisms
 from mailproto.connection import Networks
+from mailproto.printable import printable
 from mailproto.service._limits import ServiceLimits, with_limit
 from mailproto.service._listeners import LISTENERS
 from mailproto.service._settings import (
@@ -46,11 +48,11 @@ _OPTIONS = {
     "tls.client_ca": "--client-ca",
     "tls.key": "--tls-key",
 }
-"""The options that are not called as their settings are."""
+"""The options whose names differ from their settings' paths."""
 
 
 def option_of(path: str) -> str:
-    """The option that fills a setting: ``--tls-key`` for ``tls.key``."""
+    """The option for a setting: ``--tls-key`` for ``tls.key``."""
     section, _, name = path.partition(".")
     if section == "limits":
         return f"--limit {name}"
@@ -61,14 +63,14 @@ def option_of(path: str) -> str:
 
 
 def _octets(text: str) -> int:
-    """:raises ValueError: for what is no number of octets; the option's name is in it."""
+    """:raises ValueError: not a number of octets; the text has the option's name."""
     if not (text.isascii() and text.isdigit() and 0 < len(text) <= 18 and int(text)):
         raise ValueError(f"--max-message-size: not a number of octets: {text!r}")
     return int(text)
 
 
 def _networks(option: str, words: Sequence[str]) -> Networks:
-    """:raises UsageError: for what is no network."""
+    """:raises UsageError: a word is not a network."""
     try:
         return Networks(words)
     except ValueError as error:
@@ -86,13 +88,13 @@ def _endpoint_option(name: str, what: str) -> Callable[[Options, str], None]:
 
 
 class Options(UsageOptions):
-    """What may stand behind ``twistd mailproto``; `settings` has it checked and typed."""
+    """The options of ``twistd mailproto``; `settings` returns them checked and typed."""
 
     synopsis = "[options]"
     longdesc = (
         "A mail server: SMTP, submission, LMTP, POP3 and IMAP over one store. "
-        "With no endpoint option all defaults listen; with any, exactly those given. "
-        "The socket of unix:PATH has mode 0660, or another that the endpoint says, as in "
+        "Without any endpoint option, the server listens on all defaults; otherwise only on those given. "
+        "A unix:PATH socket has mode 0660, unless the endpoint sets another, as in "
         "unix:PATH:mode=666."
     )
     optParameters = [
@@ -101,34 +103,34 @@ class Options(UsageOptions):
             "store",
             None,
             DEFAULT_STORE,
-            "Where mail is kept: sqlite:, sqlite:PATH, memory:, or what a package brings",
+            "Where mail is stored: sqlite:, sqlite:PATH, memory:, or a store of another package",
         ],
         ["hostname", None, None, "The name in greetings and Received. [default: the machine's]"],
         [
             "tls-cert",
             None,
             None,
-            "PEM file: certificate and chain. [default: self-signed, in the data folder]",
+            "PEM file: the certificate and its chain. [default: self-signed, in the data folder]",
         ],
         ["tls-key", None, None, "PEM file: the private key of --tls-cert."],
         [
             "client-ca",
             None,
             None,
-            "PEM file: authorities whose certificates sign accounts in (EXTERNAL), by their mail address.",
+            "PEM file: authorities for client certificates (EXTERNAL); their mail address is the account.",
         ],
         [
             "bare-newlines",
             None,
             "refuse",
-            "A message with a bare CR or LF: refuse it or normalise it.",
+            "What to do with a message that has a bare CR or LF: refuse or normalise.",
         ],
         ["max-message-size", None, DEFAULT_MAX_MESSAGE_SIZE, "The largest message, in octets.", _octets],
         [
             "log-level",
             None,
             "info",
-            "What twistd's log has at least: debug, info, warn, error or critical.",
+            "The lowest level in twistd's log: debug, info, warn, error or critical.",
         ],
     ]
 
@@ -136,10 +138,10 @@ class Options(UsageOptions):
         [
             "strict-envelopes",
             None,
-            "Refuse addresses that RFC 5321 does not allow: without <>, with odd dots or underscores.",
+            "Refuse addresses that RFC 5321 does not allow: without <>, or with odd dots or underscores.",
         ],
-        ["any-sender", None, "Let accounts send under addresses that are not their own."],
-        ["trace-account", None, "Name the account that signed in, in Received."],
+        ["any-sender", None, "Let accounts send from addresses that are not their own."],
+        ["trace-account", None, "Name the signed-in account in Received."],
     ]
 
     def __init__(self) -> None:
@@ -152,8 +154,8 @@ class Options(UsageOptions):
         self._limits = ServiceLimits()
         self._mechanisms: list[str] = []
 
-    opt_smtp = _endpoint_option("smtp", "SMTP, from anybody to our own")
-    opt_submission = _endpoint_option("submission", "submission, from our own with a password")
+    opt_smtp = _endpoint_option("smtp", "SMTP, to receive mail for local accounts")
+    opt_submission = _endpoint_option("submission", "submission, for mail from signed-in accounts")
     opt_lmtp = _endpoint_option("lmtp", "LMTP")
     opt_pop3 = _endpoint_option("pop3", "POP3")
     opt_imap = _endpoint_option("imap", "IMAP")
@@ -162,23 +164,23 @@ class Options(UsageOptions):
     opt_imaps = _endpoint_option("imaps", "IMAP with TLS from the first octet")
 
     def opt_domain(self, name: str) -> None:
-        """A domain that mail is accepted for; repeatable. The first is also that of names without one.
-        [default: localhost]"""
+        """A domain that mail is accepted for; repeatable. The first is also added to account names without
+        a domain. [default: localhost]"""
         self._domains.append(name)
 
     def opt_account(self, value: str) -> None:
-        """NAME@DOMAIN:PASSWORD makes that account if it is missing, and sets its password unless it is
+        """NAME@DOMAIN:PASSWORD creates that account if it is missing, and sets its password unless it is
         disabled; repeatable."""
         name, colon, password = value.partition(":")
         if not colon or not password:
-            # The value is not shown: without its colon it may end in a password.
+            # The value is not shown: it may contain a password, even without a colon.
             raise UsageError("--account: must be NAME@DOMAIN:PASSWORD")
         self._accounts.append(AccountSettings(name=name, password=password))
 
     def opt_auth(self, mechanism: str) -> None:
-        """A SASL mechanism to offer instead of the default ones, on all listeners; a wrong name is
-        answered with all that there are; repeatable. IMAP's LOGIN and POP3's USER go with PLAIN and LOGIN.
-        [default: all but those that end in -PLUS]"""
+        """A SASL mechanism to offer instead of the default ones, on all listeners; repeatable. A wrong name
+        lists all mechanisms. IMAP's LOGIN and POP3's USER are allowed with PLAIN or LOGIN. [default: all
+        but those that end in -PLUS]"""
         try:
             server_mechanisms([mechanism])
         except ValueError as error:
@@ -186,41 +188,64 @@ class Options(UsageOptions):
         self._mechanisms.append(mechanism)
 
     def opt_proxy(self, network: str) -> None:
-        """A network, an address or "unix", from where every connection must begin with a PROXY header
-        (versions 1 and 2, on all listeners) and is its client's; repeatable. [default: none]"""
+        """A network, an address or "unix": a proxy whose connections must begin with a PROXY header that
+        names the client (version 1 or 2, on all listeners); repeatable. [default: none]"""
         _networks("--proxy", [network])
         self._proxies.append(network)
 
     def opt_xclient(self, network: str) -> None:
-        """A network, an address or "unix" whose XCLIENT is taken, once a connection, before its client
-        speaks; repeatable. [default: none]"""
+        """A network, an address or "unix": a proxy that may name its client with XCLIENT, once at the
+        beginning of a connection; repeatable. [default: none]"""
         _networks("--xclient", [network])
         self._xclient.append(network)
 
     def opt_limit(self, setting: str) -> None:
-        """PROTOCOL.NAME=NUMBER sets a limit, such as smtp.recipients=500; a wrong name is answered with
-        all that there are. Protocols: smtp, submission, lmtp, pop3, imap; repeatable."""
+        """PROTOCOL.NAME=NUMBER sets a limit, such as smtp.recipients=500; repeatable. A wrong name lists
+        all limits. Protocols: smtp, submission, lmtp, pop3, imap."""
         try:
             self._limits = with_limit(self._limits, setting)
         except ValueError as error:
             raise UsageError(f"--limit: {error}") from None
 
     def add_endpoint(self, name: str, endpoint: str) -> None:
-        """Listen for ``name`` on a Twisted endpoint string, too."""
-        from twisted.internet import reactor  # not before the command line chose one
+        """Add a Twisted endpoint string to the listener ``name``."""
+        from twisted.internet import reactor  # imported late, because the command line may choose one
 
         try:
             serverFromString(reactor, endpoint)
-        except Exception as error:  # the parsers of endpoints are plugins, and read files
+        except Exception as error:  # the parsers of endpoints are plugins, and may raise anything
             reason = str(error) or type(error).__name__
-            raise UsageError(f"--{name} {endpoint}: not a Twisted server endpoint ({reason})") from None
+            raise UsageError(
+                f"--{name} {endpoint}: not a Twisted server endpoint ({reason}): "
+                "one is tcp:25, tcp:25:interface=127.0.0.1 or unix:/run/mailproto/lmtp"
+            ) from None
         self._endpoints.setdefault(name, []).append(endpoint)
 
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:  # noqa: N802 - Twisted's name
+        """Take the arguments: of a command such as twistd, the process ends with one line if they are wrong.
+
+        The command itself would print all its options first.
+
+        :raises UsageError: they are wrong, and are no command's.
+        """
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except UsageError as error:
+            if self.parent is None:
+                raise
+            line = str(error)
+            hint = "" if line.startswith("--") else "; twistd mailproto --help lists all options"
+            sys.exit(printable(f"mailproto: {line}{hint}"))
+
     def postOptions(self) -> None:
-        """Check what only shows when all options are there.
+        """Check the combination of all options.
 
         :raises UsageError:
         """
+        given: Mapping[str, Any] = self
+        for option in ("data", "tls-cert", "tls-key", "client-ca"):
+            if given[option] == "":  # of a variable that is not set, perhaps
+                raise UsageError(f"--{option}: a path is missing")
         try:
             _ = self.settings
         except SettingError as error:
@@ -228,7 +253,7 @@ class Options(UsageOptions):
 
     @property
     def settings(self) -> Settings:
-        """The options, with their defaults.  :raises SettingError: for a value that cannot be."""
+        """The settings that the options give.  :raises SettingError: a value is not valid."""
         given: Mapping[str, Any] = self
         more: dict[str, Any] = {}
         if given["hostname"] is not None:
@@ -264,7 +289,7 @@ class Options(UsageOptions):
         )
 
     def _user(self) -> User | None:
-        """Who twistd is told to become."""
+        """The user to which twistd will change."""
         twistd: Mapping[str, Any] = self.parent if isinstance(self.parent, Mapping | dict) else {}
         uid, gid = twistd.get("uid"), twistd.get("gid")
         return None if uid is None and gid is None else User(uid, gid)

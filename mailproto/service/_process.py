@@ -1,4 +1,4 @@
-"""A server that is the whole of its process: what a person sees of its start, and the exit status."""
+"""Reports the start of a server that has a process of its own: standard error and exit status."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ __all__ = ["ProcessReporter"]
 
 
 class ProcessReporter(Reporter):
-    """Ends the process with status 1, and one line on standard error, when the server cannot start.
+    """Ends the process with status 1 and one line on standard error if the server cannot start.
 
-    The line of a daemon is written by the process that was started (`daemon`).
+    For a daemon, the parent process writes the line (`daemon`).
 
-    :param option_of: what a person calls a setting, by its path; by default just so.
+    :param option_of: translates a setting's path to the name that the operator knows; by default the path
+        itself.
     """
 
     def __init__(self, reactor: Any, option_of: Callable[[str], str] = str) -> None:
@@ -32,7 +33,7 @@ class ProcessReporter(Reporter):
         self._option_of = option_of
         self.daemon = DaemonStart()
         self._has_failed = False
-        # Registered this early, it is called after what others have to do at the end.
+        # Registered this early, it is called after the other shutdown triggers.
         atexit.register(self._exit)
 
     def ready(self, data: Path) -> None:
@@ -43,7 +44,7 @@ class ProcessReporter(Reporter):
     def failed(self, error: SettingError | None) -> None:
         """See `Reporter.failed`."""
         line = "cannot start, see the log" if error is None else error.line(self._option_of(error.path))
-        # Not critical: before the log begins, Twisted writes that to standard error itself.
+        # Not critical: before logging has started, Twisted itself writes critical events to standard error.
         self.log.error("{line}", line=f"mailproto: {line}")
         if self.daemon.is_awaited:
             self.daemon.failed(f"mailproto: {line}")
@@ -53,11 +54,11 @@ class ProcessReporter(Reporter):
         self._reactor.callWhenRunning(self._stop_reactor)
 
     def _stop_reactor(self) -> None:
-        with suppress(ReactorNotRunning):  # somebody else was faster
+        with suppress(ReactorNotRunning):  # it was stopped already
             self._reactor.stop()
 
     def _exit(self) -> None:
-        # twistd and twist end with status 0 whenever the reactor is stopped: this is the way to another.
+        # twistd and twist always end with status 0 after the reactor is stopped; this ends with status 1.
         if self._has_failed:
             for stream in (sys.stdout, sys.stderr):
                 with suppress(OSError, ValueError):

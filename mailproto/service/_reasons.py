@@ -1,4 +1,4 @@
-"""Why the system refuses something, and what to do about it: the ends of plain lines for operators."""
+"""Explains the system's errors to operators: what is wrong, and what to do about it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,12 @@ _TO_DO: Mapping[int, str] = {
 
 
 def file_error(error: OSError, path: str | os.PathLike[str]) -> str:
-    """``FILE: why``, with ``path`` where the error names no file."""
-    named = error.filename if isinstance(error.filename, str | os.PathLike) else path
+    """``FILE: reason``; ``path`` is used if the error names no file.
+
+    The error of a rename names two files; the second is the one that could not be put in place.
+    """
+    names = [name for name in (error.filename2, error.filename) if isinstance(name, str | os.PathLike)]
+    named = names[0] if names else path
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"{named}: {_denied(os.fspath(named))}"
     reason = _TO_DO.get(error.errno or 0) or error.strerror or str(error)
@@ -33,11 +37,14 @@ def file_error(error: OSError, path: str | os.PathLike[str]) -> str:
 def store_error(error: Exception, path: str | None) -> str:
     """Why a store cannot be used.
 
-    :param path: of its database, if it is a file: a library's error does not say whose that is.
+    :param path: the database file, if there is one, because a library's error does not name it.
     """
     cause = error.__cause__ or error
     if isinstance(cause, OSError):
         return file_error(cause, path or "")
+    for file in [] if path is None else [path, *(path + end for end in ("-wal", "-shm", "-journal"))]:
+        if os.path.isdir(file):
+            return f"{file}: a folder is where a file of the database must be: move it away"
     for file in [] if path is None else [os.path.dirname(path) or ".", *glob.glob(glob.escape(path) + "*")]:
         if (denied := refusal(file, os.R_OK | os.W_OK)) is not None:
             return file_error(denied, file)
@@ -45,7 +52,8 @@ def store_error(error: Exception, path: str | None) -> str:
 
 
 def refusal(path: str, mode: int) -> OSError | None:
-    """What would come of using a file or folder so (`os.access`): None if nothing is in the way."""
+    """The error that using a file or folder with ``mode`` would give (`os.access`); None if it is
+    allowed."""
     if _may_use(path, mode):
         return None
     is_read_only = _may_use(path, mode & ~os.W_OK) and os.statvfs(path).f_flag & os.ST_RDONLY
@@ -54,7 +62,7 @@ def refusal(path: str, mode: int) -> OSError | None:
 
 
 def port_error(error: OSError) -> str:
-    """Why a port cannot be listened on."""
+    """Why a port cannot be bound."""
     reason = error.strerror or str(error)
     if error.errno == errno.EADDRINUSE:
         return f"{reason}: end the program that listens there, or choose another port"
@@ -69,12 +77,12 @@ def port_error(error: OSError) -> str:
 
 
 def _may_use(path: str, mode: int) -> bool:
-    # With `twistd --euid` the real user stays root.
+    # With `twistd --euid`, the real user stays root.
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _denied(path: str) -> str:
-    """What a user may not reach: the nearest that is there says whose it is."""
+    """The text for a denied permission; names the owner of the nearest existing folder."""
     user, there = _user_name(os.geteuid()), path
     while not os.path.lexists(there) and there != (above := os.path.dirname(there) or "."):
         there = above

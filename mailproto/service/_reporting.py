@@ -1,4 +1,4 @@
-"""Who is told how the start of a server goes."""
+"""Reports how the start of a server goes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["Reporter"]
 
 
 class Reporter:
-    """Is told how the start of a `MailService` goes; this one tells the log."""
+    """Reports the start of a `MailService` to the log; override its methods to learn about it."""
 
     log = Logger()
 
     def listening(self, name: str, address: str) -> None:
-        """A listener serves clients at ``address``."""
-        # One text, so that a log of any format has these words.
+        """A listener now serves clients at ``address``."""
+        # Formatted here, so that a log in any format has this text.
         self.log.info("{line}", line=f"mailproto: {name} on {address}", name=name, address=address)
 
     def ready(self, data: Path) -> None:
@@ -27,5 +27,5 @@ class Reporter:
         self.log.info("mailproto is ready")
 
     def failed(self, error: SettingError | None) -> None:
-        """The server cannot start; None for what is no setting's fault, of which the log has a record."""
+        """The server cannot start; None for an unexpected error, whose traceback is in the log."""
         self.log.critical("{line}", line=f"mailproto: {error or 'cannot start, see the log above'}")

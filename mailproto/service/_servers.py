@@ -1,4 +1,4 @@
-"""The protocols' servers, as a service: one factory a protocol, however many endpoints it has."""
+"""A service that has the protocols' factories: one for each protocol, however many endpoints it has."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ __all__ = ["ServersService"]
 
 
 class ServersService(Service):
-    """Makes what serves the connections, and ends them all.
+    """Makes the factories, and ends all their connections.
 
-    :ivar factories: by protocol, as far as they were asked for.
+    :ivar factories: by protocol; a factory is made when it is first used.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class ServersService(Service):
         self._delivery: IDelivery | None = None
 
     def stopService(self) -> Deferred[None]:
-        """End idle connections, and others after their running command; fires when all are gone."""
+        """End idle connections, and the others after their running command; fires when all are closed."""
         super().stopService()  # type: ignore[no-untyped-call]
         factories, self.factories, self._delivery = self.factories, {}, None
         gone = gatherResults([factory.shut_down() for factory in factories.values()])
@@ -61,23 +61,23 @@ class ServersService(Service):
 
     @property
     def delivery(self) -> IDelivery:
-        """What becomes of mail that arrives."""
+        """The delivery for incoming mail."""
         if self._delivery is None:
             self._delivery = MailboxDelivery(self._store.store, self.settings.domains)
         return self._delivery
 
     @property
     def portal(self) -> Portal:
-        """What signs people in."""
+        """The portal for sign-in."""
         return self._accounts.portal
 
     @property
     def spool_folder(self) -> str:
-        """For messages while they arrive."""
+        """The folder for messages while they arrive."""
         return str(self.data.spool_folder)
 
     def factory(self, listener: Listener) -> IProtocolFactory:
-        """What serves a listener: TLS and the proxies' header are in it."""
+        """The factory for a listener, including TLS and the PROXY header."""
         server = self.factories.get(listener.protocol)
         if server is None:
             server = self.factories[listener.protocol] = _FACTORIES[listener.protocol](self)
@@ -163,4 +163,4 @@ _FACTORIES: Mapping[str, Callable[[ServersService], ServerFactory]] = {
     "pop3": _pop3,
     "imap": _imap,
 }
-"""What serves the protocols of `mailproto.service._listeners.Listener`."""
+"""Makes the factory of each protocol of `mailproto.service._listeners.Listener`."""

@@ -1,7 +1,7 @@
-"""What a server is to be: typed values in sections, whatever they were read from.
+"""The settings of a server: typed values in sections.
 
-Options fill them (`mailproto.service.Options`), or a program.  An error names the setting by its
-path, such as ``tls.key``; only what filled the settings knows how a person wrote it.
+They come from options (`mailproto.service.Options`) or from a program.  An error names the setting by its
+path, such as ``tls.key``; the source of the settings can translate that, for example to an option's name.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ __all__ = [
 ]
 
 DEFAULT_DATA = "mailproto-data"
-"""The data folder, in the working directory."""
+"""The default data folder, in the working directory."""
 
 DEFAULT_STORE = "sqlite:"
-"""SQLite, in the data folder."""
+"""The default store: SQLite, in the data folder."""
 
 DEFAULT_MAX_MESSAGE_SIZE = 50 * 1024 * 1024
 """Octets."""
@@ -50,12 +50,12 @@ _HOSTNAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
 
 class SettingError(Exception):
-    """A setting cannot be, or the server cannot start with it: one line for the operator.
+    """A setting is not valid, or the server cannot start with it: one line for the operator.
 
-    :ivar path: which setting: names with dots between them, such as ``listen.smtp``, and a number
-        in brackets for one of a list.
-    :ivar value: what it is set to, if that helps.
-    :ivar reason: what is wrong, and what to do.
+    :ivar path: the setting: names separated by dots, such as ``listen.smtp``, and a number in brackets for
+        an item of a list.
+    :ivar value: the setting's value, if it helps to show it.
+    :ivar reason: what is wrong, and what to do about it.
     """
 
     def __init__(self, path: str, reason: str, *, value: object = "") -> None:
@@ -63,14 +63,14 @@ class SettingError(Exception):
         super().__init__(self.line(path))
 
     def line(self, name: str) -> str:
-        """The error with the setting called ``name``, as a person wrote it."""
+        """The error as one line; ``name`` is what the operator calls the setting, such as an option."""
         line = f"{name} {self.value}: {self.reason}" if self.value else f"{name}: {self.reason}"
         return printable(line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSettings:
-    """An account that is made if it is missing, or given that password."""
+    """An account and its password: at the start, the account is created or its password is set."""
 
     name: str
     password: str = field(repr=False)
@@ -80,9 +80,9 @@ class AccountSettings:
 class TLSSettings:
     """The section ``tls``.
 
-    :ivar certificate: PEM file: certificate and chain; None for a pair of our own, self-signed.
-    :ivar key: PEM file: its private key.
-    :ivar client_ca: PEM file of the authorities for clients' certificates; None for no EXTERNAL.
+    :ivar certificate: PEM file: certificate and chain; None for a self-signed certificate.
+    :ivar key: PEM file: the certificate's private key.
+    :ivar client_ca: PEM file: the authorities for client certificates; None not to offer EXTERNAL.
     """
 
     certificate: Path | None = None
@@ -101,7 +101,7 @@ class TLSSettings:
 class AuthSettings:
     """The section ``auth``.
 
-    :ivar mechanisms: of SASL, that may be offered.
+    :ivar mechanisms: the SASL mechanisms that may be offered.
     """
 
     mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS
@@ -109,12 +109,12 @@ class AuthSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SMTPSettings:
-    """The section ``smtp``: also of submission and LMTP, where it makes sense there.
+    """The section ``smtp``; also for submission and LMTP, where it makes sense.
 
-    :ivar bare_newlines: what is done about a bare CR or LF in a message.
-    :ivar strict_envelopes: whether addresses are taken only as RFC 5321 writes them.
-    :ivar any_sender: whether an account may send under addresses that are not its own.
-    :ivar trace_account: whether Received names the account that signed in.
+    :ivar bare_newlines: ``refuse`` or ``normalise`` messages with a bare CR or LF.
+    :ivar strict_envelopes: whether addresses must follow RFC 5321 exactly.
+    :ivar any_sender: whether an account may send from addresses that are not its own.
+    :ivar trace_account: whether Received names the signed-in account.
     """
 
     bare_newlines: Literal["refuse", "normalise"] = "refuse"
@@ -131,8 +131,8 @@ class SMTPSettings:
 class ProxySettings:
     """The section ``proxy``.
 
-    :ivar networks: who must say, by the PROXY protocol, who the client is.
-    :ivar xclient: who may say, by XCLIENT, who the client is.
+    :ivar networks: peers that must name their client with the PROXY protocol.
+    :ivar xclient: peers that may name their client with XCLIENT.
     """
 
     networks: Networks = field(default_factory=Networks)
@@ -143,7 +143,7 @@ class ProxySettings:
 class LogSettings:
     """The section ``log``.
 
-    :ivar level: what twistd's log has at least: debug, info, warn, error or critical.
+    :ivar level: the lowest level in twistd's log: debug, info, warn, error or critical.
     """
 
     level: str = "info"
@@ -156,7 +156,7 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who a process that began as root will be, once it listens.
+    """The user and group to which a process started by root changes after it has bound its ports.
 
     :ivar uid: None for no change.
     :ivar gid: likewise.
@@ -167,24 +167,25 @@ class User:
 
 
 def own_hostname() -> str:
-    """The machine's name, as it knows it: asking the DNS for a longer one may take a minute."""
+    """The machine's own name for itself; the DNS is not asked, because that may take a minute."""
     name = socket.gethostname()
     return name if _HOSTNAME.fullmatch(name) else "localhost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the server is to be.
+    """The settings of a server.
 
     :ivar data: the data folder.
     :ivar store: a URL for `mailproto.backends.open_store`.
-    :ivar hostname: in greetings and trace fields.
-    :ivar domains: for which mail is accepted; the first is that of account names without one.
+    :ivar hostname: the server's name in greetings and trace fields.
+    :ivar domains: the domains that mail is accepted for; the first one is added to account names without a
+        domain.
     :ivar max_message_size: octets.
-    :ivar accounts: the last of a name counts.
-    :ivar listen: Twisted server endpoint strings by the name of their listener.
-    :ivar user: to whom Unix sockets, and a new data folder, are given by root; None for nobody.
-    :raises SettingError: for a value that cannot be.
+    :ivar accounts: if a name occurs twice, the last one counts.
+    :ivar listen: Twisted server endpoint strings, by the name of their listener.
+    :ivar user: the user to which root gives Unix sockets and a new data folder; None for no change.
+    :raises SettingError: a value is not valid.
     """
 
     data: Path = Path(DEFAULT_DATA)
@@ -203,7 +204,7 @@ class Settings:
     user: User | None = None
 
     def __post_init__(self) -> None:
-        """Bring names into the form in which they are kept, and check what has a type but no sense."""
+        """Bring names into their stored form, and check values."""
         if not self.store.partition(":")[1]:
             raise SettingError("store", f"not a URL: {self.store!r}")
         if not _HOSTNAME.fullmatch(self.hostname):

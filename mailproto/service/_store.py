@@ -1,4 +1,4 @@
-"""The store, as a service: opened before anything that needs it, and closed after that."""
+"""A service that opens and closes the store."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["StoreService"]
 
 
 class StoreService(Service):
-    """Where mail is kept.
+    """Opens the store at the start, and closes it at the end.
 
-    :ivar store: from `startService` to `stopService`.
+    :ivar store: exists from `startService` to `stopService`.
     """
 
     store: IStore
@@ -32,17 +32,17 @@ class StoreService(Service):
         self._is_open = False
 
     def startService(self) -> Deferred[None]:
-        """Open it.  The result fails with `SettingError` when that is not possible."""
+        """Open the store.  The result fails with `SettingError` if that is not possible."""
         super().startService()  # type: ignore[no-untyped-call]
         return Deferred.fromCoroutine(self._open())
 
     def stopService(self) -> Deferred[None]:
-        """Close it; everything is on disk when the result arrives."""
+        """Close the store; everything is on disk when the result arrives."""
         super().stopService()  # type: ignore[no-untyped-call]
         return Deferred.fromCoroutine(self._close())
 
     def problem(self, reason: str) -> SettingError:
-        """What to say when it cannot be used."""
+        """The error for a store that cannot be used."""
         return SettingError("store", reason, value=self._url)
 
     async def _open(self) -> None:

@@ -1,4 +1,4 @@
-"""``mailproto store check``: what is wrong with a store, a line each, and what it has."""
+"""``mailproto store check``: prints a store's faults, one in each line, and its numbers of objects."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["check_store"]
 
 
 async def check_store(store: IStore, *, repair: bool) -> int:
-    """Check a store that was started, and print what was found.
+    """Check a started store, and print the result.
 
-    :returns: the command's status: 1 if something is wrong and was not repaired.
-    :raises ValueError: the store cannot be checked.
+    :returns: the exit status: 1 if there are faults that were not repaired.
+    :raises ValueError: the store does not support checks.
     """
     if not ICheckable.providedBy(store):
         raise ValueError("this store has nothing to check")

@@ -1,10 +1,11 @@
-"""The server's certificate, as a service: read at the start, and again when it was renewed."""
+"""A service that reads the server's certificate at the start, and again when it is renewed."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import time
 from typing import Any, TypeAlias
 
 from twisted.application.service import Service
@@ -21,22 +22,23 @@ from mailproto.tls import ServerTLS, TLSFilesError, ensure_self_signed, server_t
 __all__ = ["LOOK_INTERVAL", "TLSService"]
 
 LOOK_INTERVAL = 20.0
-"""Seconds between two looks at whether the files were renewed."""
+"""Seconds between checks whether the files were renewed."""
 
 Signature: TypeAlias = Sequence[tuple[int, ...] | None]
-"""Of files: changes when one of them does."""
+"""The state of the files: it changes when one of them does."""
 
 
 class TLSService(Service):
-    """What TLS is spoken with.
+    """Provides the contexts for TLS.
 
-    Files that are renewed are noticed within a minute; what makes no whole pair is looked at again,
-    because it may be half of a new one, and is told of if it stays so.  What was read before stays in
-    use until there is better, and connections go on as they began.
+    Renewed files are noticed within a minute.  If certificate and key do not match, they are checked again
+    later, because only one of them may have been renewed so far; if they still do not match, a warning is
+    logged.  The old certificate stays in use until a new one is valid.  Connections are not affected.
 
-    :ivar server: for clients that come with mail.
-    :ivar account_server: for those with an account: it may ask for a certificate, and does not
-        take one from elsewhere, which another server may well show to port 25.
+    :ivar server: for clients that deliver mail (SMTP and LMTP).
+    :ivar account_server: for clients that sign in: it may ask for a client certificate, and refuses one
+        from another authority.  `server` does not ask, because other mail servers may have certificates of
+        any authority.
     """
 
     log = Logger()
@@ -48,17 +50,17 @@ class TLSService(Service):
         self._hostname = hostname
         self._data = data
         self._reactor = reactor
-        self._seen: Signature = ()  # of what is in use
-        self._failed: Signature | None = None  # of what could not be used at the last look
-        self._told: Signature | None = None  # of what the log has been told of
-        self._lock = DeferredLock()  # what was read last is used last
+        self._seen: Signature = ()  # of the files in use
+        self._failed: Signature | None = None  # of files that could not be used at the last check
+        self._told: Signature | None = None  # of files about which a warning was logged
+        self._lock = DeferredLock()  # so that the files that were read last are used in the end
         self._looks = LoopingCall(lambda: Deferred.fromCoroutine(self._look()))
         self._looks.clock = reactor
 
     def startService(self) -> None:
         """Read the files.
 
-        :raises SettingError: they cannot be used.
+        :raises SettingError: the files cannot be used.
         """
         super().startService()  # type: ignore[no-untyped-call]
         certificate, key = self._files()
@@ -68,28 +70,29 @@ class TLSService(Service):
             self.account_server = server_tls(certificate, key, client_ca=self._settings.client_ca)
         except TLSFilesError as error:
             raise self._setting_error(error) from None
+        self._warn_if_expired()
         self._looks.start(LOOK_INTERVAL, now=False)
 
     def stopService(self) -> None:
-        """Do not look any more."""
+        """Stop checking the files."""
         super().stopService()  # type: ignore[no-untyped-call]
         if self._looks.running:
             self._looks.stop()
 
     async def reload(self) -> None:
-        """Read the files again, and say in the log what came of it; never raises for what is in them."""
+        """Read the files again, and log the result; never raises because of their content."""
         if self.running:
             await self._renew(self._signature(), is_told=True)
 
     async def _look(self) -> None:
         signature = self._signature()
         if signature != self._seen:
-            # What failed at the last look and has not changed since is no file in the making.
+            # Files that failed at the last check and have not changed since are not just being written.
             is_told = signature == self._failed and signature != self._told
             try:
                 await self._renew(signature, is_told=is_told)
-            except Exception:  # it must be looked at again
-                self.log.failure("while the TLS certificate is read again")
+            except Exception:  # the next check must still take place
+                self.log.failure("error while reading the TLS certificate again")
 
     async def _renew(self, signature: Signature, *, is_told: bool) -> None:
         async with self._lock:
@@ -109,6 +112,14 @@ class TLSService(Service):
             use()
         self._seen, self._failed, self._told = signature, None, None
         self.log.info("TLS certificate read again: {certificate}", certificate=self.server.description)
+        self._warn_if_expired()
+
+    def _warn_if_expired(self) -> None:
+        if self.server.not_after < time():
+            self.log.warn(
+                "The TLS certificate has expired, clients will not take it: {certificate}: renew it",
+                certificate=self.server.description,
+            )
 
     def _prepare(self) -> list[Callable[[], None]]:
         return [each.prepare() for each in (self.server, self.account_server)]
@@ -117,7 +128,7 @@ class TLSService(Service):
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
 
     def _files(self) -> tuple[Path, Path]:
-        """The certificate's and the key's; a pair of our own is made if need be.
+        """The files of certificate and key; a self-signed pair is made if necessary.
 
         :raises SettingError:
         """
@@ -127,7 +138,7 @@ class TLSService(Service):
         folder = self._data.folder
         try:
             for name in ("tls-cert.pem", "tls-key.pem"):
-                # What cannot be read is not replaced: clients have learnt it.
+                # A certificate that cannot be read is not replaced, because clients may have stored it.
                 check_access(folder / name, os.R_OK)
             with alone_in(folder):
                 return ensure_self_signed(folder, self._hostname)
@@ -144,7 +155,7 @@ class TLSService(Service):
         return [_signature_of(file) for file in files]
 
     def _setting_error(self, error: TLSFilesError) -> SettingError:
-        """Which setting it is about."""
+        """The error with the setting that it is about."""
         settings = self._settings
         names = {settings.client_ca: "tls.client_ca", settings.key: "tls.key"}
         names[settings.certificate] = "tls.certificate"

@@ -1,4 +1,4 @@
-"""Unix sockets that another process made: those that are left over, and those that are in use."""
+"""Unix sockets that other processes made: removes unused ones, and explains errors."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from twisted.internet.error import CannotListenError
 __all__ = ["remove_left_over", "why_not"]
 
 
-def remove_left_over(path: str) -> None:
-    """Remove a socket at which no process listens any more, and Twisted's lock beside it.
+_MAX_PATH = 107
+"""Octets (unix(7)), before the NUL."""
 
-    Twisted believes a lock as long as there is a process of its number.  After a power cut, and
-    after each restart of a container, that may be any process, even this one.
+
+def remove_left_over(path: str) -> None:
+    """Remove a socket on which no process listens any more, and Twisted's lock next to it.
+
+    Twisted respects a lock as long as there is a process with its number.  After a power cut or a restart
+    of a container, that may be any process, even this one.
 
     :raises OSError: it cannot be removed.
     """
@@ -29,8 +33,10 @@ def remove_left_over(path: str) -> None:
 
 
 def why_not(path: str, error: Exception) -> str:
-    """Why a path cannot be listened on, and what is to be done about it."""
+    """Why a socket cannot be made at a path, and what to do about it."""
     folder = os.path.dirname(path) or "."
+    if len(os.fsencode(path)) > _MAX_PATH:
+        return f"too long for a socket, whose path has {_MAX_PATH} octets at most: choose a shorter one"
     if not os.path.isdir(folder):
         return f"there is no folder {folder}: make it first"
     if _is_socket(path):
@@ -48,7 +54,7 @@ def why_not(path: str, error: Exception) -> str:
 
 
 def _lock_of(path: str) -> str:
-    """Twisted's: a symbolic link to the number of the process."""
+    """The path of Twisted's lock: a symbolic link to the number of the process."""
     return f"{path}.lock"
 
 
@@ -60,7 +66,7 @@ def _is_socket(path: str) -> bool:
 
 
 def _is_answered(path: str) -> bool:
-    """Whether a process listens there, or may, as far as can be seen."""
+    """Whether a process listens there, or might."""
     if not _is_socket(path):
         return False
     with socket.socket(socket.AF_UNIX) as probe:
@@ -69,6 +75,6 @@ def _is_answered(path: str) -> bool:
             probe.connect(path)
         except ConnectionRefusedError:
             return False
-        except OSError:  # not ours to ask, or too many wait there
+        except OSError:  # we may not connect, or too many connections are waiting
             return True
     return True

@@ -1,4 +1,4 @@
-"""``mailproto user``: what it does with an account, and how it is told a password."""
+"""``mailproto user``: its actions, and how it reads a password."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["USER_ACTIONS", "WITH_PASSWORD", "CommandError", "ask_password"]
 
 
 class CommandError(Exception):
-    """The one line that says why a command did nothing; status 1."""
+    """A command failed: one line that says why; the exit status is 1."""
 
 
 def ask_password(options: Namespace) -> str:
-    """The new password: a line of standard input, or typed twice.
+    """Read the new password: a line of standard input, or typed twice.
 
     :raises CommandError:
     """
@@ -42,7 +42,7 @@ def _line_of_input() -> str:
 def _asked_twice(name: str) -> str:
     try:
         with warnings.catch_warnings():
-            # It warns where it cannot hide what is typed: there is no terminal.
+            # getpass warns if it cannot hide the typed text: then there is no terminal.
             warnings.simplefilter("error", getpass.GetPassWarning)
             password = getpass.getpass(f"Password for {name}: ")
             if getpass.getpass("Again: ") != password:
@@ -85,9 +85,9 @@ async def _delete(directory: IDirectory, options: Namespace, password: str) -> N
 
 
 async def _found(directory: IDirectory, options: Namespace) -> str:
-    """The account's name as it is kept.
+    """The account's name as it is stored.
 
-    Of an older version there may be accounts that cannot be made any more.
+    An older version may have created accounts with names that are no longer allowed.
 
     :raises NoSuchAccount:
     """

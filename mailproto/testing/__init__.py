@@ -1,4 +1,4 @@
-"""For tests of your own: the conformance suite that every store here passes, and dialogues.
+"""Tools for your own tests: a conformance suite for stores, and dialogues for protocols.
 
 A backend::
 
@@ -9,12 +9,11 @@ A backend::
         def make_store(self):
             return MyStore(self.mktemp())
 
-`StoreConformance` is all of it; its parts can be run alone.
+`StoreConformance` is the whole suite; its parts can also be run alone.
 
-What is built from protocols and your own parts, a delivery for example, is tested with a
-`Dialogue`: lines of the client and the server, in memory, without a network or a reactor.
-`play_each_way` has one with all ways in which the octets may come.  `MemoryTransport` is what
-they go over.
+Test a server with your own parts, for example a delivery, with a `Dialogue`: lines of the client and the
+server, in memory, without a network or a reactor.  `play_each_way` runs a dialogue once for each way in
+which the octets may arrive.  `MemoryTransport` is the transport of dialogues.
 """
 
 from mailproto.testing._account import AccountConformance
@@ -56,5 +55,4 @@ class StoreConformance(
     DeliveryConformance,
     ObjectIdConformance,
 ):
-    """Every sentence of `IStore`, `IDirectory`, `IAccount`, `IMailbox`, `IRecent` and `IObjectIds` that can
-    be tested."""
+    """Tests the contracts `IStore`, `IDirectory`, `IAccount`, `IMailbox`, `IRecent` and `IObjectIds`."""

@@ -1,4 +1,4 @@
-"""What `IMailbox` and `IRecent` promise about flags, modseqs, tombstones and hints."""
+"""Tests of `IMailbox` and `IRecent`: flags, modseqs, removed messages and hints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ChangesConformance"]
 
 
 class ChangesConformance(StoreFixture):
-    """One mailbox: what changed, and who is told."""
+    """Tests the changes of one mailbox, and the hints about them."""
 
     async def test_set_add_and_remove(self) -> None:
         inbox = await self.inbox(new("\\Seen", "a"), new())
@@ -182,7 +182,8 @@ class ChangesConformance(StoreFixture):
         end()
 
     async def test_modseqs_order_the_whole_account(self) -> None:
-        """Each change in a mailbox, or of the list of them, has a greater modseq than all before."""
+        """Each change in a mailbox, or of the list of mailboxes, has a greater modseq than all earlier
+        ones."""
         inbox, other = await self.inbox(), await self.opened("other")
         told: list[int] = []
         self.account.watch(told.append)

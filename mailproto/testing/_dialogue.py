@@ -1,4 +1,4 @@
-"""Dialogues with a server, or a client, in memory."""
+"""Dialogues with a server or a client, in memory."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ __all__ = ["FEEDS", "Dialogue", "Feed", "play_each_way"]
 Feed = Literal["turns", "octets", "spare", "together"]
 
 FEEDS: tuple[Feed, ...] = ("turns", "octets", "spare", "together")
-"""The ways in which `Dialogue.feed` lets octets come."""
+"""The values of `Dialogue.feed`: the ways in which octets may arrive."""
 
-_CONTEXT = 12  # lines of the dialogue that are shown before those that differ
-_SHOWN = 60  # of those that differ, at most
-_WIDTH = 300  # of each
+_CONTEXT = 12  # lines of the dialogue that an error shows before the difference
+_SHOWN = 60  # the most lines of the difference
+_WIDTH = 300  # the most characters of each
 
 
 @dataclass
 class _Turn:
-    """Lines that are said one after the other, and then those that are heard."""
+    """Lines that the test sends together, and the lines that it then expects."""
 
     said: list[Line] = field(default_factory=list)
     heard: list[Line] = field(default_factory=list)
 
 
 class Dialogue:
-    """A conversation with a server that is tested, in memory, written as it would be read::
+    """Tests a server with a conversation in memory, written as text::
 
         dialogue = Dialogue(SMTPServerFactory(MyDelivery(), clock=clock, hostname="mx.example"), clock=clock)
         dialogue.play(
@@ -79,29 +79,26 @@ class Dialogue:
     ``# text``                a comment
     ========================  ========================================================================
 
-    In a line, ``...`` stands for any octets of that line (in what is heard), and ``<<name>>`` for
-    a value: the one that ``play`` was given, or else whatever is heard the first time, which must
-    be the same from then on.  The pictures ``␍ ␊ ␉ ␀ ␠ ␡`` and their like stand for control
-    characters; other text is UTF-8, and surrogates (``"\\udc80"``) for octets that are not.  White
-    space before a line is no part of it, white space at its end is.
+    In an expected line, ``...`` stands for any octets.  ``<<name>>`` stands for a value: the one passed to
+    ``play``, or else the first one received, which must then stay the same.  The pictures ``␍ ␊ ␉ ␀ ␠ ␡``
+    and their like stand for control characters; other text is UTF-8, and surrogates (``"\\udc80"``) for
+    octets that are not.  White space before a line is ignored; white space at its end is not.
 
-    Lines that one side says one after the other come together, up to what the other side says.
-    Then all that was heard on every connection must be what the dialogue has: an octet, a line or
-    an end of the connection that it does not have is an error, and so is one that is missing.
+    Consecutive lines of one side are sent together.  Then everything received on every connection must
+    match the dialogue: any extra octet, line or end of a connection is an error, and so is a missing one.
 
-    :param factory: makes the protocol that is tested.
-    :param clock: the one that the protocol uses; what is due on it is done before answers are
-        compared.
-    :param role: of the test: ``client`` if a server is tested, ``server`` if a client is.
-    :param peer: the IP address that the protocol's peer has.
-    :param tls: whether connections pretend to be inside TLS from the beginning.
-    :param actions: for ``do``.
-    :ivar feed: how octets come to the protocol: ``turns`` (what is said together at once),
-        ``octets`` (one by one), ``spare`` (with the first octet of what is said next), ``together``
-        (everything at once, with nothing waited for).  The last two are for a side that may speak
-        unasked: a client that pipelines, and no server.
-    :ivar connections: by name; the first one's is empty.
-    :ivar values: what ``<<name>>`` stands for.
+    :param factory: makes the protocol under test.
+    :param clock: the protocol's clock; calls that are due on it are run before replies are compared.
+    :param role: the test's role: ``client`` to test a server, ``server`` to test a client.
+    :param peer: the IP address of the protocol's peer.
+    :param tls: whether connections pretend to use TLS from the first octet.
+    :param actions: the functions for ``do``, by name.
+    :ivar feed: how octets arrive at the protocol: ``turns`` (consecutive lines together), ``octets`` (one
+        by one), ``spare`` (with the first octet of the next lines), ``together`` (everything at once,
+        without waiting for replies).  The last two are for a side that may send before it gets a reply: a
+        client that pipelines, but not a server.
+    :ivar connections: by name; the first one's name is empty.
+    :ivar values: the values of ``<<name>>``.
     """
 
     def __init__(
@@ -126,14 +123,14 @@ class Dialogue:
         self._peer = peer
         self._tls = tls
         self._said, self._heard = ("C", "S") if role == "client" else ("S", "C")
-        self._early: dict[str, int] = {}  # octets of the next line that were sent to spare
-        self._closed: set[str] = set()  # connections of which the dialogue knows that they are closed
+        self._early: dict[str, int] = {}  # octets of the next line that were sent early (``spare``)
+        self._closed: set[str] = set()  # connections whose end was in the dialogue
         self._shown: list[str] = []
 
     def connect(self, name: str = "", *, peer: str | None = None, tls: bool | None = None) -> MemoryTransport:
-        """Make a connection, under a name, in place of one that had it.
+        """Make a connection with a name; it replaces an older one of that name.
 
-        :raises DialogueError: when the factory refuses it.
+        :raises DialogueError: the factory refuses the connection.
         """
         address = IPv4Address("TCP", peer or self._peer, 40000)
         protocol = self._factory.buildProtocol(address)
@@ -143,29 +140,29 @@ class Dialogue:
         return self.add(MemoryTransport(protocol, address.host, tls=protected), name)
 
     def add(self, transport: MemoryTransport, name: str = "") -> MemoryTransport:
-        """Take a connection that was made already; one that had the name is forgotten."""
+        """Add a connection that was made elsewhere; it replaces an older one of that name."""
         self.connections[name] = transport
         self._closed.discard(name)
         return transport
 
     def close(self) -> None:
-        """Close all connections, as the other side."""
+        """Close all connections from the test's side."""
         for transport in self.connections.values():
             transport.drop()
 
     def play(self, text: str, /, **values: bytes | str) -> dict[str, bytes]:
-        """Have the dialogue, or a part of it.
+        """Play the dialogue, or a part of it.
 
-        :param values: for ``<<name>>``.
-        :returns: `values`, with those that were heard.
-        :raises DialogueError: when something else was said.
-        :raises ValueError: when the text is no dialogue.
+        :param values: values for ``<<name>>``.
+        :returns: `values`, with those that were received.
+        :raises DialogueError: the other side did not say what the dialogue expects.
+        :raises ValueError: the text is not a dialogue.
         """
         for name, value in values.items():
             self.values[name] = value.encode() if isinstance(value, str) else value
         self._early.clear()
         self._shown.clear()
-        # What happened to connections in between is the test's own doing.
+        # The test itself may have changed connections in between.
         self._closed.update(name for name, transport in self.connections.items() if not transport.is_open)
         steps = _runs(text, self._said)
         goes_on = bool(steps) and isinstance(steps[-1], GoesOn)
@@ -189,7 +186,7 @@ class Dialogue:
         for line in (line for turn in turns[:1] for line in turn.said):
             self._connection(line.name)
         if turns[0].said:
-            self._hear([])  # because of what was before, such as time that passed
+            self._hear([])  # check output that earlier steps caused, such as a wait
         if self.feed == "together":
             turns = list(self._together(turns))
         for number, turn in enumerate(turns):
@@ -200,7 +197,7 @@ class Dialogue:
                 self._hear(turn.heard)
 
     def _together(self, turns: Sequence[_Turn]) -> Iterator[_Turn]:
-        """The turns with what can be said before anything is heard as one."""
+        """Join the turns whose lines can be sent before anything is received."""
         known = self._texts()
         only_one = len({line.name for turn in turns for line in [*turn.said, *turn.heard]}) == 1
         merged: _Turn | None = None
@@ -315,11 +312,11 @@ def _runs(text: str, said: str) -> list[list[_Turn] | StartsTLS | Wait | Action 
 def play_each_way(
     make: Callable[[], Dialogue], text: str, /, *, feeds: Iterable[Feed] = FEEDS, **values: bytes | str
 ) -> Dialogue:
-    """Have a dialogue once for each way in which octets may come.
+    """Play a dialogue once for each way in which octets may arrive.
 
-    :param make: makes a dialogue with a new server; its ``feed`` is set.
-    :returns: the last one.
-    :raises DialogueError: when something else was said.
+    :param make: makes a dialogue with a new server; its ``feed`` is then set.
+    :returns: the last dialogue.
+    :raises DialogueError: the other side did not say what the dialogue expects.
     """
     dialogue = None
     for feed in feeds:

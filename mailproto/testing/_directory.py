@@ -1,4 +1,4 @@
-"""What `IDirectory` and `IStore.account` promise."""
+"""Tests of `IDirectory` and `IStore.account`."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["DirectoryConformance"]
 
 
 class DirectoryConformance(StoreFixture):
-    """Accounts: who is there, and with which password."""
+    """Tests accounts and their password records."""
 
     def test_interfaces(self) -> None:
-        """The objects have the methods of their contracts."""
+        """The objects have the methods of their interfaces."""
         verifyObject(IStore, self.store)
         verifyObject(IDirectory, self.store.directory)
         verifyObject(IAccount, self.account)
 
     async def test_add_ons_are_what_is_there(self) -> None:
-        """What a greeting says is true of every account and mailbox, and nothing is kept back."""
+        """`IAddOns.add_ons` is exactly what every account and mailbox provides."""
         self.assertIsInstance(self.store.add_ons, frozenset)
         mailbox_add_ons: tuple[InterfaceClass, ...] = (IRecent, IObjectIds)
         await self.account.create("work")
@@ -128,7 +128,7 @@ class DirectoryConformance(StoreFixture):
         await self.assert_raises(NoSuchMailbox, inbox.status())
 
     async def test_revisions_change_with_the_right_to_be_signed_in(self) -> None:
-        """`IAccountChanges`, where the directory has it."""
+        """`IAccountChanges`, if the directory provides it."""
         directory = self.store.directory
         if not IAccountChanges.providedBy(directory):
             return

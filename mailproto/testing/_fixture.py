@@ -1,4 +1,4 @@
-"""What all parts of the conformance suite stand on."""
+"""The base of all parts of the conformance suite."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import cooperate
 
 from mailproto.errors import MailError
-from mailproto.interfaces import IAccount, IMailbox, IStore
+from mailproto.interfaces import IAccount, IMailbox, IRecent, IStore
 from mailproto.model import INBOX, FlagChange, FlagOperation, NewMessage
 
 if TYPE_CHECKING:
     import unittest
 
     class TestCase(unittest.TestCase):
-        """What trial's has, with types."""
+        """The methods of trial's TestCase that are used here, with types."""
 
         def mktemp(self) -> str:
-            """A path that is not there yet."""
+            """A new path at which nothing exists."""
 
         def flushLoggedErrors(self, *types: type[Exception]) -> list[Any]:
-            """Errors that were logged, and are no reason to fail."""
+            """Return the logged errors, and keep them from failing the test."""
 else:
     TestCase = object
 
@@ -35,21 +35,21 @@ TEXT = b"From: Bob <bob@example.org>\r\nSubject: One\r\n\r\nThe text.\r\n"
 """A small message."""
 
 PATIENCE = 5.0
-"""Seconds within which a hint must have come."""
+"""Seconds within which a hint must arrive."""
 
 E = TypeVar("E", bound=MailError)
 R = TypeVar("R")
 
 
 class StoreFixture(TestCase):
-    """A started store with one account; a mixin for ``twisted.trial.unittest.TestCase``."""
+    """Starts a store with one account; a mixin for ``twisted.trial.unittest.TestCase``."""
 
     def make_store(self) -> IStore:
-        """A new, empty store that is not started: the one thing that a backend's tests provide."""
+        """A new, empty store that is not started: the only method that a backend's tests must provide."""
         raise TypeError("a conformance test needs make_store")
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
-        """Start the store, and see that it is stopped afterwards."""
+        """Start the store; it is stopped after the test."""
         self.store = self.make_store()
         await self.store.start()
         self.addCleanup(lambda: deferred(self.store.stop()))
@@ -64,12 +64,16 @@ class StoreFixture(TestCase):
         return mailbox
 
     async def opened(self, name: str) -> IMailbox:
-        """A new mailbox."""
+        """Create and open a mailbox."""
         await self.account.create(name)
         return await self.account.open(name)
 
+    def recent(self, messages: int) -> int:
+        """`MailboxStatus.recent` after so many new messages: 0 if mailboxes are not `IRecent`."""
+        return messages if IRecent in self.store.add_ons else 0
+
     async def assert_raises(self, error: type[E], wrong: Awaitable[Any]) -> E:
-        """Await ``wrong``, which must raise ``error``."""
+        """Await ``wrong``, and check that it raises ``error``."""
         try:
             result = await wrong
         except error as raised:
@@ -77,7 +81,7 @@ class StoreFixture(TestCase):
         raise self.failureException(f"{error.__name__} not raised: {result!r}")
 
     async def eventually(self, holds: Callable[[], bool]) -> None:
-        """Let time pass until something holds, but not too much."""
+        """Wait until a condition holds, for at most `PATIENCE` seconds."""
         end = time.monotonic() + PATIENCE
 
         def turns() -> Iterator[None]:
@@ -89,16 +93,16 @@ class StoreFixture(TestCase):
         await cooperate(turns()).whenDone()
 
     async def names(self) -> list[str]:
-        """The names of the account's list."""
+        """The names in the account's list."""
         return [entry.name for entry in await self.account.list()]
 
     async def uids(self, mailbox: IMailbox) -> list[int]:
-        """The UIDs that are there."""
+        """The UIDs of the mailbox's messages."""
         return [message.uid for message in (await mailbox.changes_since(0)).changed]
 
 
 def deferred(result: Awaitable[R]) -> Deferred[R]:
-    """``result`` as a Deferred, whatever kind of awaitable it is."""
+    """Make any kind of awaitable a Deferred."""
 
     async def wait() -> R:
         return await result

@@ -1,4 +1,4 @@
-"""What `IObjectIds` promises, where a store has it (`IAddOns.add_ons`)."""
+"""Tests of `IObjectIds`, if a store provides it (`IAddOns.add_ons`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BOB = "bob@example.org"
 
 
 def mail(id_: str = "", *, subject: str = "", refers: str = "", answers: str = "", text: str = "") -> bytes:
-    """A message: Message-IDs without brackets, several with blanks between."""
+    """Make a message; give Message-IDs without brackets, separated by spaces."""
     head = f"Subject: {subject}\r\n" if subject else ""
     for name, ids in (("Message-ID", id_), ("References", refers), ("In-Reply-To", answers)):
         if ids:
@@ -25,19 +25,20 @@ def mail(id_: str = "", *, subject: str = "", refers: str = "", answers: str = "
 
 
 class ObjectIdConformance(StoreFixture):
-    """Ids of mailboxes, messages and threads."""
+    """Tests the ids of mailboxes, messages and threads."""
 
     def has_ids(self) -> bool:
-        """Whether there is anything to be tested."""
+        """Whether the store provides `IObjectIds`."""
         return IObjectIds in self.store.add_ons
 
     async def ids(self, mailbox: IMailbox, *uids: int) -> list[tuple[str, str]]:
-        """The email ids and thread ids of messages; all of them by default."""
+        """The email ids and thread ids of messages; of all messages by default."""
         found = await mailbox.read(list(uids) or await self.uids(mailbox), Part.IDS)
         return [(info.email_id or "", info.thread_id or "") for info in found]
 
     async def threads(self, *contents: bytes) -> list[int]:
-        """The threads of messages that come in this order, each as the number of its first message."""
+        """The threads of messages that are appended in this order, each as the number of its first
+        message."""
         uids = []
         for content in contents:
             [appended] = await self.store.deliver(content, [Placement(ALICE)])
@@ -162,16 +163,17 @@ class ObjectIdConformance(StoreFixture):
                 ([0, 0], [mail("1@x"), mail("3@x", refers="2@x", answers="1@x")]),
                 # two copies of one message
                 ([0, 0], [mail("1@x"), mail("1@x", text="by the list")]),
-                # a parent that comes late, or never
+                # a parent that arrives later, or never
                 ([0, 0], [mail("2@x", answers="1@x"), mail("1@x")]),
                 ([0, 0], [mail("2@x", answers="1@x"), mail("3@x", answers="1@x")]),
                 ([0, 0], [mail("3@x", refers="1@x 2@x"), mail("4@x", refers="1@x 9@x")]),
-                # a message that connects two threads joins that of its nearest ancestor, and moves none
+                # a message that refers to two threads joins that of its nearest ancestor; other messages do
+                # not move
                 (
                     [0, 1, 1, 0],
                     [mail("1@x"), mail("2@x"), mail("3@x", refers="1@x 2@x"), mail("4@x", answers="1@x")],
                 ),
-                # by the subject: an answer that names nothing
+                # by the subject: a reply without references
                 ([0, 0], [mail("1@x", subject="Lunch"), mail(subject="Re: lunch")]),
                 (
                     [0, 0],

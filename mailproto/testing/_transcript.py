@@ -1,4 +1,4 @@
-"""Dialogues as text: what is said, in which order, and how it compares with what was heard."""
+"""The text of dialogues: parsing, and comparison with what was received."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _TO_PICTURES = {ord(char): chr(picture) for picture, char in _FROM_PICTURES.item
 
 
 class DialogueError(AssertionError):
-    """Something else was said than the dialogue has."""
+    """The other side did not say what the dialogue expects."""
 
 
 class Kind(Enum):
-    """What a line of a dialogue stands for."""
+    """The kind of a line in a dialogue."""
 
     LINE = ""
     LINES = "*"
@@ -49,10 +49,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Line:
-    """What one side says or does.
+    """A line that one side sends, or an action of that side.
 
     :ivar role: ``C`` or ``S``.
-    :ivar name: which of several connections; empty for the first.
+    :ivar name: the connection's name; empty for the first connection.
     """
 
     role: str
@@ -68,7 +68,7 @@ class Line:
 
 @dataclass(frozen=True)
 class StartsTLS:
-    """The handshake begins; nothing may have come before it."""
+    """The TLS handshake begins; the other side may not have sent anything else."""
 
     name: str
 
@@ -88,7 +88,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Action:
-    """The test does something."""
+    """The test calls one of its actions."""
 
     name: str
 
@@ -98,7 +98,7 @@ class Action:
 
 @dataclass(frozen=True)
 class GoesOn:
-    """The end of a part of a dialogue: what is heard from now on is left to be read."""
+    """The end of a part of a dialogue: later output is not compared, but left to be read."""
 
     def __str__(self) -> str:
         return "..."
@@ -108,9 +108,9 @@ Step = Line | StartsTLS | Wait | Action | GoesOn
 
 
 def read(text: str) -> list[Step]:
-    """The steps of a dialogue.
+    """Parse the text of a dialogue into steps.
 
-    :raises ValueError: when a line is none of them.
+    :raises ValueError: a line has no known form.
     """
     steps = list(_steps(text))
     if any(isinstance(step, GoesOn) for step in steps[:-1]):
@@ -141,14 +141,14 @@ def _steps(text: str) -> Iterator[Step]:
 
 
 def has_values(line: Line, known: Mapping[str, str]) -> bool:
-    """Whether all names in a line have values."""
+    """Whether all ``<<name>>`` in a line have values."""
     return all(piece == "..." or piece[2:-2] in known for piece in _PIECES.findall(line.text))
 
 
 def octets(line: Line, known: Mapping[str, str]) -> bytes:
-    """What is sent for a line of the test's own side.
+    """The octets to send for a line of the test's own side.
 
-    :raises ValueError: when a name in it has no value.
+    :raises ValueError: a ``<<name>>`` in it has no value.
     """
     said = "".join(_spoken(piece, known, line) for piece in _PIECES.split(line.text))
     return (said + ("\r\n" if line.kind is Kind.LINE else "")).encode("utf-8", "surrogateescape")
@@ -164,7 +164,7 @@ def _spoken(piece: str, known: Mapping[str, str], line: Line) -> str:
 
 
 def match(lines: Sequence[Line], heard: str, known: dict[str, str]) -> bool:
-    """Whether ``heard`` is what ``lines`` have, whole; new names get their values in ``known``."""
+    """Whether ``lines`` match the whole of ``heard``; new names get their values in ``known``."""
     new: list[str] = []
     found = re.fullmatch("".join(_pattern(line, known, new) for line in lines), heard)
     if found is None:
@@ -199,7 +199,7 @@ def _heard(piece: str, known: Mapping[str, str], new: list[str], line: Line) -> 
 
 
 def shown(heard: str, role: str, name: str) -> list[str]:
-    """What was heard as lines of a dialogue."""
+    """Received text as lines of a dialogue."""
     lines = [line.translate(_TO_PICTURES) for line in heard.split("\r\n")]
     last = lines.pop()
     found = [f"{role}{name}: {line}" if line else f"{role}{name}:" for line in lines]
@@ -209,7 +209,7 @@ def shown(heard: str, role: str, name: str) -> list[str]:
 def difference(
     lines: Sequence[Line], heard: str, known: Mapping[str, str], role: str, name: str
 ) -> list[str]:
-    """The expected lines, marked with ``-`` where they were not heard, and ``+`` where others were."""
+    """The compared lines: ``-`` marks expected lines that did not come, ``+`` marks unexpected lines."""
     got = shown(heard, role, name)
     same = list(_both(list(lines), got, known))
     expected = list(lines)[len([step for step, _ in same if step is not None]) :]
@@ -229,7 +229,7 @@ def difference(
 def _both(
     lines: list[Line], got: list[str], known: Mapping[str, str]
 ) -> Iterator[tuple[Line | None, str | None]]:
-    """Pairs of what was expected and heard, while they agree."""
+    """Pairs of expected and received lines, as far as they match."""
     at = 0
     for number, line in enumerate(lines):
         following = lines[number + 1] if number + 1 < len(lines) else None

@@ -1,4 +1,4 @@
-"""A transport in memory that behaves as Twisted's own do, with a test at its other end."""
+"""A transport in memory that behaves like Twisted's own, with a test at its other end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ELSEWHERE = "192.0.2.1"
 
 
 class FakeTLS:
-    """As much of a pyOpenSSL connection as servers ask of it: TLS with nothing to bind to."""
+    """The methods of a pyOpenSSL connection that servers use; it has no channel bindings."""
 
     def get_protocol_version(self) -> int:
         return SSL.TLS1_2_VERSION
@@ -44,14 +44,14 @@ class FakeTLS:
 
 @implementer(ITLSTransport)
 class MemoryTransport:
-    """Connects a protocol to a test: what a `Dialogue` goes over, for tests that look closer.
+    """Connects a protocol to a test; a `Dialogue` uses it, and a test may use it directly.
 
-    What the protocol writes is held until the test reads it; past ``capacity`` octets its
-    producer is paused, as a kernel's full socket buffer would have it.  Closing waits for
-    what is unread and for the producer; aborting waits for nothing.
+    It holds what the protocol writes until the test reads it.  Past ``capacity`` octets it pauses the
+    protocol's producer, as with a full socket buffer.  Closing waits for unread octets and for the
+    producer; aborting does not.
 
-    :ivar is_reading: whether the protocol wants octets; those sent meanwhile wait.
-    :ivar is_open: until the protocol is told that the connection is lost.
+    :ivar is_reading: whether the protocol reads; octets that are sent while it does not are kept.
+    :ivar is_open: True until the protocol's ``connectionLost`` is called.
     :ivar writes: how often the protocol wrote.
     """
 
@@ -78,15 +78,15 @@ class MemoryTransport:
     # -- the client's end
 
     def send(self, data: bytes, piece: int = 0) -> None:
-        """Have the protocol receive ``data``, in pieces of ``piece`` octets if that is not 0."""
+        """Send ``data`` to the protocol, in pieces of ``piece`` octets if that is not 0."""
         for start in range(0, len(data), piece or len(data) or 1):
             self._in += data[start : start + (piece or len(data))]
             self._deliver()
 
     def read(self) -> bytes:
-        """All that was written since the last time."""
+        """Everything that the protocol wrote since the last call."""
         read = bytearray()
-        while self._out:  # reading may let the protocol write more
+        while self._out:  # reading may make the protocol write more
             read += self._out
             self._out.clear()
             if self._producer_paused and self._producer is not None:
@@ -101,11 +101,11 @@ class MemoryTransport:
         return self._closing
 
     def unread(self) -> int:
-        """Octets that the protocol wrote and nobody has read."""
+        """The number of octets that the protocol wrote and the test has not read."""
         return len(self._out)
 
     def drop(self) -> None:
-        """The client is gone without a word."""
+        """Lose the connection without closing it."""
         self._lose(Failure(ConnectionDone()))
 
     # -- the protocol's end
@@ -147,7 +147,7 @@ class MemoryTransport:
         self._deliver()
 
     def startTLS(self, context: Any) -> None:
-        """From now on the transport says that it is TLS; octets pass as they did."""
+        """From now on the transport claims to use TLS; octets are not encrypted."""
         self.tls = context
         alsoProvides(self, ISSLTransport)
 
@@ -164,7 +164,7 @@ class MemoryTransport:
         return False
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
-        """There is nothing to keep alive."""
+        """Has no effect."""
 
     def loseWriteConnection(self) -> None:
         self.loseConnection()

@@ -61,9 +61,11 @@ class ServerTLS:
     :param seconds: a clock that only goes forward.
 
     :ivar description: the certificate in use: its names, and how long it is valid.
+    :ivar not_after: when that certificate expires, in seconds since the epoch.
     """
 
     description: str
+    not_after: float
 
     def __init__(
         self,
@@ -95,11 +97,12 @@ class ServerTLS:
         :returns: a function that does the rest; call it in the reactor's thread.
         :raises TLSFilesError: a file cannot be used; the older certificate stays in use.
         """
-        new_context, description = self._read()
+        new_context, description, not_after = self._read()
         context = new_context()
 
         def use() -> None:
-            self._context, self._new_context, self.description = context, new_context, description
+            self._context, self._new_context = context, new_context
+            self.description, self.not_after = description, not_after
             self._since = self._seconds()
 
         return use
@@ -112,12 +115,16 @@ class ServerTLS:
         protocol = protocol_above(tlsProtocol)
         return _ServerConnection(self._context, getattr(protocol, "alpn", ()))
 
-    def _read(self) -> tuple[Callable[[], SSL.Context], str]:
-        """Read the files; returns a function that makes contexts, and a description of the certificate."""
+    def _read(self) -> tuple[Callable[[], SSL.Context], str, float]:
+        """Read the files: a function that makes contexts, the certificate's description, and its end."""
         chain = load_certificates(self._cert_file)
         octets = _octets(self._key_file)
-        with _as_files_error(self._key_file, "no private key in PEM form"):
-            key = serialization.load_pem_private_key(octets, password=None)
+        with _as_files_error(self._key_file, "no private key in PEM form", why=False):
+            try:
+                key = serialization.load_pem_private_key(octets, password=None)
+            except TypeError:  # cryptography's answer to a key that needs a password
+                reason = "the key needs a password: write it without one (openssl pkey -in FILE -out FILE)"
+                raise TLSFilesError(self._key_file, reason) from None
         with _as_files_error(self._cert_file, "its key cannot be used"):
             is_pair = key.public_key() == chain[0].to_cryptography().public_key()
         if not is_pair:
@@ -149,7 +156,8 @@ class ServerTLS:
             return context
 
         with _as_files_error(self._cert_file, "its names and dates cannot be read"):
-            return new_context, _describe(self._cert_file, chain[0].to_cryptography())
+            leaf = chain[0].to_cryptography()
+            return new_context, _describe(self._cert_file, leaf), leaf.not_valid_after_utc.timestamp()
 
 
 class _ServerConnection(SSL.Connection):
@@ -218,18 +226,23 @@ def load_certificates(path: Path) -> list[crypto.X509]:
     :raises TLSFilesError:
     """
     octets = _octets(path)
-    with _as_files_error(path, "no certificate in PEM form"):
+    with _as_files_error(path, "no certificate in PEM form", why=False):
         found = x509.load_pem_x509_certificates(octets)
         return [crypto.X509.from_cryptography(certificate) for certificate in found]
 
 
 @contextlib.contextmanager
-def _as_files_error(path: Path, reason: str) -> Iterator[None]:
-    """Turn any error of a library into a `TLSFilesError` for the file."""
+def _as_files_error(path: Path, reason: str, *, why: bool = True) -> Iterator[None]:
+    """Turn any error of a library into a `TLSFilesError` for the file.
+
+    :param why: whether the library's own words tell an operator more.
+    """
     try:
         yield
+    except TLSFilesError:
+        raise
     except Exception as error:
-        raise TLSFilesError(path, f"{reason} ({error})") from None
+        raise TLSFilesError(path, f"{reason} ({error})" if why else reason) from None
 
 
 def _describe(path: Path, certificate: x509.Certificate) -> str:

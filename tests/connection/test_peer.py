@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 from twisted.cred.portal import Portal
 from twisted.internet import reactor as installed
 from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.endpoints import UNIXClientEndpoint, UNIXServerEndpoint, connectProtocol
+from twisted.internet.endpoints import (
+    ProcessEndpoint,
+    UNIXClientEndpoint,
+    UNIXServerEndpoint,
+    connectProtocol,
+)
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
@@ -16,7 +22,7 @@ from mailproto.connection import UNIX, UNKNOWN, Networks, Peer, ServerFactory
 from mailproto.connection._peer import peer_at, peer_of
 from mailproto.imap import IMAPLimits, IMAPServerFactory
 from mailproto.pop3 import POP3Limits, POP3ServerFactory
-from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
+from mailproto.smtp import LMTPServerFactory, SMTPClient, SMTPLimits, SMTPServerFactory
 from tests.asking import AskingClient
 from tests.smtp.server.dialogue import FakeDelivery, Realm
 
@@ -95,6 +101,17 @@ class PeerTests(SynchronousTestCase):
         ):
             with self.subTest(peer=peer, host=host):
                 self.assertEqual(str(peer_of(Transport(peer, host))), name)
+
+
+class ProcessTests(TestCase):
+    """A program that speaks for us, such as ssh, is a transport of Twisted's, too."""
+
+    async def test_a_client(self) -> None:
+        program = "print('220 x', end='\\r\\n', flush=True); input(); print('221 x', end='\\r\\n')"
+        endpoint = ProcessEndpoint(installed, sys.executable, [sys.executable, "-c", program])
+        client = await SMTPClient.connect(installed, endpoint)
+        self.assertEqual((str(client.peer), client.peer.is_local), ("unknown", False))
+        await client.quit()
 
 
 class UnixTests(TestCase):

@@ -25,7 +25,7 @@ from mailproto import _twisted_internals
 from mailproto.connection import Limits, ServerConnection, ServerFactory
 from mailproto.connection._turn import Turn, turn_of
 from mailproto.errors import Unavailable
-from tests.stepped import SteppedReactor, tcp_pair
+from tests.stepped_reactor import SteppedReactor, tcp_pair
 from tests.test_connection import LineWire
 
 

@@ -28,7 +28,7 @@ from mailproto.connection import Networks, ProxiedFactory
 from mailproto.connection._turn import Turn
 from mailproto.testing import LOOPBACK
 from mailproto.tls import ensure_self_signed, server_tls
-from tests.stepped import SteppedReactor, heard, tcp_pair
+from tests.stepped_reactor import SteppedReactor, heard, tcp_pair
 from tests.test_connection import LineWire, WordFactory
 from tests.tls.stdlib_client import StdlibClient
 

@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.backends import MemoryStore
 from mailproto.content import Content, FileContent
-from mailproto.delivery import TRUST, MailboxDelivery, _mailboxes, canonical_domain
+from mailproto.delivery import TRUST, MailboxDelivery, _mailboxes
+from mailproto.domains import canonical_domain
 from mailproto.errors import MailError, NoSuchAccount, RecipientUnknown, RelayDenied
 from mailproto.interfaces import IOwnership
 from mailproto.model import NULL_PATH, Address, Envelope, Outcome, Part, Recipient, Session

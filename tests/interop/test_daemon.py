@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from mailproto.tls import ensure_self_signed
@@ -32,6 +33,7 @@ from tests.tls.certificates import make_certificate, write_pair
 
 TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()"]
 TWIST = [sys.executable, "-c", "from twisted.application.twist._twist import Twist; Twist.main()"]
+PEM = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
 ANY = "tcp:0:interface=127.0.0.1"
 PATIENCE = 60
 """Seconds for anything that is waited for."""
@@ -125,6 +127,8 @@ class StartTests(DaemonCase):
     def failures(self) -> list[tuple[list[str], str]]:
         """Options, and what the one line begins with."""
         folder = self.folder
+        good = make_certificate()
+        pair = write_pair(folder, "good", good)
         (folder / "file").write_text("")
         (folder / "corrupt").mkdir()
         (folder / "corrupt" / "mail.sqlite3").write_bytes(b"no database" * 1000)
@@ -136,11 +140,17 @@ class StartTests(DaemonCase):
             connection.execute(change)
             connection.commit()
             connection.close()
-        pair = write_pair(folder, "good", make_certificate())
         other = write_pair(folder, "other", make_certificate())
         (folder / "no.pem").write_text("nonsense")
         (folder / "spoolless").mkdir(mode=0o700)
         (folder / "spoolless" / "spool").write_text("")
+        for taken_by_a_folder in ("", "-wal"):
+            (folder / f"folder{taken_by_a_folder}" / f"mail.sqlite3{taken_by_a_folder}").mkdir(parents=True)
+        (folder / "keyless" / "tls-key.pem").mkdir(parents=True)
+        (folder / "keyless" / "tls-cert.pem").write_text("")
+        secret_key = folder / "secret.key"
+        secret_key.write_bytes(good[0].private_bytes(*PEM, serialization.BestAvailableEncryption(b"secret")))
+        long_path = "unix:" + "x" * 200
         listening = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(listening.close)
         taken = f"tcp:{listening.getsockname()[1]}:interface=127.0.0.1"
@@ -149,19 +159,33 @@ class StartTests(DaemonCase):
             (["--smtp", "tcp:65536"], "--smtp tcp:65536: a port is a number from 0 to 65535"),
             (["--lmtp", "unix:nothing/lmtp"], "--lmtp unix:nothing/lmtp: there is no folder nothing: make"),
             (["--lmtp", "unix:file"], "--lmtp unix:file: there is a file of this name"),
+            (["--lmtp", long_path], f"--lmtp {long_path}: too long for a socket, whose path has 107"),
             (["--data", "file"], "--data: file: there is a file of this name, which is no folder"),
             (["--data", "file/data"], "--data: file/data: a part of this path is no folder"),
             (["--data", "/proc/nothing"], "--data: /proc/nothing: "),
             (["--data", "spoolless"], "--data: spoolless/spool: there is a file of this name"),
+            (["--data", "keyless"], "--data: keyless/tls-key.pem: it is a folder"),
             (["--store", "bogus:"], "--store bogus:: unknown store 'bogus:'"),
             (["--store", "sqlite:corrupt"], "--store sqlite:corrupt: corrupt/mail.sqlite3"),
+            (["--store", "sqlite:folder"], "--store sqlite:folder: folder/mail.sqlite3: a folder is where"),
+            (
+                ["--store", "sqlite:folder-wal"],
+                "--store sqlite:folder-wal: folder-wal/mail.sqlite3-wal: a folder",
+            ),
             (["--store", "sqlite:newer"], "--store sqlite:newer: newer/mail.sqlite3"),
             (["--store", "sqlite:foreign"], "--store sqlite:foreign: foreign/mail.sqlite3"),
             (["--store", "sqlite:/proc/x"], "--store sqlite:/proc/x: "),
             (["--tls-cert", "none.pem", "--tls-key", "none.pem"], "--tls-cert: none.pem: No such file"),
             (["--tls-cert", str(pair[0]), "--tls-key", "none.pem"], "--tls-key: none.pem: No such file"),
             (["--tls-cert", "no.pem", "--tls-key", str(pair[1])], "--tls-cert: no.pem: no certificate"),
-            (["--tls-cert", str(pair[0]), "--tls-key", "no.pem"], "--tls-key: no.pem: no private key"),
+            (
+                ["--tls-cert", str(pair[0]), "--tls-key", "no.pem"],
+                "--tls-key: no.pem: no private key in PEM form\n",
+            ),
+            (
+                ["--tls-cert", str(pair[0]), "--tls-key", str(secret_key)],
+                "--tls-key: secret.key: the key needs a password: write it without one",
+            ),
             (
                 ["--tls-cert", str(pair[0]), "--tls-key", str(other[1])],
                 "--tls-key: other.key: not the key of good.pem",
@@ -193,6 +217,28 @@ class StartTests(DaemonCase):
             self.assertTrue(lines[0].startswith(f"mailproto: {beginning}"), lines)
             self.assertNotIn("Traceback", done.stdout + done.stderr)
             self.assertFalse((self.folder / "pid").exists())
+
+    def test_wrong_options_are_one_line_too(self) -> None:
+        """Without the list of all options, in the middle of which nobody would find it."""
+        for options, beginning in (
+            (
+                ["--smtp", "25"],
+                "--smtp 25: not a Twisted server endpoint (Unknown endpoint type: '25'): one is",
+            ),
+            (["--limit", "smtp.recipients=many"], "--limit: smtp.recipients: "),
+            (["--tls-cert", "good.pem"], "--tls-cert good.pem: "),
+            (["--data", ""], "--data: a path is missing"),
+            (["--tls-key="], "--tls-key: a path is missing"),
+            (["--nonsense"], "option --nonsense not recognized; twistd mailproto --help lists all options"),
+            (["--smtp"], "option --smtp requires argument; "),
+        ):
+            for program in (TWISTD, [*TWISTD, "-n"], TWIST):
+                with self.subTest(options=options, program=program[-1]):
+                    done = self.run_program(*program, "mailproto", *options)
+                    said = done.stdout + done.stderr
+                    self.assertEqual(done.returncode, 1, said)
+                    self.assertTrue(said.startswith(f"mailproto: {beginning}"), said)
+                    self.assertEqual(said.count("\n"), 1, said)
 
     def test_the_same_with_a_tac_file(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listening:

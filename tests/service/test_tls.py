@@ -199,6 +199,23 @@ class RenewalTests(SynchronousTestCase):
         self.reactor.advance(LOOK_INTERVAL)
         self.assertFalse(set(before) & set(self.contexts(service)))
 
+    def test_one_that_has_expired_is_told_of(self) -> None:
+        """It may be wanted nevertheless: for clients that do not look, it is better than none."""
+        expired = write_pair(self.folder, "site", make_certificate(name="site", days=(-9, -1)))
+        warning = (
+            "warn",
+            f"The TLS certificate has expired, clients will not take it: {expired[0]}: CN=site",
+        )
+        service = self.service()
+        self.assert_said(warning)
+        write_pair(self.folder, "site", make_certificate(name="site", days=(-9, -1)))
+        self.reactor.advance(LOOK_INTERVAL)
+        self.assert_said(("info", "TLS certificate read again"), warning)
+        self.new_pair()
+        self.reactor.advance(LOOK_INTERVAL)
+        self.assert_said(("info", "TLS certificate read again"))
+        self.assertGreater(service.server.not_after, 0)
+
     def test_nothing_is_looked_at_after_the_end(self) -> None:
         service = self.service()
         service.stopService()

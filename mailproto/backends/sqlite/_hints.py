@@ -134,7 +134,7 @@ class Hints:
     async def _look_for_changes(self) -> None:
         """Hint at what other processes changed; ours are hinted at twice, which does no harm."""
         try:
-            while (version := self._read(_data_version)) != self._data_version and not self._stopped.is_set():
+            while not self._stopped.is_set() and (version := self._read(_data_version)) != self._data_version:
                 self._data_version = version
                 self._look_at_directory()
                 await self._look_at(self._mailboxes, _modseqs)

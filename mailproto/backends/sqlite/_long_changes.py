@@ -14,6 +14,7 @@ that no message names, are cleared away afterwards in the same way.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sqlite3
@@ -31,7 +32,7 @@ from mailproto.backends.sqlite._peers import Peers
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._threads import drop_unused_threads
 from mailproto.backends.sqlite._writer import Transaction, Writer
-from mailproto.errors import NoSuchMailbox, Unavailable
+from mailproto.errors import MailError, NoSuchMailbox, Unavailable
 from mailproto.model import FlagChange, FlagOperation
 
 __all__ = [
@@ -58,7 +59,7 @@ STOPPING = 1.0
 """Seconds that it goes on for when the store stops."""
 
 RETRY = 10.0
-"""Seconds until what could not be cleared away is tried again."""
+"""Seconds until what could not be cleared away is tried again, and what is found at the start is."""
 
 
 class LongChange(NamedTuple):
@@ -177,7 +178,6 @@ class LongChanges:
 
         self._finishing = Deferred.fromCoroutine(finish())
         await in_time
-        self.clear()
 
     def clear(self) -> None:
         """Clear away what no longer belongs to any mailbox, soon."""
@@ -188,9 +188,19 @@ class LongChanges:
             self._clearing = Deferred.fromCoroutine(self._clear())
             self._clearing.addCallback(self._cleared)
 
+    def clear_later(self) -> None:
+        """Clear away what an earlier process left, but not in a command that ends soon.
+
+        ``mailproto store check`` may find first that it is needed.
+        """
+        self._try_again()
+
     async def stop(self) -> None:
-        """Clear away what is left, if it is not much: the next start goes on with it."""
-        self.clear()
+        """Clear away what this process left, if it is not much: a later start goes on with it."""
+        with contextlib.suppress(MailError):
+            await self._writer.run(_nothing)  # all that was committed before is known then
+        if self._wakes:
+            self.clear()
         self._end = time.monotonic() + STOPPING
         if self._retry is not None and self._retry.active():
             self._retry.cancel()
@@ -397,6 +407,10 @@ def _take_over(
         remaining = array("I", (uid for uid in uids if uid > upto))
         found.append((job, LongChange(*change), remaining))
     return found
+
+
+def _nothing(transaction: Transaction) -> None:
+    pass
 
 
 def _clear_some(transaction: Transaction) -> bool:

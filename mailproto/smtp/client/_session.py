@@ -1,4 +1,4 @@
-"""What is said over one SMTP connection, and when (RFC 5321): messages, and dialogues between them."""
+"""One SMTP session of a client (RFC 5321): the order of its messages and other commands."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from mailproto.smtp.wire import NO_CAPABILITIES, Capabilities, Reply, ReplyLimit
 __all__ = ["POSITIVE", "SMTPSession"]
 
 _MAIL_SYSTEM = range(250, 260)
-"""Positive replies of the mail system (4.2.1: x5z); an unknown one is one too (4.3.2)."""
+"""Positive replies of the mail system (4.2.1: x5z), unknown ones included (4.3.2)."""
 
 POSITIVE: Final[Mapping[str, Collection[int]]] = {
     GREETING: {220},
@@ -51,28 +51,27 @@ POSITIVE: Final[Mapping[str, Collection[int]]] = {
     "VRFY": _MAIL_SYSTEM,
     "EXPN": _MAIL_SYSTEM,
     "ETRN": _MAIL_SYSTEM,  # RFC 1985 5.2
-    "QUIT": range(200, 300),  # nothing depends on it: the connection ends
+    "QUIT": range(200, 300),  # any of them will do: the connection is closed
 }
-"""The replies that say yes, by what they answer (RFC 5321 4.3.2).
+"""The positive replies to each command (RFC 5321 4.3.2).
 
-A refusal, 4yz or 5yz, can answer anything.  A reply that is neither has not understood what
-was said, or answers something else, perhaps what another peer said: nothing that comes after
-it can be relied on.
+A refusal, 4yz or 5yz, can answer any command.  With any other reply, the server has misunderstood
+the command, or has answered something else, so its later replies cannot be relied on either.
 """
 
 
 class SMTPSession(ClientSession[Reply]):
-    """The order in which things are said, and what is known of the server.
+    """The order of commands, and what is known about the server.
 
-    A message may begin after the content of the one before it, where PIPELINING is offered; a
-    dialogue has the server to itself.
+    With PIPELINING, a message may begin after the content of the one before it.  Other commands wait
+    until all replies have come.
 
-    :param answers_each: whether each recipient has an answer of its own (LMTP, RFC 2033).
+    :param answers_each: whether each recipient has a reply of its own (LMTP, RFC 2033).
 
-    :ivar transactions: how many were begun.
-    :ivar has_transaction: whether the server is in a transaction that was given up, or that its
-        user says command by command.
-    :ivar accepted: recipients of the latter that the server took.
+    :ivar transactions: how many transactions were begun.
+    :ivar has_transaction: whether the server is in a transaction that was given up, or that the user
+        of the client sends command by command.
+    :ivar accepted: how many recipients of the latter the server has accepted.
     """
 
     def __init__(
@@ -98,35 +97,35 @@ class SMTPSession(ClientSession[Reply]):
         self.has_transaction = False
         self.accepted = 0
         self._may_pipeline = pipelining
-        self._begun: deque[Transaction] = deque()  # and not done
+        self._begun: deque[Transaction] = deque()  # those that are not done
         self._looking: CooperativeTask[Any] | None = None
 
-    # -- what is known of the server
+    # -- what is known about the server
 
     def takes_transaction(self, waiting: int = 0) -> bool:
-        """Whether the server takes one more, after so many that are not begun (RFC 9422 4.1 MAILMAX)."""
+        """Whether the server takes one more transaction after ``waiting`` others (RFC 9422 4.1 MAILMAX)."""
         most = self.capabilities.max_transactions
         return most is None or self.transactions + waiting < most
 
     def learn(self, capabilities: Capabilities) -> None:
-        """The server offers these, and only these, from now on."""
+        """Set what the server offers."""
         self.capabilities = capabilities
         self.pipelines = self._may_pipeline and "PIPELINING" in capabilities
 
     # -- messages
 
     def submit(self, message: Message) -> Deferred[list[Outcome]]:
-        """Send a message, in as many transactions as it takes."""
+        """Send a message, in as many transactions as it needs."""
         if self.error is not None:
             return fail(self.error)
         self.enqueue(message)
         return message.result
 
     def withdraw(self, message: Message) -> bool:
-        """Have a message that was submitted not sent; nothing is told of it any more.
+        """Stop a submitted message; its result will not fire.
 
-        :returns: False if it is too late: the server has said something about it, or its content
-            is underway.  It may be delivered then, and must not be given to another connection.
+        :returns: False if it is too late, because there was a reply about the message, or because its
+            content is being sent.  The message may be delivered then, and must not be sent again.
         """
         if message.is_answered:
             return False
@@ -137,15 +136,15 @@ class SMTPSession(ClientSession[Reply]):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is asked of the server, or about to be."""
+        """Whether no command is under way or waiting."""
         return super().is_idle and not self._begun
 
     def may_begin_now(self, turn: Turn) -> bool:
-        """Messages may, where the server offers PIPELINING."""
+        """Whether a turn need not wait for replies: a message need not, if the server offers PIPELINING."""
         return self.pipelines and isinstance(turn, Message)
 
     def begin(self, turn: Turn) -> bool:
-        """Begin a message's next transaction; one that is long is looked at before."""
+        """Begin a message's next transaction; a long message is examined before."""
         if not isinstance(turn, Message):
             raise TypeError(turn)
         message = turn
@@ -156,7 +155,7 @@ class SMTPSession(ClientSession[Reply]):
                 self._examine(message)
                 return False
             transaction = self._next_transaction(message)
-        except Exception as error:  # the fault of who made the message
+        except Exception as error:  # a fault in the caller's arguments
             message.result.errback(error)
             return True
         if transaction is None:
@@ -168,10 +167,10 @@ class SMTPSession(ClientSession[Reply]):
         return True
 
     def _next_transaction(self, message: Message) -> Transaction | None:
-        """Decide what will be said; None if nothing need be, because all have an outcome."""
+        """Make a message's next transaction; None if all recipients have an outcome."""
         capabilities = self.capabilities
         try:
-            # Only parameters ask whether the server is verified, and few messages have any.
+            # Only parameters depend on whether the server is verified, and few messages have any.
             is_verified = bool(message.parameters) and self.is_verified
             made = plan(message, capabilities, is_verified=is_verified)
         except Unsendable as error:
@@ -194,11 +193,11 @@ class SMTPSession(ClientSession[Reply]):
         return kind(self, message, selection)
 
     def content_sent(self) -> None:
-        """The active transaction has said everything: the next one may begin."""
+        """The active transaction has sent its content: the next one may begin."""
         self.turn_done()
 
     def transaction_done(self, transaction: Transaction) -> None:
-        """The oldest transaction is answered; its message may need another one."""
+        """The oldest transaction has all its replies; its message may need another transaction."""
         self._begun.popleft()
         if transaction is self._active:
             self._active = None
@@ -210,27 +209,27 @@ class SMTPSession(ClientSession[Reply]):
         self.advance()
 
     def _examine(self, message: Message) -> None:
-        """See what a message is that is too long to be looked at at once."""
+        """Examine a long message piece by piece."""
         cooperator = Cooperator(
-            terminationPredicateFactory=lambda: lambda: True,  # a step a turn
+            terminationPredicateFactory=lambda: lambda: True,  # one step for each turn of the reactor
             scheduler=lambda step: self.clock.callLater(0, step),
         )
         self._looking = cooperator.cooperate(message.examine())
         self._looking.whenDone().addErrback(lambda _: None).addCallback(self._examined)
 
     def _examined(self, _: object) -> None:
-        """`_next_transaction` will learn what was seen, or why nothing was."""
+        """Go on; `_next_transaction` gets the result, or the error."""
         self._looking = None
         self.advance()
 
-    # -- what the server says
+    # -- replies
 
     def greeting_fault(self, event: Reply) -> ClientError | None:
-        """521, 554 and the like are no welcome (RFC 7504)."""
+        """A greeting with 521, 554 or the like refuses the client (RFC 7504)."""
         return GreetingRefused(reply=event) if event.code >= 400 else None
 
     def turned_away(self) -> None:
-        """Say QUIT all the same: the server waits for it (RFC 5321 3.1)."""
+        """Send QUIT even after a refusal, because the server waits for it (RFC 5321 3.1)."""
         self.connection.expect("QUIT", lambda _: self.close_in_time(), self.timeouts.quit)
         self.write(b"QUIT\r\n")
 
@@ -241,21 +240,21 @@ class SMTPSession(ClientSession[Reply]):
         return ProtocolViolation(f"The server answered {question} with {event}", reply=event)
 
     def received(self, event: Reply) -> None:
-        """421 answers whatever was asked, and ends it all (RFC 5321 3.8)."""
+        """421 can answer any command, and the connection ends with it (RFC 5321 3.8)."""
         if event.code == 421:
             self.fail(ServiceClosing(reply=event))
         else:
             super().received(event)
 
     def unexpected(self, event: Reply) -> None:
-        """Some servers answer before the content has ended; otherwise there is no telling what it means."""
+        """Take a reply before the end of the content; any other unexpected reply is an error."""
         if self._begun and self._begun[0].answered_early(event):
             self.fail(ProtocolViolation(f"The server said {event} before the content had ended", reply=event))
         else:
             super().unexpected(event)
 
     def interrupted(self, error: ClientError) -> None:
-        """Tell the transactions that have begun."""
+        """Pass the error to the transactions that have begun."""
         if self._looking is not None:
             self._looking.stop()
         begun = list(self._begun)

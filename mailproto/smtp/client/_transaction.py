@@ -24,9 +24,8 @@ END_OF_DATA = "the end of data"
 class Transaction(ABC):
     """Sends a message to some of its recipients.
 
-    With PIPELINING, MAIL, all RCPTs and what may be sent along with them are one write;
-    without, each command waits for the answer to the one before.  How the content is sent is
-    a subclass's business.
+    With PIPELINING, MAIL, all RCPTs and what may follow them are sent in one write.  Without it, each
+    command waits for the reply to the one before.  Subclasses send the content.
     """
 
     __slots__ = (
@@ -49,30 +48,30 @@ class Transaction(ABC):
         self._mail = selection.mail
         self._recipients = selection.recipients
         self._rendered = selection.commands
-        self._replies = 0  # to those
-        self._accepted: list[int] = []  # recipients that have no outcome yet
-        self._refusal: Outcome | None = None  # of MAIL, DATA or a chunk: for all recipients
+        self._replies = 0  # how many replies to RCPT have come
+        self._accepted: list[int] = []  # accepted recipients that have no outcome yet
+        self._refusal: Outcome | None = None  # a refusal of MAIL, DATA or a chunk: for all recipients
         self._is_content_begun = False
-        self._is_sending = False  # some of the content is sent, or about to be
-        self._is_sent = False  # the content, to its end
+        self._is_sending = False  # whether the content is being sent, or was
+        self._is_sent = False  # whether the content was sent to its end
 
-    # -- what the content's way has to say
+    # -- for subclasses
 
     @abstractmethod
     def _pipeline_content(self, group: list[bytes]) -> None:
-        """Add what may be sent before the RCPTs are answered, if anything."""
+        """Add the commands that may be sent before the replies to RCPT."""
 
     @abstractmethod
     def _begin_content(self) -> None:
-        """A recipient was accepted: send the content, or ask whether it may be sent."""
+        """Send the content, or DATA; called after a recipient was accepted."""
 
     # -- MAIL and RCPT
 
     def begin(self) -> None:
-        """Say what can be said at once."""
+        """Send all that can be sent now."""
         session = self._session
         if session.has_transaction:
-            # The last one was given up halfway; a MAIL inside it would be refused.
+            # The transaction before was given up; MAIL inside of it would be refused.
             session.ask("RSET", self._on_rset, session.timeouts.command)
             session.write(b"RSET\r\n")
             if not session.pipelines:
@@ -125,17 +124,17 @@ class Transaction(ABC):
     def _refuse_recipient(self, index: int, reply: Reply) -> None:
         outcome = reply.outcome()
         if outcome.code == 552:
-            # What RFC 821 had for too many recipients: RFC 5321 4.5.3.1.10 makes it 452.
+            # RFC 821 used 552 for too many recipients; RFC 5321 4.5.3.1.10 says to take it as 452.
             enhanced = f"4{reply.enhanced[1:]}" if reply.enhanced else "4.5.3"
             outcome = Outcome(452, enhanced, outcome.text)
-        # One that was too many for this transaction is not for the next one (4.5.3.1.10); an
-        # enhanced code that speaks of an address or a mailbox says that it was not too many.
+        # After "too many recipients", this one is tried in the next transaction (4.5.3.1.10).  An
+        # enhanced code about an address or a mailbox has another meaning.
         is_too_many = outcome.code == 452 and outcome.enhanced[:4] not in ("4.1.", "4.2.")
         if not (is_too_many and self._accepted):
             self.message.outcomes[index] = outcome
 
     def _next_command(self) -> None:
-        """One at a time, for servers that do not offer PIPELINING."""
+        """Send the next command, for servers that do not offer PIPELINING."""
         session = self._session
         if self._refusal is None and self._replies < len(self._rendered):
             session.ask("RCPT", self._on_rcpt, session.timeouts.recipient)
@@ -153,7 +152,7 @@ class Transaction(ABC):
     # -- the end
 
     def _on_final(self, reply: Reply) -> None:
-        """The answer to the end of the content: for all recipients, or in LMTP for one (RFC 2033 4.2)."""
+        """Take a reply to the whole content: for all recipients, or in LMTP for one (RFC 2033 4.2)."""
         session, accepted, outcomes = self._session, self._accepted, self.message.outcomes
         if not accepted or self._refusal is not None:
             self._finish()
@@ -171,12 +170,12 @@ class Transaction(ABC):
         session.transaction_done(self)
 
     def _finish(self) -> None:
-        """Nothing more will be said."""
+        """End the transaction: all replies have come."""
         self._tell_refusal()
         self._session.transaction_done(self)
 
     def _tell_refusal(self) -> None:
-        """A refusal of all is the outcome of those recipients that have none."""
+        """Give the refusal to the recipients that have no outcome."""
         message = self.message
         if self._refusal is not None:
             if not self._accepted:
@@ -185,10 +184,10 @@ class Transaction(ABC):
                 message.outcomes[index] = self._refusal
 
     def fail(self, error: ClientError, *, is_next: bool) -> None:
-        """The connection is gone.
+        """The connection is lost.
 
-        :param is_next: whether it was this transaction that the server owed an answer, so that
-            a 421 is that answer, and so is a reply that cannot be one.
+        :param is_next: whether the server's next reply would have been for this transaction.  A 421 is
+            that reply then, and so is a reply that is not valid.
         """
         self._tell_refusal()
         if is_next and isinstance(error, ProtocolViolation) and error.reply is not None:
@@ -198,10 +197,10 @@ class Transaction(ABC):
         if not self._is_sent:
             unknown = []
         elif is_next and isinstance(error, ServiceClosing):
-            # To a recipient of LMTP it says nothing of those after it.
+            # In LMTP it is the reply for one recipient, and says nothing about those after it.
             unknown = self._accepted[1:] if self._session.answers_each else []
         for index in unknown:
-            message.is_answered = True  # for all we know
+            message.is_answered = True  # it may have been
             if message.outcomes[index] is None:
                 message.outcomes[index] = UNCERTAIN
         if self._is_sending:
@@ -211,12 +210,12 @@ class Transaction(ABC):
         message.fail(error)
 
     def withdraw(self) -> bool:
-        """Send no content; False if it is too late for that."""
+        """Stop before the content is sent; False if it is too late."""
         self.message.is_withdrawn = not self._is_sending
         return self.message.is_withdrawn
 
     def _may_send(self) -> bool:
-        """Whether the content is still to be sent; if not, the connection's end says so, and nothing else."""
+        """Whether the content is still to be sent; if not, close the connection, as there is no other way."""
         if self.message.is_withdrawn:
             self._session.fail(ConnectionLost("The message was withdrawn"))
             return False
@@ -224,9 +223,9 @@ class Transaction(ABC):
         return True
 
     def answered_early(self, reply: Reply) -> bool:
-        """The server did not wait for the end of the content; a refusal is the answer all the same.
+        """Take a reply that came before the end of the content; a refusal is final.
 
-        :returns: False if no content is underway.
+        :returns: False if no content is being sent.
         """
         if not (self._accepted and self._is_content_begun):
             return False
@@ -236,5 +235,5 @@ class Transaction(ABC):
         return True
 
     def _cannot_read(self, error: Exception) -> None:
-        """Only the connection's end tells the server that this is not the end of the content."""
+        """Close the connection: anything else would look like the end of the content to the server."""
         self._session.fail(ConnectionLost(f"The message cannot be read: {error}"))

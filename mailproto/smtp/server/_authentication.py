@@ -15,7 +15,7 @@ __all__ = ["auth", "auth_response"]
 
 
 async def auth(server: SMTPServer, event: Auth) -> None:
-    """Begin an exchange."""
+    """AUTH: begin a SASL exchange."""
     sasl = server.sasl
     if sasl is None:
         server.error(replies.NOT_IMPLEMENTED)
@@ -32,13 +32,13 @@ async def auth(server: SMTPServer, event: Auth) -> None:
 
 
 async def auth_response(server: SMTPServer, event: AuthResponse) -> None:
-    """Go on with it."""
-    assert server.sasl is not None  # noqa: S101 - nobody else asks for a response
+    """A response to a challenge: continue the exchange."""
+    assert server.sasl is not None  # noqa: S101 - only `auth` asks for a response
     _answer(server, await server.sasl.respond(event.octets))
 
 
 def _answer(server: SMTPServer, step: Challenge | Login) -> None:
-    """There is one more challenge, or somebody is signed in."""
+    """Send the next challenge, or complete the login."""
     if isinstance(step, Challenge):
         server.wire.expect_response()
         server.write(b"334 %b\r\n" % step.encoded)

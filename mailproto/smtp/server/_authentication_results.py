@@ -1,4 +1,4 @@
-"""Authentication-Results fields that only we could have written, and did not (RFC 8601 5)."""
+"""Removing forged Authentication-Results fields, which claim to be this server's (RFC 8601 5)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 
 
 def without_own_results(header: bytes, lowered: bytes, hostname: str) -> bytes:
-    """``header`` without what claims to be ``hostname``'s own judgement: readers believe that.
+    """``header`` without the fields that claim to be ``hostname``'s: readers would trust them.
 
     :param header: field lines, each with its CRLF.
-    :param lowered: the same in lower case, behind a newline (`mailproto.smtp.server._trace.lowered`).
-    :param hostname: our authserv-id.
+    :param lowered: the same in lower case, after a newline (`mailproto.smtp.server._trace.lowered`).
+    :param hostname: this server's authserv-id.
     """
     if _MARK not in lowered:
         return header
@@ -35,7 +35,7 @@ def without_own_results(header: bytes, lowered: bytes, hostname: str) -> bytes:
 
 
 def _authserv_id(value: bytes) -> str:
-    """Who claims to have judged (RFC 8601 2.2); "" if that cannot be read."""
+    """The authserv-id in a field (RFC 8601 2.2); "" if it cannot be read."""
     at = _skip_comments(value)
     match = _ID.match(value, at)
     if match is None:
@@ -45,7 +45,7 @@ def _authserv_id(value: bytes) -> str:
 
 
 def _skip_comments(value: bytes) -> int:
-    """Where white space and comments, nested or not, end (RFC 5322 3.2.2)."""
+    """The offset after white space and comments, nested or not (RFC 5322 3.2.2)."""
     depth = 0
     for match in _PIECE.finditer(value):
         piece = match[0]

@@ -1,4 +1,4 @@
-"""DATA and BDAT: the content comes, and goes to the delivery (RFC 5321 4.1.1.4, RFC 3030)."""
+"""DATA and BDAT: receiving the content and delivering it (RFC 5321 4.1.1.4, RFC 3030)."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["bdat", "chunk_end", "data", "data_chunk", "data_end"]
 
 _TIME_SLICE = 0.005
-"""Seconds that the log may take from all others for the recipients of one message."""
+"""Seconds for which logging a message's recipients may hold the reactor at a time."""
 
 
 def data(server: SMTPServer, event: Data) -> None:
-    """Ask for the content."""
+    """DATA: ask for the content."""
     transaction = server.transaction
     if transaction is None:
         server.misplaced(server.access_refusal() or replies.MAIL_FIRST)
@@ -48,7 +48,7 @@ def data(server: SMTPServer, event: Data) -> None:
 
 
 def bdat(server: SMTPServer, event: Bdat) -> None:
-    """Take or discard the chunk that follows in any case."""
+    """BDAT: take or discard the chunk, which follows in any case."""
     transaction = server.transaction
     refusal = None
     if transaction is None:
@@ -72,20 +72,20 @@ def bdat(server: SMTPServer, event: Bdat) -> None:
 def data_chunk(server: SMTPServer, event: DataChunk) -> None:
     """Keep some of the content."""
     reception = server.reception
-    assert reception is not None  # noqa: S101 - content comes behind DATA and BDAT only
+    assert reception is not None  # noqa: S101 - content comes after DATA and BDAT only
     reception.write(event.octets, server.clock.seconds())
 
 
 def data_end(server: SMTPServer, event: DataEnd) -> Coroutine[Any, Any, None]:
-    """The dot."""
+    """The end of the content after DATA: deliver the message."""
     reception = server.reception
-    assert isinstance(reception, Reception)  # noqa: S101 - so does its end
+    assert isinstance(reception, Reception)  # noqa: S101 - its end comes after DATA only
     reception.end(event.octets, event.fault)
     return _deliver(server, reception)
 
 
 def chunk_end(server: SMTPServer, event: ChunkEnd) -> Coroutine[Any, Any, None] | None:
-    """A chunk is there: one reply for it, or the message's."""
+    """The end of a chunk: answer it, or deliver the message after the last chunk."""
     reception = server.reception
     assert reception is not None  # noqa: S101 - a BDAT came before
     reception.write(event.octets, server.clock.seconds())
@@ -93,14 +93,15 @@ def chunk_end(server: SMTPServer, event: ChunkEnd) -> Coroutine[Any, Any, None] 
         server.reception = None
         server.misplaced(reception.reply)
         return None
-    assert isinstance(reception, ChunkedReception)  # noqa: S101 - behind DATA there are no chunks
+    assert isinstance(reception, ChunkedReception)  # noqa: S101 - after DATA there are no chunks
     if event.last:
         return _deliver(server, reception)
     if (error := reception.error) is not None:
         if not reception.is_refused:
             reception.is_refused = True
             server.log_refusal(event, error)
-        # Chunks that were sent before the first of these could be read are no further mistake.
+        # The client may have sent these chunks before it could read the first refusal, so they do not
+        # count as errors.
         server.write(render_reply(error.code, error.enhanced, error.text))
     elif event.octets:
         server.write(replies.CHUNK_TAKEN)
@@ -111,7 +112,7 @@ def chunk_end(server: SMTPServer, event: ChunkEnd) -> Coroutine[Any, Any, None] 
 
 async def _deliver(server: SMTPServer, reception: Reception) -> None:
     transaction = server.transaction
-    assert transaction is not None  # noqa: S101 - nothing forgets it and leaves the reception
+    assert transaction is not None  # noqa: S101 - it is only forgotten together with the reception
     server.reception = server.transaction = None
     server.error_budget.message()
     envelope = transaction.envelope(server.factory.next_id(), server.session)
@@ -125,9 +126,9 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
             raise ValueError(f"{len(outcomes)} outcomes for {len(envelope.recipients)} recipients")
     except MailError as error:
         outcomes = _same_for_all(envelope, error)
-    except GeneratorExit:  # it was never answered, and never will be
+    except GeneratorExit:  # the coroutine was dropped: there will be no reply
         raise
-    except BaseException as error:  # asyncio's CancelledError is no Exception
+    except BaseException as error:  # asyncio's CancelledError is not an Exception
         server.log.failure("{id}: while delivering a message", id=envelope.id)
         detail = f"{type(error).__name__}: see the traceback in the log"
         outcomes = _same_for_all(envelope, Unavailable(detail=detail))
@@ -167,9 +168,9 @@ def _same_for_all(envelope: Envelope, error: MailError) -> list[Outcome]:
 def _arrived(
     server: SMTPServer, reception: Reception, transaction: Transaction, envelope: Envelope
 ) -> tuple[Content, str]:
-    """The content, with what this server adds to it, and the Message-ID as the log has it.
+    """The content with the fields that this server adds, and the Message-ID for the log.
 
-    :raises MailError: it is not taken.
+    :raises MailError: the message is refused.
     """
     message = reception.finish()
     lower = lowered(message.header)
@@ -180,17 +181,15 @@ def _arrived(
     factory = server.factory
     if factory.faces_internet:
         message.header = without_own_results(message.header, lower, factory.hostname)
-    seconds = server.clock.seconds()
+    now = server.clock.seconds()
     if factory.submission:
-        message.header = complete_header(message.header, envelope, seconds)
+        message.header = complete_header(message.header, envelope, now)
         message_id = message_id or shown_message_id(message.header, lowered(message.header))
     trace = server.trace
     if trace is None:
         trace = server.trace = TraceWriter(server.session, name_account=factory.trace_account)
     priority = transaction.priority if transaction.parameters else ""
-    field = trace.received(
-        envelope.id, envelope.recipients, seconds, utf8=transaction.utf8, priority=priority
-    )
+    field = trace.received(envelope.id, envelope.recipients, now, utf8=transaction.utf8, priority=priority)
     return message.content(field), message_id
 
 

@@ -1,4 +1,4 @@
-"""What a client has used of what `SMTPLimits` allow."""
+"""Counting a client's errors, and measuring its speed, against `SMTPLimits`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ __all__ = ["ContentRate", "ErrorBudget"]
 
 
 class ErrorBudget:
-    """Counts, for one connection; each method tells whether that was one too many.
+    """Counts the errors of one connection.
 
-    :ivar errors: commands that were not understood, not in their place, or refused.
+    Each method that returns a bool counts one event, and tells whether that was one too many.
+
+    :ivar errors: how many commands were unknown, misplaced or refused.
     """
 
     __slots__ = (
@@ -29,54 +31,54 @@ class ErrorBudget:
         self._idle_commands = self._transactions = self._excused = 0
 
     def error(self) -> bool:
-        """A command that is not understood, not in its place, or refused."""
+        """Count a command that is unknown, misplaced or refused."""
         self.errors += 1
         return self.errors > self._limits.errors
 
     def excuse_pipelined(self) -> None:
-        """MAIL or RCPT was refused: what a client pipelined behind it is no mistake (RFC 2920 3.1).
+        """After a refused MAIL or RCPT, do not count the commands pipelined after it (RFC 2920 3.1).
 
-        That is as many recipients as it may name, and the content.
+        These are at most the allowed number of recipients, and the content.
         """
         self._excused = self._limits.recipients + 1
 
     def misplaced(self) -> bool:
-        """A command out of order, which may have been pipelined."""
+        """Count a misplaced command, unless it may have been pipelined."""
         if self._excused:
             self._excused -= 1
             return False
         return self.error()
 
     def refused_recipient(self) -> bool:
-        """A recipient that was refused for good."""
+        """Count a recipient that was refused permanently."""
         self._refused += 1
         return self._refused > self._limits.refused_recipients
 
     def authentication_failure(self) -> bool:
-        """A wrong password; the last one that is allowed is the last."""
+        """Count a failed login; True already when the limit is reached."""
         self._authentication_failures += 1
         return self._authentication_failures >= self._limits.authentication_failures
 
     def idle_command(self) -> bool:
-        """A command that brings no mail nearer."""
+        """Count a command that sends no mail."""
         self._idle_commands += 1
         return self._idle_commands > self._limits.idle_commands
 
     def transaction(self) -> bool:
-        """MAIL."""
+        """Count a MAIL command."""
         self._transactions += 1
         self._excused = 0
         return self._transactions > self._limits.transactions
 
     def message(self) -> None:
-        """Mail came: idle commands before it no longer count."""
+        """A message has come: forget the idle commands before it."""
         self._idle_commands = 0
 
 
 class ContentRate:
-    """Whether content comes fast enough: the time counts from the last stretch that did.
+    """Measures whether content comes fast enough.
 
-    :ivar last_progress: when that was, in seconds.
+    :ivar last_progress: when the last stretch of octets came that was fast enough; by the clock.
     """
 
     __slots__ = ("_size", "_stretch", "last_progress")
@@ -87,6 +89,6 @@ class ContentRate:
         self._stretch = limits.minimum_rate * limits.idle
 
     def received(self, size: int, now: float) -> None:
-        """So many octets have come in all."""
+        """Note how many octets have come in all."""
         if size - self._size >= self._stretch:
             self.last_progress, self._size = now, size

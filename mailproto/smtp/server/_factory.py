@@ -1,4 +1,4 @@
-"""What makes an SMTP server: a delivery, and how much of it whom is allowed."""
+"""The factory of SMTP and submission sessions."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ MAX_MESSAGE_SIZE = 50 * 1024 * 1024
 
 
 class SMTPServerFactory(ServerFactory):
-    """Serves SMTP (RFC 5321), or submission (RFC 6409), to a delivery.
+    """Serves SMTP (RFC 5321) or submission (RFC 6409), and gives mail to a delivery.
 
-    :param delivery: what becomes of mail, an `IDelivery`; `IServiceExtensions`, `IVerifier`, `IExpander`
-        and `IQueueRunner` make more extensions of it.
-    :param clock: the reactor.
-    :param hostname: what this server calls itself; of an international one its A-labels are said
+    :param delivery: an `IDelivery`, which gets the mail.  It may provide `IServiceExtensions`,
+        `IVerifier`, `IExpander` and `IQueueRunner`, and then more extensions are offered.
+    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
+    :param hostname: this server's name; an international name is sent with A-labels
         (RFC 6531 3.7.1).
-    :param portal: gives an `IAccount`; None for no AUTH.
-    :param tls: for STARTTLS, as from `mailproto.tls.server_tls`; None for no STARTTLS.
-    :param submission: whether mail is taken from those who signed in, only, and completed.
-    :param require_tls: whether nothing is done in plaintext (530 5.7.0, RFC 3207 4).
-    :param max_message_size: octets; announced, and enforced while reading.
-    :param spool_folder: where large messages are while they arrive; None for the system's
-        temporary folder.
-    :param bare_newlines: what is done about a bare CR or LF in a message: the message is
-        refused, or each becomes CRLF.
-    :param strict_envelopes: whether MAIL and RCPT are taken only as RFC 5321 4.1.2 writes them;
-        otherwise also with addresses that have no angle brackets, odd dots or underscores, and with
-        spaces and tabs where they mean nothing.
-    :param any_sender: of submission: whether an account may send under addresses that are
-        not its own (RFC 6409 6.1; `IOwnership`).
-    :param xclient: proxies that may say, by XCLIENT, whom they speak for.
+    :param portal: gives an `IAccount` for credentials; None to offer no AUTH.
+    :param tls: for STARTTLS, such as `mailproto.tls.server_tls` gives; None to offer no STARTTLS.
+    :param submission: whether this is a submission server: it takes mail only after login, and adds
+        fields that are missing.
+    :param require_tls: whether clients must start TLS before anything else (530 5.7.0, RFC 3207 4).
+    :param max_message_size: the most octets of a message; announced, and enforced while reading.
+    :param spool_folder: for large messages while they arrive; None for the system's temporary folder.
+    :param bare_newlines: what happens to a message with a bare CR or LF: the message is refused, or
+        each becomes CRLF.
+    :param strict_envelopes: whether MAIL and RCPT must have the syntax of RFC 5321 4.1.2.  Otherwise
+        addresses may also have no angle brackets, dots and underscores in odd places, and spaces and
+        tabs where they mean nothing.
+    :param any_sender: for submission: whether an account may send under addresses that are not its
+        own (RFC 6409 6.1; `IOwnership`).
+    :param xclient: the networks of proxies that may use XCLIENT to name their clients.
     :param trace_account: whether the Received field names the account that signed in.
     :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
         gives.
-    :param limits: `SMTPLimits`; for submission and LMTP with no wait before the greeting.
+    :param limits: `SMTPLimits`; by default, submission and LMTP have no wait before the greeting.
     :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     """
 
@@ -59,7 +59,7 @@ class SMTPServerFactory(ServerFactory):
     greeting = "ESMTP mailproto"
     service_name = "smtp"
     faces_internet: ClassVar[bool] = True
-    """Whether its clients are not ours: what they say in our own name is taken out."""
+    """Whether clients may be anyone: Authentication-Results fields in this server's name are removed then."""
 
     limits: SMTPLimits
     service_extensions: ServiceExtensions
@@ -112,7 +112,7 @@ class SMTPServerFactory(ServerFactory):
         )
         self.verifier = delivery if IVerifier.providedBy(delivery) else None
         self.expander = delivery if IExpander.providedBy(delivery) else None
-        # Who submits has no queue to ask for (RFC 6409 7), nor has a client of LMTP.
+        # Clients of submission and LMTP have no queue here that ETRN could start (RFC 6409 7).
         is_relay = self.faces_internet and not submission
         self.queue = delivery if is_relay and IQueueRunner.providedBy(delivery) else None
         offered = (("VRFY", self.verifier), ("EXPN", self.expander), ("ETRN", self.queue))
@@ -121,9 +121,9 @@ class SMTPServerFactory(ServerFactory):
         self._numbers = itertools.count(1)
 
     def buildProtocol(self, addr: IAddress | None) -> SMTPServer:  # type: ignore[override]
-        """One client's connection."""
+        """Make the session of a new connection."""
         return self.protocol_class(self)
 
     def next_id(self) -> str:
-        """A name for a transaction, never used before, here or on another server."""
+        """A new id for a transaction, different from all others, also on other servers."""
         return f"{self._id_prefix}{next(self._numbers):06x}"

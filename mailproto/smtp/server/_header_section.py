@@ -1,4 +1,4 @@
-"""A header section on its way in: fields, and an empty line after them (RFC 5322 2.1)."""
+"""Receiving a message's header section: fields, and an empty line after them (RFC 5322 2.1)."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ __all__ = ["NO_HEADER", "ArrivedHeader", "with_empty_line"]
 
 _EMPTY_LINE = b"\r\n"
 _MBOX_LINE = b"X-Mailbox-Line: "
-"""What Postfix calls it."""
+"""The field that Postfix makes of such a line."""
 
 _NO_FIELD = b"X-No-Field: "
 
 
 class ArrivedHeader(NamedTuple):
-    """The header section of a message, as far as it has arrived.
+    """The part of a message's header section that has arrived.
 
-    :ivar fields: as they are to be passed on.
-    :ivar gaps: how many stretches of lines there were that are no fields.
+    :ivar fields: the fields in the form in which they are passed on.
+    :ivar gaps: how many times there were lines between fields that are not fields.
     """
 
     fields: bytes
     gaps: int
 
     def more(self, octets: bytes) -> tuple[ArrivedHeader, bytes]:
-        """The header section with what of ``octets`` belongs to it, and the rest of them.
+        """Split ``octets`` into header and body: return the longer header section, and the rest.
 
-        Lines among fields that are none become some, and a byte order mark goes: for the next
-        reader of the message they would end the header section, or go on with the last of our fields.
+        Lines between fields that are not fields become fields, and a byte order mark is removed.
+        Otherwise the next reader of the message might take them for the end of the header section, or
+        for the continuation of a field that this server added.
         """
         begun = bool(self.fields)
         end, gaps = header_section(octets, begun=begun, gaps_before=self.gaps)
@@ -51,5 +52,5 @@ NO_HEADER = ArrivedHeader(b"", 0)
 
 
 def with_empty_line(body: bytes) -> bytes:
-    """What stands behind the header section; a body that came without the empty line gets it."""
+    """``body`` with the empty line that separates it from the header section."""
     return body if body.startswith(_EMPTY_LINE) or not body else _EMPTY_LINE + body

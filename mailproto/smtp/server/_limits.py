@@ -1,4 +1,4 @@
-"""What a client may use of an SMTP server."""
+"""Limits for the clients of an SMTP server."""
 
 from __future__ import annotations
 
@@ -14,32 +14,33 @@ _WAIT_FROM_ELSEWHERE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class SMTPLimits(Limits):
-    """Besides what every server limits: seconds, octets and numbers.
+    """The limits of every server, and those of SMTP; in seconds, octets and numbers.
 
-    :ivar first_command: as ``idle``: at least 300 (RFC 5321 4.5.3.2.7).
+    :ivar first_command: the idle timeout before the first command: at least 300, as is ``idle``
+        (RFC 5321 4.5.3.2.7).
     :ivar wire: lengths of lines and addresses.
-    :ivar recipients: of one message; more get 452 4.5.3 (RFC 5321 4.5.3.1.8: at least 100).
-    :ivar transactions: MAIL commands of one connection; then it is ended with 421.
-    :ivar errors: misunderstood and misplaced commands of one connection.
-    :ivar refused_recipients: RCPTs refused for good, of one connection: guessing addresses
-        ends here.
-    :ivar idle_commands: commands without use (NOOP, RSET, VRFY, HELP, greetings) between two
+    :ivar recipients: recipients of a message; more get 452 4.5.3 (RFC 5321 4.5.3.1.8: at least 100).
+    :ivar transactions: MAIL commands of a connection; one more closes it with 421.
+    :ivar errors: unknown and misplaced commands of a connection.
+    :ivar refused_recipients: permanently refused RCPTs of a connection, against guessing of addresses.
+    :ivar idle_commands: commands that send no mail (NOOP, RSET, VRFY, HELP, greetings) between two
         messages.
-    :ivar authentication_failures: of one connection (RFC 4954 4).
-    :ivar minimum_rate: octets of content a second, over any ``idle`` seconds: a client that
-        drips is as idle as one that is silent.
-    :ivar memory: octets of content that are kept in memory; more are spooled to a file.
+    :ivar authentication_failures: failed logins of a connection (RFC 4954 4).
+    :ivar minimum_rate: octets of content per second, measured over ``idle`` seconds; a slower client
+        counts as idle.
+    :ivar memory: octets of content that are kept in memory; a larger content is spooled to a file.
     :ivar header: octets of a message's header section; more get 552.  At most ``memory``.
-    :ivar greeting_wait: seconds before the greeting; whoever talks within them is a machine
-        that does not listen, and is sent away (554).  None for 2, and for none to clients on
-        this machine; 0 by default for submission and LMTP.  Never of a listed proxy without a client.
-    :ivar messages_per_peer: MAIL commands in ``rate_period``, of one IPv4 address, one IPv6 /64,
-        or Unix sockets; more get 450 4.7.1.  0 for no limit, here and below.
-    :ivar messages_per_account: of one account, from wherever.
-    :ivar recipients_per_peer: RCPT commands, counted likewise.
-    :ivar recipients_per_account:
-    :ivar rate_period: seconds.
-    :ivar hops: Received fields of a message that goes in circles: at least 100 (RFC 5321 6.3).
+    :ivar greeting_wait: seconds before the greeting.  A client that sends commands in this time does
+        not wait for greetings, as spam programs do, and is refused (554).  None means 2, and 0 for
+        clients on this machine.  The default of submission and LMTP is 0.  A listed proxy's own
+        connection never waits.
+    :ivar messages_per_peer: MAIL commands in ``rate_period`` from one IPv4 address, one IPv6 /64
+        network, or all Unix sockets; more get 450 4.7.1.  0 for no limit, here and below.
+    :ivar messages_per_account: MAIL commands in ``rate_period`` of one account, from all addresses.
+    :ivar recipients_per_peer: RCPT commands, counted as ``messages_per_peer``.
+    :ivar recipients_per_account: RCPT commands, counted as ``messages_per_account``.
+    :ivar rate_period: the time in which these are counted.
+    :ivar hops: a message with so many Received fields goes in circles: at least 100 (RFC 5321 6.3).
     """
 
     first_command: float = 300
@@ -62,7 +63,7 @@ class SMTPLimits(Limits):
     rate_period: float = 60
 
     def wait_before_greeting(self, *, is_local: bool) -> float:
-        """What ``greeting_wait`` is for a client, on this machine or elsewhere."""
+        """The ``greeting_wait`` for a client on this machine, or on another one."""
         wait = self.greeting_wait
         if wait is None:
             return 0 if is_local else _WAIT_FROM_ELSEWHERE
@@ -70,4 +71,4 @@ class SMTPLimits(Limits):
 
 
 TRUSTED_CLIENT_LIMITS = SMTPLimits(greeting_wait=0)
-"""For whom one knows: submission and LMTP."""
+"""For submission and LMTP: known clients need not wait for the greeting."""

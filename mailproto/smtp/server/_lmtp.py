@@ -1,4 +1,4 @@
-"""LMTP: SMTP's grammar, with an answer for each recipient (RFC 2033)."""
+"""LMTP: SMTP's grammar, with a reply for each recipient (RFC 2033)."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class LMTPServer(SMTPServer):
                 self.end(reason=outcome.text)
 
     def no_recipients(self, *, last: bool) -> bytes:
-        """As many replies as there are recipients behind the last chunk, too (RFC 2033 4.3).
+        """The last chunk has one reply for each recipient: here none (RFC 2033 4.3).
 
-        Such an end is one all the same: nothing tells the client that the transaction goes on.
+        The transaction ends then, because no reply tells the client that it goes on.
         """
         if not last:
             return super().no_recipients(last=last)
@@ -40,9 +40,9 @@ class LMTPServer(SMTPServer):
 
 
 class LMTPServerFactory(SMTPServerFactory):
-    """Serves LMTP to a delivery; parameters as of `SMTPServerFactory`.
+    """Serves LMTP, and gives mail to a delivery; its parameters are those of `SMTPServerFactory`.
 
-    LMTP has no queue behind it and is not for port 25 (RFC 2033 5).
+    LMTP servers have no queue, and must not use port 25 (RFC 2033 5).
     """
 
     protocol_class: ClassVar[type[SMTPServer]] = LMTPServer

@@ -1,4 +1,4 @@
-"""MAIL and RCPT: a transaction is put together (RFC 5321 3.3)."""
+"""MAIL and RCPT: the envelope of a transaction (RFC 5321 3.3)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["mail", "rcpt"]
 
 
 async def mail(server: SMTPServer, event: Mail) -> None:
-    """Begin a transaction, if the delivery takes the sender."""
+    """MAIL: begin a transaction, if the delivery accepts the sender."""
     if server.hello is None:
         server.error_budget.excuse_pipelined()
         server.error(replies.HELLO_FIRST, "MAIL", event)
@@ -45,7 +45,7 @@ async def mail(server: SMTPServer, event: Mail) -> None:
 
 
 async def rcpt(server: SMTPServer, event: Rcpt) -> None:
-    """Add a recipient, if the delivery takes it."""
+    """RCPT: add a recipient, if the delivery accepts it."""
     transaction = server.transaction
     if transaction is None:
         server.misplaced(server.access_refusal() or replies.MAIL_FIRST)
@@ -66,10 +66,10 @@ async def rcpt(server: SMTPServer, event: Rcpt) -> None:
 
 
 def _check_path(path: Address, utf8: bool, enhanced: str) -> None:
-    """What a path's syntax leaves open.
+    """Check a path beyond its syntax.
 
-    :raises Refused: an internationalised address in a transaction that is not (RFC 6531 3.4),
-        and a domain that only looks like an internationalised one.
+    :raises Refused: an internationalised address in a transaction without SMTPUTF8 (RFC 6531 3.4), or
+        a domain that is not a valid international name.
     """
     domain = path.domain
     if not (path.local.isascii() and domain.isascii()):

@@ -1,4 +1,4 @@
-"""What a client may use: the lines of EHLO's reply, and the parameters that come with them."""
+"""The extensions offered to a client: EHLO's reply, and the parameters that belong to them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from mailproto.smtp.wire import XCLIENT_ATTRIBUTES
 __all__ = ["Offers"]
 
 _MAX_LIMIT = 999_999
-"""What a limit of RFC 9422 may be; greater ones are none."""
+"""The largest limit that RFC 9422 can announce; a greater limit is not announced."""
 
 
 @dataclass(frozen=True)
 class Offers:
-    """The extensions of one session, as it is now.
+    """The extensions offered in the current state of a session.
 
-    :ivar extended: whether the client asked for any; without, no parameter is known.
-    :ivar max_message_size: octets, for SIZE (RFC 1870).
-    :ivar recipients: of one message, for LIMITS (RFC 9422).
-    :ivar transactions: of one connection, for LIMITS.
-    :ivar mechanisms: of AUTH, best first; without any it is not offered.
-    :ivar service_extensions: the delivery's; for REQUIRETLS and FUTURERELEASE see ``encrypted`` and
-        ``submission``.
-    :ivar verbs: further commands that are there: VRFY, EXPN, ETRN.
+    :ivar extended: whether the client has said EHLO or LHLO; otherwise all parameters are unknown.
+    :ivar max_message_size: octets of a message, for SIZE (RFC 1870).
+    :ivar recipients: the most recipients of a message, for LIMITS (RFC 9422).
+    :ivar transactions: the most transactions of a connection, for LIMITS.
+    :ivar mechanisms: the mechanisms of AUTH, best first; if there are none, AUTH is not offered.
+    :ivar service_extensions: those of the delivery.  REQUIRETLS also needs ``encrypted``, and
+        FUTURERELEASE needs ``submission``.
+    :ivar verbs: which of VRFY, EXPN and ETRN there are.
     """
 
     extended: bool
@@ -44,16 +44,16 @@ class Offers:
 
     @property
     def require_tls(self) -> bool:
-        """RFC 8689 2: offered inside TLS only."""
+        """Whether REQUIRETLS is offered: only inside TLS (RFC 8689 2)."""
         return self.encrypted and self.service_extensions.require_tls
 
     @property
     def max_hold(self) -> int | None:
-        """Seconds (RFC 4865: for submission only)."""
+        """The longest hold of FUTURERELEASE in seconds; None if it is not offered (RFC 4865)."""
         return self.service_extensions.future_release if self.submission else None
 
     def lines(self, now: float) -> list[str]:
-        """As EHLO and LHLO list them (RFC 5321 4.1.1.1).
+        """The extensions in the form of EHLO's and LHLO's reply (RFC 5321 4.1.1.1).
 
         :param now: seconds since the epoch.
         """
@@ -87,13 +87,13 @@ class Offers:
         return [*lines, *self.verbs, "HELP"]
 
     def _limits(self) -> str:
-        """RFC 9422 4: a server without such a limit names none."""
+        """The parameters of LIMITS; a limit that does not exist is not named (RFC 9422 4)."""
         limits = (("RCPTMAX", self.recipients), ("MAILMAX", self.transactions))
         return " ".join(f"{name}={number}" for name, number in limits if number <= _MAX_LIMIT)
 
     @cached_property
     def mail_keywords(self) -> Set[str]:
-        """The parameters of MAIL that belong to what is offered."""
+        """The known parameters of MAIL."""
         if not self.extended:
             return set()
         service_extensions = self.service_extensions
@@ -114,5 +114,5 @@ class Offers:
 
     @cached_property
     def rcpt_keywords(self) -> Set[str]:
-        """The parameters of RCPT that do."""
+        """The known parameters of RCPT."""
         return {"NOTIFY", "ORCPT"} if self.extended and self.service_extensions.dsn else set()

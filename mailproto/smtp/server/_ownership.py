@@ -1,4 +1,4 @@
-"""Whose address that is (RFC 6409 6.1)."""
+"""Which addresses belong to an account (RFC 6409 6.1)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["is_own_address"]
 
 
 def is_own_address(account: str, path: Address) -> bool:
-    """Whether ``path`` is the address that the account has by its name.
+    """Whether ``path`` belongs to an account because of the account's name.
 
-    ``alice@example.org`` has ``alice@example.org`` and ``alice+anything@example.org``, in every
-    spelling; an account ``alice`` has that name in every domain.
+    The account ``alice@example.org`` owns ``alice@example.org`` and ``alice+anything@example.org``, in
+    every spelling.  An account ``alice`` owns ``alice`` in every domain.
     """
     own = account_key(account)
     if "@" not in own:

@@ -1,4 +1,4 @@
-"""Whether what the parameters of MAIL and RCPT ask for can be had (RFC 5321 4.1.1.11)."""
+"""Checking the parameters of MAIL and RCPT (RFC 5321 4.1.1.11)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ OptionsT = TypeVar("OptionsT")
 
 
 def check_mail(parameters: Parameters, offers: Offers, now: float) -> MailOptions:
-    """Take or refuse the parameters of MAIL.
+    """Read the parameters of MAIL.
 
     :param now: seconds since the epoch.
-    :raises Refused: 555 for a keyword that is not offered, 501 for a bad value, 554 for one
-        that is past what is offered.
-    :raises MessageTooLarge: by its own SIZE.
+    :raises Refused: 555 for a keyword that is not offered, 501 for a value that is not valid, 554 for
+        a value beyond what is offered.
+    :raises MessageTooLarge: SIZE says so.
     """
     options = _read(mail_options, parameters, offers.mail_keywords)
     if options.size is not None and options.size > offers.max_message_size:
@@ -40,9 +40,9 @@ def check_mail(parameters: Parameters, offers: Offers, now: float) -> MailOption
 
 
 def check_rcpt(parameters: Parameters, offers: Offers) -> None:
-    """Take or refuse the parameters of RCPT.
+    """Check the parameters of RCPT.
 
-    :raises Refused: as `check_mail`.
+    :raises Refused: as in `check_mail`.
     """
     _read(rcpt_options, parameters, offers.rcpt_keywords)
 

@@ -1,4 +1,4 @@
-"""VRFY, EXPN, ETRN and HELP: questions that bring no mail (RFC 5321 3.5, RFC 1985)."""
+"""VRFY, EXPN, ETRN and HELP (RFC 5321 3.5, RFC 1985)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["etrn", "expn", "help", "vrfy"]
 
 
 async def vrfy(server: SMTPServer, event: Vrfy) -> None:
-    """Tell whether somebody is there, if the delivery tells such things."""
+    """VRFY: tell whether a name exists, if the delivery can tell."""
     verifier = server.factory.verifier
     if access_refusal := server.access_refusal():
         server.error(access_refusal, server.describe(event), event)
@@ -31,7 +31,7 @@ async def vrfy(server: SMTPServer, event: Vrfy) -> None:
 
 
 async def expn(server: SMTPServer, event: Expn) -> None:
-    """Tell who is on a list, if the delivery tells such things."""
+    """EXPN: tell the members of a list, if the delivery can tell."""
     expander = server.factory.expander
     if expander is None:
         server.error(replies.NOT_IMPLEMENTED)
@@ -44,7 +44,7 @@ async def expn(server: SMTPServer, event: Expn) -> None:
 
 
 async def etrn(server: SMTPServer, event: Etrn) -> None:
-    """Have the delivery's queue sent, if it has one."""
+    """ETRN: start sending the delivery's queue, if it has one."""
     queue = server.factory.queue
     if queue is None:
         server.error(replies.NOT_IMPLEMENTED)
@@ -66,7 +66,7 @@ async def etrn(server: SMTPServer, event: Etrn) -> None:
 
 
 def help(server: SMTPServer, event: Help) -> None:
-    """List the commands that are there."""
+    """HELP: list the commands."""
     offers = server.offers
     verbs = [*server.greetings, "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP"]
     verbs += dict.fromkeys(("VRFY", *offers.verbs))
@@ -77,7 +77,11 @@ def help(server: SMTPServer, event: Help) -> None:
 
 
 def _check_utf8(server: SMTPServer, event: Vrfy | Expn) -> None:
-    """:raises Refused: what is internationalised and was not declared to be (RFC 6531 3.7.4.2)."""
+    """Check the use of SMTPUTF8.
+
+    :raises Refused: the name is internationalised, and the command has no SMTPUTF8; or the session
+        does not know SMTPUTF8 (RFC 6531 3.7.4.2).
+    """
     if event.utf8 and not server.offers.service_extensions.smtputf8:
         raise Refused(555, "5.5.4", "Parameter not recognised or not implemented")
     if not event.utf8 and not event.name.isascii():
@@ -85,7 +89,10 @@ def _check_utf8(server: SMTPServer, event: Vrfy | Expn) -> None:
 
 
 def _render(names: Sequence[VerifiedName], *, utf8: bool) -> bytes:
-    """:raises Refused: an answer that the client could not read."""
+    """Render the reply.
+
+    :raises Refused: it would be internationalised, and the client has not allowed that.
+    """
     lines = [f"2.1.5 {name}" for name in names]
     if not lines:
         raise ValueError("a list without members")

@@ -1,4 +1,4 @@
-"""One message's content on its way in, by DATA or by BDAT."""
+"""Receiving a message's content, by DATA or by BDAT."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _FAULTS = {
 
 
 class Reception:
-    """What came behind DATA: checked by the wire, kept by the spool.
+    """The content after DATA; the wire has checked it, and the spool keeps it.
 
-    :ivar rate: whether it comes fast enough.
+    :ivar rate: measures whether the content comes fast enough.
     """
 
     __slots__ = ("_spool", "rate")
@@ -29,40 +29,40 @@ class Reception:
         self.rate = rate
 
     def write(self, octets: bytes, now: float) -> None:
-        """Take some."""
+        """Add some octets."""
         self._spool.write(octets)
         self.rate.received(self._spool.size, now)
 
     @property
     def size(self) -> int:
-        """Octets that came."""
+        """The octets that have come."""
         return self._spool.size
 
     def end(self, octets: bytes, fault: DataFault | None) -> None:
-        """Take the last of it, and what the wire says of the whole."""
+        """Add the last octets; or refuse the message because of ``fault``."""
         if fault is None:
             self._spool.write(octets)
         else:
             self._spool.fail(_refusal(fault))
 
     def finish(self) -> ArrivedMessage:
-        """What arrived.
+        """Return the whole message.
 
-        :raises MailError: it is not taken.
+        :raises MailError: the message is refused.
         """
         return self._spool.finish()
 
     def discard(self) -> None:
-        """It will not come whole."""
+        """Drop the content: it will not be completed."""
         self._spool.discard()
 
 
 class ChunkedReception(Reception):
-    """What comes behind BDATs, until the last (RFC 3030 2).
+    """The content in chunks after BDAT commands (RFC 3030 2).
 
-    Once something is wrong with it, each further chunk is answered so, and the last ends it.
+    After an error, each further chunk is answered with this error, up to the last chunk.
 
-    :ivar is_refused: whether a chunk was.
+    :ivar is_refused: whether a chunk was refused.
     :param text: checks line ends and NULs; None for content that was declared binary.
     """
 
@@ -76,15 +76,15 @@ class ChunkedReception(Reception):
 
     @property
     def error(self) -> MailError | None:
-        """What is wrong with it, as far as it has come."""
+        """The error in the content so far, or None."""
         return self._spool.error
 
     def expect(self, octets: int) -> None:
-        """So many are to come: if they are too many, none is kept."""
+        """Announce a chunk's octets: if they are too many, none is kept."""
         self._spool.expect(octets)
 
     def write(self, octets: bytes, now: float) -> None:
-        """Take some; what counts for the rate is what came, taken or not."""
+        """Add some octets; refused octets count for the rate, too."""
         self._received += len(octets)
         self.rate.received(self._received, now)
         if self._text is None:
@@ -93,9 +93,9 @@ class ChunkedReception(Reception):
             self._keep(self._text, self._text.check(octets))
 
     def finish(self) -> ArrivedMessage:
-        """What arrived; of binary content the header section is still text.
+        """Return the whole message; the header section of binary content is checked as text.
 
-        :raises MailError: it is not taken.
+        :raises MailError: the message is refused.
         """
         if self._text is not None:
             self._keep(self._text, self._text.finish())
@@ -116,9 +116,9 @@ class ChunkedReception(Reception):
 
 
 class DiscardedChunk:
-    """A chunk that has no place here and must yet be read (RFC 3030 2).
+    """A refused chunk, which must still be read (RFC 3030 2).
 
-    :ivar reply: the answer behind it.
+    :ivar reply: the reply after the chunk.
     """
 
     __slots__ = ("_received", "rate", "reply")
@@ -129,12 +129,12 @@ class DiscardedChunk:
         self._received = 0
 
     def write(self, octets: bytes, now: float) -> None:
-        """Forget some."""
+        """Drop some octets."""
         self._received += len(octets)
         self.rate.received(self._received, now)
 
     def discard(self) -> None:
-        """There is nothing to let go of."""
+        """There is nothing to drop."""
 
 
 def _refusal(fault: DataFault) -> Refused:

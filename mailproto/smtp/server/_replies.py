@@ -1,4 +1,4 @@
-"""The replies that never change, rendered once."""
+"""Constant replies, rendered once."""
 
 from __future__ import annotations
 
@@ -47,6 +47,6 @@ _FAREWELLS = {
 
 
 def closing_words(hostname: str, reason: CloseReason) -> bytes:
-    """Why the server ends the connection (RFC 5321 3.8)."""
+    """The 421 reply with the reason for closing the connection (RFC 5321 3.8)."""
     enhanced, text = _FAREWELLS[reason]
     return _reply(421, enhanced, f"{hostname} {text}")

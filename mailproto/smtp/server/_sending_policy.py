@@ -1,4 +1,4 @@
-"""Who may send as whom, and how much: what is asked before the delivery is."""
+"""Checks before the delivery is asked: sender addresses of accounts, and rates of mail."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["SendingPolicy"]
 
 
 class SendingPolicy:
-    """One for all sessions of a factory; false where there is nothing to ask.
+    """Checks senders and rates, for all sessions of a factory; false if there is nothing to check.
 
-    :param own_senders: whether those who signed in send under addresses of their own only.
+    :param own_senders: whether an account may send only under its own addresses.
     """
 
     def __init__(self, delivery: IDelivery, limits: SMTPLimits, *, own_senders: bool) -> None:
@@ -34,7 +34,7 @@ class SendingPolicy:
         self._recipients_per_peer = Rate(limits.recipients_per_peer, period)
 
     def __bool__(self) -> bool:
-        """Whether there is anything to ask."""
+        """Whether there is anything to check."""
         return bool(
             self._own_senders
             or self._messages_per_account
@@ -44,20 +44,20 @@ class SendingPolicy:
         )
 
     async def check_sender(self, server: SMTPServer, path: Address) -> None:
-        """MAIL.
+        """Check a MAIL command.
 
-        :raises Refused: 450 4.7.1, too much for now; 550 5.7.1, somebody else's address.
+        :raises Refused: 450 4.7.1, the rate is too high; 550 5.7.1, the address is not the account's.
         """
         self._count(server, self._messages_per_account, self._messages_per_peer, "Too many messages for now")
         account = server.session.account
-        # The null path is for notifications, which an account may send as well (RFC 8098, RFC 3834).
+        # The null path is for notifications, which accounts may send, too (RFC 8098, RFC 3834).
         if self._own_senders and account is not None and path and not await self._owns(account, path):
             raise Refused(550, "5.7.1", "That sender's address is not yours", detail=f"{account} as <{path}>")
 
     def check_recipient(self, server: SMTPServer) -> None:
-        """RCPT.
+        """Check a RCPT command.
 
-        :raises Refused: 450 4.7.1, too much for now.
+        :raises Refused: 450 4.7.1, the rate is too high.
         """
         self._count(
             server, self._recipients_per_account, self._recipients_per_peer, "Too many recipients for now"

@@ -1,4 +1,4 @@
-"""Greetings, STARTTLS and commands that bring no mail (RFC 5321 4.1.1, RFC 3207)."""
+"""EHLO, RSET, NOOP, QUIT and STARTTLS (RFC 5321 4.1.1, RFC 3207)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["hello", "hello_before_tls", "noop", "quit", "rset", "starttls", "tls
 
 
 def hello(server: SMTPServer, event: Hello) -> None:
-    """HELO, EHLO and LHLO: begin anew, and say what there is."""
+    """HELO, EHLO and LHLO: begin a new session, and list the extensions."""
     if event.verb not in server.greetings:
         server.error(replies.WRONG_GREETING)
         return
@@ -30,23 +30,23 @@ def hello(server: SMTPServer, event: Hello) -> None:
 
 
 def rset(server: SMTPServer, event: Rset) -> None:
-    """Forget the transaction."""
+    """RSET: forget the transaction."""
     server.forget_transaction()
     server.answer_idle_command(replies.RESET)
 
 
 def noop(server: SMTPServer, event: Noop) -> None:
-    """Say that we are here."""
+    """NOOP: answer 250."""
     server.answer_idle_command(replies.OK)
 
 
 def quit(server: SMTPServer, event: Quit) -> None:
-    """Say goodbye."""
+    """QUIT: answer 221 and close the connection."""
     server.end(f"221 2.0.0 {server.factory.hostname} closing connection\r\n".encode(), "quit")
 
 
 def starttls(server: SMTPServer, event: StartTLS) -> None:
-    """Go on inside TLS."""
+    """STARTTLS: start the handshake."""
     if server.is_encrypted:
         server.error(replies.TLS_ALREADY)
     elif not server.can_start_tls:
@@ -59,7 +59,7 @@ def starttls(server: SMTPServer, event: StartTLS) -> None:
 
 
 def tls_first(server: SMTPServer, event: Event) -> None:
-    """Refuse whatever it is."""
+    """Refuse any command."""
     if isinstance(event, Rcpt | Data):
         server.misplaced(replies.TLS_FIRST)
         return
@@ -73,7 +73,7 @@ def tls_first(server: SMTPServer, event: Event) -> None:
 
 
 def hello_before_tls(server: SMTPServer, event: Hello) -> None:
-    """Greet those who can find STARTTLS in what is offered."""
+    """Accept only EHLO and LHLO, because their reply offers STARTTLS."""
     if event.verb == "HELO":
         server.error(replies.TLS_FIRST)
     else:

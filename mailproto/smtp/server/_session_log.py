@@ -1,4 +1,4 @@
-"""What the mail log has of one SMTP session."""
+"""One SMTP session's lines in the mail log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COMMANDS: Mapping[type[Event], str] = {
     ChunkEnd: "BDAT",
     AuthResponse: "AUTH",
 }
-"""Of events that are not called as their command is."""
+"""The commands of events with other names."""
 
 
 def command_of(event: Event) -> str:
@@ -30,10 +30,10 @@ def command_of(event: Event) -> str:
 
 
 class SessionLog:
-    """Logs refusals, with what is known of the transaction, and knows who the client is.
+    """Logs refusals with the data of the client and the transaction.
 
-    :ivar taken: how many messages were taken.
-    :ivar last_error: the last reply to a command that was wrong.
+    :ivar taken: how many messages were accepted.
+    :ivar last_error: the latest error reply.
     """
 
     __slots__ = ("_client", "_server", "last_error", "taken")
@@ -46,7 +46,7 @@ class SessionLog:
 
     @property
     def client(self) -> maillog.Client:
-        """One value until `forget_client`."""
+        """The client's data; the same value until `forget_client`."""
         client = self._client
         if client is None:
             server = self._server
@@ -61,13 +61,13 @@ class SessionLog:
         return client
 
     def forget_client(self) -> None:
-        """What is known of the client has changed."""
+        """The client's data has changed."""
         self._client = None
 
     def refused(self, reply: Outcome | bytes, command: str, event: Event | None = None) -> None:
-        """Log that a command was refused, and of which message.
+        """Log a refused command, with the message that it belongs to.
 
-        :param event: the command itself, if it was understood.
+        :param event: the command; None if it could not be read.
         """
         transaction = self._server.transaction
         sender = None if transaction is None else transaction.sender
@@ -80,11 +80,11 @@ class SessionLog:
         maillog.refused(self.client, shown, command=command, sender=sender, recipient=recipient)
 
     def sent_away(self, reply: bytes, detail: bytes = b"") -> None:
-        """Log that the client itself was refused."""
+        """Log that the client was refused as a whole."""
         maillog.refused(self.client, _text(reply), detail=_text(detail))
 
     def counts(self) -> dict[str, str | int]:
-        """For the line about the end."""
+        """The counts for the line about the session's end."""
         server = self._server
         counts: dict[str, str | int] = {"taken": self.taken, "errors": server.error_budget.errors}
         if isinstance(server.reception, Reception):

@@ -1,4 +1,4 @@
-"""Where a message's content is while it arrives: in memory, then in a file."""
+"""A message's content while it arrives: in memory, and in a file when it is large."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mailproto.spool import SpoolFile
 __all__ = ["ArrivedMessage", "Spool"]
 
 _MAX_CHUNKS = 1000
-"""Pieces that are kept apart: one that has a single octet takes as much memory as 40."""
+"""The most pieces that are kept before they are joined; each piece costs some 40 octets more."""
 
 _TOO_LARGE = "Message exceeds fixed maximum message size"
 _HEADER_TOO_LARGE = "Header section too large"
@@ -31,31 +31,30 @@ class ArrivedMessage:
         self._body = body
 
     def content(self, trace: bytes) -> Content:
-        """Everything, behind ``trace``; the file, if there is one, goes along: call it once."""
+        """The whole message after ``trace``.  Call it once: the file, if there is one, is handed over."""
         if isinstance(self._body, bytes):
             return b"".join((trace, self.header, self._body))
         return self._body.content(trace + self.header)
 
     def discard(self) -> None:
-        """Let go of the file, instead of `content`."""
+        """Close the file; for a message on which `content` is not called."""
         if isinstance(self._body, SpoolFile):
             self._body.close()
 
 
 class Spool:
-    """Takes content as it comes.
+    """Collects a message's content.
 
-    What is no header section is body: behind the last field an empty line is put, if there was
-    none.  Otherwise text would become fields, or go on with the last of ours (RFC 5322 2.2.3).
+    The body begins after the header section; if there is no empty line between them, one is added.
+    Otherwise text might become fields, or continue a field that this server adds (RFC 5322 2.2.3).
 
-    It never raises while octets come, because the reply's place is behind the last of
-    them; what went wrong is raised by `finish`.
+    `write` never raises, because the reply comes only after the last octets; `finish` raises the error.
 
-    :param max_size: octets that are taken.
-    :param folder: for the files; None for the system's.
+    :param max_size: the most octets of a message.
+    :param folder: for the files; None for the system's temporary folder.
 
-    :ivar error: what went wrong, or None.
-    :ivar size: octets that came.
+    :ivar error: the first error, or None.
+    :ivar size: the octets that have come.
     """
 
     __slots__ = (
@@ -80,7 +79,7 @@ class Spool:
         self.error: MailError | None = None
 
     def write(self, octets: bytes) -> None:
-        """Take some more."""
+        """Add some octets."""
         self.size += len(octets)
         if self.error is not None:
             return
@@ -94,21 +93,22 @@ class Spool:
             self._write_file(octets)
 
     def expect(self, octets: int) -> None:
-        """So many more are announced: if they will be too many, none is taken."""
+        """Announce more octets: if they will be too many, none is kept."""
         if self.size + octets > self._max_size:
             self.fail(MessageTooLarge(_TOO_LARGE))
 
     def fail(self, error: MailError) -> None:
-        """Take no more; what went wrong first is what `finish` raises."""
+        """Keep no more octets; `finish` raises the first error."""
         if self.error is None:
             self.error = error
             self.discard()
 
     def finish(self) -> ArrivedMessage:
-        """What arrived; the spool is done.
+        """Return the whole message; the spool cannot be used any more.
 
-        :raises MessageTooLarge: more than ``max_size``, or a header section past its limit.
-        :raises StorageFull, Unavailable: it could not be written to the disk.
+        :raises MessageTooLarge: the message is larger than ``max_size``, or its header section than
+            its limit.
+        :raises StorageFull, Unavailable: the file could not be written.
         """
         if self.error is not None:
             raise self.error
@@ -121,7 +121,7 @@ class Spool:
         return ArrivedMessage(self._header.fields, file)
 
     def discard(self) -> None:
-        """Let go of everything: the message will not come whole."""
+        """Drop everything: the message will not be completed."""
         self._chunks.clear()
         if self._file is not None:
             self._file.close()
@@ -139,9 +139,9 @@ class Spool:
             self.fail(error)
 
     def _take_header(self, octets: bytes) -> bytes:
-        """The body's beginning; nothing as long as the header section may go on."""
+        """Take the header section out of ``octets``; return the beginning of the body, if it has come."""
         self._header, body = self._header.more(octets)
-        # If all is header there is more of it to come, and no room for that in memory.
+        # If all of this is header, more of it may come, and there is no room for that in memory.
         if len(self._header.fields) > self._limits.header or not body:
             self.fail(MessageTooLarge(_HEADER_TOO_LARGE))
             return b""

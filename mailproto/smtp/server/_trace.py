@@ -17,16 +17,16 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 MAX_NAME = 320
-"""Characters of an account's name in a trace field: as long as an address may be."""
+"""The most characters of an account's name in a trace field: as many as an address may have."""
 
 _MAX_HELLO = 255
-"""Octets of what a client calls itself."""
+"""The most octets of a client's name in EHLO."""
 
 _PLAIN = "!#$&'*+,-./:@[]^_`{|}~"
-"""Stays as it is, with letters and digits, in a comment that names a client."""
+"""These characters, letters and digits are not encoded in a comment with a client's name."""
 
 _MAX_MESSAGE_ID = 1100
-"""Octets that are looked at: RFC 5322 2.1.1 allows a line of 998."""
+"""Octets in which the Message-ID is looked for; RFC 5322 2.1.1 allows a line of 998."""
 
 _MESSAGE_ID = b"\nmessage-id"
 _VALUE = re.compile(rb"[ \t]*:[ \t]*(?:\r\n[ \t]+)?([^\r\n]*)")
@@ -34,9 +34,9 @@ _RECEIVED = re.compile(rb"\nreceived[ \t]*:")
 _SPECIAL = re.compile(r"[()\\]")
 
 
-def date_time(seconds: float) -> str:
-    """An RFC 5322 3.3 date-time in UTC, whatever the locale."""
-    at = time.gmtime(seconds)
+def date_time(timestamp: float) -> str:
+    """An RFC 5322 3.3 date-time in UTC, whatever the locale, of seconds since the epoch."""
+    at = time.gmtime(timestamp)
     return (
         f"{_DAYS[at.tm_wday]}, {at.tm_mday} {_MONTHS[at.tm_mon - 1]} {at.tm_year} "
         f"{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} +0000"
@@ -44,9 +44,9 @@ def date_time(seconds: float) -> str:
 
 
 def protocol_name(session: Session, *, utf8: bool = False) -> str:
-    """What stands behind ``with``: S for TLS, A for an authenticated client."""
+    """The protocol after ``with``: S means TLS, A an authenticated client."""
     name = session.protocol
-    if name == "SMTP":  # extensions were not asked for, so there are none to name
+    if name == "SMTP":  # without EHLO there are no extensions to name
         return name
     if utf8:
         name = "UTF8LMTP" if name == "LMTP" else "UTF8SMTP"
@@ -54,9 +54,9 @@ def protocol_name(session: Session, *, utf8: bool = False) -> str:
 
 
 class TraceWriter:
-    """Writes the Received fields of one session; what they have in common is made once.
+    """Writes the Received fields of one session; their common parts are made once.
 
-    :param name_account: whether the account that signed in is named.
+    :param name_account: whether to name the account that signed in.
     """
 
     __slots__ = ("_account", "_date", "_second", "_session", "_start")
@@ -69,15 +69,16 @@ class TraceWriter:
         self._date = ""
 
     def received(
-        self, id: str, recipients: Sequence[Recipient], seconds: float, *, utf8: bool, priority: str = ""
+        self, id: str, recipients: Sequence[Recipient], now: float, *, utf8: bool, priority: str = ""
     ) -> bytes:
-        """The whole field.
+        """Return a whole field.
 
-        It names the recipient only if there is one: blind copies stay blind.
+        It names the recipient only if there is one, so that blind copies stay blind.
 
-        :param priority: the message's, if it was told (RFC 6710 4.1).
+        :param now: in seconds since the epoch.
+        :param priority: the message's priority; "" if it has none (RFC 6710 4.1).
         """
-        second = int(seconds)
+        second = int(now)
         if second != self._second:
             self._second, self._date = second, date_time(second)
         recipient = f"\r\n\tfor <{recipients[0].address}>" if len(recipients) == 1 else ""
@@ -97,9 +98,9 @@ class TraceWriter:
 
 
 def _from(session: Session) -> str:
-    """Extended-Domain (RFC 5321 4.4): what the client calls itself, if that is a domain.
+    """Extended-Domain (RFC 5321 4.4): the client's name in EHLO, if it is a domain.
 
-    What is none is in a comment, where octets are written as in a URL.
+    Any other name becomes a comment, with percent-encoding as in a URL.
     """
     peer = _literal(session.peer) if session.peer else ""
     name = session.helo.removesuffix(".")
@@ -110,30 +111,30 @@ def _from(session: Session) -> str:
 
 
 def _comment(text: str, utf8: bool) -> str:
-    """What may stand in a comment (RFC 5322 3.2.2), of whatever an account is called."""
+    """An account's name without the characters that a comment may not have (RFC 5322 3.2.2)."""
     safe = "".join(c if c.isprintable() and (utf8 or c.isascii()) else "?" for c in text[:MAX_NAME])
     return _SPECIAL.sub(r"\\\g<0>", safe)
 
 
 def _literal(address: str) -> str:
-    """An IP address as RFC 5321 4.1.3 writes it."""
+    """An address literal for an IP address (RFC 5321 4.1.3)."""
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
 def lowered(header: bytes) -> bytes:
-    """A header section in lower case, behind a newline: each field begins behind one."""
+    """A header section in lower case, after a newline, so that each field begins after one."""
     return (b"\n" + header).lower()
 
 
 def shown_message_id(header: bytes, lower: bytes) -> str:
-    """The Message-ID for the log, as it stands in ``header``; "" without one.
+    """The Message-ID as in ``header``, for the log; "" if there is none.
 
     :param lower: `lowered` of ``header``.
     """
     at = lower.find(_MESSAGE_ID)
     if at < 0:
         return ""
-    # In `lower` everything is one octet later, for the newline at the beginning.
+    # In `lower` all offsets are greater by one, because of the newline at its beginning.
     start = at + len(_MESSAGE_ID) - 1
     value = header[start : header.find(b"\r\n", start)]
     if not value.startswith(b": <"):
@@ -143,5 +144,8 @@ def shown_message_id(header: bytes, lower: bytes) -> str:
 
 
 def count_received(lowered: bytes) -> int:
-    """How many Received fields a header section has; it is as `lowered` made it."""
+    """How many Received fields a header section has.
+
+    :param lowered: the result of the function `lowered`.
+    """
     return len(_RECEIVED.findall(lowered))

@@ -1,4 +1,4 @@
-"""One mail transaction while it is put together (RFC 5321 3.3)."""
+"""A mail transaction before its content comes (RFC 5321 3.3)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Transaction"]
 
 @dataclass(slots=True)
 class Transaction:
-    """What MAIL began and RCPTs add to.
+    """The sender and the recipients of a transaction.
 
     :ivar utf8: whether the client declared SMTPUTF8 (RFC 6531 3.4).
     """
@@ -23,14 +23,14 @@ class Transaction:
 
     @property
     def is_binary(self) -> bool:
-        """Whether the content was declared to be of any octets (RFC 3030 3)."""
+        """Whether the client declared binary content (RFC 3030 3)."""
         return (self.parameters.get("BODY") or "").upper() == "BINARYMIME"
 
     @property
     def priority(self) -> str:
-        """As it was declared, or "" (RFC 6710)."""
+        """The declared priority, or "" (RFC 6710)."""
         return self.parameters.get("MT-PRIORITY") or ""
 
     def envelope(self, id: str, session: Session) -> Envelope:
-        """The finished transaction."""
+        """The envelope of the finished transaction."""
         return Envelope(id, self.sender, tuple(self.recipients), session, self.parameters)

@@ -1,4 +1,4 @@
-"""XCLIENT: the session goes on as somebody else's (Postfix's XCLIENT_README)."""
+"""XCLIENT: a proxy tells who its client is (Postfix's XCLIENT_README)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ _VERBS = {"SMTP": "HELO", "ESMTP": "EHLO"}
 
 
 def xclient(server: SMTPServer, event: XClient) -> Awaitable[None] | None:
-    """Begin anew: what the attributes do not tell is as it was, or, of HELO and LOGIN, unknown.
+    """Begin a new session for the proxy's client.
 
-    NAME, PORT and what the client connected to are taken and of no consequence.
+    Without HELO and LOGIN, the client's name and account are unknown; without other attributes, their
+    values stay as they were.  NAME, PORT, DESTADDR and DESTPORT are accepted and not used.
 
-    It is for the proxy, once: what comes after it may be its client's words.
+    A proxy may use XCLIENT once, because later commands may come from its client.
     """
     if not server.may_xclient:
         server.error(replies.NO_PROXY, "XCLIENT", event)
@@ -40,11 +41,12 @@ def xclient(server: SMTPServer, event: XClient) -> Awaitable[None] | None:
 
 
 async def _with_account(server: SMTPServer, event: XClient, name: str) -> None:
-    """Begin anew as the client, signed in; without such an account it is a stranger.
+    """Begin a new session of a client that signed in at the proxy.
 
-    It is that even if the proxy goes on in spite of the error.
+    If the login fails, the session belongs to the client without an account, even if the proxy goes
+    on after the error.
 
-    :raises AuthenticationFailed:
+    :raises AuthenticationFailed: there is no such account.
     """
     portal = server.factory.portal
     try:
@@ -53,7 +55,7 @@ async def _with_account(server: SMTPServer, event: XClient, name: str) -> None:
         login = await proxy_login(portal, name, server)
     except BaseException:
         if server.is_open:
-            _introduce(server, event)
+            _set_client(server, event)
         raise
     if not server.is_open:
         login.logout()
@@ -62,7 +64,7 @@ async def _with_account(server: SMTPServer, event: XClient, name: str) -> None:
 
 
 def _begin_anew(server: SMTPServer, event: XClient, login: Login | None) -> Deferred[None] | None:
-    if not _introduce(server, event):
+    if not _set_client(server, event):
         if login is not None:
             login.logout()
         return None
@@ -74,8 +76,8 @@ def _begin_anew(server: SMTPServer, event: XClient, login: Login | None) -> Defe
     return server.greet_peer()
 
 
-def _introduce(server: SMTPServer, event: XClient) -> bool:
-    """The session is the client's; False if there are too many of it, and it has been told."""
+def _set_client(server: SMTPServer, event: XClient) -> bool:
+    """Make the session the client's; False if it has too many connections, and the session was closed."""
     attributes = event.attributes
     server.forget_client()
     server.session_changed()

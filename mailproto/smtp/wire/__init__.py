@@ -1,4 +1,4 @@
-"""SMTP and LMTP without I/O, the server's side and the client's: octets become events, and back."""
+"""SMTP and LMTP without I/O, for servers and clients: octets become events, and values become octets."""
 
 from mailproto.smtp.wire._capabilities import NO_CAPABILITIES, Capabilities, parse_capabilities
 from mailproto.smtp.wire._chunks import ChunkedText

@@ -1,4 +1,4 @@
-"""What a server offers in its reply to EHLO or LHLO (RFC 5321 4.1.1.1)."""
+"""The extensions in a server's reply to EHLO or LHLO (RFC 5321 4.1.1.1)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mailproto.smtp.wire._reply import Reply
 __all__ = ["NO_CAPABILITIES", "Capabilities", "parse_capabilities"]
 
 MAX_KEYWORDS = 100
-"""Keywords that are kept of one reply; no server has as many."""
+"""The most keywords that are kept from a reply; no server has so many."""
 
 MAX_PARAMETERS = 100
-"""Parameters that are kept of one keyword, likewise."""
+"""The most parameters that are kept from a keyword; no keyword has so many."""
 
 _PRINTABLE = re.compile(rb"[!-~]++")
 _MECHANISM = re.compile(r"[A-Za-z0-9\-_]{1,20}")  # RFC 4422 3.1
@@ -27,14 +27,15 @@ _LIMIT = re.compile(r"(RCPTMAX|MAILMAX|RCPTDOMAINMAX)=([0-9]{1,6})", re.ASCII | 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """Extensions by keyword, and what is often asked of them.
+    """Extensions by keyword, and the values that are often needed.
 
-    :ivar keywords: in upper case, each with its parameters as they are written; printable ASCII.
-    :ivar max_size: octets of a message (RFC 1870 4); None where no limit is told.
-    :ivar mechanisms: of AUTH, in upper case and the server's order (RFC 4954 3).
-    :ivar max_recipients: of one transaction (RFC 9422 RCPTMAX), or None.
-    :ivar max_recipient_domains: different ones of one transaction (RFC 9422 RCPTDOMAINMAX), or None.
-    :ivar max_transactions: of one connection (RFC 9422 MAILMAX), or None.
+    :ivar keywords: in upper case, each with its parameters as written, in printable ASCII.
+    :ivar max_size: the most octets of a message (RFC 1870 4); None if the server names no limit.
+    :ivar mechanisms: the mechanisms of AUTH, in upper case and in the server's order (RFC 4954 3).
+    :ivar max_recipients: the most recipients of a transaction (RFC 9422 RCPTMAX), or None.
+    :ivar max_recipient_domains: the most domains of a transaction's recipients (RFC 9422
+        RCPTDOMAINMAX), or None.
+    :ivar max_transactions: the most transactions of a connection (RFC 9422 MAILMAX), or None.
     """
 
     keywords: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
@@ -45,20 +46,20 @@ class Capabilities:
     max_transactions: int | None = None
 
     def __contains__(self, keyword: str) -> bool:
-        """Whether an extension, its keyword in upper case, is offered."""
+        """Whether the server offers an extension; the keyword must be in upper case."""
         return keyword in self.keywords
 
 
 NO_CAPABILITIES = Capabilities()
-"""Of a server that was greeted with HELO."""
+"""The capabilities of a server that was greeted with HELO."""
 
 
 def parse_capabilities(reply: Reply) -> Capabilities:
-    """What the lines after the first say; what the grammar does not know is skipped.
+    """Read the lines after the first one; lines that are not valid are skipped.
 
-    ``AUTH=LOGIN``, as servers older than RFC 2554 have it, counts as ``AUTH LOGIN``.  Of a
-    keyword that comes again only the first line counts, but for AUTH, whose lines are one.  The
-    first `MAX_KEYWORDS` are kept, each with its first `MAX_PARAMETERS`.
+    ``AUTH=LOGIN``, which servers older than RFC 2554 send, counts as ``AUTH LOGIN``.  All lines of
+    AUTH are joined; of any other repeated keyword, only the first line counts.  The first
+    `MAX_KEYWORDS` are kept, each with its first `MAX_PARAMETERS`.
     """
     keywords: dict[str, tuple[str, ...]] = {}
     mechanisms: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""The content behind BDAT: so many octets, whatever they are (RFC 3030)."""
+"""The content after BDAT: a number of octets with any values (RFC 3030)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ChunkScanner:
         self._last = command.last
 
     def scan(self, buffer: bytes, position: int) -> tuple[DataChunk | ChunkEnd | None, int]:
-        """As `ContentScanner.scan`; nothing is held back.  After a `ChunkEnd` it is done."""
+        """As `ContentScanner.scan`, but nothing is held back.  A `ChunkEnd` is the last event."""
         octets = buffer[position : position + self._left]
         self._left -= len(octets)
         if not self._left:
@@ -29,12 +29,13 @@ class ChunkScanner:
 
 
 class ChunkedText(ContentCheck):
-    """Checks a message that comes in chunks as one behind DATA is checked.
+    """Checks a message in chunks in the same way as one after DATA.
 
-    A CRLF may be cut anywhere: a CR at the end is kept until what follows is known.
+    Chunks may be cut within a CRLF, so a CR at the end is kept until the next octet is known.
 
-    :param normalise: make CRLF of each bare CR or LF, instead of a `DataFault`.
-    :param text_line: octets of a line without its CRLF (`SMTPWireLimits`); by default, any number.
+    :param normalise: replace each bare CR or LF by CRLF, instead of a `DataFault`.
+    :param text_line: the most octets of a line without its CRLF (`SMTPWireLimits`); by default, any
+        number.
     """
 
     __slots__ = ("_held",)
@@ -44,7 +45,7 @@ class ChunkedText(ContentCheck):
         self._held = b""
 
     def check(self, octets: bytes) -> bytes:
-        """What may be passed on of ``octets`` and of what was kept; nothing behind a `fault`."""
+        """Check ``octets``; return those that can be passed on now: none after a `fault`."""
         if self._held:
             octets, self._held = self._held + octets, b""
         if octets.endswith(b"\r"):
@@ -52,6 +53,6 @@ class ChunkedText(ContentCheck):
         return self._check(octets)
 
     def finish(self) -> bytes:
-        """What was kept: the message is over."""
+        """End the message; return what was kept."""
         held, self._held = self._held, b""
         return self._check(held)

@@ -1,4 +1,4 @@
-"""One command line in, one event out: a table of verbs (RFC 5321 4.1.1)."""
+"""Parsing command lines into events, by a table of verbs (RFC 5321 4.1.1)."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from mailproto.smtp.wire._xclient import parse_xclient
 __all__ = ["command_parser", "parse_command"]
 
 REMEMBERED = 512
-"""Command lines whose meaning is remembered; those that came longest ago are forgotten."""
+"""How many parsed command lines are cached; the least recently used ones are dropped."""
 
 _MEMORABLE = 128
-"""Octets of the longest of them."""
+"""The most octets of a line that is cached."""
 
 _GREETING = re.compile(rb"(?:EHLO|HELO|LHLO)[ \t]", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f]")
@@ -50,10 +50,10 @@ _MECHANISM = re.compile(r"[A-Za-z0-9\-_]{1,20}")
 
 @lru_cache(maxsize=8)
 def command_parser(limits: SMTPWireLimits, *, strict: bool = False) -> Callable[[bytes], Command]:
-    """`parse_command` for servers with these limits, which hear the same lines all day.
+    """`parse_command` with a cache: servers get the same lines again and again.
 
-    DATA, the users' addresses, the neighbours' greetings: what came lately is not read again.
-    AUTH, the one command with secrets, is not remembered.
+    Such lines are DATA, and commands with addresses of users and names of neighbouring servers.
+    AUTH is not cached, because it has secrets.
     """
     remembered = lru_cache(maxsize=REMEMBERED)(lambda line: parse_command(line, limits, strict=strict))
 
@@ -66,13 +66,13 @@ def command_parser(limits: SMTPWireLimits, *, strict: bool = False) -> Callable[
 
 
 def parse_command(line: bytes, limits: SMTPWireLimits, *, strict: bool = False) -> Command:
-    """What a line without its CRLF says; white space at its end is overlooked (4.1.1).
+    """Parse a line without its CRLF; white space at its end is ignored (RFC 5321 4.1.1).
 
-    :param strict: take nothing but what RFC 5321 allows; otherwise any number of spaces and
-        tabs separates words, and paths may be odd (`parse_path`).
-    :raises SMTPSyntaxError: and nothing else, whatever the line.
+    :param strict: take only what RFC 5321 allows.  Otherwise any number of spaces and tabs may
+        separate words, and paths may be odd (`parse_path`).
+    :raises SMTPSyntaxError: the line is not a valid command; nothing else is raised, for any octets.
     """
-    # A client may call itself anything, in any charset: of what is no UTF-8, "\xe9" is told.
+    # A client's name may be in any charset; an octet that is not UTF-8 is shown as "\xe9".
     errors = "backslashreplace" if not strict and _GREETING.match(line) else "strict"
     try:
         text = line.decode(errors=errors).rstrip(" \t")
@@ -87,7 +87,7 @@ def parse_command(line: bytes, limits: SMTPWireLimits, *, strict: bool = False) 
     parsers = _STRICT_PARSERS if strict else _PARSERS
     parse = parsers.get(verb) or parsers.get(verb.upper())
     if parse is None:
-        # A web browser talked into this (cross-protocol attack) brings more lines to come.
+        # A web browser was made to send this (a cross-protocol attack); more such lines would come.
         if _HTTP.match(text):
             raise SMTPSyntaxError(421, "4.7.0", "This is no web server", fatal=True)
         raise SMTPSyntaxError(500, "5.5.2", "Command not recognised")
@@ -117,12 +117,12 @@ def _rcpt(rest: str, limits: SMTPWireLimits, *, strict: bool = False) -> Command
 
 
 def _path(text: str, limits: SMTPWireLimits, enhanced: str, *, strict: bool) -> tuple[Address, str]:
-    # White space after the colon is forbidden (RFC 5321 3.3), common, and harmless.
+    # White space after the colon is forbidden (RFC 5321 3.3), but common and harmless.
     return parse_path(text if strict else text.lstrip(" \t"), limits, enhanced, strict=strict)
 
 
 def _hello(verb: str) -> Callable[[str, SMTPWireLimits], Command]:
-    """What a client calls itself is told, not checked (RFC 5321 4.1.4)."""
+    """The parser of a greeting; the client's name is not checked (RFC 5321 4.1.4)."""
 
     def parse(rest: str, limits: SMTPWireLimits) -> Command:
         name = rest.replace("\t", " ").strip(" ")
@@ -136,7 +136,7 @@ def _hello(verb: str) -> Callable[[str, SMTPWireLimits], Command]:
 
 
 def _alone(verb: str, event: Command) -> Callable[[str, SMTPWireLimits], Command]:
-    """A command that takes no argument."""
+    """The parser of a command without arguments."""
 
     def parse(rest: str, limits: SMTPWireLimits) -> Command:
         if rest:
@@ -154,7 +154,7 @@ def _auth(rest: str, limits: SMTPWireLimits) -> Command:
 
 
 def _bdat(rest: str, limits: SMTPWireLimits) -> Command:
-    """A size that cannot be read leaves nothing to skip: what follows is taken for commands."""
+    """Parse BDAT; if its size is not valid, no octets can be skipped, and commands follow."""
     match = _CHUNK.fullmatch(rest.replace("\t", " "))
     if not match:
         raise SMTPSyntaxError(501, "5.5.4", "Syntax: BDAT size [LAST]")
@@ -162,7 +162,7 @@ def _bdat(rest: str, limits: SMTPWireLimits) -> Command:
 
 
 def _asking(verb: str, event: type[Vrfy | Expn]) -> Callable[[str, SMTPWireLimits], Command]:
-    """VRFY or EXPN: a string, and perhaps SMTPUTF8."""
+    """The parser of VRFY and EXPN: a string, and perhaps SMTPUTF8."""
 
     def parse(rest: str, limits: SMTPWireLimits) -> Command:
         rest = rest.replace("\t", " ")

@@ -1,8 +1,8 @@
-"""The content behind DATA: found by bulk search, never line by line (RFC 5321 4.5.2).
+"""The content after DATA, searched in bulk, not line by line (RFC 5321 4.5.2).
 
-The end is CRLF.CRLF and nothing else; what looks like it, with a bare CR or LF in it,
-is content, and content with a bare CR or LF is refused or normalised as a whole
-(the "SMTP smuggling" of 2023, CVE-2023-51764 and others).
+Only CRLF.CRLF ends the content.  A similar sequence with a bare CR or LF is content, and content
+with a bare CR or LF is refused or normalised as a whole.  This prevents SMTP smuggling
+(CVE-2023-51764 and others).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ __all__ = ["ContentCheck", "ContentScanner"]
 
 
 class ContentCheck:
-    """Finds what may not be in one message's content, unless it is declared binary.
+    """Finds faults in the content of a message that is not declared binary.
 
-    :param normalise: make CRLF of each bare CR or LF, instead of refusing the message.
-    :param text_line: octets of a line without its CRLF (`SMTPWireLimits`).
+    :param normalise: replace each bare CR or LF by CRLF, instead of refusing the message.
+    :param text_line: the most octets of a line without its CRLF (`SMTPWireLimits`).
 
-    :ivar fault: why the content is not to be taken, as far as it has been seen.
+    :ivar fault: the fault in the content so far, or None.
     """
 
     __slots__ = ("_normalise", "_open", "_text_line", "fault")
@@ -27,15 +27,15 @@ class ContentCheck:
     def __init__(self, *, normalise: bool, text_line: int) -> None:
         self._normalise = normalise
         self._text_line = text_line
-        self._open = 0  # octets of the line that has not ended yet
+        self._open = 0  # octets of the unfinished line
         self.fault: DataFault | None = None
 
     def _check(self, octets: bytes) -> bytes:
-        """Note faults; what comes after one is dropped, as the whole will be.
+        """Note faults.  What comes after a fault is dropped, because the message will be refused.
 
-        Of several the one that is named is the same, however the content is cut.
+        If there are several faults, the same one is named wherever the content was cut.
 
-        :param octets: never cut within a CRLF.
+        :param octets: some content, not cut within a CRLF.
         """
         if not is_canonical(octets):
             if self._normalise:
@@ -53,7 +53,7 @@ class ContentCheck:
         return octets if self.fault is None else b""
 
     def _measure(self, octets: bytes) -> None:
-        """Look for a line that is too long: of all line ends where this one may be, only for the last."""
+        """Look for a line that is too long: search for the last line end within its limit."""
         start = -self._open
         reach = self._text_line + len(b"\r\n")
         while (end := octets.rfind(b"\n", max(start, 0), start + reach)) >= 0:
@@ -65,7 +65,7 @@ class ContentCheck:
 
 
 class ContentScanner(ContentCheck):
-    """Scans one message's content behind DATA."""
+    """Scans one message's content after DATA."""
 
     __slots__ = ("_begun",)
 
@@ -74,20 +74,20 @@ class ContentScanner(ContentCheck):
         self._begun = False
 
     def scan(self, buffer: bytes, position: int) -> tuple[DataChunk | DataEnd | None, int]:
-        """Look at all that there is in ``buffer`` from ``position`` on.
+        """Scan ``buffer`` from ``position`` to its end.
 
-        :returns: the next event, or None for "more octets"; and how many octets are done
-            with.  The rest is to be given again, with what follows it.  After a `DataEnd`
-            the scanner is done too.
+        :returns: the next event, or None if more octets are needed; and how many octets were used.
+            The other octets must be given again, with those that follow.  A `DataEnd` is the last
+            event.
         """
         data = buffer[position:]
-        # The command's own CRLF stands, virtually, before the first line and makes it a line
-        # like the others.  Later, a CRLF is held back until what follows it is known.
+        # The CRLF of the DATA command counts as the end of a line before the first one.  Later, a CRLF
+        # is held back until the octets after it are known.
         virtual = 0
         if not self._begun:
             data = b"\r\n" + data
             virtual = 2
-        # To look for one octet is ten times as fast, and encoded content has no dots at all.
+        # A search for one octet is ten times as fast, and encoded content has no dots.
         dot = end = data.find(b".")
         if dot >= 0:
             dot = end = data.find(b"\r\n.", max(dot - 2, 0))

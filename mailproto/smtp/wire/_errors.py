@@ -1,4 +1,4 @@
-"""What the wire answers to octets that are not SMTP."""
+"""The error for octets that are not SMTP."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ __all__ = ["SMTPSyntaxError"]
 
 
 class SMTPSyntaxError(WireError):
-    """A command that cannot be understood, with the reply that says so (RFC 5321 4.2.4).
+    """A command that is not valid, with the reply (RFC 5321 4.2.4).
 
-    :ivar code: 500, 501, 502, 553 or 555; 421 when the connection is to be closed.
+    :ivar code: 500, 501, 502, 553 or 555; 421 if the connection must be closed.
     :ivar enhanced: RFC 3463 code of the same class.
-    :ivar text: for the client, printable ASCII, nothing of what it sent.
-    :ivar verb: of the command, in upper case; "" if it is not known.
+    :ivar text: for the client, in printable ASCII; it shows nothing of what the client sent.
+    :ivar verb: the command's verb in upper case; "" if it is unknown.
     """
 
     def __init__(self, code: int, enhanced: str, text: str, *, fatal: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""What a client says, as values: one class a command, three for a message's content."""
+"""The events of a client's octets: a class for each command, and three for a message's content."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ __all__ = [
 class Hello:
     """HELO, EHLO or LHLO (RFC 5321 4.1.1.1, RFC 2033 4.1).
 
-    :ivar verb: which of them, in upper case.
-    :ivar name: a domain or an address literal in brackets, or whatever else the client wrote:
-        not empty, in one line, without control characters.
+    :ivar verb: HELO, EHLO or LHLO.
+    :ivar name: the client's name: a domain or an address literal in brackets, or any other text.  It
+        is not empty, and has no line ends or other control characters.
     """
 
     verb: str
@@ -57,7 +57,7 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Rcpt:
-    """RCPT TO (RFC 5321 4.1.1.3); without domain only ``<Postmaster>``."""
+    """RCPT TO (RFC 5321 4.1.1.3); only ``<Postmaster>`` has no domain."""
 
     path: Address
     parameters: Parameters
@@ -65,16 +65,16 @@ class Rcpt:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """DATA (RFC 5321 4.1.1.4): answer 354 and call `SMTPServerWire.expect_content`, or refuse."""
+    """DATA (RFC 5321 4.1.1.4): answer 354 and call `SMTPServerWire.expect_content`, or refuse it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bdat:
-    """BDAT (RFC 3030 2): ``size`` octets follow, whether it is taken or refused.
+    """BDAT (RFC 3030 2): ``size`` octets follow, also if it is refused.
 
-    They come as `DataChunk` and, even if there are none, one `ChunkEnd`.
+    They come as `DataChunk` events and one `ChunkEnd`, which comes even if there are no octets.
 
-    :ivar last: whether the message ends with them.
+    :ivar last: whether this is the message's last chunk.
     """
 
     size: int
@@ -88,7 +88,7 @@ class Rset:
 
 @dataclass(frozen=True, slots=True)
 class Noop:
-    """NOOP, whatever stands behind it (RFC 5321 4.1.1.9)."""
+    """NOOP, with or without an argument (RFC 5321 4.1.1.9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Vrfy:
 
 @dataclass(frozen=True, slots=True)
 class Expn:
-    """EXPN (RFC 5321 4.1.1.7); ``utf8`` as of `Vrfy`."""
+    """EXPN (RFC 5321 4.1.1.7); ``utf8`` as in `Vrfy`."""
 
     name: str
     utf8: bool = False
@@ -111,7 +111,7 @@ class Expn:
 class Etrn:
     """ETRN (RFC 1985 5).
 
-    :ivar node: a domain, ``@`` and a domain for all in it, or ``#`` and a queue's name.
+    :ivar node: a domain, ``@`` and a domain (for all its subdomains, too), or ``#`` and a queue's name.
     """
 
     node: str
@@ -139,7 +139,7 @@ class Auth:
     """AUTH (RFC 4954 4).
 
     :ivar mechanism: in upper case.
-    :ivar initial: the initial response in base64, ``b"="`` for an empty one, None for none.
+    :ivar initial: the initial response in base64, ``b"="`` for an empty one; None if there is none.
     """
 
     mechanism: str
@@ -148,7 +148,7 @@ class Auth:
 
 @dataclass(frozen=True, slots=True)
 class AuthResponse:
-    """One line that `SMTPServerWire.expect_response` asked for: base64, or ``b"*"`` to cancel."""
+    """The line after `SMTPServerWire.expect_response`: base64, or ``b"*"`` to cancel."""
 
     octets: bytes = field(repr=False)
 
@@ -157,8 +157,8 @@ class AuthResponse:
 class XClient:
     """XCLIENT (Postfix's XCLIENT_README).
 
-    :ivar attributes: by name in upper case: values decoded and checked, addresses without
-        ``IPV6:``; None for what the proxy does not know.
+    :ivar attributes: by name in upper case; the values are decoded and checked, and addresses have no
+        ``IPV6:``.  None means that the proxy does not know the value.
     """
 
     attributes: Parameters
@@ -168,15 +168,15 @@ class XClient:
 class DataChunk:
     """Some of the content, never empty.
 
-    Behind DATA its dots are unstuffed and it is never cut within a CRLF; behind BDAT it is
-    what came, unchecked.
+    After DATA, dot-stuffing is removed, and pieces are not cut within a CRLF.  After BDAT, the octets
+    are as they came, and are not checked.
     """
 
     octets: bytes
 
 
 class DataFault(enum.Enum):
-    """Why content must not be taken, whatever it is."""
+    """Why content must be refused."""
 
     BARE_NEWLINE = "bare CR or LF"
     NUL = "NUL"
@@ -185,10 +185,10 @@ class DataFault(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class DataEnd:
-    """The end of the content has been seen; commands follow.
+    """The end of the content; commands follow.
 
-    :ivar octets: the last of the content, often all of it; empty when there is a fault.
-    :ivar fault: None if the content may be taken.
+    :ivar octets: the last octets of the content, often all of it; empty if there is a fault.
+    :ivar fault: why the content must be refused, or None.
     """
 
     octets: bytes = b""
@@ -197,10 +197,10 @@ class DataEnd:
 
 @dataclass(frozen=True, slots=True)
 class ChunkEnd:
-    """The end of a BDAT's octets; commands follow.
+    """The end of a chunk; commands follow.
 
-    :ivar octets: the last of them, often all; nothing in them has been looked at.
-    :ivar last: as of the `Bdat`.
+    :ivar octets: the last octets of the chunk, often all of it; they are not checked.
+    :ivar last: as in the `Bdat`.
     """
 
     octets: bytes
@@ -224,7 +224,7 @@ Command: TypeAlias = (
     | Auth
     | XClient
 )
-"""What one command line may be."""
+"""The event of a command line."""
 
 Event: TypeAlias = Command | AuthResponse | DataChunk | DataEnd | ChunkEnd
-"""What `SMTPServerWire.next_event` gives."""
+"""Any event of `SMTPServerWire.next_event`."""

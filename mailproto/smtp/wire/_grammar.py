@@ -1,9 +1,10 @@
-"""Paths and parameters of MAIL and RCPT, by the grammar of RFC 5321 4.1.2 and RFC 6531 3.3.
+"""Parsing the paths and parameters of MAIL and RCPT (RFC 5321 4.1.2, RFC 6531 3.3).
 
-Many senders do not keep to it.  Unless told to be strict, we take what can mean one thing only:
-dots anywhere in a local part, underscores in a domain, a dot at its end, no angle brackets, or
-white space just inside them.  Postfix takes all of that by default, and more that we do not guess
-at: comments, backslashes outside quotes, white space within an address, a bracket alone, two ``@``.
+Many senders do not follow this grammar.  Unless ``strict``, the parser also takes what has only one
+meaning: dots anywhere in a local part, underscores in a domain, a dot at its end, no angle brackets,
+or white space just inside them.  Postfix takes all of that by default.  It also takes comments,
+backslashes outside quotes, white space within an address, a single bracket, and two ``@``, which have
+several meanings, and are refused here.
 
 Quantifiers are possessive, so that hostile input costs one pass.
 """
@@ -20,7 +21,7 @@ from mailproto.smtp.wire._limits import SMTPWireLimits
 
 __all__ = ["is_host", "parse_parameters", "parse_path"]
 
-_UTF8 = "\xa0-\U0010ffff"  # without the controls of C1: a path is seen in trace fields and logs
+_UTF8 = "\xa0-\U0010ffff"  # without C1 controls, because paths are shown in trace fields and logs
 _LETTERS = rf"A-Za-z0-9{_UTF8}"  # and digits: the inside of a character class
 _ATEXT = rf"{_LETTERS}!#$%&'*+\-/=?^_`{{|}}~"
 _DOT_STRING = rf"[{_ATEXT}]++(?:\.[{_ATEXT}]++)*"
@@ -51,7 +52,7 @@ _ODD_POSTMASTER = re.compile(
 )
 _PARAMETER = re.compile(rf"([A-Za-z0-9][A-Za-z0-9\-]*+)(?:=([!-<>-~{_UTF8}]++))?")
 _CASELESS = frozenset(("BODY", "NOTIFY", "RET"))
-"""Parameters whose values are keywords, too."""
+"""Parameters with values that are keywords, compared without case."""
 
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _HOST_LABEL = r"[A-Za-z0-9_][A-Za-z0-9_\-]*+(?<!-)"
@@ -63,14 +64,14 @@ _LITERAL_WHOLE = re.compile(_LITERAL)
 def parse_path(
     text: str, limits: SMTPWireLimits, enhanced: str, *, strict: bool = False
 ) -> tuple[Address, str]:
-    """The path that ``text`` begins with, and the rest.
+    """Parse the path at the beginning of ``text``; return it, and the rest of ``text``.
 
-    A source route is taken and dropped (RFC 5321 appendix C), and so is a dot at the end of a
-    domain.  ``<>`` gives the null path and ``<Postmaster>`` an address without domain: whether
-    they may stand there is the caller's question.
+    A source route is dropped (RFC 5321 appendix C), and so is a dot at the end of a domain.  ``<>``
+    gives the null path, and ``<Postmaster>`` an address without a domain; the caller checks whether
+    these are allowed.
 
-    :param enhanced: the enhanced status code for a path that is none: 5.1.3 or 5.1.7.
-    :param strict: take nothing but what RFC 5321 allows.
+    :param enhanced: the enhanced status code for a path that is not valid: 5.1.3 or 5.1.7.
+    :param strict: take only what RFC 5321 allows.
     :raises SMTPSyntaxError: 501.
     """
     match = _PATH.match(text)
@@ -99,16 +100,16 @@ def parse_path(
 
 
 def parse_parameters(text: str) -> Parameters:
-    """What stands behind a path: keywords in upper case, values as they are.
+    """Parse the parameters after a path; keywords are in upper case, values as they came.
 
-    One that comes twice with the same value says nothing new; with another it says nothing at all.
+    A parameter may be repeated with the same value.
 
-    :raises SMTPSyntaxError: 501 for bad syntax, and for a keyword with two values.
+    :raises SMTPSyntaxError: 501 for bad syntax, and for a parameter with two different values.
     """
     if not text:
         return NO_PARAMETERS
     parameters: dict[str, str | None] = {}
-    for word in filter(None, _SPACES.split(text)):  # no white space of Unicode
+    for word in filter(None, _SPACES.split(text)):  # without the white space of Unicode
         match = _PARAMETER.fullmatch(word)
         if not match:
             raise SMTPSyntaxError(501, "5.5.4", "Bad parameter syntax")
@@ -124,15 +125,15 @@ def _meaning(keyword: str, value: str | None) -> str | None:
 
 
 def is_host(name: str) -> bool:
-    """Whether ``name`` is a domain in ASCII or an address literal, as a trace field may have it.
+    """Whether ``name`` is a domain in ASCII or an address literal, as in a trace field.
 
-    Underscores are taken, because machines have them in their names.
+    Underscores are allowed, because some machines have them in their names.
     """
     return bool(_HOST.fullmatch(name)) or _is_literal(name)
 
 
 def _is_literal(text: str) -> bool:
-    """Address literals of RFC 5321 4.1.3; no General-address-literal has been standardised."""
+    """Whether ``text`` is an address literal for IPv4 or IPv6; there are no others (RFC 5321 4.1.3)."""
     if not _LITERAL_WHOLE.fullmatch(text):
         return False
     inner = text[1:-1]
@@ -147,7 +148,7 @@ def _is_literal(text: str) -> bool:
 
 
 def _check_lengths(path: str, local: str, domain: str, limits: SMTPWireLimits, enhanced: str) -> None:
-    """RFC 5321 4.5.3.1 counts octets; a route, as it is dropped, does not count."""
+    """Check lengths in octets (RFC 5321 4.5.3.1); a source route does not count, because it is dropped."""
     if len(local.encode()) > limits.local_part:
         raise SMTPSyntaxError(501, enhanced, "Local part too long")
     if len(domain.encode()) > limits.domain:

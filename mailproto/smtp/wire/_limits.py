@@ -1,4 +1,4 @@
-"""How long what a client says may be."""
+"""Limits on the length of a client's lines."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ __all__ = ["SMTPWireLimits"]
 
 @dataclass(frozen=True, slots=True)
 class SMTPWireLimits:
-    """In octets, without CRLF (RFC 5321 4.5.3.1).
+    """Limits in octets, without CRLF (RFC 5321 4.5.3.1).
 
-    :ivar command_line: 512 at least (4.5.3.1.4), and room for the parameters of extensions.
-    :ivar text_line: a line of content, but for what is declared binary: 998 at least (4.5.3.1.6),
-        and much more by default, because many programs write paragraphs as lines.
-    :ivar auth_line: an AUTH command or response (RFC 4954 4: 12288).
-    :ivar local_part: 64 at least (4.5.3.1.1).
-    :ivar domain: 255 at least (4.5.3.1.2).
-    :ivar path: 256 at least, with its angle brackets (4.5.3.1.3).
-    :ivar swallowed: of a line that is too long, read and thrown away before the connection is ended.
+    :ivar command_line: the length of a command: at least 512 (4.5.3.1.4), and more for the parameters
+        of extensions.
+    :ivar text_line: the length of a line of content that is not binary: at least 998 (4.5.3.1.6).  The
+        default is much larger, because many programs write a paragraph in one line.
+    :ivar auth_line: the length of an AUTH command or response (RFC 4954 4: 12288).
+    :ivar local_part: the length of a local part: at least 64 (4.5.3.1.1).
+    :ivar domain: the length of a domain: at least 255 (4.5.3.1.2).
+    :ivar path: the length of a path with its angle brackets: at least 256 (4.5.3.1.3).
+    :ivar swallowed: how much of a line that is too long is read and thrown away; a longer one closes
+        the connection.
     """
 
     command_line: int = 2048

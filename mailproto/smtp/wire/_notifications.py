@@ -1,4 +1,4 @@
-"""What a sender wants to be told of its message: the parameters of DSN (RFC 3461 4, RFC 6533 3)."""
+"""The parameters of DSN: which notifications a sender wants (RFC 3461 4, RFC 6533 3)."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = [
 ]
 
 MAX_ENVELOPE_ID = 100
-"""Characters of ENVID's value (RFC 3461 4.4)."""
+"""The most characters of ENVID's value (RFC 3461 4.4)."""
 
 MAX_ORIGINAL_RECIPIENT = 500
-"""Characters of ORCPT's value (RFC 3461 4.2)."""
+"""The most characters of ORCPT's value (RFC 3461 4.2)."""
 
 _PRINTABLE = re.compile(r"[ -~]+")
 _ADDRESS_TYPE = re.compile(r"[A-Za-z0-9!#$%&'*+\-/?^_`{|}~]{1,40}")
@@ -35,7 +35,7 @@ _TO_EMBED = re.compile(r"[^!-*,-<>-\[\]-~]")
 
 
 class Notify(enum.Flag):
-    """When a notification is wanted (RFC 3461 4.1); NEVER has none of the others."""
+    """When a notification is wanted (RFC 3461 4.1); NEVER is the empty value."""
 
     NEVER = 0
     SUCCESS = enum.auto()
@@ -48,7 +48,7 @@ class Notify(enum.Flag):
 
 
 class Returned(enum.Enum):
-    """How much of the message comes with a notification of failure (RFC 3461 4.3)."""
+    """How much of the message a notification of failure contains (RFC 3461 4.3)."""
 
     FULL = "FULL"
     HEADERS = "HDRS"
@@ -56,10 +56,10 @@ class Returned(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class OriginalRecipient:
-    """The address that the sender named (RFC 3461 4.2).
+    """The recipient's address as the sender named it (RFC 3461 4.2).
 
-    :ivar type: of the address, in lower case: ``rfc822``, or ``utf-8`` (RFC 6533 3).
-    :ivar address: decoded: printable ASCII, or of type utf-8 any printable text.
+    :ivar type: the type of the address in lower case: ``rfc822``, or ``utf-8`` (RFC 6533 3).
+    :ivar address: decoded: printable ASCII, or for ``utf-8`` any printable text.
     """
 
     type: str
@@ -77,7 +77,10 @@ def _embedded(match: re.Match[str]) -> str:
 
 
 def parse_notify(value: str) -> Notify:
-    """:raises ValueError: for what NOTIFY may not be; naming a condition twice does no harm."""
+    """Read a value of NOTIFY; a condition may be repeated.
+
+    :raises ValueError: the value is not valid.
+    """
     words = value.upper().split(",")
     if words == ["NEVER"]:
         return Notify.NEVER
@@ -90,7 +93,10 @@ def parse_notify(value: str) -> Notify:
 
 
 def parse_returned(value: str) -> Returned:
-    """:raises ValueError: for what RET may not be."""
+    """Read a value of RET.
+
+    :raises ValueError: the value is not valid.
+    """
     try:
         return Returned(value.upper())
     except ValueError:
@@ -98,9 +104,9 @@ def parse_returned(value: str) -> Returned:
 
 
 def parse_envelope_id(value: str) -> str:
-    """The identifier, decoded.
+    """Decode a value of ENVID.
 
-    :raises ValueError: for what ENVID may not be.
+    :raises ValueError: the value is not valid.
     """
     if len(value) > MAX_ENVELOPE_ID:
         raise ValueError("ENVID is too long")
@@ -108,7 +114,10 @@ def parse_envelope_id(value: str) -> str:
 
 
 def parse_original_recipient(value: str) -> OriginalRecipient:
-    """:raises ValueError: for what ORCPT may not be."""
+    """Read a value of ORCPT.
+
+    :raises ValueError: the value is not valid.
+    """
     if len(value) > MAX_ORIGINAL_RECIPIENT:
         raise ValueError("ORCPT is too long")
     kind, separator, address = value.partition(";")
@@ -131,7 +140,10 @@ def _printable(value: str, complaint: str) -> str:
 
 
 def _utf8_address(text: str) -> str:
-    """RFC 6533 3: ``\\x{HEX}`` stands for a character; all others but ``+ = \\`` may stand for themselves."""
+    """Decode an address of type utf-8 (RFC 6533 3): ``\\x{HEX}`` is a character.
+
+    All characters except ``+``, ``=`` and ``\\`` may also stand for themselves.
+    """
     if _UTF8_TEXT.fullmatch(text):
         points = [int(point, 16) for point in _EMBEDDED.findall(text)]
         if not any(point > 0x10FFFF or 0xD800 <= point <= 0xDFFF for point in points):

@@ -1,4 +1,4 @@
-"""The parameters of MAIL and RCPT as typed values: for a server, and for whoever passes mail on."""
+"""The parameters of MAIL and RCPT as typed values, for servers and for deliveries that relay mail."""
 
 from __future__ import annotations
 
@@ -33,11 +33,12 @@ _DATE_TIME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DeliverBy:
-    """Until when a message is of use (RFC 2852 4).
+    """The deadline of a message (RFC 2852 4).
 
-    :ivar seconds: from when MAIL came; not positive only where it is not to be returned.
-    :ivar returned: whether a message that is late comes back; else the sender is told.
-    :ivar trace: whether the sender is told of each hop that cannot do this.
+    :ivar seconds: the time after MAIL; it may be zero or negative only if ``returned`` is false.
+    :ivar returned: whether a late message is returned; if not, it is delivered late, and the sender is
+        told of the delay.
+    :ivar trace: whether the sender is told of each server that does not support this.
     """
 
     seconds: int
@@ -51,19 +52,19 @@ class DeliverBy:
 
 @dataclass(frozen=True, slots=True)
 class MailOptions:
-    """What the parameters of MAIL say; None for what they do not.
+    """The parameters of MAIL; None or False for those that are missing.
 
-    :ivar size: octets (RFC 1870).
-    :ivar body: ``7BIT``, ``8BITMIME`` (RFC 6152) or ``BINARYMIME`` (RFC 3030).
-    :ivar utf8: whether addresses and header may be internationalised (RFC 6531).
-    :ivar submitter: who wrote it, as far as the client trusts that; ``<>`` for unknown (RFC 4954 5).
+    :ivar size: SIZE, in octets (RFC 1870).
+    :ivar body: BODY: ``7BIT``, ``8BITMIME`` (RFC 6152) or ``BINARYMIME`` (RFC 3030).
+    :ivar utf8: SMTPUTF8: whether addresses and header may be internationalised (RFC 6531).
+    :ivar submitter: AUTH: the message's submitter, or the null path if unknown (RFC 4954 5).
     :ivar returned: RET (RFC 3461 4.3).
     :ivar envelope_id: ENVID, decoded (RFC 3461 4.4).
-    :ivar require_tls: RFC 8689.
-    :ivar deliver_by: RFC 2852.
-    :ivar priority: -9 to 9 (RFC 6710).
-    :ivar hold_for: seconds (RFC 4865).
-    :ivar hold_until: seconds since the epoch (RFC 4865); never together with ``hold_for``.
+    :ivar require_tls: REQUIRETLS (RFC 8689).
+    :ivar deliver_by: BY (RFC 2852).
+    :ivar priority: MT-PRIORITY, from -9 to 9 (RFC 6710).
+    :ivar hold_for: HOLDFOR, in seconds (RFC 4865).
+    :ivar hold_until: HOLDUNTIL, in seconds since the epoch (RFC 4865); never together with ``hold_for``.
     """
 
     size: int | None = None
@@ -81,9 +82,9 @@ class MailOptions:
 
 @dataclass(frozen=True, slots=True)
 class RcptOptions:
-    """What the parameters of RCPT say; None for what they do not (RFC 3461 4).
+    """The parameters of RCPT; None for those that are missing (RFC 3461 4).
 
-    :ivar notify: without it, failures are told, and delays may be.
+    :ivar notify: if None, the sender is told of failures, and may be told of delays.
     """
 
     notify: Notify | None = None
@@ -91,9 +92,10 @@ class RcptOptions:
 
 
 def mail_options(parameters: Parameters) -> MailOptions:
-    """Read an envelope's parameters; those that are not known are passed over.
+    """Read the parameters of an envelope; unknown parameters are ignored.
 
-    :raises ValueError: with a text for the client; never for what a server of ours accepted.
+    :raises ValueError: a value is not valid; the text is for the client.  Parameters that a server of
+        this package has accepted are always valid.
     """
     options = MailOptions(**_read(parameters, _MAIL))
     if options.hold_for is not None and options.hold_until is not None:
@@ -102,7 +104,7 @@ def mail_options(parameters: Parameters) -> MailOptions:
 
 
 def rcpt_options(parameters: Parameters) -> RcptOptions:
-    """As `mail_options`, for a recipient's parameters."""
+    """Read the parameters of a recipient, as `mail_options` does."""
     return RcptOptions(**_read(parameters, _RCPT))
 
 
@@ -165,7 +167,7 @@ def _hold_until(value: str) -> int:
     try:
         if _DATE_TIME.fullmatch(value):
             return int(datetime.fromisoformat(value.upper()).timestamp())
-    except (ValueError, OverflowError):  # 30 February, or a time before the first year
+    except (ValueError, OverflowError):  # 30 February, or a time before the year 1
         pass
     raise ValueError("HOLDUNTIL needs a date and time as of RFC 3339")
 

@@ -1,4 +1,4 @@
-"""A client's commands as octets: nothing that is put into one can end it and begin another."""
+"""Writing a client's commands as octets, safely: no argument can begin another command."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-]*+")
 _VALUE = re.compile(r"[!-<>-~\x80-\U0010ffff]++")
 _LIMITS = SMTPWireLimits(local_part=256, path=500)
-"""Lists have local parts longer than 64; whether one is too long is for the server to say."""
+"""Mailing lists have local parts longer than 64; the server decides whether one is too long."""
 
 
 class UnsafeArgument(ValueError):
-    """An address, a parameter or a name that cannot stand in a command."""
+    """An address, a parameter or a name that cannot be sent in a command."""
 
 
 @lru_cache(maxsize=1024)
 def read_address(text: str) -> Address:
-    """An address as it stands between angle brackets; the null path for "".
+    """Parse an address without angle brackets; "" gives the null path.
 
-    :raises UnsafeArgument: when it is none.
+    :raises UnsafeArgument: it is not an address.
     """
     try:
         address, rest = parse_path(f"<{text}>", _LIMITS, "5.1.3")
@@ -44,7 +44,7 @@ def read_address(text: str) -> Address:
 def ascii_domain(domain: str) -> str:
     """`mailproto.domains.ascii_domain`.
 
-    :raises UnsafeArgument: for one that has none.
+    :raises UnsafeArgument: the domain has no ASCII form.
     """
     try:
         return domains.ascii_domain(domain)
@@ -55,7 +55,7 @@ def ascii_domain(domain: str) -> str:
 def render_path(command: str, path: Address, parameters: Parameters) -> bytes:
     """``MAIL FROM`` or ``RCPT TO`` with its path and parameters (RFC 5321 4.1.1.2, 4.1.1.3).
 
-    :raises UnsafeArgument: for a control character, a domain that is none, and the like.
+    :raises UnsafeArgument: the path or a parameter is not valid.
     """
     line = _with_path(command, path.local, path.domain)
     for keyword, value in parameters.items():
@@ -68,7 +68,7 @@ def render_path(command: str, path: Address, parameters: Parameters) -> bytes:
 @lru_cache(maxsize=1024)
 def _with_path(command: str, local: str, domain: str) -> str:
     address = Address(local, domain)
-    # By the grammar itself; Postmaster alone needs no domain, and sends nothing (RFC 5321 4.1.1.3).
+    # Checked by the grammar; only a recipient Postmaster needs no domain (RFC 5321 4.1.1.3).
     if (
         _CONTROL.search(local)
         or read_address(str(address)) != address
@@ -79,7 +79,7 @@ def _with_path(command: str, local: str, domain: str) -> str:
 
 
 def render_line(verb: str, argument: str = "") -> bytes:
-    """Any other command with its argument.
+    """Any other command, with its argument.
 
     :raises UnsafeArgument: for a control character.
     """
@@ -90,7 +90,7 @@ def render_line(verb: str, argument: str = "") -> bytes:
 
 
 def render_bdat(size: int, *, last: bool) -> bytes:
-    """What stands before a chunk of ``size`` octets (RFC 3030 2)."""
+    """The BDAT command before a chunk of ``size`` octets (RFC 3030 2)."""
     return b"BDAT %d LAST\r\n" % size if last else b"BDAT %d\r\n" % size
 
 

@@ -1,4 +1,4 @@
-"""What a server says to a client: replies, parsed within limits (RFC 5321 4.2)."""
+"""Parsing a server's replies, within limits (RFC 5321 4.2)."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _CODES = {b"%d" % code: code for code in range(200, 600)}
 
 
 class SMTPReplyError(WireError):
-    """What a server sent is no reply, or too much of one: the connection cannot be used any more."""
+    """The server sent something that is not a reply, or is too long; the connection is unusable."""
 
     fatal = True
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyLimits:
-    """How much a server may say at a time.
+    """Limits of a server's replies.
 
-    :ivar line: octets of one line; 512 at least (RFC 5321 4.5.3.1.5), 12288 for the challenges of
+    :ivar line: octets of a line: at least 512 (RFC 5321 4.5.3.1.5), and 12288 for the challenges of
         AUTH (RFC 4954 4).
-    :ivar lines: of one reply; a reply to EHLO has one for each extension.
-    :ivar octets: of all lines of one reply.
+    :ivar lines: lines of a reply; a reply to EHLO has one for each extension.
+    :ivar octets: octets of all lines of a reply.
     """
 
     line: int = 12300
@@ -42,7 +42,7 @@ class Reply(NamedTuple):
     """One reply, of one or more lines.
 
     :ivar code: 200 to 599.
-    :ivar lines: what stands behind the code and its separator, as it came.
+    :ivar lines: the text of each line after the code and its separator, as it came.
     """
 
     code: int
@@ -50,7 +50,7 @@ class Reply(NamedTuple):
 
     @property
     def enhanced(self) -> str:
-        """The enhanced status code (RFC 2034), if there is one of the code's class; else ""."""
+        """The enhanced status code (RFC 2034) if there is one of the same class as the code, or else ""."""
         match = _ENHANCED.match(self.lines[0])
         if match and match[1][0] == 48 + self.code // 100:
             return match[1].decode()
@@ -58,8 +58,8 @@ class Reply(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The lines in one, without enhanced status codes, as `mailproto.printable` shows them."""
-        lines = self.lines[:MAX_SHOWN]  # a space each: more would not be shown
+        """All lines joined, without enhanced status codes, and made printable by `mailproto.printable`."""
+        lines = self.lines[:MAX_SHOWN]  # each has at least a space, so more lines would not be shown
         if enhanced := self.enhanced.encode():
             lines = tuple(
                 line[match.end() :] if (match := _ENHANCED.match(line)) and match[1] == enhanced else line
@@ -69,16 +69,16 @@ class Reply(NamedTuple):
 
     @property
     def is_permanent(self) -> bool:
-        """Whether it is a refusal for good (5yz): the same command would be refused again."""
+        """Whether it is a permanent failure (5yz): the same command would be refused again."""
         return self.code >= 500
 
     @property
     def summary(self) -> str:
-        """For people: ``550 5.1.1 No such user``."""
+        """The reply for people to read: ``550 5.1.1 No such user``."""
         return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
 
     def outcome(self) -> Outcome:
-        """The same as an `Outcome`: without an enhanced code, the general one of its class."""
+        """The reply as an `Outcome`; if it has no enhanced code, with the general code of its class."""
         return Outcome(self.code, self.enhanced or f"{self.code // 100}.0.0", self.text)
 
     def __str__(self) -> str:
@@ -86,11 +86,10 @@ class Reply(NamedTuple):
 
 
 class SMTPClientWire:
-    """What a server sends, as replies (`mailproto.connection.Wire`).
+    """Parses what a server sends into replies (`mailproto.connection.Wire`).
 
-    Lenient where servers in the world are careless and nothing depends on it: a line may end
-    with LF alone, and a code may stand alone in its line.  Otherwise strict: the codes of all
-    lines of a reply agree.
+    It accepts common and harmless deviations: a line may end with LF alone, and a line may have
+    only a code.  Otherwise it is strict: all lines of a reply must have the same code.
     """
 
     __slots__ = (
@@ -109,8 +108,8 @@ class SMTPClientWire:
     def __init__(self, limits: ReplyLimits | None = None) -> None:
         self._limits = limits or ReplyLimits()
         self._incoming: list[bytes] = []
-        self._waiting = 0  # octets of those
-        self._has_line = False  # a line ends in those
+        self._waiting = 0  # their octets
+        self._has_line = False  # whether there is a line end in them
         self._buffer = b""
         self._position = 0
         self._code = 0
@@ -131,9 +130,9 @@ class SMTPClientWire:
             self._has_line = self._has_line or b"\n" in data
 
     def next_event(self) -> Reply | None:
-        """The next reply, or None for "more octets".
+        """Return the next reply, or None if more octets are needed.
 
-        :raises SMTPReplyError: once; everything that comes later is dropped.
+        :raises SMTPReplyError: only once; all later octets are dropped.
         """
         while True:
             buffer, position = self._buffer, self._position
@@ -168,9 +167,9 @@ class SMTPClientWire:
             self._add(code, text)
 
     def _take_in(self) -> bool:
-        """Put what has come into the buffer, which has no whole line; only if it has one then.
+        """Add the received octets to the buffer, but only if it has a whole line then.
 
-        Otherwise a line that comes octet by octet would be copied for each of them.
+        Otherwise a line that comes octet by octet would be copied for each octet.
         """
         if self._position:
             self._buffer, self._position = self._buffer[self._position :], 0

@@ -1,4 +1,4 @@
-"""Content made ready for the wire, in pieces of any size: line ends and dots (RFC 5321 2.3.8, 4.5.2)."""
+"""Line ends and dots in content that is sent, in pieces of any size (RFC 5321 2.3.8, 4.5.2)."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ __all__ = ["DotStuffer", "LineEnds"]
 
 
 class LineEnds:
-    """Makes CRLF of each bare CR and LF, and ends the last line: content for BDAT.
+    """Content for BDAT: each bare CR and LF becomes CRLF, and the last line gets an end.
 
-    `encode` each piece, then `finish`; what both return, joined, does not depend on where
-    the pieces were cut.
+    Call `encode` for each piece, then `finish`.  The octets that they return together do not depend
+    on where the pieces were cut.
     """
 
     __slots__ = ("_at_start", "_cr")
 
     def __init__(self) -> None:
-        self._cr = False  # the last octet was a CR, held back until it is known what follows
-        self._at_start = True  # of a line
+        self._cr = False  # whether the last octet was a CR, which is held back until the next octet
+        self._at_start = True  # whether a line begins here
 
     def encode(self, piece: bytes) -> bytes:
-        """The next octets to be sent, for the next octets of the content."""
+        """Return the next octets to send, for the next octets of the content."""
         if not piece:
             return b""
         if self._cr:
@@ -37,7 +37,7 @@ class LineEnds:
         return piece
 
     def finish(self) -> bytes:
-        """The last octets, so that the content ends with CRLF."""
+        """Return the last octets to send, so that the content ends with CRLF."""
         return b"" if self._at_start and not self._cr else b"\r\n"
 
     def _stuffed(self, piece: bytes) -> bytes:
@@ -45,12 +45,12 @@ class LineEnds:
 
 
 class DotStuffer(LineEnds):
-    """`LineEnds`, with dots doubled and the end of data behind it: content for DATA."""
+    """Content for DATA: as `LineEnds`, with dots doubled, and with the end of data."""
 
     __slots__ = ()
 
     def finish(self) -> bytes:
-        """The last line's end, if it lacks, and the end of data."""
+        """Return the last line's end if it is missing, and the end of data."""
         return super().finish() + b".\r\n"
 
     def _stuffed(self, piece: bytes) -> bytes:

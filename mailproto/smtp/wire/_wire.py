@@ -1,4 +1,4 @@
-"""The server's side of SMTP and LMTP: octets in, events out, no I/O."""
+"""The server's side of SMTP and LMTP without I/O: octets in, events out."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["SMTPServerWire"]
 _CR = 0x0D
 _AUTH = re.compile(rb"AUTH[ \t]", re.IGNORECASE)
 _AUTH_COMMAND = len("AUTH ") + 20 + len(" ")
-"""What may stand before an initial response: a mechanism's name has 20 characters at most."""
+"""The most octets before an initial response: a mechanism's name has at most 20 characters."""
 
 
 class _Expecting(enum.Enum):
-    """What the next line is."""
+    """The kind of the next line."""
 
     COMMAND = "a command"
     RESPONSE = "a response to an AUTH challenge"
@@ -31,21 +31,21 @@ class _Expecting(enum.Enum):
 
 
 _UNWANTED = frozenset({_Expecting.LONG, _Expecting.BARE})
-"""Where octets are thrown away as they come."""
+"""The kinds of lines that are thrown away."""
 
 
 class SMTPServerWire:
-    """What a client sends, as events (`mailproto.connection.Wire`).
+    """Parses what a client sends into events (`mailproto.connection.Wire`).
 
-    Lines are commands, but for what the server asked for: after a 354 it calls
-    `expect_content`, after a 334 `expect_response`.  Behind a `Bdat` its octets follow unasked.
+    Lines are commands, unless the server expects something else: after the reply 354 it calls
+    `expect_content`, and after 334 `expect_response`.  The octets of a chunk follow its `Bdat`.
 
-    A line ends with CRLF (RFC 5321 2.3.8).  One that ends with LF alone is an error at once, and so
-    is what follows it up to the next CRLF: a client that ends its lines with LF gets an answer to
-    each, and a client or proxy that knows CRLF only sees no part of a line run as a command.
+    A line ends with CRLF (RFC 5321 2.3.8).  A line that ends with LF alone is an error at once, and so
+    is everything up to the next CRLF.  So a client that ends its lines with LF gets a reply to each
+    line.  And no part of a line is run as a command if a client or proxy takes only CRLF for its end.
 
-    :param normalise: make CRLF of bare CR and LF in content, instead of a `DataFault`.
-    :param strict: take no command but as RFC 5321 allows it.
+    :param normalise: replace bare CR and LF in content by CRLF, instead of a `DataFault`.
+    :param strict: take only commands that RFC 5321 allows.
     """
 
     __slots__ = (
@@ -71,11 +71,11 @@ class SMTPServerWire:
         self._content: ContentScanner | ChunkScanner | None = None
         self._buffer = b""
         self._position = 0
-        self._swallowed = 0  # of the line that is being thrown away
-        # Joined when the next event is asked for, not at each arrival: otherwise one who
-        # sends octet by octet behind a running command makes us copy everything each time.
+        self._swallowed = 0  # octets of the line that is being thrown away
+        # They are joined when the next event is asked for, not when they come.  Otherwise, while a
+        # command is running, each single octet that comes would cost a copy of all that wait.
         self._incoming: list[bytes] = []
-        self._waiting = 0  # octets of those
+        self._waiting = 0  # their octets
 
     @property
     def pending(self) -> int:
@@ -93,25 +93,25 @@ class SMTPServerWire:
             self._buffer = data
 
     def take_pending(self) -> bytes:
-        """Give up what was received and is not part of an event yet."""
+        """Remove and return what was received and is not part of an event yet."""
         self._join()
         taken = self._buffer[self._position :]
         self._buffer, self._position = b"", 0
         return taken
 
     def expect_content(self) -> None:
-        """What comes next is a message's content, up to CRLF.CRLF."""
+        """Read what comes next as a message's content, up to CRLF.CRLF."""
         self._content = ContentScanner(normalise=self._normalise, text_line=self._limits.text_line)
 
     def expect_response(self) -> None:
-        """The next line is a response to an AUTH challenge."""
+        """Read the next line as the response to an AUTH challenge."""
         self._expecting = _Expecting.RESPONSE
 
     def next_event(self) -> Event | None:
-        """The next event, or None for "more octets".
+        """Return the next event, or None if more octets are needed.
 
-        :raises SMTPSyntaxError: for a line that is no command; the next call goes on after it,
-            unless the error is fatal.
+        :raises SMTPSyntaxError: a line is not a valid command.  The next call goes on after it, unless
+            the error is fatal.
         """
         if self._incoming:
             self._join()
@@ -147,7 +147,7 @@ class SMTPServerWire:
         return event
 
     def _consume(self, position: int) -> None:
-        """What is before ``position`` is done with; nothing is kept of a buffer that is."""
+        """Mark the octets before ``position`` as used; drop the buffer if all of it is used."""
         if position == len(self._buffer):
             self._buffer, self._position = b"", 0
         else:
@@ -163,9 +163,9 @@ class SMTPServerWire:
         self._waiting = 0
 
     def _unusual_line(self, line: bytes, *, is_bare: bool) -> Event:
-        """One that is no command, or longer than most may be, or ends with a bare LF."""
+        """Handle a line that is not a command, is long, or ends with a bare LF."""
         expected = self._expecting
-        is_refused = expected in _UNWANTED  # already
+        is_refused = expected in _UNWANTED  # before
         is_long = expected is _Expecting.LONG or (
             not is_refused and len(line) > self._line_limit(expected, line)
         )
@@ -180,7 +180,7 @@ class SMTPServerWire:
         return AuthResponse(line) if expected is _Expecting.RESPONSE else self._parse(line)
 
     def _await_line_end(self) -> None:
-        """Keep what has come of a line; forget it, but for what may be half a CRLF, if it is too long."""
+        """Keep the unfinished line; if it is too long, drop it, except a CR at its end."""
         expected = self._expecting
         begun = self._buffer[self._position :].removesuffix(b"\r")
         if expected not in _UNWANTED and len(begun) > self._line_limit(expected, begun):
@@ -190,9 +190,9 @@ class SMTPServerWire:
             self._swallow(len(begun))
 
     def _swallow(self, octets: int) -> None:
-        """Count what is thrown away.
+        """Count octets that are thrown away.
 
-        :raises SMTPSyntaxError: it is too much, and nothing more is read.
+        :raises SMTPSyntaxError: there are too many; nothing more is read.
         """
         self._swallowed += octets
         if self._swallowed > self._limits.swallowed:

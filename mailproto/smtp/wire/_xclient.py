@@ -1,4 +1,4 @@
-"""XCLIENT: a proxy that one trusts says whom it speaks for (Postfix's XCLIENT_README)."""
+"""Parsing XCLIENT, by which a trusted proxy names its client (Postfix's XCLIENT_README)."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from mailproto.smtp.wire._limits import SMTPWireLimits
 __all__ = ["XCLIENT_ATTRIBUTES", "parse_xclient"]
 
 MAX_VALUE = 255
-"""Characters of a value."""
+"""The most characters of a value."""
 
 _UNKNOWN = frozenset({"[UNAVAILABLE]", "[TEMPUNAVAIL]"})
 _ATTRIBUTE = re.compile(r"([A-Za-z]+)=((?:[!-*,-~]|\+[0-9A-Fa-f]{2})+)")
-"""A value is in xtext (RFC 3461 4); an address may have ``=`` in it all the same."""
+"""A value is in xtext (RFC 3461 4), but may have ``=``, which addresses may have."""
 _HEX = re.compile(r"\+([0-9A-Fa-f]{2})")
 
 
 def parse_xclient(rest: str, limits: SMTPWireLimits) -> XClient:
-    """What stands behind the verb.
+    """Parse the attributes after the verb.
 
-    :raises SMTPSyntaxError: 501, for an attribute that is not known, comes twice or has a bad value.
+    :raises SMTPSyntaxError: 501, an attribute is unknown, is repeated, or has a value that is not valid.
     """
     words = [word for word in rest.replace("\t", " ").split(" ") if word]
     if not words:
@@ -46,7 +46,10 @@ def parse_xclient(rest: str, limits: SMTPWireLimits) -> XClient:
 
 
 def _decode(xtext: str) -> str:
-    """:raises ValueError: for what is not UTF-8, or has control characters, or is too long."""
+    """Decode a value.
+
+    :raises ValueError: it is not UTF-8, has control characters, or is too long.
+    """
     text = _HEX.sub(lambda match: chr(int(match[1], 16)), xtext).encode("latin-1").decode()
     if not text.isprintable() or len(text) > MAX_VALUE:
         raise ValueError(text)
@@ -87,7 +90,7 @@ _READERS: Mapping[str, Callable[[str], str]] = {
     "DESTADDR": _address,
     "DESTPORT": _port,
 }
-"""How a value is read; each raises ValueError."""
+"""The reader of each attribute's value; each raises ValueError."""
 
 XCLIENT_ATTRIBUTES = tuple(_READERS)
-"""What is known, as EHLO lists it."""
+"""The known attributes, in the order in which EHLO lists them."""

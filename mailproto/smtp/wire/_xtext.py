@@ -1,4 +1,4 @@
-"""xtext: octets in the value of a parameter (RFC 3461 4)."""
+"""xtext, which encodes octets in the value of a parameter (RFC 3461 4)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _NO_XCHAR = re.compile(r"[^!-*,-<>-~]")
 
 
 def encode_xtext(octets: bytes) -> str:
-    """``octets`` with all that is not printable, and ``+`` and ``=``, as ``+`` and two digits."""
+    """Encode octets: ``+``, ``=`` and all that are not printable become ``+`` and two hexadecimal digits."""
     return _NO_XCHAR.sub(lambda match: f"+{ord(match[0]):02X}", octets.decode("latin-1"))
 
 
 def decode_xtext(text: str) -> bytes:
-    """What `encode_xtext` was given.
+    """Decode xtext.
 
-    :raises ValueError: for what is no xtext; digits are in upper case only.
+    :raises ValueError: it is not xtext; digits must be in upper case.
     """
     if not _XTEXT.fullmatch(text):
         raise ValueError("Bad xtext")

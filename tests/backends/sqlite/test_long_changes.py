@@ -285,6 +285,7 @@ class LongChangeTests(TestCase):
         self.assertEqual(self.rows("SELECT count(*) FROM messages"), [(COUNT,)])
         await self.store.stop()
         self.patch(_long_changes.LongChanges, "clear", LongChanges_clear)
+        self.patch(_long_changes, "RETRY", 0.01)
         await self.started(self.folder)
         empty = [(0, 0, 0, 0)]
         await self.eventually(

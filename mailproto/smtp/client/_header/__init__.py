@@ -1,4 +1,4 @@
-"""Header fields written for servers (RFC 5322, 6532): each by the syntax that its name has."""
+"""Writing header fields (RFC 5322, 6532), each by the syntax that belongs to its name."""
 
 from mailproto.smtp.client._header._addresses import addresses_of
 from mailproto.smtp.client._header._kinds import is_address_field

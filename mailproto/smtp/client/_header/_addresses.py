@@ -1,4 +1,4 @@
-"""Fields of addresses (RFC 5322 3.4), and of phrases: written so that no address is broken."""
+"""Writing fields of addresses (RFC 5322 3.4) and of phrases, without damage to an address."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ __all__ = ["address_list", "addresses_of"]
 
 
 def addresses_of(value: bytes) -> list[Address]:
-    """Those in a field, in order, by the stricter grammar of SMTP.
+    """The addresses in a field, in order, by SMTP's stricter grammar.
 
-    :param value: as it stands after the name and the colon, folded or not, in UTF-8.
-    :raises ValueError: something in it is no address, so that one could be missed.
+    :param value: the field after its name and colon, folded or not, in UTF-8.
+    :raises ValueError: something in it is not an address, so that an address might be missed.
     """
     return [
         to_address(str(Address(_text(mailbox.local), _text(mailbox.host))))
@@ -51,16 +51,16 @@ def _text(octets: bytes) -> str:
 
 
 def address_list(value: bytes, *, utf8: bool) -> Iterator[Token]:
-    """The value with A-labels, and encoded words in names and comments alone; all else as it is.
+    """The value with A-labels, and with encoded words in names and comments; the rest is unchanged.
 
-    :param value: on one line; it need not be addresses.
-    :raises NeedsUTF8: an address in it has no other form.
-    :raises Unencodable: nor has it this.
+    :param value: on one line; it may be something else than addresses.
+    :raises NeedsUTF8: an address in it can be written in UTF-8 only.
+    :raises Unencodable: something in it is not even UTF-8.
     """
     is_after_encoded = False
     for space, text in _elements(value, utf8):
         is_encoded = text[:2] == b"=?" and text[-2:] == b"?="
-        # White space is around encoded words (RFC 2047 5 (3)).
+        # Encoded words have white space around them (RFC 2047 5 (3)).
         yield space or (b" " if is_encoded or is_after_encoded else b""), text
         is_after_encoded = is_encoded
 
@@ -83,7 +83,7 @@ def _elements(value: bytes, utf8: bool) -> Iterator[Token]:
 
 
 def _element(element: Sequence[Lexeme], utf8: bool) -> Iterator[Token]:
-    """What stands between commas: a name, an address, or both."""
+    """An element between commas: a name, an address, or both."""
     specials = [lexeme.text if lexeme.kind == SPECIAL else b"" for lexeme in element]
     if b"<" in specials:
         start = specials.index(b"<") + 1
@@ -98,7 +98,7 @@ def _element(element: Sequence[Lexeme], utf8: bool) -> Iterator[Token]:
 
 
 def _phrase(lexemes: Sequence[Lexeme], utf8: bool) -> Iterator[Token]:
-    """Words, of which each run between comments is encoded as one, if it must be."""
+    """Words; all words between two comments are encoded together, if they must be."""
     run: list[Lexeme] = []
     for lexeme in lexemes:
         if lexeme.kind in (WORD, QUOTED) or (lexeme.kind == SPECIAL and lexeme.text not in b"<>"):
@@ -131,7 +131,7 @@ def _words(run: Sequence[Lexeme], utf8: bool) -> Iterator[Token]:
 
 
 def _address(lexemes: Sequence[Lexeme], specials: Sequence[bytes], utf8: bool) -> Iterator[Token]:
-    """An address; or what else stands in angle brackets."""
+    """An address, or anything else in angle brackets."""
     at = max((index for index, special in enumerate(specials) if special == b"@"), default=-1)
     domain = b"".join([text for _, kind, text in lexemes[at + 1 :] if kind == WORD])
     has_labels = not utf8 and not domain.isascii() and (at >= 0 or b"." in domain)

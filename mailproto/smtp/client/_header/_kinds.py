@@ -1,4 +1,4 @@
-"""Which syntax a field has, by its name."""
+"""The syntax of each field, by its name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Kind", "is_address_field", "kind_of"]
 
 
 class Kind(enum.Enum):
-    """How a field's value may be written, and where a line may end in it."""
+    """How a field's value may be written, and where it may be folded."""
 
     UNSTRUCTURED = enum.auto()
     ADDRESSES = enum.auto()
@@ -28,9 +28,9 @@ _NAMES = {
         apparently-to disposition-notification-to errors-to mail-followup-to mail-reply-to
         return-receipt-to
         keywords list-id
-    """,  # the last two for their phrases (RFC 5322 3.6.5, RFC 2919 3)
+    """,  # the last two because of their phrases (RFC 5322 3.6.5, RFC 2919 3)
     Kind.MIME: "content-type content-disposition",
-    # URLs in angle brackets (RFC 2369, 5064); and one without (RFC 2557 4).
+    # URLs in angle brackets (RFC 2369, 5064), and one without them (RFC 2557 4).
     Kind.LIST: """
         archived-at content-location list-archive list-help list-owner list-post list-subscribe
         list-unsubscribe
@@ -39,13 +39,13 @@ _NAMES = {
         content-id in-reply-to message-id obsoletes original-message-id references resent-message-id
         supersedes
     """,
-    # Lists of tag=value, in whose base64 white space means nothing (RFC 6376 2.10, RFC 8617 4.1,
+    # Lists of tag=value with base64, in which white space means nothing (RFC 6376 2.10, RFC 8617 4.1,
     # Autocrypt 1.1).
     Kind.TAGS: """
         arc-message-signature arc-seal autocrypt autocrypt-gossip autocrypt-setup-message
         dkim-signature domainkey-signature
     """,
-    # What else of the IANA registry and of custom is no text.
+    # Other fields, of the IANA registry or in common use, that are not text.
     Kind.OTHER: """
         accept-language alternate-recipient arc-authentication-results authentication-results
         auto-submitted bimi-indicator bimi-location bimi-selector content-alternative content-base
@@ -70,16 +70,16 @@ _KINDS = {name: kind for kind, names in _NAMES.items() for name in names.split()
 
 
 def is_address_field(name: str) -> bool:
-    """Whether it says who a message is from or to (RFC 5322 3.6.2, 3.6.3, 3.6.6); in any case."""
+    """Whether it is a field of senders or recipients (RFC 5322 3.6.2, 3.6.3, 3.6.6), in any case."""
     return name.lower() in _ADDRESSES
 
 
 def kind_of(name: str) -> Kind:
-    """In any case.  Fields that nothing is known of are unstructured (RFC 5322 3.6.8)."""
+    """The syntax of a field, by its name in any case; unknown fields are unstructured (RFC 5322 3.6.8)."""
     name = name.lower()
     if name in _KINDS:
         return _KINDS[name]
-    # What others make up for the same purposes.
+    # Fields that other programs have made up for the same purposes.
     if name.startswith("list-"):
         return Kind.LIST
     if name.startswith("arc-") or name.endswith("-dkim-signature"):

@@ -1,4 +1,4 @@
-"""Content-Type and Content-Disposition (RFC 2045 5.1, 2183), with parameters of RFC 2231."""
+"""Writing Content-Type and Content-Disposition (RFC 2045 5.1, 2183), with RFC 2231's parameters."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _PARAMETER = re.compile(
 )
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&+-.^_`{|}~")
 _SECTION = 60
-"""Octets of one section of a value that is too long for a line (RFC 2231 3)."""
+"""Octets in each section of a value that is too long for a line (RFC 2231 3)."""
 
 
 class _Parameter(NamedTuple):
-    """``name*section*=value``: what stands between semicolons.
+    """``name*section*=value``, the text between two semicolons.
 
-    :ivar section: as text, None for none.
+    :ivar section: as text; None if there is none.
     :ivar is_extended: whether the value is percent-encoded.
     """
 
@@ -34,11 +34,11 @@ class _Parameter(NamedTuple):
 
 
 def mime(value: bytes, *, utf8: bool) -> Iterator[Token]:
-    """The value as it is, but for parameters that cannot be sent so.
+    """The value, with changes only in parameters that cannot be sent as they are.
 
     :param value: on one line.
-    :raises NeedsUTF8: something else in it is not ASCII.
-    :raises Unencodable: nor is it UTF-8.
+    :raises NeedsUTF8: something outside the parameters is not ASCII.
+    :raises Unencodable: something outside the parameters is not even UTF-8.
     """
     elements = _elements(value)
     parameters = [_parameter(element) for element in elements]
@@ -54,9 +54,9 @@ def mime(value: bytes, *, utf8: bool) -> Iterator[Token]:
         if parameter is None or parameter.name.lower() not in written:
             tokens = _as_it_is(element, utf8)
             if not is_first and must_be_encoded(_joined(element), utf8=utf8):
-                continue  # no parameter, and nothing that could be sent
+                continue  # not a parameter, and cannot be sent
         elif parameter.section is None and not parameter.is_extended and parameter.name.lower() in extended:
-            continue  # the other says the same (RFC 6266 4.3)
+            continue  # the extended parameter has the same value (RFC 6266 4.3)
         else:
             tokens = _written(parameter)
         for index, (space, text) in enumerate(tokens):
@@ -73,7 +73,7 @@ def _can_stay(element: Sequence[Lexeme], utf8: bool) -> bool:
 
 
 def _elements(value: bytes) -> list[list[Lexeme]]:
-    """What stands between semicolons."""
+    """The elements between semicolons."""
     elements: list[list[Lexeme]] = [[]]
     for lexeme in lexemes(value):
         if lexeme.kind == SPECIAL and lexeme.text == b";":
@@ -98,7 +98,7 @@ def _parameter(element: Sequence[Lexeme]) -> _Parameter | None:
 
 
 def _as_it_is(element: Sequence[Lexeme], utf8: bool) -> Iterator[Token]:
-    """On one line, but for comments: not every reader unfolds before it looks for quotes."""
+    """An element without folds in quoted strings, because some readers look for quotes before unfolding."""
     has_space = True
     for lexeme in element:
         if lexeme.kind == COMMENT:
@@ -111,7 +111,7 @@ def _as_it_is(element: Sequence[Lexeme], utf8: bool) -> Iterator[Token]:
 
 
 def _written(parameter: _Parameter) -> Iterator[Token]:
-    """With a charset, percent-encoded, in sections if it is long."""
+    """A parameter with its charset, percent-encoded, and in sections if it is long."""
     name, section, is_extended, value = parameter
     if is_extended:
         pieces = [bytes([octet]) if 32 < octet < 127 else b"%%%02X" % octet for octet in value]

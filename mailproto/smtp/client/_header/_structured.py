@@ -1,4 +1,4 @@
-"""Structured fields: their pieces (RFC 5322 3.2), of which none is lost, and their comments."""
+"""Structured fields (RFC 5322 3.2): splitting them without losses, and writing them and their comments."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _BLANKS_MAX = 64
 
 
 class Lexeme(NamedTuple):
-    """One piece.
+    """One piece of a value.
 
-    :ivar space: the white space before it, so much that a line of it does no harm.
-    :ivar text: as it stands, with its quotes or parentheses.
+    :ivar space: the white space before it, cut to a length that fits into a line.
+    :ivar text: the piece, with its quotes or parentheses.
     """
 
     space: bytes
@@ -45,7 +45,7 @@ class Lexeme(NamedTuple):
 
 
 def lexemes(value: bytes) -> Iterator[Lexeme]:
-    """Of a value that is on one line; what follows quotes or parentheses that do not close is a word."""
+    """Split a value on one line; after a quote or parenthesis that is not closed, the rest is one word."""
     at = 0
     while match := _PIECE(value, at):
         space = match[1] if len(match[1]) <= _BLANKS_MAX else b" "
@@ -68,11 +68,11 @@ def lexemes(value: bytes) -> Iterator[Lexeme]:
 _SPECIAL = re.compile(rb"[()\\]").search
 _LENGTH = 70
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
-"""What the email package shows for octets that it does not understand: they are lost."""
+"""The email package puts this in the place of octets that it cannot decode, which are lost."""
 
 
 def comment(lexeme: Lexeme, *, utf8: bool) -> Iterator[Token]:
-    """As it is, if that can be, or with encoded words (RFC 2047 5 (2))."""
+    """A comment as it is, if possible, or else with encoded words (RFC 2047 5 (2))."""
     inside = lexeme.text[1:-1]
     if _SPECIAL(inside) and must_be_encoded(inside, utf8=utf8):
         words = [(b" ", word) for word in encoded_words(*decoded_words(unquote(inside)))]
@@ -84,10 +84,10 @@ def comment(lexeme: Lexeme, *, utf8: bool) -> Iterator[Token]:
 
 
 def require(octets: bytes, *, utf8: bool) -> None:
-    """See that what can have no encoded words can be sent as it is.
+    """Check that octets can be sent as they are; encoded words are not allowed in their place.
 
-    :raises NeedsUTF8:
-    :raises Unencodable:
+    :raises NeedsUTF8: they are not ASCII, and ``utf8`` is false.
+    :raises Unencodable: they are not UTF-8.
     """
     if must_be_encoded(octets, utf8=utf8):
         if must_be_encoded(octets, utf8=True) or _REPLACEMENT in octets:
@@ -106,7 +106,7 @@ def _pieces(*alternatives: bytes) -> Callable[[bytes, int], re.Match[bytes] | No
 
 _ANY = _pieces(_QUOTED, _WORD), _pieces(_WORD)
 _ANY_WITH_ANGLES = _pieces(_ANGLE, _QUOTED, _WORD), _pieces(_ANGLE, _WORD)
-"""With and without what is quoted."""
+"""With and without quoted strings."""
 
 _CUT = 72
 _BASE64 = re.compile(rb"(?:\A|(?<=;))((?:b|keydata)=)([A-Za-z0-9+/=]+)")
@@ -114,13 +114,13 @@ _BLANKS_AND_WORDS = re.compile(rb"([ \t]*)([^ \t]+)").findall
 
 
 def structured(value: bytes, kind: Kind, *, utf8: bool) -> Iterator[Token]:
-    """The value as it is, but for comments, and for URLs in which octets may be written otherwise.
+    """The value, with changes only in comments, and in URLs where octets may be percent-encoded.
 
-    What is longer than a line is folded where white space means nothing.
+    A long value is folded where white space means nothing.
 
     :param value: on one line.
-    :raises NeedsUTF8: something in it is not ASCII, and has no other form.
-    :raises Unencodable: nor has it this.
+    :raises NeedsUTF8: something in it can be written in UTF-8 only.
+    :raises Unencodable: something in it is not even UTF-8.
     """
     piece, unquoted_piece = _ANY_WITH_ANGLES if kind in (Kind.LIST, Kind.IDS) else _ANY
     at, before = 0, b""
@@ -135,7 +135,7 @@ def structured(value: bytes, kind: Kind, *, utf8: bool) -> Iterator[Token]:
                 yield from comment(Lexeme(space, COMMENT, value[at - 1 : stop]), utf8=utf8)
                 at, before = stop, b")"
                 continue
-            has_comments = False  # from here on, for what does not close is looked for only once
+            has_comments = False  # so that a missing end is searched for only once
         if text == b'"':
             piece = unquoted_piece
         if kind is Kind.LIST:
@@ -148,7 +148,7 @@ def structured(value: bytes, kind: Kind, *, utf8: bool) -> Iterator[Token]:
 
 
 def _percent_encoded(text: bytes, utf8: bool) -> bytes:
-    """An IRI as the URI that it stands for (RFC 3987 3.1)."""
+    """The URI for an IRI (RFC 3987 3.1)."""
     if not must_be_encoded(text, utf8=utf8):
         return text
     return b"".join([b"%%%02X" % octet if octet > 126 or octet < 32 else bytes([octet]) for octet in text])
@@ -168,7 +168,7 @@ def _parted(space: bytes, text: bytes, kind: Kind) -> Iterator[Token]:
         if at < len(text):
             yield space, text[at:]
     else:
-        for before, word in _BLANKS_AND_WORDS(text):  # there is some in what is quoted
+        for before, word in _BLANKS_AND_WORDS(text):  # quoted strings have white space inside
             yield space or before, word
             space = b""
 

@@ -1,4 +1,4 @@
-"""Fields as the email package keeps them: text that was read or set, in any of its forms."""
+"""Reading fields from the email package, which keeps values in several forms."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _WHOLE = frozenset(("bare-quoted-string", "comment", "domain-literal"))
 
 
 def field_text(value: Any) -> bytes:
-    """A field's value, with line ends if it has such: 8-bit octets as they were read, text in UTF-8.
+    """A field's value, line ends included: octets as they were read, and text in UTF-8.
 
-    :raises ValueError: there are surrogates in it that stand for no octets.
+    :raises ValueError: it has surrogates that do not stand for octets.
     """
     if isinstance(value, Header):
         text = _of_chunks(value)
     else:
-        # What is parsed is kept, with what str() leaves out: comments, and what is no address.
-        # What is no date is not parsed.
+        # The parse tree has parts that str() leaves out: comments, and text that is not an address.
+        # A date that is not valid has no parse tree.
         tree = getattr(value, "_parse_tree", None)
         text = _of_tree(tree) if tree else str(value)
     try:
@@ -31,9 +31,9 @@ def field_text(value: Any) -> bytes:
 
 
 def read_text(value: Any) -> bytes:
-    """`field_text`, for those who read addresses in it.
+    """`field_text`, for reading addresses.
 
-    The email package closes comments and quotes that were left open, with the addresses in them.
+    The email package closes open comments and quotes, and so hides the addresses in them.
     """
     text = field_text(value)
     is_closed = not any("end of header inside" in str(defect) for defect in getattr(value, "defects", ()))
@@ -41,12 +41,12 @@ def read_text(value: Any) -> bytes:
 
 
 def is_parsed(value: Any) -> bool:
-    """Whether it is one of `email.headerregistry`: text, without encoded words."""
+    """Whether a value is of `email.headerregistry`: text without encoded words."""
     return hasattr(value, "fold")
 
 
 def _of_tree(token: Any) -> str:
-    """What was parsed; names that were encoded words in quotes, for anything may be in them."""
+    """The text of a parse tree; names that were encoded words are quoted, as they may have any character."""
     kind = getattr(token, "token_type", None)
     if kind in ("display-name", "phrase") and any(_encoded_words(token)):
         name = str(getattr(token, "display_name", token)).replace("\\", "\\\\").replace('"', '\\"')
@@ -75,7 +75,7 @@ def _comments(token: Any) -> Iterator[str]:
 
 
 def _of_chunks(header: Header) -> str:
-    """With the octets of an unknown charset, for which str() has replacement characters."""
+    """The text of a `Header`; octets of an unknown charset are kept, which str() would replace."""
     chunks = decode_header(header)
     if all(charset != _UNKNOWN for _, charset in chunks):
         return str(header)

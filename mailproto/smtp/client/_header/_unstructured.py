@@ -1,4 +1,4 @@
-"""Fields that are text (RFC 5322 3.6.5, 3.6.8)."""
+"""Writing unstructured fields (RFC 5322 3.6.5, 3.6.8)."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _ENCODED = re.compile(_ENCODED_WORD).search
 _BEGINS_ENCODED = re.compile(_ENCODED_WORD).match
 _ENDS_ENCODED = re.compile(_ENCODED_WORD + rb"\Z").search
 _BLANKS_MAX = 64
-"""White space that stands as such; a line of nothing else would end the header for some."""
+"""The most white space in a row that is kept as it is; to some readers, a line of it ends the header."""
 _BETWEEN_ENCODED = re.compile(rb"(\?=)[ \t]{%d,}+(?==\?)" % _BLANKS_MAX).sub
 
 
 def unstructured(value: bytes, *, utf8: bool, is_text: bool, first: int) -> Iterator[Token]:
-    """Its words as they are; in encoded words what cannot be sent so.
+    """The words of a value; those that cannot be sent as they are become encoded words.
 
-    White space between encoded words means nothing (RFC 2047 6.2), so that between two of them
-    goes into one of them.
+    White space between encoded words means nothing (RFC 2047 6.2), so white space between two of them
+    is put into one of them.
 
     :param value: on one line.
-    :param is_text: whether it is text already; else there may be encoded words in it.
-    :param first: octets that the first encoded word may have, if it is the first word of all.
+    :param is_text: whether it is text already; otherwise it may have encoded words.
+    :param first: the most octets of an encoded word at the beginning of the field.
     """
     if not is_text:
         value = _BETWEEN_ENCODED(rb"\1 ", value)
-    before, pending = b"", list[bytes]()  # words that must be encoded, and what is between them
+    before, pending = b"", list[bytes]()  # words that must be encoded, and the white space between them
     is_after_encoded = False
     for space, word in _words(value):
         must = (
@@ -79,8 +79,8 @@ _UNLIMITED = 1000
 
 
 def _words(value: bytes) -> Iterator[Token]:
-    """White space and words; of long white space, the inside is a word."""
-    text = value.rstrip(b" \t")  # so that white space has always a word after it
+    """White space and words; the inside of long white space counts as a word."""
+    text = value.rstrip(b" \t")  # so that a word follows all white space
     for match in _WORDS(text):
         space, word = match.groups()
         if len(space) > _BLANKS_MAX and match.start():
@@ -93,7 +93,7 @@ def _words(value: bytes) -> Iterator[Token]:
 
 
 def _encoded(before: bytes, pieces: Sequence[bytes], is_text: bool, first: int) -> Iterator[Token]:
-    """Words, and the white space between them, that must be encoded."""
+    """Encode words, with the white space between them."""
     for octets, charset in _in_charsets(pieces, is_text):
         for word in encoded_words(octets, charset, first=first):
             yield before, word
@@ -102,7 +102,7 @@ def _encoded(before: bytes, pieces: Sequence[bytes], is_text: bool, first: int) 
 
 
 def _in_charsets(pieces: Sequence[bytes], is_text: bool) -> Iterator[tuple[bytes, bytes]]:
-    """Together, if all is UTF-8, or else neighbours that are, and those that are not."""
+    """Group neighbours: all together if all are UTF-8, or else by whether they are UTF-8."""
     whole = b"".join(pieces)
     if is_utf8(whole) or (b"=?" in whole and not is_text):
         yield (whole, charset_of(whole)) if is_text else decoded_words(whole)

@@ -1,4 +1,4 @@
-"""What fields are written with: lines (RFC 5322 2.2.3), and text as encoded words (RFC 2047)."""
+"""Folding lines (RFC 5322 2.2.3), and writing text as encoded words (RFC 2047)."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ __all__ = [
 
 
 class NeedsUTF8(ValueError):
-    """Something that is not ASCII stands where no encoded word may (RFC 2047 5): in an address, an id.
+    """Something that is not ASCII is where encoded words are not allowed (RFC 2047 5), as in an address.
 
-    Only a header in UTF-8 can show it (RFC 6532 3.2).
+    Only a header in UTF-8 can have it (RFC 6532 3.2).
     """
 
 
 class Unencodable(ValueError):
-    """Octets that are not even UTF-8 stand there."""
+    """Octets that are not UTF-8 are where encoded words are not allowed."""
 
 
 LINE_MAX = 998
-"""Octets of a line without its CRLF (RFC 5322 2.1.1)."""
+"""The most octets of a line without its CRLF (RFC 5322 2.1.1)."""
 
 WORD_MAX = LINE_MAX - 1
-"""Octets of what stands alone on a line, after its white space."""
+"""The most octets of a word that is alone on a line, after its white space."""
 
 _LINE = 76
-"""Octets that a line should have at most, even with encoded words (RFC 2047 2)."""
+"""The most octets that a line should have, also with encoded words (RFC 2047 2)."""
 
 Token = tuple[bytes, bytes]
-"""White space, before which a line may end unless it is none, and what follows it."""
+"""White space, before which the field may be folded (it may be empty), and the text after it."""
 
 
 def fold(name: bytes, tokens: Iterable[Token]) -> bytes:
-    """One field, CRLF included.  A line ends only before white space; what has none stands whole.
+    """One field, CRLF included, folded only before white space.
 
-    :raises ValueError: that is longer than a line.
+    :raises ValueError: something without white space is longer than a line.
     """
     if len(name) > WORD_MAX:
         raise ValueError(f"a header field's name is longer than a line may be: {len(name)} octets")
@@ -76,7 +76,7 @@ def fold(name: bytes, tokens: Iterable[Token]) -> bytes:
 
 
 def _units(tokens: Iterable[Token]) -> Iterable[Token]:
-    """Tokens that have no white space between them, as one."""
+    """Join tokens without white space between them."""
     space, pieces = b"", list[bytes]()
     for before, text in tokens:
         if before and pieces:
@@ -91,12 +91,12 @@ def _units(tokens: Iterable[Token]) -> Iterable[Token]:
 
 _UTF8 = b"utf-8"
 _UNKNOWN = b"unknown-8bit"
-"""RFC 1428 3."""
+"""The charset of octets in an unknown charset (RFC 1428 3)."""
 
 _LENGTH = 75
-"""Octets of an encoded word (2)."""
+"""The most octets of an encoded word (RFC 2047 2)."""
 
-# What stands for itself in any place that encoded words have (5 (3)).
+# Characters that stand for themselves in encoded words in all places (RFC 2047 5 (3)).
 _PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/"
 _Q = [b"=%02X" % octet for octet in range(256)]
 for _octet in _PLAIN:
@@ -107,7 +107,7 @@ _UNSENDABLE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
 
 
 def is_utf8(octets: bytes) -> bool:
-    """Whether they are."""
+    """Whether the octets are UTF-8."""
     try:
         octets.decode()
     except UnicodeDecodeError:
@@ -116,7 +116,7 @@ def is_utf8(octets: bytes) -> bool:
 
 
 def must_be_encoded(octets: bytes, *, utf8: bool) -> bool:
-    """Whether it cannot be sent as it is: for what it is, not for its length.
+    """Whether the octets cannot be sent as they are, whatever their length.
 
     :param utf8: whether the header is in UTF-8.
     """
@@ -124,24 +124,24 @@ def must_be_encoded(octets: bytes, *, utf8: bool) -> bool:
 
 
 def charset_of(octets: bytes) -> bytes:
-    """UTF-8 where the octets are that, or else ``unknown-8bit`` (RFC 1428 3)."""
+    """UTF-8 if the octets are UTF-8, or else ``unknown-8bit`` (RFC 1428 3)."""
     return _UTF8 if is_utf8(octets) else _UNKNOWN
 
 
 def decoded_words(octets: bytes) -> tuple[bytes, bytes]:
-    """The text, and its charset, of octets in which there may be encoded words too."""
+    """Decode encoded words in ``octets``; return the text's octets and their charset."""
     if b"=?" in octets:
         octets = decode_header(octets).encode("utf-8", "replace")
     return octets, charset_of(octets)
 
 
 def encoded_words(octets: bytes, charset: bytes, *, first: int = _LENGTH) -> list[bytes]:
-    """At least one; none of them splits a character of UTF-8 (5).
+    """Encode octets as one or more encoded words, without splitting a character of UTF-8 (RFC 2047 5).
 
-    :param first: octets that the first may have.
+    :param first: the most octets of the first encoded word.
     """
     text_length = sum(len(_Q[octet]) for octet in octets)
-    is_q = text_length - 4 * ((len(octets) + 2) // 3) < 5  # as the email package has it: rather readable
+    is_q = text_length - 4 * ((len(octets) + 2) // 3) < 5  # as the email package: Q unless much longer
     rooms = [max(room, 40) - len(charset) - 7 for room in (min(first, _LENGTH), _LENGTH)]
     parts: list[bytes] = []
     part, size = bytearray(), 0
@@ -159,7 +159,7 @@ def encoded_words(octets: bytes, charset: bytes, *, first: int = _LENGTH) -> lis
 
 
 def _characters(octets: bytes, charset: bytes) -> Iterable[bytes]:
-    """Characters, where they are known."""
+    """The octets' characters, if the charset is known, or else single octets."""
     if charset == _UTF8:
         return (character.encode() for character in octets.decode())
     return (octets[at : at + 1] for at in range(len(octets)))

@@ -1,4 +1,4 @@
-"""Fields as octets."""
+"""Writing a field of the email package as octets."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ _SENDABLE_ID = re.compile(rb"<[!-;=?-~]{1,990}>").findall
 
 
 def write_fields(name: str, value: Any, *, utf8: bool) -> list[bytes]:
-    """One field of the email package, CRLF included, or what it becomes.
+    """Write one field, CRLF included; under another name if it cannot be sent under its own.
 
-    What was read, or set as it is to be, stays so, to the octet, if it can be sent: if it is
-    ASCII where it must be, and no line of it is too long.  All else is written anew, by the
-    syntax that the field has: what is not ASCII in encoded words where they may stand.
+    A field that was read, or set in its final form, keeps its octets if it can be sent as it is: it is
+    ASCII where it must be, and its lines are not too long.  Any other field is written anew, by its
+    syntax; text that is not ASCII becomes encoded words where they are allowed.
 
     :param utf8: whether the header is in UTF-8 (RFC 6532).
-    :raises NeedsUTF8: it can be written in UTF-8 alone; only without ``utf8``.
-    :raises ValueError: it is no field, would be more than one, or cannot be folded into lines.
+    :raises NeedsUTF8: without ``utf8``: the field can be written in UTF-8 only.
+    :raises ValueError: the name is not valid, the value has a line that begins another field, or the
+        field cannot be folded.
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"not a header field's name: {name[:100]!r}")
@@ -46,7 +47,7 @@ def write_fields(name: str, value: Any, *, utf8: bool) -> list[bytes]:
     try:
         return [fold(octets, _tokens(name, text, utf8=utf8, is_text=is_parsed(value)))]
     except Unencodable:
-        # As RFC 6857 3.1.10 has it: under another name it is text.
+        # As in RFC 6857 3.1.10: under another name, the value is text.
         downgraded = b"Downgraded-" + octets
         words = unstructured(text, utf8=utf8, is_text=False, first=_room(downgraded))
         fields = [fold(downgraded, words)]
@@ -75,5 +76,5 @@ def _tokens(name: str, value: bytes, *, utf8: bool, is_text: bool) -> Iterable[T
 
 
 def _room(name: bytes) -> int:
-    """Octets of a first line after the name."""
+    """Octets left on the first line after the name."""
     return 76 - len(name) - 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.delivery import canonical_domain
+from mailproto.domains import canonical_domain
 from tests.smtp.server.corner_cases.test_commands import HELLO, MAIL, SEND
 from tests.smtp.server.corner_cases.transcript import TranscriptTestCase
 

@@ -77,6 +77,8 @@ async def check_database(database: Database, report: Callable[[str], None], *, r
             report(fault.text)
     finally:
         connection.close()
+    if repaired:
+        database.long_changes.clear()  # only now are all counts right
     for kind, count in found.items():
         if count > SHOWN:
             report(f"{kind}: {count - SHOWN} more")
@@ -114,7 +116,6 @@ async def _mend(database: Database, faults: Sequence[Fault]) -> int:
 def _mend_some(transaction: Transaction, mendings: Sequence[tuple[str, Sequence[Any]]]) -> None:
     for statement, values in mendings:
         transaction.execute(statement, values)
-    transaction.leaves_work = True
 
 
 async def _render(database: Database, connection: sqlite3.Connection) -> int:
@@ -366,4 +367,12 @@ def _counts(connection: sqlite3.Connection) -> Mapping[str, int]:
     }
 
 
-_LOOKS: Sequence[Look] = (_integrity, _mailboxes, _accounts, _counters, _strays, _bodies, _threads)
+_LOOKS: Sequence[Look] = (
+    _integrity,
+    _bodies,  # first: one that is counted wrongly would be cleared away after any other repair
+    _mailboxes,
+    _accounts,
+    _counters,
+    _strays,
+    _threads,
+)

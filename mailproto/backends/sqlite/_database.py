@@ -93,8 +93,7 @@ class Database:
         self.writer.start()
         if self.read(any_long_change):
             await self.long_changes.finish_interrupted(FINISHING, is_alone=self._is_alone)
-        else:
-            self.long_changes.clear()
+        self.long_changes.clear_later()
 
     async def stop(self) -> None:
         """Finish running work and close."""

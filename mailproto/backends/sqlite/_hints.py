@@ -135,7 +135,7 @@ class Hints:
     async def _look_for_changes(self) -> None:
         """Call the listeners for other processes' changes; ours are reported twice, which is harmless."""
         try:
-            while (version := self._read(_data_version)) != self._data_version and not self._stopped.is_set():
+            while not self._stopped.is_set() and (version := self._read(_data_version)) != self._data_version:
                 self._data_version = version
                 self._look_at_directory()
                 await self._look_at(self._mailboxes, _modseqs)

@@ -14,6 +14,7 @@ bodies, are removed later in the same way.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sqlite3
@@ -31,7 +32,7 @@ from mailproto.backends.sqlite._peers import Peers
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._threads import drop_unused_threads
 from mailproto.backends.sqlite._writer import Transaction, Writer
-from mailproto.errors import Unavailable
+from mailproto.errors import MailError, NoSuchMailbox, Unavailable
 from mailproto.model import FlagChange, FlagOperation
 
 __all__ = [
@@ -58,7 +59,7 @@ STOPPING = 1.0
 """Seconds for which clearing goes on when the store stops."""
 
 RETRY = 10.0
-"""Seconds until clearing is tried again after a failure."""
+"""Seconds until clearing is tried again after a failure, and until it begins after a start."""
 
 
 class LongChange(NamedTuple):
@@ -177,7 +178,6 @@ class LongChanges:
 
         self._finishing = Deferred.fromCoroutine(finish())
         await in_time
-        self.clear()
 
     def clear(self) -> None:
         """Start removing data that belongs to no mailbox any more."""
@@ -188,9 +188,19 @@ class LongChanges:
             self._clearing = Deferred.fromCoroutine(self._clear())
             self._clearing.addCallback(self._cleared)
 
+    def clear_later(self) -> None:
+        """Remove what an earlier process left, but not at once.
+
+        A command that ends soon, such as ``mailproto store check``, then finds it first.
+        """
+        self._try_again()
+
     async def stop(self) -> None:
         """Finish clearing if little is left; otherwise the next start goes on with it."""
-        self.clear()
+        with contextlib.suppress(MailError):
+            await self._writer.run(_nothing)  # after this, all earlier commits are known here
+        if self._wakes:
+            self.clear()
         self._end = time.monotonic() + STOPPING
         if self._retry is not None and self._retry.active():
             self._retry.cancel()
@@ -248,6 +258,8 @@ class LongChanges:
                 del self._to_undo[0]
                 if undoing is not None:
                     await self._do_slices(*undoing)
+            except NoSuchMailbox:
+                continue  # what was copied is gone with its mailbox
             except Exception as error:
                 self._log.error(
                     "{path}: a {kind} that failed could not be undone yet: {error}",
@@ -396,6 +408,10 @@ def _take_over(
         remaining = array("I", (uid for uid in uids if uid > upto))
         found.append((job, LongChange(*change), remaining))
     return found
+
+
+def _nothing(transaction: Transaction) -> None:
+    pass
 
 
 def _clear_some(transaction: Transaction) -> bool:

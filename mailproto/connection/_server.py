@@ -209,7 +209,7 @@ class ServerConnection(EventConnection[EventT]):
             return True
         self.is_spoken_for = self.is_encrypted  # then TLS is perhaps the proxy's
         self.factory.forget(self)
-        self._meet(peer)
+        self._set_peer(peer)
         if self.factory.admit(self):
             return True
         self._end_for(CloseReason.CROWDED)

@@ -105,13 +105,15 @@ class StorageFull(Unavailable):
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
-def storage_failure(error: OSError, doing: str) -> Unavailable:
+def storage_failure(error: OSError, doing: str, place: str = "") -> Unavailable:
     """The error for a disk that fails: `StorageFull` if there is no room, or else `Unavailable`.
 
     :param doing: what the server could not do, such as "spool a message"; for the log.
+    :param place: the file or folder, where ``error`` names none: that of a write does not.
     """
     kind = StorageFull if error.errno in _NO_ROOM else Unavailable
-    return kind(detail=f"cannot {doing}: {error}")
+    named = f": {place!r}" if place and error.filename is None else ""
+    return kind(detail=f"cannot {doing}: {error}{named}")
 
 
 class Refused(MailError):

@@ -443,7 +443,7 @@ class IAddOns(Interface):
     """Tells servers which optional contracts exist before any client signs in, so that greetings are true.
 
     Servers ask the realm of their portal (``portal.realm``).  A realm that does not provide this has no
-    add-ons.
+    add-ons.  `IMetadata` need not be listed: it changes nothing that a client sees.
     """
 
     add_ons: frozenset[InterfaceClass] = Attribute(

@@ -19,10 +19,11 @@ class SpoolFile:
         them, too.
     """
 
-    __slots__ = ("_descriptor", "_size")
+    __slots__ = ("_descriptor", "_folder", "_size")
 
     def __init__(self, folder: str | None) -> None:
         self._size = 0
+        self._folder = folder or ""
         try:
             self._descriptor, path = tempfile.mkstemp(dir=folder, prefix="mailproto-")
             os.unlink(path)
@@ -37,7 +38,7 @@ class SpoolFile:
             while view:
                 view = view[os.write(self._descriptor, view) :]
         except OSError as error:
-            raise storage_failure(error, "spool a message") from error
+            raise storage_failure(error, "spool a message", self._folder) from error
 
     def content(self, prefix: bytes = b"") -> FileContent:
         """All that was written, after ``prefix``.  The content owns the file from now on."""

@@ -36,7 +36,8 @@ class SpoolFileTests(SynchronousTestCase):
         fill_the_disk(self)
         spool = SpoolFile(self.folder)
         error = self.assertRaises(StorageFull, spool.write, b"x")
-        self.assertEqual(error.detail, "cannot spool a message: [Errno 28] No space left on device")
+        reason = f"[Errno 28] No space left on device: {self.folder!r}"
+        self.assertEqual(error.detail, f"cannot spool a message: {reason}")
         spool.close()
 
     def test_no_folder(self) -> None:

@@ -90,7 +90,9 @@ def store_portal(store: IStore, reactor: IReactorTime) -> Portal:
 
     More checkers may be registered with it, such as `TokenChecker` and `CertificateChecker`.
 
-    :param reactor: its shutdown ends the threads that check passwords.
+    :param reactor: its shutdown ends the threads that check passwords.  A `Clock` has no threads: tests
+        with one make their own, ``Portal(StoreRealm(store, clock), [checker])``, with any checker of
+        ``twisted.cred``.
     """
     return Portal(StoreRealm(store, reactor), [DirectoryChecker(store.directory, PasswordVerifier(reactor))])
 

@@ -1,4 +1,4 @@
-"""The names of an account, as every backend lists them."""
+"""The list of an account's names, for all backends."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["entries"]
 
 
 def entries(mailboxes: Mapping[str, str | None], subscribed: Set[str]) -> list[MailboxEntry]:
-    """The answer of `IAccount.list`.
+    """The result of `IAccount.list`.
 
-    :param mailboxes: the selectable ones, each with its special use or None.
-    :param subscribed: names, of mailboxes that exist or not.
+    :param mailboxes: the selectable mailboxes, each with its special use or None.
+    :param subscribed: the subscribed names; their mailboxes need not exist.
     """
     holders = {name for mailbox in mailboxes for name in superiors(mailbox)}
     return [

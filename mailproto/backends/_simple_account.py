@@ -1,4 +1,4 @@
-"""An account over mailboxes that an application made."""
+"""An account with mailboxes that an application makes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["SimpleAccount"]
 
 @implementer(IAccount)
 class SimpleAccount:
-    """An account with mailboxes that the application made; clients cannot make or delete any.
+    """An account with fixed mailboxes: clients cannot create or delete any.
 
-    :param mailboxes: INBOX, and what others there are; a missing INBOX is an empty one.
+    :param mailboxes: the mailboxes by name; if INBOX is missing, an empty one is added.
     """
 
     def __init__(self, name: str, mailboxes: Mapping[str, IMailbox]) -> None:
@@ -76,7 +76,7 @@ class SimpleAccount:
         """See `IAccount.watch`."""
         ends = [self._watchers.add(None, listener)]
         for mailbox in self._mailboxes.values():
-            with contextlib.suppress(NoSuchMailbox):  # the application has retired it
+            with contextlib.suppress(NoSuchMailbox):  # the application has deleted it (`retire`)
                 ends.append(mailbox.watch(listener))
 
         def end() -> None:

@@ -1,4 +1,4 @@
-"""A store for one account whose INBOX the application made."""
+"""A store with one account, for an INBOX that the application makes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["SingleStore"]
 
 
 class SingleStore(MemoryStore):
-    """One account, to sign in to with one password, with one mailbox.
+    """A store with one account, one password and one mailbox.
 
-    :param password_hash: a record, as `mailproto.auth.hash_password` makes it.
+    :param password_hash: the password's record (`mailproto.auth.hash_password`).
     """
 
     def __init__(self, name: str, password_hash: str, inbox: IMailbox) -> None:
@@ -25,9 +25,9 @@ class SingleStore(MemoryStore):
 
     @property
     def add_ons(self) -> frozenset[InterfaceClass]:
-        """See `IAddOns.add_ons`: what the mailbox provides."""
+        """See `IAddOns.add_ons`: those that the mailbox provides."""
         return frozenset(add_on for add_on in (IRecent, IObjectIds) if add_on.providedBy(self._inbox))
 
     def make_account(self, name: str) -> IAccount:
-        """Every account that is added signs in to the same INBOX."""
+        """Every account has the same INBOX."""
         return SimpleAccount(name, {INBOX: self._inbox})

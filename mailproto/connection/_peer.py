@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.address import UNIXAddress
 
-from mailproto._twisted_internals import socket_below
+from mailproto._twisted_internals import haproxy_layer, socket_below
 from mailproto.connection._networks import UNIX, ip_address, network_of
 
 __all__ = ["NOT_CONNECTED", "UNKNOWN", "Peer", "peer_at", "peer_of", "rename_peer"]
@@ -86,18 +86,27 @@ def peer_at(host: str) -> Peer:
 
 
 def peer_of(transport: Any) -> Peer:
-    """The peer of a transport."""
+    """The peer of a transport now; Twisted's ``haproxy:`` endpoints name a client with its first octets."""
     renamed: Peer | None = getattr(transport, _ATTRIBUTE, None)
     if renamed is not None:
         return renamed
-    try:
-        address = transport.getPeer()
-    except NotImplementedError:  # of a process that an endpoint started
-        address = None
+    layer = haproxy_layer(transport)
+    if layer is not None:
+        address = _address_of(layer)
+        is_named = address != _address_of(layer.transport)
+        return peer_of(layer.transport).client_at(getattr(address, "host", UNKNOWN) if is_named else UNKNOWN)
+    address = _address_of(transport)
     if isinstance(address, UNIXAddress):
         return replace(peer_at(""), name=_unix_name(transport))
     # The standard streams of a process may be connected to anything.
     return peer_at(getattr(address, "host", UNKNOWN))
+
+
+def _address_of(transport: Any) -> Any:
+    try:
+        return transport.getPeer()
+    except NotImplementedError:  # of a process that an endpoint started
+        return None
 
 
 _ATTRIBUTE = "peer_told_by_proxy"

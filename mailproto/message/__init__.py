@@ -1,15 +1,15 @@
-"""RFC 5322 and MIME, read from bytes as the world really sends them.
+"""Reading messages (RFC 5322 and MIME) from bytes, as they really occur.
 
-Nothing here raises on account of a message's octets (but for what says so: `UnknownEncoding`,
-and `parse_addresses` if it is to be strict), and nothing takes more than linear time.  Limits:
+No function raises because of a message's octets, with two exceptions: `UnknownEncoding`, and
+`parse_addresses` with ``strict``.  All take linear time at most.  Limits:
 `NESTING_LIMIT`, `PARTS_LIMIT`, `BOUNDARY_LIMIT`, `HEADER_LIMIT`, `STRUCTURED_LIMIT`,
 `ADDRESSES_LIMIT`, `TEXT_LIMIT`, `SUBJECT_LIMIT`, `IDS_LIMIT`, `ANCESTORS_LIMIT`.  Content is ``bytes`` or a
-`mailproto.content.FileContent`, of which a window at a time is in memory.
+`mailproto.content.FileContent`, of which only one window at a time is in memory.
 
 At delivery::
 
     summarise(content) -> Summary(envelope, body_structure, index)   # all bytes, to be stored
-    RENDER_VERSION                           # of what summarise makes; older summaries are made anew
+    RENDER_VERSION                           # the version of summaries; older ones are made anew
     relations(content) -> Relations(id, ancestors, subject, is_reply)              # for threads
     received(helo=, peer=, by=, protocol=, identifier=, date=, recipient="", details=()) -> bytes
     fold(name: bytes, value: bytes) -> bytes                         # one field, safe to prepend
@@ -45,7 +45,7 @@ For writing structured fields anew::
 
     comment_end(value, at) -> int;  unquote(text) -> bytes
 
-Values of header fields are given as they are, folded; ``header_fields`` gives such.
+Functions take values of header fields as ``header_fields`` gives them: folded and not decoded.
 """
 
 from mailproto.message._addresses import ADDRESSES_LIMIT, Mailbox, parse_addresses

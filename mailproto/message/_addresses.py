@@ -1,7 +1,7 @@
 """Address lists (RFC 5322 3.4 and its obsolete forms 4.4) as ENVELOPE shows them.
 
-What cannot be read is shown where it can be seen, with the words that IMAP servers and
-clients know for it: ``MISSING_MAILBOX``, ``MISSING_DOMAIN``, ``SYNTAX_ERROR``.
+Text that is not a valid address is shown with the words that IMAP servers and clients use for it:
+``MISSING_MAILBOX``, ``MISSING_DOMAIN``, ``SYNTAX_ERROR``.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ __all__ = ["ADDRESSES_LIMIT", "GROUP_END", "Mailbox", "parse_addresses"]
 
 
 class Mailbox(NamedTuple):
-    """One line of an address structure (RFC 9051 7.5.2).
+    """One address structure of ENVELOPE (RFC 9051 7.5.2).
 
-    A group is opened by one whose ``host`` alone is None besides ``name`` and ``route``,
-    and closed by one of which all is None.
+    In the structure that begins a group, only ``local`` is set, to the group's name.  In the
+    structure that ends a group, nothing is set.
 
-    :ivar name: the display name, or the last comment beside a bare address; None for none.
-    :ivar route: obsolete source route (``@a,@b``).
+    :ivar name: the display name, or the last comment next to a bare address, or None.
+    :ivar route: an obsolete source route (``@a,@b``), or None.
     """
 
     name: bytes | None
@@ -32,7 +32,7 @@ class Mailbox(NamedTuple):
 
 
 ADDRESSES_LIMIT = 10_000
-"""Mailboxes of one field that are read, to within one group or fragment of the list."""
+"""About how many mailboxes of a field are read; reading ends after a whole group or fragment."""
 
 GROUP_END = Mailbox(None, None, None, None)
 
@@ -45,7 +45,7 @@ _A = ATEXT
 _AD = rb"[^\x00-\x20()<>@,;:\\\"\[\]\x7f]"  # atext and the dot
 _HOST = rb"%b++(?:\.%b++)*" % (_A, _A)
 
-# What most mailboxes look like, with the comma after it.
+# The most common form of a mailbox, with the comma after it.
 _simple = re.compile(
     rb'[ \t\r\n]*+(?:(?:"([^"\\\r\n]*+)"|(%b%b*+(?: %b++)*))? ?<(%b%b*+)@(%b)>|(%b%b*+)@(%b))'
     rb"[ \t\r\n]*+(,|\Z)" % (_A, _AD, _AD, _A, _AD, _HOST, _A, _AD, _HOST)
@@ -54,7 +54,7 @@ _simple = re.compile(
 _WORD, _QUOTED, _LITERAL, _SPECIAL, _COMMENT, _BROKEN, _END = range(7)
 _Token = tuple[int, bytes]
 
-_NOTHING = ((_END, b""), (_BROKEN, b""))  # the end, or a comment that never closes
+_NOTHING = ((_END, b""), (_BROKEN, b""))  # the end, or a comment that is not closed
 
 _token = re.compile(
     rb'[ \t\r\n]*+(?:(%b++)|"([^"\\]*+(?:\\.[^"\\]*+)*)"|(.)|\Z)' % _AD,
@@ -64,10 +64,11 @@ _literal = re.compile(rb"\[[^\]\\]*+(?:\\.[^\]\\]*+)*\]", re.DOTALL).match
 
 
 def parse_addresses(value: bytes, *, strict: bool = False) -> list[Mailbox]:
-    """The mailboxes and groups of a field's value, as far as it can be read.
+    """Parse the mailboxes and groups in a field's value.
 
-    :param strict: all of them, however many, for those who must not miss one.
-    :raises ValueError: only if ``strict``: something in the value cannot be read.
+    :param strict: for callers that must not miss an address: there is no limit, and text that is not
+        an address is an error.
+    :raises ValueError: only if ``strict``: something in the value is not an address.
     """
     limit = len(value) + 1 if strict else ADDRESSES_LIMIT
     found: list[Mailbox] = []
@@ -92,12 +93,15 @@ def parse_addresses(value: bytes, *, strict: bool = False) -> list[Mailbox]:
 
 
 def _no_address(found: list[Mailbox]) -> ValueError:
-    """:param found: what stands before it."""
+    """The error for text that is not an address.
+
+    :param found: the mailboxes before that text.
+    """
     for _, _, local, host in reversed(found):
         if local is not None and host is not None:
             shown = (local + b"@" + host)[:100].decode("utf-8", "replace")
-            return ValueError(f"what follows {shown!r} is no address")
-    return ValueError("the first of the addresses is none")
+            return ValueError(f"the text after {shown!r} is not an address")
+    return ValueError("the first address is not valid")
 
 
 def _tokenise(value: bytes, at: int) -> list[_Token]:
@@ -133,7 +137,7 @@ def _tokenise(value: bytes, at: int) -> list[_Token]:
 
 
 class _Parser:
-    """Walks the tokens; each method leaves `at` at what follows what it has read."""
+    """Reads tokens; each method moves `at` after what it has read."""
 
     def __init__(self, tokens: list[_Token], limit: int, strict: bool) -> None:
         self.tokens = tokens
@@ -160,15 +164,15 @@ class _Parser:
         return self.found
 
     def skip_commas(self) -> None:
-        """Past elements of a list that are empty (RFC 5322 4.4); others than the strict see them."""
+        """If ``strict``, skip empty elements of a list (RFC 5322 4.4); otherwise they are shown."""
         while self.strict and self.take(b","):
             pass
 
     def check(self, before: list[Mailbox]) -> None:
-        """See that there was nothing but addresses, and that nothing is left.
+        """Check that everything was an address, and that nothing is left.
 
-        :param before: those that stand before what this has read.
-        :raises ValueError:
+        :param before: the mailboxes before those that this parser has read.
+        :raises ValueError: something is not an address.
         """
         for place, mailbox in enumerate(self.found):
             if (
@@ -182,7 +186,7 @@ class _Parser:
             raise _no_address(before + self.found)
 
     def peek(self) -> _Token:
-        """The next token that is no comment; the comments before it are remembered, the last one counts."""
+        """The next token that is not a comment; the last comment before it is kept."""
         while (token := self.tokens[self.at])[0] == _COMMENT:
             self.comment = token[1]
             self.at += 1
@@ -215,7 +219,7 @@ class _Parser:
         self.found.append(GROUP_END)
 
     def phrase(self) -> bytes | None:
-        """Words joined by single spaces, maybe none; None if it cannot be one."""
+        """Words joined by single spaces, maybe none; None if this cannot be a phrase."""
         kind, text = self.peek()
         if kind == _END or (text[:1] == b"." and kind == _WORD):
             return None
@@ -296,7 +300,7 @@ class _Parser:
         return words
 
     def local_part(self) -> bytes | None:
-        """Words with dots between them (RFC 5322 4.4), or with dots where there should be none."""
+        """Words with dots between them (RFC 5322 4.4), or with dots in other places."""
         kind, text = self.peek()
         if kind not in (_WORD, _QUOTED):
             return None
@@ -314,7 +318,7 @@ class _Parser:
         return whole
 
     def domain(self) -> bytes | None:
-        """A domain literal, or atoms with single dots between them (RFC 5322 4.4: and white space around)."""
+        """A domain literal, or atoms with single dots and white space between them (RFC 5322 4.4)."""
         kind, text = self.peek()
         if kind == _LITERAL:
             self.at += 1

@@ -1,16 +1,16 @@
-"""What the WHATWG Encoding Standard's index of Big5 has and Python's ``big5hkscs`` has not, or otherwise.
+"""The differences between the WHATWG Encoding Standard's index of Big5 and Python's ``big5hkscs``.
 
-Made from the standard's ``index-big5.txt``; `tests.message.test_encodings` compares the whole
-index.  The standard has the HKSCS of 2008, which is four years younger than Python's, ETEN's
-pictures of control characters, Microsoft's euro sign, and characters that HKSCS moved
-elsewhere: both codes are read, since mail has both.
+They are made from the standard's ``index-big5.txt``; `tests.message.test_encodings` compares the
+whole index.  The standard has HKSCS of 2008 (Python has that of 2004), ETEN's pictures of control
+characters, and Microsoft's euro sign.  HKSCS has moved some characters; both codes are read, because
+mail has both.
 """
 
 from __future__ import annotations
 
 __all__ = ["BIG5_ADDED", "BIG5_CHANGED"]
 
-# Each run begins with the two octets of its first character.
+# Each run begins with the code of its first character.
 _ADDED = """
 877A㡵𡵓𣚞𦀡㻬𥣞㫵竼龗𤅡𨤍𣇪𠪊𣉞䌊蒄龖鐯䤰蘓墖靊鈘秐
 87B4稲晠権袝瑌篅枂稬剏遆㓦珄𥶹瓆鿇垳䤯呌䄱𣚎堘穲𧭥讏 87CC䚮𦺈䆁𥶙箮𢒼鿈𢓁𢓉𢓌鿉蔄𣖻䂴鿊䓡𪷿拁灮鿋 8E69箸
@@ -25,7 +25,7 @@ FE52猪 FE6F瑜 FEAA瓩 FEDD砉
 
 
 def _trails(lead: int, trail: int) -> tuple[int, int]:
-    """The next two octets after ``lead`` and ``trail``."""
+    """The next code after ``lead`` and ``trail``."""
     if trail == 0xFE:
         return lead + 1, 0x40
     return lead, 0xA1 if trail == 0x7E else trail + 1
@@ -42,7 +42,7 @@ def _read(runs: str) -> dict[bytes, str]:
 
 
 BIG5_ADDED = _read(_ADDED)
-"""Characters by their two octets."""
+"""Characters that the standard adds, by their codes."""
 
 BIG5_CHANGED = {
     "\N{BULLET}": "\N{HYPHENATION POINT}",
@@ -55,4 +55,4 @@ BIG5_CHANGED = {
     "\N{CENT SIGN}": "\N{FULLWIDTH CENT SIGN}",
     "\N{POUND SIGN}": "\N{FULLWIDTH POUND SIGN}",
 }
-"""Python's characters that have one code only, and the standard's for that code."""
+"""Characters that Python has for a code, and the character that the standard has for it."""

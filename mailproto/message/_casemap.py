@@ -1,7 +1,7 @@
-"""The i;unicode-casemap collation (RFC 5051), by which SEARCH and SORT compare text.
+"""The i;unicode-casemap collation (RFC 5051), with which SEARCH and SORT compare text.
 
-SEARCH leaves out of texts, and of what it looks for, what no reader sees: soft hyphens,
-marks of direction, joiners, spaces of no width.
+For SEARCH, invisible characters are removed from texts and keys: soft hyphens, direction marks,
+joiners, and zero-width spaces.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["casemap", "searched_key", "searched_text"]
 
 
 class _SimpleTitlecase(dict[int, int | None]):
-    """Titlecase of one character by one character, worked out once each."""
+    """The single-character titlecase of each character, found when it is first asked for."""
 
     def __missing__(self, code: int) -> int:
         title = chr(code).title()
@@ -33,21 +33,21 @@ _seen_titlecase = _SimpleTitlecase(_UNSEEN)
 
 
 def casemap(text: str) -> str:
-    """``text`` in titlecase, character by character, then decomposed; equal texts compare equal."""
+    """``text`` with each character in titlecase, then decomposed, so that equal texts compare equal."""
     if text.isascii():
         return text.upper()
     return unicodedata.normalize("NFKD", text.translate(_titlecase))
 
 
 def searched_text(text: str) -> str:
-    """As `casemap`, without what no reader sees."""
+    """As `casemap`, without invisible characters."""
     if text.isascii():
         return text.upper()
     return unicodedata.normalize("NFKD", text.translate(_seen_titlecase))
 
 
 def searched_key(key: str) -> str:
-    """``key``, mapped by `casemap`, as it is in a `searched_text` of which each white space is one blank."""
+    """A key mapped by `casemap`, in the form to search for in a `searched_text` on one line."""
     if key.isalnum():
         return key
     if not key.isascii():

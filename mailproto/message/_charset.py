@@ -1,4 +1,4 @@
-"""Text from octets, by the names that mail gives charsets, without failure."""
+"""Decoding octets as text, by the names that mail has for charsets; it never fails."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _UTF_16 = {b"\xff\xfe": "utf-16le", b"\xfe\xff": "utf-16be"}
 
 
 def _after_byte_order_mark(octets: bytes, decoder: Decoder) -> tuple[bytes, Decoder]:
-    """The octets after the mark, if there is one, and the decoder that it calls for."""
+    """The octets after a byte order mark, and its decoder; without a mark, both are unchanged."""
     if octets.startswith(codecs.BOM_UTF8):
         return octets[3:], decoder_for("utf-8") or decoder
-    # Two octets may be anything: what is called otherwise must look like UTF-16.
+    # The mark of UTF-16 is only two octets, so text with another charset must also look like UTF-16.
     if (name := _UTF_16.get(octets[:2])) and (
         b"\0" in octets or decoder in map(decoder_for, _UTF_16.values())
     ):
@@ -26,19 +26,20 @@ def _after_byte_order_mark(octets: bytes, decoder: Decoder) -> tuple[bytes, Deco
 
 
 def supported_charset(charset: str) -> bool:
-    """Whether text in ``charset`` (any name that mail uses) can be read."""
+    """Whether text in ``charset`` (any name that mail uses) can be decoded."""
     return decoder_for(charset) is not None
 
 
 def decode_text(octets: bytes, charset: str = "") -> str:
-    """``octets`` as text in ``charset``, whose name and meaning are those of the WHATWG Encoding Standard.
+    """Decode ``octets`` as text in ``charset``, as the WHATWG Encoding Standard defines it.
 
-    A byte order mark says more than the name.  Where the name is unknown or some octets are
-    none of the charset: UTF-8 if they are that, else ``charset`` with one replacement
-    character for each damage, else Windows-1252, in which anything is text.
+    A byte order mark overrides the name.  If the name is unknown, or if some octets are not valid in
+    the charset, UTF-8 is tried.  If the text is not UTF-8 either, the charset is used with a
+    replacement character for each error; or Windows-1252, in which all octets are valid, if the name
+    is unknown.
     """
     if not charset and octets.isascii() and b"\x1b" not in octets:
-        return octets.decode("ascii")  # nearly all of a header
+        return octets.decode("ascii")  # as nearly all headers are
     decoder = decoder_for(charset) or US_ASCII
     if octets[:1] in _MARKED:
         octets, decoder = _after_byte_order_mark(octets, decoder)
@@ -53,5 +54,5 @@ def decode_text(octets: bytes, charset: str = "") -> str:
             pass
     try:
         return decoder.lenient(octets)
-    except ValueError:  # a codec that knows no replacement
+    except ValueError:  # a codec without "replace"
         return US_ASCII.lenient(octets)

@@ -1,11 +1,10 @@
-"""Python's codecs, made to read what the WHATWG Encoding Standard's decoders read.
+"""Making Python's codecs decode as the WHATWG Encoding Standard does.
 
-Python has nearly all of the standard's tables.  Three things are done here to each codec
-that needs them: characters that its table does not have are put in by its error handler
-(NEC's and IBM's in Japanese, some of Big5), characters that its table has otherwise are
-exchanged in the text, and damage costs one U+FFFD and no neighbour.  Python's own "replace"
-takes one octet for damaged: the other one of a pair is then read with the first one of the
-next, and so on to the end of the line.
+Python has nearly all of the standard's tables.  Three things are changed in codecs that need it.  An
+error handler adds characters that are missing from a table (NEC's and IBM's in Japanese, some of
+Big5).  Characters that differ are replaced in the text.  And each error becomes one U+FFFD, without
+damage to its neighbours.  Python's own "replace" skips only one octet: the other octet of a pair is
+then read with the first one of the next pair, and so on to the end of the line.
 """
 
 from __future__ import annotations
@@ -21,41 +20,41 @@ __all__ = [
     "Decoder",
     "Recover",
     "Recovery",
-    "mended",
     "pairs",
+    "patched_codec",
     "recovering",
 ]
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 DAMAGE_LIMIT = 1 << 18
-"""Places of one text that are mended one by one; more are left to Python, and to its "replace"."""
+"""How many errors of a text are handled here; Python's "replace" handles those after them."""
 
 Recovery = tuple[str, int]
-"""What stands for the damage, and the offset at which reading goes on."""
+"""The replacement text, and the offset at which decoding goes on."""
 
 Recover = Callable[[bytes, int, int], Recovery]
-"""Called with the octets and where damage begins and ends, as Python sees it."""
+"""Handles an error; called with the octets, and with its beginning and end according to Python."""
 
 
 class Decoder(NamedTuple):
-    """How the octets of one encoding are read.
+    """The decoder of an encoding.
 
-    :ivar strict: the text of octets; raises ValueError where some are none of the encoding.
-    :ivar lenient: the text of any octets.
+    :ivar strict: decodes octets; raises ValueError if some are not valid in the encoding.
+    :ivar lenient: decodes any octets.
     """
 
     strict: Callable[[bytes], str]
     lenient: Callable[[bytes], str]
 
 
-def mended(
+def patched_codec(
     codec: str,
     errors: str,
     changed: Mapping[str, str] | None = None,
     before: Callable[[bytes], bytes] = bytes,
 ) -> Decoder:
-    """Python's ``codec`` with an error handler, with some characters of its text ``changed``."""
+    """A decoder made of Python's ``codec``, an error handler, and characters to be replaced."""
     decode = codecs.getdecoder(codec)
     changes = tuple((changed or {}).items())
 
@@ -76,7 +75,7 @@ def mended(
 
 
 def recovering(name: str, recover: Recover) -> str:
-    """Register ``recover(octets, start, stop)`` as an error handler for decoding; its name."""
+    """Register ``recover(octets, start, stop)`` as an error handler for decoding; return its name."""
 
     def handle(error: UnicodeError) -> Recovery:
         if not isinstance(error, UnicodeDecodeError):
@@ -88,7 +87,7 @@ def recovering(name: str, recover: Recover) -> str:
 
 
 def pairs(leads: frozenset[int], added: Mapping[bytes, str]) -> Recover:
-    """Damage is a whole pair, but for an ASCII octet that follows its lead octet."""
+    """An error covers a whole pair, except an ASCII octet after a lead octet."""
 
     def recover(octets: bytes, start: int, stop: int) -> Recovery:
         pair = octets[start : start + 2]

@@ -1,4 +1,4 @@
-"""Dates as the world writes them into Date fields (RFC 5322 3.3, its obsolete forms, and worse)."""
+"""Dates in Date fields: RFC 5322 3.3, its obsolete forms, and invalid forms that occur."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _LONGEST = 128
 
 
 def parse_date(value: bytes) -> datetime | None:
-    """The date and time a Date field means, with the zone it was written in; None if no date is there.
+    """Parse a Date field, with its time zone; None if there is no date in it.
 
-    A time that is none is taken as 00:00:00, a zone that is none as UTC (RFC 5256 2.2).
+    A time that is not valid counts as 00:00:00, and a zone that is not valid as UTC (RFC 5256 2.2).
     """
     text = without_comments(unfold(value[: 8 * _LONGEST]))[:_LONGEST].lower()
     date = _date(text)
@@ -63,7 +63,7 @@ def parse_date(value: bytes) -> datetime | None:
 
 
 def date_text(date: datetime) -> str:
-    """``date`` as a Date field says it (RFC 5322 3.3); without a zone, as UTC somewhere (``-0000``)."""
+    """Write a Date field (RFC 5322 3.3); a date without a zone is taken as UTC, and shown as ``-0000``."""
     offset = date.utcoffset()
     minutes = int(offset.total_seconds()) // 60 if offset is not None else 0
     sign = "-" if minutes < 0 or offset is None else "+"
@@ -75,20 +75,20 @@ def date_text(date: datetime) -> str:
 
 
 def sent_date(value: bytes | None, arrival: datetime) -> datetime:
-    """The sent date by which SORT and THREAD order (RFC 5256 2.2), in UTC.
+    """The sent date for the order of SORT and THREAD (RFC 5256 2.2), in UTC.
 
-    :param value: of the Date field; None if there is none.
-    :param arrival: INTERNALDATE, which stands in for a date that is missing or none.
+    :param value: the value of the Date field; None if there is none.
+    :param arrival: INTERNALDATE, which is used if the date is missing or not valid.
     """
     date = parse_date(value) if value is not None else None
     try:
         return (date or arrival).astimezone(UTC)
-    except OverflowError:  # the first or last day that can be told, in a zone beyond it
+    except OverflowError:  # the zone moves it before the year 1 or after 9999
         return arrival.astimezone(UTC)
 
 
 def _date(text: bytes) -> tuple[int, int, int, bytes] | None:
-    """Year, month, day, and the text without them."""
+    """Find year, month and day; return them, and the text without them."""
     if match := _day_first.search(text):
         return (
             _full_year(match[3]),
@@ -98,7 +98,7 @@ def _date(text: bytes) -> tuple[int, int, int, bytes] | None:
         )
     if match := _iso.search(text):
         return int(match[1]), int(match[2]), int(match[3]), text[match.end() :]
-    if match := _month_first.search(text):  # asctime, and most of what people type
+    if match := _month_first.search(text):  # asctime, and most dates that people type
         rest = text[match.end() :]
         if year := _year.search(rest):
             return int(year[1]), _MONTHS[match[1]], int(match[2]), rest[: year.start()] + rest[year.end() :]
@@ -106,7 +106,7 @@ def _date(text: bytes) -> tuple[int, int, int, bytes] | None:
 
 
 def _full_year(digits: bytes) -> int:
-    """RFC 5322 4.3."""
+    """The year for two, three or four digits (RFC 5322 4.3)."""
     year = int(digits)
     if len(digits) == 2:
         return year + (2000 if year < 50 else 1900)

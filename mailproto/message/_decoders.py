@@ -1,4 +1,4 @@
-"""Decoders by the names of encodings: the WHATWG Encoding Standard's, else Python's."""
+"""Decoders by the names of encodings: those of the WHATWG Encoding Standard, and Python's."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _UNDEFINED = "\ufffe"  # in a table of `codecs.charmap_decode`
 
 
 def decoder_of(name: str) -> Decoder | None:
-    """The decoder of an encoding, by its name in the standard or in Python; None if there is none."""
+    """The decoder of an encoding, by its name in the standard or in Python; or None."""
     if name not in _MULTIPLE and name not in _SINGLE:
         name = encodings.normalize_encoding(name)
         name = encodings.aliases.aliases.get(name, name)
-        if name not in _PYTHON_CODECS:  # `codecs.lookup` would remember each name that it is asked for
+        if name not in _PYTHON_CODECS:  # `codecs.lookup` would cache each name that it is asked for
             return None
     return _made(name)
 
@@ -35,7 +35,7 @@ def _made(name: str) -> Decoder | None:
         return _single_octets(*_SINGLE[name])
     codec = codecs.lookup(name)
     decode = codec.decode
-    # Codecs from bytes to bytes ("zlib") are known by nothing public.
+    # Only a private attribute shows that a codec ("zlib") makes bytes from bytes.
     if not getattr(codec, "_is_text_encoding", True) or codec.name.replace("_", "-") in _NOT_CHARSETS:
         return None
     return Decoder(lambda octets: decode(octets)[0], lambda octets: decode(octets, "replace")[0])
@@ -47,14 +47,14 @@ _PYTHON_CODECS = (
     | {"mac_arabic", "mac_croatian", "mac_farsi", "mac_romanian", "utf_8_sig"}
 )
 
-# Codecs that read a programming language or a host name, not text.
+# Codecs for programming languages or host names, not for text.
 _NOT_CHARSETS = frozenset(
     ("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "charmap")
 )
 
 
 def _single_octets(codec: str, changed: Mapping[int, str] | None = None) -> Decoder:
-    """What ``codec`` does not have is a control character from 80 to 9F in the standard, else nothing."""
+    """The standard's decoder: an undefined octet from 80 to 9F in ``codec`` is a control character."""
     characters = [bytes((octet,)).decode(codec, "replace") for octet in range(256)]
     for octet, character in (changed or {}).items():
         characters[octet] = character
@@ -97,7 +97,7 @@ def _ascii(octets: bytes) -> str:
 
 
 US_ASCII = Decoder(_ascii, _windows_1252.lenient)
-"""For text that is said to be ASCII, or of which nothing is said, as Japanese mail did for years."""
+"""For text with the charset US-ASCII, or with none, which may be ISO-2022-JP in old Japanese mail."""
 
 
 _MULTIPLE: dict[str, Callable[[], Decoder]] = {

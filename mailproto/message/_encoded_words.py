@@ -1,4 +1,4 @@
-"""Header values as text: encoded words (RFC 2047), 8-bit octets (RFC 6532), RFC 2231 parameters."""
+"""Decoding header values: encoded words (RFC 2047), 8-bit octets (RFC 6532), RFC 2231 parameters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mailproto.message._labels import decoder_for
 
 __all__ = ["decode_header", "parameter_text"]
 
-# RFC 2047 2, but blanks and question marks are allowed in the text, because senders leave them there.
+# RFC 2047 2, but with blanks and question marks in the text, which some senders do not encode.
 _word = re.compile(
     rb"=\?([^?\s*]{1,64})(?:\*[^?\s]*)?\?([BbQq])\?"
     rb"([^?=\r\n]*(?:(?:=(?!\?[^=])|\?(?!=))[^?=\r\n]*)*)\?="
@@ -28,18 +28,18 @@ _DAMAGE = "\N{REPLACEMENT CHARACTER}"
 
 
 def decode_header(value: bytes, charset: str = "") -> str:
-    """The text of a header field's value, on one line, with its encoded words decoded.
+    """Decode a header field's value into text on one line.
 
-    8-bit octets that are no encoded word and no UTF-8 are in ``charset``, if they can be.
+    8-bit octets outside of encoded words are decoded as UTF-8; if they are not UTF-8, as ``charset``.
 
-    White space between encoded words goes (6.2); neighbours in one charset are joined
-    before they are decoded, since characters are split between them in the wild.
+    White space between encoded words is removed (6.2).  Neighbours in one charset are joined before
+    they are decoded, because some senders split a character between them.
     """
     value = unfold(value)
     if b"=?" not in value:
         return _unencoded(value, charset)
     pieces: list[str] = []
-    pending: list[bytes] = []  # octets of neighbours in one charset
+    pending: list[bytes] = []  # the octets of neighbours in one charset
     pending_charset = ""
     at = 0
     for match in _word.finditer(value):
@@ -70,7 +70,7 @@ def _unencoded(octets: bytes, charset: str) -> str:
 
 
 def _is_same(one: str, other: str) -> bool:
-    """Whether two labels mean one charset."""
+    """Whether two labels mean the same charset."""
     return one == other or ((decoder := decoder_for(one)) is not None and decoder is decoder_for(other))
 
 
@@ -81,7 +81,7 @@ def _unbase64(text: bytes) -> bytes:
 
 
 def parameter_text(name: bytes, value: bytes) -> str:
-    """The text of a parameter: of ``name*`` percent-decoded (RFC 2231 4), of others as in a header."""
+    """The text of a parameter: percent-decoded for ``name*`` (RFC 2231 4), for others as in a header."""
     if name.endswith(b"*") and (match := _extended_value(value)):
         return decode_text(unquote_to_bytes(match[2]), match[1].decode("latin-1"))
     return decode_header(value)

@@ -1,4 +1,4 @@
-"""ENVELOPE (RFC 9051 7.5.2, RFC 3501 7.4.2) from a header's fields."""
+"""Rendering ENVELOPE (RFC 9051 7.5.2, RFC 3501 7.4.2)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from mailproto.message._quote import nstring_text, nstring_unfolded, string
 
 __all__ = ["render_envelope"]
 
-_REPEATS_LIMIT = 1000  # of a field that should be there once
+_REPEATS_LIMIT = 1000  # how many repetitions of a field count
 
 
 def render_envelope(fields: Fields) -> bytes:
-    """The value of ENVELOPE, parentheses included.
+    """Render the value of ENVELOPE, parentheses included.
 
-    Of a repeated field that holds text the last one counts, those of addresses add up.
+    If a field of text is repeated, the last one counts.  Repeated fields of addresses are joined.
     """
     get = fields.get
     sender_of_all = _addresses(get(b"from"))

@@ -1,9 +1,9 @@
-"""Header blocks (RFC 5322 2.2): where they end, and the fields in them.
+"""Header blocks (RFC 5322 2.2): finding their ends, and reading their fields.
 
-What the world sends: bare LF for CRLF, white space before the colon, lines without a
-colon (they are no field), 8-bit octets, NULs.  The header block of a part ends with an
-empty line and with nothing else; a message's own ends at any line that is no field
-(`header_section`), as SMTP has it, which never looks into parts.
+Real messages have bare LF for CRLF, white space before the colon, lines without a colon (which are
+not fields), 8-bit octets, and NULs.  The header block of a part ends only with an empty line.  The
+header block of the whole message ends at any line that is not a field (`header_section`); the SMTP
+server, which does not read parts, uses the same rule.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ __all__ = [
 ]
 
 HEADER_LIMIT = 2 << 20
-"""Octets at the start of a header block in which fields are looked for; the rest is only passed on."""
+"""How many octets of a header block are searched for fields; the rest is only passed on."""
 
 SECTION_LIMIT = 1 << 18
-"""Octets at the start of a message in which a line that is no field ends its header block."""
+"""How many octets of a message are searched for a line that is not a field and ends the header."""
 
 _WINDOW = 1 << 18
 
 Fields = dict[bytes, list[bytes]]
-"""Values by name in lower case, in the order of the message; lines are parted by bare LF."""
+"""Values by name in lower case, in the order of the message; line ends in values are bare LF."""
 
-# "[ \t]?" is for a value that is all white space: it loses one octet, not all.
+# With "[ \t]?", a value of white space loses only its first octet.
 _COLON = rb"[ \t]*+:(?:[ \t]*+(?=[^ \t\n])|[ \t]?+)"
 _VALUE = rb"([^\n]*+(?:\n[ \t][^\n]*+)*)"
 
@@ -50,7 +50,7 @@ _message_fields = re.compile(
 ).findall
 _part_fields = re.compile(rb"\n(%b)%b%b" % (_CONTENT_NAMES, _COLON, _VALUE), re.IGNORECASE).findall
 
-# A field, or else (without groups) lines that are none.
+# A field; or, without groups, lines that are not fields.
 _any_field = re.compile(
     rb"([^:\n]*+):(?:[ \t]*+(?=[^ \t\r\n])|[ \t]?+)([^\n]*+(?:\n[ \t][^\n]*+)*)(?:\n|\Z)"
     rb"|[^\n]*+(?:\n[ \t][^\n]*+)*(?:\n|\Z)"
@@ -62,9 +62,9 @@ class Field(NamedTuple):
     """One header field.
 
     :ivar name: as written, without the colon and white space before it.
-    :ivar value: what follows the colon and its white space, folded as it is, without the last line's CRLF.
-    :ivar start: offset of the name's first octet in the content.
-    :ivar stop: offset after the field's last CRLF.
+    :ivar value: the text after the colon and its white space, still folded, without the last CRLF.
+    :ivar start: the offset of the name in the content.
+    :ivar stop: the offset after the field's last CRLF.
     """
 
     name: bytes
@@ -74,9 +74,9 @@ class Field(NamedTuple):
 
 
 def ends_of_header(content: Content, start: int, stop: int) -> int:
-    """Offset after the empty line, or before the text, that ends the header block at ``start``.
+    """The offset after the empty line, or before the text, that ends the header block at ``start``.
 
-    :returns: -1 for neither before ``stop``.
+    :returns: the offset; -1 if there is no end before ``stop``.
     """
     end = _empty_line(content, start, stop)
     if start:
@@ -84,14 +84,14 @@ def ends_of_header(content: Content, start: int, stop: int) -> int:
     size = stop if end < 0 else end
     block = content[: min(size, SECTION_LIMIT)]
     if len(block) == SECTION_LIMIT:
-        block = block[: block.rfind(b"\n") + 1]  # the last line may go on
+        block = block[: block.rfind(b"\n") + 1]  # the last line may be unfinished
     fields = header_section(block).end
     return end if block[fields:] in (b"", b"\r\n", b"\n") else fields
 
 
 def _empty_line(content: Content, start: int, stop: int) -> int:
-    """Offset after the empty line that ends the header block at ``start``; -1 for none before ``stop``."""
-    before = start - 1  # a block stands after a line end, which an empty first line needs
+    """The offset after the empty line that ends the header block; -1 if there is none before ``stop``."""
+    before = start - 1  # for an empty first line, the line end before the block is needed
     if start == 0:
         head = content[: min(2, stop)]
         if head[:1] == b"\n":
@@ -107,7 +107,7 @@ def _empty_line(content: Content, start: int, stop: int) -> int:
 
 
 def structural_fields(content: Content, start: int, stop: int, *, message: bool) -> Fields:
-    """The fields that ENVELOPE, threads (both if ``message``) and BODYSTRUCTURE are made of."""
+    """The fields for BODYSTRUCTURE; and, if ``message``, those for ENVELOPE and threads."""
     block = content[start : min(stop, start + HEADER_LIMIT)].replace(b"\r\n", b"\n")
     block = b"\n" + (block if start else block.removeprefix(BYTE_ORDER_MARK))
     found: Fields = {}
@@ -117,11 +117,11 @@ def structural_fields(content: Content, start: int, stop: int, *, message: bool)
 
 
 def header_fields(content: Content, start: int = 0, stop: int | None = None) -> Iterator[Field]:
-    """The fields of the header block at ``start``, in order; lines that are no field are left out.
+    """The fields of the header block at ``start``, in order; lines that are not fields are left out.
 
-    Reads a window at a time, so a header block of any size costs little memory.
+    It reads a window at a time, so a header block of any size needs little memory.
 
-    :param stop: where the block ends at the latest; found by its empty line when None.
+    :param stop: the latest end of the block; if None, only an empty line ends it.
     """
     if stop is None:
         stop = ends_of_header(content, start, len(content))
@@ -154,7 +154,7 @@ def header_fields(content: Content, start: int = 0, stop: int | None = None) -> 
 
 
 def _last_boundary(block: bytes) -> int:
-    """Offset of the last line in ``block`` that begins a field; 0 if only the first one does."""
+    """The offset of the last line in ``block`` that begins a field; 0 if only the first line does."""
     at = len(block)
     while (at := block.rfind(b"\n", 0, at)) >= 0:
         if block[at + 1 : at + 2] not in (b"", b" ", b"\t"):
@@ -163,7 +163,7 @@ def _last_boundary(block: bytes) -> int:
 
 
 def unfold(value: bytes) -> bytes:
-    """``value`` on one line: line ends go, the white space that follows them stays."""
+    """``value`` on one line: line ends are removed, and the white space after them is kept."""
     if b"\n" not in value and b"\r" not in value:
         return value
     return _unfold(lambda match: match[1] or b" ", value.rstrip(b"\r\n"))

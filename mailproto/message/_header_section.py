@@ -1,17 +1,18 @@
-"""Where a message's header section is (RFC 5322 2.1): one rule, for whatever way a message came.
+"""Finding a message's header section (RFC 5322 2.1) by one rule, however the message came.
 
-It ends at the first line that is no field, empty or not: so MTAs, filters and most mail programs
-have it.  A name may have octets past ASCII, and white space after it, but none in it.
+The header section ends at the first line that is not a field, empty or not: MTAs, filters and most
+mail programs have this rule.  A field's name may have octets beyond ASCII, and white space after it,
+but not in it.
 
-Lines that are no fields and do not end it are those that programs leave there: the lines that begin
-messages in mbox files (RFC 4155), also quoted (``>From ``), and broken folds.  They are few, and a
-field of mail's own follows, and after that another or an empty line: more than a line of text that
-looks like a field.  Before the first field, any may follow an mbox line.  There may be a byte order
-mark, too.
+Some lines that are not fields do not end the header section, because programs leave them there: the
+line that begins a message in mbox files (RFC 4155), also quoted (``>From ``), and broken folds.  There
+may be only a few of them.  A field that is known in mail must follow, and after it another field or an
+empty line; so a line of text that looks like a field is not enough.  After an mbox line before the
+first field, any field may follow.  There may be a byte order mark, too.
 
-SMTP and LMTP write down what they found: such lines become fields, and text gets its empty line
-(`mailproto.smtp`).  APPEND keeps a message octet for octet, since clients compare what they gave
-with what they get (RFC 9051 6.3.12); its header section is read by the same rule.
+SMTP and LMTP change the message accordingly: such lines become fields, and an empty line is put before
+text (`mailproto.smtp`).  APPEND keeps all octets of a message, because clients compare what they
+have stored with what they get (RFC 9051 6.3.12); its header section is read by the same rule.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from typing import NamedTuple
 __all__ = ["BYTE_ORDER_MARK", "HeaderSection", "header_section", "is_mbox_line", "may_be_header"]
 
 MAX_GAPS = 9
-"""Stretches of lines that are no fields, in one header section; the next ends it."""
+"""How many times a header section may have lines that are not fields; the next such line ends it."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-# So long names are none (RFC 5322 2.1.1), and what may be one need not be kept for longer.
+# A longer name is not valid (RFC 5322 2.1.1), so no more octets need to be kept to decide.
 _NAME = rb"[!-9;-~\x80-\xff]{1,998}+[ \t]{0,998}+"
 _NO_FIELD = re.compile(rb"\n(?!" + _NAME + rb":|[ \t]|\Z)")
 
@@ -43,7 +44,7 @@ _MBOX_LINES = rb"(?:" + _MBOX_LINE + rb"){0,9}"
 _OTHER_LINES = rb"(?:" + _OTHER_LINE + rb"){0,3}"
 _MARK = rb"(?:" + BYTE_ORDER_MARK + rb")?"
 
-# What stands before a field, most often nothing.
+# The lines before a field, mostly none.
 _AT_START = re.compile(
     rb"%b%b(?:(?=%b:)|%b(?=%b))" % (_MARK, _MBOX_LINES, _NAME, _OTHER_LINES, _SOME_OF_MAIL)
 )
@@ -56,11 +57,11 @@ _IS_MBOX_LINE = re.compile(_MBOX_LINE)
 
 
 class HeaderSection(NamedTuple):
-    """A header section, or some of it.
+    """A header section, or a part of it.
 
-    :ivar end: offset after its last field; 0 if there is none.
-    :ivar gaps: (start, stop) of the stretches before that in which no fields are: whole lines, the
-        first perhaps after a byte order mark.
+    :ivar end: the offset after its last field; 0 if there are no fields.
+    :ivar gaps: (start, stop) of the lines before ``end`` that are not fields; the first may begin with
+        a byte order mark.
     """
 
     end: int
@@ -68,10 +69,10 @@ class HeaderSection(NamedTuple):
 
 
 def header_section(octets: bytes, *, begun: bool = False, gaps_before: int = 0) -> HeaderSection:
-    """The header section with which ``octets`` begin.
+    """Find the header section at the beginning of ``octets``.
 
-    :param begun: whether fields stand before them.
-    :param gaps_before: how many gaps are among those.
+    :param begun: whether there were fields before ``octets``.
+    :param gaps_before: how many gaps were among these fields.
     """
     at, gaps_left = 0, MAX_GAPS - gaps_before
     gaps: list[tuple[int, int]] = []
@@ -90,13 +91,13 @@ def header_section(octets: bytes, *, begun: bool = False, gaps_before: int = 0) 
 
 
 def is_mbox_line(line: bytes) -> bool:
-    """Whether ``line``, with its line end, is one that begins messages in mbox files."""
+    """Whether ``line``, with its line end, is a line that begins a message in an mbox file."""
     return bool(_IS_MBOX_LINE.fullmatch(line))
 
 
 def may_be_header(begun: bytes) -> bool:
-    """Whether what begins with no field, by `header_section`, does so only because more is to come.
+    """Whether octets without a field, by `header_section`, may become a field when more octets come.
 
-    False for whatever is longer than 30,000 octets.
+    False for more than 30,000 octets.
     """
     return bool(_UNDECIDED.match(begun))

@@ -1,4 +1,4 @@
-"""The text that a reader of an HTML body sees, near enough to search it and to preview it."""
+"""The text of an HTML body, exact enough for searching and previews."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ _blanks = re.compile(r"[ \t\r\f\v\n]+").sub
 
 
 def html_text(source: str) -> str:
-    """``source`` without tags, comments, scripts and styles; entities are characters; blanks are one.
+    """The text of ``source``, without tags, comments, scripts and styles, and with entities decoded.
 
-    A tag that breaks the line in a browser becomes a line end.  What never closes ends the text.
+    White space becomes single blanks.  A tag that breaks the line in a browser becomes a line end.
+    A tag, comment or script that is not closed ends the text.
     """
     pieces: list[str] = []
     at = 0

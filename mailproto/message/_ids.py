@@ -1,4 +1,4 @@
-"""Message-IDs in the fields that hold them (RFC 5322 3.6.4): Message-ID, In-Reply-To, References."""
+"""Message-IDs in the fields Message-ID, In-Reply-To and References (RFC 5322 3.6.4)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from mailproto.message._tokens import comment_end, without_comments
 __all__ = ["IDS_LIMIT", "first_and_nearest_ids", "ids_text", "message_id", "message_ids", "references"]
 
 IDS_LIMIT = 1000
-"""Message-IDs of one field that count; of more, the last ones, which are the nearest."""
+"""The most Message-IDs of a field; if there are more, the last ones count, which are the nearest."""
 
-_LOOKED_AT = 16_384  # octets of References; of more, the beginning and the end
+_LOOKED_AT = 16_384  # octets of References; of a longer field, the beginning and the end are read
 
 _ids = re.compile(rb"<([^<>]+)>").findall
 _only_an_id = re.compile(rb"<[^\x00-\x20<>()\x7f]*>").fullmatch
@@ -31,10 +31,10 @@ _escaped = re.compile(rb"\\(.)", re.DOTALL).sub
 
 
 def ids_text(value: bytes) -> bytes:
-    """A field's value as ENVELOPE shows it: folds and comments are no part of an id, and go.
+    """A field's value as ENVELOPE shows it: without folds and comments, which are not part of an id.
 
-    What else is there stays ("Your message of ..." in In-Reply-To), with single spaces.
-    A value of more than `STRUCTURED_LIMIT` octets is only put on one line.
+    Other text ("Your message of ..." in In-Reply-To) is kept, with single spaces.  A value of more
+    than `STRUCTURED_LIMIT` octets is only unfolded.
     """
     if _only_an_id(value):
         return value
@@ -52,7 +52,7 @@ def ids_text(value: bytes) -> bytes:
             between.clear()
             start = at
         elif match[2] is None:
-            if not match[3]:  # a quotation mark that is alone
+            if not match[3]:  # a single quotation mark
                 at, search = match.start() + 1, _id_or_comment
         elif reads_comments:
             stop = comment_end(value, match.start())
@@ -72,26 +72,26 @@ def message_ids(value: bytes) -> list[bytes]:
 
 
 def first_and_nearest_ids(value: bytes, limit: int) -> list[bytes]:
-    """`message_ids`, but of more than ``limit`` the first and the last ones, each once.
+    """`message_ids` without repetitions; if there are more than ``limit``, the first and the last ones.
 
-    No more is looked at than the beginning of the field and its end.
+    Only the beginning and the end of a long field are read.
     """
     if len(value) > _LOOKED_AT:
-        # The piece between has no ">": no id is made of two halves.
+        # The piece in between ends no id, so no id is made of two halves.
         value = value[: _LOOKED_AT // 4] + b" < " + value[-(_LOOKED_AT - _LOOKED_AT // 4) :]
     raw = _ids(value)
     return list(dict.fromkeys(filter(None, map(_normalised, raw[:1] + raw[1:][1 - limit :]))))
 
 
 def message_id(value: bytes) -> bytes | None:
-    """The first Message-ID of a field; None for none."""
+    """The first Message-ID of a field, or None."""
     if _only_an_id(value) and b'"' not in value:
         return value[1:-1] or None
     return next(filter(None, map(_normalised, _ids(value))), None)
 
 
 def references(references: bytes | None, in_reply_to: bytes | None) -> list[bytes]:
-    """The ancestors of a message, eldest first (RFC 5256 3, THREAD=REFERENCES, step 1)."""
+    """The ancestors of a message, oldest first (RFC 5256 3, THREAD=REFERENCES, step 1)."""
     found = message_ids(references) if references else []
     if not found and in_reply_to and (parent := message_id(in_reply_to)):
         return [parent]
@@ -99,7 +99,7 @@ def references(references: bytes | None, in_reply_to: bytes | None) -> list[byte
 
 
 def _clean(found: bytes) -> bytes:
-    """The inside of the brackets without folds and comments; a blank that does not belong there stays one."""
+    """The text in the brackets without folds and comments; other blanks become single blanks."""
     if not _has_blanks(found):
         return found
     found = without_comments(unfold(found), b"")
@@ -107,7 +107,7 @@ def _clean(found: bytes) -> bytes:
 
 
 def _normalised(found: bytes) -> bytes:
-    """Without quotes around a local part that needs none (RFC 5256 3); empty for what is only in brackets."""
+    """An id without needless quotes around its local part (RFC 5256 3); empty if it is not an id."""
     found = _clean(found)
     if found[:1] == b'"' and (match := _quoted_local(found)):
         local = _escaped(rb"\1", match[1])

@@ -1,4 +1,4 @@
-"""What is known of a message's parts, in a form that can be stored beside it."""
+"""The index of a message's parts, which can be stored with the message."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from mailproto.message._scan import MESSAGE, MULTIPART, Part, scan_parts
 
 __all__ = ["Index", "scan"]
 
-# A stored index: one octet that says how wide numbers are, then for each part, in the
-# order of the message: header, body, end, lines, kind + 8 * number of children.
+# A stored index: an octet with the width of numbers, then for each part, in the order of the
+# message: header, body, end, lines, kind + 8 * number of children.
 _WIDTHS = {b"\x14": "I", b"\x18": "Q"}
 _FIELDS = 5
 
@@ -28,7 +28,7 @@ class Index:
         self.root = root
 
     def parts(self) -> list[Part]:
-        """All parts, the root first, each before those in it, in the order of the message."""
+        """All parts in the order of the message, each before its own parts; the root is the first."""
         found = []
         stack = [self.root]
         while stack:
@@ -39,9 +39,9 @@ class Index:
         return found
 
     def find(self, path: Sequence[int]) -> Part | None:
-        """The part that IMAP calls ``path`` (RFC 9051 6.4.5.1); the root for ``()``; None if there is none.
+        """The part with IMAP's part number ``path`` (RFC 9051 6.4.5.1), or None; ``()`` is the root.
 
-        Part 1 of a message that is no multipart is that message itself, seen as its body.
+        Part 1 of a message that is not a multipart is the message itself, as its body.
         """
         part, as_message = self.root, True
         for number in path:
@@ -57,7 +57,7 @@ class Index:
         return part
 
     def dump(self) -> bytes:
-        """Octets from which `load` makes an equal index: 21 for a message of one part, 20 more a part."""
+        """Octets for `load`: 21 for a message of one part, and 20 for each further part."""
         numbers: list[int] = []
         for part in self.parts():
             numbers += (part.header, part.body, part.end, part.lines, part.kind + 8 * len(part.children))
@@ -66,9 +66,9 @@ class Index:
 
     @staticmethod
     def load(stored: bytes) -> Index:
-        """The index that `dump` stored.
+        """The index from which `dump` made ``stored``.
 
-        :raises ValueError: when ``stored`` is nothing that `dump` gave.
+        :raises ValueError: ``stored`` was not made by `dump`.
         """
         try:
             width = _WIDTHS[stored[:1]]
@@ -100,5 +100,5 @@ class Index:
 
 
 def scan(content: Content) -> Index:
-    """Find the parts of ``content`` in one pass; any octets give an index, in linear time."""
+    """Find the parts of ``content`` in one pass, in linear time; any octets have an index."""
     return Index(scan_parts(content))

@@ -1,9 +1,9 @@
-"""The names that mail gives charsets.
+"""The names of charsets in mail.
 
-The labels are those of the WHATWG Encoding Standard, of which `webencodings` has the table:
-so ``iso-8859-1`` means windows-1252, ``gb2312`` GB 18030 and ``big5`` Big5 with HKSCS, as in
-every browser and in the mail clients that are built from one.  Beside them mail has names of
-its own, spellings that only nearly fit, and charsets of before the web.
+The labels are those of the WHATWG Encoding Standard, from the table in `webencodings`: so
+``iso-8859-1`` means windows-1252, ``gb2312`` means GB 18030, and ``big5`` means Big5 with HKSCS, as in
+browsers and in the mail clients that are built from them.  Mail also has names of its own, misspelt
+names, and charsets that are older than the web.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from mailproto.message._decoders import US_ASCII, Decoder, decoder_of
 __all__ = ["LABEL_LIMIT", "decoder_for"]
 
 LABEL_LIMIT = 64
-"""Characters of a label; what is longer names no charset."""
+"""The most characters of a label; a longer one is not the name of a charset."""
 
-# By a label in lower case without "x-": what neither the standard nor Python calls so.
+# Names that neither the standard nor Python knows, in lower case and without "x-".
 _MAIL_LABELS = {
     "ansi-x3-110-1983": "windows-1252",
     "ansi-x3-4-1986": "us-ascii",
@@ -53,7 +53,7 @@ _MAIL_LABELS = {
     "wtf-8": "utf-8",
 }
 
-# Windows' and IBM's numbers of what has another name.
+# Windows' and IBM's code pages that have other names.
 _CODE_PAGES = {
     "367": "us-ascii",
     "819": "windows-1252",
@@ -99,7 +99,7 @@ _CODE_PAGES = {
 _ASCII = frozenset(
     ("us-ascii", "ascii", "ansi_x3.4-1968", "unknown-8bit", "unknown", "default", "7bit", "8bit")
 )
-"""What says no more than that text is text: read as the standard's windows-1252 only if it is no UTF-8."""
+"""Labels that say nothing about the charset: the text is windows-1252 only if it is not UTF-8."""
 
 _code_page = re.compile(r"(?:windows|win|cp|ibm|ms|dos)?-?0*([1-9][0-9]{2,4})(j?)").fullmatch
 _iso_8859 = re.compile(r"iso-?8859-?([0-9]{1,2})(?:-[ei])?(?:-[0-9]{4})?").fullmatch
@@ -108,7 +108,7 @@ _around = re.compile(r"^[^a-z0-9]+|[^a-z0-9]+$").sub
 
 
 _STANDARD_LABELS = {_spelling("", label.removeprefix("x-")): label for label in LABELS}
-"""By their letters and digits alone: ``ks_c_5601_1989`` and ``x-ks_c_5601-1989`` mean one of them."""
+"""The standard's labels by letters and digits: ``ks_c_5601_1989`` and ``x-ks_c_5601-1989`` are the same."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -117,19 +117,19 @@ def _decoder_for(label: str) -> Decoder | None:
     if not label.strip(" \t\r\n\"'"):
         return US_ASCII
     label = _around("", label) or label
-    return _decoder_named(label) or _decoder_spelt(label)
+    return _decoder_named(label) or _decoder_for_spelling(label)
 
 
 def decoder_for(label: str) -> Decoder | None:
-    """The decoder that ``label`` means, whatever its case and what stands around it; None for none.
+    """The decoder for a label in any case and with anything around it; None if it is unknown.
 
-    Labels of one encoding have one decoder.
+    All labels of an encoding have the same decoder.
     """
     return _decoder_for(label) if len(label) <= LABEL_LIMIT else None
 
 
 def _decoder_named(name: str) -> Decoder | None:
-    """By a label of the standard's, or by one that stands on the right in the tables here."""
+    """The decoder for a label of the standard, or for a value of the tables above."""
     if name in _ASCII:
         return US_ASCII
     try:
@@ -139,8 +139,8 @@ def _decoder_named(name: str) -> Decoder | None:
     return None if encoding is None or encoding.name == "replacement" else decoder_of(encoding.name)
 
 
-def _decoder_spelt(label: str) -> Decoder | None:
-    """By other spellings of the standard's labels, mail's own names, code pages, or Python's names."""
+def _decoder_for_spelling(label: str) -> Decoder | None:
+    """The decoder for another spelling, a name of mail's own, a code page, or a name of Python's."""
     label = label.removeprefix("charset=").removeprefix("x-")
     standard = _STANDARD_LABELS.get(_spelling("", label), "-")
     label = _spelling("-", label)
@@ -153,7 +153,7 @@ def _decoder_spelt(label: str) -> Decoder | None:
 
 
 def _decoder_in_python(name: str) -> Decoder | None:
-    """By Python's names; an encoding that the standard has too is read as the standard says."""
+    """The decoder for a name of Python's; if the standard has the encoding too, the standard's decoder."""
     name = encodings.normalize_encoding(name)
     name = encodings.aliases.aliases.get(name, name).replace("_", "-").replace("iso2022", "iso-2022")
     name = _MAIL_LABELS.get(name, name)

@@ -1,4 +1,4 @@
-"""The fields of RFC 2045, 2183 and 3282 that BODYSTRUCTURE shows, read from their values."""
+"""Parsing the fields of RFC 2045, 2183 and 3282 that BODYSTRUCTURE shows."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = [
 ]
 
 Parameter = tuple[bytes, bytes]
-"""Name as written and value unquoted."""
+"""The name as written, and the value unquoted."""
 
 ContentType = tuple[bytes, bytes, tuple[Parameter, ...]]
 """Type, subtype and parameters."""
 
 STRUCTURED_LIMIT = 1 << 16
-"""Octets of one of these fields that are read."""
+"""How many octets of one of these fields are read."""
 
 _W = rb"[ \t\r\n]*+"
 _TOKEN = TOKEN_CHARACTERS + rb"++"
@@ -43,13 +43,13 @@ _extended_name = re.compile(rb"([^*]*)\*(?:([0-9]{1,9})(\*?)|\*?)").fullmatch
 _language = re.compile(rb"%b([^\x00-\x20()<>@,;:\\\".\[\]\x7f]++)%b(,?)" % (_W, _W)).match
 
 
-# The types that are neither text nor have parts, by which a value that is no more than one of them is known.
+# Types without text and without parts; a value may be only one of these words.
 _TYPES = frozenset((b"application", b"audio", b"example", b"font", b"image", b"message", b"model", b"video"))
 
 
 @cached
 def content_type(value: bytes) -> ContentType:
-    """Read a Content-Type (RFC 2045 5.1); what has not its form is plain text (5.2), or as it seems."""
+    """Parse a Content-Type (RFC 2045 5.1); the meaning of an invalid value is guessed (5.2)."""
     value = without_comments(value[:STRUCTURED_LIMIT])
     match = _type(value)
     if match is None:
@@ -59,10 +59,10 @@ def content_type(value: bytes) -> ContentType:
 
 
 def _loose_content_type(value: bytes) -> ContentType:
-    """Of ``text/html charset=x``, ``text; charset=x`` or ``html`` what its sender meant.
+    """Guess the meaning of ``text/html charset=x``, ``text; charset=x`` or ``html``.
 
-    A type without a subtype that is not text stays one, with an empty subtype; a multipart
-    without a boundary has no parts, and is read as text.
+    Another type without a subtype is kept, with an empty subtype.  A multipart without a boundary has
+    no parts, and is read as text.
     """
     if match := _loose_type(value):
         return match[1], match[2], parameters(b";" + value[match.end() :].lstrip(b";"), 0)
@@ -77,7 +77,7 @@ def _loose_content_type(value: bytes) -> ContentType:
 
 
 def disposition(values: list[bytes]) -> tuple[bytes, tuple[Parameter, ...]]:
-    """Kind ("attachment") and parameters (RFC 2183) of the first field with parameters, else of the last."""
+    """Kind ("attachment") and parameters (RFC 2183) of the first field with parameters, or of the last."""
     shown: tuple[bytes, tuple[Parameter, ...]] = (b"", ())
     for value in values:
         shown = _disposition(value)
@@ -93,7 +93,7 @@ def _disposition(value: bytes) -> tuple[bytes, tuple[Parameter, ...]]:
 
 
 def transfer_encoding(values: list[bytes]) -> bytes:
-    """The token (RFC 2045 6.1) of the first field that is one token and nothing else; empty when none is."""
+    """The token (RFC 2045 6.1) of the first field that is a single token; empty if there is none."""
     return next(filter(None, map(_transfer_encoding, values)), b"")
 
 
@@ -105,7 +105,7 @@ def _transfer_encoding(value: bytes) -> bytes:
 
 
 def languages(values: list[bytes]) -> list[bytes]:
-    """Language tags (RFC 3282) of the first field that has any, up to the first thing that is none."""
+    """Language tags (RFC 3282) of the first field that has any, up to the first that is not valid."""
     return next(filter(None, map(_languages, values)), [])
 
 
@@ -121,10 +121,10 @@ def _languages(value: bytes) -> list[bytes]:
 
 
 def parameters(value: bytes, at: int) -> tuple[Parameter, ...]:
-    """The parameters from ``at`` on; what is none is skipped up to the next semicolon.
+    """The parameters from ``at`` on; text that is not a parameter is skipped up to the next semicolon.
 
-    Continuations are joined (RFC 2231 3), so ``name*0*`` and ``name*1`` are one ``name*``,
-    and come last, sorted; charset and percent-encoding stay (see `parameter_text`).
+    Continuations are joined (RFC 2231 3): ``name*0*`` and ``name*1`` become one ``name*``.  These come
+    last, sorted.  Charset and percent-encoding are kept (see `parameter_text`).
     """
     plain: list[Parameter] = []
     extended: list[tuple[bytes, int, bool, bytes]] = []
@@ -149,7 +149,7 @@ def parameters(value: bytes, at: int) -> tuple[Parameter, ...]:
 
 
 def _joined(extended: list[tuple[bytes, int, bool, bytes]]) -> list[Parameter]:
-    """Join continuations whose numbers run from 0; give the others as they were."""
+    """Join continuations with the numbers 0, 1, 2 and so on; the others are unchanged."""
     groups: dict[bytes, list[tuple[bytes, int, bool, bytes]]] = {}
     for item in sorted(extended, key=lambda item: item[:2]):
         groups.setdefault(item[0].lower(), []).append(item)

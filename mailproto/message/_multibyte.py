@@ -1,4 +1,4 @@
-"""Encodings of one or two octets a character, seldom more: Chinese, Japanese and Korean."""
+"""Multibyte encodings of Chinese, Japanese and Korean."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from mailproto.message._codec_errors import (
     REPLACEMENT,
     Decoder,
     Recovery,
-    mended,
     pairs,
+    patched_codec,
     recovering,
 )
 
@@ -24,50 +24,51 @@ _EUC_JP_LEADS = frozenset((0x8E, 0x8F, *range(0xA1, 0xFF)))
 
 
 def euc_kr() -> Decoder:
-    return mended("cp949", recovering("euc-kr", pairs(LEADS, {})))
+    return patched_codec("cp949", recovering("euc-kr", pairs(LEADS, {})))
 
 
 def shift_jis() -> Decoder:
     single = dict.fromkeys("\uf8f0\uf8f1\uf8f2\uf8f3", REPLACEMENT)
-    return mended("cp932", recovering("shift_jis", pairs(_SHIFT_JIS_LEADS, {})), single)
+    return patched_codec("cp932", recovering("shift_jis", pairs(_SHIFT_JIS_LEADS, {})), single)
 
 
 def other_pairs(codec: str) -> Decoder:
-    return mended(codec, recovering(codec, pairs(LEADS, {})))
+    return patched_codec(codec, recovering(codec, pairs(LEADS, {})))
 
 
 def big5() -> Decoder:
-    """With HKSCS, and with what ETEN and Microsoft added."""
-    plain = mended("big5hkscs", recovering("big5", pairs(LEADS, BIG5_ADDED)), BIG5_CHANGED)
-    slashes = mended(
+    """Big5 with HKSCS, and with the additions of ETEN and Microsoft."""
+    plain = patched_codec("big5hkscs", recovering("big5", pairs(LEADS, BIG5_ADDED)), BIG5_CHANGED)
+    slashes = patched_codec(
         "big5hkscs",
         recovering("big5-slashes", pairs(LEADS, {**BIG5_ADDED, **_BIG5_SLASHES})),
         BIG5_CHANGED,
         lambda octets: _octets_up_to_slash(_other_slash, octets, DAMAGE_LIMIT),
     )
 
-    def suited(octets: bytes) -> Decoder:
+    def decoder_for(octets: bytes) -> Decoder:
         return slashes if b"\xa2A" in octets or b"\xa2B" in octets else plain
 
     return Decoder(
-        lambda octets: suited(octets).strict(octets), lambda octets: suited(octets).lenient(octets)
+        lambda octets: decoder_for(octets).strict(octets),
+        lambda octets: decoder_for(octets).lenient(octets),
     )
 
 
-# Python has other slashes for A241 and A242, which have codes of their own as well: in a text
-# with these two they get codes that mean nothing to Python or to the standard.
+# Python decodes A241 and A242 as other slashes, and these slashes have codes of their own, too.  So in
+# a text with these two, their codes are replaced by codes that have no meaning in Python or the standard.
 _BIG5_SLASHES = {b"\x81A": "\N{DIVISION SLASH}", b"\x81B": "\N{SMALL REVERSE SOLIDUS}"}
 _octets_up_to_slash = re.compile(rb"(?<![\x81-\xfe])([\x81-\xfe]*+)(?<=\xa2)([AB])").sub
 
 
 def _other_slash(found: re.Match[bytes]) -> bytes:
-    """The slash is one if what stands before it is pairs."""
+    """Replace the code of a slash, if the octets before it are whole pairs."""
     return found[1][:-1] + b"\x81" + found[2] if len(found[1]) % 2 else found[0]
 
 
 @functools.cache
 def gb18030() -> Decoder:
-    return mended("gb18030", recovering("gb18030", _recover_gb18030), _GB18030_2022)
+    return patched_codec("gb18030", recovering("gb18030", _recover_gb18030), _GB18030_2022)
 
 
 _four = re.compile(rb"[\x81-\xfe][0-9][\x81-\xfe][0-9]").match
@@ -82,7 +83,7 @@ def _recover_gb18030(octets: bytes, start: int, stop: int) -> Recovery:
     return _recover_gb_pair(octets, start, stop)
 
 
-# What the first edition had no characters for in Unicode yet.
+# Characters that Unicode did not have yet at the time of the first edition.
 _GB18030_2022 = dict(
     zip(
         "\ue5e5\ue78d\ue78e\ue78f\ue790\ue791\ue792\ue793\ue794\ue795\ue796\ue7c7"
@@ -102,12 +103,12 @@ MICROSOFT = {
     "\N{POUND SIGN}": "\N{FULLWIDTH POUND SIGN}",
     "\N{NOT SIGN}": "\N{FULLWIDTH NOT SIGN}",
 }
-"""JIS X 0208 as Python reads it outside of Shift_JIS, and as the standard does."""
+"""Characters of JIS X 0208 as Python decodes them outside of Shift_JIS, and as the standard does."""
 
 
 @functools.cache
 def nec_and_ibm() -> dict[bytes, str]:
-    """Row 13 and rows 89 to 92 of the standard's JIS X 0208, by the octets that ISO-2022-JP has for them."""
+    """Rows 13 and 89 to 92 of the standard's JIS X 0208, by their octets in ISO-2022-JP."""
     found = {}
     for row in (13, 89, 90, 91, 92):
         for cell in range(1, 95):
@@ -130,8 +131,8 @@ def euc_jp() -> Decoder:
             return REPLACEMENT, start + (3 if triple[2] >= 0x80 else 2)
         return recover_pair(octets, start, stop)
 
-    # JIS X 0212 has a tilde that Python reads as ASCII's.
-    return mended(
+    # JIS X 0212 has a tilde that Python decodes as ASCII's tilde.
+    return patched_codec(
         "euc_jp",
         recovering("euc-jp", recover),
         MICROSOFT,

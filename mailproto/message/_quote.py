@@ -1,4 +1,4 @@
-"""Strings as IMAP sends them (RFC 9051 4.3): quoted where that is allowed, else literals."""
+"""Rendering IMAP strings (RFC 9051 4.3): quoted where allowed, or else as literals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _plain_text = re.compile(rb"(?: ?[\x21\x23-\x5b\x5d-\x7e]++)*").fullmatch
 _quotable = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]*").fullmatch
 _runs = re.compile(rb"[ \t]+").sub
 
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()  # for NUL, which no string can hold
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()  # for NUL, which strings cannot have
 
 
 def escaped(value: bytes) -> bytes:
@@ -22,7 +22,7 @@ def escaped(value: bytes) -> bytes:
 
 
 def string(value: bytes) -> bytes:
-    """``value`` as a quoted string, or as a literal where it holds 8-bit octets or line ends."""
+    """``value`` as a quoted string; or as a literal if it has 8-bit octets or line ends."""
     if _plain(value):
         return b'"%b"' % value
     if b"\0" in value:
@@ -33,14 +33,14 @@ def string(value: bytes) -> bytes:
 
 
 def nstring_unfolded(value: bytes | None) -> bytes:
-    """A field's value on one line, its white space kept."""
+    """A field's value on one line, with its white space."""
     if value is None:
         return b"NIL"
     return b'"%b"' % value if _plain(value) else string(unfold(value))
 
 
 def nstring_text(value: bytes | None) -> bytes:
-    """A text for people: on one line, runs of white space made one space, none at the ends."""
+    """Text on one line, with single spaces for white space, and none at the ends."""
     if value is None:
         return b"NIL"
     if _plain_text(value) and value[:1] != b" ":

@@ -1,4 +1,4 @@
-"""How a message is related to others: what a store needs to know for threads."""
+"""A message's relations to other messages, from which a store makes threads."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from mailproto.message._thread import base_subject_and_reply
 __all__ = ["ANCESTORS_LIMIT", "Relations", "relations"]
 
 ANCESTORS_LIMIT = 10
-"""Ancestors of a message that count: of more, the first, which began the thread, and the nearest.
+"""The most ancestors of a message; if there are more, the first and the nearest ones count.
 
-A store keeps each of them for each account that gets the message, which may be a thousand.
+The first one began the thread.  A store keeps all of them for each account that gets the message,
+and there may be a thousand accounts.
 """
 
 
 class Relations(NamedTuple):
-    """A message among others.
+    """A message's relations to other messages.
 
-    :ivar id: its Message-ID, normalised, without brackets; None for none.
-    :ivar ancestors: Message-IDs in References and In-Reply-To, eldest first, `ANCESTORS_LIMIT` at most.
-    :ivar subject: its base subject (RFC 5256 2.1), to be compared as it is; "" for none.
-    :ivar is_reply: the subject says that it answers or forwards.
+    :ivar id: its Message-ID, normalised, without brackets; or None.
+    :ivar ancestors: Message-IDs in References and In-Reply-To, oldest first, at most `ANCESTORS_LIMIT`.
+    :ivar subject: its base subject (RFC 5256 2.1), already mapped for comparing; "" if there is none.
+    :ivar is_reply: whether the subject is that of a reply or forward.
     """
 
     id: bytes | None
@@ -36,9 +37,9 @@ class Relations(NamedTuple):
 
 
 def relations(content: Content, index: Index | None = None) -> Relations:
-    """Read the header of ``content`` alone; any octets have relations, in time that has a limit.
+    """Read only the header of ``content``; any octets have relations, and the time is limited.
 
-    :param index: of ``content``, if it is there already.
+    :param index: the index of ``content``, if it was made before.
     """
     if index is None:
         end = ends_of_header(content, 0, len(content))
@@ -58,4 +59,4 @@ def relations(content: Content, index: Index | None = None) -> Relations:
     return Relations(own, tuple(found), subject, is_reply)
 
 
-_FIELD_LIMIT = 4096  # octets in which a field's one id is looked for
+_FIELD_LIMIT = 4096  # octets in which the id of a field is looked for

@@ -1,10 +1,9 @@
-"""One pass over a message finds its MIME parts (RFC 2046 5.1).
+"""Finding the MIME parts of a message in one pass (RFC 2046 5.1).
 
-A line that begins with ``--`` and the boundary of any enclosing multipart ends what is
-before it, whatever that is (5.1.1: an exact match of the line is not required; the
-longest boundary that fits wins, then the innermost).  For each open multipart the
-scanner remembers where its boundary stands next, and an inner one is searched for only
-up to where an outer one was found: so each octet is searched once a level.
+A line that begins with ``--`` and the boundary of any enclosing multipart ends everything before it
+(5.1.1 does not require the whole line to match; the longest boundary that fits wins, then the
+innermost).  For each open multipart the scanner keeps the position of its next boundary.  An inner
+boundary is searched for only up to the outer one, so each octet is searched once for each level.
 """
 
 from __future__ import annotations
@@ -29,38 +28,41 @@ __all__ = [
 ]
 
 NESTING_LIMIT = 100
-"""Levels of parts within parts; what is deeper is taken as the text of the last level."""
+"""The most levels of nested parts; deeper parts count as the text of the last level."""
 
 PARTS_LIMIT = 10_000
-"""Parts of one message; what follows is taken as the text of the last one."""
+"""The most parts of a message; further parts count as the text of the last one."""
 
 BOUNDARY_LIMIT = 80
-"""Octets of a boundary that count (RFC 2046 5.1.1 allows 70)."""
+"""How many octets of a boundary are compared (RFC 2046 5.1.1 allows 70)."""
 
 MESSAGE_SUBTYPES = (b"rfc822", b"global")
-"""Of type message, those that are messages (RFC 2046 5.2.1, RFC 6532 3.7)."""
+"""The subtypes of message/* that contain a message (RFC 2046 5.2.1, RFC 6532 3.7)."""
 
 _PLAIN_TEXT: ContentType = (b"text", b"plain", ())
 
 LEAF, TEXT, MULTIPART, MESSAGE, OPAQUE = range(5)
-"""What a part is: of any other type; text/*; multipart/*; message/rfc822 or message/global;
-or one of these two that is past a limit, so that nobody looked into it."""
+"""The kinds of parts.
+
+`TEXT` is text/*, `MULTIPART` is multipart/*, `MESSAGE` is message/rfc822 or message/global, `OPAQUE` is
+a message or multipart beyond a limit, which was not scanned, and `LEAF` is any other type.
+"""
 
 
 class Part:
     """A message or a part of one, as offsets into the content.
 
-    The header block is ``[header:body]`` with the empty line that ends it, the body is
-    ``[body:end]``; a line end that belongs to a boundary belongs to no part.
+    The header block is ``[header:body]`` with the empty line at its end, and the body is
+    ``[body:end]``.  A line end that belongs to a boundary is not in any part.
 
     :ivar depth: 1 for the root.
-    :ivar is_message: whether it has a message's header: the root, and what is in a `MESSAGE`.
+    :ivar is_message: whether it has a message's header: the root, and the message in a `MESSAGE`.
     :ivar kind: `LEAF`, `TEXT`, `MULTIPART`, `MESSAGE` or `OPAQUE`.
     :ivar lines: line ends in the body, for `TEXT` and `MESSAGE`; 0 for others.
-    :ivar children: parts of a multipart; the one message in a `MESSAGE`.
+    :ivar children: the parts of a multipart, or the message in a `MESSAGE`.
     """
 
-    # No reference to what it is in: a tree without cycles is freed at once, not by the collector.
+    # A part has no reference to its parent: a tree without cycles is freed at once.
     __slots__ = (
         "_fields",
         "_type",
@@ -87,7 +89,7 @@ class Part:
         self._type: ContentType | None = None
 
     def fields(self, content: Content) -> Fields:
-        """Fields for ENVELOPE and BODYSTRUCTURE, with the Content-* ones only where MIME is at work."""
+        """Fields for ENVELOPE and BODYSTRUCTURE; Content-* fields are included only in MIME messages."""
         if self._fields is None:
             self._fields = fields = structural_fields(
                 content, self.header, self.body, message=self.is_message
@@ -98,7 +100,7 @@ class Part:
         return self._fields
 
     def content_type(self, content: Content) -> ContentType:
-        """Type, subtype and parameters; where no field gives them, those of plain text."""
+        """Type, subtype and parameters; those of plain text if there is no field."""
         if self._type is None:
             values = self.fields(content).get(b"content-type")
             self._type = content_type(values[0]) if values else _PLAIN_TEXT
@@ -106,9 +108,9 @@ class Part:
 
 
 class _Boundary:
-    """An open multipart's delimiter.
+    """The delimiter of an open multipart.
 
-    :ivar next: no delimiter of this multipart stands in ``[position of the search:next]``.
+    :ivar next: between the position of the search and ``next`` there is no delimiter of this multipart.
     """
 
     __slots__ = ("marker", "next", "part", "text")
@@ -121,17 +123,18 @@ class _Boundary:
 
 
 def scan_parts(content: Content) -> Part:
-    """The tree of ``content``'s parts; any octets give one."""
+    """The tree of the parts of ``content``; any octets have one."""
     return _Scanner(Window(content) if isinstance(content, FileContent) else content).run()
 
 
 class _Scanner:
-    """
-    :ivar path: the part that is being read and all that it is in, the root first.
-    :ivar open: the delimiters of those of them that are multiparts and not yet closed.
-    :ivar counted: parts whose lines count.
-    :ivar cut: whether the last header block read was ended by a delimiter, so that its part has no body.
-    :ivar line_goes_up: whether the line end before that delimiter is part of what the part is in.
+    """Finds the parts of a message.
+
+    :ivar path: the part that is being read, after all parts that contain it; the root is the first.
+    :ivar open: the delimiters of the open multiparts in ``path``.
+    :ivar counted: the parts for which lines must be counted.
+    :ivar cut: whether a delimiter ended the last header block, so that its part has no body.
+    :ivar line_goes_up: whether the line end before that delimiter belongs to the parent part.
     """
 
     def __init__(self, content: Content) -> None:
@@ -154,7 +157,7 @@ class _Scanner:
         return root
 
     def _child(self, start: int) -> Part:
-        """A new part, in the last one of the path, which it joins."""
+        """Add a new part to the last part of the path, and to the path."""
         path = self.path
         part = Part(start, len(path) + 1, is_message=not path or path[-1].kind == MESSAGE)
         if path:
@@ -166,7 +169,7 @@ class _Scanner:
         return part
 
     def _enter(self, part: Part) -> Part | None:
-        """Read the header of ``part``; the message in it, if it is a part that has one."""
+        """Read the header of ``part``; return the message in it, if it contains one."""
         boundary = self._header(part)
         if part.kind == MESSAGE:
             if part.depth < NESTING_LIMIT and self.count < PARTS_LIMIT:
@@ -183,12 +186,12 @@ class _Scanner:
         return None
 
     def _next_part(self, start: int) -> Part | None:
-        """The part that the first delimiter from ``start`` on begins; None if there is none any more."""
+        """The part that begins at the first delimiter from ``start`` on; None after the last delimiter."""
         content, size = self.content, self.size
         while (at := self._next_delimiter(start)) < size:
             found, closing = self._resolve(at)
             end = at - 1 if content[at - 1 : at] == b"\r" else at
-            end = max(end, start)  # no line end of the boundary's own: the line before was a delimiter
+            end = max(end, start)  # a delimiter right after another one has no line end of its own
             if self.line_goes_up and len(self.path) > 1:
                 self.path.pop().end = end
                 end = at + 1
@@ -208,7 +211,7 @@ class _Scanner:
         return None
 
     def _header(self, part: Part) -> bytes | None:
-        """Find the end of the part's header, and its kind; the boundary of a multipart that has parts."""
+        """Find the end of the part's header, and its kind; return the boundary of a multipart with parts."""
         content, start = self.content, part.header
         at = self._next_delimiter(start)
         body = ends_of_header(content, start, at + 1)
@@ -217,7 +220,7 @@ class _Scanner:
         boundary = self._kind(part)
         cut_before, self.cut = self.cut, False
         if at < self.size and (not complete or body == at + 1) and not self._is_own(boundary, at, complete):
-            # The line end before a delimiter belongs to the delimiter, even that of an empty line.
+            # The line end before a delimiter belongs to the delimiter, even after an empty line.
             self.cut = True
             part.body = max(start, at - 1 if content[at - 1 : at] == b"\r" else at)
         self.line_goes_up = self.cut and start <= at and not cut_before
@@ -225,13 +228,13 @@ class _Scanner:
         return boundary if complete else None
 
     def _is_own(self, boundary: bytes | None, at: int, complete: bool) -> bool:
-        """Whether the delimiter after ``at`` is the first of the part whose header it follows."""
+        """Whether the delimiter after ``at`` is the first delimiter of the part with the header before it."""
         if boundary is None or not complete or self.content[at + 3 : at + 3 + len(boundary)] != boundary:
             return False
         return len(boundary) >= len(self._resolve(at)[0].text)
 
     def _kind(self, part: Part) -> bytes | None:
-        """Set the part's kind; the boundary that a multipart names."""
+        """Set the part's kind; return the boundary of a multipart."""
         fields = part.fields(self.content)
         if b"content-type" not in fields:
             if not part.is_message and self._is_digest(self.path[-2]):
@@ -252,11 +255,11 @@ class _Scanner:
         return None
 
     def _is_digest(self, part: Part) -> bool:
-        """Whether parts of ``part`` are messages unless they say otherwise (RFC 2046 5.1.5)."""
+        """Whether parts of ``part`` are messages by default (RFC 2046 5.1.5)."""
         return part.content_type(self.content)[1].lower() == b"digest"
 
     def _next_delimiter(self, start: int) -> int:
-        """Offset of the LF before the first delimiter line from ``start`` on; the size if there is none."""
+        """The offset of the LF before the first delimiter from ``start`` on; or the content's size."""
         limit = self.size
         if not self.open:
             return limit
@@ -270,7 +273,7 @@ class _Scanner:
         return limit
 
     def _resolve(self, at: int) -> tuple[_Boundary, bool]:
-        """Whose delimiter line follows the LF ``at``, and whether it closes."""
+        """The delimiter that follows the LF at ``at``, and whether it closes its multipart."""
         if len(self.open) == 1:
             best = self.open[0]
             at += len(best.marker)
@@ -294,7 +297,7 @@ class _Scanner:
                 if len(text) == length:
                     break
         if found is None:
-            # Only "--" stood in the way: the boundary itself ends in hyphens.
+            # The boundary itself ends in hyphens, which were taken for a closing "--".
             found = max((b for b in self.open if line.startswith(b.text)), key=lambda b: len(b.text))
         return found, line.startswith(b"--", len(found.text))
 
@@ -310,7 +313,7 @@ class _Scanner:
             for part in self.counted:
                 part.lines = content.count(b"\n", part.body, part.end)
             return
-        # Bodies of messages hold other bodies: count between neighbouring offsets, once.
+        # Bodies of messages contain other bodies, so count once between neighbouring offsets.
         offsets = sorted({offset for part in self.counted for offset in (part.body, part.end)})
         total = last = 0
         totals = {}

@@ -1,4 +1,4 @@
-"""What SEARCH looks at: headers and bodies as text, case-mapped (RFC 9051 6.4.4), and PREVIEW (RFC 8970)."""
+"""Headers and bodies as case-mapped text for SEARCH (RFC 9051 6.4.4), and PREVIEW (RFC 8970)."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from mailproto.message._transfer import UnknownEncoding, decoded
 __all__ = ["PREVIEW_LENGTH", "TEXT_LIMIT", "Searchable", "preview"]
 
 TEXT_LIMIT = 16 << 20
-"""Octets of one part's encoded body that are read as text; what follows is not searched."""
+"""How many octets of a part's encoded body are searched; the rest is not."""
 
 PREVIEW_LENGTH = 200
-"""Characters of a preview (RFC 8970 3.3: SHOULD be no more)."""
+"""The most characters of a preview (RFC 8970 3.3, SHOULD)."""
 
 _PREVIEW_OCTETS = 1 << 16
 
-_TEXTS_LIMIT = 100  # of which a charset is sought
+_TEXTS_LIMIT = 100  # in which a charset is looked for
 
 
 class Searchable:
-    """One message for SEARCH: each text is made when it is first asked for, and kept.
+    """One message for SEARCH; each text is made when it is first needed, and kept.
 
-    Keys are texts already mapped by `casemap`; a key matches anywhere in a text.  White space
-    in a key is any white space, since senders break lines where they like, and what no reader
-    sees (soft hyphens and the like) counts for nothing.
+    Keys are texts mapped by `casemap`; a key matches anywhere in a text.  White space in a key matches
+    any white space, because senders break lines anywhere.  Invisible characters, such as soft hyphens,
+    are ignored.
     """
 
     def __init__(self, content: Content, index: Index) -> None:
@@ -48,7 +48,7 @@ class Searchable:
         self._lines: list[str] | None = None
 
     def headers(self) -> list[tuple[bytes, str]]:
-        """Name in lower case and case-mapped decoded value, on one line, of each field of the header."""
+        """The header's fields: the name in lower case, and the value decoded, mapped, and on one line."""
         if self._headers is None:
             self._headers = self._mapped_fields()
         return self._headers
@@ -64,7 +64,7 @@ class Searchable:
         return fields
 
     def _charset_of_texts(self) -> str:
-        """That of the first text that names one: senders who do not encode their headers write all in it."""
+        """The charset of the first text that names one; 8-bit octets in the header are often in it, too."""
         texts = (part for part in self.index.parts() if part.kind == TEXT)
         for part in itertools.islice(texts, _TEXTS_LIMIT):
             if charset := _charset(part, self.content, part.content_type(self.content)[2]):
@@ -72,18 +72,18 @@ class Searchable:
         return ""
 
     def in_header(self, name: bytes, key: str) -> bool:
-        """HEADER: whether a field ``name`` holds ``key``; any such field will do for ""."""
+        """HEADER: whether a field ``name`` contains ``key``; "" matches every field of that name."""
         name, key = name.lower(), searched_key(key)
         return any(own == name and key in value for own, value in self.headers())
 
     def in_body(self, key: str) -> bool:
-        """BODY: whether a text part, or the header of a message within the message, holds ``key``."""
+        """BODY: whether a text part contains ``key``, or the header of a message within the message does."""
         key = searched_key(key)
         texts = self._on_one_line() if " " in key else self.bodies()
         return not key or any(key in text for text in texts)
 
     def in_text(self, key: str) -> bool:
-        """TEXT: whether the header, names of fields included, or the body holds ``key``."""
+        """TEXT: whether the header (with names of fields) or the body contains ``key``."""
         wanted = searched_key(key)
         return any(
             wanted in value or wanted in f"{name.decode('latin-1').upper()}: {value}"
@@ -91,13 +91,13 @@ class Searchable:
         ) or self.in_body(key)
 
     def bodies(self) -> list[str]:
-        """The case-mapped texts of the body, one for each text part and each header of a message within."""
+        """The mapped texts of the body: one for each text part, and for the header of each message within."""
         if self._bodies is None:
             self._bodies = [searched_text(text) for text in self._texts()]
         return self._bodies
 
     def _on_one_line(self) -> list[str]:
-        """`bodies` with one blank for each white space, and one at both ends."""
+        """`bodies` with single blanks for white space, and with a blank at both ends."""
         if self._lines is None:
             self._lines = [f" {_one_line(text)} " for text in self.bodies()]
         return self._lines
@@ -115,8 +115,8 @@ class Searchable:
 
 
 def _is_report(content: Content, part: Part) -> bool:
-    """Whether ``part`` is fields and their values, as in message/delivery-status."""
-    # Most parts are something else, which a look at the octets tells.
+    """Whether ``part`` consists of fields, such as message/delivery-status."""
+    # Most parts are not, which a search in the octets shows.
     stop = min(part.body, part.header + HEADER_LIMIT)
     if b"message" not in content[part.header : stop].lower():
         return False
@@ -124,7 +124,7 @@ def _is_report(content: Content, part: Part) -> bool:
 
 
 def _with_single_blanks(value: str) -> str:
-    """A header's value, whose line ends are gone."""
+    """An unfolded header value with single blanks for white space."""
     return " ".join(value.split()) if "  " in value or "\t" in value else value
 
 
@@ -133,7 +133,7 @@ _blank = re.compile(r"\s").search
 
 
 def _one_line(text: str) -> str:
-    """``text`` with one blank for each white space; of a long text not all words are in memory at once."""
+    """``text`` with single blanks for white space, without having all words of a long text in memory."""
     if len(text) <= _SLICE:
         return " ".join(text.split())
     pieces, at = [], 0
@@ -146,7 +146,7 @@ def _one_line(text: str) -> str:
 
 
 def part_text(content: Content, part: Part, limit: int = TEXT_LIMIT) -> str:
-    """A text part's text: transfer encoding and charset undone, HTML reduced to what is read."""
+    """The text of a text part: decoded, and without the markup of HTML."""
     try:
         octets = b"".join(decoded(content, part, limit))
     except UnknownEncoding:
@@ -155,7 +155,7 @@ def part_text(content: Content, part: Part, limit: int = TEXT_LIMIT) -> str:
     is_html = subtype.lower() in (b"html", b"xhtml")
     charset = _charset(part, content, parameters)
     if is_html and decoder_for(charset) in (None, US_ASCII) and (found := _meta_charset(octets, 0, 1024)):
-        charset = found[1].decode("latin-1")  # as browsers do, which take UTF-16 for UTF-8 here
+        charset = found[1].decode("latin-1")  # as in browsers, which take UTF-16 for UTF-8 here
         charset = "utf-8" if charset.lower().startswith("utf-16") else charset
     text = decode_text(octets, charset)
     return html_text(text) if is_html else text
@@ -166,7 +166,7 @@ _meta_charset = re.compile(rb"<meta\s[^>]*?charset\s*=[\s\"']*([a-z0-9_.:-]+)", 
 
 
 def _charset(part: Part, content: Content, parameters: Iterable[Parameter]) -> str:
-    """What the parameters say, else what the field says where it is no parameter."""
+    """The charset in the parameters; or in the field, if it is not a valid parameter."""
     for name, value in parameters:
         name = name.lower()
         if name == b"charset" and value:
@@ -179,9 +179,9 @@ def _charset(part: Part, content: Content, parameters: Iterable[Parameter]) -> s
 
 
 def preview(content: Content, index: Index, length: int = PREVIEW_LENGTH) -> str:
-    """The first ``length`` characters that a reader would read, on one line; "" where there is no text.
+    """The first ``length`` characters of the text that a person reads, on one line; "" if there is no text.
 
-    Of alternatives the plain text is taken; what the author quotes is left out if anything else is there.
+    Of alternatives, the plain text is used.  Quoted text is left out, unless there is no other text.
     """
     part = _preview_part(index.root, content)
     if part is None:
@@ -194,7 +194,7 @@ def preview(content: Content, index: Index, length: int = PREVIEW_LENGTH) -> str
 
 
 def _preview_part(root: Part, content: Content) -> Part | None:
-    """The first text part, but a plain one beside it rather than an HTML one."""
+    """The first text part; if that is HTML, and a plain text is next to it, the plain text."""
     html: Part | None = None
     stack = [root]
     while stack:

@@ -1,4 +1,4 @@
-"""Sections of a message (RFC 9051 6.4.5.1, RFC 3501 6.4.5) as offsets into its octets."""
+"""Finding sections of a message (RFC 9051 6.4.5.1, RFC 3501 6.4.5)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["Section", "Slices", "section", "top"]
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What stands in the brackets of ``BODY[...]``.
+    """A section, as in the brackets of ``BODY[...]``.
 
-    :ivar part: part numbers; empty for the message.
+    :ivar part: part numbers; empty for the whole message.
     :ivar text: "", "HEADER", "TEXT", "MIME", "HEADER.FIELDS" or "HEADER.FIELDS.NOT".
-    :ivar fields: names of header fields, in any case, for the last two.
+    :ivar fields: names of header fields, in any case; only for the last two.
     """
 
     part: tuple[int, ...] = ()
@@ -28,10 +28,10 @@ class Section:
 
 
 class Slices:
-    """Some octets of a content, in order, not copied until they are asked for.
+    """Some octets of a content, in order; they are copied only when they are read.
 
     :ivar ranges: ``(start, stop)`` offsets into ``content``.
-    :ivar tail: octets that follow, which ``content`` does not hold.
+    :ivar tail: octets after these ranges, which are not in ``content``.
     """
 
     __slots__ = ("_length", "content", "ranges", "tail")
@@ -49,7 +49,7 @@ class Slices:
         return b"".join(self.chunks())
 
     def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """The octets ``[start:stop]`` of these in pieces; what lies past the end is not there."""
+        """The octets ``[start:stop]`` of these octets, in pieces, as far as they exist."""
         stop = self._length if stop is None else min(stop, self._length)
         skipped = 0
         for first, last in self.ranges:
@@ -63,7 +63,7 @@ class Slices:
 
 
 def section(content: Content, index: Index, wanted: Section) -> Slices | None:
-    """The octets of a section of ``content``; None where the message has no such part."""
+    """The octets of a section of ``content``; None if the message has no such part."""
     part = index.find(wanted.part)
     text = wanted.text
     if part is None:
@@ -86,7 +86,7 @@ def section(content: Content, index: Index, wanted: Section) -> Slices | None:
 
 
 def _some_fields(content: Content, part: Part, names: tuple[bytes, ...], *, unless: bool) -> Slices:
-    """The fields named, or (``unless``) all lines but those, as they stand, and the empty line if any."""
+    """The named fields, or all other lines if ``unless``; and the empty line, if there is one."""
     wanted = {name.lower() for name in names}
     end = part.body - _empty_line(content, part)
     named: list[tuple[int, int]] = []
@@ -105,7 +105,7 @@ def _some_fields(content: Content, part: Part, names: tuple[bytes, ...], *, unle
 
 
 def _empty_line(content: Content, part: Part) -> int:
-    """Octets of the empty line that ends the part's header; 0 if it just stops."""
+    """The octets of the empty line after the part's header; 0 if there is none."""
     last = content[max(part.header, part.body - 3) : part.body]
     if last in (b"\n\r\n", b"\r\n"):
         return 2
@@ -113,7 +113,7 @@ def _empty_line(content: Content, part: Part) -> int:
 
 
 def _missing_line(content: Content, part: Part) -> list[tuple[int, int]]:
-    """The empty line between a header and a body that came without one: a line end that is there, again."""
+    """A line end in the content to use as the empty line, if it is missing between header and body."""
     if part.body == part.end or _empty_line(content, part):
         return []
     end = part.body if part.body > part.header else content.find(b"\n", part.header, part.end) + 1
@@ -124,11 +124,12 @@ def _missing_line(content: Content, part: Part) -> list[tuple[int, int]]:
 
 
 def top(content: Content, index: Index, lines: int) -> Slices:
-    """The header, the empty line after it and the first ``lines`` of the body (POP3's TOP, RFC 1939 7)."""
+    """The header, the empty line, and the first ``lines`` lines of the body (POP3's TOP, RFC 1939 7)."""
     root = index.root
     empty_line = _missing_line(content, root)
     if not _empty_line(content, root) and not empty_line:
-        line = content[root.body : min(root.end, root.body + CHUNK)] if lines > 0 else b""  # that has no end
+        # No line end in the content can be used as the empty line: the body is empty, or a single line.
+        line = content[root.body : min(root.end, root.body + CHUNK)] if lines > 0 else b""
         tail = b"\r\n" if root.body == 0 or content[root.body - 1 : root.body] == b"\n" else b"\r\n\r\n"
         return Slices(content, ((root.header, root.body),), tail + line)
     at = root.body

@@ -1,8 +1,8 @@
-"""Encodings of seven bits, in which what an octet means depends on what came before.
+"""Seven-bit encodings, in which the meaning of an octet depends on the octets before it.
 
-The standard reads ISO-2022-JP of these.  It replaces text in ISO-2022-KR and HZ by one U+FFFD
-and does not know UTF-7, against attacks on web pages; mail has such text, and nothing here
-runs it.  (ISO-2022-CN is not read: mail in it is all but unknown, and Python has no table of
+Of these, the WHATWG standard decodes ISO-2022-JP only.  Against attacks on web pages, it replaces text
+in ISO-2022-KR and HZ by one U+FFFD, and does not know UTF-7.  Mail has such text, and is not run as
+code here.  (ISO-2022-CN is not decoded: it is very rare in mail, and Python has no table of
 CNS 11643.)
 """
 
@@ -17,7 +17,7 @@ from mailproto.message._codec_errors import (
     Decoder,
     Recover,
     Recovery,
-    mended,
+    patched_codec,
     recovering,
 )
 from mailproto.message._multibyte import MICROSOFT, nec_and_ibm
@@ -26,9 +26,9 @@ __all__ = ["hz", "iso_2022_jp", "iso_2022_kr", "utf_7"]
 
 
 def iso_2022_jp(codec: str, designations: bytes) -> Decoder:
-    # Python looks up to 16 octets ahead for the end of an escape sequence that it does not know.
+    # Python searches up to 16 octets for the end of an unknown escape sequence.
     stray = re.compile(rb"\x1b(?!%b)" % designations).sub
-    return mended(
+    return patched_codec(
         codec,
         recovering(codec, _seven_bits(nec_and_ibm())),
         MICROSOFT,
@@ -36,17 +36,17 @@ def iso_2022_jp(codec: str, designations: bytes) -> Decoder:
     )
 
 
-_NO_SEVEN_BITS = b"\xff"  # which is damage, of one octet
+_NO_SEVEN_BITS = b"\xff"  # an error of one octet
 
 
 def _seven_bits(added: Mapping[bytes, str]) -> Recover:
-    """Of an escape sequence that is none the escape is lost, of a pair what is no control character."""
+    """Handle errors: an invalid sequence loses its escape; an invalid pair keeps only control characters."""
 
     def recover(octets: bytes, start: int, stop: int) -> Recovery:
         first = octets[start]
         if first == 0x1B or first >= 0x80:
             return REPLACEMENT, start + 1
-        if not 0x21 <= first <= 0x7E:  # a blank among pairs
+        if not 0x21 <= first <= 0x7E:  # a blank between pairs
             return chr(first), start + 1
         pair = octets[start:stop]
         if len(pair) == 2 and 0x21 <= pair[1] != 0x7F:
@@ -57,7 +57,7 @@ def _seven_bits(added: Mapping[bytes, str]) -> Recover:
 
 
 def iso_2022_kr() -> Decoder:
-    """RFC 1557; an encoded word rarely has the designation that a text begins with."""
+    """ISO-2022-KR (RFC 1557), also without the designation at its beginning, as in encoded words."""
     designation = b"\x1b$)C"
     stray = re.compile(rb"\x1b(?!\$\)C)").sub
 
@@ -65,11 +65,11 @@ def iso_2022_kr() -> Decoder:
         octets = stray(_NO_SEVEN_BITS, octets, DAMAGE_LIMIT)
         return octets if octets.startswith(designation) else designation + octets
 
-    return mended("iso2022_kr", recovering("iso-2022-kr", _seven_bits({})), before=before)
+    return patched_codec("iso2022_kr", recovering("iso-2022-kr", _seven_bits({})), before=before)
 
 
 def hz() -> Decoder:
-    """RFC 1843; its text ends with the line if it was not ended before."""
+    """HZ (RFC 1843); its Chinese text ends at the end of the line at the latest."""
     lines_with_text = re.compile(rb"^[^\n]*~\{[^\n]*", re.MULTILINE).sub
 
     def close(line: re.Match[bytes]) -> bytes:
@@ -82,22 +82,22 @@ def hz() -> Decoder:
         is_pair = len(pair) == 2 and pair[0] < 0x7E and 0x21 <= pair[1] <= 0x7E
         return REPLACEMENT, start + (2 if is_pair and octets[start + 1 : start + 3] != b"~}" else 1)
 
-    return mended(
+    return patched_codec(
         "hz", recovering("hz", recover), before=lambda octets: lines_with_text(close, octets, DAMAGE_LIMIT)
     )
 
 
 def utf_7() -> Decoder:
-    """RFC 2152."""
+    """UTF-7 (RFC 2152)."""
     base64 = re.compile(rb"[A-Za-z0-9+/-]").match
 
     def recover(octets: bytes, start: int, stop: int) -> Recovery:
-        # The octet that showed the damage is often the first after it.
+        # The octet at which the error was found is often valid itself.
         kept = stop - start > 1 and octets[stop - 1] < 0x80 and not base64(octets, stop - 1)
         return REPLACEMENT, stop - kept
 
-    strict, lenient = mended("utf-7", recovering("utf-7", recover))
-    half = re.compile("[\ud800-\udfff]").sub  # of a pair of surrogates, which are no characters
+    strict, lenient = patched_codec("utf-7", recovering("utf-7", recover))
+    half = re.compile("[\ud800-\udfff]").sub  # a surrogate without its other half
     return Decoder(
         lambda octets: half(REPLACEMENT, strict(octets)), lambda octets: half(REPLACEMENT, lenient(octets))
     )

@@ -1,4 +1,4 @@
-"""BODY and BODYSTRUCTURE (RFC 9051 7.5.2) from the tree of parts."""
+"""Rendering BODY and BODYSTRUCTURE (RFC 9051 7.5.2) from the tree of parts."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _NO_EXTENSION = b" NIL NIL NIL"
 
 
 def render_structure(content: Content, part: Part, *, extended: bool) -> bytes:
-    """The value of BODYSTRUCTURE, or of BODY when not ``extended``, parentheses included.
+    """Render the value of BODYSTRUCTURE if ``extended``, or else of BODY, parentheses included.
 
-    A multipart without parts, which IMAP cannot show, gets one empty text part.
+    A multipart without parts, which IMAP cannot show, is shown with one empty text part.
     """
     fields = part.fields(content)
     values = fields.get(b"content-type")
@@ -66,12 +66,12 @@ def render_structure(content: Content, part: Part, *, extended: bool) -> bytes:
 
 @cached
 def _shown_type(value: bytes) -> bytes:
-    """Type, subtype and parameters."""
+    """Render type, subtype and parameters."""
     kind, subtype, parameters = content_type(value)
     if kind.lower() == b"text":
         return b"%b %b %b" % (string(kind), string(subtype), _text_parameters(parameters))
     if kind.lower() == b"message" and subtype.lower() in MESSAGE_SUBTYPES:
-        kind, subtype = kind.lower(), subtype.lower()  # whose names are part of the grammar
+        kind, subtype = kind.lower(), subtype.lower()  # these names are part of the grammar
     return b"%b %b %b" % (string(kind), string(subtype), _parameters(parameters))
 
 
@@ -87,7 +87,7 @@ def _parameters(parameters: tuple[Parameter, ...]) -> bytes:
 
 
 def _text_parameters(parameters: tuple[Parameter, ...]) -> bytes:
-    """As `_parameters`, with the charset that text has when it names none (RFC 2045 5.2)."""
+    """As `_parameters`, with the default charset if there is none (RFC 2045 5.2)."""
     if not parameters:
         return b"(" + _DEFAULT_CHARSET + b")"
     text = _parameters(parameters)
@@ -97,7 +97,7 @@ def _text_parameters(parameters: tuple[Parameter, ...]) -> bytes:
 
 
 def _extension(fields: Fields) -> bytes:
-    """Disposition, language and location, each with a space before it."""
+    """Render disposition, language and location, each with a space before it."""
     found = fields.get(b"content-disposition")
     language = fields.get(b"content-language")
     if found is None and language is None and b"content-location" not in fields:

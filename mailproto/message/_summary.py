@@ -1,4 +1,4 @@
-"""What a backend makes of a message once, at delivery, and stores ready to send."""
+"""A message's summary, which a backend makes at delivery and stores ready to send."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mailproto.message._structure import render_structure
 __all__ = ["RENDER_VERSION", "Summary", "body", "summarise"]
 
 RENDER_VERSION = 1
-"""Raised whenever `summarise` makes something else of any content: stores render older summaries anew."""
+"""Increased whenever the result of `summarise` changes; stores then render older summaries anew."""
 
 
 class Summary(NamedTuple):
-    """Stored with each message.
+    """The summary of a message.
 
     :ivar envelope: the value of ENVELOPE, from ``(`` to ``)``.
     :ivar body_structure: the value of BODYSTRUCTURE, from ``(`` to ``)``.
@@ -25,13 +25,13 @@ class Summary(NamedTuple):
 
     envelope: bytes
     body_structure: bytes
-    index: bytes  # type: ignore[assignment]  # a column's name; nobody asks a summary for tuple.index
+    index: bytes  # type: ignore[assignment]  # a column's name; tuple.index is not needed
 
 
 def summarise(content: Content, index: Index | None = None) -> Summary:
-    """Read ``content`` once; any octets have a summary.
+    """Read ``content`` and make its summary; any octets have one.
 
-    :param index: of ``content``, if it is there already.
+    :param index: the index of ``content``, if it was made before.
     """
     index = index or scan(content)
     root = index.root
@@ -43,5 +43,5 @@ def summarise(content: Content, index: Index | None = None) -> Summary:
 
 
 def body(content: Content, index: Index) -> bytes:
-    """The value of BODY, which is BODYSTRUCTURE without extension data."""
+    """Render the value of BODY, which is BODYSTRUCTURE without extension data."""
     return render_structure(content, index.root, extended=False)

@@ -1,4 +1,4 @@
-"""Keys for SORT and THREAD (RFC 5256, RFC 5957), from header values."""
+"""Keys for SORT and THREAD (RFC 5256, RFC 5957), made from header values."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ __all__ = [
 ]
 
 SUBJECT_LIMIT = 4096
-"""Octets of a subject that are looked at."""
+"""How many octets of a subject are read."""
 
 _spaces = re.compile(r"[ \t\r\n]+").sub
 _as_it_is = re.compile(rb"[!-'*-9;-Z\\^-~]+(?: [!-'*-9;-Z\\^-~]+)*").fullmatch
-"""A subject in which nothing could be taken off, decoded or joined; "=?" is looked for by itself."""
+"""A subject that is its own base subject; "=?" is checked separately."""
 _blob = re.compile(r"\[[^\[\]]*\][ \t]*").match
 _refwd = re.compile(r"(?:re|fwd?)[ \t]*(?:\[[^\[\]]*\][ \t]*)?:", re.IGNORECASE).match
 
 
 def base_subject(subject: bytes) -> str:
-    """The base subject (RFC 5256 2.1) of a Subject field's value; compare by `casemap`."""
+    """The base subject (RFC 5256 2.1) of a Subject field's value; compare it with `casemap`."""
     return base_subject_and_reply(subject)[0]
 
 
 def is_reply(subject: bytes) -> bool:
-    """Whether the subject says that it answers or forwards: more than blanks was taken off for its base."""
+    """Whether it is the subject of a reply or forward: more than blanks is removed for the base subject."""
     return base_subject_and_reply(subject)[1]
 
 
 def base_subject_and_reply(subject: bytes) -> tuple[str, bool]:
-    """`base_subject` and `is_reply` at once."""
+    """`base_subject` and `is_reply` together."""
     if len(subject) <= SUBJECT_LIMIT and b"=?" not in subject and _as_it_is(subject):
         return subject.decode("ascii"), False
     text = _spaces(" ", decode_header(subject[:SUBJECT_LIMIT]))
@@ -60,7 +60,7 @@ def base_subject_and_reply(subject: bytes) -> tuple[str, bool]:
             if (match := _refwd(text, after, stop)) is not None:
                 start, reply = match.end(), True
                 continue
-            # No reply mark follows: the blobs go, but for the last one if it is all there is.
+            # No reply mark follows: remove the blobs, except the last one if nothing else is left.
             kept = after if after < stop else last_blob
             if kept == start:
                 break
@@ -72,13 +72,13 @@ def base_subject_and_reply(subject: bytes) -> tuple[str, bool]:
 
 
 def sort_mailbox(value: bytes | None) -> str:
-    """The local part of the first address, by which SORT orders FROM, TO and CC; compare by `casemap`."""
+    """The local part of the first address, for SORT by FROM, TO and CC; compare it with `casemap`."""
     mailbox = _first(value)
     return "" if mailbox is None or mailbox.local is None else decode_header(mailbox.local)
 
 
 def display_name(value: bytes | None) -> str:
-    """What SORT=DISPLAY (RFC 5957 3) orders by: the first address' display name, else its ``local@host``."""
+    """The key of SORT=DISPLAY (RFC 5957 3): the first address' display name, or its ``local@host``."""
     mailbox = _first(value)
     if mailbox is None:
         return ""

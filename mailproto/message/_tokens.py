@@ -1,4 +1,4 @@
-"""What all structured header fields share (RFC 5322 3.2): atoms, quoted strings, comments."""
+"""Tokens of structured header fields (RFC 5322 3.2): atoms, quoted strings, comments."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["ATEXT", "TOKEN_CHARACTERS", "cached", "comment_end", "unquote", "wit
 _T = TypeVar("_T")
 
 ATEXT = rb"[^\x00-\x20()<>@,;:\\\".\[\]\x7f]"
-"""RFC 5322 3.2.3, and any 8-bit octet (RFC 6532 3.2)."""
+"""A character of an atom (RFC 5322 3.2.3), or any 8-bit octet (RFC 6532 3.2)."""
 
 TOKEN_CHARACTERS = rb"[^\x00-\x20()<>@,;:\\\"/\[\]?=\x7f]"
-"""RFC 2045 5.1, and any 8-bit octet."""
+"""A character of a token (RFC 2045 5.1), or any 8-bit octet."""
 
 _comment_step = re.compile(rb"[^()\\]*+(?:\\.|([()])|\\?\Z)", re.DOTALL).match
 _outside_comments = re.compile(rb'(?:[^"(]++|"[^"\\]*+(?:\\.[^"\\]*+)*"?)*', re.DOTALL).match
@@ -23,7 +23,7 @@ _escaped = re.compile(rb"\\(.)|\r?\n", re.DOTALL).sub
 
 
 def comment_end(value: bytes, at: int) -> int:
-    """Offset after the comment, with those nested in it, that opens at ``at``; -1 if it does not close."""
+    """The offset after the comment at ``at``, which may be nested; -1 if it is not closed."""
     depth, at = 1, at + 1
     while at < len(value):
         match = _comment_step(value, at)
@@ -40,7 +40,7 @@ def comment_end(value: bytes, at: int) -> int:
 
 
 def without_comments(value: bytes, instead: bytes = b" ") -> bytes:
-    """``value`` with ``instead`` for each comment; one that never closes stays."""
+    """``value`` with ``instead`` for each comment; a comment that is not closed is kept."""
     if b"(" not in value:
         return value
     pieces, at = [], 0
@@ -57,21 +57,21 @@ def without_comments(value: bytes, instead: bytes = b" ") -> bytes:
 
 
 def unquote(text: bytes) -> bytes:
-    """The inside of a quoted string or comment as it is meant: unfolded, backslashes taken off."""
+    """The text of a quoted string or comment: unfolded, and without quoting backslashes."""
     if b"\\" not in text and b"\n" not in text:
         return text
     return _escaped(lambda match: match[1] or b"", text)
 
 
 def cached(read: Callable[[bytes], _T]) -> Callable[[bytes], _T]:
-    """Make ``read`` remember its last answers: few values of Content-* fields make most of the world's mail.
+    """Cache the results of ``read``: most mail has one of a few values in its Content-* fields.
 
-    Values over 128 octets are read each time, so what is cached stays small.
+    Values over 128 octets are not cached, so the cache stays small.
     """
-    cached = functools.lru_cache(maxsize=1024)(read)
+    with_cache = functools.lru_cache(maxsize=1024)(read)
 
     @functools.wraps(read)
-    def read_or_remember(value: bytes) -> _T:
-        return cached(value) if len(value) <= 128 else read(value)
+    def read_cached(value: bytes) -> _T:
+        return with_cache(value) if len(value) <= 128 else read(value)
 
-    return read_or_remember
+    return read_cached

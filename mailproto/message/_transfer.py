@@ -1,4 +1,4 @@
-"""Content transfer encodings (RFC 2045 6) undone, a piece at a time, and BINARY (RFC 3516)."""
+"""Decoding content transfer encodings (RFC 2045 6) a piece at a time, and BINARY (RFC 3516)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _trailing_blanks = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)").sub
 
 
 class UnknownEncoding(Exception):
-    """The part is encoded in a way that cannot be undone: IMAP's [UNKNOWN-CTE] (RFC 3516 4.3).
+    """The part has a transfer encoding that cannot be decoded: IMAP's [UNKNOWN-CTE] (RFC 3516 4.3).
 
     :ivar encoding: the Content-Transfer-Encoding, in lower case.
     """
@@ -31,9 +31,9 @@ class UnknownEncoding(Exception):
 
 
 def binary(content: Content, index: Index, path: Sequence[int]) -> Iterator[bytes] | None:
-    """The octets of ``BINARY[path]`` in pieces; None where the message has no such part.
+    """The octets of ``BINARY[path]`` in pieces; None if the message has no such part.
 
-    What has parts of its own has no encoding of its own and comes as it is.
+    A part that has parts itself has no encoding, and is not changed.
 
     :raises UnknownEncoding: before the first piece.
     """
@@ -46,9 +46,9 @@ def binary(content: Content, index: Index, path: Sequence[int]) -> Iterator[byte
 
 
 def binary_size(content: Content, index: Index, path: Sequence[int]) -> int | None:
-    """How many octets `binary` gives; they are made, but not kept.
+    """How many octets `binary` gives; they are decoded, but not kept.
 
-    :raises UnknownEncoding: as `binary` does.
+    :raises UnknownEncoding: as in `binary`.
     """
     part = index.find(path)
     pieces = binary(content, index, path)
@@ -62,9 +62,9 @@ def binary_size(content: Content, index: Index, path: Sequence[int]) -> int | No
 
 
 def decoded(content: Content, part: Part, limit: int | None = None) -> Iterator[bytes]:
-    """The body of ``part`` in pieces, its transfer encoding undone; damage in it is skipped.
+    """The decoded body of ``part`` in pieces; errors in the encoding are skipped.
 
-    :param limit: octets of the encoded body that are read.
+    :param limit: how many octets of the encoded body are read.
     :raises UnknownEncoding: before the first piece.
     """
     encoding = _encoding(content, part)
@@ -83,12 +83,12 @@ def _encoding(content: Content, part: Part) -> bytes:
     values = part.fields(content).get(b"content-transfer-encoding")
     if part.kind in (MULTIPART, MESSAGE) or not values:
         return b"7bit"
-    # "base64;" is meant; an empty field says nothing; what is no token is no encoding that is known.
+    # "base64;" means base64; an empty field means nothing; anything else is an unknown encoding.
     return (transfer_encoding(values) or values[0].partition(b";")[0].strip() or b"7bit").lower()
 
 
 def _windows(content: Content, start: int, stop: int) -> Iterator[bytes]:
-    """Pieces of at most `CHUNK`, of ``bytes`` too, so that what is made of each stays small."""
+    """Pieces of at most `CHUNK`, also of ``bytes``, so that the results for each stay small."""
     for at in range(start, stop, CHUNK):
         yield content[at : min(at + CHUNK, stop)]
 
@@ -115,7 +115,7 @@ def _quoted_printable(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         text = rest + piece
         cut = text.rfind(b"\n") + 1
-        if not cut:  # a line longer than any should be: cut it, but not within "=XX"
+        if not cut:  # a line that is too long: cut it, but not within "=XX"
             escape = text.find(b"=", max(len(text) - 2, 0))
             cut = escape if escape >= 0 else len(text)
         rest = text[cut:]

@@ -1,8 +1,7 @@
-"""ENVELOPE and BODYSTRUCTURE for clients that asked for UTF-8 (IMAP4rev2, RFC 6855).
+"""ENVELOPE and BODYSTRUCTURE for clients that have enabled UTF-8 (IMAP4rev2, RFC 6855).
 
-What is stored is the form that any client may get.  These get strings of UTF-8 quoted
-and not as literals, and the values of extended parameters (``filename*``) decoded
-(RFC 9051 7.5.2).
+The stored form is for all clients.  Clients with UTF-8 get strings in UTF-8 quoted, not as literals,
+and the values of extended parameters (``filename*``) decoded (RFC 9051 7.5.2).
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ _escaped = re.compile(rb"\\(.)", re.DOTALL).sub
 
 
 def utf8_form(rendered: bytes) -> bytes:
-    """``rendered`` (an ENVELOPE, BODY or BODYSTRUCTURE value) as IMAP4rev2 wants it."""
+    """Change an ENVELOPE, BODY or BODYSTRUCTURE value to the form of IMAP4rev2."""
     if b"{" not in rendered and b'*" "' not in rendered:
         return rendered
     pieces: list[bytes] = []
-    strings = 0  # since the list began; -1 once it holds anything else: a parameter list is pairs of strings
+    strings = 0  # in the list so far, -1 after anything else; a list of pairs is parameters
     name = b""
     at = 0
     while match := _token(rendered, at):

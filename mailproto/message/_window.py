@@ -1,4 +1,4 @@
-"""A file read through one window, for code that looks at it in many small steps."""
+"""A file that is read through a window, for code that reads it in many small steps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SIZE = 1 << 18
 
 
 class Window(FileContent):
-    """Answers like the `FileContent` it is made from, without a system call for each step."""
+    """A `FileContent` that does not need a system call for each step."""
 
     __slots__ = ("_start", "_window", "content")
 
@@ -33,7 +33,7 @@ class Window(FileContent):
         return self._window[at : at + stop - start]
 
     def find(self, sub: bytes, start: int = 0, stop: int | None = None) -> int:
-        """As `FileContent.find`, looking first into what the window holds."""
+        """As `FileContent.find`; searches in the window first."""
         start, stop, _ = slice(start, stop).indices(len(self))
         at = start - self._start
         if 0 <= at < len(self._window):

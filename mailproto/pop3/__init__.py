@@ -9,8 +9,7 @@ Sessions do not lock each other out.  If another session removes a message, requ
 answered ``-ERR``, and no other message gets its number.
 """
 
-from mailproto.pop3.server._limits import POP3Limits
-from mailproto.pop3.server._read_ahead import READ_AHEAD_MESSAGES, READ_AHEAD_OCTETS
+from mailproto.pop3.server._limits import READ_AHEAD_MESSAGES, READ_AHEAD_OCTETS, POP3Limits
 from mailproto.pop3.server._server import POP3Server, POP3ServerFactory
 
 __all__ = [

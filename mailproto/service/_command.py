@@ -104,9 +104,9 @@ def _check(options: Namespace) -> None:
         raise CommandError("a memory: store lives in the server's process; use its --account option")
     scheme, _, path = options.store.partition(":")
     options.place = Path(path) if scheme == "sqlite" and path else options.data
-    if options.action != "add" and scheme == "sqlite" and not options.place.exists():
+    if options.action != "add" and scheme == "sqlite" and not _is_there(options.place):
         raise CommandError(_no_store(options))
-    if options.place.exists():
+    if _is_there(options.place):
         _become_owner(options.place)
     if "domain" in options and options.domain is None:
         options.domain = "" if "@" in options.name else remembered_domain(options.data)
@@ -115,6 +115,15 @@ def _check(options: Namespace) -> None:
 def _no_store(options: Namespace) -> str:
     """The error for a missing store; only ``user add`` creates one, because the path may be mistyped."""
     return f"there is no store in {options.place}"
+
+
+def _is_there(path: str | os.PathLike[str]) -> bool:
+    """:raises OSError: it cannot be known, because this user may not look."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _become_owner(place: Path) -> None:
@@ -133,7 +142,7 @@ async def _run(reactor: Any, options: Namespace, password: str) -> None:
             make_data_folder(options.data)
         store = open_store(options.store, str(options.data), reactor)
         path = getattr(store, "path", None)
-        if options.action != "add" and path is not None and not os.path.exists(path):
+        if options.action != "add" and path is not None and not _is_there(path):
             raise CommandError(_no_store(options))
         try:
             await store.start()

@@ -106,7 +106,8 @@ class TLSService(Service):
             self._failed = signature
             if is_told:
                 self._told = signature
-                self.log.warn("The TLS certificate in use stays: {error}", error=error)
+                reason = self._setting_error(error).reason if isinstance(error, TLSFilesError) else error
+                self.log.warn("The TLS certificate in use stays: {reason}", reason=reason)
             return
         for use in prepared:
             use()

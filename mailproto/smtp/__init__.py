@@ -10,8 +10,8 @@ from mailproto.smtp.client._outcomes import UNCERTAIN, outcome_of
 from mailproto.smtp.client._send_mail import AllRefused, SendResult, send_mail
 from mailproto.smtp.client._sender import SMTPSender
 from mailproto.smtp.client._timeouts import SMTPTimeouts
-from mailproto.smtp.server._factory import MAX_MESSAGE_SIZE, SMTPServerFactory
-from mailproto.smtp.server._limits import TRUSTED_CLIENT_LIMITS, SMTPLimits
+from mailproto.smtp.server._factory import SMTPServerFactory
+from mailproto.smtp.server._limits import MAX_MESSAGE_SIZE, TRUSTED_CLIENT_LIMITS, SMTPLimits
 from mailproto.smtp.server._lmtp import LMTPServer, LMTPServerFactory
 from mailproto.smtp.server._server import SMTPServer
 

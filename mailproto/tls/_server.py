@@ -12,7 +12,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL, crypto
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
@@ -58,7 +58,7 @@ class ServerTLS:
     continues as if the client had offered none: mail clients do not agree on the names, and IANA's registry
     has no name for SMTP.
 
-    :param seconds: a clock that only goes forward.
+    :param clock: measures the age of ticket keys; None for the system's monotonic clock.
 
     :ivar description: the certificate in use: its names, and how long it is valid.
     :ivar not_after: when that certificate expires, in seconds since the epoch.
@@ -73,12 +73,12 @@ class ServerTLS:
         key_file: str | os.PathLike[str],
         *,
         client_ca: str | os.PathLike[str] | None = None,
-        seconds: Callable[[], float] = time.monotonic,
+        clock: IReactorTime | None = None,
     ) -> None:
         self._cert_file = Path(cert_file)
         self._key_file = Path(key_file)
         self._client_ca = None if client_ca is None else Path(client_ca)
-        self._seconds = seconds
+        self._seconds = time.monotonic if clock is None else clock.seconds
         self.reload()
 
     def reload(self) -> None:

@@ -431,6 +431,36 @@ class UserTests(DaemonCase):
             self.assertEqual(path.lstat().st_uid, self.user.pw_uid, path)
         self.start("mailproto", "--data", "data", *self.listening, before=self.before)
 
+    def test_the_command_does_not_take_what_it_may_not_see_for_missing(self) -> None:
+        self.start("mailproto", "--data", "roots", *self.listening)
+        self.end()
+        for options in (("--data", "roots"), ("--store", "sqlite:roots/mail"), ("--data", "roots/mail")):
+            for action in (("user", "list"), ("store", "check")):
+                arguments = (*action, *options)
+                program = (
+                    f"import os, sys; os.setgroups([]); os.setgid({self.group.gr_gid}); "
+                    f"os.setuid({self.user.pw_uid}); from mailproto.service._command import main; main()"
+                )
+                done = self.run_program(sys.executable, "-c", program, *arguments)
+                self.assertEqual(done.returncode, 1, arguments)
+                self.assertRegex(
+                    done.stderr, r"^mailproto: roots[^\n]*: Permission denied: the user nobody [^\n]*\n$"
+                )
+
+    def test_a_renewed_key_that_the_user_may_not_read(self) -> None:
+        files = write_pair(self.folder, "site", make_certificate())
+        for file in files:
+            os.chown(file, self.user.pw_uid, self.group.gr_gid)
+        tls = ("--tls-cert", str(files[0]), "--tls-key", str(files[1]))
+        self.owned("data")
+        pid = self.start("mailproto", "--data", "data", *tls, *self.listening, before=self.before)
+        os.chown(files[1], 0, 0)
+        files[1].chmod(0o600)
+        os.kill(pid, signal.SIGHUP)
+        self.wait_for_log(
+            rf"certificate in use stays: {files[1]}: Permission denied: the user nobody[^\n]* to root: give"
+        )
+
 
 class SignalTests(DaemonCase):
     def certificate(self, port: int) -> str:

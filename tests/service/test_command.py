@@ -149,7 +149,7 @@ class RefusalTests(SynchronousTestCase):
 
     def test_a_folder_that_may_not_be_looked_into(self) -> None:
         denied = PermissionError(errno.EACCES, "Permission denied", "data")
-        with mock.patch("pathlib.Path.exists", side_effect=denied):
+        with mock.patch.object(command, "_is_there", side_effect=denied):
             said, _ = self.run_command("user", "list", "--data", "data")
         self.assertRegex(str(said), "^mailproto: data: Permission denied: the user [a-z]+ may not use it; .*")
 

@@ -22,7 +22,7 @@ __all__ = ["SQLiteAccount"]
 
 @implementer(IAccount)
 class SQLiteAccount:
-    """An account by its id: one that is made anew under the same name is another."""
+    """An account by its id: a new account under the same name is another one."""
 
     def __init__(self, database: Database, id_: int, name: str) -> None:
         self.name = name
@@ -87,7 +87,7 @@ def _list(connection: sqlite3.Connection, account: int) -> list[MailboxEntry]:
         subscribed = connection.execute(
             "SELECT name FROM subscriptions WHERE account = ?", (account,)
         ).fetchall()
-    if not mailboxes:  # there is always an INBOX
+    if not mailboxes:  # every account has an INBOX
         raise NoSuchAccount
     return entries(mailboxes, {name for (name,) in subscribed})
 

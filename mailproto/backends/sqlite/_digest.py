@@ -1,4 +1,4 @@
-"""What is made of a message's octets once, when it comes."""
+"""The data that is computed once from a new message's octets."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["Digest", "digest"]
 
 
 class Digest(NamedTuple):
-    """What is kept of a message beside its octets."""
+    """The data that is stored besides a message's octets."""
 
     summary: Summary
     keys: ThreadKeys
 
 
 def digest(content: Content) -> Digest:
-    """Read ``content`` once.  :raises OSError: if it is in a file that cannot be read."""
+    """Compute a digest.  :raises OSError: the content is in a file that cannot be read."""
     index = scan(content)
     return Digest(summarise(content, index), thread_keys(relations(content, index)))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["IN_MEMORY", "Spool", "append", "begin_append"]
 
 IN_MEMORY = CHUNK
-"""A message of more octets is kept in a file."""
+"""The most octets of a message in memory; a larger one is kept in a file."""
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 

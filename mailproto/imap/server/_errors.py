@@ -36,10 +36,9 @@ class ExpungeIssued(MailError):
     default_text = "Some of the messages no longer exist"
 
 
-class ContentUnreadable(MailError):
+class ContentUnreadable(Unavailable):
     """Some messages exist but cannot be read: a file is missing or damaged."""
 
-    imap = "UNAVAILABLE"
     default_text = "Some of the messages could not be read"
 
 

@@ -20,7 +20,6 @@ from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import Command, Fetch, FetchSection
 from mailproto.message import Index, Slices, section
 from mailproto.model import SEEN, FlagChange, FlagOperation, MessageInfo
-from mailproto.printable import printable
 
 if TYPE_CHECKING:
     from mailproto.imap.server._server import IMAPServer
@@ -51,7 +50,7 @@ async def fetch(server: IMAPServer, command: Command[Fetch]) -> None:
     if plan.parts:
         await response.read(view.present(indexes))
     else:
-        await response.tell_known([at for at in indexes if view.uids[at] not in view.gone])
+        await response.answer_from_view([at for at in indexes if view.uids[at] not in view.gone])
     if response.failed:
         raise ContentUnreadable
     if response.sent < len(indexes) and not command.uid:
@@ -72,7 +71,7 @@ class _Response:
         self.sent = 0
         self.failed = 0
 
-    async def tell_known(self, indexes: Sequence[int]) -> None:
+    async def answer_from_view(self, indexes: Sequence[int]) -> None:
         """Answer from the view alone, because it knows all that was asked for."""
         for start in range(0, len(indexes), MESSAGES_AT_ONCE):
             if start:
@@ -90,12 +89,12 @@ class _Response:
             indexes = [at for info in infos if (at := self.view.index(info.uid)) is not None]
             batch = Batch(self.view, indexes, infos)
             if plan.sections:
-                await self._tell_sections(batch)
+                await self._answer_sections(batch)
             else:
                 self.server.respond(b"".join(plan.render(batch)))
                 self.sent += len(infos)
 
-    async def _tell_sections(self, batch: Batch) -> None:
+    async def _answer_sections(self, batch: Batch) -> None:
         seen = await self._mark_seen(batch) if self.plan.marks_seen else frozenset()
         respond = self.server.respond
         whole = self.plan.whole
@@ -116,15 +115,10 @@ class _Response:
                     pieces = [_whole(item, octets) for item, octets in found]
                     respond(b"%b%b%b" % (beginning, b" ".join(pieces), end))
                 else:
-                    await self._stream(beginning, found, end)
+                    await self._stream(info.uid, beginning, found, end)
             except OSError as error:
                 self.failed += 1
-                self.server.log.error(
-                    "{mailbox}: message {uid} cannot be read: {error}",
-                    mailbox=printable(self.view.mailbox.name),
-                    uid=info.uid,
-                    error=error,
-                )
+                self._tell_of(info.uid, error)
             self.sent += 1
 
     def _find(self, info: MessageInfo) -> list[Slices | None]:
@@ -141,8 +135,12 @@ class _Response:
             found.append(section(content, index, item.section))
         return found
 
+    def _tell_of(self, uid: int, error: OSError) -> None:
+        detail = f"cannot read message {uid} of {self.view.mailbox.name}: {error}"
+        maillog.failed(self.server.client, "FETCH", ContentUnreadable(detail=detail))
+
     async def _stream(
-        self, beginning: bytes, found: Sequence[tuple[FetchSection, Slices | None]], end: bytes
+        self, uid: int, beginning: bytes, found: Sequence[tuple[FetchSection, Slices | None]], end: bytes
     ) -> None:
         """Send large sections a piece at a time.
 
@@ -162,12 +160,13 @@ class _Response:
                         head = b""
                         begun = True
                         await server.flush()
-                except OSError:
+                except OSError as error:
                     if not begun:
                         raise
                     # The literal's length was announced: without its octets the session cannot go on.
                     server.abort()
-                    raise SessionOver(detail="content ended early") from None
+                    self._tell_of(uid, error)
+                    raise SessionOver from None
                 if head:
                     server.respond(head)
             beginning = b" "

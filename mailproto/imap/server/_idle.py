@@ -74,4 +74,4 @@ class _Pusher:
         except MailError as error:
             maillog.failed(server.client, "IDLE", error)
         except Exception:
-            server.log.failure("{peer}: in IDLE", peer=server.peer)
+            server.log.failure("{peer}: IDLE failed", peer=server.peer)

@@ -83,7 +83,7 @@ class SearchContext:
             self._text = Searchable(content, Index.load(self._info.offsets or b""))
         return self._text
 
-    def may_hold(self, word: bytes) -> bool:
+    def may_contain(self, word: bytes) -> bool:
         """Whether the header may contain ``word`` (ASCII, in upper case, without white space).
 
         A search in the octets is enough for nearly every header.  Where nothing is encoded, a word
@@ -204,7 +204,7 @@ def _in_header(context: SearchContext, name: bytes, mapped: str) -> Test:
         return lambda at: context.text.in_header(name, mapped)
     # A text with white space may be folded in the header.
     word = max(mapped.encode("ascii").split() or [b""], key=len)
-    return lambda at: context.may_hold(word) and context.text.in_header(name, mapped)
+    return lambda at: context.may_contain(word) and context.text.in_header(name, mapped)
 
 
 def _internal_day(context: SearchContext) -> Callable[[int], int | None]:

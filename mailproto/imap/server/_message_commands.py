@@ -20,11 +20,10 @@ _BATCH = 1000
 
 
 async def store(server: IMAPServer, command: Command[Store]) -> None:
-    """STORE: change flags in one transaction, and answer with the new flags.
+    """STORE: change flags, and answer with the new flags.
 
-    The mailbox hints at this very change.  The client has the answer already, so the mailbox is
-    not asked for changes now: many STOREs in a row stay cheap.  The next command that needs
-    updates asks.
+    The mailbox hints at this change, too.  It is not asked for changes now, because the answer has
+    already told the client; so many STOREs in a row stay cheap.  The next command with updates asks.
     """
     arguments = command.arguments
     view = server.selected

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mailproto import maillog
+from mailproto.errors import Unavailable
 from mailproto.imap.server._matching import Condition, Cost, SearchContext, compile_key
 from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
 from mailproto.imap.wire import Command, Search, format_set, quoted_or_literal
 from mailproto.interfaces import IMailbox, IMetadata
 from mailproto.model import Metadata, Part
-from mailproto.printable import printable
 
 if TYPE_CHECKING:
     from mailproto.imap.server._server import IMAPServer
@@ -129,10 +130,8 @@ class _Evaluation:
             return all(test(at) for test in self._content)
         except OSError as error:
             # A file is missing or damaged: the search goes on without this message.
-            self._server.log.error(
-                "{mailbox}: message {uid} cannot be searched: {error}",
-                mailbox=printable(self._context.view.mailbox.name),
-                uid=self._context.view.uids[at],
-                error=error,
-            )
+            view = self._context.view
+            detail = f"cannot read message {view.uids[at]} of {view.mailbox.name}: {error}"
+            told = Unavailable("A message is left out", detail=detail)
+            maillog.failed(self._server.client, "SEARCH", told)
             return False

@@ -150,7 +150,7 @@ class IMAPServer(ServerConnection[Event]):
                 raise
             except Exception:
                 # The command is done, and the client must not repeat it: the next command brings the updates.
-                self.log.failure("{peer}: after {name}", peer=self.peer, name=command.name)
+                self.log.failure("{peer}: updates after {name} failed", peer=self.peer, name=command.name)
         name = "UID " + command.name if command.uid else command.name
         text = reply or f"{name} completed".encode("ascii")
         self._responses.append(b"%b OK %b\r\n" % (command.tag.encode("ascii"), text))
@@ -302,7 +302,10 @@ class IMAPServer(ServerConnection[Event]):
     def request_line(
         self, command: Command[Any], prompt: bytes, answer: Callable[[bytes], Awaitable[Reply]]
     ) -> None:
-        """Write ``+`` and ``prompt``; the client's next line is for ``answer``, which acts as a handler."""
+        """Write ``+`` and ``prompt``, and pass the client's next line to ``answer``.
+
+        :param answer: called with the line; its result completes the command, as a handler's does.
+        """
         self._waiting_command, self._on_line = command, answer
         self.wire.expect_line()
         self._responses.append(b"+ %b\r\n" % prompt)

@@ -1,4 +1,4 @@
-"""Which of the sessions with much to do goes on next."""
+"""The order in which sessions with long commands go on."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["Turns"]
 
 
 class Turns:
-    """Lets one of those that wait go on in each of the reactor's iterations.
+    """Lets one waiting session go on in each of the reactor's iterations.
 
-    If all of them went on at once, everybody else would wait for a slice of each.
+    If all of them went on at once, all other connections would wait for a slice of each.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
@@ -21,7 +21,7 @@ class Turns:
         self._waiting: deque[Deferred[None]] = deque()
 
     def wait(self) -> Deferred[None]:
-        """A turn, after those that asked before."""
+        """Wait for a turn, after the sessions that wait already."""
         turn: Deferred[None] = Deferred()
         self._waiting.append(turn)
         if len(self._waiting) == 1:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from mailproto.imap.wire import _mutf7 as mutf7
 from mailproto.imap.wire._commands import Append
 from mailproto.imap.wire._errors import IMAPWireError
+from mailproto.imap.wire._sequence_set import SequenceSet
 from mailproto.model import canonical_mailbox_name
 
 __all__ = ["Cursor", "LiteralWanted"]
@@ -29,6 +30,7 @@ _NUMBER = re.compile(rb"[0-9]{1,19}+(?![0-9])")
 _ESCAPE = re.compile(rb'\\(["\\])')
 _TRAILING_SPACE = re.compile(rb" *+\Z")
 
+_SEQUENCE_SET = re.compile(rb"[0-9:,*]++")
 _MAX_NUMBER = (1 << 63) - 1
 """number64 (RFC 9051 9)."""
 
@@ -122,6 +124,11 @@ class Cursor:
         if value > _MAX_NUMBER:
             raise IMAPWireError("Number too large")
         return value
+
+    def sequence_set(self) -> SequenceSet:
+        """``SP sequence-set``."""
+        self.space()
+        return SequenceSet.parse(self.expect(_SEQUENCE_SET, "a sequence set")[0])
 
     def string(self) -> bytes:
         """A quoted string or a literal."""

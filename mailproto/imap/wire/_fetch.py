@@ -8,7 +8,6 @@ from mailproto.imap.wire._commands import Fetch, FetchAttribute, FetchItem, Fetc
 from mailproto.imap.wire._cursor import Cursor
 from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._responses import quoted_or_literal
-from mailproto.imap.wire._sets import sequence_set
 from mailproto.message import Section
 
 __all__ = ["fetch"]
@@ -40,7 +39,7 @@ _FIELD_TEXTS = frozenset((b"HEADER.FIELDS", b"HEADER.FIELDS.NOT"))
 
 def fetch(cursor: Cursor) -> Fetch:
     """``SP set SP (macro / item / "(" items ")") [SP "(CHANGEDSINCE" SP modseq ")"]``."""
-    sequence = sequence_set(cursor)
+    sequence = cursor.sequence_set()
     cursor.space()
     items: tuple[FetchItem, ...]
     if cursor.take(b"("):

@@ -270,7 +270,7 @@ class IMAPServerWire:
         stop = end or len(buffer)
         self._swallowed_line += stop - start
         if self._swallowed_line > self.limits.swallowed_line:
-            self._lose()
+            self._stop_reading()
         self._count_swallowed(stop - start)
         self._position = stop
         self._tail = (self._tail + buffer[max(start, stop - _ANNOUNCEMENT_LENGTH) : stop])[
@@ -304,11 +304,11 @@ class IMAPServerWire:
     def _count_swallowed(self, size: int, *, dry: bool = False) -> None:
         swallowed = self._swallowed + size
         if swallowed > self.limits.swallowed:
-            self._lose()
+            self._stop_reading()
         if not dry:
             self._swallowed = swallowed
 
-    def _lose(self) -> NoReturn:
+    def _stop_reading(self) -> NoReturn:
         """Stop reading for good."""
         self._forget()
         self._buffer.clear()

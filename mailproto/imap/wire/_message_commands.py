@@ -8,7 +8,6 @@ from mailproto.imap.wire._commands import Copy, Store, UidExpunge
 from mailproto.imap.wire._cursor import Cursor
 from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._flags import bare_flags, flag_list
-from mailproto.imap.wire._sets import sequence_set
 from mailproto.model import FlagChange, FlagOperation
 
 __all__ = ["copy", "store", "uid_expunge"]
@@ -19,14 +18,14 @@ _OPERATIONS = {operation.value.encode("ascii"): operation for operation in FlagO
 
 def copy(cursor: Cursor) -> Copy:
     """``SP set SP mailbox``; MOVE is the same."""
-    sequence = sequence_set(cursor)
+    sequence = cursor.sequence_set()
     cursor.space()
     return Copy(sequence, cursor.mailbox())
 
 
 def store(cursor: Cursor) -> Store:
     """``SP set [SP "(UNCHANGEDSINCE" SP modseq ")"] SP operation SP flags`` (RFC 7162 3.1.3)."""
-    sequence = sequence_set(cursor)
+    sequence = cursor.sequence_set()
     cursor.space()
     unchanged_since = _unchanged_since(cursor) if cursor.take(b"(") else None
     match = cursor.expect(_OPERATION, "FLAGS, +FLAGS or -FLAGS")
@@ -48,4 +47,4 @@ def _unchanged_since(cursor: Cursor) -> int:
 
 def uid_expunge(cursor: Cursor) -> UidExpunge:
     """``SP set`` (RFC 4315)."""
-    return UidExpunge(sequence_set(cursor))
+    return UidExpunge(cursor.sequence_set())

@@ -30,7 +30,6 @@ from mailproto.imap.wire._search_keys import (
     Uids,
 )
 from mailproto.imap.wire._sequence_set import SequenceSet
-from mailproto.imap.wire._sets import sequence_set
 from mailproto.model import SYSTEM_FLAGS
 
 __all__ = ["search"]
@@ -154,7 +153,7 @@ class _Keys:
 
     def uids(self, depth: int) -> SearchKey:
         """UID."""
-        return Uids(sequence_set(self._cursor))
+        return Uids(self._cursor.sequence_set())
 
 
 _READERS: dict[bytes, Callable[[_Keys, int], SearchKey]] = {

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from mailproto.connection import Limits
 from mailproto.pop3.wire import POP3WireLimits
 
-__all__ = ["POP3Limits"]
+__all__ = ["READ_AHEAD_MESSAGES", "READ_AHEAD_OCTETS", "POP3Limits"]
+
+READ_AHEAD_OCTETS = 1 << 18
+"""The most octets of messages that a session keeps before the client asks for them."""
+
+READ_AHEAD_MESSAGES = 64
+"""The most messages that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,10 @@ from __future__ import annotations
 from mailproto.content import Content
 from mailproto.errors import MailError
 from mailproto.model import Part
+from mailproto.pop3.server._limits import READ_AHEAD_MESSAGES, READ_AHEAD_OCTETS
 from mailproto.pop3.server._maildrop import Maildrop
 
-__all__ = ["READ_AHEAD_MESSAGES", "READ_AHEAD_OCTETS", "ReadAhead", "gone"]
-
-READ_AHEAD_OCTETS = 1 << 18
-"""Octets of messages that a session holds for a client that has not asked for them yet."""
-
-READ_AHEAD_MESSAGES = 64
-"""Messages that are read at once."""
+__all__ = ["ReadAhead", "no_longer_there"]
 
 
 class ReadAhead:
@@ -48,7 +43,7 @@ class ReadAhead:
         self._held = {by_uid[info.uid]: info.content for info in found if info.content is not None}
         content = self._held.pop(number, None)
         if content is None:
-            raise gone(number)
+            raise no_longer_there(number)
         return content
 
     def _follows(self, number: int) -> bool:
@@ -73,6 +68,6 @@ class ReadAhead:
         return numbers
 
 
-def gone(number: int) -> MailError:
+def no_longer_there(number: int) -> MailError:
     """The error for a message that another session has removed."""
     return MailError(f"Message {number} is no longer there")

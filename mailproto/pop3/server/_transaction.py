@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from mailproto import maillog
 from mailproto.content import CHUNK, Content, chunks
-from mailproto.errors import MailError
+from mailproto.errors import MailError, Unavailable, storage_failure
 from mailproto.message import Index, scan, top
 from mailproto.model import Part
 from mailproto.pop3.server._capabilities import capabilities
 from mailproto.pop3.server._errors import BadCommand
 from mailproto.pop3.server._maildrop import Maildrop
-from mailproto.pop3.server._read_ahead import ReadAhead, gone
+from mailproto.pop3.server._read_ahead import ReadAhead, no_longer_there
 from mailproto.pop3.wire import Command, DotStuffing, Response, multiline, ok
 
 if TYPE_CHECKING:
@@ -75,14 +76,14 @@ class Transaction:
         if isinstance(content, bytes) and len(content) <= CHUNK:
             self._send(number, content)
             return None
-        return self._stream(self._retrieved(number), chunks(content))
+        return self._stream("RETR", number, self._retrieved(number), chunks(content))
 
     async def _read_and_send(self, number: int) -> None:
         content: Content = await self._read_ahead.read(number)
         if isinstance(content, bytes) and len(content) <= CHUNK:
             self._send(number, content)
         else:
-            await self._stream(self._retrieved(number), chunks(content))
+            await self._stream("RETR", number, self._retrieved(number), chunks(content))
 
     async def _top(self, arguments: list[bytes]) -> None:
         number = self._drop.number(arguments[0])
@@ -91,10 +92,14 @@ class Transaction:
             raise MailError("TOP: not a number of lines")
         found = await self._drop.mailbox.read([self._drop.uid(number)], Part.CONTENT | Part.OFFSETS)
         if not found or found[0].content is None:
-            raise gone(number)
+            raise no_longer_there(number)
         content, offsets = found[0].content, found[0].offsets
-        index = Index.load(offsets) if offsets is not None else scan(content)
-        await self._stream(ok("Top of message follows"), top(content, index, int(lines)).chunks())
+        try:
+            index = Index.load(offsets) if offsets is not None else scan(content)
+            beginning = top(content, index, int(lines))
+        except OSError as error:
+            raise _unreadable(number, error) from None
+        await self._stream("TOP", number, ok("Top of message follows"), beginning.chunks())
 
     def _dele(self, arguments: list[bytes]) -> None:
         number = self._drop.number(arguments[0])
@@ -124,8 +129,11 @@ class Transaction:
         body = DotStuffing()
         self._connection.write(b"".join((self._retrieved(number), body.encode(content), body.finish())))
 
-    async def _stream(self, reply: bytes, pieces: Iterable[bytes]) -> None:
-        """Send a message piece by piece, as fast as the client reads."""
+    async def _stream(self, command: str, number: int, reply: bytes, pieces: Iterable[bytes]) -> None:
+        """Send a message piece by piece, as fast as the client reads.
+
+        :raises Unavailable: it cannot be read, and nothing of it was sent.
+        """
         connection = self._connection
         body = DotStuffing()
         try:
@@ -136,14 +144,19 @@ class Transaction:
                 await connection.drained()
                 if not connection.is_open:
                     return
-        except OSError:
+        except OSError as error:
+            unreadable = _unreadable(number, error)
             if reply:
-                raise
+                raise unreadable from None
             # In the middle of a message the client would take -ERR for a part of the message.
-            connection.log.failure("{peer}: a message broke off", peer=connection.peer)
+            maillog.failed(connection.client, command, unreadable)
             connection.abort()
             return
         connection.write(reply + body.finish())
+
+
+def _unreadable(number: int, error: OSError) -> Unavailable:
+    return storage_failure(error, f"read message {number}")
 
 
 _MAX_DIGITS = 10

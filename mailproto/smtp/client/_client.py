@@ -58,7 +58,7 @@ class SMTPClient(Client[Reply]):
     first message has its outcomes; this is faster.  Every method that talks to the server raises
     `ConnectionLost` (or a subclass) if there is no connection.
 
-    :param clock: the reactor.
+    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
     :param hostname: this client's name in EHLO: a domain name that resolves to it, or an address
         literal.  By default, this machine's name if it has a domain, or else its address.
     :param timeouts: how long the client waits for the server.

@@ -86,9 +86,9 @@ class Message(Turn):
         self.is_withdrawn = False
         self.result: Deferred[list[Outcome]] = Deferred()
 
-    def retry(self, places: Sequence[int] | None = None) -> Message:
-        """A new copy of the message, to send again; only for the recipients at the indexes ``places``."""
-        recipients = self.recipients if places is None else [self.recipients[place] for place in places]
+    def retry(self, indexes: Sequence[int] | None = None) -> Message:
+        """A new copy of the message, to send again; only for the recipients at ``indexes``."""
+        recipients = self.recipients if indexes is None else [self.recipients[index] for index in indexes]
         message = Message(self.sender, recipients, self.content, self.parameters)
         message._content_info = self._content_info
         return message
@@ -119,7 +119,7 @@ class Message(Turn):
                 pass
         if isinstance(self._content_info, ContentInfo):
             return self._content_info
-        raise self._content_info or OSError("it has not been looked at")
+        raise self._content_info or OSError("the content was not examined")
 
     @property
     def is_long(self) -> bool:
@@ -137,7 +137,7 @@ class Message(Turn):
 
     def give_up(self, outcome: Outcome) -> None:
         """`settle`, and note in `untried` which recipients had no outcome."""
-        self.untried = [place for place, each in enumerate(self.outcomes) if each is None]
+        self.untried = [index for index, each in enumerate(self.outcomes) if each is None]
         self.settle(outcome)
 
     def finish(self) -> None:

@@ -119,7 +119,7 @@ def render_recipient(recipient: Recipient, capabilities: Capabilities) -> bytes 
     try:
         passed = kept(parameters, RCPT_PARAMETERS, capabilities) if parameters else NO_PARAMETERS
         if not address:
-            raise UnsafeArgument("the null address is no recipient's")
+            raise UnsafeArgument("the null address cannot be a recipient")
         if (refusal := refused_address(address, capabilities)) is not None:
             return refusal
         return render_path("RCPT TO", render_address(address), passed)

@@ -65,7 +65,7 @@ class SendJob(Job[SMTPClient]):
     :ivar message: the message for the next connection.
     """
 
-    __slots__ = ("_is_begun", "_loss", "_outcomes", "_places", "message")
+    __slots__ = ("_indexes", "_is_begun", "_loss", "_outcomes", "message")
 
     def __init__(self, message: Message) -> None:
         super().__init__()
@@ -73,8 +73,8 @@ class SendJob(Job[SMTPClient]):
         self._loss: ClientError | None = None
         self._outcomes: list[Outcome | None] = [None] * len(message.recipients)
         self._is_begun = False  # whether some recipients have outcomes
-        # The places of the message's recipients among all recipients.
-        self._places: Sequence[int] = range(len(message.recipients))
+        # The indexes of the message's recipients among all recipients.
+        self._indexes: Sequence[int] = range(len(message.recipients))
 
     @property
     def outcomes(self) -> list[Outcome]:
@@ -87,14 +87,14 @@ class SendJob(Job[SMTPClient]):
 
     def note(self, outcomes: Sequence[Outcome]) -> bool:
         """Note the outcomes from one connection; False if another connection may send to the rest."""
-        for place, outcome in zip(self._places, outcomes, strict=True):
-            self._outcomes[place] = outcome
+        for index, outcome in zip(self._indexes, outcomes, strict=True):
+            self._outcomes[index] = outcome
         self._loss = self.message.error
         left = self.message.untried
         if not left:
             return True
         self._is_begun = self._is_begun or len(left) < len(outcomes)
-        self._places = [self._places[at] for at in left]
+        self._indexes = [self._indexes[at] for at in left]
         self.message = self.message.retry(left)
         return False
 
@@ -135,8 +135,8 @@ class SendJob(Job[SMTPClient]):
     def settle(self, error: ClientError) -> bool:
         """Give the remaining recipients an outcome for the error; False if no recipient has another."""
         if self._is_begun:
-            for place in self._places:
-                self._outcomes[place] = outcome_of(error)
+            for index in self._indexes:
+                self._outcomes[index] = outcome_of(error)
         return self._is_begun
 
     def complete(self) -> None:

@@ -98,7 +98,7 @@ class SMTPSession(ClientSession[Reply]):
         self.accepted = 0
         self._may_pipeline = pipelining
         self._begun: deque[Transaction] = deque()  # those that are not done
-        self._looking: CooperativeTask[Any] | None = None
+        self._examining: CooperativeTask[Any] | None = None
 
     # -- what is known about the server
 
@@ -148,7 +148,7 @@ class SMTPSession(ClientSession[Reply]):
         if not isinstance(turn, Message):
             raise TypeError(turn)
         message = turn
-        if self._looking is not None:
+        if self._examining is not None:
             return False
         try:
             if message.is_long:
@@ -214,12 +214,12 @@ class SMTPSession(ClientSession[Reply]):
             terminationPredicateFactory=lambda: lambda: True,  # one step for each turn of the reactor
             scheduler=lambda step: self.clock.callLater(0, step),
         )
-        self._looking = cooperator.cooperate(message.examine())
-        self._looking.whenDone().addErrback(lambda _: None).addCallback(self._examined)
+        self._examining = cooperator.cooperate(message.examine())
+        self._examining.whenDone().addErrback(lambda _: None).addCallback(self._examined)
 
     def _examined(self, _: object) -> None:
         """Go on; `_next_transaction` gets the result, or the error."""
-        self._looking = None
+        self._examining = None
         self.advance()
 
     # -- replies
@@ -255,8 +255,8 @@ class SMTPSession(ClientSession[Reply]):
 
     def interrupted(self, error: ClientError) -> None:
         """Pass the error to the transactions that have begun."""
-        if self._looking is not None:
-            self._looking.stop()
+        if self._examining is not None:
+            self._examining.stop()
         begun = list(self._begun)
         self._begun.clear()
         for transaction in begun:

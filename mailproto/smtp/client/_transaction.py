@@ -76,16 +76,16 @@ class Transaction(ABC):
             session.write(b"RSET\r\n")
             if not session.pipelines:
                 return
-        self._say_mail()
+        self._send_mail()
 
     def _on_rset(self, reply: Reply) -> None:
         session = self._session
         if reply.code >= 400:
             session.fail(ProtocolViolation(f"The server refused RSET with {reply}"))
         elif not session.pipelines:
-            self._say_mail()
+            self._send_mail()
 
-    def _say_mail(self) -> None:
+    def _send_mail(self) -> None:
         session, timeouts = self._session, self._session.timeouts
         session.has_transaction = False
         session.transactions += 1
@@ -171,10 +171,10 @@ class Transaction(ABC):
 
     def _finish(self) -> None:
         """End the transaction: all replies have come."""
-        self._tell_refusal()
+        self._apply_refusal()
         self._session.transaction_done(self)
 
-    def _tell_refusal(self) -> None:
+    def _apply_refusal(self) -> None:
         """Give the refusal to the recipients that have no outcome."""
         message = self.message
         if self._refusal is not None:
@@ -189,7 +189,7 @@ class Transaction(ABC):
         :param is_next: whether the server's next reply would have been for this transaction.  A 421 is
             that reply then, and so is a reply that is not valid.
         """
-        self._tell_refusal()
+        self._apply_refusal()
         if is_next and isinstance(error, ProtocolViolation) and error.reply is not None:
             self.message.is_answered = True
         message = self.message

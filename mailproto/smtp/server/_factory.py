@@ -15,14 +15,11 @@ from mailproto.connection import Networks, ServerFactory
 from mailproto.domains import ascii_domain
 from mailproto.interfaces import IDelivery, IExpander, IQueueRunner, IServiceExtensions, IVerifier
 from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions
-from mailproto.smtp.server._limits import TRUSTED_CLIENT_LIMITS, SMTPLimits
+from mailproto.smtp.server._limits import MAX_MESSAGE_SIZE, TRUSTED_CLIENT_LIMITS, SMTPLimits
 from mailproto.smtp.server._sending_policy import SendingPolicy
 from mailproto.smtp.server._server import SMTPServer
 
-__all__ = ["MAX_MESSAGE_SIZE", "SMTPServerFactory"]
-
-MAX_MESSAGE_SIZE = 50 * 1024 * 1024
-"""Octets of a message, unless told otherwise."""
+__all__ = ["SMTPServerFactory"]
 
 
 class SMTPServerFactory(ServerFactory):

@@ -25,7 +25,7 @@ class ArrivedHeader(NamedTuple):
     fields: bytes
     gaps: int
 
-    def more(self, octets: bytes) -> tuple[ArrivedHeader, bytes]:
+    def extended(self, octets: bytes) -> tuple[ArrivedHeader, bytes]:
         """Split ``octets`` into header and body: return the longer header section, and the rest.
 
         Lines between fields that are not fields become fields, and a byte order mark is removed.

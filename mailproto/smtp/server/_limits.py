@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from mailproto.connection import Limits
 from mailproto.smtp.wire import SMTPWireLimits
 
-__all__ = ["TRUSTED_CLIENT_LIMITS", "SMTPLimits"]
+__all__ = ["MAX_MESSAGE_SIZE", "TRUSTED_CLIENT_LIMITS", "SMTPLimits"]
+
+MAX_MESSAGE_SIZE = 50 * 1024 * 1024
+"""The default for the most octets of a message."""
 
 _WAIT_FROM_ELSEWHERE = 2.0
 

@@ -1,7 +1,7 @@
-"""The SMTP server's session: which command may come when, and what is answered (RFC 5321).
+"""The SMTP server's session: its state, and the order of commands (RFC 5321).
 
-The wire below says what was said, the delivery above what is to become of it; in
-between is a table of handlers, one for each kind of event.
+The wire gives events, and the delivery decides about mail.  Between them is a table with a handler
+for each kind of event.
 """
 
 from __future__ import annotations
@@ -70,18 +70,18 @@ _Handler = Callable[[Any, Any], Awaitable[None] | None]
 class SMTPServer(ServerConnection[Event]):
     """One client of an `SMTPServerFactory`.
 
-    :cvar greetings: the verbs that a client may greet with, and the protocol each stands for.
-    :ivar hello: how the client greeted, or None.
-    :ivar transaction: what MAIL began, or None.
-    :ivar reception: the content that is coming, or a chunk that is not wanted, or None.
-    :ivar sasl: the exchanges by which the client signs in; None where it cannot.
-    :ivar login: who signed in, here or, as XCLIENT told, at a proxy; or None.
-    :ivar error_budget: what is left of it.
-    :ivar trace: writes this session's Received fields, once there was one.
-    :ivar session_log: what the mail log has of it.
+    :cvar greetings: the verbs with which a client may greet, and the protocol of each.
+    :ivar hello: the client's greeting, or None.
+    :ivar transaction: the transaction since MAIL, or None.
+    :ivar reception: the content or the refused chunk that is coming, or None.
+    :ivar sasl: the exchanges of AUTH; None if there is no AUTH.
+    :ivar login: the login here, or at a proxy that has told it by XCLIENT; or None.
+    :ivar error_budget: counts the client's errors.
+    :ivar trace: writes this session's Received fields; None before the first one.
+    :ivar session_log: writes this session's lines in the mail log.
     """
 
-    alpn: ClassVar[Sequence[bytes]] = (b"smtp",)  # as clients have it: the registry has no name
+    alpn: ClassVar[Sequence[bytes]] = (b"smtp",)  # clients use this name; none is registered
     greetings: ClassVar[Mapping[str, str]] = {"HELO": "SMTP", "EHLO": "ESMTP"}
 
     factory: SMTPServerFactory
@@ -108,42 +108,42 @@ class SMTPServer(ServerConnection[Event]):
         self.error_budget = ErrorBudget(self.limits)
         self._handlers: Mapping[type[Event], _Handler] = _HANDLERS
 
-    # -- what the shell asks
+    # -- called by `ServerConnection`
 
     def greet(self) -> Awaitable[None] | None:
-        """The greeting."""
+        """Choose the table of handlers, and greet the client."""
         if self.factory.require_tls and not self.is_encrypted:
             self._handlers = _BEFORE_TLS
         return self.greet_peer()
 
     def greet_peer(self) -> Deferred[None] | None:
-        """The greeting; with those who need no haste, after a while (RFC 5321 4.3.1)."""
+        """Send the greeting, after ``greeting_wait`` (RFC 5321 4.3.1)."""
         wait = 0 if self.is_proxy else self.limits.wait_before_greeting(is_local=self.is_local)
         if not wait:
             self.write_greeting()
             return None
-        # A proxy may have pipelined what it says after XCLIENT.
+        # A proxy may have pipelined commands after XCLIENT; only commands that come later are too early.
         waited: Deferred[int] = Deferred()
         self._greeting = self.clock.callLater(wait, waited.callback, self.wire.pending)
         return waited.addCallback(self._waited)
 
     def _waited(self, pending: int) -> None:
         if self.wire.pending > pending:
-            self.session_log.sent_away(replies.EARLY_TALKER)
+            self.session_log.client_refused(replies.EARLY_TALKER)
             self.end(replies.EARLY_TALKER, "talked before the greeting")
         elif not self.factory.stopping:
             self.write_greeting()
 
     def write_greeting(self) -> None:
-        """The greeting (RFC 5321 4.3.1)."""
+        """Send the greeting now (RFC 5321 4.3.1)."""
         self.write(f"220 {self.factory.hostname} {self.factory.greeting}\r\n".encode())
 
     def handle(self, event: Event) -> Awaitable[None] | None:
-        """Look the event's handler up."""
+        """Call the event's handler."""
         return self._handlers[type(event)](self, event)
 
     def refuse_syntax(self, error: WireError) -> None:
-        """Answer a line that is no command; an AUTH exchange does not survive one."""
+        """Answer a line that is not a valid command; it also ends an AUTH exchange."""
         if self.sasl is not None:
             self.sasl.abandon()
         if isinstance(error, SMTPSyntaxError):
@@ -160,7 +160,7 @@ class SMTPServer(ServerConnection[Event]):
             self.error(reply, verb if is_envelope or verb == "XCLIENT" else "")
 
     def refuse(self, event: Event, error: MailError) -> None:
-        """Answer what a handler raised."""
+        """Answer with the error that a handler has raised."""
         self.answer(error)
         if isinstance(event, Mail | Rcpt):
             self.error_budget.excuse_pipelined()
@@ -173,29 +173,29 @@ class SMTPServer(ServerConnection[Event]):
             )
 
     def closing_words(self, reason: CloseReason) -> bytes:
-        """421 (RFC 5321 3.8)."""
+        """The 421 reply (RFC 5321 3.8)."""
         return replies.closing_words(self.factory.hostname, reason)
 
     def idle_limit(self) -> float:
-        """While content comes, it counts from when it last came fast enough."""
+        """While content comes, the idle time begins when it last came fast enough."""
         limit = super().idle_limit()
         return limit if self.reception is None else self.reception.rate.last_progress + limit - self._progress
 
     def closed(self) -> None:
-        """A transaction that has not come to its dot is forgotten (RFC 5321 3.8)."""
+        """Drop an unfinished transaction (RFC 5321 3.8)."""
         if self._greeting is not None and self._greeting.active():
             self._greeting.cancel()
         self.forget_client()
 
-    # -- what the mail log has of it
+    # -- for the mail log
 
     def describe(self, event: Event) -> str:
-        """The command that an event belongs to."""
+        """The command to which an event belongs."""
         return command_of(event)
 
     @property
     def client(self) -> maillog.Client:
-        """See `ServerConnection.client`: one value as long as nothing changes."""
+        """See `ServerConnection.client`; the same value as long as nothing changes."""
         return self.session_log.client
 
     @property
@@ -204,7 +204,7 @@ class SMTPServer(ServerConnection[Event]):
         return self.account
 
     def log_refusal(self, event: Event, error: MailError) -> None:
-        """Log every refusal, but for those of sign-ins: they are logged where they fail."""
+        """Log every refusal except failed logins, which `mailproto.auth` logs."""
         logged = AuthenticationFailed | TemporaryAuthenticationFailure
         if not isinstance(event, Auth | AuthResponse) and not isinstance(error, logged):
             outcome = Outcome(error.code, error.enhanced, error.text, error.detail)
@@ -214,12 +214,12 @@ class SMTPServer(ServerConnection[Event]):
         """See `ServerConnection.log_counts`."""
         return self.session_log.counts()
 
-    # -- what becomes of a message
+    # -- answers
 
     def content_answer(self, outcomes: Sequence[Outcome]) -> Outcome | None:
-        """What the client is told of a message that is not taken; None if it is.
+        """The outcome to answer if the message was not accepted; None if it was.
 
-        One reply for all recipients: a failure only if it is everybody's (`IDelivery.deliver`).
+        There is one reply for all recipients: a failure only if all have failed (`IDelivery.deliver`).
         """
         for outcome in outcomes:
             if outcome.accepted:
@@ -227,9 +227,9 @@ class SMTPServer(ServerConnection[Event]):
         return min(outcomes, key=_retry_first)
 
     def answer_content(self, envelope: Envelope, outcomes: Sequence[Outcome], answer: Outcome | None) -> None:
-        """Say what became of a message.
+        """Answer the content of a message.
 
-        :param answer: `content_answer`'s.
+        :param answer: the result of `content_answer`.
         """
         if answer is None:
             self.write(b"250 2.0.0 Taken as %b\r\n" % envelope.id.encode())
@@ -237,7 +237,7 @@ class SMTPServer(ServerConnection[Event]):
             self.answer(answer)
 
     def answer(self, outcome: Outcome | MailError) -> None:
-        """Say what became of something; 421 is the last that is said (RFC 5321 3.8)."""
+        """Answer with an outcome; a 421 closes the connection (RFC 5321 3.8)."""
         reply = render_reply(outcome.code, outcome.enhanced, outcome.text)
         if outcome.code == 421:
             self.end(reply, outcome.text)
@@ -247,7 +247,7 @@ class SMTPServer(ServerConnection[Event]):
     def no_recipients(self, *, last: bool) -> bytes:
         """The reply to a BDAT in a transaction without recipients.
 
-        :param last: whether the message ended with it.
+        :param last: whether it was the last chunk.
         """
         return replies.NO_RECIPIENTS
 
@@ -255,7 +255,7 @@ class SMTPServer(ServerConnection[Event]):
 
     @property
     def session(self) -> Session:
-        """What is known of the client; one value as long as nothing changes."""
+        """What is known about the client; the same value as long as nothing changes."""
         session = self._session
         if session is None:
             hello = self.hello
@@ -272,22 +272,22 @@ class SMTPServer(ServerConnection[Event]):
 
     @property
     def extended(self) -> bool:
-        """Whether the client asked for extensions."""
+        """Whether the client has asked for extensions."""
         return self.hello is not None and self.hello.verb != "HELO"
 
     @property
     def account(self) -> str | None:
-        """Who signed in."""
+        """The name of the account that signed in, or None."""
         return None if self.login is None else self.login.account.name
 
     @property
     def may_xclient(self) -> bool:
-        """Whether the peer is a proxy that may use XCLIENT, and has not done so."""
+        """Whether the peer is a proxy that may use XCLIENT, and has not used it yet."""
         proxies = self.factory.xclient
         return (
             bool(proxies)
             and not self.is_spoken_for
-            and not self.peer.is_proxy  # that is one of `ProxiedFactory`, and may have a client all the same
+            and not self.peer.is_proxy  # the PROXY protocol is used, but has named no client
             and self.peer.host in proxies
         )
 
@@ -297,7 +297,7 @@ class SMTPServer(ServerConnection[Event]):
         return self.peer.is_proxy or self.may_xclient
 
     def forget_client(self) -> None:
-        """Forget what the client said and who it is: it begins anew."""
+        """Forget all that the client has said, and its login: the session begins again."""
         self.forget_transaction()
         self.hello = None
         if self.sasl is not None:
@@ -307,25 +307,25 @@ class SMTPServer(ServerConnection[Event]):
             login.logout()
 
     def session_changed(self) -> None:
-        """Something that `session` tells is not so any more."""
+        """Make `session` and what depends on it anew."""
         self._session = self.trace = self._offers = None
         self.session_log.forget_client()
 
     def encrypted(self) -> None:
-        """TLS is on: what was learnt in plaintext is forgotten (RFC 3207 4.2)."""
+        """TLS is on: forget what was said in plaintext (RFC 3207 4.2)."""
         self.forget_client()
         self.session_changed()
         self._handlers = _HANDLERS
 
     def forget_transaction(self) -> None:
-        """As RSET does (RFC 5321 4.1.1.5)."""
+        """Drop the transaction, as RSET does (RFC 5321 4.1.1.5)."""
         self.transaction = None
         if self.reception is not None:
             self.reception.discard()
             self.reception = None
 
     def access_refusal(self) -> bytes | None:
-        """The reply to whoever must use STARTTLS or AUTH before mail is talked about."""
+        """The reply to mail commands if STARTTLS or AUTH must come before them; or None."""
         if self.factory.require_tls and not self.is_encrypted:
             return replies.TLS_FIRST
         if self.factory.submission and self.account is None:
@@ -334,7 +334,7 @@ class SMTPServer(ServerConnection[Event]):
 
     @property
     def offers(self) -> Offers:
-        """What this client may use now."""
+        """The extensions that are offered now."""
         offers = self._offers
         if offers is None:
             factory = self.factory
@@ -354,7 +354,7 @@ class SMTPServer(ServerConnection[Event]):
         return offers
 
     def _mechanisms(self) -> tuple[str, ...]:
-        """Of AUTH."""
+        """The mechanisms of AUTH that are offered now."""
         if self.sasl is None or (self.factory.require_tls and not self.is_encrypted):
             return ()
         return self.sasl.mechanisms(self.channel)
@@ -362,15 +362,15 @@ class SMTPServer(ServerConnection[Event]):
     # -- the error budget
 
     def error(self, reply: bytes, command: str = "", event: Event | None = None) -> None:
-        """Answer a command that is wrong here.
+        """Answer a command that is not valid here, and count it as an error.
 
-        :param command: to be named in the log; others are only counted.
+        :param command: its name for the log; without it, the error is only counted.
         """
         self._refuse_here(reply, command, event)
         self.end_if_exhausted(self.error_budget.error())
 
     def misplaced(self, reply: bytes, command: str = "") -> None:
-        """Answer what belongs into a transaction, where there is none or nobody in it."""
+        """Answer a command that needs a transaction with recipients, where there is none."""
         self._refuse_here(reply, command)
         self.end_if_exhausted(self.error_budget.misplaced())
 
@@ -381,19 +381,19 @@ class SMTPServer(ServerConnection[Event]):
         self.write(reply)
 
     def write_refusal(self, reply: bytes, event: Event) -> None:
-        """Refuse what is right, and more than the client may have."""
+        """Refuse a valid command that exceeds a limit; it is not counted as an error."""
         self.session_log.refused(reply, command_of(event), event)
         self.write(reply)
 
     def answer_idle_command(self, reply: bytes) -> None:
-        """Answer a command that brings no mail nearer."""
+        """Answer a command that sends no mail, and count it."""
         self.write(reply)
         self.end_if_exhausted(self.error_budget.idle_command())
 
     def end_if_exhausted(self, exhausted: bool) -> None:
-        """Send the client away if that was one mistake too many."""
+        """Close the connection if the client has made too many errors."""
         if exhausted and self.is_open:
-            self.session_log.sent_away(replies.TOO_MANY_ERRORS, self.session_log.last_error)
+            self.session_log.client_refused(replies.TOO_MANY_ERRORS, self.session_log.last_error)
             self.end(replies.TOO_MANY_ERRORS, "too many errors")
 
 
@@ -418,18 +418,18 @@ _HANDLERS: Mapping[type[Event], _Handler] = {
     AuthResponse: _authentication.auth_response,
     XClient: xclient,
 }
-"""What is done about each kind of event."""
+"""The handler for each kind of event."""
 
 _BEFORE_TLS: Mapping[type[Event], _Handler] = {
     **dict.fromkeys(_HANDLERS, _session_commands.tls_first),
     **{kind: _HANDLERS[kind] for kind in (Noop, StartTLS, Quit, Bdat, DataChunk, ChunkEnd)},
     Hello: _session_commands.hello_before_tls,
 }
-"""Where nothing is done in plaintext; a BDAT, which is refused as well, is read to its end."""
+"""The handlers before TLS, where TLS is required; the chunk of a refused BDAT is read to its end."""
 
 _VERBS_BEFORE_TLS = frozenset({"NOOP", "EHLO", "LHLO", "STARTTLS", "QUIT"})
 
 
 def _retry_first(outcome: Outcome) -> bool:
-    """Orders outcomes: those that ask to try again come first."""
+    """The order of outcomes: temporary failures come first."""
     return outcome.code >= 500

@@ -79,7 +79,7 @@ class SessionLog:
         shown = _text(reply) if isinstance(reply, bytes) else reply
         maillog.refused(self.client, shown, command=command, sender=sender, recipient=recipient)
 
-    def sent_away(self, reply: bytes, detail: bytes = b"") -> None:
+    def client_refused(self, reply: bytes, detail: bytes = b"") -> None:
         """Log that the client was refused as a whole."""
         maillog.refused(self.client, _text(reply), detail=_text(detail))
 

@@ -113,7 +113,7 @@ class Spool:
         if self.error is not None:
             raise self.error
         if self._file is None:
-            header, body = self._header.more(b"".join(self._chunks))
+            header, body = self._header.extended(b"".join(self._chunks))
             if len(header.fields) > self._limits.header:
                 raise MessageTooLarge(_HEADER_TOO_LARGE)
             return ArrivedMessage(header.fields, with_empty_line(body))
@@ -140,7 +140,7 @@ class Spool:
 
     def _take_header(self, octets: bytes) -> bytes:
         """Take the header section out of ``octets``; return the beginning of the body, if it has come."""
-        self._header, body = self._header.more(octets)
+        self._header, body = self._header.extended(octets)
         # If all of this is header, more of it may come, and there is no room for that in memory.
         if len(self._header.fields) > self._limits.header or not body:
             self.fail(MessageTooLarge(_HEADER_TOO_LARGE))

@@ -36,7 +36,7 @@ def xclient(server: SMTPServer, event: XClient) -> Awaitable[None] | None:
     elif name := event.attributes.get("LOGIN"):
         return _with_account(server, event, name)
     else:
-        return _begin_anew(server, event, None)
+        return _begin_session(server, event, None)
     return None
 
 
@@ -51,7 +51,7 @@ async def _with_account(server: SMTPServer, event: XClient, name: str) -> None:
     portal = server.factory.portal
     try:
         if portal is None:
-            raise AuthenticationFailed(detail="XCLIENT LOGIN where there are no accounts")
+            raise AuthenticationFailed(detail="XCLIENT LOGIN, but this server has no accounts")
         login = await proxy_login(portal, name, server)
     except BaseException:
         if server.is_open:
@@ -59,11 +59,11 @@ async def _with_account(server: SMTPServer, event: XClient, name: str) -> None:
         raise
     if not server.is_open:
         login.logout()
-    elif (greeting := _begin_anew(server, event, login)) is not None:
+    elif (greeting := _begin_session(server, event, login)) is not None:
         await greeting
 
 
-def _begin_anew(server: SMTPServer, event: XClient, login: Login | None) -> Deferred[None] | None:
+def _begin_session(server: SMTPServer, event: XClient, login: Login | None) -> Deferred[None] | None:
     if not _set_client(server, event):
         if login is not None:
             login.logout()

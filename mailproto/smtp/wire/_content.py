@@ -33,7 +33,7 @@ class ContentCheck:
     def _check(self, octets: bytes) -> bytes:
         """Note faults.  What comes after a fault is dropped, because the message will be refused.
 
-        If there are several faults, the same one is named wherever the content was cut.
+        If there are several faults, the same one is named for all ways to cut the content.
 
         :param octets: some content, not cut within a CRLF.
         """

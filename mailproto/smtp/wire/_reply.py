@@ -145,7 +145,7 @@ class SMTPClientWire:
                 return Reply(_CODES[usual[1]], (usual[2],))
             end = buffer.find(b"\n", position)
             if end < 0:
-                if not self._take_in():
+                if not self._fill_buffer():
                     return None
                 continue
             line = buffer[position:end].rstrip(b"\r")
@@ -166,7 +166,7 @@ class SMTPClientWire:
                 raise self._break("no separator after the code", line)
             self._add(code, text)
 
-    def _take_in(self) -> bool:
+    def _fill_buffer(self) -> bool:
         """Add the received octets to the buffer, but only if it has a whole line then.
 
         Otherwise a line that comes octet by octet would be copied for each octet.

@@ -26,7 +26,7 @@ class _Expecting(enum.Enum):
     COMMAND = "a command"
     RESPONSE = "a response to an AUTH challenge"
     LONG = "the rest of a line that is too long"
-    BARE = "what follows a bare LF, up to the next CRLF"
+    BARE = "after a bare LF, up to the next CRLF"
     NOTHING = "nothing: the client does not end its line"
 
 

@@ -233,6 +233,7 @@ class StoreTests(TestCase):
         error = self.assertRaises(
             Unavailable, self.store._database.read, lambda connection: connection.execute("nonsense")
         )
+        self.assertTrue(error.detail.startswith(f"{self.store.path}: OperationalError: "), error.detail)
         self.assertIn("nonsense", error.detail)
 
     async def test_a_snapshot_is_ended_by_errors_too(self):

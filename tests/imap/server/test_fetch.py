@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 
+from twisted.logger import LogLevel
+
 from mailproto.content import FileContent
 from mailproto.imap import IMAPLimits
 from mailproto.model import MessageInfo, Part
 from tests.imap.server.dialogue import MESSAGE, DialogueTestCase, message
+from tests.mail_log import captured, only
 
 MULTIPART = b"""Subject: parts\r
 Content-Type: multipart/mixed; boundary=b\r
@@ -347,27 +350,39 @@ class LargeContentTests(FromFileMixin):
         self.assertEqual(self.factory.connections, set())
 
     def test_a_file_that_is_gone(self) -> None:
+        """The others are sent, and the mail log says which it is, of whom, and why."""
         os.unlink(self.path)
         self.sign_in(select="INBOX")
-        self.talk(
-            """
-            C: a FETCH 1:2 (UID BODY.PEEK[TEXT])
-            S: * 2 FETCH (UID 2 BODY[TEXT] {11}
-            S: Hello Bob
-            S: )
-            S: a NO [UNAVAILABLE] Some of the messages could not be read
-            C: b SEARCH TEXT hello
-            S: * SEARCH 2
-            S: b OK SEARCH completed
-            """
-        )
+        with captured() as events:
+            self.talk(
+                """
+                C: a FETCH 1:2 (UID BODY.PEEK[TEXT])
+                S: * 2 FETCH (UID 2 BODY[TEXT] {11}
+                S: Hello Bob
+                S: )
+                S: a NO [UNAVAILABLE] Some of the messages could not be read
+                C: b SEARCH TEXT hello
+                S: * SEARCH 2
+                S: b OK SEARCH completed
+                """
+            )
+        self.assertEqual([event["command"] for event in events], ["FETCH", "SEARCH"])
+        for event in events:
+            self.assertEqual((event["kind"], event["log_level"]), ("failed", LogLevel.error))
+            self.assertEqual(event["account"], "alice")
+            self.assertTrue(event["detail"].startswith("cannot read message 1 of INBOX: [Errno 2]"), event)
+            self.assertIn(self.path, event["detail"])
 
     def test_a_file_that_ends_midway(self) -> None:
         os.truncate(self.path, self.SIZE // 2)
         client = self.sign_in(select="INBOX")
-        client.send(b"a FETCH 1 BODY.PEEK[]\r\n")
-        self.assertNotIn(b"a OK", client.received())
+        with captured() as events:
+            client.send(b"a FETCH 1 BODY.PEEK[]\r\n")
+            self.assertNotIn(b"a OK", client.received())
         self.assertFalse(client.transport.is_open)
+        event = only(events, "failed")
+        self.assertEqual(event["log_level"], LogLevel.error)
+        self.assertIn("cannot read message 1 of INBOX: ", event["detail"])
 
 
 class FairnessTests(DialogueTestCase):

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from mailproto.content import CHUNK, FileContent
 from mailproto.model import FlagChange, FlagOperation, Part
 from mailproto.pop3 import READ_AHEAD_MESSAGES, READ_AHEAD_OCTETS
+from tests.mail_log import captured, only
 from tests.pop3.server.session import SessionTestCase
 
 FIRST = b"Subject: one\r\n\r\n.line\r\nlast\r\n"  # 29 octets
@@ -433,20 +434,30 @@ class LargeMessageTests(SessionTestCase):
         self.assertEqual(self.realm.signed_in, 0)
 
     def test_a_file_that_is_gone_is_an_error(self) -> None:
+        """And one line of the mail log, without a traceback."""
         os.unlink(self.path)
-        transport = self.sign_in()
-        self.play(
-            "C: RETR 1\nS: -ERR [SYS/TEMP] Temporary failure, try again later\nC: NOOP\nS: +OK", transport
-        )
-        self.assertEqual(len(self.flushLoggedErrors(FileNotFoundError)), 1)
+        for command in ("RETR 1", "TOP 1 5"):
+            transport = self.sign_in()
+            with captured() as events:
+                self.play(
+                    f"C: {command}\nS: -ERR [SYS/TEMP] Temporary failure, try again later\nC: NOOP\nS: +OK",
+                    transport,
+                )
+            line = only(events, "failed")["line"]
+            self.assertIn(f"command={command[:4].strip()} reply=", line)
+            self.assertIn('detail="cannot read message 1: [Errno 2] No such file', line)
+            self.assertIn(self.path, line)
 
     def test_a_message_that_breaks_off_ends_the_connection(self) -> None:
         os.truncate(self.path, 2 * CHUNK)
         transport = self.sign_in()
-        transport.send(b"RETR 1\r\n")
-        self.assertFalse(transport.read().endswith(b".\r\n"))
+        with captured() as events:
+            transport.send(b"RETR 1\r\n")
+            self.assertFalse(transport.read().endswith(b".\r\n"))
         self.assertTrue(transport.was_aborted)
-        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        line = only(events, "failed")["line"]
+        self.assertIn("command=RETR", line)
+        self.assertIn('detail="cannot read message 1: ', line)
 
 
 class OddMessageTests(SessionTestCase):

@@ -204,10 +204,13 @@ class ListTests(SynchronousTestCase):
     def test_where_it_is(self) -> None:
         """The error tells the address before it, however that was read."""
         for value, text in (
-            ("a@b.example, c@d.example, oops", "what follows 'c@d.example' is no address"),
-            ("a@b.example, (c) d@e.example, oops, f@g.example", "what follows 'd@e.example' is no address"),
-            ("a@b.example; b@b.example", "what follows 'a@b.example' is no address"),
-            ("oops, a@b.example", "the first of the addresses is none"),
+            ("a@b.example, c@d.example, oops", "the text after 'c@d.example' is not an address"),
+            (
+                "a@b.example, (c) d@e.example, oops, f@g.example",
+                "the text after 'd@e.example' is not an address",
+            ),
+            ("a@b.example; b@b.example", "the text after 'a@b.example' is not an address"),
+            ("oops, a@b.example", "the first address is not valid"),
         ):
             with self.assertRaises(ValueError) as caught:
                 made(f"From: me@a.example\nTo: {value}\n\n")

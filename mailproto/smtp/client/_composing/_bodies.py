@@ -88,12 +88,12 @@ def _leaves(part: _Part, messages: tuple[_Part, ...]) -> Iterator[tuple[_Part, t
         return
     is_message = content_type(part).startswith("message/")
     if not is_message:
-        _drop_what_is_between(part)
+        _drop_text_around_parts(part)
     for inner in cast("list[_Part]", part.get_payload()):
         yield from _leaves(inner, (*messages, inner) if is_message else messages)
 
 
-def _drop_what_is_between(part: _Part) -> None:
+def _drop_text_around_parts(part: _Part) -> None:
     """Drop the text around parts: it has no encoding, and is not part of the message (RFC 2046 5.1.1)."""
     if not _is_sendable(part.preamble or ""):
         part.preamble = None

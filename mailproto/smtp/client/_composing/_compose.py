@@ -100,7 +100,7 @@ def _choose(
     """The sender and the recipients in the header."""
     dates = sum(name == b"resent-date" for name, _ in fields)
     if dates > 1 and (sender is None or recipients is None):
-        raise ValueError("a message that was sent again more than once: say who it is from and to")
+        raise ValueError("the message was resent more than once: name its sender and recipients")
     prefix = b"resent-" if dates else b""
 
     def named(*names: bytes) -> list[Address]:

@@ -200,7 +200,7 @@ def serialise(part: _Part, *, utf8: bool, signed: bool = False) -> Iterator[byte
             for each in inner:
                 yield from each
     elif payload is not None:
-        raise ValueError(f"a part of a message is no text: {type(payload).__name__}")
+        raise ValueError(f"the payload of a part is not text: {type(payload).__name__}")
 
 
 def _multipart(part: _Part, inner: list[Iterator[bytes]], utf8: bool, signed: bool) -> Iterator[bytes]:
@@ -242,5 +242,5 @@ def _signed_field(name: str, value: Any) -> Iterator[bytes]:
         return
     lines = _NEWLINE.split(field_text(value))
     if any(line[:1] not in (b" ", b"\t") for line in lines[1:]):
-        raise ValueError(f"a line of its own in the field {name}")
+        raise ValueError(f"a line in the field {name} would begin another field")
     yield b"%b: %b\r\n" % (name.encode(), b"\r\n".join(lines))

@@ -27,7 +27,7 @@ def field_text(value: Any) -> bytes:
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        raise ValueError("a header field that is not Unicode") from None
+        raise ValueError("a header field is not Unicode") from None
 
 
 def read_text(value: Any) -> bytes:

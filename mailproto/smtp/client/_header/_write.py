@@ -38,7 +38,7 @@ def write_fields(name: str, value: Any, *, utf8: bool) -> list[bytes]:
     octets = name.encode()
     lines = _NEWLINE.split(field_text(value))
     if any(line[:1] not in (b" ", b"\t") for line in lines[1:]):
-        raise ValueError(f"a line of its own in the field {name}")
+        raise ValueError(f"a line in the field {name} would begin another field")
     first = b"%b: %b" % (octets, lines[0]) if lines[0] else octets + b":"
     whole = b"\r\n".join([first, *lines[1:]])
     if not is_parsed(value) and _can_stay(whole, utf8):

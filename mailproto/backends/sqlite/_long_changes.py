@@ -229,7 +229,7 @@ class LongChanges:
                 results.append(result)
                 after_each()
         except Exception:
-            if job is not None:
+            if job is not None and self._end == math.inf:  # else the next start goes on with it
                 self._to_undo.append((job, change))
                 await self._undo()
             raise

@@ -21,12 +21,14 @@ from OpenSSL import SSL
 from twisted.internet import tcp, unix
 from twisted.internet.base import ReactorBase
 from twisted.internet.interfaces import ISSLTransport
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOProtocol
 
 __all__ = [
     "NEEDS",
     "SHORTCUTS",
     "endpoint_address",
+    "haproxy_layer",
     "is_daemonizing",
     "keep_time",
     "protocol_above",
@@ -84,6 +86,10 @@ NEEDS: Mapping[str, str] = {
     "transport_renamed": """
         Layers over a transport pass on its `getPeer`, `getHost` and all other attributes, also if they were
         set on the instance (`ProxiedFactory`).""",
+    "haproxy_layer": """
+        Below the protocol of a ``haproxy:`` endpoint is a `HAProxyProtocolWrapper`, whose `transport` leads
+        to the proxy.  Its `getPeer` is the proxy's until the header has come, and afterwards the client's if
+        the header names one.""",
     "socket_below": """
         The transport of a Unix socket has its socket in `socket`, and layers pass that on.""",
     "endpoint_address": """
@@ -227,6 +233,8 @@ def keep_time(reactor: Any) -> None:
 
 # -- needs
 
+_MOST_LAYERS: Final = 16
+
 
 def tls_connection(transport: Any) -> SSL.Connection | None:
     """The TLS state of a transport; None in plaintext, and after the connection is lost.
@@ -255,6 +263,15 @@ def tls_layer(transport: Any) -> TLSMemoryBIOProtocol | None:
 def socket_below(transport: Any) -> Any:
     """The socket of a transport; None if it has none."""
     return getattr(transport, "socket", None)
+
+
+def haproxy_layer(transport: Any) -> Any:
+    """What reads the PROXY protocol's header for Twisted's ``haproxy:`` endpoints; None without it."""
+    for _ in range(_MOST_LAYERS):
+        if transport is None or isinstance(transport, HAProxyProtocolWrapper):
+            return transport
+        transport = getattr(transport, "transport", None)
+    return None
 
 
 def endpoint_address(endpoint: Any) -> tuple[str, int] | str | None:

@@ -27,7 +27,7 @@ class FileContent:
     :param path: the file; ``""`` for one without a name.
     :param size: the number of octets to use from the start of the file.
     :param prefix: octets before those of the file.
-    :raises OSError: from any method that reads, when the file is gone or fails.
+    :raises OSError: any method that reads may raise it if the file is gone or cannot be read.
     """
 
     __slots__ = ("_descriptor", "_file_size", "path", "prefix")

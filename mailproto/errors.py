@@ -1,4 +1,4 @@
-"""One tree of errors, each with its meaning in SMTP, POP3 and IMAP.
+"""All errors of backends and deliveries, each with its meaning in SMTP, POP3 and IMAP.
 
 Backends and deliveries raise these; the protocols turn them into replies.  The text is for the client and
 tells nothing that helps an attacker; ``detail`` is for the log.  For any other exception the client gets
@@ -117,7 +117,7 @@ def storage_failure(error: OSError, doing: str, place: str = "") -> Unavailable:
 
 
 class Refused(MailError):
-    """A delivery's own answer: any code, enhanced code and text.
+    """A refusal with any code, enhanced code and text, for a delivery of your own.
 
     :param code: 400 to 599 (RFC 5321 4.2); 4yz asks the sender to try again, and 421 also ends the
         connection (3.8).
@@ -247,7 +247,7 @@ class NoSuchMailbox(MailError):
 
 
 class MailboxExists(MailError):
-    """CREATE of, or RENAME to, a name that is taken (RFC 5530 ALREADYEXISTS)."""
+    """CREATE of, or RENAME to, a name that exists already (RFC 5530 ALREADYEXISTS)."""
 
     imap = "ALREADYEXISTS"
     default_text = "Mailbox exists already"

@@ -25,7 +25,7 @@ def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
     if not os.path.isdir(path):
         if not os.path.isdir(above):
             make_folder(above, 0o777)
-        with contextlib.suppress(FileExistsError):  # another process was faster
+        with contextlib.suppress(FileExistsError):  # another process has just made it
             os.mkdir(path, mode)
     with contextlib.suppress(PermissionError):  # another user made that folder and does not let us read it
         sync_folder(above)

@@ -1,6 +1,6 @@
-"""The contracts: what a backend author implements, and nothing else.
+"""The interfaces that backend authors implement, and nothing else.
 
-Three rules hold for every method here.
+Three rules apply to every method here.
 
 *Awaitable.*  A method may be a coroutine function or return a ``Deferred``; it is called in the reactor's
 thread and its result is awaited there.  A method that blocks must move its work to another thread.
@@ -94,7 +94,7 @@ class IDelivery(Interface):
         """
 
     def deliver(envelope: Envelope, content: Content) -> Awaitable[Sequence[Outcome]]:
-        """Take responsibility for the message, durably, or say why not.
+        """Store or pass on the message durably, or say why that failed.
 
         ``content`` begins with this server's Received field.  The caller owns it: the file of a
         `FileContent` may be gone once the result has arrived, so keep a copy, not the object.
@@ -167,7 +167,7 @@ class IQueueRunner(Interface):
 
 
 class IMailbox(Interface):
-    """One mailbox: messages known by ascending UIDs, their flags, and a modseq.
+    """One mailbox: its messages with ascending UIDs, their flags, and a modseq.
 
     An IMailbox knows UIDs only; the IMAP session keeps sequence numbers.  Many sessions may share one
     object or have one each.  Sequences of UIDs are ascending and without duplicates, in arguments and in
@@ -254,7 +254,7 @@ class IMailbox(Interface):
 
 
 class IMetadata(Interface):
-    """An IMailbox that tells sizes and internal dates of many messages without an object for each.
+    """An IMailbox that can return the sizes and internal dates of many messages without an object for each.
 
     POP3 needs all sizes at each login, and SEARCH may need all dates.  Without this interface, servers call
     `IMailbox.read` for them.
@@ -268,7 +268,7 @@ class IRecent(Interface):
     """An IMailbox that keeps track of ``\\Recent`` (RFC 3501 2.3.2)."""
 
     def claim_recent() -> Awaitable[int]:
-        """Make the caller the one session that sees the unclaimed messages as recent.
+        """Make the caller the only session that sees the unclaimed messages as recent.
 
         :returns: the lowest UID that was unclaimed: that message and all later ones that exist now are
             recent for the caller.  ``uid_next`` if there was none.
@@ -443,7 +443,7 @@ class IAddOns(Interface):
     """Tells servers which optional contracts exist before any client signs in, so that greetings are true.
 
     Servers ask the realm of their portal (``portal.realm``).  A realm that does not provide this has no
-    add-ons.
+    add-ons.  `IMetadata` need not be listed: it changes nothing that a client sees.
     """
 
     add_ons: frozenset[InterfaceClass] = Attribute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -85,8 +86,8 @@ PUBLIC_NAMES = {
     "mailproto.model": """
         ANSWERED Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT Envelope FLAGGED
         FlagChange FlagColumns FlagOperation INBOX MailboxEntry MailboxStatus MessageFlags MessageInfo
-        Metadata NO_SERVICE_EXTENSIONS NULL_PATH NewMessage Outcome PERMANENT_FLAGS Parameters Part
-        Placement Recipient SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo VerifiedName
+        Metadata NO_PARAMETERS NO_SERVICE_EXTENSIONS NULL_PATH NewMessage Outcome PERMANENT_FLAGS Parameters
+        Part Placement Recipient SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo VerifiedName
         canonical_mailbox_name
     """,
     "mailproto.pop3": """
@@ -189,6 +190,26 @@ class PublicNameTests(SynchronousTestCase):
             if not path.stem.startswith("_") or path.stem == "__init__"
         }
         self.assertEqual(found, {"mailproto", *PUBLIC_NAMES})
+
+
+class DocumentTests(SynchronousTestCase):
+    """ARCHITECTURE.md names what is there."""
+
+    def test_files(self) -> None:
+        text = Path(CHECKOUT, "ARCHITECTURE.md").read_text()
+        named = re.findall(r"[`(]((?:\w+/)*\w+\.py)[`)]", text)
+        self.assertGreater(len(named), 10)
+        for name in named:
+            self.assertTrue(
+                Path(CHECKOUT, name).exists() or list(Path(CHECKOUT, "mailproto").rglob(name)), name
+            )
+
+    def test_names(self) -> None:
+        text = Path(CHECKOUT, "ARCHITECTURE.md").read_text()
+        named = re.findall(r"`(?:mailproto\.)?([a-z_]+(?:\.[a-z_]+)*)\.(\w*[A-Z]\w+)`", text)
+        self.assertGreater(len(named), 10)
+        for module, name in named:
+            self.assertTrue(hasattr(importlib.import_module(f"mailproto.{module}"), name), f"{module}.{name}")
 
 
 class RegularExpressionTests(SynchronousTestCase):

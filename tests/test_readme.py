@@ -125,7 +125,7 @@ class ReadmeTests(TestCase):
 
     def test_own_tests(self) -> None:
         """The dialogue passes, and fails when another reply is expected."""
-        (command,) = re.findall(r"`(\S.* test_app)`", README)
+        (command,) = re.findall(r"`(\S[^`]* test_app)`", README)
         trial = command.replace("python", sys.executable, 1)
         self.write("test_app.py", PYTHON[3])
         self.assertIn("PASSED (successes=1)", shell(trial, self.folder))

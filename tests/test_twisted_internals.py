@@ -16,6 +16,7 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet import endpoints, tcp, unix
+from twisted.internet.address import IPv4Address
 from twisted.internet.base import DelayedCall
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -30,6 +31,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.task import Clock
 from twisted.protocols import tls
+from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 from twisted.protocols.policies import WrappingFactory
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
@@ -396,6 +398,24 @@ class NeedTests(InternalsCase):
         transport.getPeer = lambda: "peer"
         transport.startTLS(self.make_tls())
         self.assertEqual((transport.getPeer(), transport.protocol.getPeer()), ("peer", "peer"))
+
+    def test_haproxy_layer(self) -> None:
+        wrapping = HAProxyWrappingFactory(_Building(protocol := Noting()))
+        wrapping.noisy = False
+        layer: Any = TLSMemoryBIOFactory(self.make_tls(), False, wrapping).buildProtocol(None)
+        _, transport = self.connect(layer)
+        proxy = transport.getPeer()
+        haproxy = internals.haproxy_layer(protocol.transport)
+        self.assertIs(haproxy, layer.wrappedProtocol)
+        self.assertEqual((haproxy.getPeer(), haproxy.transport.getPeer()), (proxy, proxy))
+        for header, named in (
+            (b"PROXY UNKNOWN x\r\n", proxy),
+            (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", IPv4Address("TCP", "192.0.2.1", 1)),
+        ):
+            haproxy._proxyInfo = haproxy._parser = None
+            haproxy.dataReceived(header)
+            self.assertEqual((haproxy.getPeer(), haproxy.transport.getPeer()), (named, proxy))
+        self.assertIsNone(internals.haproxy_layer(transport))
 
     def test_socket_below(self) -> None:
         wrapping = WrappingFactory(_Building(Noting()))

@@ -4,7 +4,13 @@ This package is independent of the mail protocols.  A server passes its client's
 or credentials to `login`.  A client gets its mechanisms from `client_mechanisms`.
 """
 
-from mailproto.auth._checkers import FAILURE_DELAY, CertificateChecker, DirectoryChecker, TokenChecker
+from mailproto.auth._checkers import (
+    FAILURE_DELAY,
+    CertificateChecker,
+    DirectoryChecker,
+    TokenChecker,
+    ensure_secret,
+)
 from mailproto.auth._client_credentials import Certificate, ClientCredentials, Password, Token
 from mailproto.auth._client_mechanisms import ClientMechanism, client_mechanisms
 from mailproto.auth._credentials import (
@@ -33,7 +39,6 @@ from mailproto.auth._records import (
 )
 from mailproto.auth._sasl_messages import MAX_RESPONSE, SASLError, decode_base64
 from mailproto.auth._scram import ScramKeys
-from mailproto.auth._secret import ensure_secret
 from mailproto.auth._server_mechanisms import (
     DEFAULT_MECHANISMS,
     SERVER_MECHANISMS,

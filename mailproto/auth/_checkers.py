@@ -8,6 +8,7 @@ import inspect
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import cast
 
 from cryptography import x509
@@ -33,6 +34,7 @@ from mailproto.auth._passwords import PasswordVerifier
 from mailproto.auth._records import SALT_LENGTH, SCRAM_ITERATIONS, argon2_part, is_complete, scram_part
 from mailproto.auth._scram import ScramAlgorithm, ScramKeys, proof_matches
 from mailproto.errors import AuthenticationFailed, NoSuchAccount, Unavailable
+from mailproto.files import write_private
 from mailproto.interfaces import IDirectory
 
 __all__ = [
@@ -42,7 +44,8 @@ __all__ = [
     "LateChecker",
     "LateFailure",
     "TokenChecker",
-    "wait_as",
+    "delay_like",
+    "ensure_secret",
 ]
 
 FAILURE_DELAY = 1.5
@@ -88,7 +91,7 @@ class LateChecker(abc.ABC):
         """
 
 
-async def wait_as(checker: object) -> None:
+async def delay_like(checker: object) -> None:
     """Wait as long as ``checker`` does after a failure, so that a client cannot tell which part refused
     it."""
     if isinstance(checker, LateChecker):
@@ -308,3 +311,22 @@ def _addresses(certificate: x509.Certificate) -> list[str]:
     if names:
         return names
     return [str(one.value) for one in certificate.subject.get_attributes_for_oid(NameOID.EMAIL_ADDRESS)]
+
+
+_SECRET_LENGTH = 32
+
+
+def ensure_secret(folder: str | os.PathLike[str]) -> bytes:
+    """The octets of the file ``secret`` in ``folder``; made if it is missing, readable only by its owner.
+
+    :raises OSError: the file cannot be read or written.
+    """
+    file = Path(folder) / "secret"
+    try:
+        secret = file.read_bytes()
+    except FileNotFoundError:
+        secret = b""
+    if len(secret) < _SECRET_LENGTH:
+        secret = os.urandom(_SECRET_LENGTH)
+        write_private(file, secret)
+    return secret

@@ -17,7 +17,7 @@ _UNSENDABLE = re.compile("[\0\x01\ud800-\udfff]")
 class Password:
     """A name and a password, for SCRAM, CRAM-MD5, PLAIN and LOGIN.
 
-    :ivar authzid: the account to act as; "" for one's own.
+    :ivar authzid: the account to act as; "" for the user's own.
     :raises ValueError: the name or the password is empty, or a field has a NUL.
     """
 

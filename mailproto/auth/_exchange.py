@@ -11,7 +11,7 @@ from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.portal import Portal
 
 from mailproto import maillog
-from mailproto.auth._checkers import wait_as
+from mailproto.auth._checkers import delay_like
 from mailproto.auth._login import Login, failures_are_temporary, login
 from mailproto.auth._sasl_messages import SASLError, decode_base64
 from mailproto.auth._server_mechanisms import DEFAULT_MECHANISMS, Challenge, ServerMechanism
@@ -197,7 +197,7 @@ class SASLServer:
                 return await mechanism.step(response)
         except AuthenticationFailed as error:
             self._log_failure(mechanism, error)
-            await wait_as(mechanism.checker)
+            await delay_like(mechanism.checker)
             raise
         except TemporaryAuthenticationFailure as error:
             self._log_failure(mechanism, error)

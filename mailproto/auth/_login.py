@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from mailproto import maillog
-from mailproto.auth._checkers import LateFailure, wait_as
+from mailproto.auth._checkers import LateFailure, delay_like
 from mailproto.auth._credentials import IProxyLogin, ProxyLogin
 from mailproto.auth._sasl_messages import SASLError
 from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, Unavailable
@@ -68,7 +68,7 @@ async def _login(portal: Portal, credentials: ICredentials, session: IRevocable 
             _, account, logout = await portal.login(credentials, session, IAccount)
         except (LoginFailed, Unauthorized) as error:
             if not isinstance(error, LateFailure):  # from the realm: there is no such account
-                await wait_as(_checker_of(portal, credentials))
+                await delay_like(_checker_of(portal, credentials))
             raise AuthenticationFailed(detail=str(error)) from None
     return Login(cast(IAccount, account), logout)
 

@@ -61,7 +61,7 @@ class PasswordVerifier:
     costs little.  It is kept as a digest, keyed with a secret of this process.  The digest includes the
     stored hash, so that a changed password is forgotten.
 
-    :param reactor: for time, and to come back from the threads; its shutdown stops them.
+    :param reactor: for time, and to receive results from the threads; its shutdown stops them.
     :param threads: the number of threads; each uses 64 MiB and a core while it works.
     :param pool: a thread pool to use instead of our own.
     """

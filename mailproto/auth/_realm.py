@@ -77,7 +77,7 @@ class StoreRealm:
 
 
 def add_ons_of(portal: Portal) -> frozenset[InterfaceClass]:
-    """The optional contracts that all accounts and mailboxes behind ``portal`` provide (`IAddOns`).
+    """The optional contracts that all accounts and mailboxes that ``portal`` gives provide (`IAddOns`).
 
     It is empty for a portal whose realm does not provide `IAddOns`.
     """
@@ -90,7 +90,9 @@ def store_portal(store: IStore, reactor: IReactorTime) -> Portal:
 
     More checkers may be registered with it, such as `TokenChecker` and `CertificateChecker`.
 
-    :param reactor: its shutdown ends the threads that check passwords.
+    :param reactor: its shutdown ends the threads that check passwords.  A `Clock` has no threads: tests
+        with one make their own, ``Portal(StoreRealm(store, clock), [checker])``, with any checker of
+        ``twisted.cred``.
     """
     return Portal(StoreRealm(store, reactor), [DirectoryChecker(store.directory, PasswordVerifier(reactor))])
 

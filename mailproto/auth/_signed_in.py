@@ -54,7 +54,7 @@ class SignedInSessions:
         """
         if not self._is_watching:
             self._is_watching = True
-            self._changes.watch(self._told)
+            self._changes.watch(self._accounts_changed)
         hints = self._hints
         found = await self._changes.revisions([name])
         if name not in found:
@@ -71,7 +71,7 @@ class SignedInSessions:
 
         return forget
 
-    def _told(self) -> None:
+    def _accounts_changed(self) -> None:
         self._hints += 1
         self._look()
 

@@ -1,7 +1,7 @@
-"""Where mail is kept: one set of contracts (`mailproto.interfaces`), several ways.
+"""Stores: several implementations of the interfaces in `mailproto.interfaces`.
 
-`open_store` opens one by its URL.  `SimpleMailbox` is the base for serving an application's
-own messages.  A store of your own that passes the conformance suite keeps the rules of `check_name`,
+`open_store` opens a store by its URL.  `SimpleMailbox` is the base class for serving an application's own
+messages.  To pass the conformance suite, your own store must follow the rules of `check_name`,
 `check_rename`, `check_special_use`, `kept_flags` and `check_keywords`.
 """
 
@@ -17,8 +17,7 @@ from mailproto.backends._names import (
 )
 from mailproto.backends._open import STORES, open_store, store_schemes
 from mailproto.backends._simple import SimpleMailbox
-from mailproto.backends._simple_account import SimpleAccount
-from mailproto.backends._single import SingleStore
+from mailproto.backends._simple_account import SimpleAccount, SingleStore
 from mailproto.backends.sqlite._store import SQLiteStore
 
 __all__ = [

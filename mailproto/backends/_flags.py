@@ -1,4 +1,4 @@
-"""Flags as backends keep them: the five of RFC 9051 2.3.2 and any keyword."""
+"""The flags that backends store: the five system flags of RFC 9051 2.3.2, and keywords."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from mailproto.model import SYSTEM_FLAGS
 __all__ = ["MAX_KEYWORDS", "MAX_KEYWORD_LENGTH", "check_keywords", "kept_flags"]
 
 MAX_KEYWORDS = 100
-"""Keywords that one message can have: every listing of the mailbox repeats them."""
+"""The most keywords of one message; clients fetch them with every listing."""
 
 MAX_KEYWORD_LENGTH = 255
-"""Characters of one keyword."""
+"""The most characters of one keyword."""
 
 _ATOM = re.compile(r"[!#$&\'+-\[^-z|}~]+")  # RFC 9051 9: ATOM-CHAR
 
@@ -22,12 +22,12 @@ _SPELLING = {flag.casefold(): flag for flag in SYSTEM_FLAGS}
 
 
 def kept_flags(flags: Iterable[str]) -> frozenset[str]:
-    """Those of ``flags`` that can be kept, each once, system flags in their usual spelling.
+    """The flags that can be stored, each once, system flags in their usual spelling.
 
-    ``\\Recent`` and what else begins with a backslash is dropped (RFC 9051 2.3.2).
+    ``\\Recent`` and other flags with a backslash are dropped (RFC 9051 2.3.2).
 
-    :raises OverQuota: for a keyword that is too long.
-    :raises ValueError: for one that is no atom; protocols let none through.
+    :raises OverQuota: a keyword is too long.
+    :raises ValueError: a keyword is not an atom; protocols refuse these themselves.
     """
     kept: dict[str, str] = {}
     for flag in flags:
@@ -44,9 +44,9 @@ def kept_flags(flags: Iterable[str]) -> frozenset[str]:
 
 
 def check_keywords(flags: frozenset[str]) -> frozenset[str]:
-    """The flags that a message is to have.
+    """Check the number of a message's keywords; returns ``flags``.
 
-    :raises OverQuota: for more than `MAX_KEYWORDS` keywords.
+    :raises OverQuota: there are more than `MAX_KEYWORDS` keywords.
     """
     if len(flags) > MAX_KEYWORDS and len(flags.difference(SYSTEM_FLAGS)) > MAX_KEYWORDS:
         raise OverQuota("Too many keywords on one message")

@@ -1,7 +1,7 @@
-"""The reference store: everything in memory, nothing left when it ends.
+"""The reference store: keeps everything in memory, and loses it at the end of the process.
 
-What a contract's sentence means is looked up here; `mailproto.backends.sqlite` must
-answer alike.
+It defines what the interfaces mean in doubtful cases; `mailproto.backends.sqlite` must behave in the same
+way.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from zope.interface import implementer
 from zope.interface.interface import InterfaceClass
 
 from mailproto.accounts import account_key, check_account_name
-from mailproto.backends._listing import entries
 from mailproto.backends._memory_mailbox import Delivered, MemoryMailbox, Numbers
 from mailproto.backends._names import (
     DEFAULT_MAILBOXES,
     check_name,
     check_rename,
     check_special_use,
+    entries,
     is_inferior,
     superiors,
 )
@@ -60,7 +60,7 @@ __all__ = ["MemoryAccount", "MemoryDirectory", "MemoryStore"]
 
 @dataclass(slots=True)
 class _Entry:
-    """One account, as the directory keeps it."""
+    """An account in the directory."""
 
     name: str
     password_hash: str
@@ -70,7 +70,7 @@ class _Entry:
 
 @implementer(IAccount)
 class MemoryAccount:
-    """The mailboxes of one account, by name; subscriptions are names, too."""
+    """The mailboxes of one account, by name, and its subscribed names."""
 
     def __init__(self, name: str, numbers: Numbers) -> None:
         self.name = name
@@ -79,7 +79,7 @@ class MemoryAccount:
         self._threads = AccountThreads(numbers.next_id)
         self._mailboxes: dict[str, MemoryMailbox] = {}
         self._special_uses: dict[str, str] = {}
-        # The largest UIDVALIDITY of mailboxes that are no longer called so.
+        # For each name, the largest UIDVALIDITY of mailboxes that had it.
         self._retired: dict[str, int] = {}
         self._deleted = False
         for default, special_use in DEFAULT_MAILBOXES:
@@ -183,11 +183,11 @@ class MemoryAccount:
             raise NoSuchAccount
 
     def _exists(self, name: str) -> bool:
-        """Whether it is a mailbox's name, or that of its superior."""
+        """Whether ``name`` is the name of a mailbox or of a mailbox's superior."""
         return name in self._mailboxes or any(is_inferior(other, name) for other in self._mailboxes)
 
     def _make(self, name: str, special_use: str | None, mailbox: MemoryMailbox | None = None) -> None:
-        """Put a mailbox, a new one by default, under a name that is free."""
+        """Put a mailbox, by default a new one, under a free name."""
         self._mailboxes[name] = mailbox or MemoryMailbox(name, self._numbers, self._modseqs, self._threads)
         if special_use:
             self._special_uses[name] = special_use
@@ -217,7 +217,7 @@ class MemoryAccount:
 
 @implementer(IDirectory, IAccountChanges)
 class MemoryDirectory:
-    """Accounts by the key of their name."""
+    """The directory: accounts by the key of their name."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -249,7 +249,7 @@ class MemoryDirectory:
         self.insert(name, password_hash)
 
     def insert(self, name: str, password_hash: str) -> None:
-        """`add`, for those who cannot await.  :raises AccountExists, InvalidAccountName:"""
+        """Like `add`, but synchronous.  :raises AccountExists, InvalidAccountName:"""
         name = check_account_name(name)
         key = account_key(name)
         if key in self._entries:
@@ -286,19 +286,20 @@ class MemoryDirectory:
 
 @implementer(IStore)
 class MemoryStore:
-    """Everybody's mail, in memory."""
+    """A store in memory."""
 
     def __init__(self) -> None:
         self.directory = MemoryDirectory(self)
         self._numbers = Numbers()
 
     def make_account(self, name: str) -> IAccount:
-        """What a new account signs in to; override it to serve mailboxes of your own."""
+        """Make the mailboxes of a new account; override it to serve your own."""
         return MemoryAccount(name, self._numbers)
 
     @property
     def add_ons(self) -> frozenset[InterfaceClass]:
-        """See `IAddOns.add_ons`; of accounts of your own, none, unless you override this, too."""
+        """See `IAddOns.add_ons`; if you override `make_account`, it is empty unless you override this,
+        too."""
         is_mine = type(self).make_account is MemoryStore.make_account
         return frozenset({IRecent, IObjectIds}) if is_mine else frozenset()
 

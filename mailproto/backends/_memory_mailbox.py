@@ -1,4 +1,4 @@
-"""The mailboxes of a `MemoryStore`: simple ones, with ids and threads."""
+"""The mailboxes of a `MemoryStore`: `SimpleMailbox` with ids and threads."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ __all__ = ["Delivered", "MemoryMailbox", "Numbers"]
 
 
 class Numbers:
-    """What the accounts of one store share."""
+    """The counters that the accounts of one store share."""
 
     def __init__(self) -> None:
         self._validity = 0
         self.next_id = count(1).__next__  # of a mailbox, a message or a thread
 
     def next_validity(self) -> int:
-        """A UIDVALIDITY: ever larger, and larger than those of an earlier process."""
+        """A new UIDVALIDITY: larger than all before, also than those of an earlier process."""
         self._validity = max(self._validity + 1, int(time.time()))
         return self._validity
 
 
 class Delivered:
-    """The ids that one message has wherever it is delivered.
+    """The ids of one delivered message, in all its mailboxes.
 
-    :ivar threads: in accounts that have it already.
+    :ivar threads: its threads, by account.
     """
 
     def __init__(self, numbers: Numbers) -> None:
@@ -45,7 +45,7 @@ class Delivered:
 
     @property
     def email(self) -> int:
-        """Given when the first place takes the message."""
+        """The email id; made when the first mailbox takes the message."""
         self._email = self._email or self._numbers.next_id()
         return self._email
 
@@ -67,7 +67,7 @@ class MemoryMailbox(SimpleMailbox):
         return (await super().status())._replace(mailbox_id=self.mailbox_id)
 
     def deliver(self, message: NewMessage, delivered: Delivered) -> AppendedMessage:
-        """Append a message that other mailboxes get, too."""
+        """Append a message that may also be delivered to other mailboxes."""
         self._delivered = delivered
         try:
             [appended] = self._add([message])

@@ -1,12 +1,12 @@
-"""Mailbox names: what may be one, how names relate, and which ones every account begins with."""
+"""Mailbox names: which are valid, how they relate, how they are listed, and which ones a new account has."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 from mailproto.errors import InvalidMailboxName
-from mailproto.model import DELIMITER, INBOX
+from mailproto.model import DELIMITER, INBOX, MailboxEntry
 
 __all__ = [
     "DEFAULT_MAILBOXES",
@@ -16,15 +16,16 @@ __all__ = [
     "check_name",
     "check_rename",
     "check_special_use",
+    "entries",
     "is_inferior",
     "superiors",
 ]
 
 MAX_NAME_OCTETS = 1000
-"""Octets of a mailbox's full name in UTF-8: several times of it fit into one command line."""
+"""The most octets of a mailbox's full name in UTF-8; several of them fit into one command line."""
 
 MAX_DEPTH = 32
-"""Levels of a mailbox's name: creating one creates as many superiors."""
+"""The most levels of a mailbox's name, because creating a mailbox creates all its superiors."""
 
 DEFAULT_MAILBOXES: tuple[tuple[str, str | None], ...] = (
     (INBOX, None),
@@ -34,17 +35,17 @@ DEFAULT_MAILBOXES: tuple[tuple[str, str | None], ...] = (
     ("Sent", "\\Sent"),
     ("Trash", "\\Trash"),
 )
-"""What a new account has, all subscribed: each name and its special use (RFC 6154)."""
+"""The mailboxes of a new account, all subscribed: each name with its special use (RFC 6154)."""
 
 SPECIAL_USES = {use.casefold(): use for _, use in DEFAULT_MAILBOXES if use}
-"""The special uses that a mailbox can be created with; the rest of RFC 6154 is for virtual mailboxes."""
+"""The special uses that a new mailbox may have; the others of RFC 6154 are for virtual mailboxes."""
 
 
 def check_name(name: str) -> None:
-    """See that a mailbox of this canonical name can be.
+    """Check the canonical name of a mailbox.
 
-    :raises InvalidMailboxName: for an empty level, ``%``, ``*``, a control character or line
-        separator, something that is not Unicode text, or a name too long or too deep.
+    :raises InvalidMailboxName: the name has an empty level, ``%``, ``*``, a control character or a line
+        separator, is not Unicode text, or is too long or too deep.
     """
     levels = name.split(DELIMITER)
     if not all(levels) or any(map(_is_forbidden, name)):
@@ -59,9 +60,9 @@ def _is_forbidden(character: str) -> bool:
 
 
 def check_special_use(special_use: str | None) -> str | None:
-    """The special use in its usual spelling.
+    """Return the special use in its usual spelling.
 
-    :raises InvalidMailboxName: for one that mailboxes here cannot have (RFC 6154 3).
+    :raises InvalidMailboxName: mailboxes cannot have this special use (RFC 6154 3).
     """
     if special_use is None:
         return None
@@ -72,9 +73,9 @@ def check_special_use(special_use: str | None) -> str | None:
 
 
 def check_rename(old: str, new: str, moving: Iterable[str]) -> dict[str, str]:
-    """Where each of the mailboxes ``moving`` (``old`` and its inferiors) goes.
+    """The new names of the mailboxes ``moving``: ``old`` and its inferiors.
 
-    :raises InvalidMailboxName: for one that cannot be, or for a mailbox that goes below itself.
+    :raises InvalidMailboxName: a new name is not valid, or ``new`` is below ``old``.
     """
     check_name(new)
     if is_inferior(new, old):
@@ -96,3 +97,22 @@ def superiors(name: str) -> Iterator[str]:
     while at >= 0:
         yield name[:at]
         at = name.find(DELIMITER, at + 1)
+
+
+def entries(mailboxes: Mapping[str, str | None], subscribed: Set[str]) -> list[MailboxEntry]:
+    """The result of `IAccount.list`.
+
+    :param mailboxes: the selectable mailboxes, each with its special use or None.
+    :param subscribed: the subscribed names; their mailboxes need not exist.
+    """
+    holders = {name for mailbox in mailboxes for name in superiors(mailbox)}
+    return [
+        MailboxEntry(
+            name,
+            selectable=name in mailboxes,
+            subscribed=name in subscribed,
+            exists=name in mailboxes or name in holders,
+            special_use=frozenset({use}) if (use := mailboxes.get(name)) else frozenset(),
+        )
+        for name in sorted(mailboxes.keys() | holders | subscribed)
+    ]

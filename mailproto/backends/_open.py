@@ -1,4 +1,4 @@
-"""Stores by their URL: ours, and those that installed packages bring."""
+"""Opens stores by URL: our own, and those of installed packages."""
 
 from __future__ import annotations
 
@@ -17,28 +17,30 @@ from mailproto.printable import printable
 __all__ = ["STORES", "open_memory", "open_sqlite", "open_store", "store_schemes"]
 
 STORES = "mailproto.stores"
-"""The group of entry points; the name of each is a URL's scheme."""
+"""The group of entry points for stores; the name of each is a URL scheme."""
 
 StoreOpener: TypeAlias = Callable[..., IStore]
-"""What an entry point names: ``opener(url, *, data_folder, reactor)``, as `open_store` describes it."""
+"""The function of an entry point: ``opener(url, *, data_folder, reactor)``; see `open_store`."""
 
 
 def open_store(url: str, data_folder: str, reactor: IReactorFromThreads) -> IStore:
-    """The store that ``url`` names; it is not started yet.
+    """Make the store that ``url`` names; it is not started yet.
 
-    ``sqlite:`` is in the data folder, ``sqlite:PATH`` a folder of its own, or a file whose name ends in
-    ``.sqlite3``; ``memory:`` is forgotten when the process ends.  A package brings another scheme by an
-    entry point in the group ``mailproto.stores``, such as (``setup.cfg``)::
+    ``sqlite:`` is a store in the data folder.  ``sqlite:PATH`` is one in another folder, or in a file with
+    a name in ``.sqlite3``.  ``memory:`` is lost when the process ends.  A package can add a scheme with an
+    entry point in the group ``mailproto.stores``, for example in ``setup.cfg``::
 
         [options.entry_points]
         mailproto.stores =
             maildir = maildir_store:open_store
 
-    which is a function ``open_store(url: str, *, data_folder: str, reactor) -> IStore``: ``url`` is all of
-    it, the scheme too; the data folder may be used, or not, and may be missing; the reactor has threads
-    and time.  It must not block, and leaves to `IStore.start` what takes time or may fail.
+    The entry point is a function ``open_store(url: str, *, data_folder: str, reactor) -> IStore``.  It gets
+    the whole URL, with the scheme.  It may use the data folder, which may not exist yet.  The reactor
+    provides time and threads.  The function must not block: `IStore.start` does everything that takes time
+    or may fail.
 
-    :raises ValueError: there is no such scheme, or the URL means nothing in it: a line for the operator.
+    :raises ValueError: the scheme is unknown, or the URL is not valid; the text is one line for the
+        operator.
     """
     scheme, colon, _ = url.partition(":")
     opener = _OURS.get(scheme) if colon else None
@@ -62,22 +64,22 @@ def open_sqlite(url: str, *, data_folder: str, reactor: IReactorFromThreads) -> 
 
 
 def open_memory(url: str, *, data_folder: str, reactor: IReactorFromThreads) -> IStore:
-    """``memory:``.  :raises ValueError: something follows."""
+    """``memory:``.  :raises ValueError: the URL has more than that."""
     if url != "memory:":
         raise ValueError(f"nothing can follow memory: in {url!r}")
     return MemoryStore()
 
 
 _OURS: Mapping[str, StoreOpener] = {"memory": open_memory, "sqlite": open_sqlite}
-"""Entry points, too, but known without them: a checkout that is only on the path has none."""
+"""Our own stores; they work without entry points, for example in a checkout that is not installed."""
 
 
 def _entry_points() -> Iterator[EntryPoint]:
-    """All that can be read; a package that is broken is no obstacle for others."""
+    """The entry points of all packages; a broken package is skipped."""
     for distribution in distributions():
         try:
             yield from distribution.entry_points.select(group=STORES)
-        except Exception:  # noqa: S112 - whatever is wrong with another package
+        except Exception:  # noqa: S112 - another package may raise anything
             continue
 
 
@@ -89,7 +91,7 @@ def _loaded(scheme: str, found: list[EntryPoint]) -> StoreOpener:
     package = getattr(entry_point.dist, "name", "?")
     try:
         opener: Any = entry_point.load()
-    except (Exception, SystemExit) as error:  # code of another package
+    except (Exception, SystemExit) as error:  # another package may raise anything
         raise ValueError(
             f"store {scheme}: the package {package} brings it by {entry_point.value}, which cannot be"
             f" loaded: {type(error).__name__}: {printable(str(error))}"

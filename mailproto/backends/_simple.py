@@ -1,4 +1,4 @@
-"""Mailboxes over whatever an application has: give the octets, the rest is here.
+"""Mailboxes for an application's own messages: the application only provides their octets.
 
 A complete one, over a Python list::
 
@@ -12,9 +12,8 @@ A complete one, over a Python list::
 
     store = SingleStore("alice@example.org", password_hash, ListMailbox(messages))
 
-Flags, UIDs, changes, hints and summaries are kept in memory.  Everything here is for the
-reactor's thread; a method that changes something has changed it when it is first awaited
-and never waits midway, so no two changes interleave.
+Flags, UIDs, changes, hints and summaries are kept in memory.  All methods must be called in the reactor's
+thread.  A method makes its whole change in one step, so that changes never interleave.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ _SUMMARY = Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS
 
 @dataclass(slots=True)
 class Message:
-    """One message: ``info`` has its summary once somebody asked for it."""
+    """One message; its summary is added to ``info`` when it is first read."""
 
     info: MessageInfo
     content: bytes
@@ -68,42 +67,43 @@ class Message:
 
 @dataclass(slots=True)
 class _State:
-    """What the objects of one mailbox share, under whatever name they know it."""
+    """The state that all objects of one mailbox share; their names may differ after a rename."""
 
     modseqs: ModSeqs
     modseq: int
     messages: dict[int, Message] = field(default_factory=dict)  # by ascending UID
     vanished: dict[int, int] = field(default_factory=dict)  # UID: modseq
     uid_next: int = 1
-    unclaimed: int = 1  # the first UID that no session has seen as recent
+    unclaimed: int = 1  # the first UID that no session has claimed as recent
     deleted: bool = False
     watchers: Watchers[None] = field(default_factory=Watchers)
 
     def next_modseq(self) -> int:
-        """The modseq of a change."""
+        """Return the modseq for a new change."""
         self.modseq = self.modseqs.next()
         return self.modseq
 
     def notify(self) -> None:
-        """A change is complete."""
+        """Call the listeners after a change."""
         self.watchers.notify(None, self.modseq)
         self.modseqs.notify()
 
 
 MODSEQS = ModSeqs()
-"""Of all mailboxes that are in no account of a `MemoryStore`: any account orders those it has."""
+"""The modseqs of all mailboxes outside a `MemoryStore`, so that the changes of any such account are
+ordered."""
 
 
 @implementer(IMailbox, IMetadata, IRecent)
 class SimpleMailbox:
-    """A mailbox in memory; also the base of an application's own.
+    """A mailbox in memory; also a base class for an application's own mailboxes.
 
-    Fill it with `add`, at any time: sessions that have it open are told.  Clients may
-    change flags, append and expunge, unless ``writable`` is False; to forbid only some of
-    that, let the method raise `mailproto.errors.ReadOnly`.
+    Add messages with `add` at any time: open sessions see them.  Clients may change flags, append and
+    expunge, unless ``writable`` is False.  To forbid only one of these, override its method to raise
+    `mailproto.errors.ReadOnly`.
 
-    :param uid_validity: of another mailbox, or another order of messages, under the same
-        name it must be larger; the default is the present time.
+    :param uid_validity: must be larger for another mailbox, or another order of messages, under the same
+        name; by default the present time.
     """
 
     writable: bool = True
@@ -119,7 +119,7 @@ class SimpleMailbox:
     def add(
         self, content: Content, flags: Iterable[str] = (), internal_date: int | None = None
     ) -> AppendedMessage:
-        """Put a message at the end, whether clients may write or not.
+        """Append a message, even if clients may not write.
 
         :param content: octets with CRLF line ends.
         :param internal_date: seconds since the epoch; None for now.
@@ -128,11 +128,11 @@ class SimpleMailbox:
         return appended
 
     def remove(self, uids: Iterable[int]) -> None:
-        """Take messages away, whatever their flags."""
+        """Remove messages, whatever their flags."""
         self._remove([uid for uid in uids if uid in self._state.messages])
 
     def renamed(self, name: str, uid_validity: int | None = None) -> Self:
-        """The same mailbox under another name."""
+        """An object for the same mailbox under another name."""
         other = type(self).__new__(type(self))
         other.__dict__.update(self.__dict__, name=name, uid_validity=uid_validity or self.uid_validity)
         return other
@@ -221,12 +221,12 @@ class SimpleMailbox:
         )
 
     async def copy(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
-        """See `IMailbox.copy`; the target may be of any kind."""
+        """See `IMailbox.copy`; the target may be an `IMailbox` of any class."""
         self._there()
         return await self._copy(uids, target)
 
     async def move(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
-        """See `IMailbox.move`; the target may be of any kind."""
+        """See `IMailbox.move`; the target may be an `IMailbox` of any class."""
         self._changeable()
         moved = await self._copy(uids, target)
         self.remove(uid for uid, _ in moved)
@@ -282,11 +282,11 @@ class SimpleMailbox:
         return _State(modseqs, modseqs.next())
 
     def _identified(self, info: MessageInfo) -> MessageInfo:
-        """A message that comes, with its ids if this mailbox has such."""
+        """A new message's ``info``, with ids if this mailbox has them."""
         return info
 
     def _left(self, messages: Iterable[Message]) -> None:
-        """Messages are removed."""
+        """Called when messages are removed."""
 
     def _add(self, messages: Sequence[NewMessage]) -> list[AppendedMessage]:
         self._there()
@@ -299,14 +299,14 @@ class SimpleMailbox:
             )
             for message in messages
         ]
-        # From here on nothing can fail: all of them come, or none did.
+        # Nothing can fail from here on, so all messages are appended or none.
         return self._put(
             Message(self._identified(MessageInfo(0, date, len(content), content=content)), content, flags, 0)
             for content, date, flags in new
         )
 
     def _put(self, messages: Iterable[Message]) -> list[AppendedMessage]:
-        """Give messages a place at the end; the objects are ours now."""
+        """Append messages; the mailbox owns the objects now."""
         state = self._state
         appended = []
         for message in messages:

@@ -1,4 +1,4 @@
-"""An account over mailboxes that an application made."""
+"""Accounts and stores with mailboxes that an application makes."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 from zope.interface import implementer
+from zope.interface.interface import InterfaceClass
 
-from mailproto.backends._listing import entries
+from mailproto.backends._memory import MemoryStore
+from mailproto.backends._names import entries
 from mailproto.backends._simple import MODSEQS, SimpleMailbox
 from mailproto.backends._watch import Watchers
 from mailproto.errors import NoSuchMailbox, ReadOnly
-from mailproto.interfaces import IAccount, IMailbox
+from mailproto.interfaces import IAccount, IMailbox, IObjectIds, IRecent
 from mailproto.model import INBOX, MailboxEntry, MailboxStatus, canonical_mailbox_name
 
-__all__ = ["SimpleAccount"]
+__all__ = ["SimpleAccount", "SingleStore"]
 
 
 @implementer(IAccount)
 class SimpleAccount:
-    """An account with mailboxes that the application made; clients cannot make or delete any.
+    """An account with fixed mailboxes: clients cannot create or delete any.
 
-    :param mailboxes: INBOX, and what others there are; a missing INBOX is an empty one.
+    :param mailboxes: the mailboxes by name; if INBOX is missing, an empty one is added.
     """
 
     def __init__(self, name: str, mailboxes: Mapping[str, IMailbox]) -> None:
@@ -76,7 +78,7 @@ class SimpleAccount:
         """See `IAccount.watch`."""
         ends = [self._watchers.add(None, listener)]
         for mailbox in self._mailboxes.values():
-            with contextlib.suppress(NoSuchMailbox):  # the application has retired it
+            with contextlib.suppress(NoSuchMailbox):  # the application has deleted it (`retire`)
                 ends.append(mailbox.watch(listener))
 
         def end() -> None:
@@ -84,3 +86,24 @@ class SimpleAccount:
                 each()
 
         return end
+
+
+class SingleStore(MemoryStore):
+    """A store with one account, one password and one mailbox.
+
+    :param password_hash: the password's record (`mailproto.auth.hash_password`).
+    """
+
+    def __init__(self, name: str, password_hash: str, inbox: IMailbox) -> None:
+        super().__init__()
+        self._inbox = inbox
+        self.directory.insert(name, password_hash)
+
+    @property
+    def add_ons(self) -> frozenset[InterfaceClass]:
+        """See `IAddOns.add_ons`: those that the mailbox provides."""
+        return frozenset(add_on for add_on in (IRecent, IObjectIds) if add_on.providedBy(self._inbox))
+
+    def make_account(self, name: str) -> IAccount:
+        """Every account has the same INBOX."""
+        return SimpleAccount(name, {INBOX: self._inbox})

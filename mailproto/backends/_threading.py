@@ -1,15 +1,15 @@
-"""Which messages of one account are one conversation (THREADID, RFC 8474 5.2), as every backend decides it.
+"""Decides which messages of an account form a thread (THREADID, RFC 8474 5.2), for all backends.
 
-A message's thread is decided when it comes, and never changes: threads that a later message connects
-stay two.  It joins the thread of the first of these that the account knows:
+A message's thread is decided when it arrives, and never changes: if a later message connects two threads,
+they stay two.  A message joins the thread of the first of these that the account knows:
 
-1. its own Message-ID: another copy of it, or an answer to it that came first;
-2. its ancestors in In-Reply-To and References, the nearest first: they may be missing, if another
-   message has named them;
-3. where it names no ancestor and its subject says that it is a reply or forwarded: the message with
-   that base subject (RFC 5256 2.1) that came last.
+1. its own Message-ID, from another copy of it, or from a reply that arrived earlier;
+2. its ancestors in In-Reply-To and References, the nearest first; an ancestor may be known only from
+another message's references;
+3. if it names no ancestor, and its subject is that of a reply or a forwarded message: the latest message
+with the same base subject (RFC 5256 2.1).
 
-Otherwise it begins a thread.
+Otherwise it begins a new thread.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ __all__ = ["HASH_BITS", "AccountThreads", "ThreadKeys", "thread_keys"]
 
 
 HASH_BITS = 40
-"""Of a key: in an account of 100,000 messages, one of ten million that come is taken for an answer to
-a message that it has nothing to do with."""
+"""The bits of a key: in an account of 100,000 messages, one of ten million new messages joins a wrong
+thread."""
 
 
 class ThreadKeys(NamedTuple):
-    """What a message is looked up by, and found by later: hashes of `HASH_BITS`.
+    """The keys by which a message finds its thread, and is found later: hashes of `HASH_BITS`.
 
-    They are no secret, because an attacker who wants a message in a thread simply names its Message-ID.
+    They need not be secret, because an attacker can put a message into a thread just by naming a
+    Message-ID.
 
-    :ivar ids: of Message-IDs: its own if it has one, then its ancestors', the nearest first.
-    :ivar subject: of the base subject; None where that is empty.
-    :ivar joins_by_subject: whether ``subject`` counts, if no id is known.
+    :ivar ids: hashes of Message-IDs: its own if it has one, then those of its ancestors, the nearest first.
+    :ivar subject: the hash of the base subject; None if that is empty.
+    :ivar joins_by_subject: whether ``subject`` is used if no id is known.
     """
 
     ids: tuple[int, ...]
@@ -48,9 +49,9 @@ class ThreadKeys(NamedTuple):
         return self.ids if self.subject is None else (*self.ids, self.subject)
 
     def find(self, known: Callable[[int], int | None]) -> int | None:
-        """The thread to join, or None.
+        """The thread to join, or None for a new one.
 
-        :param known: the thread of a key, or None.
+        :param known: returns the thread of a key, or None.
         """
         for key in self.ids:
             if (thread := known(key)) is not None:
@@ -61,7 +62,7 @@ class ThreadKeys(NamedTuple):
 class AccountThreads:
     """The threads of one account, in memory.
 
-    :param next_id: gives ids that no other thing has.
+    :param next_id: returns a new, unique id.
     """
 
     def __init__(self, next_id: Callable[[], int]) -> None:
@@ -71,7 +72,7 @@ class AccountThreads:
         self._messages: Counter[int] = Counter()
 
     def add(self, keys: ThreadKeys, thread: int | None = None) -> int:
-        """The thread of a message that comes: ``thread``, if that is known."""
+        """Add a new message; returns its thread, which is ``thread`` if that is given."""
         if thread is None:
             thread = keys.find(self._by_key.get)
         if thread is None:
@@ -85,7 +86,7 @@ class AccountThreads:
         return thread
 
     def count(self, thread: int, messages: int) -> None:
-        """Messages of a thread were copied, or (negative) removed."""
+        """Count messages of a thread that were copied, or removed (negative)."""
         self._messages[thread] += messages
         if not self._messages[thread]:
             del self._messages[thread]

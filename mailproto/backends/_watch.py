@@ -1,4 +1,4 @@
-"""The order of changes, and who wants to hear of them."""
+"""Modseqs, and the listeners for changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Listener = Callable[[int], None]
 
 
 class Watchers(Generic[K]):
-    """The listeners of many mailboxes, each known by a key; for the reactor's thread only."""
+    """The listeners of many mailboxes, by key; only for the reactor's thread."""
 
     _log = Logger()
 
@@ -23,14 +23,14 @@ class Watchers(Generic[K]):
         self._listeners: dict[K, dict[object, Listener]] = {}
 
     def __iter__(self) -> Iterator[K]:
-        """The mailboxes that are watched."""
+        """The keys of the watched mailboxes."""
         return iter(self._listeners)
 
     def __bool__(self) -> bool:
         return bool(self._listeners)
 
     def add(self, key: K, listener: Listener) -> Callable[[], None]:
-        """See `IMailbox.watch`: the same listener may come twice, and leaves as often."""
+        """See `IMailbox.watch`; a listener may be added twice, and is then removed twice."""
         token = object()
         self._listeners.setdefault(key, {})[token] = listener
 
@@ -42,7 +42,7 @@ class Watchers(Generic[K]):
         return end
 
     def notify(self, key: K, modseq: int) -> None:
-        """Tell everybody who watches ``key``; one who fails does not keep the others from hearing."""
+        """Call all listeners for ``key``; if one raises, the others are still called."""
         for listener in tuple(self._listeners.get(key, {}).values()):
             try:
                 listener(modseq)
@@ -51,9 +51,9 @@ class Watchers(Generic[K]):
 
 
 class ModSeqs:
-    """Gives out the modseqs of one account or of several, and tells of each.
+    """Gives the modseqs of one or several accounts, and calls the accounts' listeners.
 
-    :ivar last: the last one that was given out.
+    :ivar last: the last modseq that was given.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class ModSeqs:
         self._watchers: Watchers[None] = Watchers()
 
     def next(self) -> int:
-        """The modseq of a change."""
+        """Return the modseq for a new change."""
         self.last += 1
         return self.last
 
@@ -70,5 +70,5 @@ class ModSeqs:
         return self._watchers.add(None, listener)
 
     def notify(self) -> None:
-        """Changes are complete."""
+        """Call the listeners after changes."""
         self._watchers.notify(None, self.last)

@@ -139,7 +139,7 @@ class ClientConnection(Connection, Generic[EventT]):
         self.is_handshaking = True
         self._handshake_timeout = timeout
         self._note_progress()
-        self._speak_tls(tls)
+        self._begin_tls(tls)
         if not self._pumping:
             self._watch()
 
@@ -149,7 +149,7 @@ class ClientConnection(Connection, Generic[EventT]):
             return
         self._send_now()
         self._end()
-        self._let_go()
+        self._close_when_sent()
 
     def abort(self) -> None:
         """Close now, and drop unsent data."""
@@ -222,7 +222,7 @@ class ClientConnection(Connection, Generic[EventT]):
                 written += len(self._next_piece)
                 self._send_now()
                 self._next_piece = b""
-                continue  # if the server reads on
+                continue  # the loop checks whether the server still reads
             try:
                 # Take the piece now, even if it can only be written in another turn: the server's answer to
                 # the last piece must not be handled before.

@@ -22,7 +22,7 @@ from mailproto.client._errors import (
     TLSUnavailable,
 )
 from mailproto.client._routes import Race, Route, endpoint_name, routes_to
-from mailproto.client._within import TooLate, within
+from mailproto.client._timeouts import TooLate, within
 from mailproto.tls import client_tls
 
 if TYPE_CHECKING:

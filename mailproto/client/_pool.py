@@ -10,7 +10,7 @@ from math import inf
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, ensureDeferred, fail
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 SLOW = 5.0
 """Seconds after which a job that waits for an earlier one may move to another connection."""
 
-A_MOMENT = 5.0
+SERVING_FOR = 5.0
 """Seconds after a job for which its server counts as working."""
 
 
@@ -39,6 +39,7 @@ class ClientPool(Generic[ClientT]):
     If the server accepts fewer than ``connections`` connections, the pool tries again after a second, and
     then after longer pauses of up to half a minute.  Every job gets a result or an error in the end.
 
+    :param clock: the reactor.
     :param open_client: opens a client, such as ``lambda: SMTPClient.open(reactor, server)``.
     :param name: the server's name, for errors and the log.
     :param connections: the most simultaneous connections; more jobs wait.
@@ -52,7 +53,7 @@ class ClientPool(Generic[ClientT]):
 
     def __init__(
         self,
-        reactor: Any,
+        clock: IReactorTime,
         open_client: Callable[[], Coroutine[Any, Any, ClientT]],
         name: str,
         *,
@@ -63,7 +64,7 @@ class ClientPool(Generic[ClientT]):
     ) -> None:
         if connections < 1 or jobs < 1 or at_once < 1 or idle < 0:
             raise ValueError("connections, jobs and at_once are at least 1, idle at least 0")
-        self._reactor = reactor
+        self._clock = clock
         self._open_client = open_client
         self._context = copy_context()  # so that connections do not run in the context of the first job
         self._name = name
@@ -71,12 +72,12 @@ class ClientPool(Generic[ClientT]):
         self._jobs = jobs
         self._at_once = at_once
         self._queue = Queue()
-        self._deadlines = Deadlines(reactor, self._waited)
+        self._deadlines = Deadlines(clock, self._waited)
         self._coming = 0  # jobs that are being prepared
         self._pool: list[PooledConnection[ClientT]] = []
         self._ended: list[PooledConnection[ClientT]] = []  # closed connections with jobs that go on
         self._opening: set[Deferred[ClientT]] = set()
-        self._growth = Growth(reactor, connections)
+        self._growth = Growth(clock, connections)
         self._refusal: ClientError | None = None  # why the last connection failed
         self._failing: deque[tuple[Queue, Failure]] = deque()  # jobs that will be failed
         self._is_going_on = self._is_to_go_on = False
@@ -245,7 +246,7 @@ class ClientPool(Generic[ClientT]):
 
     def _stuck(self) -> list[Job[ClientT]]:
         """The jobs that have waited too long for an earlier job on their connection."""
-        if self._look_at == inf or (now := self._reactor.seconds()) < self._look_at:
+        if self._look_at == inf or (now := self._clock.seconds()) < self._look_at:
             return []
         waiting = [job for each in self._pool for job in each.underway[1:]]
         # No job can have waited too long before this time.
@@ -283,7 +284,7 @@ class ClientPool(Generic[ClientT]):
             return  # the usual case
         if self._look_at < inf and not self._queue and all(len(each.underway) < 2 for each in self._pool):
             self._look_at = inf
-        now = self._reactor.seconds()
+        now = self._clock.seconds()
         due = self._look_at if self._look_at > now else inf
         if is_short and (growing := self._growth.due(self._number)) is not None and growing > now:
             due = min(due, growing)
@@ -295,7 +296,7 @@ class ClientPool(Generic[ClientT]):
             self._alarm.cancel()
             self._alarm = None
         if due < inf:
-            self._alarm = self._reactor.callLater(due - now, self._ring)
+            self._alarm = self._clock.callLater(due - now, self._ring)
 
     def _ring(self) -> None:
         self._alarm = None
@@ -368,13 +369,13 @@ class ClientPool(Generic[ClientT]):
 
     def _others_serve(self, connection: PooledConnection[ClientT]) -> bool:
         """Whether the server serves other connections, or did so a moment ago; called by a connection."""
-        if self._reactor.seconds() < self._served_at + A_MOMENT:
+        if self._clock.seconds() < self._served_at + SERVING_FOR:
             return True
         return any(each.serves for each in self._pool if each is not connection)
 
     def _has_served(self, *, is_first: bool) -> None:
         """A job was done; called by its connection."""
-        self._served_at = self._reactor.seconds()
+        self._served_at = self._clock.seconds()
         if is_first:
             self._growth.served()
 

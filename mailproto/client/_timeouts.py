@@ -1,10 +1,16 @@
-"""The timeouts of a client."""
+"""The timeouts of a client, and a time limit for a Deferred."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
-__all__ = ["ClientTimeouts"]
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+__all__ = ["ClientTimeouts", "TooLate", "within"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +31,47 @@ class ClientTimeouts:
     command: float = 300
     handshake: float = 60
     quit: float = 10
+
+
+T = TypeVar("T")
+
+
+class TooLate(Exception):
+    """The result did not arrive in time."""
+
+
+def within(
+    clock: IReactorTime, seconds: float, pending: Deferred[T], discard: Callable[[T], object]
+) -> Deferred[T]:
+    """A Deferred with the result of ``pending``, or with `TooLate` after the time limit.
+
+    Cancelling it gives `CancelledError`, whatever error ``pending`` has when it is cancelled (endpoints
+    have their own).
+
+    :param discard: called with a result that arrives too late.
+    """
+    is_over = False
+
+    def give_up(_: Deferred[T]) -> None:
+        nonlocal is_over
+        is_over = True
+        if timer.active():
+            timer.cancel()
+        pending.cancel()
+
+    def too_late() -> None:
+        give_up(result)
+        result.errback(TooLate())
+
+    def done(value: T | Failure) -> None:
+        if is_over:
+            if not isinstance(value, Failure):
+                discard(value)
+            return
+        timer.cancel()
+        result.callback(value)
+
+    result: Deferred[T] = Deferred(give_up)
+    timer = clock.callLater(seconds, too_late)
+    pending.addBoth(done)
+    return result

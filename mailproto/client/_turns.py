@@ -1,4 +1,4 @@
-"""What waits in a client's session until the session is free for it."""
+"""The requests that wait for their turn in a client's session."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ T = TypeVar("T")
 
 
 class Turn(ABC):
-    """Something that is to be said, and waits for its turn."""
+    """A request that waits for its turn."""
 
     @abstractmethod
     def fail(self, error: ClientError) -> None:
-        """Its turn will never come."""
+        """The connection ended before its turn."""
 
 
 class CoroutineTurn(Turn, Generic[T]):
-    """A coroutine that has the server to itself.
+    """A turn that is a coroutine; no other turn runs at the same time.
 
-    :param run: makes it.
-    :param done: called when it is over, before anything hears of its result.
+    :param run: makes the coroutine.
+    :param done: called when the coroutine has ended, before its result is delivered.
     """
 
     __slots__ = ("_done", "_run", "result")
@@ -39,11 +39,11 @@ class CoroutineTurn(Turn, Generic[T]):
         self.result: Deferred[T] = Deferred()
 
     def begin(self) -> None:
-        """Its turn has come."""
+        """Start the coroutine."""
         ensureDeferred(self._run()).addBoth(self._ended)
 
     def fail(self, error: ClientError) -> None:
-        """Its turn will never come."""
+        """The connection ended before its turn."""
         self.result.errback(error)
 
     def _ended(self, result: T | Failure) -> None:

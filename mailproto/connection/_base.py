@@ -48,7 +48,7 @@ class Connection(Protocol):
     transport: Any  # several of Twisted's interfaces at once
 
     def __init__(self) -> None:
-        self._meet(NOT_CONNECTED)
+        self._set_peer(NOT_CONNECTED)
         self._unsent: list[bytes] = []
         self._unsent_octets = 0
         self._pumping = False
@@ -124,7 +124,7 @@ class Connection(Protocol):
     def connectionMade(self) -> None:
         self._open = True
         transport = self.transport
-        self._meet(peer_of(transport))
+        self._set_peer(peer_of(transport))
         if ITCPTransport.providedBy(transport):
             # We write whole replies: waiting for the other end's ACK would only delay them.
             with suppress(OSError):  # Unix sockets do not have this option, but an older Twisted sets it
@@ -153,7 +153,7 @@ class Connection(Protocol):
         """The transport has closed (IPushProducer)."""
         self._writable = True
 
-    def _meet(self, peer: Peer) -> None:
+    def _set_peer(self, peer: Peer) -> None:
         """Record who is at the other end."""
         self.peer, self.peer_address, self.is_local = peer, peer.address, peer.is_local
 
@@ -183,7 +183,7 @@ class Connection(Protocol):
             write_out = self._write_out = writer_of(self.transport)
         write_out(data)
 
-    def _speak_tls(self, tls: Any, received: bytes = b"") -> None:
+    def _begin_tls(self, tls: Any, received: bytes = b"") -> None:
         """Send unsent data in plaintext, and then start TLS.
 
         :param received: the first octets of the handshake, if they have arrived already.
@@ -198,7 +198,7 @@ class Connection(Protocol):
             else:
                 layer.dataReceived(received)
 
-    def _let_go(self) -> None:
+    def _close_when_sent(self) -> None:
         """Close the connection once everything is sent."""
         # A transport that still has a producer waits for it before it closes.
         self.transport.unregisterProducer()

@@ -48,8 +48,8 @@ class EventConnection(Connection, Generic[EventT]):
         self._waiting: list[Deferred[None]] = []
         self._has_received = False
         self._had_event = False
-        self._heard_all = False  # the client has closed its side
-        self._unheard = 0  # octets received after our last reply
+        self._peer_has_closed = False  # the client has closed its side
+        self._octets_after_end = 0  # octets received after our last reply
         self._end_reason = ""
 
     # -- provided by each protocol
@@ -106,7 +106,7 @@ class EventConnection(Connection, Generic[EventT]):
         self._unsent.append(closing_words)
         self._ending = True
         self._send_now()
-        self._let_go()
+        self._close_when_sent()
 
     def beside(self, awaitable: Awaitable[None]) -> Deferred[None]:
         """Run a task in this connection's context, at the same time as events are handled.
@@ -121,8 +121,8 @@ class EventConnection(Connection, Generic[EventT]):
 
     def dataReceived(self, data: bytes) -> None:
         if self._ending:
-            self._unheard += len(data)
-            if self._unheard > _MAX_UNHEARD:
+            self._octets_after_end += len(data)
+            if self._octets_after_end > _MAX_OCTETS_AFTER_END:
                 self.abort()  # inside TLS, the transport would read until the client closes its side
             return
         if not self._has_received:
@@ -185,14 +185,14 @@ class EventConnection(Connection, Generic[EventT]):
             self._pumping = False
         if self._unsent:
             self._flush()
-        if self._heard_all or not self._reading:
+        if self._peer_has_closed or not self._reading:
             self._go_on_reading()
 
     def _go_on_reading(self) -> None:
         """If everything is handled: read on, or end the connection if the client has closed its side."""
         if self._running is not None or not self._writable or self._ending:
             return
-        if self._heard_all:
+        if self._peer_has_closed:
             self.end(reason=CLOSED)
         else:
             self._reading = True
@@ -230,7 +230,7 @@ class EventConnection(Connection, Generic[EventT]):
 
     def readConnectionLost(self) -> None:
         """The client has closed its side, and may wait for replies (`IHalfCloseableProtocol`)."""
-        self._heard_all = True
+        self._peer_has_closed = True
         if self._running is None:
             self.in_context(self._pump)
 
@@ -260,7 +260,7 @@ class EventConnection(Connection, Generic[EventT]):
         self._progress = self.clock.seconds()
 
 
-_MAX_UNHEARD = 1 << 20
+_MAX_OCTETS_AFTER_END = 1 << 20
 """Octets that a client may send after our last reply, so that it can still read that reply."""
 
 _REPLIES_AT_ONCE = 64

@@ -16,7 +16,7 @@ __all__ = ["ServerFactory"]
 
 
 class ServerFactory(Factory):
-    """Makes one kind of connection, counts them, and ends them all.
+    """Makes the connections of one service, counts them, and ends them at shutdown.
 
     :param clock: the reactor, or a `twisted.internet.task.Clock` in tests.
     :param tls: the context for STARTTLS or STLS; None not to offer it.

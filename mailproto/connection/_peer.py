@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.address import UNIXAddress
 
-from mailproto._twisted_internals import socket_below
+from mailproto._twisted_internals import haproxy_layer, socket_below
 from mailproto.connection._networks import UNIX, ip_address, network_of
 
 __all__ = ["NOT_CONNECTED", "UNKNOWN", "Peer", "peer_at", "peer_of", "rename_peer"]
@@ -30,7 +30,7 @@ class Peer:
     :ivar name: the address, or the Unix socket and the process that connected, followed by the proxies in
         between.
     :ivar is_local: whether it is on this machine.
-    :ivar is_proxy: whether it is a listed proxy on a connection of its own, such as a health check.
+    :ivar is_proxy: whether it is a listed proxy without a client, such as a health check.
     """
 
     host: str
@@ -48,7 +48,7 @@ class Peer:
         return network_of(self.host)
 
     def client_at(self, host: str) -> Peer:
-        """The client at ``host`` that this peer, a proxy, speaks for: an IP address or `UNKNOWN`.
+        """The client for which this peer, a proxy, speaks; ``host`` is its IP address or `UNKNOWN`.
 
         A client is on this machine only if both the client and its proxy are.  A client on its proxy's
         machine, if that is another, gets the proxy's address, because its own (such as 127.0.0.1) would
@@ -86,18 +86,27 @@ def peer_at(host: str) -> Peer:
 
 
 def peer_of(transport: Any) -> Peer:
-    """The peer of a transport."""
+    """The peer of a transport now; Twisted's ``haproxy:`` endpoints name a client with its first octets."""
     renamed: Peer | None = getattr(transport, _ATTRIBUTE, None)
     if renamed is not None:
         return renamed
-    try:
-        address = transport.getPeer()
-    except NotImplementedError:  # of a process that an endpoint started
-        address = None
+    layer = haproxy_layer(transport)
+    if layer is not None:
+        address = _address_of(layer)
+        is_named = address != _address_of(layer.transport)
+        return peer_of(layer.transport).client_at(getattr(address, "host", UNKNOWN) if is_named else UNKNOWN)
+    address = _address_of(transport)
     if isinstance(address, UNIXAddress):
         return replace(peer_at(""), name=_unix_name(transport))
     # The standard streams of a process may be connected to anything.
     return peer_at(getattr(address, "host", UNKNOWN))
+
+
+def _address_of(transport: Any) -> Any:
+    try:
+        return transport.getPeer()
+    except NotImplementedError:  # of a process that an endpoint started
+        return None
 
 
 _ATTRIBUTE = "peer_told_by_proxy"

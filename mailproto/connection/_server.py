@@ -165,7 +165,7 @@ class ServerConnection(EventConnection[EventT]):
             return False
         self._unsent.append(go_ahead)
         self._begin_handshake()
-        self._speak_tls(self.factory.tls, received)
+        self._begin_tls(self.factory.tls, received)
         return True
 
     @property
@@ -180,13 +180,10 @@ class ServerConnection(EventConnection[EventT]):
         :param host: the client's IP address; `UNKNOWN`; or None for the peer itself.
         :returns: False if that client has too many connections.
         """
-        self.is_spoken_for = True
-        return self._count_as(host)
-
-    def _count_as(self, host: str | None) -> bool:
         self.factory.forget(self)
+        self.is_spoken_for = True
         if host is not None:
-            self._meet(self.peer.client_at(host))
+            self._set_peer(self.peer.client_at(host))
         return self.factory.admit(self)
 
     # -- the beginning
@@ -203,17 +200,17 @@ class ServerConnection(EventConnection[EventT]):
             self._end_for(CloseReason.CROWDED)
 
     def _begins(self) -> bool:
-        """Check the peer again: Twisted's ``haproxy:`` endpoints name the client only now.
-
-        They make the connection first, and then read the header of the PROXY protocol.
+        """Look at the peer again: Twisted's ``haproxy:`` endpoints name the client only now.
 
         :returns: False if the client has too many connections; it has been told.
         """
-        host = peer_of(self.transport).host
-        if host == self.peer.host:
+        peer = peer_of(self.transport)
+        if peer == self.peer:
             return True
         self.is_spoken_for = self.is_encrypted  # then TLS is perhaps the proxy's
-        if self._count_as(host):
+        self.factory.forget(self)
+        self._set_peer(peer)
+        if self.factory.admit(self):
             return True
         self._end_for(CloseReason.CROWDED)
         return False

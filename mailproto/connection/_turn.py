@@ -100,7 +100,7 @@ class Turn:
     # -- to the connections
 
     def __getattr__(self, name: str) -> Any:
-        """Whatever else a transport asks of a reactor."""
+        """All other attributes are the real reactor's."""
         return getattr(self._reactor, name)
 
     def addReader(self, reader: Any) -> None:
@@ -129,10 +129,10 @@ class Turn:
 
     def removeAll(self) -> list[Any]:
         """`IReactorFDSet`."""
-        everybody = list(self._selectables.values())
-        for selectable in everybody:
+        selectables = list(self._selectables.values())
+        for selectable in selectables:
             self._ignore(selectable, _IN | _OUT)
-        return everybody
+        return selectables
 
     def getReaders(self) -> list[Any]:
         """`IReactorFDSet`."""
@@ -157,7 +157,7 @@ class Turn:
 
     def _ignore(self, selectable: Any, events: int) -> None:
         fd = selectable.fileno()
-        if fd < 0:  # closed already, and so unknown to the kernel
+        if fd < 0:  # already closed, so that the kernel has forgotten it
             fd = next((fd for fd, other in self._selectables.items() if other is selectable), -1)
         mask = self._masks.get(fd)
         if mask is None:

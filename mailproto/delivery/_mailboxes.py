@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from mailproto.accounts import account_key, account_keys
@@ -54,16 +55,14 @@ class MailboxDelivery(Delivery):
     gets mail at once.
 
     :param domains: at least one, the main one first.
-    :param seconds: the time, for tests.
+    :param clock: measures the age of cached addresses; None for the system's monotonic clock.
     """
 
-    def __init__(
-        self, store: IStore, domains: Sequence[str], *, seconds: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, store: IStore, domains: Sequence[str], *, clock: IReactorTime | None = None) -> None:
         self._store = store
         self._first_domain = domains[0]
         self._domains = frozenset(map(canonical_domain, domains))
-        self._seconds = seconds
+        self._seconds = time.monotonic if clock is None else clock.seconds
         self._known: dict[Address, tuple[str, float]] = {}
 
     async def recipient(self, session: Session, path: Address, parameters: Parameters) -> None:
@@ -138,7 +137,7 @@ class MailboxDelivery(Delivery):
         return await self._make_role(f"{role}@{canonical_domain(domain)}")
 
     async def _make_role(self, name: str) -> str:
-        with contextlib.suppress(AccountExists):  # another process was faster
+        with contextlib.suppress(AccountExists):  # another process has just created it
             await self._store.directory.add(name, "")
         return name
 

@@ -118,7 +118,7 @@ def _no_store(options: Namespace) -> str:
 
 
 def _is_there(path: str | os.PathLike[str]) -> bool:
-    """:raises OSError: it cannot be known, because this user may not look."""
+    """:raises OSError: this user may not look, so it is not known."""
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -17,7 +17,7 @@ from mailproto.service._listening import give_away
 from mailproto.service._reasons import file_error, refusal
 from mailproto.service._settings import SettingError, User
 
-__all__ = ["DataService", "alone_in", "check_access", "make_data_folder"]
+__all__ = ["DataService", "check_access", "lock_folder", "make_data_folder"]
 
 
 class DataService(Service):
@@ -43,7 +43,7 @@ class DataService(Service):
         super().privilegedStartService()  # type: ignore[no-untyped-call]
         user = self._user()
         if user is not None and os.geteuid() == 0 and not self.folder.exists():
-            with self._told():
+            with self._as_setting_error():
                 make_data_folder(self.folder)
                 give_away(str(self.folder), user)
 
@@ -53,16 +53,16 @@ class DataService(Service):
         :raises SettingError: it cannot be used.
         """
         super().startService()  # type: ignore[no-untyped-call]
-        with self._told():
+        with self._as_setting_error():
             make_data_folder(self.folder)
             check_access(self.folder, os.R_OK | os.W_OK | os.X_OK)
             self.spool_folder.mkdir(mode=0o700, exist_ok=True)
-            with alone_in(self.folder):
+            with lock_folder(self.folder):
                 self.secret = ensure_secret(self.folder)
             check_access(self.spool_folder, os.R_OK | os.W_OK | os.X_OK)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _as_setting_error(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -81,7 +81,7 @@ def make_data_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Hold a lock while files that belong together are made; another server waits, and then finds them."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -98,4 +98,4 @@ _NUMBERS: dict[Any, Callable[[str], float]] = {
     int | None: _whole,
     float | None: _seconds,
 }
-"""The parsers of values by type; fields of other types cannot be set."""
+"""The parsers of values, by type; fields of other types cannot be set."""

@@ -29,7 +29,7 @@ from twisted.python.failure import Failure
 from mailproto.service._endpoints import unix_path, with_defaults
 from mailproto.service._reasons import port_error
 from mailproto.service._settings import SettingError, User
-from mailproto.service._unix_sockets import remove_left_over, why_not
+from mailproto.service._unix_sockets import remove_left_over, socket_error
 
 __all__ = ["ListenerService"]
 
@@ -137,7 +137,7 @@ class ListenerService(Service):
             return
         path = unix_path(self.endpoint)
         if path is not None:
-            reason = why_not(path, error)
+            reason = socket_error(path, error)
         elif isinstance(error, CannotListenError) and isinstance(error.socketError, OSError):
             reason = port_error(error.socketError)
         elif isinstance(error, OSError):

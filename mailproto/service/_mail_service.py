@@ -79,8 +79,8 @@ class MailService(MultiService):
                     ListenerService(
                         f"listen.{name}",
                         endpoint,
-                        _made_by(servers, name),
-                        _said_by(self._reporter, name),
+                        _factory_maker(servers, name),
+                        _listening_reporter(self._reporter, name),
                         reactor=reactor,
                         user=lambda: self._user,
                     ),
@@ -183,11 +183,11 @@ class MailService(MultiService):
                     self.log.failure("error while reloading {name}", name=service.name)
 
 
-def _made_by(servers: ServersService, name: str) -> Callable[[], IProtocolFactory]:
+def _factory_maker(servers: ServersService, name: str) -> Callable[[], IProtocolFactory]:
     return lambda: servers.factory(LISTENERS[name])
 
 
-def _said_by(reporter: Reporter, name: str) -> Callable[[str], None]:
+def _listening_reporter(reporter: Reporter, name: str) -> Callable[[str], None]:
     return lambda address: reporter.listening(name, address)
 
 

@@ -7,8 +7,8 @@ import sys
 from mailproto.service._log import log_with
 from mailproto.service._mail_service import MailService
 from mailproto.service._options import Options, option_of
-from mailproto.service._process import ProcessReporter
 from mailproto.service._reasons import file_error
+from mailproto.service._reporting import ProcessReporter
 from mailproto.service._settings import Settings
 
 __all__ = ["make_service"]

@@ -226,11 +226,13 @@ class Options(UsageOptions):
         self._endpoints.setdefault(name, []).append(endpoint)
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:  # noqa: N802 - Twisted's name
-        """Take the arguments: of a command such as twistd, the process ends with one line if they are wrong.
+        """Parse the arguments.
 
-        The command itself would print all its options first.
+        If they are wrong, and come from a command such as twistd, the process ends with one line.
 
-        :raises UsageError: they are wrong, and are no command's.
+        (The command itself would print all its options first.)
+
+        :raises UsageError: the arguments are wrong, and do not come from a command.
         """
         try:
             super().parseOptions(options)  # type: ignore[no-untyped-call]
@@ -248,7 +250,7 @@ class Options(UsageOptions):
         """
         given: Mapping[str, Any] = self
         for option in ("data", "tls-cert", "tls-key", "client-ca"):
-            if given[option] == "":  # of a variable that is not set, perhaps
+            if given[option] == "":  # perhaps from a shell variable that is not set
                 raise UsageError(f"--{option}: a path is missing")
         try:
             _ = self.settings

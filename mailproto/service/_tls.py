@@ -14,7 +14,7 @@ from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from mailproto.service._data import DataService, alone_in, check_access
+from mailproto.service._data import DataService, check_access, lock_folder
 from mailproto.service._reasons import file_error
 from mailproto.service._settings import SettingError, TLSSettings
 from mailproto.tls import ServerTLS, TLSFilesError, ensure_self_signed, server_tls
@@ -52,7 +52,7 @@ class TLSService(Service):
         self._reactor = reactor
         self._seen: Signature = ()  # of the files in use
         self._failed: Signature | None = None  # of files that could not be used at the last check
-        self._told: Signature | None = None  # of files about which a warning was logged
+        self._warned_about: Signature | None = None  # of files about which a warning was logged
         self._lock = DeferredLock()  # so that the files that were read last are used in the end
         self._looks = LoopingCall(lambda: Deferred.fromCoroutine(self._look()))
         self._looks.clock = reactor
@@ -88,7 +88,7 @@ class TLSService(Service):
         signature = self._signature()
         if signature != self._seen:
             # Files that failed at the last check and have not changed since are not just being written.
-            is_told = signature == self._failed and signature != self._told
+            is_told = signature == self._failed and signature != self._warned_about
             try:
                 await self._renew(signature, is_told=is_told)
             except Exception:  # the next check must still take place
@@ -105,13 +105,13 @@ class TLSService(Service):
         except (TLSFilesError, SettingError, OSError) as error:
             self._failed = signature
             if is_told:
-                self._told = signature
+                self._warned_about = signature
                 reason = self._setting_error(error).reason if isinstance(error, TLSFilesError) else error
                 self.log.warn("The TLS certificate in use stays: {reason}", reason=reason)
             return
         for use in prepared:
             use()
-        self._seen, self._failed, self._told = signature, None, None
+        self._seen, self._failed, self._warned_about = signature, None, None
         self.log.info("TLS certificate read again: {certificate}", certificate=self.server.description)
         self._warn_if_expired()
 
@@ -141,7 +141,7 @@ class TLSService(Service):
             for name in ("tls-cert.pem", "tls-key.pem"):
                 # A certificate that cannot be read is not replaced, because clients may have stored it.
                 check_access(folder / name, os.R_OK)
-            with alone_in(folder):
+            with lock_folder(folder):
                 return ensure_self_signed(folder, self._hostname)
         except OSError as error:
             raise SettingError("data", file_error(error, folder)) from None

@@ -8,11 +8,11 @@ import stat
 
 from twisted.internet.error import CannotListenError
 
-__all__ = ["remove_left_over", "why_not"]
+__all__ = ["remove_left_over", "socket_error"]
 
 
 _MAX_PATH = 107
-"""Octets (unix(7)), before the NUL."""
+"""The most octets of a socket's path, without the NUL (unix(7))."""
 
 
 def remove_left_over(path: str) -> None:
@@ -32,7 +32,7 @@ def remove_left_over(path: str) -> None:
         os.unlink(lock)
 
 
-def why_not(path: str, error: Exception) -> str:
+def socket_error(path: str, error: Exception) -> str:
     """Why a socket cannot be made at a path, and what to do about it."""
     folder = os.path.dirname(path) or "."
     if len(os.fsencode(path)) > _MAX_PATH:

@@ -288,7 +288,8 @@ class Dialogue:
 
 @lru_cache(256)
 def _runs(text: str, said: str) -> list[list[_Turn] | StartsTLS | Wait | Action | GoesOn]:
-    """The turns between those steps that are no lines; the same dialogue is had many times."""
+    """Group lines into turns, with the other steps between them; cached, because dialogues are played
+    often."""
     runs: list[list[_Turn] | StartsTLS | Wait | Action | GoesOn] = []
     for step in read(text):
         if not isinstance(step, Line):

@@ -34,7 +34,7 @@ ALICE = "Alice@example.org"
 TEXT = b"From: Bob <bob@example.org>\r\nSubject: One\r\n\r\nThe text.\r\n"
 """A small message."""
 
-PATIENCE = 5.0
+HINT_TIMEOUT = 5.0
 """Seconds within which a hint must arrive."""
 
 E = TypeVar("E", bound=MailError)
@@ -69,7 +69,7 @@ class StoreFixture(TestCase):
         return await self.account.open(name)
 
     def recent(self, messages: int) -> int:
-        """`MailboxStatus.recent` after so many new messages: 0 if mailboxes are not `IRecent`."""
+        """The expected `MailboxStatus.recent` after some new messages: 0 if mailboxes are not `IRecent`."""
         return messages if IRecent in self.store.add_ons else 0
 
     async def assert_raises(self, error: type[E], wrong: Awaitable[Any]) -> E:
@@ -81,13 +81,13 @@ class StoreFixture(TestCase):
         raise self.failureException(f"{error.__name__} not raised: {result!r}")
 
     async def eventually(self, holds: Callable[[], bool]) -> None:
-        """Wait until a condition holds, for at most `PATIENCE` seconds."""
-        end = time.monotonic() + PATIENCE
+        """Wait until a condition holds, for at most `HINT_TIMEOUT` seconds."""
+        end = time.monotonic() + HINT_TIMEOUT
 
         def turns() -> Iterator[None]:
             while not holds():
                 if time.monotonic() > end:
-                    raise self.failureException(f"did not happen within {PATIENCE} seconds")
+                    raise self.failureException(f"did not happen within {HINT_TIMEOUT} seconds")
                 yield
 
         await cooperate(turns()).whenDone()

@@ -12,7 +12,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL, crypto
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
@@ -58,7 +58,7 @@ class ServerTLS:
     continues as if the client had offered none: mail clients do not agree on the names, and IANA's registry
     has no name for SMTP.
 
-    :param seconds: a clock that only goes forward.
+    :param clock: measures the age of ticket keys; None for the system's monotonic clock.
 
     :ivar description: the certificate in use: its names, and how long it is valid.
     :ivar not_after: when that certificate expires, in seconds since the epoch.
@@ -73,12 +73,12 @@ class ServerTLS:
         key_file: str | os.PathLike[str],
         *,
         client_ca: str | os.PathLike[str] | None = None,
-        seconds: Callable[[], float] = time.monotonic,
+        clock: IReactorTime | None = None,
     ) -> None:
         self._cert_file = Path(cert_file)
         self._key_file = Path(key_file)
         self._client_ca = None if client_ca is None else Path(client_ca)
-        self._seconds = seconds
+        self._seconds = time.monotonic if clock is None else clock.seconds
         self.reload()
 
     def reload(self) -> None:
@@ -116,13 +116,14 @@ class ServerTLS:
         return _ServerConnection(self._context, getattr(protocol, "alpn", ()))
 
     def _read(self) -> tuple[Callable[[], SSL.Context], str, float]:
-        """Read the files: a function that makes contexts, the certificate's description, and its end."""
+        """Read the files; returns a function that makes contexts, the certificate's description, and its
+        expiry."""
         chain = load_certificates(self._cert_file)
         octets = _octets(self._key_file)
         with _as_files_error(self._key_file, "no private key in PEM form", why=False):
             try:
                 key = serialization.load_pem_private_key(octets, password=None)
-            except TypeError:  # cryptography's answer to a key that needs a password
+            except TypeError:  # cryptography raises this for a key that needs a password
                 reason = "the key needs a password: write it without one (openssl pkey -in FILE -out FILE)"
                 raise TLSFilesError(self._key_file, reason) from None
         with _as_files_error(self._cert_file, "its key cannot be used"):
@@ -235,7 +236,7 @@ def load_certificates(path: Path) -> list[crypto.X509]:
 def _as_files_error(path: Path, reason: str, *, why: bool = True) -> Iterator[None]:
     """Turn any error of a library into a `TLSFilesError` for the file.
 
-    :param why: whether the library's own words tell an operator more.
+    :param why: whether to include the library's own text.
     """
     try:
         yield

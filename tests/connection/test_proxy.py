@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from twisted.cred.portal import Portal
 from twisted.internet import reactor as installed
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
@@ -29,7 +30,7 @@ from mailproto.testing import ELSEWHERE, LOOPBACK, MemoryTransport
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.asking import AskingClient
 from tests.connection.test_proxy_header import BAD, TCP4, TCP6, v2
-from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery
+from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery, Realm
 
 V1 = b"PROXY TCP4 203.0.113.9 198.51.100.2 40000 25\r\n"
 GREETING = b"220 mx.example ESMTP mailproto\r\n"
@@ -214,11 +215,14 @@ class TwistedEndpointTests(ProxiedTestCase):
     def test_the_client_is_the_one_that_the_proxy_names(self) -> None:
         for header, client in (
             (V1, ("203.0.113.9", False)),
-            (V1.replace(b"203.0.113.9", b"127.0.0.1"), (LOOPBACK, True)),
+            (b"PROXY TCP4 127.0.0.1 127.0.0.1 40001 25\r\n", (LOOPBACK, True)),
             (v2(0x21, 0x11, TCP4), ("192.0.2.1", False)),
             (v2(0x21, 0x21, TCP6), ("2001:db8::1", False)),
+            (b"PROXY UNKNOWN x\r\n", ("", False)),
+            (v2(0x20, 0, b""), ("", False)),
         ):
             transport = self.connect()
+            self.assertEqual(self.peer_of(transport), ("", False))
             transport.send(header)
             transport.send(b"HELO a\r\n")
             self.assertEqual(transport.read(), GREETING + b"250 mx.example\r\n")
@@ -228,6 +232,18 @@ class TwistedEndpointTests(ProxiedTestCase):
             self.assertEqual(envelope.session.peer, client[0])
             transport.drop()
         self.assertEqual(self.factory._peers, {})
+
+    def test_no_password_in_clear(self) -> None:
+        """Though the proxy is on this machine: neither before it has named a client nor afterwards."""
+        portal = Portal(Realm(), [])
+        factory = HAProxyWrappingFactory(IMAPServerFactory(portal, clock=self.clock, hostname="mx.example"))
+        factory.noisy = False
+        for header in (V1, b"PROXY UNKNOWN x\r\n"):
+            transport = MemoryTransport(factory.buildProtocol(None), LOOPBACK)
+            self.assertIn(b"LOGINDISABLED", transport.read())
+            transport.send(header + b"a CAPABILITY\r\n")
+            self.assertIn(b"LOGINDISABLED", transport.read())
+            transport.drop()
 
     def test_the_log_names_both(self) -> None:
         transport = self.connect()

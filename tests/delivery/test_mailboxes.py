@@ -33,9 +33,7 @@ class MailboxCase(SynchronousTestCase):
         self.store = MemoryStore()
         self.clock = Clock()
         self.add("alice@Example.org", "bob@example.org", "carol@elsewhere.example", "zoë@bücher.example")
-        self.delivery = MailboxDelivery(
-            self.store, ["Example.org", "bücher.example."], seconds=self.clock.seconds
-        )
+        self.delivery = MailboxDelivery(self.store, ["Example.org", "bücher.example."], clock=self.clock)
 
     def add(self, *names: str) -> None:
         for name in names:

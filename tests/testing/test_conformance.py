@@ -63,7 +63,7 @@ class ConformanceTests(TestCase):
                 return lambda: None
 
         self.patch(memory, "MemoryMailbox", Silent)
-        self.patch(_fixture, "PATIENCE", 0.01)
+        self.patch(_fixture, "HINT_TIMEOUT", 0.01)
         self.assertIn("test_watchers_hear_of_every_change", failures_of(ChangesConformance, MemoryStore))
 
     def test_deliveries_that_vanish_are_found(self):

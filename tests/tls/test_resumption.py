@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.tls import ServerTLS, ensure_self_signed, server_channel
@@ -21,7 +22,7 @@ VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
 
 class ResumptionTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.now = 1000.0
+        self.clock = Clock()
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
         self.files = ensure_self_signed(self.folder, "mail.test")
@@ -31,7 +32,7 @@ class ResumptionTests(SynchronousTestCase):
         self.pair = write_pair(self.folder, "alice", self.alice)
 
     def server(self, **more: Any) -> ServerTLS:
-        return ServerTLS(*self.files, seconds=lambda: self.now, **more)
+        return ServerTLS(*self.files, clock=self.clock, **more)
 
     def connect(self, server: ServerTLS, **more: Any) -> StdlibClient:
         client = StdlibClient(**more)
@@ -98,9 +99,9 @@ class ResumptionTests(SynchronousTestCase):
         for version in VERSIONS:
             server = self.server()
             client = self.connect(server, version=version)
-            self.now += TICKET_KEYS - 1
+            self.clock.advance(TICKET_KEYS - 1)
             self.assertTrue(self.connect(server, before=client).ssl.session_reused)
-            self.now += 1
+            self.clock.advance(1)
             later = self.connect(server, before=client)
             self.assertFalse(later.ssl.session_reused)
             self.assertTrue(self.connect(server, before=later).ssl.session_reused)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from mailproto.backends._listing import entries
+from mailproto.backends._names import entries
 from mailproto.backends.sqlite import _reading, _tree
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._long_changes import moving
@@ -22,7 +22,7 @@ __all__ = ["SQLiteAccount"]
 
 @implementer(IAccount)
 class SQLiteAccount:
-    """An account by its id: one that is made anew under the same name is another."""
+    """An account by its id: a new account under the same name is another one."""
 
     def __init__(self, database: Database, id_: int, name: str) -> None:
         self.name = name
@@ -87,7 +87,7 @@ def _list(connection: sqlite3.Connection, account: int) -> list[MailboxEntry]:
         subscribed = connection.execute(
             "SELECT name FROM subscriptions WHERE account = ?", (account,)
         ).fetchall()
-    if not mailboxes:  # there is always an INBOX
+    if not mailboxes:  # every account has an INBOX
         raise NoSuchAccount
     return entries(mailboxes, {name for (name,) in subscribed})
 
@@ -97,14 +97,14 @@ def _find(connection: sqlite3.Connection, account: int, name: str) -> tuple[int,
         "SELECT id, uid_validity FROM mailboxes WHERE account = ? AND name = ?", (account, name)
     ).fetchone()
     if row is None:
-        _see_that_it_is_there(connection, account)
+        _check_exists(connection, account)
         raise NoSuchMailbox
     return row[0], row[1]
 
 
 def _statuses(connection: sqlite3.Connection, account: int, names: Sequence[str]) -> dict[str, MailboxStatus]:
     with _reading.snapshot(connection):
-        _see_that_it_is_there(connection, account)
+        _check_exists(connection, account)
         found: dict[str, MailboxStatus] = {}
         for name in names:
             which = " WHERE account = ? AND name = ?"
@@ -115,6 +115,6 @@ def _statuses(connection: sqlite3.Connection, account: int, names: Sequence[str]
     return found
 
 
-def _see_that_it_is_there(connection: sqlite3.Connection, account: int) -> None:
+def _check_exists(connection: sqlite3.Connection, account: int) -> None:
     if connection.execute("SELECT 1 FROM accounts WHERE id = ?", (account,)).fetchone() is None:
         raise NoSuchAccount

@@ -1,8 +1,8 @@
-"""Messages' octets on their way in and out: small ones in the database, large ones in files.
+"""Reads and writes the octets of messages: small ones in the database, large ones in files.
 
-A file has its final name, synced, before the row that names it is committed, and is removed
-after the commit that removes the last such row.  What a crash leaves in between is a file
-that no row names: `Bodies.sweep` removes it at the next start.
+A file is synced under its final name before the row that refers to it is committed.  It is removed after
+the commit that removes the last such row.  A crash in between leaves an unused file; `Bodies.sweep` removes
+it at the next start.
 """
 
 from __future__ import annotations
@@ -21,28 +21,29 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
-from mailproto.backends.sqlite._digest import Digest, digest
+from mailproto.backends._threading import ThreadKeys, thread_keys
 from mailproto.backends.sqlite._failures import unavailable
 from mailproto.backends.sqlite._room import Room
 from mailproto.content import Content, FileContent, chunks
 from mailproto.files import make_folder, sync_folder
+from mailproto.message import Summary, relations, scan, summarise
 
-__all__ = ["LARGE", "Bodies", "Body"]
+__all__ = ["LARGE", "Bodies", "Body", "Digest", "digest"]
 
 LARGE = 1 << 16
-"""Octets above which a body is a file of its own."""
+"""Octets above which a body is stored in its own file."""
 
 T = TypeVar("T")
 
-_THREADS = 2  # copies of large bodies that run at a time; the disk is what they share
+_THREADS = 2  # simultaneous copies of large bodies; more would not help, because they share the disk
 
 
 class Body(NamedTuple):
-    """A message's octets, ready to be named by a row.
+    """A message's octets, ready for the database.
 
-    :ivar octets: b"" where ``file`` has them.
-    :ivar file: a name in the folder of bodies, or None.
-    :ivar digest: of what is in a file; None of what is in memory, which the writer makes.
+    :ivar octets: b"" if they are in ``file``.
+    :ivar file: a file name in the folder of bodies, or None.
+    :ivar digest: the digest if the octets are in a file; otherwise None, and the writer makes it.
     """
 
     octets: bytes
@@ -52,7 +53,7 @@ class Body(NamedTuple):
 
 
 class _DaemonThread(Thread):
-    """One that does not keep a program from ending that forgot to stop its store."""
+    """A thread that lets a program end even if it did not stop its store."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(daemon=True, **arguments)
@@ -72,25 +73,25 @@ class Bodies:
         self._pool = _DaemonPool(0, _THREADS, "mailproto-sqlite-bodies")
 
     def start(self) -> None:
-        """Begin to take bodies."""
+        """Start the threads."""
         self._pool.start()
 
     def stop(self) -> None:
-        """End the threads; nothing may be underway."""
+        """End the threads; no work may be running."""
         self._pool.stop()
 
     def in_thread(self, work: Callable[[], T]) -> Deferred[T]:
-        """Have ``work`` done in one of the threads."""
+        """Call ``work`` in one of the threads."""
         return deferToThreadPool(self._reactor, self._pool, work)
 
     def make_folder(self) -> None:
-        """Make the folder, if it is missing."""
+        """Make the folder if it is missing."""
         make_folder(self._folder)
 
     def small(self, content: Content) -> Body:
-        """Read ``content`` of up to `LARGE` octets, here and now.
+        """Read ``content`` of up to `LARGE` octets, synchronously.
 
-        :raises Unavailable: when it cannot be read.
+        :raises Unavailable: the content cannot be read.
         """
         try:
             octets = bytes(content)
@@ -99,9 +100,9 @@ class Bodies:
         return Body(octets, None, len(octets), None)
 
     def large(self, content: Content) -> Deferred[Body]:
-        """Read and digest ``content`` in a thread; it is on disk when the result comes.
+        """Copy and digest ``content`` in a thread; it is on disk when the result arrives.
 
-        :raises Unavailable: when it cannot be read or written; `StorageFull` if there is no room.
+        :raises Unavailable: the content cannot be read or written; `StorageFull` if there is no room.
         """
         return self.in_thread(partial(self._write, content))
 
@@ -110,22 +111,22 @@ class Bodies:
         return FileContent(os.path.join(self._folder, file), size)
 
     def path(self, file: str) -> str:
-        """Where a file is."""
+        """The path of a file."""
         return os.path.join(self._folder, file)
 
     def files(self) -> list[tuple[str, float]]:
-        """The files that are there, each with the seconds since it was written."""
+        """The existing files, each with the seconds since it was written."""
         now = time.time()
         with os.scandir(self._folder) as entries:
             return [(entry.name, now - entry.stat().st_mtime) for entry in entries]
 
     def whole(self, file: str) -> FileContent:
-        """All that is in a file.  :raises OSError:"""
+        """The whole content of a file.  :raises OSError:"""
         path = self.path(file)
         return FileContent(path, os.path.getsize(path))
 
     def remove(self, files: Sequence[str]) -> None:
-        """Remove files that no row names; one that cannot be is left to the next sweep."""
+        """Remove unused files; if one cannot be removed, the next sweep tries again."""
         for file in files:
             try:
                 os.unlink(os.path.join(self._folder, file))
@@ -133,7 +134,7 @@ class Bodies:
                 continue
 
     def sweep(self, connection: sqlite3.Connection) -> None:
-        """Remove every file that no row names; no other process may be writing."""
+        """Remove all unused files; no other process may be writing."""
         named = {row[0] for row in connection.execute("SELECT file FROM bodies WHERE file IS NOT NULL")}
         self.remove([name for name in os.listdir(self._folder) if name not in named])
 
@@ -162,3 +163,16 @@ def _write_synced(path: str, content: Content) -> None:
         os.fsync(descriptor)
     os.rename(partial, path)
     sync_folder(os.path.dirname(path))
+
+
+class Digest(NamedTuple):
+    """The data that is stored besides a message's octets."""
+
+    summary: Summary
+    keys: ThreadKeys
+
+
+def digest(content: Content) -> Digest:
+    """Compute a digest.  :raises OSError: the content is in a file that cannot be read."""
+    index = scan(content)
+    return Digest(summarise(content, index), thread_keys(relations(content, index)))

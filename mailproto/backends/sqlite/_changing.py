@@ -1,9 +1,9 @@
 # ruff: noqa: S608 - every SQL text here is made of its own words alone
-"""The writer's work on messages that are there: flags, copies, moves, removals.
+"""Work for the writer: changes of existing messages (flags, copies, moves, removals).
 
-UIDs travel as JSON arrays: one statement for many of them, though not for all that there may be
-(`_long_changes`).  Removal takes a message's row away at once; its body, if no other message has it,
-goes afterwards.
+UIDs are passed as JSON arrays, so that one statement handles many of them (very many are divided by
+`_long_changes`).  Removing a message deletes its row at once; its body is deleted later, if no other
+message uses it.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ __all__ = [
 ]
 
 TOMBSTONES = 10_000
-"""Runs of vanished UIDs that a mailbox remembers at least; twice as many at most.
+"""Runs of removed UIDs that a mailbox remembers at least; it remembers at most twice as many.
 
-Who asks for changes from before them is told of every UID that is not there instead.
+For changes since an earlier time, every UID that does not exist is reported instead.
 """
 
 _THESE = "mailbox = ? AND uid IN (SELECT value FROM json_each(?))"
@@ -50,7 +50,7 @@ def store(
 ) -> StoreResult:
     """See `IMailbox.store`."""
     _, modseq = _numbers(transaction, mailbox)
-    modseq += 1  # taken if there is a change
+    modseq += 1  # used only if there is a change
     results: list[MessageFlags] = []
     refused: list[int] = []
     becomes: dict[Columns, tuple[Columns, frozenset[str]]] = {}
@@ -128,12 +128,12 @@ def move(transaction: Transaction, source: int, uids: Sequence[int], target: int
 
 
 def expunge(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> list[int]:
-    """Remove those of ``uids`` that have ``\\Deleted``; the UIDs that went."""
+    """Remove those of ``uids`` that have ``\\Deleted``; returns the removed UIDs."""
     return _remove_where(transaction, mailbox, uids, f" AND flags & {DELETED_BIT}")
 
 
 def remove(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> list[int]:
-    """Remove those of ``uids`` that are there, whatever their flags; the UIDs that went."""
+    """Remove those of ``uids`` that exist, whatever their flags; returns the removed UIDs."""
     return _remove_where(transaction, mailbox, uids, "")
 
 
@@ -158,13 +158,14 @@ def keep_claim(transaction: Transaction, mailbox: int, upto: int) -> None:
 
 
 def discard_messages(transaction: Transaction, mailbox: int) -> None:
-    """Have all that is kept of a mailbox removed, whose own row goes now: `discard_some` does it."""
+    """Mark the messages of a mailbox for removal by `discard_some`; the caller deletes the mailbox's
+    row."""
     transaction.execute("INSERT INTO discarded (mailbox) VALUES (?)", (mailbox,))
     transaction.leaves_work = True
 
 
 def discard_some(transaction: Transaction, count: int) -> bool:
-    """Remove up to ``count`` messages of deleted mailboxes; whether there were any, or such a mailbox."""
+    """Remove up to ``count`` messages of deleted mailboxes; returns whether there was such a mailbox."""
     row = transaction.execute("SELECT mailbox FROM discarded LIMIT 1").fetchone()
     if row is None:
         return False
@@ -184,7 +185,7 @@ def discard_some(transaction: Transaction, count: int) -> bool:
 
 
 def remove_unused_bodies(transaction: Transaction, count: int) -> bool:
-    """Remove up to ``count`` bodies that no message names; whether there may be more."""
+    """Remove up to ``count`` unused bodies; returns whether there may be more."""
     rows = transaction.execute(
         "SELECT id, file FROM bodies INDEXED BY bodies_unused WHERE refs = 0 LIMIT ?", (count,)
     ).fetchall()
@@ -209,7 +210,7 @@ def _numbers(transaction: Transaction, mailbox: int) -> tuple[int, int]:
 
 
 def _moved_on(transaction: Transaction, mailbox: int, modseq: int) -> None:
-    """The mailbox and its account have changed, and this is the last modseq now."""
+    """Set the new modseq of a changed mailbox and its account."""
     [account] = transaction.execute(
         "UPDATE mailboxes SET modseq = ? WHERE id = ? RETURNING account", (modseq, mailbox)
     ).fetchone()
@@ -226,9 +227,9 @@ def _present(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> lis
 
 
 def _count(transaction: Transaction, counting: int, mailbox: int, uids: str, *, sign: int) -> None:
-    """Add messages of one mailbox to the figures of another, or take them off its own.
+    """Add messages of one mailbox to the counts of another, or subtract them from its own.
 
-    All that come are recent; of those that go, the unclaimed were.
+    All added messages are recent; of the removed ones, those that were not claimed.
     """
     recent = "count(*)" if sign > 0 else "coalesce(sum(uid >= mailboxes.unclaimed), 0)"
     transaction.execute(
@@ -244,7 +245,7 @@ def _count(transaction: Transaction, counting: int, mailbox: int, uids: str, *, 
 
 
 def _remove(transaction: Transaction, mailbox: int, uids: Sequence[int]) -> None:
-    """Take messages that are there away, and leave tombstones."""
+    """Remove existing messages, and leave tombstones."""
     if not uids:
         return
     asked = (mailbox, json.dumps(uids))

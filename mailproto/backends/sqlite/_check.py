@@ -1,8 +1,8 @@
-"""``mailproto store check``: whether what is kept agrees with itself, while the store is in use.
+"""``mailproto store check``: checks whether a store is consistent, also while it is in use.
 
-Each look is one snapshot, in a thread with a connection of its own, so that nothing waits for it.
-Repairs are short transactions of the writer.  A count that is wrong is mended by the difference that
-was seen, and not by the count that was right then: what happens meanwhile changes both sides alike.
+Each check reads one snapshot, in a thread with its own connection, so that nothing waits for it. Repairs
+are short transactions of the writer.  A wrong count is repaired by adding the difference that was found,
+instead of setting the right count: other changes in the meantime affect both sides alike.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from mailproto.printable import printable
 __all__ = ["SHOWN", "check_database"]
 
 SHOWN = 20
-"""Faults of one kind that are reported one by one; of more, how many there are."""
+"""The most faults of one kind that are reported one by one; further ones are only counted."""
 
 ORPHAN_AGE = 3600.0
-"""Seconds after which a file that no row names is no part of a delivery that is under way."""
+"""Seconds after which an unused file cannot belong to a running delivery any more."""
 
 _MENDED_AT_ONCE = 100
 
 
 class Fault(NamedTuple):
-    """Something that is wrong.
+    """A fault in the store.
 
-    :ivar kind: what many of these are called.
-    :ivar text: one line.
-    :ivar mending: a statement and its values, or None where nothing can be done.
-    :ivar file: a file to be removed, instead.
+    :ivar kind: the plural name of faults of this kind.
+    :ivar text: a description in one line.
+    :ivar mending: the statement that repairs it, with its values; None if it cannot be repaired.
+    :ivar file: a file to remove instead.
     """
 
     kind: str
@@ -77,6 +77,8 @@ async def check_database(database: Database, report: Callable[[str], None], *, r
             report(fault.text)
     finally:
         connection.close()
+    if repaired:
+        database.long_changes.clear()  # only now are all counts right
     for kind, count in found.items():
         if count > SHOWN:
             report(f"{kind}: {count - SHOWN} more")
@@ -96,7 +98,7 @@ def _unreadable(error: sqlite3.Error) -> Fault:
 
 
 async def _mend(database: Database, faults: Sequence[Fault]) -> int:
-    """How many were mended."""
+    """Repair faults; returns how many were repaired."""
     mendable = [fault.mending for fault in faults if fault.mending is not None]
     mended = 0
     for start in range(0, len(mendable), _MENDED_AT_ONCE):
@@ -114,11 +116,10 @@ async def _mend(database: Database, faults: Sequence[Fault]) -> int:
 def _mend_some(transaction: Transaction, mendings: Sequence[tuple[str, Sequence[Any]]]) -> None:
     for statement, values in mendings:
         transaction.execute(statement, values)
-    transaction.leaves_work = True
 
 
 async def _render(database: Database, connection: sqlite3.Connection) -> int:
-    """How many summaries were old."""
+    """Renew old summaries; returns how many there were."""
     count = after = 0
     while bodies := await database.bodies.in_thread(
         lambda after=after: next_stale(connection, after)  # type: ignore[misc]
@@ -129,7 +130,7 @@ async def _render(database: Database, connection: sqlite3.Connection) -> int:
     return count
 
 
-# -- what is looked at, each in one snapshot
+# -- checks, each in one snapshot
 
 
 def _integrity(connection: sqlite3.Connection) -> Iterator[Fault]:
@@ -173,7 +174,7 @@ def _mailboxes(connection: sqlite3.Connection) -> Iterator[Fault]:
                     f"UPDATE mailboxes SET {figure} = {figure} + ? WHERE id = ?",  # noqa: S608
                     (should - is_, id_),
                 )
-                if figure == "recent":  # a session may have counted them anew meanwhile
+                if figure == "recent":  # a session may have counted them again in the meantime
                     mending = (_COUNT_RECENT, (id_,))
                 yield Fault("mailboxes", f"{of}: {figure} is {is_}, and must be {should}", mending)
         for column, is_, least in (("uid_next", uid_next, last_uid + 1), ("modseq", modseq, last_modseq)):
@@ -186,7 +187,7 @@ def _mailboxes(connection: sqlite3.Connection) -> Iterator[Fault]:
 
 
 def _accounts(connection: sqlite3.Connection) -> Iterator[Fault]:
-    # After the mailboxes, whose modseqs may have been mended.
+    # Done after the mailboxes, because their modseqs may have been repaired.
     for id_, name, modseq, least, inboxes in connection.execute(
         "SELECT accounts.id, accounts.name, accounts.modseq, coalesce(max(mailboxes.modseq), 0),"
         " total(mailboxes.name = 'INBOX') FROM accounts LEFT JOIN mailboxes"
@@ -203,7 +204,7 @@ def _accounts(connection: sqlite3.Connection) -> Iterator[Fault]:
 
 
 _COUNTERS = {
-    # a counter, and what it must not be less than
+    # each counter, and its least allowed value
     ("object_ids", "last"): (
         "max(coalesce((SELECT max(id) FROM bodies), 0), coalesce((SELECT max(id) FROM threads), 0))"
     ),
@@ -233,7 +234,7 @@ def _counters(connection: sqlite3.Connection) -> Iterator[Fault]:
 
 
 def _strays(connection: sqlite3.Connection) -> Iterator[Fault]:
-    """Rows of mailboxes that are not there; those in ``discarded`` are about to be cleared away."""
+    """Rows of mailboxes that do not exist; those in ``discarded`` will be removed anyway."""
     for table in ("messages", "vanished"):
         for mailbox, count in connection.execute(
             f"SELECT mailbox, count(*) FROM {table} WHERE mailbox NOT IN (SELECT id FROM mailboxes)"  # noqa: S608
@@ -325,7 +326,7 @@ def _files(database: Database) -> Look:
                 length = os.path.getsize(database.bodies.path(file))
             except OSError as error:
                 if not _is_there_still(database, file):
-                    continue  # removed since
+                    continue  # it has been removed in the meantime
                 yield Fault("lost", f"{_message(connection, mailbox, uid)} has lost its content: {error}")
                 continue
             if length != size:
@@ -366,4 +367,12 @@ def _counts(connection: sqlite3.Connection) -> Mapping[str, int]:
     }
 
 
-_LOOKS: Sequence[Look] = (_integrity, _mailboxes, _accounts, _counters, _strays, _bodies, _threads)
+_LOOKS: Sequence[Look] = (
+    _integrity,
+    _bodies,  # first: one that is counted wrongly would be cleared away after any other repair
+    _mailboxes,
+    _accounts,
+    _counters,
+    _strays,
+    _threads,
+)

@@ -1,9 +1,9 @@
-"""Copying the write-ahead log into the database, where no delivery waits for it.
+"""Copies the write-ahead log into the database, without delaying deliveries.
 
-A checkpoint reads and writes tens of megabytes and syncs twice.  SQLite would have it done by the
-connection whose commit makes the log long.  Here a thread of its own does it, while the
-writer goes on appending to the log.  Only when all of the log is in the database does SQLite begin it
-anew, and under load the thread never catches up; so the writer does the short rest itself.
+A checkpoint reads and writes tens of megabytes and syncs twice.  SQLite itself would do it in the
+connection whose commit makes the log too long.  Here a separate thread does it, while the writer goes on
+appending to the log.  SQLite starts the log again only when all of it is in the database, and under load
+the thread never catches up, so the writer copies the short rest itself.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from mailproto.backends.sqlite._schema import LOG_OCTETS, connect
 __all__ = ["Checkpoints"]
 
 CHANGES = 2000
-"""Rows that are changed before it is worth to begin: those of some 500 deliveries."""
+"""Changed rows after which a checkpoint is worthwhile: those of some 500 deliveries."""
 
 PAUSE = 1.0
-"""Seconds between two checkpoints of the thread: pages that change often are copied once."""
+"""Seconds between two checkpoints of the thread, so that pages that change often are copied once."""
 
 
 class Checkpoints:
-    """When to copy what; `committed` is for the writer's thread."""
+    """Decides when to copy; `committed` is called in the writer's thread."""
 
     _log = Logger()
 
@@ -34,21 +34,21 @@ class Checkpoints:
         self._wanted = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mailproto-sqlite-checkpoints", daemon=True)
-        self._seen = 0  # of the connection's changes
+        self._seen = 0  # the connection's number of changes at the last check
         self._is_rest_short = False
 
     def start(self) -> None:
-        """Begin; the database must be there."""
+        """Start the thread; the database must exist."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End; the connection that is closed last copies what is left."""
+        """End the thread; the last connection copies the rest when it is closed."""
         self._stopped.set()
         self._wanted.set()
         self._thread.join()
 
     def committed(self, connection: sqlite3.Connection) -> None:
-        """The writer committed something; it has time for what is left of the log."""
+        """Called after the writer's commit: copies the rest of the log if that is short."""
         if self._is_rest_short:
             self._is_rest_short = False
             self._copy(connection)
@@ -73,12 +73,12 @@ class Checkpoints:
             connection.close()
 
     def _copy(self, connection: sqlite3.Connection) -> int:
-        """Copy what no reader holds back, without waiting for anything; the octets of the log."""
+        """Copy as much as the readers allow, without waiting; returns the octets of the log."""
         try:
             _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             [size] = connection.execute("PRAGMA page_size").fetchone()
         except sqlite3.Error as error:
-            # What is in the log is safe there.
+            # The log is durable, so an error here loses nothing.
             self._log.warn(
                 "{path}: the log was not copied into the database: {error}", path=self._path, error=error
             )

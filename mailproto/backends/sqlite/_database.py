@@ -1,4 +1,4 @@
-"""What the parts of a store share: the reader, the writer, the bodies, the hints, the work under way."""
+"""The object that the parts of a store share: reader, writer, bodies, hints, and running work."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ DATABASE = "mail.sqlite3"
 """The database's name in the store's folder."""
 
 FINISHING = 0.5
-"""Seconds that a start takes at most to finish long changes that a crash interrupted."""
+"""The most seconds that a start spends on long changes that a crash interrupted."""
 
 ALONE_WITHIN = 2.0
-"""Seconds within which programs of an earlier version must have ended for a store to be migrated."""
+"""Seconds within which programs of an earlier version must end before a store is migrated."""
 
 LOCK_PAUSE = 0.05
-"""Seconds between two tries to be alone."""
+"""Seconds between two attempts to get exclusive access."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Database:
-    """One folder with a database and its large bodies, open in this process.
+    """A folder with a database and large bodies, open in this process.
 
-    :ivar path: the database's.
+    :ivar path: the database's path.
     :ivar bodies: the messages' octets.
-    :ivar writer: all changes go through it.
-    :ivar long_changes: those of many messages go through it, in slices.
-    :ivar hints: who wants to hear of changes.
+    :ivar writer: makes all changes.
+    :ivar long_changes: makes changes of many messages, in slices.
+    :ivar hints: the listeners for changes.
     """
 
     def __init__(self, path: str, reactor: IReactorFromThreads) -> None:
@@ -62,24 +62,24 @@ class Database:
         self._reactor = reactor
         self.room = Room(self.path)
         self.bodies = Bodies(reactor, self.path + "-bodies", self.room)
-        self._peers = Peers(self.path + "-peers", self._finish_what_others_began)
+        self._peers = Peers(self.path + "-peers", self._finish_changes_of_others)
         self._turns = Turns(self.path, self._peers, BUSY_TIMEOUT)
         self.hints = Hints(self.read, self.pause, reactor, self._peers)
         self.writer = Writer(
             reactor, self.path, self._committed, self.bodies.remove, self.room, self._turns.turn
         )
         self.long_changes = LongChanges(self.path, self.writer, IReactorTime(reactor), self._peers)
-        self._is_alone = False  # no other process had it open when it was opened
+        self._is_alone = False  # whether no other process had it open at the start
         self._reader: sqlite3.Connection | None = None
         self._lock: int | None = None
         self._waiting: deque[Deferred[None]] = deque()
         self._underway: set[Deferred[Any]] = set()
 
     async def start(self) -> None:
-        """Open files and threads.
+        """Open files and start threads.
 
-        :raises StoreUnusable: the folder or the database cannot be made, opened or written, or is of
-            something else.
+        :raises StoreUnusable: the folder or the database cannot be made, opened or written, or belongs to
+            another program.
         """
         self.bodies.start()
         try:
@@ -93,11 +93,10 @@ class Database:
         self.writer.start()
         if self.read(any_long_change):
             await self.long_changes.finish_interrupted(FINISHING, is_alone=self._is_alone)
-        else:
-            self.long_changes.clear()
+        self.long_changes.clear_later()
 
     async def stop(self) -> None:
-        """Finish what was begun and close."""
+        """Finish running work and close."""
         while self._underway:
             await DeferredList(self._underway)
         self.hints.stop()
@@ -113,10 +112,10 @@ class Database:
 
     def _close_files(self) -> None:
         self.bodies.stop()
-        self._let_go()
+        self._release_lock()
 
     def underway(self, result: Deferred[T]) -> Deferred[T]:
-        """Have `stop` wait for ``result``."""
+        """Make `stop` wait for ``result``."""
         self._underway.add(result)
 
         def done(value: T) -> T:
@@ -128,9 +127,9 @@ class Database:
     def read(
         self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """What ``work`` reads, now.
+        """Call ``work`` with the reading connection.
 
-        :raises Unavailable: when the database cannot be read.
+        :raises Unavailable: the database cannot be read.
         """
         if self._reader is None:
             raise Unavailable(detail="the store is stopped")
@@ -140,11 +139,12 @@ class Database:
             raise unavailable(error, self.path) from error
 
     async def pause(self) -> None:
-        """Let others have the reactor; of those that wait here, one goes on in each of its iterations."""
+        """Let the reactor do other work; in each of its iterations, one of the waiting callers
+        continues."""
         turn: Deferred[None] = Deferred()
         self._waiting.append(turn)
         if len(self._waiting) == 1:
-            # Unlike a delayed call of 0 seconds, this waits for no clock.
+            # Unlike a delayed call of 0 seconds, this does not depend on the clock.
             self._reactor.callFromThread(self._go_on)
         await turn
 
@@ -159,13 +159,13 @@ class Database:
         if transaction.leaves_work:
             self.long_changes.clear()
 
-    def _finish_what_others_began(self) -> None:
-        """A process was killed."""
+    def _finish_changes_of_others(self) -> None:
+        """Finish the long changes of a process that was killed."""
         if self.read(any_long_change):
             Deferred.fromCoroutine(self.long_changes.finish_interrupted())
 
     def _open(self) -> sqlite3.Connection:
-        """Make what is missing, clear away what a crash left, and open the database."""
+        """Make missing files, clean up after a crash, and open the database."""
         make_folder(self._folder)
         self.room.open()
         while True:
@@ -180,7 +180,7 @@ class Database:
         return reader
 
     def _open_files(self) -> sqlite3.Connection:
-        self._be_alone_to_migrate()
+        self._lock_for_migration()
         prepare(self.path)
         self.bodies.make_folder()
         reader = open_reader(self.path)
@@ -192,29 +192,30 @@ class Database:
         return reader
 
     def _sweep(self, reader: sqlite3.Connection) -> None:
-        # A process that has the lock alone can remove what no row names: no other process is about
-        # to commit such a row.  The shared lock tells later processes that they are not alone.
+        # With the exclusive lock, this process can remove unused files: no other process can be about to
+        # commit a row that refers to one.  The shared lock shows later processes that this one is running.
         if self._take_lock(fcntl.LOCK_EX):
             self.bodies.sweep(reader)
             self._is_alone = True
-        # Else another process has it open, and sweeps when it is alone.
+        # Otherwise another process has it open; a later start without other processes sweeps.
         self._take_lock(fcntl.LOCK_SH, wait=True)
 
-    def _be_alone_to_migrate(self) -> None:
-        """A program of an earlier version would go on writing as if nothing had changed.
+    def _lock_for_migration(self) -> None:
+        """Make sure that no program of an earlier version is running, because it would go on writing old
+        data.
 
-        :raises StoreUnusable: it does not end.
+        :raises StoreUnusable: such a program does not end.
         """
         end = time.monotonic() + ALONE_WITHIN
         while is_earlier(self.path) and not self._take_lock(fcntl.LOCK_EX):
             if self._take_lock(fcntl.LOCK_SH):
-                self._let_go()
+                self._release_lock()
                 if time.monotonic() > end:
                     raise StoreUnusable(
                         f"{self.path} is of an earlier version, and a program of that version uses it:"
                         " end that first"
                     )
-            else:  # another process has the lock alone, to do the same
+            else:  # another process has the exclusive lock, and is migrating the store
                 end = time.monotonic() + ALONE_WITHIN
             time.sleep(LOCK_PAUSE)
 
@@ -227,7 +228,7 @@ class Database:
             return False
         return True
 
-    def _let_go(self) -> None:
+    def _release_lock(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

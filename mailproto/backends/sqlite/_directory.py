@@ -20,7 +20,7 @@ __all__ = ["SQLiteDirectory"]
 
 @implementer(IDirectory, IAccountChanges)
 class SQLiteDirectory:
-    """The accounts; asked anew each time, because other processes change them, too."""
+    """The accounts; each call reads the database, because other processes change it, too."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

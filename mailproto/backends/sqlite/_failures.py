@@ -1,4 +1,4 @@
-"""What a client is told when the database or the file system fails."""
+"""Errors for clients and operators when the database or the file system fails."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from mailproto.errors import StorageFull, StoreUnusable, Unavailable, storage_fa
 __all__ = ["FULL", "is_full", "is_of_storage", "unavailable", "unusable"]
 
 FULL = "the disk is full"
-"""What operators are told, instead of SQLite's words."""
+"""The text for operators, instead of SQLite's."""
 
 _PRIMARY = 0xFF
-"""Of an extended result code, the bits that are SQLite's primary one."""
+"""The bits of SQLite's primary code in an extended result code."""
 
 
 _STORAGE = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 )
-"""Primary codes of errors that the disk is to blame for."""
+"""The primary codes of errors that the disk causes."""
 
 
 def unavailable(error: Exception, place: str = "") -> Unavailable:
-    """``error`` in our terms: there is no room, or else something that may work later.
+    """The error for a client: `StorageFull` if there is no room, or else `Unavailable`.
 
-    :param place: the file that it is about, unless ``error`` names one.
+    :param place: the file to name in the log, if ``error`` names none.
     """
     if isinstance(error, OSError):
         return storage_failure(error, "read or write a message", place)
@@ -34,20 +34,20 @@ def unavailable(error: Exception, place: str = "") -> Unavailable:
 
 
 def is_full(error: Exception) -> bool:
-    """Whether there is no room for it on the disk."""
+    """Whether the error means that the disk is full."""
     if isinstance(error, OSError):
         return isinstance(storage_failure(error, ""), StorageFull)
-    # The memory that processes share is a file, too.
+    # SQLite's shared memory is a file, too.
     return _code(error) & _PRIMARY == sqlite3.SQLITE_FULL or _code(error) == sqlite3.SQLITE_IOERR_SHMSIZE
 
 
 def is_of_storage(error: Exception) -> bool:
-    """Whether the disk is to blame, and not what was asked for."""
+    """Whether the disk caused the error, rather than the request."""
     return _code(error) & _PRIMARY in _STORAGE
 
 
 def unusable(path: str, error: Exception) -> StoreUnusable:
-    """Why the database ``path`` cannot be opened, and what to do."""
+    """The error if the database ``path`` cannot be opened: why, and what to do."""
     if is_full(error):
         return StoreUnusable(f"{path}: {FULL}: make room on it")
     to_do = ""
@@ -57,4 +57,4 @@ def unusable(path: str, error: Exception) -> StoreUnusable:
 
 
 def _code(error: Exception) -> int:
-    return getattr(error, "sqlite_errorcode", 0)  # errors of the module itself have none
+    return getattr(error, "sqlite_errorcode", 0)  # errors of the sqlite3 module itself have none

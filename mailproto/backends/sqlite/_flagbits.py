@@ -1,4 +1,4 @@
-"""Flags as columns: the system flags' bits, and the keywords in one string."""
+"""Flags in the database: the bits of the system flags, and the keywords in one string."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Columns = tuple[int, str]
 _BITS = {flag: 1 << position for position, flag in enumerate(SYSTEM_FLAGS)}
 SEEN_BIT, DELETED_BIT = _BITS[SEEN], _BITS[DELETED]
 
-_MAX_KNOWN = 10_000  # combinations in memory; a mailbox has a few dozen
+_MAX_KNOWN = 10_000  # combinations in the cache; a mailbox has a few dozen
 
 
 class _Known(dict[Columns, frozenset[str]]):
-    """The set for each combination of columns: one object however many messages have it."""
+    """A cache: the set for each combination of columns, one object for all messages with it."""
 
     def __missing__(self, columns: Columns) -> frozenset[str]:
         bits, keywords = columns
@@ -31,11 +31,11 @@ class _Known(dict[Columns, frozenset[str]]):
 
 
 flags_of = _Known()
-"""``flags_of[bits, keywords]``."""
+"""``flags_of[bits, keywords]`` is the set of flags."""
 
 
 def flags_column(bits: Sequence[int], keywords: Sequence[str] | None) -> list[frozenset[str]]:
-    """The sets of many messages, from their columns; None: none of them has a keyword."""
+    """The flags of many messages, from their columns; ``keywords`` is None if no message has any."""
     if keywords is not None:
         return list(map(flags_of.__getitem__, zip(bits, keywords, strict=True)))
     sets = {each: flags_of[each, ""] for each in set(bits)}
@@ -43,7 +43,7 @@ def flags_column(bits: Sequence[int], keywords: Sequence[str] | None) -> list[fr
 
 
 def columns_of(flags: frozenset[str]) -> Columns:
-    """What is stored for ``flags``."""
+    """The columns for ``flags``."""
     if not flags:
         return 0, ""
     bits = sum(_BITS.get(flag, 0) for flag in flags)

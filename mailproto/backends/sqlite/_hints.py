@@ -1,6 +1,6 @@
-"""Hints that something changed: by this process at once, by others within some 50 ms.
+"""Calls listeners after changes: at once for this process, within some 50 ms for others.
 
-A hint says only that it is worth to look again; see `mailproto.interfaces.IMailbox.watch`.
+A hint only means that something may have changed; see `mailproto.interfaces.IMailbox.watch`.
 """
 
 from __future__ import annotations
@@ -23,22 +23,23 @@ from mailproto.errors import NoSuchAccount, NoSuchMailbox, Unavailable
 __all__ = ["Hints"]
 
 PAUSE = 0.05
-"""Seconds between two looks at what other processes changed, while they go on changing it."""
+"""Seconds between checks for other processes' changes, while there are changes."""
 
 LOOK_INTERVAL = 1.0
-"""Seconds until a change is noticed that no process told of; without sockets it is `PAUSE`."""
+"""Seconds until a change without a signal is noticed; without sockets, it is `PAUSE`."""
 
 GONE = (1 << 63) - 1
-"""The hint for what another process deleted: past every modseq (RFC 7162 7)."""
+"""The modseq of a hint after another process' deletion: greater than every modseq (RFC 7162 7)."""
 
 AT_ONCE = 1000
-"""Mailboxes or accounts that are looked at before others have the reactor: some 2 ms."""
+"""Mailboxes or accounts that are checked in one turn of the reactor: some 2 ms."""
 
 
 class Hints:
-    """The listeners of mailboxes, of accounts and of the directory, for the reactor's thread only.
+    """The listeners of mailboxes, accounts and the directory; only for the reactor's thread.
 
-    A thread waits for words from other processes.  No clock of the reactor's is asked, which may be set back.
+    A thread waits for signals from other processes.  It does not use the reactor's clock, because that may
+    be set back.
 
     :param read: `Database.read`.
     :param pause: `Database.pause`.
@@ -86,7 +87,7 @@ class Hints:
         return self._directory.add(None, lambda revision: listener())
 
     def committed(self, transaction: Transaction) -> None:
-        """This process changed something."""
+        """Call the listeners after a commit of this process."""
         if transaction.touched or transaction.accounts or transaction.accounts_changed:
             self._peers.tell()
         self._notify(self._mailboxes, transaction.touched)
@@ -95,7 +96,7 @@ class Hints:
             self._directory.notify(None, 0)
 
     def stop(self) -> None:
-        """Look no more for changes of other processes."""
+        """Stop watching for other processes' changes."""
         self._stopped.set()
         self._peers.wake()
         if self._thread is not None:
@@ -116,7 +117,7 @@ class Hints:
             self._thread.start()
 
     def _listen(self) -> None:
-        """In the thread: have the reactor look when another process says so, and now and then."""
+        """In the thread: let the reactor check when another process signals, and from time to time."""
         interval = LOOK_INTERVAL if self._peers.are_told else PAUSE
         while not self._stopped.is_set():
             told = self._peers.wait(interval)
@@ -126,21 +127,21 @@ class Hints:
                 self._stopped.wait(PAUSE)
 
     def _look(self) -> None:
-        # One that is looking sees at its end that there is more.
+        # A running check notices at its end that there is more.
         if not self._is_looking and not self._stopped.is_set():
             self._is_looking = True
             Deferred.fromCoroutine(self._look_for_changes())
 
     async def _look_for_changes(self) -> None:
-        """Hint at what other processes changed; ours are hinted at twice, which does no harm."""
+        """Call the listeners for other processes' changes; ours are reported twice, which is harmless."""
         try:
-            while (version := self._read(_data_version)) != self._data_version and not self._stopped.is_set():
+            while not self._stopped.is_set() and (version := self._read(_data_version)) != self._data_version:
                 self._data_version = version
                 self._look_at_directory()
                 await self._look_at(self._mailboxes, _modseqs)
                 await self._look_at(self._accounts, _account_modseqs)
         except Unavailable:
-            self._data_version = 0  # look again at the next occasion
+            self._data_version = 0  # check again next time
             self._log.failure("Cannot look for changes of other processes")
         finally:
             self._is_looking = False

@@ -1,4 +1,4 @@
-"""Many rows by few statements: each one has to win the interpreter lock back from a busy reactor."""
+"""Inserts many rows with few statements, because each statement gives up the interpreter lock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["insert"]
 
-_ROWS = 64  # of one INSERT; smaller powers of two for the rest, so that few texts are prepared
+_ROWS = 64  # rows of one INSERT; powers of two for the rest, so that few statements are prepared
 
 
 def insert(execute: Callable[..., object], into: str, rows: Sequence[Sequence[Any]]) -> None:

@@ -1,8 +1,8 @@
-"""A step of the schema: every account is found by `account_key` of its name.
+"""A migration: accounts are found by the `account_key` of their names.
 
-Before, it was found by the case-folded name, so that one name could have several accounts: one
-composed and one decomposed, one with U-labels and one with A-labels.  Of those, one keeps the
-name.  Mail is never lost, and never shown to the owner of another account: that may be another person.
+Earlier versions used the case-folded name, so that one name could have several accounts: one composed and
+one decomposed, or one with U-labels and one with A-labels.  One of them keeps the name.  No mail is lost.
+Accounts with mail are not merged, because they may belong to different people.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mailproto.accounts import account_key, invisible_in
 __all__ = ["join_accounts"]
 
 _FIRST_MAILBOXES = ("INBOX", "Archive", "Drafts", "Junk", "Sent", "Trash")
-"""What a new account had at the time of this step."""
+"""The mailboxes of a new account when this migration was written."""
 
 
 class _Account(NamedTuple):
@@ -30,25 +30,24 @@ class _Account(NamedTuple):
 
     @property
     def kept(self) -> str:
-        """The name as it is kept from now on."""
+        """The name to store."""
         return unicodedata.normalize("NFC", self.name)
 
 
 def join_accounts(connection: sqlite3.Connection) -> list[str]:
-    """Look up every account by the key of its name.
+    """Change the key of every account, and resolve conflicts.
 
-    Of several with one key, the one that keeps the name has been used, and has it in the
-    canonical form if one of them has.  An account that never had a message or a mailbox of its
-    own is joined with it: removed, and its password kept if the other one has none.  Any other
-    gets a new name, and keeps its mail and its password.
+    If several accounts have one key, a used one keeps the name, preferably the one with the canonical
+    form.  Another account that never had a message or its own mailbox is removed; its password is kept if
+    the first one has none.  Any other account gets a new name, and keeps its mail and its password.
 
-    :returns: what the operator should know, a line each.
+    :returns: lines for the operator.
     """
     by_key: defaultdict[str, list[_Account]] = defaultdict(list)
     for account in _accounts(connection):
         by_key[account_key(account.kept)].append(account)
     reports: list[str] = []
-    # Keys are unique, and the new key of one may be the old one of another.
+    # Keys are unique, and one account's new key may be another one's old key.
     connection.execute("UPDATE accounts SET folded = hex(randomblob(16))")
     for key, accounts in list(by_key.items()):
         first, *others = sorted(accounts, key=lambda each: (not each.is_used, each.folded != key, each.id))
@@ -98,7 +97,7 @@ def _set_name(connection: sqlite3.Connection, account: _Account, name: str) -> N
 
 
 def _free_name(name: str, by_key: defaultdict[str, list[_Account]]) -> str:
-    """``NAME-2@DOMAIN``, or with the next number that is free."""
+    """``NAME-2@DOMAIN``, or the next free number."""
     local, at, domain = name.rpartition("@")
     if not at:
         local, domain = domain, ""
@@ -110,7 +109,7 @@ def _free_name(name: str, by_key: defaultdict[str, list[_Account]]) -> str:
 
 
 def _remove(connection: sqlite3.Connection, account: _Account) -> None:
-    """An account whose mailboxes are empty, and always were."""
+    """Remove an account that was never used."""
     for table in ("mailboxes", "subscriptions", "retired"):
         connection.execute(f"DELETE FROM {table} WHERE account = ?", (account.id,))  # noqa: S608
     connection.execute("DELETE FROM accounts WHERE id = ?", (account.id,))

@@ -1,19 +1,20 @@
-"""Changes of many messages: done in slices, so that what comes meanwhile does not wait for all of it.
+"""Changes of many messages, in slices, so that other work does not wait for the whole change.
 
-STORE, EXPUNGE, COPY and MOVE of 100,000 messages take SQLite more than a second, and there is one
-writer.  Each slice is a transaction of its own, in which each of its messages is changed whole.
-Other sessions may see a change half done, as the RFCs allow; but it never stays so:
+STORE, EXPUNGE, COPY and MOVE of 100,000 messages take SQLite more than a second, and there is only one
+writer.  Each slice is its own transaction, and changes each of its messages completely. Other sessions may
+see an unfinished change, as the RFCs allow, but it is always finished or undone:
 
-- What is asked for is written down with the first slice, and struck out with the last.  What a crash
-  interrupted is finished by the next start, or by another process that notices it.
-- A COPY that fails midway is undone (RFC 9051 6.4.7): all of the messages or none.
+- The change is recorded with the first slice, and the record is removed with the last one.  After a crash,
+  the next start finishes the change, or another process that notices the crash.
+- A COPY that fails is undone (RFC 9051 6.4.7): all messages are copied or none.
 
-The slices of all long changes take turns, one at a time.  The messages of deleted mailboxes, and bodies
-that no message names, are cleared away afterwards in the same way.
+The slices of all long changes take turns, one at a time.  The messages of deleted mailboxes, and unused
+bodies, are removed later in the same way.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sqlite3
@@ -31,7 +32,7 @@ from mailproto.backends.sqlite._peers import Peers
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._threads import drop_unused_threads
 from mailproto.backends.sqlite._writer import Transaction, Writer
-from mailproto.errors import Unavailable
+from mailproto.errors import MailError, NoSuchMailbox, Unavailable
 from mailproto.model import FlagChange, FlagOperation
 
 __all__ = [
@@ -49,24 +50,24 @@ SLICE = 1000
 """Messages of one transaction: some 10 ms."""
 
 FEW = 100
-"""Messages whose change waits for no other: some 1 ms."""
+"""Messages of a change that need not wait for other long changes: some 1 ms."""
 
 BODIES = 200
 """Bodies that are removed in one transaction: some 2 ms."""
 
 STOPPING = 1.0
-"""Seconds that it goes on for when the store stops."""
+"""Seconds for which clearing goes on when the store stops."""
 
 RETRY = 10.0
-"""Seconds until what could not be cleared away is tried again."""
+"""Seconds until clearing is tried again after a failure, and until it begins after a start."""
 
 
 class LongChange(NamedTuple):
-    """What is to be done to some messages of a mailbox.
+    """A change of some messages of a mailbox.
 
     :ivar kind: a name in `_KINDS`.
     :ivar target: the mailbox to copy or move to.
-    :ivar arguments: others, as JSON.
+    :ivar arguments: further arguments, as JSON.
     """
 
     kind: str
@@ -113,11 +114,11 @@ _KINDS: Mapping[str, Callable[[Transaction, LongChange, Sequence[int]], Any]] = 
     "remove": lambda transaction, change, uids: _changing.remove(transaction, change.mailbox, uids),
     "store": _store,
 }
-"""What is done to a slice.  "remove" is what undoes a copy."""
+"""The work for a slice of each kind; "remove" undoes a copy."""
 
 
 class LongChanges:
-    """Does changes in slices, and clears away what they leave; for the reactor's thread."""
+    """Does changes in slices, and removes unused data; for the reactor's thread."""
 
     _log = Logger()
 
@@ -127,17 +128,17 @@ class LongChanges:
         self._peers = peers
         self._clock = clock
         self._turns = DeferredLock()
-        self._end = math.inf  # when to clear away no more
+        self._end = math.inf  # the time when clearing ends
         self._clearing: Deferred[None] | None = None
         self._wakes = 0
         self._retry: IDelayedCall | None = None
         self._to_undo: list[tuple[int, LongChange]] = []
 
     async def do(self, change: LongChange, uids: Sequence[int]) -> list[Any]:
-        """Carry out ``change``: the results of its slices, of which one is usual.
+        """Do ``change``; returns the results of its slices, usually one.
 
         :param uids: ascending.
-        :raises MailError: it failed.  What of it was done stays done, except that a copy is undone.
+        :raises MailError: the change failed.  Finished slices stay, except that a copy is undone.
         """
         apply = _copy_few if change.kind == "copy" else _apply
         if len(uids) <= FEW:
@@ -147,10 +148,10 @@ class LongChanges:
         return await self._do_slices(None, change, array("I", uids))
 
     async def finish_interrupted(self, seconds: float = 0.0, *, is_alone: bool = False) -> None:
-        """Do the rest of what crashes of other processes interrupted.
+        """Finish changes that crashes of other processes interrupted.
 
-        :param seconds: what takes longer goes on afterwards.
-        :param is_alone: no other process is there, so that none needs to be asked.
+        :param seconds: after this time the call returns, and the work goes on.
+        :param is_alone: whether there is no other process, so that none needs to be checked.
         """
         in_time: Deferred[None] = Deferred()
         end = time.monotonic() + seconds
@@ -177,10 +178,9 @@ class LongChanges:
 
         self._finishing = Deferred.fromCoroutine(finish())
         await in_time
-        self.clear()
 
     def clear(self) -> None:
-        """Clear away what no longer belongs to any mailbox, soon."""
+        """Start removing data that belongs to no mailbox any more."""
         self._wakes += 1
         if self._clearing is None and self._end == math.inf:
             if self._retry is not None and self._retry.active():
@@ -188,9 +188,19 @@ class LongChanges:
             self._clearing = Deferred.fromCoroutine(self._clear())
             self._clearing.addCallback(self._cleared)
 
+    def clear_later(self) -> None:
+        """Remove what an earlier process left, but not at once.
+
+        A command that ends soon, such as ``mailproto store check``, then finds it first.
+        """
+        self._try_again()
+
     async def stop(self) -> None:
-        """Clear away what is left, if it is not much: the next start goes on with it."""
-        self.clear()
+        """Finish clearing if little is left; otherwise the next start goes on with it."""
+        with contextlib.suppress(MailError):
+            await self._writer.run(_nothing)  # after this, all earlier commits are known here
+        if self._wakes:
+            self.clear()
         self._end = time.monotonic() + STOPPING
         if self._retry is not None and self._retry.active():
             self._retry.cancel()
@@ -219,7 +229,7 @@ class LongChanges:
                 results.append(result)
                 after_each()
         except Exception:
-            if job is not None:
+            if job is not None and self._end == math.inf:  # else the next start goes on with it
                 self._to_undo.append((job, change))
                 await self._undo()
             raise
@@ -239,7 +249,8 @@ class LongChanges:
             )
 
     async def _undo(self) -> None:
-        """Strike out changes that failed, and remove what they copied; later, if it cannot be now."""
+        """Remove the records of failed changes and the messages that they copied; try again later if that
+        fails."""
         while self._to_undo:
             job, change = self._to_undo[0]
             try:
@@ -247,6 +258,8 @@ class LongChanges:
                 del self._to_undo[0]
                 if undoing is not None:
                     await self._do_slices(*undoing)
+            except NoSuchMailbox:
+                continue  # what was copied is gone with its mailbox
             except Exception as error:
                 self._log.error(
                     "{path}: a {kind} that failed could not be undone yet: {error}",
@@ -257,7 +270,7 @@ class LongChanges:
                 self._try_again()
                 return
 
-    # -- what is left
+    # -- clearing
 
     async def _clear(self) -> None:
         try:
@@ -269,7 +282,7 @@ class LongChanges:
                     if time.monotonic() > self._end:
                         return
         except Unavailable:
-            self._try_again()  # the writer has logged why
+            self._try_again()  # the writer has logged the error
         except Exception:
             self._log.failure("{path}: what was deleted could not be cleared away", path=self._path)
             self._try_again()
@@ -283,7 +296,7 @@ class LongChanges:
 
 
 def any_long_change(connection: sqlite3.Connection) -> bool:
-    """Whether one is under way, or was interrupted, in any process."""
+    """Whether there is a running or an interrupted long change, in any process."""
     return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM long_changes)").fetchone()[0])
 
 
@@ -291,7 +304,7 @@ def any_long_change(connection: sqlite3.Connection) -> bool:
 
 
 def _apply(transaction: Transaction, change: LongChange, uids: Sequence[int]) -> Any:
-    """Do it to a few messages."""
+    """Apply a change to a few messages."""
     return _KINDS[change.kind](transaction, change, uids)
 
 
@@ -306,7 +319,7 @@ def _slice(
 ) -> tuple[int, Any]:
     """Do the next slice.
 
-    :param job: None with the first slice: then all ``uids`` are written down.
+    :param job: None for the first slice: then the change is recorded with all ``uids``.
     """
     if job is None:
         job = _write_down(transaction, change, uids or array("I"), owner)
@@ -361,7 +374,7 @@ def _copied(transaction: Transaction, job: int) -> list[list[int]]:
 def _give_up(
     transaction: Transaction, job: int, change: LongChange, owner: str
 ) -> tuple[int, LongChange, array[int]] | None:
-    """Strike out a change that failed; what undoes it, if anything must."""
+    """Remove the record of a failed change; returns the change that undoes it, if there is one."""
     copied = array("I")
     if change.kind == "copy":
         for first, last in _copied(transaction, job):
@@ -376,7 +389,7 @@ def _give_up(
 def _take_over(
     transaction: Transaction, owner: str, is_gone: Callable[[str], bool]
 ) -> list[tuple[int, LongChange, array[int]]]:
-    """What crashes left, which is ``owner``'s from now on: the UIDs that remain of each change."""
+    """Make ``owner`` the owner of interrupted changes; returns them, each with its remaining UIDs."""
     owners = transaction.execute("SELECT DISTINCT owner FROM long_changes")
     gone = [each for (each,) in owners.fetchall() if is_gone(each)]
     rows = transaction.execute(
@@ -397,8 +410,12 @@ def _take_over(
     return found
 
 
+def _nothing(transaction: Transaction) -> None:
+    pass
+
+
 def _clear_some(transaction: Transaction) -> bool:
-    """Remove some messages of a deleted mailbox, some bodies or threads; False when nothing is left."""
+    """Remove some messages of a deleted mailbox, some bodies or threads; False if nothing is left."""
     return (
         _changing.discard_some(transaction, SLICE)
         or _changing.remove_unused_bodies(transaction, BODIES)

@@ -1,4 +1,4 @@
-"""One mailbox, as `IMailbox` wants it: reads at once, changes through the writer."""
+"""Implements `IMailbox`: reads directly, and changes through the writer."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _SYSTEM_FLAGS = frozenset(SYSTEM_FLAGS)
 
 @implementer(IMailbox, IMetadata, IObjectIds, IRecent)
 class SQLiteMailbox:
-    """A mailbox by its id, whatever it is called by now."""
+    """A mailbox by its id, also after it was renamed."""
 
     writable = True
     permanent_flags = PERMANENT_FLAGS
@@ -88,7 +88,7 @@ class SQLiteMailbox:
         """See `IMailbox.store`."""
         change = FlagChange(change.operation, kept_flags(change.flags))
         adds_keywords = change.operation is not FlagOperation.REMOVE and not change.flags <= _SYSTEM_FLAGS
-        if adds_keywords and len(uids) > _long_changes.SLICE:  # else all of it fails together
+        if adds_keywords and len(uids) > _long_changes.SLICE:  # a single slice fails as a whole anyway
             database = self._database
             await _reading.check_flags(database.read, database.pause, self._id, uids, change)
         stored = await self._change(_long_changes.storing(self._id, change, unchanged_since), uids)
@@ -125,7 +125,7 @@ class SQLiteMailbox:
         database = self._database
         first, upto = database.read(_reading.claim_recent, self._id)
         if upto is not None:
-            # SELECT does not wait for the writer, and goes on if the disk is full.
+            # SELECT does not wait for the writer, and also works on a full disk.
             kept = database.writer.run(_changing.keep_claim, self._id, upto)
             kept.addCallback(lambda _: database.read(_reading.claim_kept, self._id, upto))
             kept.addErrback(lambda failure: failure.trap(Unavailable))
@@ -155,9 +155,9 @@ class SQLiteMailbox:
 
 
 def arrival(body: Body, flags: frozenset[str], internal_date: int | None) -> Arrival:
-    """What the writer needs to know of a new message.
+    """Make the writer's input for a new message.
 
-    :raises MailError: for flags that cannot be.
+    :raises MailError: the flags are not allowed.
     """
     columns = columns_of(check_keywords(kept_flags(flags))) if flags else (0, "")
     return Arrival(body, columns, int(time.time()) if internal_date is None else internal_date)

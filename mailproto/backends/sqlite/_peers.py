@@ -1,9 +1,9 @@
-"""The processes that have a store open: they tell each other of changes, and write in turns.
+"""The processes that have a store open: they signal changes to each other, and write in turns.
 
-Each has a datagram socket in a folder beside the database.  After a commit a process sends an empty word
-to all others: it says only that it is worth to look.  One that cannot be taken, because the other has
-not read the last one yet, is not needed.  Whoever is alone sends nothing, and nothing runs while
-nothing changes.
+Each process has a datagram socket in a folder next to the database.  After a commit, a process sends an
+empty datagram to all others, which then look for changes.  If a datagram cannot be sent because the
+receiver has not read the last one yet, it is not needed.  A single process sends nothing, and nothing runs
+while nothing changes.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from mailproto.files import make_folder
 __all__ = ["Peers", "Turns"]
 
 _SETTLED = 0.1
-"""Seconds after which a folder's time of change tells whether it was changed since."""
+"""Seconds after which a folder's modification time shows whether it has changed since."""
 
 _MAX_ADDRESS = 100
-"""Octets of a Unix socket's address that all systems take."""
+"""The length of a Unix socket's address that all systems accept."""
 
 
 class Peers:
-    """The other processes.
+    """The other processes that have the store open.
 
-    :param folder: where the sockets are, made if missing.
-    :param found_gone: called by `tell`, when it finds that a process was killed.
+    :param folder: the folder of the sockets, made if it is missing.
+    :param found_gone: called by `tell` if it finds that a process was killed.
     """
 
     _log = Logger()
@@ -43,15 +43,16 @@ class Peers:
         self._folder = folder
         self._found_gone = found_gone
         self._name = uuid.uuid4().hex
-        self._descriptor: int | None = None  # of the folder
+        self._descriptor: int | None = None  # the folder's
         self._socket: socket.socket | None = None
         self._others: Sequence[str] = ()
-        self._listed = 0  # when the folder had last changed, in nanoseconds
+        self._listed = 0  # the folder's modification time when it was last listed, in nanoseconds
         self._wake: socket.socket | None = None
         self._woken: socket.socket | None = None
 
     def open(self) -> None:
-        """Be there for others.  Where that cannot be, others are found out only by looking."""
+        """Make this process' socket.  If that fails, other processes' changes are noticed only by
+        polling."""
         self._wake, self._woken = socket.socketpair()
         own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         own.setblocking(False)
@@ -68,7 +69,7 @@ class Peers:
             self._socket = own
 
     def close(self) -> None:
-        """Be there no more."""
+        """Remove this process' socket."""
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 os.unlink(os.path.join(self._folder, self._name))
@@ -84,44 +85,44 @@ class Peers:
 
     @property
     def name(self) -> str:
-        """That of this process, and of no other that is or was; "" where it has no socket."""
+        """The unique name of this process; "" if it has no socket."""
         return self._name if self._socket is not None else ""
 
     @property
     def are_told(self) -> bool:
-        """Whether others can tell this process."""
+        """Whether other processes can signal changes to this one."""
         return self._socket is not None
 
     def others(self) -> Sequence[str]:
-        """The names of the others' sockets; some may be of processes that were killed."""
+        """The names of the other processes' sockets; some may belong to killed processes."""
         if self._descriptor is None:
             return ()
         changed = os.fstat(self._descriptor).st_mtime_ns
         if changed != self._listed:
             names = os.listdir(self._descriptor)
             self._others = [name for name in names if name != self._name]
-            # A change within the clock's step of the last one would not be seen.
+            # Two changes within the resolution of the modification time look like one.
             settled = abs(time.time_ns() - changed) > _SETTLED * 1e9
             self._listed = changed if settled else 0
         return self._others
 
     def tell(self) -> None:
-        """Have the others look."""
+        """Signal a change to the other processes."""
         for name in self.others():
             if self._socket is None:
                 return
             try:
                 self._socket.sendto(b"", self._address(name))
             except (ConnectionRefusedError, FileNotFoundError):
-                with contextlib.suppress(OSError):  # it was killed
+                with contextlib.suppress(OSError):  # that process was killed
                     os.unlink(name, dir_fd=self._descriptor)
                 self._listed = 0
                 self._found_gone()
             except OSError:
-                continue  # it has yet to look, and will
+                continue  # it has not read the last signal yet
 
     def is_gone(self, name: str) -> bool:
-        """Whether a process has ended or was killed; False where that cannot be known."""
+        """Whether a process has ended or was killed; False if that is not known."""
         if self._socket is None or not name:
             return False
         try:
@@ -133,9 +134,9 @@ class Peers:
         return False
 
     def wait(self, seconds: float) -> bool:
-        """Wait until another one tells of a change, or for some time; in a thread.
+        """Wait until another process signals a change, or for some time; call it in a thread.
 
-        :returns: whether one told.
+        :returns: whether there was a signal.
         """
         waiting = [each for each in (self._socket, self._woken) if each is not None]
         readable, _, _ = select.select(waiting, [], [], seconds)
@@ -159,13 +160,13 @@ class Peers:
 
 
 class Turns:
-    """Has processes write in turns: SQLite leaves it to luck which of those that wait is next.
+    """Lets processes write in turns, because SQLite lets a random waiting process be the next.
 
-    Two locks: whoever waits for its turn holds the first, so that the one that just had its own, and
-    wants another, comes after it.  Correctness rests on SQLite's own locks, and never on these.
+    There are two locks.  The process that is next holds the first lock, so that a process that has just had
+    its turn comes after it.  Correctness depends only on SQLite's own locks, never on these.
 
-    :param path: the database's.
-    :param timeout: seconds after which the turn is not waited for any more.
+    :param path: the database's path.
+    :param timeout: seconds after which a process goes on without its turn.
     """
 
     _log = Logger()
@@ -179,7 +180,7 @@ class Turns:
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for this process' turn, if there are others, and have it."""
+        """Wait for this process' turn if there are others, and keep it during the block."""
         if not self._peers.others():
             yield
             return
@@ -219,13 +220,13 @@ class Turns:
             fcntl.flock(waiting, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Have no more turns."""
+        """Close the lock files."""
         while self._descriptors:
             os.close(self._descriptors.pop())
 
 
 def _lock(descriptor: int, end: float) -> bool:
-    """Take a lock, or not by the time ``end``."""
+    """Take a lock before the time ``end``; returns whether that succeeded."""
     pause = 0.0002
     while True:
         try:

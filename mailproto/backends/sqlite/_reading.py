@@ -1,10 +1,9 @@
 # ruff: noqa: S608 - every SQL text here is made of its own words alone
-"""What is read, by a connection that never writes; each function sees one state of the database.
+"""Reads, with a connection that never writes; each function sees one state of the database.
 
-Reads run in the reactor's thread.  Measured with 500 envelopes and structures and a busy
-reactor: 1.1 ms here, 2.1 ms in a thread of their own, which gives the interpreter lock away
-at each row and has to win it back, so that nobody gains.  The price is that a disk that is
-slow to read holds everybody up, by one batch at a time.
+Reads run in the reactor's thread.  With 500 envelopes and structures and a busy reactor, that takes 1.1 ms,
+but 2.1 ms in another thread, which releases the interpreter lock at each row and has to get it back.  The
+disadvantage is that a slow disk blocks the reactor for one batch at a time.
 """
 
 from __future__ import annotations
@@ -52,9 +51,9 @@ __all__ = [
 ]
 
 MAILBOX_ID, EMAIL_ID, THREAD_ID = "F{}", "M{}", "T{}"
-"""What ids are to clients: the same number with another letter is another thing (RFC 8474 5.2)."""
+"""The formats of ids for clients; the letter makes ids of different kinds differ (RFC 8474 5.2)."""
 
-# What was claimed as recent and is not committed yet: of this process, and in memory.
+# Claims of recent messages in this process that are not committed yet; in memory.
 _CLAIMS = "CREATE TEMP TABLE claims (mailbox INTEGER PRIMARY KEY, upto INTEGER NOT NULL)"
 
 _STATUS = (
@@ -66,10 +65,10 @@ _STATUS = (
 )
 
 _FEW = 2000
-"""Changes that are read as rows, and at once."""
+"""The most changes that are read as rows, in one step."""
 
 _PIECE = 10_000
-"""Messages that are looked at before others may have the reactor: some 3 ms."""
+"""Messages that are read in one turn of the reactor: some 3 ms."""
 
 _NEXT = (
     "SELECT uid, flags, keywords, modseq FROM messages NOT INDEXED"
@@ -86,24 +85,24 @@ _new_info: Callable[[Sequence[Any]], MessageInfo] = partial(tuple.__new__, Messa
 
 @contextmanager
 def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """One state of the database for several statements."""
+    """Several statements inside this block see one state of the database."""
     connection.execute("BEGIN")
     try:
         yield
     finally:
-        if connection.in_transaction:  # a failing disk has ended it already
+        if connection.in_transaction:  # a failing disk may have ended it
             connection.execute("COMMIT")
 
 
 def open_reader(path: str) -> sqlite3.Connection:
-    """The connection that everything here reads by."""
+    """Open the connection for all functions here."""
     connection = connect(path)
     connection.execute(_CLAIMS)
     return connection
 
 
 def claim_recent(connection: sqlite3.Connection, mailbox: int) -> tuple[int, int | None]:
-    """See `IRecent.claim_recent`; the second value is what `_changing.keep_claim` is to keep, if anything."""
+    """See `IRecent.claim_recent`; the second value, if not None, is for `_changing.keep_claim`."""
     with snapshot(connection):
         row = connection.execute(
             "SELECT uid_next, max(unclaimed, coalesce(upto, 0)) FROM mailboxes"
@@ -123,12 +122,12 @@ def claim_recent(connection: sqlite3.Connection, mailbox: int) -> tuple[int, int
 
 
 def claim_kept(connection: sqlite3.Connection, mailbox: int, upto: int) -> None:
-    """A claim is committed."""
+    """Forget a claim that has been committed."""
     connection.execute("DELETE FROM claims WHERE mailbox = ? AND upto = ?", (mailbox, upto))
 
 
 def statuses(connection: sqlite3.Connection, which: str, values: Sequence[Any]) -> dict[str, MailboxStatus]:
-    """The status of each mailbox that the condition ``which`` holds for, by name."""
+    """The status of the mailboxes that match the condition ``which``, by name."""
     return {name: MailboxStatus._make(row) for name, *row in connection.execute(_STATUS + which, values)}
 
 
@@ -137,9 +136,9 @@ async def changes_since(
 ) -> Changes:
     """See `IMailbox.changes_since`.
 
-    Few changes are read at once.  Many are read in pieces, which have columns instead of rows and a
-    snapshot each.  What changes meanwhile is found as it was or as it is, and again by whoever asks
-    from the modseq that the answer has, which is that of the beginning.
+    A few changes are read in one step.  Many are read in pieces, as columns instead of rows, each piece in
+    its own snapshot.  The result has the modseq from the beginning; a change that is made while the pieces
+    are read may be in it, and is in the next call's result in any case.
     """
     begun = read(_begin, mailbox, modseq)
     if begun.changed is not None:
@@ -157,7 +156,7 @@ async def changes_since(
         await pause()
     if begun.is_forgotten:
         vanished.extend(range(last + 1, begun.uid_next))
-    read(_see_that_it_is_there, mailbox)
+    read(_check_exists, mailbox)
     return Changes(FlagColumns(uids, flags, modseqs), vanished, begun.modseq)
 
 
@@ -172,12 +171,12 @@ async def metadata(
             column.extend(values)
         if start + _PIECE < len(uids):
             await pause()
-    read(_see_that_it_is_there, mailbox)
+    read(_check_exists, mailbox)
     return Metadata(*columns)
 
 
 def _metadata(connection: sqlite3.Connection, mailbox: int, uids: list[int]) -> list[list[int]]:
-    # Neighbours are read in one go, with those between them that were not asked for.
+    # Close UIDs are read as one range, with the unrequested ones in between.
     are_close = uids[-1] - uids[0] < 4 * len(uids)
     which = "BETWEEN ? AND ?" if are_close else "IN (SELECT value FROM json_each(?))"
     columns: list[list[int]] = [
@@ -203,9 +202,9 @@ async def check_flags(
     uids: Sequence[int],
     change: FlagChange,
 ) -> None:
-    """See whether ``change`` can be made to all of many messages.
+    """Check whether ``change`` can be made to all of many messages.
 
-    :raises OverQuota: as `check_keywords`.
+    :raises OverQuota: see `check_keywords`.
     """
     checked: set[tuple[int, str]] = set()
     for start in range(0, len(uids), _PIECE):
@@ -240,11 +239,12 @@ async def marked_deleted(read: Read, pause: Callable[[], Awaitable[None]], mailb
 
 
 class _Begun(NamedTuple):
-    """What is asked first: where the mailbox stands, and all that changed if that is not much.
+    """The first step: the mailbox's state, and the changes if they are few.
 
-    :ivar changed: None if it is much.
-    :ivar vanished: if it is not forgotten.
-    :ivar is_forgotten: there are no tombstones for so long ago: every UID that is not there vanished.
+    :ivar changed: None if there are many.
+    :ivar vanished: the removed UIDs, unless ``is_forgotten``.
+    :ivar is_forgotten: whether the tombstones of that time have been dropped: then every UID that does not
+        exist counts as removed.
     """
 
     modseq: int
@@ -255,10 +255,10 @@ class _Begun(NamedTuple):
 
 
 class _Piece(NamedTuple):
-    """Columns of the messages among some neighbours that changed.
+    """The columns of the changed messages in a range.
 
-    :ivar last: the greatest UID that was looked at.
-    :ivar there: all UIDs that were looked at, if they were asked for.
+    :ivar last: the greatest UID in the range.
+    :ivar there: all UIDs in the range, if they were requested.
     """
 
     uids: list[int]
@@ -300,9 +300,9 @@ def _begin(connection: sqlite3.Connection, mailbox: int, modseq: int) -> _Begun:
 def _piece(
     connection: sqlite3.Connection, mailbox: int, modseq: int, after: int, before: int, all_of_them: bool
 ) -> _Piece | None:
-    """Changes among the next messages, or None at the end."""
+    """The changes in the next range, or None at the end."""
     asked = {"mailbox": mailbox, "modseq": modseq, "after": after, "before": before, "count": _PIECE}
-    # SQLite aggregates in the order of the table, which is that of UIDs.
+    # SQLite aggregates in the order of the table, which is by UID.
     keywords: list[str] | None = None
     with snapshot(connection):
         row = connection.execute(
@@ -333,7 +333,7 @@ def _any_deleted(connection: sqlite3.Connection, mailbox: int) -> bool:
 
 
 def _deleted_after(connection: sqlite3.Connection, mailbox: int, after: int) -> tuple[list[int], int | None]:
-    """UIDs among the next messages, and the last that was looked at, or None at the end."""
+    """The deleted UIDs in the next range, and the range's last UID, or None at the end."""
     uids, last = connection.execute(
         f"SELECT json_group_array(uid) FILTER (WHERE flags & {DELETED_BIT}), max(uid) FROM ({_NEXT})",
         {"mailbox": mailbox, "after": after, "before": 1 << 32, "count": _PIECE},
@@ -359,11 +359,11 @@ def read(
     parts: Part,
     file_content: Callable[[str, int], Content],
 ) -> list[MessageInfo]:
-    """See `IMailbox.read`; a summary of an older `RENDER_VERSION` is left out.
+    """See `IMailbox.read`; summaries of an older `RENDER_VERSION` are left out.
 
-    :param file_content: opens the body in a file of that name and size.
+    :param file_content: makes the content for a file's name and size.
     """
-    # Columns that are not asked for are NULL; tables that are not needed are not joined.
+    # Unrequested columns are NULL; unneeded tables are not joined.
     columns = [
         "messages.uid",
         "messages.internal_date",
@@ -393,11 +393,11 @@ def read(
             ]
         else:
             found = list(map(_new_info, rows))
-        _see_that_it_is_there(connection, mailbox)  # messages of a deleted mailbox go afterwards
+        _check_exists(connection, mailbox)  # a deleted mailbox's messages are removed later
     found.sort()
     return found
 
 
-def _see_that_it_is_there(connection: sqlite3.Connection, mailbox: int) -> None:
+def _check_exists(connection: sqlite3.Connection, mailbox: int) -> None:
     if connection.execute("SELECT 1 FROM mailboxes WHERE id = ?", (mailbox,)).fetchone() is None:
         raise NoSuchMailbox

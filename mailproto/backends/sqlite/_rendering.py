@@ -1,8 +1,8 @@
-"""Summaries that an older version made are made anew, when they are asked for or by ``store check``.
+"""Renews summaries that an older version made, when they are read, or by ``store check``.
 
-Each row of bodies has the `RENDER_VERSION` of its summary.  A reader that meets older ones has the
-messages summarised in a thread, a few at a time, answers with the result, and has the writer keep it.
-Where it cannot be kept, as on a full disk, the next reader does it again.
+Each row of bodies has the `RENDER_VERSION` of its summary.  A reader that finds older summaries makes new
+ones in a thread, a few at a time, returns them, and lets the writer store them.  If they cannot be stored,
+for example on a full disk, the next reader does it again.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ __all__ = ["SUMMARY", "StaleBody", "has_stale", "next_stale", "render_anew", "su
 
 SUMMARY = Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS
 
-_MESSAGES, _OCTETS = 50, 1 << 20  # at a time; what is larger is alone
+_MESSAGES, _OCTETS = 50, 1 << 20  # at a time; a larger message is done alone
 
 
 def _field(parts: Part) -> Callable[[MessageInfo], bytes | None]:
-    """One of the fields that are asked for; they are left out together."""
+    """A getter for one of the requested summary fields; they are always missing together."""
     if Part.ENVELOPE in parts:
         return attrgetter("envelope")
     return attrgetter("body_structure" if Part.BODY_STRUCTURE in parts else "offsets")
 
 
 class StaleBody(NamedTuple):
-    """A body with a summary of an older version.
+    """A body with an older version's summary.
 
-    :ivar uid: of the message that was asked for; 0 if none was.
-    :ivar octets: None where they are in ``file``, and where they are missing.
+    :ivar uid: the UID of the requested message; 0 if none was requested.
+    :ivar octets: None if they are in ``file``, or missing.
     """
 
     uid: int
@@ -53,16 +53,16 @@ class StaleBody(NamedTuple):
 
 
 def has_stale(found: Sequence[MessageInfo], parts: Part) -> bool:
-    """Whether `_reading.read` left summaries out; asked at each read, so it takes no time."""
+    """Whether `_reading.read` left out summaries; it must be fast, because each read calls it."""
     return bool(parts & SUMMARY) and None in map(_field(parts), found)
 
 
 async def summarised(
     database: Database, mailbox: int, found: Sequence[MessageInfo], parts: Part
 ) -> Sequence[MessageInfo]:
-    """``found``, with the summaries that `_reading.read` left out because they are old.
+    """``found`` with new summaries for those that `_reading.read` left out because they are old.
 
-    Messages that are removed meanwhile are left out.
+    Messages that have been removed in the meantime are left out.
     """
     field = _field(parts)
     stale = [info.uid for info in found if field(info) is None]
@@ -84,7 +84,7 @@ async def summarised(
 
 
 def next_stale(connection: sqlite3.Connection, after: int) -> list[StaleBody]:
-    """Some bodies after the id ``after`` that have old summaries, by id."""
+    """Some bodies with old summaries and ids greater than ``after``, by id."""
     return _some(
         connection,
         "SELECT 0, bodies.id, file, octets, envelope, body_structure, offsets FROM bodies"
@@ -95,9 +95,9 @@ def next_stale(connection: sqlite3.Connection, after: int) -> list[StaleBody]:
 
 
 async def render_anew(database: Database, bodies: Sequence[StaleBody]) -> list[Summary]:
-    """The summaries as this version makes them, which the writer is to keep.
+    """Make new summaries, and let the writer store them.
 
-    The old one of a body that cannot be read.
+    A body that cannot be read keeps its old summary.
     """
     made: list[Summary | None] = await database.underway(
         database.bodies.in_thread(lambda: [_summary(database.bodies, body) for body in bodies])
@@ -136,7 +136,7 @@ def _stale_of(connection: sqlite3.Connection, mailbox: int, uids: Sequence[int])
 
 
 def _some(connection: sqlite3.Connection, query: str, asked: tuple[object, ...]) -> list[StaleBody]:
-    """The first rows, up to `_MESSAGES` with together no more than `_OCTETS`."""
+    """The first rows: at most `_MESSAGES`, with at most `_OCTETS` in total."""
     found: list[StaleBody] = []
     size = 0
     for uid, id_, file, octets, *summary in connection.execute(query + " LIMIT ?", (*asked, _MESSAGES)):

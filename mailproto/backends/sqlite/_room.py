@@ -1,14 +1,13 @@
-"""Room on the disk: what is done when there is none, so that people can go on reading, and remove mail.
+"""Handles a full disk, so that people can still read and remove mail.
 
-To remove a message takes room, too: SQLite writes each page that changes to its log, and what is
-in the log needs room in the database before the log can begin anew.  So a file beside the database,
-the reserve, has nothing in it but takes room.  When the disk is full it is given back in steps to
-whatever makes no new content: flags, moves, removals, passwords.  What does (deliveries, APPEND,
-COPY, new mailboxes) is refused meanwhile, unless there is room enough inside the database.
-Once the reserve is whole again, and some room beside it is free, everything is as before.
+Removing a message needs room, too: SQLite writes each changed page to its log, and the log can only start
+again after its pages fit into the database.  So there is a file next to the database, the reserve, whose
+only purpose is to take room.  When the disk is full, the reserve is given back in steps to changes that add
+no content: flags, moves, removals, passwords.  Changes that add content (deliveries, APPEND, COPY, new
+mailboxes) are then refused, unless there is free room inside the database. Once the reserve is complete
+again, and there is some free room besides, everything is accepted again.
 
-The log can only be emptied if there is room in the database for what is in it.  So the reserve grows by
-what the database is going to grow by.
+Emptying the log makes the database grow.  So the reserve grows by that amount.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from mailproto.backends.sqlite._failures import FULL, is_full, is_of_storage, unavailable
@@ -29,23 +29,23 @@ from mailproto.errors import StorageFull, Unavailable
 __all__ = ["LOW", "RESERVE", "Room", "adds_content", "takes_room"]
 
 RESERVE = 16 << 20
-"""Octets of the reserve, or an eighth of the file system where that is less, when the log is empty."""
+"""Octets of the reserve when the log is empty; or an eighth of the file system, if that is less."""
 
 LOW = 256 << 20
-"""Octets free below which the log is kept short: others, and large messages, can use its room."""
+"""Free octets below which the log is kept short, to leave room for large messages and other programs."""
 
 LOOK_INTERVAL = 1.0
-"""Seconds between two looks at whether there is room again."""
+"""Seconds between checks whether there is room again."""
 
 WARN_INTERVAL = 10.0
-"""Seconds between two warnings: who fills the disk again and again need not fill the log."""
+"""Seconds between two warnings, so that a disk that is often full does not fill the log."""
 
-_STEPS = 16  # in which the reserve is given back
-_SPARE = 4  # steps that must be free, beside a whole reserve, before all is well; the log's room meanwhile
-_A_CHANGE = 32 << 10  # octets by which a row that is changed lets the database grow, at most
+_STEPS = 16  # the number of steps in which the reserve is given back
+_SPARE = 4  # steps that must be free besides a complete reserve before content is accepted again
+_A_CHANGE = 32 << 10  # the most octets by which changing one row makes the database grow
 _NEVER = -(1 << 40)
 _BLOCK = 4096
-_NO_LIMIT = (1 << 32) - 2  # the most pages that SQLite takes
+_NO_LIMIT = (1 << 32) - 2  # SQLite's largest number of pages
 
 Work = TypeVar("Work", bound=Callable[..., Any])
 
@@ -53,48 +53,48 @@ _ADDING: set[Any] = set()
 
 
 def adds_content(work: Work) -> Work:
-    """Mark a writer's work that makes new content: it is not done at the expense of the reserve."""
+    """Mark work of the writer that adds content: it may not use the reserve."""
     _ADDING.add(work)
     return work
 
 
 def takes_room(work: Any) -> bool:
-    """Whether the work is marked by `adds_content`."""
+    """Whether the work is marked with `adds_content`."""
     return work in _ADDING
 
 
 class Room:
-    """The reserve of one database, and whether this process lives on it.
+    """The reserve of one database, and whether this process is using it.
 
-    All but `open`, `check` and `close` are called in the writer's thread.
+    All methods except `open`, `check` and `close` are called in the writer's thread.
 
-    :param path: the database's.
+    :param path: the database's path.
     """
 
     _log = Logger()
 
-    def __init__(self, path: str, *, seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: str, *, clock: IReactorTime | None = None) -> None:
         self._path = path
-        self._usual_log = 0  # pages at which the connection empties the log
-        self._seconds = seconds
+        self._usual_log = 0  # the log's length in pages at which the connection usually empties it
+        self._seconds = time.monotonic if clock is None else clock.seconds
         self._reserve = _Reserve(path + "-reserve")
         self._is_short = False
-        self._looked = seconds()
-        self._warned = seconds() - WARN_INTERVAL
+        self._looked = self._seconds()
+        self._warned = self._seconds() - WARN_INTERVAL
         self._connection: sqlite3.Connection | None = None
         self._keeps_log_short = False
-        self._seen = _NEVER  # of the connection's changes
+        self._seen = _NEVER  # the connection's number of changes at the last check
 
     def open(self) -> None:
-        """Find the reserve, or make it; the disk may be full."""
+        """Open the reserve, or make it; the disk may be full."""
         self._reserve.open()
 
     def close(self) -> None:
-        """Let go of the file, which stays."""
+        """Close the file; it stays on the disk."""
         self._reserve.close()
 
     def fill(self) -> None:
-        """Make the reserve whole, if there is room."""
+        """Make the reserve complete, if there is room."""
         self._is_short = not self._reserve.fill()
         if self._is_short:
             self._log.warn(
@@ -103,9 +103,9 @@ class Room:
             )
 
     def check(self) -> None:
-        """Before something large is written beside the database, in any thread.
+        """Call this before a large file is written next to the database; in any thread.
 
-        :raises StorageFull: while there is no room.
+        :raises StorageFull: there is no room.
         """
         if self._is_short:
             if not self._reserve.fill():
@@ -113,17 +113,18 @@ class Room:
             self._recover()
 
     def give_back(self) -> bool:
-        """Make a little room; False when nothing is left to be given back."""
+        """Give back one step of the reserve; False if nothing is left."""
         return self._reserve.give_back()
 
     def is_over(self, error: Exception) -> bool:
-        """Whether ``error`` is for want of room; SQLite tells a quota from a broken disk no better."""
+        """Whether ``error`` means that there is no room; SQLite does not distinguish a quota from a broken
+        disk."""
         if is_full(error):
             return True
         return is_of_storage(error) and (cause := self._reserve.cause()) is not None and is_full(cause)
 
     def failure(self, error: Exception) -> Unavailable:
-        """``error`` for a client, with what the system says of the disk for the log."""
+        """The error for a client; its detail has the system's error for the log."""
         if isinstance(error, Unavailable):
             return error
         if is_full(error):
@@ -135,10 +136,11 @@ class Room:
         return failure
 
     def is_short(self, connection: sqlite3.Connection) -> bool:
-        """Whether there is no room but the reserve; asked before each batch."""
+        """Whether there is no room except the reserve; called before each batch."""
         if connection is not self._connection:
             self._connection, self._keeps_log_short, self._seen = connection, False, _NEVER
-        # Whatever asks SQLite or the system lets the reactor have the interpreter: not for each batch.
+        # Not checked for each batch, because each call of SQLite or the system gives up the interpreter
+        # lock.
         changes = connection.total_changes
         if not self._is_short and abs(changes - self._seen) * _A_CHANGE < self._reserve.step * _STEPS:
             return False
@@ -155,9 +157,9 @@ class Room:
         return self._is_short
 
     def make(self, connection: sqlite3.Connection, error: Exception, *, again: bool) -> bool:
-        """After ``error``, for want of room: whether there is some after all, once the log is emptied.
+        """Try to make room after ``error`` by emptying the log; returns whether there is room now.
 
-        :param again: whether that was so already, and has not helped.
+        :param again: whether this was tried before and did not help.
         """
         self.settle(connection)
         self._is_short = self._is_short or again
@@ -167,7 +169,7 @@ class Room:
 
     @contextlib.contextmanager
     def inside_database(self, connection: sqlite3.Connection) -> Iterator[None]:
-        """While room is short, let the database not grow: new content uses what was freed in it."""
+        """Keep the database from growing while room is short: new content may only use its free pages."""
         if not self._is_short:
             yield
             return
@@ -179,18 +181,18 @@ class Room:
             connection.execute(f"PRAGMA max_page_count = {_NO_LIMIT}").fetchall()
 
     def refusal(self) -> StorageFull | None:
-        """Why new content is not even tried: most of the reserve is gone."""
+        """The error for new content if most of the reserve is used; None if it may be tried."""
         if not self._is_short or self._reserve.is_half_full():
             return None
         return StorageFull(detail=f"{self._path}: {FULL}")
 
     def settle(self, connection: sqlite3.Connection) -> None:
-        """Empty the log into the database, and see whether there is room again."""
+        """Empty the log into the database, and check whether there is room again."""
         while True:
             try:
                 _empty_log(connection)
             except sqlite3.Error as error:
-                # What the database grows by, the log gives back.
+                # The log gives back the room by which the database grows.
                 if self.is_over(error) and self.give_back():
                     continue
             break
@@ -205,13 +207,13 @@ class Room:
         self._log.info("{path}: there is room again, and mail is taken", path=self._path)
 
     def _growth(self, connection: sqlite3.Connection) -> int:
-        """Octets that the database grows by when the log is emptied into it."""
+        """The octets by which the database grows when the log is emptied into it."""
         [[pages]] = connection.execute("PRAGMA page_count").fetchall()
         [[page]] = connection.execute("PRAGMA page_size").fetchall()
         return max(0, int(pages) * int(page) - os.stat(self._path).st_size)
 
     def _keep_log_short(self, connection: sqlite3.Connection, is_low: bool) -> None:
-        """While there is little room, have the log begin anew before it needs more."""
+        """Make the log start again earlier while there is little room."""
         self._keeps_log_short = is_low
         [[pages]] = connection.execute("PRAGMA wal_autocheckpoint").fetchall()
         self._usual_log = self._usual_log or pages
@@ -236,7 +238,7 @@ class Room:
 
 
 class _Reserve:
-    """A file without content that takes room.
+    """The reserve: a file whose only purpose is to take room.
 
     :ivar step: octets by which it grows and shrinks.
     """
@@ -259,13 +261,13 @@ class _Reserve:
             self._descriptor = None
 
     def fill(self) -> bool:
-        """Take all the room that it is to have, or what there is beside some for the log.
+        """Take the room of the reserve, or as much as is free after some room for the log.
 
-        Returns whether it is whole, and that room is free, too.
+        :returns: whether the reserve is complete, and the room for the log is free, too.
         """
         with self._lock:
             if self._descriptor is None:
-                return True  # there is none to be filled
+                return True  # there is no reserve
             before = size = self._size()
             most = self.step * (_STEPS + _SPARE)
             try:
@@ -274,7 +276,7 @@ class _Reserve:
                     size += self.step
             except OSError as error:
                 if not is_full(error):
-                    return True  # a file system that cannot keep room, or fails: others will see
+                    return True  # the file system cannot reserve room, or fails
             is_whole = size >= most
             keep = max(before, min(size - self.step * _SPARE, self.step * _STEPS))
             with contextlib.suppress(OSError):
@@ -288,7 +290,7 @@ class _Reserve:
                 return False
             try:
                 os.ftruncate(self._descriptor, max(0, size - self.step))
-                os.fsync(self._descriptor)  # some file systems free it then
+                os.fsync(self._descriptor)  # some file systems free the room only then
             except OSError:
                 return False
             return True
@@ -297,7 +299,7 @@ class _Reserve:
         return self._size() * 2 >= self.step * _STEPS
 
     def follow(self, growth: int) -> bool:
-        """Let it be so large that the database can grow by that, too; False: there is no room for it."""
+        """Enlarge the reserve by the octets that the database will grow; False if there is no room."""
         with self._lock:
             if self._descriptor is None:
                 return True
@@ -318,7 +320,7 @@ class _Reserve:
         return free.f_bavail * free.f_frsize < LOW
 
     def cause(self) -> OSError | None:
-        """What the system says when something is written here; None: it is."""
+        """The system's error for a write in this folder; None if it succeeds."""
         with self._lock:
             size = self._size()
             try:
@@ -338,7 +340,7 @@ class _Reserve:
 
 
 def _empty_log(connection: sqlite3.Connection) -> None:
-    """Copy the log into the database and cut it off, unless others use it just now."""
+    """Copy the log into the database and truncate it, unless other connections are using it."""
     [[timeout]] = connection.execute("PRAGMA busy_timeout").fetchall()
     connection.execute("PRAGMA busy_timeout = 0").fetchall()
     try:

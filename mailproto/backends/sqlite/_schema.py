@@ -1,4 +1,4 @@
-"""The tables, their versions, and how the database is opened."""
+"""The tables, their versions, and the opening of the database."""
 
 from __future__ import annotations
 
@@ -18,28 +18,30 @@ from mailproto.errors import StoreUnusable
 __all__ = ["APPLICATION_ID", "BUSY_TIMEOUT", "MIGRATIONS", "connect", "is_earlier", "prepare"]
 
 APPLICATION_ID = 0x6D70726F  # "mpro"
-"""What tells a mailproto database from others (PRAGMA application_id)."""
+"""Marks mailproto databases (PRAGMA application_id)."""
 
 BUSY_TIMEOUT = 10.0
-"""Seconds that a transaction waits for the one of another process."""
+"""Seconds for which a transaction waits for another process' transaction."""
 
 BUSY_PAUSE = 0.02
-"""Seconds between two looks at whether a new database is free."""
+"""Seconds between checks whether a new database is free."""
 
 CACHE_KIB = 16 * 1024
 """Page cache of each connection: the inner nodes of a million messages' tables fit."""
 
 LOG_OCTETS = 64 << 20
-"""The log's usual length; a start after a crash reads it.  It begins anew at half of it, and a log
-that became longer is made so short again."""
+"""The log's usual length in octets; a start after a crash reads the whole log.
+
+The log starts again at half this length, and a longer log is truncated to this length.
+"""
 
 MAX_LOG = 2 * LOG_OCTETS
-"""The log's length at which the writer itself copies it into the database."""
+"""The log's length in octets at which the writer itself copies it into the database."""
 
 PAGE_SIZE = 16_384
 """Octets of a new database's pages.
 
-With 4,096, every message of 2 to 4 KB takes the space of two pages, less its own.
+With pages of 4,096 octets, a message of 2 to 4 KB would waste much of the two pages that it takes.
 """
 
 
@@ -174,7 +176,8 @@ ALTER TABLE long_changes ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 """
 
 Step: TypeAlias = str | Callable[[sqlite3.Connection], Iterable[str]]
-"""SQL, or a function that does the step and returns lines for the operator.  All are one transaction."""
+"""SQL, or a function that does the step and returns lines for the operator; all steps are one
+transaction."""
 
 MIGRATIONS: Sequence[Step] = (
     _FIRST,
@@ -185,14 +188,14 @@ MIGRATIONS: Sequence[Step] = (
     _LONG_CHANGES,
     _OWNERS,
 )
-"""Step n makes version n + 1 out of version n; version 0 is an empty file."""
+"""Step n turns version n into version n + 1; version 0 is an empty file."""
 
 _log = Logger()
 
 
 def connect(path: str, *, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
-    """A connection on which transactions are begun and ended by hand."""
-    # The reader is made in one thread and used in another (never in two at a time).
+    """Open a connection without automatic transactions."""
+    # The reader is made in one thread and used in another, but never in two at the same time.
     connection = sqlite3.connect(
         path, timeout=timeout, isolation_level=None, check_same_thread=False, cached_statements=512
     )
@@ -200,20 +203,21 @@ def connect(path: str, *, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA journal_size_limit = {LOG_OCTETS}")
-    # Pages are cleared where they are written anyway; Debian's default doubles what EXPUNGE writes.
+    # FAST overwrites deleted data only in pages that are written anyway; Debian's default doubles the
+    # writes of EXPUNGE.
     connection.execute("PRAGMA secure_delete = FAST")
-    # `Checkpoints` comes first; this is for the case that it cannot.
+    # Usually `Checkpoints` copies the log before this limit.
     connection.execute(f"PRAGMA wal_autocheckpoint = {MAX_LOG // _pragma(connection, 'page_size')}")
     return connection
 
 
 def prepare(path: str, migrations: Sequence[Step] = MIGRATIONS) -> None:
-    """Make the database, or bring it to the present version; what a step has to say is logged.
+    """Make the database, or migrate it to the present version; the reports of the steps are logged.
 
-    :raises StoreUnusable: nothing has been changed then.
-    :raises sqlite3.Error: when it cannot be read or written.
+    :raises StoreUnusable: the database cannot be used; it has not been changed.
+    :raises sqlite3.Error: the database cannot be read or written.
     """
-    # Only a new file: to close one that a store in this process has open would end SQLite's locks.
+    # Only for a new file: closing a file that a store in this process has open would end SQLite's locks.
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
     connection = connect(path)
@@ -226,7 +230,7 @@ def prepare(path: str, migrations: Sequence[Step] = MIGRATIONS) -> None:
 
 
 def is_earlier(path: str, migrations: Sequence[Step] = MIGRATIONS) -> bool:
-    """Whether there is a database of ours, of an earlier version.
+    """Whether there is a mailproto database of an earlier version.
 
     :raises sqlite3.Error: when it cannot be read.
     """
@@ -243,13 +247,13 @@ def is_earlier(path: str, migrations: Sequence[Step] = MIGRATIONS) -> bool:
 
 def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Step]) -> list[str]:
     reports: list[str] = []
-    # WAL stays set in the file; to set it needs the file alone, so nobody does it twice.
+    # The file remembers WAL mode.  Setting it needs exclusive access, so it is set only once.
     if _is_new(connection, path):
         connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
         _switch_to_wal(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        # Asked again, because now no other process can be doing the same.
+        # Checked again: now no other process can be migrating it.
         if _pragma(connection, "application_id") not in {0, APPLICATION_ID}:
             raise StoreUnusable(f"{path} is a database of something else; choose another place")
         version = _pragma(connection, "user_version")
@@ -268,15 +272,15 @@ def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[Ste
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
         connection.execute("COMMIT")
     except BaseException:
-        with contextlib.suppress(sqlite3.Error):  # a full or failing disk has ended it already
+        with contextlib.suppress(sqlite3.Error):  # a full or failing disk may have ended the transaction
             connection.execute("ROLLBACK")
         raise
     return reports
 
 
 def _is_new(connection: sqlite3.Connection, path: str) -> bool:
-    """Whether there is nothing in the file, or :raises StoreUnusable: something else."""
-    connection.execute("BEGIN")  # one view of it, whatever other processes do
+    """Whether the file is empty.  :raises StoreUnusable: it is another program's database."""
+    connection.execute("BEGIN")  # so that all statements see one state
     try:
         if _pragma(connection, "application_id"):
             return False
@@ -289,7 +293,7 @@ def _is_new(connection: sqlite3.Connection, path: str) -> bool:
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Wait for others that do the same: SQLite itself does so for transactions alone."""
+    """Set WAL mode, and wait for processes that do the same: SQLite itself waits only for transactions."""
     end = time.monotonic() + BUSY_TIMEOUT
     while True:
         try:
@@ -302,7 +306,7 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 
 
 def _statements(script: str) -> list[str]:
-    # executescript would commit first; comments may hold semicolons.
+    # executescript would commit first; comments may have semicolons.
     statements, pending = [], ""
     for line in script.splitlines(keepends=True):
         pending += line

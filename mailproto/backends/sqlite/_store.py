@@ -29,12 +29,12 @@ __all__ = ["SQLiteStore"]
 
 @implementer(IStore, ICheckable)
 class SQLiteStore:
-    """Everybody's mail in one folder (made if missing, mode 0700).
+    """A store in one folder (made if it is missing, mode 0700).
 
-    Several processes may have it open: each sees what the others do.
+    Several processes may have it open: each sees the changes of the others.
 
-    :param path: the folder, or the database in it, where its name ends in ``.sqlite3``.
-    :ivar path: the database's.
+    :param path: the folder, or the database in it if the name ends in ``.sqlite3``.
+    :ivar path: the path of the database.
     """
 
     add_ons = frozenset({IRecent, IObjectIds})
@@ -70,12 +70,12 @@ class SQLiteStore:
                 Deferred.fromCoroutine(self._deliver_large(content, placements, internal_date))
             )
             return delivered.addErrback(_same_for_all, count)
-        # The usual case, of which there are thousands a second: one Deferred, no coroutine.
+        # The usual case, thousands of times a second: one Deferred and no coroutine.
         try:
             delivery = _delivery(database.bodies.small(content), placements, internal_date)
         except MailError as error:
             return succeed([error] * count)
-        except ValueError:  # a flag that no protocol lets through
+        except ValueError:  # a flag that is not valid; protocols refuse these themselves
             return fail()
         return database.writer.submit(deliver_all, delivery).addErrback(_same_for_all, count)
 

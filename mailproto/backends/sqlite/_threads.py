@@ -1,8 +1,9 @@
 # ruff: noqa: S608 - every SQL text here is made of its own words alone
-"""Threads: which a message joins when it comes, and what is forgotten when the last one of a thread goes.
+"""Threads in the database: gives threads to new messages, and removes threads without messages.
 
-A thread's row counts its messages and has the keys that lead to it (`mailproto.backends._threading`), so
-that they can be taken out of the index, ``thread_keys``, without a search.
+A thread's row has the number of its messages and the keys that lead to it
+(`mailproto.backends._threading`), so that these can be removed from the index, ``thread_keys``, without a
+search.
 """
 
 from __future__ import annotations
@@ -21,20 +22,20 @@ from mailproto.message import relations
 __all__ = ["MAX_KEYS", "Threads", "drop_unused_threads", "give_threads", "join_threads", "leave_threads"]
 
 MAX_KEYS = 256
-"""Keys that lead to one thread.
+"""The most keys of one thread.
 
-Of more, the oldest half is forgotten.  Thereby the size of the index is bounded by that of the mail that
-is there, even where a thread never ends; answers name the first message of a thread and the latest ones.
+If there are more, the oldest half is dropped.  So the size of the index is limited by the amount of mail,
+even if a thread never ends.  Replies still find the thread, because they name the latest messages.
 """
 
 _KEY_SIZE = 8
-_STEP = 1000  # messages between two looks at what is known
+_STEP = 1000  # messages that are looked up together
 
 
 class Threads:
     """Gives threads to the messages of one transaction.
 
-    :ivar last: the last id that was given to a thread or a body.
+    :ivar last: the last id that a thread or a body got.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -44,15 +45,15 @@ class Threads:
         self._added: dict[int, int] = {}  # new ones
         self._of_body: dict[tuple[int, int], int] = {}
         self._begun: dict[int, list[Any]] = {}  # new threads' rows, by id
-        self._joined: dict[int, list[Any]] = {}  # of others: new messages, and new keys
+        self._joined: dict[int, list[Any]] = {}  # older threads: new messages and new keys
 
     def next_id(self) -> int:
-        """An id for a body or a thread, which nothing in this store has had."""
+        """A new id for a body or a thread, unique in this store."""
         self.last += 1
         return self.last
 
     def place(self, coming: Sequence[tuple[int, int, ThreadKeys]]) -> list[int]:
-        """The threads of messages that come, each with its account, its body and its keys.
+        """Give threads to new messages, each with its account, its body and its keys.
 
         All messages of one account that have one body are in one thread (RFC 8474 5.2).
         """
@@ -64,7 +65,7 @@ class Threads:
     def _look_up(self, coming: Iterable[tuple[int, int, ThreadKeys]]) -> None:
         wanted = [account << HASH_BITS | key for account, _, keys in coming for key in keys.all()]
         if wanted:
-            # A thread without messages is gone, though it is not cleared away yet.
+            # A thread without messages does not count, although it has not been cleared away yet.
             rows = self._connection.execute(
                 "SELECT key, thread FROM thread_keys"
                 " CROSS JOIN threads ON threads.id = thread AND messages > 0"
@@ -91,7 +92,7 @@ class Threads:
         row = self._begun.get(thread) or self._joined.setdefault(thread, [thread, 0, []])
         row[1] += 1
         new = [key for key in ids if key not in known]
-        # Of a subject, the thread that it was seen in last is found.
+        # A subject's key leads to the latest thread with that subject.
         if keys.subject is not None and known.get(subject := own | keys.subject) != thread:
             new.append(subject)
         for key in new:
@@ -107,7 +108,7 @@ class Threads:
                 self._added.pop(key, None)
             row[2] = _packed(row[2][-MAX_KEYS:])
         insert(execute, "INSERT INTO threads (id, messages, keys)", list(self._begun.values()))
-        # Sorted, because neighbours are in one page.
+        # Sorted, so that neighbours on a page are written together.
         insert(execute, "INSERT OR REPLACE INTO thread_keys (key, thread)", sorted(self._added.items()))
         for thread, messages, keys in self._joined.values():
             [size] = execute(
@@ -127,17 +128,17 @@ class Threads:
 
 
 def join_threads(connection: sqlite3.Connection, which: str, asked: tuple[object, ...]) -> None:
-    """Count messages that will be copied: those of the condition ``which``."""
+    """Count the messages that will be copied: those that match the condition ``which``."""
     _count(connection, "+", which, asked)
 
 
 def leave_threads(connection: sqlite3.Connection, which: str, asked: tuple[object, ...]) -> None:
-    """Count messages that will be removed: those of the condition ``which``."""
+    """Count the messages that will be removed: those that match the condition ``which``."""
     _count(connection, "-", which, asked)
 
 
 def drop_unused_threads(connection: sqlite3.Connection, limit: int = -1) -> int:
-    """Forget threads without messages, up to ``limit`` of them; the number that were."""
+    """Remove up to ``limit`` threads without messages; returns how many."""
     rows = connection.execute(
         "SELECT id, keys FROM threads INDEXED BY threads_unused WHERE messages = 0 LIMIT ?", (limit,)
     ).fetchall()
@@ -147,7 +148,7 @@ def drop_unused_threads(connection: sqlite3.Connection, limit: int = -1) -> int:
 
 
 def give_threads(connection: sqlite3.Connection) -> list[str]:
-    """A step of the schema: threads for messages that had none, in the order in which they came."""
+    """A migration: gives threads to old messages, in the order in which they arrived."""
     [path] = [row[2] for row in connection.execute("PRAGMA database_list") if row[1] == "main"]
     connection.execute(
         "CREATE TEMP TABLE unthreaded AS"
@@ -190,7 +191,7 @@ def give_threads(connection: sqlite3.Connection) -> list[str]:
 def _keys_of(content: Content) -> ThreadKeys:
     try:
         return thread_keys(relations(content))
-    except OSError:  # a message whose file is gone is alone
+    except OSError:  # a message without its file gets its own thread
         return ThreadKeys((), None, joins_by_subject=False)
 
 

@@ -1,4 +1,4 @@
-"""The writer's work on accounts and on the names of mailboxes."""
+"""Work for the writer: changes of accounts and of mailbox names."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def delete(transaction: Transaction, account: int, name: str) -> None:
 
 
 def rename(transaction: Transaction, account: int, old: str, new: str) -> None:
-    """See `IAccount.rename`; not for INBOX."""
+    """See `IAccount.rename`; for other mailboxes than INBOX."""
     old, new = canonical_mailbox_name(old), canonical_mailbox_name(new)
     mailboxes = _inferiors(transaction, account, old)
     mailbox = _find(transaction, account, old)
@@ -133,7 +133,8 @@ def rename(transaction: Transaction, account: int, old: str, new: str) -> None:
 
 @adds_content
 def create_beside_inbox(transaction: Transaction, account: int, name: str) -> tuple[int, int]:
-    """Make the mailbox that INBOX is renamed to: the ids of INBOX and of the new one (RFC 9051 6.3.6)."""
+    """Make the mailbox for a rename of INBOX; returns the ids of INBOX and of the new one (RFC 9051
+    6.3.6)."""
     name = canonical_mailbox_name(name)
     inbox = _find(transaction, account, INBOX)
     if inbox is None:
@@ -164,10 +165,10 @@ def unsubscribe(transaction: Transaction, account: int, name: str) -> None:
 
 
 def _mailboxes(transaction: Transaction, account: int) -> dict[str, int]:
-    """Each mailbox's name and id.  :raises NoSuchAccount:"""
+    """The names and ids of all mailboxes.  :raises NoSuchAccount:"""
     rows = transaction.execute("SELECT name, id FROM mailboxes WHERE account = ?", (account,))
     mailboxes: dict[str, int] = dict(rows.fetchall())
-    if not mailboxes:  # there is always an INBOX
+    if not mailboxes:  # every account has an INBOX
         raise NoSuchAccount
     return mailboxes
 
@@ -205,7 +206,7 @@ def _inferiors(transaction: Transaction, account: int, name: str) -> dict[str, i
 
 
 def _exists(transaction: Transaction, account: int, name: str) -> bool:
-    """Whether it is a mailbox's name, or that of its superior."""
+    """Whether ``name`` is the name of a mailbox or of a mailbox's superior."""
     return _find(transaction, account, name) is not None or bool(_inferiors(transaction, account, name))
 
 
@@ -225,7 +226,7 @@ def _insert_superiors(transaction: Transaction, account: int, name: str) -> None
 
 
 def _rename_one(transaction: Transaction, account: int, mailbox: int, name: str) -> None:
-    # Another mailbox may have had the new name, with a larger UIDVALIDITY than this one's.
+    # An older mailbox with the new name may have had a larger UIDVALIDITY.
     [reused] = transaction.execute(
         "SELECT count(*) FROM retired, mailboxes WHERE mailboxes.id = ? AND retired.account = ?"
         " AND retired.name = ? AND retired.uid_validity >= mailboxes.uid_validity",
@@ -239,7 +240,7 @@ def _rename_one(transaction: Transaction, account: int, mailbox: int, name: str)
 
 
 def _retire(transaction: Transaction, account: int, name: str) -> None:
-    """Remember the UIDVALIDITY of a mailbox that leaves its name."""
+    """Remember the UIDVALIDITY of a mailbox that gives up its name."""
     transaction.execute(
         "INSERT INTO retired (account, name, uid_validity)"
         " SELECT account, name, uid_validity FROM mailboxes WHERE account = ? AND name = ?"
@@ -249,7 +250,7 @@ def _retire(transaction: Transaction, account: int, name: str) -> None:
 
 
 def _next_validity(transaction: Transaction) -> int:
-    """Ever larger, and the time of day where it can be, as clients expect (RFC 9051 2.3.1.1)."""
+    """A UIDVALIDITY larger than all before; the present time if possible (RFC 9051 2.3.1.1)."""
     row = transaction.execute(
         "UPDATE validity SET last = max(last + 1, ?) RETURNING last", (int(time.time()),)
     ).fetchone()
@@ -257,7 +258,7 @@ def _next_validity(transaction: Transaction) -> int:
 
 
 def _next_modseq(transaction: Transaction, account: int) -> int:
-    """The number of a change of the account's list."""
+    """The modseq for a change of the account's list."""
     [modseq] = transaction.execute(
         "UPDATE accounts SET modseq = modseq + 1 WHERE id = ? RETURNING modseq", (account,)
     ).fetchone()
@@ -272,7 +273,7 @@ def _discard(transaction: Transaction, account: int, mailbox: int) -> None:
 
 
 def _subscribe(transaction: Transaction, account: int, name: str) -> bool:
-    """Whether it is new."""
+    """Subscribe; returns whether the subscription is new."""
     new = transaction.execute(
         "INSERT INTO subscriptions (account, name) VALUES (?, ?) ON CONFLICT DO NOTHING", (account, name)
     )

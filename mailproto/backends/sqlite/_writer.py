@@ -1,11 +1,11 @@
-"""The one thread that writes, and its group commit.
+"""The only thread that writes, with group commit.
 
-Requests that are submitted while batch n commits become batch n+1: no timer, no waiting
-for company, and under load as many requests a sync as arrive during one.  Within a batch,
-neighbours that do the same work are done together, by few statements; if that fails, each is
-done again by itself, so that one failure does not spoil the others.
+Requests that arrive while a batch commits form the next batch.  There is no timer: a request never waits
+for others, but under load one sync serves all requests that arrived during the last one. Within a batch,
+consecutive requests of the same kind are done together, with few statements.  If that fails, each is done
+again by itself, so that one failure does not affect the others.
 
-A request is short: what changes many messages comes in slices (`_long_changes`), so that no
+Each request is short: a change of many messages is divided into slices (`_long_changes`), so that no
 delivery waits long for it.
 """
 
@@ -33,20 +33,20 @@ from mailproto.errors import StorageFull, Unavailable
 __all__ = ["MAX_BATCH", "Transaction", "Writer"]
 
 MAX_BATCH = 512
-"""Requests a commit: bounds how long the first waits for the last."""
+"""The most requests of one commit; this bounds how long the first one waits for the last."""
 
 A = TypeVar("A")
 R = TypeVar("R")
 
 
 class Transaction:
-    """What a piece of work writes with, and what is to be done if it is committed.
+    """A transaction, and what must be done after its commit.
 
-    :ivar touched: mailboxes that changed, each with its modseq.
-    :ivar accounts: accounts in which something changed, each with its modseq.
-    :ivar accounts_changed: whether `IAccountChanges.watch` has something to tell.
-    :ivar unused: names of body files that no row names any more.
-    :ivar leaves_work: whether there is something to be cleared away afterwards.
+    :ivar touched: the changed mailboxes, each with its modseq.
+    :ivar accounts: the changed accounts, each with its modseq.
+    :ivar accounts_changed: whether the listeners of `IAccountChanges.watch` must be called.
+    :ivar unused: the names of body files that are no longer used.
+    :ivar leaves_work: whether there is data to be cleared away afterwards.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -69,13 +69,13 @@ class _Request(NamedTuple):
 
 
 class Writer:
-    """Does work in transactions, in its own thread; results arrive in the reactor's.
+    """Does work in transactions, in its own thread; results arrive in the reactor's thread.
 
-    :param committed: called in the reactor's thread after each batch that changed something
-        worth telling, with its transaction.
+    :param committed: called in the reactor's thread, with the transaction, after each batch that changed
+        something.
     :param unlink: called in the writer's thread after each batch with files to remove.
-    :param room: says what is done when the disk is full.
-    :param turn: what a batch is done inside of, so that processes take turns.
+    :param room: decides what is done when the disk is full.
+    :param turn: a context manager around each batch, with which processes take turns.
     """
 
     _log = Logger()
@@ -101,22 +101,23 @@ class Writer:
         self._ended: Deferred[None] = Deferred()
 
     def start(self) -> None:
-        """Begin; the database must be there."""
+        """Start the thread; the database must exist."""
         self._open = True
         self._checkpoints.start()
         threading.Thread(target=self._run, name="mailproto-sqlite-writer", daemon=True).start()
 
     def stop(self) -> Deferred[None]:
-        """Finish what was submitted; the result comes when the connection is closed."""
+        """Finish all submitted work; the result fires when the connection is closed."""
         self._open = False
         self._queue.put(None)
         return self._ended
 
     def submit(self, work: Callable[[Transaction, Sequence[A]], Sequence[R]], argument: A) -> Deferred[R]:
-        """Have ``work`` done, together with others of the same kind: one result an argument.
+        """Call ``work`` in the writer's thread, together with requests of the same kind.
 
-        When it raises, whatever it wrote is undone, and the error is the result; it may be
-        called again for fewer arguments.
+        ``work`` gets several arguments, and returns a result for each.  If it raises, its changes are
+        undone, and it is called again for fewer arguments; the error of a single argument is that request's
+        result.
         """
         if not self._open:
             return fail(Unavailable(detail="the store is stopped"))
@@ -125,7 +126,7 @@ class Writer:
         return result
 
     def run(self, work: Callable[..., R], *arguments: Any) -> Deferred[R]:
-        """Have ``work(transaction, *arguments)`` done."""
+        """Call ``work(transaction, *arguments)`` in the writer's thread."""
         return self.submit(_each, (work, arguments))
 
     # In the writer's thread
@@ -154,7 +155,7 @@ class Writer:
         self._reactor.callFromThread(self._ended.callback, None)
 
     def _collect(self, batch: list[_Request]) -> bool:
-        """Wait for one request and take those behind it; False when there will be no more."""
+        """Wait for one request, and take all others in the queue; False after the last one."""
         request = self._queue.get()
         while request is not None:
             batch.append(request)
@@ -166,7 +167,7 @@ class Writer:
         return bool(batch)
 
     def _commit(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> bool:
-        """Do and commit a batch, and answer it; False when the connection is of no more use."""
+        """Do and commit a batch, and answer it; False if the connection cannot be used any more."""
         again = False
         while not self._room.is_short(connection):
             error = self._try(connection, batch)
@@ -176,8 +177,8 @@ class Writer:
                 self._fail(batch, error)
                 return False
             if not self._room.is_over(error):
-                # The disk is failing, or another process holds the lock: nothing of this batch
-                # happened, and the next one has a chance of its own.
+                # The disk is failing, or another process holds the lock: the whole batch failed, but the
+                # next one may succeed.
                 self._fail(batch, error)
                 return True
             if not self._room.make(connection, error, again=again):
@@ -186,7 +187,8 @@ class Writer:
         return self._commit_without_room(connection, batch)
 
     def _commit_without_room(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> bool:
-        """The same on a full disk: what adds nothing may use the reserve, each request by itself."""
+        """The same on a full disk, each request by itself; those that add no content may use the
+        reserve."""
         room = self._room
         adding = [request for request in batch if _adds(request)]
         others = [request for request in batch if not _adds(request)]
@@ -215,11 +217,11 @@ class Writer:
             if is_last or not usable or not room.is_over(error):
                 self._fail(adding, error)
                 return usable
-            room.settle(connection)  # it may have been the log that had no room
+            room.settle(connection)  # perhaps only the log had no room
         return True
 
     def _try(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> Exception | None:
-        """Do, commit and answer a batch, or say why not: nothing was answered then."""
+        """Do, commit and answer a batch; if it fails, nothing is answered, and the error is returned."""
         kinds = [(work, list(requests)) for work, requests in groupby(batch, key=lambda each: each.work)]
         try:
             done = _do_one_kind(connection, *kinds[0]) if len(kinds) == 1 else None
@@ -233,7 +235,7 @@ class Writer:
 
     def _fail(self, batch: Sequence[_Request], error: Exception) -> None:
         failure = self._room.failure(error)
-        if not isinstance(failure, StorageFull):  # of that the room tells, once
+        if not isinstance(failure, StorageFull):  # `Room` logs that, once
             self._log.error(
                 "{path}: {count} changes were not made: {error}",
                 path=self._path,
@@ -272,9 +274,9 @@ def _each(
 def _do_one_kind(
     connection: sqlite3.Connection, work: Work, requests: Sequence[_Request]
 ) -> tuple[Sequence[Any], Transaction] | None:
-    """Do and commit a batch of one kind; None when it failed, and nothing happened.
+    """Do and commit a batch of one kind; None if it failed and was undone.
 
-    The usual batch: it costs no savepoint, for which SQLite would open a file of its own.
+    This is the usual case.  It needs no savepoint, for which SQLite would open another file.
     """
     transaction = Transaction(connection)
     connection.execute("BEGIN IMMEDIATE")
@@ -292,7 +294,7 @@ def _do_one_kind(
 def _do_each_kind(
     connection: sqlite3.Connection, kinds: Sequence[tuple[Work, Sequence[_Request]]]
 ) -> tuple[Sequence[Any], Transaction]:
-    """Do and commit a batch in which work may fail without spoiling other work."""
+    """Do and commit a batch in which each kind of work may fail by itself."""
     transaction = Transaction(connection)
     connection.execute("BEGIN IMMEDIATE")
     results: list[Any] = []
@@ -303,7 +305,7 @@ def _do_each_kind(
 
 
 def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> Sequence[Any]:
-    """The results, or Failures, of one piece of work for many arguments."""
+    """Do one kind of work for many arguments; returns results or Failures."""
     connection = transaction.connection
     touched, accounts = dict(transaction.touched), dict(transaction.accounts)
     unused, leaves_work = len(transaction.unused), transaction.leaves_work
@@ -327,7 +329,7 @@ def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> 
 
 
 def _roll_back(connection: sqlite3.Connection) -> bool:
-    """Whether the connection is without a transaction now."""
+    """Roll back; returns whether the connection has no transaction any more."""
     try:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
@@ -337,5 +339,5 @@ def _roll_back(connection: sqlite3.Connection) -> bool:
 
 
 def _adds(request: _Request) -> bool:
-    """Whether it makes content, which the reserve is not for."""
+    """Whether the request adds content, which may not use the reserve."""
     return takes_room(request.argument[0] if request.work is _each else request.work)

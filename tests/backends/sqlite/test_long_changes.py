@@ -8,10 +8,11 @@ from typing import Any
 
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from mailproto.backends import SQLiteStore
-from mailproto.backends.sqlite import _changing, _checkpoints, _long_changes, _reading
+from mailproto.backends.sqlite import _changing, _checkpoints, _database, _long_changes, _reading
 from mailproto.backends.sqlite._database import DATABASE
 from mailproto.backends.sqlite._long_changes import expunging, moving
 from mailproto.backends.sqlite._peers import Peers
@@ -179,6 +180,19 @@ class LongChangeTests(TestCase):
         await self.eventually(lambda: not self.rows("SELECT * FROM long_changes", folder))
         self.assertEqual((await self.counts(store))[1][0], COUNT)
 
+    async def test_a_store_that_stops_leaves_the_rest_to_the_next_start(self):
+        folder = self.copy_of_the_store_at_slice(2)
+        await self.inbox.copy(ALL, self.trash)
+        self.patch(_database, "FINISHING", -1)
+        store = SQLiteStore(folder, reactor=reactor)
+        await store.start()
+        with capturedLogs() as events:
+            await store.stop()
+        self.assertNotIn("undone", str(list(map(formatEvent, events))))
+        self.assertEqual(len(self.rows("SELECT * FROM long_changes", folder)), 1)
+        self.patch(_database, "FINISHING", 5)
+        self.assertEqual((await self.counts(await self.started(folder)))[1][0], COUNT)
+
     async def test_columns_of_many_messages_are_of_one_state(self):
         await self.inbox.store(ALL, adding("old"))
         database = self.store._database
@@ -235,10 +249,12 @@ class LongChangeTests(TestCase):
         for change in (self.inbox.copy, self.inbox.move):
             await self.account.create("target")
             target = await self.account.open("target")
-            changing = Deferred.fromCoroutine(change(ALL, target))
-            deleting = Deferred.fromCoroutine(self.account.delete("target"))
-            await self.assertFailure(changing, NoSuchMailbox)
-            await deleting
+            with capturedLogs() as events:
+                changing = Deferred.fromCoroutine(change(ALL, target))
+                deleting = Deferred.fromCoroutine(self.account.delete("target"))
+                await self.assertFailure(changing, NoSuchMailbox)
+                await deleting
+            self.assertEqual(list(map(formatEvent, events)), [])
             self.assertEqual(self.rows("SELECT * FROM long_changes"), [])
 
     async def test_too_many_keywords_change_nothing(self):
@@ -282,6 +298,7 @@ class LongChangeTests(TestCase):
         self.assertEqual(self.rows("SELECT count(*) FROM messages"), [(COUNT,)])
         await self.store.stop()
         self.patch(_long_changes.LongChanges, "clear", LongChanges_clear)
+        self.patch(_long_changes, "RETRY", 0.01)
         await self.started(self.folder)
         empty = [(0, 0, 0, 0)]
         await self.eventually(

@@ -4,6 +4,7 @@ import errno
 import os
 import sqlite3
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.backends.sqlite import _room
@@ -21,8 +22,8 @@ class RoomTests(SynchronousTestCase):
         os.mkdir(folder := self.mktemp())
         self.path = os.path.join(folder, "mail.sqlite3")
         prepare(self.path)
-        self.now = 0.0
-        self.room = Room(self.path, seconds=lambda: self.now)
+        self.clock = Clock()
+        self.room = Room(self.path, clock=self.clock)
         self.room.open()
         self.addCleanup(self.room.close)
         self.room.fill()
@@ -72,7 +73,7 @@ class RoomTests(SynchronousTestCase):
         self.assertEqual((steps, self.size("-reserve")), (16, 0))
         self.assertIsInstance(self.room.refusal(), StorageFull)
         self.assertTrue(self.room.is_short(self.connection))
-        self.now += LOOK_INTERVAL
+        self.clock.advance(LOOK_INTERVAL)
         self.assertFalse(self.room.is_short(self.connection))
         self.assertEqual(self.size("-reserve"), RESERVE)
         self.assertIsNone(self.room.refusal())
@@ -101,7 +102,7 @@ class RoomTests(SynchronousTestCase):
         self.room.is_short(self.connection)
         [[pages]] = self.connection.execute("PRAGMA wal_autocheckpoint").fetchall()
         self.assertLess(pages * 8, usual)
-        self.now += LOOK_INTERVAL
+        self.clock.advance(LOOK_INTERVAL)
         self.room.is_short(self.connection)
         self.assertEqual(self.connection.execute("PRAGMA wal_autocheckpoint").fetchall(), [(usual,)])
 

@@ -1,18 +1,12 @@
-"""The values that the methods of `mailproto.interfaces` take and return; all are immutable.
-
-Values that exist once for each message are `NamedTuple`s, because a mailbox of 100,000 messages needs that
-many; the rest are frozen dataclasses.
-"""
+"""The values of mailboxes and of the messages in them."""
 
 from __future__ import annotations
 
 import enum
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from types import MappingProxyType
 from typing import NamedTuple, overload
 
 from mailproto.content import Content
@@ -24,16 +18,12 @@ __all__ = [
     "DRAFT",
     "FLAGGED",
     "INBOX",
-    "NO_SERVICE_EXTENSIONS",
-    "NULL_PATH",
     "PERMANENT_FLAGS",
     "SEEN",
     "SYSTEM_FLAGS",
-    "Address",
     "AppendedMessage",
     "Changes",
     "CheckResult",
-    "Envelope",
     "FlagChange",
     "FlagColumns",
     "FlagOperation",
@@ -43,16 +33,9 @@ __all__ = [
     "MessageInfo",
     "Metadata",
     "NewMessage",
-    "Outcome",
-    "Parameters",
     "Part",
     "Placement",
-    "Recipient",
-    "ServiceExtensions",
-    "Session",
     "StoreResult",
-    "TLSInfo",
-    "VerifiedName",
     "canonical_mailbox_name",
 ]
 
@@ -74,13 +57,6 @@ SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = SYSTEM_FLAGS = (
 PERMANENT_FLAGS = frozenset({*SYSTEM_FLAGS, "\\*"})
 """The value of `IMailbox.permanent_flags` if clients may change every flag and add keywords."""
 
-Parameters = Mapping[str, str | None]
-"""ESMTP parameters (RFC 5321 4.1.1.11): keyword in upper case, value or None."""
-
-NO_PARAMETERS: Parameters = MappingProxyType({})
-
-_DOT_STRING = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+(?:\.[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+)*")
-
 
 def canonical_mailbox_name(name: str) -> str:
     """The canonical spelling of a mailbox's name: NFC (RFC 9051 5.1), with INBOX in upper case.
@@ -91,158 +67,6 @@ def canonical_mailbox_name(name: str) -> str:
         name = unicodedata.normalize("NFC", name)
     first, delimiter, rest = name.partition(DELIMITER)
     return INBOX + delimiter + rest if first.upper() == INBOX else name
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A mailbox in a path (RFC 5321 4.1.2), unquoted.
-
-    :ivar local: the local part without quotes and backslashes, in its original case.
-    :ivar domain: as written, an address literal with its brackets; "" for the null path and for
-        ``<Postmaster>``.
-    """
-
-    local: str
-    domain: str
-
-    def __bool__(self) -> bool:
-        """False only for the null path."""
-        return bool(self.local or self.domain)
-
-    def __str__(self) -> str:
-        """The address as it is written between angle brackets, quoted where necessary."""
-        local = self.local
-        if not local.isalnum() and not _DOT_STRING.fullmatch(local) and self:
-            local = '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
-        return f"{local}@{self.domain}" if self.domain else local
-
-
-NULL_PATH = Address("", "")
-"""The reverse-path ``<>`` of notifications (RFC 5321 4.5.5)."""
-
-
-@dataclass(frozen=True, slots=True)
-class TLSInfo:
-    """The negotiated TLS parameters, for trace fields and policy.
-
-    :ivar version: such as ``TLSv1.3``.
-    :ivar cipher: OpenSSL's name of the cipher suite.
-    """
-
-    version: str
-    cipher: str
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What the server knows about an SMTP client when it calls a delivery.
-
-    :ivar protocol: ``SMTP``, ``ESMTP`` or ``LMTP``, as the client greeted.
-    :ivar submission: whether this is a submission service (RFC 6409); mail is then taken only with an
-        `account`.
-    :ivar peer: the client's IP address, without a zone; "" over a Unix socket, and if the client's proxy
-        does not know its address.
-    :ivar helo: the client's name from HELO, EHLO or LHLO, without control characters; often not a domain
-        (RFC 5321 4.1.4).  "" before that command.
-    :ivar hostname: this server's own name.
-    :ivar tls: None in plaintext.
-    :ivar account: the authenticated name, from AUTH or from a trusted proxy; None if there is none.
-    """
-
-    protocol: str
-    hostname: str
-    peer: str = ""
-    helo: str = ""
-    submission: bool = False
-    tls: TLSInfo | None = None
-    account: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceExtensions:
-    """The ESMTP extensions that a delivery honours, so that the server may offer them.
-
-    :ivar binary_mime: any octets are stored or passed on unchanged (RFC 3030 3).  Such a message may have
-        NULs and bare CRs and LFs, and may have no line ends.
-    :ivar dsn: delivery status notifications are sent as requested, also for success (RFC 3461).
-    :ivar require_tls: the message leaves this server only over TLS to an authenticated server (RFC 8689).
-    :ivar deliver_by: late messages are returned or reported (RFC 2852): the least number of seconds that a
-        client may ask for, 0 for any; None if this is not supported.
-    :ivar mt_priority: the queue is ordered by priority (RFC 6710): the name of the priority assignment
-        policy, "" for an unnamed one; None if this is not supported.
-    :ivar future_release: messages are held until the requested time (RFC 4865): the greatest number of
-        seconds; None if this is not supported.  Submission only.
-    :ivar smtputf8: addresses in Unicode are accepted, stored and passed on (RFC 6531).
-    """
-
-    binary_mime: bool = False
-    dsn: bool = False
-    require_tls: bool = False
-    deliver_by: int | None = None
-    mt_priority: str | None = None
-    future_release: int | None = None
-    smtputf8: bool = True
-
-
-NO_SERVICE_EXTENSIONS = ServiceExtensions()
-"""The extensions of a delivery that only delivers."""
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedName:
-    """One answer to VRFY or EXPN (RFC 5321 3.5.2): an address, and perhaps its user's name."""
-
-    address: Address
-    name: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.name} <{self.address}>" if self.name else f"<{self.address}>"
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """One accepted forward-path and its ESMTP parameters."""
-
-    address: Address
-    parameters: Parameters = field(default_factory=lambda: NO_PARAMETERS)
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """One mail transaction (RFC 5321 2.3.1).
-
-    :ivar id: this server's id of the transaction, also in its Received field and its reply.
-    :ivar sender: the reverse-path; `NULL_PATH` for notifications.
-    :ivar recipients: at least one, in the client's order, with duplicates.
-    :ivar session: of the client that sent it.
-    """
-
-    id: str
-    sender: Address
-    recipients: tuple[Recipient, ...]
-    session: Session
-    parameters: Parameters = field(default_factory=lambda: NO_PARAMETERS)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The result of a delivery for one recipient: an SMTP reply (RFC 5321 4.2).
-
-    :ivar code: 250 for accepted, 4yz for a temporary failure, 5yz for a permanent one.
-    :ivar enhanced: RFC 3463 code of the same class.
-    :ivar detail: for the log only: where the message was put, or why it was not.  It does not count when
-        outcomes are compared.
-    """
-
-    code: int
-    enhanced: str
-    text: str
-    detail: str = field(default="", compare=False)
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the receiver has taken responsibility for this recipient's copy."""
-        return 200 <= self.code < 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,7 +178,7 @@ class FlagColumns(Sequence[MessageFlags]):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What happened to a mailbox since some modseq.
+    """The changes of a mailbox after some modseq.
 
     :ivar changed: messages that were added or whose flags changed.
     :ivar vanished: UIDs that were removed, ascending; they may include UIDs that the caller never saw.

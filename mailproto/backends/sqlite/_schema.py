@@ -63,7 +63,7 @@ CREATE TABLE mailboxes (
     uid_next INTEGER NOT NULL DEFAULT 1,
     unclaimed INTEGER NOT NULL DEFAULT 1,  -- the first UID that no session has seen as recent
     modseq INTEGER NOT NULL DEFAULT 1,
-    forgotten INTEGER NOT NULL DEFAULT 0,  -- tombstones up to this modseq may lack
+    forgotten INTEGER NOT NULL DEFAULT 0,  -- tombstones up to this modseq may be missing
     -- Of the rows in messages, kept with them, so that STATUS reads one row:
     messages INTEGER NOT NULL DEFAULT 0,
     unseen INTEGER NOT NULL DEFAULT 0,

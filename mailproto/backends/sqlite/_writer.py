@@ -15,7 +15,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
@@ -136,23 +136,35 @@ class Writer:
         batch: list[_Request] = []
         while self._collect(batch):
             try:
-                if connection is None:
-                    connection = connect(self._path)
-            except sqlite3.Error as error:
-                self._fail(batch, error)
-            else:
-                with self._turn():
-                    usable = self._commit(connection, batch)
-                if not usable:
-                    connection.close()
-                    connection = None
-                else:
-                    self._checkpoints.committed(connection)
+                connection = self._serve(connection, batch)
+            except Exception as error:
+                # Nothing known raises here; but a thread that ends would leave every request unanswered.
+                self._log.failure("{path}: unexpected error in the writer", path=self._path)
+                lost = Unavailable(detail=f"{type(error).__name__}: {error}")
+                self._answer(batch, [Failure(lost) for _ in batch], None)
+                _close(connection)
+                connection = None
             batch = []
         self._checkpoints.stop()
-        if connection is not None:
-            connection.close()
+        _close(connection)
         self._reactor.callFromThread(self._ended.callback, None)
+
+    def _serve(
+        self, connection: sqlite3.Connection | None, batch: Sequence[_Request]
+    ) -> sqlite3.Connection | None:
+        """Answer a batch; returns the connection for the next one, None if that needs a new one."""
+        try:
+            connection = connection or connect(self._path)
+        except sqlite3.Error as error:
+            self._fail(batch, error)
+            return None
+        with self._turn():
+            usable = self._commit(connection, batch)
+        if not usable:
+            connection.close()
+            return None
+        self._checkpoints.committed(connection)
+        return connection
 
     def _collect(self, batch: list[_Request]) -> bool:
         """Wait for one request, and take all others in the queue; False after the last one."""
@@ -255,7 +267,8 @@ class Writer:
         self, batch: Sequence[_Request], results: Sequence[Any], transaction: Transaction | None
     ) -> None:
         for request, result in zip(batch, results, strict=True):
-            request.result.callback(result)  # a Failure makes it an errback
+            if not request.result.called:  # after an unexpected error, some of a batch are answered twice
+                request.result.callback(result)  # a Failure makes it an errback
         if transaction is not None and (
             transaction.touched
             or transaction.accounts
@@ -263,6 +276,12 @@ class Writer:
             or transaction.leaves_work
         ):
             self._committed(transaction)
+
+
+def _close(connection: sqlite3.Connection | None) -> None:
+    if connection is not None:
+        with suppress(sqlite3.Error):
+            connection.close()
 
 
 def _each(

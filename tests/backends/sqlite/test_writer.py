@@ -47,6 +47,28 @@ class WriterTests(TestCase):
         begun.wait(5)
         return gate
 
+    async def test_an_unexpected_error_is_an_answer_and_not_the_end(self):
+        """A writer that ended would leave every later request, and `stop`, without an answer."""
+        for place in (self.writer._checkpoints, self.room):
+            name = "committed" if place is not self.room else "is_short"
+
+            def broken(connection, place=place, name=name):
+                place.__dict__.pop(name)
+                raise RuntimeError("not foreseen")
+
+            with self.subTest(place=name):
+                setattr(place, name, broken)
+                one = self.writer.run(lambda transaction: transaction.execute("INSERT INTO t VALUES (1)"))
+                if place is self.room:
+                    error = await self.assertFailure(one, Unavailable)
+                    self.assertEqual(error.detail, "RuntimeError: not foreseen")
+                else:
+                    await one  # it was committed and answered before
+                self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+                await self.writer.run(lambda transaction: transaction.execute("INSERT INTO t VALUES (2)"))
+                self.assertEqual(self.sqlite("SELECT count(*) FROM t WHERE x = 2"), [(1,)])
+                self.sqlite("DELETE FROM t")
+
     async def test_neighbours_of_one_kind_are_done_together(self):
         calls = []
 

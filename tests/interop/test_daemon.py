@@ -437,9 +437,9 @@ class UserTests(DaemonCase):
         for options in (("--data", "roots"), ("--store", "sqlite:roots/mail"), ("--data", "roots/mail")):
             for action in (("user", "list"), ("store", "check")):
                 arguments = (*action, *options)
-                program = (
-                    f"import os, sys; os.setgroups([]); os.setgid({self.group.gr_gid}); "
-                    f"os.setuid({self.user.pw_uid}); from mailproto.service._command import main; main()"
+                program = (  # imported first: the user may not be able to read this interpreter's modules
+                    "import os, twisted.internet.reactor; from mailproto.service._command import main; "
+                    f"os.setgroups([]); os.setgid({self.group.gr_gid}); os.setuid({self.user.pw_uid}); main()"
                 )
                 done = self.run_program(sys.executable, "-c", program, *arguments)
                 self.assertEqual(done.returncode, 1, arguments)

@@ -115,7 +115,9 @@ class KeyTests(SynchronousTestCase):
         spellings = [key] + [unicodedata.normalize(form, name) for form in ("NFC", "NFD", "NFKC", "NFKD")]
         for spelling in spellings:
             self.assertEqual(account_key(spelling), key, ascii(spelling))
-        self.assertEqual(account_key(unicodedata.normalize("NFD", name).casefold()), key)
+        # Folding makes "ss" of an "ß"; in a domain they differ (RFC 5894 7.2), and so do final sigmas.
+        if not set("ßẞς").intersection(unicodedata.normalize("NFKC", name).rpartition("@")[2]):
+            self.assertEqual(account_key(unicodedata.normalize("NFD", name).casefold()), key)
 
     @settings(max_examples=500, deadline=None)
     @given(st.text(max_size=12))

@@ -81,7 +81,7 @@ class BenchmarkPartsTests(unittest.TestCase):
         )
 
     def test_without_the_project_a_line_says_so(self) -> None:
-        done = python("-S", ROOT / "benchmarks" / "imap_wire.py", "--help", folder="/")
+        done = python("-E", "-S", ROOT / "benchmarks" / "imap_wire.py", "--help", folder="/")
         self.assertEqual(done.returncode, 2)
         self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
         self.assertIn("needs the package mailproto", done.stderr)

@@ -12,7 +12,6 @@ import ssl
 import stat
 from pathlib import Path
 
-import twisted
 from tests.processes import Program, ProgramCase, port_of
 
 ANY = "tcp:0:interface=127.0.0.1"
@@ -156,7 +155,7 @@ class ServerTests(ProgramCase):
     def test_wrong_option(self) -> None:
         server = self.server("--smtp", "nonsense")
         # twistd tells of it in its status since Twisted 26.
-        self.assertEqual(server.wait(), 1 if twisted.version.major >= 26 else 0)  # type: ignore[attr-defined, operator]
+        self.assertEqual(server.wait(), 1)
         self.assertIn("--smtp nonsense: not a Twisted server endpoint", server.output)
 
     def test_more_files_than_the_soft_limit(self) -> None:

@@ -154,7 +154,6 @@ class ServerTests(ProgramCase):
 
     def test_wrong_option(self) -> None:
         server = self.server("--smtp", "nonsense")
-        # twistd tells of it in its status since Twisted 26.
         self.assertEqual(server.wait(), 1)
         self.assertIn("--smtp nonsense: not a Twisted server endpoint", server.output)
 

@@ -105,11 +105,11 @@ class ClientSession(ABC, Generic[EventT]):
         return False
 
     def begin(self, turn: Turn) -> bool:
-        """Begin a turn that is not a `Dialogue`; False to let it wait longer, before all others."""
+        """Begin a turn that is not a `CoroutineTurn`; False to let it wait longer, before all others."""
         raise NotImplementedError
 
     def interrupted(self, error: ClientError) -> None:
-        """The connection ends: fail the turns that have begun, except dialogues."""
+        """The connection ends: fail the turns that have begun, except coroutines."""
 
     # -- requests
 

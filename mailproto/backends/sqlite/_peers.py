@@ -13,6 +13,7 @@ import fcntl
 import os
 import select
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -47,6 +48,8 @@ class Peers:
         self._socket: socket.socket | None = None
         self._others: Sequence[str] = ()
         self._listed = 0  # the folder's modification time when it was last listed, in nanoseconds
+        # The writer's and the reactor's thread list the folder; its descriptor has one position for both.
+        self._listing = threading.Lock()
         self._wake: socket.socket | None = None
         self._woken: socket.socket | None = None
 
@@ -97,14 +100,15 @@ class Peers:
         """The names of the other processes' sockets; some may belong to killed processes."""
         if self._descriptor is None:
             return ()
-        changed = os.fstat(self._descriptor).st_mtime_ns
-        if changed != self._listed:
-            names = os.listdir(self._descriptor)
-            self._others = [name for name in names if name != self._name]
-            # Two changes within the resolution of the modification time look like one.
-            settled = abs(time.time_ns() - changed) > _SETTLED * 1e9
-            self._listed = changed if settled else 0
-        return self._others
+        with self._listing:
+            changed = os.fstat(self._descriptor).st_mtime_ns
+            if changed != self._listed:
+                names = os.listdir(self._descriptor)
+                self._others = [name for name in names if name != self._name]
+                # Two changes within the resolution of the modification time look like one.
+                settled = abs(time.time_ns() - changed) > _SETTLED * 1e9
+                self._listed = changed if settled else 0
+            return self._others
 
     def tell(self) -> None:
         """Signal a change to the other processes."""

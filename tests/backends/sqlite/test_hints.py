@@ -187,6 +187,30 @@ class HintTests(TestCase):
         self.assertEqual(heard, ["a hint"])
 
 
+class PeersTests(SynchronousTestCase):
+    """The processes that have a store open, as one of them sees the others."""
+
+    def test_each_thread_sees_all_the_others(self):
+        folder = self.mktemp()
+        peers, other = Peers(folder), Peers(folder)
+        for each in (peers, other):
+            each.open()
+            self.addCleanup(each.close)
+        seen = set()
+
+        def look():
+            for _ in range(1000):
+                peers._listed = 0  # as after a change
+                seen.add(tuple(peers.others()))
+
+        threads = [threading.Thread(target=look) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(seen, {(other.name,)})
+
+
 class TurnTests(SynchronousTestCase):
     """Processes that always have something to write."""
 

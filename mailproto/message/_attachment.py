@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.message._file_name import file_name
 from mailproto.message._ids import message_id
 from mailproto.message._one_line import one_line
@@ -21,7 +21,7 @@ _BUFFER = 1 << 16
 class Attachment:
     """A part of a message that is not its text: a file, an image in the text, a forwarded message.
 
-    It reads from the message's content, and so only as long as that can be read.
+    Its octets are read from the message's content; once that is closed, reading them raises ValueError.
 
     :ivar is_embedded: whether the HTML text uses it, such as an image that it shows by its
         `content_id`.
@@ -29,7 +29,7 @@ class Attachment:
 
     __slots__ = ("_content", "_part", "is_embedded")
 
-    def __init__(self, content: Content, part: Part, *, is_embedded: bool) -> None:
+    def __init__(self, content: Octets, part: Part, *, is_embedded: bool) -> None:
         self._content = content
         self._part = part
         self.is_embedded = is_embedded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.message._file_name import has_file_name
 from mailproto.message._mime import disposition
 from mailproto.message._scan import MULTIPART, TEXT, Part
@@ -25,7 +25,7 @@ class Bodies(NamedTuple):
     others: list[tuple[Part, bool]]
 
 
-def find_bodies(content: Content, root: Part) -> Bodies:
+def find_bodies(content: Octets, root: Part) -> Bodies:
     """Sort the parts of a message; each part without parts is in one of the lists."""
     found = Bodies([], [], [])
     _sort(content, root, found, is_first=True, is_related=False, is_embedded=False)
@@ -33,7 +33,7 @@ def find_bodies(content: Content, root: Part) -> Bodies:
 
 
 def _sort(
-    content: Content, part: Part, found: Bodies, *, is_first: bool, is_related: bool, is_embedded: bool
+    content: Octets, part: Part, found: Bodies, *, is_first: bool, is_related: bool, is_embedded: bool
 ) -> None:
     """Add ``part``, or the parts in it, to ``found``.
 
@@ -64,7 +64,7 @@ def _sort(
         found.others.append((part, is_embedded))
 
 
-def _is_shown(content: Content, part: Part) -> bool:
+def _is_shown(content: Octets, part: Part) -> bool:
     """Whether its disposition is inline, or none; an unknown one means attachment (RFC 2183 2.8)."""
     values = part.fields(content).get(b"content-disposition")
     return not values or disposition(values)[0].lower() in (b"", b"inline")

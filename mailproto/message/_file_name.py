@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.message._encoded_words import parameter_text
 from mailproto.message._mime import Parameter, disposition
 from mailproto.message._one_line import one_line
@@ -21,7 +21,7 @@ _SUFFIX_LIMIT = 32
 _reversing = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]").sub
 
 
-def file_name(content: Content, part: Part) -> str:
+def file_name(content: Octets, part: Part) -> str:
     """The name in Content-Disposition, or else in Content-Type, by `safe_file_name`; "" if there is none."""
     for wanted, parameters in _named_parameters(content, part):
         found = {name.lower(): (name, value) for name, value in reversed(parameters)}
@@ -31,7 +31,7 @@ def file_name(content: Content, part: Part) -> str:
     return ""
 
 
-def has_file_name(content: Content, part: Part) -> bool:
+def has_file_name(content: Octets, part: Part) -> bool:
     """Whether a file name is given."""
     return any(
         name.lower() in (wanted, wanted + b"*") and value != b""
@@ -40,7 +40,7 @@ def has_file_name(content: Content, part: Part) -> bool:
     )
 
 
-def _named_parameters(content: Content, part: Part) -> list[tuple[bytes, tuple[Parameter, ...]]]:
+def _named_parameters(content: Octets, part: Part) -> list[tuple[bytes, tuple[Parameter, ...]]]:
     return [
         (b"filename", disposition(part.fields(content).get(b"content-disposition", []))[1]),
         (b"name", part.content_type(content)[2]),

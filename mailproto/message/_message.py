@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from mailproto.content import Content, FileContent
+from mailproto.content import Content, Octets
 from mailproto.message._attachment import Attachment
 from mailproto.message._bodies import Bodies, find_bodies
 from mailproto.message._dates import parse_date
@@ -42,14 +42,14 @@ class Message:
     :param content: the message; it must be readable as long as this object and its attachments are used.
     :param text_limit: how many octets of encoded text are read for `text`, and as many for `html`.
     :raises TypeError: ``content`` is neither bytes nor a `Content`.
+    :raises ValueError: all properties may raise it after the content's `close`, also that of a delivery's
+        content after `deliver` has ended.
     """
 
     __slots__ = ("_bodies", "_content", "_head", "_html", "_text", "_text_limit")
 
-    def __init__(self, content: Content, *, text_limit: int = TEXT_LIMIT) -> None:
-        if not isinstance(content, bytes | FileContent):
-            raise TypeError(f"a message is read from bytes or a Content, not from {type(content).__name__}")
-        self._content = content
+    def __init__(self, content: Octets, *, text_limit: int = TEXT_LIMIT) -> None:
+        self._content = Content.of(content)
         self._text_limit = text_limit
         self._head: Part | None = None
         self._bodies: Bodies | None = None
@@ -57,7 +57,7 @@ class Message:
         self._html: str | None = None
 
     def __repr__(self) -> str:
-        return f"<Message of {len(self._content)} octets>"
+        return f"<Message of {self._content!r}>"
 
     @property
     def subject(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.message._charset import decode_text
 from mailproto.message._decoders import US_ASCII
 from mailproto.message._encoded_words import parameter_text
@@ -26,7 +26,7 @@ _loose_charset = re.compile(rb"charset\*?[ \t]*[=:][ \t\"']*([^ \t\r\n;,\"']+)",
 _meta_charset = re.compile(rb"<meta\s[^>]*?charset\s*=[\s\"']*([a-z0-9_.:-]+)", re.IGNORECASE).search
 
 
-def part_source(content: Content, part: Part, limit: int = TEXT_LIMIT) -> str:
+def part_source(content: Octets, part: Part, limit: int = TEXT_LIMIT) -> str:
     """The text of a text part, with the markup if it is HTML.
 
     :param limit: how many octets of the encoded body are read.
@@ -49,13 +49,13 @@ def part_source(content: Content, part: Part, limit: int = TEXT_LIMIT) -> str:
     return decode_text(octets, charset)
 
 
-def part_text(content: Content, part: Part, limit: int = TEXT_LIMIT) -> str:
+def part_text(content: Octets, part: Part, limit: int = TEXT_LIMIT) -> str:
     """As `part_source`, but of HTML, only the text."""
     text = part_source(content, part, limit)
     return html_text(text) if part.content_type(content)[1].lower() in _HTML else text
 
 
-def part_charset(part: Part, content: Content, parameters: Iterable[Parameter]) -> str:
+def part_charset(part: Part, content: Octets, parameters: Iterable[Parameter]) -> str:
     """The charset in the parameters; or in the field, if it is not a valid parameter."""
     for name, value in parameters:
         name = name.lower()

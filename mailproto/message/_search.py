@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.message._casemap import searched_key, searched_text
 from mailproto.message._encoded_words import decode_header
 from mailproto.message._fields import HEADER_LIMIT, header_fields
@@ -32,7 +32,7 @@ class Searchable:
     are ignored.
     """
 
-    def __init__(self, content: Content, index: Index) -> None:
+    def __init__(self, content: Octets, index: Index) -> None:
         self.content = content
         self.index = index
         self._headers: list[tuple[bytes, str]] | None = None
@@ -106,7 +106,7 @@ class Searchable:
                 yield part_text(self.content, part)
 
 
-def _is_report(content: Content, part: Part) -> bool:
+def _is_report(content: Octets, part: Part) -> bool:
     """Whether ``part`` consists of fields, such as message/delivery-status."""
     # Most parts are not, which a search in the octets shows.
     stop = min(part.body, part.header + HEADER_LIMIT)
@@ -137,7 +137,7 @@ def _one_line(text: str) -> str:
     return " ".join(filter(None, pieces))
 
 
-def preview(content: Content, index: Index, length: int = PREVIEW_LENGTH) -> str:
+def preview(content: Octets, index: Index, length: int = PREVIEW_LENGTH) -> str:
     """The first ``length`` characters of the text that a person reads, on one line; "" if there is no text.
 
     Of alternatives, the plain text is used.  Quoted text is left out, unless there is no other text.
@@ -152,7 +152,7 @@ def preview(content: Content, index: Index, length: int = PREVIEW_LENGTH) -> str
     return shown.rstrip()
 
 
-def _preview_part(root: Part, content: Content) -> Part | None:
+def _preview_part(root: Part, content: Octets) -> Part | None:
     """The first text part; if that is HTML, and a plain text is next to it, the plain text."""
     html: Part | None = None
     stack = [root]

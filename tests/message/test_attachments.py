@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from mailproto.content import FileContent
+from mailproto.content import Content
 from mailproto.message import FILE_NAME_LIMIT, Attachment, Message
 from tests.message.parts import mixed, multipart, part, related
 
@@ -209,11 +209,23 @@ class StreamTests(TestCase):
                 self.assertEqual(length, decoded * times)
                 self.assertLess(most, 2 << 20)
 
-    def file(self, header: bytes, unit: bytes, times: int) -> FileContent:
+    def test_the_content_is_closed(self) -> None:
+        """As after a delivery's `deliver` has ended, for small messages, too."""
+        content = Content(mixed(TEXT, part("a/b; name=c", b"x")))
+        [found] = Message(content).attachments
+        stream = found.open()
+        content.close()
+        for read in (stream.read, found.open().read, lambda: Message(content).subject):
+            with self.assertRaisesRegex(ValueError, r"keep bytes\(content\)"):
+                read()
+        self.assertEqual(repr(found), "<Attachment 'c', a/b, 1 octets encoded>")
+        self.assertEqual(repr(Message(content)), "<Message of <Content: closed>>")
+
+    def file(self, header: bytes, unit: bytes, times: int) -> Content:
         with open(name := self.mktemp(), "wb") as file:
             file.write(header)
             for _ in range(times):
                 file.write(unit)
-        content = FileContent(name, len(header) + len(unit) * times)
+        content = Content.of_file(name, len(header) + len(unit) * times)
         self.addCleanup(content.close)
         return content

@@ -31,8 +31,9 @@ __all__ = ["SMTPServerFactory"]
 class SMTPServerFactory(ServerFactory):
     """Serves SMTP (RFC 5321) or submission (RFC 6409), and gives mail to a delivery.
 
-    :param delivery: an `IDelivery` or `IDeliverySessions`, which gets the mail.  It may provide `IServiceExtensions`,
-        `IVerifier`, `IExpander` and `IQueueRunner`, and then more extensions are offered.
+    :param delivery: an `IDelivery` or `IDeliverySessions`, which gets the mail.  It may provide
+        `IServiceExtensions`, `IVerifier`, `IExpander` and `IQueueRunner`, and then more extensions are
+        offered.
     :param clock: the reactor, or `twisted.internet.task.Clock` in tests; None for the installed reactor.
     :param hostname: this server's name; an international name is sent with A-labels
         (RFC 6531 3.7.1).  None for the machine's name.

@@ -18,6 +18,7 @@ with instrumented():
     from twisted.cred.error import UnauthorizedLogin
     from twisted.cred.portal import IRealm, Portal
     from twisted.internet.defer import Deferred
+    from twisted.internet.task import Clock
     from zope.interface import implementer
 
     from mailproto.auth import (
@@ -92,7 +93,7 @@ def one_input(data: bytes) -> None:
         for number, line in enumerate(data[2:].split(b"\n"))
     ]
     realm = Realm()
-    sasl = SASLServer(Portal(realm, [Checker()]), SERVER_MECHANISMS)
+    sasl = SASLServer(Portal(realm, [Checker()]), SERVER_MECHANISMS, clock=Clock(), failure_delay=0)
     step = result(sasl.begin(NAMES[data[0] % len(NAMES)], lines[0] or None, CHANNEL))
     for line in lines[1:]:
         if not isinstance(step, Challenge):

@@ -385,21 +385,36 @@ SERVER_MECHANISMS: tuple[type[ServerMechanism], ...] = (
 )
 """All mechanisms, best first, because many clients choose the first one that they know."""
 
-DEFAULT_MECHANISMS = tuple(mechanism for mechanism in SERVER_MECHANISMS if not mechanism.binds)
+DEFAULT_MECHANISMS = tuple(
+    mechanism for mechanism in SERVER_MECHANISMS if not mechanism.binds and mechanism is not CramMD5
+)
 """The mechanisms that are offered by default.
 
 The -PLUS mechanisms are left out, because clients with Cyrus SASL choose them and then cannot bind to TLS
-1.3.
+1.3; CRAM-MD5 is, because its digests are easy to guess passwords from (RFC 6331 names the like historic).
 """
 
 
-def server_mechanisms(names: Iterable[str]) -> tuple[type[ServerMechanism], ...]:
-    """The mechanisms of `SERVER_MECHANISMS` with these names, in any case, best first.
+def server_mechanisms(chosen: Iterable[str | type[ServerMechanism]]) -> tuple[type[ServerMechanism], ...]:
+    """The chosen mechanisms, best first; mechanisms of your own come before those of `SERVER_MECHANISMS`.
 
+    :param chosen: names, in any case, and mechanisms.
     :raises ValueError: there is no mechanism of that name; the message lists all names.
+    :raises TypeError: it is not a sequence of these.
     """
-    wanted = {name.upper() for name in names}
-    known = {mechanism.name for mechanism in SERVER_MECHANISMS}
-    for name in sorted(wanted - known):
-        raise ValueError(f"{name!r} is none of {', '.join(each.name for each in SERVER_MECHANISMS)}")
-    return tuple(mechanism for mechanism in SERVER_MECHANISMS if mechanism.name in wanted)
+    if isinstance(chosen, str | bytes) or not isinstance(chosen, Iterable):
+        raise TypeError(f"mechanisms: a sequence of names is needed, such as ['PLAIN'], not {chosen!r}")
+    known = {mechanism.name: mechanism for mechanism in SERVER_MECHANISMS}
+    found: dict[type[ServerMechanism], None] = {}
+    for one in chosen:
+        if isinstance(one, str):
+            mechanism = known.get(one.upper())
+            if mechanism is None:
+                raise ValueError(f"{one!r} is none of {', '.join(known)}")
+        elif isinstance(one, type) and issubclass(one, ServerMechanism):
+            mechanism = one
+        else:
+            raise TypeError(f"mechanisms: {one!r} is neither a name nor a ServerMechanism")
+        found[mechanism] = None
+    own = [mechanism for mechanism in found if mechanism not in SERVER_MECHANISMS]
+    return (*own, *(mechanism for mechanism in SERVER_MECHANISMS if mechanism in found))

@@ -51,8 +51,8 @@ class SigningInTestCase(TestCase):
         await self.store.directory.add(ALICE, RECORD)
         reactor: Any = installed
         portal = store_portal(self.store, reactor)
-        portal.registerChecker(TokenChecker(validate, reactor, failure_delay=0))
-        portal.registerChecker(CertificateChecker(self.store.directory, reactor))
+        portal.registerChecker(TokenChecker(validate))
+        portal.registerChecker(CertificateChecker(self.store.directory))
         in_clear = InMemoryUsernamePasswordDatabaseDontUse()
         in_clear.addUser(ALICE.encode(), b"secret")
         portal.registerChecker(in_clear, IUsernameHashedPassword)

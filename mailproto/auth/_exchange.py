@@ -82,7 +82,6 @@ class SASLServer:
     """
 
     __slots__ = (
-        "_binds",
         "_clock",
         "_exchange",
         "_failed",
@@ -109,7 +108,6 @@ class SASLServer:
         self._failure_delay = failure_delay
         self._wanted = wanted
         self._mechanisms = mechanisms
-        self._binds = any(mechanism.binds for mechanism in mechanisms or ())
         self._exchange: _Exchange | None = None
         self._failed = FailedLogins()
 
@@ -199,8 +197,12 @@ class SASLServer:
                     raise EncryptionRequired
                 # No -PLUS mechanism is offered: a client that supports channel binding may say so (RFC 5802
                 # 6).
-                return mechanism(channel if self._binds else replace(channel, bindings={}), checker)
+                return mechanism(channel if self._binds() else replace(channel, bindings={}), checker)
         raise UnknownMechanism
+
+    def _binds(self) -> bool:
+        """Whether a mechanism with channel binding may be offered."""
+        return any(each.binds and self._checker(each) is not None for each in self._candidates)
 
     @property
     def _candidates(self) -> Sequence[type[ServerMechanism]]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import abc
 import hmac
-import inspect
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
@@ -31,6 +30,7 @@ from mailproto.auth._credentials import (
 from mailproto.auth._passwords import PasswordVerifier
 from mailproto.auth._records import SALT_LENGTH, SCRAM_ITERATIONS, argon2_part, is_complete, scram_part
 from mailproto.auth._scram import ScramAlgorithm, ScramKeys, proof_matches
+from mailproto.awaiting import Result, settle
 from mailproto.errors import AuthenticationFailed, NoSuchAccount, Unavailable
 from mailproto.files import write_private
 from mailproto.interfaces import IDirectory
@@ -142,8 +142,8 @@ class DirectoryChecker(_NameChecker):
         """(The name as it is stored, the record); "" if it does not exist."""
         for spelling in dict.fromkeys((name, full_name(name, self.default_domain))):
             with suppress(NoSuchAccount):
-                kept = await self._directory.find(spelling)
-                return kept, await self._directory.password_hash(kept)
+                kept = await settle(self._directory.find(spelling))
+                return kept, await settle(self._directory.password_hash(kept))
         return "", ""
 
     def _key(self, name: str) -> str:
@@ -154,7 +154,7 @@ class DirectoryChecker(_NameChecker):
         """Add SCRAM keys to a record; errors are only logged, and the next login tries again."""
         try:
             completed = await self._verifier.complete(record, password)
-            await self._directory.set_password_hash(kept, completed, replacing=record)
+            await settle(self._directory.set_password_hash(kept, completed, replacing=record))
         except Unavailable as error:
             self.log.warn(
                 "cannot add SCRAM keys to the password record of {name} now: {error}", name=kept, error=error
@@ -195,16 +195,14 @@ class TokenChecker(_NameChecker):
 
     credentialInterfaces = (IBearerToken,)
 
-    def __init__(self, validate: Callable[[str, str], Awaitable[str | None] | str | None]) -> None:
+    def __init__(self, validate: Callable[[str, str], Result[str | None]]) -> None:
         self._validate = validate
 
     async def check(self, credentials: ICredentials) -> str:
         """See `_NameChecker.check`."""
         given = cast(IBearerToken, credentials)
         try:
-            name = self._validate(given.username, given.token)
-            if inspect.isawaitable(name):
-                name = await name
+            name = await settle(self._validate(given.username, given.token))
         except AuthenticationFailed as error:
             raise UnauthorizedLogin(error.detail or "token refused") from None
         if name is None:
@@ -247,7 +245,7 @@ class CertificateChecker(_NameChecker):
         """The account's name as it is stored; "" if there is none."""
         for spelling in dict.fromkeys((name, full_name(name, self.default_domain))):
             with suppress(NoSuchAccount):
-                return await self._directory.find(spelling)
+                return await settle(self._directory.find(spelling))
         return ""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from mailproto import maillog
 from mailproto.auth._avatars import RealmFault, checked_avatar
 from mailproto.auth._credentials import IProxyLogin, ProxyLogin
 from mailproto.auth._sasl_messages import SASLError
+from mailproto.awaiting import settle
 from mailproto.errors import (
     AuthenticationFailed,
     MailError,
@@ -93,9 +93,8 @@ async def _login(
     # The realm may choose: one that knows accounts need not know that a name is enough.
     interfaces = (IAccount,) if wanted is IAccount else (IAccount, IIdentity)
     with sign_in_errors():
-        result = await portal.login(credentials, session, *interfaces)
-        if inspect.isawaitable(result):  # the realm's method is a coroutine function
-            result = await result
+        # The second time for a realm whose method is a coroutine function.
+        result = await settle(await settle(portal.login(credentials, session, *interfaces)))
         name, avatar, logout = checked_avatar(portal.realm, result, wanted)
     return Login(name, avatar, logout)
 

@@ -6,7 +6,7 @@ import abc
 import hmac
 import inspect
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -21,10 +21,11 @@ from mailproto.auth._records import SALT_LENGTH
 from mailproto.auth._saslprep import prepared_password
 from mailproto.auth._scram import MIN_ITERATIONS, ScramAlgorithm, ScramKeys, proof_matches, scram_keys
 from mailproto.auth._server_mechanisms import ServerMechanism, server_mechanisms
+from mailproto.awaiting import Result, settle
 
 __all__ = ["FunctionChecker", "MappingChecker", "PasswordCheck", "password_checker"]
 
-PasswordCheck: TypeAlias = Callable[[str, str], Awaitable[bool | str | None] | bool | str | None]
+PasswordCheck: TypeAlias = Callable[[str, str], Result[bool | str | None]]
 """``check(username, password)``: True or the account's name to accept, False or None to refuse."""
 
 
@@ -135,9 +136,7 @@ class FunctionChecker(_PasswordChecker):
         name, password = _text(credentials.username), _text(credentials.password)
         if not name or not password:
             raise UnauthorizedLogin("the name or the password is empty")
-        result: object = self._function(name, password)
-        if inspect.isawaitable(result):
-            result = await result
+        result: object = await settle(self._function(name, password))
         if result is None or result is False:
             raise UnauthorizedLogin("the name or the password is wrong")
         if result is True:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,12 +13,13 @@ from zope.interface import Interface, implementer
 
 from mailproto.auth._password_checkers import PasswordCheck, password_checker
 from mailproto.auth._server_mechanisms import ServerMechanism
+from mailproto.awaiting import Result, settle
 from mailproto.interfaces import IAccount, IIdentity
 
 __all__ = ["password_portal"]
 
 _Avatar: TypeAlias = tuple[type[Interface], object, Callable[[], None]]
-_AccountOf: TypeAlias = Callable[[str], Awaitable[IAccount] | IAccount]
+_AccountOf: TypeAlias = Callable[[str], Result[IAccount]]
 
 
 def password_portal(
@@ -82,9 +82,7 @@ class NameRealm:
         name = avatar_id.decode()
         if self._account is None:
             return IIdentity, Identity(name), _nothing_to_release
-        account = self._account(name)
-        if inspect.isawaitable(account):
-            account = await account
+        account = await settle(self._account(name))
         if not IAccount.providedBy(account):
             raise TypeError(
                 f"password_portal's function account returned a {type(account).__qualname__}, which does not"

@@ -34,6 +34,7 @@ from mailproto.auth._credentials import (
 from mailproto.auth._sasl_messages import SASLError
 from mailproto.auth._scram import ScramAlgorithm, ScramServerExchange
 from mailproto.auth._scram._messages import unescape_name
+from mailproto.awaiting import settle
 from mailproto.errors import AuthenticationFailed, UnwantedInitialResponse
 from mailproto.tls._channel import Channel
 
@@ -232,7 +233,7 @@ class ScramSHA256(ServerMechanism):
                 raise AuthenticationFailed(detail="wants to act as another account")
             if exchange.flaw:
                 return self._proof(b"", b"")
-            keys = await cast(IScramChecker, self.checker).scram_keys(username, self.algorithm)
+            keys = await settle(cast(IScramChecker, self.checker).scram_keys(username, self.algorithm))
             return Challenge(exchange.server_first(keys))
         credentials = self._proof(*exchange.client_final(response))
         self.final = exchange.server_final()

@@ -13,7 +13,6 @@ from zope.interface.interface import InterfaceClass
 from mailproto.auth import ServerMechanism, add_ons_of, server_mechanisms
 from mailproto.auth._avatars import checked_portal
 from mailproto.connection import ServerFactory
-from mailproto.domains import ascii_domain
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._server import IMAPServer
 from mailproto.imap.server._turns import Turns
@@ -26,8 +25,9 @@ class IMAPServerFactory(ServerFactory):
 
     :param portal: gives an `IAccount` for credentials, such as `mailproto.auth.store_portal` makes, or
         `mailproto.auth.password_portal` with accounts.
-    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
-    :param hostname: the server's name in its greeting; an international name is shown with A-labels.
+    :param clock: the reactor, or `twisted.internet.task.Clock` in tests; None for the installed reactor.
+    :param hostname: the server's name in its greeting; an international name is shown with A-labels.  None
+        for the machine's name.
     :param tls: for STARTTLS, such as `mailproto.tls.ServerTLS`; None to offer no STARTTLS.
     :param limits: by default, `IMAPLimits` as they are.
     :param max_message_size: the most octets of APPEND's message.
@@ -35,8 +35,8 @@ class IMAPServerFactory(ServerFactory):
     :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.server_mechanisms`); by
         default, those that the portal names, or else `mailproto.auth.DEFAULT_MECHANISMS`.  The LOGIN command
         is allowed if PLAIN or LOGIN is among them.
-    :raises ValueError: ``hostname`` is not ASCII and has no A-labels; a mechanism does not exist; or the
-        portal gives no accounts.
+    :raises ValueError: ``hostname`` is not a domain, nor an address in brackets; a mechanism does not exist;
+        or the portal gives no accounts.
     :raises TypeError: ``portal`` is not a portal.
     """
 
@@ -46,8 +46,8 @@ class IMAPServerFactory(ServerFactory):
         self,
         portal: Portal,
         *,
-        clock: IReactorTime,
-        hostname: str,
+        clock: IReactorTime | None = None,
+        hostname: str | None = None,
         tls: Any | None = None,
         limits: IMAPLimits | None = None,
         max_message_size: int = 50 << 20,
@@ -55,11 +55,11 @@ class IMAPServerFactory(ServerFactory):
         mechanisms: Sequence[str | type[ServerMechanism]] | None = None,
     ) -> None:
         limits = limits or IMAPLimits()
-        super().__init__(clock, tls=tls, limits=limits)
-        self.turns = Turns(clock)
+        super().__init__(clock=clock, hostname=hostname, tls=tls, limits=limits)
+        self.turns = Turns(self.clock)
         self.portal = checked_portal(portal, accounts="IMAP")
         self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)
-        self.greeting_name = ascii_domain(hostname).encode()
+        self.greeting_name = self.hostname.encode()
         self.max_message_size = max_message_size
         self.spool_folder = spool_folder
         self.wire_limits = replace(limits.wire, append=max_message_size)

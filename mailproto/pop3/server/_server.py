@@ -18,7 +18,6 @@ from mailproto.auth import (
 )
 from mailproto.auth._avatars import checked_portal
 from mailproto.connection import CloseReason, ServerConnection, ServerFactory
-from mailproto.domains import ascii_domain
 from mailproto.errors import MailError, WireError
 from mailproto.pop3.server._authorization import Authorization
 from mailproto.pop3.server._errors import BAD_COMMANDS
@@ -159,14 +158,15 @@ class POP3ServerFactory(ServerFactory):
 
     :param portal: gives an `IAccount` for credentials, such as `mailproto.auth.store_portal` makes, or
         `mailproto.auth.password_portal` with accounts.
-    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
-    :param hostname: the server's name in its greeting; an international name is shown with A-labels.
+    :param clock: the reactor, or `twisted.internet.task.Clock` in tests; None for the installed reactor.
+    :param hostname: the server's name in its greeting; an international name is shown with A-labels.  None
+        for the machine's name.
     :param tls: for STLS, such as `mailproto.tls.ServerTLS`; None to offer no STLS.
     :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.server_mechanisms`); by
         default, those that the portal names, or else `mailproto.auth.DEFAULT_MECHANISMS`.  USER and PASS are
         offered if PLAIN or LOGIN is among them.
-    :raises ValueError: ``hostname`` is not ASCII and has no A-labels; a mechanism does not exist; or the
-        portal gives no accounts.
+    :raises ValueError: ``hostname`` is not a domain, nor an address in brackets; a mechanism does not exist;
+        or the portal gives no accounts.
     :raises TypeError: ``portal`` is not a portal.
     """
 
@@ -176,16 +176,15 @@ class POP3ServerFactory(ServerFactory):
         self,
         portal: Portal,
         *,
-        clock: IReactorTime,
-        hostname: str,
+        clock: IReactorTime | None = None,
+        hostname: str | None = None,
         tls: Any | None = None,
         limits: POP3Limits | None = None,
         mechanisms: Sequence[str | type[ServerMechanism]] | None = None,
     ) -> None:
-        super().__init__(clock, tls=tls, limits=limits or POP3Limits())
+        super().__init__(clock=clock, hostname=hostname, tls=tls, limits=limits or POP3Limits())
         self.portal = checked_portal(portal, accounts="POP3")
         self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)
-        self.hostname = ascii_domain(hostname)
 
     @property
     def add_ons(self) -> frozenset[InterfaceClass]:

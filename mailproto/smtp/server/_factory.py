@@ -13,9 +13,9 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from mailproto.auth import SASLServer, ServerMechanism, server_mechanisms
 from mailproto.auth._avatars import checked_portal
 from mailproto.connection import Networks, ServerFactory
-from mailproto.domains import ascii_domain
 from mailproto.interfaces import (
     IDelivery,
+    IDeliverySessions,
     IExpander,
     IIdentity,
     IQueueRunner,
@@ -33,11 +33,12 @@ __all__ = ["SMTPServerFactory"]
 class SMTPServerFactory(ServerFactory):
     """Serves SMTP (RFC 5321) or submission (RFC 6409), and gives mail to a delivery.
 
-    :param delivery: an `IDelivery`, which gets the mail.  It may provide `IServiceExtensions`,
-        `IVerifier`, `IExpander` and `IQueueRunner`, and then more extensions are offered.
-    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
+    :param delivery: an `IDelivery` or `IDeliverySessions`, which gets the mail.  It may provide
+        `IServiceExtensions`, `IVerifier`, `IExpander` and `IQueueRunner`, and then more extensions are
+        offered.
+    :param clock: the reactor, or `twisted.internet.task.Clock` in tests; None for the installed reactor.
     :param hostname: this server's name; an international name is sent with A-labels
-        (RFC 6531 3.7.1).
+        (RFC 6531 3.7.1).  None for the machine's name.
     :param portal: gives an `IAccount` or an `IIdentity` for credentials, such as
         `mailproto.auth.password_portal` makes; None to offer no AUTH.
     :param tls: for STARTTLS, such as `mailproto.tls.server_tls` gives; None to offer no STARTTLS.
@@ -63,8 +64,8 @@ class SMTPServerFactory(ServerFactory):
         default, those that the portal names, or else `mailproto.auth.DEFAULT_MECHANISMS`.
     :param limits: `SMTPLimits`; by default, LMTP and servers that require login have no wait before the
         greeting.
-    :raises ValueError: ``hostname`` is not ASCII and has no A-labels; a mechanism does not exist; or login
-        is required, but there is no portal.
+    :raises ValueError: ``hostname`` is not a domain, nor an address in brackets; a mechanism does not exist;
+        or login is required, but there is no portal.
     :raises TypeError: ``portal`` is not a portal.
     """
 
@@ -82,10 +83,10 @@ class SMTPServerFactory(ServerFactory):
 
     def __init__(
         self,
-        delivery: IDelivery,
+        delivery: IDelivery | IDeliverySessions,
         *,
-        clock: IReactorTime,
-        hostname: str,
+        clock: IReactorTime | None = None,
+        hostname: str | None = None,
         portal: Portal | None = None,
         tls: Any | None = None,
         submission: bool = False,
@@ -111,9 +112,8 @@ class SMTPServerFactory(ServerFactory):
         if limits is None:
             is_trusted = not self.faces_internet or submission or self.auth_required
             limits = TRUSTED_CLIENT_LIMITS if is_trusted else SMTPLimits()
-        super().__init__(clock, tls=tls, limits=limits)
+        super().__init__(clock=clock, hostname=hostname, tls=tls, limits=limits)
         self.delivery = delivery
-        self.hostname = ascii_domain(hostname)
         self.portal = None if portal is None else checked_portal(portal)
         self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)
         self.submission = submission

@@ -28,6 +28,7 @@ from mailproto.errors import (
     EncryptionRequired,
     MailError,
     MalformedAuthentication,
+    TemporaryAuthenticationFailure,
     UnknownMechanism,
 )
 from mailproto.interfaces import IAccount, IRevocable
@@ -287,7 +288,7 @@ class SASLServer:
         self, error: MailError, credentials: ICredentials | None, way: str, began: float
     ) -> None:
         """Count a failure, and wait until it may be answered."""
-        if isinstance(error, AuthenticationFailed | CheckerFault):
+        if isinstance(error, CheckerFault) or not isinstance(error, TemporaryAuthenticationFailure):
             self._failed.add(credentials, way)
         await answer_time(self._clock, began, self._failure_delay)
 

@@ -20,7 +20,13 @@ from zope.interface import implementer
 from mailproto.auth import FAILURE_DELAY, SERVER_MECHANISMS, SASLServer
 from mailproto.auth._credentials import CramMD5Response, ScramProof
 from mailproto.auth._failures import FailedLogins
-from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, Unavailable
+from mailproto.errors import (
+    AuthenticationFailed,
+    MailError,
+    Refused,
+    TemporaryAuthenticationFailure,
+    Unavailable,
+)
 from tests.auth.exchanges import LOCAL, Realm
 from tests.mail_log import captured, only
 
@@ -140,6 +146,7 @@ class LateTests(SynchronousTestCase):
             (Checker(lambda: fail(KeyError("alice"))), failed, 1),
             (Checker(lambda: succeed(None)), failed, 1),
             (Checker(lambda: raise_(Unavailable())), failed, 0),
+            (Checker(lambda: raise_(Refused(535, "5.7.8", "No"))), Refused, 1),
         ):
             server = self.server(checker)
             with captured() as events:

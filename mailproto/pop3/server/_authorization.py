@@ -9,7 +9,7 @@ from twisted.cred.credentials import UsernamePassword
 
 from mailproto import maillog
 from mailproto.auth import Challenge, Login
-from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure
+from mailproto.errors import MailError
 from mailproto.pop3.server._capabilities import capabilities
 from mailproto.pop3.server._errors import BadCommand
 from mailproto.pop3.wire import Command, Response, challenge, multiline, ok
@@ -96,7 +96,7 @@ class Authorization:
         connection = self._connection
         try:
             result = await step
-        except (AuthenticationFailed, TemporaryAuthenticationFailure) as error:
+        except MailError as error:
             if connection.sasl.failures >= connection.limits.failed_logins:
                 connection.end(connection.refusal(error), "too many failed logins")
             raise

@@ -186,10 +186,11 @@ class SMTPServer(ServerConnection[Event]):
         self.answer(error)
         if isinstance(event, Mail | Rcpt):
             self.error_budget.excuse_pipelined()
-        if isinstance(event, Auth | AuthResponse) and isinstance(error, _SIGN_IN_FAILED):
-            failures = 0 if self.sasl is None else self.sasl.failures
-            self.end_if_exhausted(failures >= self.limits.authentication_failures)
-        elif error.code >= 500:
+        if isinstance(event, Auth | AuthResponse) and self.sasl is not None:
+            self.end_if_exhausted(self.sasl.failures >= self.limits.authentication_failures)
+            if isinstance(error, AuthenticationFailed):
+                return
+        if error.code >= 500:
             is_guess = isinstance(event, Rcpt | Vrfy | Expn)
             self.end_if_exhausted(
                 self.error_budget.refused_recipient() if is_guess else self.error_budget.error()

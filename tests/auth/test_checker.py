@@ -306,6 +306,15 @@ class TokenTests(LoginTestCase):
                 self.assertEqual(signed_in.account.name, "alice@Example.org")
                 self.assert_fails_late(BearerToken("", "bad"))
 
+    def test_a_function_with_a_fault(self) -> None:
+        """A result that is no name is a temporary failure, and the log says what to return."""
+        answers: list[Any] = [True, b"alice@Example.org"]
+        for answer in answers:
+            self.portal.registerChecker(TokenChecker(lambda name, token, answer=answer: answer))  # type: ignore[misc]
+            self.assert_fails_late(BearerToken("", "good"), TemporaryAuthenticationFailure)
+            [failure] = self.flushLoggedErrors(TypeError)
+            self.assertIn("return the account's name, or None", str(failure.value))
+
     def test_of_nobody(self) -> None:
         async def validate(name: str, token: str) -> str:
             return "nobody@example.org"

@@ -30,7 +30,7 @@ async def in_task(username, password):
         return await asyncio.to_thread(slow, username, password)
 
 def future(username, password):
-    return asyncio.ensure_future(in_task(username, password))
+    return asyncio.ensure_future(asyncio.to_thread(slow, username, password))
 
 def sign_in(port):
     with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:

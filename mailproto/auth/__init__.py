@@ -23,6 +23,7 @@ from mailproto.auth._credentials import (
 from mailproto.auth._exchange import SASLServer
 from mailproto.auth._failures import FAILURE_DELAY
 from mailproto.auth._login import Login
+from mailproto.auth._mechanism_choice import DEFAULT_MECHANISMS, SERVER_MECHANISMS, server_mechanisms
 from mailproto.auth._password_portal import password_portal
 from mailproto.auth._passwords import MAX_REMEMBERED, MAX_WAITING, REMEMBER, PasswordVerifier
 from mailproto.auth._realm import StoreRealm, add_ons_of, store_portal
@@ -37,13 +38,7 @@ from mailproto.auth._records import (
 )
 from mailproto.auth._sasl_messages import MAX_RESPONSE, SASLError, decode_base64
 from mailproto.auth._scram import ScramKeys
-from mailproto.auth._server_mechanisms import (
-    DEFAULT_MECHANISMS,
-    SERVER_MECHANISMS,
-    Challenge,
-    ServerMechanism,
-    server_mechanisms,
-)
+from mailproto.auth._server_mechanisms import Challenge, ServerMechanism
 
 __all__ = [
     "DEFAULT_MECHANISMS",

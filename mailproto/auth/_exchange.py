@@ -15,13 +15,9 @@ from zope.interface import Interface
 from mailproto import maillog
 from mailproto.auth._failures import FAILURE_DELAY, FailedLogins, answer_time
 from mailproto.auth._login import CheckerFault, Login, login, proxy_login, sign_in_errors
+from mailproto.auth._mechanism_choice import DEFAULT_MECHANISMS, SERVER_MECHANISMS
 from mailproto.auth._sasl_messages import SASLError, decode_base64
-from mailproto.auth._server_mechanisms import (
-    DEFAULT_MECHANISMS,
-    SERVER_MECHANISMS,
-    Challenge,
-    ServerMechanism,
-)
+from mailproto.auth._server_mechanisms import Challenge, ServerMechanism
 from mailproto.errors import (
     AuthenticationCancelled,
     AuthenticationFailed,

@@ -14,7 +14,8 @@ from twisted.internet.task import deferLater
 __all__ = ["FAILURE_DELAY", "FailedLogins", "answer_time"]
 
 FAILURE_DELAY = 1.5
-"""Seconds by which the answer to a failed login is delayed, to slow down password guessing."""
+"""A failed login is answered a whole number of these seconds after its check began, to slow down password
+guessing."""
 
 
 def answer_time(clock: IReactorTime, began: float, delay: float) -> Deferred[None]:

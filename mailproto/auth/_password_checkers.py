@@ -17,10 +17,18 @@ from zope.interface import Interface, implementer
 
 from mailproto.accounts import account_key
 from mailproto.auth._credentials import IProxyLogin, IScramChecker, IScramProof
-from mailproto.auth._records import SALT_LENGTH
+from mailproto.auth._mechanism_choice import server_mechanisms
+from mailproto.auth._records import SALT_LENGTH, argon2_part, enabled_record, scram_part
 from mailproto.auth._saslprep import prepared_password
-from mailproto.auth._scram import MIN_ITERATIONS, ScramAlgorithm, ScramKeys, proof_matches, scram_keys
-from mailproto.auth._server_mechanisms import ServerMechanism, server_mechanisms
+from mailproto.auth._scram import (
+    MIN_ITERATIONS,
+    SCRAM_ALGORITHMS,
+    ScramAlgorithm,
+    ScramKeys,
+    proof_matches,
+    scram_keys,
+)
+from mailproto.auth._server_mechanisms import ServerMechanism
 from mailproto.awaiting import Result, settle
 
 __all__ = ["FunctionChecker", "MappingChecker", "PasswordCheck", "password_checker"]
@@ -205,6 +213,16 @@ def _check_entry(name: object, password: object) -> None:
         raise TypeError(f"check: the password of {name!r} is a str, not {_type(password)}")
     if not password:
         raise ValueError(f"check: the password of {name!r} is empty")
+    if _is_record(password):
+        raise ValueError(
+            f"check: for {name!r} there is a record of hash_password instead of the password: write a"
+            " function that calls password_matches in a thread"
+        )
+
+
+def _is_record(text: str) -> bool:
+    record = enabled_record(text)
+    return bool(argon2_part(record) or any(scram_part(record, algorithm) for algorithm in SCRAM_ALGORITHMS))
 
 
 def _text(value: bytes | str) -> str:

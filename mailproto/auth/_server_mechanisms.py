@@ -7,7 +7,6 @@ import binascii
 import re
 import secrets
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
@@ -38,7 +37,20 @@ from mailproto.awaiting import settle
 from mailproto.errors import AuthenticationFailed, UnwantedInitialResponse
 from mailproto.tls._channel import Channel
 
-__all__ = ["DEFAULT_MECHANISMS", "SERVER_MECHANISMS", "Challenge", "ServerMechanism", "server_mechanisms"]
+__all__ = [
+    "Challenge",
+    "CramMD5",
+    "External",
+    "Login",
+    "OAuthBearer",
+    "Plain",
+    "ScramSHA1",
+    "ScramSHA1Plus",
+    "ScramSHA256",
+    "ScramSHA256Plus",
+    "ServerMechanism",
+    "XOAuth2",
+]
 
 _DIGEST = 32
 """The length of an MD5 digest in hexadecimal."""
@@ -368,54 +380,3 @@ class External(ServerMechanism):
             raise SASLError("NUL in an authzid")
         assert self.channel.certificate is not None  # noqa: S101 - see is_possible
         return ClientCertificate(self.channel.certificate, authzid)
-
-
-# -- the choice
-
-SERVER_MECHANISMS: tuple[type[ServerMechanism], ...] = (
-    External,
-    ScramSHA256Plus,
-    ScramSHA1Plus,
-    ScramSHA256,
-    ScramSHA1,
-    OAuthBearer,
-    XOAuth2,
-    CramMD5,
-    Plain,
-    Login,
-)
-"""All mechanisms, best first, because many clients choose the first one that they know."""
-
-DEFAULT_MECHANISMS = tuple(
-    mechanism for mechanism in SERVER_MECHANISMS if not mechanism.binds and mechanism is not CramMD5
-)
-"""The mechanisms that are offered by default.
-
-The -PLUS mechanisms are left out, because clients with Cyrus SASL choose them and then cannot bind to TLS
-1.3; CRAM-MD5 is, because its digests are easy to guess passwords from (RFC 6331 names the like historic).
-"""
-
-
-def server_mechanisms(chosen: Iterable[str | type[ServerMechanism]]) -> tuple[type[ServerMechanism], ...]:
-    """The chosen mechanisms, best first; mechanisms of your own come before those of `SERVER_MECHANISMS`.
-
-    :param chosen: names, in any case, and mechanisms.
-    :raises ValueError: there is no mechanism of that name; the message lists all names.
-    :raises TypeError: it is not a sequence of these.
-    """
-    if isinstance(chosen, str | bytes) or not isinstance(chosen, Iterable):
-        raise TypeError(f"mechanisms: a sequence of names is needed, such as ['PLAIN'], not {chosen!r}")
-    known = {mechanism.name: mechanism for mechanism in SERVER_MECHANISMS}
-    found: dict[type[ServerMechanism], None] = {}
-    for one in chosen:
-        if isinstance(one, str):
-            mechanism = known.get(one.upper())
-            if mechanism is None:
-                raise ValueError(f"{one!r} is none of {', '.join(known)}")
-        elif isinstance(one, type) and issubclass(one, ServerMechanism):
-            mechanism = one
-        else:
-            raise TypeError(f"mechanisms: {one!r} is neither a name nor a ServerMechanism")
-        found[mechanism] = None
-    own = [mechanism for mechanism in found if mechanism not in SERVER_MECHANISMS]
-    return (*own, *(mechanism for mechanism in SERVER_MECHANISMS if mechanism in found))

@@ -16,8 +16,15 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import Interface
 
-from mailproto.auth import Login, SASLServer, TokenChecker, password_portal, server_mechanisms
-from mailproto.auth._scram import ScramClientExchange
+from mailproto.auth import (
+    Login,
+    SASLServer,
+    TokenChecker,
+    disabled_record,
+    password_portal,
+    server_mechanisms,
+)
+from mailproto.auth._scram import ScramClientExchange, scram_keys
 from mailproto.errors import (
     AuthenticationFailed,
     EncryptionRequired,
@@ -29,7 +36,7 @@ from mailproto.errors import (
 from mailproto.interfaces import IAccount, IIdentity
 from mailproto.tls import Channel
 from tests.auth.exchanges import CLEAR, LOCAL, TLS, run
-from tests.auth.fakes import Account
+from tests.auth.fakes import Account, cheap_hash
 from tests.mail_log import captured, only
 
 
@@ -192,6 +199,14 @@ class MappingTests(PortalTestCase):
             with self.assertRaisesRegex(kind, error) as caught:
                 password_portal(passwords)
             self.assertNotIn("s3cret", str(caught.exception))
+
+    def test_records_are_no_passwords(self) -> None:
+        keys = str(scram_keys("SHA-256", "secret", b"salt", 4096))
+        for record in (cheap_hash("secret"), disabled_record(cheap_hash("secret")), keys):
+            with self.assertRaisesRegex(ValueError, "'alice' there is a record of hash_password") as caught:
+                password_portal({"alice": record})
+            self.assertNotIn(record, str(caught.exception))
+        password_portal({"alice": "$argon", "bob": "!", "carol": "SCRAM-SHA-256$x"})
 
     def test_by_the_word_of_a_proxy(self) -> None:
         server = self.server(password_portal(self.passwords))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -145,7 +146,7 @@ def sign_in_errors() -> Iterator[None]:
     except RealmFault as error:
         _log.error("nobody can sign in: {error}", error=error)
         raise CheckerFault(detail=str(error)) from None
-    except Exception as error:
+    except (Exception, CancelledError) as error:  # asyncio's error of a cancelled task is no Exception
         _log.failure("error while a client signs in")
         detail = f"{type(error).__name__}: see the traceback in the log"
         raise CheckerFault(detail=detail) from None

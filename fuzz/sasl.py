@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Coroutine
-from types import SimpleNamespace
 from typing import Any
 
 from _parts.fuzzing import instrumented, run
@@ -60,6 +59,14 @@ class Checker:
         return b"somebody"
 
 
+@implementer(IAccount)
+class Account:
+    """A name and nothing else."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
 @implementer(IRealm)
 class Realm:
     """Counts who is signed in."""
@@ -70,7 +77,7 @@ class Realm:
     def requestAvatar(self, name: Any, mind: object, *interfaces: Any) -> Any:
         """(IAccount, an account, what signs it out)."""
         self.signed_in += 1
-        return IAccount, SimpleNamespace(name=name.decode()), self._log_out
+        return IAccount, Account(name.decode()), self._log_out
 
     def _log_out(self) -> None:
         self.signed_in -= 1

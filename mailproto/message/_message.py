@@ -43,8 +43,8 @@ class Message:
     :param content: the message; it must be readable as long as this object and its attachments are used.
     :param text_limit: how many octets of encoded text are read for `text`, and as many for `html`.
     :raises TypeError: ``content`` is neither bytes nor a `Content`, or ``text_limit`` is not an int.
-    :raises ValueError: ``text_limit`` is negative.  All properties may raise it after the content's `close`, also that of a delivery's
-        content after `deliver` has ended.
+    :raises ValueError: ``text_limit`` is negative; or, from any property, the content is closed, as that of
+        a delivery is after `deliver` has ended.
     """
 
     __slots__ = ("_bodies", "_content", "_head", "_html", "_text", "_text_limit")

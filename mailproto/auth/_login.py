@@ -13,7 +13,7 @@ from twisted.cred.error import LoginFailed, Unauthorized
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
-from zope.interface import implementer
+from zope.interface import Interface, implementer
 
 from mailproto import maillog
 from mailproto.auth._checkers import LateFailure, delay_like
@@ -65,7 +65,7 @@ async def login(
 async def _login(portal: Portal, credentials: ICredentials, session: IRevocable | None) -> Login:
     with failures_are_temporary():
         try:
-            _, account, logout = await portal.login(credentials, session, IAccount)
+            _, account, logout = await portal.login(credentials, session, cast(type[Interface], IAccount))
         except (LoginFailed, Unauthorized) as error:
             if not isinstance(error, LateFailure):  # from the realm: there is no such account
                 await delay_like(_checker_of(portal, credentials))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
@@ -22,6 +22,9 @@ from mailproto.interfaces import IAccount, IAccountChanges, IAddOns, IRevocable,
 __all__ = ["StoreRealm", "add_ons_of", "store_portal"]
 
 _Avatar: TypeAlias = tuple[type[Interface], object, Callable[[], None]]
+
+_ACCOUNT = cast(type[Interface], IAccount)
+"""`IAccount` as ``twisted.cred`` declares what a realm says that an avatar is."""
 
 
 @implementer(IRealm, IAddOns)
@@ -68,7 +71,7 @@ class StoreRealm:
                 logout = await self._signed_in.add(name, mind)
             if is_disabled(await self._store.directory.password_hash(name)):
                 raise UnauthorizedLogin(f"{name} is disabled")
-            return IAccount, await self._store.account(name), logout
+            return _ACCOUNT, await self._store.account(name), logout
         except BaseException as error:
             logout()
             if isinstance(error, NoSuchAccount):

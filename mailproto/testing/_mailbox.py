@@ -241,7 +241,7 @@ class MailboxConformance(StoreFixture):
         await inbox.store([7, 8], flag_change("+", "\\Deleted"))
         await inbox.expunge()
         for uids in ([], [1], [7], [3, 7, 8, 9, 40], list(range(1, 31)), [1, 15, 30], [2**32 - 1]):
-            metadata = await IMetadata(inbox).metadata(uids)
+            metadata = await inbox.metadata(uids)
             infos = await inbox.read(uids, Part.SIZE | Part.INTERNAL_DATE)
             self.assertEqual(
                 list(zip(metadata.uids, metadata.sizes, metadata.internal_dates, strict=True)),

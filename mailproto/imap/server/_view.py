@@ -177,7 +177,7 @@ class MailboxView:
         try:
             await self._look()
             if len(self.uids) > self._announced and IRecent.providedBy(self.mailbox):
-                await self._claim_recent(status or await self.mailbox.status())
+                await self._claim_recent(self.mailbox, status or await self.mailbox.status())
         except BaseException:
             self._stale = True
             raise
@@ -190,7 +190,7 @@ class MailboxView:
         await self.vanish(changes.vanished)
         self._modseq = changes.modseq
 
-    async def _claim_recent(self, status: MailboxStatus) -> None:
+    async def _claim_recent(self, mailbox: IRecent, status: MailboxStatus) -> None:
         """Find out which of the new messages are recent.
 
         A claim changes the mailbox, so none is made if no message can be recent.
@@ -201,7 +201,7 @@ class MailboxView:
             self._mark_recent(self.uids[-min(status.recent, len(self.uids))])
             return
         try:
-            first = await IRecent(self.mailbox).claim_recent()
+            first = await mailbox.claim_recent()
         except FLAG_NOT_KEPT as error:
             # This is no reason not to read.  The messages will be recent in a later session, too.
             self._failed(error)

@@ -41,7 +41,7 @@ class Maildrop:
         changes = await mailbox.changes_since(0)
         known = changes.changed.uids
         if IMetadata.providedBy(mailbox):
-            metadata = await IMetadata(mailbox).metadata(known)
+            metadata = await mailbox.metadata(known)
             return cls(mailbox, metadata.uids, metadata.sizes)
         uids, sizes = [], []
         for start in range(0, len(known), _BATCH):

@@ -36,6 +36,7 @@ from mailproto.auth._scram import ScramAlgorithm, ScramKeys, proof_matches
 from mailproto.errors import AuthenticationFailed, NoSuchAccount, Unavailable
 from mailproto.files import write_private
 from mailproto.interfaces import IDirectory
+from mailproto.typing import ReactorTime
 
 __all__ = [
     "FAILURE_DELAY",
@@ -63,7 +64,7 @@ class LateChecker(abc.ABC):
     Every failure is answered after ``failure_delay`` seconds, whatever its reason, in every protocol.
     """
 
-    def __init__(self, clock: IReactorTime, failure_delay: float) -> None:
+    def __init__(self, clock: ReactorTime, failure_delay: float) -> None:
         self._clock = clock
         self._failure_delay = failure_delay
 
@@ -80,7 +81,7 @@ class LateChecker(abc.ABC):
 
     def late(self) -> Deferred[None]:
         """Fires after the delay of a failure."""
-        return deferLater(self._clock, self._failure_delay)
+        return deferLater(cast(IReactorTime, self._clock), self._failure_delay)
 
     @abc.abstractmethod
     async def check(self, credentials: ICredentials) -> str:
@@ -235,7 +236,7 @@ class TokenChecker(LateChecker):
     def __init__(
         self,
         validate: Callable[[str, str], Awaitable[str | None] | str | None],
-        clock: IReactorTime,
+        clock: ReactorTime,
         *,
         failure_delay: float = FAILURE_DELAY,
     ) -> None:
@@ -273,7 +274,7 @@ class CertificateChecker(LateChecker):
     def __init__(
         self,
         directory: IDirectory,
-        clock: IReactorTime,
+        clock: ReactorTime,
         *,
         default_domain: str = "",
         failure_delay: float = FAILURE_DELAY,

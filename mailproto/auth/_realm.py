@@ -8,7 +8,6 @@ from typing import TypeAlias, cast
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from zope.interface import Interface, implementer
 from zope.interface.interface import InterfaceClass
 
@@ -18,6 +17,7 @@ from mailproto.auth._records import is_disabled
 from mailproto.auth._signed_in import SignedInSessions
 from mailproto.errors import NoSuchAccount
 from mailproto.interfaces import IAccount, IAccountChanges, IAddOns, IRevocable, IStore
+from mailproto.typing import ReactorTime
 
 __all__ = ["StoreRealm", "add_ons_of", "store_portal"]
 
@@ -37,7 +37,7 @@ class StoreRealm:
     :param clock: the reactor: many sessions are then revoked in several turns; None to revoke them at once.
     """
 
-    def __init__(self, store: IStore, clock: IReactorTime | None = None) -> None:
+    def __init__(self, store: IStore, clock: ReactorTime | None = None) -> None:
         self._store = store
         directory = store.directory
         self._signed_in = (
@@ -88,7 +88,7 @@ def add_ons_of(portal: Portal) -> frozenset[InterfaceClass]:
     return realm.add_ons if IAddOns.providedBy(realm) else frozenset()
 
 
-def store_portal(store: IStore, reactor: IReactorTime) -> Portal:
+def store_portal(store: IStore, reactor: ReactorTime) -> Portal:
     """A portal over a store, for POP3, IMAP and submission servers.
 
     More checkers may be registered with it, such as `TokenChecker` and `CertificateChecker`.

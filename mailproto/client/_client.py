@@ -16,6 +16,7 @@ from mailproto.client._session import ClientSession
 from mailproto.client._timeouts import ClientTimeouts
 from mailproto.connection import Peer
 from mailproto.model import TLSInfo
+from mailproto.typing import ClientTLSContext, Reactor
 
 __all__ = ["Client"]
 
@@ -39,7 +40,7 @@ class Client(ABC, Generic[EventT]):
         self.timeouts = timeouts
 
     @classmethod
-    async def open(cls, reactor: Any, server: ServerAddress, **settings: Any) -> Self:
+    async def open(cls, reactor: Reactor, server: ServerAddress, **settings: Any) -> Self:
         """Connect, wait for the greeting, start TLS and authenticate, as ``server`` requires.
 
         The host's addresses are tried in the system's order, until all these steps succeed with one. After
@@ -61,10 +62,11 @@ class Client(ABC, Generic[EventT]):
         :raises mailproto.tls.TLSFilesError: ``trust_root`` cannot be read.
         """
         settings.setdefault("is_remote", server.is_remote)
-        return await open_client(reactor, server, lambda: cls(reactor, **settings), cls.default_port(server))
+        make: Any = cls  # the classes of clients take a reactor; this one takes a session
+        return await open_client(reactor, server, lambda: make(reactor, **settings), cls.default_port(server))
 
     @classmethod
-    async def connect(cls, reactor: Any, endpoint: IStreamClientEndpoint, **settings: Any) -> Self:
+    async def connect(cls, reactor: Reactor, endpoint: IStreamClientEndpoint, **settings: Any) -> Self:
         """Connect to an endpoint and wait for the server's greeting.
 
         :param endpoint: TCP, TLS (implicit TLS) or a Unix socket.
@@ -72,7 +74,8 @@ class Client(ABC, Generic[EventT]):
         :raises ConnectFailed: the connection was not made.
         :raises ClientError: the greeting was refused or missing; the connection is closed.
         """
-        return await connect_client(reactor, endpoint, cls(reactor, **settings))
+        make: Any = cls
+        return await connect_client(reactor, endpoint, make(reactor, **settings))
 
     @classmethod
     @abstractmethod
@@ -128,7 +131,7 @@ class Client(ABC, Generic[EventT]):
     # -- common to all protocols
 
     @abstractmethod
-    def starttls(self, tls: Any) -> Deferred[Any]:
+    def starttls(self, tls: ClientTLSContext) -> Deferred[Any]:
         """Start TLS.
 
         :param tls: a context such as `mailproto.tls.client_tls` makes.

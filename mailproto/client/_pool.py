@@ -10,7 +10,7 @@ from math import inf
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, ensureDeferred, fail
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -20,6 +20,7 @@ from mailproto.client._growth import Growth
 from mailproto.client._job import MOST_AT_ONCE, Job, Task
 from mailproto.client._pooled import PooledConnection
 from mailproto.client._waiting import Deadlines, Queue
+from mailproto.typing import ReactorTime
 
 __all__ = ["ClientPool"]
 
@@ -53,7 +54,7 @@ class ClientPool(Generic[ClientT]):
 
     def __init__(
         self,
-        clock: IReactorTime,
+        clock: ReactorTime,
         open_client: Callable[[], Coroutine[Any, Any, ClientT]],
         name: str,
         *,

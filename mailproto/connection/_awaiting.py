@@ -8,15 +8,14 @@ from types import CoroutineType
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
+
+from mailproto.typing import ReactorTime
 
 __all__ = ["begin"]
 
 
-def begin(
-    awaitable: Awaitable[object], run: Callable[..., Any], clock: IReactorTime
-) -> Deferred[None] | None:
+def begin(awaitable: Awaitable[object], run: Callable[..., Any], clock: ReactorTime) -> Deferred[None] | None:
     """Run ``awaitable``: a coroutine, a ``Deferred`` or any other object with ``__await__``.
 
     It may await a ``Deferred``, or an asyncio future if the reactor runs on asyncio's loop.  If it yields
@@ -54,7 +53,7 @@ class _Rest:
 
     __slots__ = ("_clock", "_coroutine", "_early", "_run", "done")
 
-    def __init__(self, coroutine: Any, run: Callable[..., Any], clock: IReactorTime) -> None:
+    def __init__(self, coroutine: Any, run: Callable[..., Any], clock: ReactorTime) -> None:
         self.done: Deferred[None] = Deferred()
         self._coroutine = coroutine
         self._run = run

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 
 from mailproto import maillog
 from mailproto.connection._limits import Limits
 from mailproto.connection._server import ServerConnection
+from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["ServerFactory"]
 
@@ -26,7 +26,9 @@ class ServerFactory(Factory):
     service_name: str = ""
     """The service's name in the mail log: smtp, submission, lmtp, pop3 or imap."""
 
-    def __init__(self, clock: IReactorTime, *, tls: Any | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self, clock: ReactorTime, *, tls: ServerTLSContext | None = None, limits: Limits | None = None
+    ) -> None:
         self.clock = clock
         self.tls = tls
         self.limits = limits or Limits()

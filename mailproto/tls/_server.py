@@ -12,12 +12,13 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL, crypto
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from mailproto._twisted_internals import protocol_above
+from mailproto.typing import ReactorTime
 
 __all__ = ["MAX_HANDSHAKE", "TICKET_KEYS", "ServerTLS", "TLSFilesError", "load_certificates", "server_tls"]
 
@@ -73,7 +74,7 @@ class ServerTLS:
         key_file: str | os.PathLike[str],
         *,
         client_ca: str | os.PathLike[str] | None = None,
-        clock: IReactorTime | None = None,
+        clock: ReactorTime | None = None,
     ) -> None:
         self._cert_file = Path(cert_file)
         self._key_file = Path(key_file)

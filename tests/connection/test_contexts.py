@@ -23,6 +23,9 @@ from tests.test_connection import LineWire, WordFactory
 WHO: ContextVar[str] = ContextVar("who", default="nobody")
 
 
+TLS: Any = object()
+
+
 class Traced(ServerConnection[bytes]):
     """Notes for whom each of its methods is called; ``i am NAME`` says it."""
 
@@ -378,10 +381,10 @@ class ClientTests(SynchronousTestCase):
         self.assert_own("lost")
 
     def test_tls(self) -> None:
-        self.bob.connection.in_context(self.ada.connection.start_tls, object(), 10)
+        self.bob.connection.in_context(self.ada.connection.start_tls, TLS, 10)
         self.bob.connection.in_context(self.ada.connection.handshakeCompleted)
         self.assert_own("secured")
-        self.ada.connection.start_tls(object(), 10)
+        self.ada.connection.start_tls(TLS, 10)
         self.bob.connection.in_context(self.ada.connection.dataReceived, b"word\n")
         self.assert_own("secured", "secured", "received")
 

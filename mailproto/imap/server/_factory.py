@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress
 from zope.interface.interface import InterfaceClass
 
 from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism, add_ons_of
@@ -16,6 +15,7 @@ from mailproto.domains import ascii_domain
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._server import IMAPServer
 from mailproto.imap.server._turns import Turns
+from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["IMAPServerFactory"]
 
@@ -26,7 +26,7 @@ class IMAPServerFactory(ServerFactory):
     :param portal: gives `mailproto.interfaces.IAccount` for credentials.
     :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
     :param hostname: the server's name in its greeting; an international name is shown with A-labels.
-    :param tls: for STARTTLS, such as `mailproto.tls.ServerTLS`; None to offer no STARTTLS.
+    :param tls: for STARTTLS, such as `mailproto.tls.ServerTLSContext`; None to offer no STARTTLS.
     :param limits: by default, `IMAPLimits` as they are.
     :param max_message_size: the most octets of APPEND's message.
     :param spool_folder: for large messages while they arrive; None for the system's temporary folder.
@@ -41,9 +41,9 @@ class IMAPServerFactory(ServerFactory):
         self,
         portal: Portal,
         *,
-        clock: IReactorTime,
+        clock: ReactorTime,
         hostname: str,
-        tls: Any | None = None,
+        tls: ServerTLSContext | None = None,
         limits: IMAPLimits | None = None,
         max_message_size: int = 50 << 20,
         spool_folder: str | None = None,

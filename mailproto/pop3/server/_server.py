@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress
 from zope.interface.interface import InterfaceClass
 
 from mailproto.auth import DEFAULT_MECHANISMS, Login, SASLServer, ServerMechanism, add_ons_of
@@ -19,6 +19,7 @@ from mailproto.pop3.server._limits import POP3Limits
 from mailproto.pop3.server._maildrop import Maildrop
 from mailproto.pop3.server._transaction import Transaction
 from mailproto.pop3.wire import Command, POP3ServerWire, Response, err, ok
+from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["POP3Server", "POP3ServerFactory"]
 
@@ -147,7 +148,7 @@ class POP3ServerFactory(ServerFactory):
     :param portal: gives an `IAccount` for credentials.
     :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
     :param hostname: the server's name in its greeting; an international name is shown with A-labels.
-    :param tls: for STLS, such as `mailproto.tls.ServerTLS`; None to offer no STLS.
+    :param tls: for STLS, such as `mailproto.tls.ServerTLSContext`; None to offer no STLS.
     :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
         gives.  USER and PASS are offered if PLAIN or LOGIN is among them.
     :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
@@ -159,9 +160,9 @@ class POP3ServerFactory(ServerFactory):
         self,
         portal: Portal,
         *,
-        clock: IReactorTime,
+        clock: ReactorTime,
         hostname: str,
-        tls: Any | None = None,
+        tls: ServerTLSContext | None = None,
         limits: POP3Limits | None = None,
         mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
     ) -> None:

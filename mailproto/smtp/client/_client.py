@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 
 from mailproto.auth import ClientCredentials
 from mailproto.client import (
@@ -42,6 +41,7 @@ from mailproto.smtp.wire import (
     render_path,
 )
 from mailproto.tls import client_channel
+from mailproto.typing import ClientTLSContext, ReactorTime
 
 __all__ = ["LMTPClient", "SMTPClient"]
 
@@ -78,7 +78,7 @@ class SMTPClient(Client[Reply]):
 
     def __init__(
         self,
-        clock: IReactorTime,
+        clock: ReactorTime,
         *,
         hostname: str = "",
         timeouts: SMTPTimeouts | None = None,
@@ -141,7 +141,7 @@ class SMTPClient(Client[Reply]):
         """
         return self._session.run(lambda: self._ehlo(hostname))
 
-    def starttls(self, tls: Any) -> Deferred[Capabilities]:
+    def starttls(self, tls: ClientTLSContext) -> Deferred[Capabilities]:
         """STARTTLS (RFC 3207): start TLS, forget what was learnt in plaintext, and send EHLO again.
 
         If plaintext follows the server's reply, that is an attack, and the connection is closed.
@@ -322,7 +322,7 @@ class SMTPClient(Client[Reply]):
         session.has_transaction = False
         return session.capabilities
 
-    async def _starttls(self, tls: Any) -> Capabilities:
+    async def _starttls(self, tls: ClientTLSContext) -> Capabilities:
         session = self._session
         if "STARTTLS" not in session.capabilities or self.is_encrypted:
             raise TLSUnavailable

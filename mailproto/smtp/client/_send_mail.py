@@ -17,6 +17,7 @@ from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._outcomes import outcome_of
 from mailproto.smtp.client._own_name import check_own_name
 from mailproto.smtp.client._timeouts import SMTPTimeouts
+from mailproto.typing import Reactor
 
 __all__ = ["AllRefused", "SendJob", "SendResult", "result_of", "send_mail"]
 
@@ -145,7 +146,7 @@ class SendJob(Job[SMTPClient]):
 
 
 async def send_mail(
-    reactor: Any,
+    reactor: Reactor,
     server: ServerAddress | str,
     message: str | bytes | EmailPackageMessage[Any, Any],
     *,

@@ -17,6 +17,7 @@ from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._own_name import check_own_name
 from mailproto.smtp.client._send_mail import SendJob, SendResult, result_of
 from mailproto.smtp.client._timeouts import SMTPTimeouts
+from mailproto.typing import Reactor
 
 __all__ = ["SMTPSender"]
 
@@ -43,7 +44,7 @@ class SMTPSender:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         server: ServerAddress | str,
         *,
         connections: int = 5,

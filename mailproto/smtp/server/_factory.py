@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress
 
 from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
 from mailproto.connection import Networks, ServerFactory
@@ -18,6 +18,7 @@ from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions
 from mailproto.smtp.server._limits import MAX_MESSAGE_SIZE, TRUSTED_CLIENT_LIMITS, SMTPLimits
 from mailproto.smtp.server._sending_policy import SendingPolicy
 from mailproto.smtp.server._server import SMTPServer
+from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["SMTPServerFactory"]
 
@@ -68,10 +69,10 @@ class SMTPServerFactory(ServerFactory):
         self,
         delivery: IDelivery,
         *,
-        clock: IReactorTime,
+        clock: ReactorTime,
         hostname: str,
         portal: Portal | None = None,
-        tls: Any | None = None,
+        tls: ServerTLSContext | None = None,
         submission: bool = False,
         require_tls: bool = False,
         max_message_size: int = MAX_MESSAGE_SIZE,

@@ -14,6 +14,9 @@ from mailproto.testing import LOOPBACK, Dialogue, Feed, MemoryTransport
 SENDER, ALICE, BOB = "me@client.example", "alice@mx.example", "bob@mx.example"
 TEXT = b"Subject: hello\r\n\r\nHi.\r\n"
 
+TLS: Any = "context"
+"""What a `MemoryTransport` is given for TLS, and remembers."""
+
 ESMTP = """
 S: 220 mx.example ready
 C: EHLO client.example

@@ -14,7 +14,17 @@ from mailproto.model import Outcome
 from mailproto.smtp import LMTPClient, SMTPClient, outcome_of
 from mailproto.smtp.client._session import POSITIVE
 from mailproto.smtp.client._transaction import END_OF_DATA
-from tests.smtp.client.dialogue import ALICE, BOB, PIPELINING, PLAIN, SENDER, TEXT, ClientTestCase, offering
+from tests.smtp.client.dialogue import (
+    ALICE,
+    BOB,
+    PIPELINING,
+    PLAIN,
+    SENDER,
+    TEXT,
+    TLS,
+    ClientTestCase,
+    offering,
+)
 
 BINARY = b"\0"
 LMTP = PIPELINING.replace("EHLO", "LHLO")
@@ -108,7 +118,7 @@ STAGES: list[tuple[str, Begin]] = [
     ("EHLO", _hello),
     ("HELO", _helo),
     ("LHLO", _lhlo),
-    ("STARTTLS", _asking(lambda client: client.starttls("context"), offering("STARTTLS"))),
+    ("STARTTLS", _asking(lambda client: client.starttls(TLS), offering("STARTTLS"))),
     ("AUTH", _asking(lambda client: client.authenticate(Password("tim", "x")), offering("AUTH PLAIN"))),
     ("AUTH", _challenged("LOGIN", "VXNlcm5hbWU6")),
     ("AUTH", _challenged("CRAM-MD5", "PDE+")),
@@ -319,7 +329,7 @@ class AnswerTests(ClientTestCase):
         """EXTERNAL too, where there is nothing to prove."""
         for code in (220, 250, 234, 236, 354):
             self.connect(offering("STARTTLS"))
-            self.client.starttls("context")
+            self.client.starttls(TLS)
             self.transport.send(b"220 Go\r\n")
             self.client.protocol.handshakeCompleted()
             self.transport.send(b"250-mx\r\n250 AUTH EXTERNAL\r\n")

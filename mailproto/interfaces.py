@@ -392,8 +392,8 @@ class IDirectory(Contract, metaclass=ContractClass):
     """The accounts of a store, each with a record of its password.
 
     A record is a string of printable ASCII, shorter than 400 octets.  `mailproto.auth.hash_password` makes
-    it; a directory stores it and does not look into it.  `mailproto.auth.disabled_record` turns it into the
-    record of a disabled account.
+    it; a directory stores it and does not look into it.  `mailproto.auth.passwords.disabled_record` turns it
+    into the record of a disabled account.
 
     All spellings of a name have the same `mailproto.accounts.account_key`; a directory stores that key and
     finds accounts by it.  It stores the name as first given, but composed (NFC), as

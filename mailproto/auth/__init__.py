@@ -1,98 +1,31 @@
-"""Authentication: SASL, password hashes, and ``twisted.cred`` over a store.
+"""Who may sign in: portals for servers, and credentials for clients.
 
-This package is independent of the mail protocols.  A server passes its client's responses to `SASLServer`,
-or credentials to `login`.  A client gets its mechanisms from `client_mechanisms`.
+For a server: `store_portal` makes a ``twisted.cred`` portal for a store.  More checkers may be added to it:
+`TokenChecker` (OAuth) and `CertificateChecker`.  `hash_password` makes the password records of a store.
+
+For a client: `Password`, `Token` or `Certificate`, as the credentials of a `mailproto.client.ServerAddress`.
+
+Elsewhere, for servers and clients of other protocols:
+
+- `mailproto.auth.sasl`: SASL's mechanisms and exchanges (RFC 4422).
+- `mailproto.auth.signing_in`: signing in to a portal, with the log line and the delay.
+- `mailproto.auth.credentials`: what clients prove, for checkers of your own.
+- `mailproto.auth.passwords`: password records, and checking them in threads.
 """
 
-from mailproto.auth._checkers import (
-    FAILURE_DELAY,
-    CertificateChecker,
-    DirectoryChecker,
-    TokenChecker,
-    ensure_secret,
-)
-from mailproto.auth._client_credentials import Certificate, ClientCredentials, Password, Token
-from mailproto.auth._client_mechanisms import ClientMechanism, client_mechanisms
-from mailproto.auth._credentials import (
-    BearerToken,
-    ClientCertificate,
-    IBearerToken,
-    IClientCertificate,
-    IProxyLogin,
-    IScramChecker,
-    IScramProof,
-    ProxyLogin,
-    ScramProof,
-)
-from mailproto.auth._exchange import SASLServer
-from mailproto.auth._login import Login, login, proxy_login
-from mailproto.auth._passwords import MAX_REMEMBERED, MAX_WAITING, REMEMBER, PasswordVerifier
-from mailproto.auth._realm import StoreRealm, add_ons_of, store_portal
-from mailproto.auth._records import (
-    SCRAM_ITERATIONS,
-    disabled_record,
-    enabled_record,
-    hash_password,
-    is_complete,
-    is_disabled,
-    password_matches,
-)
-from mailproto.auth._sasl_messages import MAX_RESPONSE, SASLError, decode_base64
-from mailproto.auth._scram import ScramKeys
-from mailproto.auth._server_mechanisms import (
-    DEFAULT_MECHANISMS,
-    SERVER_MECHANISMS,
-    Challenge,
-    ServerMechanism,
-    server_mechanisms,
-)
+from mailproto.auth._checkers import CertificateChecker, DirectoryChecker, TokenChecker
+from mailproto.auth._client_credentials import Certificate, Password, Token
+from mailproto.auth._realm import StoreRealm, store_portal
+from mailproto.auth._records import hash_password
 
 __all__ = [
-    "DEFAULT_MECHANISMS",
-    "FAILURE_DELAY",
-    "MAX_REMEMBERED",
-    "MAX_RESPONSE",
-    "MAX_WAITING",
-    "REMEMBER",
-    "SCRAM_ITERATIONS",
-    "SERVER_MECHANISMS",
-    "BearerToken",
     "Certificate",
     "CertificateChecker",
-    "Challenge",
-    "ClientCertificate",
-    "ClientCredentials",
-    "ClientMechanism",
     "DirectoryChecker",
-    "IBearerToken",
-    "IClientCertificate",
-    "IProxyLogin",
-    "IScramChecker",
-    "IScramProof",
-    "Login",
     "Password",
-    "PasswordVerifier",
-    "ProxyLogin",
-    "SASLError",
-    "SASLServer",
-    "ScramKeys",
-    "ScramProof",
-    "ServerMechanism",
     "StoreRealm",
     "Token",
     "TokenChecker",
-    "add_ons_of",
-    "client_mechanisms",
-    "decode_base64",
-    "disabled_record",
-    "enabled_record",
-    "ensure_secret",
     "hash_password",
-    "is_complete",
-    "is_disabled",
-    "login",
-    "password_matches",
-    "proxy_login",
-    "server_mechanisms",
     "store_portal",
 ]

@@ -8,7 +8,7 @@ from typing import Any, Generic, Self, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-from mailproto.auth import ClientCredentials
+from mailproto.auth.sasl import ClientCredentials
 from mailproto.client._address import ServerAddress
 from mailproto.client._connection import ClientConnection
 from mailproto.client._opening import connect_client, open_client

@@ -11,9 +11,11 @@ from twisted.internet.defer import CancelledError, ensureDeferred
 from twisted.internet.endpoints import connectProtocol, wrapClientTLS
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 
-from mailproto.auth import ClientCredentials
+from mailproto.auth.sasl import ClientCredentials
 from mailproto.client._address import Credentials, ServerAddress, bare_host
-from mailproto.client._errors import (
+from mailproto.client._routes import Race, Route, endpoint_name, routes_to
+from mailproto.client._timeouts import TooLate, within
+from mailproto.client.errors import (
     AuthenticationRefused,
     ClientError,
     ConnectFailed,
@@ -21,8 +23,6 @@ from mailproto.client._errors import (
     TLSFailed,
     TLSUnavailable,
 )
-from mailproto.client._routes import Race, Route, endpoint_name, routes_to
-from mailproto.client._timeouts import TooLate, within
 from mailproto.tls import client_tls
 from mailproto.typing import ClientTLSContext, Reactor
 

@@ -15,11 +15,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mailproto.client._client import Client
-from mailproto.client._errors import ClientError, ConnectionLost, QueueTimeout, ServiceClosing
 from mailproto.client._growth import Growth
 from mailproto.client._job import MOST_AT_ONCE, Job, Task
 from mailproto.client._pooled import PooledConnection
 from mailproto.client._waiting import Deadlines, Queue
+from mailproto.client.errors import ClientError, ConnectionLost, QueueTimeout, ServiceClosing
 from mailproto.typing import ReactorTime
 
 __all__ = ["ClientPool"]

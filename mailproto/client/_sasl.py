@@ -12,14 +12,14 @@ from typing import Protocol
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
 
-from mailproto.auth import (
+from mailproto.auth.sasl import (
     ClientCredentials,
     ClientMechanism,
     SASLError,
     client_mechanisms,
     decode_base64,
 )
-from mailproto.client._errors import (
+from mailproto.client.errors import (
     AuthenticationRefused,
     AuthenticationUnavailable,
     ConnectionLost,

@@ -11,15 +11,15 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from mailproto.client._connection import ClientConnection
-from mailproto.client._errors import (
+from mailproto.client._timeouts import ClientTimeouts
+from mailproto.client._turns import CoroutineTurn, Turn
+from mailproto.client.errors import (
     ClientError,
     ConnectionLost,
     ProtocolViolation,
     ServerTimeout,
     TLSFailed,
 )
-from mailproto.client._timeouts import ClientTimeouts
-from mailproto.client._turns import CoroutineTurn, Turn
 from mailproto.connection import Wire
 from mailproto.errors import WireError
 from mailproto.tls import is_verified

@@ -14,17 +14,10 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from mailproto.auth import (
-    Challenge,
-    IBearerToken,
-    IClientCertificate,
-    IScramChecker,
-    IScramProof,
-    Login,
-    SASLServer,
-    ScramKeys,
-)
 from mailproto.auth._scram import proof_matches, scram_keys
+from mailproto.auth.credentials import IBearerToken, IClientCertificate, IScramChecker, IScramProof, ScramKeys
+from mailproto.auth.sasl import Challenge, SASLServer
+from mailproto.auth.signing_in import Login
 from mailproto.errors import AuthenticationCancelled
 from mailproto.interfaces import IAccount
 from mailproto.tls import Channel

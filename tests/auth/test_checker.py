@@ -13,25 +13,18 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from mailproto.auth import (
-    FAILURE_DELAY,
-    SCRAM_ITERATIONS,
-    BearerToken,
     CertificateChecker,
-    ClientCertificate,
     DirectoryChecker,
-    IScramChecker,
-    Login,
-    PasswordVerifier,
-    ScramKeys,
-    ScramProof,
     StoreRealm,
     TokenChecker,
     hash_password,
-    login,
     store_portal,
 )
 from mailproto.auth._records import is_complete, scram_part
 from mailproto.auth._scram import ScramClientExchange, ScramServerExchange
+from mailproto.auth.credentials import BearerToken, ClientCertificate, IScramChecker, ScramKeys, ScramProof
+from mailproto.auth.passwords import SCRAM_ITERATIONS, PasswordVerifier
+from mailproto.auth.signing_in import FAILURE_DELAY, Login, login
 from mailproto.errors import AuthenticationFailed, TemporaryAuthenticationFailure, Unavailable
 from tests.auth.fakes import Directory, InstantPool, Reactor, Store
 from tests.tls.certificates import make_certificate

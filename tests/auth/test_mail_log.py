@@ -9,8 +9,9 @@ from typing import Any
 from twisted.cred.portal import Portal
 from twisted.logger import LogLevel
 
-from mailproto.auth import SASLServer, proxy_login
 from mailproto.auth._scram import ScramClientExchange
+from mailproto.auth.sasl import SASLServer
+from mailproto.auth.signing_in import proxy_login
 from mailproto.errors import AuthenticationFailed, MailError, Unavailable
 from mailproto.maillog import Client
 from tests.auth.exchanges import ExchangeTestCase, run

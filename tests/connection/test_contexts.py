@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.client import ClientConnection
-from mailproto.connection import CloseReason, Limits, ServerConnection
+from mailproto.client.base import ClientConnection
+from mailproto.connection import ServerConnection
+from mailproto.connection.limits import CloseReason, Limits
 from mailproto.content import Content
 from mailproto.delivery import Delivery, accepted
 from mailproto.errors import MailError, OverQuota, WireError

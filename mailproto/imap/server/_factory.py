@@ -9,7 +9,8 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress
 from zope.interface.interface import InterfaceClass
 
-from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism, add_ons_of
+from mailproto.auth.sasl import DEFAULT_MECHANISMS, ServerMechanism
+from mailproto.auth.signing_in import add_ons_of
 from mailproto.connection import ServerFactory
 from mailproto.domains import ascii_domain
 from mailproto.imap.server._limits import IMAPLimits
@@ -26,11 +27,11 @@ class IMAPServerFactory(ServerFactory):
     :param portal: gives `mailproto.interfaces.IAccount` for credentials.
     :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
     :param hostname: the server's name in its greeting; an international name is shown with A-labels.
-    :param tls: for STARTTLS, such as `mailproto.tls.ServerTLSContext`; None to offer no STARTTLS.
+    :param tls: for STARTTLS, such as `mailproto.tls.ServerTLS`; None to offer no STARTTLS.
     :param limits: by default, `IMAPLimits` as they are.
     :param max_message_size: the most octets of APPEND's message.
     :param spool_folder: for large messages while they arrive; None for the system's temporary folder.
-    :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
+    :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.sasl.server_mechanisms`
         gives.  The LOGIN command is allowed if PLAIN or LOGIN is among them.
     :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     """

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from twisted.cred.credentials import UsernamePassword
 
-from mailproto import auth, maillog
+from mailproto import maillog
+from mailproto.auth import signing_in
+from mailproto.auth.sasl import Challenge
 from mailproto.errors import (
     AuthenticationCancelled,
     AuthenticationFailed,
@@ -124,8 +126,8 @@ async def login(server: IMAPServer, command: Command[Login]) -> bytes:
     return _signed_in(server, signed_in)
 
 
-def _login(server: IMAPServer, credentials: UsernamePassword) -> Awaitable[auth.Login]:
-    return auth.login(server.factory.portal, credentials, server, mechanism=_LOGIN)
+def _login(server: IMAPServer, credentials: UsernamePassword) -> Awaitable[signing_in.Login]:
+    return signing_in.login(server.factory.portal, credentials, server, mechanism=_LOGIN)
 
 
 async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> bytes | None:
@@ -133,12 +135,12 @@ async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> by
     arguments = command.arguments
     sasl = server.sasl
 
-    async def proceed(step: Awaitable[auth.Challenge | auth.Login]) -> bytes | None:
+    async def proceed(step: Awaitable[Challenge | signing_in.Login]) -> bytes | None:
         try:
             result = await _counted(server, step)
         except (AuthenticationCancelled, MalformedAuthentication) as error:
             raise BadCommand(error.text) from None
-        if isinstance(result, auth.Login):
+        if isinstance(result, signing_in.Login):
             return _signed_in(server, result)
         server.request_line(command, result.encoded, lambda line: proceed(sasl.respond(line)))
         return None
@@ -154,6 +156,6 @@ async def _counted(server: IMAPServer, step: Awaitable[T]) -> T:
         raise
 
 
-def _signed_in(server: IMAPServer, login: auth.Login) -> bytes:
+def _signed_in(server: IMAPServer, login: signing_in.Login) -> bytes:
     server.sign_in(login.account, login.logout)
     return b"[CAPABILITY %b] Logged in" % capabilities(server)

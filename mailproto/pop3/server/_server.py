@@ -9,8 +9,10 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress
 from zope.interface.interface import InterfaceClass
 
-from mailproto.auth import DEFAULT_MECHANISMS, Login, SASLServer, ServerMechanism, add_ons_of
-from mailproto.connection import CloseReason, ServerConnection, ServerFactory
+from mailproto.auth.sasl import DEFAULT_MECHANISMS, SASLServer, ServerMechanism
+from mailproto.auth.signing_in import Login, add_ons_of
+from mailproto.connection import ServerConnection, ServerFactory
+from mailproto.connection.limits import CloseReason
 from mailproto.domains import ascii_domain
 from mailproto.errors import MailError, WireError
 from mailproto.pop3.server._authorization import Authorization
@@ -148,8 +150,8 @@ class POP3ServerFactory(ServerFactory):
     :param portal: gives an `IAccount` for credentials.
     :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
     :param hostname: the server's name in its greeting; an international name is shown with A-labels.
-    :param tls: for STLS, such as `mailproto.tls.ServerTLSContext`; None to offer no STLS.
-    :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
+    :param tls: for STLS, such as `mailproto.tls.ServerTLS`; None to offer no STLS.
+    :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.sasl.server_mechanisms`
         gives.  USER and PASS are offered if PLAIN or LOGIN is among them.
     :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     """

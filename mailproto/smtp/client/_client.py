@@ -8,19 +8,15 @@ from typing import ClassVar
 
 from twisted.internet.defer import Deferred
 
-from mailproto.auth import ClientCredentials
-from mailproto.client import (
+from mailproto.auth.sasl import ClientCredentials
+from mailproto.client import Client, ServerAddress
+from mailproto.client.base import SASLAnswer, SASLStatus, choose_mechanisms, sign_in
+from mailproto.client.errors import (
     AuthenticationUnavailable,
-    Client,
     CommandRefused,
     ProtocolViolation,
-    SASLAnswer,
-    SASLStatus,
-    ServerAddress,
     ServerUntrusted,
     TLSUnavailable,
-    choose_mechanisms,
-    sign_in,
 )
 from mailproto.content import Content
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient

@@ -9,7 +9,9 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from mailproto.client import ClientError, Job, ServerAddress, aborting
+from mailproto.client import ServerAddress
+from mailproto.client.base import Job, aborting
+from mailproto.client.errors import ClientError
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
 from mailproto.smtp.client._composing import Composed, Recipients, compose_in_thread

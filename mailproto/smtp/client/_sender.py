@@ -8,7 +8,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 
-from mailproto.client import ClientPool, ConnectionLost, ServerAddress
+from mailproto.client import ClientPool, ServerAddress
+from mailproto.client.errors import ConnectionLost
 from mailproto.content import Content
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._client import LMTPClient, SMTPClient

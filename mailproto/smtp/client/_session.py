@@ -9,15 +9,8 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import CooperativeTask, Cooperator
 
-from mailproto.client import (
-    GREETING,
-    ClientError,
-    ClientSession,
-    GreetingRefused,
-    ProtocolViolation,
-    ServiceClosing,
-    Turn,
-)
+from mailproto.client.base import GREETING, ClientSession, Turn
+from mailproto.client.errors import ClientError, GreetingRefused, ProtocolViolation, ServiceClosing
 from mailproto.model import Outcome
 from mailproto.smtp.client._content_transactions import ChunkTransaction, DataTransaction
 from mailproto.smtp.client._message import Message

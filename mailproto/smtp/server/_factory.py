@@ -10,8 +10,9 @@ from typing import ClassVar, Literal
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress
 
-from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
-from mailproto.connection import Networks, ServerFactory
+from mailproto.auth.sasl import DEFAULT_MECHANISMS, ServerMechanism
+from mailproto.connection import ServerFactory
+from mailproto.connection.proxy import Networks
 from mailproto.domains import ascii_domain
 from mailproto.interfaces import IDelivery, IExpander, IQueueRunner, IServiceExtensions, IVerifier
 from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions
@@ -47,7 +48,7 @@ class SMTPServerFactory(ServerFactory):
         own (RFC 6409 6.1; `IOwnership`).
     :param xclient: the networks of proxies that may use XCLIENT to name their clients.
     :param trace_account: whether the Received field names the account that signed in.
-    :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
+    :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.sasl.server_mechanisms`
         gives.
     :param limits: `SMTPLimits`; by default, submission and LMTP have no wait before the greeting.
     :raises ValueError: ``hostname`` is not ASCII and has no A-labels.

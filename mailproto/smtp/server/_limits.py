@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mailproto.connection import Limits
+from mailproto.connection.limits import Limits
 from mailproto.smtp.wire import SMTPWireLimits
 
 __all__ = ["MAX_MESSAGE_SIZE", "TRUSTED_CLIENT_LIMITS", "SMTPLimits"]

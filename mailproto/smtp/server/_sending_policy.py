@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailproto.connection import UNIX
+from mailproto.connection.proxy import UNIX
 from mailproto.errors import Refused
 from mailproto.interfaces import IDelivery, IOwnership
 from mailproto.model import Address

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
-from mailproto.auth import Login, proxy_login
-from mailproto.connection import UNKNOWN, CloseReason
+from mailproto.auth.signing_in import Login, proxy_login
+from mailproto.connection import UNKNOWN
+from mailproto.connection.limits import CloseReason
 from mailproto.errors import AuthenticationFailed
 from mailproto.smtp.server import _replies as replies
 from mailproto.smtp.wire import Hello, XClient

@@ -13,7 +13,8 @@ from twisted.trial.unittest import TestCase
 from mailproto.auth import StoreRealm
 from mailproto.backends import MemoryStore, SimpleMailbox
 from mailproto.interfaces import IAccount
-from mailproto.pop3 import POP3Limits, POP3ServerFactory
+from mailproto.pop3 import POP3ServerFactory
+from mailproto.pop3.limits import POP3Limits
 from mailproto.testing import LOOPBACK, Dialogue, Feed, MemoryTransport
 
 ALICE = "C: USER alice\nS: +OK...\nC: PASS secret word\nS: +OK..."

@@ -9,11 +9,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from mailproto.auth import Certificate, Password
-from mailproto.client import GREETING, ClientError, ProtocolViolation
+from mailproto.client.base import GREETING
+from mailproto.client.errors import ClientError, ProtocolViolation
 from mailproto.model import Outcome
-from mailproto.smtp import LMTPClient, SMTPClient, outcome_of
+from mailproto.smtp import SMTPClient
 from mailproto.smtp.client._session import POSITIVE
 from mailproto.smtp.client._transaction import END_OF_DATA
+from mailproto.smtp.errors import outcome_of
+from mailproto.smtp.lmtp import LMTPClient
 from tests.smtp.client.dialogue import (
     ALICE,
     BOB,

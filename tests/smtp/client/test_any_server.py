@@ -12,9 +12,11 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from mailproto.auth import Password
-from mailproto.client import ClientError
+from mailproto.client.errors import ClientError
 from mailproto.model import Outcome
-from mailproto.smtp import LMTPClient, SMTPClient, outcome_of
+from mailproto.smtp import SMTPClient
+from mailproto.smtp.errors import outcome_of
+from mailproto.smtp.lmtp import LMTPClient
 from mailproto.smtp.wire import Capabilities, Reply, ReplyLimits
 from tests.smtp.client.dialogue import ALICE, BOB, SENDER, TLS, ClientTestCase
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from mailproto.auth import Certificate, ClientCredentials, Password, Token
+from mailproto.auth import Certificate, Password, Token
 from mailproto.auth._scram import _client as scram_client
-from mailproto.client import (
+from mailproto.auth.sasl import ClientCredentials
+from mailproto.client.errors import (
     AuthenticationRefused,
     AuthenticationUnavailable,
     ClientError,
@@ -21,7 +22,7 @@ from mailproto.client import (
     ServerUntrusted,
     ServiceClosing,
 )
-from mailproto.smtp import outcome_of
+from mailproto.smtp.errors import outcome_of
 from mailproto.testing import LOOPBACK
 from tests.smtp.client.dialogue import ALICE, SENDER, TEXT, TLS, ClientTestCase, LMTPClientTestCase, offering
 

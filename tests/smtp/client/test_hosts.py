@@ -11,7 +11,8 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.client import ServerAddress
-from mailproto.smtp import LMTPClient, SMTPClient, SMTPSender
+from mailproto.smtp import SMTPClient, SMTPSender
+from mailproto.smtp.lmtp import LMTPClient
 
 LABEL = "x" * 63
 GOOD = (

@@ -6,8 +6,8 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import ISSLTransport
 from zope.interface import implementer
 
-from mailproto.client import (
-    ClientConnection,
+from mailproto.client.base import ClientConnection
+from mailproto.client.errors import (
     CommandRefused,
     ConnectionLost,
     GreetingRefused,
@@ -17,8 +17,8 @@ from mailproto.client import (
     TLSFailed,
     TLSUnavailable,
 )
-from mailproto.smtp import SMTPTimeouts
 from mailproto.smtp.client import _own_name
+from mailproto.smtp.limits import SMTPTimeouts
 from mailproto.testing import MemoryTransport
 from tests.smtp.client import dialogue
 from tests.smtp.client.dialogue import (

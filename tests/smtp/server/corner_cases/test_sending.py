@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from mailproto.client import GreetingRefused, ProtocolViolation, ServerTimeout, TLSUnavailable
+from mailproto.client.errors import GreetingRefused, ProtocolViolation, ServerTimeout, TLSUnavailable
 from mailproto.model import Address, Recipient
-from mailproto.smtp import LMTPClient, SMTPClient
+from mailproto.smtp import SMTPClient
+from mailproto.smtp.lmtp import LMTPClient
 from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.smtp.client.dialogue import (
     ALICE,

@@ -33,6 +33,7 @@ PUBLIC_NAMES = {
         SERVER_MECHANISMS ServerMechanism client_mechanisms decode_base64 server_mechanisms
     """,
     "mailproto.auth.signing_in": "FAILURE_DELAY Login add_ons_of ensure_secret login proxy_login",
+    "mailproto.awaiting": "Result deferred_of settle",
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore SQLiteStore
         STORES SimpleAccount SimpleMailbox SingleStore check_keywords check_name check_rename
@@ -48,14 +49,18 @@ PUBLIC_NAMES = {
         ConnectionLost GreetingRefused ProtocolViolation QueueTimeout ServerReply ServerTimeout
         ServerUntrusted ServiceClosing TLSFailed TLSUnavailable
     """,
-    "mailproto.connection": "Connection Peer ServerConnection ServerFactory UNKNOWN Wire",
+    "mailproto.connection": """
+        Connection Peer ServerConnection ServerFactory UNKNOWN Wire own_hostname server_hostname
+    """,
     "mailproto.connection.limits": "CloseReason Limits",
     "mailproto.connection.proxy": """
         MAX_PROXY_HEADER Networks ProxiedFactory ProxyHeader ProxyHeaderError UNIX network_of
         parse_proxy_header
     """,
-    "mailproto.content": "CHUNK Content FileContent chunks prepend",
-    "mailproto.delivery": "Delivery FunctionDelivery MAX_CACHED MailboxDelivery TRUST accepted",
+    "mailproto.content": "CHUNK Content Octets chunks unwrapped",
+    "mailproto.delivery": """
+        Delivery DeliverySession FunctionDelivery MAX_CACHED MailboxDelivery PerSession TRUST accepted
+    """,
     "mailproto.domains": """
         ascii_domain canonical_domain domain_fault ends_in_number is_valid_international
     """,
@@ -78,21 +83,23 @@ PUBLIC_NAMES = {
         Store Text UidExpunge Uids encode_mailbox flag_list format_set internal_date quoted_or_literal
     """,
     "mailproto.interfaces": """
-        IAccount IAccountChanges IAddOns ICheckable IDelivery IDirectory IExpander IMailbox IMetadata
-        IObjectIds IOwnership IQueueRunner IRecent IRevocable IServiceExtensions IStore IVerifier
+        IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions IDirectory
+        IExpander IMailbox IMetadata IObjectIds IOwnership IQueueRunner IRecent IRevocable
+        IServiceExtensions IStore IVerifier
     """,
     "mailproto.maillog": """
         Client HasClient LINE MAX_REFUSALS MAX_VALUE NAMESPACE Refusals appended client_of ended failed
         message recipients refused sign_in_failed signed_in turned_away
     """,
     "mailproto.message": """
-        ADDRESSES_LIMIT ANCESTORS_LIMIT BOUNDARY_LIMIT BYTE_ORDER_MARK Field HEADER_LIMIT HeaderSection
-        IDS_LIMIT Index Mailbox NESTING_LIMIT PARTS_LIMIT PREVIEW_LENGTH Part RENDER_VERSION Relations
-        STRUCTURED_LIMIT SUBJECT_LIMIT Searchable Section Slices Summary TEXT_LIMIT UnknownEncoding
-        base_subject binary binary_size body casemap comment_end date_text decode_header decode_text
-        display_name fold header_fields header_section html_text is_mbox_line is_reply may_be_header
-        message_id message_ids parameter_text parse_addresses parse_date preview received references
-        relations scan section sent_date sort_mailbox summarise supported_charset top unquote utf8_form
+        ADDRESSES_LIMIT ANCESTORS_LIMIT Attachment BOUNDARY_LIMIT BYTE_ORDER_MARK FIELD_LIMIT
+        FILE_NAME_LIMIT Field HEADER_LIMIT HeaderSection IDS_LIMIT Index Mailbox Message NESTING_LIMIT
+        NamedAddress PARTS_LIMIT PREVIEW_LENGTH Part RENDER_VERSION Relations STRUCTURED_LIMIT SUBJECT_LIMIT
+        Searchable Section Slices Summary TEXT_LIMIT UnknownEncoding base_subject binary binary_size body
+        casemap comment_end date_text decode_header decode_text display_name encode_header fold
+        header_fields header_section html_text is_mbox_line is_reply may_be_header message_id message_ids
+        parameter_text parse_addresses parse_date preview received references relations scan section
+        sent_date sort_mailbox summarise supported_charset top unquote utf8_form
     """,
     "mailproto.model": """
         ANSWERED Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT Envelope FLAGGED

@@ -21,6 +21,7 @@ Elsewhere:
 
 from mailproto.connection._base import Connection
 from mailproto.connection._factory import ServerFactory
+from mailproto.connection._hostname import own_hostname, server_hostname
 from mailproto.connection._peer import UNKNOWN, Peer
 from mailproto.connection._server import ServerConnection
 from mailproto.connection._wire import Wire
@@ -32,4 +33,6 @@ __all__ = [
     "ServerConnection",
     "ServerFactory",
     "Wire",
+    "own_hostname",
+    "server_hostname",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory
 
 from mailproto import maillog
+from mailproto.connection._hostname import server_hostname
 from mailproto.connection._limits import Limits
 from mailproto.connection._server import ServerConnection
 from mailproto.typing import ReactorTime, ServerTLSContext
@@ -15,10 +16,18 @@ from mailproto.typing import ReactorTime, ServerTLSContext
 __all__ = ["ServerFactory"]
 
 
+def _installed_reactor() -> ReactorTime:
+    from twisted.internet import reactor  # imported late, because that installs one
+
+    return cast(ReactorTime, reactor)
+
+
 class ServerFactory(Factory):
     """Makes the connections of one service, counts them, and ends them at shutdown.
 
-    :param clock: the reactor, or a `twisted.internet.task.Clock` in tests.
+    :param clock: the reactor, or a `twisted.internet.task.Clock` in tests; None for the installed reactor.
+    :param hostname: the server's name in its greeting; an international name is sent with A-labels.  None for
+        the machine's name.
     :param tls: the context for STARTTLS or STLS; None not to offer it.
     """
 
@@ -27,9 +36,15 @@ class ServerFactory(Factory):
     """The service's name in the mail log: smtp, submission, lmtp, pop3 or imap."""
 
     def __init__(
-        self, clock: ReactorTime, *, tls: ServerTLSContext | None = None, limits: Limits | None = None
+        self,
+        clock: ReactorTime | None = None,
+        *,
+        hostname: str | None = None,
+        tls: ServerTLSContext | None = None,
+        limits: Limits | None = None,
     ) -> None:
-        self.clock = clock
+        self.clock = _installed_reactor() if clock is None else clock
+        self.hostname = server_hostname(hostname)
         self.tls = tls
         self.limits = limits or Limits()
         self.stopping = False

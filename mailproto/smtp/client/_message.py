@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from mailproto.client.base import Turn
 from mailproto.client.errors import ClientError
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.model import Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._content import PIECE, ContentInfo, examine
 from mailproto.smtp.client._outcomes import outcome_of
@@ -70,7 +70,7 @@ class Message(Turn):
         self,
         sender: Address | str,
         recipients: Sequence[Recipient | Address | str],
-        content: Content,
+        content: Octets,
         parameters: Parameters,
     ) -> None:
         if not recipients:

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, fail
 
 from mailproto.client import ClientPool, ServerAddress
 from mailproto.client.errors import ConnectionLost
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
 from mailproto.smtp.client._composing import Recipients, compose_in_thread
@@ -95,7 +95,7 @@ class SMTPSender:
         self,
         sender: Address | str,
         recipients: Sequence[Recipient | Address | str],
-        content: Content,
+        content: Octets,
         parameters: Parameters = NO_PARAMETERS,
         *,
         wait: float | None = None,
@@ -124,7 +124,7 @@ class SMTPSender:
         self,
         sender: Address | str,
         recipients: Sequence[Recipient | Address | str],
-        content: Content,
+        content: Octets,
         parameters: Parameters,
         wait: float | None,
     ) -> Deferred[list[Outcome]]:

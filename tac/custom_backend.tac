@@ -11,7 +11,6 @@ store = backends.SingleStore("alice@localhost", auth.hash_password("secret"), ma
 
 def arrived(envelope, content):
     mailbox.add(bytes(content))
-
 receiver = smtp.SMTPServerFactory(delivery.FunctionDelivery(arrived), clock=reactor, hostname="localhost")
 reader = imap.IMAPServerFactory(auth.store_portal(store, reactor), clock=reactor, hostname="localhost")
 application = service.Application("a list as a mailbox")

@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from zope.interface import implementer  # type: ignore[import-untyped, unused-ignore]
 
@@ -32,7 +33,7 @@ from mailproto.auth import TokenChecker, store_portal
 from mailproto.backends import MemoryStore, SimpleMailbox, SingleStore
 from mailproto.client import ServerAddress
 from mailproto.content import Content
-from mailproto.delivery import Delivery, FunctionDelivery, MailboxDelivery
+from mailproto.delivery import Delivery, DeliverySession, FunctionDelivery, MailboxDelivery, PerSession
 from mailproto.imap import IMAPServerFactory
 from mailproto.interfaces import IDelivery, IMailbox, IObjectIds, IStore
 from mailproto.model import Address, Envelope, Outcome, Parameters, Session
@@ -56,6 +57,30 @@ class Based(Delivery):
         return []
 
 
+class Plain(Delivery):
+    def recipient(self, session: Session, path: Address, parameters: Parameters) -> None:
+        print(path)
+
+    def deliver(self, envelope: Envelope, content: Content) -> None:
+        print(len(content))
+
+
+class Deferring(Delivery):
+    async def recipient(self, session: Session, path: Address, parameters: Parameters) -> None:
+        await super().recipient(session, path, parameters)
+
+    def deliver(self, envelope: Envelope, content: Content) -> Deferred[Sequence[Outcome]]:
+        return succeed([])
+
+
+class OfOneConnection(DeliverySession):
+    def deliver(self, envelope: Envelope, content: Content) -> None:
+        print(self.session.peer)
+
+    def reset(self) -> None:
+        print("again")
+
+
 class Tickets(SimpleMailbox):
     writable = False
 
@@ -69,8 +94,10 @@ def id_of(mailbox: IMailbox) -> str:
 
 
 store: IStore = MemoryStore()
-for delivery in (Own(), Based(), FunctionDelivery(passed), MailboxDelivery(store, ["example.org"])):
+for delivery in (Own(), Based(), Plain(), Deferring(), FunctionDelivery(passed)):
     SMTPServerFactory(delivery, clock=reactor, hostname="mail.example.org")
+SMTPServerFactory(MailboxDelivery(store, ["example.org"]))
+SMTPServerFactory(PerSession(OfOneConnection))
 SMTPServerFactory(Own(), clock=Clock(), hostname="mail.example.org", tls=server_tls("cert.pem", "key.pem"))
 single = SingleStore("support@example.org", "", Tickets())
 portal = store_portal(single, reactor)
@@ -116,6 +143,13 @@ class NoDeliver:  # with the plugin
     async def recipient(self, session: Session, path: Address, parameters: Parameters) -> None: ...
 
 
+class WrongResult(Delivery):
+    def recipient(self, session: Session, path: Address, parameters: Parameters) -> bool:
+        return False
+
+    def deliver(self, envelope: Envelope, content: Content) -> None: ...
+
+
 class WrongContent(Delivery):
     async def deliver(self, envelope: Envelope, content: str) -> Sequence[Outcome]:  # wrong
         return []
@@ -124,6 +158,7 @@ class WrongContent(Delivery):
 delivery = FunctionDelivery(print)
 SMTPServerFactory(FewerParameters(), clock=reactor, hostname="a")  # wrong
 SMTPServerFactory(NoDeliver(), clock=reactor, hostname="a")  # wrong
+SMTPServerFactory(WrongResult(), clock=reactor, hostname="a")  # wrong
 SMTPServerFactory(WrongContent(), clock=reactor, hostname="a")  # wrong
 SMTPServerFactory(5, clock=reactor, hostname="a")  # wrong
 SMTPServerFactory(None, clock=reactor, hostname="a")  # wrong

@@ -6,14 +6,15 @@ The environment without the plugin is as a user has it: mypy-zope's stubs of zop
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import venv
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
@@ -179,88 +180,90 @@ def name_of(mailbox: IMailbox) -> int:
 TWISTEDS_OWN = 'incompatible type "[^"]*Factory[^"]*"; expected "IProtocolFactory"'
 """An error in `strports.service` and endpoints without the plugin, with Twisted's factories as well."""
 
+UNTYPED = r"\[no-untyped-(def|call)\]$"
+"""What strict checks say of functions without annotations, which examples have."""
+
+
+def examples() -> dict[str, str]:
+    """The README's applications, those of ``tac``, and others, by a name for a module."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", (CHECKOUT / "README.md").read_text(), re.M | re.S)
+    found = {f"readme_{number}": block for number, block in enumerate(blocks)}
+    for path in [*CHECKOUT.glob("tac/*.tac"), *CHECKOUT.glob("examples/*.*")]:
+        found[f"{path.parent.name}_{path.stem}_{path.suffix[1:]}"] = path.read_text()
+    return found
+
 
 def environment(folder: Path) -> Path:
     """An environment like this one but without mypy-zope; gives its interpreter."""
     venv.create(folder, symlinks=True)
     site_packages = next(folder.glob("lib/python*/site-packages"))
     for each in Path(sysconfig.get_path("purelib")).iterdir():
-        if not re.match(r"zope-stubs|mypy_zope|mailproto|__editable__|.*\\.pth", each.name):
+        if not re.match(r"zope-stubs|mypy_zope|mailproto|__editable__|.*\.pth$", each.name):
             (site_packages / each.name).symlink_to(each)
     (site_packages / "mailproto").symlink_to(CHECKOUT / "mailproto")
     return folder / "bin" / "python"
 
 
-class TypingTestCase(SynchronousTestCase):
+@cache
+def errors(plugin: bool) -> list[str]:
+    """What mypy, as strict as it can be, finds in all files; one run takes seconds."""
+    with TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        (folder / "files").mkdir()
+        for module, text in {"right": RIGHT, "wrong": WRONG, **examples()}.items():
+            (folder / "files" / f"{module}.py").write_text(text)
+        python = Path(sys.executable) if plugin else environment(folder / "venv")
+        plugins = "plugins = mypy_zope:plugin\n" if plugin else ""
+        (folder / "mypy.ini").write_text(f"[mypy]\n{plugins}cache_dir = {os.devnull}\n")
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "mypy", "--config-file", str(folder / "mypy.ini"), "--strict"),
+                *("--python-executable", str(python), "--no-error-summary", "files"),
+            ],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.stderr or done.returncode not in (0, 1):
+        raise AssertionError(done.stdout + done.stderr)
+    return [line for line in done.stdout.splitlines() if ": error: " in line]
+
+
+class WithoutPluginTests(SynchronousTestCase):
     plugin = False
+    wrong = "wrong"
+    """The comments of the lines in which there is an error."""
 
     def setUp(self) -> None:
         for needed in ("mypy", "mypy_zope"):
             if importlib.util.find_spec(needed) is None:
                 raise SkipTest(f"needs {needed}: pip install 'mailproto[dev]'")
-        self.folder = Path(tempfile.mkdtemp()).resolve()
-        self.addCleanup(shutil.rmtree, self.folder)
-        (self.folder / "files").mkdir()
 
-    def write(self, name: str, text: str) -> None:
-        (self.folder / "files" / f"{name}.py").write_text(text)
+    def errors(self, of: str, *excused: str) -> list[str]:
+        return [
+            line
+            for line in errors(self.plugin)
+            if line.startswith(f"files/{of}") and not any(re.search(each, line) for each in excused)
+        ]
 
-    def errors(self, *options: str) -> list[str]:
-        """The errors in the files, one a line, without those that are Twisted's own."""
-        python = Path(sys.executable) if self.plugin else environment(self.folder / "venv")
-        plugins = "plugins = mypy_zope:plugin\n" if self.plugin else ""
-        (self.folder / "mypy.ini").write_text(f"[mypy]\n{plugins}cache_dir = {self.folder / 'cache'}\n")
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "mypy", "--config-file", str(self.folder / "mypy.ini")),
-                *("--python-executable", str(python), "--no-error-summary", "--hide-error-context"),
-                *("--strict", *options, str(self.folder / "files")),
-            ],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.assertEqual(done.stderr, "")
-        lines = [line for line in done.stdout.splitlines() if ": note: " not in line]
-        return [line for line in lines if not re.search(TWISTEDS_OWN, line)]
+    def test_a_typed_application_passes(self) -> None:
+        self.assertEqual(self.errors("right."), [])
 
-    def assert_wrong_lines_are_found(self, wrong: str) -> None:
-        self.write("wrong", WRONG)
-        found = {int(line.split(":")[1]) for line in self.errors()}
-        expected = {
-            number for number, line in enumerate(WRONG.splitlines(), 1) if re.search(f"# ({wrong})$", line)
-        }
-        self.assertEqual(sorted(found), sorted(expected))
+    def test_examples_pass(self) -> None:
+        found = examples()
+        self.assertGreater(len(found), 5)
+        for name in found:
+            with self.subTest(example=name):
+                self.assertEqual(self.errors(f"{name}.", UNTYPED, TWISTEDS_OWN), [])
+
+    def test_what_is_wrong_is_found(self) -> None:
+        found = {int(line.split(":")[1]) for line in self.errors("wrong.")}
+        lines = enumerate(WRONG.splitlines(), 1)
+        expected = [number for number, line in lines if re.search(f"# ({self.wrong})$", line)]
+        self.assertEqual(sorted(found), expected)
 
 
-class WithoutPluginTests(TypingTestCase):
-    def test_applications_pass(self) -> None:
-        """The README's, those of ``tac``, and others; they need no annotations of their own."""
-        self.write("right", RIGHT)
-        blocks = re.findall(r"^```python\n(.*?)^```$", (CHECKOUT / "README.md").read_text(), re.M | re.S)
-        self.assertGreater(len(blocks), 3)
-        for number, block in enumerate(blocks):
-            self.write(f"readme_{number}", block)
-        for path in [*CHECKOUT.glob("tac/*.tac"), *CHECKOUT.glob("examples/*.*")]:
-            self.write(f"{path.parent.name}_{path.stem}_{path.suffix[1:]}", path.read_text())
-        allowed = ("--allow-untyped-defs", "--allow-untyped-calls", "--allow-incomplete-defs")
-        self.assertEqual(self.errors(*allowed), [])
-
-    def test_typed_applications_pass_strictly(self) -> None:
-        self.write("right", RIGHT)
-        self.assertEqual(self.errors(), [])
-
-    def test_errors_are_found(self) -> None:
-        self.assert_wrong_lines_are_found("wrong")
-
-
-class WithPluginTests(TypingTestCase):
+class WithPluginTests(WithoutPluginTests):
     plugin = True
-
-    def test_typed_applications_pass_strictly(self) -> None:
-        self.write("right", RIGHT)
-        self.assertEqual(self.errors(), [])
-
-    def test_errors_are_found(self) -> None:
-        self.assert_wrong_lines_are_found("wrong|with the plugin")
+    wrong = "wrong|with the plugin"

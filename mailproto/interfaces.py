@@ -92,6 +92,10 @@ class IDelivery(Contract, metaclass=ContractClass):
     def sender(self, session: Session, path: Address, parameters: Parameters) -> Result[None]:
         """Accept or refuse the reverse-path of MAIL FROM.
 
+        :param session: what is known about the client: its address, its greeting, its account, TLS.
+        :param path: the sender's address; `mailproto.model.NULL_PATH` for ``<>``, as notifications have it.
+        :param parameters: the command's ESMTP parameters, keywords in upper case, values as on the wire or
+            None; `mailproto.smtp.wire.mail_options` reads them.
         :returns: None, to accept it.
         :raises MailError: to refuse it; the transaction does not begin.
         """
@@ -99,9 +103,10 @@ class IDelivery(Contract, metaclass=ContractClass):
     def recipient(self, session: Session, path: Address, parameters: Parameters) -> Result[None]:
         """Accept or refuse one forward-path of RCPT TO.
 
-        ``<Postmaster>`` comes as ``Address("Postmaster", "")`` (RFC 5321 4.5.1); a
-        source route has been dropped.
-
+        :param session: as for `sender`.
+        :param path: the recipient's address.  ``<Postmaster>`` comes as ``Address("Postmaster", "")`` (RFC
+            5321 4.5.1); a source route has been dropped.
+        :param parameters: as for `sender`; `mailproto.smtp.wire.rcpt_options` reads them.
         :returns: None, to accept it.
         :raises MailError: to refuse it; the transaction goes on without it.
         """
@@ -109,9 +114,9 @@ class IDelivery(Contract, metaclass=ContractClass):
     def deliver(self, envelope: Envelope, content: Content) -> Result[Sequence[Outcome] | None]:
         """Store or pass on the message durably, or say why that failed.
 
-        ``content`` begins with this server's Received field.  The server closes it when the result has
-        arrived: keep ``bytes(content)``, not the object.
-
+        :param envelope: the sender, and the recipients that were accepted, with all parameters.
+        :param content: begins with this server's Received field.  The server closes it when the result has
+            arrived: keep ``bytes(content)``, not the object.
         :returns: None, if the message was accepted for all recipients; or one outcome for each of
             ``envelope.recipients``, in that order.  LMTP passes them on.  SMTP answers with an error only if
             no recipient was accepted, and then prefers a temporary error.
@@ -383,7 +388,10 @@ class IAccount(Contract, metaclass=ContractClass):
         """All names, sorted: mailboxes, names that only hold inferiors, and subscriptions."""
 
     def open(self, name: str) -> Result[IMailbox]:
-        """:raises NoSuchMailbox: also for a name that is not selectable."""
+        """The mailbox of that name.
+
+        :raises NoSuchMailbox: also for a name that is not selectable.
+        """
 
     def create(self, name: str, special_use: str | None = None) -> Result[None]:
         """Create a mailbox and its missing superiors.
@@ -408,13 +416,15 @@ class IAccount(Contract, metaclass=ContractClass):
         Renaming INBOX moves its messages to the new mailbox; INBOX and its inferiors stay. Subscriptions
         stay as they are.
 
-        :raises NoSuchMailbox, MailboxExists, InvalidMailboxName:
+        :raises NoSuchMailbox: there is no mailbox ``old``.
+        :raises MailboxExists: there is a mailbox ``new``.
+        :raises InvalidMailboxName: for ``new``, as in `create`.
         """
 
     def subscribe(self, name: str) -> Result[None]:
         """Add a name to the subscriptions; adding it again is no error.
 
-        :raises NoSuchMailbox:
+        :raises NoSuchMailbox: there is no such mailbox.
         """
 
     def unsubscribe(self, name: str) -> Result[None]:
@@ -452,14 +462,22 @@ class IDirectory(Contract, metaclass=ContractClass):
         """The names of all accounts, sorted."""
 
     def find(self, name: str) -> Result[str]:
-        """The account's name as it is stored.  :raises NoSuchAccount:"""
+        """The account's name as it is stored.
+
+        :raises NoSuchAccount: there is none of that name, in any spelling.
+        """
 
     def password_hash(self, name: str) -> Result[str]:
-        """The record; "" for an account that no client can sign in to.  :raises NoSuchAccount:"""
+        """The record of the account's password; "" for an account that no client can sign in to.
+
+        :raises NoSuchAccount: there is no such account.
+        """
 
     def add(self, name: str, password_hash: str) -> Result[None]:
         """Create an account with the mailboxes that every account has.
 
+        :param password_hash: the record of its password, as `mailproto.auth.hash_password` makes it; "" if no
+            client may sign in.
         :raises AccountExists: the account exists, perhaps in another spelling.
         :raises InvalidAccountName: as `mailproto.accounts.check_account_name` does.
         """
@@ -471,11 +489,14 @@ class IDirectory(Contract, metaclass=ContractClass):
 
         :param replacing: change nothing unless this is the current record, so that an update computed from
             an old record cannot undo a change of password.
-        :raises NoSuchAccount:
+        :raises NoSuchAccount: there is no such account.
         """
 
     def delete(self, name: str) -> Result[None]:
-        """Remove the account with all its mailboxes.  :raises NoSuchAccount:"""
+        """Remove the account with all its mailboxes.
+
+        :raises NoSuchAccount: there is no such account.
+        """
 
 
 @contract
@@ -555,7 +576,10 @@ class IStore(IAddOns, Contract, metaclass=ContractClass):
 
     @abstractmethod
     def account(self, name: str) -> Result[IAccount]:
-        """:raises NoSuchAccount:"""
+        """The account of that name, in any spelling.
+
+        :raises NoSuchAccount: there is none.
+        """
 
     @abstractmethod
     def deliver(

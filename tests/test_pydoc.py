@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pydoc
 import re
+from collections.abc import Iterator
+from types import ModuleType
 
+from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface.interface import Method
+from zope.interface.interface import InterfaceClass, Method
 
 from mailproto import interfaces
 
@@ -51,6 +55,24 @@ def page(module_name: str) -> list[str]:
     return pydoc.plain(pydoc.render_doc(importlib.import_module(module_name))).splitlines()
 
 
+def texts(module: ModuleType) -> Iterator[tuple[str, str]]:
+    """The public names of a module, with those inside of them, and their texts."""
+    for name in module.__all__:
+        value = getattr(module, name)
+        if isinstance(value, InterfaceClass):
+            for member, description in value.namesAndDescriptions():
+                yield f"{name}.{member}", description.getDoc()
+        elif inspect.isclass(value):
+            yield name, value.__doc__ or ""
+            for member, inner in vars(value).items():
+                inner = getattr(inner, "__func__", inner)
+                is_public = not member.startswith(("_", "test_")) and not hasattr(Protocol, member)
+                if is_public and (inspect.isfunction(inner) or isinstance(inner, property)):
+                    yield f"{name}.{member}", inner.__doc__ or ""
+        elif inspect.isfunction(value):
+            yield name, value.__doc__ or ""
+
+
 class PageTests(SynchronousTestCase):
     def test_what_people_use_is_at_the_beginning(self) -> None:
         for module_name, names in FIRST.items():
@@ -72,6 +94,15 @@ class PageTests(SynchronousTestCase):
                     self.assertIn(f"        {name}{'(' if isinstance(member, Method) else ': '}", shown)
         self.assertIn("recipient(session: Session, path: Address, parameters: Parameters) -> ", shown)
         self.assertIn(":raises MailError: to refuse it; the transaction goes on without it.", shown)
+
+    def test_each_text_begins_with_a_sentence(self) -> None:
+        """And public names have texts, apart from those that Twisted demands."""
+        modules = {*FIRST, *LONGEST, "mailproto.client.errors", "mailproto.smtp.errors"}
+        for module_name in sorted(modules - {"mailproto.testing"}):  # that has transports: Twisted's names
+            for name, text in texts(importlib.import_module(module_name)):
+                with self.subTest(module=module_name, name=name):
+                    first = re.split(r"\n\n|\s:(?:raises|returns|param)", inspect.cleandoc(text))[0].strip()
+                    self.assertRegex(first, r"(?s)\A[^a-z:\s].*[.:]\Z", f"{module_name}.{name}")
 
     def test_a_module_that_is_mentioned_is_there(self) -> None:
         """Pages send readers to other modules and names."""

@@ -52,11 +52,16 @@ class Client(ABC, Generic[EventT]):
         The error's text has the server's name and the failure of each address.  Its class is that of one of
         these failures, preferably a temporary one, and preferably one that a server caused.
 
+        :param reactor: Twisted's reactor.
+        :param server: the address, what TLS it must have, and the credentials, if any.
         :param settings: keyword arguments for the class.
+        :returns: fires with the client, which can send requests at once.
         :raises ConnectFailed: no address could be connected, or the steps took longer than
             ``ClientTimeouts.opening``.
-        :raises GreetingRefused, CommandRefused, ConnectionLost:
-        :raises AuthenticationRefused, AuthenticationUnavailable:
+        :raises GreetingRefused, CommandRefused, ConnectionLost: the server refused the client or closed the
+            connection.
+        :raises AuthenticationRefused, AuthenticationUnavailable: the credentials were refused, or there is no
+            way to use them.
         :raises TLSUnavailable: TLS is required, but is not offered, or was refused.
         :raises TLSFailed: TLS is required, but failed, or the certificate is not valid.
         :raises mailproto.tls.TLSFilesError: ``trust_root`` cannot be read.
@@ -69,6 +74,7 @@ class Client(ABC, Generic[EventT]):
     async def connect(cls, reactor: Reactor, endpoint: IStreamClientEndpoint, **settings: Any) -> Self:
         """Connect to an endpoint and wait for the server's greeting.
 
+        :param reactor: Twisted's reactor.
         :param endpoint: TCP, TLS (implicit TLS) or a Unix socket.
         :param settings: keyword arguments for the class.
         :raises ConnectFailed: the connection was not made.
@@ -147,7 +153,16 @@ class Client(ABC, Generic[EventT]):
         mechanism: str | None = None,
         allow_clear: bool = False,
     ) -> Deferred[str]:
-        """Authenticate with ``credentials``."""
+        """Sign in.
+
+        :param credentials: `mailproto.auth.Password`, ``Token`` or ``Certificate``.
+        :param mechanism: use this SASL mechanism and no other; None for the best one that both sides have.
+        :param allow_clear: True to send a secret in clear without TLS, or to a server that was not verified.
+        :returns: fires with the mechanism that was used.
+        :raises AuthenticationRefused: the server does not accept the credentials.
+        :raises AuthenticationUnavailable: no mechanism can be used; the connection goes on.
+        :raises ServerUntrusted: the server could not prove that it knows the password.
+        """
 
     @abstractmethod
     def quit(self) -> Deferred[None]:

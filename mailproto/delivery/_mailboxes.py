@@ -55,6 +55,7 @@ class MailboxDelivery(Delivery):
     again.  An address that was not found is looked up each time, so an account that another process creates
     gets mail at once.
 
+    :param store: has the accounts; it must have been started before mail arrives.
     :param domains: at least one, the main one first.
     :param clock: measures the age of cached addresses; None for the system's monotonic clock.
     """

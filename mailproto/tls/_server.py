@@ -59,6 +59,7 @@ class ServerTLS:
     continues as if the client had offered none: mail clients do not agree on the names, and IANA's registry
     has no name for SMTP.
 
+    :param cert_file, key_file, client_ca: as for `server_tls`.
     :param clock: measures the age of ticket keys; None for the system's monotonic clock.
 
     :ivar description: the certificate in use: its names, and how long it is valid.
@@ -215,6 +216,8 @@ def server_tls(
 ) -> ServerTLS:
     """Make a `ServerTLS` from PEM files: the certificate with its chain, leaf first, and its private key.
 
+    :param cert_file: the path of the certificate's file.
+    :param key_file: the path of the key's file; it may be the same file.
     :param client_ca: certificates of the authorities for client certificates.  The server then asks clients
         for a certificate; a client may have none, but an invalid one is refused.
     :raises TLSFilesError: the files cannot be read, or do not belong together.

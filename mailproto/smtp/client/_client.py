@@ -54,11 +54,12 @@ class SMTPClient(Client[Reply]):
     first message has its outcomes; this is faster.  Every method that talks to the server raises
     `ConnectionLost` (or a subclass) if there is no connection.
 
-    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
+    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.  (`open` and `connect` pass it.)
     :param hostname: this client's name in EHLO: a domain name that resolves to it, or an address
         literal.  By default, this machine's name if it has a domain, or else its address.
-    :param timeouts: how long the client waits for the server.
-    :param limits: how long the server's replies may be.
+    :param timeouts: how long the client waits for the server; by default, `SMTPTimeouts` as they are.
+    :param limits: how long the server's replies may be; by default, `mailproto.smtp.wire.ReplyLimits` as they
+        are.
     :param pipelining: False to wait for each reply even if the server offers PIPELINING.
     :param is_remote: True if the server is on another machine although the connection's other end
         is on this machine, as with a proxy or a tunnel.  No secret is sent in clear then.
@@ -393,6 +394,7 @@ class SMTPClient(Client[Reply]):
 class LMTPClient(SMTPClient):
     """A connection to an LMTP server (RFC 2033): each recipient has a reply of its own.
 
+    Its parameters and methods are those of `mailproto.smtp.SMTPClient`.
     The server may be at a TCP port (not 25) or a Unix socket.
     """
 

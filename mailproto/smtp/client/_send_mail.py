@@ -173,6 +173,8 @@ async def send_mail(
     :param parameters: the parameters of MAIL, as in `SMTPClient.send`.
     :param lmtp: whether the server speaks LMTP.
     :param hostname: this client's name in EHLO; by default, this machine's name or address.
+    :param timeouts: how long the server may take for each step; by default, `SMTPTimeouts` as they are.
+    :returns: the outcome of each recipient; at least one was accepted.
     :raises AllRefused: the server took the message for no recipient.
     :raises ClientError: no message could be sent; the subclass says why.
     :raises ValueError: there is no sender or no recipient, something is not an address (also in the

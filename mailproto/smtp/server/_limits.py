@@ -19,6 +19,8 @@ _WAIT_FROM_ELSEWHERE = 2.0
 class SMTPLimits(Limits):
     """The limits of every server, and those of SMTP; in seconds, octets and numbers.
 
+    `mailproto.connection.limits.Limits` describes those of every server: connections, TLS, closing.
+
     :ivar first_command: the idle timeout before the first command: at least 300, as is ``idle``
         (RFC 5321 4.5.3.2.7).
     :ivar wire: lengths of lines and addresses.

@@ -95,7 +95,8 @@ def id_of(mailbox: IMailbox) -> str:
 
 
 store: IStore = MemoryStore()
-for delivery in (Own(), Based(), Plain(), Deferring(), FunctionDelivery(passed)):
+deliveries: list[IDelivery] = [Own(), Based(), Plain(), Deferring(), FunctionDelivery(passed)]
+for delivery in deliveries:
     SMTPServerFactory(delivery, clock=reactor, hostname="mail.example.org")
 SMTPServerFactory(MailboxDelivery(store, ["example.org"]))
 SMTPServerFactory(PerSession(OfOneConnection))

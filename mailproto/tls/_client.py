@@ -25,6 +25,7 @@ from zope.interface import implementer
 from mailproto._twisted_internals import tls_connection
 from mailproto.tls._server import load_certificates
 from mailproto.tls._server_identity import ServerIdentity
+from mailproto.typing import ClientTLSContext
 
 __all__ = ["client_tls", "is_verified"]
 

@@ -25,7 +25,6 @@ from zope.interface import implementer
 from mailproto._twisted_internals import tls_connection
 from mailproto.tls._server import load_certificates
 from mailproto.tls._server_identity import ServerIdentity
-from mailproto.typing import ClientTLSContext
 
 __all__ = ["client_tls", "is_verified"]
 
@@ -36,7 +35,7 @@ def client_tls(
     verify: bool = True,
     trust_root: str | os.PathLike[str] | None = None,
     client_certificate: PrivateCertificate | None = None,
-) -> ClientTLSContext:
+) -> IOpenSSLClientConnectionCreator:
     """The connection creator for ``startTLS`` and `twisted.internet.endpoints.wrapClientTLS`, to
     ``hostname``.
 

@@ -64,6 +64,7 @@ __all__ = [
     "IDeliverySessions",
     "IDirectory",
     "IExpander",
+    "IIdentity",
     "IMailbox",
     "IMetadata",
     "IObjectIds",
@@ -369,8 +370,20 @@ class IObjectIds(Contract, metaclass=ContractClass):
 
 
 @contract
-class IAccount(Contract, metaclass=ContractClass):
-    """The mailboxes of one account: the avatar that ``twisted.cred`` portals give.
+class IIdentity(Contract, metaclass=ContractClass):
+    """Who has signed in: the avatar that a ``twisted.cred`` portal gives to an SMTP server.
+
+    SMTP servers ask the realm for `IAccount` or `IIdentity`, and use the name only.
+    """
+
+    @property
+    def name(self) -> str:
+        """The account's name, such as alice@example.org."""
+
+
+@contract
+class IAccount(IIdentity, Contract, metaclass=ContractClass):
+    """The mailboxes of one account: the avatar that ``twisted.cred`` portals give to POP3 and IMAP servers.
 
     INBOX always exists and is spelled ``INBOX``; other names keep their case.  Names are Unicode (NFC)
     without control characters, ``%`` and ``*``, levels separated by ``mailproto.model.DELIMITER``, no empty
@@ -380,19 +393,18 @@ class IAccount(Contract, metaclass=ContractClass):
     After the account is deleted every method raises `NoSuchAccount`.
     """
 
-    @property
-    def name(self) -> str:
-        """The account's name, such as alice@example.org."""
-
+    @abstractmethod
     def list(self) -> Result[Sequence[MailboxEntry]]:
         """All names, sorted: mailboxes, names that only hold inferiors, and subscriptions."""
 
+    @abstractmethod
     def open(self, name: str) -> Result[IMailbox]:
         """The mailbox of that name.
 
         :raises NoSuchMailbox: also for a name that is not selectable.
         """
 
+    @abstractmethod
     def create(self, name: str, special_use: str | None = None) -> Result[None]:
         """Create a mailbox and its missing superiors.
 
@@ -403,6 +415,7 @@ class IAccount(Contract, metaclass=ContractClass):
             use that the store does not support (`mailproto.backends.check_special_use`).
         """
 
+    @abstractmethod
     def delete(self, name: str) -> Result[None]:
         """Remove the mailbox and its messages; if it has inferiors, its name stays and only holds them.
 
@@ -410,6 +423,7 @@ class IAccount(Contract, metaclass=ContractClass):
         :raises InvalidMailboxName: for INBOX.
         """
 
+    @abstractmethod
     def rename(self, old: str, new: str) -> Result[None]:
         """Rename the mailbox and its inferiors (RFC 9051 6.3.6).
 
@@ -421,18 +435,22 @@ class IAccount(Contract, metaclass=ContractClass):
         :raises InvalidMailboxName: for ``new``, as in `create`.
         """
 
+    @abstractmethod
     def subscribe(self, name: str) -> Result[None]:
         """Add a name to the subscriptions; adding it again is no error.
 
         :raises NoSuchMailbox: there is no such mailbox.
         """
 
+    @abstractmethod
     def unsubscribe(self, name: str) -> Result[None]:
         """Remove a name from the subscriptions; the mailbox need not exist."""
 
+    @abstractmethod
     def status(self, names: Sequence[str]) -> Result[Mapping[str, MailboxStatus]]:
         """The status of those of ``names`` that are selectable mailboxes."""
 
+    @abstractmethod
     def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
         """Call ``listener(modseq)`` in the reactor's thread after each change in the account.
 
@@ -581,6 +599,7 @@ class IStore(IAddOns, Contract, metaclass=ContractClass):
         :raises NoSuchAccount: there is none.
         """
 
+    @abstractmethod
     @abstractmethod
     def deliver(
         self, content: Octets, placements: Sequence[Placement], internal_date: int | None = None

@@ -18,7 +18,7 @@ PUBLIC_NAMES = {
     """,
     "mailproto.auth": """
         Certificate CertificateChecker DirectoryChecker Password StoreRealm Token TokenChecker hash_password
-        store_portal
+        password_portal store_portal
     """,
     "mailproto.auth.credentials": """
         BearerToken ClientCertificate IBearerToken IClientCertificate IProxyLogin IScramChecker IScramProof
@@ -32,7 +32,7 @@ PUBLIC_NAMES = {
         Challenge ClientCredentials ClientMechanism DEFAULT_MECHANISMS MAX_RESPONSE SASLError SASLServer
         SERVER_MECHANISMS ServerMechanism client_mechanisms decode_base64 server_mechanisms
     """,
-    "mailproto.auth.signing_in": "FAILURE_DELAY Login add_ons_of ensure_secret login proxy_login",
+    "mailproto.auth.signing_in": "FAILURE_DELAY Login add_ons_of ensure_secret",
     "mailproto.awaiting": "Result deferred_of settle",
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore SQLiteStore
@@ -84,7 +84,7 @@ PUBLIC_NAMES = {
     """,
     "mailproto.interfaces": """
         IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions IDirectory
-        IExpander IMailbox IMetadata IObjectIds IOwnership IQueueRunner IRecent IRevocable
+        IExpander IIdentity IMailbox IMetadata IObjectIds IOwnership IQueueRunner IRecent IRevocable
         IServiceExtensions IStore IVerifier
     """,
     "mailproto.maillog": """

@@ -30,7 +30,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from zope.interface import implementer  # type: ignore[import-untyped, unused-ignore]
 
-from mailproto.auth import TokenChecker, store_portal
+from mailproto.auth import password_portal, store_portal
 from mailproto.backends import MemoryStore, SimpleMailbox, SingleStore
 from mailproto.client import ServerAddress
 from mailproto.content import Content
@@ -103,7 +103,8 @@ SMTPServerFactory(PerSession(OfOneConnection))
 SMTPServerFactory(Own(), clock=Clock(), hostname="mail.example.org", tls=server_tls("cert.pem", "key.pem"))
 single = SingleStore("support@example.org", "", Tickets())
 portal = store_portal(single, reactor)
-TokenChecker(lambda token, name: None, Clock())
+SMTPServerFactory(Own(), portal=password_portal({"bob": "secret"}), auth_required=True)
+SMTPServerFactory(Own(), portal=password_portal(lambda username, password: password == "secret"))
 IMAPServerFactory(portal, clock=reactor, hostname="mail.example.org")
 POP3ServerFactory(portal, clock=Clock(), hostname="mail.example.org")
 SMTPSender(reactor, ServerAddress("mail.example.org"))

@@ -1,7 +1,11 @@
 """Who may sign in: portals for servers, and credentials for clients.
 
-For a server: `store_portal` makes a ``twisted.cred`` portal for a store.  More checkers may be added to it:
-`TokenChecker` (OAuth) and `CertificateChecker`.  `hash_password` makes the password records of a store.
+For a server::
+
+    password_portal(check)          # check(username, password), or a mapping: the portal of most applications
+    store_portal(store, reactor)    # the accounts of a store, whose password records hash_password makes
+
+More checkers may be registered with a portal: `TokenChecker` (OAuth) and `CertificateChecker`.
 
 For a client: `Password`, `Token` or `Certificate`, as the credentials of a `mailproto.client.ServerAddress`.
 
@@ -15,6 +19,7 @@ Elsewhere, for servers and clients of other protocols:
 
 from mailproto.auth._checkers import CertificateChecker, DirectoryChecker, TokenChecker
 from mailproto.auth._client_credentials import Certificate, Password, Token
+from mailproto.auth._password_portal import password_portal
 from mailproto.auth._realm import StoreRealm, store_portal
 from mailproto.auth._records import hash_password
 
@@ -27,5 +32,6 @@ __all__ = [
     "Token",
     "TokenChecker",
     "hash_password",
+    "password_portal",
     "store_portal",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 from zope.interface.interface import InterfaceClass
 
+from mailproto.auth._avatars import ACCOUNT
 from mailproto.auth._checkers import DirectoryChecker
 from mailproto.auth._passwords import PasswordVerifier
 from mailproto.auth._records import is_disabled
@@ -23,9 +24,6 @@ from mailproto.typing import ReactorTime
 __all__ = ["StoreRealm", "add_ons_of", "store_portal"]
 
 _Avatar: TypeAlias = tuple[type[Interface], object, Callable[[], None]]
-
-_ACCOUNT = cast(type[Interface], IAccount)
-"""`IAccount` as ``twisted.cred`` declares what a realm says that an avatar is."""
 
 
 @implementer(IRealm, IAddOns)
@@ -72,7 +70,7 @@ class StoreRealm:
                 logout = await self._signed_in.add(name, mind)
             if is_disabled(await settle(self._store.directory.password_hash(name))):
                 raise UnauthorizedLogin(f"{name} is disabled")
-            return _ACCOUNT, await settle(self._store.account(name)), logout
+            return ACCOUNT, await settle(self._store.account(name)), logout
         except BaseException as error:
             logout()
             if isinstance(error, NoSuchAccount):

@@ -1,7 +1,8 @@
 """Signing in to a ``twisted.cred`` portal, with the log line and the delay of a failure."""
 
-from mailproto.auth._checkers import FAILURE_DELAY, ensure_secret
-from mailproto.auth._login import Login, login, proxy_login
+from mailproto.auth._checkers import ensure_secret
+from mailproto.auth._failures import FAILURE_DELAY
+from mailproto.auth._login import Login
 from mailproto.auth._realm import add_ons_of
 
 __all__ = [
@@ -9,6 +10,4 @@ __all__ = [
     "Login",
     "add_ons_of",
     "ensure_secret",
-    "login",
-    "proxy_login",
 ]

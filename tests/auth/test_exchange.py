@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from mailproto.auth import DirectoryChecker
 from mailproto.auth._scram import ScramClientExchange
 from mailproto.auth.passwords import PasswordVerifier
-from mailproto.auth.sasl import MAX_RESPONSE, SERVER_MECHANISMS, Challenge, SASLServer, server_mechanisms
+from mailproto.auth.sasl import MAX_RESPONSE, SERVER_MECHANISMS, Challenge, server_mechanisms
 from mailproto.auth.signing_in import Login
 from mailproto.errors import (
     AuthenticationCancelled,
@@ -55,7 +55,7 @@ class OfferTests(ExchangeTestCase):
             (["Scram-Sha-1-Plus", "EXTERNAL", "LOGIN"], EVERYTHING, "EXTERNAL SCRAM-SHA-1-PLUS LOGIN"),
             ([], TLS, ""),
         ):
-            sasl = SASLServer(Portal(self.realm, [self.checker]), server_mechanisms(names))
+            sasl = self.sasl_server(Portal(self.realm, [self.checker]), server_mechanisms(names))
             self.assertEqual(" ".join(sasl.mechanisms(channel)), offered)
             if "PLAIN" not in offered:
                 self.assertRaises(UnknownMechanism, run, sasl.begin("PLAIN", None, TLS))
@@ -69,7 +69,7 @@ class OfferTests(ExchangeTestCase):
             )
 
     def test_the_checkers_decide(self) -> None:
-        """CRAM-MD5 only where somebody keeps passwords in clear."""
+        """CRAM-MD5 only where it is asked for, and somebody keeps passwords in clear."""
         directory = DirectoryChecker(Directory(), PasswordVerifier(Reactor(), pool=InstantPool()))
         in_memory = InMemoryUsernamePasswordDatabaseDontUse()
         for checkers, offered in (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from twisted.cred.credentials import UsernamePassword
 
@@ -12,7 +12,6 @@ from mailproto.auth import signing_in
 from mailproto.auth.sasl import Challenge
 from mailproto.errors import (
     AuthenticationCancelled,
-    AuthenticationFailed,
     EncryptionRequired,
     MailError,
     MalformedAuthentication,
@@ -89,8 +88,6 @@ async def logout(server: IMAPServer, command: Command[NoArguments]) -> None:
     raise SessionOver
 
 
-T = TypeVar("T")
-
 _LOGIN = "LOGIN"
 """What the mail log names as the mechanism of LOGIN."""
 
@@ -119,15 +116,11 @@ async def login(server: IMAPServer, command: Command[Login]) -> bytes:
     """LOGIN (RFC 9051 6.2.3)."""
     arguments = command.arguments
     credentials = UsernamePassword(arguments.user, arguments.password)
-    signed_in = await _counted(server, _login(server, credentials))
+    signed_in = await server.sasl.login(credentials, _LOGIN)
     if not server.is_open:
         signed_in.logout()
         raise SessionOver
     return _signed_in(server, signed_in)
-
-
-def _login(server: IMAPServer, credentials: UsernamePassword) -> Awaitable[signing_in.Login]:
-    return signing_in.login(server.factory.portal, credentials, server, mechanism=_LOGIN)
 
 
 async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> bytes | None:
@@ -137,7 +130,7 @@ async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> by
 
     async def proceed(step: Awaitable[Challenge | signing_in.Login]) -> bytes | None:
         try:
-            result = await _counted(server, step)
+            result = await step
         except (AuthenticationCancelled, MalformedAuthentication) as error:
             raise BadCommand(error.text) from None
         if isinstance(result, signing_in.Login):
@@ -146,14 +139,6 @@ async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> by
         return None
 
     return await proceed(sasl.begin(arguments.mechanism, arguments.initial, server.channel))
-
-
-async def _counted(server: IMAPServer, step: Awaitable[T]) -> T:
-    try:
-        return await step
-    except AuthenticationFailed:
-        server.failed_logins += 1
-        raise
 
 
 def _signed_in(server: IMAPServer, login: signing_in.Login) -> bytes:

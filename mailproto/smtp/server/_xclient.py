@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from mailproto.auth.signing_in import Login, proxy_login
+from mailproto.auth.signing_in import Login
 from mailproto.connection import UNKNOWN
 from mailproto.connection.limits import CloseReason
 from mailproto.errors import AuthenticationFailed
@@ -47,11 +47,10 @@ async def _with_account(server: SMTPServer, event: XClient, name: str) -> None:
 
     :raises AuthenticationFailed: there is no such account.
     """
-    portal = server.factory.portal
     try:
-        if portal is None:
+        if server.sasl is None:
             raise AuthenticationFailed(detail="XCLIENT LOGIN, but this server has no accounts")
-        login = await proxy_login(portal, name, server)
+        login = await server.sasl.proxy_login(name)
     except BaseException:
         if server.is_open:
             _set_client(server, event)

@@ -9,6 +9,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
+from zope.interface import implementer
 
 from mailproto.auth import StoreRealm
 from mailproto.backends import MemoryStore, SimpleMailbox
@@ -16,6 +17,7 @@ from mailproto.interfaces import IAccount
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.pop3.limits import POP3Limits
 from mailproto.testing import LOOPBACK, Dialogue, Feed, MemoryTransport
+from tests.auth.exchanges import WITH_CRAM
 
 ALICE = "C: USER alice\nS: +OK...\nC: PASS secret word\nS: +OK..."
 
@@ -49,6 +51,7 @@ class Mailbox(SimpleMailbox):
             raise self.failure
 
 
+@implementer(IAccount)
 class Account:
     """Alice, who has nothing but an INBOX."""
 
@@ -93,14 +96,15 @@ class SessionTestCase(TestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.inbox = Mailbox()
-        self.account = Account(self.inbox)
+        self.account: Any = Account(self.inbox)
         self.realm = Realm(self.account)
         self.checker = InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret word")
         self.factory = self.make_factory()
 
     def make_factory(self, **more: Any) -> POP3ServerFactory:
         portal = Portal(self.realm, [self.checker])
-        more.setdefault("limits", POP3Limits())
+        more.setdefault("limits", POP3Limits(failure_delay=0))
+        more.setdefault("mechanisms", WITH_CRAM)
         return POP3ServerFactory(portal, clock=self.clock, hostname="mail.test", **more)
 
     def connect(self, peer: str = LOOPBACK, **more: Any) -> MemoryTransport:

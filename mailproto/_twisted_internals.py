@@ -100,10 +100,10 @@ NEEDS: Mapping[str, str] = {
         then waits (`service._daemon` makes it wait longer, and end with status 1).""",
     "port_is_a_reader": """
         A port that provides `IReadDescriptor` accepts connections only while it is among the reactor's
-        readers (`service._listening` lets clients wait).""",
+        readers (`listening` lets clients wait).""",
     "unix_lock": """
         For a Unix socket at ``PATH`` with ``lockfile=1``, the default of endpoints, there is a symbolic
-        link ``PATH.lock`` to the number of the listening process (`service._unix_sockets`).""",
+        link ``PATH.lock`` to the number of the listening process (`listening`).""",
 }
 """The behaviour that is always relied on."""
 

@@ -1,8 +1,8 @@
 # An IMailbox over a Python list, an IDelivery that calls a function: twistd -ny custom_backend.tac
 import os
-from twisted.application import service, strports
+from twisted.application import service
 from twisted.internet import reactor
-from mailproto import auth, backends, delivery, imap, smtp
+from mailproto import auth, backends, delivery, imap, listening, smtp
 
 messages = [b"Subject: one\r\n\r\nfirst\r\n", b"Subject: two\r\n\r\nsecond\r\n"]
 mailbox = backends.SimpleMailbox()
@@ -15,4 +15,4 @@ reader = imap.IMAPServerFactory(auth.store_portal(store, reactor), clock=reactor
 application = service.Application("a list as a mailbox")
 for name, port, factory in (("SMTP", 8025, receiver), ("IMAP", 8143, reader)):
     endpoint = os.environ.get(f"MAILPROTO_{name}", f"tcp:{port}:interface=127.0.0.1")
-    strports.service(endpoint, factory).setServiceParent(application)
+    listening.Listener(endpoint, factory).setServiceParent(application)

@@ -68,6 +68,7 @@ PUBLIC_NAMES = {
         IAccount IAccountChanges IAddOns ICheckable IDelivery IDirectory IExpander IMailbox IMetadata
         IObjectIds IOwnership IQueueRunner IRecent IRevocable IServiceExtensions IStore IVerifier
     """,
+    "mailproto.listening": "ListenError Listener",
     "mailproto.maillog": """
         Client HasClient LINE MAX_REFUSALS MAX_VALUE NAMESPACE Refusals appended client_of ended
         failed message recipients refused sign_in_failed signed_in turned_away
@@ -99,7 +100,7 @@ PUBLIC_NAMES = {
         challenge err multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
-    "mailproto.files": "make_folder sync_folder write_private",
+    "mailproto.files": "give_away make_folder sync_folder write_private",
     "mailproto.service": """
         AccountSettings AuthSettings LogSettings MailService Options ProxySettings Reporter SMTPSettings
         ServiceLimits SettingError Settings TLSSettings User makeService make_service

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from twisted.application.service import IProcess, IService, MultiService
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred, succeed
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 
@@ -35,9 +35,9 @@ class MailService(MultiService):
 
     Its parts are child services with names (`getServiceNamed`): ``data``, ``tls``, ``store``, ``accounts``,
     ``servers``, and one for each endpoint, named after its listener: ``smtp``, ``smtp-2``, and so on.  They
-    start in this order; each waits until the ``startService`` before it is done. They stop in the opposite
-    order: first no new connections are accepted, then each connection ends after its running command, then
-    the store closes.
+    start in this order; each waits until the ``startService`` before it is done.  The endpoints stop first,
+    all together: no new connections are accepted, and each connection ends after its running command.  Then
+    the others stop in the opposite order, so that the store closes late.
 
     Ports are bound first, in `privilegedStartService`, so that the server can use low ports and still give
     up root's rights (``twistd --uid``).
@@ -163,8 +163,12 @@ class MailService(MultiService):
 
     async def _stop_parts(self) -> None:
         self._is_bound = False
-        for service in reversed(list(self)):
-            await self._stop_part(service)
+        parts = list(self)
+        listeners = [self._stop_part(part) for part in parts if isinstance(part, ListenerService)]
+        await gatherResults(map(Deferred.fromCoroutine, listeners))
+        for service in reversed(parts):
+            if not isinstance(service, ListenerService):
+                await self._stop_part(service)
 
     async def _stop_part(self, service: IService) -> None:
         try:

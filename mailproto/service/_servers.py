@@ -7,7 +7,6 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
@@ -28,7 +27,7 @@ __all__ = ["ServersService"]
 
 
 class ServersService(Service):
-    """Makes the factories, and ends all their connections.
+    """Makes the factories.
 
     :ivar factories: by protocol; a factory is made when it is first used.
     """
@@ -52,12 +51,10 @@ class ServersService(Service):
         self._accounts = accounts
         self._delivery: IDelivery | None = None
 
-    def stopService(self) -> Deferred[None]:
-        """End idle connections, and the others after their running command; fires when all are closed."""
+    def stopService(self) -> None:
+        """Forget the factories, which have no connections any more; a new start makes new ones."""
         super().stopService()  # type: ignore[no-untyped-call]
-        factories, self.factories, self._delivery = self.factories, {}, None
-        gone = gatherResults([factory.shut_down() for factory in factories.values()])
-        return gone.addCallback(lambda _: None)
+        self.factories, self._delivery = {}, None
 
     @property
     def delivery(self) -> IDelivery:

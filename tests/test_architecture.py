@@ -14,6 +14,7 @@ from tests.processes import CHECKOUT
 
 PUBLIC_NAMES = {
     "mailproto.accounts": "MAX_COMPARED account_key account_keys check_account_name full_name invisible_in",
+    "mailproto.aio": "as_future running_reactor",
     "mailproto.auth": """
         BearerToken Certificate CertificateChecker Challenge ClientCertificate ClientCredentials
         ClientMechanism DEFAULT_MECHANISMS DirectoryChecker FAILURE_DELAY IBearerToken

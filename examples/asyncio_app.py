@@ -1,12 +1,12 @@
 """Mail in an asyncio application: it receives messages, and sends one to itself.
 
-    python examples/asyncio_app.py
+python examples/asyncio_app.py
 """
 
 import asyncio
 from email.message import EmailMessage
 
-from mailproto.aio import as_future, running_reactor
+from mailproto.aio import bridge, running_reactor
 from mailproto.client import ServerAddress
 from mailproto.delivery import FunctionDelivery
 from mailproto.listening import Listener
@@ -15,15 +15,15 @@ from mailproto.smtp import SMTPServerFactory, send_mail
 
 async def deliver(envelope, content):
     async with asyncio.timeout(5):
-        await asyncio.sleep(0.1)  # any asyncio library: a database, an HTTP request
+        await asyncio.sleep(0.1)  # or whatever your asyncio libraries do: a database, an HTTP request
     print(f"{envelope.sender} sent {len(content)} octets")
 
 
 async def main():
     async with running_reactor() as reactor:
-        factory = SMTPServerFactory(FunctionDelivery(deliver), clock=reactor, hostname="localhost")
+        factory = SMTPServerFactory(FunctionDelivery(deliver))
         listener = Listener("tcp:0:interface=127.0.0.1", factory)
-        await as_future(listener.start())
+        await listener.start()
         print(f"SMTP on port {listener.port}")
 
         message = EmailMessage()
@@ -32,10 +32,10 @@ async def main():
         message.set_content("It works.")
         server = ServerAddress("127.0.0.1", listener.port, tls="none")
         async with asyncio.timeout(10):
-            result = await as_future(send_mail(reactor, server, message))
+            result = await send_mail(reactor, server, message)
         print("sent to", *result.accepted)
 
-        await as_future(listener.stop())
+        await listener.stop()
 
 
-asyncio.run(main())
+asyncio.run(bridge(main()))

@@ -310,7 +310,7 @@ def uninstall_reactor(reactor: object) -> None:
     """Undo ``installReactor(reactor)``, so that another one can be installed."""
     if sys.modules.get("twisted.internet.reactor") is reactor:
         del sys.modules["twisted.internet.reactor"]
-        del twisted.internet.reactor  # type: ignore[attr-defined]
+        del twisted.internet.reactor
 
 
 def is_daemonizing(frame: FrameType) -> bool:

@@ -5,11 +5,11 @@
     async def main():
         async with running_reactor():
             listener = Listener("tcp:0:interface=127.0.0.1", SMTPServerFactory(delivery))
-            await as_future(listener.start())
+            await listener.start()
             ...
-            await as_future(listener.stop())
+            await listener.stop()
 
-    asyncio.run(main())
+    asyncio.run(bridge(main()))
 
 ``docs/asyncio.md`` explains it.
 """
@@ -18,18 +18,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.base import ReactorBase
-from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.main import installReactor
 
 from mailproto._twisted_internals import close_waker, uninstall_reactor
+from mailproto.awaiting import drive
 
-__all__ = ["as_future", "running_reactor"]
+__all__ = ["bridge", "running_reactor"]
 
 T = TypeVar("T")
 
@@ -51,8 +51,8 @@ async def running_reactor() -> AsyncIterator[AsyncioSelectorReactor]:
     installed = sys.modules.get("twisted.internet.reactor")
     if installed is not None:
         raise RuntimeError(
-            f"a reactor is installed already ({type(installed).__name__}): import twisted.internet.reactor, "
-            "and what imports it, only inside `async with running_reactor()`, which can be used once at a time"
+            f"a reactor is installed already ({type(installed).__name__}): only one can be at a time, so "
+            "import twisted.internet.reactor, and what imports it, inside `async with running_reactor()`"
         )
     reactor = _LoopReactor(loop)
     installReactor(reactor)
@@ -66,21 +66,25 @@ async def running_reactor() -> AsyncIterator[AsyncioSelectorReactor]:
         uninstall_reactor(reactor)
 
 
-def as_future(awaitable: Awaitable[T]) -> asyncio.Future[T]:
-    """What a coroutine that asyncio runs can await, for what mailproto and Twisted return.
+async def bridge(awaitable: Awaitable[T]) -> T:
+    """Let a coroutine that asyncio runs await what mailproto and Twisted return.
 
     asyncio itself cannot await a ``Deferred``, nor a coroutine that awaits one, such as `send_mail`
-    (``RuntimeError: Task got bad yield``).  If the future is cancelled, as by `asyncio.timeout`, so is the
-    work behind it.
+    (``RuntimeError: Task got bad yield: <Deferred ...>``).  In a bridged coroutine, and in what it awaits,
+    everything can be awaited: Deferreds, and whatever asyncio knows.  So either bridge a call, or a whole
+    ``main``; a task of its own (`asyncio.create_task`) needs a bridge of its own.
 
-    :param awaitable: a ``Deferred``, or a coroutine.
-    :raises RuntimeError: no loop is running.
-    :raises TypeError: it is neither.
+    It runs in the current task.  If that is cancelled, as by `asyncio.timeout`, so is the work behind a
+    ``Deferred`` that is awaited.
+
+    :param awaitable: a coroutine, a ``Deferred``, or any other awaitable.
+    :returns: its result; errors are raised.
     """
-    loop = asyncio.get_running_loop()
-    if isinstance(awaitable, Deferred):
-        return awaitable.asFuture(loop)
-    return ensureDeferred(awaitable).asFuture(loop)  # type: ignore[arg-type]
+    return await drive(awaitable if isinstance(awaitable, Coroutine) else _awaited(awaitable))
+
+
+async def _awaited(awaitable: Awaitable[T]) -> T:
+    return await awaitable
 
 
 class _LoopReactor(AsyncioSelectorReactor):

@@ -14,7 +14,7 @@ from tests.processes import CHECKOUT
 
 PUBLIC_NAMES = {
     "mailproto.accounts": "MAX_COMPARED account_key account_keys check_account_name full_name invisible_in",
-    "mailproto.aio": "as_future running_reactor",
+    "mailproto.aio": "bridge running_reactor",
     "mailproto.auth": """
         BearerToken Certificate CertificateChecker Challenge ClientCertificate ClientCredentials
         ClientMechanism DEFAULT_MECHANISMS DirectoryChecker FAILURE_DELAY IBearerToken
@@ -25,7 +25,7 @@ PUBLIC_NAMES = {
         ensure_secret hash_password is_complete is_disabled login password_matches proxy_login
         server_mechanisms store_portal
     """,
-    "mailproto.awaiting": "Result deferred_of settle",
+    "mailproto.awaiting": "Result deferred_of drive settle",
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore
         STORES SQLiteStore SimpleAccount SimpleMailbox SingleStore check_keywords check_name check_rename

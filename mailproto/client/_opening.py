@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, ensureDeferred
-from twisted.internet.endpoints import connectProtocol, wrapClientTLS
+from twisted.internet.endpoints import wrapClientTLS
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from mailproto.auth import ClientCredentials
@@ -21,7 +22,7 @@ from mailproto.client._errors import (
     TLSFailed,
     TLSUnavailable,
 )
-from mailproto.client._routes import Race, Route, endpoint_name, routes_to
+from mailproto.client._routes import Race, Route, connect, endpoint_name, routes_to
 from mailproto.client._timeouts import TooLate, within
 from mailproto.tls import client_tls
 
@@ -57,7 +58,7 @@ async def connect_client(reactor: Any, endpoint: IStreamClientEndpoint, client: 
     """Implements `Client.connect`."""
     seconds = client.timeouts.connect
     name = endpoint_name(endpoint)
-    connecting = connectProtocol(endpoint, client.protocol)
+    connecting = connect(endpoint, client.protocol)
     try:
         await within(reactor, seconds, connecting, lambda _: client.abort())
     except CancelledError:
@@ -228,10 +229,10 @@ def _abort_connected(connected: tuple[Route, Client[Any]] | None) -> None:
 
 @contextmanager
 def aborting(client: Client[Any]) -> Iterator[None]:
-    """Abort the connection if the block raises or is cancelled."""
+    """Abort the connection if the block is cancelled, by Twisted or by asyncio."""
     try:
         yield
-    except (CancelledError, GeneratorExit):
+    except (CancelledError, asyncio.CancelledError, GeneratorExit):
         client.abort()
         raise
 

@@ -46,7 +46,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.content": "CHUNK Content Octets chunks unwrapped",
     "mailproto.delivery": """
-        Delivery DeliverySession FunctionDelivery MAX_CACHED MailboxDelivery PerSession TRUST accepted
+        CatchAllDelivery Delivery DeliverySession FunctionDelivery MAX_CACHED MailboxDelivery PerSession
+        TRUST accepted
     """,
     "mailproto.domains": "ascii_domain canonical_domain domain_fault ends_in_number is_valid_international",
     "mailproto.errors": """
@@ -71,7 +72,7 @@ PUBLIC_NAMES = {
         IExpander IMailbox IMetadata IObjectIds IOwnership IQueueRunner IRecent IRevocable
         IServiceExtensions IStore IVerifier
     """,
-    "mailproto.listening": "ListenError Listener",
+    "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
         Client HasClient LINE MAX_REFUSALS MAX_VALUE NAMESPACE Refusals appended client_of ended
         failed message recipients refused sign_in_failed signed_in turned_away

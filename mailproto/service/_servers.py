@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailproto.connection import ProxiedFactory, ServerFactory
-from mailproto.delivery import MailboxDelivery
+from mailproto.delivery import CatchAllDelivery, MailboxDelivery
 from mailproto.imap import IMAPServerFactory
 from mailproto.interfaces import IDelivery
 from mailproto.pop3 import POP3ServerFactory
@@ -60,7 +60,11 @@ class ServersService(Service):
     def delivery(self) -> IDelivery:
         """The delivery for incoming mail."""
         if self._delivery is None:
-            self._delivery = MailboxDelivery(self._store.store, self.settings.domains)
+            store, catch_all = self._store.store, self.settings.catch_all
+            if catch_all is None:
+                self._delivery = MailboxDelivery(store, self.settings.domains)
+            else:
+                self._delivery = CatchAllDelivery(store, catch_all)
         return self._delivery
 
     @property

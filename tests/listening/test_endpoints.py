@@ -6,7 +6,7 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.listening._endpoints import unix_path, with_defaults
+from mailproto.listening._endpoints import is_on_loopback, unix_path, with_defaults
 
 
 class DefaultsTests(SynchronousTestCase):
@@ -35,6 +35,7 @@ class DefaultsTests(SynchronousTestCase):
         for endpoint in (
             "tcp:25:backlog=5",
             "tcp:25:127.0.0.1:5",
+            "tcp6:25:5",
             "unix:/run/lmtp:mode=600:backlog=5",
             "unix:/run/lmtp:600:5",
             "haproxy:unix:/run/lmtp:mode=666:backlog=5",
@@ -58,3 +59,31 @@ class DefaultsTests(SynchronousTestCase):
             ("systemd:domain=UNIX:index=0", None),
         ):
             self.assertEqual(unix_path(endpoint), path)
+
+    def test_who_can_connect(self) -> None:
+        for endpoint in (
+            "tcp:25:interface=127.0.0.1",
+            "tcp:interface=127.0.0.2:port=25",
+            "tcp:25:127.0.0.1",
+            "tcp:25:interface=LOCALHOST",
+            r"tcp6:25:interface=\:\:1",
+            r"tcp6:25:50:\:\:1",
+            "ssl:465:key.pem:cert.pem:SSLv23_METHOD:127.0.0.1",
+            "haproxy:tcp:25:interface=127.0.0.1",
+            "unix:/run/lmtp",
+        ):
+            self.assertTrue(is_on_loopback(endpoint), endpoint)
+        for endpoint in (
+            "tcp:25",
+            "tcp:25:interface=",
+            "tcp:25:interface=0.0.0.0",
+            "tcp:25:interface=192.0.2.1",
+            "tcp:25:interface=127.0.0.1.example.org",
+            r"tcp6:25:interface=\:\:",
+            "tcp6:25",
+            "tcp6:25:127.0.0.1",
+            "systemd:domain=INET:index=0",
+            "fd:3",
+            "",
+        ):
+            self.assertFalse(is_on_loopback(endpoint), endpoint)

@@ -1,7 +1,4 @@
-"""Mail in an asyncio application: it receives messages, and sends one to itself.
-
-python examples/asyncio_app.py
-"""
+"""Mail in an asyncio application: it receives messages, and sends one to itself."""
 
 import asyncio
 from email.message import EmailMessage

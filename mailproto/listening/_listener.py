@@ -62,7 +62,7 @@ class Listener(Service):
     :param reactor: None for the installed reactor.
 
     :ivar socket_owner: the user and the group (None for no change) to which root gives a Unix socket; by
-        default, those of ``twistd --uid --gid``.
+        default, those of the application, as in ``Application("name", uid=8, gid=8)``.
 
     :raises TypeError: an argument is of a wrong type.
     """

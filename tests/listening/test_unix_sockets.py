@@ -6,6 +6,7 @@ import os
 import socket
 from typing import Any
 
+from twisted.application.service import Application, IServiceCollection, MultiService
 from twisted.trial.unittest import SkipTest, TestCase
 
 from mailproto.listening import Listener, ListenError
@@ -140,3 +141,15 @@ class UnixTests(TestCase):
                     found = os.lstat(path)
                     self.assertEqual((found.st_uid, found.st_gid), owner)
                 self.assertEqual(self.mode(), 0o660)
+
+    async def test_the_user_of_an_application(self) -> None:
+        if os.geteuid():
+            raise SkipTest("needs root")
+        listener = Listener(f"unix:{self.path}", Greeting())
+        parts = MultiService()
+        listener.setServiceParent(parts)
+        parts.setServiceParent(IServiceCollection(Application("test", uid=65534, gid=65533)))
+        listener.privilegedStartService()
+        self.addCleanup(listener.stop)
+        found = os.lstat(self.path)
+        self.assertEqual((found.st_uid, found.st_gid), (65534, 65533))

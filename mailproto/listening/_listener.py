@@ -62,7 +62,7 @@ class Listener(Service):
     :param reactor: None for the installed reactor.
 
     :ivar socket_owner: the user and the group (None for no change) to which root gives a Unix socket; by
-        default, those of the application, as in ``Application("name", uid=8, gid=8)``.
+        default, those of the application that it is added to, as in ``Application("name", uid=8, gid=8)``.
 
     :raises TypeError: an argument is of a wrong type.
     """
@@ -134,6 +134,13 @@ class Listener(Service):
         return "" if self._port is None else _printable_address(self._port)
 
     # -- for applications
+
+    def setServiceParent(self, parent: Any) -> None:  # noqa: N802 - Twisted's name
+        """Become a part of an application, or of another service."""
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+        process = IProcess(parent, None)
+        if process is not None and self.socket_owner == (None, None):
+            self.socket_owner = (process.uid, process.gid)
 
     def privilegedStartService(self) -> None:
         """Bind the port.
@@ -237,21 +244,12 @@ class Listener(Service):
         return self._reactor
 
     def _give_away(self, port: IListeningPort, path: str) -> IListeningPort:
-        uid, gid = self._socket_owner()
+        uid, gid = self.socket_owner
         if (uid, gid) != (None, None) and os.geteuid() == 0:
             give_away(path, uid, gid)
             if os.path.islink(f"{path}.lock"):
                 give_away(f"{path}.lock", uid, gid)
         return port
-
-    def _socket_owner(self) -> tuple[int | None, int | None]:
-        parent = self.parent
-        while parent is not None and self.socket_owner == (None, None):
-            process = IProcess(parent, None)
-            if process is not None:
-                return process.uid, process.gid
-            parent = getattr(parent, "parent", None)
-        return self.socket_owner
 
     def _log_address(self, address: str) -> None:
         # Formatted here, so that a log in any format has this text.

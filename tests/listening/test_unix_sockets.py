@@ -6,7 +6,7 @@ import os
 import socket
 from typing import Any
 
-from twisted.application.service import Application, IServiceCollection, MultiService
+from twisted.application.service import Application
 from twisted.trial.unittest import SkipTest, TestCase
 
 from mailproto.listening import Listener, ListenError
@@ -146,9 +146,7 @@ class UnixTests(TestCase):
         if os.geteuid():
             raise SkipTest("needs root")
         listener = Listener(f"unix:{self.path}", Greeting())
-        parts = MultiService()
-        listener.setServiceParent(parts)
-        parts.setServiceParent(IServiceCollection(Application("test", uid=65534, gid=65533)))
+        listener.setServiceParent(Application("test", uid=65534, gid=65533))
         listener.privilegedStartService()
         self.addCleanup(listener.stop)
         found = os.lstat(self.path)

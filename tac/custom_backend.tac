@@ -4,14 +4,14 @@ from twisted.application import service
 from twisted.internet import reactor
 from mailproto import auth, backends, delivery, imap, listening, smtp
 
-messages = [b"Subject: one\r\n\r\nfirst\r\n", b"Subject: two\r\n\r\nsecond\r\n"]
 mailbox = backends.SimpleMailbox()
-for message in messages:
+for message in (b"Subject: one\r\n\r\nfirst\r\n", b"Subject: two\r\n\r\nsecond\r\n"):
     mailbox.add(message)
+def arrive(envelope, content):
+    mailbox.add(bytes(content))
 store = backends.SingleStore("alice@localhost", auth.hash_password("secret"), mailbox)
-arrived = delivery.FunctionDelivery(lambda envelope, content: mailbox.add(bytes(content)))
-receiver = smtp.SMTPServerFactory(arrived, clock=reactor, hostname="localhost")
-reader = imap.IMAPServerFactory(auth.store_portal(store, reactor), clock=reactor, hostname="localhost")
+receiver = smtp.SMTPServerFactory(delivery.FunctionDelivery(arrive))
+reader = imap.IMAPServerFactory(auth.store_portal(store, reactor))
 application = service.Application("a list as a mailbox")
 for name, port, factory in (("SMTP", 8025, receiver), ("IMAP", 8143, reader)):
     endpoint = os.environ.get(f"MAILPROTO_{name}", f"tcp:{port}:interface=127.0.0.1")

@@ -11,8 +11,8 @@ from mailproto.smtp import SMTPServerFactory
 
 store = MemoryStore()
 defer.ensureDeferred(store.directory.add("alice@localhost", hash_password("secret")))
-smtp = SMTPServerFactory(MailboxDelivery(store, ["localhost"]), clock=reactor, hostname="localhost")
-imap = IMAPServerFactory(store_portal(store, reactor), clock=reactor, hostname="localhost")
+smtp = SMTPServerFactory(MailboxDelivery(store, ["localhost"]))
+imap = IMAPServerFactory(store_portal(store, reactor))
 application = service.Application("mail in memory")
 for name, port, factory in (("SMTP", 8025, smtp), ("IMAP", 8143, imap)):
     endpoint = os.environ.get(f"MAILPROTO_{name}", f"tcp:{port}:interface=127.0.0.1")

@@ -72,7 +72,7 @@ class Listener(Service):
     def __init__(
         self,
         endpoint: str | IStreamServerEndpoint,
-        factory: IProtocolFactory,
+        factory: IProtocolFactory | Factory[Any],
         *,
         name: str = "",
         listening: Callable[[str], object] | None = None,

@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.application.service import IProcess, IService, MultiService
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred, succeed
-from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.interfaces import IProtocolFactory, IReactorTCP
 from twisted.logger import Logger
 
 from mailproto._twisted_internals import keep_time
@@ -53,10 +53,16 @@ class MailService(MultiService):
     log = Logger()
 
     def __init__(
-        self, settings: Settings, reactor: Any, *, reporter: Reporter | None = None, hangup: bool = False
+        self,
+        settings: Settings,
+        reactor: IReactorTCP,
+        *,
+        reporter: Reporter | None = None,
+        hangup: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._reactor = reactor
+        several: Any = reactor  # several of Twisted's interfaces at once
+        self._reactor = several
         self._reporter = reporter or Reporter()
         self.ready: Deferred[None] = succeed(None)
         self.has_failed = False
@@ -66,12 +72,12 @@ class MailService(MultiService):
         self._user = settings.user
         self.joined: Callable[[object], None] = lambda parent: None
         if hangup:
-            self._add("hangup", HangupService(self.reload, reactor=reactor))
+            self._add("hangup", HangupService(self.reload, reactor=several))
         data = self._add("data", DataService(settings.data, lambda: self._user))
-        tls = self._add("tls", TLSService(settings.tls, settings.hostname, data, reactor=reactor))
-        store = self._add("store", StoreService(settings.store, data, reactor=reactor))
-        accounts = self._add("accounts", AccountsService(settings, data, store, reactor=reactor))
-        servers = self._add("servers", ServersService(settings, data, tls, store, accounts, reactor=reactor))
+        tls = self._add("tls", TLSService(settings.tls, settings.hostname, data, reactor=several))
+        store = self._add("store", StoreService(settings.store, data, reactor=several))
+        accounts = self._add("accounts", AccountsService(settings, data, store, reactor=several))
+        servers = self._add("servers", ServersService(settings, data, tls, store, accounts, reactor=several))
         for name, endpoints in settings.listen.items():
             for number, endpoint in enumerate(endpoints, 1):
                 self._add(
@@ -81,7 +87,7 @@ class MailService(MultiService):
                         endpoint,
                         _factory_maker(servers, name),
                         _listening_reporter(self._reporter, name),
-                        reactor=reactor,
+                        reactor=several,
                         user=lambda: self._user,
                     ),
                 )

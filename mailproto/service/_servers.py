@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from twisted.application.service import Service
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.interfaces import IProtocolFactory, IReactorTime
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailproto.connection import ProxiedFactory, ServerFactory
@@ -40,7 +39,7 @@ class ServersService(Service):
         store: StoreService,
         accounts: AccountsService,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
     ) -> None:
         self.settings = settings
         self.data = data

@@ -236,15 +236,10 @@ class ProgramTests(SynchronousTestCase):
 
     def test_errors_of_the_network(self) -> None:
         lines = self.run_program("""
-            from mailproto.listening import ListenError
             async def main():
                 async with running_reactor() as reactor:
                     here = listener()
                     await here.start()
-                    try:
-                        await Listener(f"tcp:{here.port}:interface=127.0.0.1", here._factory).start()
-                    except ListenError as error:
-                        print("Address already in use" in str(error))
                     port = here.port
                     await here.stop()
                     try:
@@ -253,7 +248,7 @@ class ProgramTests(SynchronousTestCase):
                         print(type(error).__name__)
             asyncio.run(bridge(main()))
         """)
-        self.assertEqual(lines, ["True", "ConnectFailed"])
+        self.assertEqual(lines, ["ConnectFailed"])
 
     def test_the_reactors_end_is_not_the_loops(self) -> None:
         lines = self.run_program("""

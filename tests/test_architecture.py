@@ -32,7 +32,7 @@ PUBLIC_NAMES = {
     "mailproto.client": """
         AuthenticationRefused AuthenticationUnavailable Client ClientConnection ClientError
         ClientPool ClientSession ClientTimeouts CommandRefused ConnectFailed ConnectionListener
-        ConnectionLost Credentials GREETING GreetingRefused Job ProtocolViolation
+        ConnectionLost Credentials GREETING GreetingRefused Job NotOffered OutOfOrder ProtocolViolation
         QueueTimeout SASLAnswer SASLDialect SASLStatus ServerAddress ServerReply ServerTimeout
         ServerUntrusted ServiceClosing TLSFailed TLSUnavailable Turn aborting choose_mechanisms
         sign_in

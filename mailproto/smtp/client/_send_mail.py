@@ -51,7 +51,9 @@ class AllRefused(ClientError):
     def __init__(self, result: SendResult) -> None:
         self.result = result
         self.outcome = min(result.outcomes.values(), key=lambda outcome: outcome.code >= 500)
-        super().__init__(f"{self.outcome.code} {self.outcome.enhanced} {self.outcome.text}")
+        outcome = self.outcome
+        super().__init__(f"{outcome.code} {outcome.enhanced} {outcome.text}")
+        self.code, self.enhanced, self.text, self.detail = outcome.code, outcome.enhanced, outcome.text, ""
 
     @property
     def is_permanent(self) -> bool:

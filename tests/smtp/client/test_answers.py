@@ -301,7 +301,7 @@ class AnswerTests(ClientTestCase):
                 self.transport.send(b"0 OK\r\n250 OK\r\n")
                 error = self.error(sent, ProtocolViolation)
                 self.assertEqual(
-                    (outcome_of(error).code, error.text.split(" '")[0]), (451, "The server said 550")
+                    (outcome_of(error).code, str(error).split(" '")[0]), (451, "The server said 550")
                 )
 
     def test_challenges_without_end(self) -> None:

@@ -22,7 +22,7 @@ from mailproto.client import (
     choose_mechanisms,
     sign_in,
 )
-from mailproto.content import Content
+from mailproto.content import Content, Octets, unwrapped
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._message import Message, to_address, to_recipient
 from mailproto.smtp.client._own_name import hello_name, own_name
@@ -182,7 +182,7 @@ class SMTPClient(Client[Reply]):
         self,
         sender: Address | str,
         recipients: Sequence[Recipient | Address | str],
-        content: Content,
+        content: Octets,
         parameters: Parameters = NO_PARAMETERS,
     ) -> Deferred[list[Outcome]]:
         """Send one message.
@@ -259,7 +259,7 @@ class SMTPClient(Client[Reply]):
         render_path("RCPT TO", render_address(chosen.address), chosen.parameters)
         return self._session.step(chosen)
 
-    def data(self, content: Content) -> Deferred[list[Outcome]]:
+    def data(self, content: Octets) -> Deferred[list[Outcome]]:
         """DATA: send the content, and so end the transaction (RFC 5321 4.1.1.4).
 
         All lines are sent with CRLF.  Large content is read and sent in pieces, as fast as the server
@@ -273,12 +273,14 @@ class SMTPClient(Client[Reply]):
         :raises ConnectionLost: also if the content cannot be read: only that tells the server that it is
             not whole.  After the whole content was sent, the message may be delivered nevertheless.
 
+        :raises TypeError: ``content`` is neither bytes nor a `Content`.
+
         If the `Deferred` is cancelled while the content is sent, the connection is closed.
         """
-        steps = self._session.steps
-        return self._session.run(lambda: steps.data(content), self.abort)
+        steps, octets = self._session.steps, unwrapped(Content.of(content))
+        return self._session.run(lambda: steps.data(octets), self.abort)
 
-    def bdat(self, content: Content) -> Deferred[list[Outcome]]:
+    def bdat(self, content: Octets) -> Deferred[list[Outcome]]:
         """BDAT instead of DATA: send the content in chunks (RFC 3030 2).
 
         If MAIL had ``BODY=BINARYMIME``, the octets are sent as they are; otherwise as by `data`.
@@ -287,8 +289,8 @@ class SMTPClient(Client[Reply]):
         :raises NotOffered: the server does not offer CHUNKING.
         :raises CommandRefused, NotOffered, OutOfOrder, ConnectionLost: as `data`.
         """
-        steps = self._session.steps
-        return self._session.run(lambda: steps.bdat(content), self.abort)
+        steps, octets = self._session.steps, unwrapped(Content.of(content))
+        return self._session.run(lambda: steps.bdat(octets), self.abort)
 
     def rset(self) -> Deferred[Reply]:
         """RSET: give up the transaction, if there is one (RFC 5321 4.1.1.5).

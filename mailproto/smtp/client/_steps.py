@@ -19,7 +19,7 @@ from mailproto.client import (
     ProtocolViolation,
     Turn,
 )
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.model import Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._content import bdat_chunks, data_pieces
 from mailproto.smtp.client._plan import (
@@ -160,7 +160,7 @@ class Steps:
         session.has_transaction = False
         return reply
 
-    async def data(self, content: Content) -> list[Outcome]:
+    async def data(self, content: Octets) -> list[Outcome]:
         """DATA, and the content."""
         session, timeouts = self._session, self._session.timeouts
         self._check_content(content)
@@ -176,7 +176,7 @@ class Steps:
         )
         return self._outcomes(replies)
 
-    async def bdat(self, content: Content) -> list[Outcome]:
+    async def bdat(self, content: Octets) -> list[Outcome]:
         """BDAT, as often as it takes.
 
         In LMTP, the last chunk is sent only after the others were taken: no RFC says how many replies there
@@ -187,7 +187,7 @@ class Steps:
         if "CHUNKING" not in session.capabilities:
             raise NotOffered(Outcome(554, "5.6.3", "The server does not offer CHUNKING"))
         self._number = 0  # after a refused chunk, only RSET helps (RFC 3030 2)
-        unanswered: deque[Deferred[Reply | ClientError]] = deque()
+        unanswered: deque[Deferred[Reply | BaseException]] = deque()
         last = b""
         for chunk, is_last in self._chunks(content):
             while len(unanswered) >= (1 if is_last else MAX_CHUNKS):
@@ -196,7 +196,7 @@ class Steps:
                 last = chunk
             else:
                 asked = session.exchange("BDAT", chunk, timeouts.block)
-                unanswered.append(asked.addErrback(lambda failure: failure.value))
+                unanswered.append(asked.addErrback(_value))
         replies = await session.stream(
             "BDAT", iter([last]), timeouts.final, block=timeouts.block, answers=self._answers
         )
@@ -209,7 +209,7 @@ class Steps:
         """The number of replies to the content (RFC 2033 4.2)."""
         return self._accepted if self._session.answers_each else 1
 
-    def _check_content(self, content: Content) -> None:
+    def _check_content(self, content: Octets) -> None:
         if not self.is_open:
             raise OutOfOrder(_NO_MAIL)
         if not self._accepted:
@@ -219,7 +219,7 @@ class Steps:
         except Unsendable as error:
             raise NotOffered(error.outcome) from None
 
-    def _chunks(self, content: Content) -> Iterator[tuple[bytes, bool]]:
+    def _chunks(self, content: Octets) -> Iterator[tuple[bytes, bool]]:
         try:
             yield from bdat_chunks(content, is_text=not self._is_binary)
         except Exception as error:
@@ -235,7 +235,7 @@ class Steps:
         return [replace(reply.outcome(), detail=reply.summary) for reply in replies]
 
 
-async def _taken(unanswered: deque[Deferred[Reply | ClientError]]) -> None:
+async def _taken(unanswered: deque[Deferred[Reply | BaseException]]) -> None:
     """Wait for the first reply; after a refusal, for all.
 
     :raises CommandRefused: the chunk was refused.
@@ -244,9 +244,13 @@ async def _taken(unanswered: deque[Deferred[Reply | ClientError]]) -> None:
     if isinstance(reply, Reply) and reply.code >= 400:
         for each in list(unanswered):
             await each
-    if isinstance(reply, ClientError):
+    if isinstance(reply, BaseException):
         raise reply
     _check(reply)
+
+
+def _value(failure: Failure) -> BaseException:
+    return failure.value or ConnectionLost()
 
 
 def _check(reply: Reply) -> None:

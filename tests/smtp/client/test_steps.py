@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from email.message import EmailMessage
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -16,7 +17,7 @@ from mailproto.client import (
     ServerTimeout,
     ServiceClosing,
 )
-from mailproto.content import FileContent
+from mailproto.content import Content
 from mailproto.errors import MailError
 from mailproto.model import NULL_PATH, Address, Recipient
 from mailproto.smtp.client._content import PIECE
@@ -332,6 +333,15 @@ class StepTests(ClientTestCase):
 
     # -- content
 
+    def test_what_content_is(self) -> None:
+        self.begin(offering("CHUNKING"), ALICE)
+        for ask in (self.client.data, self.client.bdat):
+            for wrong in ("text", None, EmailMessage()):
+                self.assertRaises(TypeError, ask, wrong)
+        data = self.client.data(Content(TEXT))
+        self.converse(CONTENT + OK)
+        self.result(data)
+
     def test_too_much(self) -> None:
         self.begin(offering("SIZE 100"), ALICE)
         error = self.error(self.client.data(b"x" * 101), NotOffered)
@@ -357,13 +367,13 @@ class StepTests(ClientTestCase):
     def test_content_that_cannot_be_read(self) -> None:
         """It must not end as if it were whole."""
 
-        def failing(content: FileContent, where: slice) -> bytes:
+        def failing(content: Content, where: slice) -> bytes:
             raise OSError(5, "Input/output error")
 
-        self.patch(FileContent, "__getitem__", failing)
+        self.patch(Content, "__getitem__", failing)
         for ask, said in (("data", "C: DATA\nS: 354 Go\nC closes"), ("bdat", "C closes")):
             self.begin(offering("CHUNKING"), ALICE)
-            sent = getattr(self.client, ask)(FileContent("none", 1000))
+            sent = getattr(self.client, ask)(Content.of_file("none", 1000))
             self.converse(said)
             self.assertIn("Input/output error", str(self.error(sent, ConnectionLost)))
             self.assertEqual(self.read(), b"")

@@ -45,7 +45,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.content": "CHUNK Content Octets chunks unwrapped",
     "mailproto.delivery": """
-        Delivery DeliverySession FunctionDelivery MAX_CACHED MailboxDelivery PerSession TRUST accepted
+        Action Delivery DeliverySession FunctionDelivery MAX_CACHED MAX_RETURNED MailboxDelivery PerSession
+        RecipientStatus Report TRUST accepted bounce report
     """,
     "mailproto.domains": "ascii_domain canonical_domain domain_fault ends_in_number is_valid_international",
     "mailproto.errors": """

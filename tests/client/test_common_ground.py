@@ -247,7 +247,7 @@ class StreamTests(MemoryTestCase):
             yield b"x"
             raise OSError("disk on fire")
 
-        self.assertIn("disk on fire", self.error(self.upload(pieces()), ConnectionLost).text)
+        self.assertIn("disk on fire", str(self.error(self.upload(pieces()), ConnectionLost)))
         self.assertTrue(self.transport.was_aborted)
 
 

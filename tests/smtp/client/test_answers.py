@@ -235,7 +235,7 @@ class AnswerTests(ClientTestCase):
             found = self.answer(begin, b"398 4.7.0 It \x1b[31mhurts\xe2\x80\xae\r\n")
             self.assertIn(
                 rf"The server answered {said} with 398 '4.7.0 It \x1b[31mhurts\u202e'",
-                [each.text for each in found],
+                [each.text if isinstance(each, Outcome) else str(each) for each in found],
             )
 
     def test_one_answer_too_many(self) -> None:

@@ -260,7 +260,7 @@ class SMTPClient(Client[Reply]):
         return self._session.step(chosen)
 
     def data(self, content: Octets) -> Deferred[list[Outcome]]:
-        """DATA: send the content, and so end the transaction (RFC 5321 4.1.1.4).
+        """DATA: send the content (RFC 5321 4.1.1.4).  The transaction is over then, also after an error.
 
         All lines are sent with CRLF.  Large content is read and sent in pieces, as fast as the server
         takes it.

@@ -86,7 +86,7 @@ class Step(Turn):
 class Steps:
     """The state of the transaction, and its commands; each method of a command is called in its turn.
 
-    The transaction is over, and `mail` begins the next one, once content was sent, or once anything else
+    The transaction is over, and `mail` begins the next one, after `data` or `bdat`, or once anything else
     (`rset`, EHLO, another message) has ended it.  If a command was cancelled whose reply had not come,
     nobody knows the server's state, so the transaction is given up then, too.
     """
@@ -163,9 +163,9 @@ class Steps:
     async def data(self, content: Octets) -> list[Outcome]:
         """DATA, and the content."""
         session, timeouts = self._session, self._session.timeouts
-        self._check_content(content)
-        if self._is_binary:
+        if self.is_open and self._is_binary:
             raise OutOfOrder("A binary message (BODY=BINARYMIME) is sent with `bdat`")
+        self._end(content)
         _check(await session.exchange("DATA", b"DATA\r\n", timeouts.data))
         replies = await session.stream(
             END_OF_DATA,
@@ -183,10 +183,9 @@ class Steps:
         are to a last chunk after a refused one.
         """
         session, timeouts = self._session, self._session.timeouts
-        self._check_content(content)
+        self._end(content)
         if "CHUNKING" not in session.capabilities:
             raise NotOffered(Outcome(554, "5.6.3", "The server does not offer CHUNKING"))
-        self._number = 0  # after a refused chunk, only RSET helps (RFC 3030 2)
         unanswered: deque[Deferred[Reply | BaseException]] = deque()
         last = b""
         for chunk, is_last in self._chunks(content):
@@ -209,11 +208,16 @@ class Steps:
         """The number of replies to the content (RFC 2033 4.2)."""
         return self._accepted if self._session.answers_each else 1
 
-    def _check_content(self, content: Octets) -> None:
+    def _end(self, content: Octets) -> None:
+        """The transaction is over, whatever becomes of the content.
+
+        Where the server has not ended it, after it has refused DATA or a chunk (RFC 3030 2), RSET does.
+        """
         if not self.is_open:
             raise OutOfOrder(_NO_MAIL)
         if not self._accepted:
             raise OutOfOrder("The server has accepted no recipient: `rcpt` comes first")
+        self.give_up()
         try:
             check_size(len(content), self._session.capabilities)
         except Unsendable as error:

@@ -208,11 +208,16 @@ class StepTests(ClientTestCase):
     # -- refusals
 
     def test_refused_content(self) -> None:
-        """At DATA the transaction goes on; at its end it is over."""
+        """The transaction is over; the server must be told so if it has refused DATA."""
         self.begin(PIPELINING, ALICE)
         data = self.client.data(TEXT)
         self.converse("C: DATA\nS: 451 4.7.1 Try later")
         self.assertEqual(self.error(data, CommandRefused).reply.code, 451)
+        self.error(self.client.rcpt(ALICE), OutOfOrder)
+        self.client.mail(SENDER)
+        self.converse(f"C: RSET\n{OK}{MAIL}{OK}")
+        self.client.rcpt(ALICE)
+        self.converse(RCPT + OK)
         data = self.client.data(TEXT)
         self.converse(CONTENT + "S: 554 5.7.1 No, thanks")
         self.assertEqual(self.error(data, CommandRefused).reply.code, 554)
@@ -347,9 +352,8 @@ class StepTests(ClientTestCase):
         error = self.error(self.client.data(b"x" * 101), NotOffered)
         self.assertEqual((error.code, error.enhanced), (552, "5.3.4"))
         self.assertEqual(self.read(), b"")
-        data = self.client.data(TEXT)
-        self.converse(CONTENT + OK)
-        self.result(data)
+        self.client.mail(SENDER)
+        self.converse(f"C: RSET\n{OK}{MAIL}{OK}")
 
     def test_large_content_waits_for_the_server(self) -> None:
         self.begin(PIPELINING, ALICE)

@@ -5,7 +5,8 @@
 `mailproto.client`.
 """
 
-from mailproto.smtp.client._client import LMTPClient, SMTPClient
+from mailproto.smtp.client._client import SMTPClient
+from mailproto.smtp.client._lmtp import LMTPClient
 from mailproto.smtp.client._outcomes import UNCERTAIN, outcome_of
 from mailproto.smtp.client._send_mail import AllRefused, SendResult, send_mail
 from mailproto.smtp.client._sender import SMTPSender

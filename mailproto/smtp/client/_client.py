@@ -1,9 +1,8 @@
-"""SMTP and LMTP clients: the commands that their users may call (RFC 5321, RFC 2033)."""
+"""SMTP clients: the commands that their users may call (RFC 5321)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
@@ -14,8 +13,6 @@ from mailproto.client import (
     AuthenticationUnavailable,
     Client,
     CommandRefused,
-    SASLAnswer,
-    SASLStatus,
     ServerAddress,
     ServerUntrusted,
     TLSUnavailable,
@@ -24,6 +21,7 @@ from mailproto.client import (
 )
 from mailproto.content import Content, Octets, unwrapped
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
+from mailproto.smtp.client._auth import AuthDialect
 from mailproto.smtp.client._message import Message, to_address, to_recipient
 from mailproto.smtp.client._own_name import hello_name, own_name
 from mailproto.smtp.client._plan import render_address
@@ -41,7 +39,7 @@ from mailproto.smtp.wire import (
 )
 from mailproto.tls import client_channel
 
-__all__ = ["LMTPClient", "SMTPClient"]
+__all__ = ["SMTPClient"]
 
 
 class SMTPClient(Client[Reply]):
@@ -396,7 +394,7 @@ class SMTPClient(Client[Reply]):
         if session.has_transaction:
             await session.steps.rset()  # AUTH is not allowed in a transaction (RFC 4954 4)
         try:
-            session.authenticated_by = await sign_in(mechanisms, _Auth(session), session.clock)
+            session.authenticated_by = await sign_in(mechanisms, AuthDialect(session), session.clock)
         except ServerUntrusted as error:
             raise session.fail(error) from None
         return session.authenticated_by
@@ -404,54 +402,3 @@ class SMTPClient(Client[Reply]):
     async def _quit(self) -> None:
         await self._session.exchange("QUIT", b"QUIT\r\n", self.timeouts.quit)
         self._session.leave()
-
-
-class LMTPClient(SMTPClient):
-    """A connection to an LMTP server (RFC 2033): each recipient has a reply of its own.
-
-    The server may be at a TCP port (not 25) or a Unix socket.
-    """
-
-    _verb: ClassVar[str] = "LHLO"
-    _answers_each: ClassVar[bool] = True
-
-    @classmethod
-    def default_port(cls, server: ServerAddress) -> int:
-        """24, which is usual; port 25 is not allowed (RFC 2033 5)."""
-        return 465 if server.tls == "implicit" else 24
-
-
-class _Auth:
-    """AUTH (RFC 4954): how SMTP carries the messages of a SASL mechanism (`SASLDialect`)."""
-
-    _MAX_COMMAND = 512
-    """The most octets of AUTH with its initial response; a longer response has a line of its own (4)."""
-
-    _STATUSES = {
-        235: SASLStatus.SUCCESS,
-        334: SASLStatus.CHALLENGE,
-        # The mechanism is unknown, too weak, or allowed in TLS only; the credentials were not checked (6).
-        504: SASLStatus.OTHER_MECHANISM,
-        534: SASLStatus.OTHER_MECHANISM,
-        538: SASLStatus.OTHER_MECHANISM,
-    }
-
-    def __init__(self, session: SMTPSession) -> None:
-        self._exchange = partial(session.exchange, "AUTH")
-
-    def takes_initial(self, mechanism: str, response: bytes) -> bool:
-        return len(_auth_line(mechanism, response)) <= self._MAX_COMMAND
-
-    async def begin(self, mechanism: str, initial: bytes | None) -> SASLAnswer:
-        return self._read(await self._exchange(_auth_line(mechanism, initial)))
-
-    async def respond(self, response: bytes) -> SASLAnswer:
-        return self._read(await self._exchange(response + b"\r\n"))
-
-    def _read(self, reply: Reply) -> SASLAnswer:
-        return SASLAnswer(self._STATUSES.get(reply.code, SASLStatus.REFUSED), reply, reply.lines[0])
-
-
-def _auth_line(mechanism: str, initial: bytes | None) -> bytes:
-    command = b"AUTH " + mechanism.encode("ascii")
-    return command + b"\r\n" if initial is None else b"%b %b\r\n" % (command, initial)

@@ -11,8 +11,9 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from mailproto.client import ClientError, Job, ServerAddress, aborting
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters
-from mailproto.smtp.client._client import LMTPClient, SMTPClient
+from mailproto.smtp.client._client import SMTPClient
 from mailproto.smtp.client._composing import Composed, Recipients, compose_in_thread
+from mailproto.smtp.client._lmtp import LMTPClient
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._outcomes import outcome_of
 from mailproto.smtp.client._own_name import check_own_name

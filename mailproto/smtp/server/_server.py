@@ -25,7 +25,7 @@ from mailproto.smtp.server import (
     _session_commands,
 )
 from mailproto.smtp.server import _replies as replies
-from mailproto.smtp.server._delivery_calls import DeliveryCalls
+from mailproto.smtp.server._delivery_calls import DELIVERED, DeliveryCalls
 from mailproto.smtp.server._error_budget import ErrorBudget
 from mailproto.smtp.server._limits import SMTPLimits
 from mailproto.smtp.server._offers import Offers
@@ -251,12 +251,16 @@ class SMTPServer(ServerConnection[Event]):
         return min(outcomes, key=_retry_first)
 
     def answer_content(self, envelope: Envelope, outcomes: Sequence[Outcome], answer: Outcome | None) -> None:
-        """Answer the content of a message.
+        """Answer the content of a message; the delivery's own words follow the id.
 
         :param answer: the result of `content_answer`.
         """
         if answer is None:
-            self.write(b"250 2.0.0 Taken as %b\r\n" % envelope.id.encode())
+            said = outcomes[0] if len(outcomes) == 1 else next(each for each in outcomes if each.accepted)
+            if said.text == DELIVERED.text:
+                self.write(b"250 2.0.0 Taken as %b\r\n" % envelope.id.encode())
+            else:
+                self.write(render_reply(250, "2.0.0", f"Taken as {envelope.id}: {said.text}"))
         else:
             self.answer(answer)
 

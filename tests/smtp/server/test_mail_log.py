@@ -50,7 +50,7 @@ class LogTestCase(DialogueTestCase):
 class MessageTests(LogTestCase):
     def test_taken(self) -> None:
         event = only(self.send(), "taken")
-        self.assertRegex(self.heard, rf"250 2\.0\.0 Taken as {event['id']}\r\n")
+        self.assertRegex(self.heard, rf"250 2\.0\.0 Taken as {event['id']}: Kept\r\n")
         self.assertIn(f"id {event['id']}", self.delivery.delivered[0][1].decode())
         self.assertEqual(
             formatEvent(event),

@@ -68,9 +68,11 @@ class ReportWriter:
         if content is not None:
             parts.append(self._returned(content, is_whole=is_whole))
         body = b"".join(b"--%b\r\n%b\r\n" % (boundary.encode(), part) for part in parts)
-        return self._header(content, boundary) + body + b"--%b--\r\n" % boundary.encode()
+        encoding = "7bit" if body.isascii() else "8bit"
+        header = self._header(content, boundary, encoding)
+        return header + body + b"--%b--\r\n" % boundary.encode()
 
-    def _header(self, content: Octets | None, boundary: str) -> bytes:
+    def _header(self, content: Octets | None, boundary: str, encoding: str) -> bytes:
         fields = [
             ("From", f"Mail Delivery System <postmaster@{self._hostname}>"),
             ("To", f"<{self._envelope.sender}>"),
@@ -82,7 +84,8 @@ class ReportWriter:
         if original := _message_id(content):
             fields += [("In-Reply-To", original), ("References", original)]
         kind = f'multipart/report; report-type={self._status_kind}; boundary="{boundary}"'
-        return _fields([*fields, ("MIME-Version", "1.0"), ("Content-Type", kind)]) + b"\r\n"
+        fields += [("MIME-Version", "1.0"), ("Content-Type", kind), ("Content-Transfer-Encoding", encoding)]
+        return _fields(fields) + b"\r\n"
 
     @property
     def _status_kind(self) -> str:

@@ -1,8 +1,8 @@
 """SMTP, submission and LMTP: servers that give arriving mail to an `IDelivery`, and clients.
 
 `send_mail` sends one message.  `SMTPSender` sends many messages over a pool of connections.
-`SMTPClient` is one connection.  `ServerAddress` and the errors (`ClientError`) are in
-`mailproto.client`.
+`SMTPClient` is one connection; it sends whole messages, or each command when you say so (`SMTPClient.mail`).
+`ServerAddress` and the errors (`ClientError`) are in `mailproto.client`.
 """
 
 from mailproto.smtp.client._client import SMTPClient

@@ -15,6 +15,7 @@ from mailproto.delivery import MAX_RETURNED, Action, RecipientStatus, Report, bo
 from mailproto.message import binary, scan
 from mailproto.model import NULL_PATH, Address, Envelope, Outcome, Parameters, Recipient, Session
 from mailproto.smtp.wire import read_address
+from tests.smtp.client.dialogue import ClientTestCase, offering
 
 ALICE = "alice@example.org"
 CONTENT = b"Message-ID: <1@client.example>\r\nSubject: hello\r\n\r\nHow are you?\r\n"
@@ -260,6 +261,29 @@ The server's name for your message is 4711.
         self.assertEqual(len(said), 9)
 
 
+class SendTests(ClientTestCase):
+    """`SMTPClient.send` takes a report as it is."""
+
+    def test_by_our_client(self) -> None:
+        for extensions, notify in ((["DSN"], " NOTIFY=NEVER"), ([], "")):
+            self.connect(offering(*extensions))
+            sent = self.client.send(*made(envelope(), UNKNOWN))
+            self.assertEqual(
+                self.transport.read().decode(),
+                f"MAIL FROM:<>\r\nRCPT TO:<bob@client.example>{notify}\r\nDATA\r\n",
+            )
+            self.transport.send(b"250 OK\r\n250 OK\r\n354 Go\r\n")
+            self.assertIn(b"report-type=delivery-status", self.read())
+            self.transport.send(b"250 OK\r\n")
+            self.assertEqual(self.codes(sent), [(250, "2.0.0")])
+
+    def test_to_an_international_sender(self) -> None:
+        self.connect(offering("SMTPUTF8", "8BITMIME"))
+        about = envelope(ALICE, sender="bøb@client.example", SMTPUTF8=None)
+        self.client.send(*made(about, UNKNOWN, content="Subject: ü\r\n\r\n".encode()))
+        self.assertIn("MAIL FROM:<> BODY=8BITMIME SMTPUTF8\r\n", self.transport.read().decode())
+
+
 class ReturnedTests(SynchronousTestCase):
     """What of the message comes back."""
 
@@ -305,7 +329,8 @@ class ReturnedTests(SynchronousTestCase):
         found = made(envelope(), UNKNOWN, content=content)
         self.assertEqual(found.parameters, {"BODY": "8BITMIME"})
         self.assertIn(content, bytes(found.content))
-        self.assertEqual(parts(found)[2].get("Content-Transfer-Encoding"), "8bit")
+        for part in (parsed(found), parts(found)[2]):  # a whole has what its parts have (RFC 2045 6.4)
+            self.assertEqual(part.get("Content-Transfer-Encoding"), "8bit")
 
 
 class InternationalTests(SynchronousTestCase):

@@ -350,6 +350,9 @@ class SMTPClient(Client[Reply]):
     def _introduce(self) -> Deferred[Capabilities]:
         return self.ehlo()
 
+    def _end_of_job(self) -> None:
+        self._session.steps.give_up()
+
     async def _ehlo(self, hostname: str | None = None) -> Capabilities:
         session = self._session
         hostname = hostname or session.hostname or own_name(session.connection.transport)

@@ -115,13 +115,13 @@ class Steps:
         if self.is_open:
             raise OutOfOrder("A transaction has begun already: send its content, or end it with `rset`")
         line, chosen = mail_line(sender, parameters, session.capabilities, is_verified=session.is_verified)
+        self._number = session.transactions + 1  # first of all, so that `give_up` holds from now on
         if session.has_transaction:
             reply = await session.exchange("RSET", b"RSET\r\n")
             if reply.code >= 400:
                 raise session.fail(ProtocolViolation(f"The server refused RSET with {reply}"))
             session.has_transaction = False
         session.transactions += 1
-        self._number = session.transactions
         self._accepted = 0
         self._is_utf8 = "SMTPUTF8" in chosen
         self._is_binary = (chosen.get("BODY") or "").upper() == "BINARYMIME"

@@ -475,6 +475,18 @@ class StepTests(ClientTestCase):
         self.client.mail(SENDER)
         self.converse(f"C: RSET\n{OK}{MAIL}...")
 
+    def test_a_sender_that_is_cancelled_before_it_is_sent(self) -> None:
+        """While RSET ends the transaction before."""
+        self.begin(PIPELINING, ALICE)
+        self.client.data(TEXT).addErrback(lambda _: None)
+        self.converse("C: DATA\nS: 451 Later")
+        mail = self.client.mail(SENDER)
+        self.converse("C: RSET\n...")
+        mail.cancel()
+        self.error(mail, CancelledError)
+        self.converse(f"S: 250 OK\n{MAIL}{OK}")
+        self.error(self.client.rcpt(ALICE), OutOfOrder)
+
     def test_cancelled_content_is_not_delivered(self) -> None:
         self.begin(PIPELINING, ALICE)
         data = self.client.data(b"x" * 3_000_000)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory
 
 from mailproto import maillog
+from mailproto._reactor import installed
 from mailproto.connection._hostname import server_hostname
 from mailproto.connection._limits import Limits
 from mailproto.connection._server import ServerConnection
 from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["ServerFactory"]
-
-
-def _installed_reactor() -> ReactorTime:
-    from twisted.internet import reactor  # imported late, because that installs one
-
-    return cast(ReactorTime, reactor)
 
 
 class ServerFactory(Factory):
@@ -43,7 +38,7 @@ class ServerFactory(Factory):
         tls: ServerTLSContext | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self.clock = _installed_reactor() if clock is None else clock
+        self.clock = installed() if clock is None else clock
         self.hostname = server_hostname(hostname)
         self.tls = tls
         self.limits = limits or Limits()

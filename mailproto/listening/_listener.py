@@ -24,6 +24,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mailproto._reactor import installed
 from mailproto.connection import ServerFactory
 from mailproto.files import give_away
 from mailproto.listening._endpoints import unix_path, with_defaults
@@ -237,11 +238,7 @@ class Listener(Service):
             (reactor.addReader if accept else reactor.removeReader)(port)
 
     def _own_reactor(self) -> Any:
-        if self._reactor is None:
-            from twisted.internet import reactor  # imported late, because a program may choose one
-
-            return reactor
-        return self._reactor
+        return installed() if self._reactor is None else self._reactor
 
     def _give_away(self, port: IListeningPort, path: str) -> IListeningPort:
         uid, gid = self.socket_owner

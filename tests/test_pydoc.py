@@ -17,10 +17,12 @@ from mailproto import interfaces
 
 FIRST = {
     "mailproto": """
-        SMTPServerFactory send_mail SMTPSender IMAPServerFactory POP3ServerFactory password_portal store_portal
-        mailproto.delivery mailproto.backends mailproto.interfaces mailproto.testing
+        SMTPServerFactory send_mail SMTPSender IMAPServerFactory POP3ServerFactory
+        password_portal store_portal mailproto.delivery mailproto.backends mailproto.interfaces mailproto.testing
     """,
-    "mailproto.auth": "password_portal store_portal hash_password TokenChecker Password Token mailproto.auth.sasl",
+    "mailproto.auth": """
+        password_portal store_portal hash_password TokenChecker Password Token mailproto.auth.sasl
+    """,
     "mailproto.backends": "open_store SimpleMailbox",
     "mailproto.client": "ServerAddress Client ClientPool mailproto.client.errors",
     "mailproto.delivery": "FunctionDelivery Delivery MailboxDelivery",

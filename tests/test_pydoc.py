@@ -18,7 +18,8 @@ from mailproto import interfaces
 FIRST = {
     "mailproto": """
         SMTPServerFactory send_mail SMTPSender IMAPServerFactory POP3ServerFactory
-        password_portal store_portal mailproto.delivery mailproto.backends mailproto.interfaces mailproto.testing
+        password_portal store_portal
+        mailproto.delivery mailproto.backends mailproto.interfaces mailproto.testing
     """,
     "mailproto.auth": """
         password_portal store_portal hash_password TokenChecker Password Token mailproto.auth.sasl

@@ -14,6 +14,7 @@ To serve mailboxes:
 
 For both:
 
+- `mailproto.listening`: serving clients on an endpoint (`Listener`).
 - `mailproto.auth`: who may sign in (`password_portal`, `store_portal`), and the credentials of clients.
 - `mailproto.tls`: certificates (`server_tls`, `client_tls`).
 - `mailproto.errors`: what your own code raises to refuse something (`Refused`).

@@ -147,7 +147,7 @@ PUBLIC_NAMES = {
         Channel ServerTLS TLSFilesError client_channel client_tls ensure_self_signed is_verified
         server_channel server_tls
     """,
-    "mailproto.typing": "ClientTLSContext Reactor ReactorTime ServerTLSContext",
+    "mailproto.typing": "ClientEndpoint ClientTLSContext Reactor ReactorTime ServerEndpoint ServerTLSContext",
 }
 """By module; a name that is added or taken away is a decision, made here too."""
 

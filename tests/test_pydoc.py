@@ -28,6 +28,7 @@ FIRST = {
     "mailproto.client": "ServerAddress Client ClientPool mailproto.client.errors",
     "mailproto.delivery": "FunctionDelivery Delivery MailboxDelivery",
     "mailproto.imap": "IMAPServerFactory mailproto.imap.limits",
+    "mailproto.listening": "Listener ListenError",
     "mailproto.message": "Message Attachment encode_header decode_header",
     "mailproto.pop3": "POP3ServerFactory mailproto.pop3.limits",
     "mailproto.smtp": """

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from typing import Any, Generic, Self, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IStreamClientEndpoint
 
 from mailproto.auth.sasl import ClientCredentials
 from mailproto.client._address import ServerAddress
@@ -16,7 +15,7 @@ from mailproto.client._session import ClientSession
 from mailproto.client._timeouts import ClientTimeouts
 from mailproto.connection import Peer
 from mailproto.model import TLSInfo
-from mailproto.typing import ClientTLSContext, Reactor
+from mailproto.typing import ClientEndpoint, ClientTLSContext, Reactor
 
 __all__ = ["Client"]
 
@@ -71,7 +70,7 @@ class Client(ABC, Generic[EventT]):
         return await open_client(reactor, server, lambda: make(reactor, **settings), cls.default_port(server))
 
     @classmethod
-    async def connect(cls, reactor: Reactor, endpoint: IStreamClientEndpoint, **settings: Any) -> Self:
+    async def connect(cls, reactor: Reactor, endpoint: ClientEndpoint, **settings: Any) -> Self:
         """Connect to an endpoint and wait for the server's greeting.
 
         :param reactor: Twisted's reactor.

@@ -16,7 +16,6 @@ from twisted.internet.interfaces import (
     IProtocol,
     IProtocolFactory,
     IReactorFDSet,
-    IReactorTCP,
     IReadDescriptor,
     IStreamServerEndpoint,
 )
@@ -30,6 +29,7 @@ from mailproto.files import give_away
 from mailproto.listening._endpoints import unix_path, with_defaults
 from mailproto.listening._errors import ListenError, StartFailed, reason_of
 from mailproto.listening._unix_sockets import remove_left_over
+from mailproto.typing import Reactor, ServerEndpoint
 
 __all__ = ["Listener"]
 
@@ -72,12 +72,12 @@ class Listener(Service):
 
     def __init__(
         self,
-        endpoint: str | IStreamServerEndpoint,
+        endpoint: str | ServerEndpoint,
         factory: IProtocolFactory | Factory[Any],
         *,
         name: str = "",
         listening: Callable[[str], object] | None = None,
-        reactor: IReactorTCP | None = None,
+        reactor: Reactor | None = None,
     ) -> None:
         if not isinstance(endpoint, str) and not IStreamServerEndpoint.providedBy(endpoint):
             raise TypeError(

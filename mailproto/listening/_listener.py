@@ -175,9 +175,9 @@ class Listener(Service):
             self._bind()
         try:
             await self._serve()
-        except ListenError:
+        except Exception:  # the factory's own, too
             self.running = 0
-            self._binding = self._problem = None
+            await self._stop()
             raise
 
     def _bind(self) -> None:
@@ -287,8 +287,8 @@ class _Gate(Factory):
         self._served: IProtocolFactory | None = None
 
     def open(self, served: IProtocolFactory) -> None:
-        self._served = served
         served.doStart()
+        self._served = served
 
     def close(self) -> ServerFactory | None:
         """:returns: the factory that made the connections, if it is ours."""

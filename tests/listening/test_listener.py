@@ -259,6 +259,21 @@ class ErrorTests(TestCase):
                 line = await self.refusal(Listener(endpoint, Greeting()))
                 self.assertIn(f": {reason}", line)
 
+    async def test_a_factory_that_cannot_start(self) -> None:
+        class Broken(Greeting):
+            def startFactory(self) -> None:
+                raise ValueError("broken")
+
+        listener = Listener(ANY, Broken())
+        for _ in range(2):
+            try:
+                await listener.start()
+            except ValueError as error:
+                self.assertEqual(str(error), "broken")
+            else:
+                raise AssertionError("it started")
+            self.assertEqual((listener.running, listener.address), (0, ""))
+
     async def test_a_port_for_root_alone(self) -> None:
         denied = fail(CannotListenError("", 25, OSError(13, "Denied")))
         line = str(self.failureResultOf(Listener(Endpoint(denied), Greeting()).start(), ListenError).value)

@@ -10,7 +10,7 @@ from mailproto.backends import MemoryStore
 from mailproto.delivery import CatchAllDelivery
 from mailproto.interfaces import IDelivery, IOwnership
 from mailproto.model import Part
-from mailproto.smtp import LMTPServerFactory
+from mailproto.smtp.lmtp import LMTPServerFactory
 from mailproto.testing import Dialogue
 
 ACCOUNT = "dev@localhost"

@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-from mailproto.connection import Limits
+from mailproto.connection.limits import Limits
 from tests.processes import CHECKOUT, PATIENCE, TWISTD, Program, ProgramCase, port_of
 
 TAC = """
@@ -22,7 +22,8 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from mailproto.delivery import FunctionDelivery
 from mailproto.listening import Listener
-from mailproto.smtp import SMTPLimits, SMTPServerFactory
+from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp.limits import SMTPLimits
 
 
 async def deliver(envelope, content):

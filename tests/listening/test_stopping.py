@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.auth import hash_password, store_portal
 from mailproto.backends import SimpleMailbox, SingleStore
-from mailproto.connection import Networks, ProxiedFactory
+from mailproto.connection.proxy import Networks, ProxiedFactory
 from mailproto.imap import IMAPServerFactory
 from mailproto.listening import Listener
 from mailproto.pop3 import POP3ServerFactory

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.connection import Networks
+from mailproto.connection.proxy import Networks
 from mailproto.service import (
     AccountSettings,
     LogSettings,

@@ -30,14 +30,23 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from zope.interface import implementer  # type: ignore[import-untyped, unused-ignore]
 
+from mailproto.aio import bridge, running_reactor
 from mailproto.auth import password_portal, store_portal
 from mailproto.backends import MemoryStore, SimpleMailbox, SingleStore
 from mailproto.client import ServerAddress
 from mailproto.content import Content
-from mailproto.delivery import Delivery, DeliverySession, FunctionDelivery, MailboxDelivery, PerSession
+from mailproto.delivery import (
+    CatchAllDelivery,
+    Delivery,
+    DeliverySession,
+    FunctionDelivery,
+    MailboxDelivery,
+    PerSession,
+)
 from mailproto.imap import IMAPServerFactory
 from mailproto.interfaces import IDelivery, IMailbox, IObjectIds, IStore
 from mailproto.model import Address, Envelope, Outcome, Parameters, Session
+from mailproto.listening import Listener
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.smtp import SMTPSender, SMTPServerFactory
 from mailproto.tls import server_tls
@@ -108,6 +117,15 @@ SMTPServerFactory(Own(), portal=password_portal(lambda username, password: passw
 IMAPServerFactory(portal, clock=reactor, hostname="mail.example.org")
 POP3ServerFactory(portal, clock=Clock(), hostname="mail.example.org")
 SMTPSender(reactor, ServerAddress("mail.example.org"))
+listener = Listener("tcp:25", SMTPServerFactory(CatchAllDelivery(store, "dev@localhost")), reactor=reactor)
+Listener("tcp:993", IMAPServerFactory(portal), tls=server_tls("cert.pem", "key.pem"))
+started: Deferred[None] = listener.start()
+number: int = listener.port
+
+
+async def in_asyncio() -> None:
+    async with running_reactor():
+        await bridge(listener.start())
 """
 
 WRONG = """

@@ -31,11 +31,19 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.task import Clock
 from zope.interface import implementer  # type: ignore[import-untyped, unused-ignore]
 
+from mailproto.aio import bridge, running_reactor
 from mailproto.auth import password_portal, store_portal
 from mailproto.backends import MemoryStore, SimpleMailbox, SingleStore
 from mailproto.client import ServerAddress
 from mailproto.content import Content
-from mailproto.delivery import Delivery, DeliverySession, FunctionDelivery, MailboxDelivery, PerSession
+from mailproto.delivery import (
+    CatchAllDelivery,
+    Delivery,
+    DeliverySession,
+    FunctionDelivery,
+    MailboxDelivery,
+    PerSession,
+)
 from mailproto.imap import IMAPServerFactory
 from mailproto.interfaces import IDelivery, IMailbox, IObjectIds, IStore
 from mailproto.listening import Listener
@@ -117,6 +125,15 @@ Listener(endpoint, SMTPServerFactory(Own()), reactor=reactor)
 
 async def connected() -> SMTPClient:
     return await SMTPClient.connect(reactor, TCP4ClientEndpoint(reactor, "mail.example.org", 25))
+listener = Listener("tcp:25", SMTPServerFactory(CatchAllDelivery(store, "dev@localhost")), reactor=reactor)
+Listener("tcp:993", IMAPServerFactory(portal), tls=server_tls("cert.pem", "key.pem"))
+started: Deferred[None] = listener.start()
+number: int = listener.port
+
+
+async def in_asyncio() -> None:
+    async with running_reactor():
+        await bridge(listener.start())
 """
 
 WRONG = """

@@ -103,7 +103,7 @@ class ServerFactory(Factory):
 
         def abort_stragglers() -> None:
             for connection in list(self.connections):
-                connection.abort()
+                connection.stop_now()
 
         timer = self.clock.callLater(self.limits.close_timeout, abort_stragglers)
 

@@ -13,6 +13,8 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
+    IOpenSSLContextFactory,
+    IOpenSSLServerConnectionCreator,
     IProtocol,
     IProtocolFactory,
     IReactorFDSet,
@@ -21,6 +23,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from mailproto._reactor import installed
@@ -29,7 +32,7 @@ from mailproto.files import give_away
 from mailproto.listening._endpoints import unix_path, with_defaults
 from mailproto.listening._errors import ListenError, StartFailed, reason_of
 from mailproto.listening._unix_sockets import remove_left_over
-from mailproto.typing import Reactor, ServerEndpoint
+from mailproto.typing import Reactor, ServerEndpoint, ServerTLSContext
 
 __all__ = ["Listener"]
 
@@ -58,7 +61,9 @@ class Listener(Service):
 
     :param endpoint: a Twisted endpoint string, such as ``tcp:25`` or ``unix:/run/app/lmtp``, or an
         `IStreamServerEndpoint`.  With ``tcp:0``, the system chooses the port.
-    :param name: names the listener in the log; by default the factory's service, such as ``smtp``.
+    :param tls: to serve TLS from the first octet (from `server_tls`), as on the ports 465, 993 and 995.
+    :param name: names the listener in the log; by default the factory's service, such as ``smtp``, and
+        ``imaps`` with TLS.
     :param listening: called with `address` once clients are served; by default, the log tells it.
     :param reactor: None for the installed reactor.
 
@@ -75,6 +80,7 @@ class Listener(Service):
         endpoint: str | ServerEndpoint,
         factory: IProtocolFactory | Factory[Any],
         *,
+        tls: ServerTLSContext | None = None,
         name: str = "",
         listening: Callable[[str], object] | None = None,
         reactor: Reactor | None = None,
@@ -86,12 +92,20 @@ class Listener(Service):
             )
         if isinstance(factory, type) or not IProtocolFactory.providedBy(factory):
             raise TypeError(f"factory: an IProtocolFactory, such as an SMTPServerFactory, not {factory!r}")
+        if tls is not None and not (
+            IOpenSSLServerConnectionCreator.providedBy(tls) or IOpenSSLContextFactory.providedBy(tls)
+        ):
+            raise TypeError(f"tls: what mailproto.tls.server_tls returns, not {tls!r}")
         self.endpoint = endpoint
         self.socket_owner: tuple[int | None, int | None] = (None, None)
-        self._title = name or _name_of(factory)
+        self._title = name or _name_of(factory) + ("" if tls is None else "s")
         self._listening = listening or self._log_address
         self._reactor = reactor
-        self._factory = factory
+        served: Any = factory  # some of Twisted's types need the plugin of zope.interface for mypy
+        context: Any = tls
+        self._factory: IProtocolFactory = (
+            served if tls is None else TLSMemoryBIOFactory(context, False, served)
+        )
         self._gate = _Gate(self._title)
         self._binding: Deferred[None] | None = None
         self._port: IListeningPort | None = None
@@ -176,9 +190,9 @@ class Listener(Service):
             self._bind()
         try:
             await self._serve()
-        except ListenError:
+        except Exception:  # the factory's own, too
             self.running = 0
-            self._binding = self._problem = None
+            await self._stop()
             raise
 
     def _bind(self) -> None:
@@ -284,8 +298,8 @@ class _Gate(Factory):
         self._served: IProtocolFactory | None = None
 
     def open(self, served: IProtocolFactory) -> None:
-        self._served = served
         served.doStart()
+        self._served = served
 
     def close(self) -> ServerFactory | None:
         """:returns: the factory that made the connections, if it is ours."""

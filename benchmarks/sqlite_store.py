@@ -18,7 +18,7 @@ from _parts.program import Options, Table, expect, run
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 
 from mailproto.backends import SQLiteStore
-from mailproto.content import CHUNK, FileContent
+from mailproto.content import CHUNK, Content
 from mailproto.interfaces import IMailbox
 from mailproto.model import FlagChange, FlagOperation, NewMessage, Part, Placement
 
@@ -159,13 +159,13 @@ class Benchmark:
             spool.flush()
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             began = time.perf_counter()
-            [appended] = await inbox.append([NewMessage(FileContent(spool.name, size))])
+            [appended] = await inbox.append([NewMessage(Content.of_file(spool.name, size))])
             self._report(f"append of {self._large} MB from a file", time.perf_counter() - began, 1)
             began = time.perf_counter()
             [info] = await inbox.read([appended.uid], Part.CONTENT)
             content = info.content
             assert content is not None
-            read = sum(map(len, content.chunks() if isinstance(content, FileContent) else [content]))
+            read = sum(map(len, content.chunks() if isinstance(content, Content) else [content]))
             self._report(f"read of {self._large} MB by chunks", time.perf_counter() - began, 1)
             expect("octets of the large message", read, size)
             after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 
 from mailproto import maillog
+from mailproto.connection._hostname import server_hostname
 from mailproto.connection._limits import Limits
 from mailproto.connection._server import ServerConnection
 
 __all__ = ["ServerFactory"]
 
 
+def _installed_reactor() -> IReactorTime:
+    from twisted.internet import reactor  # imported late, because that installs one
+
+    return cast(IReactorTime, reactor)
+
+
 class ServerFactory(Factory):
     """Makes the connections of one service, counts them, and ends them at shutdown.
 
-    :param clock: the reactor, or a `twisted.internet.task.Clock` in tests.
+    :param clock: the reactor, or a `twisted.internet.task.Clock` in tests; None for the installed reactor.
+    :param hostname: the server's name in its greeting; an international name is sent with A-labels.  None for
+        the machine's name.
     :param tls: the context for STARTTLS or STLS; None not to offer it.
     """
 
@@ -26,8 +35,16 @@ class ServerFactory(Factory):
     service_name: str = ""
     """The service's name in the mail log: smtp, submission, lmtp, pop3 or imap."""
 
-    def __init__(self, clock: IReactorTime, *, tls: Any | None = None, limits: Limits | None = None) -> None:
-        self.clock = clock
+    def __init__(
+        self,
+        clock: IReactorTime | None = None,
+        *,
+        hostname: str | None = None,
+        tls: Any | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.clock = _installed_reactor() if clock is None else clock
+        self.hostname = server_hostname(hostname)
         self.tls = tls
         self.limits = limits or Limits()
         self.stopping = False

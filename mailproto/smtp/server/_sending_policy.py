@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailproto.awaiting import settle
 from mailproto.connection import UNIX
 from mailproto.errors import Refused
 from mailproto.interfaces import IDelivery, IOwnership
@@ -76,5 +77,5 @@ class SendingPolicy:
     async def _owns(self, account: str, path: Address) -> bool:
         delivery = self._delivery
         if IOwnership.providedBy(delivery):
-            return bool(await delivery.owns(account, path))
+            return bool(await settle(delivery.owns(account, path)))
         return is_own_address(account, path)

@@ -63,6 +63,7 @@ __all__ = [
     "IDeliverySessions",
     "IDirectory",
     "IExpander",
+    "IFixedMailboxes",
     "IMailbox",
     "IMetadata",
     "IObjectIds",
@@ -405,6 +406,14 @@ class IAccount(Interface):
         :returns: a function that ends the watch; it may be called more than once.
         :raises NoSuchAccount: the account has been deleted.
         """
+
+
+class IFixedMailboxes(Interface):
+    """An IAccount whose mailboxes only the application can add, rename and remove.
+
+    `IAccount.create`, `IAccount.delete` and `IAccount.rename` raise `InvalidMailboxName` (in IMAP:
+    CANNOT).  Its mailboxes may belong to several accounts, and may outlive them.
+    """
 
 
 class IDirectory(Interface):

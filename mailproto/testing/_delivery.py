@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import FirstError, gatherResults
 from zope.interface.verify import verifyObject
 
 from mailproto.awaiting import settle
@@ -164,7 +164,10 @@ class DeliveryConformance(TestCase):
             self.outcomes(await self.answer(delivery.deliver, make_envelope("", [path]), Content(TEXT)), 1)
 
     async def test_many_at_a_time(self) -> None:
-        await gatherResults([deferred(self.delivered(TEXT)) for _ in range(50)])
+        try:
+            await gatherResults([deferred(self.delivered(TEXT)) for _ in range(50)], consumeErrors=True)
+        except FirstError as first:
+            first.subFailure.raiseException()
 
     async def test_transactions_of_two_clients_do_not_mix(self) -> None:
         sessions = [_session(), _session(ELSEWHERE)]

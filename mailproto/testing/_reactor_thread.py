@@ -53,7 +53,7 @@ class ReactorThread:
     """
 
     def __init__(self) -> None:
-        self.reactor = _reactor_for_a_thread()
+        self.reactor, self._loop = _reactor_for_a_thread()
         started = threading.Event()
         self.reactor.callWhenRunning(started.set)
         self._thread = threading.Thread(target=self._run, name="mailproto-testing", daemon=True)
@@ -89,6 +89,8 @@ class ReactorThread:
 
     def _run(self) -> None:
         self.reactor.run(installSignalHandlers=False)
+        if self._loop is not None:
+            self._loop.close()
 
     def _end_with_main_thread(self) -> None:
         threading.main_thread().join()
@@ -96,14 +98,16 @@ class ReactorThread:
         self._thread.join(_EXIT_PATIENCE)
 
 
-def _reactor_for_a_thread() -> Any:
+def _reactor_for_a_thread() -> tuple[Any, asyncio.AbstractEventLoop | None]:
+    """The reactor, and its loop if that was made for it."""
     reactor = installed_reactor()
     is_asyncio = isinstance(reactor, AsyncioSelectorReactor)
     if not (reactor.running or is_asyncio or any(owner in sys.modules for owner in _OWNERS)):
-        return reactor
-    own: Any = AsyncioSelectorReactor(asyncio.new_event_loop()) if is_asyncio else type(reactor)()
+        return reactor, None
+    loop = asyncio.new_event_loop() if is_asyncio else None
+    own: Any = type(reactor)() if loop is None else AsyncioSelectorReactor(loop)
     own._registerAsIOThread = False  # the main thread's reactor stays Twisted's reactor
-    return own
+    return own, loop
 
 
 _only: list[ReactorThread] = []

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import email.policy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
-from email.parser import BytesParser
 from itertools import count
 
 from mailproto.content import Content
@@ -44,8 +42,8 @@ class ReceivedMessage:
 
     @property
     def message(self) -> EmailMessage:
-        """The message, parsed by the email package."""
-        return BytesParser(policy=email.policy.default).parsebytes(self.content)
+        """The message, parsed by the email package (`Content.message`)."""
+        return Content(self.content).message()
 
     @property
     def sender(self) -> str:

@@ -48,7 +48,7 @@ class ConnectedTests(ConnectedTestCase):
         self.assertTrue(outcome.accepted)
         [received] = self.inbox.messages
         self.assertEqual(received.message["Subject"], "Hello")
-        self.assertEqual(received.message.get_content(), "It works.\r\n")
+        self.assertEqual(received.message.get_content(), "It works.\n")
         link.result(link.client.quit())
         self.assertFalse(link.client_transport.is_open or link.server_transport.is_open)
         self.assertEqual(link.clock.getDelayedCalls(), [])

@@ -115,11 +115,13 @@ class _Rest:
                 return result.throwExceptionIntoGenerator(self._coroutine)
             return self._coroutine.send(result)
         except StopIteration as end:
-            self.done.callback(end.value)
+            if not self.done.called:
+                self.done.callback(end.value)
         except BaseException:  # asyncio's CancelledError is not an Exception
             if self.done.called:
                 self._log.failure("error after the call was given up")
-            self.done.errback(Failure())
+            else:
+                self.done.errback(Failure())
         return _ENDED
 
     def _deferred(self, waiting: Any) -> Deferred[Any]:

@@ -12,7 +12,14 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 
 from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
 from mailproto.connection import Networks, ServerFactory
-from mailproto.interfaces import IDelivery, IExpander, IQueueRunner, IServiceExtensions, IVerifier
+from mailproto.interfaces import (
+    IDelivery,
+    IDeliverySessions,
+    IExpander,
+    IQueueRunner,
+    IServiceExtensions,
+    IVerifier,
+)
 from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions
 from mailproto.smtp.server._limits import MAX_MESSAGE_SIZE, TRUSTED_CLIENT_LIMITS, SMTPLimits
 from mailproto.smtp.server._sending_policy import SendingPolicy
@@ -24,8 +31,9 @@ __all__ = ["SMTPServerFactory"]
 class SMTPServerFactory(ServerFactory):
     """Serves SMTP (RFC 5321) or submission (RFC 6409), and gives mail to a delivery.
 
-    :param delivery: an `IDelivery`, which gets the mail.  It may provide `IServiceExtensions`,
-        `IVerifier`, `IExpander` and `IQueueRunner`, and then more extensions are offered.
+    :param delivery: an `IDelivery` or `IDeliverySessions`, which gets the mail.  It may provide
+        `IServiceExtensions`, `IVerifier`, `IExpander` and `IQueueRunner`, and then more extensions are
+        offered.
     :param clock: the reactor, or `twisted.internet.task.Clock` in tests; None for the installed reactor.
     :param hostname: this server's name; an international name is sent with A-labels
         (RFC 6531 3.7.1).  None for the machine's name.
@@ -65,7 +73,7 @@ class SMTPServerFactory(ServerFactory):
 
     def __init__(
         self,
-        delivery: IDelivery,
+        delivery: IDelivery | IDeliverySessions,
         *,
         clock: IReactorTime | None = None,
         hostname: str | None = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mailproto.awaiting import settle
 from mailproto.connection import UNIX
 from mailproto.errors import Refused
-from mailproto.interfaces import IDelivery, IOwnership
+from mailproto.interfaces import IDelivery, IDeliverySessions, IOwnership
 from mailproto.model import Address
 from mailproto.smtp.server._limits import SMTPLimits
 from mailproto.smtp.server._ownership import is_own_address
@@ -25,7 +25,9 @@ class SendingPolicy:
     :param own_senders: whether an account may send only under its own addresses.
     """
 
-    def __init__(self, delivery: IDelivery, limits: SMTPLimits, *, own_senders: bool) -> None:
+    def __init__(
+        self, delivery: IDelivery | IDeliverySessions, limits: SMTPLimits, *, own_senders: bool
+    ) -> None:
         self._delivery = delivery
         self._own_senders = own_senders
         period = limits.rate_period

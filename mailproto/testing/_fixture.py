@@ -108,6 +108,7 @@ class StoreFixture(TestCase):
         self.store: Any = Settled(self.make_store())
         await self.store.start()
         self.addCleanup(lambda: deferred(self.store.stop()))
+        self._accounts_before = frozenset(await self.store.directory.names())
         await self.store.directory.add(ALICE, "hash")
         self.account: Any = await self.store.account(ALICE)
         self._keeps_recent = provides(IRecent, await self.account.open(INBOX))
@@ -169,6 +170,10 @@ class StoreFixture(TestCase):
                 yield
 
         await cooperate(turns()).whenDone()
+
+    async def account_names(self) -> list[str]:
+        """The names of the accounts that the test made."""
+        return [name for name in await self.store.directory.names() if name not in self._accounts_before]
 
     async def names(self) -> list[str]:
         """The names in the account's list."""

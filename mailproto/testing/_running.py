@@ -195,13 +195,11 @@ class RunningServer:
         ports, self._ports = self._ports, []
         for port in ports:
             await settle(port.stopListening())
-        for factory in self.factories:
-            shut_down = getattr(factory, "shut_down", None)
-            if shut_down is not None:
-                timer = self._running_in.callLater(GRACE, _abort_all, factory)
-                await shut_down()
-                if timer.active():
-                    timer.cancel()
+        for server in filter(None, map(_served, self.factories)):
+            timer = self._running_in.callLater(GRACE, _abort_all, server)
+            await server.shut_down()
+            if timer.active():
+                timer.cancel()
 
 
 def running_server(
@@ -255,8 +253,9 @@ async def _made(given: Any, reactor: Any) -> Any:
         given = await settle(given(reactor) if wants_reactor else given())
         if not IProtocolFactory.providedBy(given):
             raise TypeError(f"servers: the function made no factory, but {type(given).__name__}")
-    if isinstance(given, ServerFactory):
-        given.stopping = False
+    server = _served(given)
+    if server is not None:
+        server.stopping = False  # it may have run before
     if reactor is not installed_reactor():
         _give_reactor(given, reactor, installed_reactor(), set())
     return given
@@ -290,6 +289,13 @@ def _runs_on(reactor: Any, loop: asyncio.AbstractEventLoop) -> bool:
     return is_asyncio and reactor.running and reactor._asyncioEventloop is loop
 
 
-def _abort_all(factory: Any) -> None:
-    for connection in [*getattr(factory, "connections", ())]:
+def _served(factory: Any) -> ServerFactory | None:
+    """The mailproto server in a factory, perhaps below TLS (`TLSMemoryBIOFactory`) or the like."""
+    while factory is not None and not isinstance(factory, ServerFactory):
+        factory = getattr(factory, "wrappedFactory", None)
+    return factory
+
+
+def _abort_all(server: ServerFactory) -> None:
+    for connection in [*server.connections]:
         connection.abort()

@@ -55,10 +55,6 @@ class ReadOnlyTests(StoreConformance, TestCase):
     def make_store(self) -> SingleStore:
         return SingleStore("support@example.org", "", tickets())
 
-    async def setUp(self) -> None:  # type: ignore[override]
-        await super().setUp()
-        await self.store.directory.delete("support@example.org")
-
 
 class EmptyReadOnlyTests(ReadingConformance, TestCase):
     """One without messages."""

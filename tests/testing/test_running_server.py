@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import imaplib
+import os
 import poplib
 import smtplib
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ from twisted.internet import reactor as installed
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import deferToThread
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailproto.auth import hash_password, store_portal
@@ -26,6 +29,7 @@ from mailproto.imap import IMAPServerFactory
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.smtp import LMTPServerFactory, SMTPClient, SMTPServerFactory, send_mail
 from mailproto.testing import ReceivedMessage, RecordingDelivery, running_server, wait_for_message
+from mailproto.tls import ensure_self_signed, server_tls
 from tests.processes import CHECKOUT
 
 MESSAGE = "Subject: Hello\n\nIt works.\n"
@@ -94,6 +98,25 @@ class InTheReactorTests(TestCase):
         server = running_server(SMTPServerFactory(RecordingDelivery()), host="192.0.2.1")
         with self.assertRaises(CannotListenError):
             await server
+
+    async def test_tls_from_the_first_octet(self) -> None:
+        folder = self.mktemp()
+        os.mkdir(folder)
+        pair = ensure_self_signed(folder, "localhost")
+        served = TLSMemoryBIOFactory(server_tls(*pair), False, SMTPServerFactory(RecordingDelivery()))
+        context = ssl.create_default_context(cafile=pair[0])
+
+        def begin() -> smtplib.SMTP_SSL:
+            client = smtplib.SMTP_SSL("localhost", server.port, timeout=10, context=context)
+            self.assertEqual(client.ehlo()[0], 250)
+            return client
+
+        server = running_server(served)
+        for _ in range(2):
+            async with server:
+                client = await deferToThread(begin)
+            self.assertEqual(served.wrappedFactory.connections, set())
+            client.close()
 
     async def test_another_factory(self) -> None:
         class Hello(Protocol):

@@ -16,9 +16,9 @@ change is on disk (for backends that keep mail on disk) and visible to every oth
 *Content.*  The octets of a message are a `mailproto.content.Content`, whatever their size.
 
 Optional contracts (`IRecent`, `IObjectIds`, `IOwnership`, `IServiceExtensions`, `IVerifier`,
-`IExpander`, `IQueueRunner`, `IAccountChanges`, `ICheckable`) extend a required one; servers find them with
-``providedBy``.  A store also lists the optional contracts of its mailboxes and accounts before any client
-signs in (`IAddOns.add_ons`).
+`IExpander`, `IQueueRunner`, `IFixedMailboxes`, `IAccountChanges`, `ICheckable`) extend a required one;
+servers find them with ``providedBy``.  A store also lists the optional contracts of its mailboxes and
+accounts before any client signs in (`IAddOns.add_ons`).
 """
 
 from __future__ import annotations

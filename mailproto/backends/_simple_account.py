@@ -72,7 +72,10 @@ class SimpleAccount:
         name = given_name(name)
         if name in self._mailboxes:
             raise MailboxExists
-        return self._put(name, SimpleMailbox(name) if mailbox is None else _given_mailbox(name, mailbox))
+        given = SimpleMailbox(name) if mailbox is None else _given_mailbox(name, mailbox)
+        fitting = self._fitting(name, given)
+        self._put(name, fitting)
+        return fitting
 
     def remove_mailbox(self, name: str) -> None:
         """Remove a mailbox and its subscription.
@@ -96,6 +99,7 @@ class SimpleAccount:
 
         :raises NoSuchMailbox, MailboxExists:
         :raises InvalidMailboxName: also for INBOX, which every account has.
+        :raises ValueError: as `add_mailbox`.
         """
         old, new = _other_than_inbox(old), given_name(new)
         moving = [name for name in self._mailboxes if name == old or is_inferior(name, old)]
@@ -103,9 +107,15 @@ class SimpleAccount:
             raise NoSuchMailbox
         if any(name == new or is_inferior(name, new) for name in self._mailboxes):
             raise MailboxExists
-        for source, target in check_rename(old, new, moving).items():
+        moves = check_rename(old, new, moving).items()
+        # Nothing may fail once the first one has moved.
+        renamed = [
+            (source, target, self._fitting(target, self._mailboxes[source])) for source, target in moves
+        ]
+        for source, target, mailbox in renamed:
             was_subscribed = source in self._subscribed
-            self._put(target, self._take(source), subscribe=was_subscribed)
+            self._take(source)
+            self._put(target, mailbox, subscribe=was_subscribed)
 
     def retire(self) -> None:
         """Delete the account: from now on every method raises `NoSuchAccount`; its mailboxes stay."""
@@ -192,8 +202,11 @@ class SimpleAccount:
         self._there()
         raise InvalidMailboxName(f"Mailboxes cannot be {what} here")
 
-    def _put(self, name: str, mailbox: IMailbox, *, subscribe: bool = True) -> IMailbox:
-        """Put a mailbox under a free name."""
+    def _fitting(self, name: str, mailbox: IMailbox) -> IMailbox:
+        """The object for a mailbox that gets a name.
+
+        :raises ValueError: the name had another mailbox before, whose UIDVALIDITY is not smaller.
+        """
         least = self._left.get(name, 0) + 1
         if isinstance(mailbox, SimpleMailbox):
             if mailbox.name != name or mailbox.uid_validity < least:
@@ -203,13 +216,16 @@ class SimpleAccount:
                 f"mailbox: {name!r} was another mailbox's name before: the UIDVALIDITY of this one must be at"
                 f" least {least}, not {mailbox.uid_validity}"
             )
+        return mailbox
+
+    def _put(self, name: str, mailbox: IMailbox, *, subscribe: bool = True) -> None:
+        """Put a mailbox under a free name."""
         self._mailboxes[name] = mailbox
         if subscribe:
             self._subscribed.add(name)
         if self._watchers:
             self._watch_mailbox(name)
         self._changed()
-        return mailbox
 
     def _take(self, name: str) -> IMailbox:
         """Take a mailbox away from its name.  :raises NoSuchMailbox:"""

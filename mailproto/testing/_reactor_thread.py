@@ -11,6 +11,7 @@ has a reactor of its own, of the same kind.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import Callable, Coroutine
@@ -112,6 +113,7 @@ def _reactor_for_a_thread() -> tuple[Any, asyncio.AbstractEventLoop | None]:
 
 _only: list[ReactorThread] = []
 _making = threading.Lock()
+os.register_at_fork(after_in_child=_only.clear)  # the child has no such thread
 
 
 def reactor_thread() -> ReactorThread:

@@ -6,9 +6,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import directlyProvides
 
 from mailproto.backends import MemoryStore, SimpleAccount, SimpleMailbox
 from mailproto.errors import InvalidMailboxName, MailboxExists, NoSuchAccount, NoSuchMailbox
+from mailproto.interfaces import IMailbox
 from mailproto.model import MailboxEntry
 
 
@@ -74,14 +76,13 @@ class AddingTests(SimpleAccountTestCase):
         self.account.remove_mailbox("x")
         # MemoryMailbox is a SimpleMailbox; one that only looks like one is not.
         plain = type("Plain", (), {"__getattr__": lambda _, name: getattr(foreign, name)})()
-        from zope.interface import directlyProvides
-
-        from mailproto.interfaces import IMailbox
-
         directlyProvides(plain, IMailbox)
         error = self.assertRaises(ValueError, self.account.add_mailbox, "x", plain)
         self.assertIn("UIDVALIDITY", str(error))
         self.assertIs(self.account.add_mailbox("y", plain), plain)
+        # A rename that cannot be done changes nothing.
+        self.assertRaises(ValueError, self.account.rename_mailbox, "y", "x")
+        self.assertIs(self.open("y"), plain)
 
 
 class RemovingTests(SimpleAccountTestCase):

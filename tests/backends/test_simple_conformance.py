@@ -31,8 +31,14 @@ class SimpleAccountTests(StoreConformance, TestCase):
 class ApplicationsTests(SimpleAccountTests):
     """The same, where the application makes the further mailboxes."""
 
+    def make_store(self) -> Store:
+        self.own_store = Store()
+        return self.own_store
+
     async def make_mailbox(self, name: str) -> None:
-        (await self.store.account(self.account.name))._wrapped.add_mailbox(name)
+        account = await self.own_store.account(self.account.name)
+        assert isinstance(account, SimpleAccount)
+        account.add_mailbox(name)
 
 
 class ReadOnlyMailbox(SimpleMailbox):

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.defer import Deferred, ensureDeferred
 
-__all__ = ["ReactorThread", "in_asyncio_task", "installed_reactor", "reactor_thread"]
+__all__ = ["ReactorThread", "in_asyncio_task", "installed_reactor", "known_reactors", "reactor_thread"]
 
 T = TypeVar("T")
 
@@ -114,6 +114,11 @@ def _reactor_for_a_thread() -> tuple[Any, asyncio.AbstractEventLoop | None]:
 _only: list[ReactorThread] = []
 _making = threading.Lock()
 os.register_at_fork(after_in_child=_only.clear)  # the child has no such thread
+
+
+def known_reactors() -> list[Any]:
+    """The installed reactor, and that of the thread if there is one."""
+    return [installed_reactor(), *(thread.reactor for thread in _only)]
 
 
 def reactor_thread() -> ReactorThread:

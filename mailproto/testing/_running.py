@@ -26,6 +26,7 @@ from mailproto.testing._reactor_thread import (
     ReactorThread,
     in_asyncio_task,
     installed_reactor,
+    known_reactors,
     reactor_thread,
 )
 from mailproto.testing._recording import ReceivedMessage, RecordingDelivery
@@ -145,6 +146,7 @@ class RunningServer:
         return self.__aenter__().__await__()
 
     async def __aenter__(self) -> Self:
+        self._thread = None
         if in_asyncio_task():
             reactor = self._reactor or installed_reactor()
             loop = asyncio.get_running_loop()
@@ -256,13 +258,14 @@ async def _made(given: Any, reactor: Any) -> Any:
     server = _served(given)
     if server is not None:
         server.stopping = False  # it may have run before
-    if reactor is not installed_reactor():
-        _give_reactor(given, reactor, installed_reactor(), set())
+    others = [each for each in known_reactors() if each is not reactor]
+    if others:
+        _give_reactor(given, reactor, others, set())
     return given
 
 
-def _give_reactor(subject: Any, reactor: Any, installed: Any, seen: set[int]) -> None:
-    """Give a server that was made for the installed reactor another one.
+def _give_reactor(subject: Any, reactor: Any, others: list[Any], seen: set[int]) -> None:
+    """Give a server the reactor that serves it; it was made for another one, or has run in one.
 
     Only objects of mailproto are changed: those of the application know what they are doing.
     """
@@ -271,16 +274,16 @@ def _give_reactor(subject: Any, reactor: Any, installed: Any, seen: set[int]) ->
     seen.add(id(subject))
     if isinstance(subject, dict):
         for value in subject.values():
-            _give_reactor(value, reactor, installed, seen)
+            _give_reactor(value, reactor, others, seen)
     elif isinstance(subject, list | tuple | set):
         for value in subject:
-            _give_reactor(value, reactor, installed, seen)
+            _give_reactor(value, reactor, others, seen)
     elif isinstance(subject, Portal) or type(subject).__module__.startswith("mailproto."):
         for name, value in list(getattr(subject, "__dict__", {}).items()):
-            if value is installed:
+            if any(value is other for other in others):
                 setattr(subject, name, reactor)
             else:
-                _give_reactor(value, reactor, installed, seen)
+                _give_reactor(value, reactor, others, seen)
 
 
 def _runs_on(reactor: Any, loop: asyncio.AbstractEventLoop) -> bool:

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
 from mailproto.awaiting import settle
 from mailproto.interfaces import IMailbox
@@ -53,12 +53,18 @@ async def _watch(where: Any, matching: Any, timeout: float, reactor: IReactorTim
         reactor = IReactorTime(installed)
     hints: list[Deferred[None]] = [Deferred()]
 
-    def hint(*_: object) -> None:
+    def hint() -> None:
         if not hints[0].called:
             hints[0].callback(None)
 
+    def changed(*_: object) -> None:
+        if IReactorFromThreads.providedBy(reactor):
+            reactor.callFromThread(hint)  # the server may run in another thread
+        else:
+            hint()
+
     end = reactor.seconds() + timeout
-    end_watch, timer = where.watch(hint), reactor.callLater(timeout, hint)
+    end_watch, timer = where.watch(changed), reactor.callLater(timeout, hint)
     try:
         while True:
             messages = await _messages(where)

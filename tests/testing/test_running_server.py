@@ -89,6 +89,34 @@ class InTheReactorTests(TestCase):
                 raise ZeroDivisionError
         self.assertFalse(is_open(address))
 
+    async def test_a_portal_that_was_in_the_thread_before(self) -> None:
+        """It gets the reactor that serves it now: a result that comes to another one never arrives."""
+        store = SingleStore("alice", hash_password("secret"), SimpleMailbox())
+        server = running_server(POP3ServerFactory(store_portal(store, installed)))
+
+        def sign_in() -> None:
+            pop3 = poplib.POP3(*server.address, timeout=10)
+            pop3.user("alice")
+            pop3.pass_("secret")
+            pop3.quit()
+
+        def blocking() -> None:
+            with server:
+                sign_in()
+
+        for _ in range(2):
+            await deferToThread(blocking)
+            async with server:
+                await deferToThread(sign_in)
+
+    async def test_waiting_here_for_a_server_in_the_thread(self) -> None:
+        inbox = RecordingDelivery()
+        server = running_server(SMTPServerFactory(inbox)).start()
+        self.addCleanup(server.stop)
+        sending = deferToThread(send, server.address)
+        self.assertEqual((await wait_for_message(inbox)).message["Subject"], "Hello")
+        await sending
+
     async def test_what_cannot_be_served(self) -> None:
         for wrong in ((), (None,), (RecordingDelivery(),), (SMTPServerFactory,), ("smtp",)):
             self.assertRaises(TypeError, running_server, *wrong)

@@ -21,7 +21,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from mailproto.awaiting import settle
 from mailproto.connection import ServerFactory
-from mailproto.interfaces import IMailbox
+from mailproto.interfaces import IDelivery, IDeliverySessions, IMailbox
 from mailproto.testing._reactor_thread import (
     ReactorThread,
     in_asyncio_task,
@@ -72,7 +72,9 @@ class RunningServer:
     def ports(self) -> list[int]:
         """The ports of all servers, in the order given.  :raises RuntimeError: they do not run."""
         if not self._ports:
-            raise RuntimeError("the server does not run: use it in a with statement, or call start()")
+            raise RuntimeError(
+                "the server does not run: use it in a with statement, await it, or call start()"
+            )
         return [cast(Any, port.getHost()).port for port in self._ports]
 
     @property
@@ -238,8 +240,10 @@ def running_server(
     for server in servers:
         is_factory = IProtocolFactory.providedBy(server)
         if not is_factory and (not callable(server) or _is_factory_class(server)):
-            hint = ": call it" if _is_factory_class(server) else ""
             shown = getattr(server, "__name__", type(server).__name__)
+            hint = f": write {shown}(...)" if _is_factory_class(server) else ""
+            if IDelivery.providedBy(server) or IDeliverySessions.providedBy(server):
+                hint = ": write SMTPServerFactory(delivery)"
             raise TypeError(f"servers: a factory, or a function that makes one, not {shown}{hint}")
     return RunningServer(servers, host, reactor)
 

@@ -118,8 +118,17 @@ class InTheReactorTests(TestCase):
         await sending
 
     async def test_what_cannot_be_served(self) -> None:
-        for wrong in ((), (None,), (RecordingDelivery(),), (SMTPServerFactory,), ("smtp",)):
-            self.assertRaises(TypeError, running_server, *wrong)
+        for wrong, hint in (
+            ((), "at least one"),
+            ((None,), "NoneType"),
+            (("smtp",), "str"),
+            ((RecordingDelivery(),), "SMTPServerFactory(delivery)"),
+            ((SMTPServerFactory,), "write SMTPServerFactory(...)"),
+        ):
+            self.assertIn(hint, str(self.assertRaises(TypeError, running_server, *wrong)))
+        self.assertIn(
+            "await it", str(self.assertRaises(RuntimeError, lambda: running_server(lambda: None).address))
+        )
         server = running_server(lambda: None)
         with self.assertRaises(TypeError):
             await server

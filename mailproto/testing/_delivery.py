@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,6 +43,9 @@ __all__ = ["DeliveryConformance"]
 
 HEADER = b"Received: from client.example by mx.example; Sun, 9 Sep 2001 01:46:40 +0000\r\nSubject: A test\r\n"
 TEXT = HEADER + b"From: sender@x.example\r\n\r\nThe text.\r\n"
+
+LONGEST_HOLD = 0.2
+"""Seconds for which a call may run before it waits for something."""
 
 _MEMORY = 1 << 18  # octets; the content of a larger message is in a file (`SMTPLimits.memory`)
 
@@ -162,6 +166,26 @@ class DeliveryConformance(TestCase):
             path = Address.parse(self.good_recipient)
             await self.accepted(delivery.recipient, session, path, NO_PARAMETERS)
             self.outcomes(await self.answer(delivery.deliver, make_envelope("", [path]), Content(TEXT)), 1)
+
+    async def test_it_does_not_hold_the_reactor(self) -> None:
+        """While a method works or sleeps, everybody else waits: use ``deferToThread`` for what takes time."""
+        holds = []
+        for _ in range(3):  # the machine itself may be busy
+            session = _session()
+            delivery = await self.begin(session)
+            envelope = make_envelope(self.good_sender, [self.good_recipient], session=session)
+            longest = 0.0
+            for step, arguments in (
+                (delivery.sender, (session, envelope.sender, NO_PARAMETERS)),
+                (delivery.recipient, (session, envelope.recipients[0].address, NO_PARAMETERS)),
+                (delivery.deliver, (envelope, Content(TEXT))),
+            ):
+                began = time.monotonic()
+                running = deferred(self.answer(step, *arguments))
+                longest = max(longest, time.monotonic() - began)
+                await running
+            holds.append(longest)
+        self.assertLess(min(holds), LONGEST_HOLD, "it blocks: everything else in this process waits")
 
     async def test_many_at_a_time(self) -> None:
         try:

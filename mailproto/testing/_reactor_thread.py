@@ -67,7 +67,10 @@ class ReactorThread:
         """Run a coroutine in the thread.
 
         :returns: a future of its result.
+        :raises RuntimeError: the reactor was stopped.
         """
+        if not self._thread.is_alive():
+            raise RuntimeError("something stopped the server's reactor, which cannot be started again")
         result: Future[T] = Future()
 
         def begin() -> None:

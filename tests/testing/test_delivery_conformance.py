@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unittest
 from typing import Any
 
@@ -69,13 +70,13 @@ class SessionTests(DeliveryConformance, TestCase):
         return PerSession(Kept)
 
 
-def failures_of(make: Any, **attributes: Any) -> dict[str, str]:
+def failures_of(make: Any, only: str = "", **attributes: Any) -> dict[str, str]:
     """The tests that a delivery does not pass, each with its message."""
     case = type(
         "Broken", (DeliveryConformance, TestCase), {"make_delivery": lambda self: make(), **attributes}
     )
     result = unittest.TestResult()
-    names = [name for name in unittest.defaultTestLoader.getTestCaseNames(case) if "served" not in name]
+    names = [name for name in unittest.defaultTestLoader.getTestCaseNames(case) if only in name]
     for name in names:
         if name not in ("test_by_smtp", "test_by_lmtp"):
             case(name).run(result)
@@ -157,6 +158,13 @@ class FoundTests(unittest.TestCase):
                 del self.path
 
         self.found("test_a_session_is_reset_and_ended_at_any_time", lambda: PerSession(Wrong))  # type: ignore[arg-type]
+
+    def test_one_that_blocks(self) -> None:
+        class Wrong(Delivery):
+            async def deliver(self, envelope: Any, content: Any) -> None:
+                time.sleep(0.25)
+
+        self.found("test_it_does_not_hold_the_reactor", Wrong, "it blocks", only="does_not_hold")
 
     def test_a_class_and_nothing(self) -> None:
         self.found("test_it_has_what_its_interfaces_say", lambda: RecordingDelivery, "not a class")  # type: ignore[arg-type]

@@ -61,9 +61,10 @@ class Connected(Generic[C]):
         self.clock.advance(seconds)
         self.pump()
 
-    def result(self, awaitable: Awaitable[T]) -> T:
+    def result(self, awaitable: Awaitable[T], *, after: float = 0.0) -> T:
         """The result of a coroutine or ``Deferred``, once both sides have said everything.
 
+        :param after: if there is none then, let so many seconds pass.
         :raises AssertionError: it has none yet, because something waits for the clock, or for ever.
         :raises Exception: the error with which it ended.
         """
@@ -74,6 +75,8 @@ class Connected(Generic[C]):
 
         Deferred.fromCoroutine(wait()).addBoth(ended.append)
         self.pump()
+        if not ended and after:
+            self.advance(after)
         if not ended:
             times = sorted(call.getTime() - self.clock.seconds() for call in self.clock.getDelayedCalls())
             waits = f"; the next of the clock's calls is due in {times[0]:g} seconds" if times else ""

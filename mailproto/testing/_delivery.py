@@ -32,7 +32,8 @@ from mailproto.model import (
     TLSInfo,
     VerifiedName,
 )
-from mailproto.smtp import LMTPClient, LMTPServerFactory, SMTPClient, SMTPServerFactory
+from mailproto.smtp import SMTPClient, SMTPServerFactory
+from mailproto.smtp.lmtp import LMTPClient, LMTPServerFactory
 from mailproto.testing._fixture import TestCase, deferred
 from mailproto.testing._reactor_thread import installed_reactor
 from mailproto.testing._recording import make_envelope

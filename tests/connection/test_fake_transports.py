@@ -15,7 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.imap import IMAPServerFactory
 from mailproto.pop3 import POP3ServerFactory
-from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
+from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp.limits import SMTPLimits
+from mailproto.smtp.lmtp import LMTPServerFactory
 from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.smtp.server.dialogue import FakeDelivery, Realm
 

@@ -13,11 +13,12 @@ from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.auth import Password
-from mailproto.client import AuthenticationRefused, ConnectionLost, ServiceClosing
+from mailproto.client.errors import AuthenticationRefused, ConnectionLost, ServiceClosing
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox, RecipientUnknown, Refused
 from mailproto.model import NULL_PATH, Address, Outcome, Recipient, Session
-from mailproto.smtp import LMTPClient, LMTPServerFactory, SMTPClient, SMTPServerFactory
+from mailproto.smtp import SMTPClient, SMTPServerFactory
+from mailproto.smtp.lmtp import LMTPClient, LMTPServerFactory
 from mailproto.testing import (
     ELSEWHERE,
     LOOPBACK,
@@ -67,9 +68,8 @@ class ConnectedTests(ConnectedTestCase):
     def test_errors_are_raised(self) -> None:
         link = self.link(portal=Portal(Realm(), [InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret")]))
         link.result(link.client.ehlo())
-        self.assertRaises(
-            AuthenticationRefused, link.result, link.client.authenticate(Password("alice", "x"))
-        )
+        with self.assertRaises(AuthenticationRefused):
+            link.result(link.client.authenticate(Password("alice", "x")), after=1.5)
         link.result(link.client.authenticate(Password("alice", "secret")))
         self.assertEqual(link.server.account, "alice")
 

@@ -27,7 +27,8 @@ from mailproto.client import ServerAddress
 from mailproto.errors import RecipientUnknown
 from mailproto.imap import IMAPServerFactory
 from mailproto.pop3 import POP3ServerFactory
-from mailproto.smtp import LMTPServerFactory, SMTPClient, SMTPServerFactory, send_mail
+from mailproto.smtp import SMTPClient, SMTPServerFactory, send_mail
+from mailproto.smtp.lmtp import LMTPServerFactory
 from mailproto.testing import ReceivedMessage, RecordingDelivery, running_server, wait_for_message
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.processes import CHECKOUT

@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress
 
-from mailproto.auth import SASLServer, ServerMechanism, server_mechanisms
 from mailproto.auth._avatars import checked_portal
-from mailproto.connection import Networks, ServerFactory
+from mailproto.auth.sasl import SASLServer, ServerMechanism, server_mechanisms
+from mailproto.connection import ServerFactory
+from mailproto.connection.proxy import Networks
 from mailproto.interfaces import (
     IDelivery,
     IDeliverySessions,
@@ -26,6 +27,7 @@ from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions
 from mailproto.smtp.server._limits import MAX_MESSAGE_SIZE, TRUSTED_CLIENT_LIMITS, SMTPLimits
 from mailproto.smtp.server._sending_policy import SendingPolicy
 from mailproto.smtp.server._server import SMTPServer
+from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["SMTPServerFactory"]
 
@@ -60,8 +62,8 @@ class SMTPServerFactory(ServerFactory):
         own (RFC 6409 6.1; `IOwnership`).
     :param xclient: the networks of proxies that may use XCLIENT to name their clients.
     :param trace_account: whether the Received field names the account that signed in.
-    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.server_mechanisms`); by
-        default, those that the portal names, or else `mailproto.auth.DEFAULT_MECHANISMS`.
+    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.sasl.server_mechanisms`); by
+        default, those that the portal names, or else `mailproto.auth.sasl.DEFAULT_MECHANISMS`.
     :param limits: `SMTPLimits`; by default, LMTP and servers that require login have no wait before the
         greeting.
     :raises ValueError: ``hostname`` is not a domain, nor an address in brackets; a mechanism does not exist;
@@ -85,10 +87,10 @@ class SMTPServerFactory(ServerFactory):
         self,
         delivery: IDelivery | IDeliverySessions,
         *,
-        clock: IReactorTime | None = None,
+        clock: ReactorTime | None = None,
         hostname: str | None = None,
         portal: Portal | None = None,
-        tls: Any | None = None,
+        tls: ServerTLSContext | None = None,
         submission: bool = False,
         auth_required: bool | None = None,
         require_tls: bool = False,

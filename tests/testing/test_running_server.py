@@ -21,7 +21,7 @@ from twisted.internet.threads import deferToThread
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from mailproto.auth import hash_password, store_portal
+from mailproto.auth import hash_password, password_portal, store_portal
 from mailproto.backends import MemoryStore, SimpleMailbox, SingleStore
 from mailproto.client import ServerAddress
 from mailproto.errors import RecipientUnknown
@@ -213,6 +213,18 @@ class InAThreadTests(SynchronousTestCase):
             pop3.user("alice")
             pop3.pass_("secret")
             self.assertEqual(pop3.stat()[0], 1)
+
+    def test_smtp_auth_with_a_portal_of_the_installed_reactor(self) -> None:
+        portal = password_portal({"alice": "secret"})
+        inbox = RecordingDelivery()
+        factory = SMTPServerFactory(inbox, portal=portal, auth_required=True)
+        with running_server(factory) as server, smtplib.SMTP(*server.address, timeout=10) as client:
+            with self.assertRaises(smtplib.SMTPAuthenticationError):
+                client.login("alice", "wrong")
+            client.login("alice", "secret")
+            client.sendmail("a@x.example", ["b@y.example"], MESSAGE)
+        envelope = inbox.messages[0].envelope
+        self.assertEqual(envelope.session.account, "alice")
 
     def test_a_function_makes_it_with_the_reactor_of_the_thread(self) -> None:
         made: list[Any] = []

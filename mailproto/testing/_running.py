@@ -259,9 +259,6 @@ async def _made(given: Any, reactor: Any) -> Any:
         given = await settle(given(reactor) if wants_reactor else given())
         if not IProtocolFactory.providedBy(given):
             raise TypeError(f"servers: the function made no factory, but {type(given).__name__}")
-    server = _served(given)
-    if server is not None:
-        server.stopping = False  # it may have run before
     others = [each for each in known_reactors() if each is not reactor]
     if others:
         _give_reactor(given, reactor, others, set())

@@ -87,8 +87,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.interfaces": """
         IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions IDirectory
-        IExpander IIdentity IMailbox IMetadata IObjectIds IOwnership IQueueRunner IRecent IRevocable
-        IServiceExtensions IStore IVerifier
+        IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds IOwnership IQueueRunner
+        IRecent IRevocable IServiceExtensions IStore IVerifier
     """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
@@ -140,9 +140,11 @@ PUBLIC_NAMES = {
     """,
     "mailproto.spool": "SpoolFile",
     "mailproto.testing": """
-        AccountConformance ChangesConformance DeliveryConformance Dialogue DialogueError
+        AccountConformance ChangesConformance Connected DeliveryConformance Dialogue DialogueError
         DirectoryConformance ELSEWHERE FEEDS Feed LOOPBACK MailboxConformance MemoryTransport
-        ObjectIdConformance StoreConformance StoreFixture play_each_way
+        ObjectIdConformance ReadingConformance ReceivedMessage RecordingDelivery RunningServer
+        StoreConformance StoreDeliveryConformance StoreFixture connected make_envelope play_each_way
+        running_server wait_for_message
     """,
     "mailproto.tls": """
         Channel ServerTLS TLSFilesError client_channel client_tls ensure_self_signed is_verified

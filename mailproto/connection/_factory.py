@@ -60,7 +60,7 @@ class ServerFactory(Factory):
             or len(self.connections) >= self.limits.connections
             or (
                 network is not None
-                and number >= self.limits.connections_of_peer(is_local=connection.is_local)
+                and number >= self.limits.connections_of_peer(is_near=connection.peer.is_near)
             )
         ):
             reason = "server shutting down" if self.stopping else "too many connections"

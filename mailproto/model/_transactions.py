@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Self
+
+from mailproto.model._address_syntax import DOT_STRING, split_address
 
 __all__ = [
     "NO_PARAMETERS",
@@ -28,8 +31,6 @@ Parameters = Mapping[str, str | None]
 NO_PARAMETERS: Parameters = MappingProxyType({})
 """What a command without parameters has."""
 
-_DOT_STRING = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+(?:\.[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+)*")
-
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -43,6 +44,18 @@ class Address:
     local: str
     domain: str
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Parse an address as it is written between angle brackets: the opposite of ``str()``.
+
+        A local part may be quoted, a domain may be an address literal or international, and its final dot
+        is dropped.  "" gives the null path, and "postmaster" an address without a domain.  For a field of
+        a message, such as ``Bob <bob@example.org>``, use `mailproto.message.parse_addresses`.
+
+        :raises ValueError: it is not an address; the text says why.
+        """
+        return cls(*split_address(text))
+
     def __bool__(self) -> bool:
         """False only for the null path."""
         return bool(self.local or self.domain)
@@ -50,7 +63,7 @@ class Address:
     def __str__(self) -> str:
         """The address as it is written between angle brackets, quoted where necessary."""
         local = self.local
-        if not local.isalnum() and not _DOT_STRING.fullmatch(local) and self:
+        if not local.isalnum() and not DOT_STRING.fullmatch(local) and self:
             local = '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
         return f"{local}@{self.domain}" if self.domain else local
 

@@ -22,7 +22,7 @@ PUBLIC_NAMES = {
         SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism StoreRealm Token
         TokenChecker add_ons_of client_mechanisms decode_base64 disabled_record enabled_record
         ensure_secret hash_password is_complete is_disabled login password_matches proxy_login
-        server_mechanisms store_portal
+        server_mechanisms sign_in_refused store_portal
     """,
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore
@@ -38,7 +38,7 @@ PUBLIC_NAMES = {
         sign_in
     """,
     "mailproto.connection": """
-        CloseReason Connection Limits MAX_PROXY_HEADER Networks Peer ProxiedFactory ProxyHeader
+        CloseReason Connection Limits MAX_PROXY_HEADER Networks ObserverOrMore Peer ProxiedFactory ProxyHeader
         ProxyHeaderError ServerConnection ServerFactory UNIX UNKNOWN Wire network_of
         parse_proxy_header
     """,
@@ -69,8 +69,7 @@ PUBLIC_NAMES = {
         IObjectIds IOwnership IQueueRunner IRecent IRevocable IServiceExtensions IStore IVerifier
     """,
     "mailproto.maillog": """
-        Client HasClient LINE MAX_REFUSALS MAX_VALUE NAMESPACE Refusals appended client_of ended
-        failed message recipients refused sign_in_failed signed_in turned_away
+        LINE MAX_REFUSALS MAX_VALUE MailLog NAMESPACE observer_of
     """,
     "mailproto.message": """
         ADDRESSES_LIMIT ANCESTORS_LIMIT BOUNDARY_LIMIT
@@ -89,6 +88,10 @@ PUBLIC_NAMES = {
         Metadata NO_PARAMETERS NO_SERVICE_EXTENSIONS NULL_PATH NewMessage Outcome PERMANENT_FLAGS Parameters
         Part Placement Recipient SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo VerifiedName
         canonical_mailbox_name
+    """,
+    "mailproto.observing": """
+        Accepted Appended Client Connected Delivered Disconnected HasClient IObserver
+        Observer Observers Refusal SignInRefused SignedIn TurnedAway client_of
     """,
     "mailproto.pop3": """
         POP3Limits POP3Server POP3ServerFactory READ_AHEAD_MESSAGES

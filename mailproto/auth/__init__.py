@@ -37,6 +37,7 @@ from mailproto.auth._records import (
     is_disabled,
     password_matches,
 )
+from mailproto.auth._reporting import sign_in_refused
 from mailproto.auth._sasl_messages import MAX_RESPONSE, SASLError, decode_base64
 from mailproto.auth._scram import ScramKeys
 from mailproto.auth._server_mechanisms import (
@@ -94,5 +95,6 @@ __all__ = [
     "password_matches",
     "proxy_login",
     "server_mechanisms",
+    "sign_in_refused",
     "store_portal",
 ]

@@ -10,9 +10,9 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.portal import Portal
 
-from mailproto import maillog
 from mailproto.auth._checkers import delay_like
 from mailproto.auth._login import Login, failures_are_temporary, login
+from mailproto.auth._reporting import sign_in_refused
 from mailproto.auth._sasl_messages import SASLError, decode_base64
 from mailproto.auth._server_mechanisms import DEFAULT_MECHANISMS, Challenge, ServerMechanism
 from mailproto.errors import (
@@ -108,7 +108,7 @@ class SASLServer:
         try:
             self._exchange = _Exchange(self._make(name.upper(), channel))
         except MailError as error:
-            maillog.sign_in_failed(maillog.client_of(self._session), name.upper(), "", error)
+            sign_in_refused(self._session, name.upper(), "", error)
             raise
         return await self._go_on(b"" if initial == b"=" else initial)
 
@@ -205,4 +205,4 @@ class SASLServer:
 
     def _log_failure(self, mechanism: ServerMechanism, error: MailError) -> None:
         """Log an exchange that failed before it gave credentials."""
-        maillog.sign_in_failed(maillog.client_of(self._session), mechanism.name, mechanism.username, error)
+        sign_in_refused(self._session, mechanism.name, mechanism.username, error)

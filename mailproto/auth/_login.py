@@ -15,12 +15,14 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from mailproto import maillog
 from mailproto.auth._checkers import LateFailure, delay_like
 from mailproto.auth._credentials import IProxyLogin, ProxyLogin
+from mailproto.auth._reporting import sign_in_refused
 from mailproto.auth._sasl_messages import SASLError
 from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, Unavailable
 from mailproto.interfaces import IAccount, IRevocable
+from mailproto.maillog import observer_of
+from mailproto.observing import SignedIn, client_of
 
 __all__ = ["Login", "failures_are_temporary", "login", "proxy_login"]
 
@@ -44,7 +46,8 @@ async def login(
     """Sign in with ``credentials``, and log the result.
 
     :param session: passed to the realm as the ``mind``; the realm may revoke it until `Login.logout`. If it
-        is a `maillog.HasClient`, the log names its client.
+        has a ``client`` and an ``observer``, as server connections do, the observer is told; otherwise
+        the mail log.
     :param mechanism: the SASL mechanism or command, for the log.
     :raises AuthenticationFailed: the name is unknown, the secret is wrong, or the portal has no checker for
         such credentials.
@@ -52,13 +55,13 @@ async def login(
         has the traceback.
     :raises MailError: any other error that a checker or the realm raises.
     """
-    client = maillog.client_of(session)
     try:
         signed_in = await _login(portal, credentials, session)
     except MailError as error:
-        maillog.sign_in_failed(client, mechanism, name_given(credentials), error)
+        sign_in_refused(session, mechanism, name_given(credentials), error)
         raise
-    maillog.signed_in(client, signed_in.account.name, mechanism)
+    event = SignedIn(client_of(session), signed_in.account.name, mechanism)
+    observer_of(session).signed_in(event)
     return signed_in
 
 

@@ -15,7 +15,7 @@ time, in order.
 """
 
 from mailproto.connection._base import Connection
-from mailproto.connection._factory import ServerFactory
+from mailproto.connection._factory import ObserverOrMore, ServerFactory
 from mailproto.connection._limits import CloseReason, Limits
 from mailproto.connection._networks import UNIX, Networks, network_of
 from mailproto.connection._peer import UNKNOWN, Peer
@@ -37,6 +37,7 @@ __all__ = [
     "Connection",
     "Limits",
     "Networks",
+    "ObserverOrMore",
     "Peer",
     "ProxiedFactory",
     "ProxyHeader",

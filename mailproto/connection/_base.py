@@ -43,6 +43,7 @@ class Connection(Protocol):
     :ivar peer: the other end of the connection; its ``str`` is for the log.
     :ivar peer_address: the other end's IP address, "" over a Unix socket.
     :ivar is_local: whether the other end is on this machine.
+    :ivar octets_out: how many octets were sent, inside TLS before encryption.
     """
 
     transport: Any  # several of Twisted's interfaces at once
@@ -51,6 +52,7 @@ class Connection(Protocol):
         self._set_peer(NOT_CONNECTED)
         self._unsent: list[bytes] = []
         self._unsent_octets = 0
+        self.octets_out = 0
         self._pumping = False
         self._writable = True
         self._open = False
@@ -177,6 +179,7 @@ class Connection(Protocol):
         self._unsent_octets = 0
         if not self._open:
             return
+        self.octets_out += len(data)
         write_out = self._write_out
         if write_out is None or self._writes_to is not self.transport:
             self._writes_to = self.transport  # a protocol may have replaced it by a wrapper

@@ -33,6 +33,7 @@ class EventConnection(Connection, Generic[EventT]):
     While a handler is pending, the next event waits, and at most ``limits.pipelined`` octets are read.  No
     event is handled while the client does not read replies.
 
+    :ivar octets_in: how many octets were received, inside TLS after decryption.
     :ivar clock: for a subclass's own timers.
     """
 
@@ -43,6 +44,7 @@ class EventConnection(Connection, Generic[EventT]):
         super().__init__()
         self.clock = clock
         self.limits = limits
+        self.octets_in = 0
         self._running: Deferred[None] | None = None
         self._reading = True
         self._waiting: list[Deferred[None]] = []
@@ -120,6 +122,7 @@ class EventConnection(Connection, Generic[EventT]):
     # -- input
 
     def dataReceived(self, data: bytes) -> None:
+        self.octets_in += len(data)
         if self._ending:
             self._octets_after_end += len(data)
             if self._octets_after_end > _MAX_OCTETS_AFTER_END:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 
-from mailproto import maillog
 from mailproto.connection._limits import Limits
 from mailproto.connection._server import ServerConnection
+from mailproto.maillog import MailLog
+from mailproto.observing import IObserver, Observer, Observers, TurnedAway
 
-__all__ = ["ServerFactory"]
+__all__ = ["ObserverOrMore", "ServerFactory"]
+
+ObserverOrMore: TypeAlias = IObserver | Observer | Iterable[IObserver | Observer]
+"""An observer, or several."""
 
 
 class ServerFactory(Factory):
@@ -20,16 +25,29 @@ class ServerFactory(Factory):
 
     :param clock: the reactor, or a `twisted.internet.task.Clock` in tests.
     :param tls: the context for STARTTLS or STLS; None not to offer it.
+    :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
+    :param mail_log: whether there is a mail log.
+    :ivar observer: passes events to all of them.
+    :raises TypeError: ``observer`` is no observer.
     """
 
     noisy = False
     service_name: str = ""
     """The service's name in the mail log: smtp, submission, lmtp, pop3 or imap."""
 
-    def __init__(self, clock: IReactorTime, *, tls: Any | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        *,
+        tls: Any | None = None,
+        limits: Limits | None = None,
+        observer: ObserverOrMore | None = None,
+        mail_log: bool = True,
+    ) -> None:
         self.clock = clock
         self.tls = tls
         self.limits = limits or Limits()
+        self.observer = Observers([*([MailLog(clock)] if mail_log else []), *_observers(observer)])
         self.stopping = False
         self.connections: set[ServerConnection[Any]] = set()
         self._peers: dict[str, int] = {}
@@ -48,7 +66,7 @@ class ServerFactory(Factory):
             )
         ):
             reason = "server shutting down" if self.stopping else "too many connections"
-            maillog.turned_away(connection.client, reason)
+            connection.observer.turned_away(TurnedAway(connection.client, reason))
             return False
         if network is not None:
             self._peers[network] = number + 1
@@ -96,3 +114,11 @@ class ServerFactory(Factory):
                 timer.cancel()
 
         return gone.addCallback(cancel)
+
+
+def _observers(observer: ObserverOrMore | None) -> list[IObserver | Observer]:
+    if observer is None:
+        return []
+    if isinstance(observer, Iterable):
+        return list(observer)
+    return [observer]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from dataclasses import replace
+from itertools import count
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import ITLSTransport
@@ -11,7 +13,6 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailproto import maillog
 from mailproto.connection._awaiting import begin
 from mailproto.connection._events import CLOSED, EventConnection
 from mailproto.connection._handshake import Handshake, may_begin_handshake
@@ -23,6 +24,7 @@ from mailproto.errors import (
     TemporaryAuthenticationFailure,
 )
 from mailproto.interfaces import IRevocable
+from mailproto.observing import Client, Connected, Disconnected, Refusal
 from mailproto.tls import Channel, server_channel
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["ServerConnection"]
 
 EventT = TypeVar("EventT")
+
+_NUMBERS = count(1)
+"""The numbers of connections."""
 
 
 @implementer(IRevocable)
@@ -42,6 +47,8 @@ class ServerConnection(EventConnection[EventT]):
 
     :ivar counted_as: the client network for which the factory counts this connection; None if it is not
         counted.
+    :ivar observer: is told of what happens (`mailproto.observing`).
+    :ivar number: of this connection, in this process.
     :ivar is_spoken_for: whether `speak_for` was called: the peer is a proxy that has named its client.
     """
 
@@ -59,7 +66,9 @@ class ServerConnection(EventConnection[EventT]):
         self._handshake: Handshake | None = None
         self._began = 0.0
         self._tls_version = ""
-        self.refusals = maillog.Refusals()
+        self.observer = factory.observer
+        self.number = next(_NUMBERS)
+        self.notes: dict[object, Any] = {}
 
     # -- provided by each protocol
 
@@ -80,14 +89,16 @@ class ServerConnection(EventConnection[EventT]):
     # -- for the mail log
 
     @property
-    def client(self) -> maillog.Client:
-        """The client, with its current state, for the mail log."""
-        return maillog.Client(
-            peer=self.peer,
+    def client(self) -> Client:
+        """The client, with its current state, for observers."""
+        return Client(
+            peer=str(self.peer),
             protocol=self.factory.service_name,
             tls=self.tls_version,
             account=self.account_name,
-            refusals=self.refusals,
+            address=self.peer_address,
+            connection=self.number,
+            notes=self.notes,
         )
 
     @property
@@ -107,15 +118,20 @@ class ServerConnection(EventConnection[EventT]):
         return self._tls_version
 
     def log_refusal(self, event: EventT, error: MailError) -> None:
-        """Log that a handler raised ``error``; by default only if the error has a ``detail``.
+        """Tell the observer that a handler raised ``error``.
 
-        Failed sign-ins are logged by `mailproto.auth`.
+        Failed sign-ins are told by `mailproto.auth`.
         """
-        if error.detail and not isinstance(error, AuthenticationFailed | TemporaryAuthenticationFailure):
-            maillog.failed(self.client, self.describe(event), error)
+        if not isinstance(error, AuthenticationFailed | TemporaryAuthenticationFailure):
+            self.observer.refused(Refusal.of_error(self.client, self.describe(event), error))
+
+    def tell_failed(self, command: str, error: MailError) -> None:
+        """Tell the observer that a part of a command failed, which the client may not notice."""
+        event = Refusal.of_error(self.client, command, error)
+        self.observer.refused(event if event.detail else replace(event, detail=error.text))
 
     def log_counts(self) -> dict[str, str | int]:
-        """Counts of what the session did, for the log line about its end."""
+        """Counts of what the session did, for the event of its end (`Disconnected.counts`)."""
         return {}
 
     # -- for use by protocols
@@ -161,7 +177,7 @@ class ServerConnection(EventConnection[EventT]):
         received = self.wire.take_pending() if self.wire.pending else b""
         if not may_begin_handshake(received):
             self._end_for(CloseReason.TALKED_AHEAD)
-            maillog.refused(self.client, CloseReason.TALKED_AHEAD.value)
+            self.observer.refused(Refusal(self.client, CloseReason.TALKED_AHEAD.value))
             return False
         self._unsent.append(go_ahead)
         self._begin_handshake()
@@ -192,6 +208,7 @@ class ServerConnection(EventConnection[EventT]):
         super().connectionMade()
         self._began = self._progress = self.clock.seconds()
         if self.factory.admit(self):
+            self.observer.connected(Connected(self.client))
             self._set_timer(self.limits.first_command)
             if self.is_encrypted:
                 self._begin_handshake()
@@ -264,7 +281,7 @@ class ServerConnection(EventConnection[EventT]):
             return
         handshake_left = self._handshake_left()
         if handshake_left is not None and handshake_left <= 0:
-            maillog.refused(self.client, "TLS handshake not done in time")
+            self.observer.refused(Refusal(self.client, "TLS handshake not done in time"))
             self._abort_for("no TLS")
             return
         left = self._progress + self.idle_limit() - self.clock.seconds()
@@ -324,7 +341,10 @@ class ServerConnection(EventConnection[EventT]):
         end_reason = self._end_reason or _how_lost(reason)
         seconds = self.clock.seconds() - self._began
         try:
-            maillog.ended(self.client, end_reason, seconds, self.log_counts())
+            event = Disconnected(
+                self.client, end_reason, seconds, self.octets_in, self.octets_out, self.log_counts()
+            )
+            self.observer.disconnected(event)
         finally:
             self._close()
 

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from zope.interface.interface import InterfaceClass
 
 from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism, add_ons_of
-from mailproto.connection import ServerFactory
+from mailproto.connection import ObserverOrMore, ServerFactory
 from mailproto.domains import ascii_domain
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._server import IMAPServer
@@ -32,6 +32,8 @@ class IMAPServerFactory(ServerFactory):
     :param spool_folder: for large messages while they arrive; None for the system's temporary folder.
     :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
         gives.  The LOGIN command is allowed if PLAIN or LOGIN is among them.
+    :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
+    :param mail_log: whether this server writes the mail log.
     :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     """
 
@@ -48,9 +50,11 @@ class IMAPServerFactory(ServerFactory):
         max_message_size: int = 50 << 20,
         spool_folder: str | None = None,
         mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
+        observer: ObserverOrMore | None = None,
+        mail_log: bool = True,
     ) -> None:
         limits = limits or IMAPLimits()
-        super().__init__(clock, tls=tls, limits=limits)
+        super().__init__(clock, tls=tls, limits=limits, observer=observer, mail_log=mail_log)
         self.turns = Turns(clock)
         self.portal = portal
         self.mechanisms = mechanisms

@@ -220,6 +220,11 @@ class IMAPServer(ServerConnection[Event]):
         """See `ServerConnection.account_name`."""
         return None if self.account is None else self.account.name
 
+    def log_refusal(self, event: Event, error: MailError) -> None:
+        """See `ServerConnection.log_refusal`."""
+        if not isinstance(error, SessionOver):
+            super().log_refusal(event, error)
+
     def log_counts(self) -> dict[str, str | int]:
         """See `ServerConnection.log_counts`."""
         return {"commands": self._commands}

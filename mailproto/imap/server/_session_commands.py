@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from twisted.cred.credentials import UsernamePassword
 
-from mailproto import auth, maillog
+from mailproto import auth
 from mailproto.errors import (
     AuthenticationCancelled,
     AuthenticationFailed,
@@ -109,7 +109,7 @@ def check_login_allowed(server: IMAPServer) -> None:
     elif not server.is_secure:
         error = EncryptionRequired("Start TLS first")
     if error is not None:
-        maillog.sign_in_failed(server.client, _LOGIN, "", error)
+        auth.sign_in_refused(server, _LOGIN, "", error)
         raise error
 
 

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from zope.interface.interface import InterfaceClass
 
 from mailproto.auth import DEFAULT_MECHANISMS, Login, SASLServer, ServerMechanism, add_ons_of
-from mailproto.connection import CloseReason, ServerConnection, ServerFactory
+from mailproto.connection import CloseReason, ObserverOrMore, ServerConnection, ServerFactory
 from mailproto.domains import ascii_domain
 from mailproto.errors import MailError, WireError
 from mailproto.pop3.server._authorization import Authorization
@@ -151,6 +151,8 @@ class POP3ServerFactory(ServerFactory):
     :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
         gives.  USER and PASS are offered if PLAIN or LOGIN is among them.
     :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
+    :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
+    :param mail_log: whether this server writes the mail log.
     """
 
     service_name = "pop3"
@@ -164,8 +166,10 @@ class POP3ServerFactory(ServerFactory):
         tls: Any | None = None,
         limits: POP3Limits | None = None,
         mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
+        observer: ObserverOrMore | None = None,
+        mail_log: bool = True,
     ) -> None:
-        super().__init__(clock, tls=tls, limits=limits or POP3Limits())
+        super().__init__(clock, tls=tls, limits=limits or POP3Limits(), observer=observer, mail_log=mail_log)
         self.portal = portal
         self.mechanisms = mechanisms
         self.hostname = ascii_domain(hostname)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.task import deferLater
 
-from mailproto import maillog
 from mailproto.content import Content, FileContent
 from mailproto.errors import MailError, Refused, Unavailable
 from mailproto.model import Envelope, Outcome
+from mailproto.observing import Accepted, Delivered, Refusal
 from mailproto.smtp.server import _replies as replies
 from mailproto.smtp.server._authentication_results import without_own_results
 from mailproto.smtp.server._error_budget import ContentRate
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["bdat", "chunk_end", "data", "data_chunk", "data_end"]
 
 _TIME_SLICE = 0.005
-"""Seconds for which logging a message's recipients may hold the reactor at a time."""
+"""Seconds for which telling an observer of a message's recipients may hold the reactor at a time."""
 
 
 def data(server: SMTPServer, event: Data) -> None:
@@ -116,7 +116,7 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
     server.reception = server.transaction = None
     server.error_budget.message()
     envelope = transaction.envelope(server.factory.next_id(), server.session)
-    client, size = server.client, reception.size
+    client, size, began = server.client, reception.size, server.clock.seconds()
     message_id = ""
     content: Content = b""
     try:
@@ -136,25 +136,23 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
         if isinstance(content, FileContent):
             content.close()
     answer = server.content_answer(outcomes)
+    observer = server.observer
+    event = Accepted(client, envelope, outcomes, size, message_id, server.clock.seconds() - began)
     if answer is None:
         server.session_log.taken += 1
-    maillog.message(
-        client,
-        envelope,
-        outcomes,
-        size=size,
-        message_id=message_id,
-        answer=answer,
-        clock=server.clock,
-    )
-    if len(outcomes) > 1:
-        await _log_recipients(server, envelope, outcomes)
+        observer.accepted(event)
+    else:
+        observer.refused(Refusal.of_message(event, answer))
+    if observer.needs_single or (observer.needs_several and len(outcomes) > 1):
+        await _tell_recipients(server, event)
     server.answer_content(envelope, outcomes, answer)
 
 
-async def _log_recipients(server: SMTPServer, envelope: Envelope, outcomes: Sequence[Outcome]) -> None:
+async def _tell_recipients(server: SMTPServer, message: Accepted) -> None:
     began = server.clock.seconds()
-    for _ in maillog.recipients(envelope, outcomes):
+    envelope = message.envelope
+    for recipient, outcome in zip(envelope.recipients, message.outcomes, strict=True):
+        server.observer.delivered(Delivered(message.client, envelope, recipient, outcome))
         if server.clock.seconds() - began >= _TIME_SLICE:
             await deferLater(server.clock, 0)
             began = server.clock.seconds()

@@ -11,7 +11,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 
 from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
-from mailproto.connection import Networks, ServerFactory
+from mailproto.connection import Networks, ObserverOrMore, ServerFactory
 from mailproto.domains import ascii_domain
 from mailproto.interfaces import IDelivery, IExpander, IQueueRunner, IServiceExtensions, IVerifier
 from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions
@@ -49,6 +49,8 @@ class SMTPServerFactory(ServerFactory):
     :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
         gives.
     :param limits: `SMTPLimits`; by default, submission and LMTP have no wait before the greeting.
+    :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
+    :param mail_log: whether this server writes the mail log.
     :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     """
 
@@ -83,10 +85,12 @@ class SMTPServerFactory(ServerFactory):
         trace_account: bool = False,
         mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
         limits: SMTPLimits | None = None,
+        observer: ObserverOrMore | None = None,
+        mail_log: bool = True,
     ) -> None:
         if limits is None:
             limits = SMTPLimits() if self.faces_internet and not submission else TRUSTED_CLIENT_LIMITS
-        super().__init__(clock, tls=tls, limits=limits)
+        super().__init__(clock, tls=tls, limits=limits, observer=observer, mail_log=mail_log)
         self.delivery = delivery
         self.hostname = ascii_domain(hostname)
         self.portal = portal

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
-from mailproto import maillog
 from mailproto.auth import Login, SASLServer
 from mailproto.connection import CloseReason, ServerConnection
 from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, WireError
 from mailproto.model import Envelope, Outcome, Session
+from mailproto.observing import Client
 from mailproto.smtp.server import (
     _authentication,
     _content_commands,
@@ -194,7 +194,7 @@ class SMTPServer(ServerConnection[Event]):
         return command_of(event)
 
     @property
-    def client(self) -> maillog.Client:
+    def client(self) -> Client:
         """See `ServerConnection.client`; the same value as long as nothing changes."""
         return self.session_log.client
 

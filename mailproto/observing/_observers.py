@@ -1,0 +1,201 @@
+"""Who is told of events."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from collections.abc import Callable, Iterable
+from inspect import iscoroutinefunction
+from typing import Any, ClassVar, Final
+
+from twisted.logger import Logger
+from zope.interface import Interface, implementer
+from zope.interface.exceptions import Invalid
+from zope.interface.verify import verifyObject
+
+from mailproto.observing._events import (
+    Accepted,
+    Appended,
+    Connected,
+    Delivered,
+    Disconnected,
+    Refusal,
+    SignedIn,
+    SignInRefused,
+    TurnedAway,
+)
+
+__all__ = ["IObserver", "Observer", "Observers"]
+
+_log = Logger()
+
+
+class IObserver(Interface):
+    """Is told of what happens in a server.
+
+    All methods are called in the reactor's thread and return nothing.  Each connection has one `connected`
+    or `turned_away`, and one `disconnected` at its end.
+    """
+
+    def connected(event: Connected) -> None:
+        """A client has connected, and is served."""
+
+    def turned_away(event: TurnedAway) -> None:
+        """A client has connected, and is not served."""
+
+    def signed_in(event: SignedIn) -> None:
+        """A client has signed in."""
+
+    def sign_in_refused(event: SignInRefused) -> None:
+        """A client has failed to sign in."""
+
+    def refused(event: Refusal) -> None:
+        """A command, a message or the client itself was refused; or a command failed."""
+
+    def accepted(event: Accepted) -> None:
+        """A message was received and taken."""
+
+    def delivered(event: Delivered) -> None:
+        """The outcome of a received message for one recipient."""
+
+    def appended(event: Appended) -> None:
+        """A client has put a message into a mailbox."""
+
+    def disconnected(event: Disconnected) -> None:
+        """A connection has ended."""
+
+
+@implementer(IObserver)
+class Observer:
+    """The base of observers: each method does nothing.  Override those that you want.
+
+    :cvar needs_single: whether `delivered` is called for messages with one recipient, too; the outcome is
+        also in the `Accepted` or `Refusal` of the message.
+    """
+
+    needs_single: ClassVar[bool] = True
+
+    def connected(self, event: Connected) -> None:
+        """See `IObserver.connected`."""
+
+    def turned_away(self, event: TurnedAway) -> None:
+        """See `IObserver.turned_away`."""
+
+    def signed_in(self, event: SignedIn) -> None:
+        """See `IObserver.signed_in`."""
+
+    def sign_in_refused(self, event: SignInRefused) -> None:
+        """See `IObserver.sign_in_refused`."""
+
+    def refused(self, event: Refusal) -> None:
+        """See `IObserver.refused`."""
+
+    def accepted(self, event: Accepted) -> None:
+        """See `IObserver.accepted`."""
+
+    def delivered(self, event: Delivered) -> None:
+        """See `IObserver.delivered`."""
+
+    def appended(self, event: Appended) -> None:
+        """See `IObserver.appended`."""
+
+    def disconnected(self, event: Disconnected) -> None:
+        """See `IObserver.disconnected`."""
+
+
+_METHODS: Final = tuple(IObserver.names())
+
+_Calls = tuple[Callable[[Any], object], ...]
+
+
+class Observers(Observer):
+    """Passes each event to several observers, in their order.
+
+    An observer that raises harms neither the client nor the other observers.  The log has the traceback of
+    the first error of each method; further ones are only counted.
+
+    :ivar observers: those that were given.
+    :ivar errors: how many errors there were, by the observer's class and method.
+    :ivar needs_several: whether there is an observer for `delivered`; ``needs_single``: also for messages
+        with one recipient.  If not, these events need not be made.
+    :raises TypeError: an observer does not provide `IObserver`, or has a coroutine function.
+    """
+
+    def __init__(self, observers: Iterable[IObserver | Observer] = ()) -> None:
+        self.observers = tuple(observers)
+        self.errors: dict[str, int] = {}
+        self._names: dict[Callable[[Any], object], str] = {}
+        calls: dict[str, list[Callable[[Any], object]]] = {name: [] for name in _METHODS}
+        for observer in self.observers:
+            _check(observer)
+            for name in _METHODS:
+                method = getattr(observer, name)
+                # A method that does nothing need not be called.
+                if getattr(method, "__func__", None) is not getattr(Observer, name):
+                    calls[name].append(method)
+                    self._names[method] = f"{type(observer).__qualname__}.{name}"
+        self._calls: dict[str, _Calls] = {name: tuple(methods) for name, methods in calls.items()}
+        self._accepted = self._calls["accepted"]
+        told = [call.__self__ for call in calls["delivered"]]  # type: ignore[attr-defined]
+        self.needs_several = bool(told)
+        self.needs_single = any(getattr(observer, "needs_single", True) for observer in told)  # type: ignore[misc]
+
+    def connected(self, event: Connected) -> None:
+        """See `IObserver.connected`."""
+        self._tell(self._calls["connected"], event)
+
+    def turned_away(self, event: TurnedAway) -> None:
+        """See `IObserver.turned_away`."""
+        self._tell(self._calls["turned_away"], event)
+
+    def signed_in(self, event: SignedIn) -> None:
+        """See `IObserver.signed_in`."""
+        self._tell(self._calls["signed_in"], event)
+
+    def sign_in_refused(self, event: SignInRefused) -> None:
+        """See `IObserver.sign_in_refused`."""
+        self._tell(self._calls["sign_in_refused"], event)
+
+    def refused(self, event: Refusal) -> None:
+        """See `IObserver.refused`."""
+        self._tell(self._calls["refused"], event)
+
+    def accepted(self, event: Accepted) -> None:
+        """See `IObserver.accepted`."""
+        self._tell(self._accepted, event)
+
+    def delivered(self, event: Delivered) -> None:
+        """See `IObserver.delivered`."""
+        self._tell(self._calls["delivered"], event)
+
+    def appended(self, event: Appended) -> None:
+        """See `IObserver.appended`."""
+        self._tell(self._calls["appended"], event)
+
+    def disconnected(self, event: Disconnected) -> None:
+        """See `IObserver.disconnected`."""
+        self._tell(self._calls["disconnected"], event)
+
+    def _tell(self, calls: _Calls, event: object) -> None:
+        for call in calls:
+            try:
+                call(event)
+            except (Exception, CancelledError):  # asyncio's CancelledError is not an Exception
+                self._failed(call)
+
+    def _failed(self, call: Callable[[Any], object]) -> None:
+        name = self._names[call]
+        number = self.errors[name] = self.errors.get(name, 0) + 1
+        if number == 1:
+            _log.failure("the observer {name} failed; its further errors are not logged", name=name)
+
+
+def _check(observer: object) -> None:
+    try:
+        verifyObject(IObserver, observer)
+    except Invalid as error:
+        what = observer if isinstance(observer, type) else type(observer).__name__
+        hint = "derive it from mailproto.observing.Observer"
+        raise TypeError(f"observer: {what!r} does not provide IObserver ({hint}): {error}") from None
+    for name in _METHODS:
+        if iscoroutinefunction(getattr(observer, name)):
+            raise TypeError(f"observer: {type(observer).__name__}.{name} is a coroutine function")

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from time import time
 from typing import Any, Final, TypeAlias
 
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
 from mailproto.observing import Client
 from mailproto.printable import printable
 
-__all__ = ["LINE", "MAX_VALUE", "NAMESPACE", "Fields", "emit"]
+__all__ = ["LINE", "MAX_VALUE", "NAMESPACE", "Fields", "emit", "emit_taken"]
 
 NAMESPACE: Final = "mail"
 """The ``log_namespace`` of all events: Twisted's observers write ``[mail#info]`` before the text."""
@@ -65,18 +65,15 @@ def emit(
     client: Client | None,
     fields: Fields,
     id: str = "",
-    text: str = "",
     at: float | None = None,
 ) -> None:
     """Emit an event; values are quoted where necessary.
 
     :param fields: fields with the value "" are left out.
-    :param text: the fields as text, unquoted, if the caller has it.
     :param at: the time of the event, in seconds since the epoch; None for now.
     """
-    if not text:
-        fields = {name: value for name, value in fields.items() if value != ""}
-        text = "".join([f" {name}={value}" for name, value in fields.items()])
+    fields = {name: value for name, value in fields.items() if value != ""}
+    text = "".join([f" {name}={value}" for name, value in fields.items()])
     # In most lines, no value needs quotes.
     is_plain = text.isprintable() and '"' not in text and "\\" not in text
     if not is_plain or text.count(" ") != len(fields) or len(text) > MAX_VALUE:
@@ -84,9 +81,7 @@ def emit(
         fields = {name: _shown(value) for name, value in fields.items()}
     shared, start = _NOTHING, ""
     if client is not None:
-        rendered: _Rendered | None = client.notes.get(_RENDERED)
-        if rendered is None or rendered.client is not client:
-            rendered = client.notes[_RENDERED] = _Rendered(client)
+        rendered = _rendered(client)
         shared, start = rendered.fields, rendered.text
     event: dict[str, object] = {
         "kind": kind,
@@ -103,6 +98,65 @@ def emit(
     if id:
         event["id"] = id
     _log.observer(event)
+
+
+def emit_taken(
+    client: Client,
+    id: str,
+    sender: str,
+    recipient: str,
+    size: int,
+    message_id: str,
+    detail: str,
+    at: float,
+) -> bool:
+    """`emit` for the most frequent line, ``taken`` of one recipient, in half the time.
+
+    :returns: False if a value needs quotes, and nothing was emitted.
+    """
+    text = f" sender={sender} recipients=1 recipient={recipient} size={size}"
+    spaces = 4
+    if message_id:
+        text += f" message_id={message_id}"
+        spaces = 5
+    if detail:
+        text += f" detail={detail}"
+        spaces += 1
+    is_plain = text.isprintable() and '"' not in text and "\\" not in text
+    if not is_plain or text.count(" ") != spaces or len(text) > MAX_VALUE:
+        return False
+    rendered = client.notes.get(_RENDERED)
+    if rendered is None or rendered.client is not client:
+        rendered = _rendered(client)
+    event: dict[str, object] = {
+        **rendered.fields,
+        "kind": "taken",
+        "line": f"taken id={id}{rendered.text}{text}",
+        "id": id,
+        "sender": sender,
+        "recipients": 1,
+        "recipient": recipient,
+        "size": size,
+        "log_level": LogLevel.info,
+        "log_namespace": NAMESPACE,
+        "log_format": LINE,
+        "log_logger": _log,
+        "log_source": None,
+        "log_time": at,
+    }
+    if message_id:
+        event["message_id"] = message_id
+    if detail:
+        event["detail"] = detail
+    _log.observer(event)
+    return True
+
+
+def _rendered(client: Client) -> _Rendered:
+    rendered: _Rendered | None = client.notes.get(_RENDERED)
+    if rendered is None or rendered.client is not client:
+        rendered = client.notes[_RENDERED] = _Rendered(client)
+    return rendered
 
 
 def _shown(value: str | int | float) -> str | int | float:

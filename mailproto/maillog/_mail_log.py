@@ -5,11 +5,10 @@ from __future__ import annotations
 from time import time
 from typing import Any, ClassVar, Final, cast
 
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import LogLevel
 
 from mailproto.errors import Unavailable
-from mailproto.maillog._lines import Fields, emit
+from mailproto.maillog._lines import Fields, emit, emit_taken
 from mailproto.model import Envelope
 from mailproto.observing import (
     Accepted,
@@ -73,20 +72,21 @@ class MailLog(Observer):
     needs_single: ClassVar[bool] = False  # a message with one recipient has one line
 
     def __init__(self, clock: object = None) -> None:
-        self._clock = clock
+        self._reactor: Any = clock if hasattr(clock, "running") else None
 
     def accepted(self, event: Accepted) -> None:
         """Log ``taken``.  With one recipient, this line also has the recipient's outcome."""
         refusals = event.client.notes.get(_REFUSALS)
         if refusals is not None:
             refusals.left = MAX_REFUSALS
-        clock = self._clock
-        if getattr(clock, "running", False) is not True:
+        clock = self._reactor
+        if clock is None or clock.running is not True:
             _log_message(event, time())
             return
         if not _waiting:
-            cast(IReactorTime, clock).callLater(0, _emit_waiting)
-        _waiting.append((event, time()))
+            clock.callLater(0, _emit_waiting)
+        _waiting.append(event)
+        _times.append(time())
         if len(_waiting) >= _MAX_WAITING:
             _emit_waiting()
 
@@ -172,13 +172,15 @@ def observer_of(session: object) -> IObserver | Observer:
 
 # -- events of taken messages wait for each other
 
-_waiting: list[tuple[Accepted, float]] = []
+_waiting: list[Accepted] = []
+_times: list[float] = []
 
 
 def _emit_waiting() -> None:
-    waiting = _waiting.copy()
+    waiting, times = _waiting.copy(), _times.copy()
     _waiting.clear()
-    for event, at in waiting:
+    _times.clear()
+    for event, at in zip(waiting, times, strict=True):
         _log_message(event, at)
 
 
@@ -197,23 +199,24 @@ def _log_message(message: Accepted, at: float, refusal: Refusal | None = None) -
     number = len(recipients)
     sender = f"<{envelope.sender}>"
     recipient = f"<{recipients[0].address}>" if number == 1 else _list(envelope)
+    detail = outcomes[0].detail if number == 1 else ""
+    if (
+        refusal is None
+        and number == 1
+        and emit_taken(client, envelope.id, sender, recipient, size, message_id, detail, at)
+    ):
+        return
     fields: dict[str, str | int | float]
     fields = {"sender": sender, "recipients": number, "recipient": recipient, "size": size}
-    text = f" sender={sender} recipients={number} recipient={recipient} size={size}"
-    if message_id:
-        fields["message_id"] = message_id
-        text += f" message_id={message_id}"
+    fields["message_id"] = message_id
     kind, level = "taken", LogLevel.info
     if refusal is not None:
         kind, level = _kind(refusal.code), _level(refusal.is_fault)
         fields["reply"] = refusal.reply
-        text = ""
         if _waiting:
             _emit_waiting()
-    if number == 1 and (detail := outcomes[0].detail):
-        fields["detail"] = detail
-        text = text and f"{text} detail={detail}"
-    emit(level, kind, client, fields, envelope.id, text, at)
+    fields["detail"] = detail
+    emit(level, kind, client, fields, envelope.id, at)
 
 
 def _list(envelope: Envelope) -> str:

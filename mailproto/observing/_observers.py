@@ -161,7 +161,11 @@ class Observers(Observer):
 
     def accepted(self, event: Accepted) -> None:
         """See `IObserver.accepted`."""
-        self._tell(self._accepted, event)
+        for call in self._accepted:  # as `_tell`, which would cost another call for each message
+            try:
+                call(event)
+            except (Exception, CancelledError):
+                self._failed(call)
 
     def delivered(self, event: Delivered) -> None:
         """See `IObserver.delivered`."""

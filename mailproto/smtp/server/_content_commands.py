@@ -116,7 +116,8 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
     server.reception = server.transaction = None
     server.error_budget.message()
     envelope = transaction.envelope(server.factory.next_id(), server.session)
-    client, size, began = server.client, reception.size, server.clock.seconds()
+    session_log, size, began = server.session_log, reception.size, server.clock.seconds()
+    client = session_log.client
     message_id = ""
     content: Content = b""
     try:
@@ -139,7 +140,7 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
     observer = server.observer
     event = Accepted(client, envelope, outcomes, size, message_id, server.clock.seconds() - began)
     if answer is None:
-        server.session_log.taken += 1
+        session_log.taken += 1
         observer.accepted(event)
     else:
         observer.refused(Refusal.of_message(event, answer))

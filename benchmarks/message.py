@@ -19,7 +19,7 @@ from email.utils import getaddresses
 
 from _parts.program import Options, Table, cpu_seconds_of, expect, run
 
-from mailproto.content import FileContent
+from mailproto.content import Content
 from mailproto.message import Index, Searchable, Section, body, casemap, scan, section, summarise
 
 HEADERS = ("date", "subject", "from", "sender", "reply-to", "to", "cc", "bcc", "in-reply-to", "message-id")
@@ -152,7 +152,7 @@ def main() -> None:
         for _ in range(3):
             file.write(large)
         file.flush()
-        content = FileContent(file.name, 2 * len(large))
+        content = Content.of_file(file.name, 2 * len(large))
         expect("a file, summarised", summarise(content), summarise((large * 2)[: len(content)]))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         report("a file of twice that: summarise", lambda: summarise(content), 3, len(content))

@@ -17,8 +17,9 @@ from typing import Any
 from _parts.program import Options, Table, expect, run
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 
+from mailproto.awaiting import settle
 from mailproto.backends import SQLiteStore
-from mailproto.content import CHUNK, FileContent
+from mailproto.content import CHUNK, Content
 from mailproto.interfaces import IMailbox
 from mailproto.model import FlagChange, FlagOperation, NewMessage, Part, Placement
 
@@ -84,7 +85,7 @@ class Benchmark:
             seconds = await each_of(count, outstanding, deliver)
             self._report(f"deliver, {outstanding} at a time", seconds, count)
             inbox = await self._open(name, "INBOX")
-            expect(f"messages of {name}", (await inbox.status()).messages, count)
+            expect(f"messages of {name}", (await settle(inbox.status())).messages, count)
 
     async def reads(self, texts: Sequence[bytes]) -> None:
         """Of the account whose INBOX is full."""
@@ -94,7 +95,7 @@ class Benchmark:
         parts = {"envelope and structure": SUMMARY, "content": Part.CONTENT, "size": Part.SIZE}
         for what, part in parts.items():
             began = time.perf_counter()
-            found = [await inbox.read(uids[at : at + BATCH], part) for at in range(0, count, BATCH)]
+            found = [await settle(inbox.read(uids[at : at + BATCH], part)) for at in range(0, count, BATCH)]
             self._report(f"read {what}, {BATCH} at a time", time.perf_counter() - began, count)
             rows = [row for batch in found for row in batch]
             expect(f"UIDs of {what}", [row.uid for row in rows], list(uids))
@@ -107,17 +108,17 @@ class Benchmark:
                     "envelopes", all(b"Figures of the week" in (row.envelope or b"") for row in rows), True
                 )
         began = time.perf_counter()
-        changes = await inbox.changes_since(0)
+        changes = await settle(inbox.changes_since(0))
         self._report("changes_since(0)", time.perf_counter() - began, len(changes.changed))
         expect("changes since 0", len(changes.changed), count)
         began = time.perf_counter()
         for _ in range(1000):
-            last = await inbox.changes_since(changes.modseq)
+            last = await settle(inbox.changes_since(changes.modseq))
         self._report("changes_since(the last)", time.perf_counter() - began, 1000)
         expect("changes since the last", len(last.changed), 0)
         began = time.perf_counter()
         for _ in range(1000):
-            await inbox.status()
+            await settle(inbox.status())
         self._report("status", time.perf_counter() - began, 1000)
 
     async def changes(self) -> None:
@@ -129,23 +130,23 @@ class Benchmark:
         for flags in ({"\\Seen"}, {"$Forwarded", "\\Deleted"}):
             change = FlagChange(FlagOperation.ADD, frozenset(flags))
             began = time.perf_counter()
-            await inbox.store(uids, change)
+            await settle(inbox.store(uids, change))
             self._report(f"store {' '.join(sorted(flags))}", time.perf_counter() - began, count)
-        expect("unseen messages", (await inbox.status()).unseen, 0)
+        expect("unseen messages", (await settle(inbox.status())).unseen, 0)
         began = time.perf_counter()
-        await inbox.copy(uids, trash)
+        await settle(inbox.copy(uids, trash))
         self._report("copy", time.perf_counter() - began, count)
-        expect("messages in Trash", (await trash.status()).messages, count)
+        expect("messages in Trash", (await settle(trash.status())).messages, count)
         began = time.perf_counter()
-        await inbox.expunge()
+        await settle(inbox.expunge())
         self._report("expunge (copies remain)", time.perf_counter() - began, count)
-        expect("messages in INBOX", (await inbox.status()).messages, 0)
-        [kept] = await trash.read([1], Part.CONTENT)
+        expect("messages in INBOX", (await settle(inbox.status())).messages, 0)
+        [kept] = await settle(trash.read([1], Part.CONTENT))
         expect("octets of a copy", bytes(kept.content or b"")[:9], b"Received:")
         began = time.perf_counter()
-        await trash.expunge()
+        await settle(trash.expunge())
         self._report("expunge (the last copy)", time.perf_counter() - began, count)
-        expect("messages left in Trash", (await trash.status()).messages, 0)
+        expect("messages left in Trash", (await settle(trash.status())).messages, 0)
 
     async def large(self) -> None:
         """One message that is a file."""
@@ -159,13 +160,13 @@ class Benchmark:
             spool.flush()
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             began = time.perf_counter()
-            [appended] = await inbox.append([NewMessage(FileContent(spool.name, size))])
+            [appended] = await settle(inbox.append([NewMessage(Content.of_file(spool.name, size))]))
             self._report(f"append of {self._large} MB from a file", time.perf_counter() - began, 1)
             began = time.perf_counter()
-            [info] = await inbox.read([appended.uid], Part.CONTENT)
+            [info] = await settle(inbox.read([appended.uid], Part.CONTENT))
             content = info.content
             assert content is not None
-            read = sum(map(len, content.chunks() if isinstance(content, FileContent) else [content]))
+            read = sum(map(len, content.chunks() if isinstance(content, Content) else [content]))
             self._report(f"read of {self._large} MB by chunks", time.perf_counter() - began, 1)
             expect("octets of the large message", read, size)
             after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

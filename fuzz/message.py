@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from _parts.fuzzing import instrumented, run
 
 with instrumented():
-    from mailproto.content import FileContent
+    from mailproto.content import Content
     from mailproto.message import (
         Index,
         Part,
@@ -85,7 +85,7 @@ def check_texts(octets: bytes, index: Index) -> None:
 def check_file(octets: bytes, stored: bytes) -> None:
     descriptor = os.memfd_create("message")
     os.write(descriptor, octets)
-    content = FileContent("", len(octets), descriptor=descriptor)
+    content = Content.of_file("", len(octets), descriptor=descriptor)
     try:
         assert summarise(content).index == stored
     finally:

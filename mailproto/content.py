@@ -1,61 +1,143 @@
-"""The octets of a message: `bytes` if they are few, a file if they are many.
+"""The octets of a message: one type, whether they are in memory or in a file.
 
-Every interface that carries a message uses `Content`.  A `FileContent` has the reading methods of ``bytes``
-(``len``, slices, ``find``, ``count``, ``bytes()``) and reads a window of the file at a time, so that code
-written for ``bytes`` can read a 50 MB message without holding it in memory.
+A message of 3 KB and one of 50 MB have the same methods, so code that works for the one works for the other.
+The methods of ``bytes`` that would need all octets in memory are not there: an error says what to write
+instead.
 """
 
 from __future__ import annotations
 
+import email.policy
+import io
 import os
 from collections.abc import Iterator
-from typing import TypeAlias
+from email.message import EmailMessage
+from email.parser import BytesParser
+from typing import Any, NoReturn, SupportsIndex, TypeAlias, cast, overload
 
-__all__ = ["CHUNK", "Content", "FileContent", "chunks", "prepend"]
+__all__ = ["CHUNK", "Content", "Octets", "chunks", "unwrapped"]
 
 CHUNK = 1 << 18
 """The octets held in memory while a file is searched or copied."""
 
 
-class FileContent:
-    """Octets in a file, preceded by a few in memory (trace header fields).
+class Content:
+    """The octets of a message, with CRLF line ends: some in memory, and those of a file after them, if any.
 
-    It reads with ``os.pread``, so several threads may read at the same time.  The file is opened at the
-    first read and closed by `close` or with the last reference.  The object takes over a ``descriptor``
-    that it is given.
+    - ``bytes(content)`` gives all of them, ``content[:1000]`` some, ``len(content)`` their number.
+    - ``b"text" in content`` and `find` search.
+    - `open` gives a binary file, `chunks` gives pieces: for code that should not hold 50 MB in memory.
+    - `message` parses them: an `email.message.EmailMessage`.  `mailproto.message` reads without parsing
+      everything.
 
-    :param path: the file; ``""`` for one without a name.
-    :param size: the number of octets to use from the start of the file.
-    :param prefix: octets before those of the file.
+    The file is opened at the first read and closed by `close` or with the last reference.  It is read with
+    ``os.pread``, so several threads may read at the same time.
+
+    :param octets: those in memory.
     :raises OSError: any method that reads may raise it if the file is gone or cannot be read.
+    :raises ValueError: any method may raise it after `close`.
     """
 
-    __slots__ = ("_descriptor", "_file_size", "path", "prefix")
+    __slots__ = ("_descriptor", "_file_size", "_size", "path", "prefix")
 
-    def __init__(self, path: str, size: int, *, prefix: bytes = b"", descriptor: int | None = None) -> None:
-        self.path = path
-        self.prefix = prefix
-        self._file_size = size
-        self._descriptor = descriptor
+    def __init__(self, octets: bytes = b"") -> None:
+        self.prefix = octets
+        self.path = ""
+        self._file_size = 0
+        self._size = len(octets)
+        self._descriptor: _Descriptor | None = None
+
+    @classmethod
+    def of(cls, octets: Octets | bytearray | memoryview) -> Content:
+        """A content of ``octets``; a `Content` is returned as it is.
+
+        :raises TypeError: it is neither.
+        """
+        if isinstance(octets, Content):
+            return octets
+        if isinstance(octets, bytes):
+            return cls(octets)
+        if isinstance(octets, bytearray | memoryview):
+            return cls(bytes(octets))
+        if isinstance(octets, str):
+            raise TypeError("content must be octets: write text.encode()")
+        hint = ": write content.as_bytes()" if hasattr(octets, "as_bytes") else ""
+        raise TypeError(f"content must be bytes or a Content, not {type(octets).__name__}{hint}")
+
+    @classmethod
+    def of_file(cls, path: str, size: int, *, prefix: bytes = b"", descriptor: int | None = None) -> Content:
+        """The first ``size`` octets of a file.
+
+        :param path: the file; ``""`` for one without a name.
+        :param prefix: octets before those of the file.
+        :param descriptor: the open file, which the object takes over.
+        """
+        content = cls(prefix)
+        content.path = path
+        content._file_size = size
+        content._size += size
         if descriptor is not None:
-            _read_no_more(descriptor)
+            content._descriptor = _Descriptor(descriptor)
+        return content
+
+    def __repr__(self) -> str:
+        size = "closed" if self._size < 0 else f"{self._size} octets"
+        return f"<{type(self).__name__}: {size}>"
 
     def __len__(self) -> int:
-        return len(self.prefix) + self._file_size
+        return self._end()
 
     def __bytes__(self) -> bytes:
-        """All octets, in memory: for small content."""
-        return self._read(0, len(self))
+        """All octets, in memory."""
+        return self._read(0, self._end())
 
-    def __getitem__(self, key: slice) -> bytes:
-        start, stop, step = key.indices(len(self))
-        if step != 1:
-            raise ValueError("content is read forwards")
-        return self._read(start, stop)
+    @overload
+    def __getitem__(self, key: slice) -> bytes: ...
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> int: ...
+    def __getitem__(self, key: slice | SupportsIndex) -> bytes | int:
+        if isinstance(key, slice):
+            start, stop, step = key.indices(self._end())
+            if step != 1:
+                raise ValueError("content is read forwards: write bytes(content)[::-1]")
+            return self._read(start, stop)
+        at = range(self._end())[key]  # raises IndexError
+        return self._read(at, at + 1)[0]
+
+    def __contains__(self, octets: object) -> bool:
+        """Whether ``octets`` occur anywhere."""
+        if not isinstance(octets, bytes):
+            raise TypeError(f"octets must be bytes, not {type(octets).__name__}")
+        return self.find(octets) >= 0
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError("a Content is not iterable: write content.chunks(), or content.open() for its lines")
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the octets are equal; ``other`` is a Content or bytes."""
+        if not isinstance(other, Content | bytes):
+            return NotImplemented
+        return len(self) == len(other) and all(
+            piece == other[start : start + len(piece)] for start, piece in self._numbered()
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # it would have to read everything
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if hasattr(bytes, name) and not name.startswith("_"):
+            raise AttributeError(f"a Content has no {name}(): write bytes(content).{name}()")
+        raise AttributeError(f"a Content has no attribute {name!r}")
+
+    def __buffer__(self, flags: int) -> NoReturn:  # from Python 3.12
+        raise TypeError(
+            "a Content is not a buffer: write bytes(content), content.open() for a file, or content.chunks()"
+        )
 
     def find(self, sub: bytes, start: int = 0, stop: int | None = None) -> int:
         """The lowest offset of ``sub`` within ``[start:stop]``; -1 if it is not there."""
-        start, stop, _ = slice(start, stop).indices(len(self))
+        start, stop, _ = slice(start, stop).indices(self._end())
+        if not self._file_size:
+            return self.prefix.find(sub, start, stop)
         overlap = len(sub) - 1
         while stop - start >= len(sub):
             window = self._read(start, min(start + CHUNK + overlap, stop))
@@ -69,34 +151,69 @@ class FileContent:
         """How often the single octet ``sub`` occurs in ``[start:stop]``."""
         if len(sub) != 1:
             raise ValueError("only single octets are counted")
-        start, stop, _ = slice(start, stop).indices(len(self))
         return sum(window.count(sub) for window in self.chunks(start, stop))
 
     def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """The octets of ``[start:stop]`` in pieces of at most `CHUNK`."""
-        start, stop, _ = slice(start, stop).indices(len(self))
+        start, stop, _ = slice(start, stop).indices(self._end())
         while start < stop:
             piece = self._read(start, min(start + CHUNK, stop))
             yield piece
             start += len(piece)
 
-    def prepend(self, octets: bytes) -> FileContent:
+    def open(self) -> io.BufferedReader:
+        """A binary file to read: it can be given to parsers, and iterated over for lines."""
+        self._end()
+        return io.BufferedReader(cast(io.RawIOBase, _ContentIO(self)))
+
+    def message(self) -> EmailMessage:
+        """The parsed message, with the policy `email.policy.default`.
+
+        Parsing takes about a millisecond for 20 KB: do it in a thread (`deferToThread`) if messages may be
+        large.  It never fails; see ``defects`` of the result.
+        """
+        with self.open() as file:
+            return BytesParser(_class=EmailMessage, policy=email.policy.default).parse(file)
+
+    def prepend(self, octets: bytes) -> Content:
         """The same content with ``octets`` before it; the two objects share nothing but the file."""
         return self.with_prefix(octets + self.prefix)
 
-    def with_prefix(self, prefix: bytes) -> FileContent:
-        """The same file after another ``prefix``; the two objects share nothing but the file."""
-        descriptor = None if self._descriptor is None else os.dup(self._descriptor)
-        return FileContent(self.path, self._file_size, prefix=prefix, descriptor=descriptor)
+    def with_prefix(self, prefix: bytes) -> Content:
+        """The same content with other octets in memory; the two objects share nothing but the file.
+
+        :param prefix: instead of the attribute ``prefix``, which has the octets before those of the file: in
+            what a server gives to a delivery, the whole header section.
+        """
+        self._end()
+        if not self._file_size:
+            return Content(prefix)
+        content = Content.of_file(self.path, self._file_size, prefix=prefix)
+        content._descriptor = self._descriptor
+        return content
 
     def close(self) -> None:
-        """Close the file; a later read opens it again, if it has a name."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """End the use of the content: from now on, reading it raises ValueError."""
+        self._size = -1
+        self.prefix = b""
+        self._descriptor = None
 
-    def __del__(self) -> None:
-        self.close()
+    def _numbered(self) -> Iterator[tuple[int, bytes]]:
+        """The pieces, each with its offset."""
+        start = 0
+        for piece in self.chunks():
+            yield start, piece
+            start += len(piece)
+
+    def _end(self) -> int:
+        """The number of octets.  :raises ValueError: the content is closed."""
+        size = self._size
+        if size < 0:
+            raise ValueError(
+                "the content is closed: a delivery's content can be read until `deliver` has ended;"
+                " keep bytes(content)"
+            )
+        return size
 
     def _read(self, start: int, stop: int) -> bytes:
         prefix = self.prefix
@@ -105,18 +222,62 @@ class FileContent:
         pieces = [prefix[start:]] if start < len(prefix) else []
         offset, wanted = max(start - len(prefix), 0), stop - max(start, len(prefix))
         if self._descriptor is None:
-            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-            _read_no_more(self._descriptor)
+            self._descriptor = _Descriptor(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
+        descriptor = self._descriptor.number
         if wanted >= _READ_AHEAD_FROM:
-            _read_soon(self._descriptor, offset + wanted, wanted)
+            _read_soon(descriptor, offset + wanted, wanted)
         while wanted > 0:
-            piece = os.pread(self._descriptor, wanted, offset)
+            piece = os.pread(descriptor, wanted, offset)
             if not piece:
                 raise OSError(f"{self.path or 'spooled content'} ends {wanted} octets short")
             pieces.append(piece)
             offset += len(piece)
             wanted -= len(piece)
         return b"".join(pieces)
+
+
+class _Descriptor:
+    """An open file, which the contents that read it share; the last reference closes it."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        _read_no_more(number)
+
+    def __del__(self) -> None:
+        os.close(self.number)
+
+
+class _ContentIO(io.RawIOBase):
+    """The file of `Content.open`."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._content)}[whence]
+        if origin + offset < 0:
+            raise ValueError(f"negative offset: {origin + offset}")
+        self._at = origin + offset
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        octets = self._content[self._at : self._at + len(view)]
+        view[: len(octets)] = octets
+        self._at += len(octets)
+        return len(octets)
 
 
 _READ_AHEAD_FROM = 1 << 16
@@ -141,18 +302,25 @@ def _read_soon(descriptor: int, offset: int, size: int) -> None:
             return
 
 
-Content: TypeAlias = bytes | FileContent
-"""A message's octets, lines ended by CRLF."""
+Octets: TypeAlias = bytes | Content
+"""What functions take that only read: both have ``len``, slices, ``find`` and ``count``."""
 
 
-def chunks(content: Content, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-    """The octets of ``content[start:stop]`` in pieces; ``bytes`` are one piece."""
-    if isinstance(content, FileContent):
-        yield from content.chunks(start, stop)
-    elif piece := content[start:stop]:
+def unwrapped(octets: Octets | None) -> Octets:
+    """The ``bytes`` of a content in memory, which are read faster; a content with a file as it is.
+
+    :param octets: None for no octets.
+    """
+    if octets is None:
+        return b""
+    if isinstance(octets, bytes) or octets._file_size:
+        return octets
+    return bytes(octets)
+
+
+def chunks(octets: Octets, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    """The octets of ``[start:stop]`` in pieces; those of ``bytes`` are one piece."""
+    if isinstance(octets, Content):
+        yield from octets.chunks(start, stop)
+    elif piece := octets[start:stop]:
         yield piece
-
-
-def prepend(octets: bytes, content: Content) -> Content:
-    """``octets`` followed by ``content``."""
-    return content.prepend(octets) if isinstance(content, FileContent) else octets + content

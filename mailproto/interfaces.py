@@ -2,8 +2,9 @@
 
 Three rules apply to every method here.
 
-*Awaitable.*  A method may be a coroutine function or return a ``Deferred``; it is called in the reactor's
-thread and its result is awaited there.  A method that blocks must move its work to another thread.
+*Result.*  A method is called in the reactor's thread.  It may be a plain function, a coroutine function, or
+return a ``Deferred`` or (if the reactor runs on asyncio's loop) an asyncio future; its result is awaited
+(`mailproto.awaiting`).  A method that blocks must move its work to another thread.
 
 *Errors.*  Raise `mailproto.errors`; the protocol tells the client what the error
 means in its own terms.  Any other exception is logged in full and the client is
@@ -11,6 +12,8 @@ told of a temporary failure.
 
 *Durability.*  When the result of a method that changes something arrives, the
 change is on disk (for backends that keep mail on disk) and visible to every other reader.
+
+*Content.*  The octets of a message are a `mailproto.content.Content`, whatever their size.
 
 Optional contracts (`IRecent`, `IObjectIds`, `IOwnership`, `IServiceExtensions`, `IVerifier`,
 `IExpander`, `IQueueRunner`, `IAccountChanges`, `ICheckable`) extend a required one; servers find them with
@@ -20,12 +23,13 @@ signs in (`IAddOns.add_ons`).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from zope.interface import Attribute, Interface
 from zope.interface.interface import InterfaceClass
 
-from mailproto.content import Content
+from mailproto.awaiting import Result
+from mailproto.content import Content, Octets
 from mailproto.errors import MailError
 from mailproto.model import (
     Address,
@@ -55,6 +59,8 @@ __all__ = [
     "IAddOns",
     "ICheckable",
     "IDelivery",
+    "IDeliverySession",
+    "IDeliverySessions",
     "IDirectory",
     "IExpander",
     "IMailbox",
@@ -73,36 +79,74 @@ __all__ = [
 class IDelivery(Interface):
     """Decides what happens to mail that arrives by SMTP or LMTP.
 
-    One object serves all sessions.  In one transaction `sender` is called once, `recipient` once for each
-    RCPT (until too many are refused or the transaction is reset), and `deliver` at most once.
-    `mailproto.delivery.Delivery` implements the first two steps.
+    One object serves all connections; `IDeliverySessions` gives each its own.  In one transaction `sender` is
+    called once, `recipient` once for each RCPT (until too many are refused or the transaction is reset), and
+    `deliver` at most once.  `mailproto.delivery.Delivery` implements the first two steps.
+
+    Each call may take ``SMTPLimits.delivery`` seconds; then it is cancelled, and the client gets 451.  A
+    result of the wrong type is a `TypeError` in the log, and 451 for the client.
     """
 
-    def sender(session: Session, path: Address, parameters: Parameters) -> Awaitable[None]:
+    def sender(session: Session, path: Address, parameters: Parameters) -> Result[None]:
         """Accept or refuse the reverse-path of MAIL FROM.
 
+        :returns: None, to accept it.
         :raises MailError: to refuse it; the transaction does not begin.
         """
 
-    def recipient(session: Session, path: Address, parameters: Parameters) -> Awaitable[None]:
+    def recipient(session: Session, path: Address, parameters: Parameters) -> Result[None]:
         """Accept or refuse one forward-path of RCPT TO.
 
         ``<Postmaster>`` comes as ``Address("Postmaster", "")`` (RFC 5321 4.5.1); a
         source route has been dropped.
 
+        :returns: None, to accept it.
         :raises MailError: to refuse it; the transaction goes on without it.
         """
 
-    def deliver(envelope: Envelope, content: Content) -> Awaitable[Sequence[Outcome]]:
+    def deliver(envelope: Envelope, content: Content) -> Result[Sequence[Outcome] | None]:
         """Store or pass on the message durably, or say why that failed.
 
-        ``content`` begins with this server's Received field.  The caller owns it: the file of a
-        `FileContent` may be gone once the result has arrived, so keep a copy, not the object.
+        ``content`` begins with this server's Received field.  The server closes it when the result has
+        arrived: keep ``bytes(content)``, not the object.
 
-        :returns: one outcome for each of ``envelope.recipients``, in that order.  LMTP passes them on.
-            SMTP answers with an error only if no recipient was accepted, and then prefers a temporary
-            error.
+        :returns: None, if the message was accepted for all recipients; or one outcome for each of
+            ``envelope.recipients``, in that order.  LMTP passes them on.  SMTP answers with an error only if
+            no recipient was accepted, and then prefers a temporary error.
         :raises MailError: to give this answer for every recipient.
+        """
+
+
+class IDeliverySession(IDelivery):
+    """The IDelivery of one connection: a place for what belongs to one client or to one transaction.
+
+    The calls for one connection never overlap.  `mailproto.delivery.DeliverySession` is a base class.
+    """
+
+    def reset() -> Result[None]:
+        """The transaction has ended without `deliver`: RSET, a new greeting, STARTTLS, a lost connection, or
+        content that the server itself refused.
+
+        The reply to the client does not wait for it, but the next call does.  An error is logged.
+        """
+
+    def end() -> Result[None]:
+        """The connection has ended; this is the last call.  An error is logged."""
+
+
+class IDeliverySessions(Interface):
+    """Gives each connection an IDelivery of its own.
+
+    A server takes it instead of an `IDelivery`.  It is the object that may provide the optional contracts of
+    deliveries, such as `IServiceExtensions`.  `mailproto.delivery.PerSession` makes one from a class.
+    """
+
+    def begin(session: Session) -> Result[IDeliverySession]:
+        """Called for each connection, before the greeting.
+
+        :param session: what is known then: the client's address and TLS.  Later calls get more.
+        :raises MailError: the client is turned away, with 554 for a permanent error and 421 for a temporary
+            one.
         """
 
 
@@ -112,7 +156,7 @@ class IOwnership(Interface):
     Without it, an account of a submission server owns one address: its own name.
     """
 
-    def owns(account: str, path: Address) -> Awaitable[bool]:
+    def owns(account: str, path: Address) -> Result[bool]:
         """Whether ``account`` may send as ``path``; never called with the null path."""
 
 
@@ -135,7 +179,7 @@ class IVerifier(Interface):
     Without it the server gives every VRFY the same answer, which reveals nothing to address collectors.
     """
 
-    def verify(session: Session, name: str) -> Awaitable[VerifiedName | None]:
+    def verify(session: Session, name: str) -> Result[VerifiedName | None]:
         """The mailbox that ``name``, an address or part of one, refers to; None for "cannot say" (252).
 
         :raises MailError: there is no such mailbox (550), it has moved (551), or the name is ambiguous
@@ -146,7 +190,7 @@ class IVerifier(Interface):
 class IExpander(Interface):
     """An IDelivery that lists the members of a mailing list (EXPN, RFC 5321 3.5)."""
 
-    def expand(session: Session, name: str) -> Awaitable[Sequence[VerifiedName]]:
+    def expand(session: Session, name: str) -> Result[Sequence[VerifiedName]]:
         """The members of a mailing list, at least one.
 
         :raises MailError: there is no such list (550), or this client may not see it (550 5.7.2).
@@ -156,7 +200,7 @@ class IExpander(Interface):
 class IQueueRunner(Interface):
     """An IDelivery with a queue that a client can start (ETRN, RFC 1985)."""
 
-    def run_queue(session: Session, node: str) -> Awaitable[int | None]:
+    def run_queue(session: Session, node: str) -> Result[int | None]:
         """Begin to send the messages queued for ``node``.
 
         ``node`` is a domain, ``@`` and a domain for all its subdomains, or ``#`` and a queue's name.
@@ -190,24 +234,24 @@ class IMailbox(Interface):
         "The system flags that can be stored, and '\\*' if any keyword can (RFC 9051 7.1)."
     )
 
-    def status() -> Awaitable[MailboxStatus]:
+    def status() -> Result[MailboxStatus]:
         """The mailbox's current status."""
 
-    def changes_since(modseq: int) -> Awaitable[Changes]:
+    def changes_since(modseq: int) -> Result[Changes]:
         """Everything that changed after ``modseq``; 0 means all messages that exist.
 
         A message that was added and removed in between is in ``vanished`` alone, or nowhere. With 0,
         ``vanished`` is empty.
         """
 
-    def read(uids: Sequence[int], parts: Part) -> Awaitable[Sequence[MessageInfo]]:
+    def read(uids: Sequence[int], parts: Part) -> Result[Sequence[MessageInfo]]:
         """The ``parts`` of each of the messages that exist, by ascending UID.
 
-        Ask in batches: the answer is held in memory.  Only a `FileContent` is not: reading it may raise
+        Ask in batches: the answer is held in memory.  Only a content in a file is not: reading it may raise
         `OSError` once the message is expunged.
         """
 
-    def append(messages: Sequence[NewMessage]) -> Awaitable[Sequence[AppendedMessage]]:
+    def append(messages: Sequence[NewMessage]) -> Result[Sequence[AppendedMessage]]:
         """Store all of ``messages`` or none, with new UIDs in ascending order.
 
         :raises OverQuota: there is no room, or a message has too many or too long keywords.
@@ -216,7 +260,7 @@ class IMailbox(Interface):
 
     def store(
         uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
-    ) -> Awaitable[StoreResult]:
+    ) -> Result[StoreResult]:
         """Change the flags of messages.
 
         The change of each message is atomic.  With many messages, other sessions may see some of them
@@ -227,17 +271,17 @@ class IMailbox(Interface):
         :raises OverQuota, ValueError: for the same flags as `append`.
         """
 
-    def copy(uids: Sequence[int], target: IMailbox) -> Awaitable[Sequence[tuple[int, int]]]:
+    def copy(uids: Sequence[int], target: IMailbox) -> Result[Sequence[tuple[int, int]]]:
         """Copy messages with their flags and internal dates: all of them or none.
 
         :param target: a mailbox of the same account.
         :returns: pairs of (UID here, UID in ``target``), ascending in both.
         """
 
-    def move(uids: Sequence[int], target: IMailbox) -> Awaitable[Sequence[tuple[int, int]]]:
+    def move(uids: Sequence[int], target: IMailbox) -> Result[Sequence[tuple[int, int]]]:
         """`copy` messages and remove them from here, each in one transaction (RFC 6851 3.3)."""
 
-    def expunge(uids: Sequence[int] | None = None) -> Awaitable[Sequence[int]]:
+    def expunge(uids: Sequence[int] | None = None) -> Result[Sequence[int]]:
         """Remove the messages that have ``\\Deleted``: among ``uids``, or (None) in the whole mailbox.
 
         :returns: the UIDs that this call removed.
@@ -260,14 +304,14 @@ class IMetadata(Interface):
     `IMailbox.read` for them.
     """
 
-    def metadata(uids: Sequence[int]) -> Awaitable[Metadata]:
+    def metadata(uids: Sequence[int]) -> Result[Metadata]:
         """The metadata of those of ``uids`` that exist."""
 
 
 class IRecent(Interface):
     """An IMailbox that keeps track of ``\\Recent`` (RFC 3501 2.3.2)."""
 
-    def claim_recent() -> Awaitable[int]:
+    def claim_recent() -> Result[int]:
         """Make the caller the only session that sees the unclaimed messages as recent.
 
         :returns: the lowest UID that was unclaimed: that message and all later ones that exist now are
@@ -307,13 +351,13 @@ class IAccount(Interface):
 
     name: str = Attribute("The account's name, such as alice@example.org.")
 
-    def list() -> Awaitable[Sequence[MailboxEntry]]:
+    def list() -> Result[Sequence[MailboxEntry]]:
         """All names, sorted: mailboxes, names that only hold inferiors, and subscriptions."""
 
-    def open(name: str) -> Awaitable[IMailbox]:
+    def open(name: str) -> Result[IMailbox]:
         """:raises NoSuchMailbox: also for a name that is not selectable."""
 
-    def create(name: str, special_use: str | None = None) -> Awaitable[None]:
+    def create(name: str, special_use: str | None = None) -> Result[None]:
         """Create a mailbox and its missing superiors.
 
         :param special_use: an attribute of RFC 6154, such as ``\\Sent``.
@@ -323,14 +367,14 @@ class IAccount(Interface):
             use that the store does not support (`mailproto.backends.check_special_use`).
         """
 
-    def delete(name: str) -> Awaitable[None]:
+    def delete(name: str) -> Result[None]:
         """Remove the mailbox and its messages; if it has inferiors, its name stays and only holds them.
 
         :raises NoSuchMailbox: also for a name that already only holds inferiors.
         :raises InvalidMailboxName: for INBOX.
         """
 
-    def rename(old: str, new: str) -> Awaitable[None]:
+    def rename(old: str, new: str) -> Result[None]:
         """Rename the mailbox and its inferiors (RFC 9051 6.3.6).
 
         Renaming INBOX moves its messages to the new mailbox; INBOX and its inferiors stay. Subscriptions
@@ -339,16 +383,16 @@ class IAccount(Interface):
         :raises NoSuchMailbox, MailboxExists, InvalidMailboxName:
         """
 
-    def subscribe(name: str) -> Awaitable[None]:
+    def subscribe(name: str) -> Result[None]:
         """Add a name to the subscriptions; adding it again is no error.
 
         :raises NoSuchMailbox:
         """
 
-    def unsubscribe(name: str) -> Awaitable[None]:
+    def unsubscribe(name: str) -> Result[None]:
         """Remove a name from the subscriptions; the mailbox need not exist."""
 
-    def status(names: Sequence[str]) -> Awaitable[Mapping[str, MailboxStatus]]:
+    def status(names: Sequence[str]) -> Result[Mapping[str, MailboxStatus]]:
         """The status of those of ``names`` that are selectable mailboxes."""
 
     def watch(listener: Callable[[int], None]) -> Callable[[], None]:
@@ -375,23 +419,23 @@ class IDirectory(Interface):
     `mailproto.accounts.check_account_name` returns it.
     """
 
-    def names() -> Awaitable[Sequence[str]]:
+    def names() -> Result[Sequence[str]]:
         """The names of all accounts, sorted."""
 
-    def find(name: str) -> Awaitable[str]:
+    def find(name: str) -> Result[str]:
         """The account's name as it is stored.  :raises NoSuchAccount:"""
 
-    def password_hash(name: str) -> Awaitable[str]:
+    def password_hash(name: str) -> Result[str]:
         """The record; "" for an account that no client can sign in to.  :raises NoSuchAccount:"""
 
-    def add(name: str, password_hash: str) -> Awaitable[None]:
+    def add(name: str, password_hash: str) -> Result[None]:
         """Create an account with the mailboxes that every account has.
 
         :raises AccountExists: the account exists, perhaps in another spelling.
         :raises InvalidAccountName: as `mailproto.accounts.check_account_name` does.
         """
 
-    def set_password_hash(name: str, password_hash: str, *, replacing: str | None = None) -> Awaitable[None]:
+    def set_password_hash(name: str, password_hash: str, *, replacing: str | None = None) -> Result[None]:
         """Set the account's record.
 
         :param replacing: change nothing unless this is the current record, so that an update computed from
@@ -399,7 +443,7 @@ class IDirectory(Interface):
         :raises NoSuchAccount:
         """
 
-    def delete(name: str) -> Awaitable[None]:
+    def delete(name: str) -> Result[None]:
         """Remove the account with all its mailboxes.  :raises NoSuchAccount:"""
 
 
@@ -409,7 +453,7 @@ class IAccountChanges(Interface):
     Without it, sessions go on after their account was deleted, disabled or given a new password.
     """
 
-    def revisions(names: Sequence[str]) -> Awaitable[Mapping[str, Hashable]]:
+    def revisions(names: Sequence[str]) -> Result[Mapping[str, Hashable]]:
         """A value for each account that changes whenever its sessions must end.
 
         The value changes to one that the name never had before when the account is created, and at each
@@ -460,21 +504,21 @@ class IStore(IAddOns):
 
     directory: IDirectory = Attribute("The accounts.")
 
-    def start() -> Awaitable[None]:
+    def start() -> Result[None]:
         """Open files and start threads.  Called once, before anything else.
 
         :raises mailproto.errors.StoreUnusable: the store cannot be opened; the text says what is wrong.
         """
 
-    def stop() -> Awaitable[None]:
+    def stop() -> Result[None]:
         """Finish running work and close.  Called once, after everything else."""
 
-    def account(name: str) -> Awaitable[IAccount]:
+    def account(name: str) -> Result[IAccount]:
         """:raises NoSuchAccount:"""
 
     def deliver(
-        content: Content, placements: Sequence[Placement], internal_date: int | None = None
-    ) -> Awaitable[Sequence[AppendedMessage | MailError]]:
+        content: Octets, placements: Sequence[Placement], internal_date: int | None = None
+    ) -> Result[Sequence[AppendedMessage | MailError]]:
         """Put one message into some mailboxes, in one transaction; its content is stored once.
 
         The same placement twice makes two messages.
@@ -491,7 +535,7 @@ class IStore(IAddOns):
 class ICheckable(Interface):
     """An IStore that can look for faults in its data: ``mailproto store check``."""
 
-    def check(report: Callable[[str], None], *, repair: bool = False) -> Awaitable[CheckResult]:
+    def check(report: Callable[[str], None], *, repair: bool = False) -> Result[CheckResult]:
         """Check all data; the store may be in use.
 
         :param report: called in the reactor's thread with a line of text for each fault, as soon as it is

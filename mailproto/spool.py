@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 
-from mailproto.content import FileContent
+from mailproto.content import Content
 from mailproto.errors import storage_failure
 
 __all__ = ["SpoolFile"]
@@ -40,10 +40,10 @@ class SpoolFile:
         except OSError as error:
             raise storage_failure(error, "spool a message", self._folder) from error
 
-    def content(self, prefix: bytes = b"") -> FileContent:
+    def content(self, prefix: bytes = b"") -> Content:
         """All that was written, after ``prefix``.  The content owns the file from now on."""
         descriptor, self._descriptor = self._descriptor, -1
-        return FileContent("", self._size, prefix=prefix, descriptor=descriptor)
+        return Content.of_file("", self._size, prefix=prefix, descriptor=descriptor)
 
     def close(self) -> None:
         """Close the file, unless a content owns it."""

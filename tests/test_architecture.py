@@ -24,6 +24,7 @@ PUBLIC_NAMES = {
         ensure_secret hash_password is_complete is_disabled login password_matches proxy_login
         server_mechanisms sign_in_refused store_portal
     """,
+    "mailproto.awaiting": "Result deferred_of settle",
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore
         STORES SQLiteStore SimpleAccount SimpleMailbox SingleStore check_keywords check_name check_rename
@@ -40,11 +41,11 @@ PUBLIC_NAMES = {
     "mailproto.connection": """
         CloseReason Connection Limits MAX_PROXY_HEADER Networks ObserverOrMore Peer ProxiedFactory ProxyHeader
         ProxyHeaderError ServerConnection ServerFactory UNIX UNKNOWN Wire network_of
-        parse_proxy_header
+        own_hostname parse_proxy_header server_hostname
     """,
-    "mailproto.content": "CHUNK Content FileContent chunks prepend",
+    "mailproto.content": "CHUNK Content Octets chunks unwrapped",
     "mailproto.delivery": """
-        Delivery FunctionDelivery MAX_CACHED MailboxDelivery TRUST accepted
+        Delivery DeliverySession FunctionDelivery MAX_CACHED MailboxDelivery PerSession TRUST accepted
     """,
     "mailproto.domains": "ascii_domain canonical_domain domain_fault ends_in_number is_valid_international",
     "mailproto.errors": """
@@ -65,8 +66,9 @@ PUBLIC_NAMES = {
         format_set internal_date quoted_or_literal
     """,
     "mailproto.interfaces": """
-        IAccount IAccountChanges IAddOns ICheckable IDelivery IDirectory IExpander IMailbox IMetadata
-        IObjectIds IOwnership IQueueRunner IRecent IRevocable IServiceExtensions IStore IVerifier
+        IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions IDirectory
+        IExpander IMailbox IMetadata IObjectIds IOwnership IQueueRunner IRecent IRevocable
+        IServiceExtensions IStore IVerifier
     """,
     "mailproto.maillog": """
         LINE MAX_REFUSALS MAX_VALUE MailLog NAMESPACE observer_of

@@ -11,6 +11,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 
 from mailproto.auth import StoreRealm
+from mailproto.awaiting import settle
 from mailproto.backends import MemoryStore
 from mailproto.model import NewMessage
 from mailproto.testing import MemoryTransport
@@ -31,7 +32,7 @@ def portal() -> Portal:
 
     async def fill() -> None:
         await store.directory.add("alice", "")
-        inbox = await (await store.account("alice")).open("INBOX")
+        inbox = await settle((await settle(store.account("alice"))).open("INBOX"))
         await inbox.append([NewMessage(octets) for octets in _MESSAGES])
 
     failures: list[Any] = []

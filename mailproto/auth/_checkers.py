@@ -33,6 +33,7 @@ from mailproto.auth._credentials import (
 from mailproto.auth._passwords import PasswordVerifier
 from mailproto.auth._records import SALT_LENGTH, SCRAM_ITERATIONS, argon2_part, is_complete, scram_part
 from mailproto.auth._scram import ScramAlgorithm, ScramKeys, proof_matches
+from mailproto.awaiting import settle
 from mailproto.errors import AuthenticationFailed, NoSuchAccount, Unavailable
 from mailproto.files import write_private
 from mailproto.interfaces import IDirectory
@@ -179,8 +180,8 @@ class DirectoryChecker(LateChecker):
         """(The name as it is stored, the record); "" if it does not exist."""
         for spelling in dict.fromkeys((name, full_name(name, self.default_domain))):
             with suppress(NoSuchAccount):
-                kept = await self._directory.find(spelling)
-                return kept, await self._directory.password_hash(kept)
+                kept = await settle(self._directory.find(spelling))
+                return kept, await settle(self._directory.password_hash(kept))
         return "", ""
 
     def _key(self, name: str) -> str:
@@ -191,7 +192,7 @@ class DirectoryChecker(LateChecker):
         """Add SCRAM keys to a record; errors are only logged, and the next login tries again."""
         try:
             completed = await self._verifier.complete(record, password)
-            await self._directory.set_password_hash(kept, completed, replacing=record)
+            await settle(self._directory.set_password_hash(kept, completed, replacing=record))
         except Unavailable as error:
             self.log.warn(
                 "cannot add SCRAM keys to the password record of {name} now: {error}", name=kept, error=error
@@ -296,7 +297,7 @@ class CertificateChecker(LateChecker):
         """The account's name as it is stored; "" if there is none."""
         for spelling in dict.fromkeys((name, full_name(name, self.default_domain))):
             with suppress(NoSuchAccount):
-                return await self._directory.find(spelling)
+                return await settle(self._directory.find(spelling))
         return ""
 
 

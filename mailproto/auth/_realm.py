@@ -16,6 +16,7 @@ from mailproto.auth._checkers import DirectoryChecker
 from mailproto.auth._passwords import PasswordVerifier
 from mailproto.auth._records import is_disabled
 from mailproto.auth._signed_in import SignedInSessions
+from mailproto.awaiting import settle
 from mailproto.errors import NoSuchAccount
 from mailproto.interfaces import IAccount, IAccountChanges, IAddOns, IRevocable, IStore
 
@@ -66,9 +67,9 @@ class StoreRealm:
         try:
             if self._signed_in is not None and IRevocable.providedBy(mind):
                 logout = await self._signed_in.add(name, mind)
-            if is_disabled(await self._store.directory.password_hash(name)):
+            if is_disabled(await settle(self._store.directory.password_hash(name))):
                 raise UnauthorizedLogin(f"{name} is disabled")
-            return IAccount, await self._store.account(name), logout
+            return IAccount, await settle(self._store.account(name)), logout
         except BaseException as error:
             logout()
             if isinstance(error, NoSuchAccount):

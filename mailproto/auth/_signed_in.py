@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from mailproto.awaiting import settle
 from mailproto.errors import NoSuchAccount
 from mailproto.interfaces import IAccountChanges, IRevocable
 
@@ -56,7 +57,7 @@ class SignedInSessions:
             self._is_watching = True
             self._changes.watch(self._accounts_changed)
         hints = self._hints
-        found = await self._changes.revisions([name])
+        found = await settle(self._changes.revisions([name]))
         if name not in found:
             raise NoSuchAccount
         token = object()
@@ -105,7 +106,7 @@ class SignedInSessions:
     async def _check_some(self, names: Sequence[str]) -> None:
         # Copied before the call: a session that signs in during the call may be newer than the answer.
         signed_in = {name: list(self._sessions.get(name, {}).values()) for name in names}
-        found = await self._changes.revisions(names)
+        found = await settle(self._changes.revisions(names))
         for name, sessions in signed_in.items():
             revoked = [session for session, revision in sessions if found.get(name) != revision]
             if revoked:

@@ -15,6 +15,7 @@ from zope.interface import implementer
 from zope.interface.interface import InterfaceClass
 
 from mailproto.accounts import account_key, check_account_name
+from mailproto.awaiting import settle
 from mailproto.backends._memory_mailbox import Delivered, MemoryMailbox, Numbers
 from mailproto.backends._names import (
     DEFAULT_MAILBOXES,
@@ -27,7 +28,7 @@ from mailproto.backends._names import (
 )
 from mailproto.backends._threading import AccountThreads
 from mailproto.backends._watch import ModSeqs, Watchers
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.errors import (
     AccountExists,
     InvalidMailboxName,
@@ -314,7 +315,7 @@ class MemoryStore:
         return self.directory.entry(name).account
 
     async def deliver(
-        self, content: Content, placements: Sequence[Placement], internal_date: int | None = None
+        self, content: Octets, placements: Sequence[Placement], internal_date: int | None = None
     ) -> Sequence[AppendedMessage | MailError]:
         """See `IStore.deliver`."""
         date = int(time.time()) if internal_date is None else internal_date
@@ -326,10 +327,12 @@ class MemoryStore:
     ) -> AppendedMessage | MailError:
         message = NewMessage(content, placement.flags, date)
         try:
-            mailbox: IMailbox = await self.directory.entry(placement.account).account.open(placement.mailbox)
+            mailbox: IMailbox = await settle(
+                self.directory.entry(placement.account).account.open(placement.mailbox)
+            )
             if isinstance(mailbox, MemoryMailbox):
                 return mailbox.deliver(message, delivered)
-            [appended] = await mailbox.append([message])
+            [appended] = await settle(mailbox.append([message]))
         except MailError as error:
             return error
         return appended

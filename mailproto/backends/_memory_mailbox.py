@@ -12,6 +12,7 @@ from zope.interface import implementer
 from mailproto.backends._simple import Message, SimpleMailbox
 from mailproto.backends._threading import AccountThreads, thread_keys
 from mailproto.backends._watch import ModSeqs
+from mailproto.content import unwrapped
 from mailproto.interfaces import IMailbox, IObjectIds
 from mailproto.message import relations
 from mailproto.model import AppendedMessage, MailboxStatus, MessageInfo, NewMessage
@@ -78,7 +79,7 @@ class MemoryMailbox(SimpleMailbox):
     def _identified(self, info: MessageInfo) -> MessageInfo:
         delivered = self._delivered or Delivered(self._numbers)
         email = delivered.email
-        keys = thread_keys(relations(info.content or b""))
+        keys = thread_keys(relations(unwrapped(info.content)))
         thread = self._threads.add(keys, delivered.threads.get(self._threads))
         delivered.threads[self._threads] = thread
         return info._replace(email_id=f"M{email}", thread_id=f"T{thread}")

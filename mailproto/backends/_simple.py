@@ -26,9 +26,10 @@ from typing import Self
 
 from zope.interface import implementer
 
+from mailproto.awaiting import settle
 from mailproto.backends._flags import check_keywords, kept_flags
 from mailproto.backends._watch import ModSeqs, Watchers
-from mailproto.content import Content
+from mailproto.content import Content, Octets
 from mailproto.errors import NoSuchMailbox, ReadOnly
 from mailproto.interfaces import IMailbox, IMetadata, IRecent
 from mailproto.message import summarise
@@ -117,7 +118,7 @@ class SimpleMailbox:
     # For the application
 
     def add(
-        self, content: Content, flags: Iterable[str] = (), internal_date: int | None = None
+        self, content: Octets, flags: Iterable[str] = (), internal_date: int | None = None
     ) -> AppendedMessage:
         """Append a message, even if clients may not write.
 
@@ -193,7 +194,7 @@ class SimpleMailbox:
         )
 
     async def append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
-        """See `IMailbox.append`; a `FileContent` is read into memory."""
+        """See `IMailbox.append`; a content in a file is read into memory."""
         self._changeable()
         return self._add(messages)
 
@@ -273,8 +274,10 @@ class SimpleMailbox:
 
     async def _copy(self, uids: Sequence[int], target: IMailbox) -> list[tuple[int, int]]:
         copied = list(self._of(uids))
-        appended = await target.append(
-            [NewMessage(message.content, message.flags, message.info.internal_date) for message in copied]
+        appended = await settle(
+            target.append(
+                [NewMessage(message.content, message.flags, message.info.internal_date) for message in copied]
+            )
         )
         return [(here.info.uid, there.uid) for here, there in zip(copied, appended, strict=True)]
 
@@ -301,8 +304,7 @@ class SimpleMailbox:
         ]
         # Nothing can fail from here on, so all messages are appended or none.
         return self._put(
-            Message(self._identified(MessageInfo(0, date, len(content), content=content)), content, flags, 0)
-            for content, date, flags in new
+            Message(self._identified(_info(octets, date)), octets, flags, 0) for octets, date, flags in new
         )
 
     def _put(self, messages: Iterable[Message]) -> list[AppendedMessage]:
@@ -337,3 +339,7 @@ class SimpleMailbox:
                 envelope=summary.envelope, body_structure=summary.body_structure, offsets=summary.index
             )
         return info
+
+
+def _info(octets: bytes, date: int) -> MessageInfo:
+    return MessageInfo(0, date, len(octets), content=Content(octets))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from zope.interface import implementer
 from zope.interface.interface import InterfaceClass
 
+from mailproto.awaiting import settle
 from mailproto.backends._memory import MemoryStore
 from mailproto.backends._names import entries
 from mailproto.backends._simple import MODSEQS, SimpleMailbox
@@ -72,7 +73,7 @@ class SimpleAccount:
     async def status(self, names: Sequence[str]) -> Mapping[str, MailboxStatus]:
         """See `IAccount.status`."""
         here = {name: self._mailboxes.get(canonical_mailbox_name(name)) for name in names}
-        return {name: await mailbox.status() for name, mailbox in here.items() if mailbox is not None}
+        return {name: await settle(mailbox.status()) for name, mailbox in here.items() if mailbox is not None}
 
     def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
         """See `IAccount.watch`."""

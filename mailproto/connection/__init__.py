@@ -16,6 +16,7 @@ time, in order.
 
 from mailproto.connection._base import Connection
 from mailproto.connection._factory import ObserverOrMore, ServerFactory
+from mailproto.connection._hostname import own_hostname, server_hostname
 from mailproto.connection._limits import CloseReason, Limits
 from mailproto.connection._networks import UNIX, Networks, network_of
 from mailproto.connection._peer import UNKNOWN, Peer
@@ -46,5 +47,7 @@ __all__ = [
     "ServerFactory",
     "Wire",
     "network_of",
+    "own_hostname",
     "parse_proxy_header",
+    "server_hostname",
 ]

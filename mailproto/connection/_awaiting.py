@@ -1,22 +1,33 @@
-"""Runs the awaitables that handlers return."""
+"""Runs the awaitables that handlers and contracts return."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from types import CoroutineType
-from typing import Any
+from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-__all__ = ["begin"]
+from mailproto.awaiting import deferred_of
+
+__all__ = ["begin", "run"]
+
+T = TypeVar("T")
 
 
 def begin(
-    awaitable: Awaitable[object], run: Callable[..., Any], clock: IReactorTime
-) -> Deferred[None] | None:
+    awaitable: Awaitable[object], step: Callable[..., Any], clock: IReactorTime
+) -> Deferred[Any] | None:
+    """`run` for an awaitable without a result: None if it is done."""
+    result = run(awaitable, step, clock)
+    return result if isinstance(result, Deferred) else None
+
+
+def run(awaitable: Awaitable[T], step: Callable[..., Any], clock: IReactorTime) -> T | Deferred[T]:
     """Run ``awaitable``: a coroutine, a ``Deferred`` or any other object with ``__await__``.
 
     It may await a ``Deferred``, or an asyncio future if the reactor runs on asyncio's loop.  If it yields
@@ -24,23 +35,26 @@ def begin(
 
     A ``Deferred`` costs more than most handlers do, so none is made for a handler that need not wait.
 
-    :param run: a function that calls its arguments; used for each later step of the coroutine.
-    :returns: None if it is done, or else a ``Deferred`` that fires in ``run`` when it is.
+    :param step: a function that calls its arguments; used for each later step of the coroutine.
+    :returns: the result if it is there, or else a ``Deferred`` that fires in ``step`` when it is.  To cancel
+        the Deferred cancels what the coroutine waits for; if the coroutine goes on waiting, the Deferred
+        fails without it.
     :raises Exception: any error of the awaitable before it has to wait.
     :raises TypeError: the object cannot be awaited.
     """
     coroutine: Any = awaitable if type(awaitable) is CoroutineType else _awaited(awaitable)
     try:
         waiting = coroutine.send(None)
-    except StopIteration:
-        return None
-    rest = _Rest(coroutine, run, clock)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    rest = _Rest(coroutine, step, clock)
     rest.wait(waiting)
     return rest.done
 
 
-async def _awaited(awaitable: Awaitable[object]) -> None:
-    await awaitable
+async def _awaited(awaitable: Awaitable[T]) -> T:
+    return await awaitable
 
 
 _ENDED = object()
@@ -49,23 +63,27 @@ _ENDED = object()
 class _Rest:
     """The remaining steps of a coroutine that has to wait.
 
-    :ivar done: fires when the coroutine has ended.
+    :ivar done: fires with the result when the coroutine has ended.
     """
 
-    __slots__ = ("_clock", "_coroutine", "_early", "_run", "done")
+    __slots__ = ("_clock", "_coroutine", "_early", "_step", "_waiting", "done")
 
-    def __init__(self, coroutine: Any, run: Callable[..., Any], clock: IReactorTime) -> None:
-        self.done: Deferred[None] = Deferred()
+    _log = Logger(namespace="mailproto.connection")
+
+    def __init__(self, coroutine: Any, step: Callable[..., Any], clock: IReactorTime) -> None:
+        self.done: Deferred[Any] = Deferred(self._cancel)
         self._coroutine = coroutine
-        self._run = run
+        self._step = step
         self._clock = clock
+        self._waiting: Deferred[Any] | None = None
         self._early: list[Any] | None = None  # results that were available at once
 
     def wait(self, waiting: Any) -> None:
         """Continue the coroutine when ``waiting`` has a result; at once if it has one."""
         while True:
             early = self._early = []
-            self._deferred(waiting).addBoth(self._fired)
+            self._waiting = self._deferred(waiting)
+            self._waiting.addBoth(self._fired)
             self._early = None
             if not early:
                 return
@@ -74,11 +92,15 @@ class _Rest:
             if waiting is _ENDED:
                 return
 
+    def _cancel(self, _: Deferred[Any]) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+
     def _fired(self, result: Any) -> None:
         if self._early is not None:
             self._early.append(result)
         else:
-            self._run(self._go_on, result)
+            self._step(self._go_on, result)
 
     def _go_on(self, result: Any) -> None:
         waiting = self._resume(result)
@@ -87,34 +109,26 @@ class _Rest:
 
     def _resume(self, result: Any) -> Any:
         """Continue the coroutine; returns the object that it awaits next, or `_ENDED`."""
+        self._waiting = None
         try:
             if isinstance(result, Failure):
                 return result.throwExceptionIntoGenerator(self._coroutine)
             return self._coroutine.send(result)
-        except StopIteration:
-            failure = None
+        except StopIteration as end:
+            if not self.done.called:
+                self.done.callback(end.value)
         except BaseException:  # asyncio's CancelledError is not an Exception
-            failure = Failure()
-        self.done.callback(failure)  # a Failure makes it an errback
+            if self.done.called:
+                self._log.failure("error after the call was given up")
+            else:
+                self.done.errback(Failure())
         return _ENDED
 
     def _deferred(self, waiting: Any) -> Deferred[Any]:
         if isinstance(waiting, Deferred):
             return waiting
         if asyncio.isfuture(waiting):
-            return _future(waiting)
+            return deferred_of(waiting)
         turn: Deferred[Any] = Deferred()
         self._clock.callLater(0, turn.callback, waiting)
         return turn
-
-
-def _future(future: asyncio.Future[Any]) -> Deferred[Any]:
-    try:
-        running = asyncio.get_running_loop()
-    except RuntimeError:
-        running = None
-    if future.get_loop() is running:
-        return Deferred.fromFuture(future)
-    return fail(
-        RuntimeError(f"{future!r} is of a loop that the reactor does not run on: it would never be done")
-    )

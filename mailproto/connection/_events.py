@@ -110,6 +110,18 @@ class EventConnection(Connection, Generic[EventT]):
         self._send_now()
         self._close_when_sent()
 
+    def when_idle(self, call: Callable[[], object]) -> None:
+        """Call when no handler is running: now, or after the running one."""
+        if self._running is None:
+            call()
+            return
+
+        def done(result: None) -> None:
+            call()
+            return result
+
+        self._running.addBoth(done)
+
     def beside(self, awaitable: Awaitable[None]) -> Deferred[None]:
         """Run a task in this connection's context, at the same time as events are handled.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 
+from mailproto.connection._hostname import server_hostname
 from mailproto.connection._limits import Limits
 from mailproto.connection._server import ServerConnection
 from mailproto.maillog import MailLog
@@ -20,10 +21,18 @@ ObserverOrMore: TypeAlias = IObserver | Observer | Iterable[IObserver | Observer
 """An observer, or several."""
 
 
+def _installed_reactor() -> IReactorTime:
+    from twisted.internet import reactor  # imported late, because that installs one
+
+    return cast(IReactorTime, reactor)
+
+
 class ServerFactory(Factory):
     """Makes the connections of one service, counts them, and ends them at shutdown.
 
-    :param clock: the reactor, or a `twisted.internet.task.Clock` in tests.
+    :param clock: the reactor, or a `twisted.internet.task.Clock` in tests; None for the installed reactor.
+    :param hostname: the server's name in its greeting; an international name is sent with A-labels.  None for
+        the machine's name.
     :param tls: the context for STARTTLS or STLS; None not to offer it.
     :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
     :param mail_log: whether there is a mail log.
@@ -37,14 +46,16 @@ class ServerFactory(Factory):
 
     def __init__(
         self,
-        clock: IReactorTime,
+        clock: IReactorTime | None = None,
         *,
+        hostname: str | None = None,
         tls: Any | None = None,
         limits: Limits | None = None,
         observer: ObserverOrMore | None = None,
         mail_log: bool = True,
     ) -> None:
-        self.clock = clock
+        clock = self.clock = _installed_reactor() if clock is None else clock
+        self.hostname = server_hostname(hostname)
         self.tls = tls
         self.limits = limits or Limits()
         self.observer = Observers([*([MailLog(clock)] if mail_log else []), *_observers(observer)])

@@ -7,13 +7,16 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import ITLSTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailproto.connection._awaiting import begin
+from mailproto.awaiting import Result, settle
+from mailproto.connection._awaiting import begin, run
+from mailproto.connection._calls import LimitedCall
 from mailproto.connection._events import CLOSED, EventConnection
 from mailproto.connection._handshake import Handshake, may_begin_handshake
 from mailproto.connection._limits import CloseReason
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["ServerConnection"]
 
 EventT = TypeVar("EventT")
+T = TypeVar("T")
 
 _NUMBERS = count(1)
 """The numbers of connections."""
@@ -69,6 +73,7 @@ class ServerConnection(EventConnection[EventT]):
         self.observer = factory.observer
         self.number = next(_NUMBERS)
         self.notes: dict[object, Any] = {}
+        self._call: LimitedCall | None = None
 
     # -- provided by each protocol
 
@@ -141,6 +146,28 @@ class ServerConnection(EventConnection[EventT]):
         if not self._ending:
             self._set_timer(self.limits.close_timeout)
         super().end(closing_words, reason)
+
+    def call(self, result: Result[T], what: str, seconds: float) -> T | Deferred[T]:
+        """Take the result of a contract's method; one call at a time.
+
+        :param what: the method, for the log.
+        :param seconds: the time after which the call is cancelled.
+        :returns: the result if it is there, or a ``Deferred``; it fails with `TookTooLong` (451).
+        """
+        answer = run(settle(result), self.in_context, self.clock)
+        if isinstance(answer, Deferred):
+            call = self._call = LimitedCall(answer, what, seconds, self.clock.seconds())
+            if not self._open:
+                call.watch(self.clock)
+            elif self._timer is None or self._timer.getTime() > call.end:
+                self._set_timer(seconds)
+            answer.addBoth(self._call_done, call)
+        return answer
+
+    def _call_done(self, result: T, call: LimitedCall) -> T:
+        self._call = None
+        call.done()
+        return result
 
     @property
     def is_secure(self) -> bool:
@@ -270,6 +297,11 @@ class ServerConnection(EventConnection[EventT]):
         """Check the time limits; one timer, set again for the rest of the time, instead of one for each
         event."""
         self._timer = None
+        now = self.clock.seconds()
+        if self._call is not None and self._call.end <= now:
+            self._call.give_up()
+            if self._timer is not None or not self._open:
+                return  # what came afterwards has set it again, or has ended the connection
         if self._ending:
             self.abort()
             return
@@ -284,11 +316,13 @@ class ServerConnection(EventConnection[EventT]):
             self.observer.refused(Refusal(self.client, "TLS handshake not done in time"))
             self._abort_for("no TLS")
             return
-        left = self._progress + self.idle_limit() - self.clock.seconds()
+        left = self._progress + self.idle_limit() - now
         if self._running is not None and self._writable:
             left = self.idle_limit()  # the client waits for us
         if handshake_left is not None:
             left = min(left, handshake_left)
+        if self._call is not None:
+            left = min(left, self._call.end - now)
         if left > 0:
             self._set_timer(left)
         elif self._writable:
@@ -336,6 +370,8 @@ class ServerConnection(EventConnection[EventT]):
 
     def _lost(self, reason: Failure) -> None:
         super().connectionLost(reason)
+        if self._call is not None:
+            self._call.watch(self.clock)
         self._wake()
         # If we had begun to close the connection, it does not matter how the client closes it.
         end_reason = self._end_reason or _how_lost(reason)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import abc
-import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from zope.interface import implementer
 
-from mailproto.content import Content
+from mailproto.awaiting import Result, settle
+from mailproto.content import Content, Octets
 from mailproto.interfaces import IDelivery, IServiceExtensions
 from mailproto.model import (
     NO_SERVICE_EXTENSIONS,
@@ -48,30 +48,38 @@ class Delivery(abc.ABC):
         """Accept any forward-path."""
 
     @abc.abstractmethod
-    async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
-        """See `IDelivery.deliver`; end with ``return accepted(envelope)``."""
+    async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome] | None:
+        """See `IDelivery.deliver`; without ``return``, the message is accepted for all recipients."""
 
 
 class FunctionDelivery(Delivery):
     """Calls a function with each message.
 
     :param function: called with an `Envelope` and the `Content`.  It may be a plain function, a coroutine
-        function, or return a ``Deferred``.  Its result is ignored: the message is accepted for all
-        recipients unless the function raises (`mailproto.errors`).
+        function, or return a ``Deferred``.  If it returns None, every recipient is accepted; if
+        it raises (`mailproto.errors`), the message is refused.
     :param service_extensions: the ESMTP extensions that the function honours.
     """
 
     def __init__(
         self,
-        function: Callable[[Envelope, Content], Awaitable[object] | object],
+        function: Callable[[Envelope, Content], Result[None]],
         service_extensions: ServiceExtensions = NO_SERVICE_EXTENSIONS,
     ) -> None:
         self._function = function
         self.service_extensions = service_extensions
 
-    async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
-        """Call the function, and await its result if that is awaitable."""
-        result = self._function(envelope, content)
-        if inspect.isawaitable(result):
-            await result
-        return accepted(envelope)
+    async def deliver(self, envelope: Envelope, content: Octets) -> None:
+        """Call the function, and await its result if that is awaitable.
+
+        :raises TypeError: the result is not None.
+        """
+        result: object = self._function(envelope, Content.of(content))
+        if result is not None:
+            result = await settle(result)
+        if result is not None:
+            name = getattr(self._function, "__qualname__", repr(self._function))
+            raise TypeError(
+                f"{name} returned {result!r:.200}: return None to accept,"
+                " raise mailproto.errors.Refused(550, '5.7.1', 'text') to refuse"
+            )

@@ -12,7 +12,8 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from mailproto.accounts import account_key, account_keys
-from mailproto.content import Content
+from mailproto.awaiting import settle
+from mailproto.content import Content, Octets
 from mailproto.delivery._base import DELIVERED, Delivery
 from mailproto.delivery._return_path import with_return_path
 from mailproto.domains import canonical_domain
@@ -85,7 +86,7 @@ class MailboxDelivery(Delivery):
         except (RecipientUnknown, RelayDenied):
             return False
 
-    async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
+    async def deliver(self, envelope: Envelope, content: Octets) -> Sequence[Outcome]:
         """See `IDelivery.deliver`: each account gets one copy, however many of its addresses were named.
 
         Each copy has exactly one Return-Path, from this server (RFC 5321 4.4).
@@ -98,8 +99,8 @@ class MailboxDelivery(Delivery):
                 names.append(error)
         accounts = list(dict.fromkeys(name for name in names if isinstance(name, str)))
         placements = [Placement(account) for account in accounts]
-        kept = with_return_path(envelope.sender, content)
-        results = await self._store.deliver(kept, placements) if accounts else ()
+        kept = with_return_path(envelope.sender, Content.of(content))
+        results = await settle(self._store.deliver(kept, placements)) if accounts else ()
         answers = {
             placement.account: _refusal(result) if isinstance(result, MailError) else _delivered(placement)
             for placement, result in zip(placements, results, strict=True)
@@ -129,7 +130,7 @@ class MailboxDelivery(Delivery):
         domain = address.domain or (self._first_domain if role == _POSTMASTER else "")
         for key in account_keys(address.local, domain):
             with contextlib.suppress(NoSuchAccount):
-                return await self._store.directory.find(key)
+                return await settle(self._store.directory.find(key))
         if canonical_domain(domain) not in self._domains:
             raise RelayDenied
         if role not in _ROLES:
@@ -138,7 +139,7 @@ class MailboxDelivery(Delivery):
 
     async def _make_role(self, name: str) -> str:
         with contextlib.suppress(AccountExists):  # another process has just created it
-            await self._store.directory.add(name, "")
+            await settle(self._store.directory.add(name, ""))
         return name
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mailproto.content import Content, FileContent, prepend
+from mailproto.content import Content
 from mailproto.model import Address
 
 __all__ = ["with_return_path"]
@@ -16,16 +16,12 @@ _FIELD = re.compile(rb"^return-path[ \t]*:.*(?:\n[ \t].*)*(?:\n|\Z)", re.IGNOREC
 def with_return_path(sender: Address, content: Content) -> Content:
     """``content`` after a new Return-Path; any Return-Path that it already had is removed.
 
-    In a `FileContent` only the prefix is searched: a server keeps the whole header there.
+    Of a content in a file only the octets in memory are searched: a server keeps the whole header there.
     """
     field = f"Return-Path: <{sender}>\r\n".encode()
-    if isinstance(content, FileContent):
-        header = content.prefix
-        if _MARK in (b"\n" + header).lower():
-            return content.with_prefix(field + _FIELD.sub(b"", header))
-    else:
-        end = content.find(b"\r\n\r\n") + len(b"\r\n")
-        header = content[:end] if end > 1 else content
-        if _MARK in (b"\n" + header).lower():
-            return field + _FIELD.sub(b"", header) + content[len(header) :]
-    return prepend(field, content)
+    prefix = content.prefix
+    end = prefix.find(b"\r\n\r\n") + len(b"\r\n")
+    header = prefix[:end] if end > 1 else prefix
+    if _MARK in (b"\n" + header).lower():
+        return content.with_prefix(field + _FIELD.sub(b"", header) + prefix[len(header) :])
+    return content.prepend(field)

@@ -4,7 +4,7 @@ No function raises because of a message's octets, with two exceptions: `UnknownE
 `parse_addresses` with ``strict``.  All take linear time at most.  Limits:
 `NESTING_LIMIT`, `PARTS_LIMIT`, `BOUNDARY_LIMIT`, `HEADER_LIMIT`, `STRUCTURED_LIMIT`,
 `ADDRESSES_LIMIT`, `TEXT_LIMIT`, `SUBJECT_LIMIT`, `IDS_LIMIT`, `ANCESTORS_LIMIT`.  Content is ``bytes`` or a
-`mailproto.content.FileContent`, of which only one window at a time is in memory.
+`mailproto.content.Content`; of one in a file only one window at a time is in memory.
 
 At delivery::
 

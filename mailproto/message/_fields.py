@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.message._header_section import BYTE_ORDER_MARK, header_section
 
 __all__ = [
@@ -73,7 +73,7 @@ class Field(NamedTuple):
     stop: int
 
 
-def ends_of_header(content: Content, start: int, stop: int) -> int:
+def ends_of_header(content: Octets, start: int, stop: int) -> int:
     """The offset after the empty line, or before the text, that ends the header block at ``start``.
 
     :returns: the offset; -1 if there is no end before ``stop``.
@@ -89,7 +89,7 @@ def ends_of_header(content: Content, start: int, stop: int) -> int:
     return end if block[fields:] in (b"", b"\r\n", b"\n") else fields
 
 
-def _empty_line(content: Content, start: int, stop: int) -> int:
+def _empty_line(content: Octets, start: int, stop: int) -> int:
     """The offset after the empty line that ends the header block; -1 if there is none before ``stop``."""
     before = start - 1  # for an empty first line, the line end before the block is needed
     if start == 0:
@@ -106,7 +106,7 @@ def _empty_line(content: Content, start: int, stop: int) -> int:
     return crlf + 3 if crlf >= 0 else -1
 
 
-def structural_fields(content: Content, start: int, stop: int, *, message: bool) -> Fields:
+def structural_fields(content: Octets, start: int, stop: int, *, message: bool) -> Fields:
     """The fields for BODYSTRUCTURE; and, if ``message``, those for ENVELOPE and threads."""
     block = content[start : min(stop, start + HEADER_LIMIT)].replace(b"\r\n", b"\n")
     block = b"\n" + (block if start else block.removeprefix(BYTE_ORDER_MARK))
@@ -116,7 +116,7 @@ def structural_fields(content: Content, start: int, stop: int, *, message: bool)
     return found
 
 
-def header_fields(content: Content, start: int = 0, stop: int | None = None) -> Iterator[Field]:
+def header_fields(content: Octets, start: int = 0, stop: int | None = None) -> Iterator[Field]:
     """The fields of the header block at ``start``, in order; lines that are not fields are left out.
 
     It reads a window at a time, so a header block of any size needs little memory.

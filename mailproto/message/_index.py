@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.message._scan import MESSAGE, MULTIPART, Part, scan_parts
 
 __all__ = ["Index", "scan"]
@@ -99,6 +99,6 @@ class Index:
         return Index(root)
 
 
-def scan(content: Content) -> Index:
+def scan(content: Octets) -> Index:
     """Find the parts of ``content`` in one pass, in linear time; any octets have an index."""
     return Index(scan_parts(content))

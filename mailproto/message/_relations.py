@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.message._casemap import casemap
 from mailproto.message._fields import ends_of_header, structural_fields
 from mailproto.message._ids import first_and_nearest_ids, message_id
@@ -36,7 +36,7 @@ class Relations(NamedTuple):
     is_reply: bool
 
 
-def relations(content: Content, index: Index | None = None) -> Relations:
+def relations(content: Octets, index: Index | None = None) -> Relations:
     """Read only the header of ``content``; any octets have relations, and the time is limited.
 
     :param index: the index of ``content``, if it was made before.

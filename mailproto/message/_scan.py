@@ -8,7 +8,7 @@ boundary is searched for only up to the outer one, so each octet is searched onc
 
 from __future__ import annotations
 
-from mailproto.content import Content, FileContent
+from mailproto.content import Content, Octets, unwrapped
 from mailproto.message._fields import Fields, ends_of_header, structural_fields
 from mailproto.message._mime import ContentType, content_type
 from mailproto.message._window import Window
@@ -88,7 +88,7 @@ class Part:
         self._fields: Fields | None = None
         self._type: ContentType | None = None
 
-    def fields(self, content: Content) -> Fields:
+    def fields(self, content: Octets) -> Fields:
         """Fields for ENVELOPE and BODYSTRUCTURE; Content-* fields are included only in MIME messages."""
         if self._fields is None:
             self._fields = fields = structural_fields(
@@ -99,7 +99,7 @@ class Part:
                     del fields[name]
         return self._fields
 
-    def content_type(self, content: Content) -> ContentType:
+    def content_type(self, content: Octets) -> ContentType:
         """Type, subtype and parameters; those of plain text if there is no field."""
         if self._type is None:
             values = self.fields(content).get(b"content-type")
@@ -122,9 +122,10 @@ class _Boundary:
         self.next = -1
 
 
-def scan_parts(content: Content) -> Part:
+def scan_parts(content: Octets) -> Part:
     """The tree of the parts of ``content``; any octets have one."""
-    return _Scanner(Window(content) if isinstance(content, FileContent) else content).run()
+    octets = unwrapped(content)
+    return _Scanner(Window(octets) if isinstance(octets, Content) else octets).run()
 
 
 class _Scanner:
@@ -137,7 +138,7 @@ class _Scanner:
     :ivar line_goes_up: whether the line end before that delimiter belongs to the parent part.
     """
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: Octets) -> None:
         self.content = content
         self.size = len(content)
         self.path: list[Part] = []

@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator
 
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.message._casemap import searched_key, searched_text
 from mailproto.message._charset import decode_text
 from mailproto.message._decoders import US_ASCII
@@ -40,7 +40,7 @@ class Searchable:
     are ignored.
     """
 
-    def __init__(self, content: Content, index: Index) -> None:
+    def __init__(self, content: Octets, index: Index) -> None:
         self.content = content
         self.index = index
         self._headers: list[tuple[bytes, str]] | None = None
@@ -114,7 +114,7 @@ class Searchable:
                 yield part_text(self.content, part)
 
 
-def _is_report(content: Content, part: Part) -> bool:
+def _is_report(content: Octets, part: Part) -> bool:
     """Whether ``part`` consists of fields, such as message/delivery-status."""
     # Most parts are not, which a search in the octets shows.
     stop = min(part.body, part.header + HEADER_LIMIT)
@@ -145,7 +145,7 @@ def _one_line(text: str) -> str:
     return " ".join(filter(None, pieces))
 
 
-def part_text(content: Content, part: Part, limit: int = TEXT_LIMIT) -> str:
+def part_text(content: Octets, part: Part, limit: int = TEXT_LIMIT) -> str:
     """The text of a text part: decoded, and without the markup of HTML."""
     try:
         octets = b"".join(decoded(content, part, limit))
@@ -165,7 +165,7 @@ _loose_charset = re.compile(rb"charset\*?[ \t]*[=:][ \t\"']*([^ \t\r\n;,\"']+)",
 _meta_charset = re.compile(rb"<meta\s[^>]*?charset\s*=[\s\"']*([a-z0-9_.:-]+)", re.IGNORECASE).search
 
 
-def _charset(part: Part, content: Content, parameters: Iterable[Parameter]) -> str:
+def _charset(part: Part, content: Octets, parameters: Iterable[Parameter]) -> str:
     """The charset in the parameters; or in the field, if it is not a valid parameter."""
     for name, value in parameters:
         name = name.lower()
@@ -178,7 +178,7 @@ def _charset(part: Part, content: Content, parameters: Iterable[Parameter]) -> s
     return found[1].decode("latin-1") if found else ""
 
 
-def preview(content: Content, index: Index, length: int = PREVIEW_LENGTH) -> str:
+def preview(content: Octets, index: Index, length: int = PREVIEW_LENGTH) -> str:
     """The first ``length`` characters of the text that a person reads, on one line; "" if there is no text.
 
     Of alternatives, the plain text is used.  Quoted text is left out, unless there is no other text.
@@ -193,7 +193,7 @@ def preview(content: Content, index: Index, length: int = PREVIEW_LENGTH) -> str
     return shown.rstrip()
 
 
-def _preview_part(root: Part, content: Content) -> Part | None:
+def _preview_part(root: Part, content: Octets) -> Part | None:
     """The first text part; if that is HTML, and a plain text is next to it, the plain text."""
     html: Part | None = None
     stack = [root]

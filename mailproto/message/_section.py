@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mailproto.content import CHUNK, Content, chunks
+from mailproto.content import CHUNK, Octets, chunks
 from mailproto.message._fields import header_fields
 from mailproto.message._index import Index
 from mailproto.message._scan import MESSAGE, Part
@@ -36,7 +36,7 @@ class Slices:
 
     __slots__ = ("_length", "content", "ranges", "tail")
 
-    def __init__(self, content: Content, ranges: tuple[tuple[int, int], ...], tail: bytes = b"") -> None:
+    def __init__(self, content: Octets, ranges: tuple[tuple[int, int], ...], tail: bytes = b"") -> None:
         self.content = content
         self.ranges = ranges
         self.tail = tail
@@ -62,7 +62,7 @@ class Slices:
             yield piece
 
 
-def section(content: Content, index: Index, wanted: Section) -> Slices | None:
+def section(content: Octets, index: Index, wanted: Section) -> Slices | None:
     """The octets of a section of ``content``; None if the message has no such part."""
     part = index.find(wanted.part)
     text = wanted.text
@@ -85,7 +85,7 @@ def section(content: Content, index: Index, wanted: Section) -> Slices | None:
     return _some_fields(content, part, wanted.fields, unless=text == "HEADER.FIELDS.NOT")
 
 
-def _some_fields(content: Content, part: Part, names: tuple[bytes, ...], *, unless: bool) -> Slices:
+def _some_fields(content: Octets, part: Part, names: tuple[bytes, ...], *, unless: bool) -> Slices:
     """The named fields, or all other lines if ``unless``; and the empty line, if there is one."""
     wanted = {name.lower() for name in names}
     end = part.body - _empty_line(content, part)
@@ -104,7 +104,7 @@ def _some_fields(content: Content, part: Part, names: tuple[bytes, ...], *, unle
     return Slices(content, tuple(ranges))
 
 
-def _empty_line(content: Content, part: Part) -> int:
+def _empty_line(content: Octets, part: Part) -> int:
     """The octets of the empty line after the part's header; 0 if there is none."""
     last = content[max(part.header, part.body - 3) : part.body]
     if last in (b"\n\r\n", b"\r\n"):
@@ -112,7 +112,7 @@ def _empty_line(content: Content, part: Part) -> int:
     return 1 if last.endswith(b"\n\n") or last == b"\n" else 0
 
 
-def _missing_line(content: Content, part: Part) -> list[tuple[int, int]]:
+def _missing_line(content: Octets, part: Part) -> list[tuple[int, int]]:
     """A line end in the content to use as the empty line, if it is missing between header and body."""
     if part.body == part.end or _empty_line(content, part):
         return []
@@ -123,7 +123,7 @@ def _missing_line(content: Content, part: Part) -> list[tuple[int, int]]:
     return [(start, end)]
 
 
-def top(content: Content, index: Index, lines: int) -> Slices:
+def top(content: Octets, index: Index, lines: int) -> Slices:
     """The header, the empty line, and the first ``lines`` lines of the body (POP3's TOP, RFC 1939 7)."""
     root = index.root
     empty_line = _missing_line(content, root)

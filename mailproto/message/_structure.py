@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.message._envelope import render_envelope
 from mailproto.message._fields import Fields
 from mailproto.message._mime import Parameter, content_type, disposition, languages, transfer_encoding
@@ -19,7 +19,7 @@ _EMPTY_STRUCTURE = _EMPTY_BODY[:-1] + b" NIL NIL NIL NIL)"
 _NO_EXTENSION = b" NIL NIL NIL"
 
 
-def render_structure(content: Content, part: Part, *, extended: bool) -> bytes:
+def render_structure(content: Octets, part: Part, *, extended: bool) -> bytes:
     """Render the value of BODYSTRUCTURE if ``extended``, or else of BODY, parentheses included.
 
     A multipart without parts, which IMAP cannot show, is shown with one empty text part.

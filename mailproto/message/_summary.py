@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.message._envelope import render_envelope
 from mailproto.message._index import Index, scan
 from mailproto.message._structure import render_structure
@@ -28,7 +28,7 @@ class Summary(NamedTuple):
     index: bytes  # type: ignore[assignment]  # a column's name; tuple.index is not needed
 
 
-def summarise(content: Content, index: Index | None = None) -> Summary:
+def summarise(content: Octets, index: Index | None = None) -> Summary:
     """Read ``content`` and make its summary; any octets have one.
 
     :param index: the index of ``content``, if it was made before.
@@ -42,6 +42,6 @@ def summarise(content: Content, index: Index | None = None) -> Summary:
     )
 
 
-def body(content: Content, index: Index) -> bytes:
+def body(content: Octets, index: Index) -> bytes:
     """Render the value of BODY, which is BODYSTRUCTURE without extension data."""
     return render_structure(content, index.root, extended=False)

@@ -6,7 +6,7 @@ import binascii
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from mailproto.content import CHUNK, Content, chunks
+from mailproto.content import CHUNK, Octets, chunks
 from mailproto.message._index import Index
 from mailproto.message._mime import transfer_encoding
 from mailproto.message._scan import MESSAGE, MULTIPART, Part
@@ -30,7 +30,7 @@ class UnknownEncoding(Exception):
         self.encoding = encoding
 
 
-def binary(content: Content, index: Index, path: Sequence[int]) -> Iterator[bytes] | None:
+def binary(content: Octets, index: Index, path: Sequence[int]) -> Iterator[bytes] | None:
     """The octets of ``BINARY[path]`` in pieces; None if the message has no such part.
 
     A part that has parts itself has no encoding, and is not changed.
@@ -45,7 +45,7 @@ def binary(content: Content, index: Index, path: Sequence[int]) -> Iterator[byte
     return decoded(content, part)
 
 
-def binary_size(content: Content, index: Index, path: Sequence[int]) -> int | None:
+def binary_size(content: Octets, index: Index, path: Sequence[int]) -> int | None:
     """How many octets `binary` gives; they are decoded, but not kept.
 
     :raises UnknownEncoding: as in `binary`.
@@ -61,7 +61,7 @@ def binary_size(content: Content, index: Index, path: Sequence[int]) -> int | No
     return part.end - part.body
 
 
-def decoded(content: Content, part: Part, limit: int | None = None) -> Iterator[bytes]:
+def decoded(content: Octets, part: Part, limit: int | None = None) -> Iterator[bytes]:
     """The decoded body of ``part`` in pieces; errors in the encoding are skipped.
 
     :param limit: how many octets of the encoded body are read.
@@ -79,7 +79,7 @@ def decoded(content: Content, part: Part, limit: int | None = None) -> Iterator[
     raise UnknownEncoding(encoding)
 
 
-def _encoding(content: Content, part: Part) -> bytes:
+def _encoding(content: Octets, part: Part) -> bytes:
     values = part.fields(content).get(b"content-transfer-encoding")
     if part.kind in (MULTIPART, MESSAGE) or not values:
         return b"7bit"
@@ -87,7 +87,7 @@ def _encoding(content: Content, part: Part) -> bytes:
     return (transfer_encoding(values) or values[0].partition(b";")[0].strip() or b"7bit").lower()
 
 
-def _windows(content: Content, start: int, stop: int) -> Iterator[bytes]:
+def _windows(content: Octets, start: int, stop: int) -> Iterator[bytes]:
     """Pieces of at most `CHUNK`, also of ``bytes``, so that the results for each stay small."""
     for at in range(start, stop, CHUNK):
         yield content[at : min(at + CHUNK, stop)]

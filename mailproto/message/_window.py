@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from mailproto.content import FileContent
+from mailproto.content import Content
 
 __all__ = ["Window"]
 
 _SIZE = 1 << 18
 
 
-class Window(FileContent):
-    """A `FileContent` that does not need a system call for each step."""
+class Window(Content):
+    """A `Content` that does not need a system call for each step."""
 
     __slots__ = ("_start", "_window", "content")
 
-    def __init__(self, content: FileContent) -> None:
-        super().__init__("", 0)
+    def __init__(self, content: Content) -> None:
+        super().__init__()
+        self._file_size = self._size = len(content)
         self.content = content
         self._window = b""
         self._start = 0
-
-    def __len__(self) -> int:
-        return len(self.content)
 
     def _read(self, start: int, stop: int) -> bytes:
         at = start - self._start
@@ -33,8 +31,8 @@ class Window(FileContent):
         return self._window[at : at + stop - start]
 
     def find(self, sub: bytes, start: int = 0, stop: int | None = None) -> int:
-        """As `FileContent.find`; searches in the window first."""
-        start, stop, _ = slice(start, stop).indices(len(self))
+        """As `Content.find`; searches in the window first."""
+        start, stop, _ = slice(start, stop).indices(self._end())
         at = start - self._start
         if 0 <= at < len(self._window):
             found = self._window.find(sub, at, stop - self._start)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple, overload
 
-from mailproto.content import Content
+from mailproto.content import Content, Octets
 
 __all__ = [
     "ANSWERED",
@@ -240,17 +240,26 @@ class Metadata:
     internal_dates: Sequence[int] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class NewMessage:
     """A message to be stored.
 
-    :ivar content: octets with CRLF line ends.
+    :ivar content: with CRLF line ends; `Content.of` makes it of ``bytes``.
     :ivar internal_date: seconds since the epoch; None for now.
+    :raises TypeError: ``content`` is neither ``bytes`` nor a `Content`.
     """
 
     content: Content
-    flags: frozenset[str] = frozenset()
-    internal_date: int | None = None
+    flags: frozenset[str]
+    internal_date: int | None
+
+    def __init__(
+        self, content: Octets, flags: frozenset[str] = frozenset(), internal_date: int | None = None
+    ) -> None:
+        # The class is frozen: its own attributes cannot be set in the usual way.
+        object.__setattr__(self, "content", Content.of(content))
+        object.__setattr__(self, "flags", flags)
+        object.__setattr__(self, "internal_date", internal_date)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from mailproto.auth import (
     is_disabled,
     password_matches,
 )
+from mailproto.awaiting import settle
 from mailproto.delivery import MailboxDelivery
 from mailproto.errors import AccountExists, MailError, NoSuchAccount
 from mailproto.files import write_private
@@ -203,20 +204,20 @@ async def ensure_account(
     if await _record_of(directory, name) is None:
         with suppress(AccountExists):  # another process has just created it, perhaps with another password
             made = await hash_password(password)
-            await directory.add(name, made)
+            await settle(directory.add(name, made))
             return made
-    kept = await directory.find(name)
-    stored = await directory.password_hash(kept)
+    kept = await settle(directory.find(name))
+    stored = await settle(directory.password_hash(kept))
     if is_disabled(stored) or (stored and await matches(stored, password)):
         return stored
     made = await hash_password(password)
-    await directory.set_password_hash(kept, made)
+    await settle(directory.set_password_hash(kept, made))
     return made
 
 
 async def _record_of(directory: IDirectory, name: str) -> str | None:
     try:
-        return await directory.password_hash(await directory.find(name))
+        return await settle(directory.password_hash(await settle(directory.find(name))))
     except NoSuchAccount:
         return None
 

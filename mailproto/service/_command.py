@@ -16,6 +16,7 @@ from zope.interface import provider
 
 from mailproto import __version__
 from mailproto.accounts import full_name
+from mailproto.awaiting import settle
 from mailproto.backends import open_store
 from mailproto.errors import MailError, StoreUnusable
 from mailproto.service._accounts import remembered_domain
@@ -145,7 +146,7 @@ async def _run(reactor: Any, options: Namespace, password: str) -> None:
         if options.action != "add" and path is not None and not _is_there(path):
             raise CommandError(_no_store(options))
         try:
-            await store.start()
+            await settle(store.start())
         except StoreUnusable as error:
             raise CommandError(store_error(error, path)) from None
         status = 0
@@ -155,7 +156,7 @@ async def _run(reactor: Any, options: Namespace, password: str) -> None:
             else:
                 await USER_ACTIONS[options.action](store.directory, options, password)
         finally:
-            await store.stop()
+            await settle(store.stop())
         if status:
             sys.exit(status)
     except OSError as error:

@@ -6,8 +6,6 @@ path, such as ``tls.key``; the source of the settings can translate that, for ex
 
 from __future__ import annotations
 
-import re
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Literal
 from twisted.logger import LogLevel
 
 from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
-from mailproto.connection import Networks
+from mailproto.connection import Networks, own_hostname, server_hostname
 from mailproto.printable import printable
 from mailproto.service._limits import ServiceLimits
 from mailproto.service._listeners import LISTENERS, default_endpoints
@@ -45,8 +43,6 @@ DEFAULT_STORE = "sqlite:"
 
 DEFAULT_MAX_MESSAGE_SIZE = 50 * 1024 * 1024
 """Octets."""
-
-_HOSTNAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
 
 class SettingError(Exception):
@@ -166,12 +162,6 @@ class User:
     gid: int | None
 
 
-def own_hostname() -> str:
-    """The machine's own name for itself; the DNS is not asked, because that may take a minute."""
-    name = socket.gethostname()
-    return name if _HOSTNAME.fullmatch(name) else "localhost"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The settings of a server.
@@ -207,8 +197,10 @@ class Settings:
         """Bring names into their stored form, and check values."""
         if not self.store.partition(":")[1]:
             raise SettingError("store", f"not a URL: {self.store!r}")
-        if not _HOSTNAME.fullmatch(self.hostname):
-            raise SettingError("hostname", f"not a host name: {self.hostname!r}")
+        try:
+            server_hostname(self.hostname)
+        except ValueError:
+            raise SettingError("hostname", f"not a host name: {self.hostname!r}") from None
         if self.max_message_size < 1:
             raise SettingError("max_message_size", f"not a number of octets: {self.max_message_size}")
         if not self.domains:

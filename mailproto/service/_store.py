@@ -7,6 +7,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
+from mailproto.awaiting import settle
 from mailproto.backends import open_store
 from mailproto.errors import MailError, StoreUnusable
 from mailproto.interfaces import IStore
@@ -51,7 +52,7 @@ class StoreService(Service):
         except ValueError as error:
             raise self.problem(str(error)) from None
         try:
-            await self.store.start()
+            await settle(self.store.start())
         except (StoreUnusable, MailError, OSError) as error:
             raise self.problem(store_error(error, getattr(self.store, "path", None))) from None
         self._is_open = True
@@ -59,4 +60,4 @@ class StoreService(Service):
     async def _close(self) -> None:
         if self._is_open:
             self._is_open = False
-            await self.store.stop()
+            await settle(self.store.stop())

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from mailproto.accounts import full_name
 from mailproto.auth import disabled_record, enabled_record, hash_password, is_disabled
+from mailproto.awaiting import settle
 from mailproto.errors import NoSuchAccount
 from mailproto.interfaces import IDirectory
 from mailproto.service._names import new_password
@@ -53,35 +54,35 @@ def _asked_twice(name: str) -> str:
 
 
 async def _add(directory: IDirectory, options: Namespace, password: str) -> None:
-    await directory.add(options.name, hash_password(password))
+    await settle(directory.add(options.name, hash_password(password)))
 
 
 async def _list(directory: IDirectory, options: Namespace, password: str) -> None:
-    for name in await directory.names():
+    for name in await settle(directory.names()):
         print(name)
 
 
 async def _passwd(directory: IDirectory, options: Namespace, password: str) -> None:
     name = await _found(directory, options)
-    await directory.set_password_hash(name, hash_password(password))
+    await settle(directory.set_password_hash(name, hash_password(password)))
 
 
 async def _disable(directory: IDirectory, options: Namespace, password: str) -> None:
     name = await _found(directory, options)
-    record = await directory.password_hash(name)
+    record = await settle(directory.password_hash(name))
     if not is_disabled(record):
-        await directory.set_password_hash(name, disabled_record(record))
+        await settle(directory.set_password_hash(name, disabled_record(record)))
 
 
 async def _enable(directory: IDirectory, options: Namespace, password: str) -> None:
     name = await _found(directory, options)
-    record = await directory.password_hash(name)
+    record = await settle(directory.password_hash(name))
     if is_disabled(record):
-        await directory.set_password_hash(name, enabled_record(record))
+        await settle(directory.set_password_hash(name, enabled_record(record)))
 
 
 async def _delete(directory: IDirectory, options: Namespace, password: str) -> None:
-    await directory.delete(await _found(directory, options))
+    await settle(directory.delete(await settle(_found(directory, options))))
 
 
 async def _found(directory: IDirectory, options: Namespace) -> str:
@@ -92,8 +93,8 @@ async def _found(directory: IDirectory, options: Namespace) -> str:
     :raises NoSuchAccount:
     """
     with suppress(NoSuchAccount):
-        return await directory.find(options.name)
-    return await directory.find(full_name(options.name, options.domain))
+        return await settle(directory.find(options.name))
+    return await settle(directory.find(full_name(options.name, options.domain)))
 
 
 USER_ACTIONS: Mapping[str, Callable[[IDirectory, Namespace, str], Awaitable[None]]] = {

@@ -15,7 +15,8 @@ class AccountConformance(StoreFixture):
 
     async def entry(self, name: str) -> MailboxEntry:
         """The entry of that name."""
-        [entry] = [entry for entry in await self.account.list() if entry.name == name]
+        entries: list[MailboxEntry] = await self.account.list()
+        [entry] = [entry for entry in entries if entry.name == name]
         return entry
 
     async def test_inbox_has_one_spelling_and_other_names_keep_theirs(self) -> None:

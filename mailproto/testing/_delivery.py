@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 
 from mailproto.backends import MAX_KEYWORD_LENGTH, MAX_KEYWORDS
-from mailproto.content import FileContent
+from mailproto.content import Content
 from mailproto.errors import MailError, NoSuchAccount, NoSuchMailbox, OverQuota
 from mailproto.model import INBOX, AppendedMessage, Part, Placement
 from mailproto.testing._fixture import ALICE, TEXT, StoreFixture, deferred, new
@@ -76,7 +76,7 @@ class DeliveryConformance(StoreFixture):
         placements = [Placement(ALICE), Placement(ALICE, "Sent")]
         for size in (10, 300_000):
             try:
-                outcomes = await self.store.deliver(FileContent(self.mktemp(), size), placements)
+                outcomes = await self.store.deliver(Content.of_file(self.mktemp(), size), placements)
             except OSError:
                 continue
             self.assertTrue(all(isinstance(outcome, MailError) for outcome in outcomes), outcomes)

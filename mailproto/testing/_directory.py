@@ -11,7 +11,7 @@ from mailproto.backends import DEFAULT_MAILBOXES
 from mailproto.errors import AccountExists, InvalidAccountName, NoSuchAccount, NoSuchMailbox
 from mailproto.interfaces import IAccount, IAccountChanges, IDirectory, IObjectIds, IRecent, IStore
 from mailproto.model import INBOX, AppendedMessage, MailboxEntry, Placement
-from mailproto.testing._fixture import ALICE, TEXT, StoreFixture, new
+from mailproto.testing._fixture import ALICE, TEXT, StoreFixture, new, provides
 
 __all__ = ["DirectoryConformance"]
 
@@ -130,7 +130,7 @@ class DirectoryConformance(StoreFixture):
     async def test_revisions_change_with_the_right_to_be_signed_in(self) -> None:
         """`IAccountChanges`, if the directory provides it."""
         directory = self.store.directory
-        if not IAccountChanges.providedBy(directory):
+        if not provides(IAccountChanges, directory):
             return
         verifyObject(IAccountChanges, directory)
         seen = [await directory.revisions([ALICE])]
@@ -149,7 +149,7 @@ class DirectoryConformance(StoreFixture):
 
     async def test_revisions_stay_while_the_password_does(self) -> None:
         directory = self.store.directory
-        if not IAccountChanges.providedBy(directory):
+        if not provides(IAccountChanges, directory):
             return
         asked = [ALICE.lower(), "bob@example.org"]
         before = await directory.revisions(asked)
@@ -163,7 +163,7 @@ class DirectoryConformance(StoreFixture):
 
     async def test_changes_of_accounts_are_told(self) -> None:
         directory = self.store.directory
-        if not IAccountChanges.providedBy(directory):
+        if not provides(IAccountChanges, directory):
             return
         hints: list[None] = []
         end = directory.watch(lambda: hints.append(None))

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import cooperate
+from zope.interface.interface import InterfaceClass
 
 from mailproto.errors import MailError
-from mailproto.interfaces import IAccount, IMailbox, IRecent, IStore
+from mailproto.interfaces import IRecent, IStore
 from mailproto.model import INBOX, FlagChange, FlagOperation, NewMessage
+from mailproto.testing._settled import Settled
 
 if TYPE_CHECKING:
     import unittest
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 else:
     TestCase = object
 
-__all__ = ["ALICE", "TEXT", "StoreFixture", "deferred", "flag_change", "flags_by_uid", "new"]
+__all__ = ["ALICE", "TEXT", "StoreFixture", "deferred", "flag_change", "flags_by_uid", "new", "provides"]
 
 ALICE = "Alice@example.org"
 
@@ -50,20 +52,20 @@ class StoreFixture(TestCase):
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
         """Start the store; it is stopped after the test."""
-        self.store = self.make_store()
+        self.store: Any = Settled(self.make_store())
         await self.store.start()
         self.addCleanup(lambda: deferred(self.store.stop()))
         await self.store.directory.add(ALICE, "hash")
-        self.account: IAccount = await self.store.account(ALICE)
+        self.account: Any = await self.store.account(ALICE)
 
-    async def inbox(self, *messages: NewMessage) -> IMailbox:
+    async def inbox(self, *messages: NewMessage) -> Any:
         """The account's INBOX, with ``messages`` appended."""
         mailbox = await self.account.open(INBOX)
         if messages:
             await mailbox.append(messages)
         return mailbox
 
-    async def opened(self, name: str) -> IMailbox:
+    async def opened(self, name: str) -> Any:
         """Create and open a mailbox."""
         await self.account.create(name)
         return await self.account.open(name)
@@ -96,9 +98,14 @@ class StoreFixture(TestCase):
         """The names in the account's list."""
         return [entry.name for entry in await self.account.list()]
 
-    async def uids(self, mailbox: IMailbox) -> list[int]:
+    async def uids(self, mailbox: Any) -> list[int]:
         """The UIDs of the mailbox's messages."""
         return [message.uid for message in (await mailbox.changes_since(0)).changed]
+
+
+def provides(contract: InterfaceClass, value: Any) -> bool:
+    """Whether ``value`` provides an optional contract."""
+    return bool(contract.providedBy(value))
 
 
 def deferred(result: Awaitable[R]) -> Deferred[R]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from mailproto.interfaces import IMailbox, IObjectIds
+from mailproto.interfaces import IObjectIds
 from mailproto.model import INBOX, AppendedMessage, Part, Placement
 from mailproto.testing._fixture import ALICE, StoreFixture, flag_change, new
 
@@ -31,7 +32,7 @@ class ObjectIdConformance(StoreFixture):
         """Whether the store provides `IObjectIds`."""
         return IObjectIds in self.store.add_ons
 
-    async def ids(self, mailbox: IMailbox, *uids: int) -> list[tuple[str, str]]:
+    async def ids(self, mailbox: Any, *uids: int) -> list[tuple[str, str]]:
         """The email ids and thread ids of messages; of all messages by default."""
         found = await mailbox.read(list(uids) or await self.uids(mailbox), Part.IDS)
         return [(info.email_id or "", info.thread_id or "") for info in found]

@@ -7,12 +7,12 @@ import time
 
 from zope.interface.verify import verifyObject
 
-from mailproto.content import FileContent
+from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox
 from mailproto.interfaces import IMailbox, IMetadata
 from mailproto.message import summarise
 from mailproto.model import INBOX, AppendedMessage, MessageInfo, NewMessage, Part, Placement
-from mailproto.testing._fixture import TEXT, StoreFixture, flag_change, flags_by_uid, new
+from mailproto.testing._fixture import TEXT, StoreFixture, flag_change, flags_by_uid, new, provides
 
 __all__ = ["MailboxConformance"]
 
@@ -96,7 +96,7 @@ class MailboxConformance(StoreFixture):
         path = self.mktemp()
         with open(path, "wb") as spool:
             spool.write(b"0123456789" * (size // 10))
-        content = FileContent(path, size, prefix=head)
+        content = Content.of_file(path, size, prefix=head)
         inbox = await self.inbox(NewMessage(content), new(content=head + b"x" * size))
         [delivered] = await self.store.deliver(content, [Placement(self.account.name)])
         self.assertIsInstance(delivered, AppendedMessage)
@@ -112,7 +112,7 @@ class MailboxConformance(StoreFixture):
 
     async def test_append_is_all_or_nothing(self) -> None:
         inbox = await self.inbox()
-        gone = FileContent(self.mktemp(), 200_000)
+        gone = Content.of_file(self.mktemp(), 200_000)
         before = await inbox.status()
         try:
             await inbox.append([new(), NewMessage(gone), new()])
@@ -236,12 +236,12 @@ class MailboxConformance(StoreFixture):
 
     async def test_metadata_are_those_of_read(self) -> None:
         inbox = await self.inbox(*[new()] * 30)
-        if not IMetadata.providedBy(inbox):
+        if not provides(IMetadata, inbox):
             return
         await inbox.store([7, 8], flag_change("+", "\\Deleted"))
         await inbox.expunge()
         for uids in ([], [1], [7], [3, 7, 8, 9, 40], list(range(1, 31)), [1, 15, 30], [2**32 - 1]):
-            metadata = await IMetadata(inbox).metadata(uids)
+            metadata = await inbox.metadata(uids)
             infos = await inbox.read(uids, Part.SIZE | Part.INTERNAL_DATE)
             self.assertEqual(
                 list(zip(metadata.uids, metadata.sizes, metadata.internal_dates, strict=True)),

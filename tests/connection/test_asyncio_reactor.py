@@ -18,10 +18,12 @@ asyncioreactor.install()
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from mailproto.delivery import Delivery, accepted
-from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp import SMTPLimits, SMTPServerFactory
+from twisted.internet.defer import Deferred, ensureDeferred, fail, succeed
+from twisted.internet.task import deferLater
 
 who = ContextVar("who", default="nobody")
-seen = []
+seen, cancelled = [], []
 
 class Slow(Delivery):
     def sender(self, session, path, parameters):
@@ -29,7 +31,23 @@ class Slow(Delivery):
         return asyncio.ensure_future(asyncio.sleep(0.01))  # a task of asyncio's
 
     async def recipient(self, session, path, parameters):
-        await asyncio.sleep(0.01)
+        async with asyncio.timeout(5):  # needs a task
+            await deferLater(reactor, 0.01)  # of Twisted
+            await asyncio.sleep(0.01)
+        try:
+            await fail(ZeroDivisionError())
+        except ZeroDivisionError:
+            pass
+        assert await succeed("a result") == "a result"
+        assert await deferLater(reactor, 0.001, lambda: "a result") == "a result"
+        if str(path).startswith("slow"):
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                cancelled.append("asyncio")
+                raise
+        if str(path).startswith("deferred"):
+            await Deferred(lambda _: cancelled.append("Twisted"))
         seen.append(who.get() + " to " + str(path))
 
     async def deliver(self, envelope, content):
@@ -40,19 +58,21 @@ class Slow(Delivery):
 
 def send(port, name):
     with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
-        client.sendmail(name, ["to." + name], b"Subject: x\\r\\n\\r\\nx\\r\\n")
+        refused = client.sendmail(
+            name, ["to." + name, "slow." + name, "deferred." + name], b"Subject: x\\r\\n\\r\\nx\\r\\n")
+        assert {reply[0] for reply in refused.values()} == {451}, refused
+        assert len(refused) == 2, refused
 
 async def main():
     port = reactor.listenTCP(
-        0, SMTPServerFactory(Slow(), clock=reactor, hostname="mx.test"), interface="127.0.0.1")
+        0, SMTPServerFactory(Slow(), limits=SMTPLimits(delivery=0.5)), interface="127.0.0.1")
     names = [f"{number}.test" for number in range(5)]
     sending = [deferToThread(send, port.getHost().port, "a@" + name) for name in names]
     for each in sending:
         await each
     await port.stopListening()
-    print(sorted(seen), who.get())
+    print(sorted(seen), who.get(), sorted(set(cancelled)), len(cancelled))
 
-from twisted.internet.defer import ensureDeferred
 done = ensureDeferred(main())
 done.addErrback(lambda failure: failure.printTraceback(sys.stdout))
 done.addCallback(lambda _: reactor.stop())
@@ -70,4 +90,4 @@ class AsyncioReactorTests(SynchronousTestCase):
         )
         names = [f"a@{number}.test" for number in range(5)]
         expected = sorted([*names, *(f"{name} to to.{name}" for name in names)])
-        self.assertEqual(done.stdout, f"{expected} nobody\n", done.stderr)
+        self.assertEqual(done.stdout, f"{expected} nobody ['Twisted', 'asyncio'] 10\n", done.stderr)

@@ -55,19 +55,22 @@ class FunctionTests(SynchronousTestCase):
         able = ServiceExtensions(binary_mime=True)
         self.assertEqual(FunctionDelivery(lambda envelope, content: None, able).service_extensions, able)
 
-    def deliver(self, function: object) -> Deferred[Sequence[Outcome]]:
+    def deliver(self, function: object) -> Deferred[None]:
         delivery = FunctionDelivery(function)  # type: ignore[arg-type]
         return Deferred.fromCoroutine(delivery.deliver(ENVELOPE, b"Subject: x\r\n\r\n"))
 
     def test_plain_function(self) -> None:
         taken: list[object] = []
-        outcomes = self.successResultOf(self.deliver(lambda *arguments: taken.append(arguments)))
+        self.assertIsNone(self.successResultOf(self.deliver(lambda *arguments: taken.append(arguments))))
         self.assertEqual(taken, [(ENVELOPE, b"Subject: x\r\n\r\n")])
-        self.assertTrue(all(outcome.accepted for outcome in outcomes))
-        self.assertEqual(len(outcomes), 2)
 
-    def test_what_it_returns_does_not_matter(self) -> None:
-        self.assertEqual(len(self.successResultOf(self.deliver(lambda envelope, content: False))), 2)
+    def test_only_none_accepts(self) -> None:
+        async def refuse(envelope: Envelope, content: Content) -> str:
+            return "550 no"
+
+        for function in (refuse, lambda envelope, content: False, lambda envelope, content: []):
+            error = self.failureResultOf(self.deliver(function), TypeError).value
+            self.assertRegex(str(error), r"returned .*: return None to accept, raise .*Refused")
 
     def test_awaited(self) -> None:
         done: Deferred[None] = Deferred()

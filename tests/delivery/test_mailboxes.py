@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.backends import MemoryStore
-from mailproto.content import Content, FileContent
+from mailproto.content import Content
 from mailproto.delivery import TRUST, MailboxDelivery, _mailboxes
 from mailproto.domains import canonical_domain
 from mailproto.errors import MailError, NoSuchAccount, RecipientUnknown, RelayDenied
@@ -265,7 +265,7 @@ class DeliveryTests(MailboxCase):
             for body in (b"", b"\r\nReturn-Path: <text@x>\r\n\r\nReturn-Path: <text@x>\r\n"):
                 path = self.mktemp()
                 Path(path).write_bytes(body)
-                for content in (header + body, FileContent(path, len(body), prefix=header)):
+                for content in (Content(header + body), Content.of_file(path, len(body), prefix=header)):
                     self.add(account := f"{self.mktemp().replace('/', '')}@example.org")
                     self.deliver(account, content=content)
                     self.assertEqual(self.inbox(account), [b"Return-Path: <>\r\n" + left + body])

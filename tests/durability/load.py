@@ -12,7 +12,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -20,6 +20,7 @@ from twisted.internet import reactor as installed
 from twisted.internet import task
 from twisted.internet.defer import Deferred, gatherResults
 
+from mailproto.awaiting import Result, settle
 from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite import _long_changes
 from mailproto.backends.sqlite._bodies import LARGE
@@ -68,12 +69,12 @@ class Load:
     def say(self, what: dict[str, Any]) -> None:
         os.write(1, json.dumps(what).encode() + b"\n")
 
-    async def ask(self, work: Awaitable[Any], describe: Callable[[Any], Any] = bool, **what: Any) -> Any:
+    async def ask(self, work: Result[Any], describe: Callable[[Any], Any] = bool, **what: Any) -> Any:
         """Say that it begins and, when it has been answered, what the answer was."""
         number = next(self._numbers)
         self.say({"began": number, **what})
         try:
-            result = await work
+            result = await settle(work)
         except MailError as error:
             self.say({"refused": number, "error": str(error)})
             return None

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from mailproto.content import FileContent
+from mailproto.content import Content
 from mailproto.message import (
     Index,
     Part,
@@ -109,7 +109,7 @@ class AnyOctetsTests(TestCase):
         name = self.mktemp()
         with open(name, "wb") as file:
             file.write(content)
-        spooled = FileContent(name, len(content))
+        spooled = Content.of_file(name, len(content))
         try:
             self.assertEqual(summarise(spooled), summarise(content))
             self.assertEqual(list(header_fields(spooled)), list(header_fields(content)))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
-from mailproto.content import FileContent
+from mailproto.content import Content
 from mailproto.message import NESTING_LIMIT, PARTS_LIMIT, Index, Part, scan
 from mailproto.message._fields import SECTION_LIMIT
 
@@ -47,7 +47,7 @@ class HeaderTests(TestCase):
             Path(path).write_bytes(content)
             body = len(header) + (2 if text == b"\r\n" else 0)
             self.assertEqual(scan(content).root.body, body)
-            self.assertEqual(scan(FileContent(path, len(content))).root.body, body)
+            self.assertEqual(scan(Content.of_file(path, len(content))).root.body, body)
 
     def test_a_header_that_is_too_large_to_look_at_ends_with_an_empty_line(self) -> None:
         for size in range(SECTION_LIMIT - 10, SECTION_LIMIT + 10):
@@ -183,7 +183,7 @@ class IndexTests(TestCase):
         name = self.mktemp()
         with open(name, "wb") as file:
             file.write(self.CONTENT)
-        content = FileContent(name, len(self.CONTENT))
+        content = Content.of_file(name, len(self.CONTENT))
         self.addCleanup(content.close)
         self.assertEqual(scan(content).dump(), scan(self.CONTENT).dump())
 
@@ -193,7 +193,7 @@ class IndexTests(TestCase):
         name = self.mktemp()
         with open(name, "wb") as file:
             file.write(whole)
-        content = FileContent(name, len(whole))
+        content = Content.of_file(name, len(whole))
         self.addCleanup(content.close)
         self.assertEqual(scan(content).dump(), scan(whole).dump())
         self.assertEqual(len(scan(content).root.children), 2)

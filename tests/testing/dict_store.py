@@ -162,7 +162,7 @@ class DictMailbox:
                         summary.envelope,
                         summary.body_structure,
                         summary.index,
-                        content,
+                        Content(content),
                     )
                 )
         return infos

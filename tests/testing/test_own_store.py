@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailproto.auth import StoreRealm
+from mailproto.content import Content
 from mailproto.imap import IMAPServerFactory
 from mailproto.model import Placement
 from mailproto.testing import Dialogue, StoreConformance, play_each_way
@@ -30,7 +31,9 @@ class ServedTests(SynchronousTestCase):
 
         async def begin() -> None:
             await store.directory.add(ALICE, "")
-            await store.deliver(b"Subject: x\r\n\r\ny\r\n", [Placement(ALICE), Placement(ALICE, "Sent")])
+            await store.deliver(
+                Content(b"Subject: x\r\n\r\ny\r\n"), [Placement(ALICE), Placement(ALICE, "Sent")]
+            )
 
         self.successResultOf(Deferred.fromCoroutine(begin()))
         checker = InMemoryUsernamePasswordDatabaseDontUse(**{ALICE: b"secret"})

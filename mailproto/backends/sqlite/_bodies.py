@@ -24,7 +24,7 @@ from twisted.python.threadpool import ThreadPool
 from mailproto.backends._threading import ThreadKeys, thread_keys
 from mailproto.backends.sqlite._failures import unavailable
 from mailproto.backends.sqlite._room import Room
-from mailproto.content import Content, FileContent, chunks
+from mailproto.content import Content, Octets, chunks
 from mailproto.files import make_folder, sync_folder
 from mailproto.message import Summary, relations, scan, summarise
 
@@ -88,7 +88,7 @@ class Bodies:
         """Make the folder if it is missing."""
         make_folder(self._folder)
 
-    def small(self, content: Content) -> Body:
+    def small(self, content: Octets) -> Body:
         """Read ``content`` of up to `LARGE` octets, synchronously.
 
         :raises Unavailable: the content cannot be read.
@@ -99,16 +99,16 @@ class Bodies:
             raise unavailable(error) from error
         return Body(octets, None, len(octets), None)
 
-    def large(self, content: Content) -> Deferred[Body]:
+    def large(self, content: Octets) -> Deferred[Body]:
         """Copy and digest ``content`` in a thread; it is on disk when the result arrives.
 
         :raises Unavailable: the content cannot be read or written; `StorageFull` if there is no room.
         """
         return self.in_thread(partial(self._write, content))
 
-    def content(self, file: str, size: int) -> FileContent:
+    def content(self, file: str, size: int) -> Content:
         """The octets in a file."""
-        return FileContent(os.path.join(self._folder, file), size)
+        return Content.of_file(os.path.join(self._folder, file), size)
 
     def path(self, file: str) -> str:
         """The path of a file."""
@@ -120,10 +120,10 @@ class Bodies:
         with os.scandir(self._folder) as entries:
             return [(entry.name, now - entry.stat().st_mtime) for entry in entries]
 
-    def whole(self, file: str) -> FileContent:
+    def whole(self, file: str) -> Content:
         """The whole content of a file.  :raises OSError:"""
         path = self.path(file)
-        return FileContent(path, os.path.getsize(path))
+        return Content.of_file(path, os.path.getsize(path))
 
     def remove(self, files: Sequence[str]) -> None:
         """Remove unused files; if one cannot be removed, the next sweep tries again."""
@@ -138,13 +138,13 @@ class Bodies:
         named = {row[0] for row in connection.execute("SELECT file FROM bodies WHERE file IS NOT NULL")}
         self.remove([name for name in os.listdir(self._folder) if name not in named])
 
-    def _write(self, content: Content) -> Body:
+    def _write(self, content: Octets) -> Body:
         self._room.check()
         file = uuid.uuid4().hex
         path = os.path.join(self._folder, file)
         try:
             _write_synced(path, content)
-            written = FileContent(path, len(content))
+            written = Content.of_file(path, len(content))
             made = digest(written)
         except OSError as error:
             self.remove([file, file + ".part"])
@@ -152,7 +152,7 @@ class Bodies:
         return Body(b"", file, len(written), made)
 
 
-def _write_synced(path: str, content: Content) -> None:
+def _write_synced(path: str, content: Octets) -> None:
     partial = path + ".part"
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb", buffering=0) as file:
@@ -172,7 +172,7 @@ class Digest(NamedTuple):
     keys: ThreadKeys
 
 
-def digest(content: Content) -> Digest:
+def digest(content: Octets) -> Digest:
     """Compute a digest.  :raises OSError: the content is in a file that cannot be read."""
     index = scan(content)
     return Digest(summarise(content, index), thread_keys(relations(content, index)))

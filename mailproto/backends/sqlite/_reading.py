@@ -388,7 +388,7 @@ def read(
         )
         if Part.CONTENT in parts:
             found = [
-                _new_info((*row, octets if file is None else file_content(file, row[2]), email_id, thread_id))
+                _new_info((*row, _content(octets, file, row[2], file_content), email_id, thread_id))
                 for *row, octets, email_id, thread_id, file in rows
             ]
         else:
@@ -396,6 +396,14 @@ def read(
         _check_exists(connection, mailbox)  # a deleted mailbox's messages are removed later
     found.sort()
     return found
+
+
+def _content(
+    octets: bytes | None, file: str | None, size: int, file_content: Callable[[str, int], Content]
+) -> Content | None:
+    if file is not None:
+        return file_content(file, size)
+    return None if octets is None else Content(octets)
 
 
 def _check_exists(connection: sqlite3.Connection, mailbox: int) -> None:

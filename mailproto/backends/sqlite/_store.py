@@ -19,7 +19,7 @@ from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._directory import SQLiteDirectory
 from mailproto.backends.sqlite._mailbox import arrival
 from mailproto.backends.sqlite._placing import Arrival, Delivery, Place, deliver_all
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.errors import MailError
 from mailproto.interfaces import ICheckable, IObjectIds, IRecent, IStore
 from mailproto.model import AppendedMessage, CheckResult, Placement, canonical_mailbox_name
@@ -61,7 +61,7 @@ class SQLiteStore:
         return self.directory.account(name)
 
     def deliver(
-        self, content: Content, placements: Sequence[Placement], internal_date: int | None = None
+        self, content: Octets, placements: Sequence[Placement], internal_date: int | None = None
     ) -> Deferred[Sequence[AppendedMessage | MailError]]:
         """See `IStore.deliver`."""
         database, count = self._database, len(placements)
@@ -80,7 +80,7 @@ class SQLiteStore:
         return database.writer.submit(deliver_all, delivery).addErrback(_same_for_all, count)
 
     async def _deliver_large(
-        self, content: Content, placements: Sequence[Placement], internal_date: int | None
+        self, content: Octets, placements: Sequence[Placement], internal_date: int | None
     ) -> Sequence[AppendedMessage | MailError]:
         bodies = self._database.bodies
         body = await bodies.large(content)

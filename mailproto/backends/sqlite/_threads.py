@@ -16,7 +16,7 @@ from typing import Any
 
 from mailproto.backends._threading import HASH_BITS, ThreadKeys, thread_keys
 from mailproto.backends.sqlite._inserting import insert
-from mailproto.content import Content, FileContent
+from mailproto.content import Content, Octets
 from mailproto.message import relations
 
 __all__ = ["MAX_KEYS", "Threads", "drop_unused_threads", "give_threads", "join_threads", "leave_threads"]
@@ -175,7 +175,9 @@ def give_threads(connection: sqlite3.Connection) -> list[str]:
             (done, last),
         ):
             if body not in keys:
-                content = FileContent(os.path.join(path + "-bodies", file), size) if file else octets or b""
+                content = (
+                    Content.of_file(os.path.join(path + "-bodies", file), size) if file else octets or b""
+                )
                 keys[body] = _keys_of(content)
             coming.append((account, body, keys[body], mailbox, uid))
         threads = Threads(connection).place([message[:3] for message in coming])
@@ -188,7 +190,7 @@ def give_threads(connection: sqlite3.Connection) -> list[str]:
     return []
 
 
-def _keys_of(content: Content) -> ThreadKeys:
+def _keys_of(content: Octets) -> ThreadKeys:
     try:
         return thread_keys(relations(content))
     except OSError:  # a message without its file gets its own thread

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from mailproto.awaiting import settle
 from mailproto.content import CHUNK, Content
 from mailproto.errors import MailError, MessageTooLarge
 from mailproto.imap.server._errors import SessionOver
@@ -85,7 +86,7 @@ class Spool:
         if self._error is not None:
             raise self._error
         if self._file is None:
-            return b"".join(self._pieces)
+            return Content(b"".join(self._pieces))
         file, self._file = self._file, None
         return file.content()
 
@@ -128,6 +129,6 @@ async def append(server: IMAPServer, command: Command[Append]) -> bytes:
     content = spool.finish()
     # Opened again: the mailbox may have changed while a slow client sent.
     mailbox = await open_target(server, arguments.mailbox)
-    [appended] = await mailbox.append([NewMessage(content, arguments.flags, arguments.internal_date)])
+    [appended] = await settle(mailbox.append([NewMessage(content, arguments.flags, arguments.internal_date)]))
     server.observer.appended(Appended(server.client, mailbox.name, appended.uid, len(content)))
     return b"[APPENDUID %d %d] APPEND completed" % (mailbox.uid_validity, appended.uid)

@@ -12,7 +12,6 @@ from zope.interface.interface import InterfaceClass
 
 from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism, add_ons_of
 from mailproto.connection import ObserverOrMore, ServerFactory
-from mailproto.domains import ascii_domain
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._server import IMAPServer
 from mailproto.imap.server._turns import Turns
@@ -24,8 +23,9 @@ class IMAPServerFactory(ServerFactory):
     """An IMAP4rev1 server (RFC 3501).
 
     :param portal: gives `mailproto.interfaces.IAccount` for credentials.
-    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
-    :param hostname: the server's name in its greeting; an international name is shown with A-labels.
+    :param clock: the reactor, or `twisted.internet.task.Clock` in tests; None for the installed reactor.
+    :param hostname: the server's name in its greeting; an international name is shown with A-labels.  None
+        for the machine's name.
     :param tls: for STARTTLS, such as `mailproto.tls.ServerTLS`; None to offer no STARTTLS.
     :param limits: by default, `IMAPLimits` as they are.
     :param max_message_size: the most octets of APPEND's message.
@@ -34,7 +34,7 @@ class IMAPServerFactory(ServerFactory):
         gives.  The LOGIN command is allowed if PLAIN or LOGIN is among them.
     :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
     :param mail_log: whether this server writes the mail log.
-    :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
+    :raises TypeError, ValueError: ``hostname`` is not a domain, nor an address in brackets.
     """
 
     service_name = "imap"
@@ -43,8 +43,8 @@ class IMAPServerFactory(ServerFactory):
         self,
         portal: Portal,
         *,
-        clock: IReactorTime,
-        hostname: str,
+        clock: IReactorTime | None = None,
+        hostname: str | None = None,
         tls: Any | None = None,
         limits: IMAPLimits | None = None,
         max_message_size: int = 50 << 20,
@@ -54,11 +54,13 @@ class IMAPServerFactory(ServerFactory):
         mail_log: bool = True,
     ) -> None:
         limits = limits or IMAPLimits()
-        super().__init__(clock, tls=tls, limits=limits, observer=observer, mail_log=mail_log)
-        self.turns = Turns(clock)
+        super().__init__(
+            clock=clock, hostname=hostname, tls=tls, limits=limits, observer=observer, mail_log=mail_log
+        )
+        self.turns = Turns(self.clock)
         self.portal = portal
         self.mechanisms = mechanisms
-        self.greeting_name = ascii_domain(hostname).encode()
+        self.greeting_name = self.hostname.encode()
         self.max_message_size = max_message_size
         self.spool_folder = spool_folder
         self.wire_limits = replace(limits.wire, append=max_message_size)

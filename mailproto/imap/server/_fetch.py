@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mailproto.content import Content
+from mailproto.awaiting import settle
+from mailproto.content import unwrapped
 from mailproto.imap.server._errors import (
     FLAG_NOT_KEPT,
     BadCommand,
@@ -103,11 +104,12 @@ class _Response:
             if info.uid in seen and not self.plan.shows_flags:
                 [flags] = self.view.flags_at([at])
                 end = b" FLAGS %b)\r\n" % flags
-            if whole is not None and isinstance(info.content, bytes):
-                octets = info.content
-                respond(b"%b%b {%d}\r\n%b%b" % (beginning, whole.label, len(octets), octets, end))
-                self.sent += 1
-                continue
+            if whole is not None and info.content is not None:
+                octets = unwrapped(info.content)
+                if isinstance(octets, bytes):
+                    respond(b"%b%b {%d}\r\n%b%b" % (beginning, whole.label, len(octets), octets, end))
+                    self.sent += 1
+                    continue
             try:
                 found = list(zip(self.plan.sections, self._find(info), strict=True))
                 if sum(len(octets) for _, octets in found if octets is not None) < STREAMED:
@@ -122,7 +124,7 @@ class _Response:
 
     def _find(self, info: MessageInfo) -> list[Slices | None]:
         """Find the sections in a message."""
-        content: Content = info.content if info.content is not None else b""
+        content = unwrapped(info.content)
         index: Index | None = None
         found: list[Slices | None] = []
         for item in self.plan.sections:
@@ -181,7 +183,7 @@ class _Response:
         if not unseen:
             return frozenset()
         try:
-            result = await view.mailbox.store(unseen, _MARK_SEEN)
+            result = await settle(view.mailbox.store(unseen, _MARK_SEEN))
         except FLAG_NOT_KEPT as error:
             # The client asked for the messages, not for the flag, and the messages can be read.
             self.server.tell_failed("FETCH", error)

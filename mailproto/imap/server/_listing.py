@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from mailproto.awaiting import settle
 from mailproto.imap.server._mailbox_commands import render_status
 from mailproto.imap.server._patterns import Pattern
 from mailproto.imap.wire import Command, List, Lsub, NoArguments, encode_mailbox
@@ -31,7 +32,7 @@ async def list_mailboxes(server: IMAPServer, command: Command[List]) -> None:
         # Only the delimiter is asked for (RFC 3501 6.3.8).
         server.respond(b'* LIST (\\Noselect) "%b" ""\r\n' % _DELIMITER)
         return
-    entries = {entry.name: entry for entry in await server.signed_in.list()}
+    entries = {entry.name: entry for entry in await settle(server.signed_in.list())}
     chosen = _chosen(selection)
     matches = _matcher(arguments.reference, arguments.patterns)
     holders = _superiors(entry.name for entry in entries.values() if entry.exists)
@@ -68,7 +69,7 @@ async def list_subscribed(server: IMAPServer, command: Command[Lsub]) -> None:
     if not arguments.pattern:
         server.respond(b'* LSUB (\\Noselect) "%b" ""\r\n' % _DELIMITER)
         return
-    entries = {entry.name: entry for entry in await server.signed_in.list() if entry.subscribed}
+    entries = {entry.name: entry for entry in await settle(server.signed_in.list()) if entry.subscribed}
     matches = _matcher(arguments.reference, (arguments.pattern,))
     names = set(entries)
     if "%" in arguments.pattern:
@@ -134,7 +135,7 @@ def _attributes(entry: MailboxEntry, has_inferiors: bool, show_subscribed: bool)
 async def _respond_status(server: IMAPServer, listed: Sequence[MailboxEntry], items: Sequence[str]) -> None:
     """Answer STATUS of the listed mailboxes that can be selected, with one query (RFC 5819 2)."""
     names = [entry.name for entry in listed if entry.selectable]
-    found = await server.signed_in.status(names)
+    found = await settle(server.signed_in.status(names))
     for name in names:
         if name in found:
             server.respond(render_status(name, found[name], items))

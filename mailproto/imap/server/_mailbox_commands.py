@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from mailproto.awaiting import settle
 from mailproto.errors import NoSuchMailbox
 from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.server._view import MailboxView
@@ -45,7 +46,7 @@ async def select(server: IMAPServer, command: Command[Select]) -> bytes:
     if server.view is not None:
         server.deselect()
         server.respond(b"* OK [CLOSED] Previous mailbox closed\r\n")
-    mailbox = await server.signed_in.open(arguments.mailbox)
+    mailbox = await settle(server.signed_in.open(arguments.mailbox))
     view = MailboxView(
         mailbox,
         read_only=command.name == "EXAMINE",
@@ -67,7 +68,7 @@ async def close(server: IMAPServer, command: Command[NoArguments]) -> None:
     view = server.selected
     server.deselect()
     if not view.read_only:
-        await view.mailbox.expunge()
+        await settle(view.mailbox.expunge())
 
 
 async def unselect(server: IMAPServer, command: Command[NoArguments]) -> None:
@@ -79,16 +80,16 @@ async def create(server: IMAPServer, command: Command[Create]) -> None:
     """CREATE.  A delimiter at the end only says that inferiors will follow (RFC 9051 6.3.4)."""
     arguments = command.arguments
     name = arguments.mailbox
-    await server.signed_in.create(name.removesuffix(DELIMITER), arguments.special_use)
+    await settle(server.signed_in.create(name.removesuffix(DELIMITER), arguments.special_use))
 
 
 async def delete(server: IMAPServer, command: Command[MailboxName]) -> None:
     """DELETE (RFC 9051 6.3.5).  The selected mailbox is closed if it is deleted."""
-    await server.signed_in.delete(command.arguments.mailbox)
+    await settle(server.signed_in.delete(command.arguments.mailbox))
     if server.view is not None:
         # The selected mailbox may have been renamed, so the mailbox itself is asked.
         try:
-            await server.view.mailbox.status()
+            await settle(server.view.mailbox.status())
         except NoSuchMailbox:
             server.deselect()
             server.respond(b"* OK [CLOSED] Selected mailbox was deleted\r\n")
@@ -97,24 +98,24 @@ async def delete(server: IMAPServer, command: Command[MailboxName]) -> None:
 async def rename(server: IMAPServer, command: Command[Rename]) -> None:
     """RENAME (RFC 9051 6.3.6)."""
     arguments = command.arguments
-    await server.signed_in.rename(arguments.old, arguments.new.removesuffix(DELIMITER))
+    await settle(server.signed_in.rename(arguments.old, arguments.new.removesuffix(DELIMITER)))
 
 
 async def subscribe(server: IMAPServer, command: Command[MailboxName]) -> None:
     """SUBSCRIBE (RFC 9051 6.3.7)."""
-    await server.signed_in.subscribe(command.arguments.mailbox)
+    await settle(server.signed_in.subscribe(command.arguments.mailbox))
 
 
 async def unsubscribe(server: IMAPServer, command: Command[MailboxName]) -> None:
     """UNSUBSCRIBE (RFC 9051 6.3.8)."""
-    await server.signed_in.unsubscribe(command.arguments.mailbox)
+    await settle(server.signed_in.unsubscribe(command.arguments.mailbox))
 
 
 async def status(server: IMAPServer, command: Command[Status]) -> None:
     """STATUS (RFC 9051 6.3.11), also of the selected mailbox."""
     arguments = command.arguments
     name = arguments.mailbox
-    found = (await server.signed_in.status([name])).get(name)
+    found = (await settle(server.signed_in.status([name]))).get(name)
     if found is None:
         raise NoSuchMailbox
     server.respond(render_status(name, found, arguments.items))

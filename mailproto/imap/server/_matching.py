@@ -6,6 +6,7 @@ import enum
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from mailproto.content import unwrapped
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import (
     And,
@@ -79,7 +80,7 @@ class SearchContext:
     def text(self) -> Searchable:
         """The text of the current message."""
         if self._text is None:
-            content = self._info.content if self._info.content is not None else b""
+            content = unwrapped(self._info.content)
             self._text = Searchable(content, Index.load(self._info.offsets or b""))
         return self._text
 
@@ -89,7 +90,7 @@ class SearchContext:
         A search in the octets is enough for nearly every header.  Where nothing is encoded, a word
         that is not in the octets is not in the text, and the header need not be parsed.
         """
-        content = self._info.content
+        content = unwrapped(self._info.content)
         if not isinstance(content, bytes):
             return True
         if self._header is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mailproto.awaiting import settle
 from mailproto.errors import NoSuchMailbox, ReadOnly
 from mailproto.imap.server._errors import BadCommand, ExpungeIssued, TryCreate
 from mailproto.imap.wire import Command, Copy, NoArguments, Store, UidExpunge, format_set
@@ -33,7 +34,7 @@ async def store(server: IMAPServer, command: Command[Store]) -> None:
         raise ReadOnly
     indexes = view.indexes(arguments.sequence, uid=command.uid)
     uids = view.present(indexes)
-    stored = (await view.mailbox.store(uids, arguments.change)).changed if uids else FlagColumns()
+    stored = (await settle(view.mailbox.store(uids, arguments.change))).changed if uids else FlagColumns()
     answered = await view.apply(arguments.change, stored, silent=arguments.silent)
     if news := view.announce_keywords():
         server.respond(news)
@@ -55,7 +56,7 @@ async def open_target(server: IMAPServer, name: str) -> IMailbox:
     :raises ReadOnly: messages cannot be put into it.
     """
     try:
-        mailbox = await server.signed_in.open(name)
+        mailbox = await settle(server.signed_in.open(name))
     except NoSuchMailbox:
         raise TryCreate from None
     if not mailbox.writable:
@@ -67,7 +68,7 @@ async def copy(server: IMAPServer, command: Command[Copy]) -> bytes | None:
     """COPY: all of the messages are copied, or none (RFC 9051 6.4.7)."""
     uids = _messages(server, command)
     target = await open_target(server, command.arguments.mailbox)
-    copied = await server.selected.mailbox.copy(uids, target) if uids else ()
+    copied = await settle(server.selected.mailbox.copy(uids, target)) if uids else ()
     return b"[%b] COPY completed" % await _copyuid(server, target, copied) if copied else None
 
 
@@ -78,7 +79,7 @@ async def move(server: IMAPServer, command: Command[Copy]) -> None:
         raise ReadOnly
     uids = _messages(server, command)
     target = await open_target(server, command.arguments.mailbox)
-    moved = await view.mailbox.move(uids, target) if uids else ()
+    moved = await settle(view.mailbox.move(uids, target)) if uids else ()
     if moved:
         server.respond(b"* OK [%b] Moved\r\n" % await _copyuid(server, target, moved))
         await view.vanish([uid for uid, _ in moved])
@@ -122,6 +123,6 @@ async def expunge(server: IMAPServer, command: Command[NoArguments | UidExpunge]
     arguments = command.arguments
     if isinstance(arguments, UidExpunge):
         uids = view.present(view.indexes(arguments.sequence, uid=True))
-        await view.vanish(await view.mailbox.expunge(uids))
+        await settle(view.vanish(await settle(view.mailbox.expunge(uids))))
     else:
-        await view.vanish(await view.mailbox.expunge())
+        await settle(view.vanish(await settle(view.mailbox.expunge())))

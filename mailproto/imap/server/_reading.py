@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
+from mailproto.awaiting import settle
 from mailproto.content import CHUNK
 from mailproto.interfaces import IMailbox
 from mailproto.model import MessageInfo, Part
@@ -27,11 +28,11 @@ async def read_in_batches(
     for start in range(0, len(uids), MESSAGES_AT_ONCE):
         batch = uids[start : start + MESSAGES_AT_ONCE]
         if Part.CONTENT not in parts or len(batch) <= _FEW:
-            yield await mailbox.read(batch, parts)
+            yield await settle(mailbox.read(batch, parts))
             continue
-        sizes = {info.uid: info.size or 0 for info in await mailbox.read(batch, Part.SIZE)}
+        sizes = {info.uid: info.size or 0 for info in await settle(mailbox.read(batch, Part.SIZE))}
         for group in _groups(batch, sizes):
-            yield await mailbox.read(group, parts)
+            yield await settle(mailbox.read(group, parts))
 
 
 def _groups(uids: Sequence[int], sizes: dict[int, int]) -> list[list[int]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mailproto.content import unwrapped
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import FetchAttribute, FetchItem, FetchSection, internal_date
 from mailproto.message import Index, Section, body
@@ -56,7 +57,7 @@ def _body_structures(batch: Batch) -> Iterable[Any]:
 
 
 def _bodies(batch: Batch) -> Iterable[Any]:
-    return [body(info.content or b"", Index.load(info.offsets or b"")) for info in batch.infos]
+    return [body(unwrapped(info.content), Index.load(info.offsets or b"")) for info in batch.infos]
 
 
 _ATTRIBUTES: dict[str, tuple[bytes, Column, Part]] = {

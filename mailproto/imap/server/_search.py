@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mailproto.awaiting import settle
 from mailproto.errors import Unavailable
 from mailproto.imap.server._matching import Condition, Cost, SearchContext, compile_key
 from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
@@ -60,8 +61,8 @@ def _extended(command: Command[Search], numbers: Sequence[int], returns: Sequenc
 
 async def _metadata(mailbox: IMailbox, uids: Sequence[int]) -> Metadata:
     if IMetadata.providedBy(mailbox):
-        return await IMetadata(mailbox).metadata(uids)
-    infos = await mailbox.read(uids, _METADATA)
+        return await settle(IMetadata(mailbox).metadata(uids))
+    infos = await settle(mailbox.read(uids, _METADATA))
     return Metadata(
         [info.uid for info in infos],
         [info.size or 0 for info in infos],

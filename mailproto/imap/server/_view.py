@@ -20,6 +20,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import compress
 
+from mailproto.awaiting import settle
 from mailproto.errors import MailError
 from mailproto.imap.server._errors import FLAG_NOT_KEPT
 from mailproto.imap.wire import SequenceSet, flag_list
@@ -113,7 +114,7 @@ class MailboxView:
         # Listening comes first, so that changes during the reading are hinted at.
         self._unwatch = self.mailbox.watch(self._hint)
         try:
-            status = await self.mailbox.status()
+            status = await settle(self.mailbox.status())
             await self._pull(status)
             self._learn_keywords()
             self._unannounced, self._announced = [], len(self.uids)
@@ -177,14 +178,16 @@ class MailboxView:
         try:
             await self._look()
             if len(self.uids) > self._announced and IRecent.providedBy(self.mailbox):
-                await self._claim_recent(status or await self.mailbox.status())
+                if status is None:
+                    status = await settle(self.mailbox.status())
+                await self._claim_recent(status)
         except BaseException:
             self._stale = True
             raise
 
     async def _look(self) -> None:
         """Read what has changed since the latest look at the mailbox."""
-        changes = await self.mailbox.changes_since(self._modseq)
+        changes = await settle(self.mailbox.changes_since(self._modseq))
         differ = await self._take_changes(changes.changed)
         self._unannounced = sorted({*self._unannounced, *differ}) if self._unannounced else differ
         await self.vanish(changes.vanished)
@@ -201,7 +204,7 @@ class MailboxView:
             self._mark_recent(self.uids[-min(status.recent, len(self.uids))])
             return
         try:
-            first = await IRecent(self.mailbox).claim_recent()
+            first = await settle(IRecent(self.mailbox).claim_recent())
         except FLAG_NOT_KEPT as error:
             # This is no reason not to read.  The messages will be recent in a later session, too.
             self._failed(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mailproto.awaiting import settle
 from mailproto.errors import MailError, ReadOnly, Unavailable
 from mailproto.interfaces import IAccount, IMailbox, IMetadata
 from mailproto.model import INBOX, FlagChange, FlagOperation, Part
@@ -37,15 +38,15 @@ class Maildrop:
     @classmethod
     async def open(cls, account: IAccount) -> Maildrop:
         """The INBOX as it is now."""
-        mailbox = await account.open(INBOX)
-        changes = await mailbox.changes_since(0)
+        mailbox = await settle(account.open(INBOX))
+        changes = await settle(mailbox.changes_since(0))
         known = changes.changed.uids
         if IMetadata.providedBy(mailbox):
-            metadata = await IMetadata(mailbox).metadata(known)
+            metadata = await settle(mailbox.metadata(known))
             return cls(mailbox, metadata.uids, metadata.sizes)
         uids, sizes = [], []
         for start in range(0, len(known), _BATCH):
-            for info in await mailbox.read(known[start : start + _BATCH], Part.SIZE):
+            for info in await settle(mailbox.read(known[start : start + _BATCH], Part.SIZE)):
                 uids.append(info.uid)
                 sizes.append(info.size or 0)
         return cls(mailbox, uids, sizes)
@@ -114,11 +115,11 @@ class Maildrop:
         if not self._marked:
             return 0
         uids = sorted(map(self.uid, self._marked))
-        await self.mailbox.store(uids, _DELETE)
-        gone = set(await self.mailbox.expunge(uids))
+        await settle(self.mailbox.store(uids, _DELETE))
+        gone = set(await settle(self.mailbox.expunge(uids)))
         # Messages that another session removed are gone, as they should be.  But another session may
         # have taken the flag away from some; these are still there.
         doubtful = [uid for uid in uids if uid not in gone]
-        if doubtful and await self.mailbox.read(doubtful, Part.SIZE):
+        if doubtful and len(await settle(self.mailbox.read(doubtful, Part.SIZE))):
             raise Unavailable("Some deleted messages were not removed")
         return len(uids)

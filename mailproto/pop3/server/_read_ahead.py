@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mailproto.content import Content
+from mailproto.awaiting import settle
+from mailproto.content import Octets, unwrapped
 from mailproto.errors import MailError
 from mailproto.model import Part
 from mailproto.pop3.server._limits import READ_AHEAD_MESSAGES, READ_AHEAD_OCTETS
@@ -20,17 +21,17 @@ class ReadAhead:
 
     def __init__(self, maildrop: Maildrop) -> None:
         self._maildrop = maildrop
-        self._held: dict[int, Content] = {}
+        self._held: dict[int, Octets] = {}
         self._last = 0
 
-    def take(self, number: int) -> Content | None:
+    def take(self, number: int) -> Octets | None:
         """Take out a content that was read ahead; None if it was not."""
         content = self._held.pop(number, None)
         if content is not None:
             self._last = number
         return content
 
-    async def read(self, number: int) -> Content:
+    async def read(self, number: int) -> Octets:
         """Read a content, and maybe some that follow.
 
         :raises MailError: another session has removed the message.
@@ -39,8 +40,8 @@ class ReadAhead:
         numbers = self._batch(number) if self._follows(number) else [number]
         self._last = number
         by_uid = {drop.uid(each): each for each in numbers}
-        found = await drop.mailbox.read(list(by_uid), Part.CONTENT)
-        self._held = {by_uid[info.uid]: info.content for info in found if info.content is not None}
+        found = await settle(drop.mailbox.read(list(by_uid), Part.CONTENT))
+        self._held = {by_uid[info.uid]: unwrapped(info.content) for info in found if info.content is not None}
         content = self._held.pop(number, None)
         if content is None:
             raise no_longer_there(number)

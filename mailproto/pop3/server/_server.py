@@ -11,7 +11,6 @@ from zope.interface.interface import InterfaceClass
 
 from mailproto.auth import DEFAULT_MECHANISMS, Login, SASLServer, ServerMechanism, add_ons_of
 from mailproto.connection import CloseReason, ObserverOrMore, ServerConnection, ServerFactory
-from mailproto.domains import ascii_domain
 from mailproto.errors import MailError, WireError
 from mailproto.pop3.server._authorization import Authorization
 from mailproto.pop3.server._errors import BAD_COMMANDS
@@ -145,14 +144,15 @@ class POP3ServerFactory(ServerFactory):
     """Makes POP3 sessions.
 
     :param portal: gives an `IAccount` for credentials.
-    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
-    :param hostname: the server's name in its greeting; an international name is shown with A-labels.
+    :param clock: the reactor, or `twisted.internet.task.Clock` in tests; None for the installed reactor.
+    :param hostname: the server's name in its greeting; an international name is shown with A-labels.  None
+        for the machine's name.
     :param tls: for STLS, such as `mailproto.tls.ServerTLS`; None to offer no STLS.
     :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
         gives.  USER and PASS are offered if PLAIN or LOGIN is among them.
-    :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
     :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
     :param mail_log: whether this server writes the mail log.
+    :raises TypeError, ValueError: ``hostname`` is not a domain, nor an address in brackets.
     """
 
     service_name = "pop3"
@@ -161,18 +161,24 @@ class POP3ServerFactory(ServerFactory):
         self,
         portal: Portal,
         *,
-        clock: IReactorTime,
-        hostname: str,
+        clock: IReactorTime | None = None,
+        hostname: str | None = None,
         tls: Any | None = None,
         limits: POP3Limits | None = None,
         mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
         observer: ObserverOrMore | None = None,
         mail_log: bool = True,
     ) -> None:
-        super().__init__(clock, tls=tls, limits=limits or POP3Limits(), observer=observer, mail_log=mail_log)
+        super().__init__(
+            clock=clock,
+            hostname=hostname,
+            tls=tls,
+            limits=limits or POP3Limits(),
+            observer=observer,
+            mail_log=mail_log,
+        )
         self.portal = portal
         self.mechanisms = mechanisms
-        self.hostname = ascii_domain(hostname)
 
     @property
     def add_ons(self) -> frozenset[InterfaceClass]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from mailproto.content import CHUNK, Content, chunks
+from mailproto.awaiting import settle
+from mailproto.content import CHUNK, chunks, unwrapped
 from mailproto.errors import MailError, Unavailable, storage_failure
 from mailproto.message import Index, scan, top
 from mailproto.model import Part
@@ -78,7 +79,7 @@ class Transaction:
         return self._stream("RETR", number, self._retrieved(number), chunks(content))
 
     async def _read_and_send(self, number: int) -> None:
-        content: Content = await self._read_ahead.read(number)
+        content = await self._read_ahead.read(number)
         if isinstance(content, bytes) and len(content) <= CHUNK:
             self._send(number, content)
         else:
@@ -89,10 +90,10 @@ class Transaction:
         lines = arguments[1]
         if not lines.isdigit() or len(lines) > _MAX_DIGITS:
             raise MailError("TOP: not a number of lines")
-        found = await self._drop.mailbox.read([self._drop.uid(number)], Part.CONTENT | Part.OFFSETS)
+        found = await settle(self._drop.mailbox.read([self._drop.uid(number)], Part.CONTENT | Part.OFFSETS))
         if not found or found[0].content is None:
             raise no_longer_there(number)
-        content, offsets = found[0].content, found[0].offsets
+        content, offsets = unwrapped(found[0].content), found[0].offsets
         try:
             index = Index.load(offsets) if offsets is not None else scan(content)
             beginning = top(content, index, int(lines))

@@ -23,7 +23,7 @@ from mailproto.client import (
     choose_mechanisms,
     sign_in,
 )
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._content import data_pieces
 from mailproto.smtp.client._message import Message, to_address, to_recipient
@@ -184,7 +184,7 @@ class SMTPClient(Client[Reply]):
         self,
         sender: Address | str,
         recipients: Sequence[Recipient | Address | str],
-        content: Content,
+        content: Octets,
         parameters: Parameters = NO_PARAMETERS,
     ) -> Deferred[list[Outcome]]:
         """Send one message.
@@ -235,7 +235,7 @@ class SMTPClient(Client[Reply]):
         line = render_path("RCPT TO", render_address(chosen.address), wishes)
         return self._session.run(lambda: self._rcpt(line))
 
-    def data(self, content: Content) -> Deferred[list[Reply]]:
+    def data(self, content: Octets) -> Deferred[list[Reply]]:
         """DATA with the content (RFC 5321 4.1.1.4), after `rcpt`; all lines are sent with CRLF.
 
         :returns: the reply to the content; from an LMTP server, one for each accepted recipient.
@@ -372,7 +372,7 @@ class SMTPClient(Client[Reply]):
         self._session.accepted += 1
         return reply
 
-    async def _data(self, content: Content) -> list[Reply]:
+    async def _data(self, content: Octets) -> list[Reply]:
         session, timeouts = self._session, self.timeouts
         reply = await session.exchange("DATA", b"DATA\r\n", timeouts.data)
         if reply.code >= 400:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from mailproto.content import CHUNK, Content
+from mailproto.content import CHUNK, Octets
 from mailproto.smtp.wire import DotStuffer, LineEnds, is_canonical, render_bdat
 
 __all__ = ["PIECE", "ContentInfo", "bdat_chunks", "data_pieces", "examine", "pieces", "whole_data"]
@@ -35,7 +35,7 @@ class ContentInfo(NamedTuple):
     header_is_ascii: bool
 
 
-def examine(content: Content, *, is_binary: bool) -> Iterator[ContentInfo | None]:
+def examine(content: Octets, *, is_binary: bool) -> Iterator[ContentInfo | None]:
     """Read the whole content, a piece at each step; only the last value is not None.
 
     :param is_binary: whether bare CRs and LFs are kept.  Content with a NUL is always binary,
@@ -77,14 +77,14 @@ class _Count:
         return ContentInfo(False, not (bare or unended), self._size + bare + 2 * unended, is_ascii, is_ascii)
 
 
-def _has_ascii_header(content: Content) -> bool:
+def _has_ascii_header(content: Octets) -> bool:
     """For content that is not ASCII; a header longer than the first piece is taken as not ASCII, too."""
     beginning = content[:CHUNK]
     lines = _HEADER_LINES.match(beginning)
     return lines is not None and lines.end() < len(beginning) and lines[0].isascii()
 
 
-def pieces(content: Content) -> Iterator[bytes]:
+def pieces(content: Octets) -> Iterator[bytes]:
     """The content in pieces of `PIECE` octets.
 
     :raises OSError: the file cannot be read.
@@ -99,7 +99,7 @@ def whole_data(content: bytes) -> bytes:
     return b"%b%b.\r\n" % (dot, content.replace(b"\r\n.", b"\r\n.."))
 
 
-def data_pieces(content: Content) -> Iterator[bytes]:
+def data_pieces(content: Octets) -> Iterator[bytes]:
     """For DATA: any content in pieces, with CRLF line ends, dots doubled, and the end of data."""
     stuffer = DotStuffer()
     for piece in pieces(content):
@@ -107,7 +107,7 @@ def data_pieces(content: Content) -> Iterator[bytes]:
     yield stuffer.finish()
 
 
-def bdat_chunks(content: Content, *, is_text: bool) -> Iterator[tuple[bytes, bool]]:
+def bdat_chunks(content: Octets, *, is_text: bool) -> Iterator[tuple[bytes, bool]]:
     """BDAT commands with their chunks, each with whether it is the last (RFC 3030 2).
 
     :param is_text: whether all line ends become CRLF.

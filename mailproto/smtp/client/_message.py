@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from twisted.internet.defer import Deferred
 
 from mailproto.client import ClientError, Turn
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.model import Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._content import PIECE, ContentInfo, examine
 from mailproto.smtp.client._outcomes import outcome_of
@@ -69,7 +69,7 @@ class Message(Turn):
         self,
         sender: Address | str,
         recipients: Sequence[Recipient | Address | str],
-        content: Content,
+        content: Octets,
         parameters: Parameters,
     ) -> None:
         if not recipients:

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 
 from mailproto.client import ClientPool, ConnectionLost, ServerAddress
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
 from mailproto.smtp.client._composing import Recipients, compose_in_thread
@@ -93,7 +93,7 @@ class SMTPSender:
         self,
         sender: Address | str,
         recipients: Sequence[Recipient | Address | str],
-        content: Content,
+        content: Octets,
         parameters: Parameters = NO_PARAMETERS,
         *,
         wait: float | None = None,
@@ -122,7 +122,7 @@ class SMTPSender:
         self,
         sender: Address | str,
         recipients: Sequence[Recipient | Address | str],
-        content: Content,
+        content: Octets,
         parameters: Parameters,
         wait: float | None,
     ) -> Deferred[list[Outcome]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.task import deferLater
 
-from mailproto.content import Content, FileContent
+from mailproto.content import Content
 from mailproto.errors import MailError, Refused, Unavailable
 from mailproto.model import Envelope, Outcome
 from mailproto.observing import Accepted, Delivered, Refusal
@@ -119,22 +119,22 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
     session_log, size, began = server.session_log, reception.size, server.clock.seconds()
     client = session_log.client
     message_id = ""
-    content: Content = b""
+    content: Content | None = None
     try:
         content, message_id = _arrived(server, reception, transaction, envelope)
-        outcomes = await server.factory.delivery.deliver(envelope, content)
-        if len(outcomes) != len(envelope.recipients):
-            raise ValueError(f"{len(outcomes)} outcomes for {len(envelope.recipients)} recipients")
+        outcomes = await server.delivery.deliver(envelope, content)
     except MailError as error:
         outcomes = _same_for_all(envelope, error)
+        if content is None:
+            server.delivery.reset()
     except GeneratorExit:  # the coroutine was dropped: there will be no reply
         raise
     except BaseException as error:  # asyncio's CancelledError is not an Exception
-        server.log.failure("{id}: delivering the message failed", id=envelope.id)
+        server.log.failure("{id}: delivering the message failed{hint}", id=envelope.id, hint=_hint(error))
         detail = f"{type(error).__name__}: see the traceback in the log"
         outcomes = _same_for_all(envelope, Unavailable(detail=detail))
     finally:
-        if isinstance(content, FileContent):
+        if content is not None:
             content.close()
     answer = server.content_answer(outcomes)
     observer = server.observer
@@ -157,6 +157,13 @@ async def _tell_recipients(server: SMTPServer, message: Accepted) -> None:
         if server.clock.seconds() - began >= _TIME_SLICE:
             await deferLater(server.clock, 0)
             began = server.clock.seconds()
+
+
+def _hint(error: BaseException) -> str:
+    """What to write instead of a Content where octets are needed; Python's own error does not say."""
+    if isinstance(error, TypeError) and any(word in str(error) for word in ("Content", "buffer")):
+        return ": where octets are needed, write bytes(content); for a file, content.open()"
+    return ""
 
 
 def _same_for_all(envelope: Envelope, error: MailError) -> list[Outcome]:

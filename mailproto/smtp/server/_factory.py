@@ -12,8 +12,14 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 
 from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
 from mailproto.connection import Networks, ObserverOrMore, ServerFactory
-from mailproto.domains import ascii_domain
-from mailproto.interfaces import IDelivery, IExpander, IQueueRunner, IServiceExtensions, IVerifier
+from mailproto.interfaces import (
+    IDelivery,
+    IDeliverySessions,
+    IExpander,
+    IQueueRunner,
+    IServiceExtensions,
+    IVerifier,
+)
 from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions
 from mailproto.smtp.server._limits import MAX_MESSAGE_SIZE, TRUSTED_CLIENT_LIMITS, SMTPLimits
 from mailproto.smtp.server._sending_policy import SendingPolicy
@@ -25,11 +31,12 @@ __all__ = ["SMTPServerFactory"]
 class SMTPServerFactory(ServerFactory):
     """Serves SMTP (RFC 5321) or submission (RFC 6409), and gives mail to a delivery.
 
-    :param delivery: an `IDelivery`, which gets the mail.  It may provide `IServiceExtensions`,
-        `IVerifier`, `IExpander` and `IQueueRunner`, and then more extensions are offered.
-    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
+    :param delivery: an `IDelivery` or `IDeliverySessions`, which gets the mail.  It may provide
+        `IServiceExtensions`, `IVerifier`, `IExpander` and `IQueueRunner`, and then more extensions are
+        offered.
+    :param clock: the reactor, or `twisted.internet.task.Clock` in tests; None for the installed reactor.
     :param hostname: this server's name; an international name is sent with A-labels
-        (RFC 6531 3.7.1).
+        (RFC 6531 3.7.1).  None for the machine's name.
     :param portal: gives an `IAccount` for credentials; None to offer no AUTH.
     :param tls: for STARTTLS, such as `mailproto.tls.server_tls` gives; None to offer no STARTTLS.
     :param submission: whether this is a submission server: it takes mail only after login, and adds
@@ -51,7 +58,7 @@ class SMTPServerFactory(ServerFactory):
     :param limits: `SMTPLimits`; by default, submission and LMTP have no wait before the greeting.
     :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
     :param mail_log: whether this server writes the mail log.
-    :raises ValueError: ``hostname`` is not ASCII and has no A-labels.
+    :raises TypeError, ValueError: ``hostname`` is not a domain, nor an address in brackets.
     """
 
     protocol_class: ClassVar[type[SMTPServer]] = SMTPServer
@@ -68,10 +75,10 @@ class SMTPServerFactory(ServerFactory):
 
     def __init__(
         self,
-        delivery: IDelivery,
+        delivery: IDelivery | IDeliverySessions,
         *,
-        clock: IReactorTime,
-        hostname: str,
+        clock: IReactorTime | None = None,
+        hostname: str | None = None,
         portal: Portal | None = None,
         tls: Any | None = None,
         submission: bool = False,
@@ -90,9 +97,10 @@ class SMTPServerFactory(ServerFactory):
     ) -> None:
         if limits is None:
             limits = SMTPLimits() if self.faces_internet and not submission else TRUSTED_CLIENT_LIMITS
-        super().__init__(clock, tls=tls, limits=limits, observer=observer, mail_log=mail_log)
+        super().__init__(
+            clock=clock, hostname=hostname, tls=tls, limits=limits, observer=observer, mail_log=mail_log
+        )
         self.delivery = delivery
-        self.hostname = ascii_domain(hostname)
         self.portal = portal
         self.mechanisms = mechanisms
         self.submission = submission

@@ -39,7 +39,9 @@ async def mail(server: SMTPServer, event: Mail) -> None:
         policy = server.factory.sending_policy
         if policy is not None:
             await policy.check_sender(server, event.path)
-        await server.factory.delivery.sender(server.session, event.path, event.parameters)
+        asked = server.delivery.sender(event.path, event.parameters)
+        if asked is not None:
+            await asked
         server.transaction = Transaction(event.path, event.parameters, utf8)
         server.write(replies.SENDER_OK)
 
@@ -60,7 +62,9 @@ async def rcpt(server: SMTPServer, event: Rcpt) -> None:
         policy = server.factory.sending_policy
         if policy is not None:
             policy.check_recipient(server)
-        await server.factory.delivery.recipient(server.session, event.path, event.parameters)
+        asked = server.delivery.recipient(event.path, event.parameters)
+        if asked is not None:
+            await asked
         transaction.recipients.append(Recipient(event.path, event.parameters))
         server.write(replies.RECIPIENT_OK)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mailproto.awaiting import settle
 from mailproto.errors import Refused
 from mailproto.model import VerifiedName
 from mailproto.smtp.server import _replies as replies
@@ -26,7 +27,7 @@ async def vrfy(server: SMTPServer, event: Vrfy) -> None:
     if verifier is None:
         server.answer_idle_command(replies.CANNOT_VERIFY)
         return
-    found = await verifier.verify(server.session, event.name)
+    found = await settle(verifier.verify(server.session, event.name))
     server.answer_idle_command(replies.CANNOT_VERIFY if found is None else _render([found], utf8=event.utf8))
 
 
@@ -40,7 +41,8 @@ async def expn(server: SMTPServer, event: Expn) -> None:
         server.error(access_refusal, server.describe(event), event)
         return
     _check_utf8(server, event)
-    server.answer_idle_command(_render(await expander.expand(server.session, event.name), utf8=event.utf8))
+    members = await settle(expander.expand(server.session, event.name))
+    server.answer_idle_command(_render(members, utf8=event.utf8))
 
 
 async def etrn(server: SMTPServer, event: Etrn) -> None:
@@ -55,7 +57,7 @@ async def etrn(server: SMTPServer, event: Etrn) -> None:
     elif server.transaction is not None:
         server.error(replies.NOT_IN_TRANSACTION)
     else:
-        waiting = await queue.run_queue(server.session, event.node)
+        waiting = await settle(queue.run_queue(server.session, event.node))
         if waiting is None:
             server.answer_idle_command(render_reply(250, "2.0.0", f"Queuing for {event.node} started"))
         elif waiting:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailproto.awaiting import settle
 from mailproto.connection import UNIX
 from mailproto.errors import Refused
-from mailproto.interfaces import IDelivery, IOwnership
+from mailproto.interfaces import IDelivery, IDeliverySessions, IOwnership
 from mailproto.model import Address
 from mailproto.smtp.server._limits import SMTPLimits
 from mailproto.smtp.server._ownership import is_own_address
@@ -24,7 +25,9 @@ class SendingPolicy:
     :param own_senders: whether an account may send only under its own addresses.
     """
 
-    def __init__(self, delivery: IDelivery, limits: SMTPLimits, *, own_senders: bool) -> None:
+    def __init__(
+        self, delivery: IDelivery | IDeliverySessions, limits: SMTPLimits, *, own_senders: bool
+    ) -> None:
         self._delivery = delivery
         self._own_senders = own_senders
         period = limits.rate_period
@@ -76,5 +79,5 @@ class SendingPolicy:
     async def _owns(self, account: str, path: Address) -> bool:
         delivery = self._delivery
         if IOwnership.providedBy(delivery):
-            return bool(await delivery.owns(account, path))
+            return bool(await settle(delivery.owns(account, path)))
         return is_own_address(account, path)

@@ -25,6 +25,7 @@ from mailproto.smtp.server import (
     _session_commands,
 )
 from mailproto.smtp.server import _replies as replies
+from mailproto.smtp.server._delivery_calls import DeliveryCalls
 from mailproto.smtp.server._error_budget import ErrorBudget
 from mailproto.smtp.server._limits import SMTPLimits
 from mailproto.smtp.server._offers import Offers
@@ -72,6 +73,7 @@ class SMTPServer(ServerConnection[Event]):
 
     :cvar greetings: the verbs with which a client may greet, and the protocol of each.
     :ivar hello: the client's greeting, or None.
+    :ivar delivery: calls the factory's delivery for this connection.
     :ivar transaction: the transaction since MAIL, or None.
     :ivar reception: the content or the refused chunk that is coming, or None.
     :ivar sasl: the exchanges of AUTH; None if there is no AUTH.
@@ -98,6 +100,7 @@ class SMTPServer(ServerConnection[Event]):
         portal = factory.portal
         self.sasl = None if portal is None else SASLServer(portal, factory.mechanisms, session=self)
         self.login: Login | None = None
+        self.delivery = DeliveryCalls(self)
         self.transaction: Transaction | None = None
         self.reception: Reception | DiscardedChunk | None = None
         self.session_log = SessionLog(self)
@@ -114,9 +117,27 @@ class SMTPServer(ServerConnection[Event]):
         """Choose the table of handlers, and greet the client."""
         if self.factory.require_tls and not self.is_encrypted:
             self._handlers = _BEFORE_TLS
-        return self.greet_peer()
+        return self.greet_client()
 
-    def greet_peer(self) -> Deferred[None] | None:
+    def greet_client(self) -> Awaitable[None] | None:
+        """Begin the delivery's session, if there is one, and send the greeting."""
+        beginning = self.delivery.begin()
+        return self._greet() if beginning is None else self._greet_after(beginning)
+
+    async def _greet_after(self, beginning: Awaitable[None]) -> None:
+        try:
+            await beginning
+        except MailError as error:
+            # These codes turn a client away (RFC 5321 3.1, 4.2.3).
+            reply = render_reply(554 if error.code >= 500 else 421, error.enhanced, error.text)
+            self.session_log.client_refused(reply, error.detail.encode())
+            self.end(reply, "turned away")
+            return
+        waiting = self._greet()
+        if waiting is not None:
+            await waiting
+
+    def _greet(self) -> Deferred[None] | None:
         """Send the greeting, after ``greeting_wait`` (RFC 5321 4.3.1)."""
         wait = 0 if self.is_proxy else self.limits.wait_before_greeting(is_local=self.is_local)
         if not wait:
@@ -186,6 +207,7 @@ class SMTPServer(ServerConnection[Event]):
         if self._greeting is not None and self._greeting.active():
             self._greeting.cancel()
         self.forget_client()
+        self.when_idle(self.delivery.end)
 
     # -- for the mail log
 
@@ -319,7 +341,9 @@ class SMTPServer(ServerConnection[Event]):
 
     def forget_transaction(self) -> None:
         """Drop the transaction, as RSET does (RFC 5321 4.1.1.5)."""
-        self.transaction = None
+        if self.transaction is not None:
+            self.transaction = None
+            self.delivery.reset()
         if self.reception is not None:
             self.reception.discard()
             self.reception = None

@@ -33,7 +33,7 @@ class ArrivedMessage:
     def content(self, trace: bytes) -> Content:
         """The whole message after ``trace``.  Call it once: the file, if there is one, is handed over."""
         if isinstance(self._body, bytes):
-            return b"".join((trace, self.header, self._body))
+            return Content(b"".join((trace, self.header, self._body)))
         return self._body.content(trace + self.header)
 
     def discard(self) -> None:

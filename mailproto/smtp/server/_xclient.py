@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
-
 from mailproto.auth import Login, proxy_login
 from mailproto.connection import UNKNOWN, CloseReason
 from mailproto.errors import AuthenticationFailed
@@ -63,7 +61,7 @@ async def _with_account(server: SMTPServer, event: XClient, name: str) -> None:
         await greeting
 
 
-def _begin_session(server: SMTPServer, event: XClient, login: Login | None) -> Deferred[None] | None:
+def _begin_session(server: SMTPServer, event: XClient, login: Login | None) -> Awaitable[None] | None:
     if not _set_client(server, event):
         if login is not None:
             login.logout()
@@ -73,13 +71,14 @@ def _begin_session(server: SMTPServer, event: XClient, login: Login | None) -> D
     name, verb = attributes.get("HELO"), _VERBS[attributes.get("PROTO") or "SMTP"]
     if name and verb in server.greetings:
         server.hello = Hello(verb, name)
-    return server.greet_peer()
+    return server.greet_client()
 
 
 def _set_client(server: SMTPServer, event: XClient) -> bool:
     """Make the session the client's; False if it has too many connections, and the session was closed."""
     attributes = event.attributes
     server.forget_client()
+    server.delivery.end()
     server.session_changed()
     address = (attributes["ADDR"] or UNKNOWN) if "ADDR" in attributes else None
     admitted = server.speak_for(address)

@@ -14,7 +14,7 @@ from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite import _bodies, _changing, _reading, _schema
 from mailproto.backends.sqlite._bodies import LARGE
 from mailproto.backends.sqlite._database import DATABASE
-from mailproto.content import FileContent
+from mailproto.content import Content
 from mailproto.errors import NoSuchAccount, NoSuchMailbox, StorageFull, StoreUnusable, Unavailable
 from mailproto.model import AppendedMessage, FlagChange, FlagOperation, NewMessage, Part, Placement
 
@@ -122,7 +122,7 @@ class StoreTests(TestCase):
         inbox = await self.inbox()
         await self.store.directory.delete(ALICE)
         await self.assertFailure(Deferred.fromCoroutine(inbox.append([NewMessage(BIG)] * 2)), NoSuchMailbox)
-        missing = FileContent(self.mktemp(), LARGE + 1)
+        missing = Content.of_file(self.mktemp(), LARGE + 1)
         [outcome] = await self.store.deliver(missing, [TO_ALICE])
         self.assertIsInstance(outcome, Unavailable)
         self.assertEqual(self.files(), [])

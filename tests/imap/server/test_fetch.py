@@ -6,7 +6,7 @@ import os
 
 from twisted.logger import LogLevel
 
-from mailproto.content import FileContent
+from mailproto.content import Content
 from mailproto.imap import IMAPLimits
 from mailproto.model import MessageInfo, Part
 from tests.imap.server.dialogue import MESSAGE, DialogueTestCase, message
@@ -293,7 +293,7 @@ class FromFileMixin(DialogueTestCase):
         original = self.inbox.read
 
         async def read(uids: list[int], parts: Part) -> list[MessageInfo]:
-            large = FileContent(self.path, len(self.octets))
+            large = Content.of_file(self.path, len(self.octets))
             return [
                 info._replace(content=large, size=len(large)) if info.uid == 1 else info
                 for info in await original(uids, parts)

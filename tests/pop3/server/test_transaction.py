@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
-from mailproto.content import CHUNK, FileContent
+from mailproto.content import CHUNK, Content
 from mailproto.model import FlagChange, FlagOperation, Part
 from mailproto.pop3 import READ_AHEAD_MESSAGES, READ_AHEAD_OCTETS
 from tests.mail_log import captured, only
@@ -404,7 +404,7 @@ class LargeMessageTests(SessionTestCase):
         with open(self.path, "wb") as file:
             file.write(self.message)
         self.inbox.add(self.message)
-        self.content = FileContent(self.path, len(self.message))
+        self.content = Content.of_file(self.path, len(self.message))
         message = self.inbox.read
 
         async def read(uids: object, parts: object) -> object:

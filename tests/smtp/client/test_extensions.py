@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.interfaces import ISSLTransport
 from zope.interface import alsoProvides
 
-from mailproto.content import FileContent
+from mailproto.content import Content
 from mailproto.model import Address, Outcome, Recipient
 from mailproto.smtp import UNCERTAIN
 from mailproto.smtp.client._plan import CHUNKING_THRESHOLD
@@ -206,7 +206,7 @@ class PlanTests(ClientTestCase):
 
     def test_a_file_that_is_gone(self) -> None:
         self.connect(PIPELINING)
-        sent = self.client.send(SENDER, [ALICE], FileContent("/nowhere/at/all", 100))
+        sent = self.client.send(SENDER, [ALICE], Content.of_file("/nowhere/at/all", 100))
         self.assertEqual(self.codes(sent), [(451, "4.3.0")])
 
 
@@ -422,7 +422,7 @@ class StreamingTests(ClientTestCase):
         with open(path, "wb") as file:
             file.write(b"x" * 400_000)
         self.connect(PIPELINING)
-        content = FileContent(path, 400_000)
+        content = Content.of_file(path, 400_000)
         sent = self.client.send(SENDER, [ALICE], content)
         self.read()
         content.close()

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from mailproto.client import Client, CommandRefused, ConnectionLost, ProtocolViolation, ServerTimeout
-from mailproto.content import FileContent
+from mailproto.content import Content
 from mailproto.model import Address, Recipient
 from mailproto.smtp import LMTPClient, SMTPClient
 from mailproto.testing import Feed
@@ -184,12 +184,12 @@ class StepTests(ClientTestCase):
     def test_content_that_cannot_be_read(self) -> None:
         """It must not end as if it were whole."""
 
-        def failing(content: FileContent, where: slice) -> bytes:
+        def failing(content: Content, where: slice) -> bytes:
             raise OSError(5, "Input/output error")
 
-        self.patch(FileContent, "__getitem__", failing)
+        self.patch(Content, "__getitem__", failing)
         self.connect(PIPELINING)
-        data = self.client.data(FileContent("none", 1000))
+        data = self.client.data(Content.of_file("none", 1000))
         self.converse("C: DATA\nS: 354 Go\nC closes")
         self.assertIn("Input/output error", self.error(data, ConnectionLost).text)
         self.assertEqual(self.read(), b"")

@@ -27,7 +27,7 @@ from mailproto.client import (
     _pool,
     _pooled,
 )
-from mailproto.content import FileContent
+from mailproto.content import Content
 from mailproto.model import Outcome
 from mailproto.smtp import UNCERTAIN, SMTPSender, outcome_of
 from mailproto.smtp.client import _send_mail, _transaction
@@ -578,20 +578,22 @@ class OwnFaultTests(PoolTestCase):
         """From the start, or in the middle: it is its own fault, and others are sent."""
         read: list[int] = []
 
-        def failing(content: FileContent, where: slice) -> bytes:
+        def failing(content: Content, where: slice) -> bytes:
             read.append(where.start)
             if len(read) > reads:
                 raise error
             return b"x" * (where.stop - where.start)
 
-        self.patch(FileContent, "__getitem__", failing)
+        self.patch(Content, "__getitem__", failing)
         once = -(-4_000_000 // PIECE)  # pieces, of which each is looked at before any is sent
         for reads in (0, 1, once + 3):
             for error in (OSError(5, "Input/output error"), RuntimeError("no such luck")):
                 read.clear()
                 self.pool(serving(), connections=1)
                 self.send()
-                bad = self.sender.send("me@client.example", ["r0@mx.example"], FileContent("none", 4_000_000))
+                bad = self.sender.send(
+                    "me@client.example", ["r0@mx.example"], Content.of_file("none", 4_000_000)
+                )
                 self.send(2)
                 self.finish(30)
                 self.assert_all_taken_once(3)

@@ -13,7 +13,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface import alsoProvides
 
 from mailproto.client import ConnectFailed, TLSFailed
-from mailproto.content import FileContent
+from mailproto.content import Content
 from mailproto.errors import RecipientUnknown
 from mailproto.interfaces import IServiceExtensions
 from mailproto.model import ServiceExtensions
@@ -130,7 +130,7 @@ class LoopbackTests(TestCase):
         with open(path, "wb") as file:
             file.write(b"Subject: large\r\n\r\n" + line * 150_000)
         client = await self.open(self.listen())
-        content = FileContent(path, os.path.getsize(path))
+        content = Content.of_file(path, os.path.getsize(path))
         [outcome] = await client.send(SENDER, [ALICE], content)
         self.assertTrue(outcome.accepted, outcome)
         [(_, received)] = self.delivery.delivered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailproto.client import ConnectionLost
 from mailproto.client._connection import OCTETS_A_TURN
-from mailproto.content import FileContent
+from mailproto.content import Content
 from mailproto.model import Outcome
 from mailproto.smtp import UNCERTAIN
 from mailproto.smtp.client._content import PIECE
@@ -84,7 +84,7 @@ class LookTests(TurnTestCase):
 
     def test_a_file_that_cannot_be_read(self) -> None:
         self.connect_to(PIPELINING)
-        sent = self.client.send(SENDER, [ALICE], FileContent("/nowhere/at/all", 10 * PIECE))
+        sent = self.client.send(SENDER, [ALICE], Content.of_file("/nowhere/at/all", 10 * PIECE))
         noop = self.client.noop()
         self.assertEqual(self.read(), b"NOOP\r\n")
         self.assertEqual(self.codes(sent), [(451, "4.3.0")])

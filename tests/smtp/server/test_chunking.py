@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mailproto.content import FileContent
+from mailproto.content import Content
 from mailproto.errors import RelayDenied
 from mailproto.model import Outcome
 from mailproto.smtp import SMTPLimits
@@ -200,7 +200,7 @@ class SpoolTests(DialogueTestCase):
             lines = b"\r\n" + b"x" * 998
             transport.send(b"BDAT 10000\r\n" + lines * 10 + b"BDAT 10000 LAST\r\n" + lines * 10, piece)
             self.assertRegex(transport.read(), rb"\A250 .*\r\n250 2\.0\.0 Taken as .*\r\n\Z")
-            self.assertIsInstance(self.delivery.contents[0], FileContent)
+            self.assertIsInstance(self.delivery.contents[0], Content)
             self.assertTrue(self.delivery.delivered[0][1].endswith(b"+0000\r\n" + lines * 20))
         self.assertEqual(os.listdir(folder), [])
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.content import FileContent
+from mailproto.content import Content
 from mailproto.errors import MessageTooLarge
 from mailproto.smtp import SMTPLimits
 from mailproto.smtp.server._spool import Spool
@@ -108,7 +108,7 @@ class SpoolTests(DialogueTestCase):
             self.converse(transport, BEGIN)
             transport.send(f"{text}.\r\n".encode(), piece)
             self.assertIn(b"250 2.0.0", transport.read())
-            self.assertIsInstance(self.delivery.contents[0], FileContent)
+            self.assertIsInstance(self.delivery.contents[0], Content)
             [(_, content)] = self.delivery.delivered
             self.assertTrue(content.startswith(b"Received: from a "))
             self.assertTrue(content.endswith(b"+0000\r\nSubject: x\r\n\r\n" + b".dots\r\n" * 1000))
@@ -118,7 +118,7 @@ class SpoolTests(DialogueTestCase):
         self.assert_dialogue(
             script(BEGIN, "C:\n" + "\n".join(["C: " + "x" * 70] * 50), "C: .\nS: 250..."), limits=self.limits
         )
-        with self.assertRaises(OSError):
+        with self.assertRaisesRegex(ValueError, r"keep bytes\(content\)"):
             bytes(self.delivery.contents[0])
 
     def test_a_file_half_written_goes_with_the_connection(self) -> None:

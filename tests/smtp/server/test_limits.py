@@ -195,8 +195,8 @@ class TimeTests(DialogueTestCase):
         self.converse(transport, script(BEGIN, "C: DATA\nS: 354..."))
         waiting = self.delivery.waiting = Deferred()
         transport.send(b".\r\n")
-        for _ in range(10):
-            self.clock.advance(100)
+        for _ in range(29):
+            self.clock.advance(10)
         self.assertEqual(transport.read(), b"")
         waiting.callback(None)
         self.assertIn(b"250 2.0.0 Taken", transport.read())

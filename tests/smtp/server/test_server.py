@@ -139,7 +139,7 @@ class MessageTests(DialogueTestCase):
             transport = self.connect()
             self.delivery.outcomes = outcomes
             self.converse(transport, f"{two}\nS: {reply}\nC: MAIL FROM:<>\nS: 250...")
-        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
     def test_what_goes_wrong_in_a_delivery_is_told_and_the_session_goes_on(self) -> None:
         for failure, reply in (

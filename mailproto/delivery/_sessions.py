@@ -1,0 +1,53 @@
+"""Deliveries with an object for each connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from zope.interface import implementer
+
+from mailproto.awaiting import Result, settle
+from mailproto.delivery._base import Delivery
+from mailproto.interfaces import IDeliverySession, IDeliverySessions, IServiceExtensions
+from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions, Session
+
+__all__ = ["DeliverySession", "PerSession"]
+
+
+@implementer(IDeliverySession)
+class DeliverySession(Delivery):
+    """The `IDelivery` of one connection; override at least `deliver`.
+
+    :param session: what is known about the client before the greeting.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    async def reset(self) -> None:
+        """See `IDeliverySession.reset`: forget what belongs to the transaction."""
+
+    async def end(self) -> None:
+        """See `IDeliverySession.end`: release what belongs to the connection."""
+
+
+@implementer(IDeliverySessions, IServiceExtensions)
+class PerSession:
+    """Makes a `DeliverySession` for each connection.
+
+    :param make: a subclass of `DeliverySession`, or a function that returns one; it may take its time, or
+        raise `mailproto.errors.Refused` to turn the client away.
+    :param service_extensions: the ESMTP extensions that the sessions honour.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[Session], Result[DeliverySession]],
+        service_extensions: ServiceExtensions = NO_SERVICE_EXTENSIONS,
+    ) -> None:
+        self._make = make
+        self.service_extensions = service_extensions
+
+    async def begin(self, session: Session) -> DeliverySession:
+        """See `IDeliverySessions.begin`."""
+        return await settle(self._make(session))

@@ -1,0 +1,135 @@
+"""Calls the delivery for one connection, and checks what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from twisted.internet.defer import Deferred
+
+from mailproto.awaiting import Result, settle
+from mailproto.content import Content
+from mailproto.errors import MailError, Unavailable
+from mailproto.interfaces import IDeliverySession, IDeliverySessions
+from mailproto.model import Address, Envelope, Outcome, Parameters
+
+if TYPE_CHECKING:
+    from mailproto.smtp.server._server import SMTPServer
+
+__all__ = ["DeliveryCalls"]
+
+_DELIVERED = Outcome(250, "2.0.0", "Delivered")
+
+_HOW_TO_ANSWER = "return None to accept, raise mailproto.errors.Refused(550, '5.7.1', 'text') to refuse"
+
+
+class DeliveryCalls:
+    """Calls the delivery for one connection.
+
+    Of `IDeliverySessions`, the connection has an `IDeliverySession` of its own.  Calls never overlap: a
+    reset that takes time delays the next call.
+    """
+
+    __slots__ = ("_delivery", "_resetting", "_server", "_session")
+
+    def __init__(self, server: SMTPServer) -> None:
+        self._server = server
+        self._delivery: Any = server.factory.delivery
+        self._session: IDeliverySession | None = None
+        self._resetting: Deferred[Any] | None = None
+
+    def begin(self) -> Awaitable[None] | None:
+        """Begin the delivery's session, if it has sessions.
+
+        :raises MailError: the client is turned away.
+        """
+        return self._begin() if IDeliverySessions.providedBy(self._delivery) else None
+
+    async def _begin(self) -> None:
+        try:
+            begun = await self._settled(self._delivery.begin(self._server.session), "begin")
+            if not IDeliverySession.providedBy(begun):
+                self._wrong("begin", begun, "return an object that provides IDeliverySession")
+        except MailError:
+            raise
+        except Exception as error:
+            self._server.log.failure("error while beginning a delivery's session")
+            raise Unavailable(detail=f"{type(error).__name__}: see the traceback in the log") from error
+        self._delivery = self._session = begun
+        if not self._server.is_open:
+            self.end()
+
+    def sender(self, path: Address, parameters: Parameters) -> Awaitable[None] | None:
+        """See `IDelivery.sender`."""
+        if self._resetting is not None:
+            return self._after_reset(self.sender, path, parameters)
+        result = self._delivery.sender(self._server.session, path, parameters)
+        return None if result is None else self._acceptance(result, "sender")
+
+    def recipient(self, path: Address, parameters: Parameters) -> Awaitable[None] | None:
+        """See `IDelivery.recipient`."""
+        result = self._delivery.recipient(self._server.session, path, parameters)
+        return None if result is None else self._acceptance(result, "recipient")
+
+    async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
+        """See `IDelivery.deliver`; returns an outcome for each recipient."""
+        outcomes = await self._settled(self._delivery.deliver(envelope, content), "deliver")
+        number = len(envelope.recipients)
+        if outcomes is None:
+            return [_DELIVERED] * number
+        if (
+            not isinstance(outcomes, Sequence)
+            or len(outcomes) != number
+            or not all(isinstance(outcome, Outcome) for outcome in outcomes)
+        ):
+            what = f"return None to accept for all, or a list of {number} Outcome, one for each recipient"
+            self._wrong("deliver", outcomes, what)
+        return outcomes
+
+    def reset(self) -> None:
+        """Tell the session that a transaction has ended without `deliver`."""
+        if self._session is not None:
+            resetting = Deferred.fromCoroutine(self._reset(self._session))
+            if not resetting.called:
+                self._resetting = resetting
+
+    def end(self) -> None:
+        """Tell the session that the connection has ended."""
+        session, self._session = self._session, None
+        self._delivery = self._server.factory.delivery
+        if session is not None:
+            Deferred.fromCoroutine(self._end(session))
+
+    async def _reset(self, session: IDeliverySession) -> None:
+        try:
+            await self._settled(session.reset(), "reset")
+        except Exception:
+            self._server.log.failure("error while resetting a delivery's session")
+        self._resetting = None
+
+    async def _end(self, session: IDeliverySession) -> None:
+        try:
+            if self._resetting is not None:
+                await self._resetting
+            await settle(session.end())
+        except Exception:
+            self._server.log.failure("error while ending a delivery's session")
+
+    async def _after_reset(self, ask: Any, *arguments: Any) -> None:
+        await self._resetting  # type: ignore[misc]  # it is a Deferred until it has fired
+        asked = ask(*arguments)
+        if asked is not None:
+            await asked
+
+    async def _acceptance(self, result: Result[None], name: str) -> None:
+        answer: object = await self._settled(result, name)
+        if answer is not None:
+            self._wrong(name, answer, _HOW_TO_ANSWER)
+
+    async def _settled(self, result: Any, name: str) -> Any:
+        what = f"{type(self._delivery).__name__}.{name}"
+        answer = self._server.call(result, what, self._server.limits.delivery)
+        return await answer if isinstance(answer, Deferred) else answer
+
+    def _wrong(self, name: str, result: object, instead: str) -> NoReturn:
+        raise TypeError(f"{type(self._delivery).__name__}.{name} returned {result!r:.200}: {instead}")

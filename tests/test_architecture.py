@@ -39,8 +39,9 @@ PUBLIC_NAMES = {
         sign_in
     """,
     "mailproto.connection": """
-        CloseReason Connection Limits MAX_PROXY_HEADER Networks ObserverOrMore Peer ProxiedFactory ProxyHeader
-        ProxyHeaderError ServerConnection ServerFactory UNIX UNKNOWN Wire network_of
+        CloseReason CommandRules CommandSession Commands Connection Limits MAX_PROXY_HEADER Networks
+        ObserverOrMore Peer ProxiedFactory ProxyHeader ProxyHeaderError ServerCommand
+        ServerConnection ServerFactory State UNIX UNKNOWN Wire check_capabilities network_of
         own_hostname parse_proxy_header server_hostname
     """,
     "mailproto.content": "CHUNK Content Octets chunks unwrapped",
@@ -56,14 +57,15 @@ PUBLIC_NAMES = {
         TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse
         WireError storage_failure
     """,
-    "mailproto.imap": "IMAPLimits IMAPServer IMAPServerFactory MailboxView",
+    "mailproto.imap": "BadCommand IMAPCommandSession IMAPLimits IMAPServer IMAPServerFactory MailboxView",
     "mailproto.imap.wire": """
-        All And Append AppendLiteral Arguments Authenticate Body Command ContinuationLine Copy
-        Create DateKey Enable Event Fetch FetchAttribute FetchItem FetchSection Flagged Header
-        IMAPServerWire IMAPWireError Id List LiteralChunk LiteralRequest Login Lsub MailboxName
-        NO_ARGUMENTS New NoArguments Not Numbers Old Or Recent Rename Search SearchKey Select
-        SequenceSet Size Status Store Text UidExpunge Uids IMAPWireLimits encode_mailbox flag_list
-        format_set internal_date quoted_or_literal
+        All And Append AppendLiteral ArgumentReader Arguments Authenticate Body Command
+        ContinuationLine Copy Create DateKey Enable Event Fetch FetchAttribute FetchItem
+        FetchSection Flagged Header Grammars IMAPServerWire IMAPWireError Id List LiteralChunk
+        LiteralRequest Login Lsub MailboxName NAMES NO_ARGUMENTS New NoArguments Not Numbers Old Or
+        Recent Rename Search SearchKey Select SequenceSet Size Status Store Text UidExpunge Uids
+        IMAPWireLimits encode_mailbox flag_list format_set grammars_with internal_date
+        quoted_or_literal
     """,
     "mailproto.interfaces": """
         IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions IDirectory
@@ -96,7 +98,7 @@ PUBLIC_NAMES = {
         Observer Observers Refusal SignInRefused SignedIn TurnedAway client_of
     """,
     "mailproto.pop3": """
-        POP3Limits POP3Server POP3ServerFactory READ_AHEAD_MESSAGES
+        POP3CommandSession POP3Limits POP3Server POP3ServerFactory READ_AHEAD_MESSAGES
         READ_AHEAD_OCTETS
     """,
     "mailproto.pop3.wire": """
@@ -110,18 +112,19 @@ PUBLIC_NAMES = {
         ServiceLimits SettingError Settings TLSSettings User makeService make_service
     """,
     "mailproto.smtp": """
-        AllRefused LMTPClient LMTPServer LMTPServerFactory MAX_MESSAGE_SIZE SMTPClient SMTPLimits
-        SMTPSender SMTPServer SMTPServerFactory SMTPTimeouts SendResult TRUSTED_CLIENT_LIMITS
-        UNCERTAIN outcome_of send_mail
+        AllRefused LMTPClient LMTPServer LMTPServerFactory MAX_MESSAGE_SIZE SMTPClient
+        SMTPCommandSession SMTPLimits SMTPSender SMTPServer SMTPServerFactory SMTPTimeouts
+        SendResult TRUSTED_CLIENT_LIMITS UNCERTAIN outcome_of send_mail
     """,
     "mailproto.smtp.wire": """
         Auth AuthResponse Bdat Capabilities ChunkEnd ChunkedText Command Data DataChunk DataEnd
         DataFault DeliverBy DotStuffer Etrn Event Expn Hello Help LineEnds MAX_ENVELOPE_ID
-        MAX_ORIGINAL_RECIPIENT Mail MailOptions NO_CAPABILITIES Noop Notify OriginalRecipient Quit Rcpt
-        RcptOptions Reply ReplyLimits Returned Rset SMTPClientWire SMTPReplyError SMTPServerWire
-        SMTPSyntaxError StartTLS UnsafeArgument Vrfy SMTPWireLimits XCLIENT_ATTRIBUTES XClient ascii_domain
-        decode_xtext encode_xtext is_canonical is_host mail_options parse_capabilities rcpt_options
-        read_address render_bdat render_line render_lines render_path render_reply
+        MAX_ORIGINAL_RECIPIENT Mail MailOptions NO_CAPABILITIES Noop Notify OriginalRecipient
+        OwnCommand Quit Rcpt RcptOptions Reply ReplyLimits Returned Rset SMTPClientWire
+        SMTPReplyError SMTPServerWire SMTPSyntaxError StartTLS UnsafeArgument VERBS Vrfy
+        SMTPWireLimits XCLIENT_ATTRIBUTES XClient ascii_domain decode_xtext encode_xtext
+        is_canonical is_host mail_options parse_capabilities rcpt_options read_address render_bdat
+        render_line render_lines render_path render_reply
     """,
     "mailproto.spool": "SpoolFile",
     "mailproto.testing": """

@@ -19,9 +19,9 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
 from zope.interface import implementer
 
+from mailproto._logger import PackageLogger
 from mailproto.accounts import account_key, full_name
 from mailproto.auth._credentials import (
     IBearerToken,
@@ -116,7 +116,7 @@ class DirectoryChecker(LateChecker):
     """
 
     credentialInterfaces = (IUsernamePassword, IScramProof, IProxyLogin)
-    log = Logger()
+    log = PackageLogger()
 
     def __init__(
         self,

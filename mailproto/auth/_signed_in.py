@@ -8,8 +8,8 @@ from itertools import islice
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
 
+from mailproto._logger import PackageLogger
 from mailproto.awaiting import settle
 from mailproto.errors import NoSuchAccount
 from mailproto.interfaces import IAccountChanges, IRevocable
@@ -32,7 +32,7 @@ class SignedInSessions:
     :param clock: the reactor; None to do everything in one turn.
     """
 
-    _log = Logger()
+    _log = PackageLogger()
 
     def __init__(self, changes: IAccountChanges, clock: IReactorTime | None) -> None:
         self._changes = changes

@@ -15,6 +15,14 @@ time, in order.
 """
 
 from mailproto.connection._base import Connection
+from mailproto.connection._commands import (
+    CommandRules,
+    Commands,
+    CommandSession,
+    ServerCommand,
+    State,
+    check_capabilities,
+)
 from mailproto.connection._factory import ObserverOrMore, ServerFactory
 from mailproto.connection._hostname import own_hostname, server_hostname
 from mailproto.connection._limits import CloseReason, Limits
@@ -35,6 +43,9 @@ __all__ = [
     "UNIX",
     "UNKNOWN",
     "CloseReason",
+    "CommandRules",
+    "CommandSession",
+    "Commands",
     "Connection",
     "Limits",
     "Networks",
@@ -43,9 +54,12 @@ __all__ = [
     "ProxiedFactory",
     "ProxyHeader",
     "ProxyHeaderError",
+    "ServerCommand",
     "ServerConnection",
     "ServerFactory",
+    "State",
     "Wire",
+    "check_capabilities",
     "network_of",
     "own_hostname",
     "parse_proxy_header",

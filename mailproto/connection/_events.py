@@ -8,10 +8,10 @@ from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorTime
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto._logger import PackageLogger
 from mailproto.connection._awaiting import begin
 from mailproto.connection._base import OCTETS_AT_ONCE, Connection
 from mailproto.connection._limits import Limits
@@ -37,7 +37,7 @@ class EventConnection(Connection, Generic[EventT]):
     :ivar clock: for a subclass's own timers.
     """
 
-    log = Logger()
+    log = PackageLogger()
     wire: PlaintextWire[EventT]
 
     def __init__(self, clock: IReactorTime, limits: Limits) -> None:

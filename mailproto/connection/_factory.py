@@ -36,9 +36,13 @@ class ServerFactory(Factory):
     :param tls: the context for STARTTLS or STLS; None not to offer it.
     :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
     :param mail_log: whether there is a mail log.
+    :param protocol_class: a subclass of `protocol_class`, to be used instead.
     :ivar observer: passes events to all of them.
-    :raises TypeError: ``observer`` is no observer.
+    :raises TypeError: ``observer`` is no observer, or ``protocol_class`` is no such subclass.
     """
+
+    protocol_class: type[ServerConnection[Any]] = ServerConnection
+    """The class of the connections."""
 
     noisy = False
     service_name: str = ""
@@ -53,9 +57,12 @@ class ServerFactory(Factory):
         limits: Limits | None = None,
         observer: ObserverOrMore | None = None,
         mail_log: bool = True,
+        protocol_class: type[ServerConnection[Any]] | None = None,
     ) -> None:
         clock = self.clock = _installed_reactor() if clock is None else clock
         self.hostname = server_hostname(hostname)
+        if protocol_class is not None:
+            self.protocol_class = self._derived(protocol_class)
         self.tls = tls
         self.limits = limits or Limits()
         self.observer = Observers([*([MailLog(clock)] if mail_log else []), *_observers(observer)])
@@ -63,6 +70,12 @@ class ServerFactory(Factory):
         self.connections: set[ServerConnection[Any]] = set()
         self._peers: dict[str, int] = {}
         self._all_gone: list[Deferred[None]] = []
+
+    def _derived(self, given: type[ServerConnection[Any]]) -> type[ServerConnection[Any]]:
+        base = self.protocol_class
+        if not isinstance(given, type) or not issubclass(given, base):
+            raise TypeError(f"protocol_class: a subclass of {base.__name__}, not {given!r}")
+        return given
 
     def admit(self, connection: ServerConnection[Any]) -> bool:
         """Count a new connection; False if there are too many, or the server is stopping."""

@@ -17,6 +17,7 @@ from zope.interface import implementer
 from mailproto.awaiting import Result, settle
 from mailproto.connection._awaiting import begin, run
 from mailproto.connection._calls import LimitedCall
+from mailproto.connection._commands import State
 from mailproto.connection._events import CLOSED, EventConnection
 from mailproto.connection._handshake import Handshake, may_begin_handshake
 from mailproto.connection._limits import CloseReason
@@ -110,6 +111,11 @@ class ServerConnection(EventConnection[EventT]):
     def account_name(self) -> str | None:
         """The account that signed in, if the protocol has sign-in."""
         return None
+
+    @property
+    def state(self) -> State:
+        """How far the session has come."""
+        return State.NOT_AUTHENTICATED if self.account_name is None else State.AUTHENTICATED
 
     @property
     def tls_version(self) -> str:

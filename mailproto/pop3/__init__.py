@@ -10,11 +10,13 @@ answered ``-ERR``, and no other message gets its number.
 """
 
 from mailproto.pop3.server._limits import READ_AHEAD_MESSAGES, READ_AHEAD_OCTETS, POP3Limits
+from mailproto.pop3.server._own_commands import POP3CommandSession
 from mailproto.pop3.server._server import POP3Server, POP3ServerFactory
 
 __all__ = [
     "READ_AHEAD_MESSAGES",
     "READ_AHEAD_OCTETS",
+    "POP3CommandSession",
     "POP3Limits",
     "POP3Server",
     "POP3ServerFactory",

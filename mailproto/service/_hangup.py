@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.logger import Logger
+
+from mailproto._logger import PackageLogger
 
 __all__ = ["HangupService"]
 
@@ -19,7 +20,7 @@ class HangupService(Service):
     earlier SIGHUP ends the process.
     """
 
-    log = Logger()
+    log = PackageLogger()
 
     def __init__(self, reload: Callable[[], object], *, reactor: Any) -> None:
         self._reload = reload

@@ -23,9 +23,9 @@ from twisted.internet.interfaces import (
     IReadDescriptor,
 )
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mailproto._logger import PackageLogger
 from mailproto.service._endpoints import unix_path, with_defaults
 from mailproto.service._reasons import port_error
 from mailproto.service._settings import SettingError, User
@@ -49,7 +49,7 @@ class ListenerService(Service):
     :param user: returns the user to which root gives a Unix socket.
     """
 
-    log = Logger()
+    log = PackageLogger()
 
     def __init__(
         self,

@@ -10,8 +10,8 @@ from typing import Any
 from twisted.application.service import IProcess, IService, MultiService
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IProtocolFactory
-from twisted.logger import Logger
 
+from mailproto._logger import PackageLogger
 from mailproto._twisted_internals import keep_time
 from mailproto.service._accounts import AccountsService
 from mailproto.service._data import DataService
@@ -50,7 +50,7 @@ class MailService(MultiService):
     :ivar joined: called with the parent when one is set, such as an application.
     """
 
-    log = Logger()
+    log = PackageLogger()
 
     def __init__(
         self, settings: Settings, reactor: Any, *, reporter: Reporter | None = None, hangup: bool = False

@@ -13,6 +13,7 @@ from mailproto.smtp.client._timeouts import SMTPTimeouts
 from mailproto.smtp.server._factory import SMTPServerFactory
 from mailproto.smtp.server._limits import MAX_MESSAGE_SIZE, TRUSTED_CLIENT_LIMITS, SMTPLimits
 from mailproto.smtp.server._lmtp import LMTPServer, LMTPServerFactory
+from mailproto.smtp.server._own_commands import SMTPCommandSession
 from mailproto.smtp.server._server import SMTPServer
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "LMTPServer",
     "LMTPServerFactory",
     "SMTPClient",
+    "SMTPCommandSession",
     "SMTPLimits",
     "SMTPSender",
     "SMTPServer",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +11,13 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from zope.interface.interface import InterfaceClass
 
 from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism, add_ons_of
-from mailproto.connection import ObserverOrMore, ServerFactory
+from mailproto.connection import Commands, ObserverOrMore, ServerFactory, check_capabilities
 from mailproto.imap.server._limits import IMAPLimits
+from mailproto.imap.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS, rules_with
 from mailproto.imap.server._server import IMAPServer
+from mailproto.imap.server._session_commands import EXTENSIONS
 from mailproto.imap.server._turns import Turns
+from mailproto.imap.wire import grammars_with
 
 __all__ = ["IMAPServerFactory"]
 
@@ -34,9 +37,14 @@ class IMAPServerFactory(ServerFactory):
         gives.  The LOGIN command is allowed if PLAIN or LOGIN is among them.
     :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
     :param mail_log: whether this server writes the mail log.
-    :raises TypeError, ValueError: ``hostname`` is not a domain, nor an address in brackets.
+    :param commands: commands of your own by name, such as ``{"XECHO": handler}`` (`ServerCommand`).
+    :param capabilities: what CAPABILITY announces in addition, such as ``["XECHO"]``.
+    :param protocol_class: a subclass of `IMAPServer`, to be used instead.
+    :raises TypeError, ValueError: ``hostname`` is not a domain, nor an address in brackets; or a command, a
+        capability or another parameter is not valid.
     """
 
+    protocol_class: type[IMAPServer] = IMAPServer
     service_name = "imap"
 
     def __init__(
@@ -52,11 +60,25 @@ class IMAPServerFactory(ServerFactory):
         mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
         observer: ObserverOrMore | None = None,
         mail_log: bool = True,
+        commands: Commands | None = None,
+        capabilities: Iterable[str] = (),
+        protocol_class: type[IMAPServer] | None = None,
     ) -> None:
         limits = limits or IMAPLimits()
         super().__init__(
-            clock=clock, hostname=hostname, tls=tls, limits=limits, observer=observer, mail_log=mail_log
+            clock=clock,
+            hostname=hostname,
+            tls=tls,
+            limits=limits,
+            observer=observer,
+            mail_log=mail_log,
+            protocol_class=protocol_class,
         )
+        self.commands = COMMANDS.check(commands)
+        own = check_capabilities(capabilities, CAPABILITY, CAPABILITIES)
+        self.capabilities = b" ".join([EXTENSIONS, *(capability.encode("ascii") for capability in own)])
+        self.rules = rules_with(self.commands)
+        self.grammars = grammars_with(self.commands)
         self.turns = Turns(self.clock)
         self.portal = portal
         self.mechanisms = mechanisms
@@ -72,4 +94,4 @@ class IMAPServerFactory(ServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> IMAPServer:  # type: ignore[override]
         """Make the session of a new connection."""
-        return IMAPServer(self)
+        return self.protocol_class(self)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Literal
 
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 
 from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
-from mailproto.connection import Networks, ObserverOrMore, ServerFactory
+from mailproto.connection import Commands, Networks, ObserverOrMore, ServerFactory, check_capabilities
 from mailproto.interfaces import (
     IDelivery,
     IDeliverySessions,
@@ -22,6 +22,7 @@ from mailproto.interfaces import (
 )
 from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions
 from mailproto.smtp.server._limits import MAX_MESSAGE_SIZE, TRUSTED_CLIENT_LIMITS, SMTPLimits
+from mailproto.smtp.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS
 from mailproto.smtp.server._sending_policy import SendingPolicy
 from mailproto.smtp.server._server import SMTPServer
 
@@ -58,10 +59,14 @@ class SMTPServerFactory(ServerFactory):
     :param limits: `SMTPLimits`; by default, submission and LMTP have no wait before the greeting.
     :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
     :param mail_log: whether this server writes the mail log.
-    :raises TypeError, ValueError: ``hostname`` is not a domain, nor an address in brackets.
+    :param commands: commands of your own by name, such as ``{"XHELLO": handler}`` (`ServerCommand`).
+    :param capabilities: lines that EHLO's reply has in addition, such as ``["XHELLO"]``.
+    :param protocol_class: a subclass of `SMTPServer` (or `LMTPServer`), to be used instead.
+    :raises TypeError, ValueError: ``hostname`` is not a domain, nor an address in brackets; or a command, a
+        capability or another parameter is not valid.
     """
 
-    protocol_class: ClassVar[type[SMTPServer]] = SMTPServer
+    protocol_class: type[SMTPServer] = SMTPServer
     greeting = "ESMTP mailproto"
     service_name = "smtp"
     faces_internet: ClassVar[bool] = True
@@ -94,12 +99,23 @@ class SMTPServerFactory(ServerFactory):
         limits: SMTPLimits | None = None,
         observer: ObserverOrMore | None = None,
         mail_log: bool = True,
+        commands: Commands | None = None,
+        capabilities: Iterable[str] = (),
+        protocol_class: type[SMTPServer] | None = None,
     ) -> None:
         if limits is None:
             limits = SMTPLimits() if self.faces_internet and not submission else TRUSTED_CLIENT_LIMITS
         super().__init__(
-            clock=clock, hostname=hostname, tls=tls, limits=limits, observer=observer, mail_log=mail_log
+            clock=clock,
+            hostname=hostname,
+            tls=tls,
+            limits=limits,
+            observer=observer,
+            mail_log=mail_log,
+            protocol_class=protocol_class,
         )
+        self.commands = COMMANDS.check(commands)
+        self.capabilities = check_capabilities(capabilities, CAPABILITY, CAPABILITIES)
         self.delivery = delivery
         self.portal = portal
         self.mechanisms = mechanisms

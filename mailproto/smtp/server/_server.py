@@ -29,6 +29,7 @@ from mailproto.smtp.server._delivery_calls import DeliveryCalls
 from mailproto.smtp.server._error_budget import ErrorBudget
 from mailproto.smtp.server._limits import SMTPLimits
 from mailproto.smtp.server._offers import Offers
+from mailproto.smtp.server._own_commands import own_command
 from mailproto.smtp.server._reception import DiscardedChunk, Reception
 from mailproto.smtp.server._session_log import SessionLog, command_of
 from mailproto.smtp.server._trace import TraceWriter
@@ -49,6 +50,7 @@ from mailproto.smtp.wire import (
     Help,
     Mail,
     Noop,
+    OwnCommand,
     Quit,
     Rcpt,
     Rset,
@@ -94,7 +96,10 @@ class SMTPServer(ServerConnection[Event]):
         super().__init__(factory)
         self.limits = factory.limits
         self.wire = SMTPServerWire(
-            factory.limits.wire, normalise=factory.normalise_newlines, strict=factory.strict_envelopes
+            factory.limits.wire,
+            normalise=factory.normalise_newlines,
+            strict=factory.strict_envelopes,
+            own=factory.commands,
         )
         self.hello: Hello | None = None
         portal = factory.portal
@@ -374,6 +379,8 @@ class SMTPServer(ServerConnection[Event]):
                 submission=factory.submission,
                 service_extensions=factory.service_extensions,
                 verbs=factory.verbs,
+                own_verbs=tuple(factory.commands),
+                capabilities=factory.capabilities,
             )
         return offers
 
@@ -441,6 +448,7 @@ _HANDLERS: Mapping[type[Event], _Handler] = {
     Auth: _authentication.auth,
     AuthResponse: _authentication.auth_response,
     XClient: xclient,
+    OwnCommand: own_command,
 }
 """The handler for each kind of event."""
 

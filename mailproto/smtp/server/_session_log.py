@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mailproto.model import Address, Outcome
 from mailproto.observing import Client, Refusal
 from mailproto.smtp.server._reception import Reception
-from mailproto.smtp.wire import AuthResponse, ChunkEnd, DataChunk, DataEnd, Event, Mail, Rcpt
+from mailproto.smtp.wire import AuthResponse, ChunkEnd, DataChunk, DataEnd, Event, Mail, OwnCommand, Rcpt
 
 if TYPE_CHECKING:
     from mailproto.smtp.server._server import SMTPServer
@@ -26,6 +26,8 @@ _COMMANDS: Mapping[type[Event], str] = {
 
 def command_of(event: Event) -> str:
     """The command that an event belongs to."""
+    if isinstance(event, OwnCommand):
+        return event.verb
     return _COMMANDS.get(type(event)) or type(event).__name__.upper()
 
 

@@ -1,7 +1,8 @@
 """Fuzz `mailproto.message`.
 
 For any octets: nothing raises, parts nest, what sections return joins up to the whole,
-a stored index is the index, and a file answers as its octets do.
+a stored index is the index, a file answers as its octets do, and what applications get is safe to
+write elsewhere.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from _parts.fuzzing import instrumented, run
 with instrumented():
     from mailproto.content import Content
     from mailproto.message import (
+        FILE_NAME_LIMIT,
         Index,
+        Message,
         Part,
         Searchable,
         Section,
@@ -24,6 +27,7 @@ with instrumented():
         body,
         decode_header,
         display_name,
+        encode_header,
         fold,
         header_fields,
         parse_addresses,
@@ -82,6 +86,28 @@ def check_texts(octets: bytes, index: Index) -> None:
         assert fold(b"X", value).count(b"\n") == fold(b"X", value).count(b"\r\n")
 
 
+def check_message(octets: bytes) -> None:
+    """Fail unless what an application gets is Unicode without NUL, and on one line where it should be."""
+    message = Message(octets, text_limit=10_000)
+    assert message.date is None or message.date.tzinfo is not None
+    addresses = [*message.from_, *message.to, *message.cc, *message.reply_to]
+    lines = [message.subject, message.message_id, *message.fields("Subject")]
+    lines += [text for found in addresses for text in (*found, str(found))]
+    for attachment in message.attachments:
+        assert len(attachment.open().read()) <= attachment.encoded_size
+        assert not {*attachment.name} & {*"/\\"}
+        assert len(attachment.name.encode()) <= FILE_NAME_LIMIT
+        lines += (attachment.name, attachment.media_type, attachment.content_id)
+    for line in lines:
+        assert len(line.splitlines()) <= 1
+    for text in (message.text, message.html, *lines):
+        assert "\0" not in text
+        assert "\r" not in text
+        text.encode()
+    text = octets.decode("utf-8", "replace")
+    assert decode_header(encode_header(text)) == text
+
+
 def check_file(octets: bytes, stored: bytes) -> None:
     descriptor = os.memfd_create("message")
     os.write(descriptor, octets)
@@ -105,6 +131,7 @@ def one_input(octets: bytes) -> None:
         utf8_form(rendered)
     check_sections(octets, index)
     check_texts(octets, index)
+    check_message(octets)
     top(octets, index, 3)
     check_file(octets, stored)
 
@@ -122,6 +149,10 @@ SEEDS = (
     b"--b\r\nContent-Type: application/pdf; name*0=a; name*1*=%C3%A9\r\nContent-Transfer-Encoding: base64\r\n"
     b"Content-Disposition: attachment; filename=x\r\nContent-Language: en, de\r\n\r\nQUJD\r\n--b--\r\n",
     b"Content-Type: text/plain; charset=big5\r\n\r\n\xa4\xa4\xa4\xe5\r\n",
+    b"From: a@b <c@d>; e@f, g [h] <i@j>\r\nSubject: a=?utf-8?b?4oCowoUA?=\r\n"
+    b"Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n"
+    b"<img src=cid:k@l>\r\n--b\r\nContent-Type: image/png\r\nContent-ID: <k@l>\r\n"
+    b"Content-Disposition: inline; filename*=utf-8''..%2Fm%E2%80%AE%00\r\n\r\nPNG\r\n--b--\r\n",
     b"From me\nno field\n bad fold\r\n\r\nbegin 644 x\r\n",
 )
 

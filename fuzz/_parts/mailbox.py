@@ -33,7 +33,7 @@ def portal() -> Portal:
     async def fill() -> None:
         await store.directory.add("alice", "")
         inbox = await settle((await settle(store.account("alice"))).open("INBOX"))
-        await inbox.append([NewMessage(octets) for octets in _MESSAGES])
+        await settle(inbox.append([NewMessage(octets) for octets in _MESSAGES]))
 
     failures: list[Any] = []
     ensureDeferred(fill()).addErrback(failures.append)

@@ -3,8 +3,21 @@
 No function raises because of a message's octets, with two exceptions: `UnknownEncoding`, and
 `parse_addresses` with ``strict``.  All take linear time at most.  Limits:
 `NESTING_LIMIT`, `PARTS_LIMIT`, `BOUNDARY_LIMIT`, `HEADER_LIMIT`, `STRUCTURED_LIMIT`,
+<<<<<<< HEAD
+`ADDRESSES_LIMIT`, `TEXT_LIMIT`, `SUBJECT_LIMIT`, `IDS_LIMIT`, `ANCESTORS_LIMIT`, `FIELD_LIMIT`,
+`FILE_NAME_LIMIT`.  Content is ``bytes`` or a
+`mailproto.content.FileContent`, of which only one window at a time is in memory.
+=======
 `ADDRESSES_LIMIT`, `TEXT_LIMIT`, `SUBJECT_LIMIT`, `IDS_LIMIT`, `ANCESTORS_LIMIT`.  Content is ``bytes`` or a
 `mailproto.content.Content`; of one in a file only one window at a time is in memory.
+>>>>>>> 1978be0cb760e7c523fd2c9a0fe5ab7fa83fb43f
+
+For applications (`docs/reading-mail.md` has examples)::
+
+    Message(content): subject, from_, to, cc, reply_to, date, message_id, text, html, attachments;
+        fields(name)
+    Attachment: name, media_type, encoded_size, content_id, is_embedded, open()
+    encode_header(text, name="Subject") -> bytes;  decode_header(value: bytes, charset="") -> str
 
 At delivery::
 
@@ -32,7 +45,7 @@ For FETCH and POP3::
 For SEARCH, SORT and THREAD (texts compare by `casemap`, i;unicode-casemap)::
 
     header_fields(content, start=0, stop=None) -> Iterator[Field(name, value, start, stop)]
-    decode_header(value: bytes, charset="") -> str;  parameter_text(name, value) -> str
+    parameter_text(name: bytes, value: bytes) -> str
     Searchable(content, index): in_header(name, key), in_body(key), in_text(key); key = casemap(text)
     parse_date(value) -> datetime | None;  sent_date(value | None, arrival) -> datetime (UTC)
     base_subject(value) -> str;  is_reply(value) -> bool
@@ -49,11 +62,14 @@ Functions take values of header fields as ``header_fields`` gives them: folded a
 """
 
 from mailproto.message._addresses import ADDRESSES_LIMIT, Mailbox, parse_addresses
+from mailproto.message._attachment import Attachment
 from mailproto.message._casemap import casemap
 from mailproto.message._charset import decode_text, supported_charset
 from mailproto.message._dates import date_text, parse_date, sent_date
+from mailproto.message._encode_header import encode_header
 from mailproto.message._encoded_words import decode_header, parameter_text
 from mailproto.message._fields import HEADER_LIMIT, Field, header_fields
+from mailproto.message._file_name import FILE_NAME_LIMIT
 from mailproto.message._header_section import (
     BYTE_ORDER_MARK,
     HeaderSection,
@@ -64,10 +80,13 @@ from mailproto.message._header_section import (
 from mailproto.message._html import html_text
 from mailproto.message._ids import IDS_LIMIT, message_id, message_ids, references
 from mailproto.message._index import Index, scan
+from mailproto.message._message import FIELD_LIMIT, Message
 from mailproto.message._mime import STRUCTURED_LIMIT
+from mailproto.message._named_addresses import NamedAddress
+from mailproto.message._part_text import TEXT_LIMIT
 from mailproto.message._relations import ANCESTORS_LIMIT, Relations, relations
 from mailproto.message._scan import BOUNDARY_LIMIT, NESTING_LIMIT, PARTS_LIMIT, Part
-from mailproto.message._search import PREVIEW_LENGTH, TEXT_LIMIT, Searchable, preview
+from mailproto.message._search import PREVIEW_LENGTH, Searchable, preview
 from mailproto.message._section import Section, Slices, section, top
 from mailproto.message._summary import RENDER_VERSION, Summary, body, summarise
 from mailproto.message._thread import (
@@ -87,6 +106,8 @@ __all__ = [
     "ANCESTORS_LIMIT",
     "BOUNDARY_LIMIT",
     "BYTE_ORDER_MARK",
+    "FIELD_LIMIT",
+    "FILE_NAME_LIMIT",
     "HEADER_LIMIT",
     "IDS_LIMIT",
     "NESTING_LIMIT",
@@ -96,10 +117,13 @@ __all__ = [
     "STRUCTURED_LIMIT",
     "SUBJECT_LIMIT",
     "TEXT_LIMIT",
+    "Attachment",
     "Field",
     "HeaderSection",
     "Index",
     "Mailbox",
+    "Message",
+    "NamedAddress",
     "Part",
     "Relations",
     "Searchable",
@@ -117,6 +141,7 @@ __all__ = [
     "decode_header",
     "decode_text",
     "display_name",
+    "encode_header",
     "fold",
     "header_fields",
     "header_section",

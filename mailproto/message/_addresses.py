@@ -12,7 +12,7 @@ from typing import NamedTuple
 from mailproto.message._fields import unfold
 from mailproto.message._tokens import ATEXT, comment_end, unquote
 
-__all__ = ["ADDRESSES_LIMIT", "GROUP_END", "Mailbox", "parse_addresses"]
+__all__ = ["ADDRESSES_LIMIT", "GROUP_END", "Mailbox", "find_addresses", "has_fault", "parse_addresses"]
 
 
 class Mailbox(NamedTuple):
@@ -54,6 +54,8 @@ _simple = re.compile(
 _WORD, _QUOTED, _LITERAL, _SPECIAL, _COMMENT, _BROKEN, _END = range(7)
 _Token = tuple[int, bytes]
 
+_SEPARATORS = ((_SPECIAL, b","), (_SPECIAL, b";"))
+
 _NOTHING = ((_END, b""), (_BROKEN, b""))  # the end, or a comment that is not closed
 
 _token = re.compile(
@@ -70,7 +72,18 @@ def parse_addresses(value: bytes, *, strict: bool = False) -> list[Mailbox]:
         an address is an error.
     :raises ValueError: only if ``strict``: something in the value is not an address.
     """
-    limit = len(value) + 1 if strict else ADDRESSES_LIMIT
+    return _parse(value, len(value) + 1 if strict else ADDRESSES_LIMIT, strict=strict)
+
+
+def find_addresses(value: bytes) -> list[Mailbox]:
+    """As `parse_addresses`, but it goes on after text that is not an address, as most mail programs do.
+
+    ``a@b <c@d>`` is the address c@d, although the name is not quoted; a semicolon is as good as a comma.
+    """
+    return _parse(value, ADDRESSES_LIMIT, goes_on=True)
+
+
+def _parse(value: bytes, limit: int, *, strict: bool = False, goes_on: bool = False) -> list[Mailbox]:
     found: list[Mailbox] = []
     at, size = 0, len(value)
     while len(found) < limit and (match := _simple(value, at)):
@@ -84,12 +97,22 @@ def parse_addresses(value: bytes, *, strict: bool = False) -> list[Mailbox]:
         if not comma:
             return found
     if len(found) < limit and (value[at:].strip(b" \t\r\n") or not size):
-        parser = _Parser(_tokenise(value, at), limit, strict)
+        parser = _Parser(_tokenise(value, at), limit, strict, goes_on)
         rest = parser.address_list()
         if strict:
             parser.check(found)
         found += rest
     return found
+
+
+def has_fault(mailbox: Mailbox) -> bool:
+    """Whether a word of ours stands for something that is missing or not valid."""
+    return (
+        mailbox.local is _MISSING_LOCAL
+        or mailbox.host is _MISSING_HOST
+        or mailbox.host is _SYNTAX_ERROR
+        or mailbox.route is _INVALID_ROUTE
+    )
 
 
 def _no_address(found: list[Mailbox]) -> ValueError:
@@ -136,13 +159,25 @@ def _tokenise(value: bytes, at: int) -> list[_Token]:
     return tokens
 
 
+def _joined(tokens: list[_Token]) -> bytes:
+    """Tokens as a name: single blanks between words, none at special characters."""
+    pieces: list[bytes] = []
+    last = _SPECIAL
+    for kind, text in tokens:
+        if kind != _COMMENT and text != b"<":
+            pieces += (b" ", text) if _SPECIAL not in (kind, last) else (text,)
+            last = kind
+    return b"".join(pieces)
+
+
 class _Parser:
     """Reads tokens; each method moves `at` after what it has read."""
 
-    def __init__(self, tokens: list[_Token], limit: int, strict: bool) -> None:
+    def __init__(self, tokens: list[_Token], limit: int, strict: bool, goes_on: bool) -> None:
         self.tokens = tokens
         self.limit = limit
         self.strict = strict
+        self.goes_on = goes_on
         self.at = 0
         self.comment: bytes | None = None
         self.found: list[Mailbox] = []
@@ -153,7 +188,7 @@ class _Parser:
             return self.found
         while len(self.found) < self.limit:
             self.address()
-            if not self.take(b","):
+            if not self.take(b",") and not self.goes_on:
                 break
             self.skip_commas()
             kind = self.peek()[0]
@@ -164,8 +199,8 @@ class _Parser:
         return self.found
 
     def skip_commas(self) -> None:
-        """If ``strict``, skip empty elements of a list (RFC 5322 4.4); otherwise they are shown."""
-        while self.strict and self.take(b","):
+        """Skip empty elements of a list (RFC 5322 4.4); for ENVELOPE, they are shown."""
+        while (self.strict and self.take(b",")) or (self.goes_on and (self.take(b",") or self.take(b";"))):
             pass
 
     def check(self, before: list[Mailbox]) -> None:
@@ -175,12 +210,7 @@ class _Parser:
         :raises ValueError: something is not an address.
         """
         for place, mailbox in enumerate(self.found):
-            if (
-                mailbox.local is _MISSING_LOCAL
-                or mailbox.host is _MISSING_HOST
-                or mailbox.host is _SYNTAX_ERROR
-                or mailbox.route is _INVALID_ROUTE
-            ):
+            if has_fault(mailbox):
                 raise _no_address(before + self.found[:place])
         if self.peek() != (_END, b""):
             raise _no_address(before + self.found)
@@ -238,6 +268,24 @@ class _Parser:
         else:
             self.at = start
             self.bare_address()
+        if self.goes_on:
+            self.go_on(start)
+
+    def go_on(self, start: int) -> None:
+        """Go to the end of the list's element that began at ``start``.
+
+        An address in angle brackets in it is meant, and what is before it is its name.
+        """
+        is_bare = self.tokens[self.at - 1] != (_SPECIAL, b">")
+        while (token := self.peek())[0] not in (_END, _BROKEN) and token not in _SEPARATORS:
+            if is_bare and token == (_SPECIAL, b"<"):
+                self.found.pop()
+                name = _joined(self.tokens[start : self.at])
+                self.at += 1
+                self.angle_address(name or None)
+                is_bare = False
+            else:
+                self.at += 1
 
     def angle_address(self, name: bytes | None) -> None:
         route = local = host = None

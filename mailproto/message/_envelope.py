@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from mailproto.message._addresses import parse_addresses
-from mailproto.message._fields import Fields
+from mailproto.message._fields import REPEATS_LIMIT, Fields
 from mailproto.message._ids import ids_text
 from mailproto.message._quote import nstring_text, nstring_unfolded, string
 
 __all__ = ["render_envelope"]
-
-_REPEATS_LIMIT = 1000  # how many repetitions of a field count
 
 
 def render_envelope(fields: Fields) -> bytes:
@@ -52,7 +50,7 @@ def _addresses(values: list[bytes] | None, default: bytes = b"NIL") -> bytes:
             b"NIL" if local is None else string(local),
             b"NIL" if host is None else string(host),
         )
-        for value in values[:_REPEATS_LIMIT]
+        for value in values[:REPEATS_LIMIT]
         for name, route, local, host in parse_addresses(value)
     ]
     return b"(%b)" % b"".join(rendered) if rendered else default

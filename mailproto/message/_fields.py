@@ -17,6 +17,7 @@ from mailproto.message._header_section import BYTE_ORDER_MARK, header_section
 
 __all__ = [
     "HEADER_LIMIT",
+    "REPEATS_LIMIT",
     "Field",
     "Fields",
     "ends_of_header",
@@ -27,6 +28,9 @@ __all__ = [
 
 HEADER_LIMIT = 2 << 20
 """How many octets of a header block are searched for fields; the rest is only passed on."""
+
+REPEATS_LIMIT = 1000
+"""How many repetitions of a field of addresses are read."""
 
 SECTION_LIMIT = 1 << 18
 """How many octets of a message are searched for a line that is not a field and ends the header."""

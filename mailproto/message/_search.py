@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from mailproto.content import Octets
 from mailproto.message._casemap import searched_key, searched_text
-from mailproto.message._charset import decode_text
-from mailproto.message._decoders import US_ASCII
-from mailproto.message._encoded_words import decode_header, parameter_text
+from mailproto.message._encoded_words import decode_header
 from mailproto.message._fields import HEADER_LIMIT, header_fields
-from mailproto.message._html import html_text
 from mailproto.message._index import Index
-from mailproto.message._labels import decoder_for
-from mailproto.message._mime import STRUCTURED_LIMIT, Parameter
+from mailproto.message._part_text import part_charset, part_text
 from mailproto.message._scan import LEAF, MESSAGE, MULTIPART, TEXT, Part
-from mailproto.message._transfer import UnknownEncoding, decoded
 
-__all__ = ["PREVIEW_LENGTH", "TEXT_LIMIT", "Searchable", "preview"]
-
-TEXT_LIMIT = 16 << 20
-"""How many octets of a part's encoded body are searched; the rest is not."""
+__all__ = ["PREVIEW_LENGTH", "Searchable", "preview"]
 
 PREVIEW_LENGTH = 200
 """The most characters of a preview (RFC 8970 3.3, SHOULD)."""
@@ -67,7 +59,7 @@ class Searchable:
         """The charset of the first text that names one; 8-bit octets in the header are often in it, too."""
         texts = (part for part in self.index.parts() if part.kind == TEXT)
         for part in itertools.islice(texts, _TEXTS_LIMIT):
-            if charset := _charset(part, self.content, part.content_type(self.content)[2]):
+            if charset := part_charset(part, self.content, part.content_type(self.content)[2]):
                 return charset
         return ""
 
@@ -143,39 +135,6 @@ def _one_line(text: str) -> str:
         pieces.append(" ".join(text[at:stop].split()))
         at = stop
     return " ".join(filter(None, pieces))
-
-
-def part_text(content: Octets, part: Part, limit: int = TEXT_LIMIT) -> str:
-    """The text of a text part: decoded, and without the markup of HTML."""
-    try:
-        octets = b"".join(decoded(content, part, limit))
-    except UnknownEncoding:
-        octets = content[part.body : min(part.end, part.body + limit)]
-    _, subtype, parameters = part.content_type(content)
-    is_html = subtype.lower() in (b"html", b"xhtml")
-    charset = _charset(part, content, parameters)
-    if is_html and decoder_for(charset) in (None, US_ASCII) and (found := _meta_charset(octets, 0, 1024)):
-        charset = found[1].decode("latin-1")  # as in browsers, which take UTF-16 for UTF-8 here
-        charset = "utf-8" if charset.lower().startswith("utf-16") else charset
-    text = decode_text(octets, charset)
-    return html_text(text) if is_html else text
-
-
-_loose_charset = re.compile(rb"charset\*?[ \t]*[=:][ \t\"']*([^ \t\r\n;,\"']+)", re.IGNORECASE).search
-_meta_charset = re.compile(rb"<meta\s[^>]*?charset\s*=[\s\"']*([a-z0-9_.:-]+)", re.IGNORECASE).search
-
-
-def _charset(part: Part, content: Octets, parameters: Iterable[Parameter]) -> str:
-    """The charset in the parameters; or in the field, if it is not a valid parameter."""
-    for name, value in parameters:
-        name = name.lower()
-        if name == b"charset" and value:
-            return value.decode("latin-1")
-        if name == b"charset*":
-            return parameter_text(name, value)
-    values = part.fields(content).get(b"content-type")
-    found = _loose_charset(values[0][:STRUCTURED_LIMIT]) if values else None
-    return found[1].decode("latin-1") if found else ""
 
 
 def preview(content: Octets, index: Index, length: int = PREVIEW_LENGTH) -> str:

@@ -8,13 +8,22 @@ from datetime import datetime
 
 from mailproto.message._dates import date_text
 
-__all__ = ["fold", "received"]
+__all__ = ["check_field_name", "fold", "received"]
 
 _LINE = 78  # RFC 5322 2.1.1, SHOULD
 _LINE_MAX = 998  # RFC 5322 2.1.1, MUST
 _field_name = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,70}").fullmatch
 _unsafe = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]+").sub
 _comment_unsafe = re.compile(r"[()\\]").sub
+
+
+def check_field_name(name: bytes) -> None:
+    """Check that ``name`` is a field's name (RFC 5322 3.6.8) of at most 70 octets.
+
+    :raises ValueError: it is not.
+    """
+    if not _field_name(name):
+        raise ValueError(f"not a header field's name: {name!r}")
 
 
 def fold(name: bytes, value: bytes) -> bytes:
@@ -25,8 +34,7 @@ def fold(name: bytes, value: bytes) -> bytes:
 
     :raises ValueError: ``name`` is not a field's name (RFC 5322 3.6.8).
     """
-    if not _field_name(name):
-        raise ValueError(f"not a header field's name: {name!r}")
+    check_field_name(name)
     lines: list[bytes] = []
     line = name + b":"
     for word in _unsafe(b" ", value).split():

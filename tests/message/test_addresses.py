@@ -1,8 +1,11 @@
 """Addresses as they are written, and as ENVELOPE shows them."""
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
 from mailproto.message import ADDRESSES_LIMIT, Mailbox, parse_addresses
+from mailproto.message._addresses import find_addresses, has_fault
 
 GROUP_END = (None, None, None, None)
 
@@ -117,3 +120,72 @@ class BrokenTests(AddressTestCase):
     def test_more_addresses_than_the_limit_are_not_read(self) -> None:
         self.assertEqual(len(parse_addresses(b"a@b," * (ADDRESSES_LIMIT + 5))), ADDRESSES_LIMIT)
         self.assertEqual(len(parse_addresses(b"(c) a@b (x)," * (ADDRESSES_LIMIT + 5))), ADDRESSES_LIMIT)
+
+
+class FindAddressesTests(TestCase):
+    """What an application wants of a field that is not valid."""
+
+    def find(self, value: bytes) -> list[tuple[bytes | None, bytes]]:
+        return [
+            (each.name, (each.local or b"") + b"@" + (each.host or b""))
+            for each in find_addresses(value)
+            if each.local and each.host and not has_fault(each)
+        ]
+
+    def test_names_that_should_be_quoted(self) -> None:
+        for value, name in (
+            (b"a@b.example <c@d.example>", b"a@b.example"),
+            (b"Alice [Sales] <c@d.example>", b"Alice [Sales]"),
+            (b"Alice (x) @ home <c@d.example> (y)", b"Alice@home"),
+            (b"<<c@d.example>>", None),
+            (b"A. <c@d.example> <e@f.example>", b"A."),
+        ):
+            with self.subTest(value=value):
+                wanted = [(name, b"c@d.example"), (None, b"g@h.example")]
+                self.assertEqual(self.find(value + b", g@h.example"), wanted)
+                self.assertEqual(self.find(b"group: " + value + b", g@h.example;"), wanted)
+
+    def test_it_goes_on_after_what_is_no_address(self) -> None:
+        for value in (b"a b", b"a@b@c", b"<a@", b"[x]", b"a@b.example c", b"@", b">", b":", b"group: a b;"):
+            with self.subTest(value=value):
+                self.assertIn((None, b"g@h.example"), self.find(value + b", g@h.example"))
+
+    def test_semicolons_as_in_outlook(self) -> None:
+        self.assertEqual(
+            self.find(b"a@b.example; c@d.example;"), [(None, b"a@b.example"), (None, b"c@d.example")]
+        )
+
+    @settings(max_examples=500, deadline=None)
+    @given(
+        st.lists(
+            st.sampled_from(
+                (
+                    *(
+                        b"a",
+                        b"@",
+                        b"b",
+                        b".",
+                        b" ",
+                        b",",
+                        b";",
+                        b":",
+                        b"<",
+                        b">",
+                        b"(c)",
+                        b"(",
+                        b'"d e"',
+                        b'"',
+                    ),
+                    *(b"[f]", b"g@h", b"<i@j>", b"k <l@m>", b"n: ", b"\\", b"]", b"<@o:"),
+                )
+            ),
+            max_size=12,
+        ).map(b"".join)
+    )
+    def test_valid_fields_are_the_same_to_both(self, value: bytes) -> None:
+        found = find_addresses(value)
+        try:
+            strict = parse_addresses(value, strict=True)
+        except ValueError:
+            return
+        self.assertEqual(found, strict)

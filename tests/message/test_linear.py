@@ -21,6 +21,7 @@ from mailproto.message import (
     section,
     summarise,
 )
+from mailproto.message._addresses import find_addresses
 from mailproto.message._ids import ids_text
 
 _LEVEL = b"Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n"
@@ -85,9 +86,12 @@ class LinearTests(TestCase):
             b"(a)",
             b"[\\]",
             b"a@b . ",
+            b"a@b;",
+            b"<a@b> <",
         ):
             self.check(parse_addresses, unit)
             self.check(parse_addresses, unit, b"a@")
+            self.check(find_addresses, unit, b"a@")
 
     def test_quoting(self) -> None:
         """Linear is not enough: 100 KB of what must be escaped took 50 ms and more."""

@@ -303,6 +303,13 @@ class PreviewTests(TestCase):
     def test_200_characters(self) -> None:
         self.assertEqual(self.preview(message("é".encode() * 300)), "é" * 200)
 
+    def test_of_a_long_text_without_a_charset(self) -> None:
+        """The limit of what is read splits a character, and half a character is not UTF-8."""
+        for before in ("", "x", "xx", "xxx"):
+            for character in "é漢😀":
+                text = before + character * 40_000
+                self.assertEqual(self.preview(message(text.encode())), text[:200])
+
     def test_plain_text_before_html(self) -> None:
         content = (
             b"Content-Type: multipart/alternative; boundary=b\r\n\r\n"

@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mailproto.message import parse_addresses, unquote
+from mailproto.message._words import (
+    WORD_MAX,
+    NeedsUTF8,
+    Token,
+    decoded_words,
+    encoded_words,
+    must_be_encoded,
+)
 from mailproto.model import Address
 from mailproto.smtp.client._header._structured import (
     COMMENT,
@@ -15,14 +23,6 @@ from mailproto.smtp.client._header._structured import (
     comment,
     lexemes,
     require,
-)
-from mailproto.smtp.client._header._words import (
-    WORD_MAX,
-    NeedsUTF8,
-    Token,
-    decoded_words,
-    encoded_words,
-    must_be_encoded,
 )
 from mailproto.smtp.client._message import to_address
 from mailproto.smtp.wire import UnsafeArgument, ascii_domain

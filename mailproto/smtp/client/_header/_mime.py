@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mailproto.message import unquote
+from mailproto.message._words import WORD_MAX, Token, charset_of, decoded_words, must_be_encoded
 from mailproto.smtp.client._header._structured import COMMENT, SPECIAL, Lexeme, comment, lexemes, require
-from mailproto.smtp.client._header._words import WORD_MAX, Token, charset_of, decoded_words, must_be_encoded
 
 __all__ = ["mime"]
 

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from mailproto.message import comment_end, unquote
-from mailproto.smtp.client._header._kinds import Kind
-from mailproto.smtp.client._header._unstructured import unstructured
-from mailproto.smtp.client._header._words import (
+from mailproto.message._unstructured import unstructured
+from mailproto.message._words import (
     WORD_MAX,
     NeedsUTF8,
     Token,
@@ -18,6 +17,7 @@ from mailproto.smtp.client._header._words import (
     encoded_words,
     must_be_encoded,
 )
+from mailproto.smtp.client._header._kinds import Kind
 
 __all__ = ["COMMENT", "QUOTED", "SPECIAL", "WORD", "Lexeme", "comment", "lexemes", "require", "structured"]
 

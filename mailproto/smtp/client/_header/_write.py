@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from mailproto.message._unstructured import unstructured
+from mailproto.message._words import LINE_MAX, Token, Unencodable, fold, is_utf8
 from mailproto.smtp.client._header._addresses import address_list
 from mailproto.smtp.client._header._kinds import Kind, kind_of
 from mailproto.smtp.client._header._mime import mime
 from mailproto.smtp.client._header._structured import structured
 from mailproto.smtp.client._header._text import field_text, is_parsed
-from mailproto.smtp.client._header._unstructured import unstructured
-from mailproto.smtp.client._header._words import LINE_MAX, Token, Unencodable, fold, is_utf8
 
 __all__ = ["write_fields"]
 

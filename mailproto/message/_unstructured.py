@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from mailproto.smtp.client._header._words import (
+from mailproto.message._words import (
     WORD_MAX,
     Token,
     charset_of,

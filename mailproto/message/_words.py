@@ -6,7 +6,7 @@ import binascii
 import re
 from collections.abc import Iterable
 
-from mailproto.message import decode_header
+from mailproto.message._encoded_words import decode_header
 
 __all__ = [
     "LINE_MAX",

@@ -40,7 +40,7 @@ PUBLIC_NAMES = {
     """,
     "mailproto.connection": """
         CloseReason CommandRules CommandSession Commands Connection Limits MAX_PROXY_HEADER Networks
-        ObserverOrMore Peer ProxiedFactory ProxyHeader ProxyHeaderError ServerCommand
+        Peer ProxiedFactory ProxyHeader ProxyHeaderError ServerCommand
         ServerConnection ServerFactory State UNIX UNKNOWN Wire check_capabilities network_of
         own_hostname parse_proxy_header server_hostname
     """,
@@ -95,7 +95,7 @@ PUBLIC_NAMES = {
     """,
     "mailproto.observing": """
         Accepted Appended Client Connected Delivered Disconnected HasClient IObserver
-        Observer Observers Refusal SignInRefused SignedIn TurnedAway client_of
+        Observer ObserverOrMore Observers Refusal SignInRefused SignedIn TurnedAway client_of
     """,
     "mailproto.pop3": """
         POP3CommandSession POP3Limits POP3Server POP3ServerFactory READ_AHEAD_MESSAGES

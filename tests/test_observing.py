@@ -16,6 +16,7 @@ from mailproto.model import Outcome
 from mailproto.observing import Client, Connected, IObserver, Observer, Observers
 from mailproto.smtp import SMTPServerFactory
 from mailproto.testing import Dialogue
+from tests import own_commands
 from tests.mail_log import captured, kinds
 
 METHODS = sorted(IObserver.names())
@@ -191,6 +192,71 @@ class EventTests(SynchronousTestCase):
                 event.client = None
 
 
+class ReadersTests(SynchronousTestCase):
+    """POP3 and IMAP."""
+
+    def test_imap(self) -> None:
+        told = Recording()
+        own_commands.dialogue("imap", observer=told).play(
+            """
+            S: * OK ...
+            C: a LOGIN alice wrong-secret
+            S: a NO [AUTHENTICATIONFAILED] ...
+            C: b LOGIN alice secret
+            S: b OK ...
+            C: c SELECT Nothing
+            S: c NO ...
+            C: d APPEND INBOX {16+}
+            C: Subject: hello
+            C:
+            C:
+            S: d OK [APPENDUID ...
+            C: e LOGOUT
+            S: * BYE ...
+            S: e OK ...
+            S closes
+            """.replace("{16+}", "{18+}")
+        )
+        self.assertEqual(
+            told.names, ["connected", "sign_in_refused", "signed_in", "refused", "appended", "disconnected"]
+        )
+        refused = told.only("refused")
+        self.assertEqual((refused.command, refused.code, refused.is_fault), ("SELECT", 550, False))
+        self.assertEqual(refused.client.account, "alice")
+        appended = told.only("appended")
+        self.assertEqual((appended.mailbox, appended.uid, appended.size), ("INBOX", 1, 18))
+        self.assertEqual(
+            (told.only("signed_in").account, told.only("signed_in").mechanism), ("alice", "LOGIN")
+        )
+        self.assertEqual(told.only("sign_in_refused").name, "alice")
+        self.assertNotIn("secret", repr(told.events))
+        self.assertEqual(told.only("disconnected").counts["commands"], 2)
+
+    def test_pop3(self) -> None:
+        told = Recording()
+        own_commands.dialogue("pop3", observer=told).play(
+            """
+            S: +OK ...
+            C: USER alice
+            S: +OK ...
+            C: PASS wrong-secret
+            S: -ERR [AUTH] ...
+            C: USER alice
+            S: +OK ...
+            C: PASS secret
+            S: +OK ...
+            C: RETR 1
+            S: -ERR No such message
+            C: QUIT
+            S: +OK ...
+            S closes
+            """
+        )
+        self.assertEqual(told.names, ["connected", "sign_in_refused", "signed_in", "refused", "disconnected"])
+        self.assertEqual((told.only("refused").command, told.only("refused").code), ("RETR", 451))
+        self.assertNotIn("secret", repr(told.events))
+
+
 class HarmTests(SynchronousTestCase):
     def test_an_observer_that_fails_changes_nothing(self) -> None:
         """Neither for the client, nor for the observer after it; the log has each failure once."""
@@ -222,6 +288,7 @@ class HarmTests(SynchronousTestCase):
             (Recording, "does not provide IObserver"),
             (Half(), "does not provide IObserver"),
             ([Recording(), None], "does not provide IObserver"),
+            ("observer", "does not provide IObserver"),
             (Awaiting(), "is a coroutine function"),
         ):
             with self.subTest(repr(wrong)):

@@ -23,7 +23,7 @@ from mailproto.connection._commands import (
     State,
     check_capabilities,
 )
-from mailproto.connection._factory import ObserverOrMore, ServerFactory
+from mailproto.connection._factory import ServerFactory
 from mailproto.connection._hostname import own_hostname, server_hostname
 from mailproto.connection._limits import CloseReason, Limits
 from mailproto.connection._networks import UNIX, Networks, network_of
@@ -49,7 +49,6 @@ __all__ = [
     "Connection",
     "Limits",
     "Networks",
-    "ObserverOrMore",
     "Peer",
     "ProxiedFactory",
     "ProxyHeader",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
@@ -13,12 +12,9 @@ from mailproto.connection._hostname import server_hostname
 from mailproto.connection._limits import Limits
 from mailproto.connection._server import ServerConnection
 from mailproto.maillog import MailLog
-from mailproto.observing import IObserver, Observer, Observers, TurnedAway
+from mailproto.observing import ObserverOrMore, Observers, TurnedAway
 
-__all__ = ["ObserverOrMore", "ServerFactory"]
-
-ObserverOrMore: TypeAlias = IObserver | Observer | Iterable[IObserver | Observer]
-"""An observer, or several."""
+__all__ = ["ServerFactory"]
 
 
 def _installed_reactor() -> IReactorTime:
@@ -65,7 +61,7 @@ class ServerFactory(Factory):
             self.protocol_class = self._derived(protocol_class)
         self.tls = tls
         self.limits = limits or Limits()
-        self.observer = Observers([*([MailLog(clock)] if mail_log else []), *_observers(observer)])
+        self.observer = Observers([*([MailLog(clock)] if mail_log else []), Observers(observer)])
         self.stopping = False
         self.connections: set[ServerConnection[Any]] = set()
         self._peers: dict[str, int] = {}
@@ -138,11 +134,3 @@ class ServerFactory(Factory):
                 timer.cancel()
 
         return gone.addCallback(cancel)
-
-
-def _observers(observer: ObserverOrMore | None) -> list[IObserver | Observer]:
-    if observer is None:
-        return []
-    if isinstance(observer, Iterable):
-        return list(observer)
-    return [observer]

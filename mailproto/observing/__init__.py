@@ -28,7 +28,7 @@ from mailproto.observing._events import (
     SignInRefused,
     TurnedAway,
 )
-from mailproto.observing._observers import IObserver, Observer, Observers
+from mailproto.observing._observers import IObserver, Observer, ObserverOrMore, Observers
 
 __all__ = [
     "Accepted",
@@ -40,6 +40,7 @@ __all__ = [
     "HasClient",
     "IObserver",
     "Observer",
+    "ObserverOrMore",
     "Observers",
     "Refusal",
     "SignInRefused",

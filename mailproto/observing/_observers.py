@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from inspect import iscoroutinefunction
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeAlias
 
 from twisted.logger import Logger
 from zope.interface import Interface, implementer
@@ -24,7 +24,7 @@ from mailproto.observing._events import (
     TurnedAway,
 )
 
-__all__ = ["IObserver", "Observer", "Observers"]
+__all__ = ["IObserver", "Observer", "ObserverOrMore", "Observers"]
 
 _log = Logger()
 
@@ -102,6 +102,9 @@ class Observer:
         """See `IObserver.disconnected`."""
 
 
+ObserverOrMore: TypeAlias = IObserver | Observer | Iterable[IObserver | Observer]
+"""An observer, or several."""
+
 _METHODS: Final = tuple(IObserver.names())
 
 _Calls = tuple[Callable[[Any], object], ...]
@@ -113,6 +116,7 @@ class Observers(Observer):
     An observer that raises harms neither the client nor the other observers.  The log has the traceback of
     the first error of each method; further ones are only counted.
 
+    :param observers: one or several; another `Observers` stands for its own.
     :ivar observers: those that were given.
     :ivar errors: how many errors there were, by the observer's class and method.
     :ivar needs_several: whether there is an observer for `delivered`; ``needs_single``: also for messages
@@ -120,8 +124,8 @@ class Observers(Observer):
     :raises TypeError: an observer does not provide `IObserver`, or has a coroutine function.
     """
 
-    def __init__(self, observers: Iterable[IObserver | Observer] = ()) -> None:
-        self.observers = tuple(observers)
+    def __init__(self, observers: ObserverOrMore | None = None) -> None:
+        self.observers = tuple(_flattened(observers))
         self.errors: dict[str, int] = {}
         self._names: dict[Callable[[Any], object], str] = {}
         calls: dict[str, list[Callable[[Any], object]]] = {name: [] for name in _METHODS}
@@ -191,6 +195,16 @@ class Observers(Observer):
         number = self.errors[name] = self.errors.get(name, 0) + 1
         if number == 1:
             _log.failure("the observer {name} failed; its further errors are not logged", name=name)
+
+
+def _flattened(observers: ObserverOrMore | None) -> Iterator[IObserver | Observer]:
+    if observers is None:
+        return
+    for each in observers if isinstance(observers, Iterable) else (observers,):
+        if isinstance(each, Observers):
+            yield from each.observers
+        else:
+            yield each
 
 
 def _check(observer: object) -> None:

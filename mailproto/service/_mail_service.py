@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IProtocolFactory
 
 from mailproto._logger import PackageLogger
 from mailproto._twisted_internals import keep_time
+from mailproto.observing import ObserverOrMore, Observers
 from mailproto.service._accounts import AccountsService
 from mailproto.service._data import DataService
 from mailproto.service._hangup import HangupService
@@ -43,6 +44,8 @@ class MailService(MultiService):
     up root's rights (``twistd --uid``).
 
     :param reporter: reports how the start goes; by default, to the log.
+    :param observer: one or more observers of all servers (`mailproto.observing`), in addition to the mail
+        log.
     :param hangup: whether SIGHUP calls `reload` instead of ending the process.
 
     :ivar ready: exists after `startService`; fires when everything has started, or the start has failed.
@@ -53,7 +56,13 @@ class MailService(MultiService):
     log = PackageLogger()
 
     def __init__(
-        self, settings: Settings, reactor: Any, *, reporter: Reporter | None = None, hangup: bool = False
+        self,
+        settings: Settings,
+        reactor: Any,
+        *,
+        reporter: Reporter | None = None,
+        hangup: bool = False,
+        observer: ObserverOrMore | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._reactor = reactor
@@ -71,7 +80,12 @@ class MailService(MultiService):
         tls = self._add("tls", TLSService(settings.tls, settings.hostname, data, reactor=reactor))
         store = self._add("store", StoreService(settings.store, data, reactor=reactor))
         accounts = self._add("accounts", AccountsService(settings, data, store, reactor=reactor))
-        servers = self._add("servers", ServersService(settings, data, tls, store, accounts, reactor=reactor))
+        servers = self._add(
+            "servers",
+            ServersService(
+                settings, data, tls, store, accounts, reactor=reactor, observers=Observers(observer)
+            ),
+        )
         for name, endpoints in settings.listen.items():
             for number, endpoint in enumerate(endpoints, 1):
                 self._add(

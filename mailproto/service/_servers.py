@@ -15,6 +15,7 @@ from mailproto.connection import ProxiedFactory, ServerFactory
 from mailproto.delivery import MailboxDelivery
 from mailproto.imap import IMAPServerFactory
 from mailproto.interfaces import IDelivery
+from mailproto.observing import Observers
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.service._accounts import AccountsService
 from mailproto.service._data import DataService
@@ -30,6 +31,7 @@ __all__ = ["ServersService"]
 class ServersService(Service):
     """Makes the factories, and ends all their connections.
 
+    :param observers: of all servers, in addition to the mail log.
     :ivar factories: by protocol; a factory is made when it is first used.
     """
 
@@ -42,11 +44,13 @@ class ServersService(Service):
         accounts: AccountsService,
         *,
         reactor: Any,
+        observers: Observers,
     ) -> None:
         self.settings = settings
         self.data = data
         self.tls = tls
         self.reactor = reactor
+        self.observers = observers
         self.factories: dict[str, ServerFactory] = {}
         self._store = store
         self._accounts = accounts
@@ -96,6 +100,7 @@ def _smtp(servers: ServersService, *, submission: bool = False) -> ServerFactory
         servers.delivery,
         clock=servers.reactor,
         hostname=settings.hostname,
+        observer=servers.observers,
         portal=servers.portal,
         tls=servers.tls.account_server if submission else servers.tls.server,
         submission=submission,
@@ -121,6 +126,7 @@ def _lmtp(servers: ServersService) -> ServerFactory:
         servers.delivery,
         clock=servers.reactor,
         hostname=settings.hostname,
+        observer=servers.observers,
         tls=servers.tls.server,
         max_message_size=settings.max_message_size,
         spool_folder=servers.spool_folder,
@@ -136,6 +142,7 @@ def _pop3(servers: ServersService) -> ServerFactory:
         servers.portal,
         clock=servers.reactor,
         hostname=settings.hostname,
+        observer=servers.observers,
         tls=servers.tls.account_server,
         mechanisms=settings.auth.mechanisms,
         limits=settings.limits.pop3,
@@ -148,6 +155,7 @@ def _imap(servers: ServersService) -> ServerFactory:
         servers.portal,
         clock=servers.reactor,
         hostname=settings.hostname,
+        observer=servers.observers,
         tls=servers.tls.account_server,
         max_message_size=settings.max_message_size,
         spool_folder=servers.spool_folder,

@@ -11,13 +11,14 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from zope.interface.interface import InterfaceClass
 
 from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism, add_ons_of
-from mailproto.connection import Commands, ObserverOrMore, ServerFactory, check_capabilities
+from mailproto.connection import Commands, ServerFactory, check_capabilities
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS, rules_with
 from mailproto.imap.server._server import IMAPServer
 from mailproto.imap.server._session_commands import EXTENSIONS
 from mailproto.imap.server._turns import Turns
 from mailproto.imap.wire import grammars_with
+from mailproto.observing import ObserverOrMore
 
 __all__ = ["IMAPServerFactory"]
 

@@ -13,12 +13,12 @@ from mailproto.auth import DEFAULT_MECHANISMS, Login, SASLServer, ServerMechanis
 from mailproto.connection import (
     CloseReason,
     Commands,
-    ObserverOrMore,
     ServerConnection,
     ServerFactory,
     check_capabilities,
 )
 from mailproto.errors import MailError, WireError
+from mailproto.observing import ObserverOrMore
 from mailproto.pop3.server._authorization import Authorization
 from mailproto.pop3.server._errors import BAD_COMMANDS, BadCommand
 from mailproto.pop3.server._limits import POP3Limits

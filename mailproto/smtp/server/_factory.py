@@ -11,7 +11,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 
 from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
-from mailproto.connection import Commands, Networks, ObserverOrMore, ServerFactory, check_capabilities
+from mailproto.connection import Commands, Networks, ServerFactory, check_capabilities
 from mailproto.interfaces import (
     IDelivery,
     IDeliverySessions,
@@ -21,6 +21,7 @@ from mailproto.interfaces import (
     IVerifier,
 )
 from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions
+from mailproto.observing import ObserverOrMore
 from mailproto.smtp.server._limits import MAX_MESSAGE_SIZE, TRUSTED_CLIENT_LIMITS, SMTPLimits
 from mailproto.smtp.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS
 from mailproto.smtp.server._sending_policy import SendingPolicy

@@ -184,6 +184,14 @@ class EventTests(SynchronousTestCase):
         serve(told).play(MESSAGE)
         self.assertEqual(told.only("disconnected").client.notes[told], "mine")
 
+    def test_tls_of_one_who_says_nothing(self) -> None:
+        """It is not complete when the connection is made."""
+        told = Recording()
+        dialogue = serve(told)
+        dialogue.connect(tls=True)
+        dialogue.play("S: 220 ...\nC: NOOP\nS: 250 ...\nC: QUIT\nS: 221 ...\nS closes")
+        self.assertEqual(told.only("disconnected").client.tls, "TLSv1.2")
+
     def test_events_are_frozen(self) -> None:
         told = Recording()
         serve(told).play(MESSAGE)

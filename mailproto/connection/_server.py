@@ -123,10 +123,13 @@ class ServerConnection(EventConnection[EventT]):
 
         The value stays after the connection has ended.
         """
+        self._note_tls()
+        return self._tls_version
+
+    def _note_tls(self) -> None:
         if not self._tls_version and self._open and self._handshake and self._handshake.left() is None:
             info = self.tls_info()
             self._tls_version = "" if info is None else info.version
-        return self._tls_version
 
     def log_refusal(self, event: EventT, error: MailError) -> None:
         """Tell the observer that a handler raised ``error``.
@@ -375,6 +378,7 @@ class ServerConnection(EventConnection[EventT]):
         self.in_context(self._lost, reason)
 
     def _lost(self, reason: Failure) -> None:
+        self._note_tls()
         super().connectionLost(reason)
         if self._call is not None:
             self._call.watch(self.clock)

@@ -28,7 +28,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A client has connected, and is served."""
+    """A client has connected, and is served.
+
+    If a proxy names its client only later (XCLIENT, and Twisted's ``haproxy:`` endpoints), this event has the
+    proxy's address, and later ones have the client's.
+    """
 
     client: Client
 

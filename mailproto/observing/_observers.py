@@ -32,8 +32,9 @@ _log = Logger()
 class IObserver(Interface):
     """Is told of what happens in a server.
 
-    All methods are called in the reactor's thread and return nothing.  Each connection has one `connected`
-    or `turned_away`, and one `disconnected` at its end.
+    All methods are called in the reactor's thread and return nothing.  Each connection begins with
+    `connected` or `turned_away` (or both, if a proxy has named its client after the greeting), and ends with
+    `disconnected`.
     """
 
     def connected(event: Connected) -> None:

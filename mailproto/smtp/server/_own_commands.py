@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from mailproto.awaiting import settle
+from twisted.internet.defer import Deferred
+
 from mailproto.connection import CommandRules, CommandSession, State
 from mailproto.errors import Refused
 from mailproto.interfaces import IAccount
@@ -91,7 +92,8 @@ async def own_command(server: SMTPServer, event: OwnCommand) -> None:
         server.error(refusal, event.verb, event)
         return
     session = SMTPCommandSession(server, event.verb)
-    reply = _rendered(event.verb, await settle(command.handler(session, event.argument)))
+    answer = server.call(command.handler(session, event.argument), event.verb, server.limits.delivery)
+    reply = _rendered(event.verb, await answer if isinstance(answer, Deferred) else answer)
     if session.is_closing:
         server.end(reply, f"{event.verb} ended it")
     else:

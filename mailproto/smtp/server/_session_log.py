@@ -52,7 +52,7 @@ class SessionLog:
         client = self._client
         if client is None:
             server = self._server
-            client = self._client = Client(
+            client = Client(
                 peer=str(server.peer),
                 protocol=server.factory.service_name,
                 helo=server.hello.name if server.hello else "",
@@ -62,6 +62,8 @@ class SessionLog:
                 connection=server.number,
                 notes=server.notes,
             )
+            if server.hello is not None:  # before, TLS may not be complete yet
+                self._client = client
         return client
 
     def forget_client(self) -> None:

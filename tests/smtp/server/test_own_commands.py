@@ -223,3 +223,19 @@ class WireTests(SynchronousTestCase):
         wire = SMTPServerWire()
         wire.receive(b"XHELLO\r\n")
         self.assertRaises(SMTPSyntaxError, wire.next_event)
+
+
+class TimeTests(SynchronousTestCase):
+    def test_a_command_that_is_never_done(self) -> None:
+        waiting: Deferred[None] = Deferred()
+
+        async def stuck(session: Any, argument: str) -> None:
+            await waiting
+
+        with captured() as events:
+            play(
+                GREETED + "C: XSTUCK\nwait 9 s\nwait 2 s\nS: 451 4.3.0 ...\nC: NOOP\nS: 250 2.0.0 OK",
+                {"XSTUCK": stuck},
+                limits=SMTPLimits(delivery=10),
+            )
+        self.assertIn("XSTUCK was not done after 10 seconds", only(events, "deferred")["detail"])

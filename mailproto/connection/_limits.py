@@ -6,6 +6,7 @@ import enum
 import math
 from dataclasses import dataclass
 
+from mailproto.auth import FAILURE_DELAY
 from mailproto.connection._proxy_header import MAX_PROXY_HEADER
 
 __all__ = ["CloseReason", "Limits"]
@@ -32,6 +33,8 @@ class Limits:
     :ivar proxy_header: octets of such a header after its fixed part, in version 2.  (Version 1 itself
         allows 107.)
     :ivar handshake: from the connection, or the reply that starts TLS, to the end of the TLS handshake.
+    :ivar failure_delay: a failed login is answered a whole number of these seconds after its check began
+        (`mailproto.auth.SASLServer`); 0 to answer at once.
     """
 
     first_command: float = 60
@@ -43,6 +46,7 @@ class Limits:
     proxy_timeout: float = 5
     proxy_header: int = MAX_PROXY_HEADER
     handshake: float = 30
+    failure_delay: float = FAILURE_DELAY
 
     def connections_of_peer(self, *, is_local: bool) -> float:
         """The value of ``connections_per_peer`` for a client on this machine or elsewhere."""

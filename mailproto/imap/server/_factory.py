@@ -10,7 +10,8 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 from zope.interface.interface import InterfaceClass
 
-from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism, add_ons_of
+from mailproto.auth import ServerMechanism, add_ons_of, server_mechanisms
+from mailproto.auth._avatars import checked_portal
 from mailproto.connection import Commands, ServerFactory, check_capabilities
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS, rules_with
@@ -26,7 +27,8 @@ __all__ = ["IMAPServerFactory"]
 class IMAPServerFactory(ServerFactory):
     """An IMAP4rev1 server (RFC 3501).
 
-    :param portal: gives `mailproto.interfaces.IAccount` for credentials.
+    :param portal: gives an `IAccount` for credentials, such as `mailproto.auth.store_portal` makes, or
+        `mailproto.auth.password_portal` with accounts.
     :param clock: the reactor, or `twisted.internet.task.Clock` in tests; None for the installed reactor.
     :param hostname: the server's name in its greeting; an international name is shown with A-labels.  None
         for the machine's name.
@@ -34,15 +36,18 @@ class IMAPServerFactory(ServerFactory):
     :param limits: by default, `IMAPLimits` as they are.
     :param max_message_size: the most octets of APPEND's message.
     :param spool_folder: for large messages while they arrive; None for the system's temporary folder.
-    :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
-        gives.  The LOGIN command is allowed if PLAIN or LOGIN is among them.
+    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.server_mechanisms`); by
+        default, those that the portal names, or else `mailproto.auth.DEFAULT_MECHANISMS`.  The LOGIN command
+        is allowed if PLAIN or LOGIN is among them.
     :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
     :param mail_log: whether this server writes the mail log.
     :param commands: commands of your own by name, such as ``{"XECHO": handler}`` (`ServerCommand`).
     :param capabilities: what CAPABILITY announces in addition, such as ``["XECHO"]``.
     :param protocol_class: a subclass of `IMAPServer`, to be used instead.
-    :raises TypeError, ValueError: ``hostname`` is not a domain, nor an address in brackets; or a command, a
-        capability or another parameter is not valid.
+    :raises ValueError: ``hostname`` is not a domain, nor an address in brackets; a command, a capability or a
+        mechanism is not valid; or the portal gives no accounts.
+    :raises TypeError: ``portal`` is not a portal; or an observer, a command, a capability or the
+        ``protocol_class`` is of the wrong type.
     """
 
     protocol_class: type[IMAPServer] = IMAPServer
@@ -58,7 +63,7 @@ class IMAPServerFactory(ServerFactory):
         limits: IMAPLimits | None = None,
         max_message_size: int = 50 << 20,
         spool_folder: str | None = None,
-        mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
+        mechanisms: Sequence[str | type[ServerMechanism]] | None = None,
         observer: ObserverOrMore | None = None,
         mail_log: bool = True,
         commands: Commands | None = None,
@@ -81,8 +86,8 @@ class IMAPServerFactory(ServerFactory):
         self.rules = rules_with(self.commands)
         self.grammars = grammars_with(self.commands)
         self.turns = Turns(self.clock)
-        self.portal = portal
-        self.mechanisms = mechanisms
+        self.portal = checked_portal(portal, accounts="IMAP")
+        self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)
         self.greeting_name = self.hostname.encode()
         self.max_message_size = max_message_size
         self.spool_folder = spool_folder

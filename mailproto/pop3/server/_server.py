@@ -9,7 +9,14 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 from zope.interface.interface import InterfaceClass
 
-from mailproto.auth import DEFAULT_MECHANISMS, Login, SASLServer, ServerMechanism, add_ons_of
+from mailproto.auth import (
+    Login,
+    SASLServer,
+    ServerMechanism,
+    add_ons_of,
+    server_mechanisms,
+)
+from mailproto.auth._avatars import checked_portal
 from mailproto.connection import (
     CloseReason,
     Commands,
@@ -54,7 +61,13 @@ class POP3Server(ServerConnection[Command | Response]):
     def __init__(self, factory: POP3ServerFactory) -> None:
         super().__init__(factory)
         self.wire = POP3ServerWire(self.limits.wire)
-        self.sasl = SASLServer(factory.portal, factory.mechanisms, session=self)
+        self.sasl = SASLServer(
+            factory.portal,
+            factory.mechanisms,
+            clock=factory.clock,
+            session=self,
+            failure_delay=factory.limits.failure_delay,
+        )
         self.is_leaving = False
         self.account: str | None = None
         self.login: Login | None = None
@@ -91,7 +104,7 @@ class POP3Server(ServerConnection[Command | Response]):
             login.logout()
             return
         self.login = login
-        self.account = login.account.name
+        self.account = login.name
         self._bad_commands = 0
         self._state = Transaction(self, maildrop)
         self.write(ok(f"{maildrop.count} messages ({maildrop.octets} octets)"))
@@ -163,20 +176,24 @@ class POP3Server(ServerConnection[Command | Response]):
 class POP3ServerFactory(ServerFactory):
     """Makes POP3 sessions.
 
-    :param portal: gives an `IAccount` for credentials.
+    :param portal: gives an `IAccount` for credentials, such as `mailproto.auth.store_portal` makes, or
+        `mailproto.auth.password_portal` with accounts.
     :param clock: the reactor, or `twisted.internet.task.Clock` in tests; None for the installed reactor.
     :param hostname: the server's name in its greeting; an international name is shown with A-labels.  None
         for the machine's name.
     :param tls: for STLS, such as `mailproto.tls.ServerTLS`; None to offer no STLS.
-    :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
-        gives.  USER and PASS are offered if PLAIN or LOGIN is among them.
+    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.server_mechanisms`); by
+        default, those that the portal names, or else `mailproto.auth.DEFAULT_MECHANISMS`.  USER and PASS are
+        offered if PLAIN or LOGIN is among them.
     :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
     :param mail_log: whether this server writes the mail log.
     :param commands: commands of your own by name, such as ``{"XHELLO": handler}`` (`ServerCommand`).
     :param capabilities: lines that CAPA's reply has in addition, such as ``["XHELLO"]``.
     :param protocol_class: a subclass of `POP3Server`, to be used instead.
-    :raises TypeError, ValueError: ``hostname`` is not a domain, nor an address in brackets; or a command, a
-        capability or another parameter is not valid.
+    :raises ValueError: ``hostname`` is not a domain, nor an address in brackets; a command, a capability or a
+        mechanism is not valid; or the portal gives no accounts.
+    :raises TypeError: ``portal`` is not a portal; or an observer, a command, a capability or the
+        ``protocol_class`` is of the wrong type.
     """
 
     protocol_class: type[POP3Server] = POP3Server
@@ -190,7 +207,7 @@ class POP3ServerFactory(ServerFactory):
         hostname: str | None = None,
         tls: Any | None = None,
         limits: POP3Limits | None = None,
-        mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
+        mechanisms: Sequence[str | type[ServerMechanism]] | None = None,
         observer: ObserverOrMore | None = None,
         mail_log: bool = True,
         commands: Commands | None = None,
@@ -208,8 +225,8 @@ class POP3ServerFactory(ServerFactory):
         )
         self.commands = COMMANDS.check(commands)
         self.capabilities = check_capabilities(capabilities, CAPABILITY, CAPABILITIES)
-        self.portal = portal
-        self.mechanisms = mechanisms
+        self.portal = checked_portal(portal, accounts="POP3")
+        self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)
 
     @property
     def add_ons(self) -> frozenset[InterfaceClass]:

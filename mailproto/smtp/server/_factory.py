@@ -10,12 +10,14 @@ from typing import Any, ClassVar, Literal
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 
-from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
+from mailproto.auth import SASLServer, ServerMechanism, server_mechanisms
+from mailproto.auth._avatars import checked_portal
 from mailproto.connection import Commands, Networks, ServerFactory, check_capabilities
 from mailproto.interfaces import (
     IDelivery,
     IDeliverySessions,
     IExpander,
+    IIdentity,
     IQueueRunner,
     IServiceExtensions,
     IVerifier,
@@ -39,10 +41,15 @@ class SMTPServerFactory(ServerFactory):
     :param clock: the reactor, or `twisted.internet.task.Clock` in tests; None for the installed reactor.
     :param hostname: this server's name; an international name is sent with A-labels
         (RFC 6531 3.7.1).  None for the machine's name.
-    :param portal: gives an `IAccount` for credentials; None to offer no AUTH.
+    :param portal: gives an `IAccount` or an `IIdentity` for credentials, such as
+        `mailproto.auth.password_portal` makes; None to offer no AUTH.
     :param tls: for STARTTLS, such as `mailproto.tls.server_tls` gives; None to offer no STARTTLS.
-    :param submission: whether this is a submission server: it takes mail only after login, and adds
-        fields that are missing.
+    :param submission: whether this is a submission server: it takes mail only after login (see
+        ``auth_required``), adds fields that are missing, and removes Bcc.
+    :param auth_required: whether mail is taken only after login (530 5.7.0, RFC 4954 6); by default, as
+        ``submission``.  A relay that requires it changes no message, and does not check senders.  False for
+        a submission server takes mail of everybody who can connect, so only a network that is protected
+        otherwise may reach it (RFC 6409 4.3).
     :param require_tls: whether clients must start TLS before anything else (530 5.7.0, RFC 3207 4).
     :param max_message_size: the most octets of a message; announced, and enforced while reading.
     :param spool_folder: for large messages while they arrive; None for the system's temporary folder.
@@ -55,16 +62,19 @@ class SMTPServerFactory(ServerFactory):
         own (RFC 6409 6.1; `IOwnership`).
     :param xclient: the networks of proxies that may use XCLIENT to name their clients.
     :param trace_account: whether the Received field names the account that signed in.
-    :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
-        gives.
-    :param limits: `SMTPLimits`; by default, submission and LMTP have no wait before the greeting.
+    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.server_mechanisms`); by
+        default, those that the portal names, or else `mailproto.auth.DEFAULT_MECHANISMS`.
+    :param limits: `SMTPLimits`; by default, LMTP and servers that require login have no wait before the
+        greeting.
     :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
     :param mail_log: whether this server writes the mail log.
     :param commands: commands of your own by name, such as ``{"XHELLO": handler}`` (`ServerCommand`).
     :param capabilities: lines that EHLO's reply has in addition, such as ``["XHELLO"]``.
     :param protocol_class: a subclass of `SMTPServer` (or `LMTPServer`), to be used instead.
-    :raises TypeError, ValueError: ``hostname`` is not a domain, nor an address in brackets; or a command, a
-        capability or another parameter is not valid.
+    :raises ValueError: ``hostname`` is not a domain, nor an address in brackets; a command, a capability or a
+        mechanism is not valid; or login is required, but there is no portal.
+    :raises TypeError: ``portal`` is not a portal; or an observer, a command, a capability or the
+        ``protocol_class`` is of the wrong type.
     """
 
     protocol_class: type[SMTPServer] = SMTPServer
@@ -88,6 +98,7 @@ class SMTPServerFactory(ServerFactory):
         portal: Portal | None = None,
         tls: Any | None = None,
         submission: bool = False,
+        auth_required: bool | None = None,
         require_tls: bool = False,
         max_message_size: int = MAX_MESSAGE_SIZE,
         spool_folder: str | None = None,
@@ -96,7 +107,7 @@ class SMTPServerFactory(ServerFactory):
         any_sender: bool = False,
         xclient: Networks | None = None,
         trace_account: bool = False,
-        mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
+        mechanisms: Sequence[str | type[ServerMechanism]] | None = None,
         limits: SMTPLimits | None = None,
         observer: ObserverOrMore | None = None,
         mail_log: bool = True,
@@ -104,8 +115,16 @@ class SMTPServerFactory(ServerFactory):
         capabilities: Iterable[str] = (),
         protocol_class: type[SMTPServer] | None = None,
     ) -> None:
+        self.auth_required = submission if auth_required is None else auth_required
+        if self.auth_required and portal is None:
+            reason = "auth_required=True" if auth_required else "submission=True"
+            raise ValueError(
+                f"portal: {reason} takes mail only after login, and so needs a portal"
+                " (mailproto.auth.password_portal makes one), or auth_required=False"
+            )
         if limits is None:
-            limits = SMTPLimits() if self.faces_internet and not submission else TRUSTED_CLIENT_LIMITS
+            is_trusted = not self.faces_internet or submission or self.auth_required
+            limits = TRUSTED_CLIENT_LIMITS if is_trusted else SMTPLimits()
         super().__init__(
             clock=clock,
             hostname=hostname,
@@ -118,8 +137,8 @@ class SMTPServerFactory(ServerFactory):
         self.commands = COMMANDS.check(commands)
         self.capabilities = check_capabilities(capabilities, CAPABILITY, CAPABILITIES)
         self.delivery = delivery
-        self.portal = portal
-        self.mechanisms = mechanisms
+        self.portal = None if portal is None else checked_portal(portal)
+        self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)
         self.submission = submission
         if submission:
             self.service_name = "submission"
@@ -149,6 +168,19 @@ class SMTPServerFactory(ServerFactory):
     def buildProtocol(self, addr: IAddress | None) -> SMTPServer:  # type: ignore[override]
         """Make the session of a new connection."""
         return self.protocol_class(self)
+
+    def make_sasl(self, session: SMTPServer) -> SASLServer | None:
+        """What signs the client of a session in; None if there is no AUTH."""
+        if self.portal is None:
+            return None
+        return SASLServer(
+            self.portal,
+            self.mechanisms,
+            clock=self.clock,
+            session=session,
+            failure_delay=self.limits.failure_delay,
+            wanted=IIdentity,
+        )
 
     def next_id(self) -> str:
         """A new id for a transaction, different from all others, also on other servers."""

@@ -63,9 +63,9 @@ class SMTPCommandSession(CommandSession["SMTPServer"]):
 
     @property
     def account(self) -> IAccount | None:
-        """The account that has signed in."""
+        """The account that has signed in; None also if the portal gives only a name (``client.account``)."""
         login = self.server.login
-        return None if login is None else login.account
+        return login.account if login is not None and IAccount.providedBy(login.avatar) else None
 
     @property
     def sender(self) -> Address | None:

@@ -88,7 +88,7 @@ class AuthTests(DialogueTestCase):
         attempt = f"C: AUTH PLAIN {BAD}\nS: 535...\n"
         self.assert_dialogue(
             script(EHLO, attempt, "S: 421 4.7.0 Too many errors...\nS closes"),
-            limits=SMTPLimits(authentication_failures=1),
+            limits=SMTPLimits(authentication_failures=1, failure_delay=0),
         )
 
     def test_rset_keeps_who_it_is(self) -> None:

@@ -339,3 +339,15 @@ class CompositionTests(SynchronousTestCase):
         event = Connected(Client("x", "smtp"))
         Observers([Observers([told])]).connected(event)
         self.assertEqual(told.events, [("connected", event)])
+
+
+class CountingTests(SynchronousTestCase):
+    def test_octets_are_counted_for_those_who_want_them(self) -> None:
+        """The mail log does not."""
+
+        class Deaf(Observer):
+            def accepted(self, event: Any) -> None:
+                """The end of a connection is nothing to it."""
+
+        for observer, counts in ((None, False), (Deaf(), False), (Recording(), True)):
+            self.assertEqual(serve(observer)._factory.observer.needs_octets, counts)

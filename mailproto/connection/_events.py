@@ -33,7 +33,7 @@ class EventConnection(Connection, Generic[EventT]):
     While a handler is pending, the next event waits, and at most ``limits.pipelined`` octets are read.  No
     event is handled while the client does not read replies.
 
-    :ivar octets_in: how many octets were received, inside TLS after decryption.
+    :ivar octets_in: how many octets were received, inside TLS after decryption, if they are counted.
     :ivar clock: for a subclass's own timers.
     """
 
@@ -134,7 +134,8 @@ class EventConnection(Connection, Generic[EventT]):
     # -- input
 
     def dataReceived(self, data: bytes) -> None:
-        self.octets_in += len(data)
+        if self.counts_octets:
+            self.octets_in += len(data)
         if self._ending:
             self._octets_after_end += len(data)
             if self._octets_after_end > _MAX_OCTETS_AFTER_END:

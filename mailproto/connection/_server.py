@@ -72,6 +72,7 @@ class ServerConnection(EventConnection[EventT]):
         self._began = 0.0
         self._tls_version = ""
         self.observer = factory.observer
+        self.counts_octets = factory.observer.needs_octets
         self.number = next(_NUMBERS)
         self.notes: dict[object, Any] = {}
         self._call: LimitedCall | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import time
-from typing import Any, ClassVar, Final, cast
+from typing import Any, Final, cast
 
 from twisted.logger import LogLevel
 
@@ -69,7 +69,8 @@ class MailLog(Observer):
         and up to 15 us alone.  With any other clock, or None, events are emitted at once.
     """
 
-    needs_single: ClassVar[bool] = False  # a message with one recipient has one line
+    needs_single = False  # a message with one recipient has one line
+    needs_octets = False
 
     def __init__(self, clock: object = None) -> None:
         self._reactor: Any = clock if hasattr(clock, "running") else None

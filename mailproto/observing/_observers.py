@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator
 from inspect import iscoroutinefunction
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from twisted.logger import Logger
 from zope.interface import Interface, implementer
@@ -69,11 +69,13 @@ class IObserver(Interface):
 class Observer:
     """The base of observers: each method does nothing.  Override those that you want.
 
-    :cvar needs_single: whether `delivered` is called for messages with one recipient, too; the outcome is
+    :ivar needs_single: whether `delivered` is called for messages with one recipient, too; the outcome is
         also in the `Accepted` or `Refusal` of the message.
+    :ivar needs_octets: whether `Disconnected` must have the numbers of octets; else they may be 0.
     """
 
-    needs_single: ClassVar[bool] = True
+    needs_single: bool = True
+    needs_octets: bool = True
 
     def connected(self, event: Connected) -> None:
         """See `IObserver.connected`."""
@@ -121,7 +123,8 @@ class Observers(Observer):
     :ivar observers: those that were given.
     :ivar errors: how many errors there were, by the observer's class and method.
     :ivar needs_several: whether there is an observer for `delivered`; ``needs_single``: also for messages
-        with one recipient.  If not, these events need not be made.
+        with one recipient.  If not, these events need not be made.  ``needs_octets``: whether octets must be
+        counted.
     :raises TypeError: an observer does not provide `IObserver`, or has a coroutine function.
     """
 
@@ -142,7 +145,11 @@ class Observers(Observer):
         self._accepted = self._calls["accepted"]
         told = [call.__self__ for call in calls["delivered"]]  # type: ignore[attr-defined]
         self.needs_several = bool(told)
-        self.needs_single = any(getattr(observer, "needs_single", True) for observer in told)  # type: ignore[misc]
+        self.needs_octets = any(
+            getattr(call.__self__, "needs_octets", True)  # type: ignore[attr-defined]
+            for call in calls["disconnected"]
+        )
+        self.needs_single = any(getattr(observer, "needs_single", True) for observer in told)
 
     def connected(self, event: Connected) -> None:
         """See `IObserver.connected`."""

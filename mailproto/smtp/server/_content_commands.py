@@ -144,7 +144,7 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
         observer.accepted(event)
     else:
         observer.refused(Refusal.of_message(event, answer))
-    if observer.needs_single or (observer.needs_several and len(outcomes) > 1):
+    if observer.needs_single or (len(outcomes) > 1 and observer.needs_several):
         await _tell_recipients(server, event)
     server.answer_content(envelope, outcomes, answer)
 

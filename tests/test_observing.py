@@ -319,6 +319,22 @@ class CompositionTests(SynchronousTestCase):
             serve(told, mail_log=False).play(MESSAGE)
         self.assertEqual((len(told.events), len(events)), (5, 0))
 
+    def test_methods_of_any_kind(self) -> None:
+        """Functions that belong to one object only, and objects that can be called."""
+
+        class Unhashable(list[Any]):
+            def __call__(self, event: Any) -> None:
+                self.append(event)
+
+        observer, ends = Observer(), Unhashable()
+        delivered: list[Any] = []
+        observer.disconnected = ends  # type: ignore[method-assign]
+        observer.delivered = lambda event: delivered.append(event)  # type: ignore[method-assign]
+        dialogue = serve(observer)
+        dialogue.play(MESSAGE)
+        self.assertEqual((len(ends), len(delivered)), (1, 1))
+        self.assertGreater(ends[0].octets_in, 0)
+
     def test_any_iterable(self) -> None:
         first, second = Recording(), Recording()
         serve(iter([first, second])).play(MESSAGE)

@@ -131,7 +131,8 @@ class Observers(Observer):
     def __init__(self, observers: ObserverOrMore | None = None) -> None:
         self.observers = tuple(_flattened(observers))
         self.errors: dict[str, int] = {}
-        self._names: dict[Callable[[Any], object], str] = {}
+        self.needs_several = self.needs_single = self.needs_octets = False
+        self._names: dict[int, str] = {}
         calls: dict[str, list[Callable[[Any], object]]] = {name: [] for name in _METHODS}
         for observer in self.observers:
             _check(observer)
@@ -140,16 +141,14 @@ class Observers(Observer):
                 # A method that does nothing need not be called.
                 if getattr(method, "__func__", None) is not getattr(Observer, name):
                     calls[name].append(method)
-                    self._names[method] = f"{type(observer).__qualname__}.{name}"
+                    self._names[id(method)] = f"{type(observer).__qualname__}.{name}"
+                    if name == "delivered":
+                        self.needs_several = True
+                        self.needs_single |= getattr(observer, "needs_single", True)
+                    elif name == "disconnected":
+                        self.needs_octets |= getattr(observer, "needs_octets", True)
         self._calls: dict[str, _Calls] = {name: tuple(methods) for name, methods in calls.items()}
         self._accepted = self._calls["accepted"]
-        told = [call.__self__ for call in calls["delivered"]]  # type: ignore[attr-defined]
-        self.needs_several = bool(told)
-        self.needs_octets = any(
-            getattr(call.__self__, "needs_octets", True)  # type: ignore[attr-defined]
-            for call in calls["disconnected"]
-        )
-        self.needs_single = any(getattr(observer, "needs_single", True) for observer in told)
 
     def connected(self, event: Connected) -> None:
         """See `IObserver.connected`."""
@@ -199,7 +198,7 @@ class Observers(Observer):
                 self._failed(call)
 
     def _failed(self, call: Callable[[Any], object]) -> None:
-        name = self._names[call]
+        name = self._names[id(call)]
         number = self.errors[name] = self.errors.get(name, 0) + 1
         if number == 1:
             _log.failure("the observer {name} failed; its further errors are not logged", name=name)

@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import mailproto
 from mailproto.delivery import FunctionDelivery
-from mailproto.smtp import SMTPServer, SMTPServerFactory
+from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp.server import SMTPServer
 from mailproto.testing import Dialogue
 
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from twisted.cred.portal import Portal
 from zope.interface import Interface
+from zope.interface.interface import InterfaceClass
 
-from mailproto.interfaces import IAccount
+from mailproto.interfaces import IAccount, IIdentity
 
-__all__ = ["RealmFault", "checked_avatar", "checked_portal"]
+__all__ = ["ACCOUNT", "IDENTITY", "RealmFault", "checked_avatar", "checked_portal"]
+
+ACCOUNT = cast(type[Interface], IAccount)
+"""`IAccount`, of the type that ``twisted.cred`` declares for what a realm gives."""
+
+IDENTITY = cast(type[Interface], IIdentity)
+"""`IIdentity`, likewise."""
 
 
 class RealmFault(Exception):
@@ -18,7 +25,7 @@ class RealmFault(Exception):
 
 
 def checked_avatar(
-    realm: object, result: object, wanted: type[Interface]
+    realm: object, result: object, wanted: InterfaceClass
 ) -> tuple[str, object, Callable[[], None]]:
     """(The account's name, the avatar, the function that signs out).
 

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import PrivateCertificate
 
-from mailproto.auth import ClientCredentials
+from mailproto.auth.sasl import ClientCredentials
 from mailproto.client._routes import endpoint_name, host_and_port
 from mailproto.domains import ascii_domain, domain_fault, ends_in_number
 

@@ -10,16 +10,17 @@ from math import inf
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, ensureDeferred, fail
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from mailproto._logger import PackageLogger
 from mailproto.client._client import Client
-from mailproto.client._errors import ClientError, ConnectionLost, QueueTimeout, ServiceClosing
 from mailproto.client._growth import Growth
 from mailproto.client._job import MOST_AT_ONCE, Job, Task
 from mailproto.client._pooled import PooledConnection
 from mailproto.client._waiting import Deadlines, Queue
+from mailproto.client.errors import ClientError, ConnectionLost, QueueTimeout, ServiceClosing
+from mailproto.typing import ReactorTime
 
 __all__ = ["ClientPool"]
 
@@ -53,7 +54,7 @@ class ClientPool(Generic[ClientT]):
 
     def __init__(
         self,
-        clock: IReactorTime,
+        clock: ReactorTime,
         open_client: Callable[[], Coroutine[Any, Any, ClientT]],
         name: str,
         *,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 
 from mailproto.connection._hostname import server_hostname
@@ -13,14 +12,15 @@ from mailproto.connection._limits import Limits
 from mailproto.connection._server import ServerConnection
 from mailproto.maillog import MailLog
 from mailproto.observing import ObserverOrMore, Observers, TurnedAway
+from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["ServerFactory"]
 
 
-def _installed_reactor() -> IReactorTime:
+def _installed_reactor() -> ReactorTime:
     from twisted.internet import reactor  # imported late, because that installs one
 
-    return cast(IReactorTime, reactor)
+    return cast(ReactorTime, reactor)
 
 
 class ServerFactory(Factory):
@@ -46,10 +46,10 @@ class ServerFactory(Factory):
 
     def __init__(
         self,
-        clock: IReactorTime | None = None,
+        clock: ReactorTime | None = None,
         *,
         hostname: str | None = None,
-        tls: Any | None = None,
+        tls: ServerTLSContext | None = None,
         limits: Limits | None = None,
         observer: ObserverOrMore | None = None,
         mail_log: bool = True,

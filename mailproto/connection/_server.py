@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone
@@ -30,6 +30,7 @@ from mailproto.errors import (
 from mailproto.interfaces import IRevocable
 from mailproto.observing import Client, Connected, Disconnected, Refusal
 from mailproto.tls import Channel, server_channel
+from mailproto.typing import ServerTLSContext
 
 if TYPE_CHECKING:
     from mailproto.connection._factory import ServerFactory
@@ -218,7 +219,7 @@ class ServerConnection(EventConnection[EventT]):
             return False
         self._unsent.append(go_ahead)
         self._begin_handshake()
-        self._begin_tls(self.factory.tls, received)
+        self._begin_tls(cast(ServerTLSContext, self.factory.tls), received)
         return True
 
     @property

@@ -165,9 +165,9 @@ class MailLog(Observer):
 _ALONE = Observers([MailLog()])
 
 
-def observer_of(session: object) -> IObserver | Observer:
+def observer_of(session: object) -> IObserver:
     """Who is told of a session's events: its ``observer``; the mail log alone if it has none."""
-    observer: IObserver | Observer = getattr(session, "observer", _ALONE)
+    observer: IObserver = getattr(session, "observer", _ALONE)
     return observer
 
 

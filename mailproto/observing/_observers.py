@@ -8,10 +8,11 @@ from inspect import iscoroutinefunction
 from typing import Any, Final, TypeAlias
 
 from twisted.logger import Logger
-from zope.interface import Interface, implementer
+from zope.interface import implementer
 from zope.interface.exceptions import Invalid
 from zope.interface.verify import verifyObject
 
+from mailproto._contracts import Contract, ContractClass, contract
 from mailproto.observing._events import (
     Accepted,
     Appended,
@@ -29,7 +30,8 @@ __all__ = ["IObserver", "Observer", "ObserverOrMore", "Observers"]
 _log = Logger()
 
 
-class IObserver(Interface):
+@contract
+class IObserver(Contract, metaclass=ContractClass):
     """Is told of what happens in a server.
 
     All methods are called in the reactor's thread and return nothing.  Each connection begins with
@@ -37,31 +39,31 @@ class IObserver(Interface):
     `disconnected`.
     """
 
-    def connected(event: Connected) -> None:
+    def connected(self, event: Connected) -> None:
         """A client has connected, and is served."""
 
-    def turned_away(event: TurnedAway) -> None:
+    def turned_away(self, event: TurnedAway) -> None:
         """A client has connected, and is not served."""
 
-    def signed_in(event: SignedIn) -> None:
+    def signed_in(self, event: SignedIn) -> None:
         """A client has signed in."""
 
-    def sign_in_refused(event: SignInRefused) -> None:
+    def sign_in_refused(self, event: SignInRefused) -> None:
         """A client has failed to sign in."""
 
-    def refused(event: Refusal) -> None:
+    def refused(self, event: Refusal) -> None:
         """A command, a message or the client itself was refused; or a command failed."""
 
-    def accepted(event: Accepted) -> None:
+    def accepted(self, event: Accepted) -> None:
         """A message was received and taken."""
 
-    def delivered(event: Delivered) -> None:
+    def delivered(self, event: Delivered) -> None:
         """The outcome of a received message for one recipient."""
 
-    def appended(event: Appended) -> None:
+    def appended(self, event: Appended) -> None:
         """A client has put a message into a mailbox."""
 
-    def disconnected(event: Disconnected) -> None:
+    def disconnected(self, event: Disconnected) -> None:
         """A connection has ended."""
 
 
@@ -105,7 +107,7 @@ class Observer:
         """See `IObserver.disconnected`."""
 
 
-ObserverOrMore: TypeAlias = IObserver | Observer | Iterable[IObserver | Observer]
+ObserverOrMore: TypeAlias = IObserver | Iterable[IObserver]
 """An observer, or several."""
 
 _METHODS: Final = tuple(IObserver.names())
@@ -204,7 +206,7 @@ class Observers(Observer):
             _log.failure("the observer {name} failed; its further errors are not logged", name=name)
 
 
-def _flattened(observers: ObserverOrMore | None) -> Iterator[IObserver | Observer]:
+def _flattened(observers: ObserverOrMore | None) -> Iterator[IObserver]:
     if observers is None:
         return
     for each in observers if isinstance(observers, Iterable) else (observers,):

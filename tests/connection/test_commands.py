@@ -6,10 +6,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.connection import ServerCommand, State
-from mailproto.imap import IMAPServer
-from mailproto.pop3 import POP3Server
-from mailproto.smtp import LMTPServer, LMTPServerFactory, SMTPServer
+from mailproto.connection.commands import ServerCommand, State
+from mailproto.imap.server import IMAPServer
+from mailproto.pop3.server import POP3Server
+from mailproto.smtp.lmtp import LMTPServer, LMTPServerFactory
+from mailproto.smtp.server import SMTPServer
 from tests.own_commands import FACTORIES, make
 
 SERVERS = {"smtp": SMTPServer, "pop3": POP3Server, "imap": IMAPServer}

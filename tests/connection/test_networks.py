@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.connection import Networks, network_of
+from mailproto.connection.proxy import Networks, network_of
 
 
 class NetworksTests(SynchronousTestCase):

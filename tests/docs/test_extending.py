@@ -6,8 +6,11 @@ import re
 
 from twisted.trial.unittest import TestCase
 
-from mailproto import imap, pop3, smtp
+from mailproto.imap import server as imap
 from mailproto.imap.wire import ArgumentReader
+from mailproto.pop3 import server as pop3
+from mailproto.smtp import server as smtp
+from mailproto.smtp.lmtp import LMTPServer
 from tests.docs.pages import FOLDER, Page
 
 TEXT = (FOLDER / "extending.md").read_text()
@@ -31,5 +34,5 @@ class ExtendingTests(TestCase):
         for name in shown:
             self.assertTrue(any(hasattr(kind, name) for kind in sessions) or name == "server", name)
         for name in re.findall(r"^\| `(\w+)\(", TEXT, re.M):
-            for server in (smtp.SMTPServer, smtp.LMTPServer, pop3.POP3Server, imap.IMAPServer):
+            for server in (smtp.SMTPServer, LMTPServer, pop3.POP3Server, imap.IMAPServer):
                 self.assertTrue(hasattr(server, name), name)

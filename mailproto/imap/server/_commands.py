@@ -9,7 +9,7 @@ import enum
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mailproto.connection import State
+from mailproto.connection.commands import State
 from mailproto.imap.server import (
     _append,
     _fetch,

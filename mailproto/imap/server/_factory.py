@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress
 from zope.interface.interface import InterfaceClass
 
-from mailproto.auth import ServerMechanism, add_ons_of, server_mechanisms
 from mailproto.auth._avatars import checked_portal
-from mailproto.connection import Commands, ServerFactory, check_capabilities
+from mailproto.auth.sasl import ServerMechanism, server_mechanisms
+from mailproto.auth.signing_in import add_ons_of
+from mailproto.connection import ServerFactory
+from mailproto.connection.commands import Commands, check_capabilities
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS, rules_with
 from mailproto.imap.server._server import IMAPServer
@@ -20,6 +21,7 @@ from mailproto.imap.server._session_commands import EXTENSIONS
 from mailproto.imap.server._turns import Turns
 from mailproto.imap.wire import grammars_with
 from mailproto.observing import ObserverOrMore
+from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["IMAPServerFactory"]
 
@@ -36,9 +38,9 @@ class IMAPServerFactory(ServerFactory):
     :param limits: by default, `IMAPLimits` as they are.
     :param max_message_size: the most octets of APPEND's message.
     :param spool_folder: for large messages while they arrive; None for the system's temporary folder.
-    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.server_mechanisms`); by
-        default, those that the portal names, or else `mailproto.auth.DEFAULT_MECHANISMS`.  The LOGIN command
-        is allowed if PLAIN or LOGIN is among them.
+    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.sasl.server_mechanisms`); by
+        default, those that the portal names, or else `mailproto.auth.sasl.DEFAULT_MECHANISMS`.  The LOGIN
+        command is allowed if PLAIN or LOGIN is among them.
     :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
     :param mail_log: whether this server writes the mail log.
     :param commands: commands of your own by name, such as ``{"XECHO": handler}`` (`ServerCommand`).
@@ -57,9 +59,9 @@ class IMAPServerFactory(ServerFactory):
         self,
         portal: Portal,
         *,
-        clock: IReactorTime | None = None,
+        clock: ReactorTime | None = None,
         hostname: str | None = None,
-        tls: Any | None = None,
+        tls: ServerTLSContext | None = None,
         limits: IMAPLimits | None = None,
         max_message_size: int = 50 << 20,
         spool_folder: str | None = None,

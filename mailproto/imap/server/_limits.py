@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mailproto.connection import Limits
+from mailproto.connection.limits import Limits
 from mailproto.imap.wire import IMAPWireLimits
 
 __all__ = ["IMAPLimits"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from mailproto.awaiting import settle
-from mailproto.connection import CommandRules, CommandSession, ServerCommand, State
+from mailproto.connection.commands import CommandRules, CommandSession, ServerCommand, State
 from mailproto.imap.server._commands import COMMANDS as BUILT_IN
 from mailproto.imap.server._commands import Handler, Rule
 from mailproto.imap.server._session_commands import EXTENSIONS
@@ -54,8 +54,8 @@ class IMAPCommandSession(CommandSession["IMAPServer"]):
     The arguments are an `mailproto.imap.wire.ArgumentReader`.
 
     The handler returns the text of the tagged OK, which may begin with a response code in brackets; None for
-    ``NAME completed``.  To refuse, it raises `mailproto.errors.MailError` (NO) or
-    `mailproto.imap.BadCommand` (BAD).  The client is told of changes in its mailbox before the tagged OK.
+    ``NAME completed``.  To refuse, it raises `mailproto.errors.MailError` (NO) or `BadCommand` (BAD).  The
+    client is told of changes in its mailbox before the tagged OK.
     """
 
     @property

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from twisted.cred.credentials import UsernamePassword
 
-from mailproto import auth
+from mailproto.auth import signing_in
+from mailproto.auth.sasl import Challenge
 from mailproto.errors import (
     AuthenticationCancelled,
     EncryptionRequired,
@@ -105,7 +106,7 @@ def check_login_allowed(server: IMAPServer) -> None:
     elif not server.is_secure:
         error = EncryptionRequired("Start TLS first")
     if error is not None:
-        auth.sign_in_refused(server, _LOGIN, "", error)
+        signing_in.sign_in_refused(server, _LOGIN, "", error)
         raise error
 
 
@@ -125,12 +126,12 @@ async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> by
     arguments = command.arguments
     sasl = server.sasl
 
-    async def proceed(step: Awaitable[auth.Challenge | auth.Login]) -> bytes | None:
+    async def proceed(step: Awaitable[Challenge | signing_in.Login]) -> bytes | None:
         try:
             result = await step
         except (AuthenticationCancelled, MalformedAuthentication) as error:
             raise BadCommand(error.text) from None
-        if isinstance(result, auth.Login):
+        if isinstance(result, signing_in.Login):
             return _signed_in(server, result)
         server.request_line(command, result.encoded, lambda line: proceed(sasl.respond(line)))
         return None
@@ -138,6 +139,6 @@ async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> by
     return await proceed(sasl.begin(arguments.mechanism, arguments.initial, server.channel))
 
 
-def _signed_in(server: IMAPServer, login: auth.Login) -> bytes:
+def _signed_in(server: IMAPServer, login: signing_in.Login) -> bytes:
     server.sign_in(login.account, login.logout)
     return b"[CAPABILITY %b] Logged in" % capabilities(server)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from twisted.cred.credentials import UsernamePassword
 
-from mailproto.auth import Challenge, Login, sign_in_refused
+from mailproto.auth.sasl import Challenge
+from mailproto.auth.signing_in import Login, sign_in_refused
 from mailproto.errors import MailError
 from mailproto.pop3.server._capabilities import capabilities
 from mailproto.pop3.server._errors import BadCommand

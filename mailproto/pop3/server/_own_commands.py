@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from mailproto.awaiting import settle
-from mailproto.connection import CommandRules, CommandSession, ServerCommand, State
+from mailproto.connection.commands import CommandRules, CommandSession, ServerCommand, State
 from mailproto.interfaces import IAccount
 from mailproto.pop3.server._errors import BadCommand
 from mailproto.pop3.wire import MAX_REPLY, Command, DotStuffing, ok

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress
 from zope.interface.interface import InterfaceClass
 
-from mailproto.auth import (
-    Login,
-    SASLServer,
-    ServerMechanism,
-    add_ons_of,
-    server_mechanisms,
-)
 from mailproto.auth._avatars import checked_portal
-from mailproto.connection import (
-    CloseReason,
-    Commands,
-    ServerConnection,
-    ServerFactory,
-    check_capabilities,
-)
+from mailproto.auth.sasl import SASLServer, ServerMechanism, server_mechanisms
+from mailproto.auth.signing_in import Login, add_ons_of
+from mailproto.connection import ServerConnection, ServerFactory
+from mailproto.connection.commands import Commands, check_capabilities
+from mailproto.connection.limits import CloseReason
 from mailproto.errors import MailError, WireError
 from mailproto.observing import ObserverOrMore
 from mailproto.pop3.server._authorization import Authorization
@@ -33,6 +24,7 @@ from mailproto.pop3.server._maildrop import Maildrop
 from mailproto.pop3.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS, is_allowed, own_command
 from mailproto.pop3.server._transaction import Transaction
 from mailproto.pop3.wire import Command, POP3ServerWire, Response, err, ok
+from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["POP3Server", "POP3ServerFactory"]
 
@@ -182,9 +174,9 @@ class POP3ServerFactory(ServerFactory):
     :param hostname: the server's name in its greeting; an international name is shown with A-labels.  None
         for the machine's name.
     :param tls: for STLS, such as `mailproto.tls.ServerTLS`; None to offer no STLS.
-    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.server_mechanisms`); by
-        default, those that the portal names, or else `mailproto.auth.DEFAULT_MECHANISMS`.  USER and PASS are
-        offered if PLAIN or LOGIN is among them.
+    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.sasl.server_mechanisms`); by
+        default, those that the portal names, or else `mailproto.auth.sasl.DEFAULT_MECHANISMS`.  USER and PASS
+        are offered if PLAIN or LOGIN is among them.
     :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
     :param mail_log: whether this server writes the mail log.
     :param commands: commands of your own by name, such as ``{"XHELLO": handler}`` (`ServerCommand`).
@@ -203,9 +195,9 @@ class POP3ServerFactory(ServerFactory):
         self,
         portal: Portal,
         *,
-        clock: IReactorTime | None = None,
+        clock: ReactorTime | None = None,
         hostname: str | None = None,
-        tls: Any | None = None,
+        tls: ServerTLSContext | None = None,
         limits: POP3Limits | None = None,
         mechanisms: Sequence[str | type[ServerMechanism]] | None = None,
         observer: ObserverOrMore | None = None,

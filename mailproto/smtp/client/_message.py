@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from twisted.internet.defer import Deferred
 
-from mailproto.client import ClientError, Turn
+from mailproto.client.base import Turn
+from mailproto.client.errors import ClientError
 from mailproto.content import Octets
 from mailproto.model import Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._content import PIECE, ContentInfo, examine

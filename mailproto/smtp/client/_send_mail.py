@@ -9,7 +9,9 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from mailproto.client import ClientError, Job, ServerAddress, aborting
+from mailproto.client import ServerAddress
+from mailproto.client.base import Job, aborting
+from mailproto.client.errors import ClientError
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
 from mailproto.smtp.client._composing import Composed, Recipients, compose_in_thread
@@ -17,6 +19,7 @@ from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._outcomes import outcome_of
 from mailproto.smtp.client._own_name import check_own_name
 from mailproto.smtp.client._timeouts import SMTPTimeouts
+from mailproto.typing import Reactor
 
 __all__ = ["AllRefused", "SendJob", "SendResult", "result_of", "send_mail"]
 
@@ -145,7 +148,7 @@ class SendJob(Job[SMTPClient]):
 
 
 async def send_mail(
-    reactor: Any,
+    reactor: Reactor,
     server: ServerAddress | str,
     message: str | bytes | EmailPackageMessage[Any, Any],
     *,
@@ -170,6 +173,8 @@ async def send_mail(
     :param parameters: the parameters of MAIL, as in `SMTPClient.send`.
     :param lmtp: whether the server speaks LMTP.
     :param hostname: this client's name in EHLO; by default, this machine's name or address.
+    :param timeouts: how long the server may take for each step; by default, `SMTPTimeouts` as they are.
+    :returns: the outcome of each recipient; at least one was accepted.
     :raises AllRefused: the server took the message for no recipient.
     :raises ClientError: no message could be sent; the subclass says why.
     :raises ValueError: there is no sender or no recipient, something is not an address (also in the

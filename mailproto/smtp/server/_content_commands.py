@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from mailproto.content import Content
@@ -155,7 +156,7 @@ async def _tell_recipients(server: SMTPServer, message: Accepted) -> None:
     for recipient, outcome in zip(envelope.recipients, message.outcomes, strict=True):
         server.observer.delivered(Delivered(message.client, envelope, recipient, outcome))
         if server.clock.seconds() - began >= _TIME_SLICE:
-            await deferLater(server.clock, 0)
+            await deferLater(cast(IReactorTime, server.clock), 0)
             began = server.clock.seconds()
 
 

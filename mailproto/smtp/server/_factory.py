@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress
 
-from mailproto.auth import SASLServer, ServerMechanism, server_mechanisms
 from mailproto.auth._avatars import checked_portal
-from mailproto.connection import Commands, Networks, ServerFactory, check_capabilities
+from mailproto.auth.sasl import SASLServer, ServerMechanism, server_mechanisms
+from mailproto.connection import ServerFactory
+from mailproto.connection.commands import Commands, check_capabilities
+from mailproto.connection.proxy import Networks
 from mailproto.interfaces import (
     IDelivery,
     IDeliverySessions,
@@ -28,6 +30,7 @@ from mailproto.smtp.server._limits import MAX_MESSAGE_SIZE, TRUSTED_CLIENT_LIMIT
 from mailproto.smtp.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS
 from mailproto.smtp.server._sending_policy import SendingPolicy
 from mailproto.smtp.server._server import SMTPServer
+from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["SMTPServerFactory"]
 
@@ -62,8 +65,8 @@ class SMTPServerFactory(ServerFactory):
         own (RFC 6409 6.1; `IOwnership`).
     :param xclient: the networks of proxies that may use XCLIENT to name their clients.
     :param trace_account: whether the Received field names the account that signed in.
-    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.server_mechanisms`); by
-        default, those that the portal names, or else `mailproto.auth.DEFAULT_MECHANISMS`.
+    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.sasl.server_mechanisms`); by
+        default, those that the portal names, or else `mailproto.auth.sasl.DEFAULT_MECHANISMS`.
     :param limits: `SMTPLimits`; by default, LMTP and servers that require login have no wait before the
         greeting.
     :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
@@ -93,10 +96,10 @@ class SMTPServerFactory(ServerFactory):
         self,
         delivery: IDelivery | IDeliverySessions,
         *,
-        clock: IReactorTime | None = None,
+        clock: ReactorTime | None = None,
         hostname: str | None = None,
         portal: Portal | None = None,
-        tls: Any | None = None,
+        tls: ServerTLSContext | None = None,
         submission: bool = False,
         auth_required: bool | None = None,
         require_tls: bool = False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import Deferred
 
-from mailproto.connection import CommandRules, CommandSession, State
+from mailproto.connection.commands import CommandRules, CommandSession, State
 from mailproto.errors import Refused
 from mailproto.interfaces import IAccount
 from mailproto.model import Address, Outcome, Session

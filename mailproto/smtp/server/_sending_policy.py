@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mailproto.awaiting import settle
-from mailproto.connection import UNIX
+from mailproto.connection.proxy import UNIX
 from mailproto.errors import Refused
 from mailproto.interfaces import IDelivery, IDeliverySessions, IOwnership
 from mailproto.model import Address

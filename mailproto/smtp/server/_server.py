@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
-from mailproto.auth import Login
-from mailproto.connection import CloseReason, ServerConnection
+from mailproto.auth.signing_in import Login
+from mailproto.connection import ServerConnection
+from mailproto.connection.limits import CloseReason
 from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, WireError
 from mailproto.model import Envelope, Outcome, Session
 from mailproto.observing import Client

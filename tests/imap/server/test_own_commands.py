@@ -7,9 +7,10 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.connection import ServerCommand, State
+from mailproto.connection.commands import ServerCommand, State
 from mailproto.errors import MailError
-from mailproto.imap import BadCommand, IMAPLimits
+from mailproto.imap.limits import IMAPLimits
+from mailproto.imap.server import BadCommand
 from mailproto.imap.wire import IMAPWireLimits
 from mailproto.testing import FEEDS
 from tests.own_commands import dialogue

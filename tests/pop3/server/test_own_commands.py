@@ -7,9 +7,9 @@ from typing import Any
 from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.connection import ServerCommand, State
+from mailproto.connection.commands import ServerCommand, State
 from mailproto.errors import MailError
-from mailproto.pop3 import POP3Limits
+from mailproto.pop3.limits import POP3Limits
 from mailproto.testing import FEEDS
 from tests.own_commands import dialogue
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from mailproto.smtp import SMTPLimits
+from mailproto.smtp.limits import SMTPLimits
 from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase
 from tests.smtp.server.test_server import script

@@ -8,7 +8,7 @@ import secrets
 import time
 from typing import Any
 
-from mailproto.smtp import SMTPLimits
+from mailproto.smtp.limits import SMTPLimits
 from mailproto.testing import MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase
 from tests.smtp.server.test_authentication import EHLO, b64

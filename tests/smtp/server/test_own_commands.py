@@ -7,10 +7,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.connection import ServerCommand, State
+from mailproto.connection.commands import ServerCommand, State
 from mailproto.errors import Refused
 from mailproto.model import Outcome
-from mailproto.smtp import SMTPLimits, SMTPServer
+from mailproto.smtp.limits import SMTPLimits
+from mailproto.smtp.server import SMTPServer
 from mailproto.smtp.wire import OwnCommand, SMTPServerWire, SMTPSyntaxError
 from mailproto.testing import FEEDS
 from tests.mail_log import captured, only

@@ -38,8 +38,14 @@ from mailproto.delivery import Delivery, DeliverySession, FunctionDelivery, Mail
 from mailproto.imap import IMAPServerFactory
 from mailproto.interfaces import IDelivery, IMailbox, IObjectIds, IStore
 from mailproto.model import Address, Envelope, Outcome, Parameters, Session
+from mailproto.connection.commands import ServerCommand, State
+from mailproto.imap.server import IMAPCommandSession
+from mailproto.imap.wire import ArgumentReader
+from mailproto.observing import Accepted, Observer
 from mailproto.pop3 import POP3ServerFactory
+from mailproto.service import Settings, make_service
 from mailproto.smtp import SMTPSender, SMTPServerFactory
+from mailproto.smtp.server import SMTPCommandSession, SMTPServer
 from mailproto.tls import server_tls
 
 
@@ -108,6 +114,31 @@ SMTPServerFactory(Own(), portal=password_portal(lambda username, password: passw
 IMAPServerFactory(portal, clock=reactor, hostname="mail.example.org")
 POP3ServerFactory(portal, clock=Clock(), hostname="mail.example.org")
 SMTPSender(reactor, ServerAddress("mail.example.org"))
+
+
+class Metrics(Observer):
+    def accepted(self, event: Accepted) -> None:
+        print(event.size, event.client.address)
+
+
+class Slow(SMTPServer):
+    def write_greeting(self) -> None:
+        super().write_greeting()
+
+
+def xhello(session: SMTPCommandSession, argument: str) -> str:
+    return f"{argument} {session.client.address}"
+
+
+async def xecho(session: IMAPCommandSession, arguments: ArgumentReader) -> None:
+    session.untagged("XECHO", arguments.text(), 1, None, [b"x"])
+
+
+commands = {"XHELLO": xhello}
+SMTPServerFactory(Own(), observer=Metrics(), commands=commands, capabilities=["XHELLO"], protocol_class=Slow)
+own = {"XECHO": ServerCommand(xecho, states=State.SIGNED_IN | State.SELECTED)}
+IMAPServerFactory(portal, observer=[Metrics()], commands=own)
+make_service(Settings(), observer=Metrics())
 """
 
 WRONG = """

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from tests.processes import CHECKOUT
 
 PUBLIC_NAMES = {
+    "mailproto.aio": "bridge running_reactor",
     "mailproto.accounts": """
         MAX_COMPARED account_key account_keys check_account_name full_name invisible_in
     """,
@@ -33,7 +34,7 @@ PUBLIC_NAMES = {
         SERVER_MECHANISMS ServerMechanism client_mechanisms decode_base64 server_mechanisms
     """,
     "mailproto.auth.signing_in": "FAILURE_DELAY Login add_ons_of ensure_secret sign_in_refused",
-    "mailproto.awaiting": "Result deferred_of settle",
+    "mailproto.awaiting": "Result deferred_of drive settle",
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore SQLiteStore
         STORES SimpleAccount SimpleMailbox SingleStore check_keywords check_name check_rename
@@ -62,7 +63,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.content": "CHUNK Content Octets chunks unwrapped",
     "mailproto.delivery": """
-        Delivery DeliverySession FunctionDelivery MAX_CACHED MailboxDelivery PerSession TRUST accepted
+        CatchAllDelivery Delivery DeliverySession FunctionDelivery MAX_CACHED MailboxDelivery PerSession
+        TRUST accepted
     """,
     "mailproto.domains": """
         ascii_domain canonical_domain domain_fault ends_in_number is_valid_international
@@ -74,7 +76,7 @@ PUBLIC_NAMES = {
         StoreUnusable TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse
         WireError storage_failure
     """,
-    "mailproto.files": "make_folder sync_folder write_private",
+    "mailproto.files": "give_away make_folder sync_folder write_private",
     "mailproto.imap": "IMAPServerFactory",
     "mailproto.imap.limits": "IMAPLimits",
     "mailproto.imap.server": "BadCommand IMAPCommandSession IMAPServer MailboxView",
@@ -91,6 +93,7 @@ PUBLIC_NAMES = {
         IExpander IIdentity IMailbox IMetadata IObjectIds IOwnership IQueueRunner IRecent IRevocable
         IServiceExtensions IStore IVerifier
     """,
+    "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
         LINE MAX_REFUSALS MAX_VALUE MailLog NAMESPACE observer_of
     """,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from twisted.internet.defer import CancelledError, ensureDeferred
-from twisted.internet.endpoints import connectProtocol, wrapClientTLS
+from twisted.internet.endpoints import wrapClientTLS
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 
 from mailproto.auth.sasl import ClientCredentials
 from mailproto.client._address import Credentials, ServerAddress, bare_host
-from mailproto.client._routes import Race, Route, endpoint_name, routes_to
+from mailproto.client._routes import Race, Route, connect, endpoint_name, routes_to
 from mailproto.client._timeouts import TooLate, within
 from mailproto.client.errors import (
     AuthenticationRefused,
@@ -58,7 +59,7 @@ async def connect_client(reactor: Reactor, endpoint: IStreamClientEndpoint, clie
     """Implements `Client.connect`."""
     seconds = client.timeouts.connect
     name = endpoint_name(endpoint)
-    connecting = connectProtocol(endpoint, client.protocol)
+    connecting = connect(endpoint, client.protocol)
     try:
         await within(reactor, seconds, connecting, lambda _: client.abort())
     except CancelledError:
@@ -230,10 +231,10 @@ def _abort_connected(connected: tuple[Route, Client[Any]] | None) -> None:
 
 @contextmanager
 def aborting(client: Client[Any]) -> Iterator[None]:
-    """Abort the connection if the block raises or is cancelled."""
+    """Abort the connection if the block is cancelled, by Twisted or by asyncio."""
     try:
         yield
-    except (CancelledError, GeneratorExit):
+    except (CancelledError, asyncio.CancelledError, GeneratorExit):
         client.abort()
         raise
 

@@ -73,6 +73,10 @@ class ServerFactory(Factory):
             raise TypeError(f"protocol_class: a subclass of {base.__name__}, not {given!r}")
         return given
 
+    def startFactory(self) -> None:
+        """The first port starts to listen, perhaps after `shut_down`."""
+        self.stopping = False
+
     def admit(self, connection: ServerConnection[Any]) -> bool:
         """Count a new connection; False if there are too many, or the server is stopping."""
         network = None if connection.is_proxy else connection.peer.network

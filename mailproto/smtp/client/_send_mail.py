@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message as EmailPackageMessage
 from typing import Any
@@ -206,10 +207,8 @@ async def _send(client: SMTPClient, job: SendJob) -> list[Outcome]:
     """Send over a connection, and close it in any case; at once if the caller has cancelled."""
     with aborting(client):
         outcomes = await job.begin(client)
-    try:
-        await client.quit()
-    except CancelledError:
-        client.abort()  # the server's replies stay valid
+    with suppress(CancelledError), aborting(client):
+        await client.quit()  # if the caller cancels now, the server's replies stay valid
     return outcomes
 
 

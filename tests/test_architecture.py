@@ -47,8 +47,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.client.errors": """
         AuthenticationRefused AuthenticationUnavailable ClientError CommandRefused ConnectFailed
-        ConnectionLost GreetingRefused ProtocolViolation QueueTimeout ServerReply ServerTimeout
-        ServerUntrusted ServiceClosing TLSFailed TLSUnavailable
+        ConnectionLost GreetingRefused NotOffered OutOfOrder ProtocolViolation QueueTimeout ServerReply
+        ServerTimeout ServerUntrusted ServiceClosing TLSFailed TLSUnavailable
     """,
     "mailproto.connection": """
         Connection Peer ServerConnection ServerFactory UNKNOWN Wire own_hostname server_hostname
@@ -63,8 +63,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.content": "CHUNK Content Octets chunks unwrapped",
     "mailproto.delivery": """
-        CatchAllDelivery Delivery DeliverySession FunctionDelivery MAX_CACHED MailboxDelivery PerSession
-        TRUST accepted
+        Action CatchAllDelivery Delivery DeliverySession FunctionDelivery MAX_CACHED MAX_RETURNED
+        MailboxDelivery PerSession RecipientStatus Report TRUST accepted bounce report
     """,
     "mailproto.domains": """
         ascii_domain canonical_domain domain_fault ends_in_number is_valid_international

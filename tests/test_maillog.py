@@ -59,9 +59,9 @@ class maillog:  # noqa: N801 - it stands for what a server does
             log.refused(Refusal.of_message(event, answer))
 
     @classmethod
-    def recipients(cls, about: Envelope, outcomes: Any) -> None:
+    def recipients(cls, about: Envelope, outcomes: Any, is_told: bool = True) -> None:
         for recipient, outcome in zip(about.recipients, outcomes, strict=True):
-            cls.log.delivered(Delivered(CLIENT, about, recipient, outcome))
+            cls.log.delivered(Delivered(CLIENT, about, recipient, outcome, is_told or outcome.accepted))
 
     @classmethod
     def refused(cls, client: Client, reply: Outcome | str, *, command: str = "", **more: Any) -> None:
@@ -151,6 +151,27 @@ class MessageTests(SynchronousTestCase):
             ],
         )
 
+    def test_recipients_of_whom_the_sender_learns_nothing(self) -> None:
+        """SMTP has one reply for all, and it was 250: nobody else will tell of the others."""
+        about = envelope("alice", "carol", "dave")
+        with captured() as events:
+            maillog.recipients(about, [TAKEN, UNKNOWN, FULL], is_told=False)
+        told = 'told="250, because of other recipients: the sender does not learn the reply"'
+        self.assertEqual(
+            lines(events),
+            [
+                "accepted id=4711 recipient=<alice@example.org> detail=alice/INBOX",
+                "unreported id=4711 sender=<bob@example.com> recipient=<carol@example.org>"
+                f' reply="550 5.1.1 No such mailbox here" {told}',
+                "unreported id=4711 sender=<bob@example.com> recipient=<dave@example.org>"
+                f' reply="452 4.3.1 Insufficient system storage" {told}'
+                ' detail="OSError: No space left on device"',
+            ],
+        )
+        self.assertEqual(
+            [event["log_level"] for event in events], [LogLevel.info, LogLevel.warn, LogLevel.error]
+        )
+
     def test_many_recipients(self) -> None:
         names = [f"r{number}" for number in range(1000)]
         first, *rest = log([TAKEN] * 1000, *names)
@@ -167,6 +188,8 @@ class MessageTests(SynchronousTestCase):
             (FULL, LogLevel.error),
             (Outcome(451, "4.3.0", "Temporary failure"), LogLevel.error),
             (Outcome(450, "4.7.1", "Too many messages for now"), LogLevel.info),
+            (Outcome(451, "4.4.1", "Temporary failure", "Cannot connect"), LogLevel.warn),
+            (Outcome(554, "5.4.6", "In circles"), LogLevel.info),
             (Outcome(552, "5.3.4", "Message too large"), LogLevel.info),
         ):
             answer = None if outcome.accepted else outcome

@@ -154,6 +154,28 @@ class EventTests(SynchronousTestCase):
         dialogue.play(MESSAGE.replace("C: .\n", "C: .\nwait 3 s\ndo deliver\n"))
         self.assertEqual(told.only("accepted").seconds, 3)
 
+    def test_of_whom_the_sender_learns(self) -> None:
+        """SMTP has one reply for all recipients: of a refusal beside an acceptance, it says nothing."""
+        yes, no = Outcome(250, "2.0.0", "Kept"), Outcome(550, "5.1.1", "Nobody")
+        script = MESSAGE.replace(
+            "<eve@example.org>\n    S: 550 5.1.1 ...", "<dora@example.org>\n    S: 250 ..."
+        )
+        for outcomes, is_told, reply in (
+            ([yes, yes], [True, True], "250"),
+            ([yes, no], [True, False], "250"),
+            ([no, no], [True, True], "550"),
+        ):
+
+            class Some(Delivery):
+                def deliver(self, envelope: Any, content: Any, outcomes: Any = outcomes) -> Any:
+                    return outcomes
+
+            told = Recording()
+            serve(told, delivery=Some(_take)).play(script.replace("S: 250 2.0.0 ...", f"S: {reply} ..."))
+            delivered = [event for name, event in told.events if name == "delivered"]
+            self.assertEqual([event.outcome for event in delivered], outcomes)
+            self.assertEqual([event.is_told for event in delivered], is_told)
+
     def test_a_refused_message(self) -> None:
         class Full(Delivery):
             def deliver(self, envelope: Any, content: Any) -> Any:  # type: ignore[override]

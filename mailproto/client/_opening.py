@@ -207,9 +207,9 @@ class _Opening(Generic[ClientT]):
 
     def _reasons(self, last: str = "") -> str:
         updates: Iterable[tuple[str, ClientError]] = self._failed[:MOST_REASONS]
-        texts = [f"{name}: {error.text}" for name, error in updates]
+        texts = [f"{name}: {error}" for name, error in updates]
         if len(self._failed) == 1 and not last and self._failed[0][0] in self._name:
-            texts = [self._failed[0][1].text]  # the server's name is the address
+            texts = [str(self._failed[0][1])]  # the server's name is the address
         if (more := len(self._failed) - MOST_REASONS) > 0:
             texts.append(f"{more} more")
         return "; ".join([*texts, last] if last else texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from time import time
 from typing import Any, Final, cast
 
@@ -36,6 +37,11 @@ _MAX_LISTED: Final = 10
 
 _MAX_WAITING: Final = 100
 """The most events that wait for the reactor's next iteration."""
+
+_TOLD: Final = "250, because of other recipients: the sender does not learn the reply"
+"""What the client was told about a recipient for which the message was not taken."""
+
+_LEVELS: Final = (LogLevel.info, LogLevel.warn, LogLevel.error)
 
 _IN_WORDS: Final = frozenset({"imap", "pop3"})
 """The protocols whose replies have no codes."""
@@ -92,19 +98,27 @@ class MailLog(Observer):
             _emit_waiting()
 
     def delivered(self, event: Delivered) -> None:
-        """Log ``accepted``, ``deferred`` or ``refused`` for a recipient of a message that has several."""
+        """Log ``accepted``, ``deferred`` or ``refused`` for a recipient of a message that has several.
+
+        For one of whom the client is not told, the line is ``unreported``, a warning.
+        """
         if len(event.envelope.recipients) == 1:
             return
         outcome = event.outcome
-        reply = "" if outcome.accepted else f"{outcome.code} {outcome.enhanced} {outcome.text}"
+        level, kind, told = _level(outcome.enhanced), _kind(outcome.code), ""
+        if outcome.accepted:
+            kind = "accepted"
+        elif not event.is_told:
+            level = max(level, LogLevel.warn, key=_LEVELS.index)
+            kind, told = "unreported", _TOLD
         fields = {
+            "sender": f"<{event.envelope.sender}>" if told else "",
             "recipient": f"<{event.recipient.address}>",
-            "reply": reply,
+            "reply": "" if outcome.accepted else f"{outcome.code} {outcome.enhanced} {outcome.text}",
+            "told": told,
             "detail": outcome.detail,
         }
-        kind = "accepted" if outcome.accepted else _kind(outcome.code)
-        is_fault = outcome.enhanced.startswith("4.3.")
-        _emit(_level(is_fault), kind, None, fields, event.envelope.id)
+        _emit(level, kind, None, fields, event.envelope.id)
 
     def appended(self, event: Appended) -> None:
         """Log ``appended``."""
@@ -121,7 +135,7 @@ class MailLog(Observer):
             # Most refusals are the client's everyday business, such as a mailbox that does not exist.
             if event.detail and _may_log(client):
                 fields = {"command": event.command, "reply": event.reply, "detail": event.detail}
-                _emit(_level(event.is_fault), "failed", client, fields)
+                _emit(_level_of(event.is_fault), "failed", client, fields)
         elif _may_log(client):
             fields = {"command": event.command}
             if event.sender is not None:
@@ -130,7 +144,7 @@ class MailLog(Observer):
                 fields["recipient"] = f"<{event.recipient}>"
             fields |= {"reply": event.reply, "detail": event.detail}
             kind = "refused" if not event.code else _kind(event.code)
-            _emit(_level(event.is_fault), kind, client, fields)
+            _emit(_level(event.enhanced), kind, client, fields)
 
     def turned_away(self, event: TurnedAway) -> None:
         """Log ``turned-away``."""
@@ -147,7 +161,7 @@ class MailLog(Observer):
             return
         error = event.error
         fields = {"mechanism": event.mechanism, "name": event.name, "detail": error.detail or error.text}
-        _emit(_level(isinstance(error, Unavailable)), "sign-in-failed", event.client, fields)
+        _emit(_level_of(isinstance(error, Unavailable)), "sign-in-failed", event.client, fields)
 
     def disconnected(self, event: Disconnected) -> None:
         """Log ``ended``; its level is debug if no account signed in, and all counts are 0."""
@@ -212,7 +226,7 @@ def _log_message(message: Accepted, at: float, refusal: Refusal | None = None) -
     fields["message_id"] = message_id
     kind, level = "taken", LogLevel.info
     if refusal is not None:
-        kind, level = _kind(refusal.code), _level(refusal.is_fault)
+        kind, level = _kind(refusal.code), _level(refusal.enhanced)
         fields["reply"] = refusal.reply
         if _waiting:
             _emit_waiting()
@@ -229,7 +243,16 @@ def _kind(code: int) -> str:
     return "deferred" if code < 500 else "refused"
 
 
-def _level(is_fault: bool) -> Any:
+def _level(enhanced: str) -> Any:
+    """Error if the server failed, rather than the message (RFC 3463 3.4: X.3.X); warning if another server
+    could not be reached (3.5: X.4.X)."""
+    return _SPECIAL_LEVELS.get(enhanced[:4], LogLevel.info)
+
+
+_SPECIAL_LEVELS: Final[Mapping[str, Any]] = {"4.3.": LogLevel.error, "4.4.": LogLevel.warn}
+
+
+def _level_of(is_fault: bool) -> Any:
     return LogLevel.error if is_fault else LogLevel.info
 
 

@@ -191,12 +191,16 @@ class Delivered:
     It comes after the `Accepted` or the `Refusal` of the message.
 
     :ivar outcome: ``accepted`` tells whether the delivery took the message for this recipient.
+    :ivar is_told: False if the client does not learn of a refusal: SMTP has one reply for all recipients, and
+        it was 250 because of others.  Then nobody tells the sender, unless the delivery does
+        (`mailproto.delivery.bounce`).
     """
 
     client: Client
     envelope: Envelope
     recipient: Recipient
     outcome: Outcome
+    is_told: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,8 +153,11 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
 async def _tell_recipients(server: SMTPServer, message: Accepted) -> None:
     began = server.clock.seconds()
     envelope = message.envelope
+    # One reply for all: those who were refused are not told, if it is 250.
+    is_told = server.answers_each or not any(outcome.accepted for outcome in message.outcomes)
     for recipient, outcome in zip(envelope.recipients, message.outcomes, strict=True):
-        server.observer.delivered(Delivered(message.client, envelope, recipient, outcome))
+        event = Delivered(message.client, envelope, recipient, outcome, is_told or outcome.accepted)
+        server.observer.delivered(event)
         if server.clock.seconds() - began >= _TIME_SLICE:
             await deferLater(cast(IReactorTime, server.clock), 0)
             began = server.clock.seconds()

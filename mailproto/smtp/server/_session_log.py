@@ -112,6 +112,7 @@ class SessionLog:
 
 
 def _read(reply: bytes) -> Outcome:
-    """A reply of one line that `render_reply` has made."""
-    code, enhanced, text = reply.decode().rstrip().split(" ", 2)
-    return Outcome(int(code), enhanced, text)
+    """A reply that `render_reply` has made, with its lines as one."""
+    lines = [line[len("550 ") :] for line in reply.decode().splitlines()]
+    enhanced = lines[0].partition(" ")[0]
+    return Outcome(int(reply[:3]), enhanced, " ".join(line.removeprefix(f"{enhanced} ") for line in lines))

@@ -49,8 +49,8 @@ class ReplyTests(SynchronousTestCase):
         for result, reply in (
             (None, "250 2.0.0 OK\r\n"),
             ("", "250 2.0.0 \r\n"),
-            ("a\r\n250 forged\x1b\u00e9", "250 2.0.0 a??250 forged??\r\n"),
-            ("x" * 1000, f"250 2.0.0 {'x' * 480}\r\n"),
+            ("a\r\n250 forged\x1b\u00e9", "250-2.0.0 a\r\n250 2.0.0 250 forged??\r\n"),
+            ("x" * 500, f"250-2.0.0 {'x' * 480}\r\n250 2.0.0 {'x' * 20}\r\n"),
             (["one", "two\r\n"], "250-2.0.0 one\r\n250 2.0.0 two??\r\n"),
             (Outcome(252, "2.5.0", "Perhaps"), "252 2.5.0 Perhaps\r\n"),
             (Outcome(550, "5.7.1", "No"), "550 5.7.1 No\r\n"),

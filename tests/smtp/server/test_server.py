@@ -86,7 +86,7 @@ class MessageTests(DialogueTestCase):
         self.converse(transport, script(DATA))
         transport.send(b"x\r\n.\r\n")
         [(envelope, _)] = self.delivery.delivered
-        self.assertEqual(transport.read(), f"250 2.0.0 Taken as {envelope.id}\r\n".encode())
+        self.assertEqual(transport.read(), f"250 2.0.0 Taken as {envelope.id}: Kept\r\n".encode())
 
     def test_one_connection_brings_many_messages(self) -> None:
         again = "C: MAIL FROM:<>\nS: 250...\nC: RCPT TO:<a@b>\nC: DATA\nS: 250...\nS: 354..."
@@ -143,7 +143,7 @@ class MessageTests(DialogueTestCase):
 
     def test_what_goes_wrong_in_a_delivery_is_told_and_the_session_goes_on(self) -> None:
         for failure, reply in (
-            (Refused(554, "5.7.1", "No\r\n250 liar\xff"), "554 5.7.1 No??250 liar?"),
+            (Refused(554, "5.7.1", "No\r\n250 liar\xff"), "554-5.7.1 No\nS: 554 5.7.1 250 liar?"),
             (ZeroDivisionError("secret"), "451 4.3.0 Temporary failure, try again later"),
         ):
             transport = self.connect()

@@ -16,9 +16,9 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from zope.interface import implementer
 
+from mailproto._logger import PackageLogger
 from mailproto.accounts import account_key, full_name
 from mailproto.auth._credentials import (
     IBearerToken,
@@ -80,7 +80,7 @@ class DirectoryChecker(_NameChecker):
     """
 
     credentialInterfaces = (IUsernamePassword, IScramProof, IProxyLogin)
-    log = Logger()
+    log = PackageLogger()
 
     def __init__(
         self,

@@ -11,9 +11,9 @@ from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, ensureDeferred, fail
 from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mailproto._logger import PackageLogger
 from mailproto.client._client import Client
 from mailproto.client._growth import Growth
 from mailproto.client._job import MOST_AT_ONCE, Job, Task
@@ -50,7 +50,7 @@ class ClientPool(Generic[ClientT]):
     :raises ValueError: one of these numbers is too small.
     """
 
-    log = Logger()
+    log = PackageLogger()
 
     def __init__(
         self,

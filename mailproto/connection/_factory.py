@@ -7,11 +7,12 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory
 
-from mailproto import maillog
 from mailproto._reactor import installed
 from mailproto.connection._hostname import server_hostname
 from mailproto.connection._limits import Limits
 from mailproto.connection._server import ServerConnection
+from mailproto.maillog import MailLog
+from mailproto.observing import ObserverOrMore, Observers, TurnedAway
 from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["ServerFactory"]
@@ -24,7 +25,15 @@ class ServerFactory(Factory):
     :param hostname: the server's name in its greeting; an international name is sent with A-labels.  None for
         the machine's name.
     :param tls: the context for STARTTLS or STLS; None not to offer it.
+    :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
+    :param mail_log: whether there is a mail log.
+    :param protocol_class: a subclass of `protocol_class`, to be used instead.
+    :ivar observer: passes events to all of them.
+    :raises TypeError: ``observer`` is no observer, or ``protocol_class`` is no such subclass.
     """
+
+    protocol_class: type[ServerConnection[Any]] = ServerConnection
+    """The class of the connections."""
 
     noisy = False
     service_name: str = ""
@@ -37,15 +46,27 @@ class ServerFactory(Factory):
         hostname: str | None = None,
         tls: ServerTLSContext | None = None,
         limits: Limits | None = None,
+        observer: ObserverOrMore | None = None,
+        mail_log: bool = True,
+        protocol_class: type[ServerConnection[Any]] | None = None,
     ) -> None:
-        self.clock = installed() if clock is None else clock
+        clock = self.clock = installed() if clock is None else clock
         self.hostname = server_hostname(hostname)
+        if protocol_class is not None:
+            self.protocol_class = self._derived(protocol_class)
         self.tls = tls
         self.limits = limits or Limits()
+        self.observer = Observers([*([MailLog(clock)] if mail_log else []), Observers(observer)])
         self.stopping = False
         self.connections: set[ServerConnection[Any]] = set()
         self._peers: dict[str, int] = {}
         self._all_gone: list[Deferred[None]] = []
+
+    def _derived(self, given: type[ServerConnection[Any]]) -> type[ServerConnection[Any]]:
+        base = self.protocol_class
+        if not isinstance(given, type) or not issubclass(given, base):
+            raise TypeError(f"protocol_class: a subclass of {base.__name__}, not {given!r}")
+        return given
 
     def startFactory(self) -> None:
         """The first port starts to listen, perhaps after `shut_down`."""
@@ -64,7 +85,7 @@ class ServerFactory(Factory):
             )
         ):
             reason = "server shutting down" if self.stopping else "too many connections"
-            maillog.turned_away(connection.client, reason)
+            connection.observer.turned_away(TurnedAway(connection.client, reason))
             return False
         if network is not None:
             self._peers[network] = number + 1

@@ -14,10 +14,10 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto._logger import PackageLogger
 from mailproto.connection._limits import Limits
 from mailproto.connection._networks import Networks, ip_address
 from mailproto.connection._peer import UNKNOWN, peer_of, rename_peer
@@ -45,7 +45,7 @@ class ProxiedFactory(Factory):
     """
 
     noisy = False
-    log = Logger()
+    log = PackageLogger()
 
     def __init__(
         self,

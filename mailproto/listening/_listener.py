@@ -22,10 +22,10 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
+from mailproto._logger import PackageLogger
 from mailproto._reactor import installed
 from mailproto.connection import ServerFactory
 from mailproto.files import give_away
@@ -73,7 +73,7 @@ class Listener(Service):
     :raises TypeError: an argument is of a wrong type.
     """
 
-    log = Logger()
+    log = PackageLogger()
 
     def __init__(
         self,

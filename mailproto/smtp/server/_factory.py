@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
 
 from twisted.cred.portal import Portal
@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IAddress
 from mailproto.auth._avatars import checked_portal
 from mailproto.auth.sasl import SASLServer, ServerMechanism, server_mechanisms
 from mailproto.connection import ServerFactory
+from mailproto.connection.commands import Commands, check_capabilities
 from mailproto.connection.proxy import Networks
 from mailproto.interfaces import (
     IDelivery,
@@ -24,7 +25,9 @@ from mailproto.interfaces import (
     IVerifier,
 )
 from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions
+from mailproto.observing import ObserverOrMore
 from mailproto.smtp.server._limits import MAX_MESSAGE_SIZE, TRUSTED_CLIENT_LIMITS, SMTPLimits
+from mailproto.smtp.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS
 from mailproto.smtp.server._sending_policy import SendingPolicy
 from mailproto.smtp.server._server import SMTPServer
 from mailproto.typing import ReactorTime, ServerTLSContext
@@ -66,12 +69,18 @@ class SMTPServerFactory(ServerFactory):
         default, those that the portal names, or else `mailproto.auth.sasl.DEFAULT_MECHANISMS`.
     :param limits: `SMTPLimits`; by default, LMTP and servers that require login have no wait before the
         greeting.
-    :raises ValueError: ``hostname`` is not a domain, nor an address in brackets; a mechanism does not exist;
-        or login is required, but there is no portal.
-    :raises TypeError: ``portal`` is not a portal.
+    :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
+    :param mail_log: whether this server writes the mail log.
+    :param commands: commands of your own by name, such as ``{"XHELLO": handler}`` (`ServerCommand`).
+    :param capabilities: lines that EHLO's reply has in addition, such as ``["XHELLO"]``.
+    :param protocol_class: a subclass of `SMTPServer` (or `LMTPServer`), to be used instead.
+    :raises ValueError: ``hostname`` is not a domain, nor an address in brackets; a command, a capability or a
+        mechanism is not valid; or login is required, but there is no portal.
+    :raises TypeError: ``portal`` is not a portal; or an observer, a command, a capability or the
+        ``protocol_class`` is of the wrong type.
     """
 
-    protocol_class: ClassVar[type[SMTPServer]] = SMTPServer
+    protocol_class: type[SMTPServer] = SMTPServer
     greeting = "ESMTP mailproto"
     service_name = "smtp"
     faces_internet: ClassVar[bool] = True
@@ -103,6 +112,11 @@ class SMTPServerFactory(ServerFactory):
         trace_account: bool = False,
         mechanisms: Sequence[str | type[ServerMechanism]] | None = None,
         limits: SMTPLimits | None = None,
+        observer: ObserverOrMore | None = None,
+        mail_log: bool = True,
+        commands: Commands | None = None,
+        capabilities: Iterable[str] = (),
+        protocol_class: type[SMTPServer] | None = None,
     ) -> None:
         self.auth_required = submission if auth_required is None else auth_required
         if self.auth_required and portal is None:
@@ -114,7 +128,17 @@ class SMTPServerFactory(ServerFactory):
         if limits is None:
             is_trusted = not self.faces_internet or submission or self.auth_required
             limits = TRUSTED_CLIENT_LIMITS if is_trusted else SMTPLimits()
-        super().__init__(clock=clock, hostname=hostname, tls=tls, limits=limits)
+        super().__init__(
+            clock=clock,
+            hostname=hostname,
+            tls=tls,
+            limits=limits,
+            observer=observer,
+            mail_log=mail_log,
+            protocol_class=protocol_class,
+        )
+        self.commands = COMMANDS.check(commands)
+        self.capabilities = check_capabilities(capabilities, CAPABILITY, CAPABILITIES)
         self.delivery = delivery
         self.portal = None if portal is None else checked_portal(portal)
         self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)

@@ -7,8 +7,8 @@ from typing import Any
 
 from zope.interface import implementer
 
-from mailproto.awaiting import Result, settle
-from mailproto.delivery._base import Delivery, accept
+from mailproto.awaiting import Result, nothing, settle
+from mailproto.delivery._base import Delivery
 from mailproto.interfaces import IDeliverySession, IDeliverySessions, IServiceExtensions
 from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions, Session
 
@@ -27,11 +27,11 @@ class DeliverySession(Delivery):
 
     def reset(self) -> Any:
         """See `IDeliverySession.reset`: forget what belongs to the transaction."""
-        return accept()
+        return nothing()
 
     def end(self) -> Any:
         """See `IDeliverySession.end`: release what belongs to the connection."""
-        return accept()
+        return nothing()
 
 
 @implementer(IDeliverySessions, IServiceExtensions)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from mailproto._invisible import invisible_in_address
+
 __all__ = ["DOT_STRING", "split_address"]
 
 _MAX_ADDRESS = 254
@@ -41,6 +43,8 @@ def split_address(text: str) -> tuple[str, str]:
     fault = _local_part_fault(local) or _domain_fault(domain) if at else "there is no @ in it"
     if not fault and _octets(f"{local}@{domain}") > _MAX_ADDRESS:
         fault = f"it is longer than {_MAX_ADDRESS} octets"
+    if not fault and (unseen := invisible_in_address(text)):
+        fault = f"it has {unseen}, which cannot be seen"
     if fault:
         raise ValueError(f"not an address: {text!r}: {fault}")
     quoted = _QUOTED_STRING.fullmatch(local)

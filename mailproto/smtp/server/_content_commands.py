@@ -18,6 +18,7 @@ from mailproto.smtp.server._authentication_results import without_own_results
 from mailproto.smtp.server._error_budget import ContentRate
 from mailproto.smtp.server._reception import ChunkedReception, DiscardedChunk, Reception
 from mailproto.smtp.server._spool import Spool
+from mailproto.smtp.server._spool_room import RoomClaim
 from mailproto.smtp.server._submission import complete_header
 from mailproto.smtp.server._trace import TraceWriter, count_received, lowered, shown_message_id
 from mailproto.smtp.server._transaction import Transaction
@@ -139,6 +140,7 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
     finally:
         if content is not None:
             content.close()
+        reception.release()
     answer = server.content_answer(outcomes)
     observer = server.observer
     event = Accepted(client, envelope, outcomes, size, message_id, server.clock.seconds() - began)
@@ -212,4 +214,6 @@ def _chunked_text(server: SMTPServer) -> ChunkedText:
 
 def _spool(server: SMTPServer) -> Spool:
     factory = server.factory
-    return Spool(factory.max_message_size, factory.spool_folder, server.limits)
+    peer = server.peer
+    claim = RoomClaim(factory.spool_room, peer.network, shares=not peer.is_near)
+    return Spool(factory.max_message_size, factory.spool_folder, server.limits, claim)

@@ -37,7 +37,7 @@ async def mail(server: SMTPServer, event: Mail) -> None:
             utf8 = check_mail(event.parameters, server.offers, server.clock.seconds()).utf8
         _check_path(event.path, utf8, "5.1.7")
         policy = server.factory.sending_policy
-        if policy is not None:
+        if policy is not None and policy.concerns(server):
             await policy.check_sender(server, event.path)
         asked = server.delivery.sender(event.path, event.parameters)
         if asked is not None:
@@ -60,7 +60,7 @@ async def rcpt(server: SMTPServer, event: Rcpt) -> None:
             check_rcpt(event.parameters, server.offers)
         _check_path(event.path, transaction.utf8, "5.1.3")
         policy = server.factory.sending_policy
-        if policy is not None:
+        if policy is not None and policy.concerns(server):
             policy.check_recipient(server)
         asked = server.delivery.recipient(event.path, event.parameters)
         if asked is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mailproto.awaiting import settle
 from mailproto.connection.proxy import UNIX
@@ -32,19 +32,26 @@ class SendingPolicy:
         self._own_senders = own_senders
         period = limits.rate_period
         self._messages_per_account = Rate(limits.messages_per_account, period)
-        self._messages_per_peer = Rate(limits.messages_per_peer, period)
         self._recipients_per_account = Rate(limits.recipients_per_account, period)
-        self._recipients_per_peer = Rate(limits.recipients_per_peer, period)
+        self._messages_per_peer = _PeerRates(limits.messages_of_peer, period)
+        self._recipients_per_peer = _PeerRates(limits.recipients_of_peer, period)
+        self._concerns_all = bool(
+            own_senders
+            or self._messages_per_account
+            or self._recipients_per_account
+            or self._messages_per_peer.near
+            or self._recipients_per_peer.near
+        )
 
     def __bool__(self) -> bool:
         """Whether there is anything to check."""
         return bool(
-            self._own_senders
-            or self._messages_per_account
-            or self._messages_per_peer
-            or self._recipients_per_account
-            or self._recipients_per_peer
+            self._concerns_all or self._messages_per_peer.elsewhere or self._recipients_per_peer.elsewhere
         )
+
+    def concerns(self, server: SMTPServer) -> bool:
+        """Whether there is anything to check for this client."""
+        return self._concerns_all or not _is_near(server)
 
     async def check_sender(self, server: SMTPServer, path: Address) -> None:
         """Check a MAIL command.
@@ -66,11 +73,12 @@ class SendingPolicy:
             server, self._recipients_per_account, self._recipients_per_peer, "Too many recipients for now"
         )
 
-    def _count(self, server: SMTPServer, by_account: Rate, by_peer: Rate, text: str) -> None:
+    def _count(self, server: SMTPServer, by_account: Rate, by_peers: _PeerRates, text: str) -> None:
         now = server.clock.seconds()
         account = server.session.account
         if by_account and account is not None and not by_account.take(account, now):
             raise Refused(450, "4.7.1", text, detail=f"account {account}")
+        by_peer = by_peers.near if _is_near(server) else by_peers.elsewhere
         if by_peer:
             network = server.peer.network
             if not by_peer.take(network, now):
@@ -81,3 +89,22 @@ class SendingPolicy:
         if IOwnership.providedBy(delivery):
             return bool(await settle(delivery.owns(account, path)))
         return is_own_address(account, path)
+
+
+class _PeerRates:
+    """The rates of clients near and elsewhere: one `Rate` if the limit is the same."""
+
+    __slots__ = ("elsewhere", "near")
+
+    def __init__(self, limit: _LimitOfPeer, period: float) -> None:
+        near, elsewhere = limit(is_near=True), limit(is_near=False)
+        self.elsewhere = Rate(elsewhere, period)
+        self.near = self.elsewhere if near == elsewhere else Rate(near, period)
+
+
+class _LimitOfPeer(Protocol):
+    def __call__(self, *, is_near: bool) -> int: ...
+
+
+def _is_near(server: SMTPServer) -> bool:
+    return server.peer.is_near or server.is_proxy

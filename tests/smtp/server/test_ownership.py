@@ -91,7 +91,7 @@ class SubmissionTests(DialogueTestCase):
         self.assertEqual(len(self.delivery.senders), 1)
 
     def test_whose_it_is_can_be_logged(self) -> None:
-        """With SMTPUTF8, an address may have characters that cannot be shown: of nobody's script, or of none."""
+        """With SMTPUTF8, an address may have characters that cannot be shown, such as private ones."""
         events: list[LogEvent] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]

@@ -161,13 +161,24 @@ class PasswordVerifier:
         refused = self._queue.put(check)
         if refused is not None:
             refused.answer(_unavailable("too many passwords wait to be checked"))
-        self._run_more()
+        if self._is_last_thread:
+            if self._queue.take_latest(check):
+                self._in_thread(check)
+        else:
+            self._run_more()
+
+    @property
+    def _is_last_thread(self) -> bool:
+        """Whether one thread of several is free: it is kept for those who gave no wrong password lately.
+
+        Otherwise a newcomer would have to wait for the hashes of two guesses.
+        """
+        return 1 < self._threads == self._queue.running + 1
 
     def _run_more(self) -> None:
         """Give the threads what they can do at once, and no more, so that the queue decides what is next."""
-        while (free := self._threads - self._queue.running) > 0:
-            # A guess takes two running hashes' time from a newcomer unless one thread is kept for it.
-            check = self._queue.take(is_last_thread=free == 1 and self._threads > 1)
+        while self._queue.running < self._threads:
+            check = self._queue.take(is_last_thread=self._is_last_thread)
             if check is None:
                 return
             self._in_thread(check)

@@ -116,13 +116,23 @@ class CheckQueue:
         """
         ranked = self._ranked()
         if is_last_thread:
-            ranked = [one for one in ranked if not self._is_suspect(one[1])]
+            ranked = [one for one in ranked if one[0][0] <= 0]
         if not ranked:
             return None
         chosen = min(ranked, key=_rank)[1]
-        del self._waiting[chosen]
-        self._running.add(chosen)
+        self._start(chosen)
         return chosen
+
+    def take_latest(self, check: Check) -> bool:
+        """Run ``check``, which was just put, on the last thread; False if that is to stay free.
+
+        All others that wait were not to run there either, and need not be looked at again: a flood is put
+        without end.
+        """
+        if check not in self._waiting or self._is_suspect(check):
+            return False
+        self._start(check)
+        return True
 
     def is_running(self, check: Check) -> bool:
         """Whether a check runs."""
@@ -167,7 +177,7 @@ class CheckQueue:
             if worst in self._waiting:
                 break
         else:
-            # Several at once: a flood fills the queue again and again, and a search takes a millisecond.
+            # Several at once: a flood fills the queue again and again, and a search takes milliseconds.
             ranked = sorted(self._ranked(), key=_rank)  # stable: the oldest of equal ones is the last
             self._worst = [check for _, check in ranked[-_WORST_AT_ONCE:]]
             worst = self._worst.pop()
@@ -180,6 +190,10 @@ class CheckQueue:
             return False
         now = self._clock.seconds()
         return any(self._failures(key, now) >= 1 for key in check.keys if key in self._failed)
+
+    def _start(self, check: Check) -> None:
+        del self._waiting[check]
+        self._running.add(check)
 
     def _ranked(self) -> list[_Ranked]:
         """All that wait, the latest first, with their ranks: the lowest goes first."""

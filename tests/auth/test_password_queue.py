@@ -207,6 +207,19 @@ class QueueTests(SynchronousTestCase):
         self.finish()
         self.assertEqual(len(self.verifier._queue._failed), 3)
 
+    def test_a_flood_costs_little(self) -> None:
+        """A login that waits, or is refused, is not a reason to rank all that wait."""
+        self.verifier = PasswordVerifier(self.reactor, threads=2, pool=self.pool)
+        ranked: list[int] = []
+        rank = self.verifier._queue._ranked
+        self.patch(self.verifier._queue, "_ranked", lambda: ranked.append(1) or rank())
+        self.ask("alice", "192.0.2.1")
+        self.step()
+        for _ in range(3 * MAX_WAITING):
+            self.ask("alice", "192.0.2.1")
+        self.assertLess(len(ranked), 30)
+        self.assertEqual((len(self.pool.queue), len(self.verifier._queue)), (1, MAX_WAITING))
+
     def test_no_more_at_once_than_threads(self) -> None:
         verifier = PasswordVerifier(self.reactor, threads=3, pool=self.pool)
         for number in range(9):

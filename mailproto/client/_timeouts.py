@@ -10,6 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from mailproto._arguments import check_fields
+
 __all__ = ["ClientTimeouts", "TooLate", "within"]
 
 
@@ -23,6 +25,7 @@ class ClientTimeouts:
     :ivar greeting: for the server's greeting.
     :ivar command: for the answer to a command.
     :ivar quit: for the answer to the last command, and for the end of the connection.
+    :raises TypeError, ValueError: a timeout is no number of seconds.
     """
 
     opening: float = 600
@@ -31,6 +34,10 @@ class ClientTimeouts:
     command: float = 300
     handshake: float = 60
     quit: float = 10
+
+    def __post_init__(self) -> None:
+        """Check all numbers, also those of subclasses."""
+        check_fields(self)
 
 
 T = TypeVar("T")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
+from mailproto._arguments import check_fields
 from mailproto.connection._proxy_header import MAX_PROXY_HEADER
 
 __all__ = ["CloseReason", "Limits"]
@@ -32,7 +34,13 @@ class Limits:
     :ivar proxy_header: octets of such a header after its fixed part, in version 2.  (Version 1 itself
         allows 107.)
     :ivar handshake: from the connection, or the reply that starts TLS, to the end of the TLS handshake.
+
+    :raises TypeError, ValueError: a limit is of the wrong type, negative, infinite or NaN; or it is 0, and no
+        client could be served with that.
     """
+
+    ABOVE_0: ClassVar[frozenset[str]] = frozenset({"first_command", "idle", "proxy_timeout", "handshake"})
+    """The fields that may not be 0."""
 
     first_command: float = 60
     idle: float = 300
@@ -43,6 +51,10 @@ class Limits:
     proxy_timeout: float = 5
     proxy_header: int = MAX_PROXY_HEADER
     handshake: float = 30
+
+    def __post_init__(self) -> None:
+        """Check all numbers, also those of subclasses."""
+        check_fields(self)
 
     def connections_of_peer(self, *, is_local: bool) -> float:
         """The value of ``connections_per_peer`` for a client on this machine or elsewhere."""

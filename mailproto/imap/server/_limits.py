@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from mailproto.connection import Limits
 from mailproto.imap.wire import IMAPWireLimits
@@ -27,6 +28,8 @@ class IMAPLimits(Limits):
     :ivar failed_logins: how many failed logins close the connection.
     :ivar time_slice: how many seconds one command may hold the reactor before others have their turn.
     """
+
+    ABOVE_0: ClassVar[frozenset[str]] = Limits.ABOVE_0 | {"time_slice"}
 
     first_command: float = 60
     idle: float = 1800

@@ -1,0 +1,201 @@
+"""Checks of what programs pass to constructors: an error at once, in one line, with what to write instead.
+
+A line has the parameter's name, what it takes and what it got: "hostname must be a str, not b'h'".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields, is_dataclass
+from functools import lru_cache, partial
+from types import FunctionType, MappingProxyType, MethodType
+from typing import Any, get_type_hints
+
+__all__ = [
+    "check_bool",
+    "check_call",
+    "check_choice",
+    "check_fields",
+    "check_flags",
+    "check_line",
+    "check_mapping",
+    "check_optional_int",
+    "check_seconds",
+    "check_type",
+    "check_whole",
+    "shown",
+    "wrong_type",
+    "wrong_value",
+]
+
+_LONGEST = 80
+"""Characters of a value that are shown."""
+
+
+def shown(value: object) -> str:
+    """What a value is, in one short line."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if isinstance(value, (FunctionType, MethodType)):
+        return f"the function {value.__name__}"
+    if type(value).__repr__ is object.__repr__:
+        return f"an object of the class {type(value).__name__}"
+    try:
+        text = repr(value[:_LONGEST] if isinstance(value, (str, bytes, bytearray)) else value)
+    except Exception:
+        return f"an object of the class {type(value).__name__}"
+    text = " ".join(text[: 2 * _LONGEST].split())
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def wrong_type(name: str, value: object, takes: str, hint: str = "") -> TypeError:
+    """The error for a value of the wrong type.
+
+    :param takes: what the parameter takes, such as "a str".
+    :param hint: what to write instead.
+    """
+    return TypeError(_line(name, value, takes, hint))
+
+
+def wrong_value(name: str, value: object, takes: str, hint: str = "") -> ValueError:
+    """The error for a value of the right type that is not allowed; see `wrong_type`."""
+    return ValueError(_line(name, value, takes, hint))
+
+
+def _line(name: str, value: object, takes: str, hint: str) -> str:
+    return f"{name} must be {takes}, not {shown(value)}{hint and ': ' + hint}"
+
+
+def check_type(
+    name: str, value: object, kinds: type | tuple[type, ...], takes: str, hint: str = ""
+) -> None:
+    """:raises TypeError: ``value`` is of none of ``kinds``."""
+    if not isinstance(value, kinds):
+        raise wrong_type(name, value, takes, hint)
+
+
+def check_bool(name: str, value: object) -> None:
+    """:raises TypeError: another value may mean the opposite of what it says, as ``"no"`` does."""
+    if value is not True and value is not False:
+        raise wrong_type(name, value, "True or False")
+
+
+def check_whole(name: str, value: object, least: int = 0, hint: str = "") -> None:
+    """Check a whole number.
+
+    :raises TypeError: it is no `int`.
+    :raises ValueError: it is less than ``least``.
+    """
+    takes = f"a whole number of at least {least}"
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise wrong_type(name, value, takes, hint)
+    if value < least:
+        raise wrong_value(name, value, takes, hint)
+
+
+def check_optional_int(name: str, value: object, hint: str = "") -> None:
+    """:raises TypeError: ``value`` is neither an `int` nor None."""
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise wrong_type(name, value, "an int or None", hint)
+
+
+def check_seconds(name: str, value: object, *, above_0: bool = False) -> None:
+    """Check a time.
+
+    :raises TypeError: it is neither an `int` nor a `float`.
+    :raises ValueError: it is negative, infinite or NaN, because no timer can wait for that; or 0, if
+        ``above_0``.
+    """
+    takes = f"a number of seconds {'above' if above_0 else 'of at least'} 0"
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise wrong_type(name, value, takes)
+    if not 0 <= value < _FOREVER or (above_0 and not value):
+        raise wrong_value(name, value, takes)
+
+
+_FOREVER = 1e15
+"""Seconds: more than timers can add up exactly."""
+
+
+def check_choice(name: str, value: object, choices: Collection[str]) -> None:
+    """:raises TypeError, ValueError: ``value`` is none of ``choices``."""
+    takes = " or ".join(map(repr, choices))
+    if not isinstance(value, str):
+        raise wrong_type(name, value, takes)
+    if value not in choices:
+        raise wrong_value(name, value, takes)
+
+
+def check_line(name: str, value: object, takes: str = "a str of one line") -> None:
+    """Check a text that is sent in one line.
+
+    :raises TypeError: it is no `str`.
+    :raises ValueError: it has a line break, so that its rest would be taken for another line, or a NUL.
+    """
+    if not isinstance(value, str):
+        raise wrong_type(name, value, takes)
+    if "\n" in value or "\r" in value or "\0" in value:
+        raise wrong_value(name, value, takes)
+
+
+def check_call(name: str, value: object, takes: str = "a function") -> None:
+    """:raises TypeError: ``value`` cannot be called."""
+    if not callable(value):
+        raise wrong_type(name, value, takes)
+
+
+def check_mapping(name: str, value: object) -> None:
+    """:raises TypeError: ``value`` is no mapping."""
+    kind = value.__class__
+    if kind is not dict and kind is not MappingProxyType and not isinstance(value, Mapping):
+        raise wrong_type(name, value, "a mapping")
+
+
+def check_flags(name: str, value: object) -> None:
+    """:raises TypeError: ``value`` is no frozenset of `str`; a str itself would be a set of letters."""
+    if not isinstance(value, frozenset) or not all(isinstance(flag, str) for flag in value):
+        words = [value] if isinstance(value, str) else value if isinstance(value, (list, tuple, set)) else ()
+        hint = f"write frozenset({{{', '.join(map(shown, words))}}})" if words else ""
+        raise wrong_type(name, value, "a frozenset of str", hint)
+
+
+def check_fields(values: Any) -> None:
+    """Check the numbers of a dataclass of limits or timeouts by the types of its fields.
+
+    An int is a whole number, and a float is a number of seconds; None is allowed where the type has it.  A
+    field whose type is another dataclass must have a value of that class.  0 is allowed, but not in the
+    fields that the class lists in ``ABOVE_0``.
+
+    :raises TypeError, ValueError: a number is of the wrong type, too small, infinite or NaN.
+    """
+    for name, check in _checks_of(type(values)):
+        check(name, getattr(values, name))
+
+
+Check = Callable[[str, object], None]
+
+
+@lru_cache(maxsize=64)
+def _checks_of(kind: type) -> tuple[tuple[str, Check], ...]:
+    hints = get_type_hints(kind)
+    above_0 = getattr(kind, "ABOVE_0", ())
+    checks = ((field.name, _check_of(hints[field.name], field.name in above_0)) for field in fields(kind))
+    return tuple((name, check) for name, check in checks if check is not None)
+
+
+def _check_of(hint: Any, above_0: bool) -> Check | None:
+    """The check of a field; None if its type is none of those that are checked."""
+    if isinstance(hint, type) and is_dataclass(hint):
+        return lambda name, value: check_type(name, value, hint, f"of the class {hint.__name__}")
+    if hint in (int, int | None):
+        check: Check = partial(check_whole, least=int(above_0))
+    elif hint in (float, float | None):
+        check = partial(check_seconds, above_0=above_0)
+    else:
+        return None
+    return check if hint in (int, float) else partial(_check_unless_none, check)
+
+
+def _check_unless_none(check: Check, name: str, value: object) -> None:
+    if value is not None:
+        check(name, value)

@@ -5,6 +5,7 @@ A line has the parameter's name, what it takes and what it got: "hostname must b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
 from functools import lru_cache, partial
@@ -19,7 +20,7 @@ __all__ = [
     "check_flags",
     "check_line",
     "check_mapping",
-    "check_optional_int",
+    "check_reply",
     "check_seconds",
     "check_type",
     "check_whole",
@@ -66,9 +67,7 @@ def _line(name: str, value: object, takes: str, hint: str) -> str:
     return f"{name} must be {takes}, not {shown(value)}{hint and ': ' + hint}"
 
 
-def check_type(
-    name: str, value: object, kinds: type | tuple[type, ...], takes: str, hint: str = ""
-) -> None:
+def check_type(name: str, value: object, kinds: type | tuple[type, ...], takes: str, hint: str = "") -> None:
     """:raises TypeError: ``value`` is of none of ``kinds``."""
     if not isinstance(value, kinds):
         raise wrong_type(name, value, takes, hint)
@@ -91,12 +90,6 @@ def check_whole(name: str, value: object, least: int = 0, hint: str = "") -> Non
         raise wrong_type(name, value, takes, hint)
     if value < least:
         raise wrong_value(name, value, takes, hint)
-
-
-def check_optional_int(name: str, value: object, hint: str = "") -> None:
-    """:raises TypeError: ``value`` is neither an `int` nor None."""
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-        raise wrong_type(name, value, "an int or None", hint)
 
 
 def check_seconds(name: str, value: object, *, above_0: bool = False) -> None:
@@ -132,10 +125,41 @@ def check_line(name: str, value: object, takes: str = "a str of one line") -> No
     :raises TypeError: it is no `str`.
     :raises ValueError: it has a line break, so that its rest would be taken for another line, or a NUL.
     """
-    if not isinstance(value, str):
+    if value.__class__ is not str and not isinstance(value, str):
         raise wrong_type(name, value, takes)
     if "\n" in value or "\r" in value or "\0" in value:
         raise wrong_value(name, value, takes)
+
+
+def check_reply(code: object, enhanced: object, *, least: int = 200) -> None:
+    """Check the codes of an SMTP reply.
+
+    :raises TypeError: ``code`` is no `int`, or ``enhanced`` is no `str`.
+    :raises ValueError: ``code`` is not from ``least`` to 599, or ``enhanced`` is not of its class (RFC 2034
+        4).
+    """
+    if code.__class__ is int and enhanced.__class__ is str and is_reply(code, enhanced, least):
+        return
+    takes = f"a reply code from {least} to 599"
+    if not isinstance(code, int) or isinstance(code, bool):
+        raise wrong_type("code", code, takes)
+    if not least <= code <= 599:
+        raise wrong_value("code", code, takes)
+    takes = f"an enhanced status code such as '{code // 100}.7.1'"
+    if not isinstance(enhanced, str):
+        raise wrong_type("enhanced", enhanced, takes)
+    if not is_reply(code, enhanced, least):
+        raise wrong_value("enhanced", enhanced, takes)
+
+
+@lru_cache(maxsize=256)
+def is_reply(code: Any, enhanced: Any, least: int) -> bool:
+    """Whether an `int` and a `str` are the codes of a reply; quick, because each recipient has an outcome."""
+    return least <= code <= 599 and enhanced[:1] == str(code)[0] and bool(_ENHANCED.fullmatch(enhanced))
+
+
+_ENHANCED = re.compile(r"[2-5]\.[0-9]{1,3}\.[0-9]{1,3}", re.ASCII)
+"""RFC 3463 2; and 3, of replies that ask for more, which have no enhanced code of their own."""
 
 
 def check_call(name: str, value: object, takes: str = "a function") -> None:
@@ -168,7 +192,7 @@ def check_fields(values: Any) -> None:
 
     :raises TypeError, ValueError: a number is of the wrong type, too small, infinite or NaN.
     """
-    for name, check in _checks_of(type(values)):
+    for name, check in _checks_of(type(values)):  # type: ignore[arg-type]  # classes have hashes
         check(name, getattr(values, name))
 
 
@@ -176,7 +200,7 @@ Check = Callable[[str, object], None]
 
 
 @lru_cache(maxsize=64)
-def _checks_of(kind: type) -> tuple[tuple[str, Check], ...]:
+def _checks_of(kind: Any) -> tuple[tuple[str, Check], ...]:
     hints = get_type_hints(kind)
     above_0 = getattr(kind, "ABOVE_0", ())
     checks = ((field.name, _check_of(hints[field.name], field.name in above_0)) for field in fields(kind))

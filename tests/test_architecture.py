@@ -54,7 +54,7 @@ PUBLIC_NAMES = {
         MalformedAuthentication MessageTooLarge NoSuchAccount NoSuchMailbox OverQuota ReadOnly
         RecipientUnknown Refused RelayDenied StorageFull StoreUnusable
         TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse
-        WireError storage_failure
+        WireError check_refusal storage_failure
     """,
     "mailproto.imap": "IMAPLimits IMAPServer IMAPServerFactory MailboxView",
     "mailproto.imap.wire": """

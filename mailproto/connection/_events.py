@@ -16,7 +16,7 @@ from mailproto.connection._awaiting import begin
 from mailproto.connection._base import OCTETS_AT_ONCE, Connection
 from mailproto.connection._limits import Limits
 from mailproto.connection._wire import PlaintextWire
-from mailproto.errors import MailError, Unavailable, WireError
+from mailproto.errors import MailError, Unavailable, WireError, check_refusal
 
 __all__ = ["CLOSED", "EventConnection"]
 
@@ -223,9 +223,13 @@ class EventConnection(Connection, Generic[EventT]):
         self.abort()
 
     def _failed(self, event: EventT, failure: Failure) -> None:
-        if isinstance(failure.value, MailError):
-            error = failure.value
-        else:
+        error = failure.value
+        if isinstance(error, MailError):
+            try:
+                check_refusal(error.code, error.enhanced, error.text)
+            except (TypeError, ValueError):  # a class of somebody's own set them after it was made
+                failure = Failure()
+        if not isinstance(error, MailError) or failure.value is not error:
             self.log.failure(
                 "{peer}: error while handling {event}", failure, peer=self.peer, event=self.describe(event)
             )

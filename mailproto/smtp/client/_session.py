@@ -20,6 +20,7 @@ from mailproto.client import (
     Turn,
 )
 from mailproto.model import Outcome
+from mailproto.printable import printable
 from mailproto.smtp.client._content_transactions import ChunkTransaction, DataTransaction
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._outcomes import SESSION_FULL
@@ -181,7 +182,9 @@ class SMTPSession(ClientSession[Reply]):
             message.settle(error.outcome)
             return None
         except OSError as error:
-            message.settle(Outcome(451, "4.3.0", f"The message cannot be read: {error.strerror or error}"))
+            message.settle(
+                Outcome(451, "4.3.0", printable(f"The message cannot be read: {error.strerror or error}"))
+            )
             return None
         selection = select(made, message, capabilities)
         if not selection.recipients:

@@ -26,7 +26,9 @@ class SMTPWireLimits:
         the connection.
     """
 
-    ABOVE_0: ClassVar[frozenset[str]] = frozenset({"command_line", "text_line", "auth_line", "local_part", "domain", "path"})
+    ABOVE_0: ClassVar[frozenset[str]] = frozenset(
+        {"command_line", "text_line", "auth_line", "local_part", "domain", "path"}
+    )
 
     command_line: int = 2048
     text_line: int = 1 << 20

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 
 from mailproto import maillog
+from mailproto._arguments import check_type
+from mailproto._twisted_arguments import check_clock, check_server_tls
 from mailproto.connection._hostname import server_hostname
 from mailproto.connection._limits import Limits
 from mailproto.connection._server import ServerConnection
@@ -28,10 +30,15 @@ class ServerFactory(Factory):
     :param clock: the reactor, or a `twisted.internet.task.Clock` in tests; None for the installed reactor.
     :param hostname: the server's name in its greeting; an international name is sent with A-labels.  None for
         the machine's name.
-    :param tls: the context for STARTTLS or STLS; None not to offer it.
+    :param tls: the context for STARTTLS or STLS, such as `mailproto.tls.server_tls` makes; None not to offer
+        it.
+    :raises TypeError, ValueError: an argument cannot be used; the text says what it takes.
     """
 
     noisy = False
+    limits_class: ClassVar[type[Limits]] = Limits
+    """The class of `limits`."""
+
     service_name: str = ""
     """The service's name in the mail log: smtp, submission, lmtp, pop3 or imap."""
 
@@ -43,10 +50,18 @@ class ServerFactory(Factory):
         tls: Any | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self.clock = _installed_reactor() if clock is None else clock
+        if clock is None:
+            clock = _installed_reactor()
+        check_clock("clock", clock)
+        check_server_tls("tls", tls)
+        kind = self.limits_class
+        if limits is not None:
+            hint = f"write {kind.__name__}(...)"
+            check_type("limits", limits, kind, f"of the class {kind.__name__} or None", hint)
+        self.clock = clock
         self.hostname = server_hostname(hostname)
         self.tls = tls
-        self.limits = limits or Limits()
+        self.limits = kind() if limits is None else limits
         self.stopping = False
         self.connections: set[ServerConnection[Any]] = set()
         self._peers: dict[str, int] = {}

@@ -14,13 +14,14 @@ import itertools
 import resource
 import tempfile
 from collections.abc import Callable, Iterable
-from email.message import Message
+from email.message import EmailMessage
+from email.message import Message as ParsedMessage
 from email.utils import getaddresses
 
 from _parts.program import Options, Table, cpu_seconds_of, expect, run
 
 from mailproto.content import Content
-from mailproto.message import Index, Searchable, Section, body, casemap, scan, section, summarise
+from mailproto.message import Index, Message, Searchable, Section, body, casemap, scan, section, summarise
 
 HEADERS = ("date", "subject", "from", "sender", "reply-to", "to", "cc", "bcc", "in-reply-to", "message-id")
 ADDRESSES = HEADERS[2:8]
@@ -29,7 +30,7 @@ ADDRESSES = HEADERS[2:8]
 def example(number: int, attachment: int = 900) -> bytes:
     """A message of three parts, 5 KB with an attachment of 900 octets."""
     boundary = b"=-boundary-%08d" % number
-    encoded = base64.encodebytes(bytes(range(256)) * (attachment // 256 + 1))[: attachment * 4 // 3]
+    encoded = base64.encodebytes((bytes(range(256)) * (attachment // 256 + 1))[:attachment])
     return b"".join(
         [
             b"Return-Path: <sender%d@example.net>\r\n" % number,
@@ -60,7 +61,7 @@ def example(number: int, attachment: int = 900) -> bytes:
     )
 
 
-def read_with_email(message: Message) -> None:
+def read_with_email(message: ParsedMessage) -> None:
     """Read what ENVELOPE and BODYSTRUCTURE show."""
     for name in ADDRESSES:
         getaddresses([str(value) for value in message.get_all(name, [])])
@@ -88,6 +89,32 @@ def with_email_default_policy(octets: bytes) -> None:
     read_with_email(email.message_from_bytes(octets, policy=email.policy.default))
 
 
+def as_application(octets: bytes) -> list[object]:
+    """Read what most applications want, and the attachments."""
+    message = Message(octets)
+    files = [(file.name, file.media_type, file.open().read()) for file in message.attachments]
+    people = [[each.address for each in found] for found in (message.from_, message.to, message.cc)]
+    return [message.subject, message.date, *people, message.text, message.html, files, message.message_id]
+
+
+def as_application_with_email(octets: bytes) -> list[object]:
+    """The same by the email package."""
+    message = email.message_from_bytes(octets, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    texts: list[object] = []
+    for kind in ("plain", "html"):
+        found = message.get_body((kind,))
+        texts.append("" if found is None else found.get_content().replace("\r\n", "\n"))
+    parts = list(message.iter_attachments())
+    files = [(part.get_filename(), part.get_content_type(), part.get_content()) for part in parts]
+    people = [
+        [each.addr_spec for each in message[name].addresses] if message[name] else []
+        for name in ("from", "to", "cc")
+    ]
+    date = message["date"].datetime
+    return [message["subject"], date, *people, *texts, files, message["message-id"].strip("<>")]
+
+
 def each(messages: Iterable[bytes], work: Callable[[bytes], object]) -> Callable[[], object]:
     """``work`` on the next of ``messages`` at each call."""
     following = itertools.cycle(messages)
@@ -101,7 +128,7 @@ def check(octets: bytes, number: int) -> None:
     parsed = email.message_from_bytes(octets)
     expect("parts", len(index.root.children), 3)
     for at, part in enumerate(parsed.get_payload(), start=1):
-        assert isinstance(part, Message)
+        assert isinstance(part, ParsedMessage)
         found = section(octets, index, Section((at,))) or b""
         expect(f"part {at}", bytes(found).decode(), str(part.get_payload()))
         kind = f'("{part.get_content_maintype().upper()}" "{part.get_content_subtype().upper()}"'
@@ -110,6 +137,7 @@ def check(octets: bytes, number: int) -> None:
     for name in ("subject", "message-id", "in-reply-to"):
         expect(f"{name} in ENVELOPE", b'"%b"' % parsed[name].encode() in summary.envelope, True)
     expect("TEXT with a word", Searchable(octets, index).in_text(casemap(f"report number {number}")), True)
+    expect("an application", as_application(octets), as_application_with_email(octets))
     expect("TEXT without", Searchable(octets, index).in_text(casemap("absent")), False)
 
 
@@ -143,10 +171,15 @@ def main() -> None:
     report("  BODY[2] from a stored index", lambda: part_of(*next(pairs), Section((2,))), 2000, size)
     report("  BODY[HEADER.FIELDS (..)]", lambda: part_of(*next(pairs), subject), 2000, size)
     report("  SEARCH TEXT", lambda: Searchable(*next(pairs)).in_text(key), 500, size)
+    report("  read by an application", each(messages, as_application), 500, size)
+    report("  the same by the email package", each(messages, as_application_with_email), 50, size)
     report(f"{len(large):,} octets, an attachment: summarise", lambda: summarise(large), 3, len(large))
     report("  the same by the email package", lambda: with_email(large), 1, len(large))
+    report("  read by an application", each([large], as_application), 3, len(large))
+    report("  the same by the email package", each([large], as_application_with_email), 1, len(large))
     for name, octets in extremes(10 if given.quick else 1).items():
         report(f"{name}: summarise", each([octets], summarise), 1, len(octets))
+        report("  read by an application", each([octets], as_application), 1, len(octets))
 
     with tempfile.NamedTemporaryFile() as file:
         for _ in range(3):
@@ -173,11 +206,18 @@ def extremes(divisor: int) -> dict[str, bytes]:
         for number in range(few)
     )
     parts = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * few
+    levels = b"".join(
+        b"Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n" % (n, n) for n in range(98)
+    )
+    in_hz = b"Content-Type: text/plain; charset=hz\r\n\r\n"
     return {
         f"{few:,} nested boundaries": b"".join(nested),
         f"a header line of {many:,} octets": b"Subject: " + b"x" * many + b"\r\n\r\n",
         f"{many:,} header fields": b"X-Field: y\r\n" * many + b"\r\n",
         f"{few:,} parts": parts,
+        f"{few:,} addresses of one letter": b"From: " + b"a," * few + b"\r\n\r\n",
+        f"{few:,} lines like delimiters of 98 levels": levels + b"\n--97x" * few,
+        f"{many:,} lines in HZ": in_hz + b"~{\n" * many,
     }
 
 

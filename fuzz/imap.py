@@ -31,7 +31,7 @@ with instrumented():
 WIRE_LIMITS = IMAPWireLimits(
     line=300, literal_total=200, literals=4, append=300, nesting=5, swallowed=1000, swallowed_line=400
 )
-LIMITS = IMAPLimits(wire=WIRE_LIMITS, bad_commands=1000, failed_logins=1000)
+LIMITS = IMAPLimits(wire=WIRE_LIMITS, bad_commands=1000, failed_logins=1000, failure_delay=0)
 SIGN_IN = b"in LOGIN alice secret\r\nbox SELECT INBOX\r\n"
 _TAGGED = re.compile(rb"(?m)^([^\s*+]+) (?:OK|NO|BAD)\b")
 

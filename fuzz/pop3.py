@@ -19,7 +19,7 @@ with instrumented():
     from mailproto.pop3.wire import POP3ServerWire, POP3SyntaxError, POP3WireLimits
 
 WIRE_LIMITS = POP3WireLimits(line=60, auth_line=200)
-LIMITS = POP3Limits(wire=WIRE_LIMITS, bad_commands=1000, failed_logins=1000)
+LIMITS = POP3Limits(wire=WIRE_LIMITS, bad_commands=1000, failed_logins=1000, failure_delay=0)
 LISTINGS = (b"octets", b"octets)", b"follow", b"follows", b"Unique ids", b"Capabilities")
 SIGN_IN = b"USER alice\r\nPASS secret\r\n"
 

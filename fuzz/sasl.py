@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Coroutine
-from types import SimpleNamespace
 from typing import Any
 
 from _parts.fuzzing import instrumented, run
@@ -18,6 +17,7 @@ with instrumented():
     from twisted.cred.error import UnauthorizedLogin
     from twisted.cred.portal import IRealm, Portal
     from twisted.internet.defer import Deferred
+    from twisted.internet.task import Clock
     from zope.interface import implementer
 
     from mailproto.auth import (
@@ -59,6 +59,14 @@ class Checker:
         return b"somebody"
 
 
+@implementer(IAccount)
+class Account:
+    """A name and nothing else."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
 @implementer(IRealm)
 class Realm:
     """Counts who is signed in."""
@@ -69,7 +77,7 @@ class Realm:
     def requestAvatar(self, name: Any, mind: object, *interfaces: Any) -> Any:
         """(IAccount, an account, what signs it out)."""
         self.signed_in += 1
-        return IAccount, SimpleNamespace(name=name.decode()), self._log_out
+        return IAccount, Account(name.decode()), self._log_out
 
     def _log_out(self) -> None:
         self.signed_in -= 1
@@ -92,7 +100,7 @@ def one_input(data: bytes) -> None:
         for number, line in enumerate(data[2:].split(b"\n"))
     ]
     realm = Realm()
-    sasl = SASLServer(Portal(realm, [Checker()]), SERVER_MECHANISMS)
+    sasl = SASLServer(Portal(realm, [Checker()]), SERVER_MECHANISMS, clock=Clock(), failure_delay=0)
     step = result(sasl.begin(NAMES[data[0] % len(NAMES)], lines[0] or None, CHANNEL))
     for line in lines[1:]:
         if not isinstance(step, Challenge):

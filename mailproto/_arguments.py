@@ -5,6 +5,7 @@ A line has the parameter's name, what it takes and what it got: "hostname must b
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
@@ -24,6 +25,7 @@ __all__ = [
     "check_seconds",
     "check_type",
     "check_whole",
+    "folder_of",
     "shown",
     "wrong_type",
     "wrong_value",
@@ -160,6 +162,23 @@ def is_reply(code: Any, enhanced: Any, least: int) -> bool:
 
 _ENHANCED = re.compile(r"[2-5]\.[0-9]{1,3}\.[0-9]{1,3}", re.ASCII)
 """RFC 3463 2; and 3, of replies that ask for more, which have no enhanced code of their own."""
+
+
+def folder_of(name: str, value: object) -> str | None:
+    """The path of a folder that exists; None if ``value`` is None.
+
+    :raises TypeError: it is no path.
+    :raises ValueError: there is no such folder.
+    """
+    takes = "the path of a folder that exists, or None"
+    if value is None:
+        return None
+    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if not isinstance(path, str):
+        raise wrong_type(name, value, takes)
+    if not os.path.isdir(path):
+        raise wrong_value(name, path, takes)
+    return path
 
 
 def check_call(name: str, value: object, takes: str = "a function") -> None:

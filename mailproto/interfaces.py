@@ -63,6 +63,7 @@ __all__ = [
     "IDeliverySessions",
     "IDirectory",
     "IExpander",
+    "IIdentity",
     "IMailbox",
     "IMetadata",
     "IObjectIds",
@@ -338,8 +339,17 @@ class IObjectIds(Interface):
     )
 
 
-class IAccount(Interface):
-    """The mailboxes of one account: the avatar that ``twisted.cred`` portals give.
+class IIdentity(Interface):
+    """Who has signed in: the avatar that a ``twisted.cred`` portal gives to an SMTP server.
+
+    SMTP servers ask the realm for `IAccount` or `IIdentity`, and use the name only.
+    """
+
+    name: str = Attribute("The account's name, such as alice@example.org.")
+
+
+class IAccount(IIdentity):
+    """The mailboxes of one account: the avatar that ``twisted.cred`` portals give to POP3 and IMAP servers.
 
     INBOX always exists and is spelled ``INBOX``; other names keep their case.  Names are Unicode (NFC)
     without control characters, ``%`` and ``*``, levels separated by ``mailproto.model.DELIMITER``, no empty
@@ -348,8 +358,6 @@ class IAccount(Interface):
 
     After the account is deleted every method raises `NoSuchAccount`.
     """
-
-    name: str = Attribute("The account's name, such as alice@example.org.")
 
     def list() -> Result[Sequence[MailboxEntry]]:
         """All names, sorted: mailboxes, names that only hold inferiors, and subscriptions."""

@@ -21,7 +21,7 @@ PUBLIC_NAMES = {
         MAX_WAITING Password PasswordVerifier ProxyLogin REMEMBER SASLError SASLServer
         SCRAM_ITERATIONS SERVER_MECHANISMS ScramKeys ScramProof ServerMechanism StoreRealm Token
         TokenChecker add_ons_of client_mechanisms decode_base64 disabled_record enabled_record
-        ensure_secret hash_password is_complete is_disabled login password_matches proxy_login
+        ensure_secret hash_password is_complete is_disabled password_matches password_portal
         server_mechanisms store_portal
     """,
     "mailproto.awaiting": "Result deferred_of settle",
@@ -67,7 +67,7 @@ PUBLIC_NAMES = {
     """,
     "mailproto.interfaces": """
         IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions IDirectory
-        IExpander IMailbox IMetadata IObjectIds IOwnership IQueueRunner IRecent IRevocable
+        IExpander IIdentity IMailbox IMetadata IObjectIds IOwnership IQueueRunner IRecent IRevocable
         IServiceExtensions IStore IVerifier
     """,
     "mailproto.maillog": """

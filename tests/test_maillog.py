@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -289,15 +290,16 @@ class ForgeryTests(SynchronousTestCase):
         client = Client(peer=helo, protocol="smtp", helo=helo, account=account)
         address = Address(local, domain)
         about = Envelope("4711", address, (Recipient(address),) * 2, Session("ESMTP", "mx.example"))
-        refusal = Outcome(550, "5.0.0", detail, detail)
+        text = re.sub("[\r\n\0]", " ", detail)  # others are refused when an outcome is made
+        refusal = Outcome(550, "5.0.0", text, detail)
         with captured() as events:
             for count, answer in ((1, None), (1, refusal), (2, None)):
                 some = Envelope(about.id, address, about.recipients[:count], about.session)
-                outcomes = [answer or Outcome(250, "2.0.0", detail, detail)] * count
+                outcomes = [answer or Outcome(250, "2.0.0", text, detail)] * count
                 maillog.message(client, some, outcomes, size=1, message_id=message_id, answer=answer)
                 list(maillog.recipients(some, outcomes))
             maillog.refused(client, refusal, command=helo, sender=address, recipient=address)
-            maillog.failed(client, helo, MailError(detail, detail=detail))
+            maillog.failed(client, helo, MailError(text, detail=detail))
             maillog.signed_in(Client(peer=helo, protocol="smtp"), account, helo)
             maillog.sign_in_failed(client, helo, account, AuthenticationFailed(detail=detail))
             maillog.appended(client, local, 1, 2)

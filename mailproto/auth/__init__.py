@@ -1,16 +1,12 @@
 """Authentication: SASL, password hashes, and ``twisted.cred`` over a store.
 
-This package is independent of the mail protocols.  A server passes its client's responses to `SASLServer`,
-or credentials to `login`.  A client gets its mechanisms from `client_mechanisms`.
+`password_portal` makes the portal of most applications, `store_portal` that of a store.
+
+This package is independent of the mail protocols.  A server signs its client in with `SASLServer`.  A client
+gets its mechanisms from `client_mechanisms`.
 """
 
-from mailproto.auth._checkers import (
-    FAILURE_DELAY,
-    CertificateChecker,
-    DirectoryChecker,
-    TokenChecker,
-    ensure_secret,
-)
+from mailproto.auth._checkers import CertificateChecker, DirectoryChecker, TokenChecker, ensure_secret
 from mailproto.auth._client_credentials import Certificate, ClientCredentials, Password, Token
 from mailproto.auth._client_mechanisms import ClientMechanism, client_mechanisms
 from mailproto.auth._credentials import (
@@ -25,7 +21,10 @@ from mailproto.auth._credentials import (
     ScramProof,
 )
 from mailproto.auth._exchange import SASLServer
-from mailproto.auth._login import Login, login, proxy_login
+from mailproto.auth._failures import FAILURE_DELAY
+from mailproto.auth._login import Login
+from mailproto.auth._mechanism_choice import DEFAULT_MECHANISMS, SERVER_MECHANISMS, server_mechanisms
+from mailproto.auth._password_portal import password_portal
 from mailproto.auth._passwords import MAX_REMEMBERED, MAX_WAITING, REMEMBER, PasswordVerifier
 from mailproto.auth._realm import StoreRealm, add_ons_of, store_portal
 from mailproto.auth._records import (
@@ -39,13 +38,7 @@ from mailproto.auth._records import (
 )
 from mailproto.auth._sasl_messages import MAX_RESPONSE, SASLError, decode_base64
 from mailproto.auth._scram import ScramKeys
-from mailproto.auth._server_mechanisms import (
-    DEFAULT_MECHANISMS,
-    SERVER_MECHANISMS,
-    Challenge,
-    ServerMechanism,
-    server_mechanisms,
-)
+from mailproto.auth._server_mechanisms import Challenge, ServerMechanism
 
 __all__ = [
     "DEFAULT_MECHANISMS",
@@ -90,9 +83,8 @@ __all__ = [
     "hash_password",
     "is_complete",
     "is_disabled",
-    "login",
     "password_matches",
-    "proxy_login",
+    "password_portal",
     "server_mechanisms",
     "store_portal",
 ]

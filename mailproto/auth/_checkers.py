@@ -1,12 +1,11 @@
-"""Checkers for ``twisted.cred`` portals: passwords, tokens and certificates.  They delay failures."""
+"""Checkers for ``twisted.cred`` portals: passwords, tokens and certificates."""
 
 from __future__ import annotations
 
 import abc
 import hmac
-import inspect
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
@@ -17,8 +16,6 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -33,55 +30,29 @@ from mailproto.auth._credentials import (
 from mailproto.auth._passwords import PasswordVerifier
 from mailproto.auth._records import SALT_LENGTH, SCRAM_ITERATIONS, argon2_part, is_complete, scram_part
 from mailproto.auth._scram import ScramAlgorithm, ScramKeys, proof_matches
-from mailproto.awaiting import settle
+from mailproto.awaiting import Result, settle
 from mailproto.errors import AuthenticationFailed, NoSuchAccount, Unavailable
 from mailproto.files import write_private
 from mailproto.interfaces import IDirectory
 
 __all__ = [
-    "FAILURE_DELAY",
     "CertificateChecker",
     "DirectoryChecker",
-    "LateChecker",
-    "LateFailure",
     "TokenChecker",
-    "delay_like",
     "ensure_secret",
 ]
 
-FAILURE_DELAY = 1.5
-"""Seconds by which the answer to a failed login is delayed, to slow down password guessing."""
 
-
-class LateFailure(UnauthorizedLogin):
-    """A failed login whose answer has already been delayed."""
-
-
-class LateChecker(abc.ABC):
+class _NameChecker(abc.ABC):
     """Base of the checkers; an avatar id is the account's name in UTF-8, because ``twisted.cred`` uses
-    octets.
-
-    Every failure is answered after ``failure_delay`` seconds, whatever its reason, in every protocol.
-    """
-
-    def __init__(self, clock: IReactorTime, failure_delay: float) -> None:
-        self._clock = clock
-        self._failure_delay = failure_delay
+    octets."""
 
     def requestAvatarId(self, credentials: ICredentials) -> Deferred[bytes | tuple[()]]:
-        """The account's name in UTF-8; fails with `LateFailure`."""
+        """The account's name in UTF-8; fails with `UnauthorizedLogin`."""
         return Deferred.fromCoroutine(self._request(credentials))
 
     async def _request(self, credentials: ICredentials) -> bytes | tuple[()]:
-        try:
-            return (await self.check(credentials)).encode()
-        except UnauthorizedLogin as error:
-            await self.late()
-            raise LateFailure(str(error)) from None
-
-    def late(self) -> Deferred[None]:
-        """Fires after the delay of a failure."""
-        return deferLater(self._clock, self._failure_delay)
+        return (await self.check(credentials)).encode()
 
     @abc.abstractmethod
     async def check(self, credentials: ICredentials) -> str:
@@ -92,15 +63,8 @@ class LateChecker(abc.ABC):
         """
 
 
-async def delay_like(checker: object) -> None:
-    """Wait as long as ``checker`` does after a failure, so that a client cannot tell which part refused
-    it."""
-    if isinstance(checker, LateChecker):
-        await checker.late()
-
-
 @implementer(IScramChecker)
-class DirectoryChecker(LateChecker):
+class DirectoryChecker(_NameChecker):
     """Checks passwords (UTF-8 or `str`) and SCRAM proofs against an `IDirectory`.
 
     An `IProxyLogin` needs no password, because the proxy has checked it, but the account must have one and
@@ -108,7 +72,7 @@ class DirectoryChecker(LateChecker):
 
     If a record has no SCRAM keys, as in an older version, the first login with the password adds them.
 
-    :param verifier: checks passwords; its clock is used here, too.
+    :param verifier: checks passwords.
     :param default_domain: added to a name without a domain, unless an account has exactly that name; "" for
         none.
     :param secret: the key for invented SCRAM keys (`IScramChecker.scram_keys`).  It should be the same
@@ -125,9 +89,7 @@ class DirectoryChecker(LateChecker):
         *,
         default_domain: str = "",
         secret: bytes | None = None,
-        failure_delay: float = FAILURE_DELAY,
     ) -> None:
-        super().__init__(verifier.clock, failure_delay)
         self._directory = directory
         self._verifier = verifier
         self.default_domain = default_domain
@@ -139,7 +101,7 @@ class DirectoryChecker(LateChecker):
         return self._keys(name, record, algorithm)
 
     async def check(self, credentials: ICredentials) -> str:
-        """See `LateChecker.check`."""
+        """See `_NameChecker.check`."""
         if IScramProof.providedBy(credentials):
             return await self._check_proof(credentials)
         if IProxyLogin.providedBy(credentials):
@@ -222,7 +184,7 @@ def _text(value: bytes | str) -> str:
 
 
 @implementer(ICredentialsChecker)
-class TokenChecker(LateChecker):
+class TokenChecker(_NameChecker):
     """Checks the bearer tokens of OAUTHBEARER and XOAUTH2.
 
     :param validate: called with the name that the client gave, or "", and the token.  It returns the
@@ -233,34 +195,28 @@ class TokenChecker(LateChecker):
 
     credentialInterfaces = (IBearerToken,)
 
-    def __init__(
-        self,
-        validate: Callable[[str, str], Awaitable[str | None] | str | None],
-        clock: IReactorTime,
-        *,
-        failure_delay: float = FAILURE_DELAY,
-    ) -> None:
-        super().__init__(clock, failure_delay)
+    def __init__(self, validate: Callable[[str, str], Result[str | None]]) -> None:
         self._validate = validate
 
     async def check(self, credentials: ICredentials) -> str:
-        """See `LateChecker.check`."""
+        """See `_NameChecker.check`."""
         given = cast(IBearerToken, credentials)
         try:
-            name = self._validate(given.username, given.token)
-            if inspect.isawaitable(name):
-                name = await name
+            name = await settle(self._validate(given.username, given.token))
         except AuthenticationFailed as error:
             raise UnauthorizedLogin(error.detail or "token refused") from None
         if name is None:
             raise UnauthorizedLogin("token refused")
+        if not isinstance(name, str):
+            what = type(name).__qualname__
+            raise TypeError(f"TokenChecker's function returned a {what}: return the account's name, or None")
         if "@" in given.username and "@" in name and account_key(given.username) != account_key(name):
             raise UnauthorizedLogin("the token is another account's")
         return name
 
 
 @implementer(ICredentialsChecker)
-class CertificateChecker(LateChecker):
+class CertificateChecker(_NameChecker):
     """Signs in the account whose address is in a verified client certificate.
 
     If the certificate has several addresses, the client's authzid chooses one; without an authzid, the
@@ -271,20 +227,12 @@ class CertificateChecker(LateChecker):
 
     credentialInterfaces = (IClientCertificate,)
 
-    def __init__(
-        self,
-        directory: IDirectory,
-        clock: IReactorTime,
-        *,
-        default_domain: str = "",
-        failure_delay: float = FAILURE_DELAY,
-    ) -> None:
-        super().__init__(clock, failure_delay)
+    def __init__(self, directory: IDirectory, *, default_domain: str = "") -> None:
         self._directory = directory
         self.default_domain = default_domain
 
     async def check(self, credentials: ICredentials) -> str:
-        """See `LateChecker.check`."""
+        """See `_NameChecker.check`."""
         given = cast(IClientCertificate, credentials)
         wanted = await self._account(given.authzid)
         for address in _addresses(given.certificate):

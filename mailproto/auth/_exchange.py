@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.portal import Portal
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import Interface
 
 from mailproto import maillog
-from mailproto.auth._checkers import delay_like
-from mailproto.auth._login import Login, failures_are_temporary, login
+from mailproto.auth._failures import FAILURE_DELAY, FailedLogins, answer_time
+from mailproto.auth._login import CheckerFault, Login, login, proxy_login, sign_in_errors
+from mailproto.auth._mechanism_choice import DEFAULT_MECHANISMS, SERVER_MECHANISMS
 from mailproto.auth._sasl_messages import SASLError, decode_base64
-from mailproto.auth._server_mechanisms import DEFAULT_MECHANISMS, Challenge, ServerMechanism
+from mailproto.auth._server_mechanisms import Challenge, ServerMechanism
 from mailproto.errors import (
     AuthenticationCancelled,
     AuthenticationFailed,
@@ -24,7 +27,7 @@ from mailproto.errors import (
     TemporaryAuthenticationFailure,
     UnknownMechanism,
 )
-from mailproto.interfaces import IRevocable
+from mailproto.interfaces import IAccount, IRevocable
 from mailproto.tls._channel import Channel
 
 __all__ = ["SASLServer"]
@@ -48,7 +51,7 @@ class _Exchange:
 
 
 class SASLServer:
-    """Signs one client in to a portal, with the mechanisms whose credentials its checkers accept.
+    """Signs one client in to a portal, by SASL or by a protocol's own command.
 
     A protocol sends the `Challenge` that `begin` and `respond` return, and passes the next line to
     `respond`, until it gets the `Login`.  These errors end the exchange; each is a `MailError`:
@@ -57,32 +60,64 @@ class SASLServer:
     - `EncryptionRequired`: the mechanism needs TLS,
     - `AuthenticationCancelled`: the client cancelled it, or `abandon` was called,
     - `MalformedAuthentication`: the response is not base64, or not what the mechanism needs,
-    - `AuthenticationFailed` and `TemporaryAuthenticationFailure`: see `login`.
+    - `AuthenticationFailed`: the name is unknown, the secret is wrong, or the portal has no checker for such
+      credentials,
+    - `TemporaryAuthenticationFailure`: a checker or the realm is unavailable, or has a fault; the log then
+      has the reason,
+    - any other error that a checker or the realm raises.
 
-    :param mechanisms: the mechanisms that may be offered, best first; see `server_mechanisms`.
-    :param session: see `login`.
+    Whatever a checker or the realm refuses is answered late, and logged, whichever checker it is.
+
+    :param mechanisms: the mechanisms that may be offered, best first; see `server_mechanisms`.  Each also
+        needs a checker for its credentials; a checker with an attribute ``mechanisms`` is used for those
+        only.  None for the `DEFAULT_MECHANISMS` and those that a checker names itself.
+    :param session: passed to the realm as the ``mind``; the realm may revoke it until `Login.logout`. If it
+        is a `maillog.HasClient`, the log names its client.
+    :param clock: the reactor.
+    :param failure_delay: a failure is answered a whole number of these seconds after its check began.
+    :param wanted: `IAccount`, or `IIdentity` if a name is enough.
     """
 
-    __slots__ = ("_binds", "_exchange", "_mechanisms", "_portal", "_session")
+    __slots__ = (
+        "_clock",
+        "_exchange",
+        "_failed",
+        "_failure_delay",
+        "_mechanisms",
+        "_portal",
+        "_session",
+        "_wanted",
+    )
 
     def __init__(
         self,
         portal: Portal,
-        mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
+        mechanisms: Sequence[type[ServerMechanism]] | None = None,
         *,
+        clock: IReactorTime,
         session: IRevocable | None = None,
+        failure_delay: float = FAILURE_DELAY,
+        wanted: type[Interface] = IAccount,
     ) -> None:
         self._portal = portal
         self._session = session
+        self._clock = clock
+        self._failure_delay = failure_delay
+        self._wanted = wanted
         self._mechanisms = mechanisms
-        self._binds = any(mechanism.binds for mechanism in mechanisms)
         self._exchange: _Exchange | None = None
+        self._failed = FailedLogins()
+
+    @property
+    def failures(self) -> int:
+        """How many logins have failed; one password that was tried in several ways counts once."""
+        return self._failed.number
 
     def mechanisms(self, channel: Channel) -> tuple[str, ...]:
         """The names of the mechanisms to offer now, best first."""
         return tuple(
             mechanism.name
-            for mechanism in self._mechanisms
+            for mechanism in self._candidates
             if self._checker(mechanism) is not None
             and (channel.is_secure or not mechanism.plaintext)
             and mechanism.is_possible(channel)
@@ -94,7 +129,23 @@ class SASLServer:
         offered."""
         return any(
             mechanism.credentials is IUsernamePassword and self._checker(mechanism) is not None
-            for mechanism in self._mechanisms
+            for mechanism in self._candidates
+        )
+
+    async def login(self, credentials: ICredentials, command: str) -> Login:
+        """Sign in by a protocol's own command, such as LOGIN or USER.
+
+        :param command: its name, for the log.
+        """
+        return await self._log_in(credentials, command, f"the command {command}")
+
+    async def proxy_login(self, name: str) -> Login:
+        """Sign in the account ``name`` for a trusted proxy, without a password.
+
+        If the portal has no checker for `IProxyLogin`, the realm decides whether there is such an account.
+        """
+        return await self._checked(
+            proxy_login(self._portal, name, self._session, wanted=self._wanted), None, "XCLIENT"
         )
 
     async def begin(self, name: str, initial: bytes | None, channel: Channel) -> Challenge | Login:
@@ -136,18 +187,31 @@ class SASLServer:
             exchange.release()
 
     def _make(self, name: str, channel: Channel) -> ServerMechanism:
-        for mechanism in self._mechanisms:
+        for mechanism in self._candidates:
             checker = self._checker(mechanism)
             if mechanism.name == name and checker is not None and mechanism.is_possible(channel):
                 if mechanism.plaintext and not channel.is_secure:
                     raise EncryptionRequired
                 # No -PLUS mechanism is offered: a client that supports channel binding may say so (RFC 5802
                 # 6).
-                return mechanism(channel if self._binds else replace(channel, bindings={}), checker)
+                return mechanism(channel if self._binds() else replace(channel, bindings={}), checker)
         raise UnknownMechanism
 
+    def _binds(self) -> bool:
+        """Whether a mechanism with channel binding may be offered."""
+        return any(each.binds and self._checker(each) is not None for each in self._candidates)
+
+    @property
+    def _candidates(self) -> Sequence[type[ServerMechanism]]:
+        return SERVER_MECHANISMS if self._mechanisms is None else self._mechanisms
+
     def _checker(self, mechanism: type[ServerMechanism]) -> ICredentialsChecker | None:
-        return self._portal.checkers.get(mechanism.credentials)
+        """The portal's checker for the mechanism; None if there is none, or if it is not to be offered."""
+        checker = self._portal.checkers.get(mechanism.credentials)
+        named = getattr(checker, "mechanisms", None)
+        if named is not None:
+            return checker if mechanism.name in named else None
+        return checker if self._mechanisms is not None or mechanism in DEFAULT_MECHANISMS else None
 
     async def _go_on(self, line: bytes | None) -> Challenge | Login:
         exchange = cast(_Exchange, self._exchange)
@@ -179,9 +243,7 @@ class SASLServer:
             step = await self._mechanism_step(mechanism, response)
             if isinstance(step, Challenge):
                 return step
-            exchange.outcome = signed_in = await login(
-                self._portal, step, self._session, mechanism=mechanism.name
-            )
+            exchange.outcome = signed_in = await self._log_in(step, mechanism.name, mechanism.name)
         except AuthenticationFailed as error:
             if mechanism.refusal is None:
                 raise
@@ -192,16 +254,39 @@ class SASLServer:
     async def _mechanism_step(
         self, mechanism: ServerMechanism, response: bytes | None
     ) -> Challenge | ICredentials:
+        began = self._clock.seconds()
         try:
-            with failures_are_temporary():
+            with sign_in_errors():
                 return await mechanism.step(response)
-        except AuthenticationFailed as error:
-            self._log_failure(mechanism, error)
-            await delay_like(mechanism.checker)
+        except MalformedAuthentication:
             raise
-        except TemporaryAuthenticationFailure as error:
+        except MailError as error:
             self._log_failure(mechanism, error)
+            await self._refused(error, None, mechanism.name, began)
             raise
+
+    async def _log_in(self, credentials: ICredentials, mechanism: str, way: str) -> Login:
+        return await self._checked(
+            login(self._portal, credentials, self._session, mechanism=mechanism, wanted=self._wanted),
+            credentials,
+            way,
+        )
+
+    async def _checked(self, asked: Awaitable[Login], credentials: ICredentials | None, way: str) -> Login:
+        began = self._clock.seconds()
+        try:
+            return await asked
+        except MailError as error:
+            await self._refused(error, credentials, way, began)
+            raise
+
+    async def _refused(
+        self, error: MailError, credentials: ICredentials | None, way: str, began: float
+    ) -> None:
+        """Count a failure, and wait until it may be answered."""
+        if isinstance(error, CheckerFault) or not isinstance(error, TemporaryAuthenticationFailure):
+            self._failed.add(credentials, way)
+        await answer_time(self._clock, began, self._failure_delay)
 
     def _log_failure(self, mechanism: ServerMechanism, error: MailError) -> None:
         """Log an exchange that failed before it gave credentials."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,39 +14,64 @@ from twisted.cred.error import LoginFailed, Unauthorized
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
-from zope.interface import implementer
+from zope.interface import Interface, implementer
 
 from mailproto import maillog
-from mailproto.auth._checkers import LateFailure, delay_like
+from mailproto.auth._avatars import RealmFault, checked_avatar
 from mailproto.auth._credentials import IProxyLogin, ProxyLogin
 from mailproto.auth._sasl_messages import SASLError
-from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, Unavailable
-from mailproto.interfaces import IAccount, IRevocable
+from mailproto.awaiting import settle
+from mailproto.errors import (
+    AuthenticationFailed,
+    MailError,
+    NoSuchAccount,
+    TemporaryAuthenticationFailure,
+    Unavailable,
+)
+from mailproto.interfaces import IAccount, IIdentity, IRevocable
 
-__all__ = ["Login", "failures_are_temporary", "login", "proxy_login"]
+__all__ = ["CheckerFault", "Login", "login", "proxy_login", "sign_in_errors"]
 
 _log = Logger()
+
+
+class CheckerFault(TemporaryAuthenticationFailure):
+    """A checker or a realm has failed in a way that it did not announce (`Unavailable`): a fault in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
     """A signed-in account.
 
+    :ivar name: the account's name.
+    :ivar avatar: what the realm gave.
     :ivar logout: a function to call once, when the session is over.
     """
 
-    account: IAccount
+    name: str
+    avatar: object
     logout: Callable[[], None]
+
+    @property
+    def account(self) -> IAccount:
+        """The avatar as an account; only where the server asked for one."""
+        return cast(IAccount, self.avatar)
 
 
 async def login(
-    portal: Portal, credentials: ICredentials, session: IRevocable | None = None, *, mechanism: str = ""
+    portal: Portal,
+    credentials: ICredentials,
+    session: IRevocable | None = None,
+    *,
+    mechanism: str = "",
+    wanted: type[Interface] = IAccount,
 ) -> Login:
-    """Sign in with ``credentials``, and log the result.
+    """Sign in with ``credentials``, and log the result; a failure is not delayed here.
 
     :param session: passed to the realm as the ``mind``; the realm may revoke it until `Login.logout`. If it
         is a `maillog.HasClient`, the log names its client.
     :param mechanism: the SASL mechanism or command, for the log.
+    :param wanted: `IAccount`, or `IIdentity` if a name is enough.
     :raises AuthenticationFailed: the name is unknown, the secret is wrong, or the portal has no checker for
         such credentials.
     :raises TemporaryAuthenticationFailure: a checker or the realm is unavailable, or fails; the log then
@@ -54,23 +80,24 @@ async def login(
     """
     client = maillog.client_of(session)
     try:
-        signed_in = await _login(portal, credentials, session)
+        signed_in = await _login(portal, credentials, session, wanted)
     except MailError as error:
         maillog.sign_in_failed(client, mechanism, name_given(credentials), error)
         raise
-    maillog.signed_in(client, signed_in.account.name, mechanism)
+    maillog.signed_in(client, signed_in.name, mechanism)
     return signed_in
 
 
-async def _login(portal: Portal, credentials: ICredentials, session: IRevocable | None) -> Login:
-    with failures_are_temporary():
-        try:
-            _, account, logout = await portal.login(credentials, session, IAccount)
-        except (LoginFailed, Unauthorized) as error:
-            if not isinstance(error, LateFailure):  # from the realm: there is no such account
-                await delay_like(_checker_of(portal, credentials))
-            raise AuthenticationFailed(detail=str(error)) from None
-    return Login(cast(IAccount, account), logout)
+async def _login(
+    portal: Portal, credentials: ICredentials, session: IRevocable | None, wanted: type[Interface]
+) -> Login:
+    # The realm may choose: one that knows accounts need not know that a name is enough.
+    interfaces = (IAccount,) if wanted is IAccount else (IAccount, IIdentity)
+    with sign_in_errors():
+        # The second time for a realm whose method is a coroutine function.
+        result = await settle(await settle(portal.login(credentials, session, *interfaces)))
+        name, avatar, logout = checked_avatar(portal.realm, result, wanted)
+    return Login(name, avatar, logout)
 
 
 def name_given(credentials: object) -> str | bytes:
@@ -79,17 +106,18 @@ def name_given(credentials: object) -> str | bytes:
     return name if isinstance(name, str | bytes) else ""
 
 
-async def proxy_login(portal: Portal, name: str, session: IRevocable | None = None) -> Login:
+async def proxy_login(
+    portal: Portal, name: str, session: IRevocable | None = None, *, wanted: type[Interface] = IAccount
+) -> Login:
     """Sign in the account ``name`` for a trusted proxy, without a password.
 
     If the portal has no checker for `IProxyLogin`, the realm decides whether there is such an account.
 
-    :param session: see `login`.
-    :raises AuthenticationFailed, TemporaryAuthenticationFailure, MailError: see `login`.
+    The parameters and errors are those of `login`.
     """
     if IProxyLogin not in portal.checkers:
         portal = Portal(portal.realm, [_NameChecker()])
-    return await login(portal, ProxyLogin(name), session, mechanism="XCLIENT")
+    return await login(portal, ProxyLogin(name), session, mechanism="XCLIENT", wanted=wanted)
 
 
 @implementer(ICredentialsChecker)
@@ -102,22 +130,23 @@ class _NameChecker:
         return succeed(credentials.username.encode())
 
 
-def _checker_of(portal: Portal, credentials: ICredentials) -> object:
-    """The portal's checker for ``credentials``."""
-    checkers = portal.checkers.items()
-    return next((checker for interface, checker in checkers if interface.providedBy(credentials)), None)
-
-
 @contextmanager
-def failures_are_temporary() -> Iterator[None]:
-    """Turn unexpected errors of a checker or a realm into `TemporaryAuthenticationFailure`."""
+def sign_in_errors() -> Iterator[None]:
+    """Turn the errors of a checker or a realm into the errors of `login`."""
     try:
         yield
+    except (LoginFailed, Unauthorized) as error:
+        raise AuthenticationFailed(detail=str(error)) from None
+    except NoSuchAccount as error:  # its own answer would tell the client so
+        raise AuthenticationFailed(detail=error.detail or error.text) from None
     except Unavailable as error:
         raise TemporaryAuthenticationFailure(detail=error.detail or error.text) from None
     except (MailError, SASLError):
         raise
-    except Exception as error:
+    except RealmFault as error:
+        _log.error("nobody can sign in: {error}", error=error)
+        raise CheckerFault(detail=str(error)) from None
+    except (Exception, CancelledError) as error:  # asyncio's error of a cancelled task is no Exception
         _log.failure("error while a client signs in")
         detail = f"{type(error).__name__}: see the traceback in the log"
-        raise TemporaryAuthenticationFailure(detail=detail) from None
+        raise CheckerFault(detail=detail) from None

@@ -7,7 +7,6 @@ import binascii
 import re
 import secrets
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
@@ -34,10 +33,24 @@ from mailproto.auth._credentials import (
 from mailproto.auth._sasl_messages import SASLError
 from mailproto.auth._scram import ScramAlgorithm, ScramServerExchange
 from mailproto.auth._scram._messages import unescape_name
+from mailproto.awaiting import settle
 from mailproto.errors import AuthenticationFailed, UnwantedInitialResponse
 from mailproto.tls._channel import Channel
 
-__all__ = ["DEFAULT_MECHANISMS", "SERVER_MECHANISMS", "Challenge", "ServerMechanism", "server_mechanisms"]
+__all__ = [
+    "Challenge",
+    "CramMD5",
+    "External",
+    "Login",
+    "OAuthBearer",
+    "Plain",
+    "ScramSHA1",
+    "ScramSHA1Plus",
+    "ScramSHA256",
+    "ScramSHA256Plus",
+    "ServerMechanism",
+    "XOAuth2",
+]
 
 _DIGEST = 32
 """The length of an MD5 digest in hexadecimal."""
@@ -232,7 +245,7 @@ class ScramSHA256(ServerMechanism):
                 raise AuthenticationFailed(detail="wants to act as another account")
             if exchange.flaw:
                 return self._proof(b"", b"")
-            keys = await cast(IScramChecker, self.checker).scram_keys(username, self.algorithm)
+            keys = await settle(cast(IScramChecker, self.checker).scram_keys(username, self.algorithm))
             return Challenge(exchange.server_first(keys))
         credentials = self._proof(*exchange.client_final(response))
         self.final = exchange.server_final()
@@ -367,39 +380,3 @@ class External(ServerMechanism):
             raise SASLError("NUL in an authzid")
         assert self.channel.certificate is not None  # noqa: S101 - see is_possible
         return ClientCertificate(self.channel.certificate, authzid)
-
-
-# -- the choice
-
-SERVER_MECHANISMS: tuple[type[ServerMechanism], ...] = (
-    External,
-    ScramSHA256Plus,
-    ScramSHA1Plus,
-    ScramSHA256,
-    ScramSHA1,
-    OAuthBearer,
-    XOAuth2,
-    CramMD5,
-    Plain,
-    Login,
-)
-"""All mechanisms, best first, because many clients choose the first one that they know."""
-
-DEFAULT_MECHANISMS = tuple(mechanism for mechanism in SERVER_MECHANISMS if not mechanism.binds)
-"""The mechanisms that are offered by default.
-
-The -PLUS mechanisms are left out, because clients with Cyrus SASL choose them and then cannot bind to TLS
-1.3.
-"""
-
-
-def server_mechanisms(names: Iterable[str]) -> tuple[type[ServerMechanism], ...]:
-    """The mechanisms of `SERVER_MECHANISMS` with these names, in any case, best first.
-
-    :raises ValueError: there is no mechanism of that name; the message lists all names.
-    """
-    wanted = {name.upper() for name in names}
-    known = {mechanism.name for mechanism in SERVER_MECHANISMS}
-    for name in sorted(wanted - known):
-        raise ValueError(f"{name!r} is none of {', '.join(each.name for each in SERVER_MECHANISMS)}")
-    return tuple(mechanism for mechanism in SERVER_MECHANISMS if mechanism.name in wanted)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from mailproto._arguments import check_fields
+from mailproto.auth import FAILURE_DELAY
 from mailproto.connection._proxy_header import MAX_PROXY_HEADER
 
 __all__ = ["CloseReason", "Limits"]
@@ -34,7 +35,8 @@ class Limits:
     :ivar proxy_header: octets of such a header after its fixed part, in version 2.  (Version 1 itself
         allows 107.)
     :ivar handshake: from the connection, or the reply that starts TLS, to the end of the TLS handshake.
-
+    :ivar failure_delay: a failed login is answered a whole number of these seconds after its check began
+        (`mailproto.auth.SASLServer`); 0 to answer at once.
     :raises TypeError, ValueError: a limit is of the wrong type, negative, infinite or NaN; or it is 0, and no
         client could be served with that.
     """
@@ -51,6 +53,7 @@ class Limits:
     proxy_timeout: float = 5
     proxy_header: int = MAX_PROXY_HEADER
     handshake: float = 30
+    failure_delay: float = FAILURE_DELAY
 
     def __post_init__(self) -> None:
         """Check all numbers, also those of subclasses."""

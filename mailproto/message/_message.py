@@ -29,11 +29,12 @@ class Message:
     "", None or an empty list.  Text is as the sender wrote it, and may be a lie: anybody can write any
     From field, file name or media type.
 
-    The fields of the header take less than a millisecond in usual messages, whatever their size.  The
-    first of `text`, `html` and `attachments` searches the whole message for its parts, and `text` and
-    `html` decode it: together about 10 ms for each megabyte.  So read a message of more than a
-    megabyte in a thread (``await deferToThread(read, Message(content))``), one thread at a time.
-    `tests/message/test_message.py` has the worst that a message can cost.
+    The fields of the header take less than 0.1 ms in usual messages, whatever their size.  The first of
+    `text`, `html` and `attachments` searches the whole message for its parts, and `text` and `html`
+    decode it, which takes 1 to 5 ms for each megabyte.  The worst messages take 35 ms for 10 KB, and
+    0.5 s for 10 MB (`docs/reading-mail.md`).  So read a message of more than a megabyte, or any message
+    from strangers if 35 ms are too long, in a thread: ``await deferToThread(read, content)``.  One
+    thread at a time may use a `Message`.
 
     The limits are `HEADER_LIMIT`, `FIELD_LIMIT`, `ADDRESSES_LIMIT`, `PARTS_LIMIT`, `NESTING_LIMIT`,
     ``text_limit`` and `FILE_NAME_LIMIT`.  Nothing of a message beyond `PARTS_LIMIT` and `NESTING_LIMIT`

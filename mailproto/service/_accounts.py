@@ -109,7 +109,7 @@ class AccountsService(Service):
         )
         if settings.tls.client_ca is not None:
             self.portal.registerChecker(
-                CertificateChecker(store.directory, self._reactor, default_domain=settings.domains[0])
+                CertificateChecker(store.directory, default_domain=settings.domains[0])
             )
         self._warn_of_mechanisms()
 

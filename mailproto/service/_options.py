@@ -184,7 +184,7 @@ class Options(UsageOptions):
     def opt_auth(self, mechanism: str) -> None:
         """A SASL mechanism to offer instead of the default ones, on all listeners; repeatable. A wrong name
         lists all mechanisms. IMAP's LOGIN and POP3's USER are allowed with PLAIN or LOGIN. [default: all
-        but those that end in -PLUS]"""
+        but CRAM-MD5 and those that end in -PLUS]"""
         try:
             server_mechanisms([mechanism])
         except ValueError as error:

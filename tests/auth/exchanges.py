@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -11,10 +11,12 @@ from twisted.cred.credentials import IUsernameHashedPassword, IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailproto.auth import (
+    DEFAULT_MECHANISMS,
     Challenge,
     IBearerToken,
     IClientCertificate,
@@ -23,6 +25,8 @@ from mailproto.auth import (
     Login,
     SASLServer,
     ScramKeys,
+    ServerMechanism,
+    server_mechanisms,
 )
 from mailproto.auth._scram import proof_matches, scram_keys
 from mailproto.errors import AuthenticationCancelled
@@ -31,6 +35,9 @@ from mailproto.tls import Channel
 from tests.auth.fakes import Account
 
 T = TypeVar("T")
+
+WITH_CRAM: Sequence[str | type[ServerMechanism]] = (*DEFAULT_MECHANISMS, "CRAM-MD5")
+"""The default, and CRAM-MD5, which is also offered in plaintext if it is asked for."""
 
 CLEAR = Channel()
 LOCAL = Channel(is_secure=True)
@@ -151,7 +158,11 @@ class ExchangeTestCase(SynchronousTestCase):
         self.sasl = self.make(self.checker)
 
     def make(self, *checkers: ICredentialsChecker) -> SASLServer:
-        return SASLServer(Portal(self.realm, checkers))
+        return self.sasl_server(Portal(self.realm, checkers), server_mechanisms(WITH_CRAM))
+
+    def sasl_server(self, portal: Portal, mechanisms: Any = None, **more: Any) -> SASLServer:
+        """A server that answers failures at once."""
+        return SASLServer(portal, mechanisms, clock=Clock(), failure_delay=0, **more)
 
     def begin(self, name: str, initial: bytes | None = None, channel: Channel = LOCAL) -> bytes | None:
         """What the server says, or None for success."""

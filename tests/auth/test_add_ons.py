@@ -40,15 +40,8 @@ class AddOnTests(SynchronousTestCase):
             def requestAvatar(self, avatar_id: Any, mind: Any, *interfaces: Any) -> Any:
                 """Not called here."""
 
-        class Login:
-            """What has `login` and no realm."""
-
-            async def login(self, credentials: Any, mind: Any, *interfaces: Any) -> Any:
-                """Not called here."""
-
-        for portal in (Portal(Realm()), Login()):  # type: ignore[arg-type]
-            for factory in self.factories(portal):
-                self.assertEqual(factory.add_ons, frozenset())
+        for factory in self.factories(Portal(Realm())):  # type: ignore[arg-type]
+            self.assertEqual(factory.add_ons, frozenset())
 
     def test_it_is_asked_each_time(self) -> None:
         """A store may learn only while it starts what it has."""

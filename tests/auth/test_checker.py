@@ -22,17 +22,17 @@ from mailproto.auth import (
     IScramChecker,
     Login,
     PasswordVerifier,
+    SASLServer,
     ScramKeys,
     ScramProof,
     StoreRealm,
     TokenChecker,
     hash_password,
-    login,
     store_portal,
 )
 from mailproto.auth._records import is_complete, scram_part
 from mailproto.auth._scram import ScramClientExchange, ScramServerExchange
-from mailproto.errors import AuthenticationFailed, TemporaryAuthenticationFailure, Unavailable
+from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, Unavailable
 from tests.auth.fakes import Directory, InstantPool, Reactor, Store
 from tests.tls.certificates import make_certificate
 
@@ -46,17 +46,20 @@ class LoginTestCase(SynchronousTestCase):
         self.portal = Portal(StoreRealm(Store(self.directory)), [self.checker])
 
     def begin(self, credentials: ICredentials) -> Deferred[Login]:
-        asked = Deferred.fromCoroutine(login(self.portal, credentials))
+        server = SASLServer(self.portal, clock=self.reactor)
+        asked = Deferred.fromCoroutine(server.login(credentials, "LOGIN"))
         self.reactor.pump([0, 0])  # a password may be looked at, and its record completed
         return asked
 
-    def assert_fails_late(self, credentials: ICredentials) -> None:
+    def assert_fails_late(
+        self, credentials: ICredentials, kind: type[MailError] = AuthenticationFailed
+    ) -> None:
         asked = self.begin(credentials)
         self.reactor.advance(FAILURE_DELAY - 0.01)
         self.assertNoResult(asked)
         self.reactor.advance(0.01)
-        error = self.failureResultOf(asked, AuthenticationFailed).value
-        self.assertEqual(error.text, AuthenticationFailed.default_text)
+        error = self.failureResultOf(asked, kind).value
+        self.assertEqual(error.text, kind.default_text)
 
 
 class LoginTests(LoginTestCase):
@@ -103,11 +106,11 @@ class LoginTests(LoginTestCase):
         self.assert_fails_late(UsernamePassword(b"postmaster@example.org", b""))
 
     def test_other_credentials(self) -> None:
-        self.failureResultOf(self.begin(Anonymous()), AuthenticationFailed)
+        self.assert_fails_late(Anonymous())
 
     def test_portal_of_a_store(self) -> None:
         self.portal = store_portal(Store(self.directory), self.reactor)
-        self.failureResultOf(self.begin(Anonymous()), AuthenticationFailed)
+        self.assert_fails_late(Anonymous())
         self.assertNoResult(self.begin(UsernamePassword(b"\xff", b"x")))
 
     def test_account_deleted_while_signing_in(self) -> None:
@@ -126,7 +129,8 @@ class LoginTests(LoginTestCase):
         checker.addUser(b"alice@Example.org", b"other")
         self.portal = Portal(StoreRealm(Store(self.directory)), [checker])
         self.successResultOf(self.begin(UsernamePassword(b"alice@Example.org", b"other")))
-        self.failureResultOf(self.begin(UsernamePassword(b"alice@Example.org", b"x")), AuthenticationFailed)
+        self.assert_fails_late(UsernamePassword(b"alice@Example.org", b"x"))
+        self.assert_fails_late(UsernamePassword(b"bob@Example.org", b"x"))
 
 
 class CompletionTests(LoginTestCase):
@@ -264,7 +268,7 @@ class TokenTests(LoginTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.failure: Exception = AuthenticationFailed(detail="expired")
-        self.portal.registerChecker(TokenChecker(self.validate, self.reactor))
+        self.portal.registerChecker(TokenChecker(self.validate))
 
     async def validate(self, name: str, token: str) -> str:
         if (name, token) != ("", "good"):
@@ -281,7 +285,7 @@ class TokenTests(LoginTestCase):
 
     def test_cannot_tell(self) -> None:
         self.failure = Unavailable()
-        self.failureResultOf(self.begin(BearerToken("", "bad")), TemporaryAuthenticationFailure)
+        self.assert_fails_late(BearerToken("", "bad"), TemporaryAuthenticationFailure)
 
     def test_kinds_of_functions(self) -> None:
         """A plain one, a coroutine's, one that gives a Deferred; None is no account."""
@@ -297,21 +301,30 @@ class TokenTests(LoginTestCase):
 
         for validate in (plain, coroutine, deferred):
             with self.subTest(validate=validate):
-                self.portal.registerChecker(TokenChecker(validate, self.reactor))
+                self.portal.registerChecker(TokenChecker(validate))
                 signed_in = self.successResultOf(self.begin(BearerToken("", "good")))
                 self.assertEqual(signed_in.account.name, "alice@Example.org")
                 self.assert_fails_late(BearerToken("", "bad"))
+
+    def test_a_function_with_a_fault(self) -> None:
+        """A result that is no name is a temporary failure, and the log says what to return."""
+        answers: list[Any] = [True, b"alice@Example.org"]
+        for answer in answers:
+            self.portal.registerChecker(TokenChecker(lambda name, token, answer=answer: answer))  # type: ignore[misc]
+            self.assert_fails_late(BearerToken("", "good"), TemporaryAuthenticationFailure)
+            [failure] = self.flushLoggedErrors(TypeError)
+            self.assertIn("return the account's name, or None", str(failure.value))
 
     def test_of_nobody(self) -> None:
         async def validate(name: str, token: str) -> str:
             return "nobody@example.org"
 
-        self.portal.registerChecker(TokenChecker(validate, self.reactor))
+        self.portal.registerChecker(TokenChecker(validate))
         self.assert_fails_late(BearerToken("", "good"))
 
     def test_of_somebody_else(self) -> None:
         """A function that looks at the token alone; a name without a domain is for it to know."""
-        self.portal.registerChecker(TokenChecker(lambda _, token: "zoë@Example.org", self.reactor))
+        self.portal.registerChecker(TokenChecker(lambda _, token: "zoë@Example.org"))
         self.assert_fails_late(BearerToken("alice@Example.org", "good"))
         for name in ("ZOE\u0308@example.org", "zoë", ""):
             signed_in = self.successResultOf(self.begin(BearerToken(name, "good")))
@@ -321,7 +334,7 @@ class TokenTests(LoginTestCase):
 class CertificateTests(LoginTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.portal.registerChecker(CertificateChecker(self.directory, self.reactor))
+        self.portal.registerChecker(CertificateChecker(self.directory))
 
     def given(self, *addresses: str, authzid: str = "", subject: str = "") -> ClientCertificate:
         names = [x509.NameAttribute(NameOID.EMAIL_ADDRESS, subject)] if subject else []

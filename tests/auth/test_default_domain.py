@@ -22,8 +22,6 @@ from mailproto.auth import (
     SASLServer,
     StoreRealm,
     hash_password,
-    login,
-    proxy_login,
 )
 from mailproto.auth._scram import ScramClientExchange
 from mailproto.errors import AuthenticationFailed
@@ -58,11 +56,8 @@ class DefaultDomainTests(SynchronousTestCase):
             self.directory,
             PasswordVerifier(self.reactor, pool=InstantPool()),
             default_domain="example.org",
-            failure_delay=0,
         )
-        certificates = CertificateChecker(
-            self.directory, self.reactor, default_domain="example.org", failure_delay=0
-        )
+        certificates = CertificateChecker(self.directory, default_domain="example.org")
         self.portal = Portal(StoreRealm(Store(self.directory)), [self.checker, certificates])
 
     def outcome(self, asked: Any) -> str:
@@ -74,11 +69,14 @@ class DefaultDomainTests(SynchronousTestCase):
         self.failureResultOf(asked, AuthenticationFailed)
         return ""
 
+    def server(self) -> SASLServer:
+        return SASLServer(self.portal, clock=self.reactor, failure_delay=0)
+
     def password(self, name: str, password: str = "secret") -> str:
-        return self.outcome(login(self.portal, UsernamePassword(name.encode(), password.encode())))
+        return self.outcome(self.server().login(UsernamePassword(name.encode(), password.encode()), "LOGIN"))
 
     def sasl(self, mechanism: str, message: bytes, channel: Channel) -> str:
-        server = SASLServer(self.portal)
+        server = self.server()
         return self.outcome(server.begin(mechanism, base64.b64encode(message) or b"=", channel))
 
     def plain(self, name: str, *, authzid: str = "", password: str = "secret") -> str:
@@ -89,7 +87,7 @@ class DefaultDomainTests(SynchronousTestCase):
         self, name: str, *, authzid: str = "", password: str = "secret", algorithm: Any = "SHA-256"
     ) -> str:
         client = ScramClientExchange(algorithm, name, password, authzid=authzid)
-        server = SASLServer(self.portal)
+        server = self.server()
         channel = Channel()
 
         def step(asked: Any) -> Any:
@@ -125,7 +123,7 @@ class DefaultDomainTests(SynchronousTestCase):
                 self.assertEqual(self.plain(name), "Alice@Example.org")
                 self.assertEqual(self.scram(name), "Alice@Example.org")
                 self.assertEqual(self.scram(name, algorithm="SHA-1"), "Alice@Example.org")
-                self.assertEqual(self.outcome(proxy_login(self.portal, name)), "Alice@Example.org")
+                self.assertEqual(self.outcome(self.server().proxy_login(name)), "Alice@Example.org")
                 self.assertEqual(self.external("alice@example.org", authzid=name), "Alice@Example.org")
         self.assertEqual(self.external(subject="alice"), "Alice@Example.org")
 
@@ -135,7 +133,7 @@ class DefaultDomainTests(SynchronousTestCase):
                 self.assertEqual(self.password(name), "")
                 self.assertEqual(self.plain(name), "")
                 self.assertEqual(self.scram(name), "")
-                self.assertEqual(self.outcome(proxy_login(self.portal, name)), "")
+                self.assertEqual(self.outcome(self.server().proxy_login(name)), "")
                 self.assertEqual(self.external("alice@example.org", authzid=name), "")
 
     def test_a_wrong_password(self) -> None:

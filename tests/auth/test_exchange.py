@@ -19,7 +19,6 @@ from mailproto.auth import (
     DirectoryChecker,
     Login,
     PasswordVerifier,
-    SASLServer,
     server_mechanisms,
 )
 from mailproto.auth._scram import ScramClientExchange
@@ -61,7 +60,7 @@ class OfferTests(ExchangeTestCase):
             (["Scram-Sha-1-Plus", "EXTERNAL", "LOGIN"], EVERYTHING, "EXTERNAL SCRAM-SHA-1-PLUS LOGIN"),
             ([], TLS, ""),
         ):
-            sasl = SASLServer(Portal(self.realm, [self.checker]), server_mechanisms(names))
+            sasl = self.sasl_server(Portal(self.realm, [self.checker]), server_mechanisms(names))
             self.assertEqual(" ".join(sasl.mechanisms(channel)), offered)
             if "PLAIN" not in offered:
                 self.assertRaises(UnknownMechanism, run, sasl.begin("PLAIN", None, TLS))
@@ -75,7 +74,7 @@ class OfferTests(ExchangeTestCase):
             )
 
     def test_the_checkers_decide(self) -> None:
-        """CRAM-MD5 only where somebody keeps passwords in clear."""
+        """CRAM-MD5 only where it is asked for, and somebody keeps passwords in clear."""
         directory = DirectoryChecker(Directory(), PasswordVerifier(Reactor(), pool=InstantPool()))
         in_memory = InMemoryUsernamePasswordDatabaseDontUse()
         for checkers, offered in (

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.cred.portal import Portal
 from twisted.logger import LogLevel
 
-from mailproto.auth import SASLServer, proxy_login
+from mailproto.auth import SERVER_MECHANISMS, SASLServer
 from mailproto.auth._scram import ScramClientExchange
 from mailproto.errors import AuthenticationFailed, MailError, Unavailable
 from mailproto.maillog import Client
@@ -30,7 +30,7 @@ class Session:
 
 class SignInTests(ExchangeTestCase):
     def make(self, *checkers: Any) -> SASLServer:
-        return SASLServer(Portal(self.realm, checkers), session=Session())  # type: ignore[arg-type]
+        return self.sasl_server(Portal(self.realm, checkers), SERVER_MECHANISMS, session=Session())
 
     def check(self, kind: str, mechanism: str, *responses: bytes, **fields: str) -> None:
         with captured() as events, contextlib.suppress(MailError):
@@ -104,6 +104,6 @@ class SignInTests(ExchangeTestCase):
     def test_by_the_word_of_a_proxy(self) -> None:
         portal = Portal(self.realm, [self.checker])
         with captured() as events:
-            run(proxy_login(portal, "alice", Session()))  # type: ignore[arg-type]
+            run(self.sasl_server(portal, session=Session()).proxy_login("alice"))
         event = only(events, "signed-in")
         self.assertEqual((event["account"], event["mechanism"]), ("alice", "XCLIENT"))

@@ -14,12 +14,12 @@ from mailproto.auth import (
     DirectoryChecker,
     Login,
     PasswordVerifier,
+    SASLServer,
     StoreRealm,
     TokenChecker,
     disabled_record,
     enabled_record,
     hash_password,
-    login,
 )
 from mailproto.auth._records import argon2_part, is_complete, matches, scram_part
 from mailproto.auth._signed_in import ENDED_AT_ONCE, RETRY
@@ -55,13 +55,14 @@ class RevocationTestCase(SynchronousTestCase):
             run(self.directory.add(name, cheap_hash("secret")))
         self.threads = self.pool()
         verifier = PasswordVerifier(self.reactor, pool=self.threads)
-        tokens = TokenChecker(lambda name, token: token, self.reactor)
+        tokens = TokenChecker(lambda name, token: token)
         self.portal = Portal(
             StoreRealm(self.store, self.reactor), [DirectoryChecker(self.directory, verifier), tokens]
         )
 
     def begin(self, session: Any, credentials: Any = SECRET) -> Deferred[Login]:
-        asked = Deferred.fromCoroutine(login(self.portal, credentials, session))
+        server = SASLServer(self.portal, clock=self.reactor, session=session, failure_delay=0)
+        asked = Deferred.fromCoroutine(server.login(credentials, "LOGIN"))
         self.reactor.pump([0, 0, 0])
         return asked
 

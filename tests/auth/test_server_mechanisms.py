@@ -18,7 +18,6 @@ from mailproto.auth import (
     IBearerToken,
     IClientCertificate,
     SASLError,
-    SASLServer,
     ServerMechanism,
 )
 from mailproto.auth._scram import ScramClientExchange
@@ -188,7 +187,7 @@ class ScramTests(MechanismTestCase):
                 self.assertIsNone(self.scram(name, authzid=authzid))
 
     def test_bound_to_the_channel(self) -> None:
-        self.sasl = SASLServer(Portal(self.realm, [self.checker]), SERVER_MECHANISMS)
+        self.sasl = self.sasl_server(Portal(self.realm, [self.checker]), SERVER_MECHANISMS)
         for name in ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"):
             self.assertIsNone(self.scram(name, gs2_flag="p=tls-exporter", binding=b"bound"))
             with self.assertRaises(AuthenticationFailed):
@@ -197,7 +196,7 @@ class ScramTests(MechanismTestCase):
 
     def test_somebody_took_plus_from_the_offer(self) -> None:
         """RFC 5802 6: it must fail, and the client does not get as far as its proof."""
-        self.sasl = SASLServer(Portal(self.realm, [self.checker]), SERVER_MECHANISMS)
+        self.sasl = self.sasl_server(Portal(self.realm, [self.checker]), SERVER_MECHANISMS)
         with self.assertRaises(AuthenticationFailed):
             self.begin("SCRAM-SHA-256", b"y,,n=alice,r=x", channel=TLS)
         self.assert_asked_in_vain("the SCRAM client was offered no channel binding")

@@ -12,7 +12,7 @@ from twisted.internet import reactor as installed
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import CertificateChecker, TokenChecker, hash_password, store_portal
+from mailproto.auth import DEFAULT_MECHANISMS, CertificateChecker, TokenChecker, hash_password, store_portal
 from mailproto.backends import MemoryStore
 from mailproto.delivery import MailboxDelivery
 from mailproto.errors import AuthenticationFailed
@@ -51,13 +51,18 @@ class SigningInTestCase(TestCase):
         await self.store.directory.add(ALICE, RECORD)
         reactor: Any = installed
         portal = store_portal(self.store, reactor)
-        portal.registerChecker(TokenChecker(validate, reactor, failure_delay=0))
-        portal.registerChecker(CertificateChecker(self.store.directory, reactor))
+        portal.registerChecker(TokenChecker(validate))
+        portal.registerChecker(CertificateChecker(self.store.directory))
         in_clear = InMemoryUsernamePasswordDatabaseDontUse()
         in_clear.addUser(ALICE.encode(), b"secret")
         portal.registerChecker(in_clear, IUsernameHashedPassword)
         delivery = MailboxDelivery(self.store, ["example.org"])
-        common: Any = {"clock": reactor, "hostname": "mail.test", "tls": tls}
+        common: Any = {
+            "clock": reactor,
+            "hostname": "mail.test",
+            "tls": tls,
+            "mechanisms": [*DEFAULT_MECHANISMS, "CRAM-MD5"],
+        }
         self.ports = {}
         for name, factory in (
             ("smtp", SMTPServerFactory(delivery, portal=portal, submission=True, **common)),

@@ -62,6 +62,9 @@ class NameTests(TestCase):
         self.assertEqual(attached('a/b; name="a.pdf"', b"x", nothing).name, "a.pdf")
         self.assertEqual(attached().name, "")
 
+    def test_the_first_of_two_names_counts(self) -> None:
+        self.assertEqual(named("filename=a.pdf; filename=b.pdf"), "a.pdf")
+
     def test_it_is_safe_in_a_folder(self) -> None:
         """RFC 2183 2.3: a sender does not choose the folder."""
         for parameters, name in (

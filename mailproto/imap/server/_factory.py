@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,9 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 from zope.interface.interface import InterfaceClass
 
-from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism, add_ons_of
+from mailproto._arguments import check_whole, folder_of
+from mailproto.auth import ServerMechanism, add_ons_of, server_mechanisms
+from mailproto.auth._avatars import checked_portal
 from mailproto.connection import ServerFactory
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._server import IMAPServer
@@ -22,7 +25,8 @@ __all__ = ["IMAPServerFactory"]
 class IMAPServerFactory(ServerFactory):
     """An IMAP4rev1 server (RFC 3501).
 
-    :param portal: gives `mailproto.interfaces.IAccount` for credentials.
+    :param portal: gives an `IAccount` for credentials, such as `mailproto.auth.store_portal` makes, or
+        `mailproto.auth.password_portal` with accounts.
     :param clock: the reactor, or `twisted.internet.task.Clock` in tests; None for the installed reactor.
     :param hostname: the server's name in its greeting; an international name is shown with A-labels.  None
         for the machine's name.
@@ -30,12 +34,16 @@ class IMAPServerFactory(ServerFactory):
     :param limits: by default, `IMAPLimits` as they are.
     :param max_message_size: the most octets of APPEND's message.
     :param spool_folder: for large messages while they arrive; None for the system's temporary folder.
-    :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
-        gives.  The LOGIN command is allowed if PLAIN or LOGIN is among them.
-    :raises TypeError, ValueError: ``hostname`` is not a domain, nor an address in brackets.
+    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.server_mechanisms`); by
+        default, those that the portal names, or else `mailproto.auth.DEFAULT_MECHANISMS`.  The LOGIN command
+        is allowed if PLAIN or LOGIN is among them.
+    :raises TypeError: an argument is of the wrong type, such as a realm instead of a portal.
+    :raises ValueError: an argument has a wrong value: ``hostname`` is not a domain, nor an address in
+        brackets; a mechanism does not exist; or the portal gives no accounts.
     """
 
     service_name = "imap"
+    limits_class = IMAPLimits
 
     def __init__(
         self,
@@ -46,17 +54,19 @@ class IMAPServerFactory(ServerFactory):
         tls: Any | None = None,
         limits: IMAPLimits | None = None,
         max_message_size: int = 50 << 20,
-        spool_folder: str | None = None,
-        mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
+        spool_folder: str | os.PathLike[str] | None = None,
+        mechanisms: Sequence[str | type[ServerMechanism]] | None = None,
     ) -> None:
-        limits = limits or IMAPLimits()
+        check_whole("max_message_size", max_message_size, 1, "octets")
+        if limits is None:
+            limits = IMAPLimits()
         super().__init__(clock=clock, hostname=hostname, tls=tls, limits=limits)
         self.turns = Turns(self.clock)
-        self.portal = portal
-        self.mechanisms = mechanisms
+        self.portal = checked_portal(portal, accounts="IMAP")
+        self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)
         self.greeting_name = self.hostname.encode()
         self.max_message_size = max_message_size
-        self.spool_folder = spool_folder
+        self.spool_folder = folder_of("spool_folder", spool_folder)
         self.wire_limits = replace(limits.wire, append=max_message_size)
 
     @property

@@ -25,7 +25,8 @@ class IMAPLimits(Limits):
         yet.  The line has room for a SASL response.
     :ivar bad_commands: how many BAD answers in a row close the connection: such a client is a
         browser or a scanner.
-    :ivar failed_logins: how many failed logins close the connection.
+    :ivar failed_logins: how many failed logins close the connection; one password that is tried in several
+        ways counts once.
     :ivar time_slice: how many seconds one command may hold the reactor before others have their turn.
     """
 

@@ -57,11 +57,16 @@ class IMAPServer(ServerConnection[Event]):
     def __init__(self, factory: IMAPServerFactory) -> None:
         super().__init__(factory)
         self.wire = IMAPServerWire(self.limits.before_login)
-        self.sasl = SASLServer(factory.portal, factory.mechanisms, session=self)
+        self.sasl = SASLServer(
+            factory.portal,
+            factory.mechanisms,
+            clock=factory.clock,
+            session=self,
+            failure_delay=factory.limits.failure_delay,
+        )
         self.account: IAccount | None = None
         self.view: MailboxView | None = None
         self.spool: Spool | None = None
-        self.failed_logins = 0
         self._greeting = False
         self._logout: Callable[[], None] | None = None
         self._responses: list[bytes] = []
@@ -202,7 +207,7 @@ class IMAPServer(ServerConnection[Event]):
         self._bad_commands = self._bad_commands + 1 if bad else 0
         if self._bad_commands >= self.limits.bad_commands:
             self.end(b"* BYE Too many bad commands\r\n", "too many bad commands")
-        elif self.failed_logins >= self.limits.failed_logins:
+        elif self.sasl.failures >= self.limits.failed_logins:
             self.end(b"* BYE Too many failed logins\r\n", "too many failed logins")
 
     def closing_words(self, reason: CloseReason) -> bytes:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from twisted.cred.credentials import UsernamePassword
 
 from mailproto import auth, maillog
 from mailproto.errors import (
     AuthenticationCancelled,
-    AuthenticationFailed,
     EncryptionRequired,
     MailError,
     MalformedAuthentication,
@@ -87,8 +86,6 @@ async def logout(server: IMAPServer, command: Command[NoArguments]) -> None:
     raise SessionOver
 
 
-T = TypeVar("T")
-
 _LOGIN = "LOGIN"
 """What the mail log names as the mechanism of LOGIN."""
 
@@ -117,15 +114,11 @@ async def login(server: IMAPServer, command: Command[Login]) -> bytes:
     """LOGIN (RFC 9051 6.2.3)."""
     arguments = command.arguments
     credentials = UsernamePassword(arguments.user, arguments.password)
-    signed_in = await _counted(server, _login(server, credentials))
+    signed_in = await server.sasl.login(credentials, _LOGIN)
     if not server.is_open:
         signed_in.logout()
         raise SessionOver
     return _signed_in(server, signed_in)
-
-
-def _login(server: IMAPServer, credentials: UsernamePassword) -> Awaitable[auth.Login]:
-    return auth.login(server.factory.portal, credentials, server, mechanism=_LOGIN)
 
 
 async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> bytes | None:
@@ -135,7 +128,7 @@ async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> by
 
     async def proceed(step: Awaitable[auth.Challenge | auth.Login]) -> bytes | None:
         try:
-            result = await _counted(server, step)
+            result = await step
         except (AuthenticationCancelled, MalformedAuthentication) as error:
             raise BadCommand(error.text) from None
         if isinstance(result, auth.Login):
@@ -144,14 +137,6 @@ async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> by
         return None
 
     return await proceed(sasl.begin(arguments.mechanism, arguments.initial, server.channel))
-
-
-async def _counted(server: IMAPServer, step: Awaitable[T]) -> T:
-    try:
-        return await step
-    except AuthenticationFailed:
-        server.failed_logins += 1
-        raise
 
 
 def _signed_in(server: IMAPServer, login: auth.Login) -> bytes:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from twisted.cred.credentials import UsernamePassword
 
 from mailproto import maillog
-from mailproto.auth import Challenge, Login, login
-from mailproto.errors import AuthenticationFailed, MailError
+from mailproto.auth import Challenge, Login
+from mailproto.errors import MailError
 from mailproto.pop3.server._capabilities import capabilities
 from mailproto.pop3.server._errors import BadCommand
 from mailproto.pop3.wire import Command, Response, challenge, multiline, ok
@@ -30,7 +30,6 @@ class Authorization:
     def __init__(self, connection: POP3Server) -> None:
         self._connection = connection
         self._name: bytes | None = None  # from USER, until the next command
-        self._failures = 0
 
     def handle(self, event: Command | Response) -> Awaitable[None] | None:
         """Act on one command, or on a response to the latest challenge."""
@@ -81,8 +80,7 @@ class Authorization:
         if not command.rest:
             raise BadCommand("PASS password")
         credentials = UsernamePassword(name, command.rest)
-        connection = self._connection
-        return self._proceed(login(connection.factory.portal, credentials, connection, mechanism=_USER))
+        return self._proceed(self._connection.sasl.login(credentials, _USER))
 
     def _auth(self, command: Command) -> Awaitable[None]:
         arguments = command.arguments
@@ -98,9 +96,8 @@ class Authorization:
         connection = self._connection
         try:
             result = await step
-        except AuthenticationFailed as error:
-            self._failures += 1
-            if self._failures >= connection.limits.failed_logins:
+        except MailError as error:
+            if connection.sasl.failures >= connection.limits.failed_logins:
                 connection.end(connection.refusal(error), "too many failed logins")
             raise
         if isinstance(result, Challenge):

@@ -23,7 +23,8 @@ class POP3Limits(Limits):
     :ivar idle: at least 600 (RFC 1939 3).
     :ivar wire: lengths of lines.
     :ivar bad_commands: how many unknown or misplaced commands in a row close the connection.
-    :ivar failed_logins: how many failed logins close the connection.
+    :ivar failed_logins: how many failed logins close the connection; one password that is tried in several
+        ways counts once.
     """
 
     idle: float = 600

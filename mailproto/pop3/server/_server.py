@@ -9,7 +9,14 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 from zope.interface.interface import InterfaceClass
 
-from mailproto.auth import DEFAULT_MECHANISMS, Login, SASLServer, ServerMechanism, add_ons_of
+from mailproto.auth import (
+    Login,
+    SASLServer,
+    ServerMechanism,
+    add_ons_of,
+    server_mechanisms,
+)
+from mailproto.auth._avatars import checked_portal
 from mailproto.connection import CloseReason, ServerConnection, ServerFactory
 from mailproto.errors import MailError, WireError
 from mailproto.pop3.server._authorization import Authorization
@@ -45,7 +52,13 @@ class POP3Server(ServerConnection[Command | Response]):
     def __init__(self, factory: POP3ServerFactory) -> None:
         super().__init__(factory)
         self.wire = POP3ServerWire(self.limits.wire)
-        self.sasl = SASLServer(factory.portal, factory.mechanisms, session=self)
+        self.sasl = SASLServer(
+            factory.portal,
+            factory.mechanisms,
+            clock=factory.clock,
+            session=self,
+            failure_delay=factory.limits.failure_delay,
+        )
         self.is_leaving = False
         self.account: str | None = None
         self.retrieved = self.removed = 0
@@ -75,7 +88,7 @@ class POP3Server(ServerConnection[Command | Response]):
             login.logout()
             return
         self._logout = login.logout
-        self.account = login.account.name
+        self.account = login.name
         self._bad_commands = 0
         self._state = Transaction(self, maildrop)
         self.write(ok(f"{maildrop.count} messages ({maildrop.octets} octets)"))
@@ -143,17 +156,22 @@ class POP3Server(ServerConnection[Command | Response]):
 class POP3ServerFactory(ServerFactory):
     """Makes POP3 sessions.
 
-    :param portal: gives an `IAccount` for credentials.
+    :param portal: gives an `IAccount` for credentials, such as `mailproto.auth.store_portal` makes, or
+        `mailproto.auth.password_portal` with accounts.
     :param clock: the reactor, or `twisted.internet.task.Clock` in tests; None for the installed reactor.
     :param hostname: the server's name in its greeting; an international name is shown with A-labels.  None
         for the machine's name.
     :param tls: for STLS, such as `mailproto.tls.ServerTLS`; None to offer no STLS.
-    :param mechanisms: SASL mechanisms that may be offered, such as `mailproto.auth.server_mechanisms`
-        gives.  USER and PASS are offered if PLAIN or LOGIN is among them.
-    :raises TypeError, ValueError: ``hostname`` is not a domain, nor an address in brackets.
+    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.server_mechanisms`); by
+        default, those that the portal names, or else `mailproto.auth.DEFAULT_MECHANISMS`.  USER and PASS are
+        offered if PLAIN or LOGIN is among them.
+    :raises TypeError: an argument is of the wrong type, such as a realm instead of a portal.
+    :raises ValueError: an argument has a wrong value: ``hostname`` is not a domain, nor an address in
+        brackets; a mechanism does not exist; or the portal gives no accounts.
     """
 
     service_name = "pop3"
+    limits_class = POP3Limits
 
     def __init__(
         self,
@@ -163,11 +181,11 @@ class POP3ServerFactory(ServerFactory):
         hostname: str | None = None,
         tls: Any | None = None,
         limits: POP3Limits | None = None,
-        mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS,
+        mechanisms: Sequence[str | type[ServerMechanism]] | None = None,
     ) -> None:
-        super().__init__(clock=clock, hostname=hostname, tls=tls, limits=limits or POP3Limits())
-        self.portal = portal
-        self.mechanisms = mechanisms
+        super().__init__(clock=clock, hostname=hostname, tls=tls, limits=limits)
+        self.portal = checked_portal(portal, accounts="POP3")
+        self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)
 
     @property
     def add_ons(self) -> frozenset[InterfaceClass]:

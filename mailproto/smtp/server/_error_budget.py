@@ -16,7 +16,6 @@ class ErrorBudget:
     """
 
     __slots__ = (
-        "_authentication_failures",
         "_excused",
         "_idle_commands",
         "_limits",
@@ -27,7 +26,7 @@ class ErrorBudget:
 
     def __init__(self, limits: SMTPLimits) -> None:
         self._limits = limits
-        self.errors = self._refused = self._authentication_failures = 0
+        self.errors = self._refused = 0
         self._idle_commands = self._transactions = self._excused = 0
 
     def error(self) -> bool:
@@ -53,11 +52,6 @@ class ErrorBudget:
         """Count a recipient that was refused permanently."""
         self._refused += 1
         return self._refused > self._limits.refused_recipients
-
-    def authentication_failure(self) -> bool:
-        """Count a failed login; True already when the limit is reached."""
-        self._authentication_failures += 1
-        return self._authentication_failures >= self._limits.authentication_failures
 
     def idle_command(self) -> bool:
         """Count a command that sends no mail."""

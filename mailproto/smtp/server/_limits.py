@@ -29,7 +29,8 @@ class SMTPLimits(Limits):
     :ivar refused_recipients: permanently refused RCPTs of a connection, against guessing of addresses.
     :ivar idle_commands: commands that send no mail (NOOP, RSET, VRFY, HELP, greetings) between two
         messages.
-    :ivar authentication_failures: failed logins of a connection (RFC 4954 4).
+    :ivar authentication_failures: how many failed logins close the connection (RFC 4954 4); one password
+        that is tried with several mechanisms counts once.
     :ivar minimum_rate: octets of content per second, measured over ``idle`` seconds; a slower client
         counts as idle.
     :ivar delivery: seconds that each call of the delivery may take; then it is cancelled, and the client

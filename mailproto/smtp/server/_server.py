@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from mailproto import maillog
-from mailproto.auth import Login, SASLServer
+from mailproto.auth import Login
 from mailproto.connection import CloseReason, ServerConnection
 from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, WireError
 from mailproto.model import Envelope, Outcome, Session
@@ -67,6 +67,8 @@ __all__ = ["SMTPServer"]
 
 _Handler = Callable[[Any, Any], Awaitable[None] | None]
 
+_SIGN_IN_FAILED = (AuthenticationFailed, TemporaryAuthenticationFailure)
+
 
 class SMTPServer(ServerConnection[Event]):
     """One client of an `SMTPServerFactory`.
@@ -97,8 +99,7 @@ class SMTPServer(ServerConnection[Event]):
             factory.limits.wire, normalise=factory.normalise_newlines, strict=factory.strict_envelopes
         )
         self.hello: Hello | None = None
-        portal = factory.portal
-        self.sasl = None if portal is None else SASLServer(portal, factory.mechanisms, session=self)
+        self.sasl = factory.make_sasl(self)
         self.login: Login | None = None
         self.delivery = DeliveryCalls(self)
         self.transaction: Transaction | None = None
@@ -185,9 +186,11 @@ class SMTPServer(ServerConnection[Event]):
         self.answer(error)
         if isinstance(event, Mail | Rcpt):
             self.error_budget.excuse_pipelined()
-        if isinstance(event, Auth | AuthResponse) and isinstance(error, AuthenticationFailed):
-            self.end_if_exhausted(self.error_budget.authentication_failure())
-        elif error.code >= 500:
+        if isinstance(event, Auth | AuthResponse) and self.sasl is not None:
+            self.end_if_exhausted(self.sasl.failures >= self.limits.authentication_failures)
+            if isinstance(error, AuthenticationFailed):
+                return
+        if error.code >= 500:
             is_guess = isinstance(event, Rcpt | Vrfy | Expn)
             self.end_if_exhausted(
                 self.error_budget.refused_recipient() if is_guess else self.error_budget.error()
@@ -227,8 +230,7 @@ class SMTPServer(ServerConnection[Event]):
 
     def log_refusal(self, event: Event, error: MailError) -> None:
         """Log every refusal except failed logins, which `mailproto.auth` logs."""
-        logged = AuthenticationFailed | TemporaryAuthenticationFailure
-        if not isinstance(event, Auth | AuthResponse) and not isinstance(error, logged):
+        if not isinstance(event, Auth | AuthResponse) and not isinstance(error, _SIGN_IN_FAILED):
             outcome = Outcome(error.code, error.enhanced, error.text, error.detail)
             self.session_log.refused(outcome, command_of(event), event)
 
@@ -300,7 +302,7 @@ class SMTPServer(ServerConnection[Event]):
     @property
     def account(self) -> str | None:
         """The name of the account that signed in, or None."""
-        return None if self.login is None else self.login.account.name
+        return None if self.login is None else self.login.name
 
     @property
     def may_xclient(self) -> bool:
@@ -352,7 +354,7 @@ class SMTPServer(ServerConnection[Event]):
         """The reply to mail commands if STARTTLS or AUTH must come before them; or None."""
         if self.factory.require_tls and not self.is_encrypted:
             return replies.TLS_FIRST
-        if self.factory.submission and self.account is None:
+        if self.factory.auth_required and self.account is None:
             return replies.AUTH_FIRST
         return None
 

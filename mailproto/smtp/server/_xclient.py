@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from mailproto.auth import Login, proxy_login
+from mailproto.auth import Login
 from mailproto.connection import UNKNOWN, CloseReason
 from mailproto.errors import AuthenticationFailed
 from mailproto.smtp.server import _replies as replies
@@ -46,11 +46,10 @@ async def _with_account(server: SMTPServer, event: XClient, name: str) -> None:
 
     :raises AuthenticationFailed: there is no such account.
     """
-    portal = server.factory.portal
     try:
-        if portal is None:
+        if server.sasl is None:
             raise AuthenticationFailed(detail="XCLIENT LOGIN, but this server has no accounts")
-        login = await proxy_login(portal, name, server)
+        login = await server.sasl.proxy_login(name)
     except BaseException:
         if server.is_open:
             _set_client(server, event)

@@ -13,8 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailproto.auth import StoreRealm
 from mailproto.backends._memory import MemoryStore
 from mailproto.backends._simple import SimpleMailbox
-from mailproto.imap import IMAPServerFactory
+from mailproto.imap import IMAPLimits, IMAPServerFactory
 from mailproto.testing import LOOPBACK, Dialogue, Feed, MemoryTransport
+from tests.auth.exchanges import WITH_CRAM
 
 MESSAGE = b"""From: Alice <alice@example.org>\r
 To: bob@example.org\r
@@ -75,7 +76,13 @@ class DialogueTestCase(SynchronousTestCase):
         checker.users = {b"alice": b"secret"}
         portal = Portal(StoreRealm(self.store), [checker])
         self.factory = IMAPServerFactory(
-            portal, clock=self.clock, hostname="mail.example.org", tls=self.tls, max_message_size=1 << 20
+            portal,
+            clock=self.clock,
+            hostname="mail.example.org",
+            tls=self.tls,
+            max_message_size=1 << 20,
+            limits=IMAPLimits(failure_delay=0),
+            mechanisms=WITH_CRAM,
         )
         self.dialogue = Dialogue(clock=self.clock, feed=self.feed)
         self.clients: dict[str, Client] = {}

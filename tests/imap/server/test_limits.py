@@ -16,7 +16,7 @@ class LimitTests(DialogueTestCase):
             clock=self.clock,
             hostname="mail.example.org",
             max_message_size=1000,
-            limits=IMAPLimits(**limits),
+            limits=IMAPLimits(failure_delay=0, **limits),
         )
         return self.connect()
 

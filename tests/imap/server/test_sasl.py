@@ -7,6 +7,7 @@ from typing import Any
 from twisted.cred.portal import Portal
 
 from mailproto.auth._scram import _server
+from mailproto.errors import Unavailable
 from mailproto.imap import IMAPLimits
 from mailproto.testing import ELSEWHERE
 from tests.auth.exchanges import EXAMPLE, EXAMPLE_NONCE, ExampleChecker, b64
@@ -89,10 +90,10 @@ class MechanismTests(DialogueTestCase):
             self.talk(refusal * IMAPLimits().failed_logins + "S: * BYE Too many failed logins\nS closes")
             self.assertFalse(client.transport.is_open)
 
-    def test_a_checker_that_fails(self) -> None:
+    def test_a_checker_that_cannot_tell(self) -> None:
         """RFC 5530 3: no fault of the client's, and not counted as one."""
         self.connect()
-        self.checker.failure = RuntimeError()
+        self.checker.failure = Unavailable()
         temporary = "NO [UNAVAILABLE] Temporary authentication failure"
         attempt = f"""
 C: a AUTHENTICATE PLAIN {GOOD}
@@ -105,7 +106,15 @@ S: c {temporary}
         self.talk(attempt * IMAPLimits().failed_logins)
         self.checker.failure = None
         self.talk(f"C: d AUTHENTICATE PLAIN {GOOD}\nS: d OK [CAPABILITY ...] Logged in")
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 3 * IMAPLimits().failed_logins)
+
+    def test_a_checker_with_a_fault(self) -> None:
+        """It may fail for unknown names only, so its failures count."""
+        self.connect()
+        self.checker.failure = RuntimeError()
+        attempt = "C: c LOGIN alice secret\nS: c NO [UNAVAILABLE] Temporary authentication failure\n"
+        number = IMAPLimits().failed_logins
+        self.talk(attempt * number + "S: * BYE Too many failed logins\nS closes")
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), number)
 
     def test_somebody_elses_name(self) -> None:
         self.connect()

@@ -191,7 +191,7 @@ class LoginTests(DialogueTestCase):
             S: i OK NOOP completed
             """
         )
-        self.assertEqual(client.session.failed_logins, 0)
+        self.assertEqual(client.session.sasl.failures, 0)
 
     def test_a_literal_of_what_is_not_to_be_done_is_not_asked_for(self) -> None:
         self.connect()

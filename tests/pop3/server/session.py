@@ -9,12 +9,14 @@ from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
+from zope.interface import implementer
 
 from mailproto.auth import StoreRealm
 from mailproto.backends import MemoryStore, SimpleMailbox
 from mailproto.interfaces import IAccount
 from mailproto.pop3 import POP3Limits, POP3ServerFactory
 from mailproto.testing import LOOPBACK, Dialogue, Feed, MemoryTransport
+from tests.auth.exchanges import WITH_CRAM
 
 ALICE = "C: USER alice\nS: +OK...\nC: PASS secret word\nS: +OK..."
 
@@ -48,6 +50,7 @@ class Mailbox(SimpleMailbox):
             raise self.failure
 
 
+@implementer(IAccount)
 class Account:
     """Alice, who has nothing but an INBOX."""
 
@@ -99,7 +102,8 @@ class SessionTestCase(TestCase):
 
     def make_factory(self, **more: Any) -> POP3ServerFactory:
         portal = Portal(self.realm, [self.checker])
-        more.setdefault("limits", POP3Limits())
+        more.setdefault("limits", POP3Limits(failure_delay=0))
+        more.setdefault("mechanisms", WITH_CRAM)
         return POP3ServerFactory(portal, clock=self.clock, hostname="mail.test", **more)
 
     def connect(self, peer: str = LOOPBACK, **more: Any) -> MemoryTransport:

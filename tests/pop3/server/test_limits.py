@@ -17,7 +17,7 @@ class LimitTests(SessionTestCase):
     def test_failed_logins(self) -> None:
         attempt = "C: USER alice\nS: +OK...\nC: PASS wrong\nS: -ERR [AUTH]...\n"
         for number in (1, 3):
-            self.factory = self.make_factory(limits=POP3Limits(failed_logins=number))
+            self.factory = self.make_factory(limits=POP3Limits(failed_logins=number, failure_delay=0))
             transport = self.play(attempt * (number - 1) if number > 1 else "C: NOOP\nS: -ERR...")
             self.assertTrue(transport.is_open)
             self.play(attempt + "S closes", transport)

@@ -67,8 +67,8 @@ class CredentialsTestCase(ServerTestCase):
         verifier = PasswordVerifier(reactor)
         self.addCleanup(verifier.stop)
         portal = Portal(StoreRealm(Store(directory)))
-        portal.registerChecker(DirectoryChecker(directory, verifier, failure_delay=0))
-        portal.registerChecker(TokenChecker(whose, reactor, failure_delay=0))
+        portal.registerChecker(DirectoryChecker(directory, verifier))
+        portal.registerChecker(TokenChecker(whose))
         clear = InMemoryUsernamePasswordDatabaseDontUse(**{NAME: b"pencil"})
         portal.registerChecker(clear, IUsernameHashedPassword)
         return portal
@@ -264,7 +264,7 @@ class CertificateTests(CredentialsTestCase):
 
     def portal(self) -> Portal:
         portal = super().portal()
-        portal.registerChecker(CertificateChecker(self.directory, reactor, failure_delay=0))
+        portal.registerChecker(CertificateChecker(self.directory))
         return portal
 
     def server(self, pair: Pair, **settings: Any) -> ServerAddress:

@@ -18,6 +18,7 @@ from mailproto.interfaces import IAccount, IDelivery
 from mailproto.model import Address, Envelope, Outcome, Parameters, Session
 from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
 from mailproto.testing import FEEDS, LOOPBACK, Dialogue, Feed, MemoryTransport
+from tests.auth.exchanges import WITH_CRAM
 
 NOW = 1_000_000_000  # Sun, 9 Sep 2001 01:46:40 +0000
 TAKEN = Outcome(250, "2.1.5", "Kept")
@@ -107,7 +108,8 @@ class DialogueTestCase(SynchronousTestCase):
         if not isinstance(settings.get("delivery"), FakeDelivery):
             settings["delivery"] = FakeDelivery()
         self.delivery = settings["delivery"]
-        settings.setdefault("limits", SMTPLimits(greeting_wait=0))
+        settings.setdefault("limits", SMTPLimits(greeting_wait=0, failure_delay=0))
+        settings.setdefault("mechanisms", WITH_CRAM)
         self.factory = self.factory_class(clock=self.clock, hostname="mx.example", **settings)
         transport = MemoryTransport(self.factory.buildProtocol(None), self.peer)
         self.assertRegex(transport.read(), rb"\A220 mx\.example [EL]S?MTP mailproto\r\n\Z")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from twisted.internet.ssl import CertificateOptions
+
 from mailproto.smtp import SMTPLimits
 from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase
@@ -88,7 +90,7 @@ class AuthTests(DialogueTestCase):
         attempt = f"C: AUTH PLAIN {BAD}\nS: 535...\n"
         self.assert_dialogue(
             script(EHLO, attempt, "S: 421 4.7.0 Too many errors...\nS closes"),
-            limits=SMTPLimits(authentication_failures=1),
+            limits=SMTPLimits(authentication_failures=1, failure_delay=0),
         )
 
     def test_rset_keeps_who_it_is(self) -> None:
@@ -186,7 +188,7 @@ class SubmissionTests(DialogueTestCase):
 class StartTLSTests(DialogueTestCase):
     """The state machine; real TLS is in test_starttls."""
 
-    tls = object()
+    tls = CertificateOptions()
 
     def connect(self, **settings: Any) -> MemoryTransport:
         return super().connect(tls=self.tls, portal=self.portal, **settings)

@@ -7,10 +7,12 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailproto.auth import password_portal
 from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
 from mailproto.testing import ELSEWHERE, LOOPBACK, MemoryTransport
 from tests.smtp.server.dialogue import FakeDelivery
 
+PORTAL = password_portal({"alice": "secret"})
 GREETING = b"220 mx.example ESMTP mailproto\r\n"
 TOO_EARLY = b"554 5.5.1 You talk before you are greeted\r\n"
 
@@ -62,10 +64,11 @@ class EarlyTalkerTests(SynchronousTestCase):
         self.assertEqual(transport.read(), TOO_EARLY)
 
     def test_so_are_those_who_submit(self) -> None:
-        self.assertEqual(self.connect(submission=True).read(), GREETING)
+        self.assertEqual(self.connect(portal=PORTAL, submission=True).read(), GREETING)
+        self.assertEqual(self.connect(portal=PORTAL, auth_required=True).read(), GREETING)
 
     def test_how_long_is_a_setting(self) -> None:
-        transport = self.connect(submission=True, limits=SMTPLimits(greeting_wait=10))
+        transport = self.connect(submission=True, portal=PORTAL, limits=SMTPLimits(greeting_wait=10))
         self.clock.advance(9)
         self.assertEqual(transport.read(), b"")
         self.clock.advance(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.cred.portal import Portal
+from twisted.internet.ssl import CertificateOptions
 
 from mailproto.auth._scram import _server
 from mailproto.errors import Unavailable
@@ -110,15 +111,21 @@ class MechanismTests(DialogueTestCase):
         """RFC 4954 4."""
         self.assert_in_step(f"C: AUTH CRAM-MD5 {b64('alice')}\nS: 501 5.7.0...")
 
-    def test_a_checker_that_fails(self) -> None:
+    TEMPORARY = f"C: AUTH PLAIN {GOOD}\nS: 454 4.7.0 Temporary authentication failure\n"
+
+    def test_a_checker_that_cannot_tell(self) -> None:
         """RFC 4954 6: 454 4.7.0, and nobody has guessed anything."""
-        for failure in (RuntimeError("secret"), Unavailable()):
-            self.checker.failure = failure
-            attempt = f"C: AUTH PLAIN {GOOD}\nS: 454 4.7.0 Temporary authentication failure\n"
-            scram = f"C: AUTH SCRAM-SHA-256 {CLIENT_FIRST}\nS: 454 4.7.0...\n"
-            transport = self.assert_dialogue(script(HELLO, attempt * 5, scram, "C: NOOP\nS: 250..."))
-            self.assertTrue(transport.is_open)
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 6 * len(FEEDS))
+        self.checker.failure = Unavailable()
+        scram = f"C: AUTH SCRAM-SHA-256 {CLIENT_FIRST}\nS: 454 4.7.0...\n"
+        transport = self.assert_dialogue(script(HELLO, self.TEMPORARY * 5, scram, "C: NOOP\nS: 250..."))
+        self.assertTrue(transport.is_open)
+
+    def test_a_checker_with_a_fault(self) -> None:
+        """It may fail for unknown names only, so its failures count."""
+        self.checker.failure = RuntimeError("secret")
+        end = "S: 421 4.7.0 Too many errors...\nS closes"
+        self.assert_dialogue(script(HELLO, self.TEMPORARY * 3, end))
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 3 * len(FEEDS))
 
     def test_what_is_offered_changes_with_tls(self) -> None:
         """RFC 4954 4: a client asks again, and forgets what it knew."""
@@ -134,5 +141,5 @@ class MechanismTests(DialogueTestCase):
                 HELLO,
                 f"C: AUTH PLAIN {GOOD}\nS: 235...",
             ),
-            tls=object(),
+            tls=CertificateOptions(),
         )

@@ -8,6 +8,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.protocol import Protocol
+from twisted.internet.ssl import CertificateOptions
 from twisted.logger import capturedLogs, formatEvent
 
 from mailproto.auth import SERVER_MECHANISMS, disabled_record, store_portal
@@ -197,7 +198,7 @@ class ProxyTests(DialogueTestCase):
                 "C: HELO a\nS: 250...",
                 MESSAGE,
             ),
-            tls=object(),
+            tls=CertificateOptions(),
         )
         self.assertEqual(self.delivery.delivered[0][0].session.peer, "203.0.113.9")
 
@@ -208,7 +209,7 @@ class ProxyTests(DialogueTestCase):
                 f"C: XCLIENT ADDR=203.0.113.9 LOGIN=alice\n{GREETING}",
                 f"C: XCLIENT LOGIN=alice\n{ONCE}",
             ),
-            tls=object(),
+            tls=CertificateOptions(),
         )
 
     def test_pipelined(self) -> None:
@@ -248,7 +249,7 @@ class ProxyTests(DialogueTestCase):
 
     def test_too_many_clients_of_an_account_that_does_not_exist(self) -> None:
         self.realm.missing = {"ghost"}
-        first = self.connect(limits=SMTPLimits(connections_per_peer=1, greeting_wait=0))
+        first = self.connect(limits=SMTPLimits(connections_per_peer=1, greeting_wait=0, failure_delay=0))
         self.converse(first, "C: XCLIENT ADDR=203.0.113.9 LOGIN=ghost\nS: 535 5.7.8...")
         second = MemoryTransport(self.factory.buildProtocol(None), LOOPBACK)
         second.read()
@@ -256,7 +257,7 @@ class ProxyTests(DialogueTestCase):
         self.assertFalse(second.is_open)
 
     def test_too_many_clients_with_an_account(self) -> None:
-        first = self.connect(limits=SMTPLimits(connections_per_peer=1, greeting_wait=0))
+        first = self.connect(limits=SMTPLimits(connections_per_peer=1, greeting_wait=0, failure_delay=0))
         self.converse(first, f"C: XCLIENT ADDR=203.0.113.9 LOGIN=alice\n{GREETING}")
         second = MemoryTransport(self.factory.buildProtocol(None), LOOPBACK)
         second.read()
@@ -364,7 +365,7 @@ class ProxyTests(DialogueTestCase):
         self.assertEqual((self.factory._peers, self.factory.connections), ({}, set()))
 
     def test_without_an_address_it_counts_under_its_own(self) -> None:
-        first = self.connect(limits=SMTPLimits(connections_per_peer=1, greeting_wait=0))
+        first = self.connect(limits=SMTPLimits(connections_per_peer=1, greeting_wait=0, failure_delay=0))
         self.converse(first, f"C: XCLIENT NAME=a.example\n{GREETING}")
         second = MemoryTransport(self.factory.buildProtocol(None), LOOPBACK)
         second.read()
@@ -441,7 +442,7 @@ class ProxyTests(DialogueTestCase):
         self.assertTrue(content.startswith(b"Received: from a ([IPv6:fe80::1])\r\n"), content)
 
     def test_connections_are_counted_by_client(self) -> None:
-        first = self.connect(limits=SMTPLimits(connections_per_peer=1, greeting_wait=0))
+        first = self.connect(limits=SMTPLimits(connections_per_peer=1, greeting_wait=0, failure_delay=0))
         self.converse(first, f"C: XCLIENT ADDR=203.0.113.9\n{GREETING}")
         second = MemoryTransport(self.factory.buildProtocol(None), LOOPBACK)
         second.read()
@@ -470,7 +471,7 @@ class ProxyTests(DialogueTestCase):
                 "C: MAIL FROM:<a@b>\nS: 530 5.7.0 Authentication required",
             ),
             submission=True,
-            tls=object(),
+            tls=CertificateOptions(),
         )
 
     def test_bad_attributes(self) -> None:

@@ -1,0 +1,243 @@
+"""Checkers for passwords that a function checks, or that a mapping has."""
+
+from __future__ import annotations
+
+import abc
+import hmac
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import ICredentials, IUsernameHashedPassword, IUsernamePassword
+from twisted.cred.error import UnauthorizedLogin
+from twisted.internet.defer import Deferred
+from zope.interface import Interface, implementer
+
+from mailproto.accounts import account_key
+from mailproto.auth._credentials import IProxyLogin, IScramChecker, IScramProof
+from mailproto.auth._mechanism_choice import server_mechanisms
+from mailproto.auth._records import SALT_LENGTH, argon2_part, enabled_record, scram_part
+from mailproto.auth._saslprep import prepared_password
+from mailproto.auth._scram import (
+    MIN_ITERATIONS,
+    SCRAM_ALGORITHMS,
+    ScramAlgorithm,
+    ScramKeys,
+    proof_matches,
+    scram_keys,
+)
+from mailproto.auth._server_mechanisms import ServerMechanism
+from mailproto.awaiting import Result, settle
+
+__all__ = ["FunctionChecker", "MappingChecker", "PasswordCheck", "password_checker"]
+
+PasswordCheck: TypeAlias = Callable[[str, str], Result[bool | str | None]]
+"""``check(username, password)``: True or the account's name to accept, False or None to refuse."""
+
+
+class _PasswordChecker(abc.ABC):
+    """Base of the checkers; an avatar id is the account's name in UTF-8.
+
+    :ivar mechanisms: the names of the mechanisms that it is used for (`SASLServer`).
+    """
+
+    takes: tuple[type[Interface], ...]
+    """The credentials that it can check."""
+
+    def __init__(self, mechanisms: Sequence[type[ServerMechanism]]) -> None:
+        self.mechanisms = frozenset(mechanism.name for mechanism in mechanisms)
+        wanted = {mechanism.credentials for mechanism in mechanisms} | {IProxyLogin}
+        self.credentialInterfaces = tuple(kind for kind in self.takes if kind in wanted)
+
+    def requestAvatarId(self, credentials: ICredentials) -> Deferred[bytes | tuple[()]]:
+        """The account's name in UTF-8; fails with `UnauthorizedLogin`."""
+        return Deferred.fromCoroutine(self._request(credentials))
+
+    async def _request(self, credentials: ICredentials) -> bytes | tuple[()]:
+        return (await self.check(credentials)).encode()
+
+    @abc.abstractmethod
+    async def check(self, credentials: Any) -> str:
+        """The account's name.
+
+        :raises UnauthorizedLogin: the text is for the log.
+        """
+
+
+@implementer(IScramChecker)
+class MappingChecker(_PasswordChecker):
+    """Checks passwords, digests and proofs against a copy of a mapping of names to passwords.
+
+    An unknown name takes the same time as a wrong password: it is compared with a password that nobody has.
+    """
+
+    takes = (IUsernamePassword, IUsernameHashedPassword, IScramProof, IProxyLogin)
+
+    def __init__(self, passwords: Mapping[str, str], mechanisms: Sequence[type[ServerMechanism]]) -> None:
+        super().__init__(mechanisms)
+        self._key = os.urandom(32)
+        self._nobodys = os.urandom(32).hex()
+        self._accounts: dict[str, tuple[str, str]] = {}
+        for name, password in passwords.items():
+            _check_entry(name, password)
+            key = account_key(name)
+            if key in self._accounts:
+                raise ValueError(f"check: {name!r} and {self._accounts[key][0]!r} are the same account")
+            self._accounts[key] = name, password
+
+    async def check(self, credentials: Any) -> str:
+        """See `_PasswordChecker.check`."""
+        given = _text(credentials.username)
+        name, password = self._look_up(given)
+        if IProxyLogin.providedBy(credentials):
+            is_right = True
+        elif IScramProof.providedBy(credentials):
+            if credentials.flaw:
+                raise UnauthorizedLogin(credentials.flaw)
+            keys = self._scram_keys(given, credentials.algorithm)
+            is_right = proof_matches(keys, credentials.auth_message, credentials.proof)
+        elif IUsernameHashedPassword.providedBy(credentials):
+            is_right = bool(credentials.checkPassword(password.encode()))
+        else:
+            right, tried = (self._digest(text) for text in (password, _text(credentials.password)))
+            is_right = hmac.compare_digest(right, tried)
+        if not (name and is_right):
+            raise UnauthorizedLogin(f"wrong password for {name}" if name else "no such account")
+        return name
+
+    async def scram_keys(self, name: str, algorithm: ScramAlgorithm) -> ScramKeys:
+        """See `IScramChecker.scram_keys`."""
+        return self._scram_keys(name, algorithm)
+
+    def _look_up(self, name: str) -> tuple[str, str]:
+        """The name as it is in the mapping, and its password; ("", a password that nobody has)."""
+        return self._accounts.get(account_key(name), ("", self._nobodys))
+
+    def _scram_keys(self, name: str, algorithm: ScramAlgorithm) -> ScramKeys:
+        # The fewest iterations that clients accept, 2 ms: more would only protect stored keys, and the
+        # passwords themselves are here.  Every name has a salt, so the salt does not tell which ones exist.
+        salt = hmac.digest(self._key, f"salt {algorithm} {account_key(name)}".encode(), "sha256")
+        return scram_keys(algorithm, self._look_up(name)[1], salt[:SALT_LENGTH], MIN_ITERATIONS)
+
+    def _digest(self, password: str) -> bytes:
+        return hmac.digest(self._key, prepared_password(password), "sha256")
+
+
+@implementer(ICredentialsChecker)
+class FunctionChecker(_PasswordChecker):
+    """Asks a function; it is never asked about an empty name or password.
+
+    An empty password is refused because an LDAP server, for example, accepts it from anyone (RFC 4513
+    5.1.2).
+    """
+
+    takes = (IUsernamePassword,)
+
+    def __init__(self, function: PasswordCheck, mechanisms: Sequence[type[ServerMechanism]]) -> None:
+        super().__init__(mechanisms)
+        self._function = function
+
+    async def check(self, credentials: Any) -> str:
+        """See `_PasswordChecker.check`."""
+        name, password = _text(credentials.username), _text(credentials.password)
+        if not name or not password:
+            raise UnauthorizedLogin("the name or the password is empty")
+        result: object = await settle(self._function(name, password))
+        if result is None or result is False:
+            raise UnauthorizedLogin("the name or the password is wrong")
+        if result is True:
+            return name
+        if not isinstance(result, str) or not result:
+            # The result itself may be a secret.
+            what = "an empty str" if isinstance(result, str) else f"a value of the type {_type(result)}"
+            raise TypeError(
+                f"{_described(self._function)} returned {what} to password_portal: return True or the"
+                " account's name to accept, False or None to refuse"
+            )
+        return result
+
+
+def password_checker(
+    check: PasswordCheck | Mapping[str, str], chosen: Sequence[str | type[ServerMechanism]]
+) -> FunctionChecker | MappingChecker:
+    """The checker for `password_portal`, which describes the parameters and errors."""
+    mechanisms = server_mechanisms(chosen)
+    if not mechanisms:
+        raise ValueError("mechanisms: at least one is needed")
+    kind: type[FunctionChecker | MappingChecker]
+    kind = MappingChecker if isinstance(check, Mapping) else FunctionChecker
+    for mechanism in mechanisms:
+        if mechanism.credentials not in kind.takes:
+            raise ValueError(_cannot_check(mechanism, kind))
+    if isinstance(check, Mapping):
+        return MappingChecker(check, mechanisms)
+    if isinstance(check, type) or not callable(check):
+        what = f"the class {check.__qualname__}" if isinstance(check, type) else _type(check)
+        raise TypeError(f"check: a function or a mapping of names to passwords is needed, not {what}")
+    _check_signature(check)
+    return FunctionChecker(check, mechanisms)
+
+
+def _cannot_check(mechanism: type[ServerMechanism], kind: type[FunctionChecker | MappingChecker]) -> str:
+    if mechanism.credentials in MappingChecker.takes:
+        return (
+            f"mechanisms: {mechanism.name} needs the passwords themselves, which a function does not tell:"
+            " give a mapping of names to passwords, or choose among PLAIN and LOGIN"
+        )
+    return (
+        f"mechanisms: {mechanism.name} is not about passwords: register a checker for it with a portal"
+        " (TokenChecker, CertificateChecker)"
+    )
+
+
+def _check_signature(check: Callable[..., object]) -> None:
+    try:
+        signature = inspect.signature(check)
+    except ValueError:  # some functions in C do not tell
+        return
+    try:
+        signature.bind("name", "password")
+    except TypeError:
+        raise TypeError(
+            f"check: it is called with a name and a password, but {_described(check)} takes {signature}"
+        ) from None
+
+
+def _check_entry(name: object, password: object) -> None:
+    """Check a name and its password, without showing the password."""
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"check: a name in the mapping is a str that is not empty, not {name!r}")
+    if not isinstance(password, str):
+        raise TypeError(f"check: the password of {name!r} is a str, not {_type(password)}")
+    if not password:
+        raise ValueError(f"check: the password of {name!r} is empty")
+    if _is_record(password):
+        raise ValueError(
+            f"check: for {name!r} there is a record of hash_password instead of the password: write a"
+            " function that calls password_matches in a thread"
+        )
+
+
+def _is_record(text: str) -> bool:
+    record = enabled_record(text)
+    return bool(argon2_part(record) or any(scram_part(record, algorithm) for algorithm in SCRAM_ALGORITHMS))
+
+
+def _text(value: bytes | str) -> str:
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        raise UnauthorizedLogin("not UTF-8") from None
+
+
+def _type(value: object) -> str:
+    return type(value).__qualname__
+
+
+def _described(function: object) -> str:
+    module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
+    if not name:  # an object that can be called
+        module, name = type(function).__module__, type(function).__qualname__
+    return f"{module}.{name}"

@@ -93,20 +93,21 @@ def check_factory(name: str, value: object) -> None:
 
 def check_server_tls(name: str, value: object) -> None:
     """:raises TypeError: ``value`` can neither make TLS connections for a server, nor is None."""
-    _check_tls(name, value, "serverConnectionForTLS", "mailproto.tls.server_tls('cert.pem', 'key.pem')")
+    if value is not None:
+        _check_tls(name, value, "serverConnectionForTLS", "mailproto.tls.server_tls('cert.pem', 'key.pem')")
 
 
 def check_client_tls(name: str, value: object) -> None:
-    """:raises TypeError: ``value`` can neither make TLS connections for a client, nor is None."""
+    """:raises TypeError: ``value`` cannot make TLS connections for a client."""
     _check_tls(name, value, "clientConnectionForTLS", "mailproto.tls.client_tls('mail.example.org')")
 
 
 def _check_tls(name: str, value: Any, method: str, example: str) -> None:
-    if value is None or (not isinstance(value, type) and (_can(value, method) or _can(value, "getContext"))):
+    if not isinstance(value, type) and (_can(value, method) or _can(value, "getContext")):
         return
     if _can(value, "options") and not isinstance(value, (str, bytes, os.PathLike)):
         example = "the result of its method options()"  # Twisted's PrivateCertificate
-    raise wrong_type(name, value, "a TLS context or None", f"write {example}")
+    raise wrong_type(name, value, "a TLS context", f"write {example}")
 
 
 def _can(value: object, *methods: str) -> bool:

@@ -153,16 +153,9 @@ class DeliveryTests(ArgumentTestCase):
         self.refused(line, SMTPServerFactory, Sessions())
 
     def test_what_works_is_taken(self) -> None:
-        mock = AsyncMock()
-        for given in (
-            Mine(),
-            PerSession(MySession),
-            Bare(),
-            mock,
-            Mock(spec=Bare),
-            Mock(spec=Delivery),
-            DELIVERY,
-        ):
+        mocks = (AsyncMock(), AsyncMock(spec=Delivery), Mock(spec=Bare), Mock(spec=Delivery))
+        deliveries: list[Any] = [Mine(), PerSession(MySession), Bare(), DELIVERY, *mocks]
+        for given in deliveries:
             factory = SMTPServerFactory(given, clock=Clock())
             self.assertIs(factory.delivery, given)
         self.assertFalse(IDelivery.providedBy(Bare()))
@@ -249,7 +242,7 @@ class EveryServerTests(ArgumentTestCase):
 
     def test_tls(self) -> None:
         write = ": write mailproto.tls.server_tls('cert.pem', 'key.pem')"
-        takes = "tls must be a TLS context or None, not "
+        takes = "tls must be a TLS context, not "
         self.each_refuses(f"{takes}'cert.pem'{write}", tls="cert.pem")
         self.each_refuses(f"{takes}('cert.pem', 'key.pem'){write}", tls=("cert.pem", "key.pem"))
         self.each_refuses(f"{takes}PosixPath('cert.pem'){write}", tls=Path("cert.pem"))

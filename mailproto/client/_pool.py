@@ -14,6 +14,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mailproto._arguments import check_call, check_seconds, check_type, check_whole
+from mailproto._twisted_arguments import check_clock
 from mailproto.client._client import Client
 from mailproto.client._errors import ClientError, ConnectionLost, QueueTimeout, ServiceClosing
 from mailproto.client._growth import Growth
@@ -46,6 +48,7 @@ class ClientPool(Generic[ClientT]):
     :param idle: seconds after which an idle connection is closed.
     :param jobs: the most jobs over one connection; then it is closed.
     :param at_once: the most simultaneous jobs of one connection; if the connection ends, all of them do.
+    :raises TypeError: an argument is of the wrong type.
     :raises ValueError: one of these numbers is too small.
     """
 
@@ -62,8 +65,13 @@ class ClientPool(Generic[ClientT]):
         jobs: int = 1000,
         at_once: int = 1,
     ) -> None:
-        if connections < 1 or jobs < 1 or at_once < 1 or idle < 0:
-            raise ValueError("connections, jobs and at_once are at least 1, idle at least 0")
+        check_clock("clock", clock)
+        check_call("open_client", open_client, "a function that opens a client")
+        check_type("name", name, str, "the server's name, a str")
+        check_whole("connections", connections, 1)
+        check_whole("jobs", jobs, 1)
+        check_whole("at_once", at_once, 1)
+        check_seconds("idle", idle)
         self._clock = clock
         self._open_client = open_client
         self._context = copy_context()  # so that connections do not run in the context of the first job

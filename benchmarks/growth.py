@@ -60,7 +60,7 @@ def fill(folder: str, messages: int, size: int) -> None:
     from mailproto.model import SEEN, NewMessage
 
     async def main() -> None:
-        store = SQLiteStore(f"{folder}/mail", reactor=reactor)  # type: ignore[arg-type]  # the module is a reactor
+        store = SQLiteStore(f"{folder}/mail", reactor=reactor)
         await store.start()
         for name in (ALICE, BOB):
             await store.directory.add(name, hash_password(PASSWORD))

@@ -61,7 +61,8 @@ def serve(folder: str, port: int, messages: int, size: int) -> None:
 
     from mailproto.auth import StoreRealm
     from mailproto.backends import SQLiteStore
-    from mailproto.imap import IMAPLimits, IMAPServerFactory
+    from mailproto.imap import IMAPServerFactory
+    from mailproto.imap.limits import IMAPLimits
     from mailproto.model import NewMessage
 
     reactor: Any = installed

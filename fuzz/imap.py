@@ -17,7 +17,8 @@ with instrumented():
     from _parts.mailbox import in_pieces, portal, serve
     from twisted.internet.task import Clock
 
-    from mailproto.imap import IMAPLimits, IMAPServerFactory
+    from mailproto.imap import IMAPServerFactory
+    from mailproto.imap.limits import IMAPLimits
     from mailproto.imap.wire import (
         AppendLiteral,
         Command,

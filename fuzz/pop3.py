@@ -15,7 +15,8 @@ with instrumented():
     from _parts.mailbox import in_pieces, portal, serve
     from twisted.internet.task import Clock
 
-    from mailproto.pop3 import POP3Limits, POP3ServerFactory
+    from mailproto.pop3 import POP3ServerFactory
+    from mailproto.pop3.limits import POP3Limits
     from mailproto.pop3.wire import POP3ServerWire, POP3SyntaxError, POP3WireLimits
 
 WIRE_LIMITS = POP3WireLimits(line=60, auth_line=200)

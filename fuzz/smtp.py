@@ -22,7 +22,9 @@ with instrumented():
     from mailproto.delivery import Delivery
     from mailproto.interfaces import IExpander, IQueueRunner, IVerifier
     from mailproto.model import Address, Envelope, Outcome, ServiceExtensions, Session, VerifiedName
-    from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
+    from mailproto.smtp import SMTPServerFactory
+    from mailproto.smtp.limits import SMTPLimits
+    from mailproto.smtp.lmtp import LMTPServerFactory
     from mailproto.smtp.server._reception import DiscardedChunk
     from mailproto.smtp.wire import (
         Bdat,

@@ -21,6 +21,7 @@ __all__ = [
     "check_flags",
     "check_line",
     "check_mapping",
+    "check_refusal",
     "check_reply",
     "check_seconds",
     "check_type",
@@ -152,6 +153,15 @@ def check_reply(code: object, enhanced: object, *, least: int = 200) -> None:
         raise wrong_type("enhanced", enhanced, takes)
     if not is_reply(code, enhanced, least):
         raise wrong_value("enhanced", enhanced, takes)
+
+
+def check_refusal(code: object, enhanced: object, text: object) -> None:
+    """Check what the client would be told.
+
+    :raises TypeError, ValueError: this is no reply that refuses something.
+    """
+    check_reply(code, enhanced, least=400)
+    check_line("text", text)
 
 
 @lru_cache(maxsize=256)

@@ -172,7 +172,7 @@ class Content:
         """The parsed message, with the policy `email.policy.default`.
 
         Parsing takes about a millisecond for 20 KB: do it in a thread (`deferToThread`) if messages may be
-        large.  It never fails; see ``defects`` of the result.
+        large.  Parsing never fails (see ``defects`` of the result), but reading a broken field of it may.
         """
         with self.open() as file:
             return BytesParser(_class=EmailMessage, policy=email.policy.default).parse(file)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 from typing import ClassVar
 
-from mailproto._arguments import check_line, check_reply, check_type
+from mailproto._arguments import check_line, check_refusal, check_type
 from mailproto.printable import printable
 
 __all__ = [
@@ -39,7 +39,6 @@ __all__ = [
     "UnknownMechanism",
     "UnwantedInitialResponse",
     "WireError",
-    "check_refusal",
     "storage_failure",
 ]
 
@@ -95,15 +94,6 @@ class MailError(Exception):
         self.text = text or self.default_text
         self.detail = detail
         super().__init__(printable(f"{self.text} ({detail})") if detail else self.text)
-
-
-def check_refusal(code: object, enhanced: object, text: object) -> None:
-    """Check what the client would be told.
-
-    :raises TypeError, ValueError: this is no reply that refuses something.
-    """
-    check_reply(code, enhanced, least=400)
-    check_line("text", text)
 
 
 class Unavailable(MailError):

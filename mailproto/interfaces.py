@@ -23,11 +23,12 @@ signs in (`IAddOns.add_ons`).
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
-from zope.interface import Attribute, Interface
 from zope.interface.interface import InterfaceClass
 
+from mailproto._contracts import Contract, ContractClass, contract
 from mailproto.awaiting import Result
 from mailproto.content import Content, Octets
 from mailproto.errors import MailError
@@ -77,7 +78,8 @@ __all__ = [
 ]
 
 
-class IDelivery(Interface):
+@contract
+class IDelivery(Contract, metaclass=ContractClass):
     """Decides what happens to mail that arrives by SMTP or LMTP.
 
     One object serves all connections; `IDeliverySessions` gives each its own.  In one transaction `sender` is
@@ -88,29 +90,34 @@ class IDelivery(Interface):
     result of the wrong type is a `TypeError` in the log, and 451 for the client.
     """
 
-    def sender(session: Session, path: Address, parameters: Parameters) -> Result[None]:
+    def sender(self, session: Session, path: Address, parameters: Parameters) -> Result[None]:
         """Accept or refuse the reverse-path of MAIL FROM.
 
+        :param session: what is known about the client: its address, its greeting, its account, TLS.
+        :param path: the sender's address; `mailproto.model.NULL_PATH` for ``<>``, as notifications have it.
+        :param parameters: the command's ESMTP parameters, keywords in upper case, values as on the wire or
+            None; `mailproto.smtp.wire.mail_options` reads them.
         :returns: None, to accept it.
         :raises MailError: to refuse it; the transaction does not begin.
         """
 
-    def recipient(session: Session, path: Address, parameters: Parameters) -> Result[None]:
+    def recipient(self, session: Session, path: Address, parameters: Parameters) -> Result[None]:
         """Accept or refuse one forward-path of RCPT TO.
 
-        ``<Postmaster>`` comes as ``Address("Postmaster", "")`` (RFC 5321 4.5.1); a
-        source route has been dropped.
-
+        :param session: as for `sender`.
+        :param path: the recipient's address.  ``<Postmaster>`` comes as ``Address("Postmaster", "")`` (RFC
+            5321 4.5.1); a source route has been dropped.
+        :param parameters: as for `sender`; `mailproto.smtp.wire.rcpt_options` reads them.
         :returns: None, to accept it.
         :raises MailError: to refuse it; the transaction goes on without it.
         """
 
-    def deliver(envelope: Envelope, content: Content) -> Result[Sequence[Outcome] | None]:
+    def deliver(self, envelope: Envelope, content: Content) -> Result[Sequence[Outcome] | None]:
         """Store or pass on the message durably, or say why that failed.
 
-        ``content`` begins with this server's Received field.  The server closes it when the result has
-        arrived: keep ``bytes(content)``, not the object.
-
+        :param envelope: the sender, and the recipients that were accepted, with all parameters.
+        :param content: begins with this server's Received field.  The server closes it when the result has
+            arrived: keep ``bytes(content)``, not the object.
         :returns: None, if the message was accepted for all recipients; or one outcome for each of
             ``envelope.recipients``, in that order.  LMTP passes them on.  SMTP answers with an error only if
             no recipient was accepted, and then prefers a temporary error.
@@ -118,31 +125,35 @@ class IDelivery(Interface):
         """
 
 
-class IDeliverySession(IDelivery):
+@contract
+class IDeliverySession(IDelivery, Contract, metaclass=ContractClass):
     """The IDelivery of one connection: a place for what belongs to one client or to one transaction.
 
     The calls for one connection never overlap.  `mailproto.delivery.DeliverySession` is a base class.
     """
 
-    def reset() -> Result[None]:
+    @abstractmethod
+    def reset(self) -> Result[None]:
         """The transaction has ended without `deliver`: RSET, a new greeting, STARTTLS, a lost connection, or
         content that the server itself refused.
 
         The reply to the client does not wait for it, but the next call does.  An error is logged.
         """
 
-    def end() -> Result[None]:
+    @abstractmethod
+    def end(self) -> Result[None]:
         """The connection has ended; this is the last call.  An error is logged."""
 
 
-class IDeliverySessions(Interface):
+@contract
+class IDeliverySessions(Contract, metaclass=ContractClass):
     """Gives each connection an IDelivery of its own.
 
     A server takes it instead of an `IDelivery`.  It is the object that may provide the optional contracts of
     deliveries, such as `IServiceExtensions`.  `mailproto.delivery.PerSession` makes one from a class.
     """
 
-    def begin(session: Session) -> Result[IDeliverySession]:
+    def begin(self, session: Session) -> Result[IDeliverySession]:
         """Called for each connection, before the greeting.
 
         :param session: what is known then: the client's address and TLS.  Later calls get more.
@@ -151,17 +162,19 @@ class IDeliverySessions(Interface):
         """
 
 
-class IOwnership(Interface):
+@contract
+class IOwnership(Contract, metaclass=ContractClass):
     """An IDelivery that knows which account owns an address (RFC 6409 6.1).
 
     Without it, an account of a submission server owns one address: its own name.
     """
 
-    def owns(account: str, path: Address) -> Result[bool]:
+    def owns(self, account: str, path: Address) -> Result[bool]:
         """Whether ``account`` may send as ``path``; never called with the null path."""
 
 
-class IServiceExtensions(Interface):
+@contract
+class IServiceExtensions(Contract, metaclass=ContractClass):
     """An IDelivery that honours extensions of ESMTP.
 
     The server offers these extensions to clients; clients may use no others.  The server has checked the
@@ -169,18 +182,19 @@ class IServiceExtensions(Interface):
     `mailproto.smtp.wire.mail_options` and ``rcpt_options`` read them.
     """
 
-    service_extensions: ServiceExtensions = Attribute(
-        "The extensions that it honours; the value must not change while it is served."
-    )
+    @property
+    def service_extensions(self) -> ServiceExtensions:
+        """The extensions that it honours; the value must not change while it is served."""
 
 
-class IVerifier(Interface):
+@contract
+class IVerifier(Contract, metaclass=ContractClass):
     """An IDelivery that tells whether an address exists (VRFY, RFC 5321 3.5).
 
     Without it the server gives every VRFY the same answer, which reveals nothing to address collectors.
     """
 
-    def verify(session: Session, name: str) -> Result[VerifiedName | None]:
+    def verify(self, session: Session, name: str) -> Result[VerifiedName | None]:
         """The mailbox that ``name``, an address or part of one, refers to; None for "cannot say" (252).
 
         :raises MailError: there is no such mailbox (550), it has moved (551), or the name is ambiguous
@@ -188,20 +202,22 @@ class IVerifier(Interface):
         """
 
 
-class IExpander(Interface):
+@contract
+class IExpander(Contract, metaclass=ContractClass):
     """An IDelivery that lists the members of a mailing list (EXPN, RFC 5321 3.5)."""
 
-    def expand(session: Session, name: str) -> Result[Sequence[VerifiedName]]:
+    def expand(self, session: Session, name: str) -> Result[Sequence[VerifiedName]]:
         """The members of a mailing list, at least one.
 
         :raises MailError: there is no such list (550), or this client may not see it (550 5.7.2).
         """
 
 
-class IQueueRunner(Interface):
+@contract
+class IQueueRunner(Contract, metaclass=ContractClass):
     """An IDelivery with a queue that a client can start (ETRN, RFC 1985)."""
 
-    def run_queue(session: Session, node: str) -> Result[int | None]:
+    def run_queue(self, session: Session, node: str) -> Result[int | None]:
         """Begin to send the messages queued for ``node``.
 
         ``node`` is a domain, ``@`` and a domain for all its subdomains, or ``#`` and a queue's name.
@@ -211,7 +227,8 @@ class IQueueRunner(Interface):
         """
 
 
-class IMailbox(Interface):
+@contract
+class IMailbox(Contract, metaclass=ContractClass):
     """One mailbox: its messages with ascending UIDs, their flags, and a modseq.
 
     An IMailbox knows UIDs only; the IMAP session keeps sequence numbers.  Many sessions may share one
@@ -228,31 +245,40 @@ class IMailbox(Interface):
     After the mailbox is deleted every method raises `NoSuchMailbox`.
     """
 
-    name: str = Attribute("Full name at the time it was opened.")
-    uid_validity: int = Attribute("1 to 2**32 - 1; a later mailbox of the same name has a larger one.")
-    writable: bool = Attribute("False: every change raises ReadOnly, and IMAP selects the mailbox READ-ONLY.")
-    permanent_flags: frozenset[str] = Attribute(
-        "The system flags that can be stored, and '\\*' if any keyword can (RFC 9051 7.1)."
-    )
+    @property
+    def name(self) -> str:
+        """Full name at the time it was opened."""
 
-    def status() -> Result[MailboxStatus]:
+    @property
+    def uid_validity(self) -> int:
+        """1 to 2**32 - 1; a later mailbox of the same name has a larger one."""
+
+    @property
+    def writable(self) -> bool:
+        """False: every change raises ReadOnly, and IMAP selects the mailbox READ-ONLY."""
+
+    @property
+    def permanent_flags(self) -> frozenset[str]:
+        """The system flags that can be stored, and '\\*' if any keyword can (RFC 9051 7.1)."""
+
+    def status(self) -> Result[MailboxStatus]:
         """The mailbox's current status."""
 
-    def changes_since(modseq: int) -> Result[Changes]:
+    def changes_since(self, modseq: int) -> Result[Changes]:
         """Everything that changed after ``modseq``; 0 means all messages that exist.
 
         A message that was added and removed in between is in ``vanished`` alone, or nowhere. With 0,
         ``vanished`` is empty.
         """
 
-    def read(uids: Sequence[int], parts: Part) -> Result[Sequence[MessageInfo]]:
+    def read(self, uids: Sequence[int], parts: Part) -> Result[Sequence[MessageInfo]]:
         """The ``parts`` of each of the messages that exist, by ascending UID.
 
         Ask in batches: the answer is held in memory.  Only a content in a file is not: reading it may raise
         `OSError` once the message is expunged.
         """
 
-    def append(messages: Sequence[NewMessage]) -> Result[Sequence[AppendedMessage]]:
+    def append(self, messages: Sequence[NewMessage]) -> Result[Sequence[AppendedMessage]]:
         """Store all of ``messages`` or none, with new UIDs in ascending order.
 
         :raises OverQuota: there is no room, or a message has too many or too long keywords.
@@ -260,7 +286,7 @@ class IMailbox(Interface):
         """
 
     def store(
-        uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
+        self, uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
     ) -> Result[StoreResult]:
         """Change the flags of messages.
 
@@ -272,23 +298,23 @@ class IMailbox(Interface):
         :raises OverQuota, ValueError: for the same flags as `append`.
         """
 
-    def copy(uids: Sequence[int], target: IMailbox) -> Result[Sequence[tuple[int, int]]]:
+    def copy(self, uids: Sequence[int], target: IMailbox) -> Result[Sequence[tuple[int, int]]]:
         """Copy messages with their flags and internal dates: all of them or none.
 
         :param target: a mailbox of the same account.
         :returns: pairs of (UID here, UID in ``target``), ascending in both.
         """
 
-    def move(uids: Sequence[int], target: IMailbox) -> Result[Sequence[tuple[int, int]]]:
+    def move(self, uids: Sequence[int], target: IMailbox) -> Result[Sequence[tuple[int, int]]]:
         """`copy` messages and remove them from here, each in one transaction (RFC 6851 3.3)."""
 
-    def expunge(uids: Sequence[int] | None = None) -> Result[Sequence[int]]:
+    def expunge(self, uids: Sequence[int] | None = None) -> Result[Sequence[int]]:
         """Remove the messages that have ``\\Deleted``: among ``uids``, or (None) in the whole mailbox.
 
         :returns: the UIDs that this call removed.
         """
 
-    def watch(listener: Callable[[int], None]) -> Callable[[], None]:
+    def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
         """Call ``listener(modseq)`` in the reactor's thread after each change, whichever session made it.
 
         The call is only a hint: it may come late, twice, or once for many changes, but it always comes
@@ -298,21 +324,23 @@ class IMailbox(Interface):
         """
 
 
-class IMetadata(Interface):
+@contract
+class IMetadata(Contract, metaclass=ContractClass):
     """An IMailbox that can return the sizes and internal dates of many messages without an object for each.
 
     POP3 needs all sizes at each login, and SEARCH may need all dates.  Without this interface, servers call
     `IMailbox.read` for them.
     """
 
-    def metadata(uids: Sequence[int]) -> Result[Metadata]:
+    def metadata(self, uids: Sequence[int]) -> Result[Metadata]:
         """The metadata of those of ``uids`` that exist."""
 
 
-class IRecent(Interface):
+@contract
+class IRecent(Contract, metaclass=ContractClass):
     """An IMailbox that keeps track of ``\\Recent`` (RFC 3501 2.3.2)."""
 
-    def claim_recent() -> Result[int]:
+    def claim_recent(self) -> Result[int]:
         """Make the caller the only session that sees the unclaimed messages as recent.
 
         :returns: the lowest UID that was unclaimed: that message and all later ones that exist now are
@@ -320,7 +348,8 @@ class IRecent(Interface):
         """
 
 
-class IObjectIds(Interface):
+@contract
+class IObjectIds(Contract, metaclass=ContractClass):
     """An IMailbox that has a permanent id, and whose messages and threads have ids (RFC 8474).
 
     An id is a letter and up to 254 of ``A-Za-z0-9_-``.  No two objects in the store have, or ever had, the
@@ -333,22 +362,27 @@ class IObjectIds(Interface):
       Message-ID, In-Reply-To, References and Subject when the message arrives, and never changes it.
     """
 
-    mailbox_id: str = Attribute(
-        "The same after a rename; also in `MailboxStatus`.  Renaming INBOX moves its messages to a new"
-        " mailbox with a new id, and INBOX keeps its own."
-    )
+    @property
+    def mailbox_id(self) -> str:
+        """The same after a rename; also in `MailboxStatus`.  Renaming INBOX moves its messages to a new
+        mailbox with a new id, and INBOX keeps its own.
+        """
 
 
-class IIdentity(Interface):
+@contract
+class IIdentity(Contract, metaclass=ContractClass):
     """Who has signed in: the avatar that a ``twisted.cred`` portal gives to an SMTP server.
 
     SMTP servers ask the realm for `IAccount` or `IIdentity`, and use the name only.
     """
 
-    name: str = Attribute("The account's name, such as alice@example.org.")
+    @property
+    def name(self) -> str:
+        """The account's name, such as alice@example.org."""
 
 
-class IAccount(IIdentity):
+@contract
+class IAccount(IIdentity, Contract, metaclass=ContractClass):
     """The mailboxes of one account: the avatar that ``twisted.cred`` portals give to POP3 and IMAP servers.
 
     INBOX always exists and is spelled ``INBOX``; other names keep their case.  Names are Unicode (NFC)
@@ -359,13 +393,19 @@ class IAccount(IIdentity):
     After the account is deleted every method raises `NoSuchAccount`.
     """
 
-    def list() -> Result[Sequence[MailboxEntry]]:
+    @abstractmethod
+    def list(self) -> Result[Sequence[MailboxEntry]]:
         """All names, sorted: mailboxes, names that only hold inferiors, and subscriptions."""
 
-    def open(name: str) -> Result[IMailbox]:
-        """:raises NoSuchMailbox: also for a name that is not selectable."""
+    @abstractmethod
+    def open(self, name: str) -> Result[IMailbox]:
+        """The mailbox of that name.
 
-    def create(name: str, special_use: str | None = None) -> Result[None]:
+        :raises NoSuchMailbox: also for a name that is not selectable.
+        """
+
+    @abstractmethod
+    def create(self, name: str, special_use: str | None = None) -> Result[None]:
         """Create a mailbox and its missing superiors.
 
         :param special_use: an attribute of RFC 6154, such as ``\\Sent``.
@@ -375,35 +415,43 @@ class IAccount(IIdentity):
             use that the store does not support (`mailproto.backends.check_special_use`).
         """
 
-    def delete(name: str) -> Result[None]:
+    @abstractmethod
+    def delete(self, name: str) -> Result[None]:
         """Remove the mailbox and its messages; if it has inferiors, its name stays and only holds them.
 
         :raises NoSuchMailbox: also for a name that already only holds inferiors.
         :raises InvalidMailboxName: for INBOX.
         """
 
-    def rename(old: str, new: str) -> Result[None]:
+    @abstractmethod
+    def rename(self, old: str, new: str) -> Result[None]:
         """Rename the mailbox and its inferiors (RFC 9051 6.3.6).
 
         Renaming INBOX moves its messages to the new mailbox; INBOX and its inferiors stay. Subscriptions
         stay as they are.
 
-        :raises NoSuchMailbox, MailboxExists, InvalidMailboxName:
+        :raises NoSuchMailbox: there is no mailbox ``old``.
+        :raises MailboxExists: there is a mailbox ``new``.
+        :raises InvalidMailboxName: for ``new``, as in `create`.
         """
 
-    def subscribe(name: str) -> Result[None]:
+    @abstractmethod
+    def subscribe(self, name: str) -> Result[None]:
         """Add a name to the subscriptions; adding it again is no error.
 
-        :raises NoSuchMailbox:
+        :raises NoSuchMailbox: there is no such mailbox.
         """
 
-    def unsubscribe(name: str) -> Result[None]:
+    @abstractmethod
+    def unsubscribe(self, name: str) -> Result[None]:
         """Remove a name from the subscriptions; the mailbox need not exist."""
 
-    def status(names: Sequence[str]) -> Result[Mapping[str, MailboxStatus]]:
+    @abstractmethod
+    def status(self, names: Sequence[str]) -> Result[Mapping[str, MailboxStatus]]:
         """The status of those of ``names`` that are selectable mailboxes."""
 
-    def watch(listener: Callable[[int], None]) -> Callable[[], None]:
+    @abstractmethod
+    def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
         """Call ``listener(modseq)`` in the reactor's thread after each change in the account.
 
         Changes in any mailbox, in the list of mailboxes and in the subscriptions count, and so does the
@@ -415,53 +463,68 @@ class IAccount(IIdentity):
         """
 
 
-class IDirectory(Interface):
+@contract
+class IDirectory(Contract, metaclass=ContractClass):
     """The accounts of a store, each with a record of its password.
 
     A record is a string of printable ASCII, shorter than 400 octets.  `mailproto.auth.hash_password` makes
-    it; a directory stores it and does not look into it.  `mailproto.auth.disabled_record` turns it into the
-    record of a disabled account.
+    it; a directory stores it and does not look into it.  `mailproto.auth.passwords.disabled_record` turns it
+    into the record of a disabled account.
 
     All spellings of a name have the same `mailproto.accounts.account_key`; a directory stores that key and
     finds accounts by it.  It stores the name as first given, but composed (NFC), as
     `mailproto.accounts.check_account_name` returns it.
     """
 
-    def names() -> Result[Sequence[str]]:
+    def names(self) -> Result[Sequence[str]]:
         """The names of all accounts, sorted."""
 
-    def find(name: str) -> Result[str]:
-        """The account's name as it is stored.  :raises NoSuchAccount:"""
+    def find(self, name: str) -> Result[str]:
+        """The account's name as it is stored.
 
-    def password_hash(name: str) -> Result[str]:
-        """The record; "" for an account that no client can sign in to.  :raises NoSuchAccount:"""
+        :raises NoSuchAccount: there is none of that name, in any spelling.
+        """
 
-    def add(name: str, password_hash: str) -> Result[None]:
+    def password_hash(self, name: str) -> Result[str]:
+        """The record of the account's password; "" for an account that no client can sign in to.
+
+        :raises NoSuchAccount: there is no such account.
+        """
+
+    def add(self, name: str, password_hash: str) -> Result[None]:
         """Create an account with the mailboxes that every account has.
 
+        :param password_hash: the record of its password, as `mailproto.auth.hash_password` makes it; "" if no
+            client may sign in.
         :raises AccountExists: the account exists, perhaps in another spelling.
         :raises InvalidAccountName: as `mailproto.accounts.check_account_name` does.
         """
 
-    def set_password_hash(name: str, password_hash: str, *, replacing: str | None = None) -> Result[None]:
+    def set_password_hash(
+        self, name: str, password_hash: str, *, replacing: str | None = None
+    ) -> Result[None]:
         """Set the account's record.
 
         :param replacing: change nothing unless this is the current record, so that an update computed from
             an old record cannot undo a change of password.
-        :raises NoSuchAccount:
+        :raises NoSuchAccount: there is no such account.
         """
 
-    def delete(name: str) -> Result[None]:
-        """Remove the account with all its mailboxes.  :raises NoSuchAccount:"""
+    def delete(self, name: str) -> Result[None]:
+        """Remove the account with all its mailboxes.
+
+        :raises NoSuchAccount: there is no such account.
+        """
 
 
-class IAccountChanges(Interface):
+@contract
+class IAccountChanges(Contract, metaclass=ContractClass):
     """An IDirectory that reports when the sessions of an account must end.
 
     Without it, sessions go on after their account was deleted, disabled or given a new password.
     """
 
-    def revisions(names: Sequence[str]) -> Result[Mapping[str, Hashable]]:
+    def revisions(self, names: Sequence[str]) -> Result[Mapping[str, Hashable]]:
         """A value for each account that changes whenever its sessions must end.
 
         The value changes to one that the name never had before when the account is created, and at each
@@ -471,7 +534,7 @@ class IAccountChanges(Interface):
         :returns: the values of those of ``names`` that exist.
         """
 
-    def watch(listener: Callable[[], None]) -> Callable[[], None]:
+    def watch(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call ``listener()`` in the reactor's thread after a revision changed or an account was deleted.
 
         The call comes within half a second of a change by another process.  Like that of `IMailbox.watch`
@@ -481,51 +544,65 @@ class IAccountChanges(Interface):
         """
 
 
-class IRevocable(Interface):
+@contract
+class IRevocable(Contract, metaclass=ContractClass):
     """A session: the ``mind`` that the protocols give to ``Portal.login``."""
 
-    def revoke() -> None:
+    def revoke(self) -> None:
         """End the session: its account was deleted, disabled or given a new password.
 
         A realm calls it between login and logout, in the reactor's thread.
         """
 
 
-class IAddOns(Interface):
+@contract
+class IAddOns(Contract, metaclass=ContractClass):
     """Tells servers which optional contracts exist before any client signs in, so that greetings are true.
 
     Servers ask the realm of their portal (``portal.realm``).  A realm that does not provide this has no
     add-ons.  `IMetadata` need not be listed: it changes nothing that a client sees.
     """
 
-    add_ons: frozenset[InterfaceClass] = Attribute(
-        "The optional contracts, such as `IObjectIds`, that every mailbox and every"
-        " account of this store provides."
-    )
+    @property
+    def add_ons(self) -> frozenset[InterfaceClass]:
+        """The optional contracts, such as `IObjectIds`, that every mailbox and every account of this
+        store provides.
+        """
 
 
-class IStore(IAddOns):
+@contract
+class IStore(IAddOns, Contract, metaclass=ContractClass):
     """Keeps the mail of all accounts: what ``--store URL`` opens.
 
     `IAddOns.add_ons` lists the optional contracts of its accounts and mailboxes.
     """
 
-    directory: IDirectory = Attribute("The accounts.")
+    @property
+    def directory(self) -> IDirectory:
+        """The accounts."""
 
-    def start() -> Result[None]:
+    @abstractmethod
+    def start(self) -> Result[None]:
         """Open files and start threads.  Called once, before anything else.
 
         :raises mailproto.errors.StoreUnusable: the store cannot be opened; the text says what is wrong.
         """
 
-    def stop() -> Result[None]:
+    @abstractmethod
+    def stop(self) -> Result[None]:
         """Finish running work and close.  Called once, after everything else."""
 
-    def account(name: str) -> Result[IAccount]:
-        """:raises NoSuchAccount:"""
+    @abstractmethod
+    def account(self, name: str) -> Result[IAccount]:
+        """The account of that name, in any spelling.
 
+        :raises NoSuchAccount: there is none.
+        """
+
+    @abstractmethod
+    @abstractmethod
     def deliver(
-        content: Octets, placements: Sequence[Placement], internal_date: int | None = None
+        self, content: Octets, placements: Sequence[Placement], internal_date: int | None = None
     ) -> Result[Sequence[AppendedMessage | MailError]]:
         """Put one message into some mailboxes, in one transaction; its content is stored once.
 
@@ -540,10 +617,11 @@ class IStore(IAddOns):
         """
 
 
-class ICheckable(Interface):
+@contract
+class ICheckable(Contract, metaclass=ContractClass):
     """An IStore that can look for faults in its data: ``mailproto store check``."""
 
-    def check(report: Callable[[str], None], *, repair: bool = False) -> Result[CheckResult]:
+    def check(self, report: Callable[[str], None], *, repair: bool = False) -> Result[CheckResult]:
         """Check all data; the store may be in use.
 
         :param report: called in the reactor's thread with a line of text for each fault, as soon as it is

@@ -4,13 +4,14 @@ from twisted.application import service, strports
 from twisted.internet import reactor
 from mailproto import auth, backends, delivery, imap, smtp
 
-messages = [b"Subject: one\r\n\r\nfirst\r\n", b"Subject: two\r\n\r\nsecond\r\n"]
 mailbox = backends.SimpleMailbox()
-for message in messages:
+for message in (b"Subject: one\r\n\r\nfirst\r\n", b"Subject: two\r\n\r\nsecond\r\n"):
     mailbox.add(message)
 store = backends.SingleStore("alice@localhost", auth.hash_password("secret"), mailbox)
-arrived = delivery.FunctionDelivery(lambda envelope, content: mailbox.add(bytes(content)))
-receiver = smtp.SMTPServerFactory(arrived, clock=reactor, hostname="localhost")
+
+def arrived(envelope, content):
+    mailbox.add(bytes(content))
+receiver = smtp.SMTPServerFactory(delivery.FunctionDelivery(arrived), clock=reactor, hostname="localhost")
 reader = imap.IMAPServerFactory(auth.store_portal(store, reactor), clock=reactor, hostname="localhost")
 application = service.Application("a list as a mailbox")
 for name, port, factory in (("SMTP", 8025, receiver), ("IMAP", 8143, reader)):

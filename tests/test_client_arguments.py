@@ -16,7 +16,8 @@ from mailproto.auth import Certificate, Password, Token
 from mailproto.client import ClientPool, ServerAddress
 from mailproto.content import Content
 from mailproto.model import Address, Recipient
-from mailproto.smtp import SMTPClient, SMTPLimits, SMTPSender, SMTPTimeouts, send_mail
+from mailproto.smtp import SMTPClient, SMTPSender, send_mail
+from mailproto.smtp.limits import SMTPLimits, SMTPTimeouts
 from tests.arguments import assert_refused
 
 REACTOR = MemoryReactorClock()

@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from mailproto.connection import CloseReason, Limits, ServerConnection, ServerFactory
+from mailproto.connection import ServerConnection, ServerFactory
 from mailproto.connection._server import REVOCATION_GRACE
+from mailproto.connection.limits import CloseReason, Limits
 from mailproto.errors import MailError, OverQuota, WireError
 from mailproto.testing import ELSEWHERE, LOOPBACK, MemoryTransport
 

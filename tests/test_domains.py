@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailproto.domains import ascii_domain, ends_in_number
 from mailproto.imap import IMAPServerFactory
 from mailproto.pop3 import POP3ServerFactory
-from mailproto.smtp import SMTPLimits, SMTPServerFactory
+from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp.limits import SMTPLimits
 from mailproto.testing import LOOPBACK, MemoryTransport
 from tests.smtp.server.dialogue import FakeDelivery, Realm
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.client import CommandRefused, ProtocolViolation
+from mailproto.client.errors import CommandRefused, ProtocolViolation
 from mailproto.errors import MailError, Refused
 from mailproto.printable import MAX_SHOWN, printable
-from mailproto.smtp import outcome_of
+from mailproto.smtp.errors import outcome_of
 from mailproto.smtp.wire import Reply
 
 HOSTILE = "a\x1b[2J\x9b31m\r\nSep 1 root: \u202eevil\u2066\u200b\u2028\ufeff\ud800\U000e0041\ue000b"

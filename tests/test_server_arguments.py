@@ -16,12 +16,16 @@ from zope.interface import implementer
 
 from mailproto.auth import StoreRealm
 from mailproto.backends import MemoryStore, SimpleAccount
-from mailproto.connection import Networks, ProxiedFactory
+from mailproto.connection.proxy import Networks, ProxiedFactory
 from mailproto.delivery import Delivery, DeliverySession, FunctionDelivery, PerSession
-from mailproto.imap import IMAPLimits, IMAPServerFactory
+from mailproto.imap import IMAPServerFactory
+from mailproto.imap.limits import IMAPLimits
 from mailproto.interfaces import IDelivery, IDeliverySessions, IServiceExtensions, IVerifier
-from mailproto.pop3 import POP3Limits, POP3ServerFactory
-from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
+from mailproto.pop3 import POP3ServerFactory
+from mailproto.pop3.limits import POP3Limits
+from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp.limits import SMTPLimits
+from mailproto.smtp.lmtp import LMTPServerFactory
 from mailproto.tls import client_tls
 from tests.arguments import assert_refused
 

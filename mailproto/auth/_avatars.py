@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from twisted.cred.portal import Portal
 from zope.interface import Interface
+from zope.interface.interface import InterfaceClass
 
 from mailproto._arguments import wrong_type
-from mailproto.interfaces import IAccount, IStore
+from mailproto.interfaces import IAccount, IIdentity, IStore
 
-__all__ = ["RealmFault", "checked_avatar", "checked_portal"]
+__all__ = ["ACCOUNT", "IDENTITY", "RealmFault", "checked_avatar", "checked_portal"]
+
+ACCOUNT = cast(type[Interface], IAccount)
+"""`IAccount`, of the type that ``twisted.cred`` declares for what a realm gives."""
+
+IDENTITY = cast(type[Interface], IIdentity)
+"""`IIdentity`, likewise."""
 
 
 class RealmFault(Exception):
@@ -19,7 +26,7 @@ class RealmFault(Exception):
 
 
 def checked_avatar(
-    realm: object, result: object, wanted: type[Interface]
+    realm: object, result: object, wanted: InterfaceClass
 ) -> tuple[str, object, Callable[[], None]]:
     """(The account's name, the avatar, the function that signs out).
 

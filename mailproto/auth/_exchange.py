@@ -9,8 +9,7 @@ from typing import cast
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IReactorTime
-from zope.interface import Interface
+from zope.interface.interface import InterfaceClass
 
 from mailproto import maillog
 from mailproto.auth._failures import FAILURE_DELAY, FailedLogins, answer_time
@@ -29,6 +28,7 @@ from mailproto.errors import (
 )
 from mailproto.interfaces import IAccount, IRevocable
 from mailproto.tls._channel import Channel
+from mailproto.typing import ReactorTime
 
 __all__ = ["SASLServer"]
 
@@ -94,10 +94,10 @@ class SASLServer:
         portal: Portal,
         mechanisms: Sequence[type[ServerMechanism]] | None = None,
         *,
-        clock: IReactorTime,
+        clock: ReactorTime,
         session: IRevocable | None = None,
         failure_delay: float = FAILURE_DELAY,
-        wanted: type[Interface] = IAccount,
+        wanted: InterfaceClass = IAccount,
     ) -> None:
         self._portal = portal
         self._session = session

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from typing import cast
 
 from twisted.cred.credentials import IUsernameHashedPassword, IUsernamePassword
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
+
+from mailproto.typing import ReactorTime
 
 __all__ = ["FAILURE_DELAY", "FailedLogins", "answer_time"]
 
@@ -18,7 +21,7 @@ FAILURE_DELAY = 1.5
 guessing."""
 
 
-def answer_time(clock: IReactorTime, began: float, delay: float) -> Deferred[None]:
+def answer_time(clock: ReactorTime, began: float, delay: float) -> Deferred[None]:
     """Fires when a failure may be answered: a whole number of delays after the check began.
 
     The client then cannot tell how long the check took, and so not which of its parts failed: many checkers
@@ -29,7 +32,7 @@ def answer_time(clock: IReactorTime, began: float, delay: float) -> Deferred[Non
     """
     if delay <= 0:
         return succeed(None)
-    return deferLater(clock, delay - (clock.seconds() - began) % delay)
+    return deferLater(cast(IReactorTime, clock), delay - (clock.seconds() - began) % delay)
 
 
 class FailedLogins:

@@ -14,10 +14,11 @@ from twisted.cred.error import LoginFailed, Unauthorized
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
-from zope.interface import Interface, implementer
+from zope.interface import implementer
+from zope.interface.interface import InterfaceClass
 
 from mailproto import maillog
-from mailproto.auth._avatars import RealmFault, checked_avatar
+from mailproto.auth._avatars import ACCOUNT, IDENTITY, RealmFault, checked_avatar
 from mailproto.auth._credentials import IProxyLogin, ProxyLogin
 from mailproto.auth._sasl_messages import SASLError
 from mailproto.awaiting import settle
@@ -28,7 +29,7 @@ from mailproto.errors import (
     TemporaryAuthenticationFailure,
     Unavailable,
 )
-from mailproto.interfaces import IAccount, IIdentity, IRevocable
+from mailproto.interfaces import IAccount, IRevocable
 
 __all__ = ["CheckerFault", "Login", "login", "proxy_login", "sign_in_errors"]
 
@@ -64,7 +65,7 @@ async def login(
     session: IRevocable | None = None,
     *,
     mechanism: str = "",
-    wanted: type[Interface] = IAccount,
+    wanted: InterfaceClass = IAccount,
 ) -> Login:
     """Sign in with ``credentials``, and log the result; a failure is not delayed here.
 
@@ -89,10 +90,10 @@ async def login(
 
 
 async def _login(
-    portal: Portal, credentials: ICredentials, session: IRevocable | None, wanted: type[Interface]
+    portal: Portal, credentials: ICredentials, session: IRevocable | None, wanted: InterfaceClass
 ) -> Login:
     # The realm may choose: one that knows accounts need not know that a name is enough.
-    interfaces = (IAccount,) if wanted is IAccount else (IAccount, IIdentity)
+    interfaces = (ACCOUNT,) if wanted is IAccount else (ACCOUNT, IDENTITY)
     with sign_in_errors():
         # The second time for a realm whose method is a coroutine function.
         result = await settle(await settle(portal.login(credentials, session, *interfaces)))
@@ -107,7 +108,7 @@ def name_given(credentials: object) -> str | bytes:
 
 
 async def proxy_login(
-    portal: Portal, name: str, session: IRevocable | None = None, *, wanted: type[Interface] = IAccount
+    portal: Portal, name: str, session: IRevocable | None = None, *, wanted: InterfaceClass = IAccount
 ) -> Login:
     """Sign in the account ``name`` for a trusted proxy, without a password.
 

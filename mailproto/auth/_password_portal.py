@@ -11,6 +11,7 @@ from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 
+from mailproto.auth._avatars import ACCOUNT, IDENTITY
 from mailproto.auth._password_checkers import PasswordCheck, password_checker
 from mailproto.auth._server_mechanisms import ServerMechanism
 from mailproto.awaiting import Result, settle
@@ -81,14 +82,14 @@ class NameRealm:
             raise UnauthorizedLogin("this realm needs a name")
         name = avatar_id.decode()
         if self._account is None:
-            return IIdentity, Identity(name), _nothing_to_release
+            return IDENTITY, Identity(name), _nothing_to_release
         account = await settle(self._account(name))
         if not IAccount.providedBy(account):
             raise TypeError(
                 f"password_portal's function account returned a {type(account).__qualname__}, which does not"
                 " provide IAccount"
             )
-        return IAccount, account, _nothing_to_release
+        return ACCOUNT, account, _nothing_to_release
 
 
 def _nothing_to_release() -> None:

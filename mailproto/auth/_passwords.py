@@ -10,13 +10,14 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IReactorCore, IReactorFromThreads, IReactorTime
+from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from mailproto.auth._records import PROFILE, argon2_part, completed, matches
 from mailproto.auth._saslprep import prepared_password
 from mailproto.errors import Unavailable
+from mailproto.typing import ReactorTime
 
 __all__ = ["MAX_REMEMBERED", "MAX_WAITING", "REMEMBER", "PasswordVerifier"]
 
@@ -66,7 +67,7 @@ class PasswordVerifier:
     :param pool: a thread pool to use instead of our own.
     """
 
-    def __init__(self, reactor: IReactorTime, *, threads: int = 2, pool: _Pool | None = None) -> None:
+    def __init__(self, reactor: ReactorTime, *, threads: int = 2, pool: _Pool | None = None) -> None:
         self.clock = reactor
         self._pool = pool or cast(_Pool, ThreadPool(0, threads, "passwords"))
         self._started = False

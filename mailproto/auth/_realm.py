@@ -8,10 +8,10 @@ from typing import TypeAlias
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from zope.interface import Interface, implementer
 from zope.interface.interface import InterfaceClass
 
+from mailproto.auth._avatars import ACCOUNT
 from mailproto.auth._checkers import DirectoryChecker
 from mailproto.auth._passwords import PasswordVerifier
 from mailproto.auth._records import is_disabled
@@ -19,6 +19,7 @@ from mailproto.auth._signed_in import SignedInSessions
 from mailproto.awaiting import settle
 from mailproto.errors import NoSuchAccount
 from mailproto.interfaces import IAccount, IAccountChanges, IAddOns, IRevocable, IStore
+from mailproto.typing import ReactorTime
 
 __all__ = ["StoreRealm", "add_ons_of", "store_portal"]
 
@@ -35,7 +36,7 @@ class StoreRealm:
     :param clock: the reactor: many sessions are then revoked in several turns; None to revoke them at once.
     """
 
-    def __init__(self, store: IStore, clock: IReactorTime | None = None) -> None:
+    def __init__(self, store: IStore, clock: ReactorTime | None = None) -> None:
         self._store = store
         directory = store.directory
         self._signed_in = (
@@ -69,7 +70,7 @@ class StoreRealm:
                 logout = await self._signed_in.add(name, mind)
             if is_disabled(await settle(self._store.directory.password_hash(name))):
                 raise UnauthorizedLogin(f"{name} is disabled")
-            return IAccount, await settle(self._store.account(name)), logout
+            return ACCOUNT, await settle(self._store.account(name)), logout
         except BaseException as error:
             logout()
             if isinstance(error, NoSuchAccount):
@@ -86,7 +87,7 @@ def add_ons_of(portal: Portal) -> frozenset[InterfaceClass]:
     return realm.add_ons if IAddOns.providedBy(realm) else frozenset()
 
 
-def store_portal(store: IStore, reactor: IReactorTime) -> Portal:
+def store_portal(store: IStore, reactor: ReactorTime) -> Portal:
     """A portal over a store, for POP3, IMAP and submission servers.
 
     More checkers may be registered with it, such as `TokenChecker` and `CertificateChecker`.

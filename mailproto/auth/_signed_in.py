@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from itertools import islice
+from typing import cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -13,6 +14,7 @@ from twisted.logger import Logger
 from mailproto.awaiting import settle
 from mailproto.errors import NoSuchAccount
 from mailproto.interfaces import IAccountChanges, IRevocable
+from mailproto.typing import ReactorTime
 
 __all__ = ["SignedInSessions"]
 
@@ -34,7 +36,7 @@ class SignedInSessions:
 
     _log = Logger()
 
-    def __init__(self, changes: IAccountChanges, clock: IReactorTime | None) -> None:
+    def __init__(self, changes: IAccountChanges, clock: ReactorTime | None) -> None:
         self._changes = changes
         self._clock = clock
         self._sessions: dict[str, dict[object, tuple[IRevocable, Hashable]]] = {}
@@ -94,7 +96,7 @@ class SignedInSessions:
                 # Try again: there may be no other hint, and a session must not stay because a store was
                 # busy.
                 self._is_due = True
-                await deferLater(self._clock, RETRY)
+                await deferLater(cast(IReactorTime, self._clock), RETRY)
         self._is_looking = False
 
     async def _check(self) -> None:
@@ -129,4 +131,4 @@ class SignedInSessions:
 
     async def _pause(self) -> None:
         if self._clock is not None:
-            await deferLater(self._clock, 0)
+            await deferLater(cast(IReactorTime, self._clock), 0)

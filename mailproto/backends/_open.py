@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, distributions
 from typing import Any, TypeAlias
 
-from twisted.internet.interfaces import IReactorFromThreads
-
 from mailproto.backends._memory import MemoryStore
 from mailproto.backends.sqlite._store import SQLiteStore
 from mailproto.interfaces import IStore
 from mailproto.printable import printable
+from mailproto.typing import Reactor
 
 __all__ = ["STORES", "open_memory", "open_sqlite", "open_store", "store_schemes"]
 
@@ -23,7 +22,7 @@ StoreOpener: TypeAlias = Callable[..., IStore]
 """The function of an entry point: ``opener(url, *, data_folder, reactor)``; see `open_store`."""
 
 
-def open_store(url: str, data_folder: str, reactor: IReactorFromThreads) -> IStore:
+def open_store(url: str, data_folder: str, reactor: Reactor) -> IStore:
     """Make the store that ``url`` names; it is not started yet.
 
     ``sqlite:`` is a store in the data folder.  ``sqlite:PATH`` is one in another folder, or in a file with
@@ -57,13 +56,13 @@ def store_schemes() -> list[str]:
     return sorted({*_OURS, *(entry_point.name for entry_point in _entry_points())})
 
 
-def open_sqlite(url: str, *, data_folder: str, reactor: IReactorFromThreads) -> IStore:
+def open_sqlite(url: str, *, data_folder: str, reactor: Reactor) -> IStore:
     """``sqlite:`` and ``sqlite:PATH``."""
     path = url.partition(":")[2]
     return SQLiteStore(path or os.path.join(data_folder, "mail"), reactor=reactor)
 
 
-def open_memory(url: str, *, data_folder: str, reactor: IReactorFromThreads) -> IStore:
+def open_memory(url: str, *, data_folder: str, reactor: Reactor) -> IStore:
     """``memory:``.  :raises ValueError: the URL has more than that."""
     if url != "memory:":
         raise ValueError(f"nothing can follow memory: in {url!r}")
@@ -99,7 +98,7 @@ def _loaded(scheme: str, found: list[EntryPoint]) -> StoreOpener:
     if not callable(opener):
         raise ValueError(f"store {scheme}: {entry_point.value} of the package {package} is no function")
 
-    def open_it(url: str, *, data_folder: str, reactor: IReactorFromThreads) -> IStore:
+    def open_it(url: str, *, data_folder: str, reactor: Reactor) -> IStore:
         try:
             store = opener(url, data_folder=data_folder, reactor=reactor)
         except ValueError:

@@ -1,72 +1,24 @@
-"""The common base of mail clients, independent of the protocol.
+"""What the clients of all protocols share.
 
-To use a client: `ServerAddress` has a server's address, TLS policy and credentials; `Client` has the
-methods that clients have in every protocol; `ClientError` is the base of all errors; `ClientPool` shares a
-few connections between many jobs.
+- `ServerAddress`: a server's address, its TLS policy, and your credentials.
+- `Client`: the methods that clients have in every protocol.
+- `ClientPool` shares a few connections between many jobs.
 
-To write a client: a `Client` has a `ClientSession`, which orders the commands and has a
-`ClientConnection`.  `sign_in` does SASL with the commands of a `SASLDialect`.
+Elsewhere:
+
+- `mailproto.client.errors`: `ClientError` is the base of all errors.
+- `mailproto.client.base`: to write a client for another protocol.
 """
 
 from mailproto.client._address import Credentials, ServerAddress
 from mailproto.client._client import Client
-from mailproto.client._connection import ClientConnection, ConnectionListener
-from mailproto.client._errors import (
-    AuthenticationRefused,
-    AuthenticationUnavailable,
-    ClientError,
-    CommandRefused,
-    ConnectFailed,
-    ConnectionLost,
-    GreetingRefused,
-    ProtocolViolation,
-    QueueTimeout,
-    ServerReply,
-    ServerTimeout,
-    ServerUntrusted,
-    ServiceClosing,
-    TLSFailed,
-    TLSUnavailable,
-)
-from mailproto.client._job import Job
-from mailproto.client._opening import aborting
 from mailproto.client._pool import ClientPool
-from mailproto.client._sasl import SASLAnswer, SASLDialect, SASLStatus, choose_mechanisms, sign_in
-from mailproto.client._session import GREETING, ClientSession
 from mailproto.client._timeouts import ClientTimeouts
-from mailproto.client._turns import Turn
 
 __all__ = [
-    "GREETING",
-    "AuthenticationRefused",
-    "AuthenticationUnavailable",
     "Client",
-    "ClientConnection",
-    "ClientError",
     "ClientPool",
-    "ClientSession",
     "ClientTimeouts",
-    "CommandRefused",
-    "ConnectFailed",
-    "ConnectionListener",
-    "ConnectionLost",
     "Credentials",
-    "GreetingRefused",
-    "Job",
-    "ProtocolViolation",
-    "QueueTimeout",
-    "SASLAnswer",
-    "SASLDialect",
-    "SASLStatus",
     "ServerAddress",
-    "ServerReply",
-    "ServerTimeout",
-    "ServerUntrusted",
-    "ServiceClosing",
-    "TLSFailed",
-    "TLSUnavailable",
-    "Turn",
-    "aborting",
-    "choose_mechanisms",
-    "sign_in",
 ]

@@ -14,7 +14,7 @@ from twisted.internet.ssl import PrivateCertificate
 
 from mailproto._arguments import check_choice, check_type, wrong_type, wrong_value
 from mailproto._twisted_arguments import check_endpoint
-from mailproto.auth import ClientCredentials
+from mailproto.auth.sasl import ClientCredentials
 from mailproto.client._routes import endpoint_name, host_and_port
 from mailproto.domains import ascii_domain, domain_fault, ends_in_number
 

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 
 from mailproto._arguments import wrong_type
 from mailproto._twisted_arguments import check_clock, check_endpoint
-from mailproto.auth import ClientCredentials
+from mailproto.auth.sasl import ClientCredentials
 from mailproto.client._address import ServerAddress
 from mailproto.client._connection import ClientConnection
 from mailproto.client._opening import connect_client, open_client
@@ -18,6 +18,7 @@ from mailproto.client._session import ClientSession
 from mailproto.client._timeouts import ClientTimeouts
 from mailproto.connection import Peer
 from mailproto.model import TLSInfo
+from mailproto.typing import ClientTLSContext, Reactor
 
 __all__ = ["Client"]
 
@@ -41,7 +42,7 @@ class Client(ABC, Generic[EventT]):
         self.timeouts = timeouts
 
     @classmethod
-    async def open(cls, reactor: Any, server: ServerAddress, **settings: Any) -> Self:
+    async def open(cls, reactor: Reactor, server: ServerAddress, **settings: Any) -> Self:
         """Connect, wait for the greeting, start TLS and authenticate, as ``server`` requires.
 
         The host's addresses are tried in the system's order, until all these steps succeed with one. After
@@ -53,11 +54,16 @@ class Client(ABC, Generic[EventT]):
         The error's text has the server's name and the failure of each address.  Its class is that of one of
         these failures, preferably a temporary one, and preferably one that a server caused.
 
+        :param reactor: Twisted's reactor.
+        :param server: the address, what TLS it must have, and the credentials, if any.
         :param settings: keyword arguments for the class.
+        :returns: fires with the client, which can send requests at once.
         :raises ConnectFailed: no address could be connected, or the steps took longer than
             ``ClientTimeouts.opening``.
-        :raises GreetingRefused, CommandRefused, ConnectionLost:
-        :raises AuthenticationRefused, AuthenticationUnavailable:
+        :raises GreetingRefused, CommandRefused, ConnectionLost: the server refused the client or closed the
+            connection.
+        :raises AuthenticationRefused, AuthenticationUnavailable: the credentials were refused, or there is no
+            way to use them.
         :raises TLSUnavailable: TLS is required, but is not offered, or was refused.
         :raises TLSFailed: TLS is required, but failed, or the certificate is not valid.
         :raises mailproto.tls.TLSFilesError: ``trust_root`` cannot be read.
@@ -68,12 +74,14 @@ class Client(ABC, Generic[EventT]):
             hint = f"write ServerAddress({server!r})" if isinstance(server, str) else ""
             raise wrong_type("server", server, "a ServerAddress", hint)
         settings.setdefault("is_remote", server.is_remote)
-        return await open_client(reactor, server, lambda: cls(reactor, **settings), cls.default_port(server))
+        make: Any = cls  # the classes of clients take a reactor; this one takes a session
+        return await open_client(reactor, server, lambda: make(reactor, **settings), cls.default_port(server))
 
     @classmethod
-    async def connect(cls, reactor: Any, endpoint: IStreamClientEndpoint, **settings: Any) -> Self:
+    async def connect(cls, reactor: Reactor, endpoint: IStreamClientEndpoint, **settings: Any) -> Self:
         """Connect to an endpoint and wait for the server's greeting.
 
+        :param reactor: Twisted's reactor.
         :param endpoint: TCP, TLS (implicit TLS) or a Unix socket.
         :param settings: keyword arguments for the class.
         :raises ConnectFailed: the connection was not made.
@@ -82,7 +90,8 @@ class Client(ABC, Generic[EventT]):
         """
         check_clock("reactor", reactor)
         check_endpoint("endpoint", endpoint)
-        return await connect_client(reactor, endpoint, cls(reactor, **settings))
+        make: Any = cls
+        return await connect_client(reactor, endpoint, make(reactor, **settings))
 
     @classmethod
     @abstractmethod
@@ -138,7 +147,7 @@ class Client(ABC, Generic[EventT]):
     # -- common to all protocols
 
     @abstractmethod
-    def starttls(self, tls: Any) -> Deferred[Any]:
+    def starttls(self, tls: ClientTLSContext) -> Deferred[Any]:
         """Start TLS.
 
         :param tls: a context such as `mailproto.tls.client_tls` makes.
@@ -154,7 +163,16 @@ class Client(ABC, Generic[EventT]):
         mechanism: str | None = None,
         allow_clear: bool = False,
     ) -> Deferred[str]:
-        """Authenticate with ``credentials``."""
+        """Sign in.
+
+        :param credentials: `mailproto.auth.Password`, ``Token`` or ``Certificate``.
+        :param mechanism: use this SASL mechanism and no other; None for the best one that both sides have.
+        :param allow_clear: True to send a secret in clear without TLS, or to a server that was not verified.
+        :returns: fires with the mechanism that was used.
+        :raises AuthenticationRefused: the server does not accept the credentials.
+        :raises AuthenticationUnavailable: no mechanism can be used; the connection goes on.
+        :raises ServerUntrusted: the server could not prove that it knows the password.
+        """
 
     @abstractmethod
     def quit(self) -> Deferred[None]:

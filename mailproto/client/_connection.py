@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IHandshakeListener
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailproto.connection import Connection, Wire
 from mailproto.errors import WireError
+from mailproto.typing import ClientTLSContext, ReactorTime
 
 __all__ = ["OCTETS_A_TURN", "ClientConnection", "ConnectionListener"]
 
@@ -63,7 +64,7 @@ class ClientConnection(Connection, Generic[EventT]):
 
     def __init__(
         self,
-        clock: IReactorTime,
+        clock: ReactorTime,
         wire: Wire[EventT],
         listener: ConnectionListener[EventT],
         *,
@@ -131,7 +132,7 @@ class ClientConnection(Connection, Generic[EventT]):
             self._next_turn.cancel()
             self._next_turn = None
 
-    def start_tls(self, tls: Any, timeout: float) -> None:
+    def start_tls(self, tls: ClientTLSContext, timeout: float) -> None:
         """Start TLS; the session's ``secured`` or ``lost`` is called afterwards.
 
         :param timeout: seconds for the handshake.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.internet.interfaces import IReactorTime
+from mailproto.typing import ReactorTime
 
 __all__ = ["Growth"]
 
@@ -26,7 +26,7 @@ class Growth:
     :param limit: the most simultaneous connections.
     """
 
-    def __init__(self, clock: IReactorTime, limit: int) -> None:
+    def __init__(self, clock: ReactorTime, limit: int) -> None:
         self._clock = clock
         self._limit = limit
         self._known = limit  # the number that the server accepted or never refused

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.python.failure import Failure
 
 from mailproto.client._client import Client
-from mailproto.client._errors import ClientError
+from mailproto.client.errors import ClientError
 
 if TYPE_CHECKING:
     from mailproto.client._pooled import PooledConnection

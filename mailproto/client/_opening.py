@@ -5,15 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from twisted.internet.defer import CancelledError, ensureDeferred
 from twisted.internet.endpoints import connectProtocol, wrapClientTLS
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 
-from mailproto.auth import ClientCredentials
+from mailproto.auth.sasl import ClientCredentials
 from mailproto.client._address import Credentials, ServerAddress, bare_host
-from mailproto.client._errors import (
+from mailproto.client._routes import Race, Route, endpoint_name, routes_to
+from mailproto.client._timeouts import TooLate, within
+from mailproto.client.errors import (
     AuthenticationRefused,
     ClientError,
     ConnectFailed,
@@ -21,9 +23,8 @@ from mailproto.client._errors import (
     TLSFailed,
     TLSUnavailable,
 )
-from mailproto.client._routes import Race, Route, endpoint_name, routes_to
-from mailproto.client._timeouts import TooLate, within
 from mailproto.tls import client_tls
+from mailproto.typing import ClientTLSContext, Reactor
 
 if TYPE_CHECKING:
     from mailproto.client._client import Client
@@ -37,7 +38,7 @@ ClientT = TypeVar("ClientT", bound="Client[Any]")
 
 
 async def open_client(
-    reactor: Any, server: ServerAddress, make: Callable[[], ClientT], default_port: int
+    reactor: Reactor, server: ServerAddress, make: Callable[[], ClientT], default_port: int
 ) -> ClientT:
     """Implements `Client.open`.
 
@@ -53,7 +54,7 @@ async def open_client(
         raise opening.too_late(f"no connection within {seconds:g} s") from None
 
 
-async def connect_client(reactor: Any, endpoint: IStreamClientEndpoint, client: ClientT) -> ClientT:
+async def connect_client(reactor: Reactor, endpoint: IStreamClientEndpoint, client: ClientT) -> ClientT:
     """Implements `Client.connect`."""
     seconds = client.timeouts.connect
     name = endpoint_name(endpoint)
@@ -76,7 +77,7 @@ class _Opening(Generic[ClientT]):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         server: ServerAddress,
         make: Callable[[], ClientT],
         port: int,
@@ -94,10 +95,11 @@ class _Opening(Generic[ClientT]):
     async def run(self) -> ClientT:
         """Try one address after the other."""
         server = self._server
-        tls: Any = None if server.tls == "none" else _tls(server)
+        tls: ClientTLSContext | None = None if server.tls == "none" else _tls(server)
         routes: Sequence[Route] = await self._routes()
         if server.tls == "implicit":
-            routes = [Route(each.name, wrapClientTLS(tls, each.endpoint)) for each in routes]
+            creator = cast(IOpenSSLClientConnectionCreator, tls)
+            routes = [Route(each.name, wrapClientTLS(creator, each.endpoint)) for each in routes]
         while routes:
             connected, failures = await self._first_of(routes)
             for route, error in failures:
@@ -147,7 +149,7 @@ class _Opening(Generic[ClientT]):
             return None, race.failures + [(each, silence) for each in routes if id(each) not in refused]
         return connected, race.failures
 
-    async def _welcomed(self, route: Route, client: ClientT, tls: Any) -> ClientT:
+    async def _welcomed(self, route: Route, client: ClientT, tls: ClientTLSContext | None) -> ClientT:
         """Do the remaining steps; if optional TLS fails, over another connection."""
         server = self._server
         try:
@@ -159,7 +161,7 @@ class _Opening(Generic[ClientT]):
                 raise
         return await self._signed_in(await connect_client(self._reactor, route.endpoint, self._make()), None)
 
-    async def _signed_in(self, client: ClientT, tls: Any) -> ClientT:
+    async def _signed_in(self, client: ClientT, tls: ClientTLSContext | None) -> ClientT:
         server = self._server
         with aborting(client):
             try:

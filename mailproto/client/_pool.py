@@ -10,18 +10,19 @@ from math import inf
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, ensureDeferred, fail
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mailproto._arguments import check_call, check_seconds, check_type, check_whole
 from mailproto._twisted_arguments import check_clock
 from mailproto.client._client import Client
-from mailproto.client._errors import ClientError, ConnectionLost, QueueTimeout, ServiceClosing
 from mailproto.client._growth import Growth
 from mailproto.client._job import MOST_AT_ONCE, Job, Task
 from mailproto.client._pooled import PooledConnection
 from mailproto.client._waiting import Deadlines, Queue
+from mailproto.client.errors import ClientError, ConnectionLost, QueueTimeout, ServiceClosing
+from mailproto.typing import ReactorTime
 
 __all__ = ["ClientPool"]
 
@@ -56,7 +57,7 @@ class ClientPool(Generic[ClientT]):
 
     def __init__(
         self,
-        clock: IReactorTime,
+        clock: ReactorTime,
         open_client: Callable[[], Coroutine[Any, Any, ClientT]],
         name: str,
         *,

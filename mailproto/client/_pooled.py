@@ -9,8 +9,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mailproto.client._client import Client
-from mailproto.client._errors import ClientError, ConnectionLost
 from mailproto.client._job import Job
+from mailproto.client.errors import ClientError, ConnectionLost
 
 __all__ = ["Pool", "PooledConnection"]
 

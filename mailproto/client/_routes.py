@@ -15,7 +15,6 @@ from twisted.internet.interfaces import (
     IDelayedCall,
     IHostResolution,
     IReactorPluggableNameResolver,
-    IReactorTime,
     IResolutionReceiver,
     IStreamClientEndpoint,
 )
@@ -24,6 +23,7 @@ from zope.interface import implementer
 
 from mailproto._twisted_internals import endpoint_address
 from mailproto.domains import ascii_domain
+from mailproto.typing import Reactor, ReactorTime
 
 if TYPE_CHECKING:
     from mailproto.client._client import Client
@@ -47,7 +47,7 @@ class Route(NamedTuple):
     endpoint: IStreamClientEndpoint
 
 
-async def routes_to(reactor: Any, host: str, port: int, timeout: float) -> list[Route]:
+async def routes_to(reactor: Reactor, host: str, port: int, timeout: float) -> list[Route]:
     """A route by TCP to each address of a host, in the system's order (RFC 5321 5.1).
 
     Names such as ``my_host``, which are not valid host names (RFC 1123 2.1), are looked up, too, because
@@ -70,7 +70,7 @@ async def routes_to(reactor: Any, host: str, port: int, timeout: float) -> list[
     return [_route(reactor, each, port, timeout) for each in hosts]
 
 
-def _route(reactor: Any, host: str, port: int, timeout: float) -> Route:
+def _route(reactor: Reactor, host: str, port: int, timeout: float) -> Route:
     kind = TCP6ClientEndpoint if ":" in host else TCP4ClientEndpoint
     return Route(host, kind(reactor, host, port, timeout))
 
@@ -82,7 +82,7 @@ def _host_of(address: Any) -> str:
     return f"{host}%{scope}" if scope and "%" not in host else host
 
 
-def _resolve(reactor: Any, host: str, port: int) -> Deferred[list[IAddress]]:
+def _resolve(reactor: IReactorPluggableNameResolver, host: str, port: int) -> Deferred[list[IAddress]]:
     found: list[IAddress] = []
     done: Deferred[list[IAddress]] = Deferred()
 
@@ -127,7 +127,7 @@ class Race(Generic[ClientT]):
     :ivar failures: the failed routes, each with its error.
     """
 
-    def __init__(self, clock: IReactorTime, routes: Sequence[Route], make: Callable[[], ClientT]) -> None:
+    def __init__(self, clock: ReactorTime, routes: Sequence[Route], make: Callable[[], ClientT]) -> None:
         self._clock = clock
         self._make = make
         self._routes = deque(routes)

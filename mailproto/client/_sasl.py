@@ -7,19 +7,19 @@ import enum
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
 
-from mailproto.auth import (
+from mailproto.auth.sasl import (
     ClientCredentials,
     ClientMechanism,
     SASLError,
     client_mechanisms,
     decode_base64,
 )
-from mailproto.client._errors import (
+from mailproto.client.errors import (
     AuthenticationRefused,
     AuthenticationUnavailable,
     ConnectionLost,
@@ -27,6 +27,7 @@ from mailproto.client._errors import (
     ServerUntrusted,
 )
 from mailproto.tls import Channel
+from mailproto.typing import ReactorTime
 
 __all__ = ["SASLAnswer", "SASLDialect", "SASLStatus", "choose_mechanisms", "sign_in"]
 
@@ -88,7 +89,7 @@ def choose_mechanisms(
     raise AuthenticationUnavailable
 
 
-async def sign_in(mechanisms: Sequence[ClientMechanism], dialect: SASLDialect, reactor: Any) -> str:
+async def sign_in(mechanisms: Sequence[ClientMechanism], dialect: SASLDialect, reactor: ReactorTime) -> str:
     """Try ``mechanisms`` until one succeeds.
 
     :returns: the name of the mechanism that succeeded.
@@ -110,7 +111,7 @@ async def sign_in(mechanisms: Sequence[ClientMechanism], dialect: SASLDialect, r
     raise AuthenticationUnavailable(reply=reply)
 
 
-async def _try(mechanism: ClientMechanism, dialect: SASLDialect, reactor: Any) -> SASLAnswer:
+async def _try(mechanism: ClientMechanism, dialect: SASLDialect, reactor: ReactorTime) -> SASLAnswer:
     """Run one exchange; returns the answer that ends it."""
     initial = mechanism.initial()
     # An empty initial response differs from none.
@@ -133,7 +134,7 @@ async def _try(mechanism: ClientMechanism, dialect: SASLDialect, reactor: Any) -
     return answer
 
 
-async def _step(mechanism: ClientMechanism, challenge: bytes, reactor: Any) -> bytes:
+async def _step(mechanism: ClientMechanism, challenge: bytes, reactor: ReactorTime) -> bytes:
     if mechanism.is_slow and IReactorThreads.providedBy(reactor):
         return await deferToThreadPool(reactor, reactor.getThreadPool(), mechanism.step, challenge)
     return mechanism.step(challenge)

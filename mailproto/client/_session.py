@@ -8,22 +8,22 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from mailproto.client._connection import ClientConnection
-from mailproto.client._errors import (
+from mailproto.client._timeouts import ClientTimeouts
+from mailproto.client._turns import CoroutineTurn, Turn
+from mailproto.client.errors import (
     ClientError,
     ConnectionLost,
     ProtocolViolation,
     ServerTimeout,
     TLSFailed,
 )
-from mailproto.client._timeouts import ClientTimeouts
-from mailproto.client._turns import CoroutineTurn, Turn
 from mailproto.connection import Wire
 from mailproto.errors import WireError
 from mailproto.tls import is_verified
+from mailproto.typing import ClientTLSContext, ReactorTime
 
 __all__ = ["GREETING", "ClientSession"]
 
@@ -58,7 +58,7 @@ class ClientSession(ABC, Generic[EventT]):
 
     def __init__(
         self,
-        clock: IReactorTime,
+        clock: ReactorTime,
         wire: Wire[EventT],
         timeouts: ClientTimeouts,
         *,
@@ -255,7 +255,7 @@ class ClientSession(ABC, Generic[EventT]):
         if self._answers:
             self._answers.popleft().callback(event)
 
-    async def start_tls(self, tls: Any) -> None:
+    async def start_tls(self, tls: ClientTLSContext) -> None:
         """Start TLS, after the server's positive reply.
 
         :raises ProtocolViolation: plaintext followed that reply.

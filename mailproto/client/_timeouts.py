@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from mailproto._arguments import check_fields
+from mailproto.typing import ReactorTime
 
 __all__ = ["ClientTimeouts", "TooLate", "within"]
 
@@ -48,7 +48,7 @@ class TooLate(Exception):
 
 
 def within(
-    clock: IReactorTime, seconds: float, pending: Deferred[T], discard: Callable[[T], object]
+    clock: ReactorTime, seconds: float, pending: Deferred[T], discard: Callable[[T], object]
 ) -> Deferred[T]:
     """A Deferred with the result of ``pending``, or with `TooLate` after the time limit.
 

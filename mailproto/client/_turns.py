@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.python.failure import Failure
 
-from mailproto.client._errors import ClientError
+from mailproto.client.errors import ClientError
 
 __all__ = ["CoroutineTurn", "Turn"]
 

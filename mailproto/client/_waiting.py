@@ -8,9 +8,10 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 
 from mailproto.client._job import MOST_AT_ONCE, Job
+from mailproto.typing import ReactorTime
 
 __all__ = ["Deadlines", "Queue"]
 
@@ -21,7 +22,7 @@ class Deadlines:
     :param passed: called with a job and its waiting time in seconds.
     """
 
-    def __init__(self, clock: IReactorTime, passed: Callable[[Job[Any], float], None]) -> None:
+    def __init__(self, clock: ReactorTime, passed: Callable[[Job[Any], float], None]) -> None:
         self._clock = clock
         self._passed = passed
         self._number = count()

@@ -12,41 +12,27 @@ time, in order.
 - Plaintext after the command that starts TLS ends the connection (RFC 3207 4.2, CVE-2011-0411). Octets that
   may be the beginning of a handshake are used as such.
 - Only whole events reset the idle timer: a client that sends one octet a minute counts as idle.
+
+Elsewhere:
+
+- `mailproto.connection.limits`: limits that all servers have.
+- `mailproto.connection.proxy`: servers behind a proxy (the PROXY protocol), and networks of peers.
 """
 
 from mailproto.connection._base import Connection
 from mailproto.connection._factory import ServerFactory
 from mailproto.connection._hostname import own_hostname, server_hostname
-from mailproto.connection._limits import CloseReason, Limits
-from mailproto.connection._networks import UNIX, Networks, network_of
 from mailproto.connection._peer import UNKNOWN, Peer
-from mailproto.connection._proxy import ProxiedFactory
-from mailproto.connection._proxy_header import (
-    MAX_PROXY_HEADER,
-    ProxyHeader,
-    ProxyHeaderError,
-    parse_proxy_header,
-)
 from mailproto.connection._server import ServerConnection
 from mailproto.connection._wire import Wire
 
 __all__ = [
-    "MAX_PROXY_HEADER",
-    "UNIX",
     "UNKNOWN",
-    "CloseReason",
     "Connection",
-    "Limits",
-    "Networks",
     "Peer",
-    "ProxiedFactory",
-    "ProxyHeader",
-    "ProxyHeaderError",
     "ServerConnection",
     "ServerFactory",
     "Wire",
-    "network_of",
     "own_hostname",
-    "parse_proxy_header",
     "server_hostname",
 ]

@@ -8,26 +8,24 @@ from types import CoroutineType
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mailproto.awaiting import deferred_of
+from mailproto.typing import ReactorTime
 
 __all__ = ["begin", "run"]
 
 T = TypeVar("T")
 
 
-def begin(
-    awaitable: Awaitable[object], step: Callable[..., Any], clock: IReactorTime
-) -> Deferred[Any] | None:
+def begin(awaitable: Awaitable[object], step: Callable[..., Any], clock: ReactorTime) -> Deferred[Any] | None:
     """`run` for an awaitable without a result: None if it is done."""
     result = run(awaitable, step, clock)
     return result if isinstance(result, Deferred) else None
 
 
-def run(awaitable: Awaitable[T], step: Callable[..., Any], clock: IReactorTime) -> T | Deferred[T]:
+def run(awaitable: Awaitable[T], step: Callable[..., Any], clock: ReactorTime) -> T | Deferred[T]:
     """Run ``awaitable``: a coroutine, a ``Deferred`` or any other object with ``__await__``.
 
     It may await a ``Deferred``, or an asyncio future if the reactor runs on asyncio's loop.  If it yields
@@ -70,7 +68,7 @@ class _Rest:
 
     _log = Logger(namespace="mailproto.connection")
 
-    def __init__(self, coroutine: Any, step: Callable[..., Any], clock: IReactorTime) -> None:
+    def __init__(self, coroutine: Any, step: Callable[..., Any], clock: ReactorTime) -> None:
         self.done: Deferred[Any] = Deferred(self._cancel)
         self._coroutine = coroutine
         self._step = step

@@ -16,6 +16,7 @@ from mailproto._twisted_internals import tls_connection, tls_layer, writer_of
 from mailproto.connection._peer import NOT_CONNECTED, Peer, peer_of
 from mailproto.connection._turn import Turn, turn_of
 from mailproto.model import TLSInfo
+from mailproto.typing import ClientTLSContext, ServerTLSContext
 
 __all__ = ["OCTETS_AT_ONCE", "Connection"]
 
@@ -183,7 +184,7 @@ class Connection(Protocol):
             write_out = self._write_out = writer_of(self.transport)
         write_out(data)
 
-    def _begin_tls(self, tls: Any, received: bytes = b"") -> None:
+    def _begin_tls(self, tls: ServerTLSContext | ClientTLSContext, received: bytes = b"") -> None:
         """Send unsent data in plaintext, and then start TLS.
 
         :param received: the first octets of the handshake, if they have arrived already.

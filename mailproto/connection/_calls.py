@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from mailproto.errors import Unavailable
+from mailproto.typing import ReactorTime
 
 __all__ = ["LimitedCall", "TookTooLong"]
 
@@ -43,7 +44,7 @@ class LimitedCall:
         self._is_over = True
         self._deferred.cancel()
 
-    def watch(self, clock: IReactorTime) -> None:
+    def watch(self, clock: ReactorTime) -> None:
         """Give up in time, without a connection whose timer looks after it."""
         self._timer = clock.callLater(max(0, self.end - clock.seconds()), self.give_up)
 

@@ -7,16 +7,18 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorTime
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto._arguments import check_refusal
 from mailproto.connection._awaiting import begin
 from mailproto.connection._base import OCTETS_AT_ONCE, Connection
 from mailproto.connection._limits import Limits
 from mailproto.connection._wire import PlaintextWire
-from mailproto.errors import MailError, Unavailable, WireError, check_refusal
+from mailproto.errors import MailError, Unavailable, WireError
+from mailproto.typing import ReactorTime
 
 __all__ = ["CLOSED", "EventConnection"]
 
@@ -39,7 +41,7 @@ class EventConnection(Connection, Generic[EventT]):
     log = Logger()
     wire: PlaintextWire[EventT]
 
-    def __init__(self, clock: IReactorTime, limits: Limits) -> None:
+    def __init__(self, clock: ReactorTime, limits: Limits) -> None:
         super().__init__()
         self.clock = clock
         self.limits = limits

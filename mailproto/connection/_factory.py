@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar, cast
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 
 from mailproto import maillog
@@ -14,14 +13,15 @@ from mailproto._twisted_arguments import check_clock, check_server_tls
 from mailproto.connection._hostname import server_hostname
 from mailproto.connection._limits import Limits
 from mailproto.connection._server import ServerConnection
+from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["ServerFactory"]
 
 
-def _installed_reactor() -> IReactorTime:
+def _installed_reactor() -> ReactorTime:
     from twisted.internet import reactor  # imported late, because that installs one
 
-    return cast(IReactorTime, reactor)
+    return cast(ReactorTime, reactor)
 
 
 class ServerFactory(Factory):
@@ -44,10 +44,10 @@ class ServerFactory(Factory):
 
     def __init__(
         self,
-        clock: IReactorTime | None = None,
+        clock: ReactorTime | None = None,
         *,
         hostname: str | None = None,
-        tls: Any | None = None,
+        tls: ServerTLSContext | None = None,
         limits: Limits | None = None,
     ) -> None:
         if clock is None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.interfaces import IReactorTime
-
 from mailproto._twisted_internals import tls_connection
+from mailproto.typing import ReactorTime
 
 __all__ = ["Handshake", "may_begin_handshake"]
 
@@ -18,7 +17,7 @@ class Handshake:
     :param seconds: how long the handshake may last.
     """
 
-    def __init__(self, transport: Any, clock: IReactorTime, seconds: float) -> None:
+    def __init__(self, transport: Any, clock: ReactorTime, seconds: float) -> None:
         self._transport = transport
         self._clock = clock
         self._due = clock.seconds() + seconds

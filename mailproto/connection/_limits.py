@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from mailproto._arguments import check_fields
-from mailproto.auth import FAILURE_DELAY
+from mailproto.auth.signing_in import FAILURE_DELAY
 from mailproto.connection._proxy_header import MAX_PROXY_HEADER
 
 __all__ = ["CloseReason", "Limits"]
@@ -36,7 +36,7 @@ class Limits:
         allows 107.)
     :ivar handshake: from the connection, or the reply that starts TLS, to the end of the TLS handshake.
     :ivar failure_delay: a failed login is answered a whole number of these seconds after its check began
-        (`mailproto.auth.SASLServer`); 0 to answer at once.
+        (`mailproto.auth.sasl.SASLServer`); 0 to answer at once.
     :raises TypeError, ValueError: a limit is of the wrong type, negative, infinite or NaN; or it is 0, and no
         client could be served with that.
     """

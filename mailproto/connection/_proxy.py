@@ -12,7 +12,6 @@ from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
     IProtocol,
     IProtocolFactory,
-    IReactorTime,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
@@ -25,6 +24,7 @@ from mailproto.connection._limits import Limits
 from mailproto.connection._networks import Networks, ip_address
 from mailproto.connection._peer import UNKNOWN, peer_of, rename_peer
 from mailproto.connection._proxy_header import ProxyHeader, ProxyHeaderError, parse_proxy_header
+from mailproto.typing import ReactorTime
 
 __all__ = ["ProxiedFactory"]
 
@@ -55,7 +55,7 @@ class ProxiedFactory(Factory):
         factory: IProtocolFactory,
         proxies: Networks | Iterable[str],
         *,
-        clock: IReactorTime,
+        clock: ReactorTime,
         limits: Limits | None = None,
     ) -> None:
         check_factory("factory", factory)

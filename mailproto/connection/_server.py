@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone
@@ -27,6 +27,7 @@ from mailproto.errors import (
 )
 from mailproto.interfaces import IRevocable
 from mailproto.tls import Channel, server_channel
+from mailproto.typing import ServerTLSContext
 
 if TYPE_CHECKING:
     from mailproto.connection._factory import ServerFactory
@@ -192,7 +193,7 @@ class ServerConnection(EventConnection[EventT]):
             return False
         self._unsent.append(go_ahead)
         self._begin_handshake()
-        self._begin_tls(self.factory.tls, received)
+        self._begin_tls(cast(ServerTLSContext, self.factory.tls), received)
         return True
 
     @property

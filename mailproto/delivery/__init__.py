@@ -1,4 +1,14 @@
-"""Deliveries: implementations of `mailproto.interfaces.IDelivery`, and base classes for your own."""
+"""What happens to mail that arrives: deliveries, and base classes for your own.
+
+A server takes any `mailproto.interfaces.IDelivery`::
+
+    SMTPServerFactory(FunctionDelivery(deliver))        # calls deliver(envelope, content) for each message
+    SMTPServerFactory(MyDelivery())                     # a subclass of Delivery also decides about addresses
+    SMTPServerFactory(PerSession(MyDeliverySession))    # an object for each connection, with its own state
+    SMTPServerFactory(MailboxDelivery(store, domains))  # into the mailboxes of a store
+
+Raise `mailproto.errors.Refused` to refuse a sender, a recipient or a message; return None to accept.
+"""
 
 from mailproto.delivery._base import Delivery, FunctionDelivery, accepted
 from mailproto.delivery._mailboxes import MAX_CACHED, TRUST, MailboxDelivery

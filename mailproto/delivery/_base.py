@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Any
 
 from zope.interface import implementer
 
@@ -20,7 +21,7 @@ from mailproto.model import (
     Session,
 )
 
-__all__ = ["Delivery", "FunctionDelivery", "accepted"]
+__all__ = ["Delivery", "FunctionDelivery", "accept", "accepted"]
 
 DELIVERED = Outcome(250, "2.0.0", "Delivered")
 
@@ -34,22 +35,33 @@ def accepted(envelope: Envelope) -> list[Outcome]:
 class Delivery(abc.ABC):
     """An `IDelivery` that accepts every sender and every recipient; override at least `deliver`.
 
-    That alone is no open relay: only `deliver` decides what happens to the message.
+    That alone is no open relay: only `deliver` decides what happens to the message.  Your own methods may be
+    plain, coroutines, or return a ``Deferred`` or an asyncio future (`mailproto.awaiting.Result`); to accept
+    like this class, ``await super().recipient(session, path, parameters)``.
 
     :ivar service_extensions: none, unless a subclass overrides it (`IServiceExtensions`).
     """
 
     service_extensions: ServiceExtensions = NO_SERVICE_EXTENSIONS
 
-    async def sender(self, session: Session, path: Address, parameters: Parameters) -> None:  # noqa: B027
-        """Accept any reverse-path."""
+    # The types of results are Any, so that an override may be plain and `super()` can be awaited; a server
+    # that is given the delivery has the types of `IDelivery`.
 
-    async def recipient(self, session: Session, path: Address, parameters: Parameters) -> None:  # noqa: B027
-        """Accept any forward-path."""
+    def sender(self, session: Session, path: Address, parameters: Parameters) -> Any:
+        """Accept any reverse-path: see `IDelivery.sender`."""
+        return accept()
+
+    def recipient(self, session: Session, path: Address, parameters: Parameters) -> Any:
+        """Accept any forward-path: see `IDelivery.recipient`."""
+        return accept()
 
     @abc.abstractmethod
-    async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome] | None:
+    def deliver(self, envelope: Envelope, content: Content) -> Any:
         """See `IDelivery.deliver`; without ``return``, the message is accepted for all recipients."""
+
+
+async def accept() -> None:
+    """The result of a step that accepts."""
 
 
 class FunctionDelivery(Delivery):

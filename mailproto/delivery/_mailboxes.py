@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from mailproto.accounts import account_key, account_keys
@@ -20,6 +19,7 @@ from mailproto.domains import canonical_domain
 from mailproto.errors import AccountExists, MailError, NoSuchAccount, RecipientUnknown, RelayDenied
 from mailproto.interfaces import IOwnership, IStore
 from mailproto.model import Address, Envelope, Outcome, Parameters, Placement, Session
+from mailproto.typing import ReactorTime
 
 __all__ = ["MAX_CACHED", "TRUST", "MailboxDelivery"]
 
@@ -55,11 +55,12 @@ class MailboxDelivery(Delivery):
     again.  An address that was not found is looked up each time, so an account that another process creates
     gets mail at once.
 
+    :param store: has the accounts; it must have been started before mail arrives.
     :param domains: at least one, the main one first.
     :param clock: measures the age of cached addresses; None for the system's monotonic clock.
     """
 
-    def __init__(self, store: IStore, domains: Sequence[str], *, clock: IReactorTime | None = None) -> None:
+    def __init__(self, store: IStore, domains: Sequence[str], *, clock: ReactorTime | None = None) -> None:
         self._store = store
         self._first_domain = domains[0]
         self._domains = frozenset(map(canonical_domain, domains))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from zope.interface import implementer
 
 from mailproto.awaiting import Result, settle
-from mailproto.delivery._base import Delivery
+from mailproto.delivery._base import Delivery, accept
 from mailproto.interfaces import IDeliverySession, IDeliverySessions, IServiceExtensions
 from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions, Session
 
@@ -24,11 +25,13 @@ class DeliverySession(Delivery):
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    async def reset(self) -> None:
+    def reset(self) -> Any:
         """See `IDeliverySession.reset`: forget what belongs to the transaction."""
+        return accept()
 
-    async def end(self) -> None:
+    def end(self) -> Any:
         """See `IDeliverySession.end`: release what belongs to the connection."""
+        return accept()
 
 
 @implementer(IDeliverySessions, IServiceExtensions)

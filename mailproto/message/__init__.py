@@ -3,14 +3,9 @@
 No function raises because of a message's octets, with two exceptions: `UnknownEncoding`, and
 `parse_addresses` with ``strict``.  All take linear time at most.  Limits:
 `NESTING_LIMIT`, `PARTS_LIMIT`, `BOUNDARY_LIMIT`, `HEADER_LIMIT`, `STRUCTURED_LIMIT`,
-<<<<<<< HEAD
 `ADDRESSES_LIMIT`, `TEXT_LIMIT`, `SUBJECT_LIMIT`, `IDS_LIMIT`, `ANCESTORS_LIMIT`, `FIELD_LIMIT`,
-`FILE_NAME_LIMIT`.  Content is ``bytes`` or a
-`mailproto.content.FileContent`, of which only one window at a time is in memory.
-=======
-`ADDRESSES_LIMIT`, `TEXT_LIMIT`, `SUBJECT_LIMIT`, `IDS_LIMIT`, `ANCESTORS_LIMIT`.  Content is ``bytes`` or a
-`mailproto.content.Content`; of one in a file only one window at a time is in memory.
->>>>>>> 1978be0cb760e7c523fd2c9a0fe5ab7fa83fb43f
+`FILE_NAME_LIMIT`.  Content is ``bytes`` or a `mailproto.content.Content`; of one in a file only one window
+at a time is in memory.
 
 For applications (`docs/reading-mail.md` has examples)::
 

@@ -42,15 +42,19 @@ class Message:
 
     :param content: the message; it must be readable as long as this object and its attachments are used.
     :param text_limit: how many octets of encoded text are read for `text`, and as many for `html`.
-    :raises TypeError: ``content`` is neither bytes nor a `Content`.
-    :raises ValueError: all properties may raise it after the content's `close`, also that of a delivery's
-        content after `deliver` has ended.
+    :raises TypeError: ``content`` is neither bytes nor a `Content`, or ``text_limit`` is not an int.
+    :raises ValueError: ``text_limit`` is negative; or, from any property, the content is closed, as that of
+        a delivery is after `deliver` has ended.
     """
 
     __slots__ = ("_bodies", "_content", "_head", "_html", "_text", "_text_limit")
 
     def __init__(self, content: Octets, *, text_limit: int = TEXT_LIMIT) -> None:
         self._content = Content.of(content)
+        if not isinstance(text_limit, int):
+            raise TypeError(f"text_limit must be a number of octets, not {type(text_limit).__name__}")
+        if text_limit < 0:
+            raise ValueError(f"text_limit must not be negative: {text_limit}")
         self._text_limit = text_limit
         self._head: Part | None = None
         self._bodies: Bodies | None = None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from mailproto.message._words import (
-    WORD_MAX,
+    LINE_MAX,
     Token,
     charset_of,
     decoded_words,
@@ -42,10 +42,11 @@ def unstructured(value: bytes, *, utf8: bool, is_text: bool, first: int) -> Iter
         value = _BETWEEN_ENCODED(rb"\1 ", value)
     before, pending = b"", list[bytes]()  # words that must be encoded, and the white space between them
     is_after_encoded = False
+    length = 0  # of the last word as it is, with its white space
     for space, word in _words(value):
         must = (
             must_be_encoded(word, utf8=utf8)
-            or len(word) > WORD_MAX
+            or len(space or b" ") + len(word) > LINE_MAX
             or word[0] in b" \t"
             or (is_text and b"=?" in word)
         )
@@ -56,6 +57,7 @@ def unstructured(value: bytes, *, utf8: bool, is_text: bool, first: int) -> Iter
                 pending.append(space)
             pending.append(word)
             is_after_encoded = False
+            length = 0
             continue
         is_encoded = b"=?" in word and _ENCODED(word) is not None
         if pending:
@@ -66,12 +68,13 @@ def unstructured(value: bytes, *, utf8: bool, is_text: bool, first: int) -> Iter
             yield from _encoded(before, pending, is_text, first)
             pending = []
         yield space, word
+        length = len(space or b" ") + len(word)
         first = _UNLIMITED
         is_after_encoded = is_encoded
     if pending:
         yield from _encoded(before, pending, is_text, first)
     tail = value[len(value.rstrip(b" \t")) :]
-    if 0 < len(tail) <= _BLANKS_MAX:
+    if 0 < len(tail) <= _BLANKS_MAX and length + len(tail) <= LINE_MAX:
         yield b"", tail
 
 

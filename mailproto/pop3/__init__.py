@@ -1,21 +1,23 @@
 """POP3 (RFC 1939) with CAPA (RFC 2449), STLS (RFC 2595), AUTH (RFC 5034) and response codes (RFC 3206).
 
-A server is a `POP3ServerFactory` with a ``twisted.cred`` portal that gives `IAccount`::
+Give a factory to an endpoint::
 
-    endpoint.listen(POP3ServerFactory(portal, clock=reactor, hostname="mail.example.org"))
+    POP3ServerFactory(portal)    # a ``twisted.cred`` portal that gives `mailproto.interfaces.IAccount`
+
+`mailproto.auth.store_portal` makes a portal for a store; `mailproto.backends` has stores, and base classes
+for serving your own data.
 
 A session shows the account's INBOX as it was at login; the next session shows what comes later.
 Sessions do not lock each other out.  If another session removes a message, requests for it are
 answered ``-ERR``, and no other message gets its number.
+
+- `mailproto.pop3.limits`: the limits of servers.
+- `mailproto.pop3.server`: the protocol of one connection, to derive your own from.
+- `mailproto.pop3.wire`: POP3's octets, without a network.
 """
 
-from mailproto.pop3.server._limits import READ_AHEAD_MESSAGES, READ_AHEAD_OCTETS, POP3Limits
-from mailproto.pop3.server._server import POP3Server, POP3ServerFactory
+from mailproto.pop3.server._server import POP3ServerFactory
 
 __all__ = [
-    "READ_AHEAD_MESSAGES",
-    "READ_AHEAD_OCTETS",
-    "POP3Limits",
-    "POP3Server",
     "POP3ServerFactory",
 ]

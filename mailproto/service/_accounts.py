@@ -27,18 +27,15 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from mailproto.accounts import account_key
-from mailproto.auth import (
-    DEFAULT_MECHANISMS,
+from mailproto.auth import CertificateChecker, DirectoryChecker, StoreRealm, hash_password
+from mailproto.auth.passwords import (
     SCRAM_ITERATIONS,
-    CertificateChecker,
-    DirectoryChecker,
     PasswordVerifier,
-    StoreRealm,
-    hash_password,
     is_complete,
     is_disabled,
     password_matches,
 )
+from mailproto.auth.sasl import DEFAULT_MECHANISMS
 from mailproto.awaiting import settle
 from mailproto.delivery import MailboxDelivery
 from mailproto.errors import AccountExists, MailError, NoSuchAccount

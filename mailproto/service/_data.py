@@ -11,7 +11,7 @@ from pathlib import Path
 
 from twisted.application.service import Service
 
-from mailproto.auth import ensure_secret
+from mailproto.auth.signing_in import ensure_secret
 from mailproto.files import make_folder
 from mailproto.service._listening import give_away
 from mailproto.service._reasons import file_error, refusal

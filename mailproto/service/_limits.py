@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
-from mailproto.imap import IMAPLimits
-from mailproto.pop3 import POP3Limits
-from mailproto.smtp import TRUSTED_CLIENT_LIMITS, SMTPLimits
+from mailproto.imap.limits import IMAPLimits
+from mailproto.pop3.limits import POP3Limits
+from mailproto.smtp.limits import TRUSTED_CLIENT_LIMITS, SMTPLimits
 
 __all__ = ["ServiceLimits", "limit_names", "with_limit"]
 

@@ -11,8 +11,8 @@ from twisted.internet.endpoints import serverFromString
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
-from mailproto.auth import DEFAULT_MECHANISMS, server_mechanisms
-from mailproto.connection import Networks
+from mailproto.auth.sasl import DEFAULT_MECHANISMS, server_mechanisms
+from mailproto.connection.proxy import Networks
 from mailproto.printable import printable
 from mailproto.service._limits import ServiceLimits, with_limit
 from mailproto.service._listeners import LISTENERS

@@ -11,7 +11,8 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from mailproto.connection import ProxiedFactory, ServerFactory
+from mailproto.connection import ServerFactory
+from mailproto.connection.proxy import ProxiedFactory
 from mailproto.delivery import MailboxDelivery
 from mailproto.imap import IMAPServerFactory
 from mailproto.interfaces import IDelivery
@@ -22,7 +23,8 @@ from mailproto.service._listeners import Listener
 from mailproto.service._settings import Settings
 from mailproto.service._store import StoreService
 from mailproto.service._tls import TLSService
-from mailproto.smtp import LMTPServerFactory, SMTPServerFactory
+from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp.lmtp import LMTPServerFactory
 
 __all__ = ["ServersService"]
 

@@ -13,8 +13,9 @@ from typing import Literal
 
 from twisted.logger import LogLevel
 
-from mailproto.auth import DEFAULT_MECHANISMS, ServerMechanism
-from mailproto.connection import Networks, own_hostname, server_hostname
+from mailproto.auth.sasl import DEFAULT_MECHANISMS, ServerMechanism
+from mailproto.connection import own_hostname, server_hostname
+from mailproto.connection.proxy import Networks
 from mailproto.printable import printable
 from mailproto.service._limits import ServiceLimits
 from mailproto.service._listeners import LISTENERS, default_endpoints

@@ -16,7 +16,7 @@ async def check_store(store: IStore, *, repair: bool) -> int:
     """
     if not ICheckable.providedBy(store):
         raise ValueError("this store has nothing to check")
-    result = await settle(ICheckable(store).check(lambda line: print(line, flush=True), repair=repair))
+    result = await settle(store.check(lambda line: print(line, flush=True), repair=repair))
     print(", ".join(f"{count} {what}" for what, count in result.counts.items()))
     left = result.faults - result.repaired
     if not result.faults:

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from mailproto.accounts import full_name
-from mailproto.auth import disabled_record, enabled_record, hash_password, is_disabled
+from mailproto.auth import hash_password
+from mailproto.auth.passwords import disabled_record, enabled_record, is_disabled
 from mailproto.awaiting import settle
 from mailproto.errors import NoSuchAccount
 from mailproto.interfaces import IDirectory

@@ -1,35 +1,35 @@
-"""SMTP, submission and LMTP: servers that give arriving mail to an `IDelivery`, and clients.
+"""SMTP, submission and LMTP: servers that give arriving mail to a delivery, and clients.
 
-`send_mail` sends one message.  `SMTPSender` sends many messages over a pool of connections.
-`SMTPClient` is one connection.  `ServerAddress` and the errors (`ClientError`) are in
-`mailproto.client`.
+To receive mail, give a factory to an endpoint::
+
+    SMTPServerFactory(delivery)    # `mailproto.delivery` has deliveries, and base classes for your own
+
+To send mail::
+
+    server = ServerAddress("mail.example.org", credentials=Password("bob", "secret"))
+    await send_mail(reactor, server, message)            # one message
+    sender = SMTPSender(reactor, server)                 # many: it keeps its connections
+    client = await SMTPClient.open(reactor, server)      # one connection, a method for each command
+
+`ServerAddress` is in `mailproto.client`, and `Password` in `mailproto.auth`.  Elsewhere:
+
+- `mailproto.smtp.errors`: what may happen to a message that is sent.  The errors of all clients are in
+  `mailproto.client.errors`.
+- `mailproto.smtp.limits`: `SMTPLimits` of servers and `SMTPTimeouts` of clients.
+- `mailproto.smtp.lmtp`: LMTP's server and client (RFC 2033).
+- `mailproto.smtp.server`: the protocol of one connection, to derive your own from.
+- `mailproto.smtp.wire`: SMTP's octets, without a network.
 """
 
-from mailproto.smtp.client._client import LMTPClient, SMTPClient
-from mailproto.smtp.client._outcomes import UNCERTAIN, outcome_of
-from mailproto.smtp.client._send_mail import AllRefused, SendResult, send_mail
+from mailproto.smtp.client._client import SMTPClient
+from mailproto.smtp.client._send_mail import SendResult, send_mail
 from mailproto.smtp.client._sender import SMTPSender
-from mailproto.smtp.client._timeouts import SMTPTimeouts
 from mailproto.smtp.server._factory import SMTPServerFactory
-from mailproto.smtp.server._limits import MAX_MESSAGE_SIZE, TRUSTED_CLIENT_LIMITS, SMTPLimits
-from mailproto.smtp.server._lmtp import LMTPServer, LMTPServerFactory
-from mailproto.smtp.server._server import SMTPServer
 
 __all__ = [
-    "MAX_MESSAGE_SIZE",
-    "TRUSTED_CLIENT_LIMITS",
-    "UNCERTAIN",
-    "AllRefused",
-    "LMTPClient",
-    "LMTPServer",
-    "LMTPServerFactory",
     "SMTPClient",
-    "SMTPLimits",
     "SMTPSender",
-    "SMTPServer",
     "SMTPServerFactory",
-    "SMTPTimeouts",
     "SendResult",
-    "outcome_of",
     "send_mail",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mailproto.interfaces import IObjectIds
+from mailproto.interfaces import IMailbox, IObjectIds
 from mailproto.model import INBOX, AppendedMessage, Part, Placement
 from mailproto.testing._fixture import ALICE, StoreFixture, flag_change, new
 
@@ -23,6 +23,11 @@ def mail(id_: str = "", *, subject: str = "", refers: str = "", answers: str = "
         if ids:
             head += f"{name}: " + "\r\n ".join(f"<{each}>" for each in ids.split()) + "\r\n"
     return f"{head}\r\n{text}\r\n".encode()
+
+
+def _id_of(mailbox: IMailbox) -> str:
+    assert IObjectIds.providedBy(mailbox), mailbox
+    return mailbox.mailbox_id
 
 
 class ObjectIdConformance(StoreFixture):
@@ -57,7 +62,7 @@ class ObjectIdConformance(StoreFixture):
         seen: list[str] = []
         for mailbox in (inbox, work):
             self.assertTrue(IObjectIds.providedBy(mailbox))
-            seen.append(IObjectIds(mailbox).mailbox_id)
+            seen.append(_id_of(mailbox))
             found = await self.ids(mailbox)
             seen += [email for email, _ in found]
             seen += {thread for _, thread in found}
@@ -79,18 +84,16 @@ class ObjectIdConformance(StoreFixture):
     async def test_a_mailbox_keeps_its_id(self) -> None:
         if not self.has_ids():
             return
-        first = IObjectIds(await self.opened("a/b")).mailbox_id
+        first = _id_of(await self.opened("a/b"))
         self.assertEqual((await self.account.status(["a/b"]))["a/b"].mailbox_id, first)
         await self.account.rename("a", "c")
         renamed = await self.account.open("c/b")
-        self.assertEqual(
-            (IObjectIds(renamed).mailbox_id, (await renamed.status()).mailbox_id), (first, first)
-        )
+        self.assertEqual((_id_of(renamed), (await renamed.status()).mailbox_id), (first, first))
         again = await self.opened("a/b")
-        self.assertNotEqual(IObjectIds(again).mailbox_id, first)
+        self.assertNotEqual(_id_of(again), first)
         await self.account.delete("c/b")
         await self.account.rename("a/b", "c/b")
-        self.assertNotEqual(IObjectIds(await self.account.open("c/b")).mailbox_id, first)
+        self.assertNotEqual(_id_of(await self.account.open("c/b")), first)
 
     async def test_rename_of_inbox_makes_another_mailbox(self) -> None:
         if not self.has_ids():
@@ -99,8 +102,8 @@ class ObjectIdConformance(StoreFixture):
         before = await self.ids(inbox)
         await self.account.rename(INBOX, "old")
         old = await self.account.open("old")
-        self.assertEqual((await self.account.status([INBOX]))[INBOX].mailbox_id, IObjectIds(inbox).mailbox_id)
-        self.assertNotEqual(IObjectIds(old).mailbox_id, IObjectIds(inbox).mailbox_id)
+        self.assertEqual((await self.account.status([INBOX]))[INBOX].mailbox_id, _id_of(inbox))
+        self.assertNotEqual(_id_of(old), _id_of(inbox))
         self.assertEqual(await self.ids(old), before)
 
     async def test_copies_and_moves_keep_their_ids(self) -> None:

@@ -35,7 +35,7 @@ def client_tls(
     verify: bool = True,
     trust_root: str | os.PathLike[str] | None = None,
     client_certificate: PrivateCertificate | None = None,
-) -> Any:
+) -> IOpenSSLClientConnectionCreator:
     """The connection creator for ``startTLS`` and `twisted.internet.endpoints.wrapClientTLS`, to
     ``hostname``.
 

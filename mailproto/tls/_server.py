@@ -12,12 +12,13 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL, crypto
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from mailproto._twisted_internals import protocol_above
+from mailproto.typing import ReactorTime
 
 __all__ = ["MAX_HANDSHAKE", "TICKET_KEYS", "ServerTLS", "TLSFilesError", "load_certificates", "server_tls"]
 
@@ -58,6 +59,7 @@ class ServerTLS:
     continues as if the client had offered none: mail clients do not agree on the names, and IANA's registry
     has no name for SMTP.
 
+    :param cert_file, key_file, client_ca: as for `server_tls`.
     :param clock: measures the age of ticket keys; None for the system's monotonic clock.
 
     :ivar description: the certificate in use: its names, and how long it is valid.
@@ -73,7 +75,7 @@ class ServerTLS:
         key_file: str | os.PathLike[str],
         *,
         client_ca: str | os.PathLike[str] | None = None,
-        clock: IReactorTime | None = None,
+        clock: ReactorTime | None = None,
     ) -> None:
         self._cert_file = Path(cert_file)
         self._key_file = Path(key_file)
@@ -214,6 +216,8 @@ def server_tls(
 ) -> ServerTLS:
     """Make a `ServerTLS` from PEM files: the certificate with its chain, leaf first, and its private key.
 
+    :param cert_file: the path of the certificate's file.
+    :param key_file: the path of the key's file; it may be the same file.
     :param client_ca: certificates of the authorities for client certificates.  The server then asks clients
         for a certificate; a client may have none, but an invalid one is refused.
     :raises TLSFilesError: the files cannot be read, or do not belong together.

@@ -15,20 +15,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from mailproto.auth import (
-    DEFAULT_MECHANISMS,
-    Challenge,
-    IBearerToken,
-    IClientCertificate,
-    IScramChecker,
-    IScramProof,
-    Login,
-    SASLServer,
-    ScramKeys,
-    ServerMechanism,
-    server_mechanisms,
-)
 from mailproto.auth._scram import proof_matches, scram_keys
+from mailproto.auth.credentials import IBearerToken, IClientCertificate, IScramChecker, IScramProof, ScramKeys
+from mailproto.auth.sasl import DEFAULT_MECHANISMS, Challenge, SASLServer, ServerMechanism, server_mechanisms
+from mailproto.auth.signing_in import Login
 from mailproto.errors import AuthenticationCancelled
 from mailproto.interfaces import IAccount
 from mailproto.tls import Channel

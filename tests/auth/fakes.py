@@ -12,7 +12,7 @@ from zope.interface import implementer
 from zope.interface.interface import InterfaceClass
 
 from mailproto.accounts import account_key
-from mailproto.content import Content
+from mailproto.content import Octets
 from mailproto.errors import AccountExists, NoSuchAccount
 from mailproto.interfaces import IAccount, IDirectory, IStore
 from mailproto.model import AppendedMessage, Placement
@@ -117,10 +117,10 @@ class Store:
     async def stop(self) -> None:
         """Nothing to close."""
 
-    async def account(self, name: str) -> Account:
+    async def account(self, name: str) -> Any:
         return Account(await self.directory.find(name))
 
     async def deliver(
-        self, content: Content, placements: Sequence[Placement], internal_date: int | None = None
+        self, content: Octets, placements: Sequence[Placement], internal_date: int | None = None
     ) -> Sequence[AppendedMessage]:
         return [AppendedMessage(1, 1) for _ in placements]

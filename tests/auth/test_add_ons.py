@@ -8,7 +8,8 @@ from twisted.cred.portal import Portal
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import StoreRealm, add_ons_of, store_portal
+from mailproto.auth import StoreRealm, store_portal
+from mailproto.auth.signing_in import add_ons_of
 from mailproto.backends import MemoryStore, SimpleMailbox, SingleStore
 from mailproto.imap import IMAPServerFactory
 from mailproto.interfaces import IAddOns, IObjectIds, IRecent

@@ -18,7 +18,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from mailproto.auth import password_portal
 from mailproto.delivery import FunctionDelivery
-from mailproto.smtp import SMTPLimits, SMTPServerFactory
+from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp.limits import SMTPLimits
 
 def slow(username, password):
     time.sleep(0.01)

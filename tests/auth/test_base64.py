@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import MAX_RESPONSE, SASLError, decode_base64
+from mailproto.auth.sasl import MAX_RESPONSE, SASLError, decode_base64
 
 
 class Base64Tests(SynchronousTestCase):

@@ -13,18 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from mailproto.auth import (
-    FAILURE_DELAY,
-    SCRAM_ITERATIONS,
-    BearerToken,
     CertificateChecker,
-    ClientCertificate,
     DirectoryChecker,
-    IScramChecker,
-    Login,
-    PasswordVerifier,
-    SASLServer,
-    ScramKeys,
-    ScramProof,
     StoreRealm,
     TokenChecker,
     hash_password,
@@ -32,6 +22,10 @@ from mailproto.auth import (
 )
 from mailproto.auth._records import is_complete, scram_part
 from mailproto.auth._scram import ScramClientExchange, ScramServerExchange
+from mailproto.auth.credentials import BearerToken, ClientCertificate, IScramChecker, ScramKeys, ScramProof
+from mailproto.auth.passwords import SCRAM_ITERATIONS, PasswordVerifier
+from mailproto.auth.sasl import SASLServer
+from mailproto.auth.signing_in import FAILURE_DELAY, Login
 from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, Unavailable
 from tests.auth.fakes import Directory, InstantPool, Reactor, Store
 from tests.tls.certificates import make_certificate

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import Certificate, ClientCredentials, ClientMechanism, Password, Token, client_mechanisms
+from mailproto.auth import Certificate, Password, Token
 from mailproto.auth._sasl_messages import SASLError
 from mailproto.auth._scram import ScramServerExchange, proof_matches, scram_keys
+from mailproto.auth.sasl import ClientCredentials, ClientMechanism, client_mechanisms
 from mailproto.tls._channel import Channel
 
 TIM = Password("tim", "tanstaaftanstaaf")

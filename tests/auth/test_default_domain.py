@@ -13,17 +13,11 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.accounts import full_name
-from mailproto.auth import (
-    CertificateChecker,
-    Challenge,
-    DirectoryChecker,
-    Login,
-    PasswordVerifier,
-    SASLServer,
-    StoreRealm,
-    hash_password,
-)
+from mailproto.auth import CertificateChecker, DirectoryChecker, StoreRealm, hash_password
 from mailproto.auth._scram import ScramClientExchange
+from mailproto.auth.passwords import PasswordVerifier
+from mailproto.auth.sasl import Challenge, SASLServer
+from mailproto.auth.signing_in import Login
 from mailproto.errors import AuthenticationFailed
 from mailproto.tls import Channel
 from tests.auth.fakes import Directory, InstantPool, Reactor, Store

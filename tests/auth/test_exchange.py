@@ -12,16 +12,11 @@ from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 
-from mailproto.auth import (
-    MAX_RESPONSE,
-    SERVER_MECHANISMS,
-    Challenge,
-    DirectoryChecker,
-    Login,
-    PasswordVerifier,
-    server_mechanisms,
-)
+from mailproto.auth import DirectoryChecker
 from mailproto.auth._scram import ScramClientExchange
+from mailproto.auth.passwords import PasswordVerifier
+from mailproto.auth.sasl import MAX_RESPONSE, SERVER_MECHANISMS, Challenge, server_mechanisms
+from mailproto.auth.signing_in import Login
 from mailproto.errors import (
     AuthenticationCancelled,
     AuthenticationFailed,

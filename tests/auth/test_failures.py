@@ -18,9 +18,10 @@ from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from mailproto.auth import FAILURE_DELAY, SERVER_MECHANISMS, SASLServer
 from mailproto.auth._credentials import CramMD5Response, ScramProof
 from mailproto.auth._failures import FailedLogins
+from mailproto.auth.sasl import SERVER_MECHANISMS, SASLServer
+from mailproto.auth.signing_in import FAILURE_DELAY
 from mailproto.errors import (
     AuthenticationFailed,
     MailError,

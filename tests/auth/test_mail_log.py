@@ -9,8 +9,8 @@ from typing import Any
 from twisted.cred.portal import Portal
 from twisted.logger import LogLevel
 
-from mailproto.auth import SERVER_MECHANISMS, SASLServer
 from mailproto.auth._scram import ScramClientExchange
+from mailproto.auth.sasl import SERVER_MECHANISMS, SASLServer
 from mailproto.errors import AuthenticationFailed, MailError, Unavailable
 from mailproto.maillog import Client
 from tests.auth.exchanges import ExchangeTestCase, run

@@ -16,15 +16,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import Interface
 
-from mailproto.auth import (
-    Login,
-    SASLServer,
-    TokenChecker,
-    disabled_record,
-    password_portal,
-    server_mechanisms,
-)
+from mailproto.auth import TokenChecker, password_portal
 from mailproto.auth._scram import ScramClientExchange, scram_keys
+from mailproto.auth.passwords import disabled_record
+from mailproto.auth.sasl import SASLServer, server_mechanisms
+from mailproto.auth.signing_in import Login
 from mailproto.errors import (
     AuthenticationFailed,
     EncryptionRequired,

@@ -4,15 +4,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from mailproto.auth import (
-    MAX_REMEMBERED,
-    MAX_WAITING,
-    REMEMBER,
-    PasswordVerifier,
-    _passwords,
-    _records,
-    hash_password,
-)
+from mailproto.auth import _passwords, _records, hash_password
+from mailproto.auth.passwords import MAX_REMEMBERED, MAX_WAITING, REMEMBER, PasswordVerifier
 from mailproto.errors import Unavailable
 from tests.auth.fakes import Pool, Reactor, cheap_hash
 

@@ -12,10 +12,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import Interface, implementer
+from zope.interface import implementer
 
-from mailproto.auth import SASLServer, password_portal
+from mailproto.auth import password_portal
 from mailproto.auth._avatars import checked_portal
+from mailproto.auth.sasl import SASLServer
 from mailproto.delivery import FunctionDelivery
 from mailproto.errors import AuthenticationFailed, NoSuchAccount, TemporaryAuthenticationFailure
 from mailproto.imap import IMAPServerFactory
@@ -23,6 +24,9 @@ from mailproto.interfaces import IAccount, IIdentity
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.smtp import SMTPServerFactory
 from tests.auth.fakes import Account
+
+account: Any = Account
+"""A function that returns an account, as far as these tests need one."""
 
 
 class Plain:
@@ -46,13 +50,13 @@ def nothing() -> None:
 
 
 class AvatarTests(SynchronousTestCase):
-    def sign_in(self, answer: Callable[..., Any], wanted: type[Interface] = IAccount) -> Deferred[Any]:
+    def sign_in(self, answer: Callable[..., Any], wanted: Any = IAccount) -> Deferred[Any]:
         checker = InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret")
         portal = Portal(MyRealm(answer), [checker])
         server = SASLServer(portal, clock=Clock(), failure_delay=0, wanted=wanted)
         return Deferred.fromCoroutine(server.login(UsernamePassword(b"alice", b"secret"), "LOGIN"))
 
-    def assert_fault(self, what: str, answer: Any, wanted: type[Interface] = IAccount) -> None:
+    def assert_fault(self, what: str, answer: Any, wanted: Any = IAccount) -> None:
         with capturedLogs() as events:
             asked = self.sign_in(lambda *interfaces: answer, wanted)
             self.failureResultOf(asked, TemporaryAuthenticationFailure)
@@ -143,7 +147,7 @@ class ConstructionTests(SynchronousTestCase):
             )
 
     def test_accounts_are(self) -> None:
-        portal = password_portal({"alice": "secret"}, account=Account)
+        portal = password_portal({"alice": "secret"}, account=account)
         for factory in self.FACTORIES:
             factory(portal, clock=Clock(), hostname="mx.example")
 
@@ -155,7 +159,7 @@ class ConstructionTests(SynchronousTestCase):
                 SMTPServerFactory(self.delivery(), clock=Clock(), hostname="mx.example", **settings)
 
     def test_mechanisms(self) -> None:
-        portal = password_portal({"alice": "secret"}, account=Account)
+        portal = password_portal({"alice": "secret"}, account=account)
         for factory in self.FACTORIES:
             made = factory(portal, clock=Clock(), hostname="mx.example", mechanisms=["plain"])
             self.assertEqual([mechanism.name for mechanism in made.mechanisms or ()], ["PLAIN"])

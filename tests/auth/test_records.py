@@ -8,9 +8,10 @@ from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import SCRAM_ITERATIONS, _records, disabled_record, hash_password, password_matches
+from mailproto.auth import _records, hash_password
 from mailproto.auth._records import argon2_part, completed, is_complete, matches, scram_part
 from mailproto.auth._scram import scram_keys
+from mailproto.auth.passwords import SCRAM_ITERATIONS, disabled_record, password_matches
 from tests.auth.fakes import cheap_hash
 
 

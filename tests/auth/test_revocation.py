@@ -10,19 +10,12 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from mailproto.auth import (
-    DirectoryChecker,
-    Login,
-    PasswordVerifier,
-    SASLServer,
-    StoreRealm,
-    TokenChecker,
-    disabled_record,
-    enabled_record,
-    hash_password,
-)
+from mailproto.auth import DirectoryChecker, StoreRealm, TokenChecker, hash_password
 from mailproto.auth._records import argon2_part, is_complete, matches, scram_part
 from mailproto.auth._signed_in import ENDED_AT_ONCE, RETRY
+from mailproto.auth.passwords import PasswordVerifier, disabled_record, enabled_record
+from mailproto.auth.sasl import SASLServer
+from mailproto.auth.signing_in import Login
 from mailproto.backends import MemoryStore
 from mailproto.errors import AuthenticationFailed, Unavailable
 from mailproto.interfaces import IRevocable

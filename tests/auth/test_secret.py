@@ -5,7 +5,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import ensure_secret
+from mailproto.auth.signing_in import ensure_secret
 
 
 class SecretTests(SynchronousTestCase):

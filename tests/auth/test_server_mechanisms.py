@@ -12,15 +12,9 @@ from hypothesis import strategies as st
 from twisted.cred.credentials import IUsernameHashedPassword, IUsernamePassword
 from twisted.cred.portal import Portal
 
-from mailproto.auth import (
-    SERVER_MECHANISMS,
-    Challenge,
-    IBearerToken,
-    IClientCertificate,
-    SASLError,
-    ServerMechanism,
-)
 from mailproto.auth._scram import ScramClientExchange
+from mailproto.auth.credentials import IBearerToken, IClientCertificate
+from mailproto.auth.sasl import SERVER_MECHANISMS, Challenge, SASLError, ServerMechanism
 from mailproto.errors import (
     AuthenticationFailed,
     MalformedAuthentication,

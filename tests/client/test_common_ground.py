@@ -18,24 +18,23 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailproto.auth import Password, hash_password, store_portal
 from mailproto.backends import SimpleMailbox, SingleStore
-from mailproto.client import (
+from mailproto.client import ClientPool, ClientTimeouts, ServerAddress
+from mailproto.client.errors import (
     AuthenticationRefused,
     AuthenticationUnavailable,
     ClientError,
-    ClientPool,
-    ClientTimeouts,
     CommandRefused,
     ConnectFailed,
     ConnectionLost,
     GreetingRefused,
     ProtocolViolation,
     QueueTimeout,
-    ServerAddress,
     ServerTimeout,
     TLSFailed,
     TLSUnavailable,
 )
-from mailproto.pop3 import POP3Limits, POP3ServerFactory
+from mailproto.pop3 import POP3ServerFactory
+from mailproto.pop3.limits import POP3Limits
 from mailproto.testing import MemoryTransport
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.client.toy import ToyClient

@@ -10,21 +10,15 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from mailproto.auth import ClientCredentials
-from mailproto.client import (
-    Client,
+from mailproto.auth.sasl import ClientCredentials
+from mailproto.client import Client, ClientTimeouts, ServerAddress
+from mailproto.client.base import ClientSession, SASLAnswer, SASLStatus, choose_mechanisms, sign_in
+from mailproto.client.errors import (
     ClientError,
-    ClientSession,
-    ClientTimeouts,
     CommandRefused,
     GreetingRefused,
-    SASLAnswer,
-    SASLStatus,
-    ServerAddress,
     ServerUntrusted,
     TLSUnavailable,
-    choose_mechanisms,
-    sign_in,
 )
 from mailproto.errors import WireError
 from mailproto.tls import client_channel

@@ -18,7 +18,8 @@ asyncioreactor.install()
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from mailproto.delivery import Delivery, accepted
-from mailproto.smtp import SMTPLimits, SMTPServerFactory
+from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp.limits import SMTPLimits
 from twisted.internet.defer import Deferred, ensureDeferred, fail, succeed
 from twisted.internet.task import deferLater
 

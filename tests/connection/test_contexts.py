@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.client import ClientConnection
-from mailproto.connection import CloseReason, Limits, ServerConnection
+from mailproto.client.base import ClientConnection
+from mailproto.connection import ServerConnection
+from mailproto.connection.limits import CloseReason, Limits
 from mailproto.content import Content
 from mailproto.delivery import Delivery, accepted
 from mailproto.errors import MailError, OverQuota, WireError
@@ -21,6 +22,9 @@ from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.test_connection import LineWire, WordFactory
 
 WHO: ContextVar[str] = ContextVar("who", default="nobody")
+
+
+TLS: Any = object()
 
 
 class Traced(ServerConnection[bytes]):
@@ -378,10 +382,10 @@ class ClientTests(SynchronousTestCase):
         self.assert_own("lost")
 
     def test_tls(self) -> None:
-        self.bob.connection.in_context(self.ada.connection.start_tls, object(), 10)
+        self.bob.connection.in_context(self.ada.connection.start_tls, TLS, 10)
         self.bob.connection.in_context(self.ada.connection.handshakeCompleted)
         self.assert_own("secured")
-        self.ada.connection.start_tls(object(), 10)
+        self.ada.connection.start_tls(TLS, 10)
         self.bob.connection.in_context(self.ada.connection.dataReceived, b"word\n")
         self.assert_own("secured", "secured", "received")
 

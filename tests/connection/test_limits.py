@@ -9,12 +9,12 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.client import ClientTimeouts
-from mailproto.connection import Limits
-from mailproto.imap import IMAPLimits
+from mailproto.connection.limits import Limits
+from mailproto.imap.limits import IMAPLimits
 from mailproto.imap.wire import IMAPWireLimits
-from mailproto.pop3 import POP3Limits
+from mailproto.pop3.limits import POP3Limits
 from mailproto.pop3.wire import POP3WireLimits
-from mailproto.smtp import SMTPLimits, SMTPTimeouts
+from mailproto.smtp.limits import SMTPLimits, SMTPTimeouts
 from mailproto.smtp.wire import ReplyLimits, SMTPWireLimits
 from tests.arguments import assert_refused
 

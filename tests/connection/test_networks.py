@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.connection import Networks, network_of
+from mailproto.connection.proxy import Networks, network_of
 from tests.arguments import assert_refused
 
 

@@ -18,11 +18,16 @@ from twisted.internet.endpoints import (
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from mailproto.connection import UNIX, UNKNOWN, Networks, Peer, ServerFactory
+from mailproto.connection import UNKNOWN, Peer, ServerFactory
 from mailproto.connection._peer import peer_at, peer_of
-from mailproto.imap import IMAPLimits, IMAPServerFactory
-from mailproto.pop3 import POP3Limits, POP3ServerFactory
-from mailproto.smtp import LMTPServerFactory, SMTPClient, SMTPLimits, SMTPServerFactory
+from mailproto.connection.proxy import UNIX, Networks
+from mailproto.imap import IMAPServerFactory
+from mailproto.imap.limits import IMAPLimits
+from mailproto.pop3 import POP3ServerFactory
+from mailproto.pop3.limits import POP3Limits
+from mailproto.smtp import SMTPClient, SMTPServerFactory
+from mailproto.smtp.limits import SMTPLimits
+from mailproto.smtp.lmtp import LMTPServerFactory
 from tests.asking import AskingClient
 from tests.smtp.server.dialogue import FakeDelivery, Realm
 

@@ -20,12 +20,18 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from mailproto.connection import Limits, Networks, ProxiedFactory, ServerFactory
+from mailproto.connection import ServerFactory
+from mailproto.connection.limits import Limits
+from mailproto.connection.proxy import Networks, ProxiedFactory
 from mailproto.content import Content
-from mailproto.imap import IMAPLimits, IMAPServerFactory
+from mailproto.imap import IMAPServerFactory
+from mailproto.imap.limits import IMAPLimits
 from mailproto.model import Envelope, Outcome
-from mailproto.pop3 import POP3Limits, POP3ServerFactory
-from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
+from mailproto.pop3 import POP3ServerFactory
+from mailproto.pop3.limits import POP3Limits
+from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp.limits import SMTPLimits
+from mailproto.smtp.lmtp import LMTPServerFactory
 from mailproto.testing import ELSEWHERE, LOOPBACK, MemoryTransport
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.asking import AskingClient

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.connection import MAX_PROXY_HEADER, ProxyHeader, ProxyHeaderError, parse_proxy_header
+from mailproto.connection.proxy import MAX_PROXY_HEADER, ProxyHeader, ProxyHeaderError, parse_proxy_header
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 TCP4 = bytes([192, 0, 2, 1, 198, 51, 100, 2]) + struct.pack(">HH", 40000, 25)

@@ -17,7 +17,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.test.iosim import FakeTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.connection import Limits, Networks, ProxiedFactory
+from mailproto.connection.limits import Limits
+from mailproto.connection.proxy import Networks, ProxiedFactory
 from mailproto.imap.server._server import IMAPServer
 from mailproto.imap.wire import IMAPServerWire
 from mailproto.pop3.server._server import POP3Server

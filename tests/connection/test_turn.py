@@ -22,8 +22,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto import _twisted_internals
-from mailproto.connection import Limits, ServerConnection, ServerFactory
+from mailproto.connection import ServerConnection, ServerFactory
 from mailproto.connection._turn import Turn, turn_of
+from mailproto.connection.limits import Limits
 from mailproto.errors import Unavailable
 from tests.stepped_reactor import SteppedReactor, tcp_pair
 from tests.test_connection import LineWire

@@ -23,9 +23,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto import _twisted_internals
-from mailproto.client import ClientConnection
-from mailproto.connection import Networks, ProxiedFactory
+from mailproto.client.base import ClientConnection
 from mailproto.connection._turn import Turn
+from mailproto.connection.proxy import Networks, ProxiedFactory
 from mailproto.testing import LOOPBACK
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.stepped_reactor import SteppedReactor, heard, tcp_pair

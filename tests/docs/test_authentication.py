@@ -16,12 +16,14 @@ from twisted.internet import reactor as installed
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import FAILURE_DELAY, SASLServer, TokenChecker
+from mailproto.auth import TokenChecker
+from mailproto.auth.sasl import SASLServer
+from mailproto.auth.signing_in import FAILURE_DELAY
 from mailproto.errors import AuthenticationFailed
-from mailproto.imap import IMAPLimits
+from mailproto.imap.limits import IMAPLimits
 from mailproto.interfaces import IIdentity
-from mailproto.pop3 import POP3Limits
-from mailproto.smtp import SMTPLimits
+from mailproto.pop3.limits import POP3Limits
+from mailproto.smtp.limits import SMTPLimits
 from tests.auth.exchanges import LOCAL
 from tests.processes import CHECKOUT
 

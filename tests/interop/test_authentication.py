@@ -13,8 +13,10 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.trial.unittest import TestCase
 
 from mailproto.auth import Certificate, Password, Token
-from mailproto.client import AuthenticationRefused, ServerAddress
-from mailproto.smtp import AllRefused, SMTPClient, SMTPSender, send_mail
+from mailproto.client import ServerAddress
+from mailproto.client.errors import AuthenticationRefused
+from mailproto.smtp import SMTPClient, SMTPSender, send_mail
+from mailproto.smtp.errors import AllRefused
 from mailproto.tls import client_tls
 from tests.interop.daemons import PASSWORD, Daemon, authority, bearer_token, exim, postfix_with_users
 from tests.interop.server import ACCOUNTS, HOST, Server, message, new_folder, shared

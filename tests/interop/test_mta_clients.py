@@ -19,7 +19,7 @@ from mailproto.delivery import Delivery, accepted
 from mailproto.errors import RecipientUnknown
 from mailproto.interfaces import IServiceExtensions
 from mailproto.model import Address, Envelope, Outcome, Parameters, ServiceExtensions, Session
-from mailproto.smtp import LMTPServerFactory
+from mailproto.smtp.lmtp import LMTPServerFactory
 from tests.interop.daemons import Daemon, exim, opensmtpd, postfix
 from tests.interop.server import HOST, PATIENCE, message
 from tests.interop.sink import Arrival, Sink, reactor

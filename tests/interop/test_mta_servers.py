@@ -14,9 +14,11 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint
 from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.trial.unittest import TestCase
 
-from mailproto.client import ServerAddress, TLSFailed
+from mailproto.client import ServerAddress
+from mailproto.client.errors import TLSFailed
 from mailproto.model import Address, Outcome, Recipient
-from mailproto.smtp import LMTPClient, SMTPClient, SMTPSender, send_mail
+from mailproto.smtp import SMTPClient, SMTPSender, send_mail
+from mailproto.smtp.lmtp import LMTPClient
 from tests.interop.daemons import Daemon, dovecot, exim, opensmtpd, postfix
 from tests.interop.server import HOST, message
 from tests.interop.sink import HOSTNAME, Sink, certificate, reactor

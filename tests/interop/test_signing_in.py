@@ -12,7 +12,8 @@ from twisted.internet import reactor as installed
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import DEFAULT_MECHANISMS, CertificateChecker, TokenChecker, hash_password, store_portal
+from mailproto.auth import CertificateChecker, TokenChecker, hash_password, store_portal
+from mailproto.auth.sasl import DEFAULT_MECHANISMS
 from mailproto.backends import MemoryStore
 from mailproto.delivery import MailboxDelivery
 from mailproto.errors import AuthenticationFailed

@@ -16,7 +16,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
 
-from mailproto.client import ClientError, ProtocolViolation, TLSFailed
+from mailproto.client.errors import ClientError, ProtocolViolation, TLSFailed
 from mailproto.smtp import SMTPClient
 from mailproto.tls import server_tls
 from tests.interop.server import HOST, PATIENCE, shared

@@ -15,9 +15,12 @@ from twisted.trial.unittest import TestCase
 from mailproto.auth import password_portal
 from mailproto.backends import MemoryStore
 from mailproto.delivery import FunctionDelivery
-from mailproto.imap import IMAPLimits, IMAPServerFactory
-from mailproto.pop3 import POP3Limits, POP3ServerFactory
-from mailproto.smtp import SMTPLimits, SMTPServerFactory
+from mailproto.imap import IMAPServerFactory
+from mailproto.imap.limits import IMAPLimits
+from mailproto.pop3 import POP3ServerFactory
+from mailproto.pop3.limits import POP3Limits
+from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp.limits import SMTPLimits
 from tests.test_readme import need
 
 HOST = "127.0.0.1"

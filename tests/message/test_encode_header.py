@@ -59,6 +59,12 @@ class EncodeHeaderTests(SynchronousTestCase):
     def test_text_that_looks_encoded_stays_text(self) -> None:
         self.assertEqual(decode_header(encode_header("=?utf-8?q?a?=")), "=?utf-8?q?a?=")
 
+    def test_long_words_after_white_space(self) -> None:
+        for text in ("a" + " " * 64 + "x" * 990, "x" * 990 + " " * 60, "x" * 998, "a " + "x" * 997):
+            value = encode_header(text)
+            self.assertEqual(decode_header(value), text)
+            self.assertLess(max(map(len, value.split(b"\r\n"))), 999)
+
     def test_a_surrogate_is_no_character(self) -> None:
         self.assertEqual(decode_header(encode_header("a\ud800é")), "a?é")
 

@@ -309,6 +309,12 @@ class ContractTests(TestCase):
             with self.assertRaisesRegex(TypeError, re.escape(hint)):
                 Message(wrong)  # type: ignore[arg-type]
 
+    def test_a_wrong_limit(self) -> None:
+        with self.assertRaisesRegex(TypeError, "text_limit must be a number of octets, not str"):
+            Message(b"", text_limit="1 MB")  # type: ignore[arg-type]
+        with self.assertRaisesRegex(ValueError, "text_limit must not be negative: -1"):
+            Message(b"", text_limit=-1)
+
     def test_it_cannot_be_changed(self) -> None:
         message = Message(b"Subject: a\r\n\r\n")
         for name in ("subject", "text", "attachments", "body"):

@@ -6,13 +6,8 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import (
-    SCRAM_ITERATIONS,
-    PasswordVerifier,
-    disabled_record,
-    hash_password,
-    password_matches,
-)
+from mailproto.auth import hash_password
+from mailproto.auth.passwords import SCRAM_ITERATIONS, PasswordVerifier, disabled_record, password_matches
 from mailproto.service import AccountSettings
 from mailproto.service._accounts import RightPasswords, ensure_account
 from tests.auth.fakes import Directory, InstantPool, Reactor, cheap_hash

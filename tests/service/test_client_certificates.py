@@ -12,7 +12,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrap
 from twisted.internet.ssl import PrivateCertificate
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import DEFAULT_MECHANISMS, server_mechanisms
+from mailproto.auth.sasl import DEFAULT_MECHANISMS, server_mechanisms
 from mailproto.service import AccountSettings, AuthSettings, MailService, Settings, TLSSettings
 from mailproto.tls import client_tls
 from tests.asking import AskingClient

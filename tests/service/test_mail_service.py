@@ -18,9 +18,10 @@ from twisted.internet.task import deferLater
 from twisted.logger import LogLevel, capturedLogs, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from mailproto.auth import IScramProof, server_mechanisms
+from mailproto.auth.credentials import IScramProof
+from mailproto.auth.sasl import server_mechanisms
 from mailproto.backends import MemoryStore
-from mailproto.connection import Networks
+from mailproto.connection.proxy import Networks
 from mailproto.errors import StoreUnusable
 from mailproto.imap import IMAPServerFactory
 from mailproto.service import (

@@ -7,9 +7,9 @@ from pathlib import Path
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import DEFAULT_MECHANISMS
+from mailproto.auth.sasl import DEFAULT_MECHANISMS
 from mailproto.service import Options, ServiceLimits, Settings, SMTPSettings, TLSSettings
-from mailproto.smtp import SMTPLimits
+from mailproto.smtp.limits import SMTPLimits
 
 
 def parse(*arguments: str) -> Settings:

@@ -21,7 +21,7 @@ from mailproto.backends import (
     check_special_use,
     kept_flags,
 )
-from mailproto.content import Content
+from mailproto.content import Content, Octets
 from mailproto.errors import (
     AccountExists,
     InvalidMailboxName,
@@ -434,7 +434,7 @@ class DictStore:
         return self.directory.get(name)
 
     async def deliver(
-        self, content: Content, placements: Sequence[Placement], internal_date: int | None = None
+        self, content: Octets, placements: Sequence[Placement], internal_date: int | None = None
     ) -> Sequence[AppendedMessage | MailError]:
         outcomes: list[AppendedMessage | MailError] = []
         for placement in placements:

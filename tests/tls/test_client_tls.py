@@ -110,7 +110,7 @@ class FailClosedTests(HandshakeTestCase):
     def test_openssl_that_asks_nobody(self) -> None:
         """Such as when a context has lost its callback, or a session is resumed."""
         for mode in (SSL.VERIFY_NONE, SSL.VERIFY_PEER):
-            tls = client_tls("mail.test", trust_root=self.trust_root)
+            tls: Any = client_tls("mail.test", trust_root=self.trust_root)
             tls._context.set_verify(mode)
             self.talk(tls, self.server(self.good))
             self.assert_refused("it was not looked at")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from operator import attrgetter
+from typing import cast
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorFromThreads
@@ -23,6 +24,7 @@ from mailproto.content import Octets
 from mailproto.errors import MailError
 from mailproto.interfaces import ICheckable, IObjectIds, IRecent, IStore
 from mailproto.model import AppendedMessage, CheckResult, Placement, canonical_mailbox_name
+from mailproto.typing import Reactor
 
 __all__ = ["SQLiteStore"]
 
@@ -39,8 +41,8 @@ class SQLiteStore:
 
     add_ons = frozenset({IRecent, IObjectIds})
 
-    def __init__(self, path: str, *, reactor: IReactorFromThreads) -> None:
-        self._database = Database(path, reactor)
+    def __init__(self, path: str, *, reactor: Reactor) -> None:
+        self._database = Database(path, cast(IReactorFromThreads, reactor))
         self.path = self._database.path
         self.directory = SQLiteDirectory(self._database)
 

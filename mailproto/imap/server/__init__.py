@@ -1,1 +1,9 @@
-"""The IMAP server, one file for each family of commands; its public names are in `mailproto.imap`."""
+"""The protocol of one connection to an IMAP server; `mailproto.imap` has the factory."""
+
+from mailproto.imap.server._server import IMAPServer
+from mailproto.imap.server._view import MailboxView
+
+__all__ = [
+    "IMAPServer",
+    "MailboxView",
+]

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress
 from zope.interface.interface import InterfaceClass
 
 from mailproto._arguments import check_whole, folder_of
-from mailproto.auth import ServerMechanism, add_ons_of, server_mechanisms
 from mailproto.auth._avatars import checked_portal
+from mailproto.auth.sasl import ServerMechanism, server_mechanisms
+from mailproto.auth.signing_in import add_ons_of
 from mailproto.connection import ServerFactory
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._server import IMAPServer
 from mailproto.imap.server._turns import Turns
+from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["IMAPServerFactory"]
 
@@ -34,9 +35,9 @@ class IMAPServerFactory(ServerFactory):
     :param limits: by default, `IMAPLimits` as they are.
     :param max_message_size: the most octets of APPEND's message.
     :param spool_folder: for large messages while they arrive; None for the system's temporary folder.
-    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.server_mechanisms`); by
-        default, those that the portal names, or else `mailproto.auth.DEFAULT_MECHANISMS`.  The LOGIN command
-        is allowed if PLAIN or LOGIN is among them.
+    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.sasl.server_mechanisms`); by
+        default, those that the portal names, or else `mailproto.auth.sasl.DEFAULT_MECHANISMS`.  The LOGIN
+        command is allowed if PLAIN or LOGIN is among them.
     :raises TypeError: an argument is of the wrong type, such as a realm instead of a portal.
     :raises ValueError: an argument has a wrong value: ``hostname`` is not a domain, nor an address in
         brackets; a mechanism does not exist; or the portal gives no accounts.
@@ -49,9 +50,9 @@ class IMAPServerFactory(ServerFactory):
         self,
         portal: Portal,
         *,
-        clock: IReactorTime | None = None,
+        clock: ReactorTime | None = None,
         hostname: str | None = None,
-        tls: Any | None = None,
+        tls: ServerTLSContext | None = None,
         limits: IMAPLimits | None = None,
         max_message_size: int = 50 << 20,
         spool_folder: str | os.PathLike[str] | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from mailproto.connection import Limits
+from mailproto.connection.limits import Limits
 from mailproto.imap.wire import IMAPWireLimits
 
 __all__ = ["IMAPLimits"]

@@ -62,7 +62,7 @@ def _extended(command: Command[Search], numbers: Sequence[int], returns: Sequenc
 
 async def _metadata(mailbox: IMailbox, uids: Sequence[int]) -> Metadata:
     if IMetadata.providedBy(mailbox):
-        return await settle(IMetadata(mailbox).metadata(uids))
+        return await settle(mailbox.metadata(uids))
     infos = await settle(mailbox.read(uids, _METADATA))
     return Metadata(
         [info.uid for info in infos],

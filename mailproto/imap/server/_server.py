@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 from twisted.internet.interfaces import IHandshakeListener
 from zope.interface import implementer
 
-from mailproto.auth import SASLServer
-from mailproto.connection import CloseReason, ServerConnection
+from mailproto.auth.sasl import SASLServer
+from mailproto.connection import ServerConnection
+from mailproto.connection.limits import CloseReason
 from mailproto.errors import MailError, NoSuchMailbox, WireError
 from mailproto.imap.server._append import Spool, begin_append
 from mailproto.imap.server._commands import COMMANDS, Rule, State, Updates

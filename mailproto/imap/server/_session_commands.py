@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from twisted.cred.credentials import UsernamePassword
 
-from mailproto import auth, maillog
+from mailproto import maillog
+from mailproto.auth import signing_in
+from mailproto.auth.sasl import Challenge
 from mailproto.errors import (
     AuthenticationCancelled,
     EncryptionRequired,
@@ -126,12 +128,12 @@ async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> by
     arguments = command.arguments
     sasl = server.sasl
 
-    async def proceed(step: Awaitable[auth.Challenge | auth.Login]) -> bytes | None:
+    async def proceed(step: Awaitable[Challenge | signing_in.Login]) -> bytes | None:
         try:
             result = await step
         except (AuthenticationCancelled, MalformedAuthentication) as error:
             raise BadCommand(error.text) from None
-        if isinstance(result, auth.Login):
+        if isinstance(result, signing_in.Login):
             return _signed_in(server, result)
         server.request_line(command, result.encoded, lambda line: proceed(sasl.respond(line)))
         return None
@@ -139,6 +141,6 @@ async def authenticate(server: IMAPServer, command: Command[Authenticate]) -> by
     return await proceed(sasl.begin(arguments.mechanism, arguments.initial, server.channel))
 
 
-def _signed_in(server: IMAPServer, login: auth.Login) -> bytes:
+def _signed_in(server: IMAPServer, login: signing_in.Login) -> bytes:
     server.sign_in(login.account, login.logout)
     return b"[CAPABILITY %b] Logged in" % capabilities(server)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+
+from mailproto.typing import ReactorTime
 
 __all__ = ["Turns"]
 
@@ -16,7 +17,7 @@ class Turns:
     If all of them went on at once, all other connections would wait for a slice of each.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: ReactorTime) -> None:
         self._clock = clock
         self._waiting: deque[Deferred[None]] = deque()
 

@@ -180,7 +180,7 @@ class MailboxView:
             if len(self.uids) > self._announced and IRecent.providedBy(self.mailbox):
                 if status is None:
                     status = await settle(self.mailbox.status())
-                await self._claim_recent(status)
+                await self._claim_recent(self.mailbox, status)
         except BaseException:
             self._stale = True
             raise
@@ -193,7 +193,7 @@ class MailboxView:
         await self.vanish(changes.vanished)
         self._modseq = changes.modseq
 
-    async def _claim_recent(self, status: MailboxStatus) -> None:
+    async def _claim_recent(self, mailbox: IRecent, status: MailboxStatus) -> None:
         """Find out which of the new messages are recent.
 
         A claim changes the mailbox, so none is made if no message can be recent.
@@ -204,7 +204,7 @@ class MailboxView:
             self._mark_recent(self.uids[-min(status.recent, len(self.uids))])
             return
         try:
-            first = await settle(IRecent(self.mailbox).claim_recent())
+            first = await settle(mailbox.claim_recent())
         except FLAG_NOT_KEPT as error:
             # This is no reason not to read.  The messages will be recent in a later session, too.
             self._failed(error)

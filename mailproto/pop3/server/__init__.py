@@ -1,1 +1,7 @@
-"""The POP3 server; its public names are in `mailproto.pop3`."""
+"""The protocol of one connection to a POP3 server; `mailproto.pop3` has the factory."""
+
+from mailproto.pop3.server._server import POP3Server
+
+__all__ = [
+    "POP3Server",
+]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from twisted.cred.credentials import UsernamePassword
 
 from mailproto import maillog
-from mailproto.auth import Challenge, Login
+from mailproto.auth.sasl import Challenge
+from mailproto.auth.signing_in import Login
 from mailproto.errors import MailError
 from mailproto.pop3.server._capabilities import capabilities
 from mailproto.pop3.server._errors import BadCommand

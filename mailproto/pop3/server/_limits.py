@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mailproto.connection import Limits
+from mailproto.connection.limits import Limits
 from mailproto.pop3.wire import POP3WireLimits
 
 __all__ = ["READ_AHEAD_MESSAGES", "READ_AHEAD_OCTETS", "POP3Limits"]

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress
 from zope.interface.interface import InterfaceClass
 
-from mailproto.auth import (
-    Login,
-    SASLServer,
-    ServerMechanism,
-    add_ons_of,
-    server_mechanisms,
-)
 from mailproto.auth._avatars import checked_portal
-from mailproto.connection import CloseReason, ServerConnection, ServerFactory
+from mailproto.auth.sasl import SASLServer, ServerMechanism, server_mechanisms
+from mailproto.auth.signing_in import Login, add_ons_of
+from mailproto.connection import ServerConnection, ServerFactory
+from mailproto.connection.limits import CloseReason
 from mailproto.errors import MailError, WireError
 from mailproto.pop3.server._authorization import Authorization
 from mailproto.pop3.server._errors import BAD_COMMANDS
@@ -25,6 +21,7 @@ from mailproto.pop3.server._limits import POP3Limits
 from mailproto.pop3.server._maildrop import Maildrop
 from mailproto.pop3.server._transaction import Transaction
 from mailproto.pop3.wire import Command, POP3ServerWire, Response, err, ok
+from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["POP3Server", "POP3ServerFactory"]
 
@@ -162,9 +159,9 @@ class POP3ServerFactory(ServerFactory):
     :param hostname: the server's name in its greeting; an international name is shown with A-labels.  None
         for the machine's name.
     :param tls: for STLS, such as `mailproto.tls.ServerTLS`; None to offer no STLS.
-    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.server_mechanisms`); by
-        default, those that the portal names, or else `mailproto.auth.DEFAULT_MECHANISMS`.  USER and PASS are
-        offered if PLAIN or LOGIN is among them.
+    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.sasl.server_mechanisms`); by
+        default, those that the portal names, or else `mailproto.auth.sasl.DEFAULT_MECHANISMS`.  USER and PASS
+        are offered if PLAIN or LOGIN is among them.
     :raises TypeError: an argument is of the wrong type, such as a realm instead of a portal.
     :raises ValueError: an argument has a wrong value: ``hostname`` is not a domain, nor an address in
         brackets; a mechanism does not exist; or the portal gives no accounts.
@@ -177,9 +174,9 @@ class POP3ServerFactory(ServerFactory):
         self,
         portal: Portal,
         *,
-        clock: IReactorTime | None = None,
+        clock: ReactorTime | None = None,
         hostname: str | None = None,
-        tls: Any | None = None,
+        tls: ServerTLSContext | None = None,
         limits: POP3Limits | None = None,
         mechanisms: Sequence[str | type[ServerMechanism]] | None = None,
     ) -> None:

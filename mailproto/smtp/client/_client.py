@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 
 from mailproto._arguments import check_bool, check_type
 from mailproto._twisted_arguments import check_client_tls, check_clock
-from mailproto.auth import ClientCredentials
-from mailproto.client import (
+from mailproto.auth.sasl import ClientCredentials
+from mailproto.client import Client, ServerAddress
+from mailproto.client.base import SASLAnswer, SASLStatus, choose_mechanisms, sign_in
+from mailproto.client.errors import (
     AuthenticationUnavailable,
-    Client,
     CommandRefused,
     ProtocolViolation,
-    SASLAnswer,
-    SASLStatus,
-    ServerAddress,
     ServerUntrusted,
     TLSUnavailable,
-    choose_mechanisms,
-    sign_in,
 )
 from mailproto.content import Octets
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
@@ -44,6 +39,7 @@ from mailproto.smtp.wire import (
     render_path,
 )
 from mailproto.tls import client_channel
+from mailproto.typing import ClientTLSContext, ReactorTime
 
 __all__ = ["LMTPClient", "SMTPClient"]
 
@@ -60,11 +56,12 @@ class SMTPClient(Client[Reply]):
     first message has its outcomes; this is faster.  Every method that talks to the server raises
     `ConnectionLost` (or a subclass) if there is no connection.
 
-    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.
+    :param clock: the reactor, or `twisted.internet.task.Clock` in tests.  (`open` and `connect` pass it.)
     :param hostname: this client's name in EHLO: a domain name that resolves to it, or an address
         literal.  By default, this machine's name if it has a domain, or else its address.
-    :param timeouts: how long the client waits for the server.
-    :param limits: how long the server's replies may be.
+    :param timeouts: how long the client waits for the server; by default, `SMTPTimeouts` as they are.
+    :param limits: how long the server's replies may be; by default, `mailproto.smtp.wire.ReplyLimits` as they
+        are.
     :param pipelining: False to wait for each reply even if the server offers PIPELINING.
     :param is_remote: True if the server is on another machine although the connection's other end
         is on this machine, as with a proxy or a tunnel.  No secret is sent in clear then.
@@ -81,7 +78,7 @@ class SMTPClient(Client[Reply]):
 
     def __init__(
         self,
-        clock: IReactorTime,
+        clock: ReactorTime,
         *,
         hostname: str = "",
         timeouts: SMTPTimeouts | None = None,
@@ -149,7 +146,7 @@ class SMTPClient(Client[Reply]):
         """
         return self._session.run(lambda: self._ehlo(hostname))
 
-    def starttls(self, tls: Any) -> Deferred[Capabilities]:
+    def starttls(self, tls: ClientTLSContext) -> Deferred[Capabilities]:
         """STARTTLS (RFC 3207): start TLS, forget what was learnt in plaintext, and send EHLO again.
 
         If plaintext follows the server's reply, that is an attack, and the connection is closed.
@@ -331,7 +328,7 @@ class SMTPClient(Client[Reply]):
         session.has_transaction = False
         return session.capabilities
 
-    async def _starttls(self, tls: Any) -> Capabilities:
+    async def _starttls(self, tls: ClientTLSContext) -> Capabilities:
         session = self._session
         if "STARTTLS" not in session.capabilities or self.is_encrypted:
             raise TLSUnavailable
@@ -406,6 +403,7 @@ class SMTPClient(Client[Reply]):
 class LMTPClient(SMTPClient):
     """A connection to an LMTP server (RFC 2033): each recipient has a reply of its own.
 
+    Its parameters and methods are those of `mailproto.smtp.SMTPClient`.
     The server may be at a TCP port (not 25) or a Unix socket.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mailproto.client import ProtocolViolation
+from mailproto.client.errors import ProtocolViolation
 from mailproto.smtp.client._content import PIECE, bdat_chunks, data_pieces, whole_data
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._plan import Selection

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from twisted.internet.defer import Deferred
 
 from mailproto._arguments import check_mapping, wrong_type
-from mailproto.client import ClientError, Turn
+from mailproto.client.base import Turn
+from mailproto.client.errors import ClientError
 from mailproto.content import Content, Octets
 from mailproto.model import Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._content import PIECE, ContentInfo, examine

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from mailproto.client import (
+from mailproto.client.errors import (
     AuthenticationUnavailable,
     ClientError,
     ConnectFailed,

@@ -11,7 +11,9 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from mailproto._arguments import check_bool, check_mapping, check_type
 from mailproto._twisted_arguments import check_clock
-from mailproto.client import ClientError, Job, ServerAddress, aborting
+from mailproto.client import ServerAddress
+from mailproto.client.base import Job, aborting
+from mailproto.client.errors import ClientError
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
 from mailproto.smtp.client._composing import Composed, Recipients, compose_in_thread
@@ -19,6 +21,7 @@ from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._outcomes import outcome_of
 from mailproto.smtp.client._own_name import check_own_name
 from mailproto.smtp.client._timeouts import SMTPTimeouts, checked_timeouts
+from mailproto.typing import Reactor
 
 __all__ = ["AllRefused", "SendJob", "SendResult", "checked_server", "result_of", "send_mail"]
 
@@ -147,7 +150,7 @@ class SendJob(Job[SMTPClient]):
 
 
 async def send_mail(
-    reactor: Any,
+    reactor: Reactor,
     server: ServerAddress | str,
     message: str | bytes | EmailPackageMessage[Any, Any],
     *,
@@ -172,6 +175,8 @@ async def send_mail(
     :param parameters: the parameters of MAIL, as in `SMTPClient.send`.
     :param lmtp: whether the server speaks LMTP.
     :param hostname: this client's name in EHLO; by default, this machine's name or address.
+    :param timeouts: how long the server may take for each step; by default, `SMTPTimeouts` as they are.
+    :returns: the outcome of each recipient; at least one was accepted.
     :raises AllRefused: the server took the message for no recipient.
     :raises ClientError: no message could be sent; the subclass says why.
     :raises ValueError: there is no sender or no recipient, something is not an address (also in the

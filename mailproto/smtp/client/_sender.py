@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred, fail
 
 from mailproto._arguments import check_bool, check_seconds, check_whole
 from mailproto._twisted_arguments import check_clock
-from mailproto.client import ClientPool, ConnectionLost, ServerAddress
+from mailproto.client import ClientPool, ServerAddress
+from mailproto.client.errors import ConnectionLost
 from mailproto.content import Octets
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._client import LMTPClient, SMTPClient
@@ -19,6 +20,7 @@ from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._own_name import check_own_name
 from mailproto.smtp.client._send_mail import SendJob, SendResult, checked_server, result_of
 from mailproto.smtp.client._timeouts import SMTPTimeouts, checked_timeouts
+from mailproto.typing import Reactor
 
 __all__ = ["SMTPSender"]
 
@@ -32,6 +34,8 @@ class SMTPSender:
     If the server takes fewer connections than ``connections`` (421, or refused), more are tried after
     a pause, which grows from one second to half a minute.
 
+    :param reactor: Twisted's reactor; its threads are used for large messages.
+    :param server: the server's address; a str is a host name, and TLS is required then.
     :param connections: the most connections at a time; further messages wait.
     :param idle: seconds after which an unused connection is closed.
     :param messages: the most messages over one connection; fewer if the server announces fewer
@@ -40,13 +44,14 @@ class SMTPSender:
         After that, ``timeouts`` limit how long the server may take.
     :param lmtp: whether the server speaks LMTP.
     :param hostname: this client's name in EHLO; by default, this machine's name or address.
+    :param timeouts: how long the server may take for each step; by default, `SMTPTimeouts` as they are.
     :raises TypeError: an argument is of the wrong type.
     :raises ValueError: with these numbers nothing could be sent.
     """
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         server: ServerAddress | str,
         *,
         connections: int = 5,
@@ -115,7 +120,9 @@ class SMTPSender:
         Cancelling the `Deferred` takes a waiting message out of the queue.  If the message is being
         sent, its connection is closed, and the message may still be delivered.
 
-        :param wait: used instead of the sender's ``wait``.
+        :param sender, recipients, content, parameters: as in `SMTPClient.send`.
+        :param wait: seconds, used instead of the sender's ``wait``.
+        :returns: fires with one `Outcome` for each of ``recipients``, in that order.
         :raises QueueTimeout: the message waited too long; nothing of it was sent.
         :raises ClientError: no connection could be made, connections were lost too often, or the
             sender was closed.

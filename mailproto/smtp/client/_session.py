@@ -7,18 +7,10 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import CooperativeTask, Cooperator
 
-from mailproto.client import (
-    GREETING,
-    ClientError,
-    ClientSession,
-    GreetingRefused,
-    ProtocolViolation,
-    ServiceClosing,
-    Turn,
-)
+from mailproto.client.base import GREETING, ClientSession, Turn
+from mailproto.client.errors import ClientError, GreetingRefused, ProtocolViolation, ServiceClosing
 from mailproto.model import Outcome
 from mailproto.printable import printable
 from mailproto.smtp.client._content_transactions import ChunkTransaction, DataTransaction
@@ -29,6 +21,7 @@ from mailproto.smtp.client._plan import Unsendable, plan, refused_address, selec
 from mailproto.smtp.client._timeouts import SMTPTimeouts
 from mailproto.smtp.client._transaction import END_OF_DATA, Transaction
 from mailproto.smtp.wire import NO_CAPABILITIES, Capabilities, Reply, ReplyLimits, SMTPClientWire
+from mailproto.typing import ReactorTime
 
 __all__ = ["POSITIVE", "SMTPSession"]
 
@@ -77,7 +70,7 @@ class SMTPSession(ClientSession[Reply]):
 
     def __init__(
         self,
-        clock: IReactorTime,
+        clock: ReactorTime,
         *,
         hostname: str,
         timeouts: SMTPTimeouts,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from mailproto.client import ClientError, ConnectionLost, ProtocolViolation, ServiceClosing
+from mailproto.client.errors import ClientError, ConnectionLost, ProtocolViolation, ServiceClosing
 from mailproto.model import Outcome
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._outcomes import UNCERTAIN, outcome_of

@@ -1,1 +1,7 @@
-"""The SMTP, submission and LMTP servers; their public names are in `mailproto.smtp`."""
+"""The protocol of one connection to an SMTP server; `mailproto.smtp` has the factory."""
+
+from mailproto.smtp.server._server import SMTPServer
+
+__all__ = [
+    "SMTPServer",
+]

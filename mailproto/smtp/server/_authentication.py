@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailproto.auth import Challenge, Login
+from mailproto.auth.sasl import Challenge
+from mailproto.auth.signing_in import Login
 from mailproto.smtp.server import _replies as replies
 from mailproto.smtp.wire import Auth, AuthResponse
 

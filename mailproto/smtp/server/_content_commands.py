@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from mailproto import maillog
@@ -156,7 +157,7 @@ async def _log_recipients(server: SMTPServer, envelope: Envelope, outcomes: Sequ
     began = server.clock.seconds()
     for _ in maillog.recipients(envelope, outcomes):
         if server.clock.seconds() - began >= _TIME_SLICE:
-            await deferLater(server.clock, 0)
+            await deferLater(cast(IReactorTime, server.clock), 0)
             began = server.clock.seconds()
 
 

@@ -6,16 +6,17 @@ import itertools
 import os
 import secrets
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress
 
 from mailproto._arguments import check_bool, check_choice, check_whole, folder_of
 from mailproto._twisted_arguments import provided
-from mailproto.auth import SASLServer, ServerMechanism, server_mechanisms
 from mailproto.auth._avatars import checked_portal
-from mailproto.connection import Networks, ServerFactory
+from mailproto.auth.sasl import SASLServer, ServerMechanism, server_mechanisms
+from mailproto.connection import ServerFactory
+from mailproto.connection.proxy import Networks
 from mailproto.interfaces import (
     IDelivery,
     IDeliverySessions,
@@ -30,6 +31,7 @@ from mailproto.smtp.server._delivery_argument import check_delivery
 from mailproto.smtp.server._limits import MAX_MESSAGE_SIZE, TRUSTED_CLIENT_LIMITS, SMTPLimits
 from mailproto.smtp.server._sending_policy import SendingPolicy
 from mailproto.smtp.server._server import SMTPServer
+from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["SMTPServerFactory"]
 
@@ -66,8 +68,8 @@ class SMTPServerFactory(ServerFactory):
     :param xclient: the networks of proxies that may use XCLIENT to name their clients: a `Networks`, or a
         list such as ``["127.0.0.1"]``.
     :param trace_account: whether the Received field names the account that signed in.
-    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.server_mechanisms`); by
-        default, those that the portal names, or else `mailproto.auth.DEFAULT_MECHANISMS`.
+    :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.sasl.server_mechanisms`); by
+        default, those that the portal names, or else `mailproto.auth.sasl.DEFAULT_MECHANISMS`.
     :param limits: `SMTPLimits`; by default, LMTP and servers that require login have no wait before the
         greeting.
     :raises TypeError: an argument is of the wrong type, or the delivery lacks a method.
@@ -92,10 +94,10 @@ class SMTPServerFactory(ServerFactory):
         self,
         delivery: IDelivery | IDeliverySessions,
         *,
-        clock: IReactorTime | None = None,
+        clock: ReactorTime | None = None,
         hostname: str | None = None,
         portal: Portal | None = None,
-        tls: Any | None = None,
+        tls: ServerTLSContext | None = None,
         submission: bool = False,
         auth_required: bool | None = None,
         require_tls: bool = False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from mailproto.connection import Limits
+from mailproto.connection.limits import Limits
 from mailproto.smtp.wire import SMTPWireLimits
 
 __all__ = ["MAX_MESSAGE_SIZE", "TRUSTED_CLIENT_LIMITS", "SMTPLimits"]
@@ -19,6 +19,8 @@ _WAIT_FROM_ELSEWHERE = 2.0
 @dataclass(frozen=True, slots=True)
 class SMTPLimits(Limits):
     """The limits of every server, and those of SMTP; in seconds, octets and numbers.
+
+    `mailproto.connection.limits.Limits` describes those of every server: connections, TLS, closing.
 
     :ivar first_command: the idle timeout before the first command: at least 300, as is ``idle``
         (RFC 5321 4.5.3.2.7).

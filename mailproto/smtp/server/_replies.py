@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailproto.connection import CloseReason
+from mailproto.connection.limits import CloseReason
 from mailproto.smtp.wire import render_reply as _reply
 
 __all__ = ["closing_words"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mailproto._twisted_arguments import provided
 from mailproto.awaiting import settle
-from mailproto.connection import UNIX
+from mailproto.connection.proxy import UNIX
 from mailproto.errors import Refused
 from mailproto.interfaces import IDelivery, IDeliverySessions, IOwnership
 from mailproto.model import Address

@@ -13,8 +13,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from mailproto import maillog
-from mailproto.auth import Login
-from mailproto.connection import CloseReason, ServerConnection
+from mailproto.auth.signing_in import Login
+from mailproto.connection import ServerConnection
+from mailproto.connection.limits import CloseReason
 from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, WireError
 from mailproto.model import Envelope, Outcome, Session
 from mailproto.smtp.server import (

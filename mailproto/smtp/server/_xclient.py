@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from mailproto.auth import Login
-from mailproto.connection import UNKNOWN, CloseReason
+from mailproto.auth.signing_in import Login
+from mailproto.connection import UNKNOWN
+from mailproto.connection.limits import CloseReason
 from mailproto.errors import AuthenticationFailed
 from mailproto.smtp.server import _replies as replies
 from mailproto.smtp.wire import Hello, XClient

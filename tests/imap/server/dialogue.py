@@ -13,7 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailproto.auth import StoreRealm
 from mailproto.backends._memory import MemoryStore
 from mailproto.backends._simple import SimpleMailbox
-from mailproto.imap import IMAPLimits, IMAPServerFactory
+from mailproto.imap import IMAPServerFactory
+from mailproto.imap.limits import IMAPLimits
 from mailproto.testing import LOOPBACK, Dialogue, Feed, MemoryTransport
 from tests.auth.exchanges import WITH_CRAM
 

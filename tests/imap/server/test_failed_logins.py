@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mailproto.auth import password_portal
-from mailproto.imap import IMAPLimits, IMAPServerFactory
+from mailproto.imap import IMAPServerFactory
+from mailproto.imap.limits import IMAPLimits
 from tests.auth.exchanges import b64
 from tests.imap.server.dialogue import DialogueTestCase
 

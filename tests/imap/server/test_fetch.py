@@ -7,7 +7,7 @@ import os
 from twisted.logger import LogLevel
 
 from mailproto.content import Content
-from mailproto.imap import IMAPLimits
+from mailproto.imap.limits import IMAPLimits
 from mailproto.model import MessageInfo, Part
 from tests.imap.server.dialogue import MESSAGE, DialogueTestCase, message
 from tests.mail_log import captured, only

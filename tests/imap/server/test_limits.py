@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailproto.imap import IMAPLimits, IMAPServerFactory
+from mailproto.imap import IMAPServerFactory
+from mailproto.imap.limits import IMAPLimits
 from mailproto.imap.wire import IMAPWireLimits
 from tests.imap.server.dialogue import Client, DialogueTestCase
 

@@ -8,7 +8,7 @@ from twisted.cred.portal import Portal
 
 from mailproto.auth._scram import _server
 from mailproto.errors import Unavailable
-from mailproto.imap import IMAPLimits
+from mailproto.imap.limits import IMAPLimits
 from mailproto.testing import ELSEWHERE
 from tests.auth.exchanges import EXAMPLE, EXAMPLE_NONCE, ExampleChecker, b64
 from tests.imap.server.dialogue import DialogueTestCase

@@ -6,7 +6,7 @@ from typing import Any
 
 from zope.interface import implementer_only
 
-from mailproto.imap import IMAPLimits
+from mailproto.imap.limits import IMAPLimits
 from mailproto.interfaces import IMailbox
 from tests.imap.server.dialogue import DialogueTestCase, message
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mailproto.auth import server_mechanisms
-from mailproto.imap import IMAPLimits
+from mailproto.auth.sasl import server_mechanisms
+from mailproto.imap.limits import IMAPLimits
 from mailproto.testing import ELSEWHERE
 from tests.imap.server.dialogue import DialogueTestCase
 

@@ -14,7 +14,8 @@ from zope.interface import implementer
 from mailproto.auth import StoreRealm
 from mailproto.backends import MemoryStore, SimpleMailbox
 from mailproto.interfaces import IAccount
-from mailproto.pop3 import POP3Limits, POP3ServerFactory
+from mailproto.pop3 import POP3ServerFactory
+from mailproto.pop3.limits import POP3Limits
 from mailproto.testing import LOOPBACK, Dialogue, Feed, MemoryTransport
 from tests.auth.exchanges import WITH_CRAM
 
@@ -95,7 +96,7 @@ class SessionTestCase(TestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.inbox = Mailbox()
-        self.account = Account(self.inbox)
+        self.account: Any = Account(self.inbox)
         self.realm = Realm(self.account)
         self.checker = InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret word")
         self.factory = self.make_factory()

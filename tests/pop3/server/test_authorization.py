@@ -9,9 +9,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.ssl import CertificateOptions
 from twisted.logger import capturedLogs
 
-from mailproto.auth import server_mechanisms
+from mailproto.auth.sasl import server_mechanisms
 from mailproto.errors import AuthenticationFailed, MailboxInUse
-from mailproto.pop3 import POP3Limits
+from mailproto.pop3.limits import POP3Limits
 from mailproto.testing import ELSEWHERE
 from tests.pop3.server.session import ALICE, SessionTestCase
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailproto.pop3 import POP3Limits
+from mailproto.pop3.limits import POP3Limits
 from tests.pop3.server.session import SessionTestCase
 
 GOODBYE = b"-ERR Too many bad commands\r\n"

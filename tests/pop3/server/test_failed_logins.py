@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mailproto.auth import password_portal
-from mailproto.pop3 import POP3Limits, POP3ServerFactory
+from mailproto.pop3 import POP3ServerFactory
+from mailproto.pop3.limits import POP3Limits
 from tests.auth.exchanges import b64
 from tests.pop3.server.session import SessionTestCase
 

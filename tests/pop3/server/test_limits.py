@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailproto.pop3 import POP3Limits
+from mailproto.pop3.limits import POP3Limits
 from mailproto.pop3.wire import POP3WireLimits
 from tests.pop3.server.session import SessionTestCase
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailproto.auth._scram import _server
 from mailproto.errors import Unavailable
-from mailproto.pop3 import POP3Limits
+from mailproto.pop3.limits import POP3Limits
 from tests.auth.exchanges import EXAMPLE, EXAMPLE_NONCE, ExampleChecker, b64
 from tests.pop3.server.session import SessionTestCase
 

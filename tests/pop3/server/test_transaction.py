@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from mailproto.content import CHUNK, Content
 from mailproto.model import FlagChange, FlagOperation, Part
-from mailproto.pop3 import READ_AHEAD_MESSAGES, READ_AHEAD_OCTETS
+from mailproto.pop3.limits import READ_AHEAD_MESSAGES, READ_AHEAD_OCTETS
 from tests.mail_log import captured, only
 from tests.pop3.server.session import SessionTestCase
 

@@ -8,11 +8,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.smtp import LMTPClient, SMTPClient
+from mailproto.smtp import SMTPClient
+from mailproto.smtp.lmtp import LMTPClient
 from mailproto.testing import LOOPBACK, Dialogue, Feed, MemoryTransport
 
 SENDER, ALICE, BOB = "me@client.example", "alice@mx.example", "bob@mx.example"
 TEXT = b"Subject: hello\r\n\r\nHi.\r\n"
+
+TLS: Any = "context"
+"""What a `MemoryTransport` is given for TLS, and remembers."""
 
 ESMTP = """
 S: 220 mx.example ready

@@ -14,7 +14,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from mailproto.client import ServerAddress
-from mailproto.smtp import LMTPServerFactory, SMTPServerFactory
+from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp.lmtp import LMTPServerFactory
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.smtp.server.dialogue import FakeDelivery
 

@@ -9,20 +9,21 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint, w
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.auth import Password
-from mailproto.client import (
+from mailproto.client import ServerAddress
+from mailproto.client._routes import HEAD_START, endpoint_name
+from mailproto.client.errors import (
     AuthenticationRefused,
     CommandRefused,
     ConnectFailed,
     ConnectionLost,
     GreetingRefused,
     ProtocolViolation,
-    ServerAddress,
     ServerTimeout,
     ServiceClosing,
     TLSUnavailable,
 )
-from mailproto.client._routes import HEAD_START, endpoint_name
-from mailproto.smtp import SMTPClient, SMTPTimeouts, send_mail
+from mailproto.smtp import SMTPClient, send_mail
+from mailproto.smtp.limits import SMTPTimeouts
 from mailproto.tls import client_tls
 from tests.smtp.client.network import CLOSE, GARBAGE, REFUSE, SILENT, Network, serving
 

@@ -9,12 +9,25 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from mailproto.auth import Certificate, Password
-from mailproto.client import GREETING, ClientError, ProtocolViolation
+from mailproto.client.base import GREETING
+from mailproto.client.errors import ClientError, ProtocolViolation
 from mailproto.model import Outcome
-from mailproto.smtp import LMTPClient, SMTPClient, outcome_of
+from mailproto.smtp import SMTPClient
 from mailproto.smtp.client._session import POSITIVE
 from mailproto.smtp.client._transaction import END_OF_DATA
-from tests.smtp.client.dialogue import ALICE, BOB, PIPELINING, PLAIN, SENDER, TEXT, ClientTestCase, offering
+from mailproto.smtp.errors import outcome_of
+from mailproto.smtp.lmtp import LMTPClient
+from tests.smtp.client.dialogue import (
+    ALICE,
+    BOB,
+    PIPELINING,
+    PLAIN,
+    SENDER,
+    TEXT,
+    TLS,
+    ClientTestCase,
+    offering,
+)
 
 BINARY = b"\0"
 LMTP = PIPELINING.replace("EHLO", "LHLO")
@@ -108,7 +121,7 @@ STAGES: list[tuple[str, Begin]] = [
     ("EHLO", _hello),
     ("HELO", _helo),
     ("LHLO", _lhlo),
-    ("STARTTLS", _asking(lambda client: client.starttls("context"), offering("STARTTLS"))),
+    ("STARTTLS", _asking(lambda client: client.starttls(TLS), offering("STARTTLS"))),
     ("AUTH", _asking(lambda client: client.authenticate(Password("tim", "x")), offering("AUTH PLAIN"))),
     ("AUTH", _challenged("LOGIN", "VXNlcm5hbWU6")),
     ("AUTH", _challenged("CRAM-MD5", "PDE+")),
@@ -319,7 +332,7 @@ class AnswerTests(ClientTestCase):
         """EXTERNAL too, where there is nothing to prove."""
         for code in (220, 250, 234, 236, 354):
             self.connect(offering("STARTTLS"))
-            self.client.starttls("context")
+            self.client.starttls(TLS)
             self.transport.send(b"220 Go\r\n")
             self.client.protocol.handshakeCompleted()
             self.transport.send(b"250-mx\r\n250 AUTH EXTERNAL\r\n")

@@ -12,11 +12,13 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from mailproto.auth import Password
-from mailproto.client import ClientError
+from mailproto.client.errors import ClientError
 from mailproto.model import Outcome
-from mailproto.smtp import LMTPClient, SMTPClient, outcome_of
+from mailproto.smtp import SMTPClient
+from mailproto.smtp.errors import outcome_of
+from mailproto.smtp.lmtp import LMTPClient
 from mailproto.smtp.wire import Capabilities, Reply, ReplyLimits
-from tests.smtp.client.dialogue import ALICE, BOB, SENDER, ClientTestCase
+from tests.smtp.client.dialogue import ALICE, BOB, SENDER, TLS, ClientTestCase
 
 EHLO = (
     b"250-mx\r\n250-PIPELINING\r\n250-STARTTLS\r\n250-AUTH PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256\r\n"
@@ -156,7 +158,7 @@ class AnyServerTests(ClientTestCase):
     def ask(self, wish: str) -> Deferred[Any]:
         client = self.client
         if wish == "starttls":
-            return client.starttls("context")
+            return client.starttls(TLS)
         if wish == "authenticate":
             return client.authenticate(Password("tim", "x"))
         if wish == "verify":

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from mailproto.auth import Certificate, ClientCredentials, Password, Token
+from mailproto.auth import Certificate, Password, Token
 from mailproto.auth._scram import _client as scram_client
-from mailproto.client import (
+from mailproto.auth.sasl import ClientCredentials
+from mailproto.client.errors import (
     AuthenticationRefused,
     AuthenticationUnavailable,
     ClientError,
@@ -21,9 +22,9 @@ from mailproto.client import (
     ServerUntrusted,
     ServiceClosing,
 )
-from mailproto.smtp import outcome_of
+from mailproto.smtp.errors import outcome_of
 from mailproto.testing import LOOPBACK
-from tests.smtp.client.dialogue import ALICE, SENDER, TEXT, ClientTestCase, LMTPClientTestCase, offering
+from tests.smtp.client.dialogue import ALICE, SENDER, TEXT, TLS, ClientTestCase, LMTPClientTestCase, offering
 
 TIM = Password("tim", "tanstaaftanstaaf")
 USER = Password("user", "pencil")
@@ -145,7 +146,7 @@ class DialogueTests(AuthenticationTestCase):
     def test_initial_response_is_empty(self) -> None:
         """RFC 4954 4: a single = is not the same as no response."""
         self.connect(offering("STARTTLS"))
-        self.client.starttls("context")
+        self.client.starttls(TLS)
         self.converse("C: STARTTLS\nS: 220 Go ahead")
         self.read()
         self.client.protocol.handshakeCompleted()
@@ -441,7 +442,7 @@ class OrderTests(AuthenticationTestCase):
         """RFC 3207 4.2: it is the beginning again."""
         self.connect(offering("STARTTLS", "AUTH PLAIN"))
         self.client.authenticate(TIM)
-        self.client.starttls("context")
+        self.client.starttls(TLS)
         self.converse("C: AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\nS: 235 OK\nC: STARTTLS\nS: 220 Go")
         self.client.protocol.handshakeCompleted()
         self.converse("C: EHLO client.example\nS: 250-mx.example\nS: 250 AUTH PLAIN")

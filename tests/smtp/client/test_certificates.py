@@ -12,7 +12,8 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailproto.auth import Password
-from mailproto.client import ServerAddress, TLSFailed
+from mailproto.client import ServerAddress
+from mailproto.client.errors import TLSFailed
 from mailproto.smtp import SMTPClient, SMTPSender, send_mail
 from mailproto.tls import ServerTLS, client_tls, server_tls
 from tests.smtp.client.servers import ServerTestCase, message, reactor

@@ -20,24 +20,24 @@ from twisted.protocols.portforward import ProxyFactory, ProxyServer
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailproto.auth import (
-    DEFAULT_MECHANISMS,
-    SERVER_MECHANISMS,
     Certificate,
     CertificateChecker,
-    ClientCredentials,
     DirectoryChecker,
     Password,
-    PasswordVerifier,
     StoreRealm,
     Token,
     TokenChecker,
-    server_mechanisms,
 )
 from mailproto.auth._scram import SCRAM_ALGORITHMS, scram_keys
 from mailproto.auth._scram import _client as scram_client
-from mailproto.client import AuthenticationRefused, AuthenticationUnavailable, ConnectionLost, ServerAddress
+from mailproto.auth.passwords import PasswordVerifier
+from mailproto.auth.sasl import DEFAULT_MECHANISMS, SERVER_MECHANISMS, ClientCredentials, server_mechanisms
+from mailproto.client import ServerAddress
+from mailproto.client.errors import AuthenticationRefused, AuthenticationUnavailable, ConnectionLost
 from mailproto.errors import AuthenticationFailed
-from mailproto.smtp import AllRefused, LMTPClient, SMTPClient, SMTPSender, send_mail
+from mailproto.smtp import SMTPClient, SMTPSender, send_mail
+from mailproto.smtp.errors import AllRefused
+from mailproto.smtp.lmtp import LMTPClient
 from mailproto.tls import Channel, ServerTLS, client_channel, client_tls, ensure_self_signed, server_tls
 from tests.auth.fakes import Directory, Store
 from tests.smtp.client.servers import ServerTestCase, message, reactor

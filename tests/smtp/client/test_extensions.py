@@ -9,8 +9,8 @@ from zope.interface import alsoProvides
 
 from mailproto.content import Content
 from mailproto.model import Address, Outcome, Recipient
-from mailproto.smtp import UNCERTAIN
 from mailproto.smtp.client._plan import CHUNKING_THRESHOLD
+from mailproto.smtp.errors import UNCERTAIN
 from tests.smtp.client.dialogue import (
     ALICE,
     BOB,

@@ -10,10 +10,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from mailproto.client import Client, CommandRefused, ConnectionLost, ProtocolViolation, ServerTimeout
+from mailproto.client import Client
+from mailproto.client.errors import CommandRefused, ConnectionLost, ProtocolViolation, ServerTimeout
 from mailproto.content import Content
 from mailproto.model import Address, Recipient
-from mailproto.smtp import LMTPClient, SMTPClient
+from mailproto.smtp import SMTPClient
+from mailproto.smtp.lmtp import LMTPClient
 from mailproto.testing import Feed
 from tests.smtp.client.dialogue import (
     ALICE,

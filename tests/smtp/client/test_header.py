@@ -236,6 +236,17 @@ class TextTests(SynchronousTestCase):
                 self.assertEqual(decode_header(field(content, "Subject")), text)
         self.assertNotIn(b"=?", written(built("Subject", "a" * 900 + " b")))
 
+    def test_a_long_word_and_its_white_space(self) -> None:
+        """Together they are longer than a line."""
+        text = "a" + " " * 64 + "x" * 990
+        content = written(built("Subject", text))
+        self.assertLess(max(map(len, content.split(b"\r\n"))), 999)
+        self.assertEqual(decode_header(field(content, "Subject")), text)
+        for text in ("x" * 990 + " " * 60, "ü " + "x" * 997 + " ", "x" * 930 + " " * 60):
+            content = written(built("Subject", text))
+            self.assertLess(max(map(len, content.split(b"\r\n"))), 999)
+            self.assertEqual(decode_header(field(content, "Subject")).strip(), text.rstrip())
+
     def test_a_character_is_in_one_word(self) -> None:
         words = field(written(built("Subject", "日本語" * 100)), "Subject").split(b"\r\n ")
         self.assertLess(max(map(len, words)), 76)

@@ -7,10 +7,12 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.client import ServerAddress
-from mailproto.smtp import LMTPClient, SMTPClient, SMTPSender
+from mailproto.smtp import SMTPClient, SMTPSender
+from mailproto.smtp.lmtp import LMTPClient
 
 LABEL = "x" * 63
 GOOD = (
@@ -151,7 +153,7 @@ class OwnNameTests(SynchronousTestCase):
             if "%" not in name:
                 for client_class in (SMTPClient, LMTPClient):
                     self.assertEqual(client_class(Clock(), hostname=name).hostname, name)
-                SMTPSender(Clock(), "mx.example", hostname=name)
+                SMTPSender(MemoryReactorClock(), "mx.example", hostname=name)
 
     def test_bad(self) -> None:
         for name in (*BAD[1:], "::1", "[IPv6:fe80::1%eth0]", "a\r\nRSET", "[a b]", "[x-:y]"):

@@ -14,25 +14,22 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.auth import Password
-from mailproto.client import (
+from mailproto.client import ServerAddress, _growth, _job, _pool, _pooled
+from mailproto.client.errors import (
     ClientError,
     ConnectFailed,
     ConnectionLost,
     QueueTimeout,
-    ServerAddress,
     ServerTimeout,
     ServiceClosing,
-    _growth,
-    _job,
-    _pool,
-    _pooled,
 )
 from mailproto.content import Content
 from mailproto.model import Outcome
-from mailproto.smtp import UNCERTAIN, SMTPSender, outcome_of
+from mailproto.smtp import SMTPSender
 from mailproto.smtp.client import _send_mail, _transaction
 from mailproto.smtp.client._content import PIECE
 from mailproto.smtp.client._outcomes import SESSION_FULL
+from mailproto.smtp.errors import UNCERTAIN, outcome_of
 from tests.smtp.client.dialogue import turn
 from tests.smtp.client.network import CLOSE, GARBAGE, REFUSE, SILENT, Network, serving
 

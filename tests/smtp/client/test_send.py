@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from mailproto.client import ConnectionLost, ProtocolViolation, ServiceClosing
+from mailproto.client.errors import ConnectionLost, ProtocolViolation, ServiceClosing
 from mailproto.content import CHUNK
 from mailproto.model import NO_PARAMETERS, NULL_PATH, Address, Outcome, Recipient
-from mailproto.smtp import UNCERTAIN
 from mailproto.smtp.client import _plan
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._plan import MAX_RECIPIENTS
+from mailproto.smtp.errors import UNCERTAIN
 from tests.smtp.client.dialogue import (
     ALICE,
     BOB,

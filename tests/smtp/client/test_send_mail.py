@@ -13,11 +13,13 @@ from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.threadable import isInIOThread
 
-from mailproto.client import ConnectFailed, ConnectionLost, ServerAddress, TLSFailed, TLSUnavailable, _growth
+from mailproto.client import ServerAddress, _growth
+from mailproto.client.errors import ConnectFailed, ConnectionLost, TLSFailed, TLSUnavailable
 from mailproto.errors import RecipientUnknown
-from mailproto.smtp import AllRefused, SMTPClient, SMTPSender, SMTPServerFactory, send_mail
+from mailproto.smtp import SMTPClient, SMTPSender, SMTPServerFactory, send_mail
 from mailproto.smtp.client._composing import _compose
 from mailproto.smtp.client._plan import CHUNKING_THRESHOLD
+from mailproto.smtp.errors import AllRefused
 from mailproto.tls import TLSFilesError, ensure_self_signed, server_tls
 from tests.smtp.client.servers import Scripted, ServerTestCase, message, reactor
 

@@ -12,12 +12,13 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 from zope.interface import alsoProvides
 
-from mailproto.client import ConnectFailed, TLSFailed
+from mailproto.client.errors import ConnectFailed, TLSFailed
 from mailproto.content import Content
 from mailproto.errors import RecipientUnknown
 from mailproto.interfaces import IServiceExtensions
 from mailproto.model import ServiceExtensions
-from mailproto.smtp import LMTPClient, LMTPServerFactory, SMTPClient, SMTPServerFactory
+from mailproto.smtp import SMTPClient, SMTPServerFactory
+from mailproto.smtp.lmtp import LMTPClient, LMTPServerFactory
 from mailproto.tls import client_tls, ensure_self_signed, server_tls
 from tests.smtp.client.dialogue import ALICE, BOB, SENDER
 from tests.smtp.server.dialogue import FakeDelivery

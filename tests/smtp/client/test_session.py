@@ -6,8 +6,8 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import ISSLTransport
 from zope.interface import implementer
 
-from mailproto.client import (
-    ClientConnection,
+from mailproto.client.base import ClientConnection
+from mailproto.client.errors import (
     CommandRefused,
     ConnectionLost,
     GreetingRefused,
@@ -17,8 +17,8 @@ from mailproto.client import (
     TLSFailed,
     TLSUnavailable,
 )
-from mailproto.smtp import SMTPTimeouts
 from mailproto.smtp.client import _own_name
+from mailproto.smtp.limits import SMTPTimeouts
 from mailproto.testing import MemoryTransport
 from tests.smtp.client import dialogue
 from tests.smtp.client.dialogue import (
@@ -28,6 +28,7 @@ from tests.smtp.client.dialogue import (
     PLAIN,
     SENDER,
     TEXT,
+    TLS,
     ClientTestCase,
     offering,
 )
@@ -190,18 +191,18 @@ class StartTLSTests(ClientTestCase):
 
     def start(self) -> None:
         self.connect(offering("STARTTLS", "AUTH PLAIN"))
-        self.started = self.client.starttls("context")
+        self.started = self.client.starttls(TLS)
 
     def test_everything_is_forgotten_and_ehlo_said_again(self) -> None:
         self.start()
         self.converse("C: STARTTLS\nS: 220 Go ahead")
-        self.assertEqual(self.transport.tls, "context")
+        self.assertEqual(self.transport.tls, TLS)
         self.assertEqual(self.read(), b"")
         self.client.protocol.handshakeCompleted()
         self.converse("C: EHLO client.example\nS: 250-mx.example\nS: 250 8BITMIME")
         self.assertEqual(set(self.result(self.started).keywords), {"8BITMIME"})
         self.assertTrue(self.client.is_encrypted)
-        self.error(self.client.starttls("context"), TLSUnavailable)
+        self.error(self.client.starttls(TLS), TLSUnavailable)
 
     def test_injected_replies(self) -> None:
         """RFC 3207 6: what comes behind the go-ahead in plaintext is not for us."""
@@ -217,7 +218,7 @@ class StartTLSTests(ClientTestCase):
         """Put before STARTTLS, to be taken for its answer and the next."""
         self.connect(offering("STARTTLS"))
         self.transport.send(b"220 Go ahead\r\n")
-        self.error(self.client.starttls("context"), ProtocolViolation)
+        self.error(self.client.starttls(TLS), ProtocolViolation)
         self.assertIsNone(self.transport.tls)
 
     def test_refused(self) -> None:
@@ -230,7 +231,7 @@ class StartTLSTests(ClientTestCase):
 
     def test_not_offered(self) -> None:
         self.connect(PIPELINING)
-        self.error(self.client.starttls("context"), TLSUnavailable)
+        self.error(self.client.starttls(TLS), TLSUnavailable)
         self.assertEqual(self.read(), b"")
 
     def test_handshake_fails(self) -> None:

@@ -10,7 +10,8 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.client import ClientError, ClientPool, ServerAddress
+from mailproto.client import ClientPool, ServerAddress
+from mailproto.client.errors import ClientError
 from mailproto.smtp import SMTPClient
 from tests.smtp.client.dialogue import ALICE, SENDER, TEXT
 from tests.smtp.client.network import Network

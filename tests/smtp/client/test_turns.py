@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from mailproto.client import ConnectionLost
 from mailproto.client._connection import OCTETS_A_TURN
+from mailproto.client.errors import ConnectionLost
 from mailproto.content import Content
 from mailproto.model import Outcome
-from mailproto.smtp import UNCERTAIN
 from mailproto.smtp.client._content import PIECE
+from mailproto.smtp.errors import UNCERTAIN
 from tests.smtp.client.dialogue import ALICE, BOB, PIPELINING, SENDER, TEXT, ClientTestCase, offering, turn
 
 LARGE = b"x" * 78 + b"\r\n"

@@ -16,7 +16,9 @@ from zope.interface import implementer
 from mailproto.content import Content
 from mailproto.interfaces import IAccount, IDelivery
 from mailproto.model import Address, Envelope, Outcome, Parameters, Session
-from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
+from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp.limits import SMTPLimits
+from mailproto.smtp.lmtp import LMTPServerFactory
 from mailproto.testing import FEEDS, LOOPBACK, Dialogue, Feed, MemoryTransport
 from tests.auth.exchanges import WITH_CRAM
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mailproto.auth import password_portal
-from mailproto.smtp import LMTPServerFactory, SMTPLimits
+from mailproto.smtp.limits import SMTPLimits
+from mailproto.smtp.lmtp import LMTPServerFactory
 from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase
 from tests.smtp.server.test_authentication import BAD, EHLO, GOOD, SIGNED_IN, b64

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.ssl import CertificateOptions
 
-from mailproto.smtp import SMTPLimits
+from mailproto.smtp.limits import SMTPLimits
 from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase
 from tests.smtp.server.test_server import script

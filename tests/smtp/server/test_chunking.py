@@ -7,7 +7,7 @@ import os
 from mailproto.content import Content
 from mailproto.errors import RelayDenied
 from mailproto.model import Outcome
-from mailproto.smtp import SMTPLimits
+from mailproto.smtp.limits import SMTPLimits
 from tests.disk import fill_the_disk
 from tests.smtp.server.dialogue import TAKEN, DialogueTestCase, LMTPDialogueTestCase
 from tests.smtp.server.test_server import EHLO, MAIL, RCPT, script

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.content import Content
 from mailproto.errors import MessageTooLarge
-from mailproto.smtp import SMTPLimits
+from mailproto.smtp.limits import SMTPLimits
 from mailproto.smtp.server._spool import Spool
 from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.disk import fill_the_disk

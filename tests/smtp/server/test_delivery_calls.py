@@ -15,7 +15,8 @@ from mailproto.delivery import Delivery, DeliverySession, PerSession
 from mailproto.errors import Refused, Unavailable
 from mailproto.interfaces import IDelivery
 from mailproto.model import Address, Envelope, Outcome, Session
-from mailproto.smtp import SMTPLimits, SMTPServerFactory
+from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp.limits import SMTPLimits
 from mailproto.testing import Dialogue, play_each_way
 
 UNTIL_MAIL = """

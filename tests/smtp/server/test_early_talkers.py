@@ -8,7 +8,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.auth import password_portal
-from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
+from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp.limits import SMTPLimits
+from mailproto.smtp.lmtp import LMTPServerFactory
 from mailproto.testing import ELSEWHERE, LOOPBACK, MemoryTransport
 from tests.smtp.server.dialogue import FakeDelivery
 

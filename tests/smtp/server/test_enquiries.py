@@ -11,7 +11,7 @@ from zope.interface import alsoProvides, implementer
 from mailproto.errors import MailError, RecipientUnknown, Refused
 from mailproto.interfaces import IExpander, IQueueRunner, IServiceExtensions, IVerifier
 from mailproto.model import Address, ServiceExtensions, Session, VerifiedName
-from mailproto.smtp import SMTPLimits
+from mailproto.smtp.limits import SMTPLimits
 from mailproto.testing import FEEDS, MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery, LMTPDialogueTestCase
 from tests.smtp.server.test_server import EHLO, script

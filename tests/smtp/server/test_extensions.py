@@ -10,7 +10,8 @@ from zope.interface import implementer
 
 from mailproto.interfaces import IServiceExtensions
 from mailproto.model import ServiceExtensions, TLSInfo
-from mailproto.smtp import SMTPLimits, SMTPServer
+from mailproto.smtp.limits import SMTPLimits
+from mailproto.smtp.server import SMTPServer
 from mailproto.smtp.wire import Notify, Returned, mail_options, rcpt_options
 from mailproto.testing import FEEDS, MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery, LMTPDialogueTestCase

@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.ssl import CertificateOptions
 
-from mailproto.smtp import SMTPLimits
+from mailproto.smtp.limits import SMTPLimits
 from mailproto.testing import MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase
 from tests.smtp.server.test_authentication import EHLO, b64

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from mailproto.message import Section, header_fields, scan, section, summarise
-from mailproto.smtp import LMTPServerFactory, SMTPLimits, SMTPServerFactory
+from mailproto.smtp import SMTPServerFactory
+from mailproto.smtp.limits import SMTPLimits
+from mailproto.smtp.lmtp import LMTPServerFactory
 from mailproto.smtp.server._spool import Spool
 from tests.smtp.server.dialogue import DialogueTestCase
 

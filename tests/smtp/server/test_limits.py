@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 from mailproto.errors import RecipientUnknown, Refused
-from mailproto.smtp import SMTPLimits
+from mailproto.smtp.limits import SMTPLimits
 from mailproto.testing import MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery
 from tests.smtp.server.test_server import script

@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.errors import RecipientUnknown, Refused, StorageFull, Unavailable
 from mailproto.model import Outcome
-from mailproto.smtp import LMTPServerFactory, SMTPLimits
+from mailproto.smtp.limits import SMTPLimits
+from mailproto.smtp.lmtp import LMTPServerFactory
 from mailproto.smtp.server._trace import lowered, shown_message_id
 from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.disk import fill_the_disk

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.smtp import SMTPLimits
+from mailproto.smtp.limits import SMTPLimits
 from mailproto.smtp.server._rates import MAX_REMEMBERED_RATES, Rate
 from mailproto.testing import ELSEWHERE, LOOPBACK, MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase

@@ -11,10 +11,13 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.ssl import CertificateOptions
 from twisted.logger import capturedLogs, formatEvent
 
-from mailproto.auth import SERVER_MECHANISMS, disabled_record, store_portal
+from mailproto.auth import store_portal
+from mailproto.auth.passwords import disabled_record
+from mailproto.auth.sasl import SERVER_MECHANISMS
 from mailproto.backends import MemoryStore
-from mailproto.connection import Networks, ProxiedFactory, _server
-from mailproto.smtp import SMTPLimits
+from mailproto.connection import _server
+from mailproto.connection.proxy import Networks, ProxiedFactory
+from mailproto.smtp.limits import SMTPLimits
 from mailproto.testing import ELSEWHERE, FEEDS, LOOPBACK, MemoryTransport
 from tests.auth.exchanges import Checker
 from tests.auth.test_server_mechanisms import EVERYTHING

@@ -20,6 +20,7 @@ from mailproto.smtp.client._composing._bodies import with_line_ends
 from mailproto.smtp.client._composing._flatten import copied, flatten, header_values
 from mailproto.smtp.client._header import addresses_of
 from mailproto.smtp.client._message import to_address, to_recipient
+from mailproto.typing import Reactor
 
 __all__ = ["Composed", "Recipients", "compose", "compose_in_thread"]
 
@@ -131,7 +132,7 @@ def _choose(
 
 
 async def compose_in_thread(
-    reactor: Any,
+    reactor: Reactor,
     message: str | bytes | Message[Any, Any],
     sender: Address | str | None,
     recipients: Recipients | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailproto.smtp import SMTPLimits
+from mailproto.smtp.limits import SMTPLimits
 from mailproto.smtp.wire import SMTPWireLimits
 from tests.smtp.server.corner_cases.test_commands import RCPT
 from tests.smtp.server.corner_cases.transcript import TranscriptTestCase

@@ -5,8 +5,8 @@ from __future__ import annotations
 from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import Protocol
 
-from mailproto.connection import Networks, ProxiedFactory
-from mailproto.smtp import SMTPLimits
+from mailproto.connection.proxy import Networks, ProxiedFactory
+from mailproto.smtp.limits import SMTPLimits
 from mailproto.testing import ELSEWHERE, LOOPBACK, MemoryTransport
 from tests.smtp.server.corner_cases.test_commands import HELLO, RCPT
 from tests.smtp.server.corner_cases.transcript import ONE_BY_ONE, TranscriptTestCase

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 from mailproto.errors import RecipientUnknown, Refused
-from mailproto.smtp import SMTPLimits
+from mailproto.smtp.limits import SMTPLimits
 from tests.disk import fill_the_disk
 from tests.smtp.server.corner_cases.test_commands import HELLO, MAIL, RCPT, SEND
 from tests.smtp.server.corner_cases.transcript import TranscriptTestCase

@@ -10,7 +10,7 @@ from twisted.internet.ssl import CertificateOptions
 
 from mailproto.errors import RecipientUnknown
 from mailproto.model import Outcome
-from mailproto.smtp import SMTPLimits
+from mailproto.smtp.limits import SMTPLimits
 from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.smtp.server.corner_cases.test_commands import HELLO, MAIL
 from tests.smtp.server.corner_cases.transcript import LMTPTranscriptTestCase, TranscriptTestCase

@@ -5,11 +5,22 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from mailproto.client import GreetingRefused, ProtocolViolation, ServerTimeout, TLSUnavailable
+from mailproto.client.errors import GreetingRefused, ProtocolViolation, ServerTimeout, TLSUnavailable
 from mailproto.model import Address, Recipient
-from mailproto.smtp import LMTPClient, SMTPClient
+from mailproto.smtp import SMTPClient
+from mailproto.smtp.lmtp import LMTPClient
 from mailproto.testing import ELSEWHERE, MemoryTransport
-from tests.smtp.client.dialogue import ALICE, BOB, PIPELINING, PLAIN, SENDER, TEXT, ClientTestCase, offering
+from tests.smtp.client.dialogue import (
+    ALICE,
+    BOB,
+    PIPELINING,
+    PLAIN,
+    SENDER,
+    TEXT,
+    TLS,
+    ClientTestCase,
+    offering,
+)
 from tests.smtp.server.corner_cases.transcript import ONE_BY_ONE
 
 ONE = f"C: MAIL FROM:<{SENDER}>\nC: RCPT TO:<{ALICE}>\nC: DATA\n"
@@ -84,7 +95,7 @@ class StartTLSTests(SendingTestCase):
         injected = "250-mx.example\r\n250 AUTH PLAIN\r\n"
         for length in range(1, len(injected) + 1):
             self.connect(offering("STARTTLS"))
-            started = self.client.starttls("context")
+            started = self.client.starttls(TLS)
             self.read()
             self.transport.send(f"220 Go ahead\r\n{injected[:length]}".encode())
             self.error(started, ProtocolViolation)
@@ -95,14 +106,14 @@ class StartTLSTests(SendingTestCase):
         """RFC 3207 6: one sent beforehand is not the answer."""
         self.connect(offering("STARTTLS"))
         self.transport.send(b"220 Go ahead\r\n250-mx.example\r\n250 AUTH PLAIN\r\n")
-        self.error(self.client.starttls("context"), ProtocolViolation)
+        self.error(self.client.starttls(TLS), ProtocolViolation)
         self.assertIsNone(self.transport.tls)
 
     def test_08_ehlo_is_said_again(self) -> None:
         """RFC 3207 4.2: what was offered in plaintext is forgotten."""
         for feed in ONE_BY_ONE:
             self.connect(offering("STARTTLS", "SMTPUTF8", "AUTH PLAIN"))
-            started = self.client.starttls("context")
+            started = self.client.starttls(TLS)
             self.converse("C: STARTTLS\nS: 220 Go ahead\nC starts TLS\n...", feed)
             self.client.protocol.handshakeCompleted()
             self.converse("C: EHLO client.example\nS: 250-mx.example\nS: 250 8BITMIME\n", feed)
@@ -112,7 +123,7 @@ class StartTLSTests(SendingTestCase):
         """RFC 3207 4.1, RFC 8314: the user is told before a word more is said, and may go on or not."""
         for reply in ("454 4.7.0 Not now", "502 5.5.1 No", "554 5.7.3 Policy"):
             self.connect(offering("STARTTLS"))
-            started = self.client.starttls("context")
+            started = self.client.starttls(TLS)
             self.converse(f"C: STARTTLS\nS: {reply}\n")
             self.assertEqual(self.error(started, TLSUnavailable).reply.code, int(reply[:3]))
             self.assertEqual(self.read(), b"")

@@ -9,7 +9,7 @@ from zope.interface import implementer
 
 from mailproto.interfaces import IServiceExtensions
 from mailproto.model import ServiceExtensions
-from mailproto.smtp import SMTPLimits
+from mailproto.smtp.limits import SMTPLimits
 from mailproto.smtp.wire import SMTPWireLimits
 from mailproto.testing import MemoryTransport
 from tests.smtp.server.corner_cases.test_commands import HELLO, MAIL, SEND

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from mailproto.smtp import LMTPServerFactory
+from mailproto.smtp.lmtp import LMTPServerFactory
 from mailproto.testing import FEEDS, Feed, MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery
 

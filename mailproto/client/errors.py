@@ -1,4 +1,21 @@
-"""The errors of clients, independent of the protocol."""
+"""The errors of clients, independent of the protocol.
+
+All are `ClientError`s::
+
+    ConnectFailed              no connection was made
+    GreetingRefused            the server refused the client with its first words
+    CommandRefused             the server refused a command; the connection goes on
+    TLSUnavailable             TLS is not offered, or was refused
+    AuthenticationUnavailable  the credentials cannot be used with what the server offers
+    AuthenticationRefused      the credentials were refused
+    QueueTimeout               no connection was free in time
+    ConnectionLost             the connection has ended
+        ServiceClosing         by the server, which said so
+        ServerTimeout          by the client, because the server was silent
+        ProtocolViolation      by the client, because of what the server sent
+        TLSFailed              by the client: the handshake failed, or the certificate is not valid
+        ServerUntrusted        by the client: the server did not prove that it knows the password
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,27 @@
+"""What clients prove, as ``twisted.cred`` credentials, for checkers of your own."""
+
+from mailproto.auth._credentials import (
+    BearerToken,
+    ClientCertificate,
+    IBearerToken,
+    IClientCertificate,
+    IProxyLogin,
+    IScramChecker,
+    IScramProof,
+    ProxyLogin,
+    ScramProof,
+)
+from mailproto.auth._scram import ScramKeys
+
+__all__ = [
+    "BearerToken",
+    "ClientCertificate",
+    "IBearerToken",
+    "IClientCertificate",
+    "IProxyLogin",
+    "IScramChecker",
+    "IScramProof",
+    "ProxyLogin",
+    "ScramKeys",
+    "ScramProof",
+]

@@ -1,0 +1,13 @@
+"""Signing in to a ``twisted.cred`` portal, with the log line and the delay of a failure."""
+
+from mailproto.auth._checkers import ensure_secret
+from mailproto.auth._failures import FAILURE_DELAY
+from mailproto.auth._login import Login
+from mailproto.auth._realm import add_ons_of
+
+__all__ = [
+    "FAILURE_DELAY",
+    "Login",
+    "add_ons_of",
+    "ensure_secret",
+]

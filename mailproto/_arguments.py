@@ -21,11 +21,13 @@ __all__ = [
     "check_flags",
     "check_line",
     "check_mapping",
+    "check_path",
     "check_refusal",
     "check_reply",
     "check_seconds",
     "check_type",
     "check_whole",
+    "check_words",
     "folder_of",
     "shown",
     "wrong_type",
@@ -189,6 +191,35 @@ def folder_of(name: str, value: object) -> str | None:
     if not os.path.isdir(path):
         raise wrong_value(name, path, takes)
     return path
+
+
+def check_words(name: str, value: object, example: str) -> None:
+    """Check several texts.
+
+    :raises TypeError: they are no list, set or other collection of `str`; one str would be taken for its
+        letters.
+    :raises ValueError: there are none.
+    """
+    takes = f"a list such as [{example!r}]"
+    if isinstance(value, (str, bytes)) or not isinstance(value, Collection):
+        raise wrong_type(name, value, takes, f"write [{value!r}]" if isinstance(value, str) else "")
+    for word in value:
+        if not isinstance(word, str):
+            raise wrong_type(f"each of {name}", word, f"a str such as {example!r}")
+    if not value:
+        raise wrong_value(name, value, f"{takes}, with at least one")
+
+
+def check_path(name: str, value: object, takes: str) -> None:
+    """Check the path of a PEM file.
+
+    :raises TypeError: it is no path.
+    :raises ValueError: it is the file's content.
+    """
+    if not isinstance(value, (str, os.PathLike)):
+        raise wrong_type(name, value, takes)
+    if isinstance(value, str) and "-----BEGIN" in value:
+        raise ValueError(f"{name} must be {takes}, not its content")
 
 
 def check_call(name: str, value: object, takes: str = "a function") -> None:

@@ -19,6 +19,7 @@ __all__ = [
     "check_contract",
     "check_endpoint",
     "check_factory",
+    "check_optional_clock",
     "check_server_tls",
     "faults_of",
     "provided",
@@ -76,6 +77,12 @@ def check_clock(name: str, value: object) -> None:
     """:raises TypeError: ``value`` is neither a reactor nor a clock (`IReactorTime`)."""
     if isinstance(value, type) or not _can(value, "seconds", "callLater"):
         raise wrong_type(name, value, "the reactor, or a twisted.internet.task.Clock in tests")
+
+
+def check_optional_clock(name: str, value: object) -> None:
+    """:raises TypeError: ``value`` is neither a reactor, nor a clock, nor None."""
+    if value is not None:
+        check_clock(name, value)
 
 
 def check_endpoint(name: str, value: object) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from zope.interface import implementer
 
+from mailproto._arguments import check_type, wrong_type
 from mailproto.awaiting import Result, settle
 from mailproto.delivery._base import Delivery, accept
 from mailproto.interfaces import IDeliverySession, IDeliverySessions, IServiceExtensions
@@ -41,6 +42,7 @@ class PerSession:
     :param make: a subclass of `DeliverySession`, or a function that returns one; it may take its time, or
         raise `mailproto.errors.Refused` to turn the client away.
     :param service_extensions: the ESMTP extensions that the sessions honour.
+    :raises TypeError: an argument is of the wrong type.
     """
 
     def __init__(
@@ -48,6 +50,11 @@ class PerSession:
         make: Callable[[Session], Result[DeliverySession]],
         service_extensions: ServiceExtensions = NO_SERVICE_EXTENSIONS,
     ) -> None:
+        if not callable(make):
+            hint = f"write PerSession({type(make).__name__})" if IDeliverySession.providedBy(make) else ""
+            takes = "a subclass of DeliverySession, or a function that returns one"
+            raise wrong_type("make", make, takes, hint)
+        check_type("service_extensions", service_extensions, ServiceExtensions, "a ServiceExtensions")
         self._make = make
         self.service_extensions = service_extensions
 

@@ -163,7 +163,7 @@ def check_refusal(code: object, enhanced: object, text: object) -> None:
     :raises TypeError, ValueError: this is no reply that refuses something.
     """
     check_reply(code, enhanced, least=400)
-    check_line("text", text)
+    check_type("text", text, str, "a str")
 
 
 @lru_cache(maxsize=256)

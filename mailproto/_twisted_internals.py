@@ -11,12 +11,14 @@ Apart from these rows, mailproto uses only public interfaces of Twisted.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import FrameType
 from typing import Any, Final, cast
 
+import twisted.internet
 from OpenSSL import SSL
 from twisted.internet import tcp, unix
 from twisted.internet.base import ReactorBase
@@ -27,6 +29,7 @@ from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOProtocol
 __all__ = [
     "NEEDS",
     "SHORTCUTS",
+    "close_waker",
     "endpoint_address",
     "haproxy_layer",
     "is_daemonizing",
@@ -38,6 +41,7 @@ __all__ = [
     "tls_connection",
     "tls_layer",
     "transport_below",
+    "uninstall_reactor",
     "writer_of",
 ]
 
@@ -100,10 +104,18 @@ NEEDS: Mapping[str, str] = {
         then waits (`service._daemon` makes it wait longer, and end with status 1).""",
     "port_is_a_reader": """
         A port that provides `IReadDescriptor` accepts connections only while it is among the reactor's
-        readers (`service._listening` lets clients wait).""",
+        readers (`listening` lets clients wait).""",
     "unix_lock": """
         For a Unix socket at ``PATH`` with ``lockfile=1``, the default of endpoints, there is a symbolic
-        link ``PATH.lock`` to the number of the listening process (`service._unix_sockets`).""",
+        link ``PATH.lock`` to the number of the listening process (`listening`).""",
+    "reactor_waker": """
+        A reactor's `waker` is a reader, whose `connectionLost` closes it.  Without one, `wakeUp` does
+        nothing (`aio`).""",
+    "reactor_is_a_module": """
+        The installed reactor is `sys.modules["twisted.internet.reactor"]`, and an attribute of
+        `twisted.internet`.  If neither exists, a reactor can be installed (`aio`).""",
+    "reactor_crash_stops_loop": """
+        `AsyncioSelectorReactor` stops its loop in `crash`, and only there (`aio`).""",
 }
 """The behaviour that is always relied on."""
 
@@ -284,6 +296,21 @@ def endpoint_address(endpoint: Any) -> tuple[str, int] | str | None:
     host = getattr(endpoint, "_hostText", None) or getattr(endpoint, "_host", None)
     port = getattr(endpoint, "_port", None)
     return (host, port) if isinstance(host, str) and isinstance(port, int) else None
+
+
+def close_waker(reactor: Any) -> None:
+    """Close the pipe by which other threads and signals wake up a reactor that has ended."""
+    waker, reactor.waker = reactor.waker, None
+    if waker is not None:
+        reactor.removeReader(waker)
+        waker.connectionLost(None)
+
+
+def uninstall_reactor(reactor: object) -> None:
+    """Undo ``installReactor(reactor)``, so that another one can be installed."""
+    if sys.modules.get("twisted.internet.reactor") is reactor:
+        del sys.modules["twisted.internet.reactor"]
+        del twisted.internet.reactor
 
 
 def is_daemonizing(frame: FrameType) -> bool:

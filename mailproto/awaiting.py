@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast, overload
 
 from twisted.internet.defer import Deferred, fail
 
-__all__ = ["Result", "deferred_of", "settle"]
+__all__ = ["Result", "deferred_of", "drive", "settle"]
 
 T = TypeVar("T")
 
@@ -72,11 +72,12 @@ async def _awaited(awaitable: Awaitable[T]) -> T:
 
 
 def _in_task(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> Deferred[T]:
-    return Deferred.fromFuture(loop.create_task(_driven(coroutine, loop)))
+    return Deferred.fromFuture(loop.create_task(drive(coroutine)))
 
 
-async def _driven(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
-    return await _InTask(coroutine, loop)
+async def drive(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in the current asyncio task, where it may await Deferreds as well."""
+    return await _InTask(coroutine, asyncio.get_running_loop())
 
 
 class _InTask(Generic[T]):

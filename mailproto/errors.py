@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 from typing import ClassVar
 
-from mailproto._arguments import check_line, check_refusal, check_type
+from mailproto._arguments import check_refusal, check_type
 from mailproto.printable import printable
 
 __all__ = [
@@ -65,11 +65,10 @@ class MailError(Exception):
 
     A subclass may have its own ``code``, ``enhanced`` and ``default_text``.
 
-    :param text: one line of printable ASCII for the client; the class's own by default.
+    :param text: printable ASCII for the client, usually one line; the class's own by default.
     :param detail: for the log only; any text is allowed, because ``str()`` of the error makes it
         `printable`.
     :raises TypeError: ``text`` or ``detail`` is no `str`.
-    :raises ValueError: ``text`` has a line break.
 
     :cvar code: SMTP reply code (RFC 5321 4.2).
     :cvar enhanced: enhanced status code (RFC 3463).
@@ -89,7 +88,7 @@ class MailError(Exception):
         check_refusal(cls.code, cls.enhanced, cls.default_text)
 
     def __init__(self, text: str = "", *, detail: str = "") -> None:
-        check_line("text", text)
+        check_type("text", text, str, "a str")
         check_type("detail", detail, str, "a str")
         self.text = text or self.default_text
         self.detail = detail
@@ -134,10 +133,9 @@ class Refused(MailError):
     :param code: 400 to 599 (RFC 5321 4.2); 4yz asks the sender to try again, and 421 also ends the
         connection (3.8).
     :param enhanced: of the same class, such as ``5.7.1`` (RFC 3463).
-    :param text: one line of printable ASCII for the client.
+    :param text: printable ASCII for the client; SMTP makes each of its lines a line of the reply.
     :raises TypeError: an argument is of the wrong type.
-    :raises ValueError: the code is not from 400 to 599, the enhanced code is none or of another class, or the
-        text has a line break.
+    :raises ValueError: the code is not from 400 to 599, or the enhanced code is none or of another class.
     """
 
     def __init__(self, code: int, enhanced: str, text: str, *, detail: str = "") -> None:

@@ -1,4 +1,4 @@
-"""Makes files and folders that stay after a power cut.
+"""Makes files and folders that stay after a power cut, and gives root's away.
 
 A new name is on disk when the folder that contains it is synced; syncing the file itself does not promise
 that (POSIX ``fsync``; Linux fsync(2)).
@@ -8,9 +8,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
+import stat
 from pathlib import Path
 
-__all__ = ["make_folder", "sync_folder", "write_private"]
+__all__ = ["give_away", "make_folder", "sync_folder", "write_private"]
+
+
+def give_away(path: str | os.PathLike[str], uid: int | None, gid: int | None) -> None:
+    """Change the owner of root's file; in a setgid folder, the group stays.
+
+    :param uid: None for no change.
+    :param gid: None for the user's own group.
+    :raises OSError:
+    """
+    if gid is None and uid is not None:
+        with contextlib.suppress(KeyError):  # twistd chooses the group in the same way
+            gid = pwd.getpwuid(uid).pw_gid
+    if gid is None or os.stat(os.path.dirname(path) or ".").st_mode & stat.S_ISGID:
+        gid = -1
+    os.chown(path, -1 if uid is None else uid, gid, follow_symlinks=False)
 
 
 def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:

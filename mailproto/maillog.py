@@ -222,20 +222,39 @@ def _emit_message(
     _emit(level, kind, client, fields, envelope.id, text, at)
 
 
-def recipients(envelope: Envelope, outcomes: Sequence[Outcome]) -> Iterator[None]:
+def recipients(envelope: Envelope, outcomes: Sequence[Outcome], *, each_told: bool = True) -> Iterator[None]:
     """Log ``accepted``, ``deferred`` or ``refused`` for each recipient of a message that has several.
 
+    If the message was taken for some of them, and the client gets one reply for all (SMTP), it is not told of
+    the others: for these the line is ``unreported``, a warning.
+
+    :param each_told: whether the client gets each recipient's reply (LMTP).
     :returns: an iterator that does the work: the caller may let the reactor run between two steps.
     """
     if len(outcomes) == 1:
         return
+    untold = not each_told and any(outcome.accepted for outcome in outcomes)
     for number, (recipient, outcome) in enumerate(zip(envelope.recipients, outcomes, strict=True), 1):
-        reply = "" if outcome.accepted else _reply(outcome)
-        fields = {"recipient": f"<{recipient.address}>", "reply": reply, "detail": outcome.detail}
-        kind = "accepted" if outcome.accepted else _kind(outcome)
-        _emit(_level(outcome), kind, None, fields, envelope.id)
+        level, kind, told = _level(outcome), "accepted" if outcome.accepted else _kind(outcome), ""
+        if untold and not outcome.accepted:
+            level = max(level, LogLevel.warn, key=_LEVELS.index)
+            kind, told = "unreported", _TOLD
+        fields = {
+            "sender": f"<{envelope.sender}>" if told else "",
+            "recipient": f"<{recipient.address}>",
+            "reply": "" if outcome.accepted else _reply(outcome),
+            "told": told,
+            "detail": outcome.detail,
+        }
+        _emit(level, kind, None, fields, envelope.id)
         if not number % _RECIPIENTS_AT_ONCE:
             yield
+
+
+_TOLD: Final = "250, because of other recipients: the sender does not learn the reply"
+"""What the client was told about a recipient for which the message was not taken."""
+
+_LEVELS: Final = (LogLevel.info, LogLevel.warn, LogLevel.error)
 
 
 def _list(envelope: Envelope) -> str:
@@ -340,8 +359,12 @@ def _reply(outcome: Outcome) -> str:
 
 
 def _level(outcome: Outcome) -> Any:
-    """Warning if the server failed, rather than the message (RFC 3463 3.4: X.3.X)."""
-    return LogLevel.error if outcome.enhanced.startswith("4.3.") else LogLevel.info
+    """Error if the server failed, rather than the message (RFC 3463 3.4: X.3.X); warning if another server
+    could not be reached (3.5: X.4.X)."""
+    return _SPECIAL_LEVELS.get(outcome.enhanced[:4], LogLevel.info)
+
+
+_SPECIAL_LEVELS: Final[Mapping[str, Any]] = {"4.3.": LogLevel.error, "4.4.": LogLevel.warn}
 
 
 def _level_of(error: MailError) -> Any:

@@ -1,18 +1,19 @@
 # SMTP in and IMAP out, over a store in memory, for alice@localhost: twistd -ny memory.tac
 import os
-from twisted.application import service, strports
+from twisted.application import service
 from twisted.internet import defer, reactor
 from mailproto.auth import hash_password, store_portal
 from mailproto.backends import MemoryStore
 from mailproto.delivery import MailboxDelivery
 from mailproto.imap import IMAPServerFactory
+from mailproto.listening import Listener
 from mailproto.smtp import SMTPServerFactory
 
 store = MemoryStore()
 defer.ensureDeferred(store.directory.add("alice@localhost", hash_password("secret")))
-smtp = SMTPServerFactory(MailboxDelivery(store, ["localhost"]), clock=reactor, hostname="localhost")
-imap = IMAPServerFactory(store_portal(store, reactor), clock=reactor, hostname="localhost")
+smtp = SMTPServerFactory(MailboxDelivery(store, ["localhost"]))
+imap = IMAPServerFactory(store_portal(store, reactor))
 application = service.Application("mail in memory")
 for name, port, factory in (("SMTP", 8025, smtp), ("IMAP", 8143, imap)):
     endpoint = os.environ.get(f"MAILPROTO_{name}", f"tcp:{port}:interface=127.0.0.1")
-    strports.service(endpoint, factory).setServiceParent(application)
+    Listener(endpoint, factory).setServiceParent(application)

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from tests.processes import CHECKOUT
 
 PUBLIC_NAMES = {
+    "mailproto.aio": "bridge running_reactor",
     "mailproto.accounts": """
         MAX_COMPARED account_key account_keys check_account_name full_name invisible_in
     """,
@@ -33,7 +34,7 @@ PUBLIC_NAMES = {
         SERVER_MECHANISMS ServerMechanism client_mechanisms decode_base64 server_mechanisms
     """,
     "mailproto.auth.signing_in": "FAILURE_DELAY Login add_ons_of ensure_secret",
-    "mailproto.awaiting": "Result deferred_of settle",
+    "mailproto.awaiting": "Result deferred_of drive settle",
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore SQLiteStore
         STORES SimpleAccount SimpleMailbox SingleStore check_keywords check_name check_rename
@@ -46,8 +47,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.client.errors": """
         AuthenticationRefused AuthenticationUnavailable ClientError CommandRefused ConnectFailed
-        ConnectionLost GreetingRefused ProtocolViolation QueueTimeout ServerReply ServerTimeout
-        ServerUntrusted ServiceClosing TLSFailed TLSUnavailable
+        ConnectionLost GreetingRefused NotOffered OutOfOrder ProtocolViolation QueueTimeout ServerReply
+        ServerTimeout ServerUntrusted ServiceClosing TLSFailed TLSUnavailable
     """,
     "mailproto.connection": """
         Connection Peer ServerConnection ServerFactory UNKNOWN Wire own_hostname server_hostname
@@ -59,7 +60,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.content": "CHUNK Content Octets chunks unwrapped",
     "mailproto.delivery": """
-        Delivery DeliverySession FunctionDelivery MAX_CACHED MailboxDelivery PerSession TRUST accepted
+        Action CatchAllDelivery Delivery DeliverySession FunctionDelivery MAX_CACHED MAX_RETURNED
+        MailboxDelivery PerSession RecipientStatus Report TRUST accepted bounce report
     """,
     "mailproto.domains": """
         ascii_domain canonical_domain domain_fault ends_in_number is_valid_international
@@ -71,7 +73,7 @@ PUBLIC_NAMES = {
         StoreUnusable TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse
         WireError storage_failure
     """,
-    "mailproto.files": "make_folder sync_folder write_private",
+    "mailproto.files": "give_away make_folder sync_folder write_private",
     "mailproto.imap": "IMAPServerFactory",
     "mailproto.imap.limits": "IMAPLimits",
     "mailproto.imap.server": "IMAPServer MailboxView",
@@ -87,6 +89,7 @@ PUBLIC_NAMES = {
         IExpander IIdentity IMailbox IMetadata IObjectIds IOwnership IQueueRunner IRecent IRevocable
         IServiceExtensions IStore IVerifier
     """,
+    "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
         Client HasClient LINE MAX_REFUSALS MAX_VALUE NAMESPACE Refusals appended client_of ended failed
         message recipients refused sign_in_failed signed_in turned_away

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Any
 
@@ -81,6 +80,33 @@ class MessageTests(SynchronousTestCase):
             ],
         )
 
+    def test_recipients_of_whom_the_sender_learns_nothing(self) -> None:
+        """SMTP has one reply for all, and it was 250: nobody else will tell of the others."""
+        about = envelope("alice", "carol", "dave")
+        with captured() as events:
+            list(maillog.recipients(about, [TAKEN, UNKNOWN, FULL], each_told=False))
+        told = 'told="250, because of other recipients: the sender does not learn the reply"'
+        self.assertEqual(
+            lines(events),
+            [
+                "accepted id=4711 recipient=<alice@example.org> detail=alice/INBOX",
+                "unreported id=4711 sender=<bob@example.com> recipient=<carol@example.org>"
+                f' reply="550 5.1.1 No such mailbox here" {told}',
+                "unreported id=4711 sender=<bob@example.com> recipient=<dave@example.org>"
+                f' reply="452 4.3.1 Insufficient system storage" {told}'
+                ' detail="OSError: No space left on device"',
+            ],
+        )
+        self.assertEqual(
+            [event["log_level"] for event in events], [LogLevel.info, LogLevel.warn, LogLevel.error]
+        )
+
+    def test_a_message_that_is_taken_for_nobody(self) -> None:
+        """The client gets the error, so nothing is unreported."""
+        with captured() as events:
+            list(maillog.recipients(envelope("carol", "dave"), [UNKNOWN, FULL], each_told=False))
+        self.assertEqual([event["kind"] for event in events], ["refused", "deferred"])
+
     def test_many_recipients(self) -> None:
         names = [f"r{number}" for number in range(1000)]
         first, *rest = log([TAKEN] * 1000, *names)
@@ -102,6 +128,8 @@ class MessageTests(SynchronousTestCase):
             (FULL, LogLevel.error),
             (Outcome(451, "4.3.0", "Temporary failure"), LogLevel.error),
             (Outcome(450, "4.7.1", "Too many messages for now"), LogLevel.info),
+            (Outcome(451, "4.4.1", "Temporary failure", "Cannot connect"), LogLevel.warn),
+            (Outcome(554, "5.4.6", "In circles"), LogLevel.info),
             (Outcome(552, "5.3.4", "Message too large"), LogLevel.info),
         ):
             answer = None if outcome.accepted else outcome
@@ -290,16 +318,15 @@ class ForgeryTests(SynchronousTestCase):
         client = Client(peer=helo, protocol="smtp", helo=helo, account=account)
         address = Address(local, domain)
         about = Envelope("4711", address, (Recipient(address),) * 2, Session("ESMTP", "mx.example"))
-        text = re.sub("[\r\n\0]", " ", detail)  # others are refused when an outcome is made
-        refusal = Outcome(550, "5.0.0", text, detail)
+        refusal = Outcome(550, "5.0.0", detail, detail)
         with captured() as events:
             for count, answer in ((1, None), (1, refusal), (2, None)):
                 some = Envelope(about.id, address, about.recipients[:count], about.session)
-                outcomes = [answer or Outcome(250, "2.0.0", text, detail)] * count
+                outcomes = [answer or Outcome(250, "2.0.0", detail, detail)] * count
                 maillog.message(client, some, outcomes, size=1, message_id=message_id, answer=answer)
                 list(maillog.recipients(some, outcomes))
             maillog.refused(client, refusal, command=helo, sender=address, recipient=address)
-            maillog.failed(client, helo, MailError(text, detail=detail))
+            maillog.failed(client, helo, MailError(detail, detail=detail))
             maillog.signed_in(Client(peer=helo, protocol="smtp"), account, helo)
             maillog.sign_in_failed(client, helo, account, AuthenticationFailed(detail=detail))
             maillog.appended(client, local, 1, 2)

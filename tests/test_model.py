@@ -119,8 +119,8 @@ class TransactionTests(SynchronousTestCase):
                 "enhanced must be an enhanced status code such as '5.7.1', not ['5.7.1']",
                 (550, ["5.7.1"], "x"),
             ),
-            ("text must be a str of one line, not b'x'", (550, "5.7.1", b"x")),
-            ("text must be a str of one line, not 'x\\r\\n250 y'", (550, "5.7.1", "x\r\n250 y")),
+            ("text must be a str, not b'x'", (550, "5.7.1", b"x")),
+            ("text must be a str, not None", (550, "5.7.1", None)),
             ("detail must be a str, not 3", (550, "5.7.1", "x", 3)),
         ):
             with self.subTest(line=line):

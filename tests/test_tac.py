@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import imaplib
 import smtplib
-import socket
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,15 +14,6 @@ from tests.service.test_process import untrusting
 FOLDER = CHECKOUT / "tac"
 MESSAGE = "Subject: hello\r\n\r\nIt works.\r\n"
 ANY = "tcp:0:interface=127.0.0.1"
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody has now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def send(port: int, recipient: str) -> None:
@@ -44,16 +34,9 @@ class TacTests(ProgramCase):
         return self.start("--no_save", "--python", str(FOLDER / name), **environment)
 
     def smtp_and_imap(self, name: str) -> tuple[int, int]:
-        """Start one that has these two, without more words; their ports."""
-        smtp, imap = free_ports(2)
-        program = self.tac(
-            name,
-            MAILPROTO_SMTP=f"tcp:{smtp}:interface=127.0.0.1",
-            MAILPROTO_IMAP=f"tcp:{imap}:interface=127.0.0.1",
-        )
-        program.wait_for(f"starting on {smtp}")
-        program.wait_for(f"starting on {imap}")
-        return smtp, imap
+        """Start one that has these two; their ports."""
+        program = self.tac(name, MAILPROTO_SMTP=ANY, MAILPROTO_IMAP=ANY)
+        return port_of(program, "smtp"), port_of(program, "imap")
 
     def bodies(self, client: imaplib.IMAP4, name: str) -> list[bytes]:
         client.login(name, "secret")

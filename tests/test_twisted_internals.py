@@ -6,6 +6,7 @@ shortcut, ``MAILPROTO_PLAIN_TWISTED=1`` in the environment helps until the code 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -14,9 +15,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import twisted.internet
 from OpenSSL import SSL
 from twisted.internet import endpoints, tcp, unix
 from twisted.internet.address import IPv4Address
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.base import DelayedCall
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -26,6 +29,7 @@ from twisted.internet.interfaces import (
     IReadDescriptor,
     ISSLTransport,
 )
+from twisted.internet.main import installReactor
 from twisted.internet.pollreactor import PollReactor
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.selectreactor import SelectReactor
@@ -470,6 +474,46 @@ class NeedTests(InternalsCase):
                     self.assertEqual(len(built), int(accepts))
                     reactor.addReader(port)
             port.connectionLost(None)
+
+    def test_reactor_waker(self) -> None:
+        reactor = SelectReactor()
+        waker = reactor.waker
+        self.assertIn(waker, reactor.getReaders())
+        descriptor = waker.fileno()
+        internals.close_waker(reactor)
+        internals.close_waker(reactor)
+        self.assertNotIn(waker, reactor.getReaders())
+        self.assertRaises(OSError, os.fstat, descriptor)
+        reactor.wakeUp()
+
+    def test_reactor_is_a_module(self) -> None:
+        name = "twisted.internet.reactor"
+        for module, attribute in ((sys.modules, name), (vars(twisted.internet), "reactor")):
+            if attribute in module:
+                self.addCleanup(module.__setitem__, attribute, module[attribute])
+                del module[attribute]
+        for _ in range(2):
+            reactor = object()
+            installReactor(reactor)
+            self.assertIs(sys.modules[name], reactor)
+            internals.uninstall_reactor(object())
+            self.assertIs(twisted.internet.reactor, reactor)
+            internals.uninstall_reactor(reactor)
+            self.assertNotIn(name, sys.modules)
+            self.assertFalse(hasattr(twisted.internet, "reactor"))
+
+    def test_reactor_crash_stops_loop(self) -> None:
+        loop = asyncio.new_event_loop()
+        self.addCleanup(loop.close)
+        calls: list[str] = []
+        self.patch(loop, "stop", lambda: calls.append("stop"))
+        reactor = AsyncioSelectorReactor(loop)
+        self.addCleanup(internals.close_waker, reactor)
+        reactor.startRunning(installSignalHandlers=False)
+        reactor.stop()
+        self.assertEqual(calls, [])
+        reactor.crash()
+        self.assertEqual(calls, ["stop"])
 
     def test_unix_lock(self) -> None:
         path = f"/tmp/mailproto-test-{os.getpid()}"

@@ -188,3 +188,6 @@ class Client(ABC, Generic[EventT]):
     def _has_room(self, waiting: int = 0) -> bool:
         """Whether this connection can take one more job, after ``waiting`` jobs that have not begun."""
         return True
+
+    def _end_of_job(self) -> None:
+        """No job of a pool uses this connection any more: forget what an unfinished one has begun."""

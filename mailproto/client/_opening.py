@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from twisted.internet.defer import CancelledError, ensureDeferred
-from twisted.internet.endpoints import connectProtocol, wrapClientTLS
+from twisted.internet.endpoints import wrapClientTLS
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 
 from mailproto.auth.sasl import ClientCredentials
 from mailproto.client._address import Credentials, ServerAddress, bare_host
-from mailproto.client._routes import Race, Route, endpoint_name, routes_to
+from mailproto.client._routes import Race, Route, connect, endpoint_name, routes_to
 from mailproto.client._timeouts import TooLate, within
 from mailproto.client.errors import (
     AuthenticationRefused,
@@ -58,7 +59,7 @@ async def connect_client(reactor: Reactor, endpoint: IStreamClientEndpoint, clie
     """Implements `Client.connect`."""
     seconds = client.timeouts.connect
     name = endpoint_name(endpoint)
-    connecting = connectProtocol(endpoint, client.protocol)
+    connecting = connect(endpoint, client.protocol)
     try:
         await within(reactor, seconds, connecting, lambda _: client.abort())
     except CancelledError:
@@ -206,9 +207,9 @@ class _Opening(Generic[ClientT]):
 
     def _reasons(self, last: str = "") -> str:
         updates: Iterable[tuple[str, ClientError]] = self._failed[:MOST_REASONS]
-        texts = [f"{name}: {error.text}" for name, error in updates]
+        texts = [f"{name}: {error}" for name, error in updates]
         if len(self._failed) == 1 and not last and self._failed[0][0] in self._name:
-            texts = [self._failed[0][1].text]  # the server's name is the address
+            texts = [str(self._failed[0][1])]  # the server's name is the address
         if (more := len(self._failed) - MOST_REASONS) > 0:
             texts.append(f"{more} more")
         return "; ".join([*texts, last] if last else texts)
@@ -230,10 +231,10 @@ def _abort_connected(connected: tuple[Route, Client[Any]] | None) -> None:
 
 @contextmanager
 def aborting(client: Client[Any]) -> Iterator[None]:
-    """Abort the connection if the block raises or is cancelled."""
+    """Abort the connection if the block is cancelled, by Twisted or by asyncio."""
     try:
         yield
-    except (CancelledError, GeneratorExit):
+    except (CancelledError, asyncio.CancelledError, GeneratorExit):
         client.abort()
         raise
 

@@ -405,7 +405,7 @@ class ClientPool(Generic[ClientT]):
             if not self._take_back(job):
                 job.is_late = True
                 return
-            why = "" if self._refusal is None else f"; the last one could not be had: {self._refusal.text}"
+            why = "" if self._refusal is None else f"; the last one could not be had: {self._refusal}"
             job.fail(Failure(QueueTimeout(f"Waited {wait:g} s for a connection to {self._name}{why}")))
             self._less_waits()
         except Exception:

@@ -171,6 +171,8 @@ class PooledConnection(Generic[ClientT]):
         if job.connection is not self or job.attempt != attempt:
             return  # the job was taken back
         self._forget(job)
+        if not self.underway:
+            self._client._end_of_job()
         try:
             self._settle(job, result, was_new)
         except Exception:

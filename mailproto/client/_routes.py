@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from twisted.internet.address import IPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, connectProtocol
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
     IHostResolution,
+    IProtocol,
     IReactorPluggableNameResolver,
     IResolutionReceiver,
     IStreamClientEndpoint,
 )
+from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -28,7 +30,7 @@ from mailproto.typing import Reactor, ReactorTime
 if TYPE_CHECKING:
     from mailproto.client._client import Client
 
-__all__ = ["HEAD_START", "Race", "Route", "endpoint_name", "host_and_port", "routes_to"]
+__all__ = ["HEAD_START", "Race", "Route", "connect", "endpoint_name", "host_and_port", "routes_to"]
 
 
 HEAD_START = 0.3
@@ -114,6 +116,24 @@ def endpoint_name(endpoint: Any) -> str:
     return address if isinstance(address, str) else host_and_port(*address)
 
 
+class _ProtocolFactory(Factory):
+    """Gives the one protocol that it was made for."""
+
+    noisy = False
+
+    def __init__(self, protocol: IProtocol) -> None:
+        self._protocol = protocol
+
+    def buildProtocol(self, addr: IAddress) -> IProtocol:  # type: ignore[override]
+        return self._protocol
+
+
+def connect(endpoint: IStreamClientEndpoint, protocol: IProtocol) -> Deferred[IProtocol]:
+    """As Twisted's ``connectProtocol``, which makes a class for each connection, and these are never
+    freed, nor are their protocols."""
+    return endpoint.connect(_ProtocolFactory(protocol))
+
+
 class Race(Generic[ClientT]):
     """Connects to several addresses, one after the other, until the first connection is made.
 
@@ -142,7 +162,7 @@ class Race(Generic[ClientT]):
         self._timer = None
         route = self._routes.popleft()
         client = self._make()
-        attempt = connectProtocol(route.endpoint, client.protocol).addCallback(lambda _: client)
+        attempt = connect(route.endpoint, client.protocol).addCallback(lambda _: client)
         self._pending[id(attempt)] = attempt
         if self._routes:
             self._timer = self._clock.callLater(HEAD_START, self._next)

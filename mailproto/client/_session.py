@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from mailproto.client._connection import ClientConnection
@@ -133,12 +133,22 @@ class ClientSession(ABC, Generic[EventT]):
         """Whether TLS is on, with a valid certificate for the server's name."""
         return is_verified(self.connection.transport)
 
-    def run(self, dialogue: Callable[[], Coroutine[Any, Any, T]]) -> Deferred[T]:
+    def run(
+        self, dialogue: Callable[[], Coroutine[Any, Any, T]], cancelled: Callable[[], None] | None = None
+    ) -> Deferred[T]:
         """Run a coroutine after all earlier requests; no other request is sent while it runs.
 
-        :returns: the coroutine's result, or the error that ended the connection before its turn.
+        :param cancelled: called if the result is cancelled while the coroutine runs, which goes on.
+        :returns: the coroutine's result, or the error that ended the connection before its turn.  If it is
+            cancelled before its turn, the coroutine does not run.
         """
-        turn = CoroutineTurn(dialogue, self.turn_done)
+
+        def cancel(result: Deferred[T]) -> None:
+            if not self.drop(turn) and cancelled is not None:
+                result.errback(CancelledError())
+                cancelled()
+
+        turn = CoroutineTurn(dialogue, self.turn_done, cancel)
         return turn.result if self.enqueue(turn) else fail(self.error)
 
     def enqueue(self, turn: Turn) -> bool:
@@ -147,6 +157,13 @@ class ClientSession(ABC, Generic[EventT]):
             return False
         self._turns.append(turn)
         self.advance()
+        return True
+
+    def drop(self, turn: Turn) -> bool:
+        """Take a turn out of the queue; False if it is not there, because it has begun."""
+        if turn not in self._turns:
+            return False
+        self._turns.remove(turn)
         return True
 
     def greeted(self) -> Deferred[EventT]:

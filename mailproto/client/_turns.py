@@ -29,14 +29,20 @@ class CoroutineTurn(Turn, Generic[T]):
 
     :param run: makes the coroutine.
     :param done: called when the coroutine has ended, before its result is delivered.
+    :param cancel: called if the result is cancelled.
     """
 
     __slots__ = ("_done", "_run", "result")
 
-    def __init__(self, run: Callable[[], Coroutine[Any, Any, T]], done: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        run: Callable[[], Coroutine[Any, Any, T]],
+        done: Callable[[], None],
+        cancel: Callable[[Deferred[T]], None] | None = None,
+    ) -> None:
         self._run = run
         self._done = done
-        self.result: Deferred[T] = Deferred()
+        self.result: Deferred[T] = Deferred(cancel)
 
     def begin(self) -> None:
         """Start the coroutine."""
@@ -48,4 +54,5 @@ class CoroutineTurn(Turn, Generic[T]):
 
     def _ended(self, result: T | Failure) -> None:
         self._done()
-        self.result.callback(result)
+        if not self.result.called:  # it was cancelled
+            self.result.callback(result)

@@ -19,8 +19,10 @@ All are `ClientError`s::
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
+from mailproto.errors import MailError
+from mailproto.model import Outcome
 from mailproto.printable import printable
 
 __all__ = [
@@ -31,6 +33,8 @@ __all__ = [
     "ConnectFailed",
     "ConnectionLost",
     "GreetingRefused",
+    "NotOffered",
+    "OutOfOrder",
     "ProtocolViolation",
     "QueueTimeout",
     "ServerReply",
@@ -54,22 +58,50 @@ class ServerReply(Protocol):
         """Whether the reply reports a permanent failure."""
 
 
-class ClientError(Exception):
+@runtime_checkable
+class PassableReply(Protocol):
+    """A reply that an SMTP server can give to its own client."""
+
+    def passed_on(self) -> Outcome:
+        """The reply with its code, enhanced code and whole text."""
+
+
+class ClientError(MailError):
     """The base of all errors of clients.
+
+    ``str()`` of it says what happened: one line, safe for a log (`mailproto.printable`).
+
+    It is a `MailError`, so a server can answer with it.  A delivery that talks to another server, such as
+    a proxy, need not catch it.  If the other server refused the command, the client gets that very reply.
+    For anything else the client is asked to try again, and only the log tells what happened.
 
     :param text: what happened; by default the text of ``reply``.
     :param reply: the server's reply, if that was the error.
 
-    :ivar text: one line, safe for a log (`mailproto.printable`).
     :ivar reply: None if the error is not a reply.
+    :cvar is_answer: whether ``reply`` answers what was asked for, and so may be passed on.  A refusal of
+        TLS or of the credentials is no answer to a client of ours.
     """
 
+    enhanced = "4.4.0"
+    imap, pop3 = "UNAVAILABLE", "SYS/TEMP"
+    default_text = "Temporary failure, try again later"
     default: ClassVar[str] = "The server cannot be used"
+    is_answer: ClassVar[bool] = False
 
     def __init__(self, text: str = "", *, reply: ServerReply | None = None) -> None:
-        self.text = printable(text) or (self.default if reply is None else printable(reply.summary))
+        said = printable(text) or (self.default if reply is None else printable(reply.summary))
+        self._said = said
         self.reply = reply
-        super().__init__(self.text)
+        answer = reply.passed_on() if self.is_answer and isinstance(reply, PassableReply) else None
+        if answer is None or answer.code < 400:
+            super().__init__(detail=said)
+        else:
+            super().__init__(detail=said if text else "")
+            self.code, self.enhanced, self.text = answer.code, answer.enhanced, answer.text
+
+    def __str__(self) -> str:
+        return self._said
 
     @property
     def is_permanent(self) -> bool:
@@ -80,24 +112,28 @@ class ClientError(Exception):
 class ConnectFailed(ClientError):
     """No connection could be made: the text has host, port, and the error of each address."""
 
+    enhanced = "4.4.1"
     default = "Cannot connect"
 
 
 class QueueTimeout(ClientError):
     """No connection of a pool was free for a job in time; nothing of the job was done."""
 
+    enhanced = "4.4.7"
     default = "Waited too long for a connection"
 
 
 class ConnectionLost(ClientError):
     """The connection ended, or is not open."""
 
+    enhanced = "4.4.2"
     default = "Connection lost"
 
 
 class ServiceClosing(ConnectionLost):
     """The server announced that it closes the connection (SMTP's 421, IMAP's BYE)."""
 
+    is_answer = True
     default = "Service closing the connection"
 
 
@@ -113,6 +149,7 @@ class ProtocolViolation(ConnectionLost):
     :ivar reply: the reply that was out of order; None if there was none.
     """
 
+    enhanced = "4.5.0"
     default = "The server does not keep to the protocol"
 
     def __init__(self, text: str = "", *, reply: ServerReply | None = None) -> None:
@@ -128,31 +165,63 @@ class ProtocolViolation(ConnectionLost):
 class GreetingRefused(ClientError):
     """The server's greeting refused the client; the connection is closed."""
 
+    is_answer = True
+
 
 class CommandRefused(ClientError):
     """The server refused a command; the connection goes on."""
+
+    is_answer = True
+
+
+class OutOfOrder(ClientError):
+    """A command does not fit the state of the session, such as RCPT before MAIL; it was not sent."""
+
+    enhanced = "4.5.0"
+    default = "The command does not fit here"
+
+
+class NotOffered(ClientError):
+    """The server does not offer what a command needs, such as an extension; it was not sent.
+
+    :param outcome: the codes and the text, also for a client of ours.
+    """
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(f"{outcome.code} {outcome.enhanced} {outcome.text}")
+        self.code, self.enhanced, self.text, self.detail = outcome.code, outcome.enhanced, outcome.text, ""
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether the same command would fail on another connection, too."""
+        return self.code >= 500
 
 
 class TLSUnavailable(ClientError):
     """TLS is not offered, or was refused; the connection goes on in plaintext."""
 
+    enhanced = "4.7.4"
     default = "STARTTLS is not offered"
 
 
 class TLSFailed(ConnectionLost):
     """No TLS could be negotiated, or the certificate is not the server's; the connection is closed."""
 
+    enhanced = "4.7.5"
     default = "TLS failed"
 
 
 class AuthenticationUnavailable(ClientError):
     """The server offers no mechanism for these credentials, or none that is safe on this connection."""
 
+    enhanced = "4.7.4"
     default = "No authentication mechanism that can be used"
 
 
 class AuthenticationRefused(ClientError):
     """The server refused the credentials, or cannot check them now."""
+
+    enhanced = "4.7.0"
 
 
 class ServerUntrusted(ConnectionLost):
@@ -161,4 +230,5 @@ class ServerUntrusted(ConnectionLost):
     The connection is closed.
     """
 
+    enhanced = "4.7.0"
     default = "The server has not proved who it is"

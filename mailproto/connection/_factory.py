@@ -67,6 +67,10 @@ class ServerFactory(Factory):
         self._peers: dict[str, int] = {}
         self._all_gone: list[Deferred[None]] = []
 
+    def startFactory(self) -> None:
+        """The first port starts to listen, perhaps after `shut_down`."""
+        self.stopping = False
+
     def admit(self, connection: ServerConnection[Any]) -> bool:
         """Count a new connection; False if there are too many, or the server is stopping."""
         network = None if connection.is_proxy else connection.peer.network

@@ -63,7 +63,7 @@ class ProxiedFactory(Factory):
         check_type("limits", limits, (Limits, type(None)), "of the class Limits or None")
         self.clock = clock
         self.limits = limits or Limits()
-        self._factory = factory
+        self.wrappedFactory = factory
         self._proxies = Networks.of("proxies", proxies)
         self.waiting: set[_ProxiedConnection] = set()
 
@@ -76,18 +76,18 @@ class ProxiedFactory(Factory):
 
     def build_wrapped(self, address: Any) -> IProtocol | None:
         """The protocol of a client at ``address``."""
-        protocol: IProtocol | None = self._factory.buildProtocol(address)
+        protocol: IProtocol | None = self.wrappedFactory.buildProtocol(address)
         return protocol
 
     def doStart(self) -> None:
         """A port starts to listen (`IProtocolFactory`)."""
         super().doStart()  # type: ignore[no-untyped-call]
-        self._factory.doStart()
+        self.wrappedFactory.doStart()
 
     def doStop(self) -> None:
         """A port stops listening (`IProtocolFactory`)."""
         super().doStop()  # type: ignore[no-untyped-call]
-        self._factory.doStop()
+        self.wrappedFactory.doStop()
 
     def stopFactory(self) -> None:
         """The last port has stopped: close the connections whose header is still missing."""

@@ -113,10 +113,10 @@ class MailboxDelivery(Delivery):
         kept = with_return_path(envelope.sender, Content.of(content))
         results = await settle(self._store.deliver(kept, placements)) if accounts else ()
         answers = {
-            placement.account: _refusal(result) if isinstance(result, MailError) else _delivered(placement)
+            placement.account: refusal(result) if isinstance(result, MailError) else delivered(placement)
             for placement, result in zip(placements, results, strict=True)
         }
-        return [answers[name] if isinstance(name, str) else _refusal(name) for name in names]
+        return [answers[name] if isinstance(name, str) else refusal(name) for name in names]
 
     async def ensure_role_accounts(self) -> None:
         """Create the missing postmaster and abuse accounts of each domain."""
@@ -155,10 +155,10 @@ class MailboxDelivery(Delivery):
 
 
 @lru_cache(MAX_CACHED)
-def _delivered(placement: Placement) -> Outcome:
+def delivered(placement: Placement) -> Outcome:
     """The detail tells the log where the message is."""
     return replace(DELIVERED, detail=f"{placement.account}/{placement.mailbox}")
 
 
-def _refusal(error: MailError) -> Outcome:
+def refusal(error: MailError) -> Outcome:
     return Outcome(error.code, error.enhanced, error.text, error.detail)

@@ -254,8 +254,7 @@ class Outcome:
     :ivar detail: for the log only: where the message was put, or why it was not.  It does not count when
         outcomes are compared.
     :raises TypeError: a value is of the wrong type.
-    :raises ValueError: ``code`` is no reply code, ``enhanced`` is none or of another class, or ``text`` has
-        a line break.
+    :raises ValueError: ``code`` is no reply code, or ``enhanced`` is none or of another class.
     """
 
     code: int
@@ -265,7 +264,8 @@ class Outcome:
 
     def __post_init__(self) -> None:
         check_reply(self.code, self.enhanced)
-        check_line("text", self.text)
+        if self.text.__class__ is not str:
+            check_type("text", self.text, str, "a str")
         if self.detail.__class__ is not str:
             check_type("detail", self.detail, str, "a str")
 

@@ -37,10 +37,10 @@ from mailproto.auth.passwords import (
 )
 from mailproto.auth.sasl import DEFAULT_MECHANISMS
 from mailproto.awaiting import settle
-from mailproto.delivery import MailboxDelivery
+from mailproto.delivery import CatchAllDelivery, MailboxDelivery
 from mailproto.errors import AccountExists, MailError, NoSuchAccount
 from mailproto.files import write_private
-from mailproto.interfaces import IDirectory
+from mailproto.interfaces import IDirectory, IStore
 from mailproto.service._data import DataService
 from mailproto.service._settings import AccountSettings, Settings
 from mailproto.service._store import StoreService
@@ -89,6 +89,8 @@ class AccountsService(Service):
         try:
             await MailboxDelivery(store, settings.domains).ensure_role_accounts()
             await self._ensure_given(store.directory, settings.accounts)
+            if settings.catch_all is not None:
+                await self._ensure_catch_all(store, settings.catch_all)
         except MailError as error:
             raise self._store.problem(str(error)) from None
         self._remember_domain(settings.domains[0])
@@ -136,6 +138,16 @@ class AccountsService(Service):
             await self._in_thread(lambda: right.write(file, records))
         except OSError as error:
             self.log.warn("The next start has to check all passwords again: {error}", error=error)
+
+    async def _ensure_catch_all(self, store: IStore, name: str) -> None:
+        kept = await CatchAllDelivery(store, name).ensure_account()
+        self.log.warn("CATCH-ALL: every message, whoever it is to, goes to {name} only", name=kept)
+        if not await settle(store.directory.password_hash(kept)):
+            self.log.warn(
+                "CATCH-ALL: nobody can sign in as {name} yet: give it a password, as with --account "
+                "{name}:PASSWORD",
+                name=kept,
+            )
 
     def _ensure(self, directory: IDirectory, account: AccountSettings) -> Awaitable[str]:
         return ensure_account(

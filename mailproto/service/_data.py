@@ -12,8 +12,7 @@ from pathlib import Path
 from twisted.application.service import Service
 
 from mailproto.auth.signing_in import ensure_secret
-from mailproto.files import make_folder
-from mailproto.service._listening import give_away
+from mailproto.files import give_away, make_folder
 from mailproto.service._reasons import file_error, refusal
 from mailproto.service._settings import SettingError, User
 
@@ -45,7 +44,7 @@ class DataService(Service):
         if user is not None and os.geteuid() == 0 and not self.folder.exists():
             with self._as_setting_error():
                 make_data_folder(self.folder)
-                give_away(str(self.folder), user)
+                give_away(self.folder, user.uid, user.gid)
 
     def startService(self) -> None:
         """Make everything that is missing, and check that it can be used.

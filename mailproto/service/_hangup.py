@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 
 __all__ = ["HangupService"]
@@ -21,7 +22,7 @@ class HangupService(Service):
 
     log = Logger()
 
-    def __init__(self, reload: Callable[[], object], *, reactor: Any) -> None:
+    def __init__(self, reload: Callable[[], object], *, reactor: IReactorFromThreads) -> None:
         self._reload = reload
         self._reactor = reactor
         self._is_set = False

@@ -23,6 +23,11 @@ class Listener:
     port: int | None
     tls: bool = False
 
+    @property
+    def takes_mail(self) -> bool:
+        """Whether clients send messages to it."""
+        return self.protocol in ("smtp", "submission", "lmtp")
+
 
 LISTENERS: Mapping[str, Listener] = {
     listener.name: listener

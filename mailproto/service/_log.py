@@ -27,8 +27,7 @@ from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
 from mailproto import maillog
-from mailproto.service._listening import give_away
-from mailproto.service._settings import User
+from mailproto.files import give_away
 
 __all__ = ["LOG_FILE_SIZE", "SOON", "TextLog", "log_with"]
 
@@ -71,9 +70,9 @@ def _observer(twistd: Mapping[str, Any], reactor: Any, least: Any) -> ILogObserv
     if name == "-" or (foreground and not name):
         return TextLog(sys.stdout, reactor, least)
     file = LogFile.fromFullPath(name or "twistd.log", rotateLength=LOG_FILE_SIZE)
-    user = User(twistd["uid"], twistd["gid"])
-    if user != User(None, None) and os.geteuid() == 0:
-        give_away(file.path, user)  # otherwise that user could not rotate the file
+    uid, gid = twistd["uid"], twistd["gid"]
+    if (uid, gid) != (None, None) and os.geteuid() == 0:
+        give_away(file.path, uid, gid)  # otherwise that user could not rotate the file
     if not signal.getsignal(signal.SIGUSR1):
         signal.signal(signal.SIGUSR1, lambda *_: reactor.callFromThread(file.rotate))
     return TextLog(file, reactor, least)

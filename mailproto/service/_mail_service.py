@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 from twisted.application.service import IProcess, IService, MultiService
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
-from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred, succeed
+from twisted.internet.interfaces import IProtocolFactory, IReactorTCP
 from twisted.logger import Logger
 
 from mailproto._twisted_internals import keep_time
@@ -35,9 +35,9 @@ class MailService(MultiService):
 
     Its parts are child services with names (`getServiceNamed`): ``data``, ``tls``, ``store``, ``accounts``,
     ``servers``, and one for each endpoint, named after its listener: ``smtp``, ``smtp-2``, and so on.  They
-    start in this order; each waits until the ``startService`` before it is done. They stop in the opposite
-    order: first no new connections are accepted, then each connection ends after its running command, then
-    the store closes.
+    start in this order; each waits until the ``startService`` before it is done.  The endpoints stop first,
+    all together: no new connections are accepted, and each connection ends after its running command.  Then
+    the others stop in the opposite order, so that the store closes late.
 
     Ports are bound first, in `privilegedStartService`, so that the server can use low ports and still give
     up root's rights (``twistd --uid``).
@@ -53,10 +53,16 @@ class MailService(MultiService):
     log = Logger()
 
     def __init__(
-        self, settings: Settings, reactor: Any, *, reporter: Reporter | None = None, hangup: bool = False
+        self,
+        settings: Settings,
+        reactor: IReactorTCP,
+        *,
+        reporter: Reporter | None = None,
+        hangup: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._reactor = reactor
+        several: Any = reactor  # several of Twisted's interfaces at once
+        self._reactor = several
         self._reporter = reporter or Reporter()
         self.ready: Deferred[None] = succeed(None)
         self.has_failed = False
@@ -66,12 +72,12 @@ class MailService(MultiService):
         self._user = settings.user
         self.joined: Callable[[object], None] = lambda parent: None
         if hangup:
-            self._add("hangup", HangupService(self.reload, reactor=reactor))
+            self._add("hangup", HangupService(self.reload, reactor=several))
         data = self._add("data", DataService(settings.data, lambda: self._user))
-        tls = self._add("tls", TLSService(settings.tls, settings.hostname, data, reactor=reactor))
-        store = self._add("store", StoreService(settings.store, data, reactor=reactor))
-        accounts = self._add("accounts", AccountsService(settings, data, store, reactor=reactor))
-        servers = self._add("servers", ServersService(settings, data, tls, store, accounts, reactor=reactor))
+        tls = self._add("tls", TLSService(settings.tls, settings.hostname, data, reactor=several))
+        store = self._add("store", StoreService(settings.store, data, reactor=several))
+        accounts = self._add("accounts", AccountsService(settings, data, store, reactor=several))
+        servers = self._add("servers", ServersService(settings, data, tls, store, accounts, reactor=several))
         for name, endpoints in settings.listen.items():
             for number, endpoint in enumerate(endpoints, 1):
                 self._add(
@@ -81,7 +87,7 @@ class MailService(MultiService):
                         endpoint,
                         _factory_maker(servers, name),
                         _listening_reporter(self._reporter, name),
-                        reactor=reactor,
+                        reactor=several,
                         user=lambda: self._user,
                     ),
                 )
@@ -163,8 +169,12 @@ class MailService(MultiService):
 
     async def _stop_parts(self) -> None:
         self._is_bound = False
-        for service in reversed(list(self)):
-            await self._stop_part(service)
+        parts = list(self)
+        listeners = [self._stop_part(part) for part in parts if isinstance(part, ListenerService)]
+        await gatherResults(map(Deferred.fromCoroutine, listeners))
+        for service in reversed(parts):
+            if not isinstance(service, ListenerService):
+                await self._stop_part(service)
 
     async def _stop_part(self, service: IService) -> None:
         try:

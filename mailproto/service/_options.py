@@ -131,6 +131,13 @@ class Options(UsageOptions):
         ],
         ["max-message-size", None, DEFAULT_MAX_MESSAGE_SIZE, "The largest message, in octets.", _octets],
         [
+            "catch-all",
+            None,
+            None,
+            "NAME@DOMAIN: for developers: an account, made if missing, that gets every message, whoever it "
+            "is to. Only this machine may send, see --catch-all-anywhere.",
+        ],
+        [
             "log-level",
             None,
             "info",
@@ -144,6 +151,7 @@ class Options(UsageOptions):
             None,
             "Refuse addresses that RFC 5321 does not allow: without <>, or with odd dots or underscores.",
         ],
+        ["catch-all-anywhere", None, "Let --catch-all take mail from other machines, too."],
         ["any-sender", None, "Let accounts send from addresses that are not their own."],
         ["trace-account", None, "Name the signed-in account in Received."],
     ]
@@ -273,6 +281,8 @@ class Options(UsageOptions):
             store=given["store"],
             max_message_size=given["max-message-size"],
             accounts=self._accounts,
+            catch_all=given["catch-all"],
+            catch_all_anywhere=bool(given["catch-all-anywhere"]),
             tls=TLSSettings(
                 certificate=_path(given["tls-cert"]),
                 key=_path(given["tls-key"]),

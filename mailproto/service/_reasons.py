@@ -8,7 +8,7 @@ import os
 import pwd
 from collections.abc import Mapping
 
-__all__ = ["file_error", "port_error", "refusal", "store_error"]
+__all__ = ["file_error", "refusal", "store_error"]
 
 _TO_DO: Mapping[int, str] = {
     errno.EEXIST: "there is a file of this name, which is no folder: remove it, or choose another",
@@ -59,21 +59,6 @@ def refusal(path: str, mode: int) -> OSError | None:
     is_read_only = _may_use(path, mode & ~os.W_OK) and os.statvfs(path).f_flag & os.ST_RDONLY
     number = errno.EROFS if is_read_only else errno.EACCES
     return OSError(number, os.strerror(number), path)
-
-
-def port_error(error: OSError) -> str:
-    """Why a port cannot be bound."""
-    reason = error.strerror or str(error)
-    if error.errno == errno.EADDRINUSE:
-        return f"{reason}: end the program that listens there, or choose another port"
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return (
-            f"{reason}: the user {_user_name(os.geteuid())} may not listen there: start as root (twistd "
-            "--uid USER --gid GROUP then gives the rights up), or choose a port above 1023"
-        )
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"{reason}: it is no address of this machine"
-    return reason
 
 
 def _may_use(path: str, mode: int) -> bool:

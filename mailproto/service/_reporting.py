@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from twisted.internet.error import ReactorNotRunning
+from twisted.internet.interfaces import IReactorCore
 from twisted.logger import Logger
 
 from mailproto.service._daemon import DaemonStart
@@ -48,7 +48,7 @@ class ProcessReporter(Reporter):
         itself.
     """
 
-    def __init__(self, reactor: Any, option_of: Callable[[str], str] = str) -> None:
+    def __init__(self, reactor: IReactorCore, option_of: Callable[[str], str] = str) -> None:
         self._reactor = reactor
         self._option_of = option_of
         self.daemon = DaemonStart()

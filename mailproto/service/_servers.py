@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from twisted.application.service import Service
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.interfaces import IProtocolFactory, IReactorTime
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailproto.connection import ServerFactory
 from mailproto.connection.proxy import ProxiedFactory
-from mailproto.delivery import MailboxDelivery
+from mailproto.delivery import CatchAllDelivery, MailboxDelivery
 from mailproto.imap import IMAPServerFactory
 from mailproto.interfaces import IDelivery
 from mailproto.pop3 import POP3ServerFactory
@@ -30,7 +28,7 @@ __all__ = ["ServersService"]
 
 
 class ServersService(Service):
-    """Makes the factories, and ends all their connections.
+    """Makes the factories.
 
     :ivar factories: by protocol; a factory is made when it is first used.
     """
@@ -43,7 +41,7 @@ class ServersService(Service):
         store: StoreService,
         accounts: AccountsService,
         *,
-        reactor: Any,
+        reactor: IReactorTime,
     ) -> None:
         self.settings = settings
         self.data = data
@@ -54,18 +52,20 @@ class ServersService(Service):
         self._accounts = accounts
         self._delivery: IDelivery | None = None
 
-    def stopService(self) -> Deferred[None]:
-        """End idle connections, and the others after their running command; fires when all are closed."""
+    def stopService(self) -> None:
+        """Forget the factories, which have no connections any more; a new start makes new ones."""
         super().stopService()  # type: ignore[no-untyped-call]
-        factories, self.factories, self._delivery = self.factories, {}, None
-        gone = gatherResults([factory.shut_down() for factory in factories.values()])
-        return gone.addCallback(lambda _: None)
+        self.factories, self._delivery = {}, None
 
     @property
     def delivery(self) -> IDelivery:
         """The delivery for incoming mail."""
         if self._delivery is None:
-            self._delivery = MailboxDelivery(self._store.store, self.settings.domains)
+            store, catch_all = self._store.store, self.settings.catch_all
+            if catch_all is None:
+                self._delivery = MailboxDelivery(store, self.settings.domains)
+            else:
+                self._delivery = CatchAllDelivery(store, catch_all)
         return self._delivery
 
     @property

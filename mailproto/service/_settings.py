@@ -16,6 +16,7 @@ from twisted.logger import LogLevel
 from mailproto.auth.sasl import DEFAULT_MECHANISMS, ServerMechanism
 from mailproto.connection import own_hostname, server_hostname
 from mailproto.connection.proxy import Networks
+from mailproto.listening import is_on_loopback
 from mailproto.printable import printable
 from mailproto.service._limits import ServiceLimits
 from mailproto.service._listeners import LISTENERS, default_endpoints
@@ -174,6 +175,9 @@ class Settings:
         domain.
     :ivar max_message_size: octets.
     :ivar accounts: if a name occurs twice, the last one counts.
+    :ivar catch_all: the account that gets every message, whoever it is to (`CatchAllDelivery`); None for
+        normal delivery.  It is made if it is missing.
+    :ivar catch_all_anywhere: whether the catch-all may take mail from other machines.
     :ivar listen: Twisted server endpoint strings, by the name of their listener.
     :ivar user: the user to which root gives Unix sockets and a new data folder; None for no change.
     :raises SettingError: a value is not valid.
@@ -185,6 +189,8 @@ class Settings:
     domains: Sequence[str] = ("localhost",)
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
     accounts: Sequence[AccountSettings] = ()
+    catch_all: str | None = None
+    catch_all_anywhere: bool = False
     listen: Mapping[str, Sequence[str]] = field(default_factory=default_endpoints)
     tls: TLSSettings = field(default_factory=TLSSettings)
     auth: AuthSettings = field(default_factory=AuthSettings)
@@ -211,6 +217,28 @@ class Settings:
         for name in self.listen:
             if name not in LISTENERS:
                 raise SettingError(f"listen.{name}", f"no such listener, but {', '.join(LISTENERS)}")
+        if self.catch_all is not None:
+            object.__setattr__(self, "catch_all", self._checked_catch_all(self.catch_all))
+        elif self.catch_all_anywhere:
+            raise SettingError("catch_all_anywhere", "it has no meaning without a catch-all")
+
+    def _checked_catch_all(self, name: str) -> str:
+        try:
+            name = account_name(name)
+        except ValueError as error:
+            raise SettingError("catch_all", str(error)) from None
+        if not self.catch_all_anywhere and (where := self._open_to_others()):
+            reason = f"{where}, so that other machines can send anything to {name}: set this if they may"
+            raise SettingError("catch_all_anywhere", reason)
+        return name
+
+    def _open_to_others(self) -> str:
+        """Which listener takes mail from other machines; "" if none does."""
+        for listener in LISTENERS.values():
+            for endpoint in self.listen.get(listener.name, ()):
+                if listener.takes_mail and not is_on_loopback(endpoint):
+                    return f"{listener.name} listens on {endpoint}, not on 127.0.0.1"
+        return "a proxy brings clients" if self.proxy.networks or self.proxy.xclient else ""
 
 
 def _domain(number: int, name: str) -> str:

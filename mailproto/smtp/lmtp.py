@@ -3,7 +3,7 @@
 An MTA such as Postfix gives mail to an `LMTPServerFactory`, usually over a Unix socket.
 """
 
-from mailproto.smtp.client._client import LMTPClient
+from mailproto.smtp.client._lmtp import LMTPClient
 from mailproto.smtp.server._lmtp import LMTPServer, LMTPServerFactory
 
 __all__ = [

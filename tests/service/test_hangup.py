@@ -25,7 +25,7 @@ class HangupTests(SynchronousTestCase):
         self.addCleanup(signal.signal, signal.SIGHUP, signal.getsignal(signal.SIGHUP))
 
     def service(self, name: str) -> HangupService:
-        return HangupService(lambda: self.calls.append(name), reactor=Reactor())
+        return HangupService(lambda: self.calls.append(name), reactor=Reactor())  # type: ignore[arg-type]
 
     def hang_up(self) -> list[str]:
         os.kill(os.getpid(), signal.SIGHUP)

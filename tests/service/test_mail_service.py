@@ -283,7 +283,7 @@ class PartsTests(MailServiceCase):
         self.patch(MemoryStore, "start", lambda store: opened)
         service = self.service(imap=[ANY])
         service.privilegedStartService()
-        port = service.getServiceNamed("imap")._port.getHost().port  # type: ignore[attr-defined]
+        port = service.getServiceNamed("imap").listener.port  # type: ignore[attr-defined]
         client = await self.connect(port)
         service.startService()
         await deferLater(reactor, 0.1)
@@ -347,7 +347,7 @@ class PartsTests(MailServiceCase):
             self.patch(MemoryStore, "start", start)
             service = self.service(imap=[ANY])
             service.privilegedStartService()
-            port = service.getServiceNamed("imap")._port.getHost().port  # type: ignore[attr-defined]
+            port = service.getServiceNamed("imap").listener.port  # type: ignore[attr-defined]
             await self.start(service)
             self.assertTrue(service.has_failed)
             self.assertEqual(self.told.failures.pop(), told)

@@ -6,12 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailproto.connection.proxy import Networks
 from mailproto.service import (
     AccountSettings,
     LogSettings,
     Options,
+    ProxySettings,
     SettingError,
     Settings,
     SMTPSettings,
@@ -46,6 +49,8 @@ class SettingsTests(SynchronousTestCase):
             ("accounts[1]", lambda: Settings(accounts=[good, AccountSettings(name="alice", password="x")])),
             ("accounts[0]", lambda: Settings(accounts=[AccountSettings(name="a@b", password="")])),
             ("listen.smtps", lambda: Settings(listen={"smtps": []})),
+            ("catch_all", lambda: Settings(catch_all="dev")),
+            ("catch_all_anywhere", lambda: Settings(catch_all_anywhere=True)),
             ("tls.certificate", lambda: TLSSettings(certificate=Path("c"))),
             ("tls.key", lambda: TLSSettings(key=Path("k"))),
             ("smtp.bare_newlines", lambda: SMTPSettings(bare_newlines="keep")),  # type: ignore[arg-type]
@@ -90,3 +95,41 @@ class SettingsTests(SynchronousTestCase):
         ):
             self.assertEqual(option_of(path), option)
             self.assertIn(option.split()[0].removeprefix("--"), known)
+
+    def test_a_catch_all_takes_mail_from_this_machine(self) -> None:
+        for listen, taken in (
+            ({}, True),
+            ({"smtp": ["tcp:25:interface=127.0.0.1", "unix:/run/smtp"]}, True),
+            ({"smtp": ["tcp:25:interface=127.0.0.1", "tcp:25"]}, False),
+            ({"submissions": ["tcp:465"]}, False),
+            ({"lmtp": ["tcp6:24"]}, False),
+            ({"lmtp": ["unix:/run/lmtp"]}, True),
+            ({"imap": ["tcp:143"], "pop3s": ["tcp:995"]}, True),
+        ):
+            with self.subTest(listen=listen):
+                if taken:
+                    Settings(catch_all="dev@x.example", listen=listen)
+                else:
+                    error = self.assertRaises(
+                        SettingError, lambda listen=listen: Settings(catch_all="dev@x.example", listen=listen)
+                    )
+                    self.assertEqual(error.path, "catch_all_anywhere")
+                Settings(catch_all="dev@x.example", listen=listen, catch_all_anywhere=True)
+        proxies = Networks(["192.0.2.1"])
+        for proxy in (ProxySettings(networks=proxies), ProxySettings(xclient=proxies)):
+            self.assertRaises(SettingError, lambda proxy=proxy: Settings(catch_all="a@b", proxy=proxy))
+
+    def test_a_catch_all_in_options(self) -> None:
+        options = Options()
+        error = self.assertRaises(
+            UsageError, options.parseOptions, ["--catch-all", "dev@localhost", "--smtp", "tcp:25"]
+        )
+        self.assertEqual(
+            str(error),
+            "--catch-all-anywhere: smtp listens on tcp:25, not on 127.0.0.1, so that other machines can send "
+            "anything to dev@localhost: set this if they may",
+        )
+        options = Options()
+        options.parseOptions(["--catch-all", "dev@LOCALHOST.", "--catch-all-anywhere", "--smtp", "tcp:25"])
+        settings = options.settings
+        self.assertEqual((settings.catch_all, settings.catch_all_anywhere), ("dev@LOCALHOST", True))

@@ -184,7 +184,8 @@ class IMAPServer(ServerConnection[Event]):
         tag = getattr(event, "tag", "")
         bad = isinstance(error, BadCommand)
         code = f"[{error.imap}] " if error.imap else ""
-        self._refused(tag, f"{'BAD' if bad else 'NO'} {code}{error.text}".encode("ascii", "replace"), bad=bad)
+        text = " ".join(error.text.splitlines())  # SMTP's replies may have several lines
+        self._refused(tag, f"{'BAD' if bad else 'NO'} {code}{text}".encode("ascii", "replace"), bad=bad)
 
     def refuse_syntax(self, error: WireError) -> None:
         """See `ServerConnection.refuse_syntax`."""

@@ -1,9 +1,8 @@
-"""SMTP and LMTP clients: the commands that their users may call (RFC 5321, RFC 2033)."""
+"""SMTP clients: the commands that their users may call (RFC 5321)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import ClassVar
 
 from twisted.internet.defer import Deferred
@@ -12,28 +11,27 @@ from mailproto._arguments import check_bool, check_type
 from mailproto._twisted_arguments import check_client_tls, check_clock
 from mailproto.auth.sasl import ClientCredentials
 from mailproto.client import Client, ServerAddress
-from mailproto.client.base import SASLAnswer, SASLStatus, choose_mechanisms, sign_in
+from mailproto.client.base import choose_mechanisms, sign_in
 from mailproto.client.errors import (
     AuthenticationUnavailable,
     CommandRefused,
-    ProtocolViolation,
     ServerUntrusted,
     TLSUnavailable,
 )
-from mailproto.content import Octets
+from mailproto.content import Content, Octets, unwrapped
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
-from mailproto.smtp.client._content import data_pieces
+from mailproto.smtp.client._auth import AuthDialect
 from mailproto.smtp.client._message import Message, to_address, to_recipient
 from mailproto.smtp.client._own_name import hello_name, own_name
 from mailproto.smtp.client._plan import render_address
 from mailproto.smtp.client._session import SMTPSession
 from mailproto.smtp.client._timeouts import SMTPTimeouts, checked_timeouts
-from mailproto.smtp.client._transaction import END_OF_DATA
 from mailproto.smtp.wire import (
     NO_CAPABILITIES,
     Capabilities,
     Reply,
     ReplyLimits,
+    UnsafeArgument,
     parse_capabilities,
     render_line,
     render_path,
@@ -41,7 +39,7 @@ from mailproto.smtp.wire import (
 from mailproto.tls import client_channel
 from mailproto.typing import ClientTLSContext, ReactorTime
 
-__all__ = ["LMTPClient", "SMTPClient"]
+__all__ = ["SMTPClient"]
 
 
 class SMTPClient(Client[Reply]):
@@ -215,39 +213,97 @@ class SMTPClient(Client[Reply]):
         """
         return self._session.submit(Message(sender, recipients, content, parameters))
 
+    # -- a transaction, command by command
+
     def mail(self, sender: Address | str, parameters: Parameters = NO_PARAMETERS) -> Deferred[Reply]:
-        """MAIL alone (RFC 5321 4.1.1.2), for users that send each command of a transaction themselves.
+        """MAIL: begin a transaction, whose commands you call one by one (RFC 5321 3.3)::
 
-        ``parameters`` are sent as they are; only `send` adds and leaves out parameters.
+            await client.mail("a@client.example")
+            await client.rcpt("b@server.example")
+            [outcome] = await client.data(content)
 
+        So you have the reply to each command when it comes; `send` is shorter and faster.  A refusal is
+        raised; it is a `mailproto.errors.MailError` with the server's codes and text, which a delivery
+        of your own need not catch: its client gets that very reply.
+
+        :param parameters: of the extensions that the server offers.  SIZE, AUTH, and those of DSN are
+            only wishes, and are left out if it does not.  SMTPUTF8 is added if ``sender`` needs it.
         :raises CommandRefused: the server refuses the sender.
+        :raises NotOffered: the server does not offer the extension of another parameter.
+        :raises OutOfOrder: there is a transaction already.
         :raises ValueError: ``sender`` is not an address, or ``parameters`` are not valid (`UnsafeArgument`).
+
+        If the `Deferred` is cancelled before the reply has come, the transaction is given up.
         """
-        line = render_path("MAIL FROM", render_address(to_address(sender)), parameters)
-        return self._session.run(lambda: self._mail(line))
+        path = to_address(sender)
+        render_path("MAIL FROM", render_address(path), parameters)  # now, because this raises ValueError
+        steps = self._session.steps
+        return self._session.run(lambda: steps.mail(path, parameters), steps.give_up)
 
     def rcpt(
         self, recipient: Recipient | Address | str, parameters: Parameters | None = None
     ) -> Deferred[Reply]:
-        """RCPT alone (RFC 5321 4.1.1.3), after `mail`.
+        """RCPT: add a recipient to the transaction that `mail` began (RFC 5321 4.1.1.3).
+
+        If the server offers PIPELINING, calls of `rcpt` do not wait for each other's replies.
 
         :param parameters: used instead of those of a `Recipient`.
-        :raises CommandRefused: the server refuses the recipient.
+        :raises CommandRefused: the server refuses the recipient; the transaction goes on.
+        :raises NotOffered: the server does not offer what the recipient needs.
+        :raises OutOfOrder: there is no transaction, perhaps because `mail` was refused.
         :raises ValueError: ``recipient`` is not an address, or ``parameters`` are not valid
             (`UnsafeArgument`).
+
+        If the `Deferred` is cancelled before the reply has come, the transaction is given up, because
+        nobody knows then whether the server has accepted the recipient.
         """
         chosen = to_recipient(recipient)
-        wishes = chosen.parameters if parameters is None else parameters
-        line = render_path("RCPT TO", render_address(chosen.address), wishes)
-        return self._session.run(lambda: self._rcpt(line))
+        if parameters is not None:
+            chosen = Recipient(chosen.address, parameters)
+        if not chosen.address:
+            raise UnsafeArgument("the null address cannot be a recipient")
+        render_path("RCPT TO", render_address(chosen.address), chosen.parameters)
+        return self._session.step(chosen)
 
-    def data(self, content: Octets) -> Deferred[list[Reply]]:
-        """DATA with the content (RFC 5321 4.1.1.4), after `rcpt`; all lines are sent with CRLF.
+    def data(self, content: Octets) -> Deferred[list[Outcome]]:
+        """DATA: send the content (RFC 5321 4.1.1.4).  The transaction is over then, also after an error.
 
-        :returns: the reply to the content; from an LMTP server, one for each accepted recipient.
-        :raises CommandRefused: the server refuses DATA, or an SMTP server refuses the content.
+        All lines are sent with CRLF.  Large content is read and sent in pieces, as fast as the server
+        takes it.
+
+        :returns: one outcome for each recipient that the server had accepted, in that order.  An SMTP
+            server has one reply for all of them, an LMTP server one for each.
+        :raises CommandRefused: the server refuses DATA; or an SMTP server refuses the content.
+        :raises NotOffered: the content is longer than the server takes (SIZE).
+        :raises OutOfOrder: no recipient was accepted, or the content is binary (`bdat`).
+        :raises ConnectionLost: also if the content cannot be read: only that tells the server that it is
+            not whole.  After the whole content was sent, the message may be delivered nevertheless.
+
+        :raises TypeError: ``content`` is neither bytes nor a `Content`.
+
+        If the `Deferred` is cancelled while the content is sent, the connection is closed.
         """
-        return self._session.run(lambda: self._data(content))
+        steps, octets = self._session.steps, unwrapped(Content.of(content))
+        return self._session.run(lambda: steps.data(octets), self.abort)
+
+    def bdat(self, content: Octets) -> Deferred[list[Outcome]]:
+        """BDAT instead of DATA: send the content in chunks (RFC 3030 2).
+
+        If MAIL had ``BODY=BINARYMIME``, the octets are sent as they are; otherwise as by `data`.
+
+        :returns: as `data`.
+        :raises NotOffered: the server does not offer CHUNKING.
+        :raises CommandRefused, NotOffered, OutOfOrder, ConnectionLost: as `data`.
+        """
+        steps, octets = self._session.steps, unwrapped(Content.of(content))
+        return self._session.run(lambda: steps.bdat(octets), self.abort)
+
+    def rset(self) -> Deferred[Reply]:
+        """RSET: give up the transaction, if there is one (RFC 5321 4.1.1.5).
+
+        :raises CommandRefused: the server refuses it.
+        """
+        return self._session.run(self._session.steps.rset)
 
     # -- small commands
 
@@ -257,13 +313,6 @@ class SMTPClient(Client[Reply]):
         :raises CommandRefused: the server refuses it.
         """
         return self._session.run(lambda: self._command("NOOP"))
-
-    def rset(self) -> Deferred[Reply]:
-        """RSET: give up the transaction (RFC 5321 4.1.1.5).
-
-        :raises CommandRefused: the server refuses it.
-        """
-        return self._session.run(lambda: self._command("RSET"))
 
     def vrfy(self, name: str) -> Deferred[Reply]:
         """VRFY; the reply 252 means that the server does not tell (RFC 5321 3.5.3).
@@ -304,13 +353,13 @@ class SMTPClient(Client[Reply]):
         reply = await self._session.exchange(verb, render_line(verb, argument))
         if reply.code >= 400:
             raise CommandRefused(reply=reply)
-        if verb == "RSET":
-            self._session.has_transaction = False
-            self._session.accepted = 0
         return reply
 
     def _introduce(self) -> Deferred[Capabilities]:
         return self.ehlo()
+
+    def _end_of_job(self) -> None:
+        self._session.steps.give_up()
 
     async def _ehlo(self, hostname: str | None = None) -> Capabilities:
         session = self._session
@@ -354,99 +403,13 @@ class SMTPClient(Client[Reply]):
             allow_clear=allow_clear,
         )
         if session.has_transaction:
-            await self._command("RSET")  # AUTH is not allowed in a transaction (RFC 4954 4)
+            await session.steps.rset()  # AUTH is not allowed in a transaction (RFC 4954 4)
         try:
-            session.authenticated_by = await sign_in(mechanisms, _Auth(session), session.clock)
+            session.authenticated_by = await sign_in(mechanisms, AuthDialect(session), session.clock)
         except ServerUntrusted as error:
             raise session.fail(error) from None
         return session.authenticated_by
 
-    async def _mail(self, line: bytes) -> Reply:
-        session = self._session
-        session.transactions += 1
-        reply = await session.exchange("MAIL", line, self.timeouts.mail)
-        if reply.code >= 400:
-            raise CommandRefused(reply=reply)
-        session.has_transaction = True
-        session.accepted = 0
-        return reply
-
-    async def _rcpt(self, line: bytes) -> Reply:
-        reply = await self._session.exchange("RCPT", line, self.timeouts.recipient)
-        if reply.code >= 400:
-            raise CommandRefused(reply=reply)
-        self._session.accepted += 1
-        return reply
-
-    async def _data(self, content: Octets) -> list[Reply]:
-        session, timeouts = self._session, self.timeouts
-        reply = await session.exchange("DATA", b"DATA\r\n", timeouts.data)
-        if reply.code >= 400:
-            raise CommandRefused(reply=reply)
-        answers = session.accepted if self._answers_each else 1
-        if not answers:  # as in `send`: it is not known which replies follow
-            raise session.fail(ProtocolViolation("The server took DATA without a recipient"))
-        pieces = data_pieces(content)
-        replies = await session.stream(
-            END_OF_DATA, pieces, timeouts.final, block=timeouts.block, answers=answers
-        )
-        session.has_transaction = False
-        if replies[0].code >= 400 and not self._answers_each:
-            raise CommandRefused(reply=replies[0])
-        return replies
-
     async def _quit(self) -> None:
         await self._session.exchange("QUIT", b"QUIT\r\n", self.timeouts.quit)
         self._session.leave()
-
-
-class LMTPClient(SMTPClient):
-    """A connection to an LMTP server (RFC 2033): each recipient has a reply of its own.
-
-    Its parameters and methods are those of `mailproto.smtp.SMTPClient`.
-    The server may be at a TCP port (not 25) or a Unix socket.
-    """
-
-    _verb: ClassVar[str] = "LHLO"
-    _answers_each: ClassVar[bool] = True
-
-    @classmethod
-    def default_port(cls, server: ServerAddress) -> int:
-        """24, which is usual; port 25 is not allowed (RFC 2033 5)."""
-        return 465 if server.tls == "implicit" else 24
-
-
-class _Auth:
-    """AUTH (RFC 4954): how SMTP carries the messages of a SASL mechanism (`SASLDialect`)."""
-
-    _MAX_COMMAND = 512
-    """The most octets of AUTH with its initial response; a longer response has a line of its own (4)."""
-
-    _STATUSES = {
-        235: SASLStatus.SUCCESS,
-        334: SASLStatus.CHALLENGE,
-        # The mechanism is unknown, too weak, or allowed in TLS only; the credentials were not checked (6).
-        504: SASLStatus.OTHER_MECHANISM,
-        534: SASLStatus.OTHER_MECHANISM,
-        538: SASLStatus.OTHER_MECHANISM,
-    }
-
-    def __init__(self, session: SMTPSession) -> None:
-        self._exchange = partial(session.exchange, "AUTH")
-
-    def takes_initial(self, mechanism: str, response: bytes) -> bool:
-        return len(_auth_line(mechanism, response)) <= self._MAX_COMMAND
-
-    async def begin(self, mechanism: str, initial: bytes | None) -> SASLAnswer:
-        return self._read(await self._exchange(_auth_line(mechanism, initial)))
-
-    async def respond(self, response: bytes) -> SASLAnswer:
-        return self._read(await self._exchange(response + b"\r\n"))
-
-    def _read(self, reply: Reply) -> SASLAnswer:
-        return SASLAnswer(self._STATUSES.get(reply.code, SASLStatus.REFUSED), reply, reply.lines[0])
-
-
-def _auth_line(mechanism: str, initial: bytes | None) -> bytes:
-    command = b"AUTH " + mechanism.encode("ascii")
-    return command + b"\r\n" if initial is None else b"%b %b\r\n" % (command, initial)

@@ -15,9 +15,13 @@ from mailproto.smtp.wire import Capabilities, UnsafeArgument, ascii_domain, rend
 __all__ = [
     "CHUNKING_THRESHOLD",
     "MAX_RECIPIENTS",
+    "RCPT_PARAMETERS",
+    "STEP_PARAMETERS",
     "Plan",
     "Selection",
     "Unsendable",
+    "check_size",
+    "kept",
     "plan",
     "refused_address",
     "render_address",
@@ -58,8 +62,7 @@ def plan(message: Message, capabilities: Capabilities, *, is_verified: bool) -> 
     info, sender, parameters = message.content_info, message.sender, message.parameters
     # Addresses come first: if they cannot be sent, the content does not matter (RFC 6531 3.5).
     needs_smtputf8 = _needs_smtputf8(message, capabilities)
-    if capabilities.max_size is not None and info.size > capabilities.max_size:
-        raise Unsendable(Outcome(552, "5.3.4", f"The server takes {capabilities.max_size} octets at most"))
+    check_size(info.size, capabilities)
     by_chunks = "CHUNKING" in capabilities and (info.is_binary or info.size >= CHUNKING_THRESHOLD)
     body = _body(info, capabilities)
     chosen: dict[str, str | None] = {}
@@ -78,6 +81,12 @@ def plan(message: Message, capabilities: Capabilities, *, is_verified: bool) -> 
     return Plan(mail, by_chunks)
 
 
+def check_size(octets: int, capabilities: Capabilities) -> None:
+    """:raises Unsendable: the server does not take so many octets (RFC 1870 6.1)."""
+    if capabilities.max_size is not None and octets > capabilities.max_size:
+        raise Unsendable(Outcome(552, "5.3.4", f"The server takes {capabilities.max_size} octets at most"))
+
+
 def _body(info: ContentInfo, capabilities: Capabilities) -> str:
     """The BODY parameter; "" for none.
 
@@ -87,14 +96,16 @@ def _body(info: ContentInfo, capabilities: Capabilities) -> str:
     if info.is_binary:
         if "CHUNKING" in capabilities and "BINARYMIME" in capabilities:
             return "BINARYMIME"
-        raise Unsendable(
-            Outcome(554, "5.6.3", "The server does not offer BINARYMIME, which this message needs")
-        )
+        raise Unsendable(_not_offered("BINARYMIME"))
     if info.is_ascii:
         return ""
     if "8BITMIME" in capabilities:
         return "8BITMIME"
-    raise Unsendable(Outcome(554, "5.6.3", "The server does not offer 8BITMIME, which this message needs"))
+    raise Unsendable(_not_offered("8BITMIME"))
+
+
+def _not_offered(keyword: str) -> Outcome:
+    return Outcome(554, "5.6.3", f"The server does not offer {keyword}, which this message needs")
 
 
 def _needs_smtputf8(message: Message, capabilities: Capabilities) -> bool:
@@ -220,6 +231,31 @@ MAIL_PARAMETERS: Final[Mapping[str, _Keep]] = {
     "REQUIRETLS": _require_tls,
 }
 """Whether a parameter is passed on; parameters that `plan` itself sets never are."""
+
+
+def _body_offered(value: str | None, capabilities: Capabilities, is_verified: bool) -> bool:
+    """BODY as the user of single commands gives it; 7BIT is the default."""
+    needed = {"8BITMIME": ("8BITMIME",), "BINARYMIME": ("BINARYMIME", "CHUNKING")}
+    for keyword in needed.get((value or "").upper(), ()):
+        if keyword not in capabilities:
+            raise Unsendable(_not_offered(keyword))
+    return "8BITMIME" in capabilities
+
+
+def _smtputf8(value: str | None, capabilities: Capabilities, is_verified: bool) -> bool:
+    if "SMTPUTF8" not in capabilities:
+        raise Unsendable(_NEEDS_SMTPUTF8)
+    return True
+
+
+STEP_PARAMETERS: Final[Mapping[str, _Keep]] = {
+    **MAIL_PARAMETERS,
+    "SIZE": _where_offered("SIZE"),
+    "BODY": _body_offered,
+    "SMTPUTF8": _smtputf8,
+    "AUTH": _where_offered("AUTH"),
+}
+"""Whether a parameter of a MAIL that is sent alone is passed on: nothing else sets SIZE, BODY, SMTPUTF8."""
 
 RCPT_PARAMETERS: Final[Mapping[str, _Keep]] = {
     "NOTIFY": _where_offered("DSN"),

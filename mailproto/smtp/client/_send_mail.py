@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message as EmailPackageMessage
 from typing import Any
@@ -15,8 +16,9 @@ from mailproto.client import ServerAddress
 from mailproto.client.base import Job, aborting
 from mailproto.client.errors import ClientError
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters
-from mailproto.smtp.client._client import LMTPClient, SMTPClient
+from mailproto.smtp.client._client import SMTPClient
 from mailproto.smtp.client._composing import Composed, Recipients, compose_in_thread
+from mailproto.smtp.client._lmtp import LMTPClient
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._outcomes import outcome_of
 from mailproto.smtp.client._own_name import check_own_name
@@ -56,7 +58,9 @@ class AllRefused(ClientError):
     def __init__(self, result: SendResult) -> None:
         self.result = result
         self.outcome = min(result.outcomes.values(), key=lambda outcome: outcome.code >= 500)
-        super().__init__(f"{self.outcome.code} {self.outcome.enhanced} {self.outcome.text}")
+        outcome = self.outcome
+        super().__init__(f"{outcome.code} {outcome.enhanced} {outcome.text}")
+        self.code, self.enhanced, self.text, self.detail = outcome.code, outcome.enhanced, outcome.text, ""
 
     @property
     def is_permanent(self) -> bool:
@@ -224,10 +228,8 @@ async def _send(client: SMTPClient, job: SendJob) -> list[Outcome]:
     """Send over a connection, and close it in any case; at once if the caller has cancelled."""
     with aborting(client):
         outcomes = await job.begin(client)
-    try:
-        await client.quit()
-    except CancelledError:
-        client.abort()  # the server's replies stay valid
+    with suppress(CancelledError), aborting(client):
+        await client.quit()  # if the caller cancels now, the server's replies stay valid
     return outcomes
 
 

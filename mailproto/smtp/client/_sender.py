@@ -14,8 +14,9 @@ from mailproto.client import ClientPool, ServerAddress
 from mailproto.client.errors import ConnectionLost
 from mailproto.content import Octets
 from mailproto.model import NO_PARAMETERS, Address, Outcome, Parameters, Recipient
-from mailproto.smtp.client._client import LMTPClient, SMTPClient
+from mailproto.smtp.client._client import SMTPClient
 from mailproto.smtp.client._composing import Recipients, compose_in_thread
+from mailproto.smtp.client._lmtp import LMTPClient
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._own_name import check_own_name
 from mailproto.smtp.client._send_mail import SendJob, SendResult, checked_server, result_of

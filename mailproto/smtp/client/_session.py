@@ -11,13 +11,14 @@ from twisted.internet.task import CooperativeTask, Cooperator
 
 from mailproto.client.base import GREETING, ClientSession, Turn
 from mailproto.client.errors import ClientError, GreetingRefused, ProtocolViolation, ServiceClosing
-from mailproto.model import Outcome
+from mailproto.model import Outcome, Recipient
 from mailproto.printable import printable
 from mailproto.smtp.client._content_transactions import ChunkTransaction, DataTransaction
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._outcomes import SESSION_FULL
 from mailproto.smtp.client._own_name import check_own_name
 from mailproto.smtp.client._plan import Unsendable, plan, refused_address, select
+from mailproto.smtp.client._steps import Step, Steps
 from mailproto.smtp.client._timeouts import SMTPTimeouts
 from mailproto.smtp.client._transaction import END_OF_DATA, Transaction
 from mailproto.smtp.wire import NO_CAPABILITIES, Capabilities, Reply, ReplyLimits, SMTPClientWire
@@ -65,7 +66,7 @@ class SMTPSession(ClientSession[Reply]):
     :ivar transactions: how many transactions were begun.
     :ivar has_transaction: whether the server is in a transaction that was given up, or that the user
         of the client sends command by command.
-    :ivar accepted: how many recipients of the latter the server has accepted.
+    :ivar steps: the latter.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class SMTPSession(ClientSession[Reply]):
         self.authenticated_by = ""
         self.transactions = 0
         self.has_transaction = False
-        self.accepted = 0
+        self.steps = Steps(self)
         self._may_pipeline = pipelining
         self._begun: deque[Transaction] = deque()  # those that are not done
         self._examining: CooperativeTask[Any] | None = None
@@ -134,11 +135,21 @@ class SMTPSession(ClientSession[Reply]):
         return super().is_idle and not self._begun
 
     def may_begin_now(self, turn: Turn) -> bool:
-        """Whether a turn need not wait for replies: a message need not, if the server offers PIPELINING."""
-        return self.pipelines and isinstance(turn, Message)
+        """Whether a turn need not wait for replies.
+
+        If the server offers PIPELINING, a message need not wait for those to another message, and a `Step`
+        not for those to other steps.
+        """
+        steps = self.steps.unanswered if self.pipelines else 0
+        if isinstance(turn, Step):
+            return steps > 0 and steps == len(self._expected)
+        return self.pipelines and not steps and isinstance(turn, Message)
 
     def begin(self, turn: Turn) -> bool:
-        """Begin a message's next transaction; a long message is examined before."""
+        """Begin a step, or a message's next transaction; a long message is examined before."""
+        if isinstance(turn, Step):
+            turn.begin()
+            return True
         if not isinstance(turn, Message):
             raise TypeError(turn)
         message = turn
@@ -217,6 +228,14 @@ class SMTPSession(ClientSession[Reply]):
         """Go on; `_next_transaction` gets the result, or the error."""
         self._examining = None
         self.advance()
+
+    def step(self, recipient: Recipient) -> Deferred[Reply]:
+        """Send a RCPT of the transaction that `Steps.mail` began."""
+        if self.error is not None:
+            return fail(self.error)
+        step = self.steps.rcpt(recipient)
+        self.enqueue(step)
+        return step.result
 
     # -- replies
 

@@ -155,7 +155,7 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
 
 async def _log_recipients(server: SMTPServer, envelope: Envelope, outcomes: Sequence[Outcome]) -> None:
     began = server.clock.seconds()
-    for _ in maillog.recipients(envelope, outcomes):
+    for _ in maillog.recipients(envelope, outcomes, each_told=server.answers_each):
         if server.clock.seconds() - began >= _TIME_SLICE:
             await deferLater(cast(IReactorTime, server.clock), 0)
             began = server.clock.seconds()

@@ -17,9 +17,10 @@ from mailproto.model import Address, Envelope, Outcome, Parameters
 if TYPE_CHECKING:
     from mailproto.smtp.server._server import SMTPServer
 
-__all__ = ["DeliveryCalls"]
+__all__ = ["DELIVERED", "DeliveryCalls"]
 
-_DELIVERED = Outcome(250, "2.0.0", "Delivered")
+DELIVERED = Outcome(250, "2.0.0", "Delivered")
+"""The outcome of a message that the delivery accepted without words of its own."""
 
 _HOW_TO_ANSWER = "return None to accept, raise mailproto.errors.Refused(550, '5.7.1', 'text') to refuse"
 
@@ -77,7 +78,7 @@ class DeliveryCalls:
         outcomes = await self._settled(self._delivery.deliver(envelope, content), "deliver")
         number = len(envelope.recipients)
         if outcomes is None:
-            return [_DELIVERED] * number
+            return [DELIVERED] * number
         if (
             not isinstance(outcomes, Sequence)
             or len(outcomes) != number

@@ -18,6 +18,7 @@ class LMTPServer(SMTPServer):
 
     alpn: ClassVar[Sequence[bytes]] = ()
     greetings: ClassVar[Mapping[str, str]] = {"LHLO": "LMTP"}
+    answers_each: ClassVar[bool] = True
 
     def answer_content(self, envelope: Envelope, outcomes: Sequence[Outcome], answer: Outcome | None) -> None:
         """One reply for each accepted RCPT, in order, duplicates too (RFC 2033 4.2)."""

@@ -26,7 +26,7 @@ from mailproto.smtp.server import (
     _session_commands,
 )
 from mailproto.smtp.server import _replies as replies
-from mailproto.smtp.server._delivery_calls import DeliveryCalls
+from mailproto.smtp.server._delivery_calls import DELIVERED, DeliveryCalls
 from mailproto.smtp.server._error_budget import ErrorBudget
 from mailproto.smtp.server._limits import SMTPLimits
 from mailproto.smtp.server._offers import Offers
@@ -75,6 +75,7 @@ class SMTPServer(ServerConnection[Event]):
     """One client of an `SMTPServerFactory`.
 
     :cvar greetings: the verbs with which a client may greet, and the protocol of each.
+    :cvar answers_each: whether each recipient has a reply of its own (LMTP).
     :ivar hello: the client's greeting, or None.
     :ivar delivery: calls the factory's delivery for this connection.
     :ivar transaction: the transaction since MAIL, or None.
@@ -88,6 +89,7 @@ class SMTPServer(ServerConnection[Event]):
 
     alpn: ClassVar[Sequence[bytes]] = (b"smtp",)  # clients use this name; none is registered
     greetings: ClassVar[Mapping[str, str]] = {"HELO": "SMTP", "EHLO": "ESMTP"}
+    answers_each: ClassVar[bool] = False
 
     factory: SMTPServerFactory
     wire: SMTPServerWire
@@ -252,12 +254,16 @@ class SMTPServer(ServerConnection[Event]):
         return min(outcomes, key=_retry_first)
 
     def answer_content(self, envelope: Envelope, outcomes: Sequence[Outcome], answer: Outcome | None) -> None:
-        """Answer the content of a message.
+        """Answer the content of a message; the delivery's own words follow the id.
 
         :param answer: the result of `content_answer`.
         """
         if answer is None:
-            self.write(b"250 2.0.0 Taken as %b\r\n" % envelope.id.encode())
+            said = outcomes[0] if len(outcomes) == 1 else next(each for each in outcomes if each.accepted)
+            if said.text == DELIVERED.text:
+                self.write(b"250 2.0.0 Taken as %b\r\n" % envelope.id.encode())
+            else:
+                self.write(render_reply(250, "2.0.0", f"Taken as {envelope.id}: {said.text}"))
         else:
             self.answer(answer)
 

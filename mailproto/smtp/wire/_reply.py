@@ -18,6 +18,10 @@ _USUAL = re.compile(rb"([2-5][0-9][0-9]) ([^\r\n]*+)\r\n")
 _CODES = {b"%d" % code: code for code in range(200, 600)}
 
 
+MAX_PASSED_LINES = 20
+"""The most lines of a reply that are passed on to another client."""
+
+
 class SMTPReplyError(WireError):
     """The server sent something that is not a reply, or is too long; the connection is unusable."""
 
@@ -66,13 +70,18 @@ class Reply(NamedTuple):
     @property
     def text(self) -> str:
         """All lines joined, without enhanced status codes, and made printable by `mailproto.printable`."""
-        lines = self.lines[:MAX_SHOWN]  # each has at least a space, so more lines would not be shown
-        if enhanced := self.enhanced.encode():
-            lines = tuple(
-                line[match.end() :] if (match := _ENHANCED.match(line)) and match[1] == enhanced else line
-                for line in lines
-            )
-        return printable(b" ".join(lines))
+        # Each line has at least a space, so more lines would not be shown.
+        return printable(b" ".join(self._texts(self.lines[:MAX_SHOWN])))
+
+    def _texts(self, lines: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """The lines without enhanced status codes."""
+        enhanced = self.enhanced.encode()
+        if not enhanced:
+            return lines
+        return tuple(
+            line[match.end() :] if (match := _ENHANCED.match(line)) and match[1] == enhanced else line
+            for line in lines
+        )
 
     @property
     def is_permanent(self) -> bool:
@@ -87,6 +96,15 @@ class Reply(NamedTuple):
     def outcome(self) -> Outcome:
         """The reply as an `Outcome`; if it has no enhanced code, with the general code of its class."""
         return Outcome(self.code, self.enhanced or f"{self.code // 100}.0.0", self.text)
+
+    def passed_on(self) -> Outcome:
+        """As `outcome`, but the text keeps its lines, so that the reply can be given to another client.
+
+        At most `MAX_PASSED_LINES` are kept, and `mailproto.printable.MAX_SHOWN` characters of each.
+        """
+        lines = self._texts(self.lines[:MAX_PASSED_LINES])
+        enhanced = self.enhanced or f"{self.code // 100}.0.0"
+        return Outcome(self.code, enhanced, "\n".join(map(printable, lines)))
 
     def __str__(self) -> str:
         return f"{self.code} '{printable(b' '.join(self.lines[:MAX_SHOWN]))}'"

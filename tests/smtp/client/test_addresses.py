@@ -116,8 +116,8 @@ class NextAddressTests(AddressTestCase):
             self.network(bad, addresses=(FIRST,))
             error = self.error(self.open(**self.settings(name)), kind)
             self.assertIn(text, str(error), name)
-            self.assertRegex(error.text, f"(mx.example|localhost):[0-9]+: {FIRST}: .", name)
-            self.assertEqual(error.text.startswith("Cannot connect to "), kind is ConnectFailed, name)
+            self.assertRegex(str(error), f"(mx.example|localhost):[0-9]+: {FIRST}: .", name)
+            self.assertEqual(str(error).startswith("Cannot connect to "), kind is ConnectFailed, name)
 
     def test_both_are_bad(self) -> None:
         """The error has both; it is one that may pass, and rather one that a server caused."""
@@ -131,28 +131,28 @@ class NextAddressTests(AddressTestCase):
             self.assertIs(type(error), ConnectFailed if permanent else kind, name)
             self.assertFalse(error.is_permanent, name)
             host = settings.get("host", "mx.example")
-            self.assertRegex(error.text, f"{host}:[0-9]+: .*{SECOND}: Connection was refused", name)
-            self.assertIn(f"{FIRST}: ", error.text, name)
-            self.assertIn(text, error.text, name)
+            self.assertRegex(str(error), f"{host}:[0-9]+: .*{SECOND}: Connection was refused", name)
+            self.assertIn(f"{FIRST}: ", str(error), name)
+            self.assertIn(text, str(error), name)
             self.assert_nothing_left()
 
     def test_both_refuse_for_good(self) -> None:
         self.network(serving(greeting="554 5.3.2 No"))
         error = self.error(self.open(), GreetingRefused)
         self.assertTrue(error.is_permanent)
-        self.assertEqual(error.text, f"mx.example:25: {FIRST}: 554 5.3.2 No; {SECOND}: 554 5.3.2 No")
+        self.assertEqual(str(error), f"mx.example:25: {FIRST}: 554 5.3.2 No; {SECOND}: 554 5.3.2 No")
 
     def test_tls_is_required(self) -> None:
         """One that does not offer it is passed over."""
         self.network(serving(), serving(greeting="554 No"))
         error = self.error(self.open(tls="required"), TLSUnavailable)
-        self.assertIn("STARTTLS is not offered", error.text)
+        self.assertIn("STARTTLS is not offered", str(error))
         self.assertEqual(self.net.asked, [FIRST, SECOND])
 
     def test_a_wrong_password_is_shown_to_one(self) -> None:
         self.network(serving(EHLO=AUTH, AUTH="535 5.7.8 No"))
         error = self.error(self.open(**self.settings("AUTH")), AuthenticationRefused)
-        self.assertEqual(error.text, f"localhost:587: {FIRST}: 535 5.7.8 No")
+        self.assertEqual(str(error), f"localhost:587: {FIRST}: 535 5.7.8 No")
         self.assertEqual((error.reply.code, error.reply.enhanced, error.reply.text), (535, "5.7.8", "No"))
         self.assertEqual(self.net.asked, [FIRST])
 
@@ -170,8 +170,8 @@ class NextAddressTests(AddressTestCase):
         for dead in (REFUSE, SILENT):
             self.network(serving(connect=dead), addresses=addresses)
             error = self.error(self.open(), ConnectFailed, 31)
-            self.assertIn("; 990 more", error.text)
-            self.assertLess(len(error.text), 1500)
+            self.assertIn("; 990 more", str(error))
+            self.assertLess(len(str(error)), 1500)
 
     def test_silence_does_not_hold_up_those_behind(self) -> None:
         """Ten dead ones and a good one."""
@@ -188,7 +188,7 @@ class NextAddressTests(AddressTestCase):
         error = self.error(self.open(), ServiceClosing, 31)
         self.assertEqual(self.net.asked, [FIRST, SECOND, FIRST])
         self.assertEqual(
-            error.text, f"mx.example:25: {SECOND}: 421 4.7.0 Full; {FIRST}: no answer within 30 s"
+            str(error), f"mx.example:25: {SECOND}: 421 4.7.0 Full; {FIRST}: no answer within 30 s"
         )
 
     def test_send_mail(self) -> None:
@@ -212,7 +212,7 @@ class LimitTests(AddressTestCase):
         self.assertLess(self.end(opening, 60), 50.1)
         error = self.error(opening, ConnectFailed)
         self.assertEqual(
-            error.text,
+            str(error),
             "Cannot connect to mx.example:25: no connection within 50 s "
             f"({FIRST}: Timed out: no answer to a new connection; {SECOND}: still waited for)",
         )
@@ -222,7 +222,7 @@ class LimitTests(AddressTestCase):
         self.net.resolveHostName = lambda *_, **__: None  # type: ignore[method-assign]
         error = self.error(self.open(), ConnectFailed, 31)
         self.assertEqual(
-            error.text, "Cannot connect to mx.example:25: its addresses could not be looked up within 30 s"
+            str(error), "Cannot connect to mx.example:25: its addresses could not be looked up within 30 s"
         )
 
     def test_names_that_only_containers_have(self) -> None:
@@ -237,7 +237,7 @@ class LimitTests(AddressTestCase):
     def test_no_address(self) -> None:
         self.network(GOOD)
         error = self.error(self.open(host="other.example"), ConnectFailed)
-        self.assertEqual(error.text, "Cannot connect to other.example:25: no address was found for this name")
+        self.assertEqual(str(error), "Cannot connect to other.example:25: no address was found for this name")
 
     def test_addresses_need_no_look_up(self) -> None:
         for host, asked in (
@@ -249,7 +249,7 @@ class LimitTests(AddressTestCase):
             error = self.error(self.open(host=host), ConnectFailed)
             self.assertEqual(self.net.asked, [asked])
             shown = f"[{asked}]:25" if ":" in asked else f"{asked}:25"
-            self.assertRegex(error.text, f"^Cannot connect to {shown}: Connection was".replace("[", r"\["))
+            self.assertRegex(str(error), f"^Cannot connect to {shown}: Connection was".replace("[", r"\["))
 
 
 class CancelTests(AddressTestCase):
@@ -295,7 +295,7 @@ class CancelTests(AddressTestCase):
         self.network(serving(connect=SILENT))
         connecting = ensureDeferred(SMTPClient.connect(self.net, TCP4ClientEndpoint(self.net, FIRST, 25)))
         error = self.error(connecting, ConnectFailed, 31)
-        self.assertEqual(error.text, f"Cannot connect to {FIRST}:25: no answer within 30 s")
+        self.assertEqual(str(error), f"Cannot connect to {FIRST}:25: no answer within 30 s")
 
 
 class _Closed:

@@ -319,7 +319,7 @@ class WaitTests(PoolTestCase):
             self.network.run(lambda: self.results.count(None) <= (name == "slow"), 7.5)  # noqa: B023
             for result in self.results[name == "slow" :]:
                 self.assertIsInstance(result, QueueTimeout)
-                self.assertRegex(result.text, r"Waited [567] s for a connection to mx\.example:25$")
+                self.assertRegex(str(result), r"Waited [567] s for a connection to mx\.example:25$")
                 self.assertEqual((outcome_of(result).code, outcome_of(result).enhanced), (451, "4.4.7"))
             self.finish(2000)
             self.assertEqual(self.network.taken, [])
@@ -340,7 +340,7 @@ class WaitTests(PoolTestCase):
         self.network.run(lambda: self.results.count(None) == 1, 60)
         for result in self.results[1:]:
             self.assertRegex(
-                result.text, "mx.example:25; the last one could not be had: .*: Connection was refused"
+                str(result), "mx.example:25; the last one could not be had: .*: Connection was refused"
             )
         self.finish()
 

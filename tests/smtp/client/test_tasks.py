@@ -14,7 +14,7 @@ from mailproto.client import ClientPool, ServerAddress
 from mailproto.client.errors import ClientError
 from mailproto.smtp import SMTPClient
 from tests.smtp.client.dialogue import ALICE, SENDER, TEXT
-from tests.smtp.client.network import Network
+from tests.smtp.client.network import Network, serving
 from tests.smtp.client.test_pool import SCRIPTS
 
 KINDS = ("send", "steps", "noop", "nothing", "raise", "slow", "abort", "quit", "swallow", "block")
@@ -85,6 +85,36 @@ class TaskTests(SynchronousTestCase):
             self.assertEqual(len(result), 1)
             if result[0] != "done":
                 self.assertIsInstance(result[0].value, (ClientError, CancelledError, _OwnError), result)
+
+    def test_an_unfinished_transaction_is_not_the_next_task_s(self) -> None:
+        self.network = network = Network(lambda host, number: serving(), {"mx.example": ["192.0.2.1"]})
+        server = ServerAddress("mx.example", tls="none")
+        pool = ClientPool(
+            network,
+            lambda: SMTPClient.open(network, server, hostname="client.example"),
+            server.name(25),
+            connections=1,
+        )
+
+        async def unfinished(client: SMTPClient) -> None:
+            await client.mail(SENDER)
+            await client.rcpt(ALICE)
+            raise _OwnError
+
+        async def whole(client: SMTPClient) -> list[int]:
+            await client.mail(SENDER)
+            await client.rcpt(ALICE)
+            return [outcome.code for outcome in await client.data(TEXT)]
+
+        results: list[Any] = []
+        for work in (unfinished, whole):
+            running: Any = pool.run(work)
+            running.addBoth(results.append)
+        network.run(lambda: len(results) == 2, 100)
+        self.assertIsInstance(results[0].value, _OwnError)
+        self.assertEqual(results[1], [250])
+        closed = pool.close()
+        network.run(lambda: bool(closed.called), 100)
 
     async def _do(self, client: SMTPClient, kind: str) -> str:
         self.underway += 1

@@ -52,7 +52,7 @@ class LogTestCase(DialogueTestCase):
 class MessageTests(LogTestCase):
     def test_taken(self) -> None:
         event = only(self.send(), "taken")
-        self.assertRegex(self.heard, rf"250 2\.0\.0 Taken as {event['id']}\r\n")
+        self.assertRegex(self.heard, rf"250 2\.0\.0 Taken as {event['id']}: Kept\r\n")
         self.assertIn(f"id {event['id']}", self.delivery.delivered[0][1].decode())
         self.assertEqual(
             formatEvent(event),
@@ -93,14 +93,17 @@ class MessageTests(LogTestCase):
             Outcome(452, "4.2.2", "Mailbox full", "5 MB of 5 MB"),
             Outcome(550, "5.1.1", "No such mailbox here"),
         ]
-        for factory_class in (self.factory_class, LMTPServerFactory):
+        for factory_class, refused in (
+            (self.factory_class, ["unreported", "unreported"]),
+            (LMTPServerFactory, ["deferred", "refused"]),
+        ):
             self.factory_class = factory_class
             with captured() as events:
                 transport = self.connect(delivery=delivery)
                 greeting = b"LHLO a\r\n" if factory_class is LMTPServerFactory else b"EHLO a\r\n"
                 transport.send(greeting + b"MAIL FROM:<>\r\n" + b"RCPT TO:<a@b>\r\n" * 3 + b"DATA\r\n")
                 transport.send(HEADER + b".\r\n")
-            self.assertEqual(kinds(events), ["taken", "accepted", "deferred", "refused"])
+            self.assertEqual(kinds(events), ["taken", "accepted", *refused])
             self.assertEqual(len({event["id"] for event in events}), 1)
             self.assertEqual(
                 [event.get("detail") for event in events[1:]], ["alice/INBOX", "5 MB of 5 MB", None]

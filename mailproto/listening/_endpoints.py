@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
-__all__ = ["BACKLOG", "UNIX_MODE", "unix_path", "with_defaults"]
+__all__ = ["BACKLOG", "UNIX_MODE", "is_on_loopback", "unix_path", "with_defaults"]
 
 BACKLOG = 1024
 """Connections that may wait to be accepted, unless the endpoint sets a number.
@@ -23,9 +24,10 @@ _WRAPPER = "haproxy:"
 
 _PART = re.compile(r"(?:^|:)((?:\\.|[^\\:])*)", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_BACKLOG_POSITION = 2
+_WITH_BACKLOG = {"tcp": 2, "tcp6": 1, "ssl": 5, "unix": 2}
 """The number of unnamed arguments before the one that may be the backlog."""
-_WITH_BACKLOG = ("tcp", "tcp6", "ssl", "unix")
+_WITH_INTERFACE = {"tcp": 1, "tcp6": 2, "ssl": 4}
+"""The number of unnamed arguments before the one that may be the interface."""
 
 
 def with_defaults(endpoint: str) -> str:
@@ -34,7 +36,7 @@ def with_defaults(endpoint: str) -> str:
     defaults = {}
     if kind == "unix" and "mode" not in by_name and len(by_position) < 2:
         defaults["mode"] = UNIX_MODE
-    if kind in _WITH_BACKLOG and "backlog" not in by_name and len(by_position) <= _BACKLOG_POSITION:
+    if "backlog" not in by_name and len(by_position) <= _WITH_BACKLOG.get(kind, -1):
         defaults["backlog"] = str(BACKLOG)
     return ":".join([endpoint, *(f"{name}={value}" for name, value in defaults.items())])
 
@@ -44,6 +46,21 @@ def unix_path(endpoint: str) -> str | None:
     kind, by_position, by_name = _split(endpoint)
     path = by_name.get("address", *by_position[:1]) if kind == "unix" else None
     return path if path and not path.startswith("\0") else None
+
+
+def is_on_loopback(endpoint: str) -> bool:
+    """Whether only clients on this machine can connect to an endpoint; False if its string does not tell."""
+    kind, by_position, by_name = _split(endpoint)
+    if kind == "unix":
+        return True
+    if kind not in _WITH_INTERFACE:
+        return False
+    position = _WITH_INTERFACE[kind]
+    host = by_name.get("interface", *by_position[position : position + 1] or [""])
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _split(endpoint: str) -> tuple[str, list[str], dict[str, str]]:

@@ -205,7 +205,7 @@ def check_words(name: str, value: object, example: str) -> None:
         raise wrong_type(name, value, takes, f"write [{value!r}]" if isinstance(value, str) else "")
     for word in value:
         if not isinstance(word, str):
-            raise wrong_type(f"each of {name}", word, f"a str such as {example!r}")
+            raise wrong_type(f"each of {name or 'them'}", word, f"a str such as {example!r}")
     if not value:
         raise wrong_value(name, value, f"{takes}, with at least one")
 

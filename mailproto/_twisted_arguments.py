@@ -95,7 +95,8 @@ def check_endpoint(name: str, value: object) -> None:
 def check_factory(name: str, value: object) -> None:
     """:raises TypeError: ``value`` makes no protocols (`IProtocolFactory`)."""
     if isinstance(value, type) or not _can(value, "buildProtocol", "doStart", "doStop"):
-        raise wrong_type(name, value, "a factory", "such as mailproto.smtp.SMTPServerFactory(delivery)")
+        hint = "such as mailproto.smtp.SMTPServerFactory(delivery)"
+        raise wrong_type(name, value, "a factory of protocols", hint)
 
 
 def check_server_tls(name: str, value: object) -> None:

@@ -12,8 +12,17 @@ from mailproto.auth import CertificateChecker, DirectoryChecker, StoreRealm, Tok
 from mailproto.auth.passwords import PasswordVerifier
 from mailproto.backends import MemoryStore, SQLiteStore, open_store
 from mailproto.content import Content
-from mailproto.delivery import Delivery, DeliverySession, FunctionDelivery, MailboxDelivery, PerSession
+from mailproto.delivery import (
+    CatchAllDelivery,
+    Delivery,
+    DeliverySession,
+    FunctionDelivery,
+    MailboxDelivery,
+    PerSession,
+)
+from mailproto.listening import Listener
 from mailproto.model import Session
+from mailproto.smtp import SMTPServerFactory
 from mailproto.tls import client_tls, server_tls
 from tests.arguments import assert_refused
 
@@ -65,6 +74,10 @@ class DeliveryTests(PartTestCase):
             with self.subTest(arguments=arguments):
                 self.refused(line, MailboxDelivery, *arguments)
         self.refused("clock must be the reactor, or...", MailboxDelivery, store, ["x.example"], clock=5)
+        self.refused(
+            "store must be an object that provides IStore, not None...", CatchAllDelivery, None, "dev"
+        )
+        self.refused("account must be an account's name, a str, not None", CatchAllDelivery, store, None)
         MailboxDelivery(store, ("x.example", "b\u00fccher.example", "[192.0.2.1]"))
 
 
@@ -108,6 +121,22 @@ class SigningInTests(PartTestCase):
         self.refused(
             "threads must be a whole number of at least 1, not 0", PasswordVerifier, Clock(), threads=0
         )
+
+
+class ListenerTests(PartTestCase):
+    def test_wrong_arguments(self) -> None:
+        factory = SMTPServerFactory(FunctionDelivery(print), clock=Clock())
+        takes = "endpoint must be an endpoint string such as 'tcp:8025:interface=127.0.0.1', or an"
+        takes += " IStreamServerEndpoint, not "
+        self.refused(f"{takes}8025: write 'tcp:8025'", Listener, 8025, factory)
+        self.refused(f"{takes}('127.0.0.1', 25)", Listener, ("127.0.0.1", 25), factory)
+        such = ": such as mailproto.smtp.SMTPServerFactory(delivery)"
+        takes = "factory must be a factory of protocols, not "
+        self.refused(f"{takes}the class SMTPServerFactory{such}", Listener, "tcp:0", SMTPServerFactory)
+        self.refused(f"{takes}an object of the class Function...", Listener, "tcp:0", FunctionDelivery(print))
+        self.refused("name must be a str, not None", Listener, "tcp:0", factory, name=None)
+        self.refused("listening must be a function of a...", Listener, "tcp:0", factory, listening="x")
+        self.refused("reactor must be the reactor, or...", Listener, "tcp:0", factory, reactor=factory)
 
 
 class FileTests(PartTestCase):

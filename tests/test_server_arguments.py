@@ -326,10 +326,9 @@ class ProxiedTests(SynchronousTestCase):
             assert_refused(self, line, ProxiedFactory, given, proxies, **{"clock": Clock(), **named})
 
         write = ": such as mailproto.smtp.SMTPServerFactory(delivery)"
-        refused(f"factory must be a factory, not the class SMTPServerFactory{write}", SMTPServerFactory, [])
-        refused(
-            f"factory must be a factory, not an object of the class FunctionDelivery{write}", DELIVERY, []
-        )
+        takes = "factory must be a factory of protocols, not "
+        refused(f"{takes}the class SMTPServerFactory{write}", SMTPServerFactory, [])
+        refused(f"{takes}an object of the class FunctionDelivery{write}", DELIVERY, [])
         takes = "proxies must be a Networks or a list such as ['192.0.2.0/24', '::1', 'unix'], not "
         line = f"{takes}'::1': write ['::1']"
         refused(line, factory, "::1")

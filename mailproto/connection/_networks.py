@@ -93,7 +93,7 @@ def _network(name: str, word: object) -> IPNetwork:
     :raises TypeError, ValueError: it is none; the text says what is wrong.
     """
     if not isinstance(word, (str, *_ADDRESS, *_NETWORK)):
-        raise wrong_type(f"each of {name}", word, "a network as text, such as '192.0.2.0/24'")
+        raise wrong_type(f"each of {name or 'them'}", word, "a network as text, such as '192.0.2.0/24'")
     try:
         network = ipaddress.ip_network(str(word))
     except ValueError as error:

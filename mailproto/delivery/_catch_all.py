@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from zope.interface import implementer
 
+from mailproto._arguments import check_type
+from mailproto._twisted_arguments import check_contract
 from mailproto.awaiting import settle
 from mailproto.content import Content, Octets
 from mailproto.delivery._base import Delivery
@@ -38,6 +40,8 @@ class CatchAllDelivery(Delivery):
     """
 
     def __init__(self, store: IStore, account: str) -> None:
+        check_contract("store", store, IStore)
+        check_type("account", account, str, "an account's name, a str")
         self._store = store
         self._account = account
 

@@ -5,9 +5,10 @@ A line has the parameter's name, what it takes and what it got: "hostname must b
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence, Sized
 from dataclasses import fields, is_dataclass
 from functools import lru_cache, partial
 from types import FunctionType, MappingProxyType, MethodType
@@ -21,9 +22,11 @@ __all__ = [
     "check_flags",
     "check_line",
     "check_mapping",
+    "check_parameters",
     "check_path",
     "check_refusal",
     "check_reply",
+    "check_same_length",
     "check_seconds",
     "check_type",
     "check_whole",
@@ -196,12 +199,12 @@ def folder_of(name: str, value: object) -> str | None:
 def check_words(name: str, value: object, example: str) -> None:
     """Check several texts.
 
-    :raises TypeError: they are no list, set or other collection of `str`; one str would be taken for its
+    :raises TypeError: they are no list, tuple or other sequence of `str`; one str would be taken for its
         letters.
     :raises ValueError: there are none.
     """
     takes = f"a list such as [{example!r}]"
-    if isinstance(value, (str, bytes)) or not isinstance(value, Collection):
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
         raise wrong_type(name, value, takes, f"write [{value!r}]" if isinstance(value, str) else "")
     for word in value:
         if not isinstance(word, str):
@@ -222,10 +225,23 @@ def check_path(name: str, value: object, takes: str) -> None:
         raise ValueError(f"{name} must be {takes}, not its content")
 
 
-def check_call(name: str, value: object, takes: str = "a function") -> None:
-    """:raises TypeError: ``value`` cannot be called."""
+def check_call(name: str, value: object, takes: str, arguments: int) -> None:
+    """Check a function, as far as its signature can be known.
+
+    :param takes: what it must be, such as "a function of a name".
+    :param arguments: how many it is called with.
+    :raises TypeError: it is none, or does not take so many.
+    """
     if not callable(value):
         raise wrong_type(name, value, takes)
+    try:
+        signature = inspect.signature(value)
+    except (TypeError, ValueError):  # one that is written in C may not tell
+        return
+    try:
+        signature.bind(*range(arguments))
+    except TypeError:
+        raise wrong_type(name, value, takes, f"it takes ({', '.join(signature.parameters)})") from None
 
 
 def check_mapping(name: str, value: object) -> None:
@@ -233,6 +249,32 @@ def check_mapping(name: str, value: object) -> None:
     kind = value.__class__
     if kind is not dict and kind is not MappingProxyType and not isinstance(value, Mapping):
         raise wrong_type(name, value, "a mapping")
+
+
+def check_parameters(name: str, value: object) -> None:
+    """:raises TypeError: ``value`` is no mapping of `str` to `str` or None."""
+    check_mapping(name, value)
+    for keyword, parameter in value.items():  # type: ignore[attr-defined]  # it is a mapping
+        if not isinstance(keyword, str):
+            raise wrong_type(f"each keyword of {name}", keyword, "a str")
+        if parameter is not None and not isinstance(parameter, str):
+            raise wrong_type(f"{keyword} of {name}", parameter, "a str or None")
+
+
+def check_same_length(**columns: Sized) -> None:
+    """Check the columns of one table.
+
+    :raises TypeError: one is no sequence.
+    :raises ValueError: they are not of the same length.
+    """
+    for name, column in columns.items():
+        if not hasattr(column, "__len__"):
+            raise wrong_type(name, column, "a sequence")
+    *names, last = columns
+    *lengths, length = (str(len(column)) for column in columns.values())
+    if set(lengths) != {length}:
+        are = f"{', '.join(names)} and {last} must be of the same length"
+        raise ValueError(f"{are}, not {', '.join(lengths)} and {length}")
 
 
 def check_flags(name: str, value: object) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from zope.interface import Invalid
 from zope.interface.exceptions import BrokenImplementation, BrokenMethodImplementation
 from zope.interface.interface import InterfaceClass
-from zope.interface.verify import verifyObject
+from zope.interface.verify import verifyClass, verifyObject
 
 from mailproto._arguments import wrong_type
 
 __all__ = [
+    "check_class",
     "check_client_tls",
     "check_clock",
     "check_contract",
@@ -36,8 +38,12 @@ def provided(contract: InterfaceClass, value: Any) -> Any:
 
 def faults_of(value: object, contract: InterfaceClass) -> list[str]:
     """What ``value`` lacks of a contract, as parts of a sentence; none if it has all, declared or not."""
+    return _faults(verifyObject, value, contract)
+
+
+def _faults(verify: Callable[..., object], value: object, contract: InterfaceClass) -> list[str]:
     try:
-        verifyObject(contract, value, tentative=True)
+        verify(contract, value, tentative=True)
     except Invalid as error:
         return [_fault(each) for each in getattr(error, "exceptions", [error])]
     return []
@@ -71,6 +77,20 @@ def check_contract(name: str, value: object, contract: InterfaceClass, *, hint: 
     if faults:
         is_alike = not hint or len(faults) < len(list(contract.names(all=True)))
         raise wrong_type(name, value, takes, ", ".join(faults) if is_alike else hint)
+
+
+def check_class(name: str, value: type, contract: InterfaceClass, takes: str) -> None:
+    """Check that the objects of a class provide a contract.
+
+    :raises TypeError: something is missing, or a method takes other arguments; the text names all of that.
+    """
+    if not contract.implementedBy(value):
+        raise wrong_type(name, value, takes)
+    missing = sorted(getattr(value, "__abstractmethods__", ()))
+    faults = [f"it has no {each}{contract[each].getSignatureString()}" for each in missing]
+    faults += [] if faults else _faults(verifyClass, value, contract)
+    if faults:
+        raise wrong_type(name, value, takes, ", ".join(faults))
 
 
 def check_clock(name: str, value: object) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailproto.content import Content
 from mailproto.model import (
     Address,
     Changes,
@@ -19,6 +20,8 @@ from mailproto.model import (
     FlagOperation,
     MailboxEntry,
     MailboxStatus,
+    MessageFlags,
+    MessageInfo,
     Metadata,
     NewMessage,
     Outcome,
@@ -177,7 +180,28 @@ class MailboxTests(SynchronousTestCase):
             with self.subTest(name=name, value=value):
                 self.refused(line, MailboxStatus, **{**good._asdict(), name: value})
 
+    def test_what_is_read(self) -> None:
+        self.assertEqual(MessageInfo(1, 2, 3, content=Content(b"x"))._replace(uid=4).uid, 4)
+        self.assertEqual(MessageInfo(1), (1, *[None] * 8))
+        date = "internal_date must be whole seconds since the epoch, or None, not "
+        for line, values in (
+            ("uid must be a whole number of at least 0, not '1'", ("1",)),
+            (f"{date}1.5", (1, 1.5)),
+            ("size must be a whole number of at least 0, not -1", (1, None, -1)),
+            ("envelope must be bytes or None, not 'x'", (1, None, None, "x")),
+            ("offsets must be bytes or None, not ()", (1, None, None, None, None, ())),
+            (
+                "content must be a Content or None, not b'x': write Content(octets)",
+                (1, None, None, None, None, None, b"x"),
+            ),
+            ("thread_id must be a str or None, not 5", (1, *[None] * 7, 5)),
+        ):
+            with self.subTest(line=line):
+                self.refused(line, MessageInfo, *values)
+
     def test_lists_of_mailboxes(self) -> None:
+        self.refused("selectable must be True or False, not None", MailboxEntry, "INBOX", None)
+        self.refused("exists must be True or False, not 'no'", MailboxEntry, "INBOX", exists="no")
         self.refused("name must be a str, not b'INBOX'", MailboxEntry, b"INBOX")
         line = "special_use must be a frozenset of str, not '\\\\Sent': write frozenset({'\\\\Sent'})"
         self.refused(line, MailboxEntry, "Sent", special_use="\\Sent")
@@ -186,7 +210,15 @@ class MailboxTests(SynchronousTestCase):
     def test_columns(self) -> None:
         line = "uids, flags and modseqs must be of the same length, not 1, 0 and 0"
         self.refused(line, FlagColumns, [1])
-        self.refused("uids, sizes and internal_dates must be of the same length...", Metadata, [1], [2])
+        line = "uids, sizes and internal_dates must be of the same length, not 1, 1 and 0"
+        self.refused(line, Metadata, [1], [2])
+        self.refused("uids must be a sequence, not None", Metadata, None)
+        self.refused("flags must be a sequence, not 5", FlagColumns, [1], 5, [1])
+        row = MessageFlags(1, frozenset(), 1)
+        self.assertEqual(list(FlagColumns.of([row])), [row])
+        self.refused("each of messages must be a MessageFlags, not (1, 2, 3)", FlagColumns.of, [(1, 2, 3)])
+        line = "flags must be a frozenset of str, not ['x']: write frozenset({'x'})"
+        self.refused(line, FlagColumns.of, [MessageFlags._make([1, ["x"], 1])])
         hint = ": write FlagColumns.of(messages)"
         self.refused(f"changed must be FlagColumns, not []{hint}", Changes, [], (), 1)
         self.refused(f"changed must be FlagColumns, not []{hint}", StoreResult, [])

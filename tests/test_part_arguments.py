@@ -8,7 +8,13 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.auth import CertificateChecker, DirectoryChecker, StoreRealm, TokenChecker, store_portal
+from mailproto.auth import (
+    CertificateChecker,
+    DirectoryChecker,
+    StoreRealm,
+    TokenChecker,
+    store_portal,
+)
 from mailproto.auth.passwords import PasswordVerifier
 from mailproto.backends import MemoryStore, SQLiteStore, open_store
 from mailproto.content import Content
@@ -45,15 +51,44 @@ class DeliveryTests(PartTestCase):
         given = f"{takes}an object of the class FunctionDelivery: give a delivery to the server itself"
         self.refused(given, FunctionDelivery, delivery)
         self.refused(f"{takes}the class Delivery: give a delivery to the...", FunctionDelivery, Delivery)
+        takes_one = f"{takes}the function <lambda>: it takes (envelope)"
+        self.refused(takes_one, FunctionDelivery, lambda envelope: None)
         line = "service_extensions must be a ServiceExtensions, not {'dsn': True}"
         self.refused(line, FunctionDelivery, print, {"dsn": True})
 
     def test_sessions(self) -> None:
-        takes = "make must be a subclass of DeliverySession, or a function that returns one, not "
+        takes = (
+            "make must be a subclass of DeliverySession, or a function of a Session that returns an object of"
+        )
+        takes += " one, not "
         self.refused(f"{takes}None", PerSession, None)
         mine = Mine(Session("SMTP", "mx.example"))
         self.refused(f"{takes}an object of the class Mine: write PerSession(Mine)", PerSession, mine)
         self.refused("service_extensions must be a ServiceExtensions, not None", PerSession, Mine, None)
+
+        class Unfinished(DeliverySession):
+            pass
+
+        class Other(Delivery):
+            async def deliver(self, envelope: Any, content: Any) -> None:
+                pass
+
+        class Short(DeliverySession):
+            async def deliver(self, envelope: Any) -> None:
+                pass
+
+        class More(Mine):
+            def __init__(self, session: Session, store: Any) -> None:
+                super().__init__(session)
+
+        lacks = "it has no deliver(envelope, content)"
+        self.refused(f"{takes}the class Unfinished: {lacks}", PerSession, Unfinished)
+        self.refused(f"{takes}the class Other", PerSession, Other)
+        lacks = "its deliver cannot be called with (envelope, content)"
+        self.refused(f"{takes}the class Short: {lacks}", PerSession, Short)
+        self.refused(f"{takes}the class More: it takes (session, store)", PerSession, More)
+        self.refused(f"{takes}the function <lambda>: it takes ()", PerSession, lambda: Mine)
+        PerSession(lambda session: More(session, None))
 
     def test_mailboxes(self) -> None:
         store = MemoryStore()
@@ -78,6 +113,7 @@ class DeliveryTests(PartTestCase):
             "store must be an object that provides IStore, not None...", CatchAllDelivery, None, "dev"
         )
         self.refused("account must be an account's name, a str, not None", CatchAllDelivery, store, None)
+        self.refused("account: An account name cannot have...", CatchAllDelivery, store, "a\r\nb")
         MailboxDelivery(store, ("x.example", "b\u00fccher.example", "[192.0.2.1]"))
 
 

@@ -332,6 +332,7 @@ class ProxiedTests(SynchronousTestCase):
         takes = "proxies must be a Networks or a list such as ['192.0.2.0/24', '::1', 'unix'], not "
         line = f"{takes}'::1': write ['::1']"
         refused(line, factory, "::1")
+        refused(f"{takes}None", factory, None)  # no connection would have to name its client
         refused("clock must be the reactor, or...", factory, [], clock=None)
         refused("limits must be of the class Limits or None, not {}", factory, [], limits={})
         self.assertTrue(ProxiedFactory(factory, ["::1"], clock=Clock()))

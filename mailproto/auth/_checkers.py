@@ -96,6 +96,8 @@ class DirectoryChecker(_NameChecker):
         if isinstance(verifier, type) or not callable(getattr(verifier, "verify", None)):
             raise wrong_type("verifier", verifier, "a PasswordVerifier", "write PasswordVerifier(reactor)")
         check_type("default_domain", default_domain, str, "a str")
+        if not isinstance(secret, (bytes, type(None))):  # which is not shown
+            raise TypeError(f"secret must be bytes or None, not {type(secret).__name__}")
         self._directory = directory
         self._verifier = verifier
         self.default_domain = default_domain
@@ -202,7 +204,7 @@ class TokenChecker(_NameChecker):
     credentialInterfaces = (IBearerToken,)
 
     def __init__(self, validate: Callable[[str, str], Result[str | None]]) -> None:
-        check_call("validate", validate, "a function of a name and a token")
+        check_call("validate", validate, "a function of a name and a token", 2)
         self._validate = validate
 
     async def check(self, credentials: ICredentials) -> str:

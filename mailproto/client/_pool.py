@@ -67,7 +67,7 @@ class ClientPool(Generic[ClientT]):
         at_once: int = 1,
     ) -> None:
         check_clock("clock", clock)
-        check_call("open_client", open_client, "a function that opens a client")
+        check_call("open_client", open_client, "a function that opens a client", 0)
         check_type("name", name, str, "the server's name, a str")
         check_whole("connections", connections, 1)
         check_whole("jobs", jobs, 1)

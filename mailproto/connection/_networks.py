@@ -38,7 +38,7 @@ class Networks:
 
     @classmethod
     def of(cls, name: str, networks: object) -> Networks:
-        """The value of a parameter that takes a `Networks`, or what makes one; None for an empty list.
+        """The value of a parameter that takes a `Networks`, or what makes one.
 
         :param name: the parameter's name, for the error.
         :raises TypeError, ValueError: as for the class.
@@ -46,8 +46,7 @@ class Networks:
         if isinstance(networks, Networks):
             return networks
         made = cls()
-        if networks is not None:
-            made._set(name, networks)
+        made._set(name, networks)
         return made
 
     def _set(self, name: str, networks: object) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from zope.interface import implementer
 
-from mailproto._arguments import check_type, wrong_type
+from mailproto._arguments import check_call, check_type, wrong_type
 from mailproto.awaiting import Result, settle
 from mailproto.content import Content, Octets
 from mailproto.interfaces import IDelivery, IServiceExtensions
@@ -80,9 +80,11 @@ class FunctionDelivery(Delivery):
         function: Callable[[Envelope, Content], Result[None]],
         service_extensions: ServiceExtensions = NO_SERVICE_EXTENSIONS,
     ) -> None:
+        takes = "a function of an Envelope and a Content"
         if isinstance(function, type) or not callable(function):
             hint = "give a delivery to the server itself" if hasattr(function, "deliver") else ""
-            raise wrong_type("function", function, "a function of an Envelope and a Content", hint)
+            raise wrong_type("function", function, takes, hint)
+        check_call("function", function, takes, 2)
         check_type("service_extensions", service_extensions, ServiceExtensions, "a ServiceExtensions")
         self._function = function
         self.service_extensions = service_extensions

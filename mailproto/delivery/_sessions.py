@@ -7,7 +7,8 @@ from typing import Any
 
 from zope.interface import implementer
 
-from mailproto._arguments import check_type, wrong_type
+from mailproto._arguments import check_call, check_type, wrong_type
+from mailproto._twisted_arguments import check_class
 from mailproto.awaiting import Result, settle
 from mailproto.delivery._base import Delivery, accept
 from mailproto.interfaces import IDeliverySession, IDeliverySessions, IServiceExtensions
@@ -50,10 +51,12 @@ class PerSession:
         make: Callable[[Session], Result[DeliverySession]],
         service_extensions: ServiceExtensions = NO_SERVICE_EXTENSIONS,
     ) -> None:
-        if not callable(make):
-            hint = f"write PerSession({type(make).__name__})" if IDeliverySession.providedBy(make) else ""
-            takes = "a subclass of DeliverySession, or a function that returns one"
-            raise wrong_type("make", make, takes, hint)
+        takes = "a subclass of DeliverySession, or a function of a Session that returns an object of one"
+        if IDeliverySession.providedBy(make):
+            raise wrong_type("make", make, takes, f"write PerSession({type(make).__name__})")
+        if isinstance(make, type):
+            check_class("make", make, IDeliverySession, takes)
+        check_call("make", make, takes, 1)
         check_type("service_extensions", service_extensions, ServiceExtensions, "a ServiceExtensions")
         self._make = make
         self.service_extensions = service_extensions

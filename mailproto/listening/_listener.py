@@ -87,7 +87,7 @@ class Listener(Service):
         check_factory("factory", factory)
         check_type("name", name, str, "a str")
         if listening is not None:
-            check_call("listening", listening, "a function of a str, or None")
+            check_call("listening", listening, "a function of a str, or None", 1)
         check_optional_clock("reactor", reactor)
         self.endpoint = endpoint
         self.socket_owner: tuple[int | None, int | None] = (None, None)

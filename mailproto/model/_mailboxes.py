@@ -10,8 +10,10 @@ from itertools import chain
 from typing import NamedTuple, Self, overload
 
 from mailproto._arguments import (
+    check_bool,
     check_flags,
     check_mapping,
+    check_same_length,
     check_type,
     check_whole,
     wrong_type,
@@ -90,6 +92,9 @@ class MailboxEntry:
         # A list of mailboxes has one for each: the usual types are compared without a call.
         if self.name.__class__ is not str:
             check_type("name", self.name, str, "a str")
+        if not (self.selectable.__class__ is self.subscribed.__class__ is self.exists.__class__ is bool):
+            for name in ("selectable", "subscribed", "exists"):
+                check_bool(name, getattr(self, name))
         if self.special_use:
             check_flags("special_use", self.special_use)
         elif self.special_use.__class__ is not frozenset:
@@ -194,16 +199,25 @@ class FlagColumns(Sequence[MessageFlags]):
     modseqs: Sequence[int] = ()
 
     def __post_init__(self) -> None:
-        if not len(self.uids) == len(self.flags) == len(self.modseqs):
-            raise ValueError(
-                f"uids, flags and modseqs must be of the same length, not {len(self.uids)}, {len(self.flags)}"
-                f" and {len(self.modseqs)}"
-            )
+        try:
+            is_table = len(self.uids) == len(self.flags) == len(self.modseqs)
+        except TypeError:
+            is_table = False
+        if not is_table:
+            check_same_length(uids=self.uids, flags=self.flags, modseqs=self.modseqs)
 
     @classmethod
     def of(cls, messages: Iterable[MessageFlags]) -> FlagColumns:
-        """The columns of some rows, by ascending UID."""
+        """The columns of some rows, by ascending UID.
+
+        :raises TypeError: a row is no `MessageFlags`, or its flags are no frozenset.
+        """
         rows = list(messages)
+        for row in rows:
+            if not isinstance(row, MessageFlags):
+                raise wrong_type("each of messages", row, "a MessageFlags")
+            if row.flags.__class__ is not frozenset:
+                check_flags("flags", row.flags)
         return cls([row.uid for row in rows], [row.flags for row in rows], [row.modseq for row in rows])
 
     @classmethod

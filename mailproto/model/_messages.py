@@ -5,9 +5,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from mailproto._arguments import check_flags, check_type, wrong_type
+from mailproto._arguments import check_flags, check_same_length, check_type, check_whole, wrong_type
 from mailproto.content import Content, Octets
 
 __all__ = [
@@ -36,7 +36,19 @@ class Part(enum.Flag):
     IDS = enum.auto()
 
 
-class MessageInfo(NamedTuple):
+class _MessageInfo(NamedTuple):
+    uid: int
+    internal_date: int | None = None
+    size: int | None = None
+    envelope: bytes | None = None
+    body_structure: bytes | None = None
+    offsets: bytes | None = None
+    content: Content | None = None
+    email_id: str | None = None
+    thread_id: str | None = None
+
+
+class MessageInfo(_MessageInfo):
     """The parts of a message that never change.
 
     :ivar internal_date: seconds since the epoch, UTC.
@@ -47,17 +59,42 @@ class MessageInfo(NamedTuple):
     :ivar content: the octets themselves.
     :ivar email_id: of the content (`mailproto.interfaces.IObjectIds`).
     :ivar thread_id: of the message's thread.
+
+    :raises TypeError, ValueError: a value is of the wrong type, or negative.
     """
 
-    uid: int
-    internal_date: int | None = None
-    size: int | None = None
-    envelope: bytes | None = None
-    body_structure: bytes | None = None
-    offsets: bytes | None = None
-    content: Content | None = None
-    email_id: str | None = None
-    thread_id: str | None = None
+    __slots__ = ()
+
+    # Stores that read many messages at once make them as tuples, without this.
+    def __new__(
+        cls,
+        uid: int,
+        internal_date: int | None = None,
+        size: int | None = None,
+        envelope: bytes | None = None,
+        body_structure: bytes | None = None,
+        offsets: bytes | None = None,
+        content: Content | None = None,
+        email_id: str | None = None,
+        thread_id: str | None = None,
+    ) -> Self:
+        check_whole("uid", uid)
+        _check_date(internal_date)
+        if size is not None:
+            check_whole("size", size)
+        for name, octets in (
+            ("envelope", envelope),
+            ("body_structure", body_structure),
+            ("offsets", offsets),
+        ):
+            check_type(name, octets, (bytes, type(None)), "bytes or None")
+        hint = "write Content(octets)" if isinstance(content, (bytes, bytearray)) else ""
+        check_type("content", content, (Content, type(None)), "a Content or None", hint)
+        check_type("email_id", email_id, (str, type(None)), "a str or None")
+        check_type("thread_id", thread_id, (str, type(None)), "a str or None")
+        return super().__new__(
+            cls, uid, internal_date, size, envelope, body_structure, offsets, content, email_id, thread_id
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +111,12 @@ class Metadata:
     internal_dates: Sequence[int] = ()
 
     def __post_init__(self) -> None:
-        if not len(self.uids) == len(self.sizes) == len(self.internal_dates):
-            raise ValueError(
-                f"uids, sizes and internal_dates must be of the same length, not {len(self.uids)},"
-                f" {len(self.sizes)} and {len(self.internal_dates)}"
-            )
+        try:
+            is_table = len(self.uids) == len(self.sizes) == len(self.internal_dates)
+        except TypeError:
+            is_table = False
+        if not is_table:
+            check_same_length(uids=self.uids, sizes=self.sizes, internal_dates=self.internal_dates)
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -99,11 +137,7 @@ class NewMessage:
         self, content: Octets, flags: frozenset[str] = frozenset(), internal_date: int | None = None
     ) -> None:
         check_flags("flags", flags)
-        if internal_date is not None and (
-            not isinstance(internal_date, int) or isinstance(internal_date, bool)
-        ):
-            hint = "write int(date.timestamp())" if hasattr(internal_date, "timestamp") else ""
-            raise wrong_type("internal_date", internal_date, "whole seconds since the epoch, or None", hint)
+        _check_date(internal_date)
         # The class is frozen: its own attributes cannot be set in the usual way.
         object.__setattr__(self, "content", Content.of(content))
         object.__setattr__(self, "flags", flags)
@@ -134,3 +168,10 @@ class AppendedMessage(NamedTuple):
 
     uid: int
     modseq: int
+
+
+def _check_date(internal_date: object) -> None:
+    """:raises TypeError: it is neither an int nor None."""
+    if internal_date is not None and (not isinstance(internal_date, int) or isinstance(internal_date, bool)):
+        hint = "write int(date.timestamp())" if hasattr(internal_date, "timestamp") else ""
+        raise wrong_type("internal_date", internal_date, "whole seconds since the epoch, or None", hint)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from mailproto._arguments import (
     check_bool,
     check_line,
-    check_mapping,
+    check_parameters,
     check_reply,
     check_type,
     check_whole,
@@ -193,7 +193,7 @@ class Recipient:
         if self.address.__class__ is not Address:
             _check_address("address", self.address)
         if self.parameters is not NO_PARAMETERS:
-            check_mapping("parameters", self.parameters)
+            check_parameters("parameters", self.parameters)
 
 
 _RECIPIENTS = {Recipient}
@@ -226,9 +226,10 @@ class Envelope:
             and self.recipients.__class__ is tuple
             and set(map(type, self.recipients)) == _RECIPIENTS
             and self.session.__class__ is Session
-            and (self.parameters is NO_PARAMETERS or self.parameters.__class__ is dict)
         ):
             self._check()
+        if self.parameters is not NO_PARAMETERS:
+            check_parameters("parameters", self.parameters)
 
     def _check(self) -> None:
         check_line("id", self.id)
@@ -242,7 +243,6 @@ class Envelope:
         if not recipients:
             raise wrong_value("recipients", recipients, f"{takes}, at least one")
         check_type("session", self.session, Session, "a Session")
-        check_mapping("parameters", self.parameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,6 +196,11 @@ class User:
     uid: int | None
     gid: int | None
 
+    def __post_init__(self) -> None:
+        for name in ("uid", "gid"):
+            if getattr(self, name) is not None:
+                _check(f"user.{name}", check_whole, getattr(self, name))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -262,6 +267,8 @@ class Settings:
         for name, kind in _SECTIONS.items():
             _check(name, check_type, getattr(self, name), kind, f"of the class {kind.__name__}")
         _check("user", check_type, self.user, (User, type(None)), "a User or None")
+        _check("catch_all", check_type, self.catch_all, (str, type(None)), "an account's name, or None")
+        _check("catch_all_anywhere", check_bool, self.catch_all_anywhere)
         if self.catch_all is not None:
             object.__setattr__(self, "catch_all", self._checked_catch_all(self.catch_all))
         elif self.catch_all_anywhere:

@@ -84,7 +84,7 @@ class NetworksTests(SynchronousTestCase):
             self.assertIs(Networks.of("xclient", networks), networks)
             self.assertIn("10.1.2.3", Networks(networks))
         self.assertIn("::1", Networks([ip_address("::1")]))
-        self.assertFalse(Networks.of("xclient", None))
+        self.assertRaises(TypeError, Networks.of, "xclient", None)
 
 
 class NetworkOfTests(SynchronousTestCase):

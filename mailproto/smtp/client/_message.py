@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from twisted.internet.defer import Deferred
 
-from mailproto._arguments import check_mapping, wrong_type
+from mailproto._arguments import check_parameters, wrong_type
 from mailproto.client.base import Turn
 from mailproto.client.errors import ClientError
 from mailproto.content import Content, Octets
@@ -86,7 +86,7 @@ class Message(Turn):
             raise ValueError("no recipient")
         if not isinstance(content, (bytes, Content)):
             content = Content.of(content)
-        check_mapping("parameters", parameters)
+        check_parameters("parameters", parameters)
         self.sender = to_address(sender)
         self.recipients = [to_recipient(each) for each in recipients]
         self.content = content

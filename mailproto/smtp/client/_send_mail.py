@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from mailproto._arguments import check_bool, check_mapping, check_type
+from mailproto._arguments import check_bool, check_parameters, check_type
 from mailproto._twisted_arguments import check_clock
 from mailproto.client import ServerAddress
 from mailproto.client.base import Job, aborting
@@ -195,7 +195,7 @@ async def send_mail(
     check_own_name(hostname)
     timeouts = checked_timeouts(timeouts)
     check_bool("lmtp", lmtp)
-    check_mapping("parameters", parameters)
+    check_parameters("parameters", parameters)
     composed = await compose_in_thread(reactor, message, sender, recipients)
     job = SendJob(Message(composed.sender, composed.recipients, composed.content, parameters))
     kind = LMTPClient if lmtp else SMTPClient

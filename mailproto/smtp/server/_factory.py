@@ -150,7 +150,7 @@ class SMTPServerFactory(ServerFactory):
         self.spool_folder = folder_of("spool_folder", spool_folder)
         self.normalise_newlines = bare_newlines == "normalise"
         self.strict_envelopes = strict_envelopes
-        self.xclient = Networks.of("xclient", xclient)
+        self.xclient = Networks.of("xclient", () if xclient is None else xclient)
         self.trace_account = trace_account
         self.sending_policy = (
             SendingPolicy(delivery, limits, own_senders=submission and not any_sender) or None

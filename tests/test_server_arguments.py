@@ -261,7 +261,17 @@ class EveryServerTests(ArgumentTestCase):
     def test_hostname(self) -> None:
         example = "hostname must be a str such as 'mail.example.org', not "
         self.each_refuses(f"{example}b'h'", hostname=b"h")
-        for name in ("bad host", "a\r\nb", "", "mx.example\n", "a_b.example:25", "mx.example/"):
+        bad = (
+            "bad host",
+            "b\u00fc ch\u00e9r",
+            "\u00fc..x",
+            "a\r\nb",
+            "",
+            "mx.example\n",
+            "mx.example:25",
+            "mx/",
+        )
+        for name in bad:
             line = "hostname must be a domain such as 'mail.example.org' or an address in brackets, not "
             self.each_refuses(f"{line}{name!r}", hostname=name)
 
@@ -310,8 +320,15 @@ class PortalTests(ArgumentTestCase):
                 with self.subTest(given=given):
                     self.refused(line, factory, given)
 
-    def test_imap(self) -> None:
+    def test_nobody_could_sign_in(self) -> None:
         portal = Portal(StoreRealm(MemoryStore()))
+        line = "portal: it has no checkers, so nobody could sign in; write Portal(realm, [checker]), or..."
+        self.refused(line, POP3ServerFactory, portal)
+        self.refused(line, IMAPServerFactory, portal)
+        self.refused(line, SMTPServerFactory, DELIVERY, portal=portal)
+
+    def test_imap(self) -> None:
+        portal = Portal(StoreRealm(MemoryStore()), [InMemoryUsernamePasswordDatabaseDontUse()])
         line = "max_message_size must be a whole number of at least 1, not '1 MB': octets"
         self.refused(line, IMAPServerFactory, portal, max_message_size="1 MB")
         line = "spool_folder must be the path of a folder that exists, or None, not 3"

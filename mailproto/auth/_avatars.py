@@ -57,7 +57,7 @@ def checked_portal(portal: Any, *, accounts: str = "") -> Portal:
 
     :param accounts: the server's protocol, if it needs an `IAccount` for each login.
     :raises TypeError: it is not a portal.
-    :raises ValueError: its realm gives no accounts, but the server needs them.
+    :raises ValueError: it has no checkers; or its realm gives no accounts, but the server needs them.
     """
     if isinstance(portal, type) or not (
         callable(getattr(portal, "login", None))
@@ -65,6 +65,11 @@ def checked_portal(portal: Any, *, accounts: str = "") -> Portal:
         and callable(getattr(getattr(portal, "realm", None), "requestAvatar", None))
     ):
         raise wrong_type("portal", portal, "a twisted.cred.portal.Portal", _how_to_make_a_portal(portal))
+    if not portal.checkers:
+        raise ValueError(
+            "portal: it has no checkers, so nobody could sign in; write Portal(realm, [checker]), or call"
+            " its registerChecker before"
+        )
     if accounts and not getattr(portal.realm, "gives_accounts", True):
         raise ValueError(
             f"portal: {accounts} needs an IAccount for each login, and this portal gives only names; write"

@@ -16,9 +16,9 @@ change is on disk (for backends that keep mail on disk) and visible to every oth
 *Content.*  The octets of a message are a `mailproto.content.Content`, whatever their size.
 
 Optional contracts (`IRecent`, `IObjectIds`, `IOwnership`, `IServiceExtensions`, `IVerifier`,
-`IExpander`, `IQueueRunner`, `IAccountChanges`, `ICheckable`) extend a required one; servers find them with
-``providedBy``.  A store also lists the optional contracts of its mailboxes and accounts before any client
-signs in (`IAddOns.add_ons`).
+`IExpander`, `IQueueRunner`, `IFixedMailboxes`, `IAccountChanges`, `ICheckable`) extend a required one;
+servers find them with ``providedBy``.  A store also lists the optional contracts of its mailboxes and
+accounts before any client signs in (`IAddOns.add_ons`).
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ __all__ = [
     "IDeliverySessions",
     "IDirectory",
     "IExpander",
+    "IFixedMailboxes",
     "IIdentity",
     "IMailbox",
     "IMetadata",
@@ -461,6 +462,15 @@ class IAccount(IIdentity, Contract, metaclass=ContractClass):
         :returns: a function that ends the watch; it may be called more than once.
         :raises NoSuchAccount: the account has been deleted.
         """
+
+
+@contract
+class IFixedMailboxes(Contract, metaclass=ContractClass):
+    """An IAccount whose mailboxes only the application can add, rename and remove.
+
+    `IAccount.create`, `IAccount.delete` and `IAccount.rename` raise `InvalidMailboxName` (in IMAP:
+    CANNOT).  Its mailboxes may belong to several accounts, and may outlive them.
+    """
 
 
 @contract

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 if TYPE_CHECKING:
     from OpenSSL import SSL
 
-__all__ = ["ClientTLSContext", "Reactor", "ReactorTime", "ServerTLSContext"]
+__all__ = [
+    "ClientEndpoint",
+    "ClientTLSContext",
+    "Reactor",
+    "ReactorTime",
+    "ServerEndpoint",
+    "ServerTLSContext",
+]
 
 
 class ReactorTime(Protocol):
@@ -44,6 +51,20 @@ class Reactor(ReactorTime, Protocol):
         /,
     ) -> Any:
         """Connect to a server (`IReactorTCP`)."""
+
+
+class ClientEndpoint(Protocol):
+    """What connects to a server (`IStreamClientEndpoint`), such as ``TCP4ClientEndpoint``."""
+
+    def connect(self, factory: Any, /) -> Any:
+        """Make a connection; returns a ``Deferred`` of the protocol that the factory makes."""
+
+
+class ServerEndpoint(Protocol):
+    """What listens for clients (`IStreamServerEndpoint`), such as ``TCP4ServerEndpoint``."""
+
+    def listen(self, factory: Any, /) -> Any:
+        """Serve clients with the factory; returns a ``Deferred`` of the port."""
 
 
 class _ServerConnectionCreator(Protocol):

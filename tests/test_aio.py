@@ -24,7 +24,8 @@ BEGIN = """
 import asyncio, gc, os, signal, sys, threading
 from email.message import EmailMessage
 from mailproto.aio import bridge, running_reactor
-from mailproto.client import ClientError, ServerAddress
+from mailproto.client import ServerAddress
+from mailproto.client.errors import ClientError
 from mailproto.delivery import FunctionDelivery
 from mailproto.listening import Listener
 from mailproto.smtp import SMTPServerFactory, send_mail

@@ -13,10 +13,10 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from tests.processes import CHECKOUT
 
 PUBLIC_NAMES = {
-    "mailproto.aio": "bridge running_reactor",
     "mailproto.accounts": """
         MAX_COMPARED account_key account_keys check_account_name full_name invisible_in
     """,
+    "mailproto.aio": "bridge running_reactor",
     "mailproto.auth": """
         Certificate CertificateChecker DirectoryChecker Password StoreRealm Token TokenChecker hash_password
         password_portal store_portal
@@ -60,9 +60,10 @@ PUBLIC_NAMES = {
     """,
     "mailproto.content": "CHUNK Content Octets chunks unwrapped",
     "mailproto.delivery": """
-        Action CatchAllDelivery Delivery DeliverySession FunctionDelivery MAX_CACHED MAX_RETURNED
-        MailboxDelivery PerSession RecipientStatus Report TRUST accepted bounce report
+        CatchAllDelivery Delivery DeliverySession FunctionDelivery MAX_CACHED MailboxDelivery PerSession
+        TRUST accepted bounce
     """,
+    "mailproto.delivery.reports": "Action MAX_RETURNED RecipientStatus Report report",
     "mailproto.domains": """
         ascii_domain canonical_domain domain_fault ends_in_number is_valid_international
     """,
@@ -86,8 +87,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.interfaces": """
         IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions IDirectory
-        IExpander IIdentity IMailbox IMetadata IObjectIds IOwnership IQueueRunner IRecent IRevocable
-        IServiceExtensions IStore IVerifier
+        IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds IOwnership IQueueRunner
+        IRecent IRevocable IServiceExtensions IStore IVerifier
     """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
@@ -139,15 +140,19 @@ PUBLIC_NAMES = {
     """,
     "mailproto.spool": "SpoolFile",
     "mailproto.testing": """
-        AccountConformance ChangesConformance DeliveryConformance Dialogue DialogueError
+        AccountConformance ChangesConformance Connected DeliveryConformance Dialogue DialogueError
         DirectoryConformance ELSEWHERE FEEDS Feed LOOPBACK MailboxConformance MemoryTransport
-        ObjectIdConformance StoreConformance StoreFixture play_each_way
+        ObjectIdConformance ReadingConformance ReceivedMessage RecordingDelivery RunningServer
+        StoreConformance StoreDeliveryConformance StoreFixture connected make_envelope play_each_way
+        running_server wait_for_message
     """,
     "mailproto.tls": """
         Channel ServerTLS TLSFilesError client_channel client_tls ensure_self_signed is_verified
         server_channel server_tls
     """,
-    "mailproto.typing": "ClientTLSContext Reactor ReactorTime ServerTLSContext",
+    "mailproto.typing": """
+        ClientEndpoint ClientTLSContext Reactor ReactorTime ServerEndpoint ServerTLSContext
+    """,
 }
 """By module; a name that is added or taken away is a decision, made here too."""
 

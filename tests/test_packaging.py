@@ -114,6 +114,8 @@ class InstallationTests(TestCase):
             self.assertIn(name, names)
         tops = {name.partition("/")[0] for name in names}
         self.assertEqual(tops, {"mailproto", "twisted", f"mailproto-{__version__}.dist-info"})
+        entry_points = zipfile.ZipFile(wheel).read(f"mailproto-{__version__}.dist-info/entry_points.txt")
+        self.assertIn(b"[pytest11]\nmailproto = mailproto.testing._pytest\n", entry_points)
         self.assertNotIn("twisted/__init__.py", names)
         self.assertNotIn("twisted/plugins/__init__.py", names)
         python = self.environment(str(wheel))

@@ -123,7 +123,7 @@ class SigningInTests(PartTestCase):
         takes = "store must be an object that provides IStore, not "
         self.refused(f"{takes}an object of the class Clock: it has no...", StoreRealm, Clock())
         self.refused(f"{takes}an object of the class Clock: it has no...", store_portal, Clock(), store)
-        self.refused("reactor must be the reactor, or...", store_portal, store, None)
+        self.refused("reactor must be the reactor, or...", store_portal, store, "reactor")
         self.refused("clock must be the reactor, or...", StoreRealm, store, "now")
 
     def test_checkers(self) -> None:

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 from zope.interface.interface import InterfaceClass
 
+from mailproto._reactor import installed
 from mailproto._twisted_arguments import check_clock, check_contract, check_optional_clock
 from mailproto.auth._avatars import ACCOUNT
 from mailproto.auth._checkers import DirectoryChecker
@@ -90,16 +91,18 @@ def add_ons_of(portal: Portal) -> frozenset[InterfaceClass]:
     return realm.add_ons if IAddOns.providedBy(realm) else frozenset()
 
 
-def store_portal(store: IStore, reactor: ReactorTime) -> Portal:
+def store_portal(store: IStore, reactor: ReactorTime | None = None) -> Portal:
     """A portal over a store, for POP3, IMAP and submission servers.
 
     More checkers may be registered with it, such as `TokenChecker` and `CertificateChecker`.
 
-    :param reactor: its shutdown ends the threads that check passwords.  A `Clock` has no threads: tests
+    :param reactor: None for the installed one.  Its shutdown ends the threads that check passwords.  A
+        `Clock` has no threads: tests
         with one make their own, ``Portal(StoreRealm(store, clock), [checker])``, with any checker of
         ``twisted.cred``.
     """
     check_contract("store", store, IStore)
+    reactor = installed() if reactor is None else reactor
     check_clock("reactor", reactor)
     return Portal(StoreRealm(store, reactor), [DirectoryChecker(store.directory, PasswordVerifier(reactor))])
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Protocol, runtime_checkable
 
 from zope.interface import implementer
 from zope.interface.interface import InterfaceClass
@@ -67,6 +68,14 @@ class _Entry:
     password_hash: str
     account: IAccount
     revision: int
+
+
+@runtime_checkable
+class RetiringAccount(Protocol):
+    """An account that is told of its deletion."""
+
+    def retire(self) -> None:
+        """The account was deleted: from now on every method raises `NoSuchAccount`."""
 
 
 @implementer(IAccount)
@@ -271,7 +280,7 @@ class MemoryDirectory:
         """See `IDirectory.delete`."""
         account = self.entry(name).account
         del self._entries[account_key(name)]
-        if isinstance(account, MemoryAccount):
+        if isinstance(account, RetiringAccount):
             account.retire()
         self._watchers.notify(None, next(self._revisions))
 

@@ -22,14 +22,17 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.message import Message as ParsedMessage
 from typing import Self
 
 from zope.interface import implementer
 
 from mailproto.awaiting import settle
 from mailproto.backends._flags import check_keywords, kept_flags
+from mailproto.backends._given import given_content, given_date, given_flags, given_name, given_uid_validity
 from mailproto.backends._watch import ModSeqs, Watchers
-from mailproto.content import Content, Octets
+from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox, ReadOnly
 from mailproto.interfaces import IMailbox, IMetadata, IRecent
 from mailproto.message import summarise
@@ -103,29 +106,40 @@ class SimpleMailbox:
     expunge, unless ``writable`` is False.  To forbid only one of these, override its method to raise
     `mailproto.errors.ReadOnly`.
 
-    :param uid_validity: must be larger for another mailbox, or another order of messages, under the same
-        name; by default the present time.
+    :param name: the full name, levels separated by ``/``; in an account, the account's name for the mailbox
+        counts.
+    :param uid_validity: 1 to 2**32 - 1; must be larger for another mailbox, or another order of messages,
+        under the same name.  None for the present time.
+    :raises TypeError, ValueError: a parameter cannot be used; the text names it.
+    :raises InvalidMailboxName: no mailbox can have that name.
     """
 
     writable: bool = True
     permanent_flags: frozenset[str] = PERMANENT_FLAGS
 
     def __init__(self, name: str = INBOX, uid_validity: int | None = None) -> None:
-        self.name = name
-        self.uid_validity = uid_validity or int(time.time())
+        self.name = given_name(name)
+        self.uid_validity = given_uid_validity(uid_validity)
         self._state = self._new_state(MODSEQS)
 
     # For the application
 
     def add(
-        self, content: Octets, flags: Iterable[str] = (), internal_date: int | None = None
+        self,
+        content: bytes | Content | ParsedMessage,
+        flags: Iterable[str] = (),
+        internal_date: float | datetime | None = None,
     ) -> AppendedMessage:
         """Append a message, even if clients may not write.
 
-        :param content: octets with CRLF line ends.
-        :param internal_date: seconds since the epoch; None for now.
+        :param content: octets, or an ``EmailMessage``; bare LFs become CRLF.
+        :param flags: such as ``{"\\Seen"}``.
+        :param internal_date: seconds since the epoch, or a ``datetime`` with a time zone; None for now.
+        :raises TypeError, ValueError: a parameter cannot be used; the text names it.
+        :raises OverQuota: the message has too many keywords.
         """
-        [appended] = self._add([NewMessage(content, frozenset(flags), internal_date)])
+        new = NewMessage(given_content(content), given_flags(flags), given_date(internal_date))
+        [appended] = self._add([new])
         return appended
 
     def remove(self, uids: Iterable[int]) -> None:
@@ -135,8 +149,14 @@ class SimpleMailbox:
     def renamed(self, name: str, uid_validity: int | None = None) -> Self:
         """An object for the same mailbox under another name."""
         other = type(self).__new__(type(self))
-        other.__dict__.update(self.__dict__, name=name, uid_validity=uid_validity or self.uid_validity)
+        validity = self.uid_validity if uid_validity is None else given_uid_validity(uid_validity)
+        other.__dict__.update(self.__dict__, name=given_name(name), uid_validity=validity)
         return other
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether the mailbox was deleted with `retire`."""
+        return self._state.deleted
 
     def retire(self) -> None:
         """Delete the mailbox: from now on every method raises `NoSuchMailbox`."""

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from typing import Any, Generic, Self, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IStreamClientEndpoint
 
 from mailproto._arguments import wrong_type
 from mailproto._twisted_arguments import check_clock, check_endpoint
@@ -18,7 +17,7 @@ from mailproto.client._session import ClientSession
 from mailproto.client._timeouts import ClientTimeouts
 from mailproto.connection import Peer
 from mailproto.model import TLSInfo
-from mailproto.typing import ClientTLSContext, Reactor
+from mailproto.typing import ClientEndpoint, ClientTLSContext, Reactor
 
 __all__ = ["Client"]
 
@@ -78,7 +77,7 @@ class Client(ABC, Generic[EventT]):
         return await open_client(reactor, server, lambda: make(reactor, **settings), cls.default_port(server))
 
     @classmethod
-    async def connect(cls, reactor: Reactor, endpoint: IStreamClientEndpoint, **settings: Any) -> Self:
+    async def connect(cls, reactor: Reactor, endpoint: ClientEndpoint, **settings: Any) -> Self:
         """Connect to an endpoint and wait for the server's greeting.
 
         :param reactor: Twisted's reactor.

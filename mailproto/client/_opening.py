@@ -25,7 +25,7 @@ from mailproto.client.errors import (
     TLSUnavailable,
 )
 from mailproto.tls import client_tls
-from mailproto.typing import ClientTLSContext, Reactor
+from mailproto.typing import ClientEndpoint, ClientTLSContext, Reactor
 
 if TYPE_CHECKING:
     from mailproto.client._client import Client
@@ -55,11 +55,11 @@ async def open_client(
         raise opening.too_late(f"no connection within {seconds:g} s") from None
 
 
-async def connect_client(reactor: Reactor, endpoint: IStreamClientEndpoint, client: ClientT) -> ClientT:
+async def connect_client(reactor: Reactor, endpoint: ClientEndpoint, client: ClientT) -> ClientT:
     """Implements `Client.connect`."""
     seconds = client.timeouts.connect
     name = endpoint_name(endpoint)
-    connecting = connect(endpoint, client.protocol)
+    connecting = connect(cast(IStreamClientEndpoint, endpoint), client.protocol)
     try:
         await within(reactor, seconds, connecting, lambda _: client.abort())
     except CancelledError:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory
 
 from mailproto import maillog
 from mailproto._arguments import check_type
+from mailproto._reactor import installed
 from mailproto._twisted_arguments import check_clock, check_server_tls
 from mailproto.connection._hostname import server_hostname
 from mailproto.connection._limits import Limits
@@ -16,12 +17,6 @@ from mailproto.connection._server import ServerConnection
 from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["ServerFactory"]
-
-
-def _installed_reactor() -> ReactorTime:
-    from twisted.internet import reactor  # imported late, because that installs one
-
-    return cast(ReactorTime, reactor)
 
 
 class ServerFactory(Factory):
@@ -51,7 +46,7 @@ class ServerFactory(Factory):
         limits: Limits | None = None,
     ) -> None:
         if clock is None:
-            clock = _installed_reactor()
+            clock = installed()
         check_clock("clock", clock)
         check_server_tls("tls", tls)
         kind = self.limits_class
@@ -80,7 +75,7 @@ class ServerFactory(Factory):
             or len(self.connections) >= self.limits.connections
             or (
                 network is not None
-                and number >= self.limits.connections_of_peer(is_local=connection.is_local)
+                and number >= self.limits.connections_of_peer(is_near=connection.peer.is_near)
             )
         ):
             reason = "server shutting down" if self.stopping else "too many connections"
@@ -123,7 +118,7 @@ class ServerFactory(Factory):
 
         def abort_stragglers() -> None:
             for connection in list(self.connections):
-                connection.abort()
+                connection.stop_now()
 
         timer = self.clock.callLater(self.limits.close_timeout, abort_stragglers)
 

@@ -28,7 +28,8 @@ class Limits:
         read (64 KiB) may be added.
     :ivar connections: simultaneous connections of one factory.
     :ivar connections_per_peer: simultaneous connections from one IPv4 address, one IPv6 /64, or all Unix
-        sockets.  None for 200, and without limit for clients on this machine.  Clients whose proxy does not
+        sockets.  None for 200, and without limit for clients on this machine and over transports in
+        memory.  Clients whose proxy does not
         know their address count as one client.  A listed proxy's own connections do not count.
     :ivar proxy_timeout: from the connection of a listed proxy to the end of its header
         (`ProxiedFactory`).
@@ -59,11 +60,11 @@ class Limits:
         """Check all numbers, also those of subclasses."""
         check_fields(self)
 
-    def connections_of_peer(self, *, is_local: bool) -> float:
-        """The value of ``connections_per_peer`` for a client on this machine or elsewhere."""
+    def connections_of_peer(self, *, is_near: bool) -> float:
+        """The value of ``connections_per_peer`` for a client that `Peer.is_near`, or elsewhere."""
         number = self.connections_per_peer
         if number is None:
-            return math.inf if is_local else _CONNECTIONS_FROM_ELSEWHERE
+            return math.inf if is_near else _CONNECTIONS_FROM_ELSEWHERE
         return number
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from twisted.internet.address import UNIXAddress
+from twisted.internet.interfaces import ISystemHandle
 
 from mailproto._twisted_internals import haproxy_layer, socket_below
 from mailproto.connection._networks import UNIX, ip_address, network_of
@@ -31,6 +32,8 @@ class Peer:
         between.
     :ivar is_local: whether it is on this machine.
     :ivar is_proxy: whether it is a listed proxy without a client, such as a health check.
+    :ivar is_in_memory: whether no network is in between: the transport has no handle of the system
+        (`ISystemHandle`), as those of tests.  Such a peer may claim any address.
     """
 
     host: str
@@ -38,9 +41,15 @@ class Peer:
     name: str
     is_local: bool
     is_proxy: bool = False
+    is_in_memory: bool = False
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the defaults of limits on strangers from the network do not apply."""
+        return self.is_local or self.is_in_memory
 
     @property
     def network(self) -> str:
@@ -99,7 +108,8 @@ def peer_of(transport: Any) -> Peer:
     if isinstance(address, UNIXAddress):
         return replace(peer_at(""), name=_unix_name(transport))
     # The standard streams of a process may be connected to anything.
-    return peer_at(getattr(address, "host", UNKNOWN))
+    peer = peer_at(getattr(address, "host", UNKNOWN))
+    return peer if ISystemHandle.providedBy(transport) else replace(peer, is_in_memory=True)
 
 
 def _address_of(transport: Any) -> Any:

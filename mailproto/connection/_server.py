@@ -321,6 +321,10 @@ class ServerConnection(EventConnection[EventT]):
         else:
             self.in_context(self._leave, CloseReason.STOPPING)
 
+    def stop_now(self) -> None:
+        """The server has stopped: abort, whatever is running."""
+        self._abort_for(CloseReason.STOPPING.value)
+
     def revoke(self) -> None:
         """See `IRevocable.revoke`: a running command has `REVOCATION_GRACE` seconds to finish.
 

@@ -8,30 +8,25 @@ A server takes any `mailproto.interfaces.IDelivery`::
     SMTPServerFactory(MailboxDelivery(store, domains))  # into the mailboxes of a store
 
 Raise `mailproto.errors.Refused` to refuse a sender, a recipient or a message; return None to accept.
-`bounce` makes the report for a sender whose message could not be delivered.
+`bounce` makes the report for a sender whose message could not be delivered; `mailproto.delivery.reports`
+makes others.
 """
 
 from mailproto.delivery._base import Delivery, FunctionDelivery, accepted
-from mailproto.delivery._bounce import Report, bounce, report
+from mailproto.delivery._bounce import bounce
 from mailproto.delivery._catch_all import CatchAllDelivery
 from mailproto.delivery._mailboxes import MAX_CACHED, TRUST, MailboxDelivery
 from mailproto.delivery._sessions import DeliverySession, PerSession
-from mailproto.delivery._status import MAX_RETURNED, Action, RecipientStatus
 
 __all__ = [
     "MAX_CACHED",
-    "MAX_RETURNED",
     "TRUST",
-    "Action",
     "CatchAllDelivery",
     "Delivery",
     "DeliverySession",
     "FunctionDelivery",
     "MailboxDelivery",
     "PerSession",
-    "RecipientStatus",
-    "Report",
     "accepted",
     "bounce",
-    "report",
 ]

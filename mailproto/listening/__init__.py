@@ -1,4 +1,16 @@
-"""Serves clients on an endpoint, and stops without cutting anything off."""
+"""Serves clients on an endpoint, and stops without cutting anything off.
+
+In an application::
+
+    Listener("tcp:8025:interface=127.0.0.1", SMTPServerFactory(delivery)).setServiceParent(application)
+
+In a program::
+
+    listener = Listener("tcp:0", SMTPServerFactory(delivery))
+    await listener.start()
+    print(listener.address)
+    await listener.stop()    # each client is told, and what began is finished
+"""
 
 from mailproto.listening._endpoints import is_on_loopback
 from mailproto.listening._errors import ListenError

@@ -16,21 +16,23 @@ from twisted.internet.interfaces import (
     IProtocol,
     IProtocolFactory,
     IReactorFDSet,
-    IReactorTCP,
     IReadDescriptor,
     IStreamServerEndpoint,
 )
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from mailproto._arguments import check_call, check_type, wrong_type
-from mailproto._twisted_arguments import check_factory, check_optional_clock
+from mailproto._reactor import installed
+from mailproto._twisted_arguments import check_factory, check_optional_clock, check_server_tls
 from mailproto.connection import ServerFactory
 from mailproto.files import give_away
 from mailproto.listening._endpoints import unix_path, with_defaults
 from mailproto.listening._errors import ListenError, StartFailed, reason_of
 from mailproto.listening._unix_sockets import remove_left_over
+from mailproto.typing import Reactor, ServerEndpoint, ServerTLSContext
 
 __all__ = ["Listener"]
 
@@ -59,7 +61,9 @@ class Listener(Service):
 
     :param endpoint: a Twisted endpoint string, such as ``tcp:25`` or ``unix:/run/app/lmtp``, or an
         `IStreamServerEndpoint`.  With ``tcp:0``, the system chooses the port.
-    :param name: names the listener in the log; by default the factory's service, such as ``smtp``.
+    :param tls: to serve TLS from the first octet (from `server_tls`), as on the ports 465, 993 and 995.
+    :param name: names the listener in the log; by default the factory's service, such as ``smtp``, and
+        ``imaps`` with TLS.
     :param listening: called with `address` once clients are served; by default, the log tells it.
     :param reactor: None for the installed reactor.
 
@@ -73,12 +77,13 @@ class Listener(Service):
 
     def __init__(
         self,
-        endpoint: str | IStreamServerEndpoint,
+        endpoint: str | ServerEndpoint,
         factory: IProtocolFactory | Factory[Any],
         *,
+        tls: ServerTLSContext | None = None,
         name: str = "",
         listening: Callable[[str], object] | None = None,
-        reactor: IReactorTCP | None = None,
+        reactor: Reactor | None = None,
     ) -> None:
         if not isinstance(endpoint, str) and not IStreamServerEndpoint.providedBy(endpoint):
             takes = "an endpoint string such as 'tcp:8025:interface=127.0.0.1', or an IStreamServerEndpoint"
@@ -89,12 +94,17 @@ class Listener(Service):
         if listening is not None:
             check_call("listening", listening, "a function of a str, or None", 1)
         check_optional_clock("reactor", reactor)
+        check_server_tls("tls", tls)
         self.endpoint = endpoint
         self.socket_owner: tuple[int | None, int | None] = (None, None)
-        self._title = name or _name_of(factory)
+        self._title = name or _name_of(factory) + ("" if tls is None else "s")
         self._listening = listening or self._log_address
         self._reactor = reactor
-        self._factory = factory
+        served: Any = factory  # some of Twisted's types need the plugin of zope.interface for mypy
+        context: Any = tls
+        self._factory: IProtocolFactory = (
+            served if tls is None else TLSMemoryBIOFactory(context, False, served)
+        )
         self._gate = _Gate(self._title)
         self._binding: Deferred[None] | None = None
         self._port: IListeningPort | None = None
@@ -179,9 +189,9 @@ class Listener(Service):
             self._bind()
         try:
             await self._serve()
-        except ListenError:
+        except Exception:  # the factory's own, too
             self.running = 0
-            self._binding = self._problem = None
+            await self._stop()
             raise
 
     def _bind(self) -> None:
@@ -241,11 +251,7 @@ class Listener(Service):
             (reactor.addReader if accept else reactor.removeReader)(port)
 
     def _own_reactor(self) -> Any:
-        if self._reactor is None:
-            from twisted.internet import reactor  # imported late, because a program may choose one
-
-            return reactor
-        return self._reactor
+        return installed() if self._reactor is None else self._reactor
 
     def _give_away(self, port: IListeningPort, path: str) -> IListeningPort:
         uid, gid = self.socket_owner
@@ -291,8 +297,8 @@ class _Gate(Factory):
         self._served: IProtocolFactory | None = None
 
     def open(self, served: IProtocolFactory) -> None:
-        self._served = served
         served.doStart()
+        self._served = served
 
     def close(self) -> ServerFactory | None:
         """:returns: the factory that made the connections, if it is ours."""

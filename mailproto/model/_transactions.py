@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Self
 
 from mailproto._arguments import (
     check_bool,
@@ -17,6 +18,7 @@ from mailproto._arguments import (
     wrong_type,
     wrong_value,
 )
+from mailproto.model._address_syntax import DOT_STRING, split_address
 
 __all__ = [
     "NO_PARAMETERS",
@@ -39,8 +41,6 @@ Parameters = Mapping[str, str | None]
 NO_PARAMETERS: Parameters = MappingProxyType({})
 """What a command without parameters has."""
 
-_DOT_STRING = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+(?:\.[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+)*")
-
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -61,6 +61,18 @@ class Address:
             check_type("local", self.local, str, "a str")
             check_type("domain", self.domain, str, 'a str, "" only for the null path and for <Postmaster>')
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Parse an address as it is written between angle brackets: the opposite of ``str()``.
+
+        A local part may be quoted, a domain may be an address literal or international, and its final dot
+        is dropped.  "" gives the null path, and "postmaster" an address without a domain.  For a field of
+        a message, such as ``Bob <bob@example.org>``, use `mailproto.message.parse_addresses`.
+
+        :raises ValueError: it is not an address; the text says why.
+        """
+        return cls(*split_address(text))
+
     def __bool__(self) -> bool:
         """False only for the null path."""
         return bool(self.local or self.domain)
@@ -68,7 +80,7 @@ class Address:
     def __str__(self) -> str:
         """The address as it is written between angle brackets, quoted where necessary."""
         local = self.local
-        if not local.isalnum() and not _DOT_STRING.fullmatch(local) and self:
+        if not local.isalnum() and not DOT_STRING.fullmatch(local) and self:
             local = '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
         return f"{local}@{self.domain}" if self.domain else local
 
@@ -278,6 +290,5 @@ class Outcome:
 def _check_address(name: str, address: object) -> None:
     """:raises TypeError: it is no `Address`."""
     if not isinstance(address, Address):
-        local, at, domain = address.rpartition("@") if isinstance(address, str) else ("", "", "")
-        hint = f"write Address({local!r}, {domain!r})" if at else ""
+        hint = f"write Address.parse({address!r})" if isinstance(address, str) else ""
         raise wrong_type(name, address, "an Address", hint)

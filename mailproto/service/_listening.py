@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorTCP
+from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from mailproto.listening import Listener, ListenError
 from mailproto.service._settings import SettingError, User
+from mailproto.typing import Reactor
 
 __all__ = ["ListenerService"]
 
@@ -34,7 +35,7 @@ class ListenerService(Service):
         make_factory: Callable[[], IProtocolFactory],
         listening: Callable[[str], object],
         *,
-        reactor: IReactorTCP,
+        reactor: Reactor,
         user: Callable[[], User | None] = lambda: None,
     ) -> None:
         self._setting = setting

@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.application.service import IProcess, IService, MultiService
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred, succeed
-from twisted.internet.interfaces import IProtocolFactory, IReactorTCP
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 
 from mailproto._twisted_internals import keep_time
@@ -23,6 +23,7 @@ from mailproto.service._servers import ServersService
 from mailproto.service._settings import SettingError, Settings, User
 from mailproto.service._store import StoreService
 from mailproto.service._tls import TLSService
+from mailproto.typing import Reactor
 
 __all__ = ["MailService"]
 
@@ -55,7 +56,7 @@ class MailService(MultiService):
     def __init__(
         self,
         settings: Settings,
-        reactor: IReactorTCP,
+        reactor: Reactor,
         *,
         reporter: Reporter | None = None,
         hangup: bool = False,

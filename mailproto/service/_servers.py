@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailproto.connection import ServerFactory
@@ -23,6 +24,7 @@ from mailproto.service._store import StoreService
 from mailproto.service._tls import TLSService
 from mailproto.smtp import SMTPServerFactory
 from mailproto.smtp.lmtp import LMTPServerFactory
+from mailproto.typing import ReactorTime
 
 __all__ = ["ServersService"]
 
@@ -41,12 +43,12 @@ class ServersService(Service):
         store: StoreService,
         accounts: AccountsService,
         *,
-        reactor: IReactorTime,
+        reactor: ReactorTime,
     ) -> None:
         self.settings = settings
         self.data = data
         self.tls = tls
-        self.reactor = reactor
+        self.reactor: Any = reactor  # Twisted's types differ from those of `mailproto.typing`
         self.factories: dict[str, ServerFactory] = {}
         self._store = store
         self._accounts = accounts

@@ -5,13 +5,14 @@ from __future__ import annotations
 from mailproto.backends import MAX_DEPTH, MAX_NAME_OCTETS
 from mailproto.errors import InvalidMailboxName, MailboxExists, NoSuchMailbox
 from mailproto.model import DELIMITER, INBOX, MailboxEntry
-from mailproto.testing._fixture import StoreFixture, flags_by_uid, new
+from mailproto.testing._fixture import Offer, StoreFixture, flags_by_uid, needs, new
 
 __all__ = ["AccountConformance"]
 
 
+@needs(Offer.NAMES)
 class AccountConformance(StoreFixture):
-    """Tests the mailboxes of one account."""
+    """Tests the mailboxes of one account that its clients may create, delete and rename."""
 
     async def entry(self, name: str) -> MailboxEntry:
         """The entry of that name."""

@@ -6,11 +6,22 @@ from mailproto.backends import MAX_KEYWORD_LENGTH, MAX_KEYWORDS
 from mailproto.errors import NoSuchAccount, OverQuota
 from mailproto.interfaces import IRecent
 from mailproto.model import INBOX, Placement
-from mailproto.testing._fixture import ALICE, TEXT, StoreFixture, flag_change, flags_by_uid, new, provides
+from mailproto.testing._fixture import (
+    ALICE,
+    TEXT,
+    Offer,
+    StoreFixture,
+    flag_change,
+    flags_by_uid,
+    needs,
+    new,
+    provides,
+)
 
 __all__ = ["ChangesConformance"]
 
 
+@needs(Offer.CHANGES)
 class ChangesConformance(StoreFixture):
     """Tests the changes of one mailbox, and the hints about them."""
 
@@ -140,11 +151,19 @@ class ChangesConformance(StoreFixture):
             lambda: other.store([1], flag_change("+", "\\Deleted")),
             lambda: other.expunge(),
             lambda: other.copy([2], other),
-            lambda: self.account.rename("INBOX", "elsewhere"),
         ):
             await change()  # type: ignore[no-untyped-call]
             now = (await inbox.status()).modseq
             await self.eventually(lambda now=now: updates[-1:] == [now])  # type: ignore[misc]
+
+    @needs(Offer.NAMES)
+    async def test_watchers_hear_that_a_rename_of_inbox_took_its_messages(self) -> None:
+        inbox = await self.inbox(new())
+        updates: list[int] = []
+        inbox.watch(updates.append)
+        await self.account.rename("INBOX", "elsewhere")
+        now = (await inbox.status()).modseq
+        await self.eventually(lambda: updates[-1:] == [now])
 
     async def test_watchers_of_other_mailboxes_hear_nothing(self) -> None:
         other = await self.opened("other")
@@ -173,6 +192,7 @@ class ChangesConformance(StoreFixture):
         await self.eventually(lambda: bool(updates))
         self.assertEqual(len(self.flushLoggedErrors(IndexError)), 1)
 
+    @needs(Offer.NAMES)
     async def test_watchers_of_a_deleted_mailbox_are_told(self) -> None:
         mailbox = await self.opened("gone")
         updates: list[int] = []
@@ -181,6 +201,7 @@ class ChangesConformance(StoreFixture):
         await self.eventually(lambda: bool(updates))
         end()
 
+    @needs(Offer.NAMES)
     async def test_modseqs_order_the_whole_account(self) -> None:
         """Each change in a mailbox, or of the list of mailboxes, has a greater modseq than all earlier
         ones."""
@@ -232,7 +253,7 @@ class ChangesConformance(StoreFixture):
             lambda: self.account.unsubscribe("none"),
         ):
             await change()  # type: ignore[no-untyped-call]
-        await self.account.create("new")
+        await self.make_mailbox("new")
         await self.eventually(lambda: bool(told) and told[-1] > before)
         self.assertEqual(len({modseq for modseq in told if modseq > before}), 1, told)
 
@@ -246,6 +267,7 @@ class ChangesConformance(StoreFixture):
         with self.assertRaises(NoSuchAccount):
             self.account.watch(told.append)
 
+    @needs(Offer.NAMES)
     async def test_other_accounts_hear_nothing(self) -> None:
         await self.store.directory.add("bob@example.org", "")
         bob = await self.store.account("bob@example.org")

@@ -1,124 +1,372 @@
-"""Tests of `IStore.deliver`."""
+"""Tests of `IDelivery` and `IDeliverySessions`."""
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import FirstError, gatherResults
+from zope.interface.verify import verifyObject
 
-from mailproto.backends import MAX_KEYWORD_LENGTH, MAX_KEYWORDS
+from mailproto.awaiting import settle
 from mailproto.content import Content
-from mailproto.errors import MailError, NoSuchAccount, NoSuchMailbox, OverQuota
-from mailproto.model import INBOX, AppendedMessage, Part, Placement
-from mailproto.testing._fixture import ALICE, TEXT, StoreFixture, deferred, new
+from mailproto.errors import MailError
+from mailproto.interfaces import (
+    IDelivery,
+    IDeliverySession,
+    IDeliverySessions,
+    IExpander,
+    IOwnership,
+    IServiceExtensions,
+    IVerifier,
+)
+from mailproto.model import (
+    NO_PARAMETERS,
+    NULL_PATH,
+    Address,
+    Outcome,
+    ServiceExtensions,
+    Session,
+    TLSInfo,
+    VerifiedName,
+)
+from mailproto.smtp import SMTPClient, SMTPServerFactory
+from mailproto.smtp.lmtp import LMTPClient, LMTPServerFactory
+from mailproto.testing._fixture import TestCase, deferred
+from mailproto.testing._reactor_thread import installed_reactor
+from mailproto.testing._recording import make_envelope
+from mailproto.testing._running import running_server
+from mailproto.testing._transport import ELSEWHERE, LOOPBACK
 
 __all__ = ["DeliveryConformance"]
 
-BOB, NOBODY = "bob@example.org", "nobody@example.org"
+HEADER = b"Received: from client.example by mx.example; Sun, 9 Sep 2001 01:46:40 +0000\r\nSubject: A test\r\n"
+TEXT = HEADER + b"From: sender@x.example\r\n\r\nThe text.\r\n"
+
+LONGEST_HOLD = 0.2
+"""Seconds for which a call may run before it waits for something."""
+
+_MEMORY = 1 << 18  # octets; the content of a larger message is in a file (`SMTPLimits.memory`)
 
 
-class DeliveryConformance(StoreFixture):
-    """Tests the delivery of messages into a store."""
+class DeliveryConformance(TestCase):
+    """Tests your own `IDelivery`; a mixin for ``twisted.trial.unittest.TestCase``::
 
-    async def test_each_account_gets_it_or_says_why_not(self) -> None:
-        await self.store.directory.add(BOB, "")
-        outcomes = await self.store.deliver(
-            TEXT, [Placement("ALICE@example.org"), Placement(NOBODY), Placement(BOB)]
+        class MyDeliveryTests(DeliveryConformance, TestCase):
+            good_recipient = "alice@example.org"
+            bad_recipient = "nobody@example.org"
+
+            def make_delivery(self):
+                return MyDelivery()
+
+    It delivers small and large messages, also over SMTP and LMTP.  It does not know what your delivery does
+    with them: add tests for that.
+
+    :cvar good_sender: an address that it accepts in MAIL.
+    :cvar good_recipient: an address that it accepts in RCPT.
+    :cvar bad_recipient: one that it refuses; None if there is none.
+    """
+
+    good_sender: str = "sender@x.example"
+    good_recipient: str = "recipient@y.example"
+    bad_recipient: str | None = None
+
+    def make_delivery(self) -> Any:
+        """A new `IDelivery` or `IDeliverySessions`; it may be a coroutine function."""
+        hint = (
+            "; `IStore.deliver` is tested by StoreDeliveryConformance" if hasattr(self, "make_store") else ""
         )
-        self.assertEqual([type(each) for each in outcomes], [AppendedMessage, NoSuchAccount, AppendedMessage])
-        for name in (ALICE, BOB):
-            inbox = await (await self.store.account(name)).open(INBOX)
-            [info] = await inbox.read([1], Part.CONTENT | Part.SIZE)
-            self.assertEqual((bytes(info.content or b""), info.size), (TEXT, len(TEXT)))
-            status = await inbox.status()
-            self.assertEqual((status.messages, status.recent, status.unseen), (1, self.recent(1), 1))
+        raise TypeError(f"DeliveryConformance tests an IDelivery, and needs the method make_delivery{hint}")
 
-    async def test_nobody(self) -> None:
-        self.assertEqual(list(await self.store.deliver(TEXT, [])), [])
-        [outcome] = await self.store.deliver(TEXT, [Placement(NOBODY)])
-        self.assertIsInstance(outcome, NoSuchAccount)
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        """Make the delivery."""
+        self.delivery: Any = await settle(self.make_delivery())
 
-    async def test_each_placement_has_an_outcome_of_its_own(self) -> None:
-        """Names may have any spelling, each placement has its own flags, and a failure does not affect
-        others."""
-        await self.account.create("caf\u00e9/Lists")
-        await self.account.create("x")
-        placements: tuple[tuple[Placement, type[MailError] | set[str]], ...] = (
-            (Placement(ALICE, "inbox", frozenset({"\\Seen"})), {"\\Seen"}),
-            (Placement(ALICE, "cafe\u0301/Lists", frozenset({"Label", "\\Recent"})), {"Label"}),
-            (Placement(ALICE, "none"), NoSuchMailbox),
-            (Placement(ALICE, ""), NoSuchMailbox),
-            (Placement(ALICE, "\ud800"), NoSuchMailbox),
-            (Placement(ALICE, "x\0y"), NoSuchMailbox),
-            (Placement(NOBODY, "none"), NoSuchAccount),
-            (Placement("\ud800\0", "none"), NoSuchAccount),
-            (Placement(ALICE, flags=frozenset({"x" * (MAX_KEYWORD_LENGTH + 1)})), OverQuota),
-            (Placement(ALICE, flags=frozenset(f"k{n}" for n in range(MAX_KEYWORDS + 1))), OverQuota),
-            (Placement(ALICE, "INBOX"), set()),
-            (Placement("alice@EXAMPLE.org", INBOX), set()),
+    # What it is
+
+    async def test_it_has_what_its_interfaces_say(self) -> None:
+        self.assertFalse(isinstance(self.delivery, type), "make_delivery returns an object, not a class")
+        if IDeliverySessions.providedBy(self.delivery):
+            verifyObject(IDeliverySessions, self.delivery)
+            verifyObject(IDeliverySession, await self.begin())
+        else:
+            verifyObject(IDelivery, self.delivery)
+        for contract in (IOwnership, IServiceExtensions, IVerifier, IExpander):
+            if contract.providedBy(self.delivery):
+                verifyObject(contract, self.delivery)
+        if IServiceExtensions.providedBy(self.delivery):
+            self.assertIsInstance(self.delivery.service_extensions, ServiceExtensions)
+
+    # Senders and recipients
+
+    async def test_good_addresses_are_accepted(self) -> None:
+        for session in _sessions():
+            delivery = await self.begin(session)
+            await self.accepted(delivery.sender, session, Address.parse(self.good_sender), NO_PARAMETERS)
+            for _ in range(3):
+                path = Address.parse(self.good_recipient)
+                await self.accepted(delivery.recipient, session, path, NO_PARAMETERS)
+
+    async def test_a_bad_recipient_is_refused_and_the_transaction_goes_on(self) -> None:
+        if self.bad_recipient is None:
+            return
+        session = _session()
+        delivery = await self.begin(session)
+        await self.accepted(delivery.sender, session, Address.parse(self.good_sender), NO_PARAMETERS)
+        answer = await self.answer(
+            delivery.recipient, session, Address.parse(self.bad_recipient), NO_PARAMETERS
         )
-        for content in (TEXT, TEXT + b"x" * 300_000):
-            outcomes = await self.store.deliver(content, [placement for placement, _ in placements])
-            inbox, lists = await self.inbox(), await self.account.open("caf\u00e9/Lists")
-            for (placement, expected), outcome in zip(placements, outcomes, strict=True):
-                if isinstance(outcome, MailError):
-                    self.assertIs(type(outcome), expected, placement)
-                    continue
-                mailbox = lists if "/" in placement.mailbox else inbox
-                found = {each.uid: each for each in (await mailbox.changes_since(0)).changed}
-                message = found[outcome.uid]
-                self.assertEqual((set(message.flags), message.modseq), (expected, outcome.modseq))
-        self.assertEqual(await self.uids(inbox), [1, 2, 3, 4, 5, 6])
-        self.assertEqual(await self.uids(lists), [1, 2])
+        self.assertIsInstance(answer, MailError, f"{self.bad_recipient} was accepted")
+        good = Address.parse(self.good_recipient)
+        await self.accepted(delivery.recipient, session, good, NO_PARAMETERS)
 
-    async def test_of_content_that_is_gone_nothing_comes(self) -> None:
-        placements = [Placement(ALICE), Placement(ALICE, "Sent")]
-        for size in (10, 300_000):
-            try:
-                outcomes = await self.store.deliver(Content.of_file(self.mktemp(), size), placements)
-            except OSError:
+    async def test_any_address_has_an_answer(self) -> None:
+        """A client may send what it likes: the answer is None or a `MailError`, never another exception."""
+        session = _session()
+        for sender in (NULL_PATH, *_STRANGE):
+            delivery = await self.begin(session)
+            if await self.answer(delivery.sender, session, sender, {"SIZE": "100"}) is not None:
                 continue
-            self.assertTrue(all(isinstance(outcome, MailError) for outcome in outcomes), outcomes)
-        self.assertEqual((await (await self.inbox()).status()).messages, 0)
+            for path in (Address("Postmaster", ""), *_STRANGE):
+                await self.answer(delivery.recipient, session, path, NO_PARAMETERS)
 
-    async def test_a_flag_that_cannot_be_is_an_error_of_the_caller(self) -> None:
-        for content in (TEXT, TEXT + b"x" * 300_000):
-            with self.assertRaises(ValueError):
-                await deferred(self.store.deliver(content, [Placement(ALICE, flags=frozenset({"a b"}))]))
-        self.assertEqual((await (await self.inbox()).status()).messages, 0)
+    # Messages
 
-    async def test_flags_and_date_are_kept(self) -> None:
-        await self.store.deliver(TEXT, [Placement(ALICE, INBOX, frozenset({"\\Flagged"}))], 1_000_000_000)
-        inbox = await self.inbox()
-        [flags] = (await inbox.changes_since(0)).changed
-        [info] = await inbox.read([1], Part.INTERNAL_DATE)
-        self.assertEqual((flags.flags, info.internal_date), (frozenset({"\\Flagged"}), 1_000_000_000))
+    async def test_each_recipient_has_an_outcome(self) -> None:
+        """Also the same recipient twice."""
+        for number in (1, 2, 3, 100):
+            await self.delivered(TEXT, [self.good_recipient] * number)
+
+    async def test_messages_of_every_size(self) -> None:
+        """In memory and in a file; the server closes the content and removes the file afterwards."""
+        for size in (0, 5_000, _MEMORY, _MEMORY + 1, 3_000_000):
+            body = b"0123456789abcdef" * 4 + b"\r\n"
+            await self.delivered(HEADER + b"\r\n" + body * (size // len(body)), in_file=size > _MEMORY)
+        await self.delivered(TEXT)
+
+    async def test_messages_of_every_kind(self) -> None:
+        """What a server may accept from a client: nobody promises that it is a well-formed message."""
+        for content in (
+            HEADER,
+            HEADER + b"\r\n",
+            HEADER + b"\r\nNo line end",
+            HEADER + b"From: \xc3\xa9 <\xff@\xfe>\r\n\r\n\xe9\xff\x80\r\n",
+            HEADER + b"X: " + b"x" * 10_000 + b"\r\n\r\n" + b"y" * 10_000 + b"\r\n",
+            HEADER + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n--b\r\n",
+            HEADER + b"\r\n" + b"\r\n" * 1000,
+        ):
+            await self.delivered(content, may_fail=True)
+
+    async def test_a_notification(self) -> None:
+        """From the null path, if it is accepted: a bounce must not be answered with a bounce."""
+        session = _session()
+        delivery = await self.begin(session)
+        if await self.answer(delivery.sender, session, NULL_PATH, NO_PARAMETERS) is None:
+            path = Address.parse(self.good_recipient)
+            await self.accepted(delivery.recipient, session, path, NO_PARAMETERS)
+            self.outcomes(await self.answer(delivery.deliver, make_envelope("", [path]), Content(TEXT)), 1)
+
+    async def test_it_does_not_hold_the_reactor(self) -> None:
+        """While a method works or sleeps, everybody else waits: use ``deferToThread`` for what takes time."""
+        holds = []
+        for _ in range(3):  # the machine itself may be busy
+            session = _session()
+            delivery = await self.begin(session)
+            envelope = make_envelope(self.good_sender, [self.good_recipient], session=session)
+            longest = 0.0
+            for step, arguments in (
+                (delivery.sender, (session, envelope.sender, NO_PARAMETERS)),
+                (delivery.recipient, (session, envelope.recipients[0].address, NO_PARAMETERS)),
+                (delivery.deliver, (envelope, Content(TEXT))),
+            ):
+                began = time.monotonic()
+                running = deferred(self.answer(step, *arguments))
+                longest = max(longest, time.monotonic() - began)
+                await running
+            holds.append(longest)
+        self.assertLess(min(holds), LONGEST_HOLD, "it blocks: everything else in this process waits")
 
     async def test_many_at_a_time(self) -> None:
-        places = [Placement(ALICE), Placement(NOBODY), Placement(ALICE, "Sent"), Placement(ALICE, "none")]
-        outcomes = await gatherResults([deferred(self.store.deliver(TEXT, places)) for _ in range(50)])
-        kinds = [AppendedMessage, NoSuchAccount, AppendedMessage, NoSuchMailbox]
-        self.assertEqual([[type(each) for each in outcome] for outcome in outcomes], [kinds] * 50)
-        self.assertEqual(await self.uids(await self.inbox()), list(range(1, 51)))
-        self.assertEqual(await self.uids(await self.account.open("Sent")), list(range(1, 51)))
+        try:
+            await gatherResults([deferred(self.delivered(TEXT)) for _ in range(50)], consumeErrors=True)
+        except FirstError as first:
+            first.subFailure.raiseException()
 
-    async def test_watchers_are_told(self) -> None:
-        updates: list[int] = []
-        inbox = await self.inbox()
-        inbox.watch(updates.append)
-        await self.store.deliver(TEXT, [Placement(ALICE)])
-        now = (await inbox.status()).modseq
-        await self.eventually(lambda: updates[-1:] == [now])
+    async def test_transactions_of_two_clients_do_not_mix(self) -> None:
+        sessions = [_session(), _session(ELSEWHERE)]
+        begun = [(session, await self.begin(session)) for session in sessions]
+        good = Address.parse(self.good_sender), Address.parse(self.good_recipient)
+        for session, delivery in begun:
+            await self.accepted(delivery.sender, session, good[0], NO_PARAMETERS)
+        for session, delivery in reversed(begun):
+            await self.accepted(delivery.recipient, session, good[1], NO_PARAMETERS)
+        for session, delivery in begun:
+            envelope = make_envelope(good[0], [good[1]], session=session)
+            self.outcomes(await self.answer(delivery.deliver, envelope, Content(TEXT)), 1)
 
-    async def test_what_is_appended_meanwhile_has_numbers_of_its_own(self) -> None:
-        inbox = await self.inbox()
-        asked: list[Deferred[Sequence[Any]]] = [
-            deferred(self.store.deliver(TEXT, [Placement(ALICE)]))
-            if number % 2
-            else deferred(inbox.append([new()]))
-            for number in range(40)
-        ]
-        modseqs = [appended.modseq for [appended] in await gatherResults(asked)]
-        self.assertEqual(len(set(modseqs)), 40)
-        self.assertEqual(await self.uids(inbox), list(range(1, 41)))
+    # Sessions
+
+    async def test_a_session_is_reset_and_ended_at_any_time(self) -> None:
+        """`IDeliverySession.reset` and ``end``, after every step of a transaction."""
+        if not IDeliverySessions.providedBy(self.delivery):
+            return
+        session = _session()
+        good = Address.parse(self.good_sender), Address.parse(self.good_recipient)
+        for steps in range(4):
+            for ends in ("reset", "end"):
+                delivery = await settle(self.delivery.begin(session))
+                if steps > 0:
+                    await self.accepted(delivery.sender, session, good[0], NO_PARAMETERS)
+                if steps > 1:
+                    await self.accepted(delivery.recipient, session, good[1], NO_PARAMETERS)
+                if steps > 2:
+                    envelope = make_envelope(good[0], [good[1]], session=session)
+                    self.outcomes(await self.answer(delivery.deliver, envelope, Content(TEXT)), 1)
+                if ends == "reset":
+                    await settle(delivery.reset())
+                    await self.accepted(delivery.sender, session, good[0], NO_PARAMETERS)
+                await settle(delivery.end())
+
+    # Served
+
+    async def test_by_smtp(self) -> None:
+        await self._served(SMTPServerFactory(self.delivery, hostname="mx.example"), SMTPClient)
+
+    async def test_by_lmtp(self) -> None:
+        await self._served(LMTPServerFactory(self.delivery, hostname="mx.example"), LMTPClient)
+
+    async def _served(self, factory: Any, client_class: Any) -> None:
+        reactor = installed_reactor()
+        async with running_server(factory) as server:
+            client = await client_class.connect(reactor, server.endpoint(reactor), hostname="client.example")
+            await client.ehlo()
+            for content in (TEXT, HEADER + b"\r\n" + b"A line of a large message.\r\n" * 20_000):
+                outcomes = await client.send(self.good_sender, [self.good_recipient] * 2, content)
+                self.assertTrue(all(outcome.accepted for outcome in outcomes), outcomes)
+            if self.bad_recipient is not None:
+                [outcome] = await client.send(self.good_sender, [self.bad_recipient], TEXT)
+                self.assertFalse(outcome.accepted, f"{self.bad_recipient} was accepted")
+            await client.quit()
+
+    # Steps
+
+    async def begin(self, session: Session | None = None) -> Any:
+        """The delivery for one connection, which ends with the test."""
+        if not IDeliverySessions.providedBy(self.delivery):
+            return self.delivery
+        begun = await settle(self.delivery.begin(_session() if session is None else session))
+        self.assertTrue(IDeliverySession.providedBy(begun), f"begin returned {begun!r}")
+        self.addCleanup(lambda: deferred(settle(begun.end())))
+        return begun
+
+    async def answer(self, step: Any, *arguments: Any) -> Any:
+        """What a step returns, or the `MailError` that it raises; any other exception is an error."""
+        try:
+            return await settle(step(*arguments))
+        except MailError as error:
+            self.assertTrue(400 <= error.code <= 599, f"{error!r} has the code {error.code}")
+            self.assertEqual(error.enhanced[:1], str(error.code)[:1], repr(error))
+            return error
+
+    async def accepted(self, step: Any, *arguments: Any) -> None:
+        """See that a step accepts: it returns None."""
+        answer = await self.answer(step, *arguments)
+        name = getattr(step, "__name__", step)
+        self.assertIsNone(answer, f"{name}({', '.join(map(str, arguments[1:2]))}) must return None to accept")
+
+    async def delivered(
+        self,
+        octets: bytes,
+        recipients: Sequence[str] = (),
+        *,
+        in_file: bool = False,
+        may_fail: bool = False,
+    ) -> None:
+        """Deliver a message in a transaction of its own, and see that it is accepted for all recipients."""
+        session = _session()
+        delivery = await self.begin(session)
+        paths = [Address.parse(each) for each in recipients or [self.good_recipient]]
+        sender = Address.parse(self.good_sender)
+        await self.accepted(delivery.sender, session, sender, NO_PARAMETERS)
+        for path in paths:
+            await self.accepted(delivery.recipient, session, path, NO_PARAMETERS)
+        envelope = make_envelope(sender, paths, session=session)
+        content, path_of_file = self._content(octets, in_file)
+        try:
+            answer = await self.answer(delivery.deliver, envelope, content)
+        finally:
+            content.close()
+            if path_of_file:
+                os.unlink(path_of_file)
+        outcomes = self.outcomes(answer, len(paths))
+        if not may_fail:
+            self.assertTrue(all(outcome.accepted for outcome in outcomes), outcomes)
+
+    def outcomes(self, answer: Any, number: int) -> Sequence[Outcome]:
+        """The outcomes that `IDelivery.deliver` answered; see that they are valid."""
+        if answer is None:
+            return [Outcome(250, "2.0.0", "Delivered")] * number
+        if isinstance(answer, MailError):
+            return [Outcome(answer.code, answer.enhanced, answer.text)] * number
+        self.assertIsInstance(answer, Sequence, "deliver returns None, or one Outcome for each recipient")
+        self.assertEqual(len(answer), number, f"one Outcome for each recipient: {answer!r}")
+        for outcome in answer:
+            self.assertIsInstance(outcome, Outcome)
+            self.assertIn(outcome.code // 100, (2, 4, 5), outcome)
+            self.assertEqual(outcome.enhanced[:1], str(outcome.code)[:1], outcome)
+            self.assertTrue(outcome.text.isprintable(), outcome)
+        found: Sequence[Outcome] = answer
+        return found
+
+    async def test_optional_questions_have_answers(self) -> None:
+        """`IOwnership`, `IVerifier` and `IExpander`, if the delivery provides them."""
+        paths = [Address.parse(self.good_sender), Address.parse(self.good_recipient), *_STRANGE]
+        if IOwnership.providedBy(self.delivery):
+            for path in paths:
+                self.assertIsInstance(await self.answer(self.delivery.owns, str(path), path), bool)
+        for contract, name in ((IVerifier, "verify"), (IExpander, "expand")):
+            if contract.providedBy(self.delivery):
+                for path in paths:
+                    found = await self.answer(getattr(self.delivery, name), _session(), str(path))
+                    many = isinstance(found, Sequence) and len(found) > 0
+                    for each in found if many else [found]:
+                        self.assertIsInstance(each, VerifiedName | MailError | None)
+
+    def _content(self, octets: bytes, in_file: bool) -> tuple[Content, str]:
+        """Content as a server makes it: a large one has its header in memory and the rest in a file."""
+        if not in_file:
+            return Content(octets), ""
+        path = self.mktemp()
+        with open(path, "wb") as spool:
+            spool.write(octets[len(HEADER) :])
+        return Content.of_file(path, len(octets) - len(HEADER), prefix=HEADER), path
+
+
+def _session(peer: str = LOOPBACK) -> Session:
+    return make_envelope().session if peer == LOOPBACK else _sessions()[1]
+
+
+def _sessions() -> list[Session]:
+    """The sessions of a client here, one elsewhere, and one of a Unix socket."""
+    tls = TLSInfo("TLSv1.3", "TLS_AES_256_GCM_SHA384")
+    return [
+        Session("ESMTP", "mx.example", peer=LOOPBACK, helo="client.example"),
+        Session("ESMTP", "mx.example", peer=ELSEWHERE, helo="[192.0.2.1]", tls=tls),
+        Session("SMTP", "mx.example", helo="not a domain"),
+    ]
+
+
+_STRANGE = (
+    Address("a b@c", "x.example"),
+    Address("", "x.example"),
+    Address('"\\', "x.example"),
+    Address("x" * 64, ".".join(["y" * 63] * 3)),
+    Address("josé", "bücher.example"),
+    Address("jose\u0301", "xn--bcher-kva.example"),
+    Address("a", "[192.0.2.1]"),
+    Address("a", "[IPv6:2001:db8::1]"),
+    Address("%s{0}$x;'--", "x.example"),
+    Address("../../etc/passwd", "x.example"),
+)

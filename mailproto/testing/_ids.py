@@ -7,7 +7,7 @@ from typing import Any
 
 from mailproto.interfaces import IMailbox, IObjectIds
 from mailproto.model import INBOX, AppendedMessage, Part, Placement
-from mailproto.testing._fixture import ALICE, StoreFixture, flag_change, new
+from mailproto.testing._fixture import ALICE, Offer, StoreFixture, flag_change, needs, new
 
 __all__ = ["ObjectIdConformance"]
 
@@ -30,12 +30,9 @@ def _id_of(mailbox: IMailbox) -> str:
     return mailbox.mailbox_id
 
 
+@needs(IObjectIds)
 class ObjectIdConformance(StoreFixture):
     """Tests the ids of mailboxes, messages and threads."""
-
-    def has_ids(self) -> bool:
-        """Whether the store provides `IObjectIds`."""
-        return IObjectIds in self.store.add_ons
 
     async def ids(self, mailbox: Any, *uids: int) -> list[tuple[str, str]]:
         """The email ids and thread ids of messages; of all messages by default."""
@@ -54,8 +51,6 @@ class ObjectIdConformance(StoreFixture):
         return [threads.index(thread) for thread in threads]
 
     async def test_ids_have_their_syntax_and_differ(self) -> None:
-        if not self.has_ids():
-            return
         inbox = await self.inbox(*[new()] * 3)
         work = await self.opened("work")
         await work.append([new()])
@@ -71,8 +66,6 @@ class ObjectIdConformance(StoreFixture):
         self.assertEqual(len(set(seen)), len(seen))
 
     async def test_ids_are_there_only_when_they_are_asked_for(self) -> None:
-        if not self.has_ids():
-            return
         inbox = await self.inbox(new())
         for parts in Part:
             [info] = await inbox.read([1], parts)
@@ -81,9 +74,8 @@ class ObjectIdConformance(StoreFixture):
         [both] = await inbox.read([1], Part.IDS | Part.CONTENT)
         self.assertTrue(both.email_id and both.thread_id and both.content)
 
+    @needs(Offer.NAMES)
     async def test_a_mailbox_keeps_its_id(self) -> None:
-        if not self.has_ids():
-            return
         first = _id_of(await self.opened("a/b"))
         self.assertEqual((await self.account.status(["a/b"]))["a/b"].mailbox_id, first)
         await self.account.rename("a", "c")
@@ -95,9 +87,8 @@ class ObjectIdConformance(StoreFixture):
         await self.account.rename("a/b", "c/b")
         self.assertNotEqual(_id_of(await self.account.open("c/b")), first)
 
+    @needs(Offer.NAMES)
     async def test_rename_of_inbox_makes_another_mailbox(self) -> None:
-        if not self.has_ids():
-            return
         inbox = await self.inbox(new())
         before = await self.ids(inbox)
         await self.account.rename(INBOX, "old")
@@ -107,8 +98,6 @@ class ObjectIdConformance(StoreFixture):
         self.assertEqual(await self.ids(old), before)
 
     async def test_copies_and_moves_keep_their_ids(self) -> None:
-        if not self.has_ids():
-            return
         inbox = await self.inbox(new(), new(), new())
         target = await self.opened("target")
         before = await self.ids(inbox)
@@ -122,8 +111,6 @@ class ObjectIdConformance(StoreFixture):
         self.assertEqual(await self.ids(target), before)
 
     async def test_email_ids_never_return(self) -> None:
-        if not self.has_ids():
-            return
         inbox = await self.inbox()
         seen = set()
         for _ in range(3):
@@ -137,8 +124,6 @@ class ObjectIdConformance(StoreFixture):
         self.assertEqual(len(seen), 7)
 
     async def test_one_delivery_is_one_message_in_every_place(self) -> None:
-        if not self.has_ids():
-            return
         await self.store.directory.add(BOB, "")
         for content in (mail("1@x"), mail(), mail("2@x", text="x" * 300_000)):
             await self.store.deliver(content, [Placement(ALICE), Placement(ALICE, "Sent"), Placement(BOB)])
@@ -152,8 +137,6 @@ class ObjectIdConformance(StoreFixture):
         self.assertFalse({thread for _, thread in bob} & {thread for _, thread in there})
 
     async def test_who_belongs_to_a_thread(self) -> None:
-        if not self.has_ids():
-            return
         for number, (expected, messages) in enumerate(
             (
                 # alone
@@ -218,8 +201,6 @@ class ObjectIdConformance(StoreFixture):
             )
 
     async def test_threads_are_an_accounts_own(self) -> None:
-        if not self.has_ids():
-            return
         await self.store.directory.add(BOB, "")
         await self.store.deliver(mail("1@x"), [Placement(BOB)])
         await self.store.deliver(mail("2@x", refers="1@x"), [Placement(ALICE), Placement(BOB)])
@@ -228,8 +209,6 @@ class ObjectIdConformance(StoreFixture):
         self.assertNotEqual((await self.ids(await self.inbox()))[0][1], bob[1][1])
 
     async def test_a_thread_goes_over_all_mailboxes(self) -> None:
-        if not self.has_ids():
-            return
         sent = await self.account.open("Sent")
         await sent.append([new(content=mail("1@x"))])
         inbox = await self.inbox(
@@ -238,8 +217,6 @@ class ObjectIdConformance(StoreFixture):
         self.assertEqual(len({thread for _, thread in await self.ids(inbox) + await self.ids(sent)}), 1)
 
     async def test_a_thread_that_is_gone_does_not_return(self) -> None:
-        if not self.has_ids():
-            return
         inbox = await self.inbox(
             new("\\Deleted", content=mail("1@x", subject="Lunch")), new(content=mail("2@x", answers="1@x"))
         )
@@ -253,8 +230,6 @@ class ObjectIdConformance(StoreFixture):
         self.assertNotEqual((await self.ids(inbox))[0][1], before[0][1])
 
     async def test_many_references(self) -> None:
-        if not self.has_ids():
-            return
         chain = [f"{number}@x" for number in range(300)]
         messages = [mail(chain[0])] + [
             mail(chain[at], refers=" ".join(chain[:at])) for at in range(1, len(chain), 7)

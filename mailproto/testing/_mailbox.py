@@ -12,13 +12,23 @@ from mailproto.errors import NoSuchMailbox
 from mailproto.interfaces import IMailbox, IMetadata
 from mailproto.message import summarise
 from mailproto.model import INBOX, AppendedMessage, MessageInfo, NewMessage, Part, Placement
-from mailproto.testing._fixture import TEXT, StoreFixture, flag_change, flags_by_uid, new, provides
+from mailproto.testing._fixture import (
+    TEXT,
+    Offer,
+    StoreFixture,
+    flag_change,
+    flags_by_uid,
+    needs,
+    new,
+    provides,
+)
 
 __all__ = ["MailboxConformance"]
 
 _ALL = Part.INTERNAL_DATE | Part.SIZE | Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS | Part.CONTENT
 
 
+@needs(Offer.CHANGES)
 class MailboxConformance(StoreFixture):
     """Tests append, read, copy, move, expunge and delete in one mailbox."""
 
@@ -198,6 +208,7 @@ class MailboxConformance(StoreFixture):
             flags_by_uid((await inbox.changes_since(0)).changed), {3: {"Label"}, 4: {"Label"}, 5: set()}
         )
 
+    @needs(Offer.NAMES)
     async def test_nothing_is_copied_or_moved_to_a_mailbox_that_is_gone(self) -> None:
         inbox = await self.inbox(new())
         target = await self.opened("gone")
@@ -207,6 +218,7 @@ class MailboxConformance(StoreFixture):
         await self.assert_raises(NoSuchMailbox, inbox.move([1], target))
         self.assertEqual(await inbox.status(), before)
 
+    @needs(Offer.NAMES)
     async def test_a_deleted_mailbox_is_gone_for_who_has_it_open(self) -> None:
         mailbox = await self.opened("gone")
         await mailbox.append([new()])

@@ -8,7 +8,7 @@ from zope.interface import directlyProvides, providedBy
 
 from mailproto.awaiting import settle
 
-__all__ = ["Settled"]
+__all__ = ["Settled", "unwrapped"]
 
 
 class Settled:
@@ -31,6 +31,11 @@ class Settled:
             return _settled(await settle(value(*arguments, **options)))
 
         return call
+
+
+def unwrapped(value: Any) -> Any:
+    """The backend's own object."""
+    return value._wrapped if isinstance(value, Settled) else value
 
 
 _PLAIN = {"watch"}

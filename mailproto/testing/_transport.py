@@ -8,7 +8,7 @@ from typing import Any
 from OpenSSL import SSL
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone
-from twisted.internet.interfaces import ISSLTransport, ITLSTransport
+from twisted.internet.interfaces import ISSLTransport, ISystemHandle, ITLSTransport
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import alsoProvides, implementer
@@ -42,7 +42,7 @@ class FakeTLS:
         return SSL.Context(SSL.TLS_SERVER_METHOD)
 
 
-@implementer(ITLSTransport)
+@implementer(ITLSTransport, ISystemHandle)
 class MemoryTransport:
     """Connects a protocol to a test; a `Dialogue` uses it, and a test may use it directly.
 
@@ -152,6 +152,7 @@ class MemoryTransport:
         alsoProvides(self, ISSLTransport)
 
     def getHandle(self) -> FakeTLS:
+        """Servers treat it as a transport of the network, so that tests can have peers elsewhere."""
         return FakeTLS()
 
     def getTcpNoDelay(self) -> bool:

@@ -16,15 +16,13 @@ from mailproto.model import (
     Address,
     Envelope,
     Outcome,
-    Recipient,
     ServiceExtensions,
     Session,
 )
+from mailproto.testing import make_envelope
 
 SESSION = Session("ESMTP", "mx.example.org")
-ENVELOPE = Envelope(
-    "1", NULL_PATH, (Recipient(Address("a", "one.example")), Recipient(Address("b", "two.example"))), SESSION
-)
+ENVELOPE = make_envelope("", ["a@one.example", "b@two.example"], session=SESSION)
 
 
 class Sink(Delivery):

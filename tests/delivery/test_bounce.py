@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.content import Content
-from mailproto.delivery import MAX_RETURNED, Action, RecipientStatus, Report, bounce, report
+from mailproto.delivery import bounce
+from mailproto.delivery.reports import MAX_RETURNED, Action, RecipientStatus, Report, report
 from mailproto.message import binary, scan
 from mailproto.model import NULL_PATH, Address, Envelope, Outcome, Parameters, Recipient, Session
 from mailproto.smtp.wire import read_address

@@ -14,7 +14,8 @@ from mailproto.delivery import TRUST, MailboxDelivery, _mailboxes
 from mailproto.domains import canonical_domain
 from mailproto.errors import MailError, NoSuchAccount, RecipientUnknown, RelayDenied
 from mailproto.interfaces import IOwnership
-from mailproto.model import NULL_PATH, Address, Envelope, Outcome, Part, Recipient, Session
+from mailproto.model import NULL_PATH, Address, Outcome, Part, Session
+from mailproto.testing import make_envelope
 
 PORT_25 = Session("ESMTP", "mx.example.org", peer="192.0.2.1", helo="client.example")
 SUBMISSION = replace(PORT_25, submission=True, account="alice@example.org")
@@ -55,7 +56,7 @@ class MailboxCase(SynchronousTestCase):
     def deliver(
         self, *recipients: str, sender: Address = NULL_PATH, content: Content = MESSAGE
     ) -> Sequence[Outcome]:
-        envelope = Envelope("id", sender, tuple(Recipient(address(text)) for text in recipients), PORT_25)
+        envelope = make_envelope(sender, map(address, recipients), session=PORT_25)
         return self.successResultOf(Deferred.fromCoroutine(self.delivery.deliver(envelope, content)))
 
     def inbox(self, name: str) -> list[bytes]:

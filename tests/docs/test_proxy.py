@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.content import Content
-from mailproto.delivery import Report
+from mailproto.delivery.reports import Report
 from mailproto.model import Address, Envelope, Outcome, Recipient, Session
 from tests.docs.scripted_peer import DROP, ScriptedPeer
 from tests.processes import CHECKOUT, Program, ProgramCase

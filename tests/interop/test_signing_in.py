@@ -21,6 +21,7 @@ from mailproto.imap import IMAPServerFactory
 from mailproto.model import INBOX
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.smtp import SMTPServerFactory
+from mailproto.testing import running_server
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.interop.server import HOST, message, need
 from tests.interop.sink import run_beside
@@ -64,16 +65,14 @@ class SigningInTestCase(TestCase):
             "tls": tls,
             "mechanisms": [*DEFAULT_MECHANISMS, "CRAM-MD5"],
         }
-        self.ports = {}
-        for name, factory in (
-            ("smtp", SMTPServerFactory(delivery, portal=portal, submission=True, **common)),
-            ("pop3", POP3ServerFactory(portal, **common)),
-            ("imap", IMAPServerFactory(portal, **common)),
-        ):
-            port = reactor.listenTCP(0, factory, interface=HOST)
-            self.addCleanup(factory.shut_down)
-            self.addCleanup(port.stopListening)
-            self.ports[name] = port.getHost().port
+        server = await running_server(
+            SMTPServerFactory(delivery, portal=portal, submission=True, **common),
+            POP3ServerFactory(portal, **common),
+            IMAPServerFactory(portal, **common),
+            host=HOST,
+        )
+        self.addCleanup(server.aclose)
+        self.ports = dict(zip(("smtp", "pop3", "imap"), server.ports, strict=True))
 
     async def messages(self) -> int:
         account = await self.store.account(ALICE)

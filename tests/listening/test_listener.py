@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import ssl
 from functools import partial
 from typing import Any
 
@@ -14,11 +15,13 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, UNIXServerEndpoint
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from mailproto.listening import Listener, ListenError
 from mailproto.listening._errors import StartFailed
+from mailproto.tls import ensure_self_signed, server_tls
 from tests.listening.servers import ANY, Endpoint, Greeting, Port
 
 
@@ -107,6 +110,34 @@ class StartTests(TestCase):
         self.assertNotEqual(first.port, second.port)
         await whole.stopService()
         self.assertEqual((first.address, second.address), ("", ""))
+
+    def test_wrong_tls(self) -> None:
+        for tls in ("cert.pem", ssl.create_default_context(), True):
+            message = "^tls must be a TLS context, not .*: write mailproto.tls.server_tls"
+            self.assertRaisesRegex(TypeError, message, Listener, ANY, Greeting(), tls=tls)
+
+    async def test_tls_from_the_first_octet(self) -> None:
+        tls = server_tls(*ensure_self_signed(self.mktemp_folder(), "localhost"))
+        listener = Listener(ANY, Greeting(), tls=tls)
+        self.assertEqual(listener._title, "Greetings")
+        await listener.start()
+        self.addCleanup(listener.stop)
+
+        def talk() -> bytes:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with (
+                socket.create_connection(("127.0.0.1", listener.port), 5) as plain,
+                context.wrap_socket(plain) as client,
+            ):
+                return client.recv(100)
+
+        self.assertEqual(await deferToThread(talk), b"hello")
+
+    def mktemp_folder(self) -> str:
+        folder = self.mktemp()
+        os.makedirs(folder)
+        return folder
 
     def test_wrong_arguments(self) -> None:
         for endpoint, factory, message in (
@@ -258,6 +289,21 @@ class ErrorTests(TestCase):
             with self.subTest(endpoint=endpoint):
                 line = await self.refusal(Listener(endpoint, Greeting()))
                 self.assertIn(f": {reason}", line)
+
+    async def test_a_factory_that_cannot_start(self) -> None:
+        class Broken(Greeting):
+            def startFactory(self) -> None:
+                raise ValueError("broken")
+
+        listener = Listener(ANY, Broken())
+        for _ in range(2):
+            try:
+                await listener.start()
+            except ValueError as error:
+                self.assertEqual(str(error), "broken")
+            else:
+                raise AssertionError("it started")
+            self.assertEqual((listener.running, listener.address), (0, ""))
 
     async def test_a_port_for_root_alone(self) -> None:
         denied = fail(CannotListenError("", 25, OSError(13, "Denied")))

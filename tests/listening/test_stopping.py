@@ -8,6 +8,7 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.protocols.policies import WrappingFactory
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -110,8 +111,11 @@ class StoppingTests(StoppingCase):
         _, dialogue = self.listen(self.smtp)
         dialogue.play(DELIVERING + "do stop\nwait 9.9 s")
         self.assertNoResult(self.stopped)
-        dialogue.play("wait 0.2 s\nS closes")
+        with capturedLogs() as events:
+            dialogue.play("wait 0.2 s\nS closes")
         self.successResultOf(self.stopped)
+        lines = [str(formatEvent(event)) for event in events]
+        self.assertIn("server shutting down", "".join(lines))
         self.delivery.waiting.callback(None)
 
     def test_who_comes_now_is_not_served(self) -> None:

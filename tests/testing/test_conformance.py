@@ -12,11 +12,12 @@ from mailproto.model import AppendedMessage
 from mailproto.testing import (
     AccountConformance,
     ChangesConformance,
-    DeliveryConformance,
     DirectoryConformance,
     MailboxConformance,
     ObjectIdConformance,
+    ReadingConformance,
     StoreConformance,
+    StoreDeliveryConformance,
     _fixture,
 )
 
@@ -36,10 +37,11 @@ class ConformanceTests(TestCase):
     def test_the_whole_is_its_parts(self):
         parts = {
             DirectoryConformance,
+            ReadingConformance,
             AccountConformance,
             MailboxConformance,
             ChangesConformance,
-            DeliveryConformance,
+            StoreDeliveryConformance,
             ObjectIdConformance,
         }
         self.assertLessEqual(parts, set(StoreConformance.__mro__))
@@ -72,8 +74,8 @@ class ConformanceTests(TestCase):
                 return [AppendedMessage(1, 1) for _ in placements]
 
         self.assertEqual(
-            failures_of(DeliveryConformance, Forgetful),
-            set(unittest.defaultTestLoader.getTestCaseNames(DeliveryConformance)),
+            failures_of(StoreDeliveryConformance, Forgetful),
+            set(unittest.defaultTestLoader.getTestCaseNames(StoreDeliveryConformance)),
         )
 
     def test_the_wrong_error_is_found(self):

@@ -41,8 +41,8 @@ class SMTPLimits(Limits):
     :ivar header: octets of a message's header section; more get 552.  At most ``memory``.
     :ivar greeting_wait: seconds before the greeting.  A client that sends commands in this time does
         not wait for greetings, as spam programs do, and is refused (554).  None means 2, and 0 for
-        clients on this machine.  The default of submission and LMTP is 0.  A listed proxy's own
-        connection never waits.
+        clients on this machine and over transports in memory.  The default of submission and LMTP is 0.
+        A listed proxy's own connection never waits.
     :ivar messages_per_peer: MAIL commands in ``rate_period`` from one IPv4 address, one IPv6 /64
         network, or all Unix sockets; more get 450 4.7.1.  0 for no limit, here and below.
     :ivar messages_per_account: MAIL commands in ``rate_period`` of one account, from all addresses.
@@ -81,11 +81,11 @@ class SMTPLimits(Limits):
     recipients_per_account: int = 0
     rate_period: float = 60
 
-    def wait_before_greeting(self, *, is_local: bool) -> float:
-        """The ``greeting_wait`` for a client on this machine, or on another one."""
+    def wait_before_greeting(self, *, is_near: bool) -> float:
+        """The ``greeting_wait`` for a client that `Peer.is_near`, or elsewhere."""
         wait = self.greeting_wait
         if wait is None:
-            return 0 if is_local else _WAIT_FROM_ELSEWHERE
+            return 0 if is_near else _WAIT_FROM_ELSEWHERE
         return wait
 
 

@@ -143,7 +143,7 @@ class SMTPServer(ServerConnection[Event]):
 
     def _greet(self) -> Deferred[None] | None:
         """Send the greeting, after ``greeting_wait`` (RFC 5321 4.3.1)."""
-        wait = 0 if self.is_proxy else self.limits.wait_before_greeting(is_local=self.is_local)
+        wait = 0 if self.is_proxy else self.limits.wait_before_greeting(is_near=self.peer.is_near)
         if not wait:
             self.write_greeting()
             return None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from twisted.internet import reactor as installed
-from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.endpoints import connectProtocol
 from twisted.internet.ssl import CertificateOptions
 from twisted.trial.unittest import TestCase
 
 from mailproto.smtp import SMTPServerFactory
+from mailproto.testing import running_server
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.asking import AskingClient
 from tests.smtp.server.dialogue import FakeDelivery
@@ -21,18 +21,14 @@ class StartTLSTests(TestCase):
         folder = self.mktemp()
         os.mkdir(folder)
         delivery = FakeDelivery()
-        reactor: Any = installed
         factory = SMTPServerFactory(
             delivery,
-            clock=reactor,
             hostname="mx.example",
             tls=server_tls(*ensure_self_signed(folder, "mx.example")),
         )
-        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
-        self.addCleanup(port.stopListening)
-        client = await connectProtocol(
-            TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port), AskingClient()
-        )
+        server = await running_server(factory)
+        self.addCleanup(server.aclose)
+        client = await connectProtocol(server.endpoint(installed), AskingClient())
         offered = await client.ask(b"EHLO client.example\r\n", b"HELP\r\n")
         self.assertIn(b"250-STARTTLS\r\n", offered)
         await client.ask(b"STARTTLS\r\n", b"220 2.0.0 Ready to start TLS\r\n")
@@ -46,5 +42,3 @@ class StartTLSTests(TestCase):
         self.assertRegex(envelope.session.tls.version, r"\ATLSv1\.[23]\Z")
         self.assertIn(b"with ESMTPS\r\n\t(TLSv1.", content)
         self.assertTrue(content.endswith(b"\r\n\r\n" + b"x\r\n" * 50_000))
-        client.transport.loseConnection()
-        await factory.shut_down()

@@ -48,7 +48,7 @@ class TransactionTests(SynchronousTestCase):
         self.refused("local must be a str, not b'a'", Address, b"a", "x.example")
         self.refused('domain must be a str, "" only for the null path...', Address, "a@x.example", None)
         self.refused(
-            "address must be an Address, not 'b@y.example': write Address('b', 'y.example')",
+            "address must be an Address, not 'b@y.example': write Address.parse('b@y.example')",
             Recipient,
             "b@y.example",
         )
@@ -64,7 +64,7 @@ class TransactionTests(SynchronousTestCase):
         self.assertEqual(replace(made, id="a-b").id, "a-b")  # an id need not be like the server's
         for line, values in (
             (
-                "sender must be an Address, not 'a@b': write Address('a', 'b')",
+                "sender must be an Address, not 'a@b': write Address.parse('a@b')",
                 ("1", "a@b", ["c@d"], None),
             ),
             ("id must be a str of one line, not 1", (1, A, recipients, SESSION)),

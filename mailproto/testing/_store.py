@@ -1,0 +1,29 @@
+"""The whole conformance suite for stores."""
+
+from __future__ import annotations
+
+from mailproto.testing._account import AccountConformance
+from mailproto.testing._changes import ChangesConformance
+from mailproto.testing._directory import DirectoryConformance
+from mailproto.testing._ids import ObjectIdConformance
+from mailproto.testing._mailbox import MailboxConformance
+from mailproto.testing._reading import ReadingConformance
+from mailproto.testing._store_delivery import StoreDeliveryConformance
+
+__all__ = ["StoreConformance"]
+
+
+class StoreConformance(
+    DirectoryConformance,
+    ReadingConformance,
+    AccountConformance,
+    MailboxConformance,
+    ChangesConformance,
+    StoreDeliveryConformance,
+    ObjectIdConformance,
+):
+    """Tests a store: `IStore`, `IDirectory`, `IAccount`, `IMailbox`, `IRecent` and `IObjectIds`.
+
+    A test that needs something that the store declares not to offer is skipped.  A store declares this with
+    `IAddOns.add_ons`, `IMailbox.writable` and `IFixedMailboxes`.
+    """

@@ -145,6 +145,15 @@ class SMTPClientTests(ClientArgumentTestCase):
             f"{takes}an object of the class SSLContext{write}", client.starttls, ssl.create_default_context()
         )
 
+    def test_steps(self) -> None:
+        client = SMTPClient(REACTOR)
+        address = "an address must be an Address or a str such as 'a@mail.example', not "
+        self.refused(f"{address}None", client.mail, None)
+        self.refused("parameters must be a mapping, not ['SIZE=5']", client.mail, "a@b", ["SIZE=5"])
+        self.refused(f"{address}['b@c']", client.rcpt, ["b@c"])
+        self.refused("SIZE of parameters must be a str or None, not 5", client.rcpt, "b@c", {"SIZE": 5})
+        self.refused("content must be octets: write text.encode()", client.data, "text")
+
     def test_sending(self) -> None:
         client = SMTPClient(REACTOR)
         sender, to = "a@x.example", ["b@y.example"]
@@ -244,6 +253,10 @@ class SendingTests(ClientArgumentTestCase):
         self.refused(
             "open_client must be a function that opens a client, not None", ClientPool, REACTOR, None, "mx"
         )
+        pool: ClientPool[Any] = ClientPool(REACTOR, opening, "mx")
+        self.refused("work must be a function of a client, not None", pool.run, None)
+        self.refused("work must be a function of a client, not the function...", pool.run, lambda: None)
+        self.refused("wait must be a number of seconds of at least 0, not None", pool.run, print, wait=None)
         self.refused("name must be the server's name, a str, not None", ClientPool, REACTOR, opening, None)
         self.refused(
             "at_once must be a whole number of at least 1, not 0",

@@ -16,7 +16,7 @@ from mailproto.auth import (
     store_portal,
 )
 from mailproto.auth.passwords import PasswordVerifier
-from mailproto.backends import MemoryStore, SQLiteStore, open_store
+from mailproto.backends import MemoryStore, SimpleAccount, SimpleMailbox, SQLiteStore, open_store
 from mailproto.content import Content
 from mailproto.delivery import (
     CatchAllDelivery,
@@ -202,6 +202,14 @@ class FileTests(PartTestCase):
         self.refused("reactor must be the reactor, or...", open_store, "sqlite:", "x", None)
         self.refused("path must be the path of a folder, a str, not None", SQLiteStore, None, reactor=Clock())
         self.refused("reactor must be the reactor, or...", SQLiteStore, "x", reactor=None)
+
+    def test_mailboxes(self) -> None:
+        line = "mailbox 'Sent' must be an object that provides IMailbox, not 5: it has no name, it has no..."
+        self.refused(line, SimpleAccount, "alice", {"Sent": 5})
+        line = (
+            "mailbox 'Sent' must be an object that provides IMailbox, not the class Simple..."
+        )
+        self.refused(line, SimpleAccount, "alice", {"Sent": SimpleMailbox})
 
     def test_contents(self) -> None:
         self.refused("content must be octets: write text.encode()", Content, "Subject: x\r\n")

@@ -109,10 +109,13 @@ class ClientPool(Generic[ClientT]):
         connection, unless an older job still uses it.
 
         :param wait: seconds to wait for a free client.
+        :raises TypeError: ``work`` is no function of a client.
         :raises QueueTimeout: no client was free in time.
         :raises ClientError: no connection could be opened, or the pool was closed; also any error of
             ``work``.
         """
+        check_call("work", work, "a function of a client", 1)
+        check_seconds("wait", wait)
         if self.is_closed:
             return fail(ConnectionLost("The pool is closed"))
         task = Task(work)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from twisted.internet.defer import Deferred
 
-from mailproto._arguments import check_bool, check_type
+from mailproto._arguments import check_bool, check_parameters, check_type
 from mailproto._twisted_arguments import check_client_tls, check_clock
 from mailproto.auth.sasl import ClientCredentials
 from mailproto.client import Client, ServerAddress
@@ -236,6 +236,7 @@ class SMTPClient(Client[Reply]):
         If the `Deferred` is cancelled before the reply has come, the transaction is given up.
         """
         path = to_address(sender)
+        check_parameters("parameters", parameters)
         render_path("MAIL FROM", render_address(path), parameters)  # now, because this raises ValueError
         steps = self._session.steps
         return self._session.run(lambda: steps.mail(path, parameters), steps.give_up)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from _parts.fuzzing import instrumented, run
 
@@ -17,6 +18,7 @@ with instrumented():
     from _parts.mailbox import in_pieces, portal, serve
     from twisted.internet.task import Clock
 
+    from mailproto.connection.commands import ServerCommand, State
     from mailproto.imap import IMAPServerFactory
     from mailproto.imap.limits import IMAPLimits
     from mailproto.imap.wire import (
@@ -65,6 +67,15 @@ def play(pieces: Iterable[bytes]) -> tuple[list[object], Counter[str]]:
     return said, tags
 
 
+def _echo(session: Any, arguments: Any) -> None:
+    values = arguments.list_of(lambda: (arguments.atom(), arguments.nstring(), arguments.text()))
+    arguments.end()
+    session.untagged("XECHO", values)
+
+
+COMMANDS = {"XECHO": ServerCommand(_echo, State.ANY)}
+
+
 def one_input(data: bytes) -> None:
     """What the fuzzer calls: whether to sign in, where to cut, and what is sent."""
     choice, cuts = (data[0], data[1] % 16) if len(data) > 1 else (0, 0)
@@ -72,7 +83,9 @@ def one_input(data: bytes) -> None:
     whole, _ = play([octets])
     assert play(in_pieces(octets, sizes))[0] == whole
     clock = Clock()
-    factory = IMAPServerFactory(portal(), clock=clock, hostname="mail.example", limits=LIMITS)
+    factory = IMAPServerFactory(
+        portal(), clock=clock, hostname="mail.example", limits=LIMITS, commands=COMMANDS
+    )
     said = serve(factory, clock, SIGN_IN if choice & 1 else b"", octets, sizes)
     answered = Counter(_TAGGED.findall(said))
     lines = octets.count(b"\n") + octets.count(b"\r") + 2
@@ -88,6 +101,7 @@ SEEDS = (
     b"e APPEND INBOX (\\Seen) {9+}\r\nx: y\r\n\r\nz\r\nf COPY 1 Other\r\n",
     b"\1\1\x1fa CREATE x\r\nb RENAME x y/z\r\nc STATUS y/z (UIDNEXT SIZE)\r\nd MOVE 2:3 y/z\r\n"
     b'e SUBSCRIBE y\r\nf ENABLE X\r\ng NAMESPACE\r\nh ID ("a" NIL)\r\ni UNSELECT\r\n'
+    b'h XECHO ((a "b" {1+}\r\nc) (d NIL e))\r\nh XECHO ((a {2}\r\nbc d))\r\n'
     b"j AUTHENTICATE PLAIN\r\n*\r\nk DELETE y/z\r\n",
 )
 

@@ -33,7 +33,7 @@ PUBLIC_NAMES = {
         Challenge ClientCredentials ClientMechanism DEFAULT_MECHANISMS MAX_RESPONSE SASLError SASLServer
         SERVER_MECHANISMS ServerMechanism client_mechanisms decode_base64 server_mechanisms
     """,
-    "mailproto.auth.signing_in": "FAILURE_DELAY Login add_ons_of ensure_secret",
+    "mailproto.auth.signing_in": "FAILURE_DELAY Login add_ons_of ensure_secret sign_in_refused",
     "mailproto.awaiting": "Result deferred_of drive settle",
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore SQLiteStore
@@ -52,6 +52,9 @@ PUBLIC_NAMES = {
     """,
     "mailproto.connection": """
         Connection Peer ServerConnection ServerFactory UNKNOWN Wire own_hostname server_hostname
+    """,
+    "mailproto.connection.commands": """
+        CommandRules CommandSession Commands ServerCommand State check_capabilities
     """,
     "mailproto.connection.limits": "CloseReason Limits",
     "mailproto.connection.proxy": """
@@ -77,13 +80,14 @@ PUBLIC_NAMES = {
     "mailproto.files": "give_away make_folder sync_folder write_private",
     "mailproto.imap": "IMAPServerFactory",
     "mailproto.imap.limits": "IMAPLimits",
-    "mailproto.imap.server": "IMAPServer MailboxView",
+    "mailproto.imap.server": "BadCommand IMAPCommandSession IMAPServer MailboxView",
     "mailproto.imap.wire": """
-        All And Append AppendLiteral Arguments Authenticate Body Command ContinuationLine Copy Create
-        DateKey Enable Event Fetch FetchAttribute FetchItem FetchSection Flagged Header IMAPServerWire
-        IMAPWireError IMAPWireLimits Id List LiteralChunk LiteralRequest Login Lsub MailboxName NO_ARGUMENTS
-        New NoArguments Not Numbers Old Or Recent Rename Search SearchKey Select SequenceSet Size Status
-        Store Text UidExpunge Uids encode_mailbox flag_list format_set internal_date quoted_or_literal
+        All And Append AppendLiteral ArgumentReader Arguments Authenticate Body Command ContinuationLine
+        Copy Create DateKey Enable Event Fetch FetchAttribute FetchItem FetchSection Flagged Grammars
+        Header IMAPServerWire IMAPWireError IMAPWireLimits Id List LiteralChunk LiteralRequest Login
+        Lsub MailboxName NAMES NO_ARGUMENTS New NoArguments Not Numbers Old Or Recent Rename Search
+        SearchKey Select SequenceSet Size Status Store Text UidExpunge Uids encode_mailbox flag_list
+        format_set grammars_with internal_date quoted_or_literal
     """,
     "mailproto.interfaces": """
         IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions IDirectory
@@ -92,8 +96,7 @@ PUBLIC_NAMES = {
     """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
-        Client HasClient LINE MAX_REFUSALS MAX_VALUE NAMESPACE Refusals appended client_of ended failed
-        message recipients refused sign_in_failed signed_in turned_away
+        LINE MAX_REFUSALS MAX_VALUE MailLog NAMESPACE observer_of
     """,
     "mailproto.message": """
         ADDRESSES_LIMIT ANCESTORS_LIMIT Attachment BOUNDARY_LIMIT BYTE_ORDER_MARK FIELD_LIMIT
@@ -112,9 +115,13 @@ PUBLIC_NAMES = {
         Part Placement Recipient SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo
         VerifiedName canonical_mailbox_name
     """,
+    "mailproto.observing": """
+        Accepted Appended Client Connected Delivered Disconnected HasClient IObserver
+        Observer ObserverOrMore Observers Refusal SignInRefused SignedIn TurnedAway client_of
+    """,
     "mailproto.pop3": "POP3ServerFactory",
     "mailproto.pop3.limits": "POP3Limits READ_AHEAD_MESSAGES READ_AHEAD_OCTETS",
-    "mailproto.pop3.server": "POP3Server",
+    "mailproto.pop3.server": "POP3CommandSession POP3Server",
     "mailproto.pop3.wire": """
         Command DotStuffing MAX_REPLY POP3ServerWire POP3SyntaxError POP3WireLimits Response challenge err
         multiline ok
@@ -128,15 +135,16 @@ PUBLIC_NAMES = {
     "mailproto.smtp.errors": "AllRefused UNCERTAIN outcome_of",
     "mailproto.smtp.limits": "MAX_MESSAGE_SIZE SMTPLimits SMTPTimeouts TRUSTED_CLIENT_LIMITS",
     "mailproto.smtp.lmtp": "LMTPClient LMTPServer LMTPServerFactory",
-    "mailproto.smtp.server": "SMTPServer",
+    "mailproto.smtp.server": "SMTPCommandSession SMTPServer",
     "mailproto.smtp.wire": """
-        Auth AuthResponse Bdat Capabilities ChunkEnd ChunkedText Command Data DataChunk DataEnd DataFault
-        DeliverBy DotStuffer Etrn Event Expn Hello Help LineEnds MAX_ENVELOPE_ID MAX_ORIGINAL_RECIPIENT Mail
-        MailOptions NO_CAPABILITIES Noop Notify OriginalRecipient Quit Rcpt RcptOptions Reply ReplyLimits
-        Returned Rset SMTPClientWire SMTPReplyError SMTPServerWire SMTPSyntaxError SMTPWireLimits StartTLS
-        UnsafeArgument Vrfy XCLIENT_ATTRIBUTES XClient ascii_domain decode_xtext encode_xtext is_canonical
-        is_host mail_options parse_capabilities rcpt_options read_address render_bdat render_line
-        render_lines render_path render_reply
+        Auth AuthResponse Bdat Capabilities ChunkEnd ChunkedText Command Data DataChunk DataEnd
+        DataFault DeliverBy DotStuffer Etrn Event Expn Hello Help LineEnds MAX_ENVELOPE_ID
+        MAX_ORIGINAL_RECIPIENT Mail MailOptions NO_CAPABILITIES Noop Notify OriginalRecipient OwnCommand
+        Quit Rcpt RcptOptions Reply ReplyLimits Returned Rset SMTPClientWire SMTPReplyError
+        SMTPServerWire SMTPSyntaxError SMTPWireLimits StartTLS UnsafeArgument VERBS Vrfy
+        XCLIENT_ATTRIBUTES XClient ascii_domain decode_xtext encode_xtext is_canonical is_host
+        mail_options parse_capabilities rcpt_options read_address render_bdat render_line render_lines
+        render_path render_reply
     """,
     "mailproto.spool": "SpoolFile",
     "mailproto.testing": """

@@ -206,9 +206,7 @@ class FileTests(PartTestCase):
     def test_mailboxes(self) -> None:
         line = "mailbox 'Sent' must be an object that provides IMailbox, not 5: it has no name, it has no..."
         self.refused(line, SimpleAccount, "alice", {"Sent": 5})
-        line = (
-            "mailbox 'Sent' must be an object that provides IMailbox, not the class Simple..."
-        )
+        line = "mailbox 'Sent' must be an object that provides IMailbox, not the class Simple..."
         self.refused(line, SimpleAccount, "alice", {"Sent": SimpleMailbox})
 
     def test_contents(self) -> None:

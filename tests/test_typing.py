@@ -48,8 +48,14 @@ from mailproto.imap import IMAPServerFactory
 from mailproto.interfaces import IDelivery, IMailbox, IObjectIds, IStore
 from mailproto.listening import Listener
 from mailproto.model import Address, Envelope, Outcome, Parameters, Session
+from mailproto.connection.commands import ServerCommand, State
+from mailproto.imap.server import IMAPCommandSession
+from mailproto.imap.wire import ArgumentReader
+from mailproto.observing import Accepted, Observer
 from mailproto.pop3 import POP3ServerFactory
+from mailproto.service import Settings, make_service
 from mailproto.smtp import SMTPClient, SMTPSender, SMTPServerFactory
+from mailproto.smtp.server import SMTPCommandSession, SMTPServer
 from mailproto.tls import server_tls
 
 
@@ -134,6 +140,31 @@ number: int = listener.port
 async def in_asyncio() -> None:
     async with running_reactor():
         await bridge(listener.start())
+
+
+class Metrics(Observer):
+    def accepted(self, event: Accepted) -> None:
+        print(event.size, event.client.address)
+
+
+class Slow(SMTPServer):
+    def write_greeting(self) -> None:
+        super().write_greeting()
+
+
+def xhello(session: SMTPCommandSession, argument: str) -> str:
+    return f"{argument} {session.client.address}"
+
+
+async def xecho(session: IMAPCommandSession, arguments: ArgumentReader) -> None:
+    session.untagged("XECHO", arguments.text(), 1, None, [b"x"])
+
+
+commands = {"XHELLO": xhello}
+SMTPServerFactory(Own(), observer=Metrics(), commands=commands, capabilities=["XHELLO"], protocol_class=Slow)
+own = {"XECHO": ServerCommand(xecho, states=State.SIGNED_IN | State.SELECTED)}
+IMAPServerFactory(portal, observer=[Metrics()], commands=own)
+make_service(Settings(), observer=Metrics())
 """
 
 WRONG = """

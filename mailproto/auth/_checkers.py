@@ -16,10 +16,10 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from mailproto._arguments import check_call, check_type, wrong_type
+from mailproto._logger import PackageLogger
 from mailproto._twisted_arguments import check_contract
 from mailproto.accounts import account_key, full_name
 from mailproto.auth._credentials import (
@@ -82,7 +82,7 @@ class DirectoryChecker(_NameChecker):
     """
 
     credentialInterfaces = (IUsernamePassword, IScramProof, IProxyLogin)
-    log = Logger()
+    log = PackageLogger()
 
     def __init__(
         self,

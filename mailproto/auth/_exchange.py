@@ -11,10 +11,10 @@ from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.portal import Portal
 from zope.interface.interface import InterfaceClass
 
-from mailproto import maillog
 from mailproto.auth._failures import FAILURE_DELAY, FailedLogins, answer_time
 from mailproto.auth._login import CheckerFault, Login, login, proxy_login, sign_in_errors
 from mailproto.auth._mechanism_choice import DEFAULT_MECHANISMS, SERVER_MECHANISMS
+from mailproto.auth._reporting import sign_in_refused
 from mailproto.auth._sasl_messages import SASLError, decode_base64
 from mailproto.auth._server_mechanisms import Challenge, ServerMechanism
 from mailproto.errors import (
@@ -72,7 +72,7 @@ class SASLServer:
         needs a checker for its credentials; a checker with an attribute ``mechanisms`` is used for those
         only.  None for the `DEFAULT_MECHANISMS` and those that a checker names itself.
     :param session: passed to the realm as the ``mind``; the realm may revoke it until `Login.logout`. If it
-        is a `maillog.HasClient`, the log names its client.
+        has a ``client`` and an ``observer``, the observer is told of failures; otherwise the mail log.
     :param clock: the reactor.
     :param failure_delay: a failure is answered a whole number of these seconds after its check began.
     :param wanted: `IAccount`, or `IIdentity` if a name is enough.
@@ -159,7 +159,7 @@ class SASLServer:
         try:
             self._exchange = _Exchange(self._make(name.upper(), channel))
         except MailError as error:
-            maillog.sign_in_failed(maillog.client_of(self._session), name.upper(), "", error)
+            sign_in_refused(self._session, name.upper(), "", error)
             raise
         return await self._go_on(b"" if initial == b"=" else initial)
 
@@ -290,4 +290,4 @@ class SASLServer:
 
     def _log_failure(self, mechanism: ServerMechanism, error: MailError) -> None:
         """Log an exchange that failed before it gave credentials."""
-        maillog.sign_in_failed(maillog.client_of(self._session), mechanism.name, mechanism.username, error)
+        sign_in_refused(self._session, mechanism.name, mechanism.username, error)

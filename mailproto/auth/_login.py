@@ -17,9 +17,9 @@ from twisted.logger import Logger
 from zope.interface import implementer
 from zope.interface.interface import InterfaceClass
 
-from mailproto import maillog
 from mailproto.auth._avatars import ACCOUNT, IDENTITY, RealmFault, checked_avatar
 from mailproto.auth._credentials import IProxyLogin, ProxyLogin
+from mailproto.auth._reporting import sign_in_refused
 from mailproto.auth._sasl_messages import SASLError
 from mailproto.awaiting import settle
 from mailproto.errors import (
@@ -30,6 +30,8 @@ from mailproto.errors import (
     Unavailable,
 )
 from mailproto.interfaces import IAccount, IRevocable
+from mailproto.maillog import observer_of
+from mailproto.observing import SignedIn, client_of
 
 __all__ = ["CheckerFault", "Login", "login", "proxy_login", "sign_in_errors"]
 
@@ -70,7 +72,8 @@ async def login(
     """Sign in with ``credentials``, and log the result; a failure is not delayed here.
 
     :param session: passed to the realm as the ``mind``; the realm may revoke it until `Login.logout`. If it
-        is a `maillog.HasClient`, the log names its client.
+        has a ``client`` and an ``observer``, as server connections do, the observer is told; otherwise
+        the mail log.
     :param mechanism: the SASL mechanism or command, for the log.
     :param wanted: `IAccount`, or `IIdentity` if a name is enough.
     :raises AuthenticationFailed: the name is unknown, the secret is wrong, or the portal has no checker for
@@ -79,13 +82,13 @@ async def login(
         has the traceback.
     :raises MailError: any other error that a checker or the realm raises.
     """
-    client = maillog.client_of(session)
     try:
         signed_in = await _login(portal, credentials, session, wanted)
     except MailError as error:
-        maillog.sign_in_failed(client, mechanism, name_given(credentials), error)
+        sign_in_refused(session, mechanism, name_given(credentials), error)
         raise
-    maillog.signed_in(client, signed_in.name, mechanism)
+    event = SignedIn(client_of(session), signed_in.name, mechanism)
+    observer_of(session).signed_in(event)
     return signed_in
 
 

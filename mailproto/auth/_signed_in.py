@@ -9,8 +9,8 @@ from typing import cast
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
 
+from mailproto._logger import PackageLogger
 from mailproto.awaiting import settle
 from mailproto.errors import NoSuchAccount
 from mailproto.interfaces import IAccountChanges, IRevocable
@@ -34,7 +34,7 @@ class SignedInSessions:
     :param clock: the reactor; None to do everything in one turn.
     """
 
-    _log = Logger()
+    _log = PackageLogger()
 
     def __init__(self, changes: IAccountChanges, clock: ReactorTime | None) -> None:
         self._changes = changes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
-from twisted.logger import Logger
+from mailproto._logger import PackageLogger
 
 __all__ = ["ModSeqs", "Watchers"]
 
@@ -17,7 +17,7 @@ Listener = Callable[[int], None]
 class Watchers(Generic[K]):
     """The listeners of many mailboxes, by key; only for the reactor's thread."""
 
-    _log = Logger()
+    _log = PackageLogger()
 
     def __init__(self) -> None:
         self._listeners: dict[K, dict[object, Listener]] = {}

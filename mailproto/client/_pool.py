@@ -11,10 +11,10 @@ from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, ensureDeferred, fail
 from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mailproto._arguments import check_call, check_seconds, check_type, check_whole
+from mailproto._logger import PackageLogger
 from mailproto._twisted_arguments import check_clock
 from mailproto.client._client import Client
 from mailproto.client._growth import Growth
@@ -53,7 +53,7 @@ class ClientPool(Generic[ClientT]):
     :raises ValueError: one of these numbers is too small.
     """
 
-    log = Logger()
+    log = PackageLogger()
 
     def __init__(
         self,

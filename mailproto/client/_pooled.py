@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Generic, Protocol, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mailproto._logger import PackageLogger
 from mailproto.client._client import Client
 from mailproto.client._job import Job
 from mailproto.client.errors import ClientError, ConnectionLost
@@ -51,7 +51,7 @@ class PooledConnection(Generic[ClientT]):
     :ivar is_leaving: whether it gets no more jobs.
     """
 
-    log = Logger()
+    log = PackageLogger()
 
     def __init__(self, client: ClientT, pool: Pool, *, jobs: int, at_once: int, idle: float) -> None:
         self._client = client

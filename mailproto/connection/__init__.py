@@ -15,6 +15,7 @@ time, in order.
 
 Elsewhere:
 
+- `mailproto.connection.commands`: commands of your own.
 - `mailproto.connection.limits`: limits that all servers have.
 - `mailproto.connection.proxy`: servers behind a proxy (the PROXY protocol), and networks of peers.
 """

@@ -8,9 +8,9 @@ from types import CoroutineType
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mailproto._logger import PackageLogger
 from mailproto.awaiting import deferred_of
 from mailproto.typing import ReactorTime
 
@@ -66,7 +66,7 @@ class _Rest:
 
     __slots__ = ("_clock", "_coroutine", "_early", "_step", "_waiting", "done")
 
-    _log = Logger(namespace="mailproto.connection")
+    _log = PackageLogger()
 
     def __init__(self, coroutine: Any, step: Callable[..., Any], clock: ReactorTime) -> None:
         self.done: Deferred[Any] = Deferred(self._cancel)

@@ -44,6 +44,8 @@ class Connection(Protocol):
     :ivar peer: the other end of the connection; its ``str`` is for the log.
     :ivar peer_address: the other end's IP address, "" over a Unix socket.
     :ivar is_local: whether the other end is on this machine.
+    :ivar counts_octets: whether octets are counted, which costs 1 % of an SMTP server's time.
+    :ivar octets_out: how many octets were sent, inside TLS before encryption, if they are counted.
     """
 
     transport: Any  # several of Twisted's interfaces at once
@@ -52,6 +54,8 @@ class Connection(Protocol):
         self._set_peer(NOT_CONNECTED)
         self._unsent: list[bytes] = []
         self._unsent_octets = 0
+        self.counts_octets = False
+        self.octets_out = 0
         self._pumping = False
         self._writable = True
         self._open = False
@@ -178,6 +182,8 @@ class Connection(Protocol):
         self._unsent_octets = 0
         if not self._open:
             return
+        if self.counts_octets:
+            self.octets_out += len(data)
         write_out = self._write_out
         if write_out is None or self._writes_to is not self.transport:
             self._writes_to = self.transport  # a protocol may have replaced it by a wrapper

@@ -8,11 +8,11 @@ from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailproto._arguments import check_refusal
+from mailproto._logger import PackageLogger
 from mailproto.connection._awaiting import begin
 from mailproto.connection._base import OCTETS_AT_ONCE, Connection
 from mailproto.connection._limits import Limits
@@ -35,16 +35,18 @@ class EventConnection(Connection, Generic[EventT]):
     While a handler is pending, the next event waits, and at most ``limits.pipelined`` octets are read.  No
     event is handled while the client does not read replies.
 
+    :ivar octets_in: how many octets were received, inside TLS after decryption, if they are counted.
     :ivar clock: for a subclass's own timers.
     """
 
-    log = Logger()
+    log = PackageLogger()
     wire: PlaintextWire[EventT]
 
     def __init__(self, clock: ReactorTime, limits: Limits) -> None:
         super().__init__()
         self.clock = clock
         self.limits = limits
+        self.octets_in = 0
         self._running: Deferred[None] | None = None
         self._reading = True
         self._waiting: list[Deferred[None]] = []
@@ -134,6 +136,8 @@ class EventConnection(Connection, Generic[EventT]):
     # -- input
 
     def dataReceived(self, data: bytes) -> None:
+        if self.counts_octets:
+            self.octets_in += len(data)
         if self._ending:
             self._octets_after_end += len(data)
             if self._octets_after_end > _MAX_OCTETS_AFTER_END:

@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory
 
-from mailproto import maillog
-from mailproto._arguments import check_type
+from mailproto._arguments import check_bool, check_type
 from mailproto._reactor import installed
 from mailproto._twisted_arguments import check_clock, check_server_tls
 from mailproto.connection._hostname import server_hostname
 from mailproto.connection._limits import Limits
 from mailproto.connection._server import ServerConnection
+from mailproto.maillog import MailLog
+from mailproto.observing import ObserverOrMore, Observers, TurnedAway
 from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["ServerFactory"]
@@ -27,8 +28,15 @@ class ServerFactory(Factory):
         the machine's name.
     :param tls: the context for STARTTLS or STLS, such as `mailproto.tls.server_tls` makes; None not to offer
         it.
+    :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
+    :param mail_log: whether there is a mail log.
+    :param protocol_class: a subclass of `protocol_class`, to be used instead.
+    :ivar observer: passes events to all of them.
     :raises TypeError, ValueError: an argument cannot be used; the text says what it takes.
     """
+
+    protocol_class: type[ServerConnection[Any]] = ServerConnection
+    """The class of the connections."""
 
     noisy = False
     limits_class: ClassVar[type[Limits]] = Limits
@@ -44,23 +52,36 @@ class ServerFactory(Factory):
         hostname: str | None = None,
         tls: ServerTLSContext | None = None,
         limits: Limits | None = None,
+        observer: ObserverOrMore | None = None,
+        mail_log: bool = True,
+        protocol_class: type[ServerConnection[Any]] | None = None,
     ) -> None:
         if clock is None:
             clock = installed()
         check_clock("clock", clock)
         check_server_tls("tls", tls)
+        check_bool("mail_log", mail_log)
         kind = self.limits_class
         if limits is not None:
             hint = f"write {kind.__name__}(...)"
             check_type("limits", limits, kind, f"of the class {kind.__name__} or None", hint)
         self.clock = clock
         self.hostname = server_hostname(hostname)
+        if protocol_class is not None:
+            self.protocol_class = self._derived(protocol_class)
         self.tls = tls
         self.limits = kind() if limits is None else limits
+        self.observer = Observers([*([MailLog(clock)] if mail_log else []), Observers(observer)])
         self.stopping = False
         self.connections: set[ServerConnection[Any]] = set()
         self._peers: dict[str, int] = {}
         self._all_gone: list[Deferred[None]] = []
+
+    def _derived(self, given: type[ServerConnection[Any]]) -> type[ServerConnection[Any]]:
+        base = self.protocol_class
+        if not isinstance(given, type) or not issubclass(given, base):
+            raise TypeError(f"protocol_class: a subclass of {base.__name__}, not {given!r}")
+        return given
 
     def startFactory(self) -> None:
         """The first port starts to listen, perhaps after `shut_down`."""
@@ -79,7 +100,7 @@ class ServerFactory(Factory):
             )
         ):
             reason = "server shutting down" if self.stopping else "too many connections"
-            maillog.turned_away(connection.client, reason)
+            connection.observer.turned_away(TurnedAway(connection.client, reason))
             return False
         if network is not None:
             self._peers[network] = number + 1

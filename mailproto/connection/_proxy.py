@@ -14,11 +14,11 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailproto._arguments import check_type
+from mailproto._logger import PackageLogger
 from mailproto._twisted_arguments import check_clock, check_factory
 from mailproto.connection._limits import Limits
 from mailproto.connection._networks import Networks, ip_address
@@ -48,7 +48,7 @@ class ProxiedFactory(Factory):
     """
 
     noisy = False
-    log = Logger()
+    log = PackageLogger()
 
     def __init__(
         self,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+from dataclasses import replace
+from itertools import count
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone
@@ -12,10 +14,10 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailproto import maillog
 from mailproto.awaiting import Result, settle
 from mailproto.connection._awaiting import begin, run
 from mailproto.connection._calls import LimitedCall
+from mailproto.connection._commands import State
 from mailproto.connection._events import CLOSED, EventConnection
 from mailproto.connection._handshake import Handshake, may_begin_handshake
 from mailproto.connection._limits import CloseReason
@@ -26,6 +28,7 @@ from mailproto.errors import (
     TemporaryAuthenticationFailure,
 )
 from mailproto.interfaces import IRevocable
+from mailproto.observing import Client, Connected, Disconnected, Refusal
 from mailproto.tls import Channel, server_channel
 from mailproto.typing import ServerTLSContext
 
@@ -37,6 +40,9 @@ __all__ = ["ServerConnection"]
 EventT = TypeVar("EventT")
 T = TypeVar("T")
 
+_NUMBERS = count(1)
+"""The numbers of connections."""
+
 
 @implementer(IRevocable)
 class ServerConnection(EventConnection[EventT]):
@@ -47,6 +53,8 @@ class ServerConnection(EventConnection[EventT]):
 
     :ivar counted_as: the client network for which the factory counts this connection; None if it is not
         counted.
+    :ivar observer: is told of what happens (`mailproto.observing`).
+    :ivar number: of this connection, in this process.
     :ivar is_spoken_for: whether `speak_for` was called: the peer is a proxy that has named its client.
     """
 
@@ -64,8 +72,11 @@ class ServerConnection(EventConnection[EventT]):
         self._handshake: Handshake | None = None
         self._began = 0.0
         self._tls_version = ""
+        self.observer = factory.observer
+        self.counts_octets = factory.observer.needs_octets
+        self.number = next(_NUMBERS)
+        self.notes: dict[object, Any] = {}
         self._call: LimitedCall | None = None
-        self.refusals = maillog.Refusals()
 
     # -- provided by each protocol
 
@@ -86,14 +97,16 @@ class ServerConnection(EventConnection[EventT]):
     # -- for the mail log
 
     @property
-    def client(self) -> maillog.Client:
-        """The client, with its current state, for the mail log."""
-        return maillog.Client(
-            peer=self.peer,
+    def client(self) -> Client:
+        """The client, with its current state, for observers."""
+        return Client(
+            peer=str(self.peer),
             protocol=self.factory.service_name,
             tls=self.tls_version,
             account=self.account_name,
-            refusals=self.refusals,
+            address=self.peer_address,
+            connection=self.number,
+            notes=self.notes,
         )
 
     @property
@@ -102,26 +115,39 @@ class ServerConnection(EventConnection[EventT]):
         return None
 
     @property
+    def state(self) -> State:
+        """How far the session has come."""
+        return State.NOT_AUTHENTICATED if self.account_name is None else State.AUTHENTICATED
+
+    @property
     def tls_version(self) -> str:
         """The negotiated version, such as ``TLSv1.3``, or "" before the handshake is done.
 
         The value stays after the connection has ended.
         """
+        self._note_tls()
+        return self._tls_version
+
+    def _note_tls(self) -> None:
         if not self._tls_version and self._open and self._handshake and self._handshake.left() is None:
             info = self.tls_info()
             self._tls_version = "" if info is None else info.version
-        return self._tls_version
 
     def log_refusal(self, event: EventT, error: MailError) -> None:
-        """Log that a handler raised ``error``; by default only if the error has a ``detail``.
+        """Tell the observer that a handler raised ``error``.
 
-        Failed sign-ins are logged by `mailproto.auth`.
+        Failed sign-ins are told by `mailproto.auth`.
         """
-        if error.detail and not isinstance(error, AuthenticationFailed | TemporaryAuthenticationFailure):
-            maillog.failed(self.client, self.describe(event), error)
+        if not isinstance(error, AuthenticationFailed | TemporaryAuthenticationFailure):
+            self.observer.refused(Refusal.of_error(self.client, self.describe(event), error))
+
+    def tell_failed(self, command: str, error: MailError) -> None:
+        """Tell the observer that a part of a command failed, which the client may not notice."""
+        event = Refusal.of_error(self.client, command, error)
+        self.observer.refused(event if event.detail else replace(event, detail=error.text))
 
     def log_counts(self) -> dict[str, str | int]:
-        """Counts of what the session did, for the log line about its end."""
+        """Counts of what the session did, for the event of its end (`Disconnected.counts`)."""
         return {}
 
     # -- for use by protocols
@@ -189,7 +215,7 @@ class ServerConnection(EventConnection[EventT]):
         received = self.wire.take_pending() if self.wire.pending else b""
         if not may_begin_handshake(received):
             self._end_for(CloseReason.TALKED_AHEAD)
-            maillog.refused(self.client, CloseReason.TALKED_AHEAD.value)
+            self.observer.refused(Refusal(self.client, CloseReason.TALKED_AHEAD.value))
             return False
         self._unsent.append(go_ahead)
         self._begin_handshake()
@@ -220,6 +246,7 @@ class ServerConnection(EventConnection[EventT]):
         super().connectionMade()
         self._began = self._progress = self.clock.seconds()
         if self.factory.admit(self):
+            self.observer.connected(Connected(self.client))
             self._set_timer(self.limits.first_command)
             if self.is_encrypted:
                 self._begin_handshake()
@@ -297,7 +324,7 @@ class ServerConnection(EventConnection[EventT]):
             return
         handshake_left = self._handshake_left()
         if handshake_left is not None and handshake_left <= 0:
-            maillog.refused(self.client, "TLS handshake not done in time")
+            self.observer.refused(Refusal(self.client, "TLS handshake not done in time"))
             self._abort_for("no TLS")
             return
         left = self._progress + self.idle_limit() - now
@@ -357,6 +384,7 @@ class ServerConnection(EventConnection[EventT]):
         self.in_context(self._lost, reason)
 
     def _lost(self, reason: Failure) -> None:
+        self._note_tls()
         super().connectionLost(reason)
         if self._call is not None:
             self._call.watch(self.clock)
@@ -365,7 +393,10 @@ class ServerConnection(EventConnection[EventT]):
         end_reason = self._end_reason or _how_lost(reason)
         seconds = self.clock.seconds() - self._began
         try:
-            maillog.ended(self.client, end_reason, seconds, self.log_counts())
+            event = Disconnected(
+                self.client, end_reason, seconds, self.octets_in, self.octets_out, self.log_counts()
+            )
+            self.observer.disconnected(event)
         finally:
             self._close()
 

@@ -20,10 +20,10 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableDescriptor, IReactorFDSet, IReadDescriptor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto._logger import PackageLogger
 from mailproto._twisted_internals import transport_below
 
 __all__ = ["Turn", "turn_of"]
@@ -44,7 +44,7 @@ class Turn:
     :ivar at_end: functions to call once all input has been read; used only while ``is_running``.
     """
 
-    log = Logger()
+    log = PackageLogger()
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor

@@ -20,11 +20,11 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from mailproto._arguments import check_call, check_type, wrong_type
+from mailproto._logger import PackageLogger
 from mailproto._reactor import installed
 from mailproto._twisted_arguments import check_factory, check_optional_clock, check_server_tls
 from mailproto.connection import ServerFactory
@@ -73,7 +73,7 @@ class Listener(Service):
     :raises TypeError: an argument is of a wrong type.
     """
 
-    log = Logger()
+    log = PackageLogger()
 
     def __init__(
         self,

@@ -24,8 +24,8 @@ from twisted.application.service import Service
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 from twisted.internet.threads import deferToThreadPool
-from twisted.logger import Logger
 
+from mailproto._logger import PackageLogger
 from mailproto.accounts import account_key
 from mailproto.auth import CertificateChecker, DirectoryChecker, StoreRealm, hash_password
 from mailproto.auth.passwords import (
@@ -62,7 +62,7 @@ class AccountsService(Service):
     :ivar portal: exists after `startService`.
     """
 
-    log = Logger()
+    log = PackageLogger()
     portal: Portal
 
     def __init__(self, settings: Settings, data: DataService, store: StoreService, *, reactor: Any) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.logger import Logger
+
+from mailproto._logger import PackageLogger
 
 __all__ = ["HangupService"]
 
@@ -20,7 +21,7 @@ class HangupService(Service):
     earlier SIGHUP ends the process.
     """
 
-    log = Logger()
+    log = PackageLogger()
 
     def __init__(self, reload: Callable[[], object], *, reactor: IReactorFromThreads) -> None:
         self._reload = reload

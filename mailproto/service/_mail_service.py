@@ -10,9 +10,10 @@ from typing import Any
 from twisted.application.service import IProcess, IService, MultiService
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred, succeed
 from twisted.internet.interfaces import IProtocolFactory
-from twisted.logger import Logger
 
+from mailproto._logger import PackageLogger
 from mailproto._twisted_internals import keep_time
+from mailproto.observing import ObserverOrMore, Observers
 from mailproto.service._accounts import AccountsService
 from mailproto.service._data import DataService
 from mailproto.service._hangup import HangupService
@@ -44,6 +45,8 @@ class MailService(MultiService):
     up root's rights (``twistd --uid``).
 
     :param reporter: reports how the start goes; by default, to the log.
+    :param observer: one or more observers of all servers (`mailproto.observing`), in addition to the mail
+        log.
     :param hangup: whether SIGHUP calls `reload` instead of ending the process.
 
     :ivar ready: exists after `startService`; fires when everything has started, or the start has failed.
@@ -51,7 +54,7 @@ class MailService(MultiService):
     :ivar joined: called with the parent when one is set, such as an application.
     """
 
-    log = Logger()
+    log = PackageLogger()
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class MailService(MultiService):
         *,
         reporter: Reporter | None = None,
         hangup: bool = False,
+        observer: ObserverOrMore | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         several: Any = reactor  # several of Twisted's interfaces at once
@@ -78,7 +82,12 @@ class MailService(MultiService):
         tls = self._add("tls", TLSService(settings.tls, settings.hostname, data, reactor=several))
         store = self._add("store", StoreService(settings.store, data, reactor=several))
         accounts = self._add("accounts", AccountsService(settings, data, store, reactor=several))
-        servers = self._add("servers", ServersService(settings, data, tls, store, accounts, reactor=several))
+        servers = self._add(
+            "servers",
+            ServersService(
+                settings, data, tls, store, accounts, reactor=several, observers=Observers(observer)
+            ),
+        )
         for name, endpoints in settings.listen.items():
             for number, endpoint in enumerate(endpoints, 1):
                 self._add(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorCore
-from twisted.logger import Logger
 
+from mailproto._logger import PackageLogger
 from mailproto.service._daemon import DaemonStart
 from mailproto.service._settings import SettingError
 
@@ -22,7 +22,7 @@ __all__ = ["ProcessReporter", "Reporter"]
 class Reporter:
     """Reports the start of a `MailService` to the log; override its methods to learn about it."""
 
-    log = Logger()
+    log = PackageLogger()
 
     def listening(self, name: str, address: str) -> None:
         """A listener now serves clients at ``address``."""

@@ -15,6 +15,7 @@ from mailproto.connection.proxy import ProxiedFactory
 from mailproto.delivery import CatchAllDelivery, MailboxDelivery
 from mailproto.imap import IMAPServerFactory
 from mailproto.interfaces import IDelivery
+from mailproto.observing import Observers
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.service._accounts import AccountsService
 from mailproto.service._data import DataService
@@ -32,6 +33,7 @@ __all__ = ["ServersService"]
 class ServersService(Service):
     """Makes the factories.
 
+    :param observers: of all servers, in addition to the mail log.
     :ivar factories: by protocol; a factory is made when it is first used.
     """
 
@@ -44,11 +46,13 @@ class ServersService(Service):
         accounts: AccountsService,
         *,
         reactor: ReactorTime,
+        observers: Observers,
     ) -> None:
         self.settings = settings
         self.data = data
         self.tls = tls
         self.reactor: Any = reactor  # Twisted's types differ from those of `mailproto.typing`
+        self.observers = observers
         self.factories: dict[str, ServerFactory] = {}
         self._store = store
         self._accounts = accounts
@@ -100,6 +104,7 @@ def _smtp(servers: ServersService, *, submission: bool = False) -> ServerFactory
         servers.delivery,
         clock=servers.reactor,
         hostname=settings.hostname,
+        observer=servers.observers,
         portal=servers.portal,
         tls=servers.tls.account_server if submission else servers.tls.server,
         submission=submission,
@@ -125,6 +130,7 @@ def _lmtp(servers: ServersService) -> ServerFactory:
         servers.delivery,
         clock=servers.reactor,
         hostname=settings.hostname,
+        observer=servers.observers,
         tls=servers.tls.server,
         max_message_size=settings.max_message_size,
         spool_folder=servers.spool_folder,
@@ -140,6 +146,7 @@ def _pop3(servers: ServersService) -> ServerFactory:
         servers.portal,
         clock=servers.reactor,
         hostname=settings.hostname,
+        observer=servers.observers,
         tls=servers.tls.account_server,
         mechanisms=settings.auth.mechanisms,
         limits=settings.limits.pop3,
@@ -152,6 +159,7 @@ def _imap(servers: ServersService) -> ServerFactory:
         servers.portal,
         clock=servers.reactor,
         hostname=settings.hostname,
+        observer=servers.observers,
         tls=servers.tls.account_server,
         max_message_size=settings.max_message_size,
         spool_folder=servers.spool_folder,

@@ -12,8 +12,8 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
-from twisted.logger import Logger
 
+from mailproto._logger import PackageLogger
 from mailproto.service._data import DataService, check_access, lock_folder
 from mailproto.service._reasons import file_error
 from mailproto.service._settings import SettingError, TLSSettings
@@ -41,7 +41,7 @@ class TLSService(Service):
         any authority.
     """
 
-    log = Logger()
+    log = PackageLogger()
     server: ServerTLS
     account_server: ServerTLS
 

@@ -12,7 +12,7 @@ from twisted.logger import LogLevel
 from mailproto.auth._scram import ScramClientExchange
 from mailproto.auth.sasl import SERVER_MECHANISMS, SASLServer
 from mailproto.errors import AuthenticationFailed, MailError, Unavailable
-from mailproto.maillog import Client
+from mailproto.observing import Client
 from tests.auth.exchanges import ExchangeTestCase, run
 from tests.mail_log import captured, kinds, only
 

@@ -18,10 +18,12 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto import maillog
+from mailproto.observing import Client, Refusal, SignedIn, TurnedAway
 from mailproto.service._log import SOON, TextLog
 from tests.processes import ProgramCase, port_of
 
-CLIENT = maillog.Client(peer="192.0.2.1", protocol="smtp")
+LOG = maillog.MailLog()
+CLIENT = Client(peer="192.0.2.1", protocol="smtp")
 
 
 class Reactor(Clock):
@@ -44,12 +46,12 @@ class TextLogTests(SynchronousTestCase):
         self.observe(TextLog(self.file, self.reactor))
         self.observe(textFileLogObserver(theirs))
         log = Logger("some.where")
-        maillog.signed_in(CLIENT, "alice", "PLAIN")
-        maillog.turned_away(CLIENT, "too many connections")
+        LOG.signed_in(SignedIn(CLIENT, "alice", "PLAIN"))
+        LOG.turned_away(TurnedAway(CLIENT, "too many connections"))
         log.info("two\nlines {a}", a=1)
         log.error("bad {a}", a="\u202e")
         log.failure("worse", Failure(ZeroDivisionError()))
-        maillog.refused(CLIENT, "550 \u202e", command="RCPT")
+        LOG.refused(Refusal(CLIENT, "550 \u202e", command="RCPT"))
         self.reactor.advance(SOON)
         self.assertEqual(self.file.getvalue(), theirs.getvalue())
         self.assertIn("[mail#info] signed-in peer=192.0.2.1", theirs.getvalue())
@@ -72,10 +74,10 @@ class TextLogTests(SynchronousTestCase):
         """One that comes alone is written at once, and those that come soon after it a little later."""
         self.observe(TextLog(self.file, self.reactor))
         for lines in (1, 4):
-            maillog.signed_in(CLIENT, "alice", "PLAIN")
+            LOG.signed_in(SignedIn(CLIENT, "alice", "PLAIN"))
             self.assertEqual(self.file.getvalue().count("\n"), lines)
             for _ in range(2):
-                maillog.signed_in(CLIENT, "alice", "PLAIN")
+                LOG.signed_in(SignedIn(CLIENT, "alice", "PLAIN"))
             self.assertEqual(self.file.getvalue().count("\n"), lines)
             self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
             self.reactor.advance(SOON)
@@ -99,19 +101,19 @@ class TextLogTests(SynchronousTestCase):
         self.observe(TextLog(self.file, self.reactor))
         for number, emit in enumerate(
             (
-                lambda: maillog.turned_away(CLIENT, "too many connections"),
+                lambda: LOG.turned_away(TurnedAway(CLIENT, "too many connections")),
                 lambda: Logger("x").info("anything else"),
             ),
             1,
         ):
-            maillog.signed_in(CLIENT, "alice", "PLAIN")
+            LOG.signed_in(SignedIn(CLIENT, "alice", "PLAIN"))
             emit()
             self.assertEqual(self.file.getvalue().count("\n"), 2 * number)
 
     def test_nothing_is_kept_once_the_reactor_has_stopped(self) -> None:
         self.observe(TextLog(self.file, self.reactor))
         self.reactor.running = False
-        maillog.signed_in(CLIENT, "alice", "PLAIN")
+        LOG.signed_in(SignedIn(CLIENT, "alice", "PLAIN"))
         self.assertEqual(self.file.getvalue().count("\n"), 1)
 
     def test_a_disk_that_is_full(self) -> None:
@@ -128,14 +130,14 @@ class TextLogTests(SynchronousTestCase):
         disk = Disk()
         observer = TextLog(disk, self.reactor)
         self.observe(observer)
-        maillog.signed_in(CLIENT, "alice", "PLAIN")
+        LOG.signed_in(SignedIn(CLIENT, "alice", "PLAIN"))
         self.reactor.advance(SOON)
         Logger("x").info("anything else")
-        maillog.turned_away(CLIENT, "too many connections")
+        LOG.turned_away(TurnedAway(CLIENT, "too many connections"))
         self.assertEqual(disk.getvalue(), "")
         disk.is_full = False
-        maillog.turned_away(CLIENT, "too many connections")
-        maillog.turned_away(CLIENT, "too many connections")
+        LOG.turned_away(TurnedAway(CLIENT, "too many connections"))
+        LOG.turned_away(TurnedAway(CLIENT, "too many connections"))
         self.assertEqual(disk.getvalue().count("turned-away"), 2)
         told = "log lines were lost, in 3 writes: [Errno 28] No space left on device"
         self.assertEqual(disk.getvalue().count(told), 1)

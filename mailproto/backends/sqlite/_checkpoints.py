@@ -11,8 +11,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 
-from twisted.logger import Logger
-
+from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite._schema import LOG_OCTETS, connect
 
 __all__ = ["Checkpoints"]
@@ -27,7 +26,7 @@ PAUSE = 1.0
 class Checkpoints:
     """Decides when to copy; `committed` is called in the writer's thread."""
 
-    _log = Logger()
+    _log = PackageLogger()
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -13,8 +13,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.logger import Logger
 
+from mailproto._logger import PackageLogger
 from mailproto.backends._watch import Watchers
 from mailproto.backends.sqlite._peers import Peers
 from mailproto.backends.sqlite._writer import Transaction
@@ -45,7 +45,7 @@ class Hints:
     :param pause: `Database.pause`.
     """
 
-    _log = Logger()
+    _log = PackageLogger()
 
     def __init__(
         self,

@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
 
+from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite import _changing
 from mailproto.backends.sqlite._peers import Peers
 from mailproto.backends.sqlite._room import adds_content
@@ -120,7 +120,7 @@ _KINDS: Mapping[str, Callable[[Transaction, LongChange, Sequence[int]], Any]] = 
 class LongChanges:
     """Does changes in slices, and removes unused data; for the reactor's thread."""
 
-    _log = Logger()
+    _log = PackageLogger()
 
     def __init__(self, path: str, writer: Writer, clock: IReactorTime, peers: Peers) -> None:
         self._path = path

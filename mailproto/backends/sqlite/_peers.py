@@ -18,8 +18,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 
-from twisted.logger import Logger
-
+from mailproto._logger import PackageLogger
 from mailproto.files import make_folder
 
 __all__ = ["Peers", "Turns"]
@@ -38,7 +37,7 @@ class Peers:
     :param found_gone: called by `tell` if it finds that a process was killed.
     """
 
-    _log = Logger()
+    _log = PackageLogger()
 
     def __init__(self, folder: str, found_gone: Callable[[], None] = lambda: None) -> None:
         self._folder = folder
@@ -173,7 +172,7 @@ class Turns:
     :param timeout: seconds after which a process goes on without its turn.
     """
 
-    _log = Logger()
+    _log = PackageLogger()
 
     def __init__(self, path: str, peers: Peers, timeout: float) -> None:
         self._path = path

@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
+from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite._failures import FULL, is_full, is_of_storage, unavailable
 from mailproto.errors import StorageFull, Unavailable
 
@@ -71,7 +71,7 @@ class Room:
     :param path: the database's path.
     """
 
-    _log = Logger()
+    _log = PackageLogger()
 
     def __init__(self, path: str, *, clock: IReactorTime | None = None) -> None:
         self._path = path

@@ -21,9 +21,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite._checkpoints import Checkpoints
 from mailproto.backends.sqlite._failures import is_of_storage
 from mailproto.backends.sqlite._room import Room, takes_room
@@ -78,7 +78,7 @@ class Writer:
     :param turn: a context manager around each batch, with which processes take turns.
     """
 
-    _log = Logger()
+    _log = PackageLogger()
 
     def __init__(
         self,

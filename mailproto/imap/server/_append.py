@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mailproto import maillog
 from mailproto.awaiting import settle
 from mailproto.content import CHUNK, Content
 from mailproto.errors import MailError, MessageTooLarge
@@ -13,6 +12,7 @@ from mailproto.imap.server._errors import SessionOver
 from mailproto.imap.server._message_commands import open_target
 from mailproto.imap.wire import Append, AppendLiteral, Command
 from mailproto.model import NewMessage
+from mailproto.observing import Appended
 from mailproto.spool import SpoolFile
 
 if TYPE_CHECKING:
@@ -130,5 +130,5 @@ async def append(server: IMAPServer, command: Command[Append]) -> bytes:
     # Opened again: the mailbox may have changed while a slow client sent.
     mailbox = await open_target(server, arguments.mailbox)
     [appended] = await settle(mailbox.append([NewMessage(content, arguments.flags, arguments.internal_date)]))
-    maillog.appended(server.client, mailbox.name, appended.uid, len(content))
+    server.observer.appended(Appended(server.client, mailbox.name, appended.uid, len(content)))
     return b"[APPENDUID %d %d] APPEND completed" % (mailbox.uid_validity, appended.uid)

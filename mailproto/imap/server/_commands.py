@@ -9,6 +9,7 @@ import enum
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mailproto.connection.commands import State
 from mailproto.imap.server import (
     _append,
     _fetch,
@@ -24,7 +25,7 @@ from mailproto.imap.wire import Command
 if TYPE_CHECKING:
     from mailproto.imap.server._server import IMAPServer
 
-__all__ = ["COMMANDS", "Rule", "State", "Updates"]
+__all__ = ["COMMANDS", "Handler", "Rule", "Updates"]
 
 Handler = Callable[["IMAPServer", Command[Any]], Awaitable[bytes | None]]
 """Carries out a command.
@@ -32,14 +33,6 @@ Handler = Callable[["IMAPServer", Command[Any]], Awaitable[bytes | None]]
 :returns: the text of its tagged OK, response code included; None for "NAME completed".
 :raises MailError: to answer NO, `BadCommand` to answer BAD.
 """
-
-
-class State(enum.Flag):
-    """The states of RFC 9051 3."""
-
-    NOT_AUTHENTICATED = enum.auto()
-    AUTHENTICATED = enum.auto()
-    SELECTED = enum.auto()
 
 
 class Updates(enum.Enum):
@@ -64,9 +57,9 @@ class Rule(NamedTuple):
     """Raises if the command is refused whatever its arguments are; its literals are not asked for then."""
 
 
-_ANY = State.NOT_AUTHENTICATED | State.AUTHENTICATED | State.SELECTED
+_ANY = State.ANY
 _FIRST = State.NOT_AUTHENTICATED
-_IN = State.AUTHENTICATED | State.SELECTED
+_IN = State.SIGNED_IN
 _SELECTED = State.SELECTED
 
 COMMANDS: Mapping[str, Rule] = {

@@ -20,6 +20,7 @@ FLAG_NOT_KEPT = (Unavailable, OverQuota, ReadOnly)
 class BadCommand(MailError):
     """Answered with BAD: the command is invalid, or not valid now."""
 
+    code, enhanced = 500, "5.5.1"
     default_text = "Not valid in this state"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from twisted.cred.portal import Portal
@@ -15,9 +15,14 @@ from mailproto.auth._avatars import checked_portal
 from mailproto.auth.sasl import ServerMechanism, server_mechanisms
 from mailproto.auth.signing_in import add_ons_of
 from mailproto.connection import ServerFactory
+from mailproto.connection.commands import Commands, check_capabilities
 from mailproto.imap.server._limits import IMAPLimits
+from mailproto.imap.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS, rules_with
 from mailproto.imap.server._server import IMAPServer
+from mailproto.imap.server._session_commands import EXTENSIONS
 from mailproto.imap.server._turns import Turns
+from mailproto.imap.wire import grammars_with
+from mailproto.observing import ObserverOrMore
 from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["IMAPServerFactory"]
@@ -38,11 +43,17 @@ class IMAPServerFactory(ServerFactory):
     :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.sasl.server_mechanisms`); by
         default, those that the portal names, or else `mailproto.auth.sasl.DEFAULT_MECHANISMS`.  The LOGIN
         command is allowed if PLAIN or LOGIN is among them.
+    :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
+    :param mail_log: whether this server writes the mail log.
+    :param commands: commands of your own by name, such as ``{"XECHO": handler}`` (`ServerCommand`).
+    :param capabilities: what CAPABILITY announces in addition, such as ``["XECHO"]``.
+    :param protocol_class: a subclass of `IMAPServer`, to be used instead.
     :raises TypeError: an argument is of the wrong type, such as a realm instead of a portal.
     :raises ValueError: an argument has a wrong value: ``hostname`` is not a domain, nor an address in
-        brackets; a mechanism does not exist; or the portal gives no accounts.
+        brackets; a command, a capability or a mechanism is not valid; or the portal gives no accounts.
     """
 
+    protocol_class: type[IMAPServer] = IMAPServer
     service_name = "imap"
     limits_class = IMAPLimits
 
@@ -57,11 +68,29 @@ class IMAPServerFactory(ServerFactory):
         max_message_size: int = 50 << 20,
         spool_folder: str | os.PathLike[str] | None = None,
         mechanisms: Sequence[str | type[ServerMechanism]] | None = None,
+        observer: ObserverOrMore | None = None,
+        mail_log: bool = True,
+        commands: Commands | None = None,
+        capabilities: Iterable[str] = (),
+        protocol_class: type[IMAPServer] | None = None,
     ) -> None:
         check_whole("max_message_size", max_message_size, 1, "octets")
         if limits is None:
             limits = IMAPLimits()
-        super().__init__(clock=clock, hostname=hostname, tls=tls, limits=limits)
+        super().__init__(
+            clock=clock,
+            hostname=hostname,
+            tls=tls,
+            limits=limits,
+            observer=observer,
+            mail_log=mail_log,
+            protocol_class=protocol_class,
+        )
+        self.commands = COMMANDS.check(commands)
+        own = check_capabilities(capabilities, CAPABILITY, CAPABILITIES)
+        self.capabilities = b" ".join([EXTENSIONS, *(capability.encode("ascii") for capability in own)])
+        self.rules = rules_with(self.commands)
+        self.grammars = grammars_with(self.commands)
         self.turns = Turns(self.clock)
         self.portal = checked_portal(portal, accounts="IMAP")
         self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)
@@ -77,4 +106,4 @@ class IMAPServerFactory(ServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> IMAPServer:  # type: ignore[override]
         """Make the session of a new connection."""
-        return IMAPServer(self)
+        return self.protocol_class(self)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mailproto import maillog
 from mailproto.awaiting import settle
 from mailproto.content import unwrapped
 from mailproto.imap.server._errors import (
@@ -139,7 +138,7 @@ class _Response:
 
     def _tell_of(self, uid: int, error: OSError) -> None:
         detail = f"cannot read message {uid} of {self.view.mailbox.name}: {error}"
-        maillog.failed(self.server.client, "FETCH", ContentUnreadable(detail=detail))
+        self.server.tell_failed("FETCH", ContentUnreadable(detail=detail))
 
     async def _stream(
         self, uid: int, beginning: bytes, found: Sequence[tuple[FetchSection, Slices | None]], end: bytes
@@ -187,7 +186,7 @@ class _Response:
             result = await settle(view.mailbox.store(unseen, _MARK_SEEN))
         except FLAG_NOT_KEPT as error:
             # The client asked for the messages, not for the flag, and the messages can be read.
-            maillog.failed(self.server.client, "FETCH", error)
+            self.server.tell_failed("FETCH", error)
             return frozenset()
         changed = await view.apply(_MARK_SEEN, result.changed, silent=False)
         return frozenset(view.uids[at] for at in changed)

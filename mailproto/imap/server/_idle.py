@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
-from mailproto import maillog
 from mailproto.errors import MailError
 from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.wire import Command, NoArguments
@@ -72,6 +71,6 @@ class _Pusher:
         except SessionOver:
             return
         except MailError as error:
-            maillog.failed(server.client, "IDLE", error)
+            server.tell_failed("IDLE", error)
         except Exception:
             server.log.failure("{peer}: IDLE failed", peer=server.peer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from mailproto import maillog
 from mailproto.awaiting import settle
 from mailproto.errors import NoSuchMailbox
 from mailproto.imap.server._errors import BadCommand, SessionOver
@@ -52,7 +51,7 @@ async def select(server: IMAPServer, command: Command[Select]) -> bytes:
         mailbox,
         read_only=command.name == "EXAMINE",
         pause=server.yield_turn,
-        failed=lambda error: maillog.failed(server.client, command.name, error),
+        failed=lambda error: server.tell_failed(command.name, error),
     )
     description = await view.describe(await view.load())
     if not server.is_open:

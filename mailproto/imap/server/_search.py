@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mailproto import maillog
 from mailproto.awaiting import settle
 from mailproto.errors import Unavailable
 from mailproto.imap.server._matching import Condition, Cost, SearchContext, compile_key
@@ -134,5 +133,5 @@ class _Evaluation:
             view = self._context.view
             detail = f"cannot read message {view.uids[at]} of {view.mailbox.name}: {error}"
             told = Unavailable("A message is left out", detail=detail)
-            maillog.failed(self._server.client, "SEARCH", told)
+            self._server.tell_failed("SEARCH", told)
             return False

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias, cast
 
 from twisted.internet.interfaces import IHandshakeListener
 from zope.interface import implementer
 
 from mailproto.auth.sasl import SASLServer
 from mailproto.connection import ServerConnection
+from mailproto.connection.commands import State
 from mailproto.connection.limits import CloseReason
 from mailproto.errors import MailError, NoSuchMailbox, WireError
 from mailproto.imap.server._append import Spool, begin_append
-from mailproto.imap.server._commands import COMMANDS, Rule, State, Updates
+from mailproto.imap.server._commands import Rule, Updates
 from mailproto.imap.server._errors import BadCommand, SessionOver
 from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._session_commands import capabilities
@@ -57,7 +58,7 @@ class IMAPServer(ServerConnection[Event]):
 
     def __init__(self, factory: IMAPServerFactory) -> None:
         super().__init__(factory)
-        self.wire = IMAPServerWire(self.limits.before_login)
+        self.wire = IMAPServerWire(self.limits.before_login, grammars=factory.grammars)
         self.sasl = SASLServer(
             factory.portal,
             factory.mechanisms,
@@ -131,7 +132,7 @@ class IMAPServer(ServerConnection[Event]):
 
         :raises MailError: the command is not valid now.
         """
-        rule = COMMANDS.get(name)
+        rule = self.factory.rules.get(name)
         if rule is None or self.state not in rule.states:
             raise BadCommand("Unknown command" if rule is None else "Not valid in this state")
         if rule.precheck is not None:
@@ -146,7 +147,7 @@ class IMAPServer(ServerConnection[Event]):
         self._last_line_command = command
         reply = await answer(line.data)
         if self._waiting_command is None:
-            await self._complete(command, COMMANDS[command.name], reply)
+            await self._complete(command, self.factory.rules[command.name], reply)
 
     async def _complete(self, command: Command[Any], rule: Rule, reply: Reply) -> None:
         if rule.updates is not Updates.NOTHING:
@@ -165,7 +166,7 @@ class IMAPServer(ServerConnection[Event]):
         self._send()
 
     async def _append_literal(self, event: AppendLiteral) -> None:
-        if self.state not in COMMANDS["APPEND"].states:
+        if self.state not in self.factory.rules["APPEND"].states:
             raise BadCommand
         self.spool = await begin_append(self, event)
         if event.synchronizing:
@@ -227,6 +228,11 @@ class IMAPServer(ServerConnection[Event]):
         """See `ServerConnection.account_name`."""
         return None if self.account is None else self.account.name
 
+    def log_refusal(self, event: Event, error: MailError) -> None:
+        """See `ServerConnection.log_refusal`."""
+        if not isinstance(error, SessionOver):
+            super().log_refusal(event, error)
+
     def log_counts(self) -> dict[str, str | int]:
         """See `ServerConnection.log_counts`."""
         return {"commands": self._commands}
@@ -279,6 +285,14 @@ class IMAPServer(ServerConnection[Event]):
         if not 0 <= taken < self.limits.time_slice:  # or the clock was set back
             await self.factory.turns.wait()
             self._slice_began = self.clock.seconds()
+
+    def end_after(self, command: Command[Any], text: bytes) -> NoReturn:
+        """Answer a command with BYE and OK, and end the connection, as LOGOUT does."""
+        responses = b"".join(self._responses)
+        self._responses.clear()
+        reply = b"%b OK %b\r\n" % (command.tag.encode("ascii"), text)
+        self.end(b"%b* BYE Logging out\r\n%b" % (responses, reply), "quit")
+        raise SessionOver
 
     def _send(self) -> None:
         if self._responses:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from twisted.cred.credentials import UsernamePassword
 
-from mailproto import maillog
 from mailproto.auth import signing_in
 from mailproto.auth.sasl import Challenge
 from mailproto.errors import (
@@ -52,8 +51,8 @@ def capabilities(server: IMAPServer) -> bytes:
     Before login they include the ways to sign in that are allowed now.
     """
     if server.account is not None:
-        return EXTENSIONS
-    offered = [EXTENSIONS]
+        return server.factory.capabilities
+    offered = [server.factory.capabilities]
     if mechanisms := server.sasl.mechanisms(server.channel):
         offered += [b"SASL-IR", *(b"AUTH=" + name.encode("ascii") for name in mechanisms)]
     if server.can_start_tls:
@@ -84,8 +83,7 @@ async def enable(server: IMAPServer, command: Command[Enable]) -> None:
 
 async def logout(server: IMAPServer, command: Command[NoArguments]) -> None:
     """LOGOUT: BYE, the tagged OK, and the end (RFC 9051 6.1.3)."""
-    server.end(b"* BYE Logging out\r\n%b OK LOGOUT completed\r\n" % command.tag.encode("ascii"), "quit")
-    raise SessionOver
+    server.end_after(command, b"LOGOUT completed")
 
 
 _LOGIN = "LOGIN"
@@ -108,7 +106,7 @@ def check_login_allowed(server: IMAPServer) -> None:
     elif not server.is_secure:
         error = EncryptionRequired("Start TLS first")
     if error is not None:
-        maillog.sign_in_failed(server.client, _LOGIN, "", error)
+        signing_in.sign_in_refused(server, _LOGIN, "", error)
         raise error
 
 

@@ -22,6 +22,7 @@ The other functions render values as octets of responses.  `SequenceSet` resolve
 messages of a mailbox; the errors that its methods raise have no tag.
 """
 
+from mailproto.imap.wire._argument_reader import ArgumentReader
 from mailproto.imap.wire._commands import (
     NO_ARGUMENTS,
     Append,
@@ -58,6 +59,7 @@ from mailproto.imap.wire._events import (
 )
 from mailproto.imap.wire._framing import IMAPServerWire
 from mailproto.imap.wire._limits import IMAPWireLimits
+from mailproto.imap.wire._parser import NAMES, Grammars, grammars_with
 from mailproto.imap.wire._responses import (
     encode_mailbox,
     flag_list,
@@ -86,11 +88,13 @@ from mailproto.imap.wire._search_keys import (
 from mailproto.imap.wire._sequence_set import SequenceSet
 
 __all__ = [
+    "NAMES",
     "NO_ARGUMENTS",
     "All",
     "And",
     "Append",
     "AppendLiteral",
+    "ArgumentReader",
     "Arguments",
     "Authenticate",
     "Body",
@@ -106,6 +110,7 @@ __all__ = [
     "FetchItem",
     "FetchSection",
     "Flagged",
+    "Grammars",
     "Header",
     "IMAPServerWire",
     "IMAPWireError",
@@ -138,6 +143,7 @@ __all__ = [
     "encode_mailbox",
     "flag_list",
     "format_set",
+    "grammars_with",
     "internal_date",
     "quoted_or_literal",
 ]

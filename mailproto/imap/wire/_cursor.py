@@ -28,6 +28,7 @@ _MESSAGE = re.compile(rb"\{([0-9]+)\+?+\}\r\n")
 _ATOM = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]++')
 _NUMBER = re.compile(rb"[0-9]{1,19}+(?![0-9])")
 _ESCAPE = re.compile(rb'\\(["\\])')
+_NIL = re.compile(rb"NIL(?=[ )]|\Z)", re.IGNORECASE)
 _TRAILING_SPACE = re.compile(rb" *+\Z")
 
 _SEQUENCE_SET = re.compile(rb"[0-9:,*]++")
@@ -71,6 +72,11 @@ class Cursor:
         self.utf8 = utf8
         self._literals = literals
         self._taken = 0
+
+    @property
+    def has_literals(self) -> bool:
+        """Whether a literal of this command has arrived."""
+        return bool(self._literals)
 
     def take(self, token: bytes) -> bool:
         """Read ``token`` if it is next."""
@@ -128,7 +134,15 @@ class Cursor:
     def sequence_set(self) -> SequenceSet:
         """``SP sequence-set``."""
         self.space()
+        return self.set_of_numbers()
+
+    def set_of_numbers(self) -> SequenceSet:
+        """A ``sequence-set``."""
         return SequenceSet.parse(self.expect(_SEQUENCE_SET, "a sequence set")[0])
+
+    def nil(self) -> bool:
+        """Read ``NIL`` if it is next."""
+        return self.match(_NIL) is not None
 
     def string(self) -> bytes:
         """A quoted string or a literal."""

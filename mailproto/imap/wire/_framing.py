@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import enum
 import re
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from mailproto.imap.wire._cursor import LiteralWanted
 from mailproto.imap.wire._errors import IMAPWireError
@@ -22,7 +23,7 @@ from mailproto.imap.wire._events import (
     LiteralRequest,
 )
 from mailproto.imap.wire._limits import IMAPWireLimits
-from mailproto.imap.wire._parser import parse_command, read_tag
+from mailproto.imap.wire._parser import GRAMMARS, Grammars, parse_command, read_tag
 
 __all__ = ["IMAPServerWire"]
 
@@ -51,12 +52,14 @@ class IMAPServerWire:
     """The server's side of IMAP (`mailproto.connection.Wire`).
 
     :ivar limits: may be replaced between two commands, such as after login.
+    :param grammars: the commands that are read (`grammars_with`).
     :ivar utf8: whether mailbox names are in UTF-8 (``ENABLE UTF8=ACCEPT``, RFC 6855).
     """
 
-    def __init__(self, limits: IMAPWireLimits | None = None) -> None:
+    def __init__(self, limits: IMAPWireLimits | None = None, *, grammars: Grammars = GRAMMARS) -> None:
         self.limits = limits or IMAPWireLimits()
         self.utf8 = False
+        self._grammars = grammars
         self._state = _State.LINE
         self._buffer = bytearray()
         self._position = 0  # where the next event begins in the buffer
@@ -178,7 +181,12 @@ class IMAPServerWire:
         self._text = b""
         if literals:
             self._forget()
-        return parse_command(text, literals, nesting=self.limits.nesting, utf8=self.utf8)
+        return self._parse(text, literals)
+
+    def _parse(self, text: bytes, literals: Sequence[bytes]) -> Command[Any]:
+        return parse_command(
+            text, literals, nesting=self.limits.nesting, utf8=self.utf8, grammars=self._grammars
+        )
 
     def _check(self, line: bytes) -> None:
         """Check that a line ends with CRLF and has neither NUL nor another CR (RFC 9051 2.2, 9).
@@ -205,7 +213,7 @@ class IMAPServerWire:
         tag, append = self._tag(line) or "", None
         if not self._literals or self._name == "APPEND":
             try:
-                parse_command(self._text, self._literals, nesting=limits.nesting, utf8=self.utf8)
+                self._parse(self._text, self._literals)
             except LiteralWanted as wanted:
                 tag, append = wanted.tag, wanted.append
                 self._name = wanted.name

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
+from mailproto.imap.wire._argument_reader import own_arguments
 from mailproto.imap.wire._commands import Arguments
 from mailproto.imap.wire._cursor import Cursor, LiteralWanted
 from mailproto.imap.wire._errors import IMAPWireError
@@ -17,10 +18,12 @@ from mailproto.imap.wire._message_commands import copy, store, uid_expunge
 from mailproto.imap.wire._search import search
 from mailproto.imap.wire._session_commands import authenticate, enable, identify, login, no_arguments
 
-__all__ = ["parse_command", "read_tag"]
+__all__ = ["GRAMMARS", "NAMES", "Grammars", "grammars_with", "parse_command", "read_tag"]
 
 # RFC 3501 9: a tag is made of ASTRING-CHARs without "+".
-_TAG = re.compile(rb'([^\x00-\x20\x7f-\xff(){%*"\\+]++)(?: ((?:UID )?[A-Za-z]++))?', re.IGNORECASE)
+_TAG = re.compile(
+    rb'([^\x00-\x20\x7f-\xff(){%*"\\+]++)(?: ((?:UID )?[A-Za-z][A-Za-z0-9.\-_]*+))?', re.IGNORECASE
+)
 
 _GRAMMARS: dict[bytes, Callable[[Cursor], Arguments]] = {
     b"CAPABILITY": no_arguments,
@@ -60,10 +63,23 @@ _GRAMMARS: dict[bytes, Callable[[Cursor], Arguments]] = {
     b"UID COPY": copy,
     b"UID MOVE": copy,
 }
-_COMMANDS = {
+Grammars: TypeAlias = Mapping[bytes, tuple[str, bool, Callable[[Cursor], Any]]]
+"""The commands that a wire reads, by their name in upper case: `Command.name`, ``uid``, and the grammar."""
+
+GRAMMARS: Grammars = {
     name: (name.removeprefix(b"UID ").decode("ascii"), name.startswith(b"UID "), grammar)
     for name, grammar in _GRAMMARS.items()
 }
+"""The commands that are built in."""
+
+NAMES = frozenset(name for name, _, _ in GRAMMARS.values())
+"""Their names."""
+
+
+def grammars_with(names: Iterable[str]) -> Grammars:
+    """`GRAMMARS`, and commands whose arguments are an `ArgumentReader`; these replace built-in ones."""
+    own = {name.encode("ascii"): (name, False, own_arguments) for name in names}
+    return {**GRAMMARS, **own} if own else GRAMMARS
 
 
 def read_tag(text: bytes) -> str | None:
@@ -74,7 +90,9 @@ def read_tag(text: bytes) -> str | None:
     return match[1].decode("ascii")
 
 
-def parse_command(text: bytes, literals: Sequence[bytes], *, nesting: int, utf8: bool) -> Command[Any]:
+def parse_command(
+    text: bytes, literals: Sequence[bytes], *, nesting: int, utf8: bool, grammars: Grammars = GRAMMARS
+) -> Command[Any]:
     """Parse a command.
 
     :param text: the command's lines without the last CRLF; or its beginning, up to the announcement
@@ -87,13 +105,14 @@ def parse_command(text: bytes, literals: Sequence[bytes], *, nesting: int, utf8:
         raise IMAPWireError("Expected a tag")
     tag = match[1].decode("ascii")
     try:
-        name, uid, grammar = _COMMANDS[(match[2] or b"").upper()]
+        name, uid, grammar = grammars[(match[2] or b"").upper()]
     except KeyError:
         raise IMAPWireError("Unknown command" if match[2] else "Expected a command", tag=tag) from None
     cursor = Cursor(text, literals, match.end(), nesting=nesting, utf8=utf8)
     try:
         arguments = grammar(cursor)
-        cursor.end()
+        if grammar is not own_arguments:
+            cursor.end()
     except IMAPWireError as error:
         error.tag = tag
         raise

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from twisted.cred.credentials import UsernamePassword
 
-from mailproto import maillog
 from mailproto.auth.sasl import Challenge
-from mailproto.auth.signing_in import Login
+from mailproto.auth.signing_in import Login, sign_in_refused
 from mailproto.errors import MailError
 from mailproto.pop3.server._capabilities import capabilities
 from mailproto.pop3.server._errors import BadCommand
@@ -115,7 +114,7 @@ class Authorization:
             hint = "STLS first" if self._connection.can_start_tls else "connect with TLS"
             error = MailError(f"Passwords are not taken in clear: {hint}")
         if error is not None:
-            maillog.sign_in_failed(self._connection.client, _USER, "", error)
+            sign_in_refused(self._connection, _USER, "", error)
             raise error
 
 

@@ -19,5 +19,6 @@ def capabilities(connection: POP3Server) -> list[str]:
         lines.append(f"SASL {' '.join(mechanisms)}")
     if connection.can_start_tls:
         lines.append("STLS")
+    lines += connection.factory.capabilities
     lines.append("IMPLEMENTATION mailproto")
     return lines

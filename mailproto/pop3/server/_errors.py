@@ -14,6 +14,8 @@ __all__ = ["BAD_COMMANDS", "BadCommand"]
 class BadCommand(MailError):
     """A command that is unknown, not in its place, or has the wrong arguments."""
 
+    code, enhanced = 500, "5.5.1"
+
 
 BAD_COMMANDS = (
     BadCommand,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import ClassVar
 
 from twisted.cred.portal import Portal
@@ -13,12 +13,15 @@ from mailproto.auth._avatars import checked_portal
 from mailproto.auth.sasl import SASLServer, ServerMechanism, server_mechanisms
 from mailproto.auth.signing_in import Login, add_ons_of
 from mailproto.connection import ServerConnection, ServerFactory
+from mailproto.connection.commands import Commands, check_capabilities
 from mailproto.connection.limits import CloseReason
 from mailproto.errors import MailError, WireError
+from mailproto.observing import ObserverOrMore
 from mailproto.pop3.server._authorization import Authorization
-from mailproto.pop3.server._errors import BAD_COMMANDS
+from mailproto.pop3.server._errors import BAD_COMMANDS, BadCommand
 from mailproto.pop3.server._limits import POP3Limits
 from mailproto.pop3.server._maildrop import Maildrop
+from mailproto.pop3.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS, is_allowed, own_command
 from mailproto.pop3.server._transaction import Transaction
 from mailproto.pop3.wire import Command, POP3ServerWire, Response, err, ok
 from mailproto.typing import ReactorTime, ServerTLSContext
@@ -36,6 +39,7 @@ class POP3Server(ServerConnection[Command | Response]):
 
     :ivar sasl: the exchanges of AUTH.
     :ivar account: the name of the account that signed in, or None.
+    :ivar login: of this account, until the connection ends.
     :ivar retrieved: how many messages the client has retrieved.
     :ivar removed: how many messages QUIT has removed.
     :ivar is_leaving: whether the client has said QUIT: the session ends, even if QUIT fails.
@@ -58,10 +62,10 @@ class POP3Server(ServerConnection[Command | Response]):
         )
         self.is_leaving = False
         self.account: str | None = None
+        self.login: Login | None = None
         self.retrieved = self.removed = 0
         self._bad_commands = 0  # in a row
         self._state: Authorization | Transaction = Authorization(self)
-        self._logout: Callable[[], None] | None = None
 
     def greet(self) -> None:
         """The greeting has no timestamp, so there is no APOP: APOP needs passwords stored in clear."""
@@ -69,6 +73,13 @@ class POP3Server(ServerConnection[Command | Response]):
 
     def handle(self, event: Command | Response) -> Awaitable[None] | None:
         """Let the state act on the event."""
+        if isinstance(event, Command):
+            own = self.factory.commands.get(event.keyword)
+            if own is not None:
+                self._state.interrupted()
+                if not is_allowed(self, own):
+                    raise BadCommand("Not before login" if self.login is None else "Not after login")
+                return own_command(self, own, event)
         result = self._state.handle(event)
         if result is None or isinstance(self._state, Transaction):
             self._bad_commands = 0  # of a login under way, the result is not known yet
@@ -84,11 +95,15 @@ class POP3Server(ServerConnection[Command | Response]):
         if not self.is_open:
             login.logout()
             return
-        self._logout = login.logout
+        self.login = login
         self.account = login.name
         self._bad_commands = 0
         self._state = Transaction(self, maildrop)
         self.write(ok(f"{maildrop.count} messages ({maildrop.octets} octets)"))
+
+    def well_done(self) -> None:
+        """A command was valid: `POP3Limits.bad_commands` counts those in a row."""
+        self._bad_commands = 0
 
     def restart(self) -> None:
         """TLS is on: forget what was said in plaintext (RFC 2595 4)."""
@@ -144,9 +159,9 @@ class POP3Server(ServerConnection[Command | Response]):
     def closed(self) -> None:
         """Sign out; the marks for deletion are forgotten with the state (RFC 1939 6)."""
         self.sasl.abandon()
-        if self._logout is not None:
-            self._logout()
-            self._logout = None
+        login, self.login = self.login, None
+        if login is not None:
+            login.logout()
         self._state = Authorization(self)
 
 
@@ -162,11 +177,17 @@ class POP3ServerFactory(ServerFactory):
     :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.sasl.server_mechanisms`); by
         default, those that the portal names, or else `mailproto.auth.sasl.DEFAULT_MECHANISMS`.  USER and PASS
         are offered if PLAIN or LOGIN is among them.
+    :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
+    :param mail_log: whether this server writes the mail log.
+    :param commands: commands of your own by name, such as ``{"XHELLO": handler}`` (`ServerCommand`).
+    :param capabilities: lines that CAPA's reply has in addition, such as ``["XHELLO"]``.
+    :param protocol_class: a subclass of `POP3Server`, to be used instead.
     :raises TypeError: an argument is of the wrong type, such as a realm instead of a portal.
     :raises ValueError: an argument has a wrong value: ``hostname`` is not a domain, nor an address in
-        brackets; a mechanism does not exist; or the portal gives no accounts.
+        brackets; a command, a capability or a mechanism is not valid; or the portal gives no accounts.
     """
 
+    protocol_class: type[POP3Server] = POP3Server
     service_name = "pop3"
     limits_class = POP3Limits
 
@@ -179,8 +200,23 @@ class POP3ServerFactory(ServerFactory):
         tls: ServerTLSContext | None = None,
         limits: POP3Limits | None = None,
         mechanisms: Sequence[str | type[ServerMechanism]] | None = None,
+        observer: ObserverOrMore | None = None,
+        mail_log: bool = True,
+        commands: Commands | None = None,
+        capabilities: Iterable[str] = (),
+        protocol_class: type[POP3Server] | None = None,
     ) -> None:
-        super().__init__(clock=clock, hostname=hostname, tls=tls, limits=limits)
+        super().__init__(
+            clock=clock,
+            hostname=hostname,
+            tls=tls,
+            limits=limits,
+            observer=observer,
+            mail_log=mail_log,
+            protocol_class=protocol_class,
+        )
+        self.commands = COMMANDS.check(commands)
+        self.capabilities = check_capabilities(capabilities, CAPABILITY, CAPABILITIES)
         self.portal = checked_portal(portal, accounts="POP3")
         self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)
 
@@ -191,4 +227,4 @@ class POP3ServerFactory(ServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> POP3Server:  # type: ignore[override]
         """Make the session of a new connection."""
-        return POP3Server(self)
+        return self.protocol_class(self)

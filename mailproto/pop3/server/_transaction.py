@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from mailproto import maillog
 from mailproto.awaiting import settle
 from mailproto.content import CHUNK, chunks, unwrapped
 from mailproto.errors import MailError, Unavailable, storage_failure
@@ -150,7 +149,7 @@ class Transaction:
             if reply:
                 raise unreadable from None
             # In the middle of a message the client would take -ERR for a part of the message.
-            maillog.failed(connection.client, command, unreadable)
+            connection.tell_failed(command, unreadable)
             connection.abort()
             return
         connection.write(reply + body.finish())

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from mailproto import maillog
 from mailproto.content import Content
 from mailproto.errors import MailError, Refused, Unavailable
 from mailproto.model import Envelope, Outcome
+from mailproto.observing import Accepted, Delivered, Refusal
 from mailproto.smtp.server import _replies as replies
 from mailproto.smtp.server._authentication_results import without_own_results
 from mailproto.smtp.server._error_budget import ContentRate
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["bdat", "chunk_end", "data", "data_chunk", "data_end"]
 
 _TIME_SLICE = 0.005
-"""Seconds for which logging a message's recipients may hold the reactor at a time."""
+"""Seconds for which telling an observer of a message's recipients may hold the reactor at a time."""
 
 
 def data(server: SMTPServer, event: Data) -> None:
@@ -117,7 +117,8 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
     server.reception = server.transaction = None
     server.error_budget.message()
     envelope = transaction.envelope(server.factory.next_id(), server.session)
-    client, size = server.client, reception.size
+    session_log, size, began = server.session_log, reception.size, server.clock.seconds()
+    client = session_log.client
     message_id = ""
     content: Content | None = None
     try:
@@ -137,25 +138,26 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
         if content is not None:
             content.close()
     answer = server.content_answer(outcomes)
+    observer = server.observer
+    event = Accepted(client, envelope, outcomes, size, message_id, server.clock.seconds() - began)
     if answer is None:
-        server.session_log.taken += 1
-    maillog.message(
-        client,
-        envelope,
-        outcomes,
-        size=size,
-        message_id=message_id,
-        answer=answer,
-        clock=server.clock,
-    )
-    if len(outcomes) > 1:
-        await _log_recipients(server, envelope, outcomes)
+        session_log.taken += 1
+        observer.accepted(event)
+    else:
+        observer.refused(Refusal.of_message(event, answer))
+    if observer.needs_single or (len(outcomes) > 1 and observer.needs_several):
+        await _tell_recipients(server, event)
     server.answer_content(envelope, outcomes, answer)
 
 
-async def _log_recipients(server: SMTPServer, envelope: Envelope, outcomes: Sequence[Outcome]) -> None:
+async def _tell_recipients(server: SMTPServer, message: Accepted) -> None:
     began = server.clock.seconds()
-    for _ in maillog.recipients(envelope, outcomes, each_told=server.answers_each):
+    envelope = message.envelope
+    # One reply for all: those who were refused are not told, if it is 250.
+    is_told = server.answers_each or not any(outcome.accepted for outcome in message.outcomes)
+    for recipient, outcome in zip(envelope.recipients, message.outcomes, strict=True):
+        event = Delivered(message.client, envelope, recipient, outcome, is_told or outcome.accepted)
+        server.observer.delivered(event)
         if server.clock.seconds() - began >= _TIME_SLICE:
             await deferLater(cast(IReactorTime, server.clock), 0)
             began = server.clock.seconds()

@@ -16,6 +16,7 @@ from mailproto._twisted_arguments import provided
 from mailproto.auth._avatars import checked_portal
 from mailproto.auth.sasl import SASLServer, ServerMechanism, server_mechanisms
 from mailproto.connection import ServerFactory
+from mailproto.connection.commands import Commands, check_capabilities
 from mailproto.connection.proxy import Networks
 from mailproto.interfaces import (
     IDelivery,
@@ -27,8 +28,10 @@ from mailproto.interfaces import (
     IVerifier,
 )
 from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions
+from mailproto.observing import ObserverOrMore
 from mailproto.smtp.server._delivery_argument import check_delivery
 from mailproto.smtp.server._limits import MAX_MESSAGE_SIZE, TRUSTED_CLIENT_LIMITS, SMTPLimits
+from mailproto.smtp.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS
 from mailproto.smtp.server._sending_policy import SendingPolicy
 from mailproto.smtp.server._server import SMTPServer
 from mailproto.typing import ReactorTime, ServerTLSContext
@@ -72,12 +75,18 @@ class SMTPServerFactory(ServerFactory):
         default, those that the portal names, or else `mailproto.auth.sasl.DEFAULT_MECHANISMS`.
     :param limits: `SMTPLimits`; by default, LMTP and servers that require login have no wait before the
         greeting.
+    :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
+    :param mail_log: whether this server writes the mail log.
+    :param commands: commands of your own by name, such as ``{"XHELLO": handler}`` (`ServerCommand`).
+    :param capabilities: lines that EHLO's reply has in addition, such as ``["XHELLO"]``.
+    :param protocol_class: a subclass of `SMTPServer` (or `LMTPServer`), to be used instead.
     :raises TypeError: an argument is of the wrong type, or the delivery lacks a method.
-    :raises ValueError: an argument has a wrong value, or login or TLS is required, but there is no portal or
-        ``tls``.
+    :raises ValueError: an argument has a wrong value: ``hostname`` is not a domain, nor an address in
+        brackets; a command, a capability or a mechanism is not valid; or login or TLS is required, but there
+        is no portal or ``tls``.
     """
 
-    protocol_class: ClassVar[type[SMTPServer]] = SMTPServer
+    protocol_class: type[SMTPServer] = SMTPServer
     greeting = "ESMTP mailproto"
     service_name = "smtp"
     faces_internet: ClassVar[bool] = True
@@ -110,6 +119,11 @@ class SMTPServerFactory(ServerFactory):
         trace_account: bool = False,
         mechanisms: Sequence[str | type[ServerMechanism]] | None = None,
         limits: SMTPLimits | None = None,
+        observer: ObserverOrMore | None = None,
+        mail_log: bool = True,
+        commands: Commands | None = None,
+        capabilities: Iterable[str] = (),
+        protocol_class: type[SMTPServer] | None = None,
     ) -> None:
         check_delivery(delivery)
         for name, value in (
@@ -138,7 +152,17 @@ class SMTPServerFactory(ServerFactory):
         if limits is None:
             is_trusted = not self.faces_internet or submission or self.auth_required
             limits = TRUSTED_CLIENT_LIMITS if is_trusted else SMTPLimits()
-        super().__init__(clock=clock, hostname=hostname, tls=tls, limits=limits)
+        super().__init__(
+            clock=clock,
+            hostname=hostname,
+            tls=tls,
+            limits=limits,
+            observer=observer,
+            mail_log=mail_log,
+            protocol_class=protocol_class,
+        )
+        self.commands = COMMANDS.check(commands)
+        self.capabilities = check_capabilities(capabilities, CAPABILITY, CAPABILITIES)
         self.delivery = delivery
         self.portal = None if portal is None else checked_portal(portal)
         self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)

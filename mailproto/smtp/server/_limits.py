@@ -35,8 +35,9 @@ class SMTPLimits(Limits):
         that is tried with several mechanisms counts once.
     :ivar minimum_rate: octets of content per second, measured over ``idle`` seconds; a slower client
         counts as idle.
-    :ivar delivery: seconds that each call of the delivery may take; then it is cancelled, and the client
-        gets 451.  Clients wait for 5 minutes, and for 10 after the content (RFC 5321 4.5.3.2).
+    :ivar delivery: seconds that each call of the delivery, and each command of your own, may take; then it
+        is cancelled, and the client gets 451.  Clients wait for 5 minutes,
+        and for 10 after the content (RFC 5321 4.5.3.2).
     :ivar memory: octets of content that are kept in memory; a larger content is spooled to a file.
     :ivar header: octets of a message's header section; more get 552.  At most ``memory``.
     :ivar greeting_wait: seconds before the greeting.  A client that sends commands in this time does

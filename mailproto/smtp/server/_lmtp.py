@@ -46,7 +46,7 @@ class LMTPServerFactory(SMTPServerFactory):
     LMTP servers have no queue, and must not use port 25 (RFC 2033 5).
     """
 
-    protocol_class: ClassVar[type[SMTPServer]] = LMTPServer
+    protocol_class: type[SMTPServer] = LMTPServer
     greeting = "LMTP mailproto"
     faces_internet = False
     service_name = "lmtp"

@@ -28,6 +28,8 @@ class Offers:
     :ivar service_extensions: those of the delivery.  REQUIRETLS also needs ``encrypted``, and
         FUTURERELEASE needs ``submission``.
     :ivar verbs: which of VRFY, EXPN and ETRN there are.
+    :ivar own_verbs: the commands that a user has added.
+    :ivar capabilities: what a user wants to be announced.
     """
 
     extended: bool
@@ -41,6 +43,8 @@ class Offers:
     submission: bool = False
     service_extensions: ServiceExtensions = NO_SERVICE_EXTENSIONS
     verbs: tuple[str, ...] = ()
+    own_verbs: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
 
     @property
     def require_tls(self) -> bool:
@@ -84,7 +88,7 @@ class Offers:
             lines.append(f"FUTURERELEASE {self.max_hold} {until}")
         if self.xclient:
             lines.append(f"XCLIENT {' '.join(XCLIENT_ATTRIBUTES)}")
-        return [*lines, *self.verbs, "HELP"]
+        return [*lines, *self.verbs, *self.capabilities, "HELP"]
 
     def _limits(self) -> str:
         """The parameters of LIMITS; a limit that does not exist is not named (RFC 9422 4)."""

@@ -74,6 +74,7 @@ def help(server: SMTPServer, event: Help) -> None:
     verbs += dict.fromkeys(("VRFY", *offers.verbs))
     extensions = (("STARTTLS", offers.starttls), ("AUTH", offers.mechanisms))
     verbs += [verb for verb, offered in extensions if offered]
+    verbs += [verb for verb in offers.own_verbs if verb not in (*verbs, "HELP")]
     lines = [f"2.0.0 {' '.join(verbs)} HELP QUIT", "2.0.0 See RFC 5321 for the rest"]
     server.answer_idle_command(render_lines(214, lines))
 

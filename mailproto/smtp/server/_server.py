@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
-from mailproto import maillog
 from mailproto.auth.signing_in import Login
 from mailproto.connection import ServerConnection
 from mailproto.connection.limits import CloseReason
 from mailproto.errors import AuthenticationFailed, MailError, TemporaryAuthenticationFailure, WireError
 from mailproto.model import Envelope, Outcome, Session
+from mailproto.observing import Client
 from mailproto.smtp.server import (
     _authentication,
     _content_commands,
@@ -30,6 +30,7 @@ from mailproto.smtp.server._delivery_calls import DELIVERED, DeliveryCalls
 from mailproto.smtp.server._error_budget import ErrorBudget
 from mailproto.smtp.server._limits import SMTPLimits
 from mailproto.smtp.server._offers import Offers
+from mailproto.smtp.server._own_commands import own_command
 from mailproto.smtp.server._reception import DiscardedChunk, Reception
 from mailproto.smtp.server._session_log import SessionLog, command_of
 from mailproto.smtp.server._trace import TraceWriter
@@ -50,6 +51,7 @@ from mailproto.smtp.wire import (
     Help,
     Mail,
     Noop,
+    OwnCommand,
     Quit,
     Rcpt,
     Rset,
@@ -99,7 +101,10 @@ class SMTPServer(ServerConnection[Event]):
         super().__init__(factory)
         self.limits = factory.limits
         self.wire = SMTPServerWire(
-            factory.limits.wire, normalise=factory.normalise_newlines, strict=factory.strict_envelopes
+            factory.limits.wire,
+            normalise=factory.normalise_newlines,
+            strict=factory.strict_envelopes,
+            own=factory.commands,
         )
         self.hello: Hello | None = None
         self.sasl = factory.make_sasl(self)
@@ -222,7 +227,7 @@ class SMTPServer(ServerConnection[Event]):
         return command_of(event)
 
     @property
-    def client(self) -> maillog.Client:
+    def client(self) -> Client:
         """See `ServerConnection.client`; the same value as long as nothing changes."""
         return self.session_log.client
 
@@ -383,6 +388,8 @@ class SMTPServer(ServerConnection[Event]):
                 submission=factory.submission,
                 service_extensions=factory.service_extensions,
                 verbs=factory.verbs,
+                own_verbs=tuple(factory.commands),
+                capabilities=factory.capabilities,
             )
         return offers
 
@@ -450,6 +457,7 @@ _HANDLERS: Mapping[type[Event], _Handler] = {
     Auth: _authentication.auth,
     AuthResponse: _authentication.auth_response,
     XClient: xclient,
+    OwnCommand: own_command,
 }
 """The handler for each kind of event."""
 

@@ -2,6 +2,7 @@
 
 from mailproto.smtp.wire._capabilities import NO_CAPABILITIES, Capabilities, parse_capabilities
 from mailproto.smtp.wire._chunks import ChunkedText
+from mailproto.smtp.wire._commands import VERBS
 from mailproto.smtp.wire._errors import SMTPSyntaxError
 from mailproto.smtp.wire._events import (
     Auth,
@@ -20,6 +21,7 @@ from mailproto.smtp.wire._events import (
     Help,
     Mail,
     Noop,
+    OwnCommand,
     Quit,
     Rcpt,
     Rset,
@@ -57,6 +59,7 @@ __all__ = [
     "MAX_ENVELOPE_ID",
     "MAX_ORIGINAL_RECIPIENT",
     "NO_CAPABILITIES",
+    "VERBS",
     "XCLIENT_ATTRIBUTES",
     "Auth",
     "AuthResponse",
@@ -82,6 +85,7 @@ __all__ = [
     "Noop",
     "Notify",
     "OriginalRecipient",
+    "OwnCommand",
     "Quit",
     "Rcpt",
     "RcptOptions",

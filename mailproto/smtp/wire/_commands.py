@@ -19,6 +19,7 @@ from mailproto.smtp.wire._events import (
     Help,
     Mail,
     Noop,
+    OwnCommand,
     Quit,
     Rcpt,
     Rset,
@@ -29,7 +30,7 @@ from mailproto.smtp.wire._grammar import parse_parameters, parse_path
 from mailproto.smtp.wire._limits import SMTPWireLimits
 from mailproto.smtp.wire._xclient import parse_xclient
 
-__all__ = ["command_parser", "parse_command"]
+__all__ = ["VERBS", "command_parser", "parse_command"]
 
 REMEMBERED = 512
 """How many parsed command lines are cached; the least recently used ones are dropped."""
@@ -49,11 +50,13 @@ _MECHANISM = re.compile(r"[A-Za-z0-9\-_]{1,20}")
 
 
 @lru_cache(maxsize=8)
-def command_parser(limits: SMTPWireLimits, *, strict: bool = False) -> Callable[[bytes], Command]:
+def command_parser(
+    limits: SMTPWireLimits, *, strict: bool = False, own: frozenset[str] = frozenset()
+) -> Callable[[bytes], Command]:
     """`parse_command` with a cache: servers get the same lines again and again.
 
     Such lines are DATA, and commands with addresses of users and names of neighbouring servers.
-    AUTH is not cached, because it has secrets.
+    AUTH is not cached, because it has secrets; nor are the commands of ``own``, which may have some.
     """
     remembered = lru_cache(maxsize=REMEMBERED)(lambda line: parse_command(line, limits, strict=strict))
 
@@ -62,14 +65,23 @@ def command_parser(limits: SMTPWireLimits, *, strict: bool = False) -> Callable[
             return parse_command(line, limits, strict=strict)
         return remembered(line)
 
-    return parse
+    def parse_own(line: bytes) -> Command:
+        verb = line.replace(b"\t", b" ").partition(b" ")[0]
+        if verb.upper().decode("ascii", "replace") in own:
+            return parse_command(line, limits, strict=strict, own=own)
+        return parse(line)
+
+    return parse_own if own else parse
 
 
-def parse_command(line: bytes, limits: SMTPWireLimits, *, strict: bool = False) -> Command:
+def parse_command(
+    line: bytes, limits: SMTPWireLimits, *, strict: bool = False, own: frozenset[str] = frozenset()
+) -> Command:
     """Parse a line without its CRLF; white space at its end is ignored (RFC 5321 4.1.1).
 
     :param strict: take only what RFC 5321 allows.  Otherwise any number of spaces and tabs may
         separate words, and paths may be odd (`parse_path`).
+    :param own: verbs in upper case that become an `OwnCommand`.
     :raises SMTPSyntaxError: the line is not a valid command; nothing else is raised, for any octets.
     """
     # A client's name may be in any charset; an octet that is not UTF-8 is shown as "\xe9".
@@ -84,6 +96,8 @@ def parse_command(line: bytes, limits: SMTPWireLimits, *, strict: bool = False) 
         verb, _, rest = text.partition(" ")
     else:
         verb, rest = _WORDS.fullmatch(text).groups()  # type: ignore[union-attr]  # any text does
+    if verb.upper() in own:
+        return OwnCommand(verb.upper(), rest.strip(" \t"))
     parsers = _STRICT_PARSERS if strict else _PARSERS
     parse = parsers.get(verb) or parsers.get(verb.upper())
     if parse is None:
@@ -224,3 +238,6 @@ _STRICT_PARSERS: dict[str, Callable[[str, SMTPWireLimits], Command]] = {
     "MAIL": partial(_mail, strict=True),
     "RCPT": partial(_rcpt, strict=True),
 }
+
+VERBS = frozenset(verb for verb, parse in _PARSERS.items() if parse is not _not_implemented)
+"""The commands that are built in."""

@@ -25,6 +25,7 @@ __all__ = [
     "Help",
     "Mail",
     "Noop",
+    "OwnCommand",
     "Quit",
     "Rcpt",
     "Rset",
@@ -165,6 +166,19 @@ class XClient:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnCommand:
+    """A command that is not built in (`SMTPServerWire`).
+
+    :ivar verb: in upper case.
+    :ivar argument: what follows it, without spaces and tabs at its ends, and without control characters but
+        tabs; it may be a secret.
+    """
+
+    verb: str
+    argument: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class DataChunk:
     """Some of the content, never empty.
 
@@ -223,6 +237,7 @@ Command: TypeAlias = (
     | StartTLS
     | Auth
     | XClient
+    | OwnCommand
 )
 """The event of a command line."""
 

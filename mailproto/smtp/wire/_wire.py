@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Collection
 
 from mailproto.smtp.wire._chunks import ChunkScanner
 from mailproto.smtp.wire._commands import command_parser
@@ -46,6 +47,7 @@ class SMTPServerWire:
 
     :param normalise: replace bare CR and LF in content by CRLF, instead of a `DataFault`.
     :param strict: take only commands that RFC 5321 allows.
+    :param own: verbs in upper case that are read as `OwnCommand`, also if they are built in.
     """
 
     __slots__ = (
@@ -62,10 +64,15 @@ class SMTPServerWire:
     )
 
     def __init__(
-        self, limits: SMTPWireLimits | None = None, *, normalise: bool = False, strict: bool = False
+        self,
+        limits: SMTPWireLimits | None = None,
+        *,
+        normalise: bool = False,
+        strict: bool = False,
+        own: Collection[str] = (),
     ) -> None:
         self._limits = limits or SMTPWireLimits()
-        self._parse = command_parser(self._limits, strict=strict)
+        self._parse = command_parser(self._limits, strict=strict, own=frozenset(own))
         self._normalise = normalise
         self._expecting = _Expecting.COMMAND
         self._content: ContentScanner | ChunkScanner | None = None

@@ -18,7 +18,7 @@ def _union(annotation: Any) -> set[Any]:
 class TableTests(SynchronousTestCase):
     def test_each_handler_takes_what_the_grammars_of_its_command_give(self) -> None:
         given: dict[str, set[Any]] = {}
-        for name, _, grammar in _parser._COMMANDS.values():
+        for name, _, grammar in _parser.GRAMMARS.values():
             given.setdefault(name, set()).update(_union(get_type_hints(grammar)["return"]))
         self.assertEqual(set(given), set(_commands.COMMANDS))
         for name, rule in _commands.COMMANDS.items():

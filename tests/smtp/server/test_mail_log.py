@@ -110,6 +110,14 @@ class MessageTests(LogTestCase):
             )
             self.assertEqual(events[0]["sender"], "<>")
 
+    def test_a_reply_of_several_lines_is_one_value(self) -> None:
+        with captured() as events:
+            transport = self.connect()
+            session: Any = transport.protocol
+            session.session_log.client_refused(b"554-5.7.1 Go away\r\n554 5.7.1 and stay there\r\n")
+        event = only(events, "refused")
+        self.assertEqual(event["reply"], "554 5.7.1 Go away and stay there")
+
     def test_a_thousand_recipients(self) -> None:
         events = self.send(*["alice"] * 1000)
         self.assertEqual(kinds(events), ["taken"] + ["accepted"] * 1000)

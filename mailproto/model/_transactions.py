@@ -209,6 +209,7 @@ class Recipient:
 
 
 _RECIPIENTS = {Recipient}
+_TEXTS = {str, type(None)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +241,13 @@ class Envelope:
             and self.session.__class__ is Session
         ):
             self._check()
-        if self.parameters is not NO_PARAMETERS:
-            check_parameters("parameters", self.parameters)
+        parameters = self.parameters
+        if parameters is not NO_PARAMETERS and not (
+            parameters.__class__ is dict
+            and _TEXTS.issuperset(map(type, parameters))
+            and _TEXTS.issuperset(map(type, parameters.values()))
+        ):
+            check_parameters("parameters", parameters)
 
     def _check(self) -> None:
         check_line("id", self.id)

@@ -87,7 +87,7 @@ def check_class(name: str, value: type, contract: InterfaceClass, takes: str) ->
     if not contract.implementedBy(value):
         raise wrong_type(name, value, takes)
     missing = sorted(getattr(value, "__abstractmethods__", ()))
-    faults = [f"it has no {each}{contract[each].getSignatureString()}" for each in missing]
+    faults = [f"it has no {each}" for each in missing]
     faults += [] if faults else _faults(verifyClass, value, contract)
     if faults:
         raise wrong_type(name, value, takes, ", ".join(faults))

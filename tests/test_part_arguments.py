@@ -81,8 +81,7 @@ class DeliveryTests(PartTestCase):
             def __init__(self, session: Session, store: Any) -> None:
                 super().__init__(session)
 
-        lacks = "it has no deliver(envelope, content)"
-        self.refused(f"{takes}the class Unfinished: {lacks}", PerSession, Unfinished)
+        self.refused(f"{takes}the class Unfinished: it has no deliver", PerSession, Unfinished)
         self.refused(f"{takes}the class Other", PerSession, Other)
         lacks = "its deliver cannot be called with (envelope, content)"
         self.refused(f"{takes}the class Short: {lacks}", PerSession, Short)

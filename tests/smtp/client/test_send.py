@@ -549,7 +549,7 @@ class ArgumentTests(ClientTestCase):
         """Whoever made it is told, and the next message is sent."""
         for content in ("text", None):
             self.assertRaises(TypeError, self.client.send, SENDER, [ALICE], content)
-        self.error(self.client.send(SENDER, [ALICE], TEXT, {"X-Y": 5}), TypeError)  # type: ignore[dict-item]
+        self.assertRaises(TypeError, self.client.send, SENDER, [ALICE], TEXT, {"X-Y": 5})
         self.client.send(SENDER, [ALICE, BOB], TEXT)
         self.converse(GROUP)
 

@@ -109,7 +109,7 @@ class ReadmeTests(TestCase):
         """The ten lines start and hand a message to the function in them."""
         tac = self.write("app.tac", PYTHON[0])
         with (
-            running([TWISTD, "-ny", tac], self.folder, "SMTPServerFactory starting") as lines,
+            running([TWISTD, "-ny", tac], self.folder, "mailproto: smtp on") as lines,
             smtplib.SMTP("127.0.0.1", 8025) as client,
         ):
             client.sendmail("bob@example.org", ["alice@example.org"], "Subject: x\r\n\r\nx\r\n")
@@ -118,7 +118,7 @@ class ReadmeTests(TestCase):
     def test_own_message(self) -> None:
         """One call sends a message to the application before."""
         tac, program = self.write("app.tac", PYTHON[0]), self.write("hello.py", PYTHON[1])
-        with running([TWISTD, "-ny", tac], self.folder, "SMTPServerFactory starting") as lines:
+        with running([TWISTD, "-ny", tac], self.folder, "mailproto: smtp on") as lines:
             sent = shell(f"{sys.executable} {program}", self.folder)
         self.assertEqual(sent, "sent to alice@example.org\n")
         self.assertIn("bob@example.org sent", "".join(lines))
@@ -136,7 +136,7 @@ class ReadmeTests(TestCase):
     def test_own_mailbox(self) -> None:
         """The thirty lines start and show the tickets over IMAP and POP3."""
         tac = self.write("tickets.tac", PYTHON[2])
-        with running([TWISTD, "-ny", tac], self.folder, "POP3ServerFactory starting"):
+        with running([TWISTD, "-ny", tac], self.folder, "mailproto: pop3 on"):
             imap = imaplib.IMAP4("127.0.0.1", 8143)
             imap.login("support@example.org", "secret")
             self.assertEqual(imap.select(readonly=True), ("OK", [b"2"]))

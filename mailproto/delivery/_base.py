@@ -9,7 +9,7 @@ from typing import Any
 from zope.interface import implementer
 
 from mailproto._arguments import check_call, check_type, wrong_type
-from mailproto.awaiting import Result, settle
+from mailproto.awaiting import Result, does_nothing, nothing, settle
 from mailproto.content import Content, Octets
 from mailproto.interfaces import IDelivery, IServiceExtensions
 from mailproto.model import (
@@ -22,7 +22,7 @@ from mailproto.model import (
     Session,
 )
 
-__all__ = ["Delivery", "FunctionDelivery", "accept", "accepted"]
+__all__ = ["Delivery", "FunctionDelivery", "accepted"]
 
 DELIVERED = Outcome(250, "2.0.0", "Delivered")
 
@@ -48,21 +48,19 @@ class Delivery(abc.ABC):
     # The types of results are Any, so that an override may be plain and `super()` can be awaited; a server
     # that is given the delivery has the types of `IDelivery`.
 
+    @does_nothing
     def sender(self, session: Session, path: Address, parameters: Parameters) -> Any:
         """Accept any reverse-path: see `IDelivery.sender`."""
-        return accept()
+        return nothing()
 
+    @does_nothing
     def recipient(self, session: Session, path: Address, parameters: Parameters) -> Any:
         """Accept any forward-path: see `IDelivery.recipient`."""
-        return accept()
+        return nothing()
 
     @abc.abstractmethod
     def deliver(self, envelope: Envelope, content: Content) -> Any:
         """See `IDelivery.deliver`; without ``return``, the message is accepted for all recipients."""
-
-
-async def accept() -> None:
-    """The result of a step that accepts."""
 
 
 class FunctionDelivery(Delivery):

@@ -9,8 +9,8 @@ from zope.interface import implementer
 
 from mailproto._arguments import check_call, check_type, wrong_type
 from mailproto._twisted_arguments import check_class
-from mailproto.awaiting import Result, settle
-from mailproto.delivery._base import Delivery, accept
+from mailproto.awaiting import Result, nothing, settle
+from mailproto.delivery._base import Delivery
 from mailproto.interfaces import IDeliverySession, IDeliverySessions, IServiceExtensions
 from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions, Session
 
@@ -29,11 +29,11 @@ class DeliverySession(Delivery):
 
     def reset(self) -> Any:
         """See `IDeliverySession.reset`: forget what belongs to the transaction."""
-        return accept()
+        return nothing()
 
     def end(self) -> Any:
         """See `IDeliverySession.end`: release what belongs to the connection."""
-        return accept()
+        return nothing()
 
 
 @implementer(IDeliverySessions, IServiceExtensions)

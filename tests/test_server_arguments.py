@@ -20,7 +20,8 @@ from mailproto.connection.proxy import Networks, ProxiedFactory
 from mailproto.delivery import Delivery, DeliverySession, FunctionDelivery, PerSession
 from mailproto.imap import IMAPServerFactory
 from mailproto.imap.limits import IMAPLimits
-from mailproto.interfaces import IDelivery, IDeliverySessions, IServiceExtensions, IVerifier
+from mailproto.interfaces import IDelivery, IDeliverySessions, IOwnership, IServiceExtensions, IVerifier
+from mailproto.model import ServiceExtensions
 from mailproto.pop3 import POP3ServerFactory
 from mailproto.pop3.limits import POP3Limits
 from mailproto.smtp import SMTPServerFactory
@@ -155,6 +156,25 @@ class DeliveryTests(ArgumentTestCase):
             " its begin cannot be called with (session)"
         )
         self.refused(line, SMTPServerFactory, Sessions())
+
+    def test_optional_contracts_that_are_not_declared(self) -> None:
+        """Without the declaration they would be ignored, without a word."""
+
+        class Owner(Bare):
+            def owns(self, account: str, path: Any) -> bool:
+                return True
+
+        class Extended(Bare):
+            def __init__(self) -> None:
+                self.service_extensions = ServiceExtensions(dsn=True)
+
+        line = (
+            "delivery has owns, which an object of the class Owner must declare: write"
+            " @implementer(IOwnership) above its class, or use another name"
+        )
+        self.refused(line, SMTPServerFactory, Owner())
+        self.refused("delivery has service_extensions, which an...", SMTPServerFactory, Extended())
+        SMTPServerFactory(implementer(IOwnership)(Owner)(), clock=Clock())
 
     def test_what_works_is_taken(self) -> None:
         mocks = (AsyncMock(), AsyncMock(spec=Delivery), Mock(spec=Bare), Mock(spec=Delivery))

@@ -59,9 +59,20 @@ def check_delivery(delivery: Any) -> None:
     for contract in _OPTIONAL:
         if provided(contract, delivery) is not None:
             check_contract("delivery", delivery, contract)
+        elif all(_has(delivery, name) for name in contract.names()):
+            raise TypeError(
+                f"delivery has {' and '.join(contract.names())}, which {shown(delivery)} must declare: write"
+                f" @implementer({contract.__name__}) above its class, or use another name"
+            )
     if provided(IServiceExtensions, delivery) is not None:
         name = f"service_extensions of {shown(delivery)}"
         check_type(name, delivery.service_extensions, ServiceExtensions, "a ServiceExtensions")
+
+
+def _has(delivery: Any, name: str) -> bool:
+    """Whether an object has something itself; what a `unittest.mock.Mock` makes when it is asked does not
+    count."""
+    return hasattr(type(delivery), name) or name in getattr(delivery, "__dict__", ())
 
 
 _FOR_A_STORE = "write mailproto.delivery.MailboxDelivery(store, ['example.org'])"

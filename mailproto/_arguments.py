@@ -42,11 +42,13 @@ _LONGEST = 80
 
 
 def shown(value: object) -> str:
-    """What a value is, in one short line."""
+    """What a value is, in one short line; of a mapping, which may have passwords, only the class."""
     if isinstance(value, type):
         return f"the class {value.__name__}"
     if isinstance(value, (FunctionType, MethodType)):
         return f"the function {value.__name__}"
+    if isinstance(value, Mapping):
+        return f"a {type(value).__name__}"
     if type(value).__repr__ is object.__repr__:
         return f"an object of the class {type(value).__name__}"
     try:

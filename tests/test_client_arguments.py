@@ -195,7 +195,7 @@ class SendingTests(ClientArgumentTestCase):
             ),
             ("host: 'mx.example:25' is no IP address...", (REACTOR, "mx.example:25", MESSAGE), {}),
             (f"{message}None", (REACTOR, "mx.example", None), {}),
-            (f"{message}{{'to': 'b'}}", (REACTOR, "mx.example", {"to": "b"}), {}),
+            (f"{message}a dict", (REACTOR, "mx.example", {"to": "b"}), {}),
             (f"{message}PosixPath('m.eml')", (REACTOR, "mx.example", Path("m.eml")), {}),
             (
                 f"{message}<Content: 0 octets>: write bytes(content)",

@@ -53,7 +53,7 @@ class DeliveryTests(PartTestCase):
         self.refused(f"{takes}the class Delivery: give a delivery to the...", FunctionDelivery, Delivery)
         takes_one = f"{takes}the function <lambda>: it takes (envelope)"
         self.refused(takes_one, FunctionDelivery, lambda envelope: None)
-        line = "service_extensions must be a ServiceExtensions, not {'dsn': True}"
+        line = "service_extensions must be a ServiceExtensions, not a dict"
         self.refused(line, FunctionDelivery, print, {"dsn": True})
 
     def test_sessions(self) -> None:
@@ -130,7 +130,7 @@ class SigningInTests(PartTestCase):
         takes = "directory must be an object that provides IDirectory, not "
         verifier = PasswordVerifier(Clock())
         self.refused(
-            f"{takes}{{'alice': 'secret'}}: it has no names()...",
+            f"{takes}a dict: it has no names()...",
             DirectoryChecker,
             {"alice": "secret"},
             verifier,

@@ -146,10 +146,7 @@ class DeliveryTests(ArgumentTestCase):
             " it has no verify(session, name)"
         )
         self.refused(line, SMTPServerFactory, Verifier())
-        line = (
-            "service_extensions of an object of the class Extended must be a ServiceExtensions,"
-            " not {'dsn': True}"
-        )
+        line = "service_extensions of an object of the class Extended must be a ServiceExtensions, not a dict"
         self.refused(line, SMTPServerFactory, Extended())
         line = (
             "delivery must be an object that provides IDeliverySessions, not an object of the class Sessions:"
@@ -219,7 +216,7 @@ class SMTPTests(ArgumentTestCase):
             (f"{networks}'127.0.0.1/8': write ['127.0.0.1/8']", {"xclient": "127.0.0.1/8"}),
             ("xclient: 127.0.0.1/8 has host bits set: write 127.0.0.0/8", {"xclient": ["127.0.0.1/8"]}),
             (f"{networks}True", {"xclient": True}),
-            (f"{limits}{{'recipients': 5}}: write SMTPLimits(...)", {"limits": {"recipients": 5}}),
+            (f"{limits}a dict: write SMTPLimits(...)", {"limits": {"recipients": 5}}),
             (f"{limits}POP3Limits(...", {"limits": POP3Limits()}),
             (f"{limits}the class SMTPLimits: write SMTPLimits(...)", {"limits": SMTPLimits}),
             (
@@ -304,7 +301,7 @@ class EveryServerTests(ArgumentTestCase):
     def test_limits(self) -> None:
         for factory, first in self.factories:
             kind = factory.limits_class.__name__
-            line = f"limits must be of the class {kind} or None, not {{}}: write {kind}(...)"
+            line = f"limits must be of the class {kind} or None, not a dict: write {kind}(...)"
             self.refused(line, factory, first, limits={})
         line = "limits must be of the class IMAPLimits or None, not SMTPLimits(..."
         self.refused(line, IMAPServerFactory, self.factories[3][1], limits=SMTPLimits())
@@ -325,7 +322,7 @@ class PortalTests(ArgumentTestCase):
         checker = InMemoryUsernamePasswordDatabaseDontUse()
         for given, line in (
             (None, f"{takes}None: write mailproto.auth.password_portal(check)"),
-            ({"a": "b"}, f"{takes}{{'a': 'b'}}: write mailproto.auth.password_portal(check)"),
+            ({"a": "b"}, f"{takes}a dict: write mailproto.auth.password_portal(check)"),
             (Portal, f"{takes}the class Portal: write Portal(realm, [checker])"),
             (StoreRealm(store), f"{a}StoreRealm: write Portal(realm, [checker])"),
             (checker, f"{a}InMemoryUsernamePasswordDatabaseDontUse: write Portal(realm, [checker])"),
@@ -371,6 +368,6 @@ class ProxiedTests(SynchronousTestCase):
         refused(line, factory, "::1")
         refused(f"{takes}None", factory, None)  # no connection would have to name its client
         refused("clock must be the reactor, or...", factory, [], clock=None)
-        refused("limits must be of the class Limits or None, not {}", factory, [], limits={})
+        refused("limits must be of the class Limits or None, not a dict", factory, [], limits={})
         self.assertTrue(ProxiedFactory(factory, ["::1"], clock=Clock()))
         self.assertTrue(ProxiedFactory(factory, Networks(["::1"]), clock=Clock()))

@@ -43,7 +43,7 @@ class LimitsTests(SynchronousTestCase):
             (SMTPLimits, "rate_period", 0, f"rate_period {seconds} above 0, not 0"),
             (SMTPLimits, "greeting_wait", -1, f"greeting_wait {seconds} of at least 0, not -1"),
             (SMTPLimits, "greeting_wait", "2", f"greeting_wait {seconds} of at least 0, not '2'"),
-            (SMTPLimits, "wire", {}, "wire must be of the class SMTPWireLimits, not {}"),
+            (SMTPLimits, "wire", {}, "wire must be of the class SMTPWireLimits, not a dict"),
             (
                 SMTPLimits,
                 "wire",

@@ -24,8 +24,8 @@ class Folder(SimpleMailbox):
 
     writable = False
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, name):
+        super().__init__(name)
         self.shown = {}  # (number, title): the UID of its message
 
     def show(self, tickets):
@@ -50,7 +50,8 @@ def show():
         del folders[name]
     for name, tickets in TICKETS.items():
         if name not in folders:
-            folders[name] = account.add_mailbox(name, Folder())
+            folders[name] = Folder(name)
+            account.add_mailbox(name, folders[name])
         folders[name].show(tickets)
 
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import _get_running_loop
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import CoroutineType
 from typing import Any, Generic, TypeAlias, TypeVar, cast, overload
 
 from twisted.internet.defer import Deferred, fail
 
-__all__ = ["Result", "deferred_of", "drive", "settle"]
+__all__ = ["Result", "deferred_of", "does_nothing", "drive", "has_nothing_to_do", "nothing", "settle"]
 
 T = TypeVar("T")
+MethodT = TypeVar("MethodT", bound=Callable[..., Any])
 
 Result: TypeAlias = T | Awaitable[T]
 """What a method of a contract may return instead of a ``T``."""
@@ -65,6 +66,21 @@ class _Value(Generic[T]):
     def __await__(self) -> Generator[None, None, T]:
         return self.value
         yield
+
+
+async def nothing() -> None:
+    """The result of a method that has nothing to do."""
+
+
+def does_nothing(method: MethodT) -> MethodT:
+    """Mark a method that only returns `nothing`: a caller need not call it (`has_nothing_to_do`)."""
+    method.does_nothing = True  # type: ignore[attr-defined]
+    return method
+
+
+def has_nothing_to_do(method: Any) -> bool:
+    """Whether a method is marked with `does_nothing`; one that overrides it is not."""
+    return getattr(method, "does_nothing", False) is True
 
 
 async def _awaited(awaitable: Awaitable[T]) -> T:

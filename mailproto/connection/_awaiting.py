@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from types import CoroutineType
 from typing import Any, TypeVar
 
@@ -14,15 +14,19 @@ from mailproto._logger import PackageLogger
 from mailproto.awaiting import deferred_of
 from mailproto.typing import ReactorTime
 
-__all__ = ["begin", "run"]
+__all__ = ["begin", "rest_of", "run"]
 
 T = TypeVar("T")
 
 
 def begin(awaitable: Awaitable[object], step: Callable[..., Any], clock: ReactorTime) -> Deferred[Any] | None:
     """`run` for an awaitable without a result: None if it is done."""
-    result = run(awaitable, step, clock)
-    return result if isinstance(result, Deferred) else None
+    coroutine: Any = awaitable if type(awaitable) is CoroutineType else _awaited(awaitable)
+    try:
+        waiting = coroutine.send(None)
+    except StopIteration:
+        return None
+    return rest_of(coroutine, waiting, step, clock)
 
 
 def run(awaitable: Awaitable[T], step: Callable[..., Any], clock: ReactorTime) -> T | Deferred[T]:
@@ -46,6 +50,13 @@ def run(awaitable: Awaitable[T], step: Callable[..., Any], clock: ReactorTime) -
     except StopIteration as end:
         result: T = end.value
         return result
+    return rest_of(coroutine, waiting, step, clock)
+
+
+def rest_of(
+    coroutine: Coroutine[Any, Any, T], waiting: Any, step: Callable[..., Any], clock: ReactorTime
+) -> Deferred[T]:
+    """`run` for a coroutine that waits for ``waiting`` already."""
     rest = _Rest(coroutine, step, clock)
     rest.wait(waiting)
     return rest.done

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from asyncio import _get_running_loop
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from itertools import count
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from twisted.internet.defer import Deferred
@@ -15,7 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailproto.awaiting import Result, settle
-from mailproto.connection._awaiting import begin, run
+from mailproto.connection._awaiting import begin, rest_of, run
 from mailproto.connection._calls import LimitedCall
 from mailproto.connection._commands import State
 from mailproto.connection._events import CLOSED, EventConnection
@@ -158,22 +160,33 @@ class ServerConnection(EventConnection[EventT]):
             self._set_timer(self.limits.close_timeout)
         super().end(closing_words, reason)
 
-    def call(self, result: Result[T], what: str, seconds: float) -> T | Deferred[T]:
+    def call(self, result: Result[T], owner: object, method: str, seconds: float) -> T | Deferred[T]:
         """Take the result of a contract's method; one call at a time.
 
-        :param what: the method, for the log.
+        :param owner: the object whose method it is, for the log.
         :param seconds: the time after which the call is cancelled.
         :returns: the result if it is there, or a ``Deferred``; it fails with `TookTooLong` (451).
         """
-        answer = run(settle(result), self.in_context, self.clock)
-        if isinstance(answer, Deferred):
-            call = self._call = LimitedCall(answer, what, seconds, self.clock.seconds())
-            if not self._open:
-                call.watch(self.clock)
-            elif self._timer is None or self._timer.getTime() > call.end:
-                self._set_timer(seconds)
-            answer.addBoth(self._call_done, call)
-        return answer
+        if type(result) is CoroutineType and _get_running_loop() is None:
+            # The same as below, inlined for the usual case: a coroutine that need not wait.
+            try:
+                waiting = result.send(None)
+            except StopIteration as end:
+                value: T = end.value
+                return value
+            running: Deferred[T] = rest_of(result, waiting, self.in_context, self.clock)
+        else:
+            answer = run(settle(result), self.in_context, self.clock)
+            if not isinstance(answer, Deferred):
+                return answer
+            running = answer
+        call = LimitedCall(running, f"{type(owner).__name__}.{method}", seconds, self.clock.seconds())
+        self._call = call
+        if not self._open:
+            call.watch(self.clock)
+        elif self._timer is None or self._timer.getTime() > call.end:
+            self._set_timer(seconds)
+        return running.addBoth(self._call_done, call)
 
     def _call_done(self, result: T, call: LimitedCall) -> T:
         self._call = None

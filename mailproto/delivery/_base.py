@@ -8,7 +8,8 @@ from typing import Any
 
 from zope.interface import implementer
 
-from mailproto.awaiting import Result, settle
+from mailproto._arguments import check_call, check_type, wrong_type
+from mailproto.awaiting import Result, does_nothing, nothing, settle
 from mailproto.content import Content, Octets
 from mailproto.interfaces import IDelivery, IServiceExtensions
 from mailproto.model import (
@@ -21,7 +22,7 @@ from mailproto.model import (
     Session,
 )
 
-__all__ = ["Delivery", "FunctionDelivery", "accept", "accepted"]
+__all__ = ["Delivery", "FunctionDelivery", "accepted"]
 
 DELIVERED = Outcome(250, "2.0.0", "Delivered")
 
@@ -47,21 +48,19 @@ class Delivery(abc.ABC):
     # The types of results are Any, so that an override may be plain and `super()` can be awaited; a server
     # that is given the delivery has the types of `IDelivery`.
 
+    @does_nothing
     def sender(self, session: Session, path: Address, parameters: Parameters) -> Any:
         """Accept any reverse-path: see `IDelivery.sender`."""
-        return accept()
+        return nothing()
 
+    @does_nothing
     def recipient(self, session: Session, path: Address, parameters: Parameters) -> Any:
         """Accept any forward-path: see `IDelivery.recipient`."""
-        return accept()
+        return nothing()
 
     @abc.abstractmethod
     def deliver(self, envelope: Envelope, content: Content) -> Any:
         """See `IDelivery.deliver`; without ``return``, the message is accepted for all recipients."""
-
-
-async def accept() -> None:
-    """The result of a step that accepts."""
 
 
 class FunctionDelivery(Delivery):
@@ -71,6 +70,7 @@ class FunctionDelivery(Delivery):
         function, or return a ``Deferred``.  If it returns None, every recipient is accepted; if
         it raises (`mailproto.errors`), the message is refused.
     :param service_extensions: the ESMTP extensions that the function honours.
+    :raises TypeError: an argument is of the wrong type.
     """
 
     def __init__(
@@ -78,6 +78,12 @@ class FunctionDelivery(Delivery):
         function: Callable[[Envelope, Content], Result[None]],
         service_extensions: ServiceExtensions = NO_SERVICE_EXTENSIONS,
     ) -> None:
+        takes = "a function of an Envelope and a Content"
+        if isinstance(function, type) or not callable(function):
+            hint = "give a delivery to the server itself" if hasattr(function, "deliver") else ""
+            raise wrong_type("function", function, takes, hint)
+        check_call("function", function, takes, 2)
+        check_type("service_extensions", service_extensions, ServiceExtensions, "a ServiceExtensions")
         self._function = function
         self.service_extensions = service_extensions
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
@@ -123,7 +124,8 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
     content: Content | None = None
     try:
         content, message_id = _arrived(server, reception, transaction, envelope)
-        outcomes = await server.delivery.deliver(envelope, content)
+        answered = server.delivery.deliver(envelope, content)
+        outcomes = await answered if isinstance(answered, Deferred) else answered
     except MailError as error:
         outcomes = _same_for_all(envelope, error)
         if content is None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
-from mailproto.awaiting import Result, settle
+from mailproto._twisted_arguments import provided
+from mailproto.awaiting import has_nothing_to_do, settle
 from mailproto.content import Content
 from mailproto.errors import MailError, Unavailable
 from mailproto.interfaces import IDeliverySession, IDeliverySessions
@@ -31,32 +32,47 @@ class DeliveryCalls:
     reset that takes time delays the next call.
     """
 
-    __slots__ = ("_delivery", "_resetting", "_server", "_session")
+    __slots__ = (
+        "_any_recipient",
+        "_any_sender",
+        "_delivery",
+        "_limit",
+        "_resetting",
+        "_server",
+        "_session",
+    )
 
     def __init__(self, server: SMTPServer) -> None:
         self._server = server
-        self._delivery: Any = server.factory.delivery
+        self._use(server.factory.delivery)
+        self._limit = server.limits.delivery
         self._session: IDeliverySession | None = None
         self._resetting: Deferred[Any] | None = None
+
+    def _use(self, delivery: Any) -> None:
+        self._delivery = delivery
+        self._any_sender = has_nothing_to_do(getattr(delivery, "sender", None))
+        self._any_recipient = has_nothing_to_do(getattr(delivery, "recipient", None))
 
     def begin(self) -> Awaitable[None] | None:
         """Begin the delivery's session, if it has sessions.
 
         :raises MailError: the client is turned away.
         """
-        return self._begin() if IDeliverySessions.providedBy(self._delivery) else None
+        return None if provided(IDeliverySessions, self._delivery) is None else self._begin()
 
     async def _begin(self) -> None:
         try:
             begun = await self._settled(self._delivery.begin(self._server.session), "begin")
-            if not IDeliverySession.providedBy(begun):
-                self._wrong("begin", begun, "return an object that provides IDeliverySession")
+            if provided(IDeliverySession, begun) is None:
+                raise self._wrong("begin", begun, "return an object that provides IDeliverySession")
         except MailError:
             raise
         except Exception as error:
             self._server.log.failure("error while beginning a delivery's session")
             raise Unavailable(detail=f"{type(error).__name__}: see the traceback in the log") from error
-        self._delivery = self._session = begun
+        self._session = begun
+        self._use(begun)
         if not self._server.is_open:
             self.end()
 
@@ -64,28 +80,33 @@ class DeliveryCalls:
         """See `IDelivery.sender`."""
         if self._resetting is not None:
             return self._after_reset(self.sender, path, parameters)
-        result = self._delivery.sender(self._server.session, path, parameters)
-        return None if result is None else self._acceptance(result, "sender")
+        if self._any_sender:
+            return None
+        server, delivery = self._server, self._delivery
+        result = delivery.sender(server.session, path, parameters)
+        if result is not None:
+            result = server.call(result, delivery, "sender", self._limit)
+        return None if result is None else self._not_at_once(result, "sender")
 
     def recipient(self, path: Address, parameters: Parameters) -> Awaitable[None] | None:
         """See `IDelivery.recipient`."""
-        result = self._delivery.recipient(self._server.session, path, parameters)
-        return None if result is None else self._acceptance(result, "recipient")
+        if self._any_recipient:
+            return None
+        server, delivery = self._server, self._delivery
+        result = delivery.recipient(server.session, path, parameters)
+        if result is not None:
+            result = server.call(result, delivery, "recipient", self._limit)
+        return None if result is None else self._not_at_once(result, "recipient")
 
-    async def deliver(self, envelope: Envelope, content: Content) -> Sequence[Outcome]:
+    def deliver(
+        self, envelope: Envelope, content: Content
+    ) -> Sequence[Outcome] | Deferred[Sequence[Outcome]]:
         """See `IDelivery.deliver`; returns an outcome for each recipient."""
-        outcomes = await self._settled(self._delivery.deliver(envelope, content), "deliver")
-        number = len(envelope.recipients)
-        if outcomes is None:
-            return [DELIVERED] * number
-        if (
-            not isinstance(outcomes, Sequence)
-            or len(outcomes) != number
-            or not all(isinstance(outcome, Outcome) for outcome in outcomes)
-        ):
-            what = f"return None to accept for all, or a list of {number} Outcome, one for each recipient"
-            self._wrong("deliver", outcomes, what)
-        return outcomes
+        delivery = self._delivery
+        answer = self._server.call(delivery.deliver(envelope, content), delivery, "deliver", self._limit)
+        if type(answer) is Deferred:
+            return answer.addCallback(self._outcomes, len(envelope.recipients))
+        return self._outcomes(answer, len(envelope.recipients))
 
     def reset(self) -> None:
         """Tell the session that a transaction has ended without `deliver`."""
@@ -97,7 +118,7 @@ class DeliveryCalls:
     def end(self) -> None:
         """Tell the session that the connection has ended."""
         session, self._session = self._session, None
-        self._delivery = self._server.factory.delivery
+        self._use(self._server.factory.delivery)
         if session is not None:
             Deferred.fromCoroutine(self._end(session))
 
@@ -122,15 +143,33 @@ class DeliveryCalls:
         if asked is not None:
             await asked
 
-    async def _acceptance(self, result: Result[None], name: str) -> None:
-        answer: object = await self._settled(result, name)
+    def _not_at_once(self, result: Any, name: str) -> Awaitable[None]:
+        """An address that was not accepted at once."""
+        if type(result) is Deferred:
+            return result.addCallback(self._check_acceptance, name)
+        raise self._wrong(name, result, _HOW_TO_ANSWER)
+
+    def _check_acceptance(self, answer: object, name: str) -> None:
         if answer is not None:
-            self._wrong(name, answer, _HOW_TO_ANSWER)
+            raise self._wrong(name, answer, _HOW_TO_ANSWER)
+
+    def _outcomes(self, outcomes: Any, number: int) -> Sequence[Outcome]:
+        if outcomes is None:
+            return [DELIVERED] * number
+        # A list is the usual case; `Sequence` takes Python longer to find out.
+        if (type(outcomes) is list or isinstance(outcomes, Sequence)) and len(outcomes) == number:
+            for outcome in outcomes:
+                if not isinstance(outcome, Outcome):
+                    break
+            else:
+                right: Sequence[Outcome] = outcomes
+                return right
+        what = f"return None to accept for all, or a list of {number} Outcome, one for each recipient"
+        raise self._wrong("deliver", outcomes, what)
 
     async def _settled(self, result: Any, name: str) -> Any:
-        what = f"{type(self._delivery).__name__}.{name}"
-        answer = self._server.call(result, what, self._server.limits.delivery)
+        answer = self._server.call(result, self._delivery, name, self._limit)
         return await answer if isinstance(answer, Deferred) else answer
 
-    def _wrong(self, name: str, result: object, instead: str) -> NoReturn:
-        raise TypeError(f"{type(self._delivery).__name__}.{name} returned {result!r:.200}: {instead}")
+    def _wrong(self, name: str, result: object, instead: str) -> TypeError:
+        return TypeError(f"{type(self._delivery).__name__}.{name} returned {result!r:.200}: {instead}")

@@ -92,7 +92,7 @@ async def own_command(server: SMTPServer, event: OwnCommand) -> None:
         server.error(refusal, event.verb, event)
         return
     session = SMTPCommandSession(server, event.verb)
-    answer = server.call(command.handler(session, event.argument), event.verb, server.limits.delivery)
+    answer = server.call(command.handler(session, event.argument), server, event.verb, server.limits.delivery)
     reply = _rendered(event.verb, await answer if isinstance(answer, Deferred) else answer)
     if session.is_closing:
         server.end(reply, f"{event.verb} ended it")

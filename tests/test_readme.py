@@ -146,6 +146,9 @@ class ReadmeTests(TestCase):
                         client.sendmail("bob@example.org", ["alice@example.org"], "Subject: x\r\n\r\nx\r\n")
                     self.assertEqual(no.exception.smtp_code, 451)
                 self.assertIn(told, "".join(lines))
+        (told,) = re.findall(r"`SMTPServerFactory\(deliver\)` says\n`([^`]*)`", README)
+        tac = self.write("wrong.tac", PYTHON[0].replace("FunctionDelivery(deliver)", "deliver"))
+        self.assertIn(told, shell(f"! {TWISTD} --pidfile= -ny {tac} 2>&1", self.folder))
 
     def test_own_tests(self) -> None:
         """The tests pass, and fail if something else comes."""

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import re
 import smtplib
-import subprocess
-import sys
 from email.message import EmailMessage
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from twisted.trial.unittest import SkipTest
-
 from mailproto.content import Content
-from tests.docs.pages import FOLDER
+from tests.docs.pages import FOLDER, run_pytest
 from tests.docs.scripted_peer import ScriptedPeer
 from tests.processes import CHECKOUT, Program, ProgramCase, port_of
 
@@ -102,19 +97,7 @@ class FilterTests(ProgramCase):
         self.assertEqual(len(peer.contents), 1)
 
     def test_its_own_tests(self) -> None:
-        if find_spec("pytest") is None:
-            raise SkipTest("needs pytest: pip install 'mailproto[test]'")
-        Path(self.folder, "smtp_filter.tac").write_text(BLOCKS[0][1])
-        Path(self.folder, "test_filter.py").write_text(BLOCKS[2][1])
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "test_filter.py"],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        self.assertIn("2 passed", done.stdout, done.stderr)
+        self.assertIn("2 passed", run_pytest(Path(self.folder), BLOCKS[2][1], EXAMPLE))
 
     def test_a_changed_subject(self) -> None:
         names: dict[str, Any] = {}

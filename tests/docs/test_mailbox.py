@@ -7,6 +7,7 @@ import os
 import re
 import smtplib
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
@@ -16,11 +17,11 @@ from twisted.trial.unittest import TestCase
 from mailproto.content import Content
 from mailproto.errors import ReadOnly
 from mailproto.model import DELETED, FlagChange, FlagOperation, NewMessage, Part
-from tests.docs.pages import FOLDER
+from tests.docs.pages import FOLDER, run_pytest
 from tests.processes import CHECKOUT, ProgramCase, port_of
 
 EXAMPLE = CHECKOUT / "examples" / "folders.tac"
-FOLDERS, TABLE, NOTES = re.findall(
+FOLDERS, TABLE, NOTES, TESTS = re.findall(
     r"^```python\n(.*?)^```$", (FOLDER / "mailbox.md").read_text(), re.M | re.S
 )
 
@@ -50,6 +51,9 @@ class FoldersTests(ProgramCase):
             self.assertEqual(imap.append("Open", "", "", b"Subject: x\r\n\r\n")[0], "NO")
             status, [text] = imap.create("New")
             self.assertEqual((status, text), ("NO", b"[CANNOT] Mailboxes cannot be created here"))
+
+    def test_its_own_tests(self) -> None:
+        self.assertIn("1 passed", run_pytest(Path(self.folder), TESTS, EXAMPLE))
 
     async def test_the_dict_changes(self) -> None:
         """Whatever is added, changed and removed in the dict is so in the account."""

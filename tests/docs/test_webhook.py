@@ -10,7 +10,7 @@ from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.docs.pages import FOLDER
+from tests.docs.pages import FOLDER, run_pytest
 from tests.processes import CHECKOUT, Program, ProgramCase, port_of
 
 EXAMPLE = CHECKOUT / "examples" / "webhook.tac"
@@ -150,6 +150,7 @@ class WebhookTests(ProgramCase):
         program.wait_for("no answer from the webhook: ConnectionRefusedError")
 
     def test_the_page(self) -> None:
-        (shown,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.M | re.S)
+        shown, tests = re.findall(r"^```python\n(.*?)^```$", PAGE, re.M | re.S)
         self.assertEqual(shown, EXAMPLE.read_text())
         self.assertIn("SMTPLimits(delivery=30)", shown)
+        self.assertIn("2 passed", run_pytest(Path(self.folder), tests, EXAMPLE))

@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from mailproto._arguments import check_refusal
 from mailproto._logger import PackageLogger
+from mailproto.awaiting import hint
 from mailproto.connection._awaiting import begin
 from mailproto.connection._base import OCTETS_AT_ONCE, Connection
 from mailproto.connection._limits import Limits
@@ -237,7 +238,11 @@ class EventConnection(Connection, Generic[EventT]):
                 failure = Failure()
         if not isinstance(error, MailError) or failure.value is not error:
             self.log.failure(
-                "{peer}: error while handling {event}", failure, peer=self.peer, event=self.describe(event)
+                "{peer}: error while handling {event}{hint}",
+                failure,
+                peer=self.peer,
+                event=self.describe(event),
+                hint=hint(failure.value),
             )
             error = Unavailable(detail=f"{type(failure.value).__name__}: see the traceback in the log")
         self.log_refusal(event, error)

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 
 from mailproto.auth.signing_in import Login
 from mailproto.connection import ServerConnection
@@ -115,7 +114,7 @@ class SMTPServer(ServerConnection[Event]):
         self.session_log = SessionLog(self)
         self._session: Session | None = None
         self._offers: Offers | None = None
-        self._greeting: IDelayedCall | None = None
+        self._greeting: Deferred[Any] | None = None  # fires when the client is greeted
         self.trace: TraceWriter | None = None
         self.error_budget = ErrorBudget(self.limits)
         self._handlers: Mapping[type[Event], _Handler] = _HANDLERS
@@ -134,6 +133,18 @@ class SMTPServer(ServerConnection[Event]):
         return self._greet() if beginning is None else self._greet_after(beginning)
 
     async def _greet_after(self, beginning: Awaitable[None]) -> None:
+        await self._begun(beginning)
+        if self.is_open and (waiting := self._greet()) is not None:
+            await waiting
+
+    async def begin_ungreeted(self) -> None:
+        """Begin another session of the delivery; the client gets another answer than a greeting."""
+        beginning = self.delivery.begin()
+        if beginning is not None:
+            await self._begun(beginning)
+
+    async def _begun(self, beginning: Awaitable[None]) -> None:
+        """Wait for the delivery's session, or turn the client away."""
         try:
             await beginning
         except MailError as error:
@@ -141,10 +152,6 @@ class SMTPServer(ServerConnection[Event]):
             reply = render_reply(554 if error.code >= 500 else 421, error.enhanced, error.text)
             self.session_log.client_refused(reply, error.detail.encode())
             self.end(reply, "turned away")
-            return
-        waiting = self._greet()
-        if waiting is not None:
-            await waiting
 
     def _greet(self) -> Deferred[None] | None:
         """Send the greeting, after ``greeting_wait`` (RFC 5321 4.3.1)."""
@@ -153,11 +160,20 @@ class SMTPServer(ServerConnection[Event]):
             self.write_greeting()
             return None
         # A proxy may have pipelined commands after XCLIENT; only commands that come later are too early.
-        waited: Deferred[int] = Deferred()
-        self._greeting = self.clock.callLater(wait, waited.callback, self.wire.pending)
+        pending = self.wire.pending
+
+        def cancel(waited: Deferred[int]) -> None:
+            timer.cancel()
+            waited.callback(pending)
+
+        waited: Deferred[int] = Deferred(cancel)
+        timer = self.clock.callLater(wait, waited.callback, pending)
+        self._greeting = waited
         return waited.addCallback(self._waited)
 
     def _waited(self, pending: int) -> None:
+        if not self.is_open:
+            return
         if self.wire.pending > pending:
             self.session_log.client_refused(replies.EARLY_TALKER)
             self.end(replies.EARLY_TALKER, "talked before the greeting")
@@ -214,11 +230,15 @@ class SMTPServer(ServerConnection[Event]):
         return limit if self.reception is None else self.reception.rate.last_progress + limit - self._progress
 
     def closed(self) -> None:
-        """Drop an unfinished transaction (RFC 5321 3.8)."""
-        if self._greeting is not None and self._greeting.active():
+        """Drop an unfinished transaction (RFC 5321 3.8), after the running command."""
+        if self._greeting is not None:
             self._greeting.cancel()
-        self.forget_client()
-        self.when_idle(self.delivery.end)
+        self._sign_out()
+        self.when_idle(self._end_delivery)
+
+    def _end_delivery(self) -> None:
+        self.forget_transaction()
+        self.delivery.end()
 
     # -- for the mail log
 
@@ -335,6 +355,9 @@ class SMTPServer(ServerConnection[Event]):
     def forget_client(self) -> None:
         """Forget all that the client has said, and its login: the session begins again."""
         self.forget_transaction()
+        self._sign_out()
+
+    def _sign_out(self) -> None:
         self.hello = None
         if self.sasl is not None:
             self.sasl.abandon()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -226,6 +226,23 @@ class TimeTests(CallCase):
         )
         stubborn.callback(None)
         self.assertEqual(len(done), 4)
+
+    def test_what_ends_by_being_cancelled_a_little_later(self) -> None:
+        """A task of asyncio's does so: that is no error.  Any other error is in the log."""
+        for error, logged in ((asyncio.CancelledError(), 0), (CancelledError(), 0), (OSError("no"), 1)):
+            later: list[Deferred[None]] = []
+
+            async def deliver(later: list[Deferred[None]] = later) -> None:
+                try:
+                    await Deferred()
+                except CancelledError:
+                    later.append(Deferred())
+                    await later[-1]
+
+            self.play(Answers(deliver=deliver), f"{UNTIL_CONTENT}wait 10 s\nS: {TOLD}", delivery=10)
+            for each in later:
+                each.errback(error)
+            self.assertEqual(len(self.flushLoggedErrors()), logged * 4)
 
     def test_what_is_done_in_time_after_it_was_cancelled(self) -> None:
         async def deliver() -> None:

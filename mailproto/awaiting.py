@@ -55,7 +55,7 @@ def deferred_of(future: asyncio.Future[T]) -> Deferred[T]:
     )
 
 
-def hint(error: BaseException) -> str:
+def hint(error: BaseException | None) -> str:
     """What to do about an error of asyncio's own that does not say so; "" for any other error."""
     if isinstance(error, RuntimeError) and "no running event loop" in str(error):
         return (

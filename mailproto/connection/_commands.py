@@ -5,7 +5,9 @@ from __future__ import annotations
 import enum
 import inspect
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from asyncio import CancelledError
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -88,8 +90,21 @@ class CommandSession(Generic[ServerT]):
         return self.server.is_open
 
     def close(self) -> None:
-        """End the connection after the reply to this command."""
+        """End the connection after the reply to this command, also if that is a refusal."""
         self.is_closing = True
+
+    @contextmanager
+    def handling(self, closing_words: bytes = b"") -> Iterator[None]:
+        """While the handler runs; for the servers.
+
+        :param closing_words: to be sent after a refusal if the connection ends with it.
+        """
+        try:
+            yield
+        except (Exception, CancelledError):  # asyncio's error of a cancelled task is no Exception
+            if self.is_closing:
+                self.server.end_after_refusal(closing_words, f"{self.name} ended it")
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +174,7 @@ def check_capabilities(
     :param announced: the first words, in upper case, of what the server announces itself.
     :raises TypeError, ValueError: one of them is not valid.
     """
-    if isinstance(capabilities, str | bytes):
+    if isinstance(capabilities, str | bytes) or not isinstance(capabilities, Iterable):
         raise TypeError(f"capabilities: a list of texts, not {capabilities!r}")
     checked = tuple(capabilities)
     seen = set(announced)

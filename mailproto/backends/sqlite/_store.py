@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import cast
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -68,8 +68,8 @@ class SQLiteStore:
         """See `IStore.deliver`."""
         database, count = self._database, len(placements)
         if len(content) > LARGE:
-            delivered = database.underway(
-                Deferred.fromCoroutine(self._deliver_large(content, placements, internal_date))
+            delivered = database.to_its_end(
+                lambda is_wanted: self._deliver_large(content, placements, internal_date, is_wanted)
             )
             return delivered.addErrback(_same_for_all, count)
         # The usual case, thousands of times a second: one Deferred and no coroutine.
@@ -82,12 +82,18 @@ class SQLiteStore:
         return database.writer.submit(deliver_all, delivery).addErrback(_same_for_all, count)
 
     async def _deliver_large(
-        self, content: Octets, placements: Sequence[Placement], internal_date: int | None
+        self,
+        content: Octets,
+        placements: Sequence[Placement],
+        internal_date: int | None,
+        is_wanted: Callable[[], bool],
     ) -> Sequence[AppendedMessage | MailError]:
         bodies = self._database.bodies
         body = await bodies.large(content)
         outcomes: Sequence[AppendedMessage | MailError] = ()
         try:
+            if not is_wanted():
+                raise CancelledError
             delivery = _delivery(body, placements, internal_date)
             outcomes = await self._database.writer.submit(deliver_all, delivery)
         finally:

@@ -54,7 +54,7 @@ async def _with_account(server: SMTPServer, event: XClient, name: str) -> None:
         login = await server.sasl.proxy_login(name)
     except (Exception, CancelledError):  # asyncio's error of a cancelled task is no Exception
         if server.is_open and _set_client(server, event):
-            await server.begin_ungreeted()
+            await server.greeting.begin_ungreeted()
         raise
     if not server.is_open:
         login.logout()
@@ -72,7 +72,7 @@ def _begin_session(server: SMTPServer, event: XClient, login: Login | None) -> A
     name, verb = attributes.get("HELO"), _VERBS[attributes.get("PROTO") or "SMTP"]
     if name and verb in server.greetings:
         server.hello = Hello(verb, name)
-    return server.greet_client()
+    return server.greeting.begin()
 
 
 def _set_client(server: SMTPServer, event: XClient) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -177,6 +178,15 @@ class ResultTests(CallCase):
             self.play(Answers(recipient=answer), f"{UNTIL_RCPT}S: {TOLD}")
             for failure in self.flushLoggedErrors(RuntimeError):
                 self.assertIn("install twisted.internet.asyncioreactor", failure.getErrorMessage())
+
+    def test_what_needs_asyncio_s_loop(self) -> None:
+        """The log says which reactor it needs, because asyncio's own error does not."""
+        for step, transcript in (("recipient", UNTIL_RCPT), ("deliver", UNTIL_CONTENT)):
+            with capturedLogs() as logged:
+                self.play(Answers(**{step: lambda: asyncio.sleep(0.1)}), f"{transcript}S: {TOLD}")
+            self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 4)
+            lines = [formatEvent(event) for event in logged]
+            self.assertEqual(sum("twistd --reactor=asyncio" in line for line in lines), 4)
 
 
 class TimeTests(CallCase):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.ssl import CertificateOptions
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.connection.commands import ServerCommand, State
@@ -119,7 +120,7 @@ class ReplyTests(SynchronousTestCase):
                 GREETED + "C: XBAD\nS: 451 4.3.0 ...",
                 {"XBAD": lambda session, argument, code=code: Outcome(code, "2.0.0", "x")},
             )
-            self.assertTrue(self.flushLoggedErrors(TypeError))
+            self.assertTrue(self.flushLoggedErrors(TypeError, ValueError))
 
 
 class SessionTests(SynchronousTestCase):
@@ -167,6 +168,7 @@ class StateTests(SynchronousTestCase):
             GREETED + "C: XHELLO\nS: 530 5.7.0 Must issue a STARTTLS command first",
             {"XHELLO": ServerCommand(xhello, states=State.ANY)},
             require_tls=True,
+            tls=CertificateOptions(),
         )
 
 

@@ -48,7 +48,8 @@ class Listener(Service):
 
     When it stops, no more connections are accepted.  Each client is told (SMTP and POP3 421 or -ERR, IMAP
     BYE), an idle one at once, another one after its running command: a message that is being delivered gets
-    its reply.  Connections that are still open after ``limits.close_timeout`` of the factory are aborted.
+    its reply, and one whose client has left is delivered, too.  After ``limits.close_timeout`` of the
+    factory, connections that are still open are aborted, and calls of deliveries are cancelled.
     Connections of a factory that another `Listener` still serves stay open.  All this is so for mailproto's
     factories, also inside wrappers such as `twisted.protocols.tls.TLSMemoryBIOFactory`; for any other
     factory, only the port is closed.

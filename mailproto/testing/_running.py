@@ -200,7 +200,7 @@ class RunningServer:
         for port in ports:
             await settle(port.stopListening())
         for server in filter(None, map(_served, self.factories)):
-            timer = self._running_in.callLater(GRACE, _abort_all, server)
+            timer = self._running_in.callLater(GRACE, server.stop_now)
             await server.shut_down()
             if timer.active():
                 timer.cancel()
@@ -298,8 +298,3 @@ def _served(factory: Any) -> ServerFactory | None:
     while factory is not None and not isinstance(factory, ServerFactory):
         factory = getattr(factory, "wrappedFactory", None)
     return factory
-
-
-def _abort_all(server: ServerFactory) -> None:
-    for connection in [*server.connections]:
-        connection.stop_now()

@@ -33,6 +33,7 @@ __all__ = [
     "check_words",
     "folder_of",
     "shown",
+    "text_path",
     "wrong_type",
     "wrong_value",
 ]
@@ -190,10 +191,22 @@ def folder_of(name: str, value: object) -> str | None:
     takes = "the path of a folder that exists, or None"
     if value is None:
         return None
+    path = text_path(name, value, takes)
+    if not os.path.isdir(path):
+        raise wrong_value(name, path, takes)
+    return path
+
+
+def text_path(name: str, value: object, takes: str) -> str:
+    """A path as a `str`.
+
+    :raises TypeError: it is no path.
+    :raises ValueError: it is empty.
+    """
     path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
     if not isinstance(path, str):
         raise wrong_type(name, value, takes)
-    if not os.path.isdir(path):
+    if not path:
         raise wrong_value(name, path, takes)
     return path
 

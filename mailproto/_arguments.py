@@ -232,11 +232,9 @@ def check_path(name: str, value: object, takes: str) -> None:
     """Check the path of a PEM file.
 
     :raises TypeError: it is no path.
-    :raises ValueError: it is the file's content.
+    :raises ValueError: it is empty, or the file's content.
     """
-    if not isinstance(value, (str, os.PathLike)):
-        raise wrong_type(name, value, takes)
-    if isinstance(value, str) and "-----BEGIN" in value:
+    if "-----BEGIN" in text_path(name, value, takes):
         raise ValueError(f"{name} must be {takes}, not its content")
 
 

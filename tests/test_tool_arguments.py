@@ -19,6 +19,7 @@ from mailproto.client import ServerAddress
 from mailproto.delivery import bounce
 from mailproto.errors import RecipientUnknown
 from mailproto.listening import Listener, is_on_loopback
+from mailproto.message import encode_header
 from mailproto.model import Outcome, ServiceExtensions
 from mailproto.observing import Observer
 from mailproto.service import MailService, Settings, makeService
@@ -31,7 +32,7 @@ from mailproto.testing import (
     running_server,
     wait_for_message,
 )
-from mailproto.tls import ensure_self_signed
+from mailproto.tls import client_tls, ensure_self_signed
 from tests.arguments import assert_refused
 
 DONE = Outcome(250, "2.0.0", "done")
@@ -123,6 +124,19 @@ class ServiceTests(ToolTestCase):
         self.refused(f"{takes}b'mail'", SQLiteStore, b"mail", reactor=Clock())
         self.refused("folder must be the path of a folder, not None", ensure_self_signed, None, "mx.example")
         self.refused("hostname must be a str of one line, not None", ensure_self_signed, str(folder), None)
+
+    def test_names_and_files_of_tls(self) -> None:
+        takes = "hostname must be a domain name or an IP address, which can be in a certificate, not "
+        for wrong in ("", "1 MB", "a\r\nb", "\ud800", "127.1"):
+            self.refused(f"{takes}{wrong!r}", client_tls, wrong)
+            client_tls(wrong, verify=False)
+        self.refused(
+            "trust_root must be the path of a PEM file, or None, not ''", client_tls, "a", trust_root=""
+        )
+
+    def test_header_fields(self) -> None:
+        self.refused("text must be a str, not b'x'", encode_header, b"x")
+        self.refused("name must be a str such as 'Subject', not None", encode_header, "x", None)
 
     def test_single_stores(self) -> None:
         self.refused("name must be a str, not b'a'", SingleStore, b"a", "x", SimpleMailbox())

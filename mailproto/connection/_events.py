@@ -237,22 +237,12 @@ class EventConnection(Connection, Generic[EventT]):
                 failure = Failure()
         if not isinstance(error, MailError) or failure.value is not error:
             self.log.failure(
-                "{peer}: error while handling {event}{hint}",
-                failure,
-                peer=self.peer,
-                event=self.describe(event),
-                hint=self.hint(failure.value),
+                "{peer}: error while handling {event}", failure, peer=self.peer, event=self.describe(event)
             )
             error = Unavailable(detail=f"{type(failure.value).__name__}: see the traceback in the log")
         self.log_refusal(event, error)
         if self.is_open:
             self.refuse(event, error)
-
-    def hint(self, error: BaseException | None) -> str:
-        """What to do about an error that Python does not explain, for the log, after a colon; or ""."""
-        if isinstance(error, RuntimeError) and str(error) == "no running event loop":
-            return ": the reactor is not asyncio's: install twisted.internet.asyncioreactor"
-        return ""
 
     def _finished(self, _: None) -> None:
         self._running = None

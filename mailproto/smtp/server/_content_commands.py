@@ -133,11 +133,7 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
     except GeneratorExit:  # the coroutine was dropped: there will be no reply
         raise
     except BaseException as error:  # asyncio's CancelledError is not an Exception
-        server.log.failure(
-            "{id}: delivering the message failed{hint}",
-            id=envelope.id,
-            hint=_hint(error) or server.hint(error),
-        )
+        server.log.failure("{id}: delivering the message failed{hint}", id=envelope.id, hint=_hint(error))
         detail = f"{type(error).__name__}: see the traceback in the log"
         outcomes = _same_for_all(envelope, Unavailable(detail=detail))
     finally:

@@ -7,7 +7,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
-from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -178,24 +177,6 @@ class ResultTests(CallCase):
             self.play(Answers(recipient=answer), f"{UNTIL_RCPT}S: {TOLD}")
             for failure in self.flushLoggedErrors(RuntimeError):
                 self.assertIn("install twisted.internet.asyncioreactor", failure.getErrorMessage())
-
-    def test_what_needs_asyncio_s_loop(self) -> None:
-        """Python says only "no running event loop"; the log says why."""
-
-        async def sleeps() -> None:
-            await asyncio.sleep(1)
-
-        for answers, transcript in (
-            (Answers(recipient=sleeps), UNTIL_RCPT),
-            (Answers(deliver=sleeps), UNTIL_CONTENT),
-        ):
-            with capturedLogs() as events:
-                self.play(answers, f"{transcript}S: {TOLD}")
-            self.flushLoggedErrors(RuntimeError)
-            told = [formatEvent(event) for event in events if "log_failure" in event]
-            self.assertTrue(told)
-            for line in told:
-                self.assertIn(": the reactor is not asyncio's: install", line)
 
 
 class TimeTests(CallCase):

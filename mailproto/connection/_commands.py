@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from asyncio import CancelledError
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -88,8 +90,21 @@ class CommandSession(Generic[ServerT]):
         return self.server.is_open
 
     def close(self) -> None:
-        """End the connection after the reply to this command."""
+        """End the connection after the reply to this command, also if that is a refusal."""
         self.is_closing = True
+
+    @contextmanager
+    def handling(self, closing_words: bytes = b"") -> Iterator[None]:
+        """While the handler runs; for the servers.
+
+        :param closing_words: to be sent after a refusal if the connection ends with it.
+        """
+        try:
+            yield
+        except (Exception, CancelledError):  # asyncio's error of a cancelled task is no Exception
+            if self.is_closing:
+                self.server.end_after_refusal(closing_words, f"{self.name} ended it")
+            raise
 
 
 @dataclass(frozen=True, slots=True)

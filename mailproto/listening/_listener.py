@@ -112,11 +112,13 @@ class Listener(Service):
         self._port: IListeningPort | None = None
         self._problem: tuple[str, str] | None = None
         self._is_over = False
+        self._stopping: Deferred[None] | None = None
+        self._start_number = 0  # changes with each start and stop
 
     # -- for programs
 
     def start(self) -> Deferred[None]:
-        """Bind the port and serve clients.
+        """Bind the port and serve clients; if it still stops, after that.
 
         :returns: fires when clients are served, or fails with `ListenError`.
         :raises RuntimeError: it has been started already.
@@ -165,6 +167,8 @@ class Listener(Service):
             error ends the process with one line and status 1.
         """
         super().privilegedStartService()  # type: ignore[no-untyped-call]
+        if self._stopping is not None:  # `startService` waits for it
+            return
         self._bind()
         if self._problem is not None:
             # Before the reactor runs, nobody but the operator can do anything about it.
@@ -173,6 +177,8 @@ class Listener(Service):
 
     def startService(self) -> Deferred[None]:
         """Serve clients; the result fires when they are served, or fails with `ListenError`."""
+        if self._stopping is not None:
+            return Deferred.fromCoroutine(self._start())
         super().startService()  # type: ignore[no-untyped-call]
         if self._binding is None:
             self.privilegedStartService()
@@ -181,12 +187,19 @@ class Listener(Service):
     def stopService(self) -> Deferred[None]:
         """See `stop`."""
         super().stopService()  # type: ignore[no-untyped-call]
-        return Deferred.fromCoroutine(self._stop())
+        self._start_number += 1
+        if self._stopping is None:
+            return Deferred.fromCoroutine(self._stop_alone())
+        return Deferred.fromCoroutine(self._stopped())
 
     # -- behind these
 
     async def _start(self) -> None:
         super().startService()  # type: ignore[no-untyped-call]
+        self._start_number = number = self._start_number + 1
+        await self._stopped()
+        if number != self._start_number:  # it was stopped again
+            return
         if self._binding is None:
             self._bind()
         try:
@@ -267,6 +280,22 @@ class Listener(Service):
     def _log_address(self, address: str) -> None:
         # Formatted here, so that a log in any format has this text.
         self.log.info("{line}", line=f"mailproto: {self._title} on {address}", address=address)
+
+    async def _stopped(self) -> None:
+        """Wait until it has stopped, if it stops."""
+        if self._stopping is not None:
+            over: Deferred[None] = Deferred()
+            self._stopping.chainDeferred(over)
+            await over
+
+    async def _stop_alone(self) -> None:
+        """Stop; meanwhile, whoever starts or stops it waits."""
+        stopping = self._stopping = Deferred()
+        try:
+            await self._stop()
+        finally:
+            self._stopping = None
+            stopping.callback(None)
 
     async def _stop(self) -> None:
         self._is_over = True

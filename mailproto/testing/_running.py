@@ -303,4 +303,4 @@ def _served(factory: Any) -> ServerFactory | None:
 
 def _abort_all(server: ServerFactory) -> None:
     for connection in [*server.connections]:
-        connection.abort()
+        connection.stop_now()

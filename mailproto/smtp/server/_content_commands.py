@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from mailproto.awaiting import hint
 from mailproto.content import Content
 from mailproto.errors import MailError, Refused, Unavailable
 from mailproto.model import Envelope, Outcome
@@ -169,7 +170,7 @@ def _hint(error: BaseException) -> str:
     """What to write instead of a Content where octets are needed; Python's own error does not say."""
     if isinstance(error, TypeError) and any(word in str(error) for word in ("Content", "buffer")):
         return ": where octets are needed, write bytes(content); for a file, content.open()"
-    return ""
+    return hint(error)
 
 
 def _same_for_all(envelope: Envelope, error: MailError) -> list[Outcome]:

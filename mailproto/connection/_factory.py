@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory
 
-from mailproto._arguments import check_bool, check_type
+from mailproto._arguments import check_bool, check_type, wrong_type
 from mailproto._reactor import installed
 from mailproto._twisted_arguments import check_clock, check_server_tls
 from mailproto.connection._hostname import server_hostname
@@ -85,7 +85,7 @@ class ServerFactory(Factory):
     def _derived(self, given: type[ServerConnection[Any]]) -> type[ServerConnection[Any]]:
         base = self.protocol_class
         if not isinstance(given, type) or not issubclass(given, base):
-            raise TypeError(f"protocol_class: a subclass of {base.__name__}, not {given!r}")
+            raise wrong_type("protocol_class", given, f"a subclass of {base.__name__}, or None")
         return given
 
     def startFactory(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from operator import attrgetter
@@ -12,7 +13,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailproto._arguments import check_type
+from mailproto._arguments import text_path
 from mailproto._twisted_arguments import check_clock
 from mailproto.accounts import account_key
 from mailproto.backends.sqlite._account import SQLiteAccount
@@ -43,8 +44,8 @@ class SQLiteStore:
 
     add_ons = frozenset({IRecent, IObjectIds})
 
-    def __init__(self, path: str, *, reactor: Reactor) -> None:
-        check_type("path", path, str, "the path of a folder, a str")
+    def __init__(self, path: str | os.PathLike[str], *, reactor: Reactor) -> None:
+        path = text_path("path", path, "the path of a folder, or of a file in .sqlite3")
         check_clock("reactor", reactor)
         self._database = Database(path, cast(IReactorFromThreads, reactor))
         self.path = self._database.path

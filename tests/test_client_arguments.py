@@ -163,7 +163,7 @@ class SMTPClientTests(ClientArgumentTestCase):
         for line, arguments in (
             (f"{address}None", (None, to, b"")),
             (f"{address}b'a@x.example'", (b"a@x.example", to, b"")),
-            ("not an address: 'a'", ("a", to, b"")),
+            ("an address must be one such as 'a@mail.example', not 'a'", ("a", to, b"")),
             (
                 "recipients must be a list of addresses, not 'b@y.example': write ['b@y.example']",
                 (sender, to[0], b""),

@@ -40,6 +40,9 @@ class NumberTests(SynchronousTestCase):
             self.assertFalse(ends_in_number(domain), domain)
 
 
+PORTAL = Portal(Realm(), [InMemoryUsernamePasswordDatabaseDontUse()])
+
+
 class HostnameTests(SynchronousTestCase):
     """RFC 6531 3.7.1: who connects may not know UTF-8."""
 
@@ -68,7 +71,7 @@ class HostnameTests(SynchronousTestCase):
     def test_pop3_and_imap(self) -> None:
         for factory_class in (POP3ServerFactory, IMAPServerFactory):
             factory = factory_class(
-                Portal(Realm(), [InMemoryUsernamePasswordDatabaseDontUse()]),
+                PORTAL,
                 clock=Clock(),
                 hostname="bücher.example",
             )
@@ -79,7 +82,7 @@ class HostnameTests(SynchronousTestCase):
             self.assertRaises(
                 ValueError,
                 factory_class,
-                Portal(Realm(), [InMemoryUsernamePasswordDatabaseDontUse()]),
+                PORTAL,
                 clock=Clock(),
                 hostname="ü..a",
             )

@@ -225,6 +225,4 @@ class TwistdTests(ProgramCase):
 
     def test_a_level_that_is_none(self) -> None:
         server = self.start("mailproto", "--log-level", "loud")
-        server.wait_for(
-            "--log-level: must be 'debug' or 'info' or 'warn' or 'error' or 'critical', not 'loud'"
-        )
+        server.wait_for("--log-level: must be 'debug' or 'info' or .* or 'critical', not 'loud'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from asyncio import _get_running_loop
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
@@ -364,6 +365,10 @@ class ServerConnection(EventConnection[EventT]):
     def stop_now(self) -> None:
         """The server has stopped: abort, and cancel the calls that are running."""
         self._abort_for(CloseReason.STOPPING.value)
+        self.give_up_calls()
+
+    def give_up_calls(self) -> None:
+        """The server has stopped: cancel the calls that are running."""
         for call in list(self._calls):
             call.give_up("was cancelled, because the server stops")
 
@@ -420,6 +425,8 @@ class ServerConnection(EventConnection[EventT]):
             self.closed()
         except Exception:
             self.log.failure("{peer}: error while closing a session", peer=self.peer)
+        if self._running is not None:
+            self.when_idle(partial(self.factory.unfinished(self), None))
         self.factory.forget(self)
 
 

@@ -39,6 +39,7 @@ class WebApplication(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     server: WebApplication
+    protocol_version = "HTTP/1.1"  # 1.0 closes each connection, perhaps just when it is used again
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

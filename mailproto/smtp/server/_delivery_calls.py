@@ -122,7 +122,7 @@ class DeliveryCalls:
         session, self._session = self._session, None
         self._use(self._server.factory.delivery)
         if session is not None:
-            Deferred.fromCoroutine(self._end(session))
+            Deferred.fromCoroutine(self._end(session)).addBoth(self._server.factory.unfinished(self._server))
 
     async def _reset(self, session: IDeliverySession) -> None:
         try:

@@ -236,6 +236,46 @@ class ProxyTests(SessionCase):
 
 
 class StoppingTests(SessionCase):
+    DELIVERS = f"{HELLO}{MAIL}S: 250 ...\n{RCPT}S: 250 ...\nC: DATA\nS: 354 ...\nC: .\n"
+    WAITING = (("deliver", f"{DELIVERS}C closes"), ("end", f"{DELIVERS}S: 250 ...\nC closes"))
+
+    def test_stopping_waits_for_what_clients_that_are_gone_have_begun(self) -> None:
+        """So that a program can close what its deliveries need."""
+        for waiting, transcript in self.WAITING:
+            self.waiting = {waiting: Deferred()}
+            self.sessions.clear()
+            self.dialogue().play(transcript)
+            stopped = self.factory.shut_down()
+            self.clock.advance(1)
+            self.assertNoResult(stopped)
+            self.waiting[waiting].callback(None)
+            self.successResultOf(stopped)
+            self.assert_told("sender", "recipient", "deliver", "end")
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_but_not_for_ever(self) -> None:
+        for waiting, transcript in self.WAITING:
+            self.waiting = {waiting: Deferred()}
+            self.sessions.clear()
+            self.dialogue(limits=SMTPLimits(close_timeout=5)).play(transcript)
+            stopped = self.factory.shut_down()
+            self.clock.advance(5)
+            self.successResultOf(stopped)
+            self.assert_told("sender", "recipient", "deliver", "end")
+            self.assertEqual(self.sessions[0].running, 0)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+
+    def test_nor_for_what_follows_what_was_cancelled(self) -> None:
+        self.waiting = {"deliver": Deferred(), "end": Deferred()}
+        self.dialogue(limits=SMTPLimits(close_timeout=5, delivery=10)).play(f"{self.DELIVERS}C closes")
+        stopped = self.factory.shut_down()
+        self.clock.advance(5)
+        self.successResultOf(stopped)
+        self.clock.advance(10)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+
     def test_calls_are_cancelled_when_the_server_has_stopped(self) -> None:
         """Nothing of them runs on in a program that has closed what they need."""
         self.waiting["deliver"] = Deferred()

@@ -8,7 +8,9 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword, UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -17,11 +19,14 @@ from mailproto.auth import DirectoryChecker, _queue
 from mailproto.auth.credentials import IClientPassword
 from mailproto.auth.passwords import MAX_WAITING, PasswordVerifier
 from mailproto.auth.sasl import SASLServer
+from mailproto.connection.proxy import Networks, ProxiedFactory
 from mailproto.errors import TemporaryAuthenticationFailure, Unavailable
 from mailproto.interfaces import IRevocable
 from mailproto.observing import Client
+from mailproto.testing import LOOPBACK, MemoryTransport
 from tests.auth.exchanges import LOCAL, Realm, b64, run
 from tests.auth.fakes import Directory, Pool, Reactor, cheap_hash
+from tests.smtp.server.dialogue import DialogueTestCase
 
 MOST_UNTIL_A_NEWCOMER = 2
 """Checks that may run before a newcomer's, after those that ran when it came: a few tenths of a second."""
@@ -317,3 +322,22 @@ class NetworkTests(SynchronousTestCase):
             ("", ""),
         ):
             self.assertEqual(Client("", "", address=address).network, network)
+
+
+class ProxyTests(DialogueTestCase):
+    def test_behind_a_proxy_the_real_address_counts(self) -> None:
+        checker = Checker()
+        self.connect(portal=Portal(Realm(), [checker]))
+        for header, network in (
+            (b"PROXY TCP4 203.0.113.9 198.51.100.2 40000 25\r\n", "203.0.113.9"),
+            (b"PROXY TCP6 2001:db8::2:3:4:5 2001:db8::1 40000 25\r\n", "2001:db8::"),
+            (b"PROXY UNKNOWN\r\n", ""),
+        ):
+            proxied = ProxiedFactory(self.factory, Networks([LOOPBACK]), clock=self.clock)
+            protocol = proxied.buildProtocol(IPv4Address("TCP", LOOPBACK, 40000))
+            assert isinstance(protocol, Protocol)
+            transport = MemoryTransport(protocol, LOOPBACK, tls=True)
+            transport.send(header + b"EHLO a\r\n")
+            transport.send(b"AUTH PLAIN " + b64("\0alice\0secret").encode() + b"\r\n")
+            self.assertIn(b"235 2.7.0", transport.read())
+            self.assertEqual(checker.given.pop().client.network, network)

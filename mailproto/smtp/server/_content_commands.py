@@ -19,7 +19,6 @@ from mailproto.smtp.server._authentication_results import without_own_results
 from mailproto.smtp.server._error_budget import ContentRate
 from mailproto.smtp.server._reception import ChunkedReception, DiscardedChunk, Reception
 from mailproto.smtp.server._spool import Spool
-from mailproto.smtp.server._spool_room import RoomClaim
 from mailproto.smtp.server._submission import complete_header
 from mailproto.smtp.server._trace import TraceWriter, count_received, lowered, shown_message_id
 from mailproto.smtp.server._transaction import Transaction
@@ -218,6 +217,4 @@ def _chunked_text(server: SMTPServer) -> ChunkedText:
 
 def _spool(server: SMTPServer) -> Spool:
     factory = server.factory
-    peer = server.peer
-    claim = RoomClaim(factory.spool_room, peer.network, shares=not peer.is_near)
-    return Spool(factory.max_message_size, factory.spool_folder, server.limits, claim)
+    return Spool(factory.max_message_size, factory.spool_folder, server.limits, server.room_claim)

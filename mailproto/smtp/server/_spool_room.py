@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 __all__ = ["RoomClaim", "SpoolRoom"]
 
 
@@ -11,57 +13,45 @@ class SpoolRoom:
     :param limit: in octets; 0 for no limit.
 
     :ivar used: the octets that are held now.
+    :ivar held: those that networks with a share hold, by network.
     """
 
-    __slots__ = ("_held", "_limit", "used")
+    __slots__ = ("held", "limit", "used")
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._held: dict[str, int] = {}
+        self.limit = limit or math.inf
         self.used = 0
-
-    def take(self, network: str, octets: int, *, shares: bool) -> bool:
-        """Claim some octets; False, without claiming them, if there is no room.
-
-        :param network: the client's (`Peer.network`).
-        :param shares: whether the network may hold only as much as is left for all others.  So one that takes
-            all it can leaves half, and a second one a third; the limit cannot be used up by a few.
-        """
-        held = self._held.get(network, 0)
-        if self._limit and octets + (held if shares else 0) > self._limit - self.used:
-            return False
-        self._held[network] = held + octets
-        self.used += octets
-        return True
-
-    def give(self, network: str, octets: int) -> None:
-        """Give claimed octets back."""
-        left = self._held[network] - octets
-        if left:
-            self._held[network] = left
-        else:
-            del self._held[network]
-        self.used -= octets
+        self.held: dict[str, int] = {}
 
 
 class RoomClaim:
-    """The octets that one message holds in a `SpoolRoom`.
+    """The octets that one connection holds in a `SpoolRoom`.
 
-    :param shares: see `SpoolRoom.take`.
+    :param network: the client's (`Peer.network`) if it may hold only as much as is left for all others; None
+        if it may have all.  So a network that takes all it can leaves half, and a second one a third: a few
+        cannot use up the room.
     """
 
-    __slots__ = ("_network", "_octets", "_room", "_shares")
+    __slots__ = ("_network", "_octets", "_room")
 
-    def __init__(self, room: SpoolRoom, network: str, *, shares: bool) -> None:
+    def __init__(self, room: SpoolRoom, network: str | None) -> None:
         self._room = room
         self._network = network
-        self._shares = shares
         self._octets = 0
 
     def take(self, octets: int) -> bool:
-        """Claim more octets; False if there is no room."""
-        if not self._room.take(self._network, octets, shares=self._shares):
-            return False
+        """Claim some octets; False, without claiming them, if there is no room."""
+        room, network = self._room, self._network
+        left = room.limit - room.used
+        if network is None:
+            if octets > left:
+                return False
+        else:
+            held = room.held.get(network, 0) + octets
+            if held > left:
+                return False
+            room.held[network] = held
+        room.used += octets
         self._octets += octets
         return True
 
@@ -69,4 +59,11 @@ class RoomClaim:
         """Give all of them back; may be called again."""
         octets, self._octets = self._octets, 0
         if octets:
-            self._room.give(self._network, octets)
+            room, network = self._room, self._network
+            room.used -= octets
+            if network is not None:
+                left = room.held[network] - octets
+                if left:
+                    room.held[network] = left
+                else:
+                    del room.held[network]

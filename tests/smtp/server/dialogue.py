@@ -95,7 +95,7 @@ class Realm:
 
 def claim() -> RoomClaim:
     """For a spool without a server: all the room that it wants."""
-    return RoomClaim(SpoolRoom(0), "", shares=False)
+    return RoomClaim(SpoolRoom(0), None)
 
 
 class DialogueTestCase(SynchronousTestCase):

@@ -23,37 +23,39 @@ LINE = "x" * 98
 class RoomTests(SynchronousTestCase):
     def test_one_network_leaves_half(self) -> None:
         room = SpoolRoom(1000)
-        took = 0
-        while room.take("attacker", 10, shares=True):
-            took += 10
-        self.assertEqual((took, room.used), (500, 500))
-        self.assertTrue(room.take("honest", 200, shares=True))
+        attacker = [RoomClaim(room, "192.0.2.1") for _ in range(9)]
+        while any(claim.take(10) for claim in attacker):
+            pass
+        self.assertEqual((room.used, room.held), (500, {"192.0.2.1": 500}))
+        self.assertTrue(RoomClaim(room, "192.0.2.2").take(200))
 
     def test_several_leave_a_share(self) -> None:
         room = SpoolRoom(1000)
         for attacker in "abcd":
-            while room.take(attacker, 1, shares=True):
+            claim = RoomClaim(room, attacker)
+            while claim.take(1):
                 pass
-        self.assertTrue(room.take("honest", 30, shares=True))
+        self.assertTrue(RoomClaim(room, "honest").take(30))
 
     def test_who_needs_not_share(self) -> None:
-        room = SpoolRoom(1000)
-        self.assertTrue(room.take("", 1000, shares=False))
-        self.assertFalse(room.take("", 1, shares=False))
+        claim = RoomClaim(SpoolRoom(1000), None)
+        self.assertTrue(claim.take(1000))
+        self.assertFalse(claim.take(1))
 
     def test_no_limit(self) -> None:
-        room = SpoolRoom(0)
-        self.assertTrue(room.take("a", 1 << 50, shares=True))
+        for network in (None, "a"):
+            self.assertTrue(RoomClaim(SpoolRoom(0), network).take(1 << 50))
 
     def test_it_is_given_back_once(self) -> None:
         room = SpoolRoom(1000)
-        claim, other = RoomClaim(room, "a", shares=True), RoomClaim(room, "a", shares=True)
-        self.assertTrue(claim.take(100) and claim.take(100) and other.take(50))
+        claim, other, near = RoomClaim(room, "a"), RoomClaim(room, "a"), RoomClaim(room, None)
+        self.assertTrue(claim.take(100) and claim.take(100) and other.take(50) and near.take(5))
         claim.release()
         claim.release()
-        self.assertEqual((room.used, room._held), (50, {"a": 50}))
+        self.assertEqual((room.used, room.held), (55, {"a": 50}))
         other.release()
-        self.assertEqual((room.used, room._held), (0, {}))
+        near.release()
+        self.assertEqual((room.used, room.held), (0, {}))
 
 
 class SpooledTests(DialogueTestCase):

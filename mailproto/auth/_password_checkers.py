@@ -18,11 +18,10 @@ from zope.interface import Interface, implementer
 from mailproto.accounts import account_key
 from mailproto.auth._credentials import IProxyLogin, IScramChecker, IScramProof
 from mailproto.auth._mechanism_choice import server_mechanisms
-from mailproto.auth._records import SALT_LENGTH, argon2_part, enabled_record, scram_part
+from mailproto.auth._records import SALT_LENGTH, is_record
 from mailproto.auth._saslprep import prepared_password
 from mailproto.auth._scram import (
     MIN_ITERATIONS,
-    SCRAM_ALGORITHMS,
     ScramAlgorithm,
     ScramKeys,
     proof_matches,
@@ -208,21 +207,16 @@ def _check_signature(check: Callable[..., object]) -> None:
 def _check_entry(name: object, password: object) -> None:
     """Check a name and its password, without showing the password."""
     if not isinstance(name, str) or not name:
-        raise TypeError(f"check: a name in the mapping is a str that is not empty, not {name!r}")
+        raise TypeError(f"check: a name in the mapping must be a str that is not empty, not {name!r}")
     if not isinstance(password, str):
-        raise TypeError(f"check: the password of {name!r} is a str, not {_type(password)}")
+        raise TypeError(f"check: the password of {name!r} must be a str, not {_type(password)}")
     if not password:
         raise ValueError(f"check: the password of {name!r} is empty")
-    if _is_record(password):
+    if is_record(password):
         raise ValueError(
             f"check: for {name!r} there is a record of hash_password instead of the password: write a"
             " function that calls password_matches in a thread"
         )
-
-
-def _is_record(text: str) -> bool:
-    record = enabled_record(text)
-    return bool(argon2_part(record) or any(scram_part(record, algorithm) for algorithm in SCRAM_ALGORITHMS))
 
 
 def _text(value: bytes | str) -> str:

@@ -184,11 +184,11 @@ class MappingTests(PortalTestCase):
             (
                 {b"alice": "s3cret"},
                 TypeError,
-                "a name in the mapping is a str that is not empty, not b'alice'",
+                "a name in the mapping must be a str that is not empty, not b'alice'",
             ),
             ({"": "s3cret"}, TypeError, "not ''"),
-            ({"alice": b"s3cret"}, TypeError, "the password of 'alice' is a str, not bytes"),
-            ({"alice": None}, TypeError, "is a str, not NoneType"),
+            ({"alice": b"s3cret"}, TypeError, "the password of 'alice' must be a str, not bytes"),
+            ({"alice": None}, TypeError, "must be a str, not NoneType"),
             ({"alice": ""}, ValueError, "the password of 'alice' is empty"),
             ({"alice": "s3cret", "ALICE": "x"}, ValueError, "'ALICE' and 'alice' are the same account"),
         ):

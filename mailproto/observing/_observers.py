@@ -219,6 +219,8 @@ def _flattened(observers: ObserverOrMore | None) -> Iterator[IObserver]:
 def _check(observer: object) -> None:
     if isinstance(observer, type) or not IObserver.providedBy(observer):
         hint = "derive its class from mailproto.observing.Observer"
+        if isinstance(observer, type) and IObserver.implementedBy(observer):
+            hint = f"write {observer.__name__}()"
         raise wrong_type("observer", observer, "an object that provides IObserver", hint)
     check_contract("observer", observer, IObserver)
     for name in _METHODS:

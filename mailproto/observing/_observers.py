@@ -221,6 +221,8 @@ def _check(observer: object) -> None:
         isinstance(observer, Observer) or provided(IObserver, observer) is not None
     ):
         hint = "derive its class from mailproto.observing.Observer"
+        if isinstance(observer, type) and IObserver.implementedBy(observer):
+            hint = f"write {observer.__name__}()"
         raise wrong_type("observer", observer, "an object that provides IObserver", hint)
     check_contract("observer", observer, IObserver)
     for name in _METHODS:

@@ -29,6 +29,7 @@ class ServerFactory(Factory):
     :param mail_log: whether there is a mail log.
     :param protocol_class: a subclass of `protocol_class`, to be used instead.
     :ivar observer: passes events to all of them.
+    :ivar stalls: how often a connection has held the reactor for more than 50 ms (`Stalled`).
     :raises TypeError: ``observer`` is no observer, or ``protocol_class`` is no such subclass.
     """
 
@@ -59,6 +60,7 @@ class ServerFactory(Factory):
         self.observer = Observers([*([MailLog(clock)] if mail_log else []), Observers(observer)])
         self.stopping = False
         self.connections: set[ServerConnection[Any]] = set()
+        self.stalls = 0
         self._peers: dict[str, int] = {}
         self._all_gone: list[Deferred[None]] = []
 

@@ -26,7 +26,6 @@ class IMAPLimits(Limits):
         browser or a scanner.
     :ivar failed_logins: how many failed logins close the connection; one password that is tried in several
         ways counts once.
-    :ivar time_slice: how many seconds one command may hold the reactor before others have their turn.
     """
 
     first_command: float = 60
@@ -35,4 +34,3 @@ class IMAPLimits(Limits):
     before_login: IMAPWireLimits = _BEFORE_LOGIN
     bad_commands: int = 20
     failed_logins: int = 5
-    time_slice: float = 0.01

@@ -41,6 +41,8 @@ class Content:
     __slots__ = ("_descriptor", "_file_size", "_size", "path", "prefix")
 
     def __init__(self, octets: bytes = b"") -> None:
+        if octets.__class__ is not bytes and not isinstance(octets, bytes):
+            octets = bytes(Content.of(octets))
         self.prefix = octets
         self.path = ""
         self._file_size = 0

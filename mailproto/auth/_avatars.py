@@ -9,7 +9,8 @@ from twisted.cred.portal import Portal
 from zope.interface import Interface
 from zope.interface.interface import InterfaceClass
 
-from mailproto.interfaces import IAccount, IIdentity
+from mailproto._arguments import wrong_type
+from mailproto.interfaces import IAccount, IIdentity, IStore
 
 __all__ = ["ACCOUNT", "IDENTITY", "RealmFault", "checked_avatar", "checked_portal"]
 
@@ -56,16 +57,18 @@ def checked_portal(portal: Any, *, accounts: str = "") -> Portal:
 
     :param accounts: the server's protocol, if it needs an `IAccount` for each login.
     :raises TypeError: it is not a portal.
-    :raises ValueError: its realm gives no accounts, but the server needs them.
+    :raises ValueError: it has no checkers; or its realm gives no accounts, but the server needs them.
     """
     if isinstance(portal, type) or not (
         callable(getattr(portal, "login", None))
         and hasattr(portal, "checkers")
         and callable(getattr(getattr(portal, "realm", None), "requestAvatar", None))
     ):
-        raise TypeError(
-            f"portal: {_kind(portal)} is not a twisted.cred Portal; mailproto.auth.password_portal and"
-            " store_portal make one"
+        raise wrong_type("portal", portal, "a twisted.cred.portal.Portal", _how_to_make_a_portal(portal))
+    if not portal.checkers:
+        raise ValueError(
+            "portal: it has no checkers, so nobody could sign in; write Portal(realm, [checker]), or call"
+            " its registerChecker before"
         )
     if accounts and not getattr(portal.realm, "gives_accounts", True):
         raise ValueError(
@@ -75,6 +78,17 @@ def checked_portal(portal: Any, *, accounts: str = "") -> Portal:
         )
     checked: Portal = portal
     return checked
+
+
+def _how_to_make_a_portal(instead: object) -> str:
+    """What to write, for a value that a portal could be made of."""
+    if IStore.providedBy(instead):
+        return "write mailproto.auth.store_portal(store, reactor)"
+    if IAccount.providedBy(instead):
+        return "write mailproto.auth.password_portal(check, account=lambda name: account)"
+    if hasattr(instead, "requestAvatar") or hasattr(instead, "requestAvatarId") or instead is Portal:
+        return "write Portal(realm, [checker])"
+    return "write mailproto.auth.password_portal(check)"
 
 
 def _fault(realm: object, what: str, advice: str) -> RealmFault:

@@ -18,7 +18,9 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from mailproto._arguments import check_call, check_type, wrong_type
 from mailproto._logger import PackageLogger
+from mailproto._twisted_arguments import check_contract
 from mailproto.accounts import account_key, full_name
 from mailproto.auth._credentials import (
     IBearerToken,
@@ -90,6 +92,12 @@ class DirectoryChecker(_NameChecker):
         default_domain: str = "",
         secret: bytes | None = None,
     ) -> None:
+        check_contract("directory", directory, IDirectory)
+        if isinstance(verifier, type) or not callable(getattr(verifier, "verify", None)):
+            raise wrong_type("verifier", verifier, "a PasswordVerifier", "write PasswordVerifier(reactor)")
+        check_type("default_domain", default_domain, str, "a str")
+        if not isinstance(secret, (bytes, type(None))):  # which is not shown
+            raise TypeError(f"secret must be bytes or None, not {type(secret).__name__}")
         self._directory = directory
         self._verifier = verifier
         self.default_domain = default_domain
@@ -196,6 +204,7 @@ class TokenChecker(_NameChecker):
     credentialInterfaces = (IBearerToken,)
 
     def __init__(self, validate: Callable[[str, str], Result[str | None]]) -> None:
+        check_call("validate", validate, "a function of a name and a token", 2)
         self._validate = validate
 
     async def check(self, credentials: ICredentials) -> str:
@@ -228,6 +237,8 @@ class CertificateChecker(_NameChecker):
     credentialInterfaces = (IClientCertificate,)
 
     def __init__(self, directory: IDirectory, *, default_domain: str = "") -> None:
+        check_contract("directory", directory, IDirectory)
+        check_type("default_domain", default_domain, str, "a str")
         self._directory = directory
         self.default_domain = default_domain
 

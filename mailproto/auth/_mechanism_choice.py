@@ -60,7 +60,7 @@ def server_mechanisms(chosen: Iterable[str | type[ServerMechanism]]) -> tuple[ty
         if isinstance(one, str):
             mechanism = known.get(one.upper())
             if mechanism is None:
-                raise ValueError(f"{one!r} is none of {', '.join(known)}")
+                raise ValueError(f"mechanisms: {one!r} is none of {', '.join(known)}")
         elif isinstance(one, type) and issubclass(one, ServerMechanism):
             mechanism = one
         else:

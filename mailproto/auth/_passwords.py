@@ -14,6 +14,8 @@ from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from mailproto._arguments import check_whole, wrong_type
+from mailproto._twisted_arguments import check_clock
 from mailproto.auth._records import PROFILE, argon2_part, completed, matches
 from mailproto.auth._saslprep import prepared_password
 from mailproto.errors import Unavailable
@@ -68,6 +70,10 @@ class PasswordVerifier:
     """
 
     def __init__(self, reactor: ReactorTime, *, threads: int = 2, pool: _Pool | None = None) -> None:
+        check_clock("reactor", reactor)
+        check_whole("threads", threads, 1)
+        if pool is not None and not hasattr(pool, "callInThreadWithCallback"):
+            raise wrong_type("pool", pool, "a twisted.python.threadpool.ThreadPool or None")
         self.clock = reactor
         self._pool = pool or cast(_Pool, ThreadPool(0, threads, "passwords"))
         self._started = False

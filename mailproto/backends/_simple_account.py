@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from zope.interface import Invalid, implementer
+from zope.interface import implementer
 from zope.interface.interface import InterfaceClass
-from zope.interface.verify import verifyObject
 
+from mailproto._twisted_arguments import check_contract
 from mailproto.awaiting import settle
 from mailproto.backends._given import given_name
 from mailproto.backends._memory import MemoryStore
@@ -259,10 +259,7 @@ def _other_than_inbox(name: str) -> str:
 
 def _given_mailbox(name: str, mailbox: IMailbox) -> IMailbox:
     """:raises TypeError: it is no mailbox, or was deleted."""
-    try:
-        verifyObject(IMailbox, mailbox)
-    except Invalid as fault:
-        raise TypeError(f"mailbox {name!r}: an object with the interface IMailbox: {fault}") from None
+    check_contract(f"mailbox {name!r}", mailbox, IMailbox)
     if isinstance(mailbox, SimpleMailbox) and mailbox.is_retired:
         raise ValueError(f"mailbox {name!r}: it was deleted (SimpleMailbox.retire)")
     return mailbox

@@ -7,6 +7,8 @@ from typing import Any, Generic, Self, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from mailproto._arguments import wrong_type
+from mailproto._twisted_arguments import check_clock, check_endpoint
 from mailproto.auth.sasl import ClientCredentials
 from mailproto.client._address import ServerAddress
 from mailproto.client._connection import ClientConnection
@@ -64,7 +66,12 @@ class Client(ABC, Generic[EventT]):
         :raises TLSUnavailable: TLS is required, but is not offered, or was refused.
         :raises TLSFailed: TLS is required, but failed, or the certificate is not valid.
         :raises mailproto.tls.TLSFilesError: ``trust_root`` cannot be read.
+        :raises TypeError: ``server`` is no `ServerAddress`, or ``reactor`` is none.
         """
+        check_clock("reactor", reactor)
+        if not isinstance(server, ServerAddress):
+            hint = f"write ServerAddress({server!r})" if isinstance(server, str) else ""
+            raise wrong_type("server", server, "a ServerAddress", hint)
         settings.setdefault("is_remote", server.is_remote)
         make: Any = cls  # the classes of clients take a reactor; this one takes a session
         return await open_client(reactor, server, lambda: make(reactor, **settings), cls.default_port(server))
@@ -78,7 +85,10 @@ class Client(ABC, Generic[EventT]):
         :param settings: keyword arguments for the class.
         :raises ConnectFailed: the connection was not made.
         :raises ClientError: the greeting was refused or missing; the connection is closed.
+        :raises TypeError: ``endpoint`` cannot be connected to, or ``reactor`` is none.
         """
+        check_clock("reactor", reactor)
+        check_endpoint("endpoint", endpoint)
         make: Any = cls
         return await connect_client(reactor, endpoint, make(reactor, **settings))
 

@@ -159,7 +159,7 @@ def check_capabilities(
     :param announced: the first words, in upper case, of what the server announces itself.
     :raises TypeError, ValueError: one of them is not valid.
     """
-    if isinstance(capabilities, str | bytes):
+    if isinstance(capabilities, str | bytes) or not isinstance(capabilities, Iterable):
         raise TypeError(f"capabilities: a list of texts, not {capabilities!r}")
     checked = tuple(capabilities)
     seen = set(announced)

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto._arguments import check_refusal
 from mailproto._logger import PackageLogger
 from mailproto.connection._awaiting import begin
 from mailproto.connection._base import OCTETS_AT_ONCE, Connection
@@ -353,9 +354,13 @@ class EventConnection(Connection, Generic[EventT]):
     def _failed(self, event: EventT, failure: Failure) -> None:
         if isinstance(failure.value, ConnectionOver) and not self.is_open:
             return
-        if isinstance(failure.value, MailError):
-            error = failure.value
-        else:
+        error = failure.value
+        if isinstance(error, MailError):
+            try:
+                check_refusal(error.code, error.enhanced, error.text)
+            except (TypeError, ValueError):  # a class of somebody's own set them after it was made
+                failure = Failure()
+        if not isinstance(error, MailError) or failure.value is not error:
             self.log.failure(
                 "{peer}: error while handling {event}", failure, peer=self.peer, event=self.describe(event)
             )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory
 
+from mailproto._arguments import check_bool, check_type
 from mailproto._reactor import installed
+from mailproto._twisted_arguments import check_clock, check_server_tls
 from mailproto.connection._hostname import server_hostname
 from mailproto.connection._limits import Limits
 from mailproto.connection._server import ServerConnection
@@ -24,19 +26,23 @@ class ServerFactory(Factory):
     :param clock: the reactor, or a `twisted.internet.task.Clock` in tests; None for the installed reactor.
     :param hostname: the server's name in its greeting; an international name is sent with A-labels.  None for
         the machine's name.
-    :param tls: the context for STARTTLS or STLS; None not to offer it.
+    :param tls: the context for STARTTLS or STLS, such as `mailproto.tls.server_tls` makes; None not to offer
+        it.
     :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
     :param mail_log: whether there is a mail log.
     :param protocol_class: a subclass of `protocol_class`, to be used instead.
     :ivar observer: passes events to all of them.
     :ivar stalls: how often a connection has held the reactor for more than 50 ms (`Stalled`).
-    :raises TypeError: ``observer`` is no observer, or ``protocol_class`` is no such subclass.
+    :raises TypeError, ValueError: an argument cannot be used; the text says what it takes.
     """
 
     protocol_class: type[ServerConnection[Any]] = ServerConnection
     """The class of the connections."""
 
     noisy = False
+    limits_class: ClassVar[type[Limits]] = Limits
+    """The class of `limits`."""
+
     service_name: str = ""
     """The service's name in the mail log: smtp, submission, lmtp, pop3 or imap."""
 
@@ -51,12 +57,21 @@ class ServerFactory(Factory):
         mail_log: bool = True,
         protocol_class: type[ServerConnection[Any]] | None = None,
     ) -> None:
-        clock = self.clock = installed() if clock is None else clock
+        if clock is None:
+            clock = installed()
+        check_clock("clock", clock)
+        check_server_tls("tls", tls)
+        check_bool("mail_log", mail_log)
+        kind = self.limits_class
+        if limits is not None:
+            hint = f"write {kind.__name__}(...)"
+            check_type("limits", limits, kind, f"of the class {kind.__name__} or None", hint)
+        self.clock = clock
         self.hostname = server_hostname(hostname)
         if protocol_class is not None:
             self.protocol_class = self._derived(protocol_class)
         self.tls = tls
-        self.limits = limits or Limits()
+        self.limits = kind() if limits is None else limits
         self.observer = Observers([*([MailLog(clock)] if mail_log else []), Observers(observer)])
         self.stopping = False
         self.connections: set[ServerConnection[Any]] = set()

@@ -13,8 +13,6 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
-    IOpenSSLContextFactory,
-    IOpenSSLServerConnectionCreator,
     IProtocol,
     IProtocolFactory,
     IReactorFDSet,
@@ -25,8 +23,10 @@ from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
+from mailproto._arguments import check_call, check_type, wrong_type
 from mailproto._logger import PackageLogger
 from mailproto._reactor import installed
+from mailproto._twisted_arguments import check_factory, check_optional_clock, check_server_tls
 from mailproto.connection import ServerFactory
 from mailproto.files import give_away
 from mailproto.listening._endpoints import unix_path, with_defaults
@@ -86,16 +86,15 @@ class Listener(Service):
         reactor: Reactor | None = None,
     ) -> None:
         if not isinstance(endpoint, str) and not IStreamServerEndpoint.providedBy(endpoint):
-            raise TypeError(
-                "endpoint: a Twisted endpoint string, such as 'tcp:8025:interface=127.0.0.1', or an "
-                f"IStreamServerEndpoint, not {endpoint!r}"
-            )
-        if isinstance(factory, type) or not IProtocolFactory.providedBy(factory):
-            raise TypeError(f"factory: an IProtocolFactory, such as an SMTPServerFactory, not {factory!r}")
-        if tls is not None and not (
-            IOpenSSLServerConnectionCreator.providedBy(tls) or IOpenSSLContextFactory.providedBy(tls)
-        ):
-            raise TypeError(f"tls: what mailproto.tls.server_tls returns, not {tls!r}")
+            takes = "an endpoint string such as 'tcp:8025:interface=127.0.0.1', or an IStreamServerEndpoint"
+            hint = f"write 'tcp:{endpoint}'" if isinstance(endpoint, int) else ""
+            raise wrong_type("endpoint", endpoint, takes, hint)
+        check_factory("factory", factory)
+        check_type("name", name, str, "a str")
+        if listening is not None:
+            check_call("listening", listening, "a function of a str, or None", 1)
+        check_optional_clock("reactor", reactor)
+        check_server_tls("tls", tls)
         self.endpoint = endpoint
         self.socket_owner: tuple[int | None, int | None] = (None, None)
         self._title = name or _name_of(factory) + ("" if tls is None else "s")

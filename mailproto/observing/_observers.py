@@ -9,10 +9,10 @@ from typing import Any, Final, TypeAlias
 
 from twisted.logger import Logger
 from zope.interface import implementer
-from zope.interface.exceptions import Invalid
-from zope.interface.verify import verifyObject
 
+from mailproto._arguments import wrong_type
 from mailproto._contracts import Contract, ContractClass, contract
+from mailproto._twisted_arguments import check_contract
 from mailproto.observing._events import (
     Accepted,
     Appended,
@@ -228,12 +228,10 @@ def _flattened(observers: ObserverOrMore | None) -> Iterator[IObserver]:
 
 
 def _check(observer: object) -> None:
-    try:
-        verifyObject(IObserver, observer)
-    except Invalid as error:
-        what = observer if isinstance(observer, type) else type(observer).__name__
-        hint = "derive it from mailproto.observing.Observer"
-        raise TypeError(f"observer: {what!r} does not provide IObserver ({hint}): {error}") from None
+    if isinstance(observer, type) or not IObserver.providedBy(observer):
+        hint = "derive its class from mailproto.observing.Observer"
+        raise wrong_type("observer", observer, "an object that provides IObserver", hint)
+    check_contract("observer", observer, IObserver)
     for name in _METHODS:
         if iscoroutinefunction(getattr(observer, name)):
             raise TypeError(f"observer: {type(observer).__name__}.{name} is a coroutine function")

@@ -76,9 +76,9 @@ def _octets(text: str) -> int:
 def _networks(option: str, words: Sequence[str]) -> Networks:
     """:raises UsageError: a word is not a network."""
     try:
-        return Networks(words)
+        return Networks.of(option, words)
     except ValueError as error:
-        raise UsageError(f"{option}: {error}") from None
+        raise UsageError(str(error)) from None
 
 
 def _endpoint_option(name: str, what: str) -> Callable[[Options, str], None]:
@@ -196,7 +196,7 @@ class Options(UsageOptions):
         try:
             server_mechanisms([mechanism])
         except ValueError as error:
-            raise UsageError(f"--auth: {error}") from None
+            raise UsageError(f"--auth: {str(error).removeprefix('mechanisms: ')}") from None
         self._mechanisms.append(mechanism)
 
     def opt_proxy(self, network: str) -> None:

@@ -17,6 +17,8 @@ from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from mailproto._arguments import check_path
+from mailproto._twisted_arguments import check_optional_clock
 from mailproto._twisted_internals import protocol_above
 from mailproto.typing import ReactorTime
 
@@ -77,6 +79,11 @@ class ServerTLS:
         client_ca: str | os.PathLike[str] | None = None,
         clock: ReactorTime | None = None,
     ) -> None:
+        check_path("cert_file", cert_file, "the path of a PEM file")
+        check_path("key_file", key_file, "the path of a PEM file")
+        if client_ca is not None:
+            check_path("client_ca", client_ca, "the path of a PEM file, or None")
+        check_optional_clock("clock", clock)
         self._cert_file = Path(cert_file)
         self._key_file = Path(key_file)
         self._client_ca = None if client_ca is None else Path(client_ca)

@@ -341,5 +341,5 @@ class AccountTests(PortalTestCase):
                 self.plain(self.accounts(account), "alice", "secret", wanted=IAccount)
             [failure] = self.flushLoggedErrors(TypeError)
             self.assertIn("password_portal's function account returned a", str(failure.value))
-        with self.assertRaisesRegex(TypeError, "account: a function that takes a name is needed, not dict"):
+        with self.assertRaisesRegex(TypeError, "account must be a function of a name that .*, not a dict"):
             self.accounts({})  # type: ignore[arg-type]

@@ -132,7 +132,10 @@ class ConstructionTests(SynchronousTestCase):
         for given in ({"alice": "secret"}, checker, Portal, password_portal, object(), MyRealm(nothing)):
             with self.subTest(given=given):
                 self.assertRaisesRegex(
-                    TypeError, "^portal: .* is not a twisted.cred Portal", checked_portal, given
+                    TypeError,
+                    "^portal must be a twisted.cred.portal.Portal, not .*: write ",
+                    checked_portal,
+                    given,
                 )
 
     def test_names_are_not_enough_for_pop3_and_imap(self) -> None:

@@ -12,6 +12,8 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto._arguments import check_type
+from mailproto._twisted_arguments import check_clock
 from mailproto.accounts import account_key
 from mailproto.backends.sqlite._account import SQLiteAccount
 from mailproto.backends.sqlite._bodies import LARGE, Body
@@ -42,6 +44,8 @@ class SQLiteStore:
     add_ons = frozenset({IRecent, IObjectIds})
 
     def __init__(self, path: str, *, reactor: Reactor) -> None:
+        check_type("path", path, str, "the path of a folder, a str")
+        check_clock("reactor", reactor)
         self._database = Database(path, cast(IReactorFromThreads, reactor))
         self.path = self._database.path
         self.directory = SQLiteDirectory(self._database)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
+from mailproto._twisted_arguments import provided
 from mailproto.awaiting import has_nothing_to_do, settle
 from mailproto.content import Content
 from mailproto.errors import MailError, Unavailable
@@ -58,12 +59,12 @@ class DeliveryCalls:
 
         :raises MailError: the client is turned away.
         """
-        return self._begin() if IDeliverySessions.providedBy(self._delivery) else None
+        return None if provided(IDeliverySessions, self._delivery) is None else self._begin()
 
     async def _begin(self) -> None:
         try:
             begun = await self._settled(self._delivery.begin(self._server.session), "begin")
-            if not IDeliverySession.providedBy(begun):
+            if provided(IDeliverySession, begun) is None:
                 raise self._wrong("begin", begun, "return an object that provides IDeliverySession")
         except MailError:
             raise

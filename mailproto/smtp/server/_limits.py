@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from mailproto.connection.limits import Limits
 from mailproto.smtp.wire import SMTPWireLimits
@@ -51,6 +52,15 @@ class SMTPLimits(Limits):
     :ivar rate_period: the time in which these are counted.
     :ivar hops: a message with so many Received fields goes in circles: at least 100 (RFC 5321 6.3).
     """
+
+    ABOVE_0: ClassVar[frozenset[str]] = Limits.ABOVE_0 | {
+        "recipients",
+        "transactions",
+        "delivery",
+        "header",
+        "hops",
+        "rate_period",
+    }
 
     first_command: float = 300
     wire: SMTPWireLimits = field(default_factory=SMTPWireLimits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailproto._twisted_arguments import provided
 from mailproto.awaiting import settle
 from mailproto.connection.proxy import UNIX
 from mailproto.errors import Refused
@@ -77,7 +78,7 @@ class SendingPolicy:
                 raise Refused(450, "4.7.1", text, detail=f"from {network or UNIX}")
 
     async def _owns(self, account: str, path: Address) -> bool:
-        delivery = self._delivery
-        if IOwnership.providedBy(delivery):
-            return bool(await settle(delivery.owns(account, path)))
+        owner = provided(IOwnership, self._delivery)
+        if owner is not None:
+            return bool(await settle(owner.owns(account, path)))
         return is_own_address(account, path)

@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
-
 from mailproto.auth.signing_in import Login
 from mailproto.connection import ServerConnection
 from mailproto.connection.limits import CloseReason
@@ -28,6 +25,7 @@ from mailproto.smtp.server import (
 from mailproto.smtp.server import _replies as replies
 from mailproto.smtp.server._delivery_calls import DELIVERED, DeliveryCalls
 from mailproto.smtp.server._error_budget import ErrorBudget
+from mailproto.smtp.server._greeting import Greeting
 from mailproto.smtp.server._limits import SMTPLimits
 from mailproto.smtp.server._offers import Offers
 from mailproto.smtp.server._own_commands import own_command
@@ -78,6 +76,7 @@ class SMTPServer(ServerConnection[Event]):
 
     :cvar greetings: the verbs with which a client may greet, and the protocol of each.
     :cvar answers_each: whether each recipient has a reply of its own (LMTP).
+    :ivar greeting: greets the client.
     :ivar hello: the client's greeting, or None.
     :ivar delivery: calls the factory's delivery for this connection.
     :ivar transaction: the transaction since MAIL, or None.
@@ -115,7 +114,7 @@ class SMTPServer(ServerConnection[Event]):
         self.session_log = SessionLog(self)
         self._session: Session | None = None
         self._offers: Offers | None = None
-        self._greeting: IDelayedCall | None = None
+        self.greeting = Greeting(self)
         self.trace: TraceWriter | None = None
         self.error_budget = ErrorBudget(self.limits)
         self._handlers: Mapping[type[Event], _Handler] = _HANDLERS
@@ -126,43 +125,7 @@ class SMTPServer(ServerConnection[Event]):
         """Choose the table of handlers, and greet the client."""
         if self.factory.require_tls and not self.is_encrypted:
             self._handlers = _BEFORE_TLS
-        return self.greet_client()
-
-    def greet_client(self) -> Awaitable[None] | None:
-        """Begin the delivery's session, if there is one, and send the greeting."""
-        beginning = self.delivery.begin()
-        return self._greet() if beginning is None else self._greet_after(beginning)
-
-    async def _greet_after(self, beginning: Awaitable[None]) -> None:
-        try:
-            await beginning
-        except MailError as error:
-            # These codes turn a client away (RFC 5321 3.1, 4.2.3).
-            reply = render_reply(554 if error.code >= 500 else 421, error.enhanced, error.text)
-            self.session_log.client_refused(reply, error.detail.encode())
-            self.end(reply, "turned away")
-            return
-        waiting = self._greet()
-        if waiting is not None:
-            await waiting
-
-    def _greet(self) -> Deferred[None] | None:
-        """Send the greeting, after ``greeting_wait`` (RFC 5321 4.3.1)."""
-        wait = 0 if self.is_proxy else self.limits.wait_before_greeting(is_near=self.peer.is_near)
-        if not wait:
-            self.write_greeting()
-            return None
-        # A proxy may have pipelined commands after XCLIENT; only commands that come later are too early.
-        waited: Deferred[int] = Deferred()
-        self._greeting = self.clock.callLater(wait, waited.callback, self.wire.pending)
-        return waited.addCallback(self._waited)
-
-    def _waited(self, pending: int) -> None:
-        if self.wire.pending > pending:
-            self.session_log.client_refused(replies.EARLY_TALKER)
-            self.end(replies.EARLY_TALKER, "talked before the greeting")
-        elif not self.factory.stopping:
-            self.write_greeting()
+        return self.greeting.begin()
 
     def write_greeting(self) -> None:
         """Send the greeting now (RFC 5321 4.3.1)."""
@@ -215,8 +178,7 @@ class SMTPServer(ServerConnection[Event]):
 
     def closed(self) -> None:
         """Drop an unfinished transaction (RFC 5321 3.8)."""
-        if self._greeting is not None and self._greeting.active():
-            self._greeting.cancel()
+        self.greeting.cancel()
         self.forget_client()
         self.when_idle(self.delivery.end)
 

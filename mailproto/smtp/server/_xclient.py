@@ -71,7 +71,7 @@ def _begin_session(server: SMTPServer, event: XClient, login: Login | None) -> A
     name, verb = attributes.get("HELO"), _VERBS[attributes.get("PROTO") or "SMTP"]
     if name and verb in server.greetings:
         server.hello = Hello(verb, name)
-    return server.greet_client()
+    return server.greeting.begin()
 
 
 def _set_client(server: SMTPServer, event: XClient) -> bool:

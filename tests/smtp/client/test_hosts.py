@@ -120,12 +120,12 @@ class HostTests(SynchronousTestCase):
                 self.assertIn(repr(host[:300]), str(error))
                 self.assertTrue(str(error).isprintable())
                 self.assertLess(len(str(error)), 3500)
-                self.assertRaises(ValueError, SMTPSender, None, host)
+                self.assertRaises(ValueError, SMTPSender, Clock(), host)
 
     def test_no_text(self) -> None:
         for host in NO_TEXT:
             error = self.assertRaises(TypeError, ServerAddress, host)
-            self.assertIn(type(host).__name__, str(error))
+            self.assertIn(repr(host), str(error))
 
     @settings(max_examples=500, deadline=None)
     @given(st.text("a1-_.:[]%ü \0\u202e", max_size=12) | st.text(max_size=300))
@@ -144,7 +144,7 @@ class HostTests(SynchronousTestCase):
             self.assertIn(str(port), str(error))
         for wrong in ("25", 25.0, True, b"25"):
             error = self.assertRaises(TypeError, ServerAddress, "mx.example", wrong)
-            self.assertIn(type(wrong).__name__, str(error))
+            self.assertIn(repr(wrong), str(error))
 
 
 class OwnNameTests(SynchronousTestCase):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.ssl import CertificateOptions
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.connection.commands import ServerCommand, State
@@ -148,6 +149,7 @@ class StateTests(SynchronousTestCase):
             GREETED + "C: XHELLO\nS: 530 5.7.0 Must issue a STARTTLS command first",
             {"XHELLO": ServerCommand(xhello, states=State.ANY)},
             require_tls=True,
+            tls=CertificateOptions(),
         )
 
 

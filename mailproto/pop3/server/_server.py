@@ -88,7 +88,7 @@ class POP3Server(ServerConnection[Command | Response]):
     async def sign_in(self, login: Login) -> None:
         """Enter the TRANSACTION state with a snapshot of the account's INBOX."""
         try:
-            maildrop = await Maildrop.open(login.account)
+            maildrop = await Maildrop.open(login.account, self.breathe)
         except BaseException:
             login.logout()
             raise

@@ -1,9 +1,8 @@
 """The line in which connections wait that have much to do: fairness among the connections of one reactor.
 
 A process for each client would be fair; one reactor has to be made so.  Each time a connection is served, it
-may work for `BRIEFLY`.  What it does beyond that is taken from a budget that all connections share, of `TURN`
-seconds for each turn of the reactor.  When that is spent, the connection waits at the end of this line.  The
-line is served once a turn, one connection after another, for another `TURN`.
+may work for `BRIEFLY`, or for its share of a `TURN` if nobody waits.  Then it waits at the end of this line.
+The line is served once a turn of the reactor, one connection after another, for another `TURN`.
 
 So a client that sends single commands is served at once, however many others flood the server, and a client
 that is alone has nearly all of the time.  Clients that have not signed in share half of the line's time while
@@ -22,11 +21,11 @@ from mailproto.typing import ReactorTime
 
 __all__ = ["BRIEFLY", "TURN", "Line", "line_of"]
 
-BRIEFLY: Final = 0.0002
+BRIEFLY: Final = 0.0001
 """Seconds for which a connection may work each time that it is served, whatever others do."""
 
 TURN: Final = 0.004
-"""Seconds of a turn of the reactor that connections share beyond `BRIEFLY`; the line has as many again."""
+"""Seconds for new input in one turn of the reactor; the line has as many again."""
 
 _QUIET: Final = 0.02
 """If no connection has worked for longer than `BRIEFLY` in so many seconds, the next one has a new budget."""
@@ -35,6 +34,7 @@ _QUIET: Final = 0.02
 class Line:
     """Divides the reactor's time among connections.
 
+    :ivar end: until when the connection that is served may work beyond `BRIEFLY`.
     :ivar now: while connections are served in a `Turn`, when the latest of them was served; or else 0.
     """
 
@@ -43,22 +43,22 @@ class Line:
     def __init__(self, clock: ReactorTime) -> None:
         self._clock = clock
         self.now = 0.0
-        self._end = 0.0  # of the budget
+        self.end = 0.0
         self._waiting: tuple[deque[Callable[[], object]], ...] = (deque(), deque())  # strangers, accounts
         self._next = 0  # of these two
         self._is_called = False
 
-    def begin(self, now: float) -> None:
-        """A turn of the reactor begins: there is a new budget."""
-        self._end = now + TURN
+    def share(self, number: int) -> float:
+        """For how long each of ``number`` connections may work that are served in one turn."""
+        return BRIEFLY if self._is_called else max(TURN / (number or 1), BRIEFLY)
 
     def has_time(self, now: float, entered: float) -> bool:
         """Whether a connection that has worked since ``entered``, for longer than `BRIEFLY`, may go on."""
-        if entered - self._end > _QUIET:  # the first one in a while
-            self._end = entered + TURN
-        elif self._end - now > TURN:  # the clock was set back
-            self._end = now + TURN
-        return now < self._end
+        if entered - self.end > _QUIET:  # the first one in a while
+            self.end = entered + TURN
+        elif self.end - now > TURN:  # the clock was set back
+            self.end = now + TURN
+        return now < self.end
 
     def wait(self, go_on: Callable[[], object], *, is_signed_in: bool) -> None:
         """Call ``go_on`` after those that wait already."""
@@ -73,7 +73,7 @@ class Line:
         strangers, accounts = self._waiting
         share = max(TURN / (len(strangers) + len(accounts)), BRIEFLY)
         while (strangers or accounts) and now < end:
-            self._end = min(now + share, end)
+            self.end = min(now + share, end)
             self._next = 1 - self._next
             waiting = self._waiting[self._next] or self._waiting[1 - self._next]
             try:
@@ -81,7 +81,7 @@ class Line:
             except BaseException:
                 self.log.failure("error while serving a connection that had to wait")
             now = self._clock.seconds()
-        self._end = now
+        self.end = now
         self._is_called = bool(strangers or accounts)
         if self._is_called:
             self._clock.callLater(0, self._serve)

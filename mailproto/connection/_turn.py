@@ -75,14 +75,15 @@ class Turn:
         seconds = self._reactor.seconds
         line = self._line
         now = line.now = seconds()
-        line.begin(now)
         end = now + TURN
         ready = self._ready()
+        share = line.share(len(ready))
         for number, (fd, events) in enumerate(ready):
             if now >= end:
                 # The kernel would put them behind others; and it tells us again about what has no input.
                 self._left = [fd for fd, events in ready[number:] if events & _IN]
                 break
+            line.end = now + share
             selectable = selectables.get(fd)
             if selectable is None:  # serving another connection may have removed this one
                 continue

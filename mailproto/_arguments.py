@@ -33,6 +33,7 @@ __all__ = [
     "check_words",
     "folder_of",
     "shown",
+    "text_path",
     "wrong_type",
     "wrong_value",
 ]
@@ -190,10 +191,22 @@ def folder_of(name: str, value: object) -> str | None:
     takes = "the path of a folder that exists, or None"
     if value is None:
         return None
+    path = text_path(name, value, takes)
+    if not os.path.isdir(path):
+        raise wrong_value(name, path, takes)
+    return path
+
+
+def text_path(name: str, value: object, takes: str) -> str:
+    """A path as a `str`.
+
+    :raises TypeError: it is no path.
+    :raises ValueError: it is empty.
+    """
     path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
     if not isinstance(path, str):
         raise wrong_type(name, value, takes)
-    if not os.path.isdir(path):
+    if not path:
         raise wrong_value(name, path, takes)
     return path
 
@@ -219,11 +232,9 @@ def check_path(name: str, value: object, takes: str) -> None:
     """Check the path of a PEM file.
 
     :raises TypeError: it is no path.
-    :raises ValueError: it is the file's content.
+    :raises ValueError: it is empty, or the file's content.
     """
-    if not isinstance(value, (str, os.PathLike)):
-        raise wrong_type(name, value, takes)
-    if isinstance(value, str) and "-----BEGIN" in value:
+    if "-----BEGIN" in text_path(name, value, takes):
         raise ValueError(f"{name} must be {takes}, not its content")
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "check_endpoint",
     "check_factory",
     "check_optional_clock",
+    "check_server_endpoint",
     "check_server_tls",
     "faults_of",
     "provided",
@@ -110,6 +111,14 @@ def check_endpoint(name: str, value: object) -> None:
     if isinstance(value, (type, socket.socket)) or not _can(value, "connect"):
         example = "twisted.internet.endpoints.clientFromString(reactor, 'tcp:mail.example.org:25')"
         raise wrong_type(name, value, "an endpoint to connect to", f"such as {example}")
+
+
+def check_server_endpoint(name: str, value: object) -> None:
+    """:raises TypeError: ``value`` cannot be listened on (`IStreamServerEndpoint`)."""
+    if isinstance(value, (type, socket.socket)) or not _can(value, "listen"):
+        takes = "an endpoint string such as 'tcp:8025:interface=127.0.0.1', or an IStreamServerEndpoint"
+        is_port = isinstance(value, int) and not isinstance(value, bool)
+        raise wrong_type(name, value, takes, f"write 'tcp:{value}'" if is_port else "")
 
 
 def check_factory(name: str, value: object) -> None:

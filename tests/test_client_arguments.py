@@ -22,6 +22,8 @@ from tests.arguments import assert_refused
 
 REACTOR = MemoryReactorClock()
 CLOCK = "must be the reactor, or a twisted.internet.task.Clock in tests, not "
+HOST = "host must be a domain name or an IP address, not "
+NAME = "hostname must be a domain such as 'mail.example.org' or an address in brackets, not "
 MESSAGE = "From: a@x.example\nTo: b@y.example\n\nHello\n"
 
 
@@ -43,10 +45,10 @@ class ServerAddressTests(ClientArgumentTestCase):
             ("host must be a str, not None", {"host": None}),
             ("host must be a str, not b'mx'", {"host": b"mx"}),
             (
-                "host: 'mail.example.org:25' is no IP address (a port is given by itself)",
+                f"{HOST}'mail.example.org:25': it is no IP address (a port is given by itself)",
                 {"host": "mail.example.org:25"},
             ),
-            ("host: 'a b' has the label 'a b'...", {"host": "a b"}),
+            (f"{HOST}'a b': it has the label 'a b'...", {"host": "a b"}),
             ("port must be an int from 1 to 65535, not '25'", {"port": "25"}),
             ("port must be an int from 1 to 65535, not True", {"port": True}),
             ("port must be an int from 1 to 65535, not 0", {"port": 0}),
@@ -87,7 +89,7 @@ class CredentialsTests(ClientArgumentTestCase):
         self.refused("username must be a str, not NoneType", Password, None, "secret")
         self.refused("password must be a str, not bytes", Password, "alice", b"secret")
         self.refused("authzid must be a str, not int", Password, "alice", "secret", 3)
-        self.refused("username and password must not be empty", Password, "alice", "")
+        self.refused("password must be a str that is not empty, not ''", Password, "alice", "")
         self.refused("password has a character that cannot be sent", Password, "alice", "sec\0ret")
         self.refused("token must be a str, not bytes", Token, "alice", b"secret")
         self.refused("token must be printable ASCII without spaces", Token, "alice", "")
@@ -104,7 +106,7 @@ class SMTPClientTests(ClientArgumentTestCase):
             ("pipelining must be True or False, not None", {"pipelining": None}),
             ("is_remote must be True or False, not 'no'", {"is_remote": "no"}),
             ("hostname must be a str, not b'x'", {"hostname": b"x"}),
-            ("hostname: neither a domain nor an address literal: 'a\\r\\nb'", {"hostname": "a\r\nb"}),
+            (f"{NAME}'a\\r\\nb'", {"hostname": "a\r\nb"}),
         ):
             with self.subTest(named=named):
                 self.refused(line, SMTPClient, REACTOR, **named)
@@ -161,7 +163,7 @@ class SMTPClientTests(ClientArgumentTestCase):
         for line, arguments in (
             (f"{address}None", (None, to, b"")),
             (f"{address}b'a@x.example'", (b"a@x.example", to, b"")),
-            ("not an address: 'a'", ("a", to, b"")),
+            ("an address must be one such as 'a@mail.example', not 'a'", ("a", to, b"")),
             (
                 "recipients must be a list of addresses, not 'b@y.example': write ['b@y.example']",
                 (sender, to[0], b""),
@@ -193,7 +195,7 @@ class SendingTests(ClientArgumentTestCase):
                 (REACTOR, ("mx", 25), MESSAGE),
                 {},
             ),
-            ("host: 'mx.example:25' is no IP address...", (REACTOR, "mx.example:25", MESSAGE), {}),
+            (f"{HOST}'mx.example:25': it is no IP address...", (REACTOR, "mx.example:25", MESSAGE), {}),
             (f"{message}None", (REACTOR, "mx.example", None), {}),
             (f"{message}a dict", (REACTOR, "mx.example", {"to": "b"}), {}),
             (f"{message}PosixPath('m.eml')", (REACTOR, "mx.example", Path("m.eml")), {}),

@@ -112,7 +112,12 @@ class DeliveryTests(PartTestCase):
             "store must be an object that provides IStore, not None...", CatchAllDelivery, None, "dev"
         )
         self.refused("account must be an account's name, a str, not None", CatchAllDelivery, store, None)
-        self.refused("account: An account name cannot have...", CatchAllDelivery, store, "a\r\nb")
+        self.refused(
+            "account must be an account's name such as 'dev@example.org', not...",
+            CatchAllDelivery,
+            store,
+            "a\r\nb",
+        )
         MailboxDelivery(store, ("x.example", "b\u00fccher.example", "[192.0.2.1]"))
 
 
@@ -196,10 +201,15 @@ class FileTests(PartTestCase):
             "url must be a str such as 'sqlite:', not PosixPath('x')", open_store, Path("x"), "x", Clock()
         )
         self.refused(
-            "data_folder must be the path of a folder, a str, not None", open_store, "sqlite:", None, Clock()
+            "data_folder must be the path of a folder, not None", open_store, "sqlite:", None, Clock()
         )
         self.refused("reactor must be the reactor, or...", open_store, "sqlite:", "x", None)
-        self.refused("path must be the path of a folder, a str, not None", SQLiteStore, None, reactor=Clock())
+        self.refused(
+            "path must be the path of a folder, or of a file in .sqlite3, not None",
+            SQLiteStore,
+            None,
+            reactor=Clock(),
+        )
         self.refused("reactor must be the reactor, or...", SQLiteStore, "x", reactor=None)
 
     def test_mailboxes(self) -> None:

@@ -189,11 +189,17 @@ class SMTPTests(ArgumentTestCase):
         for line, named in (
             ("require_tls must be True or False, not 'yes'", {"require_tls": "yes"}),
             (
-                "tls: require_tls=True takes mail only after STARTTLS, and so needs a...",
+                "tls must be a TLS context with require_tls=True, which takes mail only after...",
                 {"require_tls": True},
             ),
-            ("portal: submission=True takes mail only after login, and so needs a...", {"submission": True}),
-            ("portal: auth_required=True takes mail only after login, and...", {"auth_required": True}),
+            (
+                "portal must be a Portal with submission=True, which takes mail only after...",
+                {"submission": True},
+            ),
+            (
+                "portal must be a Portal with auth_required=True, which takes mail only after...",
+                {"auth_required": True},
+            ),
             ("submission must be True or False, not 'no'", {"submission": "no"}),
             ("auth_required must be True or False, not 'no'", {"auth_required": "no"}),
             ("strict_envelopes must be True or False, not None", {"strict_envelopes": None}),
@@ -214,7 +220,11 @@ class SMTPTests(ArgumentTestCase):
                 {"max_message_size": None},
             ),
             (f"{networks}'127.0.0.1/8': write ['127.0.0.1/8']", {"xclient": "127.0.0.1/8"}),
-            ("xclient: 127.0.0.1/8 has host bits set: write 127.0.0.0/8", {"xclient": ["127.0.0.1/8"]}),
+            (
+                "each of xclient must be a network such as '192.0.2.0/24', not '127.0.0.1/8':"
+                " write 127.0.0.0/8",
+                {"xclient": ["127.0.0.1/8"]},
+            ),
             (f"{networks}True", {"xclient": True}),
             (f"{limits}a dict: write SMTPLimits(...)", {"limits": {"recipients": 5}}),
             (f"{limits}POP3Limits(...", {"limits": POP3Limits()}),
@@ -310,7 +320,8 @@ class EveryServerTests(ArgumentTestCase):
 
     def test_mechanisms(self) -> None:
         self.each_refuses(
-            "mechanisms: a sequence of names is needed, such as ['PLAIN'], not 'PLAIN'", mechanisms="PLAIN"
+            "mechanisms must be a list such as ['PLAIN', 'LOGIN'], not 'PLAIN': write ['PLAIN']",
+            mechanisms="PLAIN",
         )
 
 
@@ -339,7 +350,10 @@ class PortalTests(ArgumentTestCase):
 
     def test_nobody_could_sign_in(self) -> None:
         portal = Portal(StoreRealm(MemoryStore()))
-        line = "portal: it has no checkers, so nobody could sign in; write Portal(realm, [checker]), or..."
+        line = (
+            "portal must be one with checkers, so that somebody can sign in, not an object"
+            " of the class Portal:..."
+        )
         self.refused(line, POP3ServerFactory, portal)
         self.refused(line, IMAPServerFactory, portal)
         self.refused(line, SMTPServerFactory, DELIVERY, portal=portal)

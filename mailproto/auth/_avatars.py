@@ -9,7 +9,7 @@ from twisted.cred.portal import Portal
 from zope.interface import Interface
 from zope.interface.interface import InterfaceClass
 
-from mailproto._arguments import wrong_type
+from mailproto._arguments import wrong_type, wrong_value
 from mailproto.interfaces import IAccount, IIdentity, IStore
 
 __all__ = ["ACCOUNT", "IDENTITY", "RealmFault", "checked_avatar", "checked_portal"]
@@ -66,16 +66,12 @@ def checked_portal(portal: Any, *, accounts: str = "") -> Portal:
     ):
         raise wrong_type("portal", portal, "a twisted.cred.portal.Portal", _how_to_make_a_portal(portal))
     if not portal.checkers:
-        raise ValueError(
-            "portal: it has no checkers, so nobody could sign in; write Portal(realm, [checker]), or call"
-            " its registerChecker before"
-        )
+        hint = "write Portal(realm, [checker]), or call its registerChecker before"
+        raise wrong_value("portal", portal, "one with checkers, so that somebody can sign in", hint)
     if accounts and not getattr(portal.realm, "gives_accounts", True):
-        raise ValueError(
-            f"portal: {accounts} needs an IAccount for each login, and this portal gives only names; write"
-            " password_portal(check, account=...) with a function that returns the account of a name, such as"
-            " a store's method account"
-        )
+        takes = f"one that gives an IAccount for each login, which {accounts} needs"
+        hint = "write password_portal(check, account=store.account), or another function of a name"
+        raise wrong_value("portal", portal, takes, hint)
     checked: Portal = portal
     return checked
 

@@ -28,7 +28,8 @@ class Password:
     def __post_init__(self) -> None:
         _check(username=self.username, password=self.password, authzid=self.authzid)
         if not self.username or not self.password:
-            raise ValueError("username and password must not be empty")
+            empty = "password" if self.username else "username"
+            raise ValueError(f"{empty} must be a str that is not empty, not ''")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import PrivateCertificate
 
-from mailproto._arguments import check_choice, check_type, wrong_type, wrong_value
+from mailproto._arguments import check_call, check_choice, check_type, wrong_type, wrong_value
 from mailproto._twisted_arguments import check_endpoint
 from mailproto.auth.sasl import ClientCredentials
 from mailproto.client._routes import endpoint_name, host_and_port
@@ -68,6 +68,9 @@ class ServerAddress:
             )
         if isinstance(given, type):
             raise wrong_type("credentials", given, "an object", f"write {given.__name__}(...)")
+        if callable(given):
+            takes = "a Password, a Token or a Certificate, or a function that returns one"
+            check_call("credentials", given, takes, 0)
         if self.trust_root is not None:
             check_type("trust_root", self.trust_root, (str, os.PathLike), "the path of a PEM file, or None")
         if self.client_certificate is not None:
@@ -101,7 +104,7 @@ def _check_host(host: str) -> None:
     if not isinstance(host, str):
         raise wrong_type("host", host, "a str")
     if why := _fault_of(host):
-        raise ValueError(f"host: {host[:300]!r} {why}")
+        raise wrong_value("host", host, "a domain name or an IP address", f"it {why}")
 
 
 def _fault_of(host: str) -> str:

@@ -28,8 +28,9 @@ class Client(ABC, Generic[EventT]):
     """A client with one connection to a server.
 
     `open` connects to a `ServerAddress`, with its TLS policy and credentials; `connect` connects to an
-    endpoint.  With your own endpoint or factory, make a client, and pass its `protocol` to Twisted:
-    ``connectProtocol(endpoint, client.protocol)``.
+    endpoint, also one of your own.  With your own factory, make a client, and let ``buildProtocol`` return
+    its `protocol`.  Do not use Twisted's ``connectProtocol``: it makes a class for each connection, which is
+    never freed, nor is the client.
 
     Requests are sent in order, one after the other, after the server's greeting.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory
 
-from mailproto._arguments import check_bool, check_type
+from mailproto._arguments import check_bool, check_type, wrong_type
 from mailproto._reactor import installed
 from mailproto._twisted_arguments import check_clock, check_server_tls
 from mailproto.connection._hostname import server_hostname
@@ -77,12 +79,15 @@ class ServerFactory(Factory):
         self.connections: set[ServerConnection[Any]] = set()
         self.stalls = 0
         self._peers: dict[str, int] = {}
+        # Weak, because a handler may wait for something that never comes: then it goes with its connection.
+        self._unfinished: WeakKeyDictionary[ServerConnection[Any], int] = WeakKeyDictionary()
+        self._is_over = False
         self._all_gone: list[Deferred[None]] = []
 
     def _derived(self, given: type[ServerConnection[Any]]) -> type[ServerConnection[Any]]:
         base = self.protocol_class
         if not isinstance(given, type) or not issubclass(given, base):
-            raise TypeError(f"protocol_class: a subclass of {base.__name__}, not {given!r}")
+            raise wrong_type("protocol_class", given, f"a subclass of {base.__name__}, or None")
         return given
 
     def startFactory(self) -> None:
@@ -120,7 +125,25 @@ class ServerFactory(Factory):
             self._peers[network] -= 1
             if not self._peers[network]:
                 del self._peers[network]
-        if not self.connections:
+        self._look_if_all_gone()
+
+    def unfinished(self, connection: ServerConnection[Any]) -> Callable[[object], None]:
+        """Note that work of a connection goes on, although that has ended: `shut_down` waits for it.
+
+        :returns: a function to call when the work is done.
+        """
+        self._unfinished[connection] = self._unfinished.get(connection, 0) + 1
+
+        def done(_: object) -> None:
+            self._unfinished[connection] -= 1
+            if not self._unfinished[connection]:
+                del self._unfinished[connection]
+            self._look_if_all_gone()
+
+        return done
+
+    def _look_if_all_gone(self) -> None:
+        if not self.connections and (self._is_over or not self._unfinished):
             waiting, self._all_gone = self._all_gone, []
             for waiter in waiting:
                 waiter.callback(None)
@@ -128,25 +151,29 @@ class ServerFactory(Factory):
     def shut_down(self) -> Deferred[None]:
         """End every connection: idle ones now, others after their running command.
 
-        :returns: fires when all are closed; connections that are still open after ``limits.close_timeout``
-            seconds are aborted.
+        :returns: fires when all are closed, and what they had begun is done; after ``limits.close_timeout``
+            seconds, connections are aborted, and calls of deliveries are cancelled.
         """
-        self.stopping = True
-        if not self.connections:
+        self.stopping, self._is_over = True, False
+        if not self.connections and not self._unfinished:
             return gatherResults([]).addCallback(lambda _: None)
         gone: Deferred[None] = Deferred()
         self._all_gone.append(gone)
         for connection in list(self.connections):
             connection.stop()
-
-        def abort_stragglers() -> None:
-            for connection in list(self.connections):
-                connection.stop_now()
-
-        timer = self.clock.callLater(self.limits.close_timeout, abort_stragglers)
+        timer = self.clock.callLater(self.limits.close_timeout, self.stop_now)
 
         def cancel(_: None) -> None:
             if timer.active():
                 timer.cancel()
 
         return gone.addCallback(cancel)
+
+    def stop_now(self) -> None:
+        """Abort every connection, and cancel the calls of deliveries."""
+        for connection in list(self.connections):
+            connection.stop_now()
+        for connection in list(self._unfinished):
+            connection.give_up_calls()
+        self._is_over = True  # what begins now, such as the end of a session, is not waited for
+        self._look_if_all_gone()

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
-from mailproto._arguments import wrong_type
+from mailproto._arguments import wrong_type, wrong_value
 
 __all__ = ["UNIX", "Networks", "ip_address", "network_of"]
 
@@ -95,8 +95,9 @@ def _network(name: str, word: object) -> IPNetwork:
         raise wrong_type(f"each of {name or 'them'}", word, "a network as text, such as '192.0.2.0/24'")
     try:
         network = ipaddress.ip_network(str(word))
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}{_without_host_bits(str(word))}") from None
+    except ValueError:
+        takes = "a network such as '192.0.2.0/24'"
+        raise wrong_value(f"each of {name or 'them'}", word, takes, _without_host_bits(str(word))) from None
     mapped = getattr(network.network_address, "ipv4_mapped", None)
     if mapped is None or network.prefixlen < _MAPPED_PREFIX:
         return network
@@ -106,7 +107,7 @@ def _network(name: str, word: object) -> IPNetwork:
 def _without_host_bits(word: str) -> str:
     """What to write instead of a network with host bits set."""
     try:
-        return f": write {ipaddress.ip_network(word, strict=False)}"
+        return f"write {ipaddress.ip_network(word, strict=False)}"
     except ValueError:
         return ""
 

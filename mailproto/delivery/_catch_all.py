@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from zope.interface import implementer
 
-from mailproto._arguments import check_type
+from mailproto._arguments import check_type, wrong_value
 from mailproto._twisted_arguments import check_contract
 from mailproto.accounts import check_account_name
 from mailproto.awaiting import settle
@@ -46,7 +46,8 @@ class CatchAllDelivery(Delivery):
         try:
             check_account_name(account)
         except InvalidAccountName as error:
-            raise ValueError(f"account: {error.text}, as in {account!a}") from None
+            takes = "an account's name such as 'dev@example.org'"
+            raise wrong_value("account", account, takes, error.text) from None
         self._store = store
         self._account = account
 

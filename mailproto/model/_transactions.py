@@ -170,6 +170,13 @@ class ServiceExtensions:
                 check_whole(name, getattr(self, name), hint="seconds, or None if it is not supported")
         if self.mt_priority is not None:
             check_line("mt_priority", self.mt_priority)
+            if not _WORD.fullmatch(self.mt_priority):
+                takes = "a policy's name such as 'MIXER', '' or None"
+                raise wrong_value("mt_priority", self.mt_priority, takes)
+
+
+_WORD = re.compile(r"[!-~]*")
+"""What an EHLO line can have as a parameter (RFC 5321 4.1.1.1)."""
 
 
 NO_SERVICE_EXTENSIONS = ServiceExtensions()

@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from mailproto._arguments import wrong_type
 from mailproto._contracts import Contract, ContractClass, contract
-from mailproto._twisted_arguments import check_contract
+from mailproto._twisted_arguments import check_contract, provided
 from mailproto.observing._events import (
     Accepted,
     Appended,
@@ -153,9 +153,9 @@ class Observers(Observer):
                     self._names[id(method)] = f"{type(observer).__qualname__}.{name}"
                     if name == "delivered":
                         self.needs_several = True
-                        self.needs_single |= getattr(observer, "needs_single", True)
+                        self.needs_single |= getattr(observer, "needs_single", True) is not False
                     elif name == "disconnected":
-                        self.needs_octets |= getattr(observer, "needs_octets", True)
+                        self.needs_octets |= getattr(observer, "needs_octets", True) is not False
         self._calls: dict[str, _Calls] = {name: tuple(methods) for name, methods in calls.items()}
         self._accepted = self._calls["accepted"]
 
@@ -228,10 +228,13 @@ def _flattened(observers: ObserverOrMore | None) -> Iterator[IObserver]:
 
 
 def _check(observer: object) -> None:
-    if isinstance(observer, type) or not IObserver.providedBy(observer):
+    if isinstance(observer, type) or not (
+        isinstance(observer, Observer) or provided(IObserver, observer) is not None
+    ):
         hint = "derive its class from mailproto.observing.Observer"
         raise wrong_type("observer", observer, "an object that provides IObserver", hint)
     check_contract("observer", observer, IObserver)
     for name in _METHODS:
         if iscoroutinefunction(getattr(observer, name)):
-            raise TypeError(f"observer: {type(observer).__name__}.{name} is a coroutine function")
+            hint = f"its {name} is a coroutine function, which nobody awaits"
+            raise wrong_type("observer", observer, "an object whose methods are plain functions", hint)

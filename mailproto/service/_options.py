@@ -196,7 +196,7 @@ class Options(UsageOptions):
         try:
             server_mechanisms([mechanism])
         except ValueError as error:
-            raise UsageError(f"--auth: {str(error).removeprefix('mechanisms: ')}") from None
+            raise UsageError(f"--auth: {str(error).removeprefix('each of mechanisms ')}") from None
         self._mechanisms.append(mechanism)
 
     def opt_proxy(self, network: str) -> None:

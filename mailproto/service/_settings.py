@@ -127,7 +127,9 @@ class AuthSettings:
         try:
             object.__setattr__(self, "mechanisms", server_mechanisms(self.mechanisms))
         except (TypeError, ValueError) as error:
-            raise SettingError("auth.mechanisms", str(error).removeprefix("mechanisms: ")) from None
+            raise SettingError(
+                "auth.mechanisms", str(error).removeprefix("each of ").removeprefix("mechanisms ")
+            ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

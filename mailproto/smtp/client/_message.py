@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from twisted.internet.defer import Deferred
 
-from mailproto._arguments import check_parameters, wrong_type
+from mailproto._arguments import check_parameters, wrong_type, wrong_value
 from mailproto.client.base import Turn
 from mailproto.client.errors import ClientError
 from mailproto.content import Content, Octets
@@ -31,7 +31,7 @@ def to_address(address: Address | str) -> Address:
     try:
         return read_address(address)
     except UnsafeArgument:
-        raise ValueError(f"not an address: {address[:100]!r}") from None
+        raise wrong_value("an address", address, "one such as 'a@mail.example'") from None
 
 
 def to_recipient(recipient: Recipient | Address | str) -> Recipient:

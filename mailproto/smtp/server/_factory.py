@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress
 
-from mailproto._arguments import check_bool, check_choice, check_whole, folder_of
+from mailproto._arguments import check_bool, check_choice, check_whole, folder_of, wrong_value
 from mailproto._twisted_arguments import provided
 from mailproto.auth._avatars import checked_portal
 from mailproto.auth.sasl import SASLServer, ServerMechanism, server_mechanisms
@@ -138,17 +138,15 @@ class SMTPServerFactory(ServerFactory):
         check_whole("max_message_size", max_message_size, 1, "octets")
         check_choice("bare_newlines", bare_newlines, ("refuse", "normalise"))
         if require_tls and tls is None:
-            raise ValueError(
-                "tls: require_tls=True takes mail only after STARTTLS, and so needs a TLS context"
-                " (mailproto.tls.server_tls makes one); with TLS from the first octet, leave require_tls out"
-            )
+            takes = "a TLS context with require_tls=True, which takes mail only after STARTTLS"
+            hint = "write mailproto.tls.server_tls('cert.pem', 'key.pem')"
+            raise wrong_value("tls", tls, takes, f"{hint}, or leave require_tls out if TLS is from the start")
         self.auth_required = submission if auth_required is None else auth_required
         if self.auth_required and portal is None:
             reason = "auth_required=True" if auth_required else "submission=True"
-            raise ValueError(
-                f"portal: {reason} takes mail only after login, and so needs a portal"
-                " (mailproto.auth.password_portal makes one), or auth_required=False"
-            )
+            takes = f"a Portal with {reason}, which takes mail only after login"
+            hint = "write mailproto.auth.password_portal(check), or auth_required=False"
+            raise wrong_value("portal", portal, takes, hint)
         if limits is None:
             is_trusted = not self.faces_internet or submission or self.auth_required
             limits = TRUSTED_CLIENT_LIMITS if is_trusted else SMTPLimits()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 
 from mailproto.errors import MailError
 from mailproto.smtp.server import _replies as replies
@@ -21,23 +20,35 @@ __all__ = ["Greeting"]
 class Greeting:
     """Greets the client of one connection."""
 
-    __slots__ = ("_server", "_timer")
+    __slots__ = ("_server", "_waited")
 
     def __init__(self, server: SMTPServer) -> None:
         self._server = server
-        self._timer: IDelayedCall | None = None
+        self._waited: Deferred[Any] | None = None  # fires when the client is greeted
 
     def begin(self) -> Awaitable[None] | None:
         """Begin the delivery's session, if it has sessions, and send the greeting; again after XCLIENT."""
         beginning = self._server.delivery.begin()
         return self._greet() if beginning is None else self._greet_after(beginning)
 
+    async def begin_ungreeted(self) -> None:
+        """Begin another session of the delivery; the client gets another answer than a greeting."""
+        beginning = self._server.delivery.begin()
+        if beginning is not None:
+            await self._begun(beginning)
+
     def cancel(self) -> None:
         """The connection has ended."""
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        if self._waited is not None:
+            self._waited.cancel()
 
     async def _greet_after(self, beginning: Awaitable[None]) -> None:
+        await self._begun(beginning)
+        if self._server.is_open and (waiting := self._greet()) is not None:
+            await waiting
+
+    async def _begun(self, beginning: Awaitable[None]) -> None:
+        """Wait for the delivery's session, or turn the client away."""
         server = self._server
         try:
             await beginning
@@ -46,10 +57,6 @@ class Greeting:
             reply = render_reply(554 if error.code >= 500 else 421, error.enhanced, error.text)
             server.session_log.client_refused(reply, error.detail.encode())
             server.end(reply, "turned away")
-            return
-        waiting = self._greet()
-        if waiting is not None:
-            await waiting
 
     def _greet(self) -> Deferred[None] | None:
         """Send the greeting, after ``greeting_wait``."""
@@ -59,12 +66,21 @@ class Greeting:
             server.write_greeting()
             return None
         # A proxy may have pipelined commands after XCLIENT; only commands that come later are too early.
-        waited: Deferred[int] = Deferred()
-        self._timer = server.clock.callLater(wait, waited.callback, server.wire.pending)
-        return waited.addCallback(self._waited)
+        pending = server.wire.pending
 
-    def _waited(self, pending: int) -> None:
+        def cancel(waited: Deferred[int]) -> None:
+            timer.cancel()
+            waited.callback(pending)
+
+        waited: Deferred[int] = Deferred(cancel)
+        timer = server.clock.callLater(wait, waited.callback, pending)
+        self._waited = waited
+        return waited.addCallback(self._go_on)
+
+    def _go_on(self, pending: int) -> None:
         server = self._server
+        if not server.is_open:
+            return
         if server.wire.pending > pending:
             server.session_log.client_refused(replies.EARLY_TALKER)
             server.end(replies.EARLY_TALKER, "talked before the greeting")

@@ -177,10 +177,14 @@ class SMTPServer(ServerConnection[Event]):
         return limit if self.reception is None else self.reception.rate.last_progress + limit - self._progress
 
     def closed(self) -> None:
-        """Drop an unfinished transaction (RFC 5321 3.8)."""
+        """Drop an unfinished transaction (RFC 5321 3.8), after the running command."""
         self.greeting.cancel()
-        self.forget_client()
-        self.when_idle(self.delivery.end)
+        self._sign_out()
+        self.when_idle(self._end_delivery)
+
+    def _end_delivery(self) -> None:
+        self.forget_transaction()
+        self.delivery.end()
 
     # -- for the mail log
 
@@ -302,6 +306,9 @@ class SMTPServer(ServerConnection[Event]):
     def forget_client(self) -> None:
         """Forget all that the client has said, and its login: the session begins again."""
         self.forget_transaction()
+        self._sign_out()
+
+    def _sign_out(self) -> None:
         self.hello = None
         if self.sasl is not None:
             self.sasl.abandon()

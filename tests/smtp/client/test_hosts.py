@@ -117,7 +117,7 @@ class HostTests(SynchronousTestCase):
         for host in BAD:
             with self.subTest(host=host[:100]):
                 error = self.assertRaises(ValueError, ServerAddress, host)
-                self.assertIn(repr(host[:300]), str(error))
+                self.assertIn(repr(host[:40])[:-1], str(error))
                 self.assertTrue(str(error).isprintable())
                 self.assertLess(len(str(error)), 3500)
                 self.assertRaises(ValueError, SMTPSender, Clock(), host)
@@ -161,7 +161,7 @@ class OwnNameTests(SynchronousTestCase):
                 continue  # that is as good as any word: no one is connected to
             with self.subTest(name=name[:100]):
                 error = self.assertRaises(ValueError, SMTPClient, Clock(), hostname=name)
-                self.assertIn(repr(name[:300]), str(error))
+                self.assertIn(repr(name[:40])[:-1], str(error))
                 self.assertTrue(str(error).isprintable())
                 self.assertRaises(ValueError, SMTPSender, Clock(), "mx.example", hostname=name)
 

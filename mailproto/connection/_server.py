@@ -22,6 +22,7 @@ from mailproto.awaiting import Result, settle
 from mailproto.connection._awaiting import begin, rest_of, run
 from mailproto.connection._calls import LimitedCall
 from mailproto.connection._commands import State
+from mailproto.connection._descriptors import DESCRIPTORS
 from mailproto.connection._events import CLOSED, EventConnection
 from mailproto.connection._handshake import Handshake, may_begin_handshake
 from mailproto.connection._limits import CloseReason
@@ -32,7 +33,7 @@ from mailproto.errors import (
     TemporaryAuthenticationFailure,
 )
 from mailproto.interfaces import IRevocable
-from mailproto.observing import Client, Connected, Disconnected, Refusal, Stalled
+from mailproto.observing import Client, Connected, Disconnected, Refusal, Stalled, TurnedAway
 from mailproto.tls import Channel, server_channel
 from mailproto.typing import ServerTLSContext
 
@@ -275,7 +276,14 @@ class ServerConnection(EventConnection[EventT]):
     def connectionMade(self) -> None:
         super().connectionMade()
         self._began = self._progress = self.clock.seconds()
-        if self.factory.admit(self):
+        DESCRIPTORS.add(self)
+        if DESCRIPTORS.left() < 0:
+            self.observer.turned_away(TurnedAway(self.client, "too few file descriptors"))
+            if DESCRIPTORS.is_desperate():
+                self._abort_for(CloseReason.CROWDED.value)
+            else:
+                self._end_for(CloseReason.CROWDED)
+        elif self.factory.admit(self):
             self.observer.connected(Connected(self.client))
             self._set_timer(min(self.limits.first_command, self._login_left(self._began)))
             if self.is_encrypted:
@@ -437,6 +445,7 @@ class ServerConnection(EventConnection[EventT]):
 
     def _lost(self, reason: Failure) -> None:
         self._note_tls()
+        DESCRIPTORS.remove(self)
         super().connectionLost(reason)
         for call in self._calls:
             call.watch(self.clock)

@@ -188,7 +188,7 @@ class WaitingTests(TestCase):
         factory = Greeting()
         build = factory.buildProtocol
 
-        def noted(address: object) -> object:
+        def noted(address: Any) -> Any:
             built.append(turn)
             return build(address)
 

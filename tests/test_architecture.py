@@ -22,8 +22,8 @@ PUBLIC_NAMES = {
         password_portal store_portal
     """,
     "mailproto.auth.credentials": """
-        BearerToken ClientCertificate IBearerToken IClientCertificate IProxyLogin IScramChecker IScramProof
-        ProxyLogin ScramKeys ScramProof
+        BearerToken ClientCertificate IBearerToken IClientCertificate IClientPassword IProxyLogin
+        IScramChecker IScramProof ProxyLogin ScramKeys ScramProof
     """,
     "mailproto.auth.passwords": """
         MAX_REMEMBERED MAX_WAITING PasswordVerifier REMEMBER SCRAM_ITERATIONS disabled_record enabled_record

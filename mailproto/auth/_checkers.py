@@ -25,6 +25,7 @@ from mailproto.accounts import account_key, full_name
 from mailproto.auth._credentials import (
     IBearerToken,
     IClientCertificate,
+    IClientPassword,
     IProxyLogin,
     IScramChecker,
     IScramProof,
@@ -137,7 +138,7 @@ class DirectoryChecker(_NameChecker):
         except UnicodeDecodeError:
             raise UnauthorizedLogin("not UTF-8") from None
         kept, record = await self._look_up(name)
-        if not await self._verifier.verify(self._key(name), record, password):
+        if not await self._verify(self._key(name), record, password, given):
             raise _unauthorized(kept)
         if not is_complete(record):
             await self._complete(kept, record, password)
@@ -145,6 +146,13 @@ class DirectoryChecker(_NameChecker):
         if argon2_part(now) != argon2_part(record):
             raise _unauthorized(kept)  # the password was changed while this one was checked
         return kept
+
+    def _verify(self, key: str, record: str, password: str, given: IUsernamePassword) -> Deferred[bool]:
+        if not IClientPassword.providedBy(given):
+            return self._verifier.verify(key, record, password)
+        asked = self._verifier.verify(key, record, password, client=given.client)
+        given.on_leaving(asked.cancel)
+        return asked
 
     async def _look_up(self, name: str) -> tuple[str, str]:
         """(The name as it is stored, the record); "" if it does not exist."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from mailproto._arguments import wrong_type, wrong_value
+from mailproto._ip import ip_address, network_of
 
 __all__ = ["UNIX", "Networks", "ip_address", "network_of"]
 
@@ -123,20 +124,3 @@ def _is_in(
     """Compares zones, too: on another link the same address belongs to another machine (RFC 4007 6)."""
     zone = getattr(network.network_address, "scope_id", None)
     return address in network and zone in (None, getattr(address, "scope_id", None))
-
-
-def ip_address(host: str) -> IPAddress | None:
-    """Parse an address; an IPv4-mapped IPv6 address becomes an IPv4 address."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def network_of(host: str) -> str:
-    """The network that counts as one client: an IPv4 address or an IPv6 /64, which one site controls."""
-    address = ip_address(host) if ":" in host else None
-    if not isinstance(address, ipaddress.IPv6Address):
-        return host
-    return str(ipaddress.IPv6Address(int(address) >> 64 << 64))

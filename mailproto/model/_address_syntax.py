@@ -9,6 +9,7 @@ import ipaddress
 import re
 
 from mailproto._arguments import wrong_type, wrong_value
+from mailproto._invisible import invisible_in_address
 
 __all__ = ["DOT_STRING", "split_address"]
 
@@ -43,6 +44,8 @@ def split_address(text: str) -> tuple[str, str]:
     fault = _local_part_fault(local) or _domain_fault(domain) if at else "there is no @ in it"
     if not fault and _octets(f"{local}@{domain}") > _MAX_ADDRESS:
         fault = f"it is longer than {_MAX_ADDRESS} octets"
+    if not fault and (unseen := invisible_in_address(text)):
+        fault = f"it has {unseen}, which cannot be seen"
     if fault:
         raise wrong_value("an address", text, "a str such as 'a@example.org'", fault)
     quoted = _QUOTED_STRING.fullmatch(local)

@@ -114,7 +114,7 @@ class Observer:
         """See `IObserver.disconnected`."""
 
 
-ObserverOrMore: TypeAlias = IObserver | Iterable[IObserver]
+ObserverOrMore: TypeAlias = "IObserver | Iterable[IObserver]"
 """An observer, or several."""
 
 _METHODS: Final = tuple(IObserver.names())

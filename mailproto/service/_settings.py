@@ -28,6 +28,7 @@ from mailproto.connection import own_hostname, server_hostname
 from mailproto.connection.proxy import Networks
 from mailproto.listening import is_on_loopback
 from mailproto.printable import printable
+from mailproto.service._account_file import account_lines, read_private
 from mailproto.service._limits import ServiceLimits
 from mailproto.service._listeners import LISTENERS, default_endpoints
 from mailproto.service._names import account_name, domain_name, new_password
@@ -87,6 +88,28 @@ class AccountSettings:
         _check("accounts.name", check_type, self.name, str, "a str")
         if not isinstance(self.password, str):  # which is not shown
             raise SettingError("accounts.password", f"must be a str, not {type(self.password).__name__}")
+
+    @classmethod
+    def from_file(cls, file: str | os.PathLike[str]) -> list[AccountSettings]:
+        """The accounts of a file with a line NAME@DOMAIN:PASSWORD for each.
+
+        Empty lines, and lines that begin with ``#``, mean nothing.  The file is in UTF-8; only its owner may
+        write it, and only its owner and its group may read it.
+
+        :raises SettingError: the file cannot be used; the message has nothing of a password.
+        """
+        try:
+            return cls.from_text(read_private(file))
+        except ValueError as error:
+            raise SettingError("accounts", str(error), value=os.fspath(file)) from None
+
+    @classmethod
+    def from_text(cls, text: str) -> list[AccountSettings]:
+        """The accounts of lines as in a file.
+
+        :raises ValueError: a line is not valid.
+        """
+        return [cls(name=name, password=password) for name, password in account_lines(text)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

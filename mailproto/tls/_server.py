@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
-from twisted.internet.ssl import CertificateOptions, TLSVersion
+from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
@@ -38,6 +38,15 @@ for the 64 KiB that OpenSSL would accept.
 """
 
 
+_CIPHERS = AcceptableCiphers.fromOpenSSLCipherString("ECDHE+AESGCM:ECDHE+CHACHA20")
+"""The ciphers of TLS 1.2: those that RFC 9325 4.2 recommends, and ChaCha20, for machines without AES.
+
+They have forward secrecy and authenticated encryption (AEAD).  Twisted's own choice also has suites in CBC
+mode, which was attacked again and again (Lucky 13), and suites with static RSA keys (RFC 9325 4.1).  All
+ciphers of TLS 1.3 are fine.
+"""
+
+
 class TLSFilesError(Exception):
     """A certificate or key file cannot be used; the text is one line with the file and the reason.
 
@@ -53,7 +62,8 @@ class TLSFilesError(Exception):
 class ServerTLS:
     """A server's certificate and key, for ``startTLS``, ``TLSMemoryBIOFactory`` and the like.
 
-    It uses TLS 1.2 and later, with Twisted's choice of ciphers.  Clients may resume their sessions, with
+    It uses TLS 1.2 and later, with ciphers that have forward secrecy and authenticated encryption: none in
+    CBC mode.  Clients may resume their sessions, with
     tickets, until the files are read again or `TICKET_KEYS` seconds have passed.
 
     If a client offers protocol names (ALPN, RFC 7301), the server chooses the first one that is in the
@@ -151,6 +161,7 @@ class ServerTLS:
                 certificate=chain[0],
                 extraCertChain=chain[1:],
                 raiseMinimumTo=TLSVersion.TLSv1_2,
+                acceptableCiphers=_CIPHERS,
                 enableSessionTickets=True,
                 verify=authorities is not None,
                 caCerts=authorities,

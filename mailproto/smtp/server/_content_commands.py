@@ -144,6 +144,7 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
     finally:
         if content is not None:
             content.close()
+        reception.release()
     answer = server.content_answer(outcomes)
     observer = server.observer
     event = Accepted(client, envelope, outcomes, size, message_id, server.clock.seconds() - began)
@@ -216,4 +217,4 @@ def _chunked_text(server: SMTPServer) -> ChunkedText:
 
 def _spool(server: SMTPServer) -> Spool:
     factory = server.factory
-    return Spool(factory.max_message_size, factory.spool_folder, server.limits)
+    return Spool(factory.max_message_size, factory.spool_folder, server.limits, server.room_claim)

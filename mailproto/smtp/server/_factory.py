@@ -34,6 +34,7 @@ from mailproto.smtp.server._limits import MAX_MESSAGE_SIZE, TRUSTED_CLIENT_LIMIT
 from mailproto.smtp.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS
 from mailproto.smtp.server._sending_policy import SendingPolicy
 from mailproto.smtp.server._server import SMTPServer
+from mailproto.smtp.server._spool_room import SpoolRoom
 from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["SMTPServerFactory"]
@@ -177,6 +178,7 @@ class SMTPServerFactory(ServerFactory):
         self.sending_policy = (
             SendingPolicy(delivery, limits, own_senders=submission and not any_sender) or None
         )
+        self.spool_room = SpoolRoom(limits.spooled)
         extended = provided(IServiceExtensions, delivery)
         self.service_extensions = NO_SERVICE_EXTENSIONS if extended is None else extended.service_extensions
         self.verifier = provided(IVerifier, delivery)

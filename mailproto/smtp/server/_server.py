@@ -31,6 +31,7 @@ from mailproto.smtp.server._offers import Offers
 from mailproto.smtp.server._own_commands import own_command
 from mailproto.smtp.server._reception import DiscardedChunk, Reception
 from mailproto.smtp.server._session_log import SessionLog, command_of
+from mailproto.smtp.server._spool_room import RoomClaim
 from mailproto.smtp.server._trace import TraceWriter
 from mailproto.smtp.server._transaction import Transaction
 from mailproto.smtp.server._xclient import xclient
@@ -63,6 +64,7 @@ from mailproto.smtp.wire import (
 
 if TYPE_CHECKING:
     from mailproto.smtp.server._factory import SMTPServerFactory
+    from mailproto.smtp.server._sending_policy import ClientPolicy
 
 __all__ = ["SMTPServer"]
 
@@ -114,6 +116,9 @@ class SMTPServer(ServerConnection[Event]):
         self.session_log = SessionLog(self)
         self._session: Session | None = None
         self._offers: Offers | None = None
+        self._room_claim: RoomClaim | None = None
+        self._sending_policy: ClientPolicy | None = None
+        self._has_policy = False
         self.greeting = Greeting(self)
         self.trace: TraceWriter | None = None
         self.error_budget = ErrorBudget(self.limits)
@@ -318,7 +323,8 @@ class SMTPServer(ServerConnection[Event]):
 
     def session_changed(self) -> None:
         """Make `session` and what depends on it anew."""
-        self._session = self.trace = self._offers = None
+        self._session = self.trace = self._offers = self._room_claim = None
+        self._has_policy = False
         self.session_log.forget_client()
 
     def encrypted(self) -> None:
@@ -343,6 +349,24 @@ class SMTPServer(ServerConnection[Event]):
         if self.factory.auth_required and self.account is None:
             return replies.AUTH_FIRST
         return None
+
+    @property
+    def sending_policy(self) -> ClientPolicy | None:
+        """What checks this client's senders and rates; None if there is nothing to check."""
+        if not self._has_policy:
+            self._has_policy = True
+            policy = self.factory.sending_policy
+            self._sending_policy = None if policy is None else policy.of_client(self)
+        return self._sending_policy
+
+    @property
+    def room_claim(self) -> RoomClaim:
+        """The room for the content of one message at a time."""
+        claim = self._room_claim
+        if claim is None:
+            network = None if self.peer.is_near else self.peer.network
+            claim = self._room_claim = RoomClaim(self.factory.spool_room, network)
+        return claim
 
     @property
     def offers(self) -> Offers:

@@ -17,7 +17,7 @@ from mailproto.smtp.limits import SMTPLimits
 from mailproto.smtp.server._spool import Spool
 from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.disk import fill_the_disk
-from tests.smtp.server.dialogue import DialogueTestCase
+from tests.smtp.server.dialogue import DialogueTestCase, claim
 from tests.smtp.server.test_server import script
 
 BEGIN = "C: HELO a\nC: MAIL FROM:<a@b>\nC: RCPT TO:<c@d>\nC: DATA\nS: 250...\nS: 250...\nS: 250...\nS: 354..."
@@ -160,7 +160,7 @@ class HeaderSectionTests(SynchronousTestCase):
 
     def spooled(self, pieces: Iterable[bytes], **limits: int) -> bytes | None:
         """The content, if it is taken."""
-        spool = Spool(10_000, None, SMTPLimits(**limits))  # type: ignore[arg-type]
+        spool = Spool(10_000, None, SMTPLimits(**limits), claim())  # type: ignore[arg-type]
         for piece in pieces:
             spool.write(piece)
         try:

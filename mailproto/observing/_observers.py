@@ -22,6 +22,7 @@ from mailproto.observing._events import (
     Refusal,
     SignedIn,
     SignInRefused,
+    Stalled,
     TurnedAway,
 )
 
@@ -63,6 +64,9 @@ class IObserver(Contract, metaclass=ContractClass):
     def appended(self, event: Appended) -> None:
         """A client has put a message into a mailbox."""
 
+    def stalled(self, event: Stalled) -> None:
+        """A connection has held the reactor for more than 50 ms."""
+
     def disconnected(self, event: Disconnected) -> None:
         """A connection has ended."""
 
@@ -102,6 +106,9 @@ class Observer:
 
     def appended(self, event: Appended) -> None:
         """See `IObserver.appended`."""
+
+    def stalled(self, event: Stalled) -> None:
+        """See `IObserver.stalled`."""
 
     def disconnected(self, event: Disconnected) -> None:
         """See `IObserver.disconnected`."""
@@ -187,6 +194,10 @@ class Observers(Observer):
     def appended(self, event: Appended) -> None:
         """See `IObserver.appended`."""
         self._tell(self._calls["appended"], event)
+
+    def stalled(self, event: Stalled) -> None:
+        """See `IObserver.stalled`."""
+        self._tell(self._calls["stalled"], event)
 
     def disconnected(self, event: Disconnected) -> None:
         """See `IObserver.disconnected`."""

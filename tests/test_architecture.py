@@ -99,7 +99,7 @@ PUBLIC_NAMES = {
         LINE MAX_REFUSALS MAX_VALUE MailLog NAMESPACE observer_of
     """,
     "mailproto.message": """
-        ADDRESSES_LIMIT ANCESTORS_LIMIT Attachment BOUNDARY_LIMIT BYTE_ORDER_MARK FIELD_LIMIT
+        ADDRESSES_LIMIT ANCESTORS_LIMIT Attachment BOUNDARY_LIMIT BYTE_ORDER_MARK FIELDS_LIMIT FIELD_LIMIT
         FILE_NAME_LIMIT Field HEADER_LIMIT HeaderSection IDS_LIMIT Index Mailbox Message NESTING_LIMIT
         NamedAddress PARTS_LIMIT PREVIEW_LENGTH Part RENDER_VERSION Relations STRUCTURED_LIMIT SUBJECT_LIMIT
         Searchable Section Slices Summary TEXT_LIMIT UnknownEncoding base_subject binary binary_size body

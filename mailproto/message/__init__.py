@@ -2,7 +2,7 @@
 
 No function raises because of a message's octets, with two exceptions: `UnknownEncoding`, and
 `parse_addresses` with ``strict``.  All take linear time at most.  Limits:
-`NESTING_LIMIT`, `PARTS_LIMIT`, `BOUNDARY_LIMIT`, `HEADER_LIMIT`, `STRUCTURED_LIMIT`,
+`NESTING_LIMIT`, `PARTS_LIMIT`, `BOUNDARY_LIMIT`, `HEADER_LIMIT`, `FIELDS_LIMIT`, `STRUCTURED_LIMIT`,
 `ADDRESSES_LIMIT`, `TEXT_LIMIT`, `SUBJECT_LIMIT`, `IDS_LIMIT`, `ANCESTORS_LIMIT`, `FIELD_LIMIT`,
 `FILE_NAME_LIMIT`.  Content is ``bytes`` or a `mailproto.content.Content`; of one in a file only one window
 at a time is in memory.
@@ -63,7 +63,7 @@ from mailproto.message._charset import decode_text, supported_charset
 from mailproto.message._dates import date_text, parse_date, sent_date
 from mailproto.message._encode_header import encode_header
 from mailproto.message._encoded_words import decode_header, parameter_text
-from mailproto.message._fields import HEADER_LIMIT, Field, header_fields
+from mailproto.message._fields import FIELDS_LIMIT, HEADER_LIMIT, Field, header_fields
 from mailproto.message._file_name import FILE_NAME_LIMIT
 from mailproto.message._header_section import (
     BYTE_ORDER_MARK,
@@ -101,6 +101,7 @@ __all__ = [
     "ANCESTORS_LIMIT",
     "BOUNDARY_LIMIT",
     "BYTE_ORDER_MARK",
+    "FIELDS_LIMIT",
     "FIELD_LIMIT",
     "FILE_NAME_LIMIT",
     "HEADER_LIMIT",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mailproto.content import CHUNK, Octets, chunks
-from mailproto.message._fields import header_fields
+from mailproto.message._fields import limited_fields
 from mailproto.message._index import Index
 from mailproto.message._scan import MESSAGE, Part
 
@@ -86,11 +86,14 @@ def section(content: Octets, index: Index, wanted: Section) -> Slices | None:
 
 
 def _some_fields(content: Octets, part: Part, names: tuple[bytes, ...], *, unless: bool) -> Slices:
-    """The named fields, or all other lines if ``unless``; and the empty line, if there is one."""
+    """The named fields, or all other lines if ``unless``; and the empty line, if there is one.
+
+    Beyond the limits of `limited_fields`, nothing is a field.
+    """
     wanted = {name.lower() for name in names}
     end = part.body - _empty_line(content, part)
     named: list[tuple[int, int]] = []
-    for name, _, start, stop in header_fields(content, part.header, end):
+    for name, _, start, stop in limited_fields(content, part.header, end):
         if name.lower() in wanted:
             if named and named[-1][1] == start:
                 start = named.pop()[0]

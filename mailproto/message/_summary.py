@@ -11,7 +11,7 @@ from mailproto.message._structure import render_structure
 
 __all__ = ["RENDER_VERSION", "Summary", "body", "summarise"]
 
-RENDER_VERSION = 1
+RENDER_VERSION = 2
 """Increased whenever the result of `summarise` changes; stores then render older summaries anew."""
 
 

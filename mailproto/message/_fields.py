@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from mailproto.content import Octets
 from mailproto.message._header_section import BYTE_ORDER_MARK, header_section
+from mailproto.message._steps import Steps, finish
 
 __all__ = [
     "FIELDS_LIMIT",
@@ -22,6 +23,7 @@ __all__ = [
     "REPEATS_LIMIT",
     "Field",
     "Fields",
+    "end_of_header_steps",
     "ends_of_header",
     "header_fields",
     "limited_fields",
@@ -42,6 +44,9 @@ SECTION_LIMIT = 1 << 18
 """How many octets of a message are searched for a line that is not a field and ends the header."""
 
 _WINDOW = 1 << 18
+
+_SEARCHED = 1 << 20
+"""How many octets are searched for an empty line at a time."""
 
 Fields = dict[bytes, list[bytes]]
 """Values by name in lower case, in the order of the message; line ends in values are bare LF."""
@@ -88,7 +93,24 @@ def ends_of_header(content: Octets, start: int, stop: int) -> int:
 
     :returns: the offset; -1 if there is no end before ``stop``.
     """
-    end = _empty_line(content, start, stop)
+    if stop - start <= _SEARCHED:
+        return _end_of_header(content, start, stop, _empty_line(content, start, stop))
+    return finish(end_of_header_steps(content, start, stop))
+
+
+def end_of_header_steps(content: Octets, start: int, stop: int) -> Steps[int]:
+    """As `ends_of_header`, in steps."""
+    end = _empty_line(content, start, min(stop, start + _SEARCHED))
+    at = start + _SEARCHED
+    while end < 0 and at < stop:
+        yield
+        end = _empty_line(content, at - 2, min(stop, at + _SEARCHED))
+        at += _SEARCHED
+    return _end_of_header(content, start, stop, end)
+
+
+def _end_of_header(content: Octets, start: int, stop: int, end: int) -> int:
+    """The end, if the first empty line ends at ``end``."""
     if start:
         return end
     size = stop if end < 0 else end

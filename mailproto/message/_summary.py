@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from mailproto.content import Octets
 from mailproto.message._envelope import render_envelope
-from mailproto.message._index import Index, scan
-from mailproto.message._structure import render_structure
+from mailproto.message._index import Index, scan_steps
+from mailproto.message._steps import Steps, finish
+from mailproto.message._structure import structure_steps
 
-__all__ = ["RENDER_VERSION", "Summary", "body", "summarise"]
+__all__ = ["RENDER_VERSION", "Summary", "body", "body_steps", "summarise", "summarise_steps"]
 
 RENDER_VERSION = 2
 """Increased whenever the result of `summarise` changes; stores then render older summaries anew."""
@@ -33,15 +34,24 @@ def summarise(content: Octets, index: Index | None = None) -> Summary:
 
     :param index: the index of ``content``, if it was made before.
     """
-    index = index or scan(content)
+    return finish(summarise_steps(content, index))
+
+
+def summarise_steps(content: Octets, index: Index | None = None) -> Steps[Summary]:
+    """As `summarise`, in steps."""
+    if index is None:
+        index = yield from scan_steps(content)
     root = index.root
-    return Summary(
-        render_envelope(root.fields(content)),
-        render_structure(content, root, extended=True),
-        index.dump(),
-    )
+    envelope = render_envelope(root.fields(content), root.body - root.header)
+    structure = yield from structure_steps(content, root, extended=True)
+    return Summary(envelope, structure, index.dump())
 
 
 def body(content: Octets, index: Index) -> bytes:
     """Render the value of BODY, which is BODYSTRUCTURE without extension data."""
-    return render_structure(content, index.root, extended=False)
+    return finish(body_steps(content, index))
+
+
+def body_steps(content: Octets, index: Index) -> Steps[bytes]:
+    """As `body`, in steps."""
+    return structure_steps(content, index.root, extended=False)

@@ -75,7 +75,7 @@ from mailproto.message._dates import date_text, parse_date, sent_date
 from mailproto.message._encode_header import encode_header
 from mailproto.message._encoded_words import decode_header, parameter_text
 from mailproto.message._envelope import ENVELOPE_LIMIT, SHOWN_TEXT_LIMIT
-from mailproto.message._fields import FIELDS_LIMIT, HEADER_LIMIT, Field, header_fields
+from mailproto.message._fields import FIELD_LIMIT, FIELDS_LIMIT, HEADER_LIMIT, Field, header_fields
 from mailproto.message._file_name import FILE_NAME_LIMIT
 from mailproto.message._header_section import (
     BYTE_ORDER_MARK,
@@ -87,7 +87,7 @@ from mailproto.message._header_section import (
 from mailproto.message._html import html_text
 from mailproto.message._ids import IDS_LIMIT, message_id, message_ids, references
 from mailproto.message._index import Index, scan, scan_steps
-from mailproto.message._message import FIELD_LIMIT, Message
+from mailproto.message._message import Message
 from mailproto.message._mime import STRUCTURED_LIMIT
 from mailproto.message._named_addresses import NamedAddress
 from mailproto.message._part_text import TEXT_LIMIT

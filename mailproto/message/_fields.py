@@ -19,6 +19,7 @@ from mailproto.message._steps import Steps, finish
 
 __all__ = [
     "FIELDS_LIMIT",
+    "FIELD_LIMIT",
     "HEADER_LIMIT",
     "REPEATS_LIMIT",
     "Field",
@@ -36,6 +37,9 @@ HEADER_LIMIT = 1 << 18
 
 FIELDS_LIMIT = 10_000
 """How many fields of a header block are read; the rest is only passed on."""
+
+FIELD_LIMIT = 1 << 15
+"""How many octets of a field's value are decoded."""
 
 REPEATS_LIMIT = 1000
 """How many repetitions of a field of addresses are read."""

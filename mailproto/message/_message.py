@@ -9,17 +9,14 @@ from mailproto.message._attachment import Attachment
 from mailproto.message._bodies import Bodies, find_bodies
 from mailproto.message._dates import parse_date
 from mailproto.message._encoded_words import decode_header
-from mailproto.message._fields import HEADER_LIMIT, ends_of_header, header_fields
+from mailproto.message._fields import FIELD_LIMIT, HEADER_LIMIT, ends_of_header, limited_fields
 from mailproto.message._ids import message_id
 from mailproto.message._named_addresses import NamedAddress, named_addresses
 from mailproto.message._one_line import one_line, without_nul
 from mailproto.message._part_text import TEXT_LIMIT, part_charset, part_source
 from mailproto.message._scan import Part, scan_parts
 
-__all__ = ["FIELD_LIMIT", "Message"]
-
-FIELD_LIMIT = 1 << 16
-"""How many octets of a field's value are decoded."""
+__all__ = ["Message"]
 
 
 class Message:
@@ -116,7 +113,7 @@ class Message:
         head = self._header()
         return [
             self._decoded(field.value)
-            for field in header_fields(self._content, 0, head.body)
+            for field in limited_fields(self._content, 0, head.body)
             if field.name.lower() == wanted
         ]
 

@@ -77,7 +77,7 @@ class ReadingMailTests(TestCase):
         """The page has the numbers of the limits."""
         for name, shown in (
             ("HEADER_LIMIT", "256 KB of header"),
-            ("FIELD_LIMIT", "64 KB of each\nfield"),
+            ("FIELD_LIMIT", "32 KB of each\nfield"),
             ("ADDRESSES_LIMIT", "2,000 addresses"),
             ("PARTS_LIMIT", "10,000 parts"),
             ("NESTING_LIMIT", "100 levels\nof parts"),

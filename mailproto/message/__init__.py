@@ -7,8 +7,9 @@ No function raises because of a message's octets, with two exceptions: `UnknownE
 `FILE_NAME_LIMIT`, `ENVELOPE_LIMIT`, `STRUCTURE_LIMIT`, `SHOWN_TEXT_LIMIT`.
 
 What may take longer than some milliseconds within these limits also exists in steps, for a server that
-must serve others in between: ``scan_steps``, ``summarise_steps``, ``body_steps`` and the methods of
-`Searchable` with that ending are generators that pause at each ``yield`` and return the result::
+must serve others in between: ``scan_steps``, ``summarise_steps``, ``body_steps``, ``binary_size_steps``,
+``top_steps`` and the methods of `Searchable` with that ending are generators that pause at each ``yield``
+and return the result::
 
     work = Working(summarise_steps(content))
     for _ in work:
@@ -94,7 +95,7 @@ from mailproto.message._part_text import TEXT_LIMIT
 from mailproto.message._relations import ANCESTORS_LIMIT, Relations, relations
 from mailproto.message._scan import BOUNDARY_LIMIT, NESTING_LIMIT, PARTS_LIMIT, Part
 from mailproto.message._search import PREVIEW_LENGTH, Searchable, preview
-from mailproto.message._section import Section, Slices, section, top
+from mailproto.message._section import Section, Slices, section, top, top_steps
 from mailproto.message._steps import Steps, Working, finish
 from mailproto.message._structure import STRUCTURE_LIMIT
 from mailproto.message._summary import RENDER_VERSION, Summary, body, body_steps, summarise, summarise_steps
@@ -106,7 +107,7 @@ from mailproto.message._thread import (
     sort_mailbox,
 )
 from mailproto.message._tokens import comment_end, unquote
-from mailproto.message._transfer import UnknownEncoding, binary, binary_size
+from mailproto.message._transfer import UnknownEncoding, binary, binary_size, binary_size_steps
 from mailproto.message._utf8_form import utf8_form
 from mailproto.message._write import fold, received
 
@@ -149,6 +150,7 @@ __all__ = [
     "base_subject",
     "binary",
     "binary_size",
+    "binary_size_steps",
     "body",
     "body_steps",
     "casemap",
@@ -184,6 +186,7 @@ __all__ = [
     "summarise_steps",
     "supported_charset",
     "top",
+    "top_steps",
     "unquote",
     "utf8_form",
 ]

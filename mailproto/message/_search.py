@@ -19,7 +19,7 @@ __all__ = ["PREVIEW_LENGTH", "Searchable", "preview"]
 PREVIEW_LENGTH = 200
 """The most characters of a preview (RFC 8970 3.3, SHOULD)."""
 
-_PREVIEW_OCTETS = 1 << 16
+_PREVIEW_OCTETS = 1 << 15
 
 _TEXTS_LIMIT = 100  # in which a charset is looked for
 

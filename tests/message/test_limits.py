@@ -16,6 +16,7 @@ from mailproto.message import (
     Index,
     Section,
     Working,
+    binary_size_steps,
     body,
     body_steps,
     finish,
@@ -24,6 +25,8 @@ from mailproto.message import (
     section,
     summarise,
     summarise_steps,
+    top,
+    top_steps,
 )
 from tests.message.parts import mixed, part
 
@@ -202,6 +205,22 @@ class StepsTests(TestCase):
             (b"Subject: a\r\n\r\n" + b"text\r\n" * (8 * MB // 6), 7),
         ):
             self.assertGreaterEqual(sum(1 for _ in scan_steps(content)), least, content[-20:])
+
+    def test_decoding_and_counting_pause(self) -> None:
+        content = part("a/b", b"QUJD\r\n" * (MB // 6) * 4, "Content-Transfer-Encoding: base64")
+        index = scan(content)
+        self.assertGreaterEqual(sum(1 for _ in binary_size_steps(content, index, (1,))), 15)
+        self.assertGreaterEqual(sum(1 for _ in top_steps(content, index, MB)), 15)
+
+    def test_few_calls_are_made_for_many_lines(self) -> None:
+        content = b"A: b\r\n\r\n" + b"\n" * MB
+        index = scan(content)
+        self.assertLess(calls_of(lambda: top(content, index, 200_000)), 300)
+        for lines in (*range(70), 100, 262_143, 262_144, 262_145, MB - 1, MB, MB + 1):
+            body_lines = b"x\n" * 100 + b"\n" * MB
+            shown = bytes(top(b"A: b\n\n" + body_lines, scan(b"A: b\n\n" + body_lines), lines))
+            self.assertEqual(shown.count(b"\n") - 2, min(lines, MB + 100), lines)
+            self.assertEqual(shown[-1:], b"\n")
 
     def test_rendering_pauses(self) -> None:
         content = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + b"--x\r\n\r\na\r\n" * 9000

@@ -101,8 +101,14 @@ class Delimiters:
             to go on, and False.
         """
         start = start - 1 if start else 0
-        if len(self._open) < 2:
-            return self._next_of(self._open[0], start) if self._open else (self._size, True)
+        opened = self._open
+        if len(opened) < 2:
+            if not opened:
+                return self._size, True
+            boundary = opened[0]
+            if boundary.searched < start or not boundary.found:
+                self._search([boundary], start, self._size, True)
+            return boundary.searched, boundary.found or boundary.searched >= self._size
         stale = _take(self._found, start) + _take(self._missed, start)
         limit, is_end = (self._found[0][0] if self._found else self._size), True
         if stale:
@@ -113,44 +119,31 @@ class Delimiters:
             limit, is_end = self._search(stale, start, limit, is_end)
         return limit, is_end
 
-    def _next_of(self, boundary: Boundary, start: int) -> tuple[int, bool]:
-        """As `next`, for the only boundary."""
-        searched = boundary.searched
-        if searched < start or not boundary.found:
-            first = start if searched < start else searched + 1
-            last = self._size
-            if last - start > _AT_ONCE:
-                last = start + _AT_ONCE
-            at = (
-                self._content.find(boundary.marker, first, last + len(boundary.marker))
-                if first <= last
-                else -1
-            )
-            boundary.found = at >= 0
-            boundary.searched = searched = at if at >= 0 else max(last, searched)
-        return searched, boundary.found or searched >= self._size
-
     def _search(self, stale: list[Boundary], start: int, limit: int, is_end: bool) -> tuple[int, bool]:
         """Search for ``stale`` up to ``limit``, or less.
 
         :param is_end: whether there is a delimiter at ``limit``, or the end of the content.
         :returns: how far they were searched for, and the same of it.
         """
-        most = max(_AT_ONCE // len(stale), _AT_ONCE >> 4)
-        if limit - start > most:
-            limit, is_end = start + most, False
+        if limit - start > _AT_ONCE >> 4:
+            most = max(_AT_ONCE // len(stale), _AT_ONCE >> 4)
+            if limit - start > most:
+                limit, is_end = start + most, False
         if len(stale) > 1:
             stale.sort(
                 key=_number
             )  # a delimiter of an outer multipart ends the search for those of inner ones
         for boundary in stale:
-            at, first = -1, max(start, boundary.searched + 1)
-            last = max(limit, min(start + _AHEAD, self._size))
+            at, first = -1, boundary.searched + 1
+            if first < start:
+                first = start
+            last = max(limit, min(start + _AHEAD, self._size)) if limit - start < _AHEAD else limit
             if first <= last:
                 at = self._content.find(boundary.marker, first, last + len(boundary.marker))
             boundary.found = at >= 0
             boundary.searched = at if at >= 0 else max(last, boundary.searched)
-            self._push(boundary)
+            if len(self._open) > 1:
+                self._push(boundary)
             if 0 <= at <= limit:
                 limit, is_end = at, True
         return limit, is_end

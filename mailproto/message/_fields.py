@@ -98,7 +98,8 @@ def ends_of_header(content: Octets, start: int, stop: int) -> int:
     :returns: the offset; -1 if there is no end before ``stop``.
     """
     if stop - start <= _SEARCHED:
-        return _end_of_header(content, start, stop, _empty_line(content, start, stop))
+        end = _empty_line(content, start, stop)
+        return end if start else _end_of_header(content, stop, end)
     return finish(end_of_header_steps(content, start, stop))
 
 
@@ -110,13 +111,11 @@ def end_of_header_steps(content: Octets, start: int, stop: int) -> Steps[int]:
         yield
         end = _empty_line(content, at - 2, min(stop, at + _SEARCHED))
         at += _SEARCHED
-    return _end_of_header(content, start, stop, end)
+    return end if start else _end_of_header(content, stop, end)
 
 
-def _end_of_header(content: Octets, start: int, stop: int, end: int) -> int:
-    """The end, if the first empty line ends at ``end``."""
-    if start:
-        return end
+def _end_of_header(content: Octets, stop: int, end: int) -> int:
+    """The end of the message's own header, if the first empty line ends at ``end``."""
     size = stop if end < 0 else end
     block = content[: min(size, SECTION_LIMIT)]
     if len(block) == SECTION_LIMIT:

@@ -42,7 +42,7 @@ _KEPT = 2048
 """Octets of a part's header up to which its fields are kept."""
 
 _AT_ONCE = 1 << 20  # octets in which lines are counted
-_DELIMITERS_AT_ONCE = 32
+_OFTEN = 31  # a bit mask: there is a pause after 32 delimiters
 
 LEAF, TEXT, MULTIPART, MESSAGE, OPAQUE = range(5)
 """The kinds of parts.
@@ -156,7 +156,7 @@ class _Scanner:
                 yield
                 at, is_end = next_delimiter(at + 1)
             delimiters += 1
-            if not delimiters % _DELIMITERS_AT_ONCE:
+            if not delimiters & _OFTEN:
                 yield
             if part is None:
                 if at >= self.size:

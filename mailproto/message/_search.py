@@ -65,6 +65,8 @@ class Searchable:
 
     def in_body(self, key: str) -> bool:
         """BODY: whether a text part contains ``key``, or the header of a message within the message does."""
+        if self._is_small and key:
+            return self._in_small_body(searched_key(key))
         return finish(self.in_body_steps(key))
 
     def in_body_steps(self, key: str) -> Steps[bool]:
@@ -73,9 +75,12 @@ class Searchable:
         if not key:
             return True
         if self._is_small:
-            texts = self._on_one_line() if " " in key else self._small_bodies()
-            return any(key in text for text in texts)
+            return self._in_small_body(key)
         return (yield from self._in_pieces(key))
+
+    def _in_small_body(self, key: str) -> bool:
+        texts = self._on_one_line() if " " in key else self._small_bodies()
+        return any(key in text for text in texts)
 
     def in_text(self, key: str) -> bool:
         """TEXT: whether the header (with names of fields) or the body contains ``key``."""
@@ -119,17 +124,9 @@ class Searchable:
         return ""
 
     def _small_bodies(self) -> list[str]:
-        """The mapped texts of the body: one for each text part, and for the header of each message within."""
+        """The mapped texts of the body: one for each text part, and for each field of a message within."""
         if self._bodies is None:
-            bodies: list[str] = []
-            pieces: list[str] = []
-            for piece in self._mapped_pieces():
-                if piece is not None:
-                    pieces.append(piece)
-                else:
-                    bodies.append("".join(pieces))
-                    pieces.clear()
-            self._bodies = bodies
+            self._bodies = [piece for piece in self._mapped_pieces() if piece is not None]
         return self._bodies
 
     def _on_one_line(self) -> list[str]:
@@ -179,10 +176,12 @@ class Searchable:
         left = TEXT_LIMIT
         for part in self.index.parts():
             if part.kind == TEXT or (part.kind == LEAF and _is_report(content, part)):
-                if left > 0:
+                if part.end - part.body <= PIECE and left > 0:
+                    yield searched_text(part_text(content, part, left))
+                elif left > 0:
                     for text in text_pieces(content, part, left):
                         yield searched_text(text)
-                    yield None
+                yield None
                 left -= part.end - part.body
             elif part.kind == MESSAGE:
                 child = part.children[0]
@@ -190,7 +189,7 @@ class Searchable:
                     yield searched_text(f"{name.decode('latin-1')}: {decode_header(value[:FIELD_LIMIT])}")
                     yield None
                 left -= min(child.body - child.header, HEADER_LIMIT)
-            elif part.kind == LEAF:
+            elif part.kind == LEAF and not self._is_small:
                 yield ""  # its header was read, which may be large
 
 

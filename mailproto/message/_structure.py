@@ -21,7 +21,7 @@ __all__ = ["STRUCTURE_LIMIT", "structure_steps"]
 STRUCTURE_LIMIT = 1 << 18
 """The most octets of a BODYSTRUCTURE; and not more than 90 for each part that does not fit into it."""
 
-_PARTS_AT_ONCE = 32
+_OFTEN = 31  # a bit mask: there is a pause after 32 parts
 
 _LARGE = 1 << 14
 """Octets of a header that is a step of its own."""
@@ -47,22 +47,23 @@ def structure_steps(content: Octets, root: Part, *, extended: bool) -> Steps[byt
             continue
         parts += 1
         header = part.children[0] if part.kind == MESSAGE else part
-        if header.body - header.header >= _LARGE or not parts % _PARTS_AT_ONCE:
+        if not parts & _OFTEN or header.body - header.header >= _LARGE:
             yield
-        beginning, end = _shown(content, part, extended=extended) if room else (b"", b"")
-        if not room or len(beginning) + len(end) > room:
+        if room:
+            beginning, end = _shown(content, part, extended)
+            room -= len(beginning) + len(end)
+            if room > 0:
+                rendered.append(beginning)
+                if end:
+                    stack.append(end)
+                    stack += part.children[::-1]
+                continue
             room = 0
-            rendered.append(_as_octets(content, part, extended=extended))
-            continue
-        room -= len(beginning) + len(end)
-        rendered.append(beginning)
-        if end:
-            stack.append(end)
-            stack.extend(reversed(part.children))
+        rendered.append(_as_octets(content, part, extended=extended))
     return b"".join(rendered)
 
 
-def _shown(content: Octets, part: Part, *, extended: bool) -> tuple[bytes, bytes]:
+def _shown(content: Octets, part: Part, extended: bool) -> tuple[bytes, bytes]:
     """Render a part: what is before the parts in it, and what is after them.
 
     A multipart without parts, which IMAP cannot show, is shown with one empty text part.

@@ -106,9 +106,17 @@ class Delimiters:
             if not opened:
                 return self._size, True
             boundary = opened[0]
-            if boundary.searched < start or not boundary.found:
-                self._search([boundary], start, self._size, True)
-            return boundary.searched, boundary.found or boundary.searched >= self._size
+            searched, size = boundary.searched, self._size
+            if searched >= start and boundary.found:
+                return searched, True
+            if searched < start and size - start <= _AT_ONCE:  # as in nearly all messages
+                at = self._content.find(boundary.marker, start)
+                boundary.found = at >= 0
+                boundary.searched = at = at if at >= 0 else size
+                return at, True
+            if searched < size:
+                self._search([boundary], start, size, True)
+            return boundary.searched, boundary.found or boundary.searched >= size
         stale = _take(self._found, start) + _take(self._missed, start)
         limit, is_end = (self._found[0][0] if self._found else self._size), True
         if stale:

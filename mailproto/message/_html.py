@@ -58,14 +58,14 @@ class HTMLText:
     def read(self, source: str, *, is_last: bool = False) -> str:
         """The text of a piece of source; a little of it may come with the next one."""
         source = self._rest + source
+        self._rest = ""
         pieces: list[str] = []
         at = 0
         while True:
             if self._inside:
-                after = self._end_of_hidden(source, at)
-                if after < 0:
+                at = self._end_of_hidden(source, at)
+                if at < 0:
                     break
-                at = after
                 continue
             found = _markup(source, at)
             goes_on = found is not None and not is_last and _may_go_on(found, len(source))
@@ -85,7 +85,12 @@ class HTMLText:
             if kind not in _INLINE:
                 pieces.append("\n\0\n")
                 self._hides = kind if kind in _hidden and not closes else ""
-            self._inside = "<"
+            closing = source.find(">", at)
+            if closing < 0:
+                self._inside = "<"
+                break
+            self._inside, self._hides = self._hides, ""
+            at = closing + 1
         return self._shown(pieces)
 
     def _end_of_hidden(self, source: str, at: int) -> int:
@@ -96,7 +101,6 @@ class HTMLText:
             if at:
                 self._inside, self._hides = self._hides, ""
                 return at
-            self._rest = ""
         elif inside == "<!--":
             found = source.find("-->", at)
             if found >= 0:

@@ -102,7 +102,7 @@ class Index:
 
 def scan(content: Octets) -> Index:
     """Find the parts of ``content`` in one pass, in linear time; any octets have an index."""
-    return finish(scan_steps(content))
+    return Index(finish(part_steps(content)))
 
 
 def scan_steps(content: Octets) -> Steps[Index]:

@@ -100,13 +100,12 @@ class Searchable:
         """The header's fields: the name in lower case, and the value decoded, mapped, and on one line."""
         root, charset = self.index.root, None
         fields = []
-        read = 0
-        for name, value, start, stop in limited_fields(self.content, root.header, root.body):
-            read += stop - start
-            if read > _LITTLE:
+        pause = root.header + _LITTLE
+        for name, value, _, stop in limited_fields(self.content, root.header, root.body):
+            if stop > pause:
                 yield
-                read = 0
-            value = value[:FIELD_LIMIT]
+                pause = stop + _LITTLE
+                value = value[:FIELD_LIMIT]
             if charset is None and not value.isascii():
                 charset = yield from self._charset_of_texts()
             text = searched_text(decode_header(value, charset or ""))

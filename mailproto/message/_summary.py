@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mailproto.content import Octets
 from mailproto.message._envelope import render_envelope
-from mailproto.message._index import Index, scan_steps
+from mailproto.message._index import Index, scan, scan_steps
 from mailproto.message._steps import Steps, finish
 from mailproto.message._structure import structure_steps
 
@@ -34,7 +34,10 @@ def summarise(content: Octets, index: Index | None = None) -> Summary:
 
     :param index: the index of ``content``, if it was made before.
     """
-    return finish(summarise_steps(content, index))
+    index = index or scan(content)
+    root = index.root
+    envelope = render_envelope(root.fields(content), root.body - root.header)
+    return Summary(envelope, finish(structure_steps(content, root, extended=True)), index.dump())
 
 
 def summarise_steps(content: Octets, index: Index | None = None) -> Steps[Summary]:
@@ -49,7 +52,7 @@ def summarise_steps(content: Octets, index: Index | None = None) -> Steps[Summar
 
 def body(content: Octets, index: Index) -> bytes:
     """Render the value of BODY, which is BODYSTRUCTURE without extension data."""
-    return finish(body_steps(content, index))
+    return finish(structure_steps(content, index.root, extended=False))
 
 
 def body_steps(content: Octets, index: Index) -> Steps[bytes]:

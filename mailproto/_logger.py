@@ -13,7 +13,7 @@ class PackageLogger(Logger):
     """A logger whose namespace stays in this package when a class is derived elsewhere.
 
     Twisted's names the class that it is used by.  Then filters by ``mailproto.smtp`` would miss the messages
-    of a user's own subclass of `mailproto.smtp.SMTPServer`.
+    of a user's own subclass of `mailproto.smtp.server.SMTPServer`.
     """
 
     def __get__(self, instance: object, owner: type | None = None) -> Logger:

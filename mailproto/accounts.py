@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from mailproto._invisible import INVISIBLE, called
 from mailproto.domains import canonical_domain, is_valid_international
 from mailproto.errors import InvalidAccountName
 
@@ -34,13 +35,6 @@ The time for normalization grows with the square of the number of combining mark
 _DETAIL = "+"
 _JOINERS = re.compile("[\u200c\u200d]")
 
-# Default_Ignorable_Code_Point (Unicode 5.21), and characters that are drawn blank but are not spaces in
-# Unicode: the Braille blank, the musical null notehead, the Khitan filler.
-_INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
-    "\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U00016fe4\U0001bca0-\U0001bca3\U0001d159"
-    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
 _UNSEEN_CATEGORIES = frozenset(("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"))
 
 
@@ -94,8 +88,8 @@ def invisible_in(name: str) -> str:
     # NFKC may bring out a space: a diaeresis that stands alone becomes a space with a diaeresis.
     for spelling in (name, unicodedata.normalize("NFKC", name)):
         for character in dict.fromkeys(_without_joiners(spelling)):
-            if _INVISIBLE.match(character) or unicodedata.category(character) in _UNSEEN_CATEGORIES:
-                return _called(character)
+            if INVISIBLE.match(character) or unicodedata.category(character) in _UNSEEN_CATEGORIES:
+                return called(character)
     return ""
 
 
@@ -115,17 +109,8 @@ def _folded(text: str) -> str:
 
 def _domain_key(domain: str) -> str:
     """IDNA drops invisible characters (UTS 46 4); here they make another name in a domain, too."""
-    return _folded(domain) if _INVISIBLE.search(_JOINERS.sub("", domain)) else canonical_domain(domain)
+    return _folded(domain) if INVISIBLE.search(_JOINERS.sub("", domain)) else canonical_domain(domain)
 
 
 def _with_bare_domain(name: str) -> str:
     return name.rstrip(".") if "@" in name else name
-
-
-def _called(character: str) -> str:
-    """The character's number and name, in ASCII, because it may make a line unreadable."""
-    number = f"U+{ord(character):04X}"
-    try:
-        return f"{number} ({unicodedata.name(character)})"
-    except ValueError:  # controls and unassigned characters have no name
-        return number

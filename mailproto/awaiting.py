@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast, overload
 
 from twisted.internet.defer import Deferred, fail
 
-__all__ = ["Result", "deferred_of", "does_nothing", "drive", "has_nothing_to_do", "nothing", "settle"]
+__all__ = ["Result", "deferred_of", "does_nothing", "drive", "has_nothing_to_do", "hint", "nothing", "settle"]
 
 T = TypeVar("T")
 MethodT = TypeVar("MethodT", bound=Callable[..., Any])
@@ -53,6 +53,16 @@ def deferred_of(future: asyncio.Future[T]) -> Deferred[T]:
             " install twisted.internet.asyncioreactor, or await something of Twisted"
         )
     )
+
+
+def hint(error: BaseException | None) -> str:
+    """What to do about an error of asyncio's own that does not say so; "" for any other error."""
+    if isinstance(error, RuntimeError) and "no running event loop" in str(error):
+        return (
+            ": what is asyncio's needs asyncio's reactor (twistd --reactor=asyncio, or `mailproto.aio`);"
+            " on this one, await something of Twisted, such as twisted.internet.task.deferLater"
+        )
+    return ""
 
 
 class _Value(Generic[T]):

@@ -41,6 +41,8 @@ class Content:
     __slots__ = ("_descriptor", "_file_size", "_size", "path", "prefix")
 
     def __init__(self, octets: bytes = b"") -> None:
+        if octets.__class__ is not bytes and not isinstance(octets, bytes):
+            octets = bytes(Content.of(octets))
         self.prefix = octets
         self.path = ""
         self._file_size = 0
@@ -192,9 +194,18 @@ class Content:
         content._descriptor = self._descriptor
         return content
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError(
+            "a Content cannot be copied, or pickled for another process: its file is open here;"
+            " write bytes(content)"
+        )
+
     def close(self) -> None:
-        """End the use of the content: from now on, reading it raises ValueError."""
-        self._size = -1
+        """End the use of the content: from now on, reading it raises ValueError.
+
+        A thread that is reading it ends its read first, and then gets the error.
+        """
+        self._size = -1  # first, for `_read`
         self.prefix = b""
         self._descriptor = None
 
@@ -209,21 +220,23 @@ class Content:
         """The number of octets.  :raises ValueError: the content is closed."""
         size = self._size
         if size < 0:
-            raise ValueError(
-                "the content is closed: a delivery's content can be read until `deliver` has ended;"
-                " keep bytes(content)"
-            )
+            raise _closed()
         return size
 
     def _read(self, start: int, stop: int) -> bytes:
-        prefix = self.prefix
+        # Another thread may close the content at any time.  What is taken here before it looks whether that
+        # has happened belongs together; and as long as this method has the descriptor, it stays open, so
+        # that its number cannot come to mean another file.
+        prefix, opened = self.prefix, self._descriptor
+        if self._size < 0:
+            raise _closed()
         if stop <= len(prefix):
             return prefix[start:stop]
         pieces = [prefix[start:]] if start < len(prefix) else []
         offset, wanted = max(start - len(prefix), 0), stop - max(start, len(prefix))
-        if self._descriptor is None:
-            self._descriptor = _Descriptor(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
-        descriptor = self._descriptor.number
+        if opened is None:
+            opened = self._descriptor = _Descriptor(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
+        descriptor = opened.number
         if wanted >= _READ_AHEAD_FROM:
             _read_soon(descriptor, offset + wanted, wanted)
         while wanted > 0:
@@ -234,6 +247,13 @@ class Content:
             offset += len(piece)
             wanted -= len(piece)
         return b"".join(pieces)
+
+
+def _closed() -> ValueError:
+    return ValueError(
+        "the content is closed: a delivery's content can be read until `deliver` has ended;"
+        " keep bytes(content)"
+    )
 
 
 class _Descriptor:

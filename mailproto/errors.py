@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 from typing import ClassVar
 
+from mailproto._arguments import check_refusal, check_type
 from mailproto.printable import printable
 
 __all__ = [
@@ -62,9 +63,12 @@ class StoreUnusable(Exception):
 class MailError(Exception):
     """A request failed: holds the answer to the client.
 
-    :param text: one line of printable ASCII for the client; the class's own by default.
+    A subclass may have its own ``code``, ``enhanced`` and ``default_text``.
+
+    :param text: printable ASCII for the client, usually one line; the class's own by default.
     :param detail: for the log only; any text is allowed, because ``str()`` of the error makes it
         `printable`.
+    :raises TypeError: ``text`` or ``detail`` is no `str`.
 
     :cvar code: SMTP reply code (RFC 5321 4.2).
     :cvar enhanced: enhanced status code (RFC 3463).
@@ -78,7 +82,14 @@ class MailError(Exception):
     pop3: ClassVar[str] = ""
     default_text: ClassVar[str] = "Requested action not taken"
 
+    def __init_subclass__(cls) -> None:
+        """:raises TypeError, ValueError: the class's reply is none, or is no refusal."""
+        super().__init_subclass__()
+        check_refusal(cls.code, cls.enhanced, cls.default_text)
+
     def __init__(self, text: str = "", *, detail: str = "") -> None:
+        check_type("text", text, str, "a str")
+        check_type("detail", detail, str, "a str")
         self.text = text or self.default_text
         self.detail = detail
         super().__init__(printable(f"{self.text} ({detail})") if detail else self.text)
@@ -121,12 +132,14 @@ class Refused(MailError):
 
     :param code: 400 to 599 (RFC 5321 4.2); 4yz asks the sender to try again, and 421 also ends the
         connection (3.8).
-    :raises ValueError: for a code outside 400 to 599, or an enhanced code of another class.
+    :param enhanced: of the same class, such as ``5.7.1`` (RFC 3463).
+    :param text: printable ASCII for the client; SMTP makes each of its lines a line of the reply.
+    :raises TypeError: an argument is of the wrong type.
+    :raises ValueError: the code is not from 400 to 599, or the enhanced code is none or of another class.
     """
 
     def __init__(self, code: int, enhanced: str, text: str, *, detail: str = "") -> None:
-        if not 400 <= code <= 599 or enhanced[:1] != str(code)[0]:
-            raise ValueError(f"not a refusal: {code} {enhanced}")
+        check_refusal(code, enhanced, text)
         super().__init__(text, detail=detail)
         self.code = code
         self.enhanced = enhanced

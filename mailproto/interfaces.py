@@ -1,6 +1,6 @@
 """The interfaces that backend authors implement, and nothing else.
 
-Three rules apply to every method here.
+Four rules apply to every method here.
 
 *Result.*  A method is called in the reactor's thread.  It may be a plain function, a coroutine function, or
 return a ``Deferred`` or (if the reactor runs on asyncio's loop) an asyncio future; its result is awaited

@@ -22,8 +22,8 @@ PUBLIC_NAMES = {
         password_portal store_portal
     """,
     "mailproto.auth.credentials": """
-        BearerToken ClientCertificate IBearerToken IClientCertificate IProxyLogin IScramChecker IScramProof
-        ProxyLogin ScramKeys ScramProof
+        BearerToken ClientCertificate IBearerToken IClientCertificate IClientPassword IProxyLogin
+        IScramChecker IScramProof ProxyLogin ScramKeys ScramProof
     """,
     "mailproto.auth.passwords": """
         MAX_REMEMBERED MAX_WAITING PasswordVerifier REMEMBER SCRAM_ITERATIONS disabled_record enabled_record
@@ -34,7 +34,7 @@ PUBLIC_NAMES = {
         SERVER_MECHANISMS ServerMechanism client_mechanisms decode_base64 server_mechanisms
     """,
     "mailproto.auth.signing_in": "FAILURE_DELAY Login add_ons_of ensure_secret sign_in_refused",
-    "mailproto.awaiting": "Result deferred_of does_nothing drive has_nothing_to_do nothing settle",
+    "mailproto.awaiting": "Result deferred_of does_nothing drive has_nothing_to_do hint nothing settle",
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore SQLiteStore
         STORES SimpleAccount SimpleMailbox SingleStore check_keywords check_name check_rename

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import email
 import hashlib
 import io
 import os
+import pickle
 import sys
+import threading
+import time
 from pathlib import Path
 
 from hypothesis import given
@@ -157,6 +161,77 @@ class WrongUseTests(ContentCase):
                     wrong(content)
             self.assertEqual(repr(content), "<Content: closed>")
             content.close()
+
+    def test_nor_by_what_has_begun_to_read(self) -> None:
+        octets = bytes(3 * CHUNK)
+        for content in self.each_kind(octets):
+            pieces = content.chunks()
+            next(pieces)
+            content.close()
+            with self.assertRaisesRegex(ValueError, r"keep bytes\(content\)"):
+                next(pieces)
+
+    def test_threads_that_still_read_it_never_read_another_file(self) -> None:
+        """The descriptor's number is soon used again, for another client's message perhaps."""
+        octets, others = b"x" * (4 * CHUNK), b"y" * (4 * CHUNK)
+        strange: list[object] = []
+
+        def read(content: Content) -> None:
+            try:
+                while True:
+                    if content[:] != octets:
+                        strange.append("octets of another file")
+            except ValueError:  # it is closed
+                pass
+            except Exception as error:
+                strange.append(error)
+
+        path, other_path = self.mktemp(), self.mktemp()
+        Path(path).write_bytes(octets)
+        Path(other_path).write_bytes(others)
+        for _ in range(50):
+            content = Content.of_file("", len(octets), descriptor=os.open(path, os.O_RDONLY))
+            threads = [threading.Thread(target=read, args=(content,)) for _ in range(2)]
+            for thread in threads:
+                thread.start()
+            time.sleep(0.001)
+            content.close()
+            reused = [os.open(other_path, os.O_RDONLY) for _ in threads]
+            for thread in threads:
+                thread.join()
+            for descriptor in reused:
+                os.close(descriptor)
+        self.assertEqual(strange, [])
+
+    def test_threads_that_open_the_file_together(self) -> None:
+        octets = b"x" * (4 * CHUNK)
+        path = self.mktemp()
+        Path(path).write_bytes(octets)
+        strange: list[Exception] = []
+
+        def read(content: Content, together: threading.Barrier) -> None:
+            together.wait()
+            try:
+                bytes(content)
+            except Exception as error:
+                strange.append(error)
+
+        for _ in range(50):
+            content, together = Content.of_file(path, len(octets)), threading.Barrier(4)
+            threads = [threading.Thread(target=read, args=(content, together)) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(strange, [])
+
+    def test_it_cannot_be_copied(self) -> None:
+        """Another process has another file of that number, and two copies would both close it."""
+        for content in self.each_kind(MESSAGE):
+            for wrong in (copy.copy, copy.deepcopy, pickle.dumps):
+                with self.assertRaisesRegex(TypeError, r"write bytes\(content\)"):
+                    wrong(content)
+            self.assertEqual(content, MESSAGE)
 
     def test_what_is_made_of_it_can_still_be_read(self) -> None:
         for content in self.each_kind(MESSAGE):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import Portal
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -39,6 +40,9 @@ class NumberTests(SynchronousTestCase):
             self.assertFalse(ends_in_number(domain), domain)
 
 
+PORTAL = Portal(Realm(), [InMemoryUsernamePasswordDatabaseDontUse()])
+
+
 class HostnameTests(SynchronousTestCase):
     """RFC 6531 3.7.1: who connects may not know UTF-8."""
 
@@ -66,10 +70,20 @@ class HostnameTests(SynchronousTestCase):
 
     def test_pop3_and_imap(self) -> None:
         for factory_class in (POP3ServerFactory, IMAPServerFactory):
-            factory = factory_class(Portal(Realm()), clock=Clock(), hostname="bücher.example")
+            factory = factory_class(
+                PORTAL,
+                clock=Clock(),
+                hostname="bücher.example",
+            )
             self.assertIn(b" xn--bcher-kva.example ", self.connected(factory).read())
 
     def test_a_name_that_has_none(self) -> None:
         for factory_class in (POP3ServerFactory, IMAPServerFactory):
-            self.assertRaises(ValueError, factory_class, Portal(Realm()), clock=Clock(), hostname="ü..a")
+            self.assertRaises(
+                ValueError,
+                factory_class,
+                PORTAL,
+                clock=Clock(),
+                hostname="ü..a",
+            )
         self.assertRaises(ValueError, SMTPServerFactory, FakeDelivery(), clock=Clock(), hostname="ü..a")

@@ -13,6 +13,7 @@ from mailproto.errors import MailError, Refused
 from mailproto.printable import MAX_SHOWN, printable
 from mailproto.smtp.errors import outcome_of
 from mailproto.smtp.wire import Reply
+from mailproto.smtp.wire._reply import MAX_PASSED_LINES
 
 HOSTILE = "a\x1b[2J\x9b31m\r\nSep 1 root: \u202eevil\u2066\u200b\u2028\ufeff\ud800\U000e0041\ue000b"
 SHOWN = r"a\x1b[2J\x9b31m\r\nSep 1 root: \u202eevil\u2066\u200b\u2028\ufeff\ud800\U000e0041\ue000b"
@@ -65,9 +66,13 @@ class ExceptionTests(SynchronousTestCase):
                 ProtocolViolation(f"said {reply}", reply=reply),
                 ProtocolViolation(HOSTILE * 100),
             ):
-                for text in (str(error), error.text, str(error.args[0]), outcome_of(error).text, str(reply)):
+                for text in (str(error), str(error.args[0]), str(reply)):
                     self.assertTrue(text.isprintable(), text)
                     self.assertLess(len(text), MAX_SHOWN + 50)
+                for answer in (error.text, outcome_of(error).text):  # a reply that is passed on has its lines
+                    for line in answer.split("\n"):
+                        self.assertTrue(line.isprintable(), line)
+                    self.assertLess(len(answer), MAX_PASSED_LINES * (MAX_SHOWN + 1))
 
     def test_a_clients_words(self) -> None:
         for error in (MailError(detail=HOSTILE), Refused(550, "5.7.1", "No", detail=HOSTILE * 1000)):

@@ -15,6 +15,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, TestCase
@@ -106,14 +107,18 @@ class ReadmeTests(TestCase):
             self.assertIn("carol@localhost", shell(accounts, checkout))
 
     def test_own_delivery(self) -> None:
-        """The ten lines start and hand a message to the function in them."""
+        """The program starts, hands a message to the function in it, and refuses another."""
         tac = self.write("app.tac", PYTHON[0])
         with (
             running([TWISTD, "-ny", tac], self.folder, "mailproto: smtp on") as lines,
             smtplib.SMTP("127.0.0.1", 8025) as client,
         ):
-            client.sendmail("bob@example.org", ["alice@example.org"], "Subject: x\r\n\r\nx\r\n")
-        self.assertIn("bob@example.org sent", "".join(lines))
+            client.sendmail(
+                "bob@example.org", ["alice@example.org"], "Subject: =?utf-8?q?gr=C3=BCn?=\r\n\r\nx\r\n"
+            )
+            with self.assertRaisesRegex(smtplib.SMTPDataError, "550.*5.7.1 No lotteries, please"):
+                client.sendmail("bob@example.org", ["alice@example.org"], "Subject: Lottery!\r\n\r\nx\r\n")
+        self.assertIn("bob@example.org sent 'grün': x", "".join(lines))
 
     def test_own_message(self) -> None:
         """One call sends a message to the application before."""
@@ -121,20 +126,44 @@ class ReadmeTests(TestCase):
         with running([TWISTD, "-ny", tac], self.folder, "mailproto: smtp on") as lines:
             sent = shell(f"{sys.executable} {program}", self.folder)
         self.assertEqual(sent, "sent to alice@example.org\n")
-        self.assertIn("bob@example.org sent", "".join(lines))
+        self.assertIn("bob@example.org sent 'Hello': It works.", "".join(lines))
+
+    def test_what_goes_wrong(self) -> None:
+        """The log says what the table has."""
+        rows = re.findall(r"^\| `([^`]*)` \| `([^`]*)`", README, re.M)
+        self.assertEqual(len(rows), 3)
+        program = "import asyncio\n" + PYTHON[0].replace("tcp:8025", "tcp:0")
+        for wrong, told in rows:
+            with self.subTest(wrong):
+                before, after = re.fullmatch(r"(.*    )message = .*?flush=True\)(.*)", program, re.S).groups()
+                tac = self.write("wrong.tac", before + wrong + after)
+                with running([TWISTD, "--pidfile=", "-ny", tac], self.folder, "mailproto: smtp on") as lines:
+                    port = int(re.findall(r"mailproto: smtp on 127\.0\.0\.1:(\d+)", lines[-1])[0])
+                    with (
+                        smtplib.SMTP("127.0.0.1", port) as client,
+                        self.assertRaises(smtplib.SMTPDataError) as no,
+                    ):
+                        client.sendmail("bob@example.org", ["alice@example.org"], "Subject: x\r\n\r\nx\r\n")
+                    self.assertEqual(no.exception.smtp_code, 451)
+                self.assertIn(told, "".join(lines))
+        (told,) = re.findall(r"`SMTPServerFactory\(deliver\)` says\n`([^`]*)`", README)
+        tac = self.write("wrong.tac", PYTHON[0].replace("FunctionDelivery(deliver)", "deliver"))
+        self.assertIn(told, shell(f"! {TWISTD} --pidfile= -ny {tac} 2>&1", self.folder))
 
     def test_own_tests(self) -> None:
-        """The dialogue passes, and fails when another reply is expected."""
-        (command,) = re.findall(r"`(\S[^`]* test_app)`", README)
-        trial = command.replace("python", sys.executable, 1)
+        """The tests pass, and fail if something else comes."""
+        if find_spec("pytest") is None:
+            raise SkipTest("needs pytest: pip install 'mailproto[test]'")
+        (command,) = re.findall(r"`\S*python (-m pytest test_app.py)`", README)
+        pytest = f"{sys.executable} {command}"
         self.write("test_app.py", PYTHON[3])
-        self.assertIn("PASSED (successes=1)", shell(trial, self.folder))
-        self.write("test_app.py", PYTHON[3].replace("S: 552 5.3.4", "S: 552 5.3.5"))
-        failed = shell(f"! {trial}", self.folder)
-        self.assertIn("  - S: 552 5.3.5 Too long for a fax\n  + S: 552 5.3.4 Too long for a fax\n", failed)
+        self.assertIn("2 passed", shell(pytest, self.folder))
+        changed = PYTHON[3].replace("Subject: Welcome", "Subject: Hello").replace('b"Welcome"', 'b"Goodbye"')
+        self.write("test_app.py", changed)
+        self.assertIn("2 failed", shell(f"! {pytest}", self.folder))
 
     def test_own_mailbox(self) -> None:
-        """The thirty lines start and show the tickets over IMAP and POP3."""
+        """The program starts and shows the tickets over IMAP and POP3."""
         tac = self.write("tickets.tac", PYTHON[2])
         with running([TWISTD, "-ny", tac], self.folder, "mailproto: pop3 on"):
             imap = imaplib.IMAP4("127.0.0.1", 8143)

@@ -9,7 +9,8 @@ from twisted.cred.portal import Portal
 from zope.interface import Interface
 from zope.interface.interface import InterfaceClass
 
-from mailproto.interfaces import IAccount, IIdentity
+from mailproto._arguments import wrong_type, wrong_value
+from mailproto.interfaces import IAccount, IIdentity, IStore
 
 __all__ = ["ACCOUNT", "IDENTITY", "RealmFault", "checked_avatar", "checked_portal"]
 
@@ -56,25 +57,34 @@ def checked_portal(portal: Any, *, accounts: str = "") -> Portal:
 
     :param accounts: the server's protocol, if it needs an `IAccount` for each login.
     :raises TypeError: it is not a portal.
-    :raises ValueError: its realm gives no accounts, but the server needs them.
+    :raises ValueError: it has no checkers; or its realm gives no accounts, but the server needs them.
     """
     if isinstance(portal, type) or not (
         callable(getattr(portal, "login", None))
         and hasattr(portal, "checkers")
         and callable(getattr(getattr(portal, "realm", None), "requestAvatar", None))
     ):
-        raise TypeError(
-            f"portal: {_kind(portal)} is not a twisted.cred Portal; mailproto.auth.password_portal and"
-            " store_portal make one"
-        )
+        raise wrong_type("portal", portal, "a twisted.cred.portal.Portal", _how_to_make_a_portal(portal))
+    if not portal.checkers:
+        hint = "write Portal(realm, [checker]), or call its registerChecker before"
+        raise wrong_value("portal", portal, "one with checkers, so that somebody can sign in", hint)
     if accounts and not getattr(portal.realm, "gives_accounts", True):
-        raise ValueError(
-            f"portal: {accounts} needs an IAccount for each login, and this portal gives only names; write"
-            " password_portal(check, account=...) with a function that returns the account of a name, such as"
-            " a store's method account"
-        )
+        takes = f"one that gives an IAccount for each login, which {accounts} needs"
+        hint = "write password_portal(check, account=store.account), or another function of a name"
+        raise wrong_value("portal", portal, takes, hint)
     checked: Portal = portal
     return checked
+
+
+def _how_to_make_a_portal(instead: object) -> str:
+    """What to write, for a value that a portal could be made of."""
+    if IStore.providedBy(instead):
+        return "write mailproto.auth.store_portal(store, reactor)"
+    if IAccount.providedBy(instead):
+        return "write mailproto.auth.password_portal(check, account=lambda name: account)"
+    if hasattr(instead, "requestAvatar") or hasattr(instead, "requestAvatarId") or instead is Portal:
+        return "write Portal(realm, [checker])"
+    return "write mailproto.auth.password_portal(check)"
 
 
 def _fault(realm: object, what: str, advice: str) -> RealmFault:

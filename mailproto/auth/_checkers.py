@@ -18,11 +18,14 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from mailproto._arguments import check_call, check_type, wrong_type
 from mailproto._logger import PackageLogger
+from mailproto._twisted_arguments import check_contract
 from mailproto.accounts import account_key, full_name
 from mailproto.auth._credentials import (
     IBearerToken,
     IClientCertificate,
+    IClientPassword,
     IProxyLogin,
     IScramChecker,
     IScramProof,
@@ -90,6 +93,12 @@ class DirectoryChecker(_NameChecker):
         default_domain: str = "",
         secret: bytes | None = None,
     ) -> None:
+        check_contract("directory", directory, IDirectory)
+        if isinstance(verifier, type) or not callable(getattr(verifier, "verify", None)):
+            raise wrong_type("verifier", verifier, "a PasswordVerifier", "write PasswordVerifier(reactor)")
+        check_type("default_domain", default_domain, str, "a str")
+        if not isinstance(secret, (bytes, type(None))):  # which is not shown
+            raise TypeError(f"secret must be bytes or None, not {type(secret).__name__}")
         self._directory = directory
         self._verifier = verifier
         self.default_domain = default_domain
@@ -129,7 +138,7 @@ class DirectoryChecker(_NameChecker):
         except UnicodeDecodeError:
             raise UnauthorizedLogin("not UTF-8") from None
         kept, record = await self._look_up(name)
-        if not await self._verifier.verify(self._key(name), record, password):
+        if not await self._verify(self._key(name), record, password, given):
             raise _unauthorized(kept)
         if not is_complete(record):
             await self._complete(kept, record, password)
@@ -137,6 +146,13 @@ class DirectoryChecker(_NameChecker):
         if argon2_part(now) != argon2_part(record):
             raise _unauthorized(kept)  # the password was changed while this one was checked
         return kept
+
+    def _verify(self, key: str, record: str, password: str, given: IUsernamePassword) -> Deferred[bool]:
+        if not IClientPassword.providedBy(given):
+            return self._verifier.verify(key, record, password)
+        asked = self._verifier.verify(key, record, password, client=given.client)
+        given.on_leaving(asked.cancel)
+        return asked
 
     async def _look_up(self, name: str) -> tuple[str, str]:
         """(The name as it is stored, the record); "" if it does not exist."""
@@ -196,6 +212,7 @@ class TokenChecker(_NameChecker):
     credentialInterfaces = (IBearerToken,)
 
     def __init__(self, validate: Callable[[str, str], Result[str | None]]) -> None:
+        check_call("validate", validate, "a function of a name and a token", 2)
         self._validate = validate
 
     async def check(self, credentials: ICredentials) -> str:
@@ -228,6 +245,8 @@ class CertificateChecker(_NameChecker):
     credentialInterfaces = (IClientCertificate,)
 
     def __init__(self, directory: IDirectory, *, default_domain: str = "") -> None:
+        check_contract("directory", directory, IDirectory)
+        check_type("default_domain", default_domain, str, "a str")
         self._directory = directory
         self.default_domain = default_domain
 

@@ -26,9 +26,10 @@ class Password:
     authzid: str = ""
 
     def __post_init__(self) -> None:
+        _check(username=self.username, password=self.password, authzid=self.authzid)
         if not self.username or not self.password:
-            raise ValueError("a name and a password are needed")
-        _check(self.username, self.password, self.authzid)
+            empty = "password" if self.username else "username"
+            raise ValueError(f"{empty} must be a str that is not empty, not ''")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,9 @@ class Token:
     token: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        _check(self.username, self.token)
+        _check(username=self.username, token=self.token)
         if not _TOKEN.fullmatch(self.token):
-            raise ValueError("a token is printable ASCII without spaces")
+            raise ValueError("token must be printable ASCII without spaces")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +60,16 @@ class Certificate:
     authzid: str = ""
 
     def __post_init__(self) -> None:
-        _check(self.authzid)
+        _check(authzid=self.authzid)
 
 
 ClientCredentials: TypeAlias = Password | Token | Certificate
 
 
-def _check(*texts: str) -> None:
-    """Check fields with error texts of our own, because Python's would show the secret."""
-    for text in texts:
+def _check(**texts: str) -> None:
+    """Check fields, by name; the errors never show a value, because it may be a secret."""
+    for name, text in texts.items():
         if not isinstance(text, str):
-            raise TypeError(f"a str is needed, not {type(text).__name__}")
+            raise TypeError(f"{name} must be a str, not {type(text).__name__}")
         if _UNSENDABLE.search(text):
-            raise ValueError("a character that cannot be sent")
+            raise ValueError(f"{name} has a character that cannot be sent")

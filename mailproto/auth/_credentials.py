@@ -8,22 +8,30 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from cryptography.x509 import Certificate
 from twisted.cred.checkers import ICredentialsChecker
-from twisted.cred.credentials import ICredentials, IUsernameHashedPassword
+from twisted.cred.credentials import (
+    ICredentials,
+    IUsernameHashedPassword,
+    IUsernamePassword,
+    UsernamePassword,
+)
 from zope.interface import Attribute, implementer
 
 from mailproto.auth._scram import ScramAlgorithm, ScramKeys
+from mailproto.observing import Client
 
 __all__ = [
     "BearerToken",
     "ClientCertificate",
+    "ClientPassword",
     "CramMD5Response",
     "IBearerToken",
     "IClientCertificate",
+    "IClientPassword",
     "IProxyLogin",
     "IScramChecker",
     "IScramProof",
@@ -53,6 +61,16 @@ class IScramChecker(ICredentialsChecker):
         """
 
 
+class IClientPassword(IUsernamePassword):
+    """A name and a password, and the client that gave them: what the servers give to checkers of
+    ``IUsernamePassword``."""
+
+    client: Client = Attribute("Its address, behind a proxy too, and its connection.")
+
+    def on_leaving(call: Callable[[], object]) -> None:  # noqa: N805
+        """Call a function if the client leaves before it has its answer, for example to check nothing."""
+
+
 class IBearerToken(ICredentials):
     """An OAuth 2.0 bearer token (RFC 6750)."""
 
@@ -71,6 +89,26 @@ class IProxyLogin(ICredentials):
     """The statement of a trusted proxy that it has signed its client in."""
 
     username: str = Attribute("The account's name, as the proxy knows it.")
+
+
+@implementer(IClientPassword)
+class ClientPassword(UsernamePassword):
+    """See `IClientPassword`."""
+
+    def __init__(self, username: bytes, password: bytes, client: Client) -> None:
+        super().__init__(username, password)
+        self.client = client
+        self._calls: list[Callable[[], object]] = []
+
+    def on_leaving(self, call: Callable[[], object]) -> None:
+        """See `IClientPassword`."""
+        self._calls.append(call)
+
+    def leave(self) -> None:
+        """The client has left, or has its answer."""
+        calls, self._calls = self._calls, []
+        for call in calls:
+            call()
 
 
 @implementer(IScramProof)

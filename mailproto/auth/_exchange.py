@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from twisted.cred.checkers import ICredentialsChecker
-from twisted.cred.credentials import ICredentials, IUsernamePassword
+from twisted.cred.credentials import ICredentials, IUsernamePassword, UsernamePassword
 from twisted.cred.portal import Portal
 from zope.interface.interface import InterfaceClass
 
+from mailproto.auth._credentials import ClientPassword
 from mailproto.auth._failures import FAILURE_DELAY, FailedLogins, answer_time
 from mailproto.auth._login import CheckerFault, Login, login, proxy_login, sign_in_errors
 from mailproto.auth._mechanism_choice import DEFAULT_MECHANISMS, SERVER_MECHANISMS
@@ -27,6 +28,7 @@ from mailproto.errors import (
     UnknownMechanism,
 )
 from mailproto.interfaces import IAccount, IRevocable
+from mailproto.observing import client_of
 from mailproto.tls._channel import Channel
 from mailproto.typing import ReactorTime
 
@@ -83,6 +85,7 @@ class SASLServer:
         "_exchange",
         "_failed",
         "_failure_delay",
+        "_given",
         "_mechanisms",
         "_portal",
         "_session",
@@ -107,6 +110,7 @@ class SASLServer:
         self._mechanisms = mechanisms
         self._exchange: _Exchange | None = None
         self._failed = FailedLogins()
+        self._given: ClientPassword | None = None
 
     @property
     def failures(self) -> int:
@@ -185,6 +189,8 @@ class SASLServer:
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.release()
+        if self._given is not None:
+            self._given.leave()
 
     def _make(self, name: str, channel: Channel) -> ServerMechanism:
         for mechanism in self._candidates:
@@ -266,11 +272,18 @@ class SASLServer:
             raise
 
     async def _log_in(self, credentials: ICredentials, mechanism: str, way: str) -> Login:
-        return await self._checked(
-            login(self._portal, credentials, self._session, mechanism=mechanism, wanted=self._wanted),
-            credentials,
-            way,
-        )
+        if type(credentials) is UsernamePassword:
+            client = client_of(self._session)
+            credentials = ClientPassword(credentials.username, credentials.password, client)
+            self._given = credentials
+        try:
+            return await self._checked(
+                login(self._portal, credentials, self._session, mechanism=mechanism, wanted=self._wanted),
+                credentials,
+                way,
+            )
+        finally:
+            self._given = None
 
     async def _checked(self, asked: Awaitable[Login], credentials: ICredentials | None, way: str) -> Login:
         began = self._clock.seconds()

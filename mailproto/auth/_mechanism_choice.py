@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mailproto._arguments import wrong_type, wrong_value
 from mailproto.auth._server_mechanisms import (
     CramMD5,
     External,
@@ -53,18 +54,21 @@ def server_mechanisms(chosen: Iterable[str | type[ServerMechanism]]) -> tuple[ty
     :raises TypeError: it is not a sequence of these.
     """
     if isinstance(chosen, str | bytes) or not isinstance(chosen, Iterable):
-        raise TypeError(f"mechanisms: a sequence of names is needed, such as ['PLAIN'], not {chosen!r}")
+        hint = f"write [{chosen!r}]" if isinstance(chosen, str) else ""
+        raise wrong_type("mechanisms", chosen, "a list such as ['PLAIN', 'LOGIN']", hint)
     known = {mechanism.name: mechanism for mechanism in SERVER_MECHANISMS}
     found: dict[type[ServerMechanism], None] = {}
     for one in chosen:
         if isinstance(one, str):
             mechanism = known.get(one.upper())
             if mechanism is None:
-                raise ValueError(f"{one!r} is none of {', '.join(known)}")
+                raise wrong_value("each of mechanisms", one, f"one of {', '.join(known)}")
         elif isinstance(one, type) and issubclass(one, ServerMechanism):
             mechanism = one
         else:
-            raise TypeError(f"mechanisms: {one!r} is neither a name nor a ServerMechanism")
+            raise wrong_type(
+                "each of mechanisms", one, "a name such as 'PLAIN', or a subclass of ServerMechanism"
+            )
         found[mechanism] = None
     own = [mechanism for mechanism in found if mechanism not in SERVER_MECHANISMS]
     return (*own, *(mechanism for mechanism in SERVER_MECHANISMS if mechanism in found))

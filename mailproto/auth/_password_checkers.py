@@ -15,6 +15,7 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 
+from mailproto._arguments import wrong_type, wrong_value
 from mailproto.accounts import account_key
 from mailproto.auth._credentials import IProxyLogin, IScramChecker, IScramProof
 from mailproto.auth._mechanism_choice import server_mechanisms
@@ -84,7 +85,8 @@ class MappingChecker(_PasswordChecker):
             _check_entry(name, password)
             key = account_key(name)
             if key in self._accounts:
-                raise ValueError(f"check: {name!r} and {self._accounts[key][0]!r} are the same account")
+                same = f"{self._accounts[key][0]!r} and {name!r}"
+                raise ValueError(f"the names of check must be different accounts, not the same as are {same}")
             self._accounts[key] = name, password
 
     async def check(self, credentials: Any) -> str:
@@ -165,7 +167,7 @@ def password_checker(
     """The checker for `password_portal`, which describes the parameters and errors."""
     mechanisms = server_mechanisms(chosen)
     if not mechanisms:
-        raise ValueError("mechanisms: at least one is needed")
+        raise wrong_value("mechanisms", chosen, "a list such as ['PLAIN', 'LOGIN'], with at least one")
     kind: type[FunctionChecker | MappingChecker]
     kind = MappingChecker if isinstance(check, Mapping) else FunctionChecker
     for mechanism in mechanisms:
@@ -174,8 +176,13 @@ def password_checker(
     if isinstance(check, Mapping):
         return MappingChecker(check, mechanisms)
     if isinstance(check, type) or not callable(check):
-        what = f"the class {check.__qualname__}" if isinstance(check, type) else _type(check)
-        raise TypeError(f"check: a function or a mapping of names to passwords is needed, not {what}")
+        # A value is not shown, because it may be or have passwords.
+        what = (
+            f"the class {check.__qualname__}"
+            if isinstance(check, type)
+            else f"a value of the type {_type(check)}"
+        )
+        raise TypeError(f"check must be a function or a mapping of names to passwords, not {what}")
     _check_signature(check)
     return FunctionChecker(check, mechanisms)
 
@@ -200,23 +207,24 @@ def _check_signature(check: Callable[..., object]) -> None:
     try:
         signature.bind("name", "password")
     except TypeError:
-        raise TypeError(
-            f"check: it is called with a name and a password, but {_described(check)} takes {signature}"
-        ) from None
+        takes = "a function of a name and a password"
+        raise TypeError(f"check must be {takes}, not {_described(check)}: it takes {signature}") from None
 
 
 def _check_entry(name: object, password: object) -> None:
     """Check a name and its password, without showing the password."""
     if not isinstance(name, str) or not name:
-        raise TypeError(f"check: a name in the mapping is a str that is not empty, not {name!r}")
+        raise wrong_type("each name of check", name, "a str that is not empty")
     if not isinstance(password, str):
-        raise TypeError(f"check: the password of {name!r} is a str, not {_type(password)}")
+        raise TypeError(
+            f"the password of {name!r} in check must be a str, not a value of the type {_type(password)}"
+        )
     if not password:
-        raise ValueError(f"check: the password of {name!r} is empty")
+        raise ValueError(f"the password of {name!r} in check must be a str that is not empty, not ''")
     if _is_record(password):
         raise ValueError(
-            f"check: for {name!r} there is a record of hash_password instead of the password: write a"
-            " function that calls password_matches in a thread"
+            f"the password of {name!r} in check must be the password itself, not a record of hash_password:"
+            " write a function that calls password_matches in a thread"
         )
 
 

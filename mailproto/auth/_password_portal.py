@@ -11,6 +11,7 @@ from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 
+from mailproto._arguments import check_call
 from mailproto.auth._avatars import ACCOUNT, IDENTITY
 from mailproto.auth._password_checkers import PasswordCheck, password_checker
 from mailproto.auth._server_mechanisms import ServerMechanism
@@ -46,8 +47,8 @@ def password_portal(
     :raises ValueError: a mechanism does not exist, or cannot be checked in this way.
     :raises TypeError: ``check`` is neither, or does not take two arguments; or ``account`` is no function.
     """
-    if account is not None and not callable(account):
-        raise TypeError(f"account: a function that takes a name is needed, not {type(account).__qualname__}")
+    if account is not None:
+        check_call("account", account, "a function of a name that returns an IAccount, or None", 1)
     return Portal(NameRealm(account), [password_checker(check, mechanisms)])
 
 

@@ -12,6 +12,7 @@ from zope.interface import Interface, implementer
 from zope.interface.interface import InterfaceClass
 
 from mailproto._reactor import installed
+from mailproto._twisted_arguments import check_clock, check_contract, check_optional_clock
 from mailproto.auth._avatars import ACCOUNT
 from mailproto.auth._checkers import DirectoryChecker
 from mailproto.auth._passwords import PasswordVerifier
@@ -38,6 +39,8 @@ class StoreRealm:
     """
 
     def __init__(self, store: IStore, clock: ReactorTime | None = None) -> None:
+        check_contract("store", store, IStore)
+        check_optional_clock("clock", clock)
         self._store = store
         directory = store.directory
         self._signed_in = (
@@ -98,7 +101,9 @@ def store_portal(store: IStore, reactor: ReactorTime | None = None) -> Portal:
         with one make their own, ``Portal(StoreRealm(store, clock), [checker])``, with any checker of
         ``twisted.cred``.
     """
+    check_contract("store", store, IStore)
     reactor = installed() if reactor is None else reactor
+    check_clock("reactor", reactor)
     return Portal(StoreRealm(store, reactor), [DirectoryChecker(store.directory, PasswordVerifier(reactor))])
 
 

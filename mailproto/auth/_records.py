@@ -59,7 +59,11 @@ def hash_password(password: str) -> str:
     """A record with all verifiers of the password, prepared by SASLprep; each verifier has its own salt.
 
     This takes 64 MiB and 100 to 300 ms: run it in a thread.
+
+    :raises TypeError: it is no `str`.
     """
+    if not isinstance(password, str):  # which is not shown
+        raise TypeError(f"password must be a str, not {type(password).__name__}")
     return completed(_HASHER.hash(prepared_password(password)), password)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from email.message import Message
 from typing import Any
 
+from mailproto._arguments import wrong_type, wrong_value
 from mailproto.backends._flags import kept_flags
 from mailproto.backends._names import check_name
 from mailproto.content import Content
@@ -32,8 +33,8 @@ def given_content(content: Any) -> bytes:
     elif isinstance(content, bytes | bytearray | memoryview | Content):
         octets = bytes(content)
     else:
-        hint = ": write text.encode()" if isinstance(content, str) else ""
-        raise TypeError(f"content: bytes, a Content or an EmailMessage, not {_shown(content)}{hint}")
+        hint = "write text.encode()" if isinstance(content, str) else ""
+        raise wrong_type("content", content, "bytes, a Content or an EmailMessage", hint)
     return _BARE_LF.sub(b"\r\n", octets)
 
 
@@ -44,22 +45,19 @@ def given_flags(flags: Any) -> frozenset[str]:
     :raises ValueError: one of them is neither a system flag nor a keyword.
     """
     if isinstance(flags, str) or not isinstance(flags, Iterable):
-        what = (
-            f"{{{flags!r}}}, not the string {flags!r}" if isinstance(flags, str) else f"not {_shown(flags)}"
-        )
-        raise TypeError(f"flags: a set of strings, such as {what}")
+        hint = f"write {{{flags!r}}}" if isinstance(flags, str) else ""
+        raise wrong_type("flags", flags, r"a set such as {'\\Seen', 'work'}", hint)
     found = list(flags)
     for flag in found:
         if not isinstance(flag, str):
-            raise TypeError(f"flags: strings, not {_shown(flag)}")
+            raise wrong_type("each of flags", flag, r"a str such as '\\Seen'")
         if flag.startswith("\\") and flag.casefold() not in _KNOWN:
-            raise ValueError(
-                f"flags: {flag!r} is none of {' '.join(SYSTEM_FLAGS)}; a keyword has no backslash"
-            )
+            takes = f"one of {' '.join(SYSTEM_FLAGS)}, or a keyword, which has no backslash"
+            raise wrong_value("each of flags", flag, takes)
     try:
         return kept_flags(found)
     except (ValueError, MailError) as error:
-        raise ValueError(f"flags: {error}") from None
+        raise wrong_value("flags", found, "flags that can be stored", str(error)) from None
 
 
 def given_date(date: Any) -> int | None:
@@ -70,20 +68,16 @@ def given_date(date: Any) -> int | None:
     """
     if isinstance(date, datetime):
         if date.utcoffset() is None:
-            raise ValueError(
-                f"internal_date: a datetime with a time zone, not {date!r}: add tzinfo=timezone.utc"
-            )
+            hint = "write date.replace(tzinfo=timezone.utc)"
+            raise wrong_value("internal_date", date, "a datetime with a time zone", hint)
         date = date.timestamp()
     if date is None:
         return None
     if isinstance(date, bool) or not isinstance(date, int | float):
-        raise TypeError(
-            f"internal_date: seconds since the epoch, or a datetime with a time zone, not {_shown(date)}"
-        )
+        takes = "seconds since the epoch, or a datetime with a time zone"
+        raise wrong_type("internal_date", date, takes)
     if not abs(date) <= _LAST_SECOND:
-        raise ValueError(
-            f"internal_date: seconds since the epoch, not {date!r}, which is after the year 9999"
-        )
+        raise wrong_value("internal_date", date, "seconds since the epoch, before the year 10000")
     return int(date // 1)
 
 
@@ -94,7 +88,7 @@ def given_name(name: Any) -> str:
     :raises InvalidMailboxName: no mailbox can have that name.
     """
     if not isinstance(name, str):
-        raise TypeError(f"name: a string, not {_shown(name)}")
+        raise wrong_type("name", name, "a str")
     canonical = canonical_mailbox_name(name)
     check_name(canonical)
     return canonical
@@ -108,13 +102,10 @@ def given_uid_validity(uid_validity: Any) -> int:
     if uid_validity is None:
         return int(time.time())
     if isinstance(uid_validity, bool) or not isinstance(uid_validity, int):
-        raise TypeError(f"uid_validity: a number from 1 to 2**32 - 1, not {_shown(uid_validity)}")
+        raise wrong_type("uid_validity", uid_validity, _UID_VALIDITY)
     if not 0 < uid_validity < 1 << 32:
-        raise ValueError(f"uid_validity: a number from 1 to 2**32 - 1, not {uid_validity}")
+        raise wrong_value("uid_validity", uid_validity, _UID_VALIDITY)
     return uid_validity
 
 
-def _shown(value: object) -> str:
-    """The type of a value, and its beginning."""
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+_UID_VALIDITY = "a whole number from 1 to 2**32 - 1, or None"

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, distributions
 from typing import Any, TypeAlias
 
+from mailproto._arguments import check_type, text_path
+from mailproto._twisted_arguments import check_clock
 from mailproto.backends._memory import MemoryStore
 from mailproto.backends.sqlite._store import SQLiteStore
 from mailproto.interfaces import IStore
@@ -22,7 +24,7 @@ StoreOpener: TypeAlias = Callable[..., IStore]
 """The function of an entry point: ``opener(url, *, data_folder, reactor)``; see `open_store`."""
 
 
-def open_store(url: str, data_folder: str, reactor: Reactor) -> IStore:
+def open_store(url: str, data_folder: str | os.PathLike[str], reactor: Reactor) -> IStore:
     """Make the store that ``url`` names; it is not started yet.
 
     ``sqlite:`` is a store in the data folder.  ``sqlite:PATH`` is one in another folder, or in a file with
@@ -41,6 +43,9 @@ def open_store(url: str, data_folder: str, reactor: Reactor) -> IStore:
     :raises ValueError: the scheme is unknown, or the URL is not valid; the text is one line for the
         operator.
     """
+    check_type("url", url, str, "a str such as 'sqlite:'")
+    data_folder = text_path("data_folder", data_folder, "the path of a folder")
+    check_clock("reactor", reactor)
     scheme, colon, _ = url.partition(":")
     opener = _OURS.get(scheme) if colon else None
     if opener is None:

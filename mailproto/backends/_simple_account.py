@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from zope.interface import Invalid, implementer
+from zope.interface import implementer
 from zope.interface.interface import InterfaceClass
-from zope.interface.verify import verifyObject
 
+from mailproto._arguments import check_type, wrong_value
+from mailproto._twisted_arguments import check_contract
 from mailproto.awaiting import settle
 from mailproto.backends._given import given_name
 from mailproto.backends._memory import MemoryStore
@@ -36,10 +37,10 @@ class SimpleAccount:
     """
 
     def __init__(self, name: str, mailboxes: Mapping[str, IMailbox] | None = None) -> None:
-        if not isinstance(name, str):
-            raise TypeError(f"name: a string, not {type(name).__name__} {name!r}")
-        if mailboxes is not None and not isinstance(mailboxes, Mapping):
-            raise TypeError(f"mailboxes: a mapping of names to mailboxes, not {type(mailboxes).__name__}")
+        check_type("name", name, str, "a str")
+        if mailboxes is not None:
+            takes = "a mapping such as {'INBOX': SimpleMailbox()}, or None"
+            check_type("mailboxes", mailboxes, Mapping, takes)
         self.name = name
         self._mailboxes: dict[str, IMailbox] = {}
         self._left: dict[str, int] = {}  # the UIDVALIDITY of the last mailbox that had a name
@@ -259,12 +260,9 @@ def _other_than_inbox(name: str) -> str:
 
 def _given_mailbox(name: str, mailbox: IMailbox) -> IMailbox:
     """:raises TypeError: it is no mailbox, or was deleted."""
-    try:
-        verifyObject(IMailbox, mailbox)
-    except Invalid as fault:
-        raise TypeError(f"mailbox {name!r}: an object with the interface IMailbox: {fault}") from None
+    check_contract(f"mailbox {name!r}", mailbox, IMailbox)
     if isinstance(mailbox, SimpleMailbox) and mailbox.is_retired:
-        raise ValueError(f"mailbox {name!r}: it was deleted (SimpleMailbox.retire)")
+        raise wrong_value(f"mailbox {name!r}", mailbox, "one that was not deleted (SimpleMailbox.retire)")
     return mailbox
 
 
@@ -277,6 +275,8 @@ class SingleStore(MemoryStore):
 
     def __init__(self, name: str, password_hash: str, inbox: IMailbox) -> None:
         super().__init__()
+        check_type("name", name, str, "a str")
+        check_type("password_hash", password_hash, str, "a record of mailproto.auth.hash_password")
         self._inbox = _given_mailbox(INBOX, inbox)
         self.directory.insert(name, password_hash)
 

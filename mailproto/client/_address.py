@@ -12,6 +12,8 @@ from typing import Literal, TypeAlias
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import PrivateCertificate
 
+from mailproto._arguments import check_call, check_choice, check_type, wrong_type, wrong_value
+from mailproto._twisted_arguments import check_endpoint
 from mailproto.auth.sasl import ClientCredentials
 from mailproto.client._routes import endpoint_name, host_and_port
 from mailproto.domains import ascii_domain, domain_fault, ends_in_number
@@ -56,11 +58,27 @@ class ServerAddress:
     def __post_init__(self) -> None:
         _check_host(self.host)
         _check_port(self.port)
-        if self.tls not in ("required", "implicit", "opportunistic", "none"):
-            raise ValueError(f"tls is required, implicit, opportunistic or none, not {self.tls!r}")
+        check_choice("tls", self.tls, ("required", "implicit", "opportunistic", "none"))
         given = self.credentials
         if not (given is None or callable(given) or isinstance(given, ClientCredentials)):
-            raise TypeError(f"credentials are no {type(given).__name__}")  # the value may hold a secret
+            # The value is not shown, because it may hold a secret.
+            raise TypeError(
+                f"credentials must be a Password, a Token or a Certificate, not {type(given).__name__}: write"
+                " mailproto.auth.Password(name, password)"
+            )
+        if isinstance(given, type):
+            raise wrong_type("credentials", given, "an object", f"write {given.__name__}(...)")
+        if callable(given):
+            takes = "a Password, a Token or a Certificate, or a function that returns one"
+            check_call("credentials", given, takes, 0)
+        if self.trust_root is not None:
+            check_type("trust_root", self.trust_root, (str, os.PathLike), "the path of a PEM file, or None")
+        if self.client_certificate is not None:
+            certificate, takes = self.client_certificate, "a PrivateCertificate or None"
+            hint = "twisted.internet.ssl.PrivateCertificate.loadPEM(octets) reads one"
+            check_type("client_certificate", certificate, PrivateCertificate, takes, hint)
+        if self.endpoint is not None:
+            check_endpoint("endpoint", self.endpoint)
 
     @property
     def is_remote(self) -> bool:
@@ -84,9 +102,9 @@ def _check_host(host: str) -> None:
     :raises ValueError: ``host`` is not valid; the text says why.
     """
     if not isinstance(host, str):
-        raise TypeError(f"a host is a str, not {type(host).__name__}")
+        raise wrong_type("host", host, "a str")
     if why := _fault_of(host):
-        raise ValueError(f"not a host: {host[:300]!r} {why}")
+        raise wrong_value("host", host, "a domain name or an IP address", f"it {why}")
 
 
 def _fault_of(host: str) -> str:
@@ -117,9 +135,9 @@ def _check_port(port: int | None) -> None:
     if port is None:
         return
     if not isinstance(port, int) or isinstance(port, bool):
-        raise TypeError(f"a port is an int, not {type(port).__name__}")
+        raise wrong_type("port", port, "an int from 1 to 65535")
     if not 1 <= port <= 65535:
-        raise ValueError(f"not a port: {port} is not from 1 to 65535")
+        raise wrong_value("port", port, "an int from 1 to 65535")
 
 
 def bare_host(host: str) -> str:

@@ -7,6 +7,8 @@ from typing import Any, Generic, Self, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from mailproto._arguments import wrong_type
+from mailproto._twisted_arguments import check_clock, check_endpoint
 from mailproto.auth.sasl import ClientCredentials
 from mailproto.client._address import ServerAddress
 from mailproto.client._connection import ClientConnection
@@ -26,8 +28,9 @@ class Client(ABC, Generic[EventT]):
     """A client with one connection to a server.
 
     `open` connects to a `ServerAddress`, with its TLS policy and credentials; `connect` connects to an
-    endpoint.  With your own endpoint or factory, make a client, and pass its `protocol` to Twisted:
-    ``connectProtocol(endpoint, client.protocol)``.
+    endpoint, also one of your own.  With your own factory, make a client, and let ``buildProtocol`` return
+    its `protocol`.  Do not use Twisted's ``connectProtocol``: it makes a class for each connection, which is
+    never freed, nor is the client.
 
     Requests are sent in order, one after the other, after the server's greeting.
 
@@ -64,7 +67,12 @@ class Client(ABC, Generic[EventT]):
         :raises TLSUnavailable: TLS is required, but is not offered, or was refused.
         :raises TLSFailed: TLS is required, but failed, or the certificate is not valid.
         :raises mailproto.tls.TLSFilesError: ``trust_root`` cannot be read.
+        :raises TypeError: ``server`` is no `ServerAddress`, or ``reactor`` is none.
         """
+        check_clock("reactor", reactor)
+        if not isinstance(server, ServerAddress):
+            hint = f"write ServerAddress({server!r})" if isinstance(server, str) else ""
+            raise wrong_type("server", server, "a ServerAddress", hint)
         settings.setdefault("is_remote", server.is_remote)
         make: Any = cls  # the classes of clients take a reactor; this one takes a session
         return await open_client(reactor, server, lambda: make(reactor, **settings), cls.default_port(server))
@@ -78,7 +86,10 @@ class Client(ABC, Generic[EventT]):
         :param settings: keyword arguments for the class.
         :raises ConnectFailed: the connection was not made.
         :raises ClientError: the greeting was refused or missing; the connection is closed.
+        :raises TypeError: ``endpoint`` cannot be connected to, or ``reactor`` is none.
         """
+        check_clock("reactor", reactor)
+        check_endpoint("endpoint", endpoint)
         make: Any = cls
         return await connect_client(reactor, endpoint, make(reactor, **settings))
 

@@ -13,7 +13,9 @@ from twisted.internet.defer import Deferred, ensureDeferred, fail
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
+from mailproto._arguments import check_call, check_seconds, check_type, check_whole
 from mailproto._logger import PackageLogger
+from mailproto._twisted_arguments import check_clock
 from mailproto.client._client import Client
 from mailproto.client._growth import Growth
 from mailproto.client._job import MOST_AT_ONCE, Job, Task
@@ -47,6 +49,7 @@ class ClientPool(Generic[ClientT]):
     :param idle: seconds after which an idle connection is closed.
     :param jobs: the most jobs over one connection; then it is closed.
     :param at_once: the most simultaneous jobs of one connection; if the connection ends, all of them do.
+    :raises TypeError: an argument is of the wrong type.
     :raises ValueError: one of these numbers is too small.
     """
 
@@ -63,8 +66,13 @@ class ClientPool(Generic[ClientT]):
         jobs: int = 1000,
         at_once: int = 1,
     ) -> None:
-        if connections < 1 or jobs < 1 or at_once < 1 or idle < 0:
-            raise ValueError("connections, jobs and at_once are at least 1, idle at least 0")
+        check_clock("clock", clock)
+        check_call("open_client", open_client, "a function that opens a client", 0)
+        check_type("name", name, str, "the server's name, a str")
+        check_whole("connections", connections, 1)
+        check_whole("jobs", jobs, 1)
+        check_whole("at_once", at_once, 1)
+        check_seconds("idle", idle)
         self._clock = clock
         self._open_client = open_client
         self._context = copy_context()  # so that connections do not run in the context of the first job
@@ -101,10 +109,13 @@ class ClientPool(Generic[ClientT]):
         connection, unless an older job still uses it.
 
         :param wait: seconds to wait for a free client.
+        :raises TypeError: ``work`` is no function of a client.
         :raises QueueTimeout: no client was free in time.
         :raises ClientError: no connection could be opened, or the pool was closed; also any error of
             ``work``.
         """
+        check_call("work", work, "a function of a client", 1)
+        check_seconds("wait", wait)
         if self.is_closed:
             return fail(ConnectionLost("The pool is closed"))
         task = Task(work)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from mailproto._arguments import check_fields
 from mailproto.typing import ReactorTime
 
 __all__ = ["ClientTimeouts", "TooLate", "within"]
@@ -24,6 +25,7 @@ class ClientTimeouts:
     :ivar greeting: for the server's greeting.
     :ivar command: for the answer to a command.
     :ivar quit: for the answer to the last command, and for the end of the connection.
+    :raises TypeError, ValueError: a timeout is no number of seconds.
     """
 
     opening: float = 600
@@ -32,6 +34,10 @@ class ClientTimeouts:
     command: float = 300
     handshake: float = 60
     quit: float = 10
+
+    def __post_init__(self) -> None:
+        """Check all numbers, also those of subclasses."""
+        check_fields(self)
 
 
 T = TypeVar("T")

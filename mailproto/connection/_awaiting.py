@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from types import CoroutineType
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from mailproto._logger import PackageLogger
@@ -126,11 +126,11 @@ class _Rest:
         except StopIteration as end:
             if not self.done.called:
                 self.done.callback(end.value)
-        except BaseException:  # asyncio's CancelledError is not an Exception
-            if self.done.called:
-                self._log.failure("error after the call was given up")
-            else:
+        except BaseException as error:  # asyncio's CancelledError is not an Exception
+            if not self.done.called:
                 self.done.errback(Failure())
+            elif not isinstance(error, CancelledError | asyncio.CancelledError):
+                self._log.failure("error after the call was given up")
         return _ENDED
 
     def _deferred(self, waiting: Any) -> Deferred[Any]:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class TookTooLong(Unavailable):
-    """A call of a contract was not done in time."""
+    """A call of a contract was not done in time, or before the server stopped."""
 
 
 class LimitedCall:
@@ -28,20 +28,23 @@ class LimitedCall:
     :ivar end: the time by the clock when it must be done.
     """
 
-    __slots__ = ("_deferred", "_is_over", "_seconds", "_timer", "_what", "end")
+    __slots__ = ("_deferred", "_reason", "_seconds", "_timer", "_what", "end")
 
     def __init__(self, deferred: Deferred[Any], what: str, seconds: float, now: float) -> None:
         self.end = now + seconds
         self._deferred = deferred
         self._what = what
         self._seconds = seconds
-        self._is_over = False
+        self._reason = ""  # why it was given up
         self._timer: IDelayedCall | None = None
         deferred.addErrback(self._failed)
 
-    def give_up(self) -> None:
-        """Cancel the call: it fails with `TookTooLong`, unless it gives a result at once."""
-        self._is_over = True
+    def give_up(self, reason: str = "") -> None:
+        """Cancel the call: it fails with `TookTooLong`, unless it gives a result at once.
+
+        :param reason: for the log; by default that its time is over.
+        """
+        self._reason = reason or f"was not done after {self._seconds:g} seconds, and was cancelled"
         self._deferred.cancel()
 
     def watch(self, clock: ReactorTime) -> None:
@@ -54,7 +57,6 @@ class LimitedCall:
             self._timer.cancel()
 
     def _failed(self, failure: Failure) -> Failure:
-        if not self._is_over:
+        if not self._reason:
             return failure
-        detail = f"{self._what} was not done after {self._seconds:g} seconds, and was cancelled"
-        return Failure(TookTooLong(detail=detail))
+        return Failure(TookTooLong(detail=f"{self._what} {self._reason}"))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
-import inspect
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from asyncio import CancelledError
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from mailproto._arguments import check_bool, check_call, wrong_type, wrong_value
 from mailproto.observing import Client
 
 if TYPE_CHECKING:
@@ -88,8 +90,21 @@ class CommandSession(Generic[ServerT]):
         return self.server.is_open
 
     def close(self) -> None:
-        """End the connection after the reply to this command."""
+        """End the connection after the reply to this command, also if that is a refusal."""
         self.is_closing = True
+
+    @contextmanager
+    def handling(self, closing_words: bytes = b"") -> Iterator[None]:
+        """While the handler runs; for the servers.
+
+        :param closing_words: to be sent after a refusal if the connection ends with it.
+        """
+        try:
+            yield
+        except (Exception, CancelledError):  # asyncio's error of a cancelled task is no Exception
+            if self.is_closing:
+                self.server.end_after_refusal(closing_words, f"{self.name} ended it")
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +129,19 @@ class CommandRules:
         """
         checked: dict[str, ServerCommand] = {}
         if commands is not None and not isinstance(commands, Mapping):
-            raise TypeError(f"commands: a mapping of names to handlers, not {commands!r}")
+            raise wrong_type("commands", commands, "a mapping such as {'XHELLO': handler}")
         for given, command in (commands or {}).items():
             if not isinstance(given, str):
-                raise TypeError(f"commands: a name is text, not {given!r}")
+                raise wrong_type("each name of commands", given, "a str such as 'XHELLO'")
             name = given.upper()
             where = f"commands[{given!r}]"
             if not given.isascii() or not self.name.fullmatch(name):
-                raise ValueError(f"{where}: not a command's name")
+                raise wrong_value("each name of commands", given, "a command's name such as 'XHELLO'")
             if name in checked:
-                raise ValueError(f"{where}: the same command again")
+                hint = f"{name} is there twice"
+                raise wrong_value(
+                    "the names of commands", list(commands or ()), "different in upper case", hint
+                )
             if not isinstance(command, ServerCommand):
                 command = ServerCommand(command)
             self._check(where, name, command)
@@ -131,23 +149,21 @@ class CommandRules:
         return checked
 
     def _check(self, where: str, name: str, command: ServerCommand) -> None:
-        if not callable(command.handler):
-            raise TypeError(f"{where}: a function, not {command.handler!r}")
-        try:
-            inspect.signature(command.handler).bind(None, None)
-        except TypeError:
-            raise TypeError(f"{where}: {command.handler!r} must take (session, arguments)") from None
-        except ValueError:  # a builtin that does not tell
-            pass
+        check_call(where, command.handler, "a function of (session, arguments)", 2)
         if not isinstance(command.states, State | None):
-            raise TypeError(f"{where}: states is a State, not {command.states!r}")
+            raise wrong_type(f"states of {where}", command.states, "a State or None")
         if command.states is not None and not command.states & self.states:
-            raise ValueError(f"{where}: sessions are never in {command.states!r}")
+            takes = f"some of {self.states!r}, in which sessions can be"
+            raise wrong_value(f"states of {where}", command.states, takes)
+        check_bool(f"replaces of {where}", command.replaces)
         if name in self.fixed:
-            raise ValueError(f"{where}: {name} cannot be replaced; derive a protocol_class to change it")
-        if command.replaces is not (name in self.built_in):
-            hint = f"{name} exists: ServerCommand(handler, replaces=True) replaces it"
-            raise ValueError(f"{where}: {f'there is no {name} to replace' if command.replaces else hint}")
+            takes = "a new command, or one that can be replaced"
+            raise wrong_value(where, name, takes, "derive a protocol_class to change it")
+        if command.replaces and name not in self.built_in:
+            raise wrong_value(f"replaces of {where}", True, "False", f"there is no {name} to replace")
+        if not command.replaces and name in self.built_in:
+            hint = "write ServerCommand(handler, replaces=True) to replace it"
+            raise wrong_value(where, name, "a new command", hint)
 
 
 def check_capabilities(
@@ -159,17 +175,21 @@ def check_capabilities(
     :param announced: the first words, in upper case, of what the server announces itself.
     :raises TypeError, ValueError: one of them is not valid.
     """
-    if isinstance(capabilities, str | bytes):
-        raise TypeError(f"capabilities: a list of texts, not {capabilities!r}")
+    if isinstance(capabilities, str | bytes) or not isinstance(capabilities, Iterable):
+        hint = f"write [{capabilities!r}]" if isinstance(capabilities, str) else ""
+        raise wrong_type("capabilities", capabilities, "a list such as ['XHELLO']", hint)
     checked = tuple(capabilities)
     seen = set(announced)
     for capability in checked:
         if not isinstance(capability, str):
-            raise TypeError(f"capabilities: a list of texts, not of {capability!r}")
+            raise wrong_type("each of capabilities", capability, "a str such as 'XHELLO'")
         word = capability.partition(" ")[0].upper()
         if not syntax.fullmatch(capability):
-            raise ValueError(f"capabilities: {capability!r} cannot be announced")
+            raise wrong_value(
+                "each of capabilities", capability, "words of printable ASCII, one space between"
+            )
         if word in seen:
-            raise ValueError(f"capabilities: {word} is announced already")
+            takes = "one that is not announced already"
+            raise wrong_value("each of capabilities", capability, takes)
         seen.add(word)
     return checked

@@ -11,7 +11,9 @@ from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto._arguments import check_refusal
 from mailproto._logger import PackageLogger
+from mailproto.awaiting import hint
 from mailproto.connection._awaiting import begin
 from mailproto.connection._base import OCTETS_AT_ONCE, Connection
 from mailproto.connection._limits import Limits
@@ -54,6 +56,7 @@ class EventConnection(Connection, Generic[EventT]):
         self._peer_has_closed = False  # the client has closed its side
         self._octets_after_end = 0  # octets received after our last reply
         self._end_reason = ""
+        self._end_after_refusal: tuple[bytes, str] | None = None
 
     # -- provided by each protocol
 
@@ -110,6 +113,10 @@ class EventConnection(Connection, Generic[EventT]):
         self._ending = True
         self._send_now()
         self._close_when_sent()
+
+    def end_after_refusal(self, closing_words: bytes = b"", reason: str = "") -> None:
+        """End the connection, as `end` does, after the refusal of the running command, which has failed."""
+        self._end_after_refusal = closing_words, reason
 
     def when_idle(self, call: Callable[[], object]) -> None:
         """Call when no handler is running: now, or after the running one."""
@@ -228,16 +235,26 @@ class EventConnection(Connection, Generic[EventT]):
         self.abort()
 
     def _failed(self, event: EventT, failure: Failure) -> None:
-        if isinstance(failure.value, MailError):
-            error = failure.value
-        else:
+        error = failure.value
+        if isinstance(error, MailError):
+            try:
+                check_refusal(error.code, error.enhanced, error.text)
+            except (TypeError, ValueError):  # a class of somebody's own set them after it was made
+                failure = Failure()
+        if not isinstance(error, MailError) or failure.value is not error:
             self.log.failure(
-                "{peer}: error while handling {event}", failure, peer=self.peer, event=self.describe(event)
+                "{peer}: error while handling {event}{hint}",
+                failure,
+                peer=self.peer,
+                event=self.describe(event),
+                hint=hint(failure.value),
             )
             error = Unavailable(detail=f"{type(failure.value).__name__}: see the traceback in the log")
         self.log_refusal(event, error)
         if self.is_open:
             self.refuse(event, error)
+        if self._end_after_refusal is not None:
+            self.end(*self._end_after_refusal)
 
     def _finished(self, _: None) -> None:
         self._running = None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory
 
+from mailproto._arguments import check_bool, check_type, wrong_type
 from mailproto._reactor import installed
+from mailproto._twisted_arguments import check_clock, check_server_tls
 from mailproto.connection._hostname import server_hostname
 from mailproto.connection._limits import Limits
 from mailproto.connection._server import ServerConnection
@@ -24,18 +28,22 @@ class ServerFactory(Factory):
     :param clock: the reactor, or a `twisted.internet.task.Clock` in tests; None for the installed reactor.
     :param hostname: the server's name in its greeting; an international name is sent with A-labels.  None for
         the machine's name.
-    :param tls: the context for STARTTLS or STLS; None not to offer it.
+    :param tls: the context for STARTTLS or STLS, such as `mailproto.tls.server_tls` makes; None not to offer
+        it.
     :param observer: one or more observers (`mailproto.observing`), in addition to the mail log.
     :param mail_log: whether there is a mail log.
     :param protocol_class: a subclass of `protocol_class`, to be used instead.
     :ivar observer: passes events to all of them.
-    :raises TypeError: ``observer`` is no observer, or ``protocol_class`` is no such subclass.
+    :raises TypeError, ValueError: an argument cannot be used; the text says what it takes.
     """
 
     protocol_class: type[ServerConnection[Any]] = ServerConnection
     """The class of the connections."""
 
     noisy = False
+    limits_class: ClassVar[type[Limits]] = Limits
+    """The class of `limits`."""
+
     service_name: str = ""
     """The service's name in the mail log: smtp, submission, lmtp, pop3 or imap."""
 
@@ -50,22 +58,34 @@ class ServerFactory(Factory):
         mail_log: bool = True,
         protocol_class: type[ServerConnection[Any]] | None = None,
     ) -> None:
-        clock = self.clock = installed() if clock is None else clock
+        if clock is None:
+            clock = installed()
+        check_clock("clock", clock)
+        check_server_tls("tls", tls)
+        check_bool("mail_log", mail_log)
+        kind = self.limits_class
+        if limits is not None:
+            hint = f"write {kind.__name__}(...)"
+            check_type("limits", limits, kind, f"of the class {kind.__name__} or None", hint)
+        self.clock = clock
         self.hostname = server_hostname(hostname)
         if protocol_class is not None:
             self.protocol_class = self._derived(protocol_class)
         self.tls = tls
-        self.limits = limits or Limits()
+        self.limits = kind() if limits is None else limits
         self.observer = Observers([*([MailLog(clock)] if mail_log else []), Observers(observer)])
         self.stopping = False
         self.connections: set[ServerConnection[Any]] = set()
         self._peers: dict[str, int] = {}
+        # Weak, because a handler may wait for something that never comes: then it goes with its connection.
+        self._unfinished: WeakKeyDictionary[ServerConnection[Any], int] = WeakKeyDictionary()
+        self._is_over = False
         self._all_gone: list[Deferred[None]] = []
 
     def _derived(self, given: type[ServerConnection[Any]]) -> type[ServerConnection[Any]]:
         base = self.protocol_class
         if not isinstance(given, type) or not issubclass(given, base):
-            raise TypeError(f"protocol_class: a subclass of {base.__name__}, not {given!r}")
+            raise wrong_type("protocol_class", given, f"a subclass of {base.__name__}, or None")
         return given
 
     def startFactory(self) -> None:
@@ -103,7 +123,25 @@ class ServerFactory(Factory):
             self._peers[network] -= 1
             if not self._peers[network]:
                 del self._peers[network]
-        if not self.connections:
+        self._look_if_all_gone()
+
+    def unfinished(self, connection: ServerConnection[Any]) -> Callable[[object], None]:
+        """Note that work of a connection goes on, although that has ended: `shut_down` waits for it.
+
+        :returns: a function to call when the work is done.
+        """
+        self._unfinished[connection] = self._unfinished.get(connection, 0) + 1
+
+        def done(_: object) -> None:
+            self._unfinished[connection] -= 1
+            if not self._unfinished[connection]:
+                del self._unfinished[connection]
+            self._look_if_all_gone()
+
+        return done
+
+    def _look_if_all_gone(self) -> None:
+        if not self.connections and (self._is_over or not self._unfinished):
             waiting, self._all_gone = self._all_gone, []
             for waiter in waiting:
                 waiter.callback(None)
@@ -111,25 +149,29 @@ class ServerFactory(Factory):
     def shut_down(self) -> Deferred[None]:
         """End every connection: idle ones now, others after their running command.
 
-        :returns: fires when all are closed; connections that are still open after ``limits.close_timeout``
-            seconds are aborted.
+        :returns: fires when all are closed, and what they had begun is done; after ``limits.close_timeout``
+            seconds, connections are aborted, and calls of deliveries are cancelled.
         """
-        self.stopping = True
-        if not self.connections:
+        self.stopping, self._is_over = True, False
+        if not self.connections and not self._unfinished:
             return gatherResults([]).addCallback(lambda _: None)
         gone: Deferred[None] = Deferred()
         self._all_gone.append(gone)
         for connection in list(self.connections):
             connection.stop()
-
-        def abort_stragglers() -> None:
-            for connection in list(self.connections):
-                connection.stop_now()
-
-        timer = self.clock.callLater(self.limits.close_timeout, abort_stragglers)
+        timer = self.clock.callLater(self.limits.close_timeout, self.stop_now)
 
         def cancel(_: None) -> None:
             if timer.active():
                 timer.cancel()
 
         return gone.addCallback(cancel)
+
+    def stop_now(self) -> None:
+        """Abort every connection, and cancel the calls of deliveries."""
+        for connection in list(self.connections):
+            connection.stop_now()
+        for connection in list(self._unfinished):
+            connection.give_up_calls()
+        self._is_over = True  # what begins now, such as the end of a session, is not waited for
+        self._look_if_all_gone()

@@ -31,7 +31,10 @@ def server_hostname(hostname: str | None) -> str:
         return own_hostname()
     if not isinstance(hostname, str):
         raise TypeError(f"hostname must be a str such as 'mail.example.org', not {hostname!r}")
-    name = ascii_domain(hostname)
+    try:
+        name = ascii_domain(hostname)
+    except UnicodeError:
+        name = ""
     if not _NAME.fullmatch(name) and not _LITERAL.fullmatch(name):
         raise ValueError(
             f"hostname must be a domain such as 'mail.example.org' or an address in brackets,"

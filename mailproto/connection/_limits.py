@@ -5,7 +5,9 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
+from mailproto._arguments import check_fields
 from mailproto.auth.signing_in import FAILURE_DELAY
 from mailproto.connection._proxy_header import MAX_PROXY_HEADER
 
@@ -36,7 +38,12 @@ class Limits:
     :ivar handshake: from the connection, or the reply that starts TLS, to the end of the TLS handshake.
     :ivar failure_delay: a failed login is answered a whole number of these seconds after its check began
         (`mailproto.auth.sasl.SASLServer`); 0 to answer at once.
+    :raises TypeError, ValueError: a limit is of the wrong type, negative, infinite or NaN; or it is 0, and no
+        client could be served with that.
     """
+
+    ABOVE_0: ClassVar[frozenset[str]] = frozenset({"first_command", "idle", "proxy_timeout", "handshake"})
+    """The fields that may not be 0."""
 
     first_command: float = 60
     idle: float = 300
@@ -48,6 +55,10 @@ class Limits:
     proxy_header: int = MAX_PROXY_HEADER
     handshake: float = 30
     failure_delay: float = FAILURE_DELAY
+
+    def __post_init__(self) -> None:
+        """Check all numbers, also those of subclasses."""
+        check_fields(self)
 
     def connections_of_peer(self, *, is_near: bool) -> float:
         """The value of ``connections_per_peer`` for a client that `Peer.is_near`, or elsewhere."""

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+from mailproto._arguments import wrong_type, wrong_value
+from mailproto._ip import ip_address, network_of
 
 __all__ = ["UNIX", "Networks", "ip_address", "network_of"]
+
+IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 UNIX = "unix"
 """The entry for Unix sockets in `Networks`."""
@@ -16,16 +23,40 @@ class Networks:
 
     A link-local address may have a zone, ``fe80::1%eth0``; without a zone it means all links.
 
-    :param networks: networks, addresses, and `UNIX` for all clients of Unix sockets.
-    :raises ValueError: for anything else, such as a network with host bits set.
+    :param networks: networks and addresses, as text or as objects of ``ipaddress``, and `UNIX` for all
+        clients of Unix sockets.
+    :raises TypeError: for one str instead of several, and for anything else that is no network.
+    :raises ValueError: for a text that is no network, such as one with host bits set.
     """
 
     __slots__ = ("_networks", "_unix")
 
-    def __init__(self, networks: Iterable[str] = ()) -> None:
-        words = list(networks)
+    _networks: Sequence[IPNetwork]
+    _unix: bool
+
+    def __init__(self, networks: Networks | Iterable[str | IPNetwork | IPAddress] = ()) -> None:
+        self._set("networks", networks)
+
+    @classmethod
+    def of(cls, name: str, networks: object) -> Networks:
+        """The value of a parameter that takes a `Networks`, or what makes one.
+
+        :param name: the parameter's name, for the error.
+        :raises TypeError, ValueError: as for the class.
+        """
+        if isinstance(networks, Networks):
+            return networks
+        made = cls()
+        made._set(name, networks)
+        return made
+
+    def _set(self, name: str, networks: object) -> None:
+        if isinstance(networks, Networks):
+            self._unix, self._networks = networks._unix, networks._networks
+            return
+        words = _words(name, networks)
         self._unix = UNIX in words
-        self._networks = [_network(word) for word in words if word != UNIX]
+        self._networks = [_network(name, word) for word in words if word != UNIX]
 
     def __bool__(self) -> bool:
         """Whether the list has any entry."""
@@ -39,13 +70,47 @@ class Networks:
         return address is not None and any(_is_in(address, network) for network in self._networks)
 
 
-def _network(word: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    """A network; IPv4 networks that are mapped into IPv6 become IPv4, as in `ip_address`."""
-    network = ipaddress.ip_network(word)
+def _words(name: str, networks: Any) -> list[Any]:
+    if isinstance(networks, (str, bytes)):
+        # Otherwise each of its characters would be a network, or the text would be searched for addresses.
+        shown_as = networks if isinstance(networks, str) else networks.decode("ascii", "replace")
+        raise wrong_type(name, networks, _TAKES, f"write [{shown_as!r}]")
+    if isinstance(networks, type) or not isinstance(networks, Iterable):
+        raise wrong_type(name, networks, _TAKES)
+    if isinstance(networks, _NETWORK):  # it would be the list of its addresses
+        raise wrong_type(name, networks, _TAKES, f"write [{str(networks)!r}]")
+    return list(networks)
+
+
+_TAKES = "a Networks or a list such as ['192.0.2.0/24', '::1', 'unix']"
+_ADDRESS = (ipaddress.IPv4Address, ipaddress.IPv6Address)
+_NETWORK = (ipaddress.IPv4Network, ipaddress.IPv6Network)
+
+
+def _network(name: str, word: object) -> IPNetwork:
+    """A network; IPv4 networks that are mapped into IPv6 become IPv4, as in `ip_address`.
+
+    :raises TypeError, ValueError: it is none; the text says what is wrong.
+    """
+    if not isinstance(word, (str, *_ADDRESS, *_NETWORK)):
+        raise wrong_type(f"each of {name or 'them'}", word, "a network as text, such as '192.0.2.0/24'")
+    try:
+        network = ipaddress.ip_network(str(word))
+    except ValueError:
+        takes = "a network such as '192.0.2.0/24'"
+        raise wrong_value(f"each of {name or 'them'}", word, takes, _without_host_bits(str(word))) from None
     mapped = getattr(network.network_address, "ipv4_mapped", None)
     if mapped is None or network.prefixlen < _MAPPED_PREFIX:
         return network
     return ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED_PREFIX))
+
+
+def _without_host_bits(word: str) -> str:
+    """What to write instead of a network with host bits set."""
+    try:
+        return f"write {ipaddress.ip_network(word, strict=False)}"
+    except ValueError:
+        return ""
 
 
 _MAPPED_PREFIX = 96
@@ -53,26 +118,9 @@ _MAPPED_PREFIX = 96
 
 
 def _is_in(
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
-    network: ipaddress.IPv4Network | ipaddress.IPv6Network,
+    address: IPAddress,
+    network: IPNetwork,
 ) -> bool:
     """Compares zones, too: on another link the same address belongs to another machine (RFC 4007 6)."""
     zone = getattr(network.network_address, "scope_id", None)
     return address in network and zone in (None, getattr(address, "scope_id", None))
-
-
-def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Parse an address; an IPv4-mapped IPv6 address becomes an IPv4 address."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def network_of(host: str) -> str:
-    """The network that counts as one client: an IPv4 address or an IPv6 /64, which one site controls."""
-    address = ip_address(host) if ":" in host else None
-    if not isinstance(address, ipaddress.IPv6Address):
-        return host
-    return str(ipaddress.IPv6Address(int(address) >> 64 << 64))

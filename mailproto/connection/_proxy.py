@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -17,7 +17,9 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto._arguments import check_type
 from mailproto._logger import PackageLogger
+from mailproto._twisted_arguments import check_clock, check_factory
 from mailproto.connection._limits import Limits
 from mailproto.connection._networks import Networks, ip_address
 from mailproto.connection._peer import UNKNOWN, peer_of, rename_peer
@@ -41,7 +43,8 @@ class ProxiedFactory(Factory):
     To serve TLS from the first octet, wrap the factory that speaks it: the header comes first.
 
     :param factory: makes the protocols that talk with the clients.
-    :param proxies: the addresses of the proxies.
+    :param proxies: the addresses of the proxies: a `Networks`, or a list such as ``["127.0.0.1"]``.
+    :raises TypeError, ValueError: an argument cannot be used; the text says what it takes.
     """
 
     noisy = False
@@ -50,15 +53,18 @@ class ProxiedFactory(Factory):
     def __init__(
         self,
         factory: IProtocolFactory,
-        proxies: Networks,
+        proxies: Networks | Iterable[str],
         *,
         clock: ReactorTime,
         limits: Limits | None = None,
     ) -> None:
+        check_factory("factory", factory)
+        check_clock("clock", clock)
+        check_type("limits", limits, (Limits, type(None)), "of the class Limits or None")
         self.clock = clock
         self.limits = limits or Limits()
         self.wrappedFactory = factory
-        self._proxies = proxies
+        self._proxies = Networks.of("proxies", proxies)
         self.waiting: set[_ProxiedConnection] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:  # type: ignore[override]

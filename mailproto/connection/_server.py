@@ -5,6 +5,7 @@ from __future__ import annotations
 from asyncio import _get_running_loop
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
@@ -78,7 +79,7 @@ class ServerConnection(EventConnection[EventT]):
         self.counts_octets = factory.observer.needs_octets
         self.number = next(_NUMBERS)
         self.notes: dict[object, Any] = {}
-        self._call: LimitedCall | None = None
+        self._calls: list[LimitedCall] = []
 
     # -- provided by each protocol
 
@@ -161,7 +162,7 @@ class ServerConnection(EventConnection[EventT]):
         super().end(closing_words, reason)
 
     def call(self, result: Result[T], owner: object, method: str, seconds: float) -> T | Deferred[T]:
-        """Take the result of a contract's method; one call at a time.
+        """Take the result of a contract's method.
 
         :param owner: the object whose method it is, for the log.
         :param seconds: the time after which the call is cancelled.
@@ -181,7 +182,7 @@ class ServerConnection(EventConnection[EventT]):
                 return answer
             running = answer
         call = LimitedCall(running, f"{type(owner).__name__}.{method}", seconds, self.clock.seconds())
-        self._call = call
+        self._calls.append(call)
         if not self._open:
             call.watch(self.clock)
         elif self._timer is None or self._timer.getTime() > call.end:
@@ -189,7 +190,7 @@ class ServerConnection(EventConnection[EventT]):
         return running.addBoth(self._call_done, call)
 
     def _call_done(self, result: T, call: LimitedCall) -> T:
-        self._call = None
+        self._calls.remove(call)
         call.done()
         return result
 
@@ -322,10 +323,10 @@ class ServerConnection(EventConnection[EventT]):
         event."""
         self._timer = None
         now = self.clock.seconds()
-        if self._call is not None and self._call.end <= now:
-            self._call.give_up()
-            if self._timer is not None or not self._open:
-                return  # what came afterwards has set it again, or has ended the connection
+        for call in [call for call in self._calls if call.end <= now]:
+            call.give_up()
+        if self._timer is not None or not self._open:
+            return  # what came afterwards has set it again, or has ended the connection
         if self._ending:
             self.abort()
             return
@@ -345,8 +346,8 @@ class ServerConnection(EventConnection[EventT]):
             left = self.idle_limit()  # the client waits for us
         if handshake_left is not None:
             left = min(left, handshake_left)
-        if self._call is not None:
-            left = min(left, self._call.end - now)
+        for call in self._calls:
+            left = min(left, call.end - now)
         if left > 0:
             self._set_timer(left)
         elif self._writable:
@@ -362,8 +363,14 @@ class ServerConnection(EventConnection[EventT]):
             self.in_context(self._leave, CloseReason.STOPPING)
 
     def stop_now(self) -> None:
-        """The server has stopped: abort, whatever is running."""
+        """The server has stopped: abort, and cancel the calls that are running."""
         self._abort_for(CloseReason.STOPPING.value)
+        self.give_up_calls()
+
+    def give_up_calls(self) -> None:
+        """The server has stopped: cancel the calls that are running."""
+        for call in list(self._calls):
+            call.give_up("was cancelled, because the server stops")
 
     def revoke(self) -> None:
         """See `IRevocable.revoke`: a running command has `REVOCATION_GRACE` seconds to finish.
@@ -399,8 +406,8 @@ class ServerConnection(EventConnection[EventT]):
     def _lost(self, reason: Failure) -> None:
         self._note_tls()
         super().connectionLost(reason)
-        if self._call is not None:
-            self._call.watch(self.clock)
+        for call in self._calls:
+            call.watch(self.clock)
         self._wake()
         # If we had begun to close the connection, it does not matter how the client closes it.
         end_reason = self._end_reason or _how_lost(reason)
@@ -418,6 +425,8 @@ class ServerConnection(EventConnection[EventT]):
             self.closed()
         except Exception:
             self.log.failure("{peer}: error while closing a session", peer=self.peer)
+        if self._running is not None:
+            self.when_idle(partial(self.factory.unfinished(self), None))
         self.factory.forget(self)
 
 

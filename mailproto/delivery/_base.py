@@ -8,6 +8,7 @@ from typing import Any
 
 from zope.interface import implementer
 
+from mailproto._arguments import check_call, check_type, wrong_type
 from mailproto.awaiting import Result, does_nothing, nothing, settle
 from mailproto.content import Content, Octets
 from mailproto.interfaces import IDelivery, IServiceExtensions
@@ -69,6 +70,7 @@ class FunctionDelivery(Delivery):
         function, or return a ``Deferred``.  If it returns None, every recipient is accepted; if
         it raises (`mailproto.errors`), the message is refused.
     :param service_extensions: the ESMTP extensions that the function honours.
+    :raises TypeError: an argument is of the wrong type.
     """
 
     def __init__(
@@ -76,6 +78,12 @@ class FunctionDelivery(Delivery):
         function: Callable[[Envelope, Content], Result[None]],
         service_extensions: ServiceExtensions = NO_SERVICE_EXTENSIONS,
     ) -> None:
+        takes = "a function of an Envelope and a Content"
+        if isinstance(function, type) or not callable(function):
+            hint = "give a delivery to the server itself" if hasattr(function, "deliver") else ""
+            raise wrong_type("function", function, takes, hint)
+        check_call("function", function, takes, 2)
+        check_type("service_extensions", service_extensions, ServiceExtensions, "a ServiceExtensions")
         self._function = function
         self.service_extensions = service_extensions
 

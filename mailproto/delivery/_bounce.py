@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from mailproto._arguments import check_call, check_line, check_type, wrong_type
 from mailproto.content import Content, Octets
 from mailproto.delivery._report import ReportWriter
 from mailproto.delivery._status import Action, RecipientStatus, only, read
@@ -54,14 +55,33 @@ def bounce(
     :param clock: gives the seconds since the epoch.
     :returns: None if there is nothing to tell: all were accepted, the message is itself a report (its
         reverse-path is null), or the sender wants no report (NOTIFY).
+    :raises TypeError: an argument is of a wrong type.
     :raises ValueError: the outcomes are not as many as the recipients.
     """
+    check_type("envelope", envelope, Envelope, "an Envelope")
+    outcomes = _checked(outcomes, len(envelope.recipients))
+    content = None if content is None else Content.of(content)
+    check_line("hostname", hostname)
+    check_call("clock", clock, "a function that gives seconds, such as time.time", 0)
     statuses = [
         RecipientStatus(recipient, outcome)
         for recipient, outcome in zip(envelope.recipients, outcomes, strict=True)
         if not outcome.accepted
     ]
     return report(envelope, statuses, content, hostname=hostname, clock=clock)
+
+
+def _checked(outcomes: Sequence[Outcome], number: int) -> Sequence[Outcome]:
+    takes = "a list of an Outcome for each recipient"
+    if isinstance(outcomes, Outcome):
+        raise wrong_type("outcomes", outcomes, takes, "write [outcome]")
+    if isinstance(outcomes, (str, bytes)) or not isinstance(outcomes, Sequence):
+        raise wrong_type("outcomes", outcomes, takes)
+    for outcome in outcomes:
+        check_type("each of outcomes", outcome, Outcome, "an Outcome")
+    if len(outcomes) != number:
+        raise ValueError(f"outcomes must be as many as the recipients, {number}, not {len(outcomes)}")
+    return outcomes
 
 
 def report(

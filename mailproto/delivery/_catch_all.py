@@ -7,12 +7,15 @@ from collections.abc import Sequence
 
 from zope.interface import implementer
 
+from mailproto._arguments import check_type, wrong_value
+from mailproto._twisted_arguments import check_contract
+from mailproto.accounts import check_account_name
 from mailproto.awaiting import settle
 from mailproto.content import Content, Octets
 from mailproto.delivery._base import Delivery
 from mailproto.delivery._mailboxes import delivered, refusal
 from mailproto.delivery._return_path import with_return_path
-from mailproto.errors import AccountExists, MailError, NoSuchAccount
+from mailproto.errors import AccountExists, InvalidAccountName, MailError, NoSuchAccount
 from mailproto.interfaces import IOwnership, IStore
 from mailproto.model import Address, Envelope, Outcome, Placement
 
@@ -38,6 +41,13 @@ class CatchAllDelivery(Delivery):
     """
 
     def __init__(self, store: IStore, account: str) -> None:
+        check_contract("store", store, IStore)
+        check_type("account", account, str, "an account's name, a str")
+        try:
+            check_account_name(account)
+        except InvalidAccountName as error:
+            takes = "an account's name such as 'dev@example.org'"
+            raise wrong_value("account", account, takes, error.text) from None
         self._store = store
         self._account = account
 

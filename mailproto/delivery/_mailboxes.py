@@ -10,12 +10,14 @@ from functools import lru_cache
 
 from zope.interface import implementer
 
+from mailproto._arguments import check_words
+from mailproto._twisted_arguments import check_contract, check_optional_clock
 from mailproto.accounts import account_key, account_keys
 from mailproto.awaiting import settle
 from mailproto.content import Content, Octets
 from mailproto.delivery._base import DELIVERED, Delivery
 from mailproto.delivery._return_path import with_return_path
-from mailproto.domains import canonical_domain
+from mailproto.domains import canonical_domain, domain_fault
 from mailproto.errors import AccountExists, MailError, NoSuchAccount, RecipientUnknown, RelayDenied
 from mailproto.interfaces import IOwnership, IStore
 from mailproto.model import Address, Envelope, Outcome, Parameters, Placement, Session
@@ -56,11 +58,19 @@ class MailboxDelivery(Delivery):
     gets mail at once.
 
     :param store: has the accounts; it must have been started before mail arrives.
-    :param domains: at least one, the main one first.
+    :param domains: at least one, the main one first: ``["example.org"]``.
     :param clock: measures the age of cached addresses; None for the system's monotonic clock.
+    :raises TypeError: ``store`` lacks something of `IStore`, or ``domains`` is a str.
+    :raises ValueError: there are no domains, or one is not valid.
     """
 
     def __init__(self, store: IStore, domains: Sequence[str], *, clock: ReactorTime | None = None) -> None:
+        check_contract("store", store, IStore)
+        check_words("domains", domains, "example.org")
+        for domain in domains:
+            if not domain.startswith("[") and (fault := domain_fault(domain)):
+                raise ValueError(f"domains: {domain!r} {fault}")
+        check_optional_clock("clock", clock)
         self._store = store
         self._first_domain = domains[0]
         self._domains = frozenset(map(canonical_domain, domains))

@@ -7,6 +7,8 @@ from typing import Any
 
 from zope.interface import implementer
 
+from mailproto._arguments import check_call, check_type, wrong_type
+from mailproto._twisted_arguments import check_class
 from mailproto.awaiting import Result, nothing, settle
 from mailproto.delivery._base import Delivery
 from mailproto.interfaces import IDeliverySession, IDeliverySessions, IServiceExtensions
@@ -41,6 +43,7 @@ class PerSession:
     :param make: a subclass of `DeliverySession`, or a function that returns one; it may take its time, or
         raise `mailproto.errors.Refused` to turn the client away.
     :param service_extensions: the ESMTP extensions that the sessions honour.
+    :raises TypeError: an argument is of the wrong type.
     """
 
     def __init__(
@@ -48,6 +51,13 @@ class PerSession:
         make: Callable[[Session], Result[DeliverySession]],
         service_extensions: ServiceExtensions = NO_SERVICE_EXTENSIONS,
     ) -> None:
+        takes = "a subclass of DeliverySession, or a function of a Session that returns an object of one"
+        if IDeliverySession.providedBy(make):
+            raise wrong_type("make", make, takes, f"write PerSession({type(make).__name__})")
+        if isinstance(make, type):
+            check_class("make", make, IDeliverySession, takes)
+        check_call("make", make, takes, 1)
+        check_type("service_extensions", service_extensions, ServiceExtensions, "a ServiceExtensions")
         self._make = make
         self.service_extensions = service_extensions
 

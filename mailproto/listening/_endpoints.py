@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from mailproto._arguments import check_type
+
 __all__ = ["BACKLOG", "UNIX_MODE", "is_on_loopback", "unix_path", "with_defaults"]
 
 BACKLOG = 1024
@@ -50,6 +52,7 @@ def unix_path(endpoint: str) -> str | None:
 
 def is_on_loopback(endpoint: str) -> bool:
     """Whether only clients on this machine can connect to an endpoint; False if its string does not tell."""
+    check_type("endpoint", endpoint, str, "an endpoint string such as 'tcp:8025:interface=127.0.0.1'")
     kind, by_position, by_name = _split(endpoint)
     if kind == "unix":
         return True

@@ -13,20 +13,24 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
-    IOpenSSLContextFactory,
-    IOpenSSLServerConnectionCreator,
     IProtocol,
     IProtocolFactory,
     IReactorFDSet,
     IReadDescriptor,
-    IStreamServerEndpoint,
 )
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
+from mailproto._arguments import check_call, check_type
 from mailproto._logger import PackageLogger
 from mailproto._reactor import installed
+from mailproto._twisted_arguments import (
+    check_factory,
+    check_optional_clock,
+    check_server_endpoint,
+    check_server_tls,
+)
 from mailproto.connection import ServerFactory
 from mailproto.files import give_away
 from mailproto.listening._endpoints import unix_path, with_defaults
@@ -48,7 +52,8 @@ class Listener(Service):
 
     When it stops, no more connections are accepted.  Each client is told (SMTP and POP3 421 or -ERR, IMAP
     BYE), an idle one at once, another one after its running command: a message that is being delivered gets
-    its reply.  Connections that are still open after ``limits.close_timeout`` of the factory are aborted.
+    its reply, and one whose client has left is delivered, too.  After ``limits.close_timeout`` of the
+    factory, connections that are still open are aborted, and calls of deliveries are cancelled.
     Connections of a factory that another `Listener` still serves stay open.  All this is so for mailproto's
     factories, also inside wrappers such as `twisted.protocols.tls.TLSMemoryBIOFactory`; for any other
     factory, only the port is closed.
@@ -85,18 +90,15 @@ class Listener(Service):
         listening: Callable[[str], object] | None = None,
         reactor: Reactor | None = None,
     ) -> None:
-        if not isinstance(endpoint, str) and not IStreamServerEndpoint.providedBy(endpoint):
-            raise TypeError(
-                "endpoint: a Twisted endpoint string, such as 'tcp:8025:interface=127.0.0.1', or an "
-                f"IStreamServerEndpoint, not {endpoint!r}"
-            )
-        if isinstance(factory, type) or not IProtocolFactory.providedBy(factory):
-            raise TypeError(f"factory: an IProtocolFactory, such as an SMTPServerFactory, not {factory!r}")
-        if tls is not None and not (
-            IOpenSSLServerConnectionCreator.providedBy(tls) or IOpenSSLContextFactory.providedBy(tls)
-        ):
-            raise TypeError(f"tls: what mailproto.tls.server_tls returns, not {tls!r}")
-        self.endpoint = endpoint
+        if not isinstance(endpoint, str):
+            check_server_endpoint("endpoint", endpoint)
+        check_factory("factory", factory)
+        check_type("name", name, str, "a str")
+        if listening is not None:
+            check_call("listening", listening, "a function of a str, or None", 1)
+        check_optional_clock("reactor", reactor)
+        check_server_tls("tls", tls)
+        self.endpoint: str | ServerEndpoint = endpoint
         self.socket_owner: tuple[int | None, int | None] = (None, None)
         self._title = name or _name_of(factory) + ("" if tls is None else "s")
         self._listening = listening or self._log_address
@@ -111,11 +113,13 @@ class Listener(Service):
         self._port: IListeningPort | None = None
         self._problem: tuple[str, str] | None = None
         self._is_over = False
+        self._stopping: Deferred[None] | None = None
+        self._start_number = 0  # changes with each start and stop
 
     # -- for programs
 
     def start(self) -> Deferred[None]:
-        """Bind the port and serve clients.
+        """Bind the port and serve clients; if it still stops, after that.
 
         :returns: fires when clients are served, or fails with `ListenError`.
         :raises RuntimeError: it has been started already.
@@ -164,6 +168,8 @@ class Listener(Service):
             error ends the process with one line and status 1.
         """
         super().privilegedStartService()  # type: ignore[no-untyped-call]
+        if self._stopping is not None:  # `startService` waits for it
+            return
         self._bind()
         if self._problem is not None:
             # Before the reactor runs, nobody but the operator can do anything about it.
@@ -172,6 +178,8 @@ class Listener(Service):
 
     def startService(self) -> Deferred[None]:
         """Serve clients; the result fires when they are served, or fails with `ListenError`."""
+        if self._stopping is not None:
+            return Deferred.fromCoroutine(self._start())
         super().startService()  # type: ignore[no-untyped-call]
         if self._binding is None:
             self.privilegedStartService()
@@ -180,12 +188,19 @@ class Listener(Service):
     def stopService(self) -> Deferred[None]:
         """See `stop`."""
         super().stopService()  # type: ignore[no-untyped-call]
-        return Deferred.fromCoroutine(self._stop())
+        self._start_number += 1
+        if self._stopping is None:
+            return Deferred.fromCoroutine(self._stop_alone())
+        return Deferred.fromCoroutine(self._stopped())
 
     # -- behind these
 
     async def _start(self) -> None:
         super().startService()  # type: ignore[no-untyped-call]
+        self._start_number = number = self._start_number + 1
+        await self._stopped()
+        if number != self._start_number:  # it was stopped again
+            return
         if self._binding is None:
             self._bind()
         try:
@@ -214,7 +229,8 @@ class Listener(Service):
 
     def _listen(self) -> Deferred[IListeningPort]:
         if not isinstance(self.endpoint, str):
-            return self.endpoint.listen(self._gate)
+            listening: Deferred[IListeningPort] = self.endpoint.listen(self._gate)
+            return listening
         server = serverFromString(self._own_reactor(), with_defaults(self.endpoint))
         path = unix_path(self.endpoint)
         if path is None:
@@ -265,6 +281,22 @@ class Listener(Service):
     def _log_address(self, address: str) -> None:
         # Formatted here, so that a log in any format has this text.
         self.log.info("{line}", line=f"mailproto: {self._title} on {address}", address=address)
+
+    async def _stopped(self) -> None:
+        """Wait until it has stopped, if it stops."""
+        if self._stopping is not None:
+            over: Deferred[None] = Deferred()
+            self._stopping.chainDeferred(over)
+            await over
+
+    async def _stop_alone(self) -> None:
+        """Stop; meanwhile, whoever starts or stops it waits."""
+        stopping = self._stopping = Deferred()
+        try:
+            await self._stop()
+        finally:
+            self._stopping = None
+            stopping.callback(None)
 
     async def _stop(self) -> None:
         self._is_over = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailproto._arguments import check_type
 from mailproto.message._unstructured import unstructured
 from mailproto.message._words import encoded_words, fold
 from mailproto.message._write import check_field_name
@@ -26,8 +27,11 @@ def encode_header(text: str, name: str = "Subject") -> bytes:
 
     :param text: a surrogate in it, which is not a character, becomes a question mark.
     :param name: the field's name, for which the first line leaves room.
+    :raises TypeError: ``text`` or ``name`` is no str.
     :raises ValueError: ``name`` is not a field's name of at most 70 octets.
     """
+    check_type("text", text, str, "a str")
+    check_type("name", name, str, "a str such as 'Subject'")
     check_field_name(before := name.encode())
     octets = text.encode("utf-8", "replace")
     room = _LINE - len(before) - 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from mailproto._arguments import check_whole
 from mailproto.content import Content, Octets
 from mailproto.message._attachment import Attachment
 from mailproto.message._bodies import Bodies, find_bodies
@@ -48,10 +49,7 @@ class Message:
 
     def __init__(self, content: Octets, *, text_limit: int = TEXT_LIMIT) -> None:
         self._content = Content.of(content)
-        if not isinstance(text_limit, int):
-            raise TypeError(f"text_limit must be a number of octets, not {type(text_limit).__name__}")
-        if text_limit < 0:
-            raise ValueError(f"text_limit must not be negative: {text_limit}")
+        check_whole("text_limit", text_limit, hint="octets")
         self._text_limit = text_limit
         self._head: Part | None = None
         self._bodies: Bodies | None = None

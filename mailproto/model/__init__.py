@@ -10,11 +10,9 @@ from mailproto.model._mailboxes import (
     DELIMITER,
     DRAFT,
     FLAGGED,
-    INBOX,
     PERMANENT_FLAGS,
     SEEN,
     SYSTEM_FLAGS,
-    AppendedMessage,
     Changes,
     CheckResult,
     FlagChange,
@@ -23,13 +21,17 @@ from mailproto.model._mailboxes import (
     MailboxEntry,
     MailboxStatus,
     MessageFlags,
+    StoreResult,
+    canonical_mailbox_name,
+)
+from mailproto.model._messages import (
+    INBOX,
+    AppendedMessage,
     MessageInfo,
     Metadata,
     NewMessage,
     Part,
     Placement,
-    StoreResult,
-    canonical_mailbox_name,
 )
 from mailproto.model._transactions import (
     NO_PARAMETERS,

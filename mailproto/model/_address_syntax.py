@@ -8,6 +8,9 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from mailproto._arguments import wrong_type, wrong_value
+from mailproto._invisible import invisible_in_address
+
 __all__ = ["DOT_STRING", "split_address"]
 
 _MAX_ADDRESS = 254
@@ -33,7 +36,7 @@ def split_address(text: str) -> tuple[str, str]:
     :raises ValueError: it is not an address; the text says why.
     """
     if not isinstance(text, str):
-        raise TypeError(f"an address is a str, not {type(text).__name__}: {text!r}")
+        raise wrong_type("an address", text, "a str such as 'a@example.org'")
     if not text or text.lower() == "postmaster":
         return text, ""
     local, at, domain = text.rpartition("@")
@@ -41,8 +44,10 @@ def split_address(text: str) -> tuple[str, str]:
     fault = _local_part_fault(local) or _domain_fault(domain) if at else "there is no @ in it"
     if not fault and _octets(f"{local}@{domain}") > _MAX_ADDRESS:
         fault = f"it is longer than {_MAX_ADDRESS} octets"
+    if not fault and (unseen := invisible_in_address(text)):
+        fault = f"it has {unseen}, which cannot be seen"
     if fault:
-        raise ValueError(f"not an address: {text!r}: {fault}")
+        raise wrong_value("an address", text, "a str such as 'a@example.org'", fault)
     quoted = _QUOTED_STRING.fullmatch(local)
     return _QUOTED_PAIR.sub(r"\1", quoted[1]) if quoted else local, domain
 

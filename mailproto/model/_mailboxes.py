@@ -7,9 +7,19 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import NamedTuple, overload
+from typing import NamedTuple, Self, overload
 
-from mailproto.content import Content, Octets
+from mailproto._arguments import (
+    check_bool,
+    check_flags,
+    check_mapping,
+    check_same_length,
+    check_type,
+    check_whole,
+    wrong_type,
+    wrong_value,
+)
+from mailproto.model._messages import INBOX
 
 __all__ = [
     "ANSWERED",
@@ -17,11 +27,9 @@ __all__ = [
     "DELIMITER",
     "DRAFT",
     "FLAGGED",
-    "INBOX",
     "PERMANENT_FLAGS",
     "SEEN",
     "SYSTEM_FLAGS",
-    "AppendedMessage",
     "Changes",
     "CheckResult",
     "FlagChange",
@@ -30,20 +38,12 @@ __all__ = [
     "MailboxEntry",
     "MailboxStatus",
     "MessageFlags",
-    "MessageInfo",
-    "Metadata",
-    "NewMessage",
-    "Part",
-    "Placement",
     "StoreResult",
     "canonical_mailbox_name",
 ]
 
 DELIMITER = "/"
 """Separates the levels of a mailbox's name."""
-
-INBOX = "INBOX"
-"""The mailbox that every account has (RFC 9051 5.1), always spelled in upper case here."""
 
 SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = SYSTEM_FLAGS = (
     "\\Seen",
@@ -56,6 +56,9 @@ SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = SYSTEM_FLAGS = (
 
 PERMANENT_FLAGS = frozenset({*SYSTEM_FLAGS, "\\*"})
 """The value of `IMailbox.permanent_flags` if clients may change every flag and add keywords."""
+
+
+_GREATEST_UID_VALIDITY = (1 << 32) - 1
 
 
 def canonical_mailbox_name(name: str) -> str:
@@ -85,8 +88,32 @@ class MailboxEntry:
     exists: bool = True
     special_use: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        # A list of mailboxes has one for each: the usual types are compared without a call.
+        if self.name.__class__ is not str:
+            check_type("name", self.name, str, "a str")
+        if not (self.selectable.__class__ is self.subscribed.__class__ is self.exists.__class__ is bool):
+            for name in ("selectable", "subscribed", "exists"):
+                check_bool(name, getattr(self, name))
+        if self.special_use:
+            check_flags("special_use", self.special_use)
+        elif self.special_use.__class__ is not frozenset:
+            raise wrong_type("special_use", self.special_use, "a frozenset of str")
 
-class MailboxStatus(NamedTuple):
+
+class _MailboxStatus(NamedTuple):
+    messages: int
+    unseen: int
+    recent: int
+    uid_next: int
+    uid_validity: int
+    modseq: int
+    size: int
+    deleted: int
+    mailbox_id: str | None = None
+
+
+class MailboxStatus(_MailboxStatus):
     """A mailbox at one instant (RFC 9051 6.3.11).
 
     :ivar messages: the number of messages.
@@ -99,17 +126,47 @@ class MailboxStatus(NamedTuple):
     :ivar size: octets of all messages together.
     :ivar deleted: the number of messages with ``\\Deleted``.
     :ivar mailbox_id: the mailbox's id (`mailproto.interfaces.IObjectIds`), or None.
+    :raises TypeError, ValueError: a value is no such number.
     """
 
-    messages: int
-    unseen: int
-    recent: int
-    uid_next: int
-    uid_validity: int
-    modseq: int
-    size: int
-    deleted: int
-    mailbox_id: str | None = None
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        messages: int,
+        unseen: int,
+        recent: int,
+        uid_next: int,
+        uid_validity: int,
+        modseq: int,
+        size: int,
+        deleted: int,
+        mailbox_id: str | None = None,
+    ) -> Self:
+        made = super().__new__(
+            cls, messages, unseen, recent, uid_next, uid_validity, modseq, size, deleted, mailbox_id
+        )
+        # Thousands are made at once: usual values are compared without calls for each.
+        numbers = made[:8]
+        if not (
+            set(map(type, numbers)) == {int}
+            and min(numbers) >= 0
+            and uid_next
+            and modseq
+            and 0 < uid_validity <= _GREATEST_UID_VALIDITY
+        ):
+            made._check()
+        if mailbox_id.__class__ is not str:
+            check_type("mailbox_id", mailbox_id, (str, type(None)), "a str or None")
+        return made
+
+    def _check(self) -> None:
+        for name in ("messages", "unseen", "recent", "size", "deleted"):
+            check_whole(name, getattr(self, name))
+        for name in ("uid_next", "uid_validity", "modseq"):
+            check_whole(name, getattr(self, name), 1)
+        if self.uid_validity > _GREATEST_UID_VALIDITY:
+            raise wrong_value("uid_validity", self.uid_validity, "from 1 to 2**32 - 1")
 
 
 class MessageFlags(NamedTuple):
@@ -134,16 +191,33 @@ class FlagColumns(Sequence[MessageFlags]):
     :ivar uids: ascending.
     :ivar flags: of the same messages; equal sets should share one object.
     :ivar modseqs: of the same messages.
+    :raises ValueError: the columns are not of the same length.
     """
 
     uids: Sequence[int] = ()
     flags: Sequence[frozenset[str]] = ()
     modseqs: Sequence[int] = ()
 
+    def __post_init__(self) -> None:
+        try:
+            is_table = len(self.uids) == len(self.flags) == len(self.modseqs)
+        except TypeError:
+            is_table = False
+        if not is_table:
+            check_same_length(uids=self.uids, flags=self.flags, modseqs=self.modseqs)
+
     @classmethod
     def of(cls, messages: Iterable[MessageFlags]) -> FlagColumns:
-        """The columns of some rows, by ascending UID."""
+        """The columns of some rows, by ascending UID.
+
+        :raises TypeError: a row is no `MessageFlags`, or its flags are no frozenset.
+        """
         rows = list(messages)
+        for row in rows:
+            if not isinstance(row, MessageFlags):
+                raise wrong_type("each of messages", row, "a MessageFlags")
+            if row.flags.__class__ is not frozenset:
+                check_flags("flags", row.flags)
         return cls([row.uid for row in rows], [row.flags for row in rows], [row.modseq for row in rows])
 
     @classmethod
@@ -189,98 +263,10 @@ class Changes:
     vanished: Sequence[int]
     modseq: int
 
-
-class Part(enum.Flag):
-    """The parts of a message to be read; parts that are not requested may be None in the answer."""
-
-    INTERNAL_DATE = enum.auto()
-    SIZE = enum.auto()
-    ENVELOPE = enum.auto()
-    BODY_STRUCTURE = enum.auto()
-    OFFSETS = enum.auto()
-    CONTENT = enum.auto()
-    IDS = enum.auto()
-
-
-class MessageInfo(NamedTuple):
-    """The parts of a message that never change.
-
-    :ivar internal_date: seconds since the epoch, UTC.
-    :ivar size: octets of the content (RFC 9051 2.3.4).
-    :ivar envelope: ENVELOPE as IMAP sends it (``mailproto.message.summarise``).
-    :ivar body_structure: BODYSTRUCTURE as IMAP sends it.
-    :ivar offsets: the positions of its MIME parts (`mailproto.message.Index.dump`).
-    :ivar content: the octets themselves.
-    :ivar email_id: of the content (`mailproto.interfaces.IObjectIds`).
-    :ivar thread_id: of the message's thread.
-    """
-
-    uid: int
-    internal_date: int | None = None
-    size: int | None = None
-    envelope: bytes | None = None
-    body_structure: bytes | None = None
-    offsets: bytes | None = None
-    content: Content | None = None
-    email_id: str | None = None
-    thread_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """The sizes and internal dates of many messages, in columns like those of `FlagColumns`.
-
-    :ivar uids: ascending.
-    :ivar sizes: octets of each.
-    :ivar internal_dates: of each, in seconds since the epoch, UTC.
-    """
-
-    uids: Sequence[int] = ()
-    sizes: Sequence[int] = ()
-    internal_dates: Sequence[int] = ()
-
-
-@dataclass(frozen=True, slots=True, init=False)
-class NewMessage:
-    """A message to be stored.
-
-    :ivar content: with CRLF line ends; `Content.of` makes it of ``bytes``.
-    :ivar internal_date: seconds since the epoch; None for now.
-    :raises TypeError: ``content`` is neither ``bytes`` nor a `Content`.
-    """
-
-    content: Content
-    flags: frozenset[str]
-    internal_date: int | None
-
-    def __init__(
-        self, content: Octets, flags: frozenset[str] = frozenset(), internal_date: int | None = None
-    ) -> None:
-        # The class is frozen: its own attributes cannot be set in the usual way.
-        object.__setattr__(self, "content", Content.of(content))
-        object.__setattr__(self, "flags", flags)
-        object.__setattr__(self, "internal_date", internal_date)
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """One mailbox into which a message is delivered.
-
-    :ivar account: an account's name, in any spelling.
-    :ivar mailbox: the name of one of its mailboxes.
-    :ivar flags: the flags of the message there.
-    """
-
-    account: str
-    mailbox: str = INBOX
-    flags: frozenset[str] = frozenset()
-
-
-class AppendedMessage(NamedTuple):
-    """Where a new message was put (RFC 4315 APPENDUID)."""
-
-    uid: int
-    modseq: int
+    def __post_init__(self) -> None:
+        _check_columns("changed", self.changed)
+        _check_sequence("vanished", self.vanished)
+        check_whole("modseq", self.modseq)
 
 
 class FlagOperation(enum.Enum):
@@ -297,6 +283,10 @@ class FlagChange:
 
     operation: FlagOperation
     flags: frozenset[str]
+
+    def __post_init__(self) -> None:
+        check_type("operation", self.operation, FlagOperation, "a FlagOperation", "such as FlagOperation.ADD")
+        check_flags("flags", self.flags)
 
     def apply(self, flags: frozenset[str]) -> frozenset[str]:
         """The flags after the change; names are compared without case, and the older spelling stays."""
@@ -324,6 +314,10 @@ class StoreResult:
     changed: FlagColumns
     refused: Sequence[int] = field(default=())
 
+    def __post_init__(self) -> None:
+        _check_columns("changed", self.changed)
+        _check_sequence("refused", self.refused)
+
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
@@ -337,3 +331,21 @@ class CheckResult:
     counts: Mapping[str, int]
     faults: int = 0
     repaired: int = 0
+
+    def __post_init__(self) -> None:
+        check_mapping("counts", self.counts)
+        check_whole("faults", self.faults)
+        check_whole("repaired", self.repaired)
+
+
+def _check_columns(name: str, columns: object) -> None:
+    """:raises TypeError: they are no `FlagColumns`."""
+    check_type(name, columns, FlagColumns, "FlagColumns", "write FlagColumns.of(messages)")
+
+
+def _check_sequence(name: str, numbers: object) -> None:
+    """:raises TypeError: they are no sequence; a set has no order."""
+    if isinstance(numbers, (list, tuple)):
+        return
+    if isinstance(numbers, (str, bytes)) or not isinstance(numbers, Sequence):
+        raise wrong_type(name, numbers, "a sequence of ascending UIDs")

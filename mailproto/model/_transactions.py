@@ -8,6 +8,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Self
 
+from mailproto._arguments import (
+    check_bool,
+    check_line,
+    check_parameters,
+    check_reply,
+    check_type,
+    check_whole,
+    wrong_type,
+    wrong_value,
+)
 from mailproto.model._address_syntax import DOT_STRING, split_address
 
 __all__ = [
@@ -39,10 +49,17 @@ class Address:
     :ivar local: the local part without quotes and backslashes, in its original case.
     :ivar domain: as written, an address literal with its brackets; "" for the null path and for
         ``<Postmaster>``.
+    :raises TypeError: a part is no `str`.
     """
 
     local: str
     domain: str
+
+    def __post_init__(self) -> None:
+        # One is made for each path: types are compared without a call.
+        if self.local.__class__ is not str or self.domain.__class__ is not str:
+            check_type("local", self.local, str, "a str")
+            check_type("domain", self.domain, str, 'a str, "" only for the null path and for <Postmaster>')
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -83,6 +100,10 @@ class TLSInfo:
     version: str
     cipher: str
 
+    def __post_init__(self) -> None:
+        check_type("version", self.version, str, "a str")
+        check_type("cipher", self.cipher, str, "a str")
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -107,6 +128,13 @@ class Session:
     submission: bool = False
     tls: TLSInfo | None = None
     account: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("protocol", "hostname", "peer", "helo"):
+            check_type(name, getattr(self, name), str, "a str")
+        check_bool("submission", self.submission)
+        check_type("tls", self.tls, (TLSInfo, type(None)), "a TLSInfo or None")
+        check_type("account", self.account, (str, type(None)), "a str or None")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +162,22 @@ class ServiceExtensions:
     future_release: int | None = None
     smtputf8: bool = True
 
+    def __post_init__(self) -> None:
+        for name in ("binary_mime", "dsn", "require_tls", "smtputf8"):
+            check_bool(name, getattr(self, name))
+        for name in ("deliver_by", "future_release"):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name), hint="seconds, or None if it is not supported")
+        if self.mt_priority is not None:
+            check_line("mt_priority", self.mt_priority)
+            if not _WORD.fullmatch(self.mt_priority):
+                takes = "a policy's name such as 'MIXER', '' or None"
+                raise wrong_value("mt_priority", self.mt_priority, takes)
+
+
+_WORD = re.compile(r"[!-~]*")
+"""What an EHLO line can have as a parameter (RFC 5321 4.1.1.1)."""
+
 
 NO_SERVICE_EXTENSIONS = ServiceExtensions()
 """The extensions of a delivery that only delivers."""
@@ -146,16 +190,33 @@ class VerifiedName:
     address: Address
     name: str = ""
 
+    def __post_init__(self) -> None:
+        _check_address("address", self.address)
+        check_line("name", self.name)
+
     def __str__(self) -> str:
         return f"{self.name} <{self.address}>" if self.name else f"<{self.address}>"
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """An accepted forward-path with its ESMTP parameters."""
+    """An accepted forward-path with its ESMTP parameters.
+
+    :raises TypeError: ``address`` is no `Address`, or ``parameters`` are no mapping.
+    """
 
     address: Address
     parameters: Parameters = field(default_factory=lambda: NO_PARAMETERS)
+
+    def __post_init__(self) -> None:
+        if self.address.__class__ is not Address:
+            _check_address("address", self.address)
+        if self.parameters is not NO_PARAMETERS:
+            check_parameters("parameters", self.parameters)
+
+
+_RECIPIENTS = {Recipient}
+_TEXTS = {str, type(None)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +227,8 @@ class Envelope:
     :ivar sender: the reverse-path; `NULL_PATH` for notifications.
     :ivar recipients: at least one, in the client's order, with duplicates.
     :ivar session: of the client that sent it.
+    :raises TypeError: a value is of the wrong type.
+    :raises ValueError: there are no recipients, or ``id`` has a line break.
     """
 
     id: str
@@ -173,6 +236,38 @@ class Envelope:
     recipients: tuple[Recipient, ...]
     session: Session
     parameters: Parameters = field(default_factory=lambda: NO_PARAMETERS)
+
+    def __post_init__(self) -> None:
+        # One is made for each message: what the server makes is checked without calls.
+        if not (
+            self.id.__class__ is str
+            and self.id.isalnum()
+            and self.sender.__class__ is Address
+            and self.recipients.__class__ is tuple
+            and set(map(type, self.recipients)) == _RECIPIENTS
+            and self.session.__class__ is Session
+        ):
+            self._check()
+        parameters = self.parameters
+        if parameters is not NO_PARAMETERS and not (
+            parameters.__class__ is dict
+            and _TEXTS.issuperset(map(type, parameters))
+            and _TEXTS.issuperset(map(type, parameters.values()))
+        ):
+            check_parameters("parameters", parameters)
+
+    def _check(self) -> None:
+        check_line("id", self.id)
+        _check_address("sender", self.sender)
+        recipients = self.recipients
+        takes = "a tuple of Recipient"
+        if not isinstance(recipients, tuple) or not all(isinstance(each, Recipient) for each in recipients):
+            raise wrong_type(
+                "recipients", recipients, takes, "such as (Recipient(Address('b', 'y.example')),)"
+            )
+        if not recipients:
+            raise wrong_value("recipients", recipients, f"{takes}, at least one")
+        check_type("session", self.session, Session, "a Session")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +278,8 @@ class Outcome:
     :ivar enhanced: RFC 3463 code of the same class.
     :ivar detail: for the log only: where the message was put, or why it was not.  It does not count when
         outcomes are compared.
+    :raises TypeError: a value is of the wrong type.
+    :raises ValueError: ``code`` is no reply code, or ``enhanced`` is none or of another class.
     """
 
     code: int
@@ -190,7 +287,21 @@ class Outcome:
     text: str
     detail: str = field(default="", compare=False)
 
+    def __post_init__(self) -> None:
+        check_reply(self.code, self.enhanced)
+        if self.text.__class__ is not str:
+            check_type("text", self.text, str, "a str")
+        if self.detail.__class__ is not str:
+            check_type("detail", self.detail, str, "a str")
+
     @property
     def accepted(self) -> bool:
         """Whether the receiver has taken responsibility for this recipient's copy."""
         return 200 <= self.code < 300
+
+
+def _check_address(name: str, address: object) -> None:
+    """:raises TypeError: it is no `Address`."""
+    if not isinstance(address, Address):
+        hint = f"write Address.parse({address!r})" if isinstance(address, str) else ""
+        raise wrong_type(name, address, "an Address", hint)

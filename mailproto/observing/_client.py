@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from mailproto._ip import network_of
+
 __all__ = ["Client", "HasClient", "client_of"]
 
 
@@ -32,6 +34,14 @@ class Client:
     address: str = ""
     connection: int = 0
     notes: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def network(self) -> str:
+        """What counts as one client: the IPv4 address, or the network of an IPv6 address (/64).
+
+        "" as ``address``: all clients of Unix sockets, and all that their proxy does not know, are one.
+        """
+        return network_of(self.address)
 
 
 @runtime_checkable

@@ -9,10 +9,10 @@ from typing import Any, Final, TypeAlias
 
 from twisted.logger import Logger
 from zope.interface import implementer
-from zope.interface.exceptions import Invalid
-from zope.interface.verify import verifyObject
 
+from mailproto._arguments import wrong_type
 from mailproto._contracts import Contract, ContractClass, contract
+from mailproto._twisted_arguments import check_contract, provided
 from mailproto.observing._events import (
     Accepted,
     Appended,
@@ -107,7 +107,7 @@ class Observer:
         """See `IObserver.disconnected`."""
 
 
-ObserverOrMore: TypeAlias = IObserver | Iterable[IObserver]
+ObserverOrMore: TypeAlias = "IObserver | Iterable[IObserver]"
 """An observer, or several."""
 
 _METHODS: Final = tuple(IObserver.names())
@@ -146,9 +146,9 @@ class Observers(Observer):
                     self._names[id(method)] = f"{type(observer).__qualname__}.{name}"
                     if name == "delivered":
                         self.needs_several = True
-                        self.needs_single |= getattr(observer, "needs_single", True)
+                        self.needs_single |= getattr(observer, "needs_single", True) is not False
                     elif name == "disconnected":
-                        self.needs_octets |= getattr(observer, "needs_octets", True)
+                        self.needs_octets |= getattr(observer, "needs_octets", True) is not False
         self._calls: dict[str, _Calls] = {name: tuple(methods) for name, methods in calls.items()}
         self._accepted = self._calls["accepted"]
 
@@ -217,12 +217,13 @@ def _flattened(observers: ObserverOrMore | None) -> Iterator[IObserver]:
 
 
 def _check(observer: object) -> None:
-    try:
-        verifyObject(IObserver, observer)
-    except Invalid as error:
-        what = observer if isinstance(observer, type) else type(observer).__name__
-        hint = "derive it from mailproto.observing.Observer"
-        raise TypeError(f"observer: {what!r} does not provide IObserver ({hint}): {error}") from None
+    if isinstance(observer, type) or not (
+        isinstance(observer, Observer) or provided(IObserver, observer) is not None
+    ):
+        hint = "derive its class from mailproto.observing.Observer"
+        raise wrong_type("observer", observer, "an object that provides IObserver", hint)
+    check_contract("observer", observer, IObserver)
     for name in _METHODS:
         if iscoroutinefunction(getattr(observer, name)):
-            raise TypeError(f"observer: {type(observer).__name__}.{name} is a coroutine function")
+            hint = f"its {name} is a coroutine function, which nobody awaits"
+            raise wrong_type("observer", observer, "an object whose methods are plain functions", hint)

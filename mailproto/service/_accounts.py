@@ -35,7 +35,7 @@ from mailproto.auth.passwords import (
     is_disabled,
     password_matches,
 )
-from mailproto.auth.sasl import DEFAULT_MECHANISMS
+from mailproto.auth.sasl import DEFAULT_MECHANISMS, server_mechanisms
 from mailproto.awaiting import settle
 from mailproto.delivery import CatchAllDelivery, MailboxDelivery
 from mailproto.errors import AccountExists, MailError, NoSuchAccount
@@ -172,8 +172,8 @@ class AccountsService(Service):
 
     def _warn_of_mechanisms(self) -> None:
         """Log the chosen mechanisms that cannot be offered, and what they need."""
-        mechanisms = self._settings.auth.mechanisms
-        if mechanisms is DEFAULT_MECHANISMS:
+        mechanisms = server_mechanisms(self._settings.auth.mechanisms)
+        if mechanisms == DEFAULT_MECHANISMS:
             return
         for mechanism in mechanisms:
             if mechanism.credentials not in self.portal.checkers:

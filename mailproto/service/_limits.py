@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
+from mailproto._arguments import check_fields
 from mailproto.imap.limits import IMAPLimits
 from mailproto.pop3.limits import POP3Limits
 from mailproto.smtp.limits import TRUSTED_CLIENT_LIMITS, SMTPLimits
@@ -23,6 +24,10 @@ class ServiceLimits:
     lmtp: SMTPLimits = TRUSTED_CLIENT_LIMITS
     pop3: POP3Limits = field(default_factory=POP3Limits)
     imap: IMAPLimits = field(default_factory=IMAPLimits)
+
+    def __post_init__(self) -> None:
+        """:raises TypeError: the limits of a protocol are of the wrong class."""
+        check_fields(self)
 
 
 def with_limit(limits: ServiceLimits, setting: str) -> ServiceLimits:

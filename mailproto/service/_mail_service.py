@@ -11,7 +11,9 @@ from twisted.application.service import IProcess, IService, MultiService
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred, succeed
 from twisted.internet.interfaces import IProtocolFactory
 
+from mailproto._arguments import check_bool, check_type
 from mailproto._logger import PackageLogger
+from mailproto._twisted_arguments import check_clock
 from mailproto._twisted_internals import keep_time
 from mailproto.observing import ObserverOrMore, Observers
 from mailproto.service._accounts import AccountsService
@@ -65,6 +67,10 @@ class MailService(MultiService):
         hangup: bool = False,
         observer: ObserverOrMore | None = None,
     ) -> None:
+        check_type("settings", settings, Settings, "a Settings", "write mailproto.service.Settings(...)")
+        check_clock("reactor", reactor)
+        check_type("reporter", reporter, (Reporter, type(None)), "a Reporter or None")
+        check_bool("hangup", hangup)
         super().__init__()  # type: ignore[no-untyped-call]
         several: Any = reactor  # several of Twisted's interfaces at once
         self._reactor = several

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from mailproto._arguments import check_type
 from mailproto.observing import ObserverOrMore
 from mailproto.service._log import log_with
 from mailproto.service._mail_service import MailService
@@ -25,6 +26,7 @@ def make_service(options: Options | Settings, *, observer: ObserverOrMore | None
     """
     from twisted.internet import reactor  # imported late, because the command line may choose one
 
+    check_type("options", options, (Options, Settings), "a Settings, or the Options of a command line")
     if isinstance(options, Settings):
         settings, twistd, reporter = options, None, ProcessReporter(reactor)
     else:

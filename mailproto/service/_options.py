@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from twisted.python.usage import UsageError
 from mailproto.auth.sasl import DEFAULT_MECHANISMS, server_mechanisms
 from mailproto.connection.proxy import Networks
 from mailproto.printable import printable
+from mailproto.service._account_file import ACCOUNTS_VARIABLE
 from mailproto.service._limits import ServiceLimits, with_limit
 from mailproto.service._listeners import LISTENERS
 from mailproto.service._settings import (
@@ -76,9 +78,9 @@ def _octets(text: str) -> int:
 def _networks(option: str, words: Sequence[str]) -> Networks:
     """:raises UsageError: a word is not a network."""
     try:
-        return Networks(words)
+        return Networks.of(option, words)
     except ValueError as error:
-        raise UsageError(f"{option}: {error}") from None
+        raise UsageError(str(error)) from None
 
 
 def _endpoint_option(name: str, what: str) -> Callable[[Options, str], None]:
@@ -182,12 +184,22 @@ class Options(UsageOptions):
 
     def opt_account(self, value: str) -> None:
         """NAME@DOMAIN:PASSWORD creates that account if it is missing, and sets its password unless it is
-        disabled; repeatable."""
+        disabled; repeatable. Other users of the machine can see it (ps): see --account-file."""
         name, colon, password = value.partition(":")
         if not colon or not password:
             # The value is not shown: it may contain a password, even without a colon.
             raise UsageError("--account: must be NAME@DOMAIN:PASSWORD")
         self._accounts.append(AccountSettings(name=name, password=password))
+
+    def opt_account_file(self, file: str) -> None:
+        """A file with a line NAME@DOMAIN:PASSWORD for each account, as for --account; repeatable. Others must
+        not be able to read it. The environment variable MAILPROTO_ACCOUNTS may have such lines, too."""
+        if not file:  # perhaps from a shell variable that is not set
+            raise UsageError("--account-file: a path is missing")
+        try:
+            self._accounts += AccountSettings.from_file(file)
+        except SettingError as error:
+            raise UsageError(error.line("--account-file")) from None
 
     def opt_auth(self, mechanism: str) -> None:
         """A SASL mechanism to offer instead of the default ones, on all listeners; repeatable. A wrong name
@@ -196,7 +208,7 @@ class Options(UsageOptions):
         try:
             server_mechanisms([mechanism])
         except ValueError as error:
-            raise UsageError(f"--auth: {error}") from None
+            raise UsageError(f"--auth: {str(error).removeprefix('each of mechanisms ')}") from None
         self._mechanisms.append(mechanism)
 
     def opt_proxy(self, network: str) -> None:
@@ -243,6 +255,7 @@ class Options(UsageOptions):
         :raises UsageError: the arguments are wrong, and do not come from a command.
         """
         try:
+            self._read_environment()
             super().parseOptions(options)  # type: ignore[no-untyped-call]
         except UsageError as error:
             if self.parent is None:
@@ -250,6 +263,13 @@ class Options(UsageOptions):
             line = str(error)
             hint = "" if line.startswith("--") else "; twistd mailproto --help lists all options"
             sys.exit(printable(f"mailproto: {line}{hint}", _MAX_LINE))
+
+    def _read_environment(self) -> None:
+        try:
+            # First, so that an option of the same account counts.
+            self._accounts = AccountSettings.from_text(os.environ.get(ACCOUNTS_VARIABLE, ""))
+        except ValueError as error:
+            raise UsageError(f"{ACCOUNTS_VARIABLE}: {error}") from None
 
     def postOptions(self) -> None:
         """Check the combination of all options.

@@ -6,18 +6,29 @@ path, such as ``tls.key``; the source of the settings can translate that, for ex
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from twisted.logger import LogLevel
 
-from mailproto.auth.sasl import DEFAULT_MECHANISMS, ServerMechanism
+from mailproto._arguments import (
+    check_bool,
+    check_choice,
+    check_mapping,
+    check_path,
+    check_type,
+    check_whole,
+    check_words,
+)
+from mailproto.auth.sasl import DEFAULT_MECHANISMS, ServerMechanism, server_mechanisms
 from mailproto.connection import own_hostname, server_hostname
 from mailproto.connection.proxy import Networks
 from mailproto.listening import is_on_loopback
 from mailproto.printable import printable
+from mailproto.service._account_file import account_lines, read_private
 from mailproto.service._limits import ServiceLimits
 from mailproto.service._listeners import LISTENERS, default_endpoints
 from mailproto.service._names import account_name, domain_name, new_password
@@ -73,6 +84,33 @@ class AccountSettings:
     name: str
     password: str = field(repr=False)
 
+    def __post_init__(self) -> None:
+        _check("accounts.name", check_type, self.name, str, "a str")
+        if not isinstance(self.password, str):  # which is not shown
+            raise SettingError("accounts.password", f"must be a str, not {type(self.password).__name__}")
+
+    @classmethod
+    def from_file(cls, file: str | os.PathLike[str]) -> list[AccountSettings]:
+        """The accounts of a file with a line NAME@DOMAIN:PASSWORD for each.
+
+        Empty lines, and lines that begin with ``#``, mean nothing.  The file is in UTF-8; only its owner may
+        write it, and only its owner and its group may read it.
+
+        :raises SettingError: the file cannot be used; the message has nothing of a password.
+        """
+        try:
+            return cls.from_text(read_private(file))
+        except ValueError as error:
+            raise SettingError("accounts", str(error), value=os.fspath(file)) from None
+
+    @classmethod
+    def from_text(cls, text: str) -> list[AccountSettings]:
+        """The accounts of lines as in a file.
+
+        :raises ValueError: a line is not valid.
+        """
+        return [cls(name=name, password=password) for name, password in account_lines(text)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TLSSettings:
@@ -88,6 +126,10 @@ class TLSSettings:
     client_ca: Path | None = None
 
     def __post_init__(self) -> None:
+        for name in ("certificate", "key", "client_ca"):
+            if (path := getattr(self, name)) is not None:
+                _check(f"tls.{name}", check_path, path, "the path of a PEM file")
+                object.__setattr__(self, name, Path(path))
         if self.certificate is not None and self.key is None:
             reason = "the file of its private key is missing"
             raise SettingError("tls.certificate", reason, value=self.certificate)
@@ -99,10 +141,18 @@ class TLSSettings:
 class AuthSettings:
     """The section ``auth``.
 
-    :ivar mechanisms: the SASL mechanisms that may be offered.
+    :ivar mechanisms: the SASL mechanisms that may be offered, or their names.
     """
 
-    mechanisms: Sequence[type[ServerMechanism]] = DEFAULT_MECHANISMS
+    mechanisms: Sequence[str | type[ServerMechanism]] = DEFAULT_MECHANISMS
+
+    def __post_init__(self) -> None:
+        try:
+            object.__setattr__(self, "mechanisms", server_mechanisms(self.mechanisms))
+        except (TypeError, ValueError) as error:
+            raise SettingError(
+                "auth.mechanisms", str(error).removeprefix("each of ").removeprefix("mechanisms ")
+            ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,13 +171,16 @@ class SMTPSettings:
     trace_account: bool = False
 
     def __post_init__(self) -> None:
-        if self.bare_newlines not in ("refuse", "normalise"):
-            raise SettingError("smtp.bare_newlines", f"refuse or normalise, not {self.bare_newlines!r}")
+        _check("smtp.bare_newlines", check_choice, self.bare_newlines, ("refuse", "normalise"))
+        for name in ("strict_envelopes", "any_sender", "trace_account"):
+            _check(f"smtp.{name}", check_bool, getattr(self, name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxySettings:
     """The section ``proxy``.
+
+    Each value is a `Networks`, or a list such as ``["192.0.2.0/24"]``.
 
     :ivar networks: peers that must name their client with the PROXY protocol.
     :ivar xclient: peers that may name their client with XCLIENT.
@@ -135,6 +188,13 @@ class ProxySettings:
 
     networks: Networks = field(default_factory=Networks)
     xclient: Networks = field(default_factory=Networks)
+
+    def __post_init__(self) -> None:
+        for name in ("networks", "xclient"):
+            try:
+                object.__setattr__(self, name, Networks.of("", getattr(self, name)))
+            except (TypeError, ValueError) as error:
+                raise SettingError(f"proxy.{name}", str(error).lstrip(": ")) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,9 +207,7 @@ class LogSettings:
     level: str = "info"
 
     def __post_init__(self) -> None:
-        names = [level.name for level in LogLevel.iterconstants()]
-        if self.level not in names:
-            raise SettingError("log.level", f"{', '.join(names)}, not {self.level!r}")
+        _check("log.level", check_choice, self.level, [level.name for level in LogLevel.iterconstants()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +220,11 @@ class User:
 
     uid: int | None
     gid: int | None
+
+    def __post_init__(self) -> None:
+        for name in ("uid", "gid"):
+            if getattr(self, name) is not None:
+                _check(f"user.{name}", check_whole, getattr(self, name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,21 +265,35 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Bring names into their stored form, and check values."""
+        _check("data", check_type, self.data, (str, os.PathLike), "the path of a folder")
+        object.__setattr__(self, "data", Path(self.data))
+        _check("store", check_type, self.store, str, "a str such as 'sqlite:'")
         if not self.store.partition(":")[1]:
             raise SettingError("store", f"not a URL: {self.store!r}")
         try:
             server_hostname(self.hostname)
+        except TypeError as error:
+            raise SettingError("hostname", str(error).removeprefix("hostname ")) from None
         except ValueError:
             raise SettingError("hostname", f"not a host name: {self.hostname!r}") from None
-        if self.max_message_size < 1:
-            raise SettingError("max_message_size", f"not a number of octets: {self.max_message_size}")
-        if not self.domains:
-            raise SettingError("domains", "at least one is needed")
-        object.__setattr__(self, "domains", tuple(map(_domain, range(len(self.domains)), self.domains)))
+        _check("max_message_size", check_whole, self.max_message_size, 1, "octets")
+        _check("domains", check_words, self.domains, "example.org")
+        domains = map(_domain, range(len(self.domains)), self.domains)
+        object.__setattr__(self, "domains", tuple(domains))
+        _check("accounts", check_type, self.accounts, (list, tuple), "a list of AccountSettings")
         object.__setattr__(self, "accounts", tuple(map(_account, range(len(self.accounts)), self.accounts)))
+        _check("listen", check_mapping, self.listen)
         for name in self.listen:
             if name not in LISTENERS:
                 raise SettingError(f"listen.{name}", f"no such listener, but {', '.join(LISTENERS)}")
+            endpoints = self.listen[name]
+            if endpoints:
+                _check(f"listen.{name}", check_words, endpoints, "tcp:25")
+        for name, kind in _SECTIONS.items():
+            _check(name, check_type, getattr(self, name), kind, f"of the class {kind.__name__}")
+        _check("user", check_type, self.user, (User, type(None)), "a User or None")
+        _check("catch_all", check_type, self.catch_all, (str, type(None)), "an account's name, or None")
+        _check("catch_all_anywhere", check_bool, self.catch_all_anywhere)
         if self.catch_all is not None:
             object.__setattr__(self, "catch_all", self._checked_catch_all(self.catch_all))
         elif self.catch_all_anywhere:
@@ -241,6 +318,27 @@ class Settings:
         return "a proxy brings clients" if self.proxy.networks or self.proxy.xclient else ""
 
 
+_SECTIONS: Mapping[str, type] = {
+    "tls": TLSSettings,
+    "auth": AuthSettings,
+    "smtp": SMTPSettings,
+    "proxy": ProxySettings,
+    "limits": ServiceLimits,
+    "log": LogSettings,
+}
+
+
+def _check(path: str, check: Callable[..., None], value: object, *more: object) -> None:
+    """Check a value as `mailproto._arguments` does.
+
+    :raises SettingError: with the setting's path.
+    """
+    try:
+        check("", value, *more)
+    except (TypeError, ValueError) as error:
+        raise SettingError(path, str(error).strip()) from None
+
+
 def _domain(number: int, name: str) -> str:
     try:
         return domain_name(name)
@@ -249,6 +347,7 @@ def _domain(number: int, name: str) -> str:
 
 
 def _account(number: int, account: AccountSettings) -> AccountSettings:
+    _check(f"accounts[{number}]", check_type, account, AccountSettings, "an AccountSettings")
     try:
         return AccountSettings(name=account_name(account.name), password=new_password(account.password))
     except ValueError as error:

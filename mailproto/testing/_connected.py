@@ -11,6 +11,8 @@ from twisted.internet.interfaces import IProtocol, IProtocolFactory
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from mailproto._arguments import check_type, wrong_type
+from mailproto._twisted_arguments import check_factory
 from mailproto.testing._transport import LOOPBACK, MemoryTransport
 
 __all__ = ["Connected", "connected"]
@@ -121,16 +123,14 @@ def connected(
     :param peer: the client's IP address, as the server sees it.
     :raises TypeError: an argument is of no such type, or the server has no ``Clock``.
     """
-    if not IProtocolFactory.providedBy(server):
-        raise TypeError(f"server: a factory, not {type(server).__name__}")
+    check_factory("server", server)
+    check_type("peer", peer, str, "an IP address such as '127.0.0.1'")
     time = getattr(server, "clock", None) if clock is None else clock
     if time is None:
         time = Clock()
     if not isinstance(time, Clock):
-        raise TypeError(
-            f"server: in memory its clock is a twisted.internet.task.Clock, not {type(time).__name__}:"
-            " give it clock=Clock()"
-        )
+        name = "clock of server" if clock is None else "clock"
+        raise wrong_type(name, time, "a twisted.internet.task.Clock in memory", "write clock=Clock()")
     protocol = _protocol_of(client)
     served = server.buildProtocol(IPv4Address("TCP", peer, 40000))
     if served is None:
@@ -148,5 +148,5 @@ def _protocol_of(client: Any) -> Any:
         return client.buildProtocol(IPv4Address("TCP", LOOPBACK, 1))
     protocol = getattr(client, "protocol", None)
     if isinstance(client, type) or not IProtocol.providedBy(protocol):
-        raise TypeError(f"client: a client, a protocol or a factory, not {client!r}")
+        raise wrong_type("client", client, "a client such as SMTPClient(clock), a protocol or a factory")
     return protocol

@@ -11,6 +11,8 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.task import Clock
 
+from mailproto._arguments import check_bool, check_choice, check_type
+from mailproto._twisted_arguments import check_factory
 from mailproto.testing._transcript import (
     Action,
     DialogueError,
@@ -112,8 +114,16 @@ class Dialogue:
         feed: Feed = "turns",
         actions: Mapping[str, Callable[[], object]] | None = None,
     ) -> None:
-        if feed not in FEEDS:
-            raise ValueError(f"feed is one of {', '.join(FEEDS)}, not {feed!r}")
+        check_choice("feed", feed, FEEDS)
+        check_choice("role", role, ("client", "server"))
+        check_type("peer", peer, str, "an IP address such as '127.0.0.1'")
+        check_bool("tls", tls)
+        if factory is not None:
+            check_factory("factory", factory)
+        if clock is not None:
+            check_type("clock", clock, Clock, "a twisted.internet.task.Clock or None")
+        if actions is not None:
+            check_type("actions", actions, Mapping, "a mapping such as {'name': function}, or None")
         self.clock = Clock() if clock is None else clock
         self.feed = feed
         self.actions = dict(actions or {})

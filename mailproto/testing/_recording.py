@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from itertools import count
 
+from mailproto._arguments import check_type, wrong_type, wrong_value
 from mailproto.content import Content
 from mailproto.delivery import Delivery, accepted
 from mailproto.model import (
@@ -74,6 +75,13 @@ class RecordingDelivery(Delivery):
         *,
         service_extensions: ServiceExtensions = NO_SERVICE_EXTENSIONS,
     ) -> None:
+        if refuse is not None:
+            takes = "a mapping such as {'a@x.example': RecipientUnknown()}, or None"
+            check_type("refuse", refuse, Mapping, takes)
+            for path, error in refuse.items():
+                check_type("each address of refuse", path, str, "a str such as 'a@x.example'")
+                check_type(f"refuse[{path!r}]", error, Exception, "an exception such as RecipientUnknown()")
+        check_type("service_extensions", service_extensions, ServiceExtensions, "a ServiceExtensions")
         self.messages: list[ReceivedMessage] = []
         self.refuse = dict(refuse or {})
         self.failure: Exception | None = None
@@ -134,13 +142,18 @@ def make_envelope(
     :raises TypeError: ``recipients`` is one address, and not a sequence of them.
     """
     if isinstance(recipients, str | Address | Recipient):
-        raise TypeError(f"recipients: a list of addresses, such as [{recipients!r}], not one address")
+        raise wrong_type("recipients", recipients, _RECIPIENTS, f"write [{recipients!r}]")
+    if isinstance(recipients, bytes) or not isinstance(recipients, Iterable):
+        raise wrong_type("recipients", recipients, _RECIPIENTS)
     taken = tuple(each if isinstance(each, Recipient) else Recipient(_address(each)) for each in recipients)
     if not taken:
-        raise ValueError("recipients: an envelope has at least one recipient")
+        raise wrong_value("recipients", recipients, f"{_RECIPIENTS}, with at least one")
     if session is None:
         session = Session("ESMTP", "mx.example", peer=LOOPBACK, helo="client.example")
     return Envelope(f"test{next(_numbers)}", _address(sender), taken, session, parameters)
+
+
+_RECIPIENTS = "a list such as ['b@y.example']"
 
 
 def _address(given: str | Address) -> Address:

@@ -19,6 +19,7 @@ from twisted.internet.endpoints import (
 )
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
+from mailproto._arguments import wrong_type
 from mailproto.awaiting import settle
 from mailproto.connection import ServerFactory
 from mailproto.interfaces import IDelivery, IDeliverySessions, IMailbox
@@ -200,7 +201,7 @@ class RunningServer:
         for port in ports:
             await settle(port.stopListening())
         for server in filter(None, map(_served, self.factories)):
-            timer = self._running_in.callLater(GRACE, _abort_all, server)
+            timer = self._running_in.callLater(GRACE, server.stop_now)
             await server.shut_down()
             if timer.active():
                 timer.cancel()
@@ -236,15 +237,15 @@ def running_server(
     :raises TypeError: something is neither a factory nor a function.
     """
     if not servers:
-        raise TypeError("servers: at least one factory")
+        raise wrong_type("servers", servers, "one factory or more")
+    server: Any
     for server in servers:
         is_factory = IProtocolFactory.providedBy(server)
         if not is_factory and (not callable(server) or _is_factory_class(server)):
-            shown = getattr(server, "__name__", type(server).__name__)
-            hint = f": write {shown}(...)" if _is_factory_class(server) else ""
+            hint = f"write {server.__name__}(...)" if _is_factory_class(server) else ""
             if IDelivery.providedBy(server) or IDeliverySessions.providedBy(server):
-                hint = ": write SMTPServerFactory(delivery)"
-            raise TypeError(f"servers: a factory, or a function that makes one, not {shown}{hint}")
+                hint = "write SMTPServerFactory(delivery)"
+            raise wrong_type("each of servers", server, "a factory, or a function that makes one", hint)
     return RunningServer(servers, host, reactor)
 
 
@@ -258,7 +259,7 @@ async def _made(given: Any, reactor: Any) -> Any:
         wants_reactor = bool(inspect.signature(given).parameters)
         given = await settle(given(reactor) if wants_reactor else given())
         if not IProtocolFactory.providedBy(given):
-            raise TypeError(f"servers: the function made no factory, but {type(given).__name__}")
+            raise wrong_type("what a function of servers returns", given, "a factory")
     others = [each for each in known_reactors() if each is not reactor]
     if others:
         _give_reactor(given, reactor, others, set())
@@ -298,8 +299,3 @@ def _served(factory: Any) -> ServerFactory | None:
     while factory is not None and not isinstance(factory, ServerFactory):
         factory = getattr(factory, "wrappedFactory", None)
     return factory
-
-
-def _abort_all(server: ServerFactory) -> None:
-    for connection in [*server.connections]:
-        connection.abort()

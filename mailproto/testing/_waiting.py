@@ -11,6 +11,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
+from mailproto._arguments import check_call, check_seconds, wrong_type
+from mailproto._twisted_arguments import check_optional_clock
 from mailproto.awaiting import settle
 from mailproto.interfaces import IMailbox
 from mailproto.model import Part
@@ -40,7 +42,11 @@ async def wait_for_message(
     :raises AssertionError: there was none in time; the text has the subjects of those that came.
     """
     if not isinstance(where, RecordingDelivery) and not IMailbox.providedBy(where):
-        raise TypeError(f"where: a RecordingDelivery or an IMailbox, not {type(where).__name__}")
+        raise wrong_type("where", where, "a RecordingDelivery or an IMailbox")
+    if matching is not None:
+        check_call("matching", matching, "a function of an EmailMessage, or None", 1)
+    check_seconds("timeout", timeout)
+    check_optional_clock("reactor", reactor)
     if isinstance(where, RecordingDelivery) and reactor is None and in_asyncio_task():
         return await _poll(where, matching, timeout)
     return await _watch(where, matching, timeout, reactor)

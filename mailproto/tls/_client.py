@@ -22,6 +22,7 @@ from twisted.internet.ssl import (
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from mailproto._arguments import check_bool, check_path, check_type, wrong_value
 from mailproto._twisted_internals import tls_connection
 from mailproto.tls._server import load_certificates
 from mailproto.tls._server_identity import ServerIdentity
@@ -52,8 +53,20 @@ def client_tls(
     :raises TLSFilesError: ``trust_root`` cannot be read.
     :raises ValueError: ``hostname`` cannot be a name in a certificate; not with ``verify=False``.
     """
+    check_type("hostname", hostname, str, "a str")
+    check_bool("verify", verify)
+    if trust_root is not None:
+        check_path("trust_root", trust_root, "the path of a PEM file, or None")
+    if client_certificate is not None:
+        hint = "twisted.internet.ssl.PrivateCertificate.loadPEM(octets) reads one"
+        takes = "a PrivateCertificate or None"
+        check_type("client_certificate", client_certificate, PrivateCertificate, takes, hint)
     if verify:
-        identity = ServerIdentity(hostname)
+        try:
+            identity = ServerIdentity(hostname)
+        except ValueError:
+            takes = "a domain name or an IP address, which can be in a certificate"
+            raise wrong_value("hostname", hostname, takes) from None
         context = _platform_context() if trust_root is None else _context(_trust_root(Path(trust_root)))
         return _ClientTLS(context, identity, identity.server_name, client_certificate)
     try:

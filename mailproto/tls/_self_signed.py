@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from mailproto._arguments import check_line, text_path
 from mailproto.files import write_private
 from mailproto.tls._server import ServerTLS, TLSFilesError
 
@@ -34,7 +35,10 @@ def ensure_self_signed(folder: str | os.PathLike[str], hostname: str) -> tuple[P
     it is valid, so that clients that have stored it continue to work.
 
     :returns: (``tls-cert.pem``, ``tls-key.pem``); only the owner can read the key.
+    :raises TypeError, ValueError: ``folder`` is no path, or ``hostname`` is no line of text.
     """
+    folder = text_path("folder", folder, "the path of a folder")
+    check_line("hostname", hostname)
     cert_file, key_file = Path(folder) / "tls-cert.pem", Path(folder) / "tls-key.pem"
     now = datetime.datetime.now(datetime.UTC)
     names = _general_names(hostname)

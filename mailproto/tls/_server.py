@@ -13,10 +13,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
-from twisted.internet.ssl import CertificateOptions, TLSVersion
+from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from mailproto._arguments import check_path
+from mailproto._twisted_arguments import check_optional_clock
 from mailproto._twisted_internals import protocol_above
 from mailproto.typing import ReactorTime
 
@@ -36,6 +38,15 @@ for the 64 KiB that OpenSSL would accept.
 """
 
 
+_CIPHERS = AcceptableCiphers.fromOpenSSLCipherString("ECDHE+AESGCM:ECDHE+CHACHA20")
+"""The ciphers of TLS 1.2: those that RFC 9325 4.2 recommends, and ChaCha20, for machines without AES.
+
+They have forward secrecy and authenticated encryption (AEAD).  Twisted's own choice also has suites in CBC
+mode, which was attacked again and again (Lucky 13), and suites with static RSA keys (RFC 9325 4.1).  All
+ciphers of TLS 1.3 are fine.
+"""
+
+
 class TLSFilesError(Exception):
     """A certificate or key file cannot be used; the text is one line with the file and the reason.
 
@@ -51,7 +62,8 @@ class TLSFilesError(Exception):
 class ServerTLS:
     """A server's certificate and key, for ``startTLS``, ``TLSMemoryBIOFactory`` and the like.
 
-    It uses TLS 1.2 and later, with Twisted's choice of ciphers.  Clients may resume their sessions, with
+    It uses TLS 1.2 and later, with ciphers that have forward secrecy and authenticated encryption: none in
+    CBC mode.  Clients may resume their sessions, with
     tickets, until the files are read again or `TICKET_KEYS` seconds have passed.
 
     If a client offers protocol names (ALPN, RFC 7301), the server chooses the first one that is in the
@@ -77,6 +89,11 @@ class ServerTLS:
         client_ca: str | os.PathLike[str] | None = None,
         clock: ReactorTime | None = None,
     ) -> None:
+        check_path("cert_file", cert_file, "the path of a PEM file")
+        check_path("key_file", key_file, "the path of a PEM file")
+        if client_ca is not None:
+            check_path("client_ca", client_ca, "the path of a PEM file, or None")
+        check_optional_clock("clock", clock)
         self._cert_file = Path(cert_file)
         self._key_file = Path(key_file)
         self._client_ca = None if client_ca is None else Path(client_ca)
@@ -144,6 +161,7 @@ class ServerTLS:
                 certificate=chain[0],
                 extraCertChain=chain[1:],
                 raiseMinimumTo=TLSVersion.TLSv1_2,
+                acceptableCiphers=_CIPHERS,
                 enableSessionTickets=True,
                 verify=authorities is not None,
                 caCerts=authorities,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import Portal
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -14,6 +15,8 @@ from mailproto.backends import MemoryStore, SimpleMailbox, SingleStore
 from mailproto.imap import IMAPServerFactory
 from mailproto.interfaces import IAddOns, IObjectIds, IRecent
 from mailproto.pop3 import POP3ServerFactory
+
+CHECKER = InMemoryUsernamePasswordDatabaseDontUse()
 
 
 class AddOnTests(SynchronousTestCase):
@@ -41,7 +44,7 @@ class AddOnTests(SynchronousTestCase):
             def requestAvatar(self, avatar_id: Any, mind: Any, *interfaces: Any) -> Any:
                 """Not called here."""
 
-        for factory in self.factories(Portal(Realm())):  # type: ignore[arg-type]
+        for factory in self.factories(Portal(Realm(), [CHECKER])):  # type: ignore[arg-type]
             self.assertEqual(factory.add_ons, frozenset())
 
     def test_it_is_asked_each_time(self) -> None:
@@ -55,7 +58,7 @@ class AddOnTests(SynchronousTestCase):
                 return self.has
 
         store = Store()
-        [factory, _] = self.factories(Portal(StoreRealm(store)))
+        [factory, _] = self.factories(Portal(StoreRealm(store), [CHECKER]))
         self.assertEqual(factory.add_ons, frozenset())
         store.has = frozenset({IRecent})
         self.assertEqual(factory.add_ons, {IRecent})

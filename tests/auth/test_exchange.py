@@ -65,7 +65,7 @@ class OfferTests(ExchangeTestCase):
         for name in ("GSSAPI", "", "SCRAM", "SCRAM-SHA-256-PLUS "):
             error = self.assertRaises(ValueError, server_mechanisms, ["PLAIN", name])
             self.assertIn(
-                "none of EXTERNAL, SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-256,", str(error)
+                "must be one of EXTERNAL, SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-256,", str(error)
             )
 
     def test_the_checkers_decide(self) -> None:

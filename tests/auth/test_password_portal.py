@@ -140,12 +140,16 @@ class FunctionTests(PortalTestCase):
 
         check: Any
         for check, error in (
-            (None, "check: a function or a mapping of names to passwords is needed, not NoneType"),
-            ("alice:secret", "check: a function or a mapping .* not str"),
-            ([("alice", "secret")], "check: .* not list"),
-            (Authenticator, r"check: .* not the class FunctionTests\..*Authenticator"),
-            (Authenticator(), r"Authenticator takes \(server: .*, session: "),
-            (lambda username: True, r"<lambda> takes \(username\)"),
+            (
+                None,
+                "check must be a function or a mapping of names to passwords, not a value of"
+                " the type NoneType",
+            ),
+            ("alice:secret", "check must be a function or a mapping .* not a value of the type str"),
+            ([("alice", "secret")], "check must be .* not a value of the type list"),
+            (Authenticator, r"check must be .* not the class FunctionTests\..*Authenticator"),
+            (Authenticator(), r"Authenticator: it takes \(server: .*, session: "),
+            (lambda username: True, r"<lambda>: it takes \(username\)"),
         ):
             with self.assertRaisesRegex(TypeError, error):
                 password_portal(check)
@@ -184,13 +188,21 @@ class MappingTests(PortalTestCase):
             (
                 {b"alice": "s3cret"},
                 TypeError,
-                "a name in the mapping is a str that is not empty, not b'alice'",
+                "each name of check must be a str that is not empty, not b'alice'",
             ),
             ({"": "s3cret"}, TypeError, "not ''"),
-            ({"alice": b"s3cret"}, TypeError, "the password of 'alice' is a str, not bytes"),
-            ({"alice": None}, TypeError, "is a str, not NoneType"),
-            ({"alice": ""}, ValueError, "the password of 'alice' is empty"),
-            ({"alice": "s3cret", "ALICE": "x"}, ValueError, "'ALICE' and 'alice' are the same account"),
+            (
+                {"alice": b"s3cret"},
+                TypeError,
+                "the password of 'alice' in check must be a str, not a value of the type bytes",
+            ),
+            ({"alice": None}, TypeError, "must be a str, not a value of the type NoneType"),
+            ({"alice": ""}, ValueError, "the password of 'alice' in check must be a str that is not empty"),
+            (
+                {"alice": "s3cret", "ALICE": "x"},
+                ValueError,
+                "must be different accounts, not the same as are 'alice' and 'ALICE'",
+            ),
         ):
             with self.assertRaisesRegex(kind, error) as caught:
                 password_portal(passwords)
@@ -199,7 +211,9 @@ class MappingTests(PortalTestCase):
     def test_records_are_no_passwords(self) -> None:
         keys = str(scram_keys("SHA-256", "secret", b"salt", 4096))
         for record in (cheap_hash("secret"), disabled_record(cheap_hash("secret")), keys):
-            with self.assertRaisesRegex(ValueError, "'alice' there is a record of hash_password") as caught:
+            with self.assertRaisesRegex(
+                ValueError, "'alice' in check must be the password itself, not a record of hash_password"
+            ) as caught:
                 password_portal({"alice": record})
             self.assertNotIn(record, str(caught.exception))
         password_portal({"alice": "$argon", "bob": "!", "carol": "SCRAM-SHA-256$x"})
@@ -245,8 +259,8 @@ class MechanismTests(PortalTestCase):
             return True
 
         for given, mechanisms, error in (
-            (check, ["GSSAPI"], "'GSSAPI' is none of EXTERNAL, .*, PLAIN, LOGIN"),
-            (check, [], "at least one is needed"),
+            (check, ["GSSAPI"], "must be one of EXTERNAL, .*, PLAIN, LOGIN, not 'GSSAPI'"),
+            (check, [], "with at least one"),
             (check, ["PLAIN", "CRAM-MD5"], "CRAM-MD5 needs the passwords themselves, .* give a mapping"),
             (check, ["SCRAM-SHA-256"], "SCRAM-SHA-256 needs the passwords themselves"),
             (check, ["XOAUTH2"], "XOAUTH2 is not about passwords: .*TokenChecker"),
@@ -254,7 +268,7 @@ class MechanismTests(PortalTestCase):
         ):
             with self.assertRaisesRegex(ValueError, error):
                 password_portal(given, mechanisms)  # type: ignore[arg-type]
-        with self.assertRaisesRegex(TypeError, "a sequence of names is needed"):
+        with self.assertRaisesRegex(TypeError, "must be a list such as"):
             password_portal(check, "PLAIN")
 
     def test_cram_md5(self) -> None:
@@ -341,5 +355,5 @@ class AccountTests(PortalTestCase):
                 self.plain(self.accounts(account), "alice", "secret", wanted=IAccount)
             [failure] = self.flushLoggedErrors(TypeError)
             self.assertIn("password_portal's function account returned a", str(failure.value))
-        with self.assertRaisesRegex(TypeError, "account: a function that takes a name is needed, not dict"):
+        with self.assertRaisesRegex(TypeError, "account must be a function of a name that .*, not a dict"):
             self.accounts({})  # type: ignore[arg-type]

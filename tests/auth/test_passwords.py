@@ -86,10 +86,11 @@ class VerifierTests(SynchronousTestCase):
         self.assertEqual([self.successResultOf(one) for one in asked], [True] * 5)
 
     def test_too_many_wait(self) -> None:
-        for number in range(MAX_WAITING):
-            self.ask(f"guess {number}")
-        self.failureResultOf(self.ask("one more"), Unavailable)
-        self.assertEqual(len(self.pool.queue), MAX_WAITING)
+        asked = [self.ask(f"guess {number}") for number in range(MAX_WAITING + 2)]
+        self.assertEqual((len(self.pool.queue), sum(one.called for one in asked)), (2, 0))
+        asked.append(self.ask("one more"))
+        (refused,) = (one for one in asked if one.called)
+        self.failureResultOf(refused, Unavailable)
 
     def test_a_record_is_completed_in_a_thread(self) -> None:
         asked = self.verifier.complete(self.hash, "secret")

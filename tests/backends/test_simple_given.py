@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailproto._arguments import shown
 from mailproto.backends import SimpleAccount, SimpleMailbox, SingleStore
 from mailproto.errors import InvalidMailboxName
 from mailproto.model import MessageInfo, Part
@@ -58,9 +59,9 @@ class GivenTests(SynchronousTestCase):
         self.assertEqual(bytes(self.added(older)[0].content or b""), b"Subject: x\r\n\r\nFrom a\r\nb\r\n")
 
     def test_what_is_no_content(self) -> None:
-        self.refused(TypeError, "content", "str", ".encode()", content="Subject: x")
+        self.refused(TypeError, "content must be", ".encode()", content="Subject: x")
         for wrong in (None, 5, ["a"], object()):
-            self.refused(TypeError, "content", type(wrong).__name__, "EmailMessage", content=wrong)
+            self.refused(TypeError, "content must be", f"EmailMessage, not {shown(wrong)}", content=wrong)
 
     def test_flags(self) -> None:
         for given in (
@@ -72,8 +73,8 @@ class GivenTests(SynchronousTestCase):
             self.assertEqual(self.added(b"", flags=given)[1], {"\\Seen", "Label"})
         self.refused(TypeError, "flags", r"{'\\Seen'}", flags="\\Seen")
         self.refused(TypeError, "flags", flags="")
-        self.refused(TypeError, "flags", "NoneType", flags=None)
-        self.refused(TypeError, "flags", "bytes", flags={b"\\Seen"})
+        self.refused(TypeError, "flags must be", "not None", flags=None)
+        self.refused(TypeError, "each of flags must be", "not b", flags={b"\\Seen"})
         self.refused(ValueError, "flags", "Sean", "\\Seen", flags={"\\Sean"})
         self.refused(ValueError, "flags", "Recent", flags={"\\Recent"})
         self.refused(ValueError, "flags", "a b", flags={"a b"})
@@ -91,8 +92,8 @@ class GivenTests(SynchronousTestCase):
             self.assertEqual(self.added(b"", internal_date=given)[0].internal_date, expected)
         self.assertLess(abs((self.added(b"")[0].internal_date or 0) - time.time()), 60)
         self.refused(ValueError, "internal_date", "time zone", internal_date=datetime(2001, 9, 9))
-        self.refused(TypeError, "internal_date", "str", internal_date="2001-09-09")
-        self.refused(TypeError, "internal_date", "bool", internal_date=True)
+        self.refused(TypeError, "internal_date must be", "not '2001-09-09'", internal_date="2001-09-09")
+        self.refused(TypeError, "internal_date must be", "not True", internal_date=True)
         self.refused(TypeError, "internal_date", "date", internal_date=summer.date())
         for wrong in (time.time() * 1000, float("nan"), float("inf")):
             self.refused(ValueError, "internal_date", internal_date=wrong)

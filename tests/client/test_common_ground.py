@@ -550,4 +550,4 @@ class PoolTests(RealServerTestCase):
 
     def test_a_pool_that_could_do_nothing(self) -> None:
         for wrong in ({"connections": 0}, {"jobs": 0}, {"at_once": 0}, {"idle": -1}):
-            self.assertRaises(ValueError, ClientPool, reactor, None, "x", **wrong)  # type: ignore[arg-type]
+            self.assertRaises(ValueError, ClientPool, reactor, lambda: None, "x", **wrong)  # type: ignore[arg-type]

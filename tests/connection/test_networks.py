@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.connection.proxy import Networks, network_of
+from tests.arguments import assert_refused
 
 
 class NetworksTests(SynchronousTestCase):
@@ -55,6 +58,34 @@ class NetworksTests(SynchronousTestCase):
         for word in ("", "192.0.2.1/24", "192.0.2.0/33", "proxy.example", "UNIX"):
             with self.subTest(word=word):
                 self.assertRaises(ValueError, Networks, [word])
+
+    def test_what_is_no_list_of_networks(self) -> None:
+        """A str has parts and characters, so a test for membership in it would say yes to much."""
+        takes = "networks must be a Networks or a list such as ['192.0.2.0/24', '::1', 'unix'], not "
+        each = "each of networks must be a network such as '192.0.2.0/24', not "
+        for value, line in (
+            ("127.0.0.1/8", f"{takes}'127.0.0.1/8': write ['127.0.0.1/8']"),
+            (b"::1", f"{takes}b'::1': write ['::1']"),
+            (None, f"{takes}None"),
+            (5, f"{takes}5"),
+            (Networks, f"{takes}the class Networks"),
+            (ip_network("10.0.0.0/8"), f"{takes}IPv4Network('10.0.0.0/8'): write ['10.0.0.0/8']"),
+            ([5], "each of networks must be a network as text, such as '192.0.2.0/24', not 5"),
+            ([b"::1"], "each of networks must be a network as text, such as '192.0.2.0/24', not b'::1'"),
+            (["127.0.0.1/8"], f"{each}'127.0.0.1/8': write 127.0.0.0/8"),
+            (["10.0.0.0/8,::1"], f"{each}'10.0.0.0/8,::1'"),
+        ):
+            with self.subTest(value=value):
+                assert_refused(self, line, Networks, value)
+
+    def test_what_makes_a_list_of_networks(self) -> None:
+        for value in (["10.0.0.0/8"], {"10.0.0.0/8"}, iter(["10.0.0.0/8"]), [ip_network("10.0.0.0/8")]):
+            networks = Networks.of("xclient", value)
+            self.assertIn("10.1.2.3", networks)
+            self.assertIs(Networks.of("xclient", networks), networks)
+            self.assertIn("10.1.2.3", Networks(networks))
+        self.assertIn("::1", Networks([ip_address("::1")]))
+        self.assertRaises(TypeError, Networks.of, "xclient", None)
 
 
 class NetworkOfTests(SynchronousTestCase):

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any
 
+from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import Portal
 from twisted.internet import reactor as installed
 from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address, UNIXAddress
@@ -125,7 +126,7 @@ class UnixTests(TestCase):
     async def test_every_protocol(self) -> None:
         reactor: Any = installed
         settings: dict[str, Any] = {"clock": reactor, "hostname": "mx.example"}
-        portal = Portal(Realm())
+        portal = Portal(Realm(), [InMemoryUsernamePasswordDatabaseDontUse()])
         for factory in (
             SMTPServerFactory(FakeDelivery(), **settings, limits=SMTPLimits(connections=0)),
             LMTPServerFactory(FakeDelivery(), **settings, limits=SMTPLimits(connections=0)),

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import Portal
 from twisted.internet import reactor as installed
 from twisted.internet.address import IPv4Address, UNIXAddress
@@ -241,7 +242,7 @@ class TwistedEndpointTests(ProxiedTestCase):
 
     def test_no_password_in_clear(self) -> None:
         """Though the proxy is on this machine: neither before it has named a client nor afterwards."""
-        portal = Portal(Realm(), [])
+        portal = Portal(Realm(), [InMemoryUsernamePasswordDatabaseDontUse()])
         factory = HAProxyWrappingFactory(IMAPServerFactory(portal, clock=self.clock, hostname="mx.example"))
         factory.noisy = False
         for header in (V1, b"PROXY UNKNOWN x\r\n"):

@@ -253,8 +253,8 @@ The server's name for your message is 4711.
     def test_each_code_is_explained(self) -> None:
         """In one sentence that says what to do."""
         said = set()
-        for enhanced in ("5.1.1", "5.2.2", "4.4.7", "5.3.4", "5.5.3", "5.6.7", "5.6.1", "5.7.1", "5.0.0", ""):
-            outcome = Outcome(550, enhanced, "No")
+        for enhanced in ("5.1.1", "5.2.2", "4.4.7", "5.3.4", "5.5.3", "5.6.7", "5.6.1", "5.7.1", "5.0.0"):
+            outcome = Outcome(int(f"{enhanced[0]}50"), enhanced, "No")
             lines = parts(made(envelope(), outcome))[0].get_content().split("<alice@example.org>")[1]
             sentence = " ".join(lines.split("Its reply")[0].split())
             self.assertTrue(sentence.endswith("."), sentence)
@@ -382,18 +382,16 @@ ANYTHING = st.text(max_size=200) | st.text("a \r\n:;-=_\0\x1bé\u202e", max_size
 
 class HostileTests(SynchronousTestCase):
     @settings(max_examples=300, deadline=None)
-    @given(ANYTHING, ANYTHING, ANYTHING, ANYTHING, st.binary(max_size=200), st.booleans(), st.booleans())
-    def test_anything(
-        self, text: str, enhanced: str, name: str, helo: str, content: bytes, utf8: bool, hdrs: bool
-    ) -> None:
+    @given(ANYTHING, ANYTHING, ANYTHING, st.binary(max_size=200), st.booleans(), st.booleans())
+    def test_anything(self, text: str, name: str, helo: str, content: bytes, utf8: bool, hdrs: bool) -> None:
         """No value leaves its field, and no field its part."""
         session = Session("ESMTP", "mx.example.org", helo=helo)
         parameters: dict[str, str | None] = {"ENVID": name, "RET": "HDRS" if hdrs else "FULL"}
         if utf8:
             parameters["SMTPUTF8"] = None
         recipient = Recipient(Address(name or "x", "example.org"), {"ORCPT": f"rfc822;{name}"})
-        about = Envelope(name, Address("bob", "client.example"), (recipient,), session, parameters)
-        failed = RecipientStatus(recipient, Outcome(550, enhanced, text), remote=helo)
+        about = Envelope("4711", Address("bob", "client.example"), (recipient,), session, parameters)
+        failed = RecipientStatus(recipient, Outcome(550, "5.7.1", text), remote=helo)
         found = report(about, [failed], content, clock=lambda: NOW)
         assert found is not None
         octets = bytes(found.content)

@@ -7,15 +7,19 @@ names of the one before it.  A block of ``dialogue`` is had with the ``factory``
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
+from twisted.trial.unittest import SkipTest
 
 from mailproto.testing import Dialogue
 
-__all__ = ["Page"]
+__all__ = ["FOLDER", "Page", "run_pytest"]
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "docs"
 
@@ -58,3 +62,23 @@ class Page:
             dialogue.play(part)
         dialogue.close()
         await deferLater(reactor, 0)  # type: ignore[arg-type]
+
+
+def run_pytest(folder: Path, test: str, app: Path) -> str:
+    """Run the tests of a page beside the program that they are for, as a reader would save them.
+
+    :returns: what pytest prints.
+    """
+    if find_spec("pytest") is None:
+        raise SkipTest("needs pytest: pip install 'mailproto[test]'")
+    (folder / app.name).write_text(app.read_text())
+    (folder / "test_page.py").write_text(test)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_page.py"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.stdout + done.stderr

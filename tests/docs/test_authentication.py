@@ -59,9 +59,9 @@ class AuthenticationTests(TestCase):
         names: dict[str, Any] = {}
         exec(PROGRAM.replace('"tcp:8587:', '"tcp:0:'), names)  # a port that no other test has
         [server] = IServiceCollection(names["application"])
-        server.startService()
+        await server.start()
         try:
-            port = (await server._waitingForPort).getHost().port
+            port = server.port
 
             def send() -> None:
                 with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
@@ -74,7 +74,7 @@ class AuthenticationTests(TestCase):
             with contextlib.redirect_stdout(io.StringIO()) as printed:
                 await deferToThread(send)
         finally:
-            await server.stopService()
+            await server.stop()
         self.assertRegex(printed.getvalue(), r"\Aalice sends \d+ octets\n\Z")
 
     async def test_in_a_thread(self) -> None:

@@ -58,13 +58,13 @@ class ReadingMailTests(TestCase):
         sent["Subject"] = "Grüße"
         sent.set_content("See the file.\n")
         sent.add_attachment(b"%PDF", "application", "pdf", filename="../a.pdf")
-        server.startService()
+        await server.start()
         try:
-            port = (await server._waitingForPort).getHost().port
+            port = server.port
             with contextlib.redirect_stdout(io.StringIO()) as printed:
                 await send_mail(reactor, ServerAddress("127.0.0.1", port, tls="none"), sent)
         finally:
-            await server.stopService()
+            await server.stop()
         self.assertEqual(
             printed.getvalue(),
             "'Grüße' from Bob <bob@example.org>\nSee the file.\n\n'a.pdf' (application/pdf)\n",

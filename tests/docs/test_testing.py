@@ -39,7 +39,7 @@ class TestingPageTests(SynchronousTestCase):
     def test_with_pytest(self) -> None:
         """Also what is written for unittest and trial."""
         tests = sorted(name for name in EXAMPLES if name.startswith("test_"))
-        self.assertEqual(len(tests), 9)
+        self.assertEqual(len(tests), 10)
         # Those that need nothing but pytest are also run alone, as most people have them.
         plain = [name for name in tests if "twisted.trial" not in EXAMPLES[name]]
         for names in (tests, plain):
@@ -50,7 +50,7 @@ class TestingPageTests(SynchronousTestCase):
     def test_with_trial(self) -> None:
         tests = sorted(name for name, text in EXAMPLES.items() if "twisted.trial" in text)
         modules = [name.removesuffix(".py") for name in tests]
-        self.assertEqual(len(modules), 5)
+        self.assertEqual(len(modules), 6)
         shown = self.run_examples(tests, "-m", "twisted.trial", *modules, needs="twisted")
         self.assertRegex(shown, r"PASSED \(.*successes=[1-9]")
 

@@ -1,4 +1,4 @@
-"""A server at Unix sockets: who gets in, and another user's Postfix, as the README says."""
+"""A server at Unix sockets: who gets in, and another user's Postfix, as docs/running.md says."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class StartTests(TestCase):
 
     def test_wrong_tls(self) -> None:
         for tls in ("cert.pem", ssl.create_default_context(), True):
-            message = "^tls: what mailproto.tls.server_tls returns, not "
+            message = "^tls must be a TLS context, not .*: write mailproto.tls.server_tls"
             self.assertRaisesRegex(TypeError, message, Listener, ANY, Greeting(), tls=tls)
 
     async def test_tls_from_the_first_octet(self) -> None:
@@ -144,17 +144,17 @@ class StartTests(TestCase):
             (
                 8025,
                 Greeting(),
-                "endpoint: a Twisted endpoint string, such as '.*', or an IStreamServerEndpoint, not 8025",
+                "endpoint must be an endpoint string such as '.*', or .*, not 8025: write",
             ),
-            (b"tcp:8025", Greeting(), "endpoint: .* not b'tcp:8025'"),
-            (None, Greeting(), "endpoint: .* not None"),
+            (b"tcp:8025", Greeting(), "endpoint .* not b'tcp:8025'"),
+            (None, Greeting(), "endpoint .* not None"),
             (
                 ANY,
                 Greeting,
-                "factory: an IProtocolFactory, such as an SMTPServerFactory, not <class ",
+                "factory must be a factory of protocols, not the class ",
             ),
-            (ANY, None, "factory: .* not None"),
-            (Greeting(), ANY, "endpoint: .* not <"),
+            (ANY, None, "factory .* not None"),
+            (Greeting(), ANY, "endpoint .* not an object of the class "),
         ):
             with self.subTest(message=message):
                 self.assertRaisesRegex(TypeError, f"^{message}", Listener, endpoint, factory)

@@ -47,8 +47,9 @@ class StoppingCase(SynchronousTestCase):
         self.smtp = SMTPServerFactory(self.delivery, clock=self.clock, hostname="mail.example.org")
         self.stopped: Deferred[None] = Deferred()
 
-    def listen(self, factory: Any) -> tuple[Listener, Dialogue]:
-        endpoint = Endpoint()
+    def listen(self, factory: Any, closing: Deferred[None] | None = None) -> tuple[Listener, Dialogue]:
+        """:param closing: fires when the port is closed, the first time; None for at once."""
+        endpoint = self.endpoint = Endpoint(closing=closing)
         listener = Listener(endpoint, factory)
         self.successResultOf(listener.start())
 
@@ -140,6 +141,53 @@ class StoppingTests(StoppingCase):
                 _, dialogue = self.listen(wrapped)
                 dialogue.play("S: 220 ...\ndo stop\nS: 421 ...\nS closes")
                 self.successResultOf(self.stopped)
+
+    def test_stopped_twice(self) -> None:
+        """Both wait until all is over."""
+        closing: Deferred[None] = Deferred()
+        listener, dialogue = self.listen(self.smtp, closing)
+        dialogue.play(DELIVERING)
+        stopped = [listener.stop(), listener.stop()]
+        closing.callback(None)
+        for each in stopped:
+            self.assertNoResult(each)
+        stopped.append(listener.stop())
+        dialogue.play("do release\nS: 250 2.0.0 ...\nS: 421 4.3.2 ...\nS closes")
+        for each in stopped:
+            self.successResultOf(each)
+
+    def test_started_while_it_stops(self) -> None:
+        """It starts when it has stopped; otherwise, the end of stopping would close what was started."""
+        for start in (Listener.start, Listener.startService):
+            closing: Deferred[None] = Deferred()
+            listener, dialogue = self.listen(self.smtp, closing)
+            dialogue.play(DELIVERING)
+            stopped, started = listener.stop(), start(listener)
+            self.assertRaises(RuntimeError, listener.start)
+            closing.callback(None)
+            self.assertNoResult(started)
+            dialogue.play("do release\nS: 250 2.0.0 ...\nS: 421 4.3.2 ...\nS closes")
+            self.successResultOf(stopped)
+            self.successResultOf(started)
+            dialogue.connect()
+            dialogue.play("S: 220 ...\nC: NOOP\nS: 250 ...")
+            stopped = listener.stop()
+            dialogue.play("S: 421 ...\nS closes")
+            self.successResultOf(stopped)
+
+    def test_started_and_stopped_while_it_stops(self) -> None:
+        for is_started_again in (False, True):
+            closing: Deferred[None] = Deferred()
+            listener, _ = self.listen(self.smtp, closing)
+            waiting = [listener.stop(), listener.start(), listener.stop()]
+            if is_started_again:
+                waiting.append(listener.start())
+            closing.callback(None)
+            for each in waiting:
+                self.successResultOf(each)
+            self.assertEqual(bool(listener.address), is_started_again)
+            self.assertEqual(self.endpoint.started, 1 + is_started_again)
+            self.successResultOf(listener.stop())
 
     def test_of_other_factories_only_the_port_is_closed(self) -> None:
         _, dialogue = self.listen(Greeting())

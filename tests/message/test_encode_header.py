@@ -91,7 +91,10 @@ class EncodeHeaderTests(SynchronousTestCase):
         for text in ("é", "é ", " ", "x", "x ", "=?", "\r\n", "\0 "):
             costs = []
             for repeats in (1 << 11, 1 << 15):
-                start = time.process_time()
-                encode_header(text * repeats)
-                costs.append(max(time.process_time() - start, 0.001))
+                best = 10.0  # of several, because others use this machine
+                for _ in range(3):
+                    start = time.process_time()
+                    encode_header(text * repeats)
+                    best = min(best, time.process_time() - start)
+                costs.append(max(best, 0.001))
             self.assertLess(costs[1], 50 * costs[0], text)

@@ -184,7 +184,7 @@ class MailServiceTests(MailServiceCase):
             self.assertTrue(factory.normalise_newlines)
             self.assertEqual("::1" in factory.xclient, name != "lmtp")
             self.assertEqual(factory.trace_account, name != "lmtp")
-            self.assertEqual(factory.sending_policy is not None, name == "submission")
+            self.assertEqual(factory.sending_policy is not None, name != "lmtp")
             self.assertTrue(factory.strict_envelopes)
 
     async def test_any_sender(self) -> None:

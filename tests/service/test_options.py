@@ -69,8 +69,8 @@ class GivenTests(SynchronousTestCase):
         error = self.assertRaises(UsageError, parse, "--auth", "SCRAM")
         self.assertEqual(
             str(error),
-            "--auth: 'SCRAM' is none of EXTERNAL, SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-256,"
-            " SCRAM-SHA-1, OAUTHBEARER, XOAUTH2, CRAM-MD5, PLAIN, LOGIN",
+            "--auth: must be one of EXTERNAL, SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-256,"
+            " SCRAM-SHA-1, OAUTHBEARER, XOAUTH2, CRAM-MD5, PLAIN, LOGIN, not 'SCRAM'",
         )
 
     def test_what_cannot_be_seen(self) -> None:

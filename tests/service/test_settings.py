@@ -9,9 +9,11 @@ from typing import Any
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailproto.auth.sasl import server_mechanisms
 from mailproto.connection.proxy import Networks
 from mailproto.service import (
     AccountSettings,
+    AuthSettings,
     LogSettings,
     Options,
     ProxySettings,
@@ -55,6 +57,29 @@ class SettingsTests(SynchronousTestCase):
             ("tls.key", lambda: TLSSettings(key=Path("k"))),
             ("smtp.bare_newlines", lambda: SMTPSettings(bare_newlines="keep")),  # type: ignore[arg-type]
             ("log.level", lambda: LogSettings(level="loud")),
+            # Values of the wrong type, as a program may pass them.
+            ("data", lambda: Settings(data=5)),  # type: ignore[arg-type]
+            ("store", lambda: Settings(store=None)),  # type: ignore[arg-type]
+            ("hostname", lambda: Settings(hostname=b"mx")),  # type: ignore[arg-type]
+            ("domains", lambda: Settings(domains="x.example")),
+            ("domains", lambda: Settings(domains=(b"x",))),  # type: ignore[arg-type]
+            ("max_message_size", lambda: Settings(max_message_size="1 MB")),  # type: ignore[arg-type]
+            ("accounts", lambda: Settings(accounts={"a@b": "x"})),  # type: ignore[arg-type]
+            ("accounts[0]", lambda: Settings(accounts=[("a@b", "x")])),  # type: ignore[list-item]
+            ("accounts.password", lambda: AccountSettings(name="a@b", password=b"x")),  # type: ignore[arg-type]
+            ("listen", lambda: Settings(listen=["tcp:25"])),  # type: ignore[arg-type]
+            ("listen.smtp", lambda: Settings(listen={"smtp": "tcp:25"})),
+            ("limits", lambda: Settings(limits={})),  # type: ignore[arg-type]
+            ("smtp", lambda: Settings(smtp={"any_sender": True})),  # type: ignore[arg-type]
+            ("user", lambda: Settings(user="mail")),  # type: ignore[arg-type]
+            ("tls.key", lambda: TLSSettings(certificate=Path("c"), key=b"k")),  # type: ignore[arg-type]
+            ("tls.client_ca", lambda: TLSSettings(client_ca="-----BEGIN")),  # type: ignore[arg-type]
+            ("auth.mechanisms", lambda: AuthSettings(mechanisms="PLAIN")),
+            ("auth.mechanisms", lambda: AuthSettings(mechanisms=["PLANE"])),
+            ("smtp.any_sender", lambda: SMTPSettings(any_sender="no")),  # type: ignore[arg-type]
+            ("proxy.xclient", lambda: ProxySettings(xclient="127.0.0.1/8")),  # type: ignore[arg-type]
+            ("proxy.networks", lambda: ProxySettings(networks=["127.0.0.1/8"])),  # type: ignore[arg-type]
+            ("log.level", lambda: LogSettings(level=20)),  # type: ignore[arg-type]
         ]
         for path, make in cases:
             with self.subTest(path=path):
@@ -63,6 +88,12 @@ class SettingsTests(SynchronousTestCase):
                 self.assertTrue(str(error).startswith(path))
                 self.assertNotIn("--", str(error))
                 self.assertNotIn("\n", str(error))
+                self.assertNotIn("  ", str(error))
+
+    def test_what_stands_for_a_value(self) -> None:
+        self.assertEqual(AuthSettings(mechanisms=["plain"]).mechanisms, server_mechanisms(["PLAIN"]))
+        self.assertIn("127.0.0.1", ProxySettings(xclient=["127.0.0.0/8"]).xclient)  # type: ignore[arg-type]
+        self.assertEqual(Settings(data="mail").data, Path("mail"))  # type: ignore[arg-type]
 
     def test_no_password_is_shown(self) -> None:
         account = AccountSettings(name="a b@c", password="hunter2")

@@ -120,9 +120,9 @@ class InTheReactorTests(TestCase):
 
     async def test_what_cannot_be_served(self) -> None:
         for wrong, hint in (
-            ((), "at least one"),
-            ((None,), "NoneType"),
-            (("smtp",), "str"),
+            ((), "servers must be one factory or more"),
+            ((None,), "each of servers must be a factory, or a function that makes one, not None"),
+            (("smtp",), "not 'smtp'"),
             ((RecordingDelivery(),), "SMTPServerFactory(delivery)"),
             ((SMTPServerFactory,), "write SMTPServerFactory(...)"),
         ):

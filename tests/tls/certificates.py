@@ -8,13 +8,14 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtensionOID, NameOID, ObjectIdentifier
 from OpenSSL import crypto
 from OpenSSL.crypto import X509, PKey
 from twisted.internet.ssl import Certificate, KeyPair, PrivateCertificate
 
-Pair = tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+Pair = tuple[PrivateKey, x509.Certificate]
 
 
 def make_certificate(
@@ -27,6 +28,7 @@ def make_certificate(
     days: tuple[int, int] = (-1, 1),
     is_authority: bool | None = None,
     more: Sequence[x509.UnrecognizedExtension] = (),
+    key: PrivateKey | None = None,
 ) -> Pair:
     """A key and a certificate, of an authority if no ``issuer`` is given.
 
@@ -35,8 +37,9 @@ def make_certificate(
     :param usage: its extended key usage, if any.
     :param days: from when and until when it is good.
     :param more: extensions that it has, too.
+    :param key: None for a new one, on an elliptic curve.
     """
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = key or ec.generate_private_key(ec.SECP256R1())
     own_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name), *subject])
     now = datetime.datetime.now(datetime.UTC)
     builder = (
@@ -66,11 +69,13 @@ def make_certificate(
 
 def of_version(number: int, pair: Pair, issuer: Pair) -> crypto.X509:
     """The certificate of ``pair``, signed anew with another version: OpenSSL takes any."""
+    signer = issuer[0]
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
     signed = pair[1].tbs_certificate_bytes
     at = signed.index(bytes.fromhex("a003020102"))
     signed = signed[: at + 4] + bytes([number]) + signed[at + 5 :]
     algorithm = element(0x30, element(0x06, bytes.fromhex("2a8648ce3d040302")))  # ecdsa-with-SHA256
-    signature = issuer[0].sign(signed, ec.ECDSA(hashes.SHA256()))
+    signature = signer.sign(signed, ec.ECDSA(hashes.SHA256()))
     encoded = element(0x30, signed + algorithm + element(0x03, b"\0" + signature))
     return crypto.load_certificate(crypto.FILETYPE_ASN1, encoded)
 

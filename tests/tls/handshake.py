@@ -14,14 +14,16 @@ def handshake(
     *,
     trust_root: Path | None = None,
     pair: tuple[Path, Path] | None = None,
+    ciphers: str | None = None,
 ) -> SSL.Connection:
     """A client that has shaken hands with ``server``.
 
     :param version: the newest that the client speaks.
     :param trust_root: what the client holds the server's certificate against; None not to look at it.
     :param pair: the files of the client's own certificate and key.
+    :param ciphers: those that the client offers in TLS 1.2, as OpenSSL writes them.
     """
-    return shake_hands(server, _client(version, trust_root, pair))
+    return shake_hands(server, _client(version, trust_root, pair, ciphers))
 
 
 def shake_hands(server: SSL.Connection, client: SSL.Connection) -> SSL.Connection:
@@ -37,8 +39,12 @@ def shake_hands(server: SSL.Connection, client: SSL.Connection) -> SSL.Connectio
     return client
 
 
-def _client(version: int | None, trust_root: Path | None, pair: tuple[Path, Path] | None) -> SSL.Connection:
+def _client(
+    version: int | None, trust_root: Path | None, pair: tuple[Path, Path] | None, ciphers: str | None
+) -> SSL.Connection:
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    if ciphers is not None:
+        context.set_cipher_list(ciphers.encode())
     if pair is not None:
         context.use_certificate_file(str(pair[0]))
         context.use_privatekey_file(str(pair[1]))

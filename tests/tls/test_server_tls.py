@@ -7,12 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from mailproto.tls import TLSFilesError, _self_signed, ensure_self_signed, server_channel, server_tls
+from mailproto.tls import (
+    ServerTLS,
+    TLSFilesError,
+    _self_signed,
+    ensure_self_signed,
+    server_channel,
+    server_tls,
+)
 from tests.tls.certificates import make_certificate, write_pair
 from tests.tls.handshake import handshake
 from tests.tls.test_channel import TLSTransport
@@ -43,6 +51,36 @@ class ServerTests(Folder):
         client = handshake(tls.serverConnectionForTLS(None), SSL.TLS1_2_VERSION)
         self.assertEqual(client.get_protocol_version_name(), "TLSv1.2")
         self.assertRaises(SSL.Error, handshake, tls.serverConnectionForTLS(None), SSL.TLS1_1_VERSION)
+
+    def cipher(self, tls: ServerTLS, ciphers: str) -> str:
+        """What server and client choose in TLS 1.2; "" if they have none in common."""
+        connection = tls.serverConnectionForTLS(None)
+        try:
+            client = handshake(connection, SSL.TLS1_2_VERSION, ciphers=ciphers)
+        except SSL.Error:
+            return ""
+        return client.get_cipher_name() or ""
+
+    def test_ciphers_of_tls_1_2(self) -> None:
+        """Each cipher that OpenSSL has, by itself: only AEAD with forward secrecy is accepted (RFC 9325)."""
+        accepted = {"ECDHE-{}-AES128-GCM-SHA256", "ECDHE-{}-AES256-GCM-SHA384", "ECDHE-{}-CHACHA20-POLY1305"}
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.set_cipher_list(b"ALL:COMPLEMENTOFALL:@SECLEVEL=0")
+        every = [name for name in SSL.Connection(context).get_cipher_list() if not name.startswith("TLS_")]
+        self.assertIn("ECDHE-RSA-AES128-SHA256", every)  # in CBC mode
+        rsa_key = rsa.generate_private_key(65537, 2048)
+        for kind, files in (
+            ("ECDSA", self.files),
+            ("RSA", write_pair(self.folder, "rsa", make_certificate(key=rsa_key))),
+        ):
+            tls = server_tls(*files)
+            chosen = {name for name in every if self.cipher(tls, f"{name}:@SECLEVEL=0")}
+            self.assertEqual(chosen, {name.format(kind) for name in accepted})
+
+    def test_a_client_that_prefers_another(self) -> None:
+        """It offers a suite in CBC mode first, and all others."""
+        tls = server_tls(*self.files)
+        self.assertIn("GCM", self.cipher(tls, "ECDHE-ECDSA-AES256-SHA384:ALL"))
 
     def test_chain_is_sent(self) -> None:
         other = Path(self.mktemp())

@@ -146,9 +146,11 @@ class Bodies:
             _write_synced(path, content)
             written = Content.of_file(path, len(content))
             made = digest(written)
-        except OSError as error:
+        except BaseException as error:  # ValueError, if the content was closed
             self.remove([file, file + ".part"])
-            raise unavailable(error, path) from error
+            if isinstance(error, OSError):
+                raise unavailable(error, path) from error
+            raise
         return Body(b"", file, len(written), made)
 
 

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -123,6 +123,18 @@ class Database:
             return value
 
         return result.addBoth(done)
+
+    def to_its_end(self, work: Callable[[Callable[[], bool]], Coroutine[Any, Any, T]]) -> Deferred[T]:
+        """Do work that must not be cut off in the middle, because a file and a row belong together.
+
+        :param work: a coroutine function.  Its argument tells whether somebody still waits for the result; if
+            not, it may end early.
+        :returns: the result.  To cancel it ends the wait, but not the work; `stop` waits for that.
+        """
+        result: Deferred[T] = Deferred()
+        running = self.underway(Deferred.fromCoroutine(work(lambda: not result.called)))
+        running.addCallbacks(result.callback, result.errback)
+        return result
 
     def read(
         self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs

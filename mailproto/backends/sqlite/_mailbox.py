@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import implementer
 
 from mailproto.backends._flags import check_keywords, kept_flags
@@ -80,7 +80,10 @@ class SQLiteMailbox:
 
     async def append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
         """See `IMailbox.append`."""
-        return await self._database.underway(Deferred.fromCoroutine(self._append(messages)))
+        database = self._database
+        if any(len(message.content) > LARGE for message in messages):
+            return await database.to_its_end(lambda is_wanted: self._append(messages, is_wanted))
+        return await database.underway(Deferred.fromCoroutine(self._append(messages)))
 
     async def store(
         self, uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
@@ -135,7 +138,9 @@ class SQLiteMailbox:
         doing = self._database.long_changes.do(change, list(uids))
         return await self._database.underway(Deferred.fromCoroutine(doing))
 
-    async def _append(self, messages: Sequence[NewMessage]) -> Sequence[AppendedMessage]:
+    async def _append(
+        self, messages: Sequence[NewMessage], is_wanted: Callable[[], bool] = lambda: True
+    ) -> Sequence[AppendedMessage]:
         bodies = self._database.bodies
         arrivals: list[Arrival] = []
         try:
@@ -143,6 +148,8 @@ class SQLiteMailbox:
                 large = len(message.content) > LARGE
                 body = await bodies.large(message.content) if large else bodies.small(message.content)
                 arrivals.append(arrival(body, message.flags, message.internal_date))
+            if not is_wanted():
+                raise CancelledError
             return await self._database.writer.submit(append_all, Append(self._id, arrivals))
         except BaseException:
             bodies.remove([one.body.file for one in arrivals if one.body.file])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import cast
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailproto._arguments import text_path
+from mailproto._twisted_arguments import check_clock
 from mailproto.accounts import account_key
 from mailproto.backends.sqlite._account import SQLiteAccount
 from mailproto.backends.sqlite._bodies import LARGE, Body
@@ -41,7 +44,9 @@ class SQLiteStore:
 
     add_ons = frozenset({IRecent, IObjectIds})
 
-    def __init__(self, path: str, *, reactor: Reactor) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, reactor: Reactor) -> None:
+        path = text_path("path", path, "the path of a folder, or of a file in .sqlite3")
+        check_clock("reactor", reactor)
         self._database = Database(path, cast(IReactorFromThreads, reactor))
         self.path = self._database.path
         self.directory = SQLiteDirectory(self._database)
@@ -68,8 +73,8 @@ class SQLiteStore:
         """See `IStore.deliver`."""
         database, count = self._database, len(placements)
         if len(content) > LARGE:
-            delivered = database.underway(
-                Deferred.fromCoroutine(self._deliver_large(content, placements, internal_date))
+            delivered = database.to_its_end(
+                lambda is_wanted: self._deliver_large(content, placements, internal_date, is_wanted)
             )
             return delivered.addErrback(_same_for_all, count)
         # The usual case, thousands of times a second: one Deferred and no coroutine.
@@ -82,12 +87,18 @@ class SQLiteStore:
         return database.writer.submit(deliver_all, delivery).addErrback(_same_for_all, count)
 
     async def _deliver_large(
-        self, content: Octets, placements: Sequence[Placement], internal_date: int | None
+        self,
+        content: Octets,
+        placements: Sequence[Placement],
+        internal_date: int | None,
+        is_wanted: Callable[[], bool],
     ) -> Sequence[AppendedMessage | MailError]:
         bodies = self._database.bodies
         body = await bodies.large(content)
         outcomes: Sequence[AppendedMessage | MailError] = ()
         try:
+            if not is_wanted():
+                raise CancelledError
             delivery = _delivery(body, placements, internal_date)
             outcomes = await self._database.writer.submit(deliver_all, delivery)
         finally:

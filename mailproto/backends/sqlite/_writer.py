@@ -117,7 +117,7 @@ class Writer:
 
         ``work`` gets several arguments, and returns a result for each.  If it raises, its changes are
         undone, and it is called again for fewer arguments; the error of a single argument is that request's
-        result.
+        result.  A request that is cancelled is not done, unless its turn has come already.
         """
         if not self._open:
             return fail(Unavailable(detail="the store is stopped"))
@@ -167,11 +167,15 @@ class Writer:
         return connection
 
     def _collect(self, batch: list[_Request]) -> bool:
-        """Wait for one request, and take all others in the queue; False after the last one."""
+        """Wait for one request, and take all others in the queue; False after the last one.
+
+        Requests that were cancelled before their turn are left out.
+        """
         request = self._queue.get()
         while request is not None:
-            batch.append(request)
-            if len(batch) == MAX_BATCH or self._queue.empty():
+            if not request.result.called:
+                batch.append(request)
+            if batch and (len(batch) == MAX_BATCH or self._queue.empty()):
                 return True
             request = self._queue.get()
         if batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress
 from zope.interface.interface import InterfaceClass
 
+from mailproto._arguments import check_whole, folder_of
 from mailproto.auth._avatars import checked_portal
 from mailproto.auth.sasl import ServerMechanism, server_mechanisms
 from mailproto.auth.signing_in import add_ons_of
@@ -46,14 +48,14 @@ class IMAPServerFactory(ServerFactory):
     :param commands: commands of your own by name, such as ``{"XECHO": handler}`` (`ServerCommand`).
     :param capabilities: what CAPABILITY announces in addition, such as ``["XECHO"]``.
     :param protocol_class: a subclass of `IMAPServer`, to be used instead.
-    :raises ValueError: ``hostname`` is not a domain, nor an address in brackets; a command, a capability or a
-        mechanism is not valid; or the portal gives no accounts.
-    :raises TypeError: ``portal`` is not a portal; or an observer, a command, a capability or the
-        ``protocol_class`` is of the wrong type.
+    :raises TypeError: an argument is of the wrong type, such as a realm instead of a portal.
+    :raises ValueError: an argument has a wrong value: ``hostname`` is not a domain, nor an address in
+        brackets; a command, a capability or a mechanism is not valid; or the portal gives no accounts.
     """
 
     protocol_class: type[IMAPServer] = IMAPServer
     service_name = "imap"
+    limits_class = IMAPLimits
 
     def __init__(
         self,
@@ -64,7 +66,7 @@ class IMAPServerFactory(ServerFactory):
         tls: ServerTLSContext | None = None,
         limits: IMAPLimits | None = None,
         max_message_size: int = 50 << 20,
-        spool_folder: str | None = None,
+        spool_folder: str | os.PathLike[str] | None = None,
         mechanisms: Sequence[str | type[ServerMechanism]] | None = None,
         observer: ObserverOrMore | None = None,
         mail_log: bool = True,
@@ -72,7 +74,9 @@ class IMAPServerFactory(ServerFactory):
         capabilities: Iterable[str] = (),
         protocol_class: type[IMAPServer] | None = None,
     ) -> None:
-        limits = limits or IMAPLimits()
+        check_whole("max_message_size", max_message_size, 1, "octets")
+        if limits is None:
+            limits = IMAPLimits()
         super().__init__(
             clock=clock,
             hostname=hostname,
@@ -92,7 +96,7 @@ class IMAPServerFactory(ServerFactory):
         self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)
         self.greeting_name = self.hostname.encode()
         self.max_message_size = max_message_size
-        self.spool_folder = spool_folder
+        self.spool_folder = folder_of("spool_folder", spool_folder)
         self.wire_limits = replace(limits.wire, append=max_message_size)
 
     @property

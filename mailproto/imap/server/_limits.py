@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from mailproto.connection.limits import Limits
 from mailproto.imap.wire import IMAPWireLimits
@@ -28,6 +29,8 @@ class IMAPLimits(Limits):
         ways counts once.
     :ivar time_slice: how many seconds one command may hold the reactor before others have their turn.
     """
+
+    ABOVE_0: ClassVar[frozenset[str]] = Limits.ABOVE_0 | {"time_slice"}
 
     first_command: float = 60
     idle: float = 1800

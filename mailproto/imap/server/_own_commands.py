@@ -109,12 +109,13 @@ def _handler(name: str, own: ServerCommand) -> Handler:
     async def handle(server: IMAPServer, command: Command[Any]) -> bytes:
         arguments: ArgumentReader = command.arguments
         session = IMAPCommandSession(server, name)
-        result = await settle(own.handler(session, arguments))
-        if result is not None and not isinstance(result, str):
-            raise TypeError(
-                f"the handler of {name} returned {result!r}: return None or the text of the tagged OK,"
-                " or raise mailproto.errors.MailError"
-            )
+        with session.handling(b"* BYE Logging out\r\n"):
+            result = await settle(own.handler(session, arguments))
+            if result is not None and not isinstance(result, str):
+                raise TypeError(
+                    f"the handler of {name} returned {result!r}: return None or the text of the tagged OK,"
+                    " or raise mailproto.errors.MailError"
+                )
         text = _UNPRINTABLE.sub("?", result or f"{name} completed").encode("ascii")
         if session.is_closing:
             server.end_after(command, text)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from mailproto._arguments import check_fields
 
 __all__ = ["IMAPWireLimits"]
 
@@ -22,6 +25,8 @@ class IMAPWireLimits:
     :ivar swallowed_line: octets of one line that are read and thrown away.
     """
 
+    ABOVE_0: ClassVar[frozenset[str]] = frozenset({"line"})
+
     line: int = 65_536
     literal_total: int = 1 << 20
     literals: int = 64
@@ -29,3 +34,7 @@ class IMAPWireLimits:
     nesting: int = 50
     swallowed: int = 64 << 20
     swallowed_line: int = 4 << 20
+
+    def __post_init__(self) -> None:
+        """Check all numbers."""
+        check_fields(self)

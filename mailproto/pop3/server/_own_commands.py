@@ -69,7 +69,8 @@ async def own_command(server: POP3Server, command: ServerCommand, event: Command
     except UnicodeDecodeError:
         raise BadCommand(f"{event.keyword}: not UTF-8") from None
     session = POP3CommandSession(server, event.keyword)
-    reply = _rendered(event.keyword, await settle(command.handler(session, argument)))
+    with session.handling():
+        reply = _rendered(event.keyword, await settle(command.handler(session, argument)))
     server.well_done()
     if session.is_closing:
         server.end(reply, f"{event.keyword} ended it")

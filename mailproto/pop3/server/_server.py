@@ -182,14 +182,14 @@ class POP3ServerFactory(ServerFactory):
     :param commands: commands of your own by name, such as ``{"XHELLO": handler}`` (`ServerCommand`).
     :param capabilities: lines that CAPA's reply has in addition, such as ``["XHELLO"]``.
     :param protocol_class: a subclass of `POP3Server`, to be used instead.
-    :raises ValueError: ``hostname`` is not a domain, nor an address in brackets; a command, a capability or a
-        mechanism is not valid; or the portal gives no accounts.
-    :raises TypeError: ``portal`` is not a portal; or an observer, a command, a capability or the
-        ``protocol_class`` is of the wrong type.
+    :raises TypeError: an argument is of the wrong type, such as a realm instead of a portal.
+    :raises ValueError: an argument has a wrong value: ``hostname`` is not a domain, nor an address in
+        brackets; a command, a capability or a mechanism is not valid; or the portal gives no accounts.
     """
 
     protocol_class: type[POP3Server] = POP3Server
     service_name = "pop3"
+    limits_class = POP3Limits
 
     def __init__(
         self,
@@ -210,7 +210,7 @@ class POP3ServerFactory(ServerFactory):
             clock=clock,
             hostname=hostname,
             tls=tls,
-            limits=limits or POP3Limits(),
+            limits=limits,
             observer=observer,
             mail_log=mail_log,
             protocol_class=protocol_class,

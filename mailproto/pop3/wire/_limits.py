@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from mailproto._arguments import check_fields
 
 __all__ = ["POP3WireLimits"]
 
@@ -18,6 +21,12 @@ class POP3WireLimits:
         the connection.
     """
 
+    ABOVE_0: ClassVar[frozenset[str]] = frozenset({"line", "auth_line"})
+
     line: int = 255
     auth_line: int = 12288 + 64
     swallowed: int = 4 << 20
+
+    def __post_init__(self) -> None:
+        """Check all numbers."""
+        check_fields(self)

@@ -7,6 +7,8 @@ from typing import ClassVar
 
 from twisted.internet.defer import Deferred
 
+from mailproto._arguments import check_bool, check_parameters, check_type
+from mailproto._twisted_arguments import check_client_tls, check_clock
 from mailproto.auth.sasl import ClientCredentials
 from mailproto.client import Client, ServerAddress
 from mailproto.client.base import choose_mechanisms, sign_in
@@ -23,7 +25,7 @@ from mailproto.smtp.client._message import Message, to_address, to_recipient
 from mailproto.smtp.client._own_name import hello_name, own_name
 from mailproto.smtp.client._plan import render_address
 from mailproto.smtp.client._session import SMTPSession
-from mailproto.smtp.client._timeouts import SMTPTimeouts
+from mailproto.smtp.client._timeouts import SMTPTimeouts, checked_timeouts
 from mailproto.smtp.wire import (
     NO_CAPABILITIES,
     Capabilities,
@@ -62,6 +64,7 @@ class SMTPClient(Client[Reply]):
     :param is_remote: True if the server is on another machine although the connection's other end
         is on this machine, as with a proxy or a tunnel.  No secret is sent in clear then.
     :raises UnsafeArgument: ``hostname`` is neither a domain nor an address literal (a ValueError).
+    :raises TypeError: an argument is of the wrong type.
     """
 
     _verb: ClassVar[str] = "EHLO"
@@ -81,7 +84,12 @@ class SMTPClient(Client[Reply]):
         pipelining: bool = True,
         is_remote: bool = False,
     ) -> None:
-        timeouts = timeouts or SMTPTimeouts()
+        check_clock("clock", clock)
+        timeouts = checked_timeouts(timeouts)
+        if limits is not None:
+            check_type("limits", limits, ReplyLimits, "a ReplyLimits or None")
+        check_bool("pipelining", pipelining)
+        check_bool("is_remote", is_remote)
         session = SMTPSession(
             clock,
             hostname=hostname,
@@ -146,6 +154,7 @@ class SMTPClient(Client[Reply]):
         :raises TLSFailed: the handshake failed, or the certificate was not accepted; the connection is
             closed.
         """
+        check_client_tls("tls", tls)
         return self._session.run(lambda: self._starttls(tls))
 
     def authenticate(
@@ -227,6 +236,7 @@ class SMTPClient(Client[Reply]):
         If the `Deferred` is cancelled before the reply has come, the transaction is given up.
         """
         path = to_address(sender)
+        check_parameters("parameters", parameters)
         render_path("MAIL FROM", render_address(path), parameters)  # now, because this raises ValueError
         steps = self._session.steps
         return self._session.run(lambda: steps.mail(path, parameters), steps.give_up)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from twisted.internet.defer import Deferred
 
+from mailproto._arguments import check_parameters, wrong_type, wrong_value
 from mailproto.client.base import Turn
 from mailproto.client.errors import ClientError
-from mailproto.content import Octets
+from mailproto.content import Content, Octets
 from mailproto.model import Address, Outcome, Parameters, Recipient
 from mailproto.smtp.client._content import PIECE, ContentInfo, examine
 from mailproto.smtp.client._outcomes import outcome_of
@@ -20,19 +21,23 @@ __all__ = ["Message", "to_address", "to_recipient"]
 def to_address(address: Address | str) -> Address:
     """Parse an address if it is a str.
 
+    :raises TypeError: it is neither.
     :raises ValueError: the str is not an address.
     """
     if isinstance(address, Address):
         return address
+    if not isinstance(address, str):
+        raise wrong_type("an address", address, "an Address or a str such as 'a@mail.example'")
     try:
         return read_address(address)
     except UnsafeArgument:
-        raise ValueError(f"not an address: {address[:100]!r}") from None
+        raise wrong_value("an address", address, "one such as 'a@mail.example'") from None
 
 
 def to_recipient(recipient: Recipient | Address | str) -> Recipient:
     """Make a recipient of an address or a str.
 
+    :raises TypeError: it is none of these.
     :raises ValueError: the str is not an address.
     """
     return recipient if isinstance(recipient, Recipient) else Recipient(to_address(recipient))
@@ -41,6 +46,7 @@ def to_recipient(recipient: Recipient | Address | str) -> Recipient:
 class Message(Turn):
     """A message that is being sent; it may take several transactions.
 
+    :raises TypeError: an argument is of the wrong type.
     :raises ValueError: there is no recipient, or a str is not an address.
 
     :ivar outcomes: one for each recipient; None while there is none.
@@ -73,8 +79,14 @@ class Message(Turn):
         content: Octets,
         parameters: Parameters,
     ) -> None:
+        if isinstance(recipients, (str, bytes, Address, Recipient)) or not isinstance(recipients, Iterable):
+            hint = f"write [{recipients!r}]" if isinstance(recipients, str) else ""
+            raise wrong_type("recipients", recipients, "a list of addresses", hint)
         if not recipients:
             raise ValueError("no recipient")
+        if not isinstance(content, (bytes, Content)):
+            content = Content.of(content)
+        check_parameters("parameters", parameters)
         self.sender = to_address(sender)
         self.recipients = [to_recipient(each) for each in recipients]
         self.content = content

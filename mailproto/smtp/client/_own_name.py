@@ -7,6 +7,7 @@ import re
 import socket
 from typing import Any
 
+from mailproto._arguments import wrong_type, wrong_value
 from mailproto.domains import domain_fault
 from mailproto.smtp.wire import UnsafeArgument, ascii_domain
 
@@ -22,9 +23,10 @@ def hello_name(name: str) -> str:
     :raises TypeError: it is not a str.
     """
     if not isinstance(name, str):
-        raise TypeError(f"a host's name is a str, not {type(name).__name__}")
+        raise wrong_type("hostname", name, "a str")
     if domain_fault(name) and not _is_literal(name):
-        raise UnsafeArgument(f"neither a domain nor an address literal: {name[:300]!r}")
+        takes = "a domain such as 'mail.example.org' or an address in brackets"
+        raise UnsafeArgument(str(wrong_value("hostname", name, takes)))
     return ascii_domain(name)
 
 

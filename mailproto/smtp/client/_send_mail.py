@@ -10,6 +10,8 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
+from mailproto._arguments import check_bool, check_parameters, check_type
+from mailproto._twisted_arguments import check_clock
 from mailproto.client import ServerAddress
 from mailproto.client.base import Job, aborting
 from mailproto.client.errors import ClientError
@@ -20,10 +22,10 @@ from mailproto.smtp.client._lmtp import LMTPClient
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._outcomes import outcome_of
 from mailproto.smtp.client._own_name import check_own_name
-from mailproto.smtp.client._timeouts import SMTPTimeouts
+from mailproto.smtp.client._timeouts import SMTPTimeouts, checked_timeouts
 from mailproto.typing import Reactor
 
-__all__ = ["AllRefused", "SendJob", "SendResult", "result_of", "send_mail"]
+__all__ = ["AllRefused", "SendJob", "SendResult", "checked_server", "result_of", "send_mail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +185,18 @@ async def send_mail(
     :raises ClientError: no message could be sent; the subclass says why.
     :raises ValueError: there is no sender or no recipient, something is not an address (also in the
         header), or a line of an `EmailMessage` would be longer than 998 octets.
+    :raises TypeError: an argument is of the wrong type.
 
     A message that takes longer than milliseconds to prepare is prepared in one of the reactor's
     threads.  The caller may change ``message`` and ``recipients`` while this waits.
     """
+    check_clock("reactor", reactor)
+    server = checked_server(server)
     check_own_name(hostname)
+    timeouts = checked_timeouts(timeouts)
+    check_bool("lmtp", lmtp)
+    check_parameters("parameters", parameters)
     composed = await compose_in_thread(reactor, message, sender, recipients)
-    if isinstance(server, str):
-        server = ServerAddress(server)
     job = SendJob(Message(composed.sender, composed.recipients, composed.content, parameters))
     kind = LMTPClient if lmtp else SMTPClient
     while True:
@@ -204,6 +210,18 @@ async def send_mail(
             is_done = True
         if is_done or made.error is not None:  # an interrupted message is left to the caller to send again
             return result_of(composed, job.outcomes)
+
+
+def checked_server(server: ServerAddress | str) -> ServerAddress:
+    """The value of a parameter; a str is a host's name.
+
+    :raises TypeError: it is neither.
+    :raises ValueError: the str is no host's name.
+    """
+    if isinstance(server, str):
+        return ServerAddress(server)
+    check_type("server", server, ServerAddress, "a ServerAddress or a host's name")
+    return server
 
 
 async def _send(client: SMTPClient, job: SendJob) -> list[Outcome]:

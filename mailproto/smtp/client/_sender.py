@@ -8,6 +8,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 
+from mailproto._arguments import check_bool, check_seconds, check_whole
+from mailproto._twisted_arguments import check_clock
 from mailproto.client import ClientPool, ServerAddress
 from mailproto.client.errors import ConnectionLost
 from mailproto.content import Octets
@@ -17,8 +19,8 @@ from mailproto.smtp.client._composing import Recipients, compose_in_thread
 from mailproto.smtp.client._lmtp import LMTPClient
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._own_name import check_own_name
-from mailproto.smtp.client._send_mail import SendJob, SendResult, result_of
-from mailproto.smtp.client._timeouts import SMTPTimeouts
+from mailproto.smtp.client._send_mail import SendJob, SendResult, checked_server, result_of
+from mailproto.smtp.client._timeouts import SMTPTimeouts, checked_timeouts
 from mailproto.typing import Reactor
 
 __all__ = ["SMTPSender"]
@@ -44,6 +46,7 @@ class SMTPSender:
     :param lmtp: whether the server speaks LMTP.
     :param hostname: this client's name in EHLO; by default, this machine's name or address.
     :param timeouts: how long the server may take for each step; by default, `SMTPTimeouts` as they are.
+    :raises TypeError: an argument is of the wrong type.
     :raises ValueError: with these numbers nothing could be sent.
     """
 
@@ -60,18 +63,22 @@ class SMTPSender:
         hostname: str = "",
         timeouts: SMTPTimeouts | None = None,
     ) -> None:
-        if connections < 1 or messages < 1 or idle < 0 or wait < 0:
-            raise ValueError("connections and messages are at least 1, idle and wait at least 0")
+        check_clock("reactor", reactor)
+        address = checked_server(server)
+        check_whole("connections", connections, 1)
+        check_whole("messages", messages, 1)
+        check_seconds("idle", idle)
+        check_seconds("wait", wait)
+        check_bool("lmtp", lmtp)
         check_own_name(hostname)
-        if isinstance(server, str):
-            server = ServerAddress(server)
+        timeouts = checked_timeouts(timeouts)
         kind = LMTPClient if lmtp else SMTPClient
         self._reactor = reactor
         self._wait = wait
         self._pool = ClientPool(
             reactor,
-            lambda: kind.open(reactor, server, hostname=hostname, timeouts=timeouts),
-            server.name(kind.default_port(server)),
+            lambda: kind.open(reactor, address, hostname=hostname, timeouts=timeouts),
+            address.name(kind.default_port(address)),
             connections=connections,
             idle=idle,
             jobs=messages,

@@ -12,6 +12,7 @@ from twisted.internet.task import CooperativeTask, Cooperator
 from mailproto.client.base import GREETING, ClientSession, Turn
 from mailproto.client.errors import ClientError, GreetingRefused, ProtocolViolation, ServiceClosing
 from mailproto.model import Outcome, Recipient
+from mailproto.printable import printable
 from mailproto.smtp.client._content_transactions import ChunkTransaction, DataTransaction
 from mailproto.smtp.client._message import Message
 from mailproto.smtp.client._outcomes import SESSION_FULL
@@ -185,7 +186,9 @@ class SMTPSession(ClientSession[Reply]):
             message.settle(error.outcome)
             return None
         except OSError as error:
-            message.settle(Outcome(451, "4.3.0", f"The message cannot be read: {error.strerror or error}"))
+            message.settle(
+                Outcome(451, "4.3.0", printable(f"The message cannot be read: {error.strerror or error}"))
+            )
             return None
         selection = select(made, message, capabilities)
         if not selection.recipients:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailproto._arguments import check_type
 from mailproto.client import ClientTimeouts
 
-__all__ = ["SMTPTimeouts"]
+__all__ = ["SMTPTimeouts", "checked_timeouts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,15 @@ class SMTPTimeouts(ClientTimeouts):
     data: float = 120
     block: float = 180
     final: float = 600
+
+
+def checked_timeouts(timeouts: SMTPTimeouts | None) -> SMTPTimeouts:
+    """The value of a parameter; None for the defaults.
+
+    :raises TypeError: it is no `SMTPTimeouts`.
+    """
+    if timeouts is None:
+        return SMTPTimeouts()
+    hint = "write SMTPTimeouts(...)"
+    check_type("timeouts", timeouts, SMTPTimeouts, "an SMTPTimeouts or None", hint)
+    return timeouts

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from mailproto.awaiting import hint
 from mailproto.content import Content
 from mailproto.errors import MailError, Refused, Unavailable
 from mailproto.model import Envelope, Outcome
@@ -123,9 +124,13 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
     message_id = ""
     content: Content | None = None
     try:
-        content, message_id = _arrived(server, reception, transaction, envelope)
+        content, message_id = _arrived(server, reception, transaction, envelope, began)
         answered = server.delivery.deliver(envelope, content)
-        outcomes = await answered if isinstance(answered, Deferred) else answered
+        # A list is the usual case; Deferred is abstract, so Python has to look for its instances.
+        if type(answered) is list or not isinstance(answered, Deferred):
+            outcomes: Sequence[Outcome] = answered
+        else:
+            outcomes = await answered
     except MailError as error:
         outcomes = _same_for_all(envelope, error)
         if content is None:
@@ -139,6 +144,7 @@ async def _deliver(server: SMTPServer, reception: Reception) -> None:
     finally:
         if content is not None:
             content.close()
+        reception.release()
     answer = server.content_answer(outcomes)
     observer = server.observer
     event = Accepted(client, envelope, outcomes, size, message_id, server.clock.seconds() - began)
@@ -169,7 +175,7 @@ def _hint(error: BaseException) -> str:
     """What to write instead of a Content where octets are needed; Python's own error does not say."""
     if isinstance(error, TypeError) and any(word in str(error) for word in ("Content", "buffer")):
         return ": where octets are needed, write bytes(content); for a file, content.open()"
-    return ""
+    return hint(error)
 
 
 def _same_for_all(envelope: Envelope, error: MailError) -> list[Outcome]:
@@ -178,7 +184,7 @@ def _same_for_all(envelope: Envelope, error: MailError) -> list[Outcome]:
 
 
 def _arrived(
-    server: SMTPServer, reception: Reception, transaction: Transaction, envelope: Envelope
+    server: SMTPServer, reception: Reception, transaction: Transaction, envelope: Envelope, now: float
 ) -> tuple[Content, str]:
     """The content with the fields that this server adds, and the Message-ID for the log.
 
@@ -193,7 +199,6 @@ def _arrived(
     factory = server.factory
     if factory.faces_internet:
         message.header = without_own_results(message.header, lower, factory.hostname)
-    now = server.clock.seconds()
     if factory.submission:
         message.header = complete_header(message.header, envelope, now)
         message_id = message_id or shown_message_id(message.header, lowered(message.header))
@@ -212,4 +217,4 @@ def _chunked_text(server: SMTPServer) -> ChunkedText:
 
 def _spool(server: SMTPServer) -> Spool:
     factory = server.factory
-    return Spool(factory.max_message_size, factory.spool_folder, server.limits)
+    return Spool(factory.max_message_size, factory.spool_folder, server.limits, server.room_claim)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
-from mailproto.awaiting import has_nothing_to_do, settle
+from mailproto._twisted_arguments import provided
+from mailproto.awaiting import has_nothing_to_do
 from mailproto.content import Content
 from mailproto.errors import MailError, Unavailable
 from mailproto.interfaces import IDeliverySession, IDeliverySessions
@@ -58,16 +60,17 @@ class DeliveryCalls:
 
         :raises MailError: the client is turned away.
         """
-        return self._begin() if IDeliverySessions.providedBy(self._delivery) else None
+        return None if provided(IDeliverySessions, self._delivery) is None else self._begin()
 
     async def _begin(self) -> None:
         try:
-            begun = await self._settled(self._delivery.begin(self._server.session), "begin")
-            if not IDeliverySession.providedBy(begun):
+            sessions = self._delivery
+            begun = await self._settled(sessions.begin(self._server.session), sessions, "begin")
+            if provided(IDeliverySession, begun) is None:
                 raise self._wrong("begin", begun, "return an object that provides IDeliverySession")
         except MailError:
             raise
-        except Exception as error:
+        except (Exception, CancelledError) as error:
             self._server.log.failure("error while beginning a delivery's session")
             raise Unavailable(detail=f"{type(error).__name__}: see the traceback in the log") from error
         self._session = begun
@@ -119,12 +122,12 @@ class DeliveryCalls:
         session, self._session = self._session, None
         self._use(self._server.factory.delivery)
         if session is not None:
-            Deferred.fromCoroutine(self._end(session))
+            Deferred.fromCoroutine(self._end(session)).addBoth(self._server.factory.unfinished(self._server))
 
     async def _reset(self, session: IDeliverySession) -> None:
         try:
-            await self._settled(session.reset(), "reset")
-        except Exception:
+            await self._settled(session.reset(), session, "reset")
+        except (Exception, CancelledError):  # asyncio's error of a cancelled task is no Exception
             self._server.log.failure("error while resetting a delivery's session")
         self._resetting = None
 
@@ -132,8 +135,8 @@ class DeliveryCalls:
         try:
             if self._resetting is not None:
                 await self._resetting
-            await settle(session.end())
-        except Exception:
+            await self._settled(session.end(), session, "end")
+        except (Exception, CancelledError):
             self._server.log.failure("error while ending a delivery's session")
 
     async def _after_reset(self, ask: Any, *arguments: Any) -> None:
@@ -166,8 +169,8 @@ class DeliveryCalls:
         what = f"return None to accept for all, or a list of {number} Outcome, one for each recipient"
         raise self._wrong("deliver", outcomes, what)
 
-    async def _settled(self, result: Any, name: str) -> Any:
-        answer = self._server.call(result, self._delivery, name, self._limit)
+    async def _settled(self, result: Any, owner: object, name: str) -> Any:
+        answer = self._server.call(result, owner, name, self._limit)
         return await answer if isinstance(answer, Deferred) else answer
 
     def _wrong(self, name: str, result: object, instead: str) -> TypeError:

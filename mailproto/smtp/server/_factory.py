@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import secrets
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
@@ -10,6 +11,8 @@ from typing import ClassVar, Literal
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress
 
+from mailproto._arguments import check_bool, check_choice, check_whole, folder_of, wrong_value
+from mailproto._twisted_arguments import provided
 from mailproto.auth._avatars import checked_portal
 from mailproto.auth.sasl import SASLServer, ServerMechanism, server_mechanisms
 from mailproto.connection import ServerFactory
@@ -26,10 +29,12 @@ from mailproto.interfaces import (
 )
 from mailproto.model import NO_SERVICE_EXTENSIONS, ServiceExtensions
 from mailproto.observing import ObserverOrMore
+from mailproto.smtp.server._delivery_argument import check_delivery
 from mailproto.smtp.server._limits import MAX_MESSAGE_SIZE, TRUSTED_CLIENT_LIMITS, SMTPLimits
 from mailproto.smtp.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS
 from mailproto.smtp.server._sending_policy import SendingPolicy
 from mailproto.smtp.server._server import SMTPServer
+from mailproto.smtp.server._spool_room import SpoolRoom
 from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["SMTPServerFactory"]
@@ -40,7 +45,8 @@ class SMTPServerFactory(ServerFactory):
 
     :param delivery: an `IDelivery` or `IDeliverySessions`, which gets the mail.  It may provide
         `IServiceExtensions`, `IVerifier`, `IExpander` and `IQueueRunner`, and then more extensions are
-        offered.
+        offered.  It may have the methods of `IDelivery` without a declaration, but these optional contracts
+        must be declared (``@implementer``).
     :param clock: the reactor, or `twisted.internet.task.Clock` in tests; None for the installed reactor.
     :param hostname: this server's name; an international name is sent with A-labels
         (RFC 6531 3.7.1).  None for the machine's name.
@@ -63,7 +69,8 @@ class SMTPServerFactory(ServerFactory):
         tabs where they mean nothing.
     :param any_sender: for submission: whether an account may send under addresses that are not its
         own (RFC 6409 6.1; `IOwnership`).
-    :param xclient: the networks of proxies that may use XCLIENT to name their clients.
+    :param xclient: the networks of proxies that may use XCLIENT to name their clients: a `Networks`, or a
+        list such as ``["127.0.0.1"]``.
     :param trace_account: whether the Received field names the account that signed in.
     :param mechanisms: the SASL mechanisms that may be offered (`mailproto.auth.sasl.server_mechanisms`); by
         default, those that the portal names, or else `mailproto.auth.sasl.DEFAULT_MECHANISMS`.
@@ -74,10 +81,10 @@ class SMTPServerFactory(ServerFactory):
     :param commands: commands of your own by name, such as ``{"XHELLO": handler}`` (`ServerCommand`).
     :param capabilities: lines that EHLO's reply has in addition, such as ``["XHELLO"]``.
     :param protocol_class: a subclass of `SMTPServer` (or `LMTPServer`), to be used instead.
-    :raises ValueError: ``hostname`` is not a domain, nor an address in brackets; a command, a capability or a
-        mechanism is not valid; or login is required, but there is no portal.
-    :raises TypeError: ``portal`` is not a portal; or an observer, a command, a capability or the
-        ``protocol_class`` is of the wrong type.
+    :raises TypeError: an argument is of the wrong type, or the delivery lacks a method.
+    :raises ValueError: an argument has a wrong value: ``hostname`` is not a domain, nor an address in
+        brackets; a command, a capability or a mechanism is not valid; or login or TLS is required, but there
+        is no portal or ``tls``.
     """
 
     protocol_class: type[SMTPServer] = SMTPServer
@@ -86,6 +93,7 @@ class SMTPServerFactory(ServerFactory):
     faces_internet: ClassVar[bool] = True
     """Whether clients may be anyone: Authentication-Results fields in this server's name are removed then."""
 
+    limits_class = SMTPLimits
     limits: SMTPLimits
     service_extensions: ServiceExtensions
     verifier: IVerifier | None
@@ -104,11 +112,11 @@ class SMTPServerFactory(ServerFactory):
         auth_required: bool | None = None,
         require_tls: bool = False,
         max_message_size: int = MAX_MESSAGE_SIZE,
-        spool_folder: str | None = None,
+        spool_folder: str | os.PathLike[str] | None = None,
         bare_newlines: Literal["refuse", "normalise"] = "refuse",
         strict_envelopes: bool = False,
         any_sender: bool = False,
-        xclient: Networks | None = None,
+        xclient: Networks | Iterable[str] | None = None,
         trace_account: bool = False,
         mechanisms: Sequence[str | type[ServerMechanism]] | None = None,
         limits: SMTPLimits | None = None,
@@ -118,13 +126,28 @@ class SMTPServerFactory(ServerFactory):
         capabilities: Iterable[str] = (),
         protocol_class: type[SMTPServer] | None = None,
     ) -> None:
+        check_delivery(delivery)
+        for name, value in (
+            ("submission", submission),
+            ("require_tls", require_tls),
+            ("strict_envelopes", strict_envelopes),
+            ("any_sender", any_sender),
+            ("trace_account", trace_account),
+            ("auth_required", False if auth_required is None else auth_required),
+        ):
+            check_bool(name, value)
+        check_whole("max_message_size", max_message_size, 1, "octets")
+        check_choice("bare_newlines", bare_newlines, ("refuse", "normalise"))
+        if require_tls and tls is None:
+            takes = "a TLS context with require_tls=True, which takes mail only after STARTTLS"
+            hint = "write mailproto.tls.server_tls('cert.pem', 'key.pem')"
+            raise wrong_value("tls", tls, takes, f"{hint}, or leave require_tls out if TLS is from the start")
         self.auth_required = submission if auth_required is None else auth_required
         if self.auth_required and portal is None:
             reason = "auth_required=True" if auth_required else "submission=True"
-            raise ValueError(
-                f"portal: {reason} takes mail only after login, and so needs a portal"
-                " (mailproto.auth.password_portal makes one), or auth_required=False"
-            )
+            takes = f"a Portal with {reason}, which takes mail only after login"
+            hint = "write mailproto.auth.password_portal(check), or auth_required=False"
+            raise wrong_value("portal", portal, takes, hint)
         if limits is None:
             is_trusted = not self.faces_internet or submission or self.auth_required
             limits = TRUSTED_CLIENT_LIMITS if is_trusted else SMTPLimits()
@@ -147,22 +170,22 @@ class SMTPServerFactory(ServerFactory):
             self.service_name = "submission"
         self.require_tls = require_tls
         self.max_message_size = max_message_size
-        self.spool_folder = spool_folder
+        self.spool_folder = folder_of("spool_folder", spool_folder)
         self.normalise_newlines = bare_newlines == "normalise"
         self.strict_envelopes = strict_envelopes
-        self.xclient = xclient or Networks()
+        self.xclient = Networks.of("xclient", () if xclient is None else xclient)
         self.trace_account = trace_account
         self.sending_policy = (
             SendingPolicy(delivery, limits, own_senders=submission and not any_sender) or None
         )
-        self.service_extensions = (
-            delivery.service_extensions if IServiceExtensions.providedBy(delivery) else NO_SERVICE_EXTENSIONS
-        )
-        self.verifier = delivery if IVerifier.providedBy(delivery) else None
-        self.expander = delivery if IExpander.providedBy(delivery) else None
+        self.spool_room = SpoolRoom(limits.spooled)
+        extended = provided(IServiceExtensions, delivery)
+        self.service_extensions = NO_SERVICE_EXTENSIONS if extended is None else extended.service_extensions
+        self.verifier = provided(IVerifier, delivery)
+        self.expander = provided(IExpander, delivery)
         # Clients of submission and LMTP have no queue here that ETRN could start (RFC 6409 7).
         is_relay = self.faces_internet and not submission
-        self.queue = delivery if is_relay and IQueueRunner.providedBy(delivery) else None
+        self.queue = provided(IQueueRunner, delivery) if is_relay else None
         offered = (("VRFY", self.verifier), ("EXPN", self.expander), ("ETRN", self.queue))
         self.verbs = tuple(verb for verb, provider in offered if provider is not None)
         self._id_prefix = secrets.token_hex(6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from mailproto.connection.limits import Limits
 from mailproto.smtp.wire import SMTPWireLimits
@@ -13,6 +14,8 @@ MAX_MESSAGE_SIZE = 50 * 1024 * 1024
 """The default for the most octets of a message."""
 
 _WAIT_FROM_ELSEWHERE = 2.0
+_MESSAGES_FROM_ELSEWHERE = 10_000
+_RECIPIENTS_FROM_ELSEWHERE = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +41,38 @@ class SMTPLimits(Limits):
         is cancelled, and the client gets 451.  Clients wait for 5 minutes,
         and for 10 after the content (RFC 5321 4.5.3.2).
     :ivar memory: octets of content that are kept in memory; a larger content is spooled to a file.
+    :ivar spooled: octets of content that all connections of a factory hold together, in memory and in files,
+        from their arrival until the delivery has ended; beyond it, a message gets 452 4.3.1.  One IPv4
+        address or IPv6 /64 network from elsewhere may hold only as much as is left for all others, which is
+        half if it is alone: so it cannot use up the room.  At least twice the largest message; 0 for no
+        limit.
     :ivar header: octets of a message's header section; more get 552.  At most ``memory``.
     :ivar greeting_wait: seconds before the greeting.  A client that sends commands in this time does
         not wait for greetings, as spam programs do, and is refused (554).  None means 2, and 0 for
         clients on this machine and over transports in memory.  The default of submission and LMTP is 0.
         A listed proxy's own connection never waits.
     :ivar messages_per_peer: MAIL commands in ``rate_period`` from one IPv4 address, one IPv6 /64
-        network, or all Unix sockets; more get 450 4.7.1.  0 for no limit, here and below.
-    :ivar messages_per_account: MAIL commands in ``rate_period`` of one account, from all addresses.
-    :ivar recipients_per_peer: RCPT commands, counted as ``messages_per_peer``.
+        network, or all Unix sockets; more get 450 4.7.1, and the client tries again later.  0 for no limit,
+        here and below.  None means 10,000, and no limit for clients on this machine and over transports in
+        memory: a single sender can then not fill the disk in a night, and a large provider is not slowed
+        down.  The default of submission and LMTP is 0.  A listed proxy's own connection is not counted.
+    :ivar messages_per_account: MAIL commands in ``rate_period`` of one account, from all addresses.  There
+        is no limit by default: how much your accounts may send is your decision.
+    :ivar recipients_per_peer: RCPT commands, counted as ``messages_per_peer``.  None means 50,000, with the
+        same exceptions.
     :ivar recipients_per_account: RCPT commands, counted as ``messages_per_account``.
-    :ivar rate_period: the time in which these are counted.
+    :ivar rate_period: the time in which these are counted: an hour.
     :ivar hops: a message with so many Received fields goes in circles: at least 100 (RFC 5321 6.3).
     """
+
+    ABOVE_0: ClassVar[frozenset[str]] = Limits.ABOVE_0 | {
+        "recipients",
+        "transactions",
+        "delivery",
+        "header",
+        "hops",
+        "rate_period",
+    }
 
     first_command: float = 300
     wire: SMTPWireLimits = field(default_factory=SMTPWireLimits)
@@ -63,14 +85,15 @@ class SMTPLimits(Limits):
     minimum_rate: int = 500
     delivery: float = 300
     memory: int = 1 << 18
+    spooled: int = 1 << 30
     header: int = 1 << 18
     hops: int = 100
     greeting_wait: float | None = None
-    messages_per_peer: int = 0
+    messages_per_peer: int | None = None
     messages_per_account: int = 0
-    recipients_per_peer: int = 0
+    recipients_per_peer: int | None = None
     recipients_per_account: int = 0
-    rate_period: float = 60
+    rate_period: float = 3600
 
     def wait_before_greeting(self, *, is_near: bool) -> float:
         """The ``greeting_wait`` for a client that `Peer.is_near`, or elsewhere."""
@@ -79,6 +102,20 @@ class SMTPLimits(Limits):
             return 0 if is_near else _WAIT_FROM_ELSEWHERE
         return wait
 
+    def messages_of_peer(self, *, is_near: bool) -> int:
+        """The value of ``messages_per_peer`` for a client that `Peer.is_near`, or elsewhere."""
+        return _of_peer(self.messages_per_peer, _MESSAGES_FROM_ELSEWHERE, is_near)
 
-TRUSTED_CLIENT_LIMITS = SMTPLimits(greeting_wait=0)
-"""For submission and LMTP: known clients need not wait for the greeting."""
+    def recipients_of_peer(self, *, is_near: bool) -> int:
+        """The value of ``recipients_per_peer`` for a client that `Peer.is_near`, or elsewhere."""
+        return _of_peer(self.recipients_per_peer, _RECIPIENTS_FROM_ELSEWHERE, is_near)
+
+
+def _of_peer(limit: int | None, from_elsewhere: int, is_near: bool) -> int:
+    if limit is None:
+        return 0 if is_near else from_elsewhere
+    return limit
+
+
+TRUSTED_CLIENT_LIMITS = SMTPLimits(greeting_wait=0, messages_per_peer=0, recipients_per_peer=0)
+"""For submission and LMTP: known clients need not wait for the greeting, and send as much as they like."""

@@ -36,9 +36,11 @@ async def mail(server: SMTPServer, event: Mail) -> None:
         if event.parameters:
             utf8 = check_mail(event.parameters, server.offers, server.clock.seconds()).utf8
         _check_path(event.path, utf8, "5.1.7")
-        policy = server.factory.sending_policy
+        policy = server.sending_policy
         if policy is not None:
-            await policy.check_sender(server, event.path)
+            policy.count_message(server.clock.seconds())
+            if policy.own_senders:
+                await policy.check_sender(event.path)
         asked = server.delivery.sender(event.path, event.parameters)
         if asked is not None:
             await asked
@@ -59,9 +61,9 @@ async def rcpt(server: SMTPServer, event: Rcpt) -> None:
         if event.parameters:
             check_rcpt(event.parameters, server.offers)
         _check_path(event.path, transaction.utf8, "5.1.3")
-        policy = server.factory.sending_policy
+        policy = server.sending_policy
         if policy is not None:
-            policy.check_recipient(server)
+            policy.count_recipient(server.clock.seconds())
         asked = server.delivery.recipient(event.path, event.parameters)
         if asked is not None:
             await asked

@@ -92,8 +92,10 @@ async def own_command(server: SMTPServer, event: OwnCommand) -> None:
         server.error(refusal, event.verb, event)
         return
     session = SMTPCommandSession(server, event.verb)
-    answer = server.call(command.handler(session, event.argument), server, event.verb, server.limits.delivery)
-    reply = _rendered(event.verb, await answer if isinstance(answer, Deferred) else answer)
+    with session.handling():
+        given = command.handler(session, event.argument)
+        answer = server.call(given, server, event.verb, server.limits.delivery)
+        reply = _rendered(event.verb, await answer if isinstance(answer, Deferred) else answer)
     if session.is_closing:
         server.end(reply, f"{event.verb} ended it")
     else:
@@ -105,8 +107,8 @@ def _rendered(verb: str, result: object) -> bytes:
         return replies.OK
     if isinstance(result, str):
         return render_reply(250, "2.0.0", result)
-    if isinstance(result, Outcome) and (result.accepted or result.code >= 400):
-        if 400 <= result.code <= 599:
+    if isinstance(result, Outcome) and (result.accepted or 400 <= result.code <= 599):
+        if not result.accepted:
             raise Refused(result.code, result.enhanced, result.text, detail=result.detail)
         return render_reply(result.code, result.enhanced, result.text)
     if isinstance(result, Sequence) and result and all(isinstance(line, str) for line in result):

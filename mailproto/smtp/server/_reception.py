@@ -56,6 +56,10 @@ class Reception:
         """Drop the content: it will not be completed."""
         self._spool.discard()
 
+    def release(self) -> None:
+        """The delivery has ended: the content counts no more for the limit ``spooled``."""
+        self._spool.release()
+
 
 class ChunkedReception(Reception):
     """The content in chunks after BDAT commands (RFC 3030 2).

@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
-
 from mailproto.auth.signing_in import Login
 from mailproto.connection import ServerConnection
 from mailproto.connection.limits import CloseReason
@@ -28,11 +25,13 @@ from mailproto.smtp.server import (
 from mailproto.smtp.server import _replies as replies
 from mailproto.smtp.server._delivery_calls import DELIVERED, DeliveryCalls
 from mailproto.smtp.server._error_budget import ErrorBudget
+from mailproto.smtp.server._greeting import Greeting
 from mailproto.smtp.server._limits import SMTPLimits
 from mailproto.smtp.server._offers import Offers
 from mailproto.smtp.server._own_commands import own_command
 from mailproto.smtp.server._reception import DiscardedChunk, Reception
 from mailproto.smtp.server._session_log import SessionLog, command_of
+from mailproto.smtp.server._spool_room import RoomClaim
 from mailproto.smtp.server._trace import TraceWriter
 from mailproto.smtp.server._transaction import Transaction
 from mailproto.smtp.server._xclient import xclient
@@ -65,6 +64,7 @@ from mailproto.smtp.wire import (
 
 if TYPE_CHECKING:
     from mailproto.smtp.server._factory import SMTPServerFactory
+    from mailproto.smtp.server._sending_policy import ClientPolicy
 
 __all__ = ["SMTPServer"]
 
@@ -78,6 +78,7 @@ class SMTPServer(ServerConnection[Event]):
 
     :cvar greetings: the verbs with which a client may greet, and the protocol of each.
     :cvar answers_each: whether each recipient has a reply of its own (LMTP).
+    :ivar greeting: greets the client.
     :ivar hello: the client's greeting, or None.
     :ivar delivery: calls the factory's delivery for this connection.
     :ivar transaction: the transaction since MAIL, or None.
@@ -115,7 +116,10 @@ class SMTPServer(ServerConnection[Event]):
         self.session_log = SessionLog(self)
         self._session: Session | None = None
         self._offers: Offers | None = None
-        self._greeting: IDelayedCall | None = None
+        self._room_claim: RoomClaim | None = None
+        self._sending_policy: ClientPolicy | None = None
+        self._has_policy = False
+        self.greeting = Greeting(self)
         self.trace: TraceWriter | None = None
         self.error_budget = ErrorBudget(self.limits)
         self._handlers: Mapping[type[Event], _Handler] = _HANDLERS
@@ -126,43 +130,7 @@ class SMTPServer(ServerConnection[Event]):
         """Choose the table of handlers, and greet the client."""
         if self.factory.require_tls and not self.is_encrypted:
             self._handlers = _BEFORE_TLS
-        return self.greet_client()
-
-    def greet_client(self) -> Awaitable[None] | None:
-        """Begin the delivery's session, if there is one, and send the greeting."""
-        beginning = self.delivery.begin()
-        return self._greet() if beginning is None else self._greet_after(beginning)
-
-    async def _greet_after(self, beginning: Awaitable[None]) -> None:
-        try:
-            await beginning
-        except MailError as error:
-            # These codes turn a client away (RFC 5321 3.1, 4.2.3).
-            reply = render_reply(554 if error.code >= 500 else 421, error.enhanced, error.text)
-            self.session_log.client_refused(reply, error.detail.encode())
-            self.end(reply, "turned away")
-            return
-        waiting = self._greet()
-        if waiting is not None:
-            await waiting
-
-    def _greet(self) -> Deferred[None] | None:
-        """Send the greeting, after ``greeting_wait`` (RFC 5321 4.3.1)."""
-        wait = 0 if self.is_proxy else self.limits.wait_before_greeting(is_near=self.peer.is_near)
-        if not wait:
-            self.write_greeting()
-            return None
-        # A proxy may have pipelined commands after XCLIENT; only commands that come later are too early.
-        waited: Deferred[int] = Deferred()
-        self._greeting = self.clock.callLater(wait, waited.callback, self.wire.pending)
-        return waited.addCallback(self._waited)
-
-    def _waited(self, pending: int) -> None:
-        if self.wire.pending > pending:
-            self.session_log.client_refused(replies.EARLY_TALKER)
-            self.end(replies.EARLY_TALKER, "talked before the greeting")
-        elif not self.factory.stopping:
-            self.write_greeting()
+        return self.greeting.begin()
 
     def write_greeting(self) -> None:
         """Send the greeting now (RFC 5321 4.3.1)."""
@@ -214,11 +182,14 @@ class SMTPServer(ServerConnection[Event]):
         return limit if self.reception is None else self.reception.rate.last_progress + limit - self._progress
 
     def closed(self) -> None:
-        """Drop an unfinished transaction (RFC 5321 3.8)."""
-        if self._greeting is not None and self._greeting.active():
-            self._greeting.cancel()
-        self.forget_client()
-        self.when_idle(self.delivery.end)
+        """Drop an unfinished transaction (RFC 5321 3.8), after the running command."""
+        self.greeting.cancel()
+        self._sign_out()
+        self.when_idle(self._end_delivery)
+
+    def _end_delivery(self) -> None:
+        self.forget_transaction()
+        self.delivery.end()
 
     # -- for the mail log
 
@@ -335,6 +306,9 @@ class SMTPServer(ServerConnection[Event]):
     def forget_client(self) -> None:
         """Forget all that the client has said, and its login: the session begins again."""
         self.forget_transaction()
+        self._sign_out()
+
+    def _sign_out(self) -> None:
         self.hello = None
         if self.sasl is not None:
             self.sasl.abandon()
@@ -344,7 +318,8 @@ class SMTPServer(ServerConnection[Event]):
 
     def session_changed(self) -> None:
         """Make `session` and what depends on it anew."""
-        self._session = self.trace = self._offers = None
+        self._session = self.trace = self._offers = self._room_claim = None
+        self._has_policy = False
         self.session_log.forget_client()
 
     def encrypted(self) -> None:
@@ -369,6 +344,24 @@ class SMTPServer(ServerConnection[Event]):
         if self.factory.auth_required and self.account is None:
             return replies.AUTH_FIRST
         return None
+
+    @property
+    def sending_policy(self) -> ClientPolicy | None:
+        """What checks this client's senders and rates; None if there is nothing to check."""
+        if not self._has_policy:
+            self._has_policy = True
+            policy = self.factory.sending_policy
+            self._sending_policy = None if policy is None else policy.of_client(self)
+        return self._sending_policy
+
+    @property
+    def room_claim(self) -> RoomClaim:
+        """The room for the content of one message at a time."""
+        claim = self._room_claim
+        if claim is None:
+            network = None if self.peer.is_near else self.peer.network
+            claim = self._room_claim = RoomClaim(self.factory.spool_room, network)
+        return claim
 
     @property
     def offers(self) -> Offers:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from mailproto.content import Content
-from mailproto.errors import MailError, MessageTooLarge
+from mailproto.errors import MailError, MessageTooLarge, StorageFull
 from mailproto.message import may_be_header
 from mailproto.smtp.server._header_section import NO_HEADER, with_empty_line
 from mailproto.smtp.server._limits import SMTPLimits
+from mailproto.smtp.server._spool_room import RoomClaim
 from mailproto.spool import SpoolFile
 
 __all__ = ["ArrivedMessage", "Spool"]
@@ -52,6 +53,7 @@ class Spool:
 
     :param max_size: the most octets of a message.
     :param folder: for the files; None for the system's temporary folder.
+    :param claim: for the octets, until `release`.
 
     :ivar error: the first error, or None.
     :ivar size: the octets that have come.
@@ -59,6 +61,7 @@ class Spool:
 
     __slots__ = (
         "_chunks",
+        "_claim",
         "_file",
         "_folder",
         "_header",
@@ -68,8 +71,9 @@ class Spool:
         "size",
     )
 
-    def __init__(self, max_size: int, folder: str | None, limits: SMTPLimits) -> None:
+    def __init__(self, max_size: int, folder: str | None, limits: SMTPLimits, claim: RoomClaim) -> None:
         self.size = 0
+        self._claim = claim
         self._max_size = max_size
         self._folder = folder
         self._limits = limits
@@ -85,6 +89,8 @@ class Spool:
             return
         if self.size > self._max_size:
             self.fail(MessageTooLarge(_TOO_LARGE))
+        elif not self._claim.take(len(octets)):
+            self.fail(StorageFull(detail="too many octets of unfinished messages: the limit is 'spooled'"))
         elif self.size <= self._limits.memory:
             self._chunks.append(octets)
             if len(self._chunks) >= _MAX_CHUNKS:
@@ -122,10 +128,15 @@ class Spool:
 
     def discard(self) -> None:
         """Drop everything: the message will not be completed."""
+        self.release()
         self._chunks.clear()
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def release(self) -> None:
+        """The content is not held any more: it was dropped, or its delivery has ended."""
+        self._claim.release()
 
     def _write_file(self, octets: bytes) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
@@ -51,9 +52,9 @@ async def _with_account(server: SMTPServer, event: XClient, name: str) -> None:
         if server.sasl is None:
             raise AuthenticationFailed(detail="XCLIENT LOGIN, but this server has no accounts")
         login = await server.sasl.proxy_login(name)
-    except BaseException:
-        if server.is_open:
-            _set_client(server, event)
+    except (Exception, CancelledError):  # asyncio's error of a cancelled task is no Exception
+        if server.is_open and _set_client(server, event):
+            await server.greeting.begin_ungreeted()
         raise
     if not server.is_open:
         login.logout()
@@ -71,7 +72,7 @@ def _begin_session(server: SMTPServer, event: XClient, login: Login | None) -> A
     name, verb = attributes.get("HELO"), _VERBS[attributes.get("PROTO") or "SMTP"]
     if name and verb in server.greetings:
         server.hello = Hello(verb, name)
-    return server.greet_client()
+    return server.greeting.begin()
 
 
 def _set_client(server: SMTPServer, event: XClient) -> bool:

@@ -15,6 +15,7 @@ import ipaddress
 import re
 from types import MappingProxyType
 
+from mailproto._invisible import invisible_in_address
 from mailproto.model import NO_PARAMETERS, NULL_PATH, Address, Parameters
 from mailproto.smtp.wire._errors import SMTPSyntaxError
 from mailproto.smtp.wire._limits import SMTPWireLimits
@@ -87,6 +88,8 @@ def parse_path(
             or not text.isascii()
         ):
             _check_lengths(match[0], local, domain, limits, enhanced)
+            if unseen := invisible_in_address(match[0]):
+                raise SMTPSyntaxError(501, enhanced, f"An address cannot have {unseen}")
         if literal and not _is_literal(literal):
             raise SMTPSyntaxError(501, enhanced, "Bad address literal")
         if local[0] == '"':
@@ -113,6 +116,8 @@ def parse_parameters(text: str) -> Parameters:
         match = _PARAMETER.fullmatch(word)
         if not match:
             raise SMTPSyntaxError(501, "5.5.4", "Bad parameter syntax")
+        if unseen := invisible_in_address(word):
+            raise SMTPSyntaxError(501, "5.5.4", f"A parameter cannot have {unseen}")
         keyword = match[1].upper()
         value = parameters.setdefault(keyword, match[2])
         if _meaning(keyword, value) != _meaning(keyword, match[2]):

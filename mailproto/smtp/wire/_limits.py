@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from mailproto._arguments import check_fields
 
 __all__ = ["SMTPWireLimits"]
 
@@ -23,6 +26,10 @@ class SMTPWireLimits:
         the connection.
     """
 
+    ABOVE_0: ClassVar[frozenset[str]] = frozenset(
+        {"command_line", "text_line", "auth_line", "local_part", "domain", "path"}
+    )
+
     command_line: int = 2048
     text_line: int = 1 << 20
     auth_line: int = 12288
@@ -30,3 +37,7 @@ class SMTPWireLimits:
     domain: int = 255
     path: int = 256
     swallowed: int = 4 << 20
+
+    def __post_init__(self) -> None:
+        """Check all numbers."""
+        check_fields(self)

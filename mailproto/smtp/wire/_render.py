@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 from mailproto import domains
+from mailproto._invisible import invisible_in_address
 from mailproto.model import Address, Parameters
 from mailproto.smtp.wire._errors import SMTPSyntaxError
 from mailproto.smtp.wire._grammar import parse_path
@@ -59,7 +60,8 @@ def render_path(command: str, path: Address, parameters: Parameters) -> bytes:
     """
     line = _with_path(command, path.local, path.domain)
     for keyword, value in parameters.items():
-        if not _KEYWORD.fullmatch(keyword) or not (value is None or _VALUE.fullmatch(value)):
+        is_safe = value is None or (_VALUE.fullmatch(value) and not invisible_in_address(value))
+        if not _KEYWORD.fullmatch(keyword) or not is_safe:
             raise UnsafeArgument("not a parameter")
         line += f" {keyword}" if value is None else f" {keyword}={value}"
     return _encoded(line)

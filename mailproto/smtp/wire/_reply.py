@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
+from mailproto._arguments import check_fields
 from mailproto.errors import WireError
 from mailproto.model import Outcome
 from mailproto.printable import MAX_SHOWN, printable
@@ -37,9 +38,15 @@ class ReplyLimits:
     :ivar octets: octets of all lines of a reply.
     """
 
+    ABOVE_0: ClassVar[frozenset[str]] = frozenset({"line", "lines", "octets"})
+
     line: int = 12300
     lines: int = 500
     octets: int = 1 << 16
+
+    def __post_init__(self) -> None:
+        """Check all numbers."""
+        check_fields(self)
 
 
 class Reply(NamedTuple):

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.connection.commands import ServerCommand, State
-from mailproto.errors import MailError
+from mailproto.errors import MailError, Refused
 from mailproto.imap.limits import IMAPLimits
 from mailproto.imap.server import BadCommand
 from mailproto.imap.wire import IMAPWireLimits
@@ -204,6 +204,16 @@ class OwnCommandTests(SynchronousTestCase):
             {"XLOOK": look},
         )
         self.assertEqual(seen, [("alice", "INBOX", True, State.SELECTED)])
+
+    def test_closing_with_a_refusal(self) -> None:
+        def no(session: Any, arguments: Any) -> None:
+            session.close()
+            raise Refused(550, "5.7.1", "No")
+
+        play(
+            SIGNED_IN + "C: b XNOT\nC: c NOOP\nS: b NO No\nS: * BYE Logging out\nS closes",
+            {"XNOT": no},
+        )
 
     def test_one_that_is_replaced(self) -> None:
         play(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.ssl import CertificateOptions
+
 from mailproto.testing import ELSEWHERE
 from tests.imap.server.dialogue import Client, DialogueTestCase
 
 
 class StartTLSTests(DialogueTestCase):
-    tls = object()
+    tls = CertificateOptions()
 
     def setUp(self) -> None:
         super().setUp()

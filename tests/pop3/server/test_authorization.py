@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.ssl import CertificateOptions
 from twisted.logger import capturedLogs
 
 from mailproto.auth.sasl import server_mechanisms
@@ -233,7 +234,7 @@ class PrivacyTests(SessionTestCase):
         self.assertEqual(self.realm.signed_in, 0)
 
     def test_stls_makes_passwords_welcome(self) -> None:
-        tls = object()
+        tls = CertificateOptions()
         self.factory = self.make_factory(tls=tls)
         transport = self.connect(ELSEWHERE)
         transport.read()
@@ -251,7 +252,7 @@ class PrivacyTests(SessionTestCase):
         )
 
     def test_what_was_said_before_stls_is_forgotten(self) -> None:
-        self.factory = self.make_factory(tls=object())
+        self.factory = self.make_factory(tls=CertificateOptions())
         self.play(
             """
             C: USER alice
@@ -264,7 +265,7 @@ class PrivacyTests(SessionTestCase):
         )
 
     def test_plaintext_behind_stls_is_an_attack(self) -> None:
-        self.factory = self.make_factory(tls=object())
+        self.factory = self.make_factory(tls=CertificateOptions())
         transport = self.connect(ELSEWHERE)
         transport.read()
         transport.send(b"STLS\r\nUSER alice\r\n")

@@ -8,7 +8,7 @@ from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.connection.commands import ServerCommand, State
-from mailproto.errors import MailError
+from mailproto.errors import MailError, Refused
 from mailproto.pop3.limits import POP3Limits
 from mailproto.testing import FEEDS
 from tests.own_commands import dialogue
@@ -113,3 +113,10 @@ class OwnCommandTests(SynchronousTestCase):
             return session.account.name
 
         play(SIGNED_IN + "C: XBYE\nC: NOOP\nS: +OK alice\nS closes", {"XBYE": bye})
+
+    def test_closing_with_a_refusal(self) -> None:
+        def no(session: Any, argument: str) -> str:
+            session.close()
+            raise Refused(550, "5.7.1", "No")
+
+        play(SIGNED_IN + "C: XBYE\nC: NOOP\nS: -ERR No\nS closes", {"XBYE": no})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,7 +16,7 @@ from mailproto.testing import LOOPBACK, Dialogue, Feed, MemoryTransport
 SENDER, ALICE, BOB = "me@client.example", "alice@mx.example", "bob@mx.example"
 TEXT = b"Subject: hello\r\n\r\nHi.\r\n"
 
-TLS: Any = "context"
+TLS = CertificateOptions()
 """What a `MemoryTransport` is given for TLS, and remembers."""
 
 ESMTP = """

@@ -309,6 +309,13 @@ class _Client(SMTPClient):
         self.protocol.transport = _Closed()
 
 
+class OwnEndpoint:
+    """One of a program's own, whose address nothing tells."""
+
+    def connect(self, factory: object) -> None:
+        pass
+
+
 class NameTests(SynchronousTestCase):
     """An error names what an endpoint leads to; Twisted's endpoints do not say it themselves."""
 
@@ -318,7 +325,7 @@ class NameTests(SynchronousTestCase):
             (tcp, "127.0.0.1:25"),
             (wrapClientTLS(client_tls("mx.example"), tcp), "127.0.0.1:25"),
             (UNIXClientEndpoint(None, "/run/lmtp"), "/run/lmtp"),
-            (object(), "object"),
+            (OwnEndpoint(), "OwnEndpoint"),
         ):
             self.assertEqual(endpoint_name(endpoint), name)
             self.assertEqual(ServerAddress("mx.example", endpoint=endpoint).name(25), f"mx.example at {name}")  # type: ignore[arg-type]

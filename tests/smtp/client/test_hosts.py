@@ -117,15 +117,15 @@ class HostTests(SynchronousTestCase):
         for host in BAD:
             with self.subTest(host=host[:100]):
                 error = self.assertRaises(ValueError, ServerAddress, host)
-                self.assertIn(repr(host[:300]), str(error))
+                self.assertIn(repr(host[:40])[:-1], str(error))
                 self.assertTrue(str(error).isprintable())
                 self.assertLess(len(str(error)), 3500)
-                self.assertRaises(ValueError, SMTPSender, None, host)
+                self.assertRaises(ValueError, SMTPSender, Clock(), host)
 
     def test_no_text(self) -> None:
         for host in NO_TEXT:
             error = self.assertRaises(TypeError, ServerAddress, host)
-            self.assertIn(type(host).__name__, str(error))
+            self.assertIn(repr(host), str(error))
 
     @settings(max_examples=500, deadline=None)
     @given(st.text("a1-_.:[]%ü \0\u202e", max_size=12) | st.text(max_size=300))
@@ -144,7 +144,7 @@ class HostTests(SynchronousTestCase):
             self.assertIn(str(port), str(error))
         for wrong in ("25", 25.0, True, b"25"):
             error = self.assertRaises(TypeError, ServerAddress, "mx.example", wrong)
-            self.assertIn(type(wrong).__name__, str(error))
+            self.assertIn(repr(wrong), str(error))
 
 
 class OwnNameTests(SynchronousTestCase):
@@ -161,7 +161,7 @@ class OwnNameTests(SynchronousTestCase):
                 continue  # that is as good as any word: no one is connected to
             with self.subTest(name=name[:100]):
                 error = self.assertRaises(ValueError, SMTPClient, Clock(), hostname=name)
-                self.assertIn(repr(name[:300]), str(error))
+                self.assertIn(repr(name[:40])[:-1], str(error))
                 self.assertTrue(str(error).isprintable())
                 self.assertRaises(ValueError, SMTPSender, Clock(), "mx.example", hostname=name)
 

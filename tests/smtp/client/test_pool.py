@@ -382,7 +382,7 @@ class WaitTests(PoolTestCase):
 
     def test_what_makes_no_sense(self) -> None:
         for bad in ({"connections": 0}, {"messages": 0}, {"wait": -1}, {"idle": -1}):
-            self.assertRaises(ValueError, SMTPSender, self, "mx.example", **bad)
+            self.assertRaises(ValueError, SMTPSender, Clock(), "mx.example", **bad)
 
 
 class CancelTests(PoolTestCase):

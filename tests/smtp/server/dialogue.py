@@ -19,6 +19,7 @@ from mailproto.model import Address, Envelope, Outcome, Parameters, Session
 from mailproto.smtp import SMTPServerFactory
 from mailproto.smtp.limits import SMTPLimits
 from mailproto.smtp.lmtp import LMTPServerFactory
+from mailproto.smtp.server._spool_room import RoomClaim, SpoolRoom
 from mailproto.testing import FEEDS, LOOPBACK, Dialogue, Feed, MemoryTransport
 from tests.auth.exchanges import WITH_CRAM
 
@@ -90,6 +91,11 @@ class Realm:
 
     def _log_out(self) -> None:
         self.log_outs += 1
+
+
+def claim() -> RoomClaim:
+    """For a spool without a server: all the room that it wants."""
+    return RoomClaim(SpoolRoom(0), None)
 
 
 class DialogueTestCase(SynchronousTestCase):

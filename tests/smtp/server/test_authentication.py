@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from twisted.internet.ssl import CertificateOptions
+
 from mailproto.smtp.limits import SMTPLimits
 from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase
@@ -186,7 +188,7 @@ class SubmissionTests(DialogueTestCase):
 class StartTLSTests(DialogueTestCase):
     """The state machine; real TLS is in test_starttls."""
 
-    tls = object()
+    tls = CertificateOptions()
 
     def connect(self, **settings: Any) -> MemoryTransport:
         return super().connect(tls=self.tls, portal=self.portal, **settings)

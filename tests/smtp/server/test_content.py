@@ -17,7 +17,7 @@ from mailproto.smtp.limits import SMTPLimits
 from mailproto.smtp.server._spool import Spool
 from mailproto.testing import ELSEWHERE, MemoryTransport
 from tests.disk import fill_the_disk
-from tests.smtp.server.dialogue import DialogueTestCase
+from tests.smtp.server.dialogue import DialogueTestCase, claim
 from tests.smtp.server.test_server import script
 
 BEGIN = "C: HELO a\nC: MAIL FROM:<a@b>\nC: RCPT TO:<c@d>\nC: DATA\nS: 250...\nS: 250...\nS: 250...\nS: 354..."
@@ -78,13 +78,13 @@ class RefusalTests(DialogueTestCase):
             limits=SMTPLimits(memory=50),
         )
 
-    def test_a_spool_folder_that_is_missing(self) -> None:
-        self.assert_refused(
-            "C: A: b\nC:\nC: " + "x" * 100,
-            "451 4.3.0 Temporary failure, try again later",
-            spool_folder=os.path.join(self.mktemp(), "missing"),
-            limits=SMTPLimits(memory=50),
-        )
+    def test_a_spool_folder_that_is_removed(self) -> None:
+        folder = self.mktemp()
+        os.mkdir(folder)
+        transport = self.connect(spool_folder=folder, limits=SMTPLimits(memory=50))
+        os.rmdir(folder)
+        large = "C: A: b\nC:\nC: " + "x" * 100
+        self.converse(transport, f"{BEGIN}\n{large}\nC: .\nS: 451 4.3.0 Temporary failure, try again later")
 
     def test_bare_newlines_may_be_normalised(self) -> None:
         transport = self.connect(bare_newlines="normalise")
@@ -160,7 +160,7 @@ class HeaderSectionTests(SynchronousTestCase):
 
     def spooled(self, pieces: Iterable[bytes], **limits: int) -> bytes | None:
         """The content, if it is taken."""
-        spool = Spool(10_000, None, SMTPLimits(**limits))  # type: ignore[arg-type]
+        spool = Spool(10_000, None, SMTPLimits(**limits), claim())  # type: ignore[arg-type]
         for piece in pieces:
             spool.write(piece)
         try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -178,6 +179,15 @@ class ResultTests(CallCase):
             for failure in self.flushLoggedErrors(RuntimeError):
                 self.assertIn("install twisted.internet.asyncioreactor", failure.getErrorMessage())
 
+    def test_what_needs_asyncio_s_loop(self) -> None:
+        """The log says which reactor it needs, because asyncio's own error does not."""
+        for step, transcript in (("recipient", UNTIL_RCPT), ("deliver", UNTIL_CONTENT)):
+            with capturedLogs() as logged:
+                self.play(Answers(**{step: lambda: asyncio.sleep(0.1)}), f"{transcript}S: {TOLD}")
+            self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 4)
+            lines = [formatEvent(event) for event in logged]
+            self.assertEqual(sum("twistd --reactor=asyncio" in line for line in lines), 4)
+
 
 class TimeTests(CallCase):
     """Each call has its time; then it is cancelled, and the client may try again."""
@@ -226,6 +236,23 @@ class TimeTests(CallCase):
         )
         stubborn.callback(None)
         self.assertEqual(len(done), 4)
+
+    def test_what_ends_by_being_cancelled_a_little_later(self) -> None:
+        """A task of asyncio's does so: that is no error.  Any other error is in the log."""
+        for error, logged in ((asyncio.CancelledError(), 0), (CancelledError(), 0), (OSError("no"), 1)):
+            later: list[Deferred[None]] = []
+
+            async def deliver(later: list[Deferred[None]] = later) -> None:
+                try:
+                    await Deferred()
+                except CancelledError:
+                    later.append(Deferred())
+                    await later[-1]
+
+            self.play(Answers(deliver=deliver), f"{UNTIL_CONTENT}wait 10 s\nS: {TOLD}", delivery=10)
+            for each in later:
+                each.errback(error)
+            self.assertEqual(len(self.flushLoggedErrors()), logged * 4)
 
     def test_what_is_done_in_time_after_it_was_cancelled(self) -> None:
         async def deliver() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from twisted.internet.ssl import CertificateOptions
 from zope.interface import alsoProvides, implementer
 
 from mailproto.errors import MailError, RecipientUnknown, Refused
@@ -107,7 +108,7 @@ class VerifyTests(TalkativeTestCase):
 
     def test_what_would_break_a_line_does_not(self) -> None:
         transport = self.connect()
-        self.delivery.answers["x"] = VerifiedName(Address("a", "b"), "X\r\n250 evil")  # type: ignore[attr-defined]
+        self.delivery.answers["x"] = VerifiedName(Address("a", "b"), "X\x0b\x1b250 evil")  # type: ignore[attr-defined]
         self.converse(transport, "C: VRFY x\nS: 250 2.1.5 X??250 evil <a@b>")
 
     def test_submission_wants_authentication(self) -> None:
@@ -193,7 +194,7 @@ class HelpTests(TalkativeTestCase):
             ],
         )
         self.assertIn(b" NOOP VRFY STARTTLS AUTH HELP", self.lines(
-            delivery=FakeDelivery(), tls=object(), portal=self.portal
+            delivery=FakeDelivery(), tls=CertificateOptions(), portal=self.portal
         )[0])  # fmt: skip
 
     def test_they_are_announced(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from unittest import mock
 
+from twisted.internet.ssl import CertificateOptions
 from zope.interface import implementer
 
 from mailproto.interfaces import IServiceExtensions
@@ -257,14 +258,14 @@ class NoFutureReleaseTests(PromiseTestCase):
 
 class RequireTLSTests(PromiseTestCase):
     def inside(self) -> MemoryTransport:
-        transport = self.connect(tls=object())
+        transport = self.connect(tls=CertificateOptions())
         self.greet(transport)
         transport.send(b"STARTTLS\r\n")
         self.assertEqual(transport.read()[:3], b"220")
         return transport
 
     def test_inside_tls_only(self) -> None:
-        self.assertNotIn("REQUIRETLS", self.greet(self.connect(tls=object())))
+        self.assertNotIn("REQUIRETLS", self.greet(self.connect(tls=CertificateOptions())))
         self.assert_mail("REQUIRETLS", "555 5.5.4")
         info = TLSInfo("TLSv1.3", "TLS_AES_256_GCM_SHA384")
         with mock.patch.object(SMTPServer, "tls_info", return_value=info):
@@ -313,4 +314,5 @@ class InternationalDomainTests(DialogueTestCase):
             ("\u200d.example", "501"),
         ):
             self.assert_dialogue(script(EHLO, f"C: MAIL FROM:<a@{domain}> SMTPUTF8\nS: {reply}..."))
-            self.assert_dialogue(script(EHLO, f"C: MAIL FROM:<a@{domain}>\nS: 553 5.6.7..."))
+            undeclared = "501 5.1.7" if "\u200d" in domain else "553 5.6.7"
+            self.assert_dialogue(script(EHLO, f"C: MAIL FROM:<a@{domain}>\nS: {undeclared}..."))

@@ -7,7 +7,7 @@ from mailproto.smtp import SMTPServerFactory
 from mailproto.smtp.limits import SMTPLimits
 from mailproto.smtp.lmtp import LMTPServerFactory
 from mailproto.smtp.server._spool import Spool
-from tests.smtp.server.dialogue import DialogueTestCase
+from tests.smtp.server.dialogue import DialogueTestCase, claim
 
 MBOX = b"From root Mon Mar  2 10:00:00 2020\r\n"
 FIELDS = b"Subject: hi\r\nTo: a@b\r\nContent-Type: text/html\r\n"
@@ -70,11 +70,11 @@ class HeaderSectionTests(DialogueTestCase):
         for gaps in (0, 1, 8, 9):
             before = FIELDS + broken * gaps
             for rest in (b"x\r\nTo: a\r\nCc: b\r\n" + BODY, b"x\r\ny\r\n" + MBOX, b"Subject:\r\n" + BODY):
-                whole = Spool(10_000, None, SMTPLimits())
+                whole = Spool(10_000, None, SMTPLimits(), claim())
                 whole.write(before + rest)
                 meant = bytes(whole.finish().content(b""))
                 for cut in range(1, min(rest.index(b"\n"), rest.index(b":") + 1)):
-                    spool = Spool(10_000, None, SMTPLimits(memory=len(before) + cut - 1))
+                    spool = Spool(10_000, None, SMTPLimits(memory=len(before) + cut - 1), claim())
                     spool.write(before + rest[:cut])
                     spool.write(rest[cut:])
                     self.assertEqual(bytes(spool.finish().content(b"")), meant, (gaps, rest, cut))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.ssl import CertificateOptions
 from twisted.logger import LogEvent, LogLevel, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -219,7 +220,7 @@ class RefusalTests(LogTestCase):
         bob = "MAIL FROM:<bob@client.example>"
         alice = "RCPT TO:<alice@mx.example>"
         local = {"greeting_wait": 0}
-        tls = {"tls": object(), "require_tls": True}
+        tls = {"tls": CertificateOptions(), "require_tls": True}
         submission = {"submission": True, "portal": self.portal}
         rows: list[tuple[str, tuple[str | bytes, ...], dict[str, Any], dict[str, str]]] = [
             # kind, lines, settings, fields

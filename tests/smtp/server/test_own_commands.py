@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.ssl import CertificateOptions
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.connection.commands import ServerCommand, State
@@ -102,6 +103,25 @@ class ReplyTests(SynchronousTestCase):
 
         play(GREETED + "C: XBYE\nC: NOOP\nS: 250 2.0.0 Bye\nS closes", {"XBYE": bye})
 
+    def test_closing_with_a_refusal(self) -> None:
+        def no(session: Any, argument: str) -> str:
+            session.close()
+            raise Refused(550, "5.7.1", "No")
+
+        async def later(session: Any, argument: str) -> str:
+            return no(session, argument)
+
+        for handler in (no, later):
+            play(GREETED + "C: XBYE\nC: NOOP\nS: 550 5.7.1 No\nS closes", {"XBYE": handler})
+
+    def test_codes_that_are_none(self) -> None:
+        for code in (0, 100, 354, 600, 700):
+            play(
+                GREETED + "C: XBAD\nS: 451 4.3.0 ...",
+                {"XBAD": lambda session, argument, code=code: Outcome(code, "2.0.0", "x")},
+            )
+            self.assertTrue(self.flushLoggedErrors(TypeError, ValueError))
+
 
 class SessionTests(SynchronousTestCase):
     def test_what_it_shows(self) -> None:
@@ -148,6 +168,7 @@ class StateTests(SynchronousTestCase):
             GREETED + "C: XHELLO\nS: 530 5.7.0 Must issue a STARTTLS command first",
             {"XHELLO": ServerCommand(xhello, states=State.ANY)},
             require_tls=True,
+            tls=CertificateOptions(),
         )
 
 

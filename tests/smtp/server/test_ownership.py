@@ -91,14 +91,14 @@ class SubmissionTests(DialogueTestCase):
         self.assertEqual(len(self.delivery.senders), 1)
 
     def test_whose_it_is_can_be_logged(self) -> None:
-        """Of SMTPUTF8 nearly everything may stand in an address."""
+        """With SMTPUTF8, an address may have characters that cannot be shown, such as private ones."""
         events: list[LogEvent] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
-        path = "<b\u202eob\u200b@example.org>"
+        path = "<b\ue000ob\u0378@example.org>"
         self.assert_dialogue(script(SIGNED_IN, f"C: MAIL FROM:{path} SMTPUTF8\n{NOT_YOURS}"))
         (text,) = {text for text in map(formatEvent, events) if "not yours" in text}
-        self.assertIn(r"<b\u202eob\u200b@example.org>", text)
+        self.assertIn(r"<b\ue000ob\u0378@example.org>", text)
 
     def test_notifications_have_no_sender(self) -> None:
         self.assert_dialogue(script(SIGNED_IN, "C: MAIL FROM:<>\nS: 250..."))

@@ -7,10 +7,13 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.smtp.limits import SMTPLimits
+from mailproto.connection.proxy import Networks
+from mailproto.smtp.limits import TRUSTED_CLIENT_LIMITS, SMTPLimits
+from mailproto.smtp.server import _limits
 from mailproto.smtp.server._rates import MAX_REMEMBERED_RATES, Rate
+from mailproto.smtp.server._sending_policy import SendingPolicy
 from mailproto.testing import ELSEWHERE, LOOPBACK, MemoryTransport
-from tests.smtp.server.dialogue import DialogueTestCase
+from tests.smtp.server.dialogue import DialogueTestCase, FakeDelivery
 from tests.smtp.server.test_authentication import SIGNED_IN
 from tests.smtp.server.test_server import script
 
@@ -51,7 +54,7 @@ class RateTests(SynchronousTestCase):
 
 
 class PeerTests(DialogueTestCase):
-    limits = SMTPLimits(messages_per_peer=2, recipients_per_peer=3, greeting_wait=0)
+    limits = SMTPLimits(messages_per_peer=2, recipients_per_peer=3, greeting_wait=0, rate_period=60)
     peer = ELSEWHERE
 
     def again(self, peer: str) -> MemoryTransport:
@@ -95,9 +98,37 @@ class PeerTests(DialogueTestCase):
         self.peer = LOOPBACK
         self.assert_dialogue(script("C: HELO a\nS: 250...", MAIL, MAIL, NO_MAIL), limits=self.limits)
 
-    def test_no_limit_by_default(self) -> None:
-        self.assert_dialogue(script("C: HELO a\nS: 250...", *[MAIL] * 100))
-        self.assertIsNone(self.factory.sending_policy)
+    def test_defaults_for_strangers_on_the_network(self) -> None:
+        """10,000 messages and 50,000 recipients an hour."""
+        limits = SMTPLimits()
+        self.assertEqual(limits.messages_of_peer(is_near=False), 10_000)
+        self.assertEqual(limits.recipients_of_peer(is_near=False), 50_000)
+        self.patch(_limits, "_MESSAGES_FROM_ELSEWHERE", 2)
+        self.patch(_limits, "_RECIPIENTS_FROM_ELSEWHERE", 1)
+        transport = self.connect(limits=SMTPLimits(greeting_wait=0))
+        self.converse(transport, script("C: HELO a\nS: 250...", MAIL, "C: MAIL FROM:<a@b>\nS: 250..."))
+        self.converse(transport, "C: RCPT TO:<c@d>\nC: RCPT TO:<c@d>\nS: 250...\nS: 450 4.7.1...")
+        self.converse(transport, script("C: RSET\nS: 250...", NO_MAIL))
+        self.clock.advance(1800)
+        self.converse(self.again(ELSEWHERE), script(MAIL, NO_MAIL))
+
+    def test_no_limit_by_default_near_by(self) -> None:
+        self.patch(_limits, "_MESSAGES_FROM_ELSEWHERE", 2)
+        for peer in (LOOPBACK, ""):
+            self.peer = peer
+            self.assert_dialogue(script("C: HELO a\nS: 250...", *[MAIL] * 20))
+
+    def test_no_limit_by_default_for_known_clients(self) -> None:
+        self.assertFalse(SendingPolicy(FakeDelivery(), TRUSTED_CLIENT_LIMITS, own_senders=False))
+
+    def test_none_at_all(self) -> None:
+        limits = SMTPLimits(messages_per_peer=0, recipients_per_peer=0)
+        self.assertFalse(SendingPolicy(FakeDelivery(), limits, own_senders=False))
+
+    def test_a_listed_proxy_itself(self) -> None:
+        self.patch(_limits, "_MESSAGES_FROM_ELSEWHERE", 2)
+        transport = self.connect(limits=SMTPLimits(), xclient=Networks([ELSEWHERE]))
+        self.converse(transport, script("C: HELO a\nS: 250...", *[MAIL] * 5))
 
 
 class AccountTests(DialogueTestCase):
@@ -105,7 +136,7 @@ class AccountTests(DialogueTestCase):
         return super().connect(portal=self.portal, **settings)
 
     def test_messages_from_wherever(self) -> None:
-        limits = SMTPLimits(messages_per_account=2)
+        limits = SMTPLimits(messages_per_account=2, rate_period=60)
         self.assert_dialogue(script(SIGNED_IN, MAIL, MAIL, NO_MAIL), limits=limits)
         transport = MemoryTransport(self.factory.buildProtocol(None), LOOPBACK)
         transport.read()
@@ -123,8 +154,8 @@ class AccountTests(DialogueTestCase):
             limits=SMTPLimits(recipients_per_account=1),
         )
 
-    def test_over_another_period(self) -> None:
-        transport = self.connect(limits=SMTPLimits(messages_per_account=1, rate_period=3600))
+    def test_an_hour_by_default(self) -> None:
+        transport = self.connect(limits=SMTPLimits(messages_per_account=1))
         self.converse(transport, script(SIGNED_IN, MAIL))
         self.clock.advance(200)
         self.converse(transport, NO_MAIL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.cred.portal import Portal
+from twisted.internet.ssl import CertificateOptions
 
 from mailproto.auth._scram import _server
 from mailproto.errors import Unavailable
@@ -140,5 +141,5 @@ class MechanismTests(DialogueTestCase):
                 HELLO,
                 f"C: AUTH PLAIN {GOOD}\nS: 235...",
             ),
-            tls=object(),
+            tls=CertificateOptions(),
         )

@@ -48,6 +48,14 @@ def script(*parts: str) -> str:
     return "\n".join(line for part in parts for line in part.splitlines() if line.strip())
 
 
+class LateCode(Refused):
+    """A class of somebody's own that sets its code after it was checked."""
+
+    def __init__(self) -> None:
+        super().__init__(550, "5.7.1", "No")
+        self.code = 250
+
+
 class MessageTests(DialogueTestCase):
     def test_a_message_is_taken(self) -> None:
         self.assert_dialogue(
@@ -145,11 +153,30 @@ class MessageTests(DialogueTestCase):
         for failure, reply in (
             (Refused(554, "5.7.1", "No\r\n250 liar\xff"), "554-5.7.1 No\nS: 554 5.7.1 250 liar?"),
             (ZeroDivisionError("secret"), "451 4.3.0 Temporary failure, try again later"),
+            (LateCode(), "451 4.3.0 Temporary failure, try again later"),
         ):
             transport = self.connect()
             self.delivery.failure = failure
             self.converse(transport, script(DATA, f"C: .\nS: {reply}\nC: MAIL FROM:<>\nS: 250..."))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_a_refusal_that_cannot_be_told_is_an_error(self) -> None:
+        transport = self.connect()
+        self.delivery.refusals["b@c"] = LateCode()
+        self.converse(
+            transport,
+            script(
+                MAIL,
+                """
+            C: RCPT TO:<b@c>
+            S: 451 4.3.0 Temporary failure, try again later
+            C: NOOP
+            S: 250...
+        """,
+            ),
+        )
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     def test_a_delivery_may_end_the_connection(self) -> None:
         """RFC 5321 3.8: 421 says so, to whatever it is the answer."""

@@ -8,6 +8,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.protocol import Protocol
+from twisted.internet.ssl import CertificateOptions
 from twisted.logger import capturedLogs, formatEvent
 
 from mailproto.auth import store_portal
@@ -200,7 +201,7 @@ class ProxyTests(DialogueTestCase):
                 "C: HELO a\nS: 250...",
                 MESSAGE,
             ),
-            tls=object(),
+            tls=CertificateOptions(),
         )
         self.assertEqual(self.delivery.delivered[0][0].session.peer, "203.0.113.9")
 
@@ -211,7 +212,7 @@ class ProxyTests(DialogueTestCase):
                 f"C: XCLIENT ADDR=203.0.113.9 LOGIN=alice\n{GREETING}",
                 f"C: XCLIENT LOGIN=alice\n{ONCE}",
             ),
-            tls=object(),
+            tls=CertificateOptions(),
         )
 
     def test_pipelined(self) -> None:
@@ -473,7 +474,7 @@ class ProxyTests(DialogueTestCase):
                 "C: MAIL FROM:<a@b>\nS: 530 5.7.0 Authentication required",
             ),
             submission=True,
-            tls=object(),
+            tls=CertificateOptions(),
         )
 
     def test_bad_attributes(self) -> None:

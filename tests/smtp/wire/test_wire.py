@@ -35,6 +35,13 @@ from mailproto.smtp.wire import (
 )
 from mailproto.smtp.wire._commands import REMEMBERED
 
+UNSEEN = (
+    "\u2028\u2029\u202a\u202e\u2066\u2069\u200e\u061c"  # lines, and directions
+    "\u200b\u2060\ufeff\u00ad\u180e\u034f\ufe0f\U000e0041"  # of no width
+    "\u00a0\u2003\u3000\u3164\u2800"  # like spaces
+    "\ufffe\ufdd0\U0001ffff"  # no characters
+)
+
 
 def play(pieces: Iterable[bytes], *, wire: SMTPServerWire | None = None) -> list[Event | str]:
     """Everything the wire makes of ``pieces``; DATA is always allowed, content and chunks put together."""
@@ -200,6 +207,41 @@ class PathTests(EveryWay):
     def test_international(self) -> None:
         self.assert_path("<用户@例え.jp>".encode(), "用户", "例え.jp")
         self.assert_path('<"ü x"@é.fr>'.encode(), "ü x", "é.fr")
+
+    def test_joiners_where_a_script_needs_them(self) -> None:
+        """RFC 5892 A.1 and A.2: Persian, Kannada and Sinhala have them in words."""
+        for address in ("علی\u200cرضا@example.ir", "ರಾಜ್\u200cಕುಮಾರ್@example.in", "ශ්\u200dරී@ශ්\u200dරී.lk"):
+            local, _, domain = address.partition("@")
+            self.assert_path(f"<{address}>".encode(), local, domain)
+
+    def test_what_cannot_be_seen(self) -> None:
+        for character in UNSEEN:
+            for path in (
+                f"<a{character}b@c>",
+                f"<a@b{character}c>",
+                f'<"a {character}"@c>',
+                f"a{character}b@c",
+            ):
+                with self.subTest(path=ascii(path)):
+                    self.assert_error(f"RCPT TO:{path}".encode(), "501 5.1.3")
+                    self.assert_error(f"MAIL FROM:{path}".encode(), "501 5.1.7")
+            self.assert_error(f"RCPT TO:<a@b> ORCPT=utf-8;a{character}b@c".encode(), "501 5.5.4")
+
+    def test_joiners_elsewhere(self) -> None:
+        for joiner in "\u200c\u200d":
+            for address in (f"a{joiner}b@c", f"{joiner}علی@c", f"علی{joiner}@c", f"ü@b{joiner}c"):
+                self.assert_error(f"RCPT TO:<{address}>".encode(), "501 5.1.3")
+        self.assert_error("RCPT TO:<علی\u200dرضا@c>".encode(), "501 5.1.3")
+
+    def test_the_reply_says_which_character(self) -> None:
+        wire = SMTPServerWire()
+        wire.receive("RCPT TO:<a\u202eb@c>\r\n".encode())
+        error = self.assertRaises(SMTPSyntaxError, wire.next_event)
+        self.assertEqual(error.text, "An address cannot have U+202E (RIGHT-TO-LEFT OVERRIDE)")
+
+    def test_what_python_does_not_know_yet_is_a_letter(self) -> None:
+        """Scripts are added to Unicode each year; U+2FE0 is not assigned."""
+        self.assert_path("<\u2fe0@b>".encode(), "\u2fe0", "b")
 
     def test_the_null_path_sends_and_does_not_receive(self) -> None:
         self.assert_events(b"MAIL FROM:<>\r\n", Mail(NULL_PATH, {}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any, TypeAlias
@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
 
-from mailproto.content import CHUNK
+from mailproto._arguments import check_type, wrong_type
+from mailproto.content import CHUNK, Content
 from mailproto.domains import canonical_domain
 from mailproto.message import header_fields
 from mailproto.model import Address, Recipient
@@ -140,7 +141,12 @@ async def compose_in_thread(
 
     The caller may change the arguments while this waits.
     """
+    takes = "an EmailMessage, or a whole message as str or bytes"
+    hint = "write bytes(content)" if isinstance(message, Content) else ""
+    check_type("message", message, (str, bytes, Message), takes, hint)
     now = reactor.seconds()
+    if recipients is not None and not isinstance(recipients, Iterable | Address | Recipient):
+        raise wrong_type("recipients", recipients, "an address or a list of addresses")
     if recipients is not None and not isinstance(recipients, str | Address | Recipient):
         recipients = tuple(recipients)
     if _is_small(message, recipients) or not IReactorThreads.providedBy(reactor):

@@ -6,6 +6,8 @@ import base64
 import re
 from typing import Any
 
+from twisted.internet.ssl import CertificateOptions
+
 from mailproto.errors import RecipientUnknown
 from mailproto.model import Outcome
 from mailproto.smtp.limits import SMTPLimits
@@ -27,7 +29,7 @@ class TLSTestCase(TranscriptTestCase):
     """TLS without cryptography: the transport says that it is on."""
 
     def connect(self, **settings: Any) -> MemoryTransport:
-        return super().connect(**{"tls": object(), "portal": self.portal, **settings})
+        return super().connect(**{"tls": CertificateOptions(), "portal": self.portal, **settings})
 
     def offered(self, transport: MemoryTransport) -> set[str]:
         transport.send(b"EHLO client.example\r\n")

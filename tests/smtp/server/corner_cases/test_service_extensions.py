@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.ssl import CertificateOptions
 from zope.interface import implementer
 
 from mailproto.interfaces import IServiceExtensions
@@ -131,7 +132,7 @@ class NotificationTests(PromiseTestCase):
 
 class RequireTLSTests(PromiseTestCase):
     def connect(self, **settings: Any) -> MemoryTransport:
-        return super().connect(**{"tls": object(), **settings})
+        return super().connect(**{"tls": CertificateOptions(), **settings})
 
     def test_a4_only_inside_tls(self) -> None:
         """RFC 8689 2 and 4.1: offered there alone, without a value, and told to the delivery."""

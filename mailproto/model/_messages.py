@@ -1,0 +1,177 @@
+"""The values of messages: one that is to be stored, where to, and what is read of it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+from mailproto._arguments import check_flags, check_same_length, check_type, check_whole, wrong_type
+from mailproto.content import Content, Octets
+
+__all__ = [
+    "INBOX",
+    "AppendedMessage",
+    "MessageInfo",
+    "Metadata",
+    "NewMessage",
+    "Part",
+    "Placement",
+]
+
+INBOX = "INBOX"
+"""The mailbox that every account has (RFC 9051 5.1), always spelled in upper case here."""
+
+
+class Part(enum.Flag):
+    """The parts of a message to be read; parts that are not requested may be None in the answer."""
+
+    INTERNAL_DATE = enum.auto()
+    SIZE = enum.auto()
+    ENVELOPE = enum.auto()
+    BODY_STRUCTURE = enum.auto()
+    OFFSETS = enum.auto()
+    CONTENT = enum.auto()
+    IDS = enum.auto()
+
+
+class _MessageInfo(NamedTuple):
+    uid: int
+    internal_date: int | None = None
+    size: int | None = None
+    envelope: bytes | None = None
+    body_structure: bytes | None = None
+    offsets: bytes | None = None
+    content: Content | None = None
+    email_id: str | None = None
+    thread_id: str | None = None
+
+
+class MessageInfo(_MessageInfo):
+    """The parts of a message that never change.
+
+    :ivar internal_date: seconds since the epoch, UTC.
+    :ivar size: octets of the content (RFC 9051 2.3.4).
+    :ivar envelope: ENVELOPE as IMAP sends it (``mailproto.message.summarise``).
+    :ivar body_structure: BODYSTRUCTURE as IMAP sends it.
+    :ivar offsets: the positions of its MIME parts (`mailproto.message.Index.dump`).
+    :ivar content: the octets themselves.
+    :ivar email_id: of the content (`mailproto.interfaces.IObjectIds`).
+    :ivar thread_id: of the message's thread.
+
+    :raises TypeError, ValueError: a value is of the wrong type, or negative.
+    """
+
+    __slots__ = ()
+
+    # Stores that read many messages at once make them as tuples, without this.
+    def __new__(
+        cls,
+        uid: int,
+        internal_date: int | None = None,
+        size: int | None = None,
+        envelope: bytes | None = None,
+        body_structure: bytes | None = None,
+        offsets: bytes | None = None,
+        content: Content | None = None,
+        email_id: str | None = None,
+        thread_id: str | None = None,
+    ) -> Self:
+        check_whole("uid", uid)
+        _check_date(internal_date)
+        if size is not None:
+            check_whole("size", size)
+        for name, octets in (
+            ("envelope", envelope),
+            ("body_structure", body_structure),
+            ("offsets", offsets),
+        ):
+            check_type(name, octets, (bytes, type(None)), "bytes or None")
+        hint = "write Content(octets)" if isinstance(content, (bytes, bytearray)) else ""
+        check_type("content", content, (Content, type(None)), "a Content or None", hint)
+        check_type("email_id", email_id, (str, type(None)), "a str or None")
+        check_type("thread_id", thread_id, (str, type(None)), "a str or None")
+        return super().__new__(
+            cls, uid, internal_date, size, envelope, body_structure, offsets, content, email_id, thread_id
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """The sizes and internal dates of many messages, in columns like those of `FlagColumns`.
+
+    :ivar uids: ascending.
+    :ivar sizes: octets of each.
+    :ivar internal_dates: of each, in seconds since the epoch, UTC.
+    """
+
+    uids: Sequence[int] = ()
+    sizes: Sequence[int] = ()
+    internal_dates: Sequence[int] = ()
+
+    def __post_init__(self) -> None:
+        try:
+            is_table = len(self.uids) == len(self.sizes) == len(self.internal_dates)
+        except TypeError:
+            is_table = False
+        if not is_table:
+            check_same_length(uids=self.uids, sizes=self.sizes, internal_dates=self.internal_dates)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class NewMessage:
+    """A message to be stored.
+
+    :ivar content: with CRLF line ends; `Content.of` makes it of ``bytes``.
+    :ivar internal_date: seconds since the epoch; None for now.
+    :raises TypeError: ``content`` is neither ``bytes`` nor a `Content`, ``flags`` are no frozenset of str, or
+        ``internal_date`` is neither an int nor None.
+    """
+
+    content: Content
+    flags: frozenset[str]
+    internal_date: int | None
+
+    def __init__(
+        self, content: Octets, flags: frozenset[str] = frozenset(), internal_date: int | None = None
+    ) -> None:
+        check_flags("flags", flags)
+        _check_date(internal_date)
+        # The class is frozen: its own attributes cannot be set in the usual way.
+        object.__setattr__(self, "content", Content.of(content))
+        object.__setattr__(self, "flags", flags)
+        object.__setattr__(self, "internal_date", internal_date)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One mailbox into which a message is delivered.
+
+    :ivar account: an account's name, in any spelling.
+    :ivar mailbox: the name of one of its mailboxes.
+    :ivar flags: the flags of the message there.
+    """
+
+    account: str
+    mailbox: str = INBOX
+    flags: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        check_type("account", self.account, str, "an account's name, a str")
+        check_type("mailbox", self.mailbox, str, "a mailbox's name, a str")
+        check_flags("flags", self.flags)
+
+
+class AppendedMessage(NamedTuple):
+    """Where a new message was put (RFC 4315 APPENDUID)."""
+
+    uid: int
+    modseq: int
+
+
+def _check_date(internal_date: object) -> None:
+    """:raises TypeError: it is neither an int nor None."""
+    if internal_date is not None and (not isinstance(internal_date, int) or isinstance(internal_date, bool)):
+        hint = "write int(date.timestamp())" if hasattr(internal_date, "timestamp") else ""
+        raise wrong_type("internal_date", internal_date, "whole seconds since the epoch, or None", hint)

@@ -29,9 +29,9 @@ class Message:
 
     The fields of the header take less than 0.1 ms in usual messages, whatever their size.  The first of
     `text`, `html` and `attachments` searches the whole message for its parts, and `text` and `html`
-    decode it, which takes 1 to 5 ms for each megabyte.  The worst messages take 35 ms for 10 KB, and
+    decode it, which takes 1 to 5 ms for each megabyte.  The worst messages take 10 ms for 10 KB, and
     0.5 s for 10 MB (`docs/reading-mail.md`).  So read a message of more than a megabyte, or any message
-    from strangers if 35 ms are too long, in a thread: ``await deferToThread(read, content)``.  One
+    from strangers if 10 ms are too long, in a thread: ``await deferToThread(read, content)``.  One
     thread at a time may use a `Message`.
 
     The limits are `HEADER_LIMIT`, `FIELD_LIMIT`, `ADDRESSES_LIMIT`, `PARTS_LIMIT`, `NESTING_LIMIT`,

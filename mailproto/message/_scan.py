@@ -128,6 +128,7 @@ class _Scanner:
     :ivar path: the part that is being read, after all parts that contain it; the root is the first.
     :ivar delimiters: those of the open multiparts in ``path``.
     :ivar counted: the parts for which lines must be counted.
+    :ivar to_count: octets in which lines are counted before the next pause.
     :ivar cut: whether a delimiter ended the last header block, so that its part has no body.
     :ivar line_goes_up: whether the line end before that delimiter belongs to the parent part.
     """
@@ -138,6 +139,7 @@ class _Scanner:
         self.path: list[Part] = []
         self.delimiters = Delimiters(content)
         self.counted: list[Part] = []
+        self.to_count = _AT_ONCE
         self.count = 0
         self.has_messages = False
         self.cut = False
@@ -300,8 +302,10 @@ class _Scanner:
     def _lines(self, start: int, stop: int) -> Steps[int]:
         """How many lines end in ``[start:stop]``."""
         count = 0
-        while stop - start > _AT_ONCE:
-            count += self.content.count(b"\n", start, start + _AT_ONCE)
-            start += _AT_ONCE
+        while self.to_count < stop - start:
+            count += self.content.count(b"\n", start, start + self.to_count)
+            start += self.to_count
+            self.to_count = _AT_ONCE
             yield
+        self.to_count -= stop - start
         return count + self.content.count(b"\n", start, stop)

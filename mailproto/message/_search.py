@@ -138,12 +138,9 @@ class Searchable:
         """Search a large body."""
         one_line, overlap = " " in key, len(key) - 1
         tail = beginning = " " if one_line else ""
-        searched = 0
         for piece in self._kept_pieces():
-            searched += _COST + len(piece or "")
-            if searched > _LITTLE:
-                yield
-                searched = 0
+            if piece is not None:
+                yield  # also after an empty piece, which may have been much markup
             if piece == "":
                 continue
             window = _one_line(tail + (piece or " ")) if one_line else tail + (piece or "")

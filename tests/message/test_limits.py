@@ -203,6 +203,7 @@ class StepsTests(TestCase):
             (b"Content-Type: message/rfc822\r\n\r\n" + b"X:a\r\n" * (8 * MB // 5), 8),
             (b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + b"text\r\n" * (8 * MB // 6), 7),
             (b"Subject: a\r\n\r\n" + b"text\r\n" * (8 * MB // 6), 7),
+            (mixed(*[part("message/rfc822", b"a: b\r\n\r\n" + b"x\r\n" * (MB // 6))] * 16), 9),
         ):
             self.assertGreaterEqual(sum(1 for _ in scan_steps(content)), least, content[-20:])
 

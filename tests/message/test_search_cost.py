@@ -106,6 +106,13 @@ class PauseTests(TestCase):
                     longest = self.longest(lambda searched, key=key: searched.in_body_steps(key), content)  # type: ignore[misc]
                     self.assertLess(longest, 2 * PIECE, unit)
 
+    def test_markup_without_text(self) -> None:
+        """Each piece of markup is read between two pauses, even if there is no text in it."""
+        for unit in ("<!>", "<p></p>", "<!-- -->", "&nbsp;"):
+            content = text("utf-8", (unit * (SIZE // len(unit))).encode(), "html")
+            pauses = sum(1 for _ in search(content).in_body_steps(HELLO))
+            self.assertGreaterEqual(pauses, SIZE // PIECE, unit)
+
     def test_many_parts(self) -> None:
         content = mixed(*[text("utf-8", b"x")] * 2000, *[part("a/b", b"x")] * 2000)
         pauses = sum(1 for _ in search(content).in_body_steps(HELLO))

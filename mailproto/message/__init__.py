@@ -2,9 +2,21 @@
 
 No function raises because of a message's octets, with two exceptions: `UnknownEncoding`, and
 `parse_addresses` with ``strict``.  All take linear time at most.  Limits:
-`NESTING_LIMIT`, `PARTS_LIMIT`, `BOUNDARY_LIMIT`, `HEADER_LIMIT`, `STRUCTURED_LIMIT`,
+`NESTING_LIMIT`, `PARTS_LIMIT`, `BOUNDARY_LIMIT`, `HEADER_LIMIT`, `FIELDS_LIMIT`, `STRUCTURED_LIMIT`,
 `ADDRESSES_LIMIT`, `TEXT_LIMIT`, `SUBJECT_LIMIT`, `IDS_LIMIT`, `ANCESTORS_LIMIT`, `FIELD_LIMIT`,
-`FILE_NAME_LIMIT`.  Content is ``bytes`` or a `mailproto.content.Content`; of one in a file only one window
+`FILE_NAME_LIMIT`, `ENVELOPE_LIMIT`, `STRUCTURE_LIMIT`, `SHOWN_TEXT_LIMIT`.
+
+What may take longer than some milliseconds within these limits also exists in steps, for a server that
+must serve others in between: ``scan_steps``, ``summarise_steps``, ``body_steps``, ``binary_size_steps``,
+``top_steps`` and the methods of `Searchable` with that ending are generators that pause at each ``yield``
+and return the result::
+
+    work = Working(summarise_steps(content))
+    for _ in work:
+        await turn()
+    summary = work.result                    # finish(summarise_steps(content)) is summarise(content)
+
+Content is ``bytes`` or a `mailproto.content.Content`; of one in a file only one window
 at a time is in memory.
 
 For applications (`docs/reading-mail.md` has examples)::
@@ -63,7 +75,8 @@ from mailproto.message._charset import decode_text, supported_charset
 from mailproto.message._dates import date_text, parse_date, sent_date
 from mailproto.message._encode_header import encode_header
 from mailproto.message._encoded_words import decode_header, parameter_text
-from mailproto.message._fields import HEADER_LIMIT, Field, header_fields
+from mailproto.message._envelope import ENVELOPE_LIMIT, SHOWN_TEXT_LIMIT
+from mailproto.message._fields import FIELD_LIMIT, FIELDS_LIMIT, HEADER_LIMIT, Field, header_fields
 from mailproto.message._file_name import FILE_NAME_LIMIT
 from mailproto.message._header_section import (
     BYTE_ORDER_MARK,
@@ -74,16 +87,18 @@ from mailproto.message._header_section import (
 )
 from mailproto.message._html import html_text
 from mailproto.message._ids import IDS_LIMIT, message_id, message_ids, references
-from mailproto.message._index import Index, scan
-from mailproto.message._message import FIELD_LIMIT, Message
+from mailproto.message._index import Index, scan, scan_steps
+from mailproto.message._message import Message
 from mailproto.message._mime import STRUCTURED_LIMIT
 from mailproto.message._named_addresses import NamedAddress
 from mailproto.message._part_text import TEXT_LIMIT
 from mailproto.message._relations import ANCESTORS_LIMIT, Relations, relations
 from mailproto.message._scan import BOUNDARY_LIMIT, NESTING_LIMIT, PARTS_LIMIT, Part
 from mailproto.message._search import PREVIEW_LENGTH, Searchable, preview
-from mailproto.message._section import Section, Slices, section, top
-from mailproto.message._summary import RENDER_VERSION, Summary, body, summarise
+from mailproto.message._section import Section, Slices, section, top, top_steps
+from mailproto.message._steps import Steps, Working, finish
+from mailproto.message._structure import STRUCTURE_LIMIT
+from mailproto.message._summary import RENDER_VERSION, Summary, body, body_steps, summarise, summarise_steps
 from mailproto.message._thread import (
     SUBJECT_LIMIT,
     base_subject,
@@ -92,7 +107,7 @@ from mailproto.message._thread import (
     sort_mailbox,
 )
 from mailproto.message._tokens import comment_end, unquote
-from mailproto.message._transfer import UnknownEncoding, binary, binary_size
+from mailproto.message._transfer import UnknownEncoding, binary, binary_size, binary_size_steps
 from mailproto.message._utf8_form import utf8_form
 from mailproto.message._write import fold, received
 
@@ -101,6 +116,8 @@ __all__ = [
     "ANCESTORS_LIMIT",
     "BOUNDARY_LIMIT",
     "BYTE_ORDER_MARK",
+    "ENVELOPE_LIMIT",
+    "FIELDS_LIMIT",
     "FIELD_LIMIT",
     "FILE_NAME_LIMIT",
     "HEADER_LIMIT",
@@ -109,7 +126,9 @@ __all__ = [
     "PARTS_LIMIT",
     "PREVIEW_LENGTH",
     "RENDER_VERSION",
+    "SHOWN_TEXT_LIMIT",
     "STRUCTURED_LIMIT",
+    "STRUCTURE_LIMIT",
     "SUBJECT_LIMIT",
     "TEXT_LIMIT",
     "Attachment",
@@ -124,12 +143,16 @@ __all__ = [
     "Searchable",
     "Section",
     "Slices",
+    "Steps",
     "Summary",
     "UnknownEncoding",
+    "Working",
     "base_subject",
     "binary",
     "binary_size",
+    "binary_size_steps",
     "body",
+    "body_steps",
     "casemap",
     "comment_end",
     "date_text",
@@ -137,6 +160,7 @@ __all__ = [
     "decode_text",
     "display_name",
     "encode_header",
+    "finish",
     "fold",
     "header_fields",
     "header_section",
@@ -154,12 +178,15 @@ __all__ = [
     "references",
     "relations",
     "scan",
+    "scan_steps",
     "section",
     "sent_date",
     "sort_mailbox",
     "summarise",
+    "summarise_steps",
     "supported_charset",
     "top",
+    "top_steps",
     "unquote",
     "utf8_form",
 ]

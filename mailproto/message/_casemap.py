@@ -36,14 +36,36 @@ def casemap(text: str) -> str:
     """``text`` with each character in titlecase, then decomposed, so that equal texts compare equal."""
     if text.isascii():
         return text.upper()
-    return unicodedata.normalize("NFKD", text.translate(_titlecase))
+    return _decomposed(text.translate(_titlecase))
 
 
 def searched_text(text: str) -> str:
     """As `casemap`, without invisible characters."""
     if text.isascii():
         return text.upper()
-    return unicodedata.normalize("NFKD", text.translate(_seen_titlecase))
+    return _decomposed(text.translate(_seen_titlecase))
+
+
+_SLICE = 128
+_MARKS = 32
+"""Real text has less combining marks on one character (Unicode Standard Annex 15, 13)."""
+
+
+def _decomposed(text: str) -> str:
+    """``text`` in normalisation form KD; a slice at a time, because marks are sorted in quadratic time."""
+    if len(text) <= _SLICE:
+        return unicodedata.normalize("NFKD", text)
+    pieces = []
+    at = 0
+    while at < len(text):
+        stop = at + _SLICE
+        if stop < len(text):
+            least = stop - _MARKS
+            while stop > least and unicodedata.combining(text[stop]):
+                stop -= 1
+        pieces.append(unicodedata.normalize("NFKD", text[at:stop]))
+        at = stop
+    return "".join(pieces)
 
 
 def searched_key(key: str) -> str:

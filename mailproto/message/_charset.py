@@ -7,7 +7,7 @@ import codecs
 from mailproto.message._decoders import US_ASCII, Decoder
 from mailproto.message._labels import decoder_for
 
-__all__ = ["decode_text", "supported_charset"]
+__all__ = ["charset_with_mark", "decode_text", "supported_charset"]
 
 _MARKED = (b"\xef", b"\xff", b"\xfe")
 _UTF_16 = {b"\xff\xfe": "utf-16le", b"\xfe\xff": "utf-16be"}
@@ -23,6 +23,15 @@ def _after_byte_order_mark(octets: bytes, decoder: Decoder) -> tuple[bytes, Deco
     ):
         return octets[2:], decoder_for(name) or decoder
     return octets, decoder
+
+
+def charset_with_mark(octets: bytes, charset: str) -> str:
+    """The charset of a text that begins with ``octets``; a byte order mark overrides ``charset``."""
+    if octets.startswith(codecs.BOM_UTF8):
+        return "utf-8"
+    decoder = decoder_for(charset) or US_ASCII
+    _, marked = _after_byte_order_mark(octets, decoder)
+    return charset if marked is decoder else _UTF_16[octets[:2]]
 
 
 def supported_charset(charset: str) -> bool:

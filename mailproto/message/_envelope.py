@@ -2,48 +2,62 @@
 
 from __future__ import annotations
 
-from mailproto.message._addresses import parse_addresses
+from collections.abc import Callable, Iterator
+
+from mailproto.message._addresses import ADDRESSES_LIMIT, Mailbox, parse_addresses
 from mailproto.message._fields import REPEATS_LIMIT, Fields
 from mailproto.message._ids import ids_text
 from mailproto.message._quote import nstring_text, nstring_unfolded, string
 
-__all__ = ["render_envelope"]
+__all__ = ["ENVELOPE_LIMIT", "SHOWN_TEXT_LIMIT", "render_envelope", "shown_text"]
+
+ENVELOPE_LIMIT = 1 << 16
+"""The most octets of an ENVELOPE; the addresses that are too many are not shown."""
+
+SHOWN_TEXT_LIMIT = 4096
+"""How many octets of a text, such as the subject, ENVELOPE and BODYSTRUCTURE show."""
+
+_WORD_LIMIT = 100  # octets of an encoded word (RFC 2047 2 allows 75) that is not cut
 
 
-def render_envelope(fields: Fields) -> bytes:
-    """Render the value of ENVELOPE, parentheses included.
+def render_envelope(fields: Fields, size: int) -> bytes:
+    """Render the value of ENVELOPE, parentheses included: at most `ENVELOPE_LIMIT` octets.
 
     If a field of text is repeated, the last one counts.  Repeated fields of addresses are joined.
+
+    :param size: octets of the header.
     """
+    if size <= SHOWN_TEXT_LIMIT and len(rendered := _rendered(fields, _addresses)) <= ENVELOPE_LIMIT:
+        return rendered
+    return _rendered(fields, _Lists(ENVELOPE_LIMIT - len(_rendered(fields, _no_addresses))).render)
+
+
+_Render = Callable[[list[bytes] | None, bytes], bytes]
+
+
+def _rendered(fields: Fields, addresses: _Render) -> bytes:
     get = fields.get
-    sender_of_all = _addresses(get(b"from"))
+    sender_of_all = addresses(get(b"from"), b"NIL")
     return b"(%b %b %b %b %b %b %b %b %b %b)" % (
         nstring_unfolded(_last(get(b"date"))),
         nstring_text(_last(get(b"subject"))),
         sender_of_all,
-        _addresses(get(b"sender"), sender_of_all),
-        _addresses(get(b"reply-to"), sender_of_all),
-        _addresses(get(b"to")),
-        _addresses(get(b"cc")),
-        _addresses(get(b"bcc")),
+        addresses(get(b"sender"), sender_of_all),
+        addresses(get(b"reply-to"), sender_of_all),
+        addresses(get(b"to"), b"NIL"),
+        addresses(get(b"cc"), b"NIL"),
+        addresses(get(b"bcc"), b"NIL"),
         _ids(get(b"in-reply-to")),
         _ids(get(b"message-id")),
     )
 
 
-def _ids(values: list[bytes] | None) -> bytes:
-    return string(ids_text(values[-1])) if values else b"NIL"
-
-
-def _last(values: list[bytes] | None) -> bytes | None:
-    return values[-1] if values else None
-
-
-def _addresses(values: list[bytes] | None, default: bytes = b"NIL") -> bytes:
+def _addresses(values: list[bytes] | None, default: bytes) -> bytes:
+    """A list of all addresses."""
     if not values:
         return default
     rendered = [
-        b"(%b %b %b %b)"
+        _ADDRESS
         % (
             b"NIL" if name is None else nstring_text(name),
             b"NIL" if route is None else string(route),
@@ -54,3 +68,90 @@ def _addresses(values: list[bytes] | None, default: bytes = b"NIL") -> bytes:
         for name, route, local, host in parse_addresses(value)
     ]
     return b"(%b)" % b"".join(rendered) if rendered else default
+
+
+_ADDRESS = b"(%b %b %b %b)"
+
+
+def _no_addresses(values: list[bytes] | None, default: bytes) -> bytes:
+    return b"NIL"
+
+
+class _Lists:
+    """Renders the lists of addresses of one ENVELOPE.
+
+    :ivar room: octets that may still be used.
+    """
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def render(self, values: list[bytes] | None, default: bytes) -> bytes:
+        """A list of those addresses for which there is room; ``default`` if there is no address."""
+        rendered: list[bytes] = []
+        left = self.room - len(_GROUP_END) - 2
+        is_group = False
+        for name, route, local, host in self._mailboxes(values):
+            if left < 0:
+                break
+            text = _ADDRESS % (
+                b"NIL" if name is None else nstring_text(shown_text(name)),
+                b"NIL" if route is None else string(shown_text(route)),
+                b"NIL" if local is None else string(shown_text(local)),
+                b"NIL" if host is None else string(shown_text(host)),
+            )
+            left -= len(text)
+            if left < 0:
+                break
+            if host is None:
+                is_group = local is not None
+            rendered.append(text)
+        if left < 0 and is_group:
+            rendered.append(_GROUP_END)
+        shown = b"(%b)" % b"".join(rendered) if rendered else default
+        if len(shown) > self.room:
+            return b"NIL"
+        self.room -= len(shown)
+        return shown
+
+    def _mailboxes(self, values: list[bytes] | None) -> Iterator[Mailbox]:
+        count = 0
+        for value in values[:REPEATS_LIMIT] if values else ():
+            found = parse_addresses(value)
+            yield from found
+            count += len(found)
+            if count > ADDRESSES_LIMIT:
+                break
+
+
+_GROUP_END = _ADDRESS % ((b"NIL",) * 4)
+
+
+def shown_text(value: bytes) -> bytes:
+    """The beginning of ``value`` that is shown; no character and no encoded word of it is cut."""
+    if len(value) <= SHOWN_TEXT_LIMIT:
+        return value
+    value = value[:SHOWN_TEXT_LIMIT]
+    blank = max(value.rfind(b" "), value.rfind(b"\n"))
+    if blank >= SHOWN_TEXT_LIMIT - _WORD_LIMIT:
+        return value[:blank]
+    return value.decode("utf-8", "ignore").encode() if _is_cut(value) else value
+
+
+def _is_cut(value: bytes) -> bool:
+    """Whether the octets are UTF-8, but for their end."""
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        return error.end == len(value) and error.start >= len(value) - 3
+    return False
+
+
+def _ids(values: list[bytes] | None) -> bytes:
+    return string(ids_text(shown_text(values[-1]))) if values else b"NIL"
+
+
+def _last(values: list[bytes] | None) -> bytes | None:
+    if not values:
+        return None
+    return values[-1] if len(values[-1]) <= SHOWN_TEXT_LIMIT else shown_text(values[-1])

@@ -8,26 +8,38 @@ server, which does not read parts, uses the same rule.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from mailproto.content import Octets
 from mailproto.message._header_section import BYTE_ORDER_MARK, header_section
+from mailproto.message._steps import Steps, finish
 
 __all__ = [
+    "FIELDS_LIMIT",
+    "FIELD_LIMIT",
     "HEADER_LIMIT",
     "REPEATS_LIMIT",
     "Field",
     "Fields",
+    "end_of_header_steps",
     "ends_of_header",
     "header_fields",
+    "limited_fields",
     "structural_fields",
     "unfold",
 ]
 
-HEADER_LIMIT = 2 << 20
-"""How many octets of a header block are searched for fields; the rest is only passed on."""
+HEADER_LIMIT = 1 << 18
+"""How many octets of a header block, wherever it stands, are searched for fields; the rest is passed on."""
+
+FIELDS_LIMIT = 10_000
+"""How many fields of a header block are read; the rest is only passed on."""
+
+FIELD_LIMIT = 1 << 15
+"""How many octets of a field's value are decoded."""
 
 REPEATS_LIMIT = 1000
 """How many repetitions of a field of addresses are read."""
@@ -36,6 +48,9 @@ SECTION_LIMIT = 1 << 18
 """How many octets of a message are searched for a line that is not a field and ends the header."""
 
 _WINDOW = 1 << 18
+
+_SEARCHED = 1 << 20
+"""How many octets are searched for an empty line at a time."""
 
 Fields = dict[bytes, list[bytes]]
 """Values by name in lower case, in the order of the message; line ends in values are bare LF."""
@@ -51,13 +66,13 @@ _ENVELOPE_NAMES = rb"date|subject|from|sender|reply-to|to|cc|bcc|in-reply-to|mes
 
 _message_fields = re.compile(
     rb"\n(%b|%b)%b%b" % (_ENVELOPE_NAMES, _CONTENT_NAMES, _COLON, _VALUE), re.IGNORECASE
-).findall
-_part_fields = re.compile(rb"\n(%b)%b%b" % (_CONTENT_NAMES, _COLON, _VALUE), re.IGNORECASE).findall
+)
+_part_fields = re.compile(rb"\n(%b)%b%b" % (_CONTENT_NAMES, _COLON, _VALUE), re.IGNORECASE)
 
 # A field; or, without groups, lines that are not fields.
 _any_field = re.compile(
     rb"([^:\n]*+):(?:[ \t]*+(?=[^ \t\r\n])|[ \t]?+)([^\n]*+(?:\n[ \t][^\n]*+)*)(?:\n|\Z)"
-    rb"|[^\n]*+(?:\n[ \t][^\n]*+)*(?:\n|\Z)"
+    rb"|(?:(?!\r?\n)[^:\n]++\n)+(?:[ \t][^\n]*+(?:\n|\Z))*|[^\n]*+(?:\n|\Z)"
 )
 _unfold = re.compile(rb"[\r\n]+([ \t]?)").sub
 
@@ -82,9 +97,25 @@ def ends_of_header(content: Octets, start: int, stop: int) -> int:
 
     :returns: the offset; -1 if there is no end before ``stop``.
     """
-    end = _empty_line(content, start, stop)
-    if start:
-        return end
+    if stop - start <= _SEARCHED:
+        end = _empty_line(content, start, stop)
+        return end if start else _end_of_header(content, stop, end)
+    return finish(end_of_header_steps(content, start, stop))
+
+
+def end_of_header_steps(content: Octets, start: int, stop: int) -> Steps[int]:
+    """As `ends_of_header`, in steps."""
+    end = _empty_line(content, start, min(stop, start + _SEARCHED))
+    at = start + _SEARCHED
+    while end < 0 and at < stop:
+        yield
+        end = _empty_line(content, at - 2, min(stop, at + _SEARCHED))
+        at += _SEARCHED
+    return end if start else _end_of_header(content, stop, end)
+
+
+def _end_of_header(content: Octets, stop: int, end: int) -> int:
+    """The end of the message's own header, if the first empty line ends at ``end``."""
     size = stop if end < 0 else end
     block = content[: min(size, SECTION_LIMIT)]
     if len(block) == SECTION_LIMIT:
@@ -112,18 +143,33 @@ def _empty_line(content: Octets, start: int, stop: int) -> int:
 
 def structural_fields(content: Octets, start: int, stop: int, *, message: bool) -> Fields:
     """The fields for BODYSTRUCTURE; and, if ``message``, those for ENVELOPE and threads."""
-    block = content[start : min(stop, start + HEADER_LIMIT)].replace(b"\r\n", b"\n")
+    block = content[start : min(stop, start + HEADER_LIMIT)]
+    if stop - start > HEADER_LIMIT:
+        block = block[: _last_boundary(block) or None]  # half a field would be another one
+    block = block.replace(b"\r\n", b"\n")
     block = b"\n" + (block if start else block.removeprefix(BYTE_ORDER_MARK))
+    pattern = _message_fields if message else _part_fields
     found: Fields = {}
-    for name, value in (_message_fields if message else _part_fields)(block):
+    for name, value in pattern.findall(block) if len(block) <= _FEW else _some(pattern, block):
         found.setdefault(name.lower(), []).append(value)
     return found
+
+
+_FEW = FIELDS_LIMIT * 4
+"""So many octets have no more than `FIELDS_LIMIT` fields."""
+
+
+def _some(pattern: re.Pattern[bytes], block: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """At most `FIELDS_LIMIT` names and values in a large block."""
+    for match in itertools.islice(pattern.finditer(block), FIELDS_LIMIT):
+        yield match[1], match[2]
 
 
 def header_fields(content: Octets, start: int = 0, stop: int | None = None) -> Iterator[Field]:
     """The fields of the header block at ``start``, in order; lines that are not fields are left out.
 
-    It reads a window at a time, so a header block of any size needs little memory.
+    It reads a window at a time, so a header block of any size needs little memory.  There is no limit: a
+    reader of strangers' messages stops at `HEADER_LIMIT`, as `limited_fields` does.
 
     :param stop: the latest end of the block; if None, only an empty line ends it.
     """
@@ -155,6 +201,12 @@ def header_fields(content: Octets, start: int = 0, stop: int | None = None) -> I
                 return
             at = match.end()
         start += cut
+
+
+def limited_fields(content: Octets, start: int, stop: int) -> Iterator[Field]:
+    """`header_fields`, at most `FIELDS_LIMIT` of them, in at most `HEADER_LIMIT` octets."""
+    fields = header_fields(content, start, min(stop, start + HEADER_LIMIT))
+    return itertools.islice(fields, FIELDS_LIMIT)
 
 
 def _last_boundary(block: bytes) -> int:

@@ -84,10 +84,10 @@ def first_and_nearest_ids(value: bytes, limit: int) -> list[bytes]:
 
 
 def message_id(value: bytes) -> bytes | None:
-    """The first Message-ID of a field, or None."""
+    """The first Message-ID of a field, or None; it is looked for in 16 KB."""
     if _only_an_id(value) and b'"' not in value:
         return value[1:-1] or None
-    return next(filter(None, map(_normalised, _ids(value))), None)
+    return next(filter(None, map(_normalised, _ids(value[:_LOOKED_AT]))), None)
 
 
 def references(references: bytes | None, in_reply_to: bytes | None) -> list[bytes]:

@@ -6,9 +6,10 @@ import struct
 from collections.abc import Sequence
 
 from mailproto.content import Octets
-from mailproto.message._scan import MESSAGE, MULTIPART, Part, scan_parts
+from mailproto.message._scan import MESSAGE, MULTIPART, Part, part_steps
+from mailproto.message._steps import Steps, finish
 
-__all__ = ["Index", "scan"]
+__all__ = ["Index", "scan", "scan_steps"]
 
 # A stored index: an octet with the width of numbers, then for each part, in the order of the
 # message: header, body, end, lines, kind + 8 * number of children.
@@ -101,4 +102,9 @@ class Index:
 
 def scan(content: Octets) -> Index:
     """Find the parts of ``content`` in one pass, in linear time; any octets have an index."""
-    return Index(scan_parts(content))
+    return Index(finish(part_steps(content)))
+
+
+def scan_steps(content: Octets) -> Steps[Index]:
+    """As `scan`, in steps."""
+    return Index((yield from part_steps(content)))

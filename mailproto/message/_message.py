@@ -10,17 +10,14 @@ from mailproto.message._attachment import Attachment
 from mailproto.message._bodies import Bodies, find_bodies
 from mailproto.message._dates import parse_date
 from mailproto.message._encoded_words import decode_header
-from mailproto.message._fields import HEADER_LIMIT, ends_of_header, header_fields
+from mailproto.message._fields import FIELD_LIMIT, HEADER_LIMIT, ends_of_header, limited_fields
 from mailproto.message._ids import message_id
 from mailproto.message._named_addresses import NamedAddress, named_addresses
 from mailproto.message._one_line import one_line, without_nul
 from mailproto.message._part_text import TEXT_LIMIT, part_charset, part_source
 from mailproto.message._scan import Part, scan_parts
 
-__all__ = ["FIELD_LIMIT", "Message"]
-
-FIELD_LIMIT = 1 << 16
-"""How many octets of a field's value are decoded."""
+__all__ = ["Message"]
 
 
 class Message:
@@ -32,9 +29,9 @@ class Message:
 
     The fields of the header take less than 0.1 ms in usual messages, whatever their size.  The first of
     `text`, `html` and `attachments` searches the whole message for its parts, and `text` and `html`
-    decode it, which takes 1 to 5 ms for each megabyte.  The worst messages take 35 ms for 10 KB, and
+    decode it, which takes 1 to 5 ms for each megabyte.  The worst messages take 10 ms for 10 KB, and
     0.5 s for 10 MB (`docs/reading-mail.md`).  So read a message of more than a megabyte, or any message
-    from strangers if 35 ms are too long, in a thread: ``await deferToThread(read, content)``.  One
+    from strangers if 10 ms are too long, in a thread: ``await deferToThread(read, content)``.  One
     thread at a time may use a `Message`.
 
     The limits are `HEADER_LIMIT`, `FIELD_LIMIT`, `ADDRESSES_LIMIT`, `PARTS_LIMIT`, `NESTING_LIMIT`,
@@ -114,7 +111,7 @@ class Message:
         head = self._header()
         return [
             self._decoded(field.value)
-            for field in header_fields(self._content, 0, head.body)
+            for field in limited_fields(self._content, 0, head.body)
             if field.name.lower() == wanted
         ]
 

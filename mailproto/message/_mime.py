@@ -22,7 +22,7 @@ Parameter = tuple[bytes, bytes]
 ContentType = tuple[bytes, bytes, tuple[Parameter, ...]]
 """Type, subtype and parameters."""
 
-STRUCTURED_LIMIT = 1 << 16
+STRUCTURED_LIMIT = 1 << 14
 """How many octets of one of these fields are read."""
 
 _W = rb"[ \t\r\n]*+"

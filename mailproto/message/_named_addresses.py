@@ -6,15 +6,19 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mailproto.message._addresses import ADDRESSES_LIMIT, Mailbox, find_addresses, has_fault
+from mailproto.message._addresses import (
+    ADDRESS_FIELD_LIMIT,
+    ADDRESSES_LIMIT,
+    Mailbox,
+    find_addresses,
+    has_fault,
+    without_half_address,
+)
 from mailproto.message._encoded_words import decode_header
 from mailproto.message._fields import REPEATS_LIMIT, unfold
 from mailproto.message._one_line import one_line
 
-__all__ = ["ADDRESS_FIELD_LIMIT", "NamedAddress", "named_addresses"]
-
-ADDRESS_FIELD_LIMIT = 1 << 19
-"""How many octets of the address fields of one name are read."""
+__all__ = ["NamedAddress", "named_addresses"]
 
 _dot_string = re.compile(
     r"[^\x00-\x20()<>@,;:\\\".\[\]\x7f]+(?:\.[^\x00-\x20()<>@,;:\\\".\[\]\x7f]+)*"
@@ -49,8 +53,7 @@ def named_addresses(values: Sequence[bytes]) -> list[NamedAddress]:
     found: list[NamedAddress] = []
     octets_left = ADDRESS_FIELD_LIMIT
     for value in values[:REPEATS_LIMIT]:
-        if len(value) > octets_left:
-            value = value[: value.rfind(b",", 0, octets_left) + 1]  # half an address would be another one
+        value = without_half_address(value, octets_left)
         octets_left -= len(value)
         if value:
             found += filter(None, map(_named_address, find_addresses(value)))

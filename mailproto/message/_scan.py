@@ -1,16 +1,15 @@
 """Finding the MIME parts of a message in one pass (RFC 2046 5.1).
 
-A line that begins with ``--`` and the boundary of any enclosing multipart ends everything before it
-(5.1.1 does not require the whole line to match; the longest boundary that fits wins, then the
-innermost).  For each open multipart the scanner keeps the position of its next boundary.  An inner
-boundary is searched for only up to the outer one, so each octet is searched once for each level.
+A delimiter of any enclosing multipart ends everything before it (`_delimiters`).
 """
 
 from __future__ import annotations
 
 from mailproto.content import Content, Octets, unwrapped
-from mailproto.message._fields import Fields, ends_of_header, structural_fields
+from mailproto.message._delimiters import BOUNDARY_LIMIT, Delimiters
+from mailproto.message._fields import Fields, end_of_header_steps, ends_of_header, structural_fields
 from mailproto.message._mime import ContentType, content_type
+from mailproto.message._steps import Steps, finish
 from mailproto.message._window import Window
 
 __all__ = [
@@ -24,6 +23,7 @@ __all__ = [
     "PARTS_LIMIT",
     "TEXT",
     "Part",
+    "part_steps",
     "scan_parts",
 ]
 
@@ -33,13 +33,16 @@ NESTING_LIMIT = 100
 PARTS_LIMIT = 10_000
 """The most parts of a message; further parts count as the text of the last one."""
 
-BOUNDARY_LIMIT = 80
-"""How many octets of a boundary are compared (RFC 2046 5.1.1 allows 70)."""
-
 MESSAGE_SUBTYPES = (b"rfc822", b"global")
 """The subtypes of message/* that contain a message (RFC 2046 5.2.1, RFC 6532 3.7)."""
 
 _PLAIN_TEXT: ContentType = (b"text", b"plain", ())
+
+_KEPT = 2048
+"""Octets of a part's header up to which its fields are kept."""
+
+_AT_ONCE = 1 << 20  # octets in which lines are counted
+_OFTEN = 31  # a bit mask: there is a pause after 32 delimiters
 
 LEAF, TEXT, MULTIPART, MESSAGE, OPAQUE = range(5)
 """The kinds of parts.
@@ -91,12 +94,13 @@ class Part:
     def fields(self, content: Octets) -> Fields:
         """Fields for ENVELOPE and BODYSTRUCTURE; Content-* fields are included only in MIME messages."""
         if self._fields is None:
-            self._fields = fields = structural_fields(
-                content, self.header, self.body, message=self.is_message
-            )
+            fields = structural_fields(content, self.header, self.body, message=self.is_message)
             if self.is_message and b"mime-version" not in fields and b"content-type" not in fields:
                 for name in [name for name in fields if name[:8] == b"content-"]:
                     del fields[name]
+            if self.body - self.header > _KEPT and self.depth > 1:
+                return fields
+            self._fields = fields
         return self._fields
 
     def content_type(self, content: Octets) -> ContentType:
@@ -107,23 +111,13 @@ class Part:
         return self._type
 
 
-class _Boundary:
-    """The delimiter of an open multipart.
-
-    :ivar next: between the position of the search and ``next`` there is no delimiter of this multipart.
-    """
-
-    __slots__ = ("marker", "next", "part", "text")
-
-    def __init__(self, part: Part, text: bytes) -> None:
-        self.part = part
-        self.text = text
-        self.marker = b"\n--" + text
-        self.next = -1
-
-
 def scan_parts(content: Octets) -> Part:
     """The tree of the parts of ``content``; any octets have one."""
+    return finish(part_steps(content))
+
+
+def part_steps(content: Octets) -> Steps[Part]:
+    """As `scan_parts`, in steps."""
     octets = unwrapped(content)
     return _Scanner(Window(octets) if isinstance(octets, Content) else octets).run()
 
@@ -132,8 +126,9 @@ class _Scanner:
     """Finds the parts of a message.
 
     :ivar path: the part that is being read, after all parts that contain it; the root is the first.
-    :ivar open: the delimiters of the open multiparts in ``path``.
+    :ivar delimiters: those of the open multiparts in ``path``.
     :ivar counted: the parts for which lines must be counted.
+    :ivar to_count: octets in which lines are counted before the next pause.
     :ivar cut: whether a delimiter ended the last header block, so that its part has no body.
     :ivar line_goes_up: whether the line end before that delimiter belongs to the parent part.
     """
@@ -142,19 +137,42 @@ class _Scanner:
         self.content = content
         self.size = len(content)
         self.path: list[Part] = []
-        self.open: list[_Boundary] = []
+        self.delimiters = Delimiters(content)
         self.counted: list[Part] = []
+        self.to_count = _AT_ONCE
         self.count = 0
         self.has_messages = False
         self.cut = False
         self.line_goes_up = False
 
-    def run(self) -> Part:
+    def run(self) -> Steps[Part]:
+        """Read all parts; only here are pauses, because each generator takes time."""
         root = self._child(0)
         part: Part | None = root
-        while part is not None:
-            part = self._enter(part) or self._next_part(part.body)
-        self._count_lines()
+        start = delimiters = 0
+        next_delimiter = self.delimiters.next
+        while True:
+            # Read the header of a part, or else, go on to the next delimiter.
+            at, is_end = next_delimiter(part.header if part else start)
+            while not is_end:
+                yield
+                at, is_end = next_delimiter(at + 1)
+            delimiters += 1
+            if not delimiters & _OFTEN:
+                yield
+            if part is None:
+                if at >= self.size:
+                    break
+                start, part = self._end_part(start, at)
+                continue
+            if at - part.header < _AT_ONCE:
+                end = ends_of_header(self.content, part.header, at + 1)
+            else:
+                end = yield from end_of_header_steps(self.content, part.header, at + 1)
+            boundary = self._header(part, at, end)
+            start, part = part.body, self._enter(part, boundary)
+        self._close(None, self.size)
+        yield from self._count_lines()
         return root
 
     def _child(self, start: int) -> Part:
@@ -166,12 +184,11 @@ class _Scanner:
         path.append(part)
         self.count += 1
         if self.count >= PARTS_LIMIT:
-            self.open.clear()
+            self.delimiters.close_all()
         return part
 
-    def _enter(self, part: Part) -> Part | None:
-        """Read the header of ``part``; return the message in it, if it contains one."""
-        boundary = self._header(part)
+    def _enter(self, part: Part, boundary: bytes | None) -> Part | None:
+        """Go into ``part``, whose header was read; return the message in it, if it contains one."""
         if part.kind == MESSAGE:
             if part.depth < NESTING_LIMIT and self.count < PARTS_LIMIT:
                 self.has_messages = True
@@ -183,39 +200,40 @@ class _Scanner:
         elif part.kind == MULTIPART and part.depth >= NESTING_LIMIT:
             part.kind = OPAQUE
         elif boundary is not None:
-            self.open.append(_Boundary(part, boundary))
+            self.delimiters.open(part, boundary)
         return None
 
-    def _next_part(self, start: int) -> Part | None:
-        """The part that begins at the first delimiter from ``start`` on; None after the last delimiter."""
-        content, size = self.content, self.size
-        while (at := self._next_delimiter(start)) < size:
-            found, closing = self._resolve(at)
-            end = at - 1 if content[at - 1 : at] == b"\r" else at
-            end = max(end, start)  # a delimiter right after another one has no line end of its own
-            if self.line_goes_up and len(self.path) > 1:
-                self.path.pop().end = end
-                end = at + 1
-            self.cut = self.line_goes_up = False
-            self._close(found.part, end)
-            while self.open[-1] is not found:
-                self.open.pop()
-            line_end = content.find(b"\n", at + 1)
-            start = size if line_end < 0 else line_end + 1
-            if closing:
-                self.open.pop()
-            elif line_end >= 0:
-                return self._child(start)
-            else:
-                break
-        self._close(None, size)
-        return None
+    def _end_part(self, start: int, at: int) -> tuple[int, Part | None]:
+        """End the parts that end with the delimiter after ``at``.
 
-    def _header(self, part: Part) -> bytes | None:
-        """Find the end of the part's header, and its kind; return the boundary of a multipart with parts."""
+        :param start: the beginning of what was not read before.
+        :returns: the beginning of what follows, and the part that begins there, if one does.
+        """
+        content, delimiters = self.content, self.delimiters
+        found, closing = delimiters.resolve(at)
+        end = at - 1 if content[at - 1 : at] == b"\r" else at
+        end = max(end, start)  # a delimiter right after another one has no line end of its own
+        if self.line_goes_up and len(self.path) > 1:
+            self.path.pop().end = end
+            end = at + 1
+        self.cut = self.line_goes_up = False
+        self._close(found.part, end)
+        delimiters.close_in(found)
+        line_end = content.find(b"\n", at + 1)
+        if closing:
+            delimiters.close_last()
+        if line_end < 0:
+            delimiters.close_all()
+            return self.size, None
+        return line_end + 1, None if closing else self._child(line_end + 1)
+
+    def _header(self, part: Part, at: int, body: int) -> bytes | None:
+        """Read the part's header, and its kind; return the boundary of a multipart with parts.
+
+        :param at: the LF before the first delimiter after the part's beginning; or the content's size.
+        :param body: the end of the header; -1 if it has none.
+        """
         content, start = self.content, part.header
-        at = self._next_delimiter(start)
-        body = ends_of_header(content, start, at + 1)
         complete = body >= 0
         part.body = body if complete else min(at, self.size)
         boundary = self._kind(part)
@@ -232,7 +250,7 @@ class _Scanner:
         """Whether the delimiter after ``at`` is the first delimiter of the part with the header before it."""
         if boundary is None or not complete or self.content[at + 3 : at + 3 + len(boundary)] != boundary:
             return False
-        return len(boundary) >= len(self._resolve(at)[0].text)
+        return len(boundary) >= len(self.delimiters.resolve(at)[0].text)
 
     def _kind(self, part: Part) -> bytes | None:
         """Set the part's kind; return the boundary of a multipart."""
@@ -259,68 +277,35 @@ class _Scanner:
         """Whether parts of ``part`` are messages by default (RFC 2046 5.1.5)."""
         return part.content_type(self.content)[1].lower() == b"digest"
 
-    def _next_delimiter(self, start: int) -> int:
-        """The offset of the LF before the first delimiter from ``start`` on; or the content's size."""
-        limit = self.size
-        if not self.open:
-            return limit
-        start = start - 1 if start else 0
-        for boundary in self.open:
-            if boundary.next < start:
-                at = self.content.find(boundary.marker, start, limit + len(boundary.marker))
-                boundary.next = limit if at < 0 else at
-            if boundary.next < limit:
-                limit = boundary.next
-        return limit
-
-    def _resolve(self, at: int) -> tuple[_Boundary, bool]:
-        """The delimiter that follows the LF at ``at``, and whether it closes its multipart."""
-        if len(self.open) == 1:
-            best = self.open[0]
-            at += len(best.marker)
-            return best, self.content[at : at + 2] == b"--"
-        line = self.content[at + 3 : at + 3 + BOUNDARY_LIMIT + 4]
-        length = line.find(b"\n")
-        if length >= 0:
-            whole = line[:length].removesuffix(b"\r")
-            length = len(whole) - 2 if len(whole) > 2 and whole.endswith(b"--") else len(whole)
-        else:
-            length = len(line)
-        found: _Boundary | None = None
-        for boundary in reversed(self.open):
-            text = boundary.text
-            if (
-                len(text) <= length
-                and line.startswith(text)
-                and (found is None or len(text) > len(found.text))
-            ):
-                found = boundary
-                if len(text) == length:
-                    break
-        if found is None:
-            # The boundary itself ends in hyphens, which were taken for a closing "--".
-            found = max((b for b in self.open if line.startswith(b.text)), key=lambda b: len(b.text))
-        return found, line.startswith(b"--", len(found.text))
-
     def _close(self, ancestor: Part | None, end: int) -> None:
         """End the parts of the path at ``end``, up to ``ancestor``, which stays open."""
         path = self.path
         while path and path[-1] is not ancestor:
             path.pop().end = end
 
-    def _count_lines(self) -> None:
-        content = self.content
+    def _count_lines(self) -> Steps[None]:
         if not self.has_messages:
             for part in self.counted:
-                part.lines = content.count(b"\n", part.body, part.end)
+                part.lines = yield from self._lines(part.body, part.end)
             return
         # Bodies of messages contain other bodies, so count once between neighbouring offsets.
         offsets = sorted({offset for part in self.counted for offset in (part.body, part.end)})
         total = last = 0
         totals = {}
         for offset in offsets:
-            total += content.count(b"\n", last, offset)
+            total += yield from self._lines(last, offset)
             totals[offset] = total
             last = offset
         for part in self.counted:
             part.lines = totals[part.end] - totals[part.body]
+
+    def _lines(self, start: int, stop: int) -> Steps[int]:
+        """How many lines end in ``[start:stop]``."""
+        count = 0
+        while self.to_count < stop - start:
+            count += self.content.count(b"\n", start, start + self.to_count)
+            start += self.to_count
+            self.to_count = _AT_ONCE
+            yield
+        self.to_count -= stop - start
+        return count + self.content.count(b"\n", start, stop)

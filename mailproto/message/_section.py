@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mailproto.content import CHUNK, Octets, chunks
-from mailproto.message._fields import header_fields
+from mailproto.message._fields import limited_fields
 from mailproto.message._index import Index
 from mailproto.message._scan import MESSAGE, Part
+from mailproto.message._steps import Steps, finish
 
-__all__ = ["Section", "Slices", "section", "top"]
+__all__ = ["Section", "Slices", "section", "top", "top_steps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,14 @@ def section(content: Octets, index: Index, wanted: Section) -> Slices | None:
 
 
 def _some_fields(content: Octets, part: Part, names: tuple[bytes, ...], *, unless: bool) -> Slices:
-    """The named fields, or all other lines if ``unless``; and the empty line, if there is one."""
+    """The named fields, or all other lines if ``unless``; and the empty line, if there is one.
+
+    Beyond the limits of `limited_fields`, nothing is a field.
+    """
     wanted = {name.lower() for name in names}
     end = part.body - _empty_line(content, part)
     named: list[tuple[int, int]] = []
-    for name, _, start, stop in header_fields(content, part.header, end):
+    for name, _, start, stop in limited_fields(content, part.header, end):
         if name.lower() in wanted:
             if named and named[-1][1] == start:
                 start = named.pop()[0]
@@ -125,6 +129,11 @@ def _missing_line(content: Octets, part: Part) -> list[tuple[int, int]]:
 
 def top(content: Octets, index: Index, lines: int) -> Slices:
     """The header, the empty line, and the first ``lines`` lines of the body (POP3's TOP, RFC 1939 7)."""
+    return finish(top_steps(content, index, lines))
+
+
+def top_steps(content: Octets, index: Index, lines: int) -> Steps[Slices]:
+    """As `top`, in steps."""
     root = index.root
     empty_line = _missing_line(content, root)
     if not _empty_line(content, root) and not empty_line:
@@ -139,10 +148,22 @@ def top(content: Octets, index: Index, lines: int) -> Slices:
         if held < lines:
             lines -= held
             at += len(piece)
+            yield
             continue
-        end = -1
-        for _ in range(lines):
-            end = piece.index(b"\n", end + 1)
-        at += end + 1
+        at += _end_of_line(piece, lines)
         break
     return Slices(content, ((root.header, root.body), *empty_line, (root.body, at)))
+
+
+def _end_of_line(piece: bytes, lines: int) -> int:
+    """The offset after the given number of lines, which ``piece`` has."""
+    # Counting is so fast that a bisection takes less time than a search for each line.
+    start, stop = 0, len(piece)
+    while lines > 1 and stop - start > 1:
+        middle = (start + stop) // 2
+        held = piece.count(b"\n", start, middle)
+        if held >= lines:
+            stop = middle
+        else:
+            start, lines = middle, lines - held
+    return piece.index(b"\n", start) + 1

@@ -1,16 +1,30 @@
-"""Rendering BODY and BODYSTRUCTURE (RFC 9051 7.5.2) from the tree of parts."""
+"""Rendering BODY and BODYSTRUCTURE (RFC 9051 7.5.2) from the tree of parts.
+
+A structure has a limited size, however many parts there are and whatever is in their headers: from
+the first part on that does not fit, parts are shown as application/octet-stream, without the parts in
+them.  Their octets can still be fetched.
+"""
 
 from __future__ import annotations
 
 from mailproto.content import Octets
-from mailproto.message._envelope import render_envelope
+from mailproto.message._envelope import SHOWN_TEXT_LIMIT, render_envelope, shown_text
 from mailproto.message._fields import Fields
 from mailproto.message._mime import Parameter, content_type, disposition, languages, transfer_encoding
 from mailproto.message._quote import nstring_unfolded, string
 from mailproto.message._scan import MESSAGE, MESSAGE_SUBTYPES, MULTIPART, OPAQUE, TEXT, Part
+from mailproto.message._steps import Steps
 from mailproto.message._tokens import cached
 
-__all__ = ["render_structure"]
+__all__ = ["STRUCTURE_LIMIT", "structure_steps"]
+
+STRUCTURE_LIMIT = 1 << 18
+"""The most octets of a BODYSTRUCTURE; and not more than 90 for each part that does not fit into it."""
+
+_OFTEN = 31  # a bit mask: there is a pause after 32 parts
+
+_LARGE = 1 << 14
+"""Octets of a header that is a step of its own."""
 
 _DEFAULT_CHARSET = b'"charset" "us-ascii"'
 _PLAIN_TEXT = b'"text" "plain" (%b)' % _DEFAULT_CHARSET
@@ -19,23 +33,52 @@ _EMPTY_STRUCTURE = _EMPTY_BODY[:-1] + b" NIL NIL NIL NIL)"
 _NO_EXTENSION = b" NIL NIL NIL"
 
 
-def render_structure(content: Octets, part: Part, *, extended: bool) -> bytes:
-    """Render the value of BODYSTRUCTURE if ``extended``, or else of BODY, parentheses included.
+def structure_steps(content: Octets, root: Part, *, extended: bool) -> Steps[bytes]:
+    """Render the value of BODYSTRUCTURE if ``extended``, or else of BODY, parentheses included."""
+    rendered: list[bytes] = []
+    room = STRUCTURE_LIMIT
+    # What is still to be rendered, in reverse order: parts, and the ends of those that contain them.
+    stack: list[Part | bytes] = [root]
+    parts = 0
+    while stack:
+        part = stack.pop()
+        if isinstance(part, bytes):
+            rendered.append(part)
+            continue
+        parts += 1
+        header = part.children[0] if part.kind == MESSAGE else part
+        if not parts & _OFTEN or header.body - header.header >= _LARGE:
+            yield
+        if room:
+            beginning, end = _shown(content, part, extended)
+            room -= len(beginning) + len(end)
+            if room > 0:
+                rendered.append(beginning)
+                if end:
+                    stack.append(end)
+                    stack += part.children[::-1]
+                continue
+            room = 0
+        rendered.append(_as_octets(content, part, extended=extended))
+    return b"".join(rendered)
+
+
+def _shown(content: Octets, part: Part, extended: bool) -> tuple[bytes, bytes]:
+    """Render a part: what is before the parts in it, and what is after them.
 
     A multipart without parts, which IMAP cannot show, is shown with one empty text part.
     """
     fields = part.fields(content)
     values = fields.get(b"content-type")
     if part.kind == MULTIPART:
-        pieces = [render_structure(content, child, extended=extended) for child in part.children]
         _, subtype, parameters = part.content_type(content)
-        text = b"(%b %b" % (
-            b"".join(pieces) or (_EMPTY_STRUCTURE if extended else _EMPTY_BODY),
-            string(subtype),
-        )
+        beginning = b"("
+        if not part.children:
+            beginning += _EMPTY_STRUCTURE if extended else _EMPTY_BODY
+        end = b" " + string(subtype)
         if extended:
-            text += b" " + _parameters(parameters) + _extension(fields)
-        return text + b")"
+            end += b" " + _parameters(parameters) + _extension(fields)
+        return beginning, end + b")"
     if part.kind == OPAQUE:
         shown = b'"application" "octet-stream" ' + _parameters(part.content_type(content)[2])
     elif values:
@@ -43,25 +86,39 @@ def render_structure(content: Octets, part: Part, *, extended: bool) -> bytes:
     else:
         shown = _PLAIN_TEXT if part.kind == TEXT else b'"message" "rfc822" NIL'  # in a digest
     encoding = fields.get(b"content-transfer-encoding")
-    text = b"(%b %b %b %b %d" % (
+    beginning = b"(%b %b %b %b %d" % (
         shown,
         _first(fields, b"content-id"),
         _first(fields, b"content-description"),
         string((encoding and transfer_encoding(encoding)) or b"7bit"),
         part.end - part.body,
     )
+    end = b""
     if shown[:7].lower() == b'"text" ':
-        text += b" %d" % part.lines
+        end += b" %d" % part.lines
     elif part.kind == MESSAGE:
-        child = part.children[0]
-        text += b" %b %b %d" % (
-            render_envelope(child.fields(content)),
-            render_structure(content, child, extended=extended),
-            part.lines,
-        )
+        beginning += b" " + _envelope(content, part.children[0]) + b" "
+        end += b" %d" % part.lines
     if extended:
-        text += b" " + _first(fields, b"content-md5") + _extension(fields)
-    return text + b")"
+        end += b" " + _first(fields, b"content-md5") + _extension(fields)
+    return (beginning, end + b")") if part.kind == MESSAGE else (beginning + end + b")", b"")
+
+
+_ENCODINGS = frozenset((b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable"))
+
+
+def _as_octets(content: Octets, part: Part, *, extended: bool) -> bytes:
+    """Render a part without what is in its header, but for the encoding that its octets need."""
+    encoding = transfer_encoding(part.fields(content).get(b"content-transfer-encoding", [])).lower()
+    return b'("application" "octet-stream" NIL NIL NIL "%b" %d%b)' % (
+        encoding if encoding in _ENCODINGS else b"7bit",
+        part.end - part.body,
+        b" NIL" + _NO_EXTENSION if extended else b"",
+    )
+
+
+def _envelope(content: Octets, message: Part) -> bytes:
+    return render_envelope(message.fields(content), message.body - message.header)
 
 
 @cached
@@ -77,7 +134,10 @@ def _shown_type(value: bytes) -> bytes:
 
 def _first(fields: Fields, name: bytes) -> bytes:
     values = fields.get(name)
-    return nstring_unfolded(values[0]) if values else b"NIL"
+    if not values:
+        return b"NIL"
+    value = values[0]
+    return nstring_unfolded(value if len(value) <= SHOWN_TEXT_LIMIT else shown_text(value))
 
 
 def _parameters(parameters: tuple[Parameter, ...]) -> bytes:

@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 from mailproto.content import Octets
 from mailproto.message._envelope import render_envelope
-from mailproto.message._index import Index, scan
-from mailproto.message._structure import render_structure
+from mailproto.message._index import Index, scan, scan_steps
+from mailproto.message._steps import Steps, finish
+from mailproto.message._structure import structure_steps
 
-__all__ = ["RENDER_VERSION", "Summary", "body", "summarise"]
+__all__ = ["RENDER_VERSION", "Summary", "body", "body_steps", "summarise", "summarise_steps"]
 
-RENDER_VERSION = 1
+RENDER_VERSION = 2
 """Increased whenever the result of `summarise` changes; stores then render older summaries anew."""
 
 
@@ -35,13 +36,25 @@ def summarise(content: Octets, index: Index | None = None) -> Summary:
     """
     index = index or scan(content)
     root = index.root
-    return Summary(
-        render_envelope(root.fields(content)),
-        render_structure(content, root, extended=True),
-        index.dump(),
-    )
+    envelope = render_envelope(root.fields(content), root.body - root.header)
+    return Summary(envelope, finish(structure_steps(content, root, extended=True)), index.dump())
+
+
+def summarise_steps(content: Octets, index: Index | None = None) -> Steps[Summary]:
+    """As `summarise`, in steps."""
+    if index is None:
+        index = yield from scan_steps(content)
+    root = index.root
+    envelope = render_envelope(root.fields(content), root.body - root.header)
+    structure = yield from structure_steps(content, root, extended=True)
+    return Summary(envelope, structure, index.dump())
 
 
 def body(content: Octets, index: Index) -> bytes:
     """Render the value of BODY, which is BODYSTRUCTURE without extension data."""
-    return render_structure(content, index.root, extended=False)
+    return finish(structure_steps(content, index.root, extended=False))
+
+
+def body_steps(content: Octets, index: Index) -> Steps[bytes]:
+    """As `body`, in steps."""
+    return structure_steps(content, index.root, extended=False)

@@ -10,8 +10,9 @@ from mailproto.content import CHUNK, Octets, chunks
 from mailproto.message._index import Index
 from mailproto.message._mime import transfer_encoding
 from mailproto.message._scan import MESSAGE, MULTIPART, Part
+from mailproto.message._steps import Steps, finish
 
-__all__ = ["UnknownEncoding", "binary", "binary_size", "decoded"]
+__all__ = ["UnknownEncoding", "binary", "binary_size", "binary_size_steps", "decoded"]
 
 _NOT_BASE64 = bytes(
     set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
@@ -50,15 +51,24 @@ def binary_size(content: Octets, index: Index, path: Sequence[int]) -> int | Non
 
     :raises UnknownEncoding: as in `binary`.
     """
+    return finish(binary_size_steps(content, index, path))
+
+
+def binary_size_steps(content: Octets, index: Index, path: Sequence[int]) -> Steps[int | None]:
+    """As `binary_size`, in steps."""
     part = index.find(path)
     pieces = binary(content, index, path)
     if part is None or pieces is None:
         return None
     if not path:
         return part.end - part.header
-    if _encoding(content, part) in (b"base64", b"quoted-printable"):
-        return sum(map(len, pieces))
-    return part.end - part.body
+    if _encoding(content, part) not in (b"base64", b"quoted-printable"):
+        return part.end - part.body
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        yield
+    return size
 
 
 def decoded(content: Octets, part: Part, limit: int | None = None) -> Iterator[bytes]:

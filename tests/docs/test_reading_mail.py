@@ -76,9 +76,9 @@ class ReadingMailTests(TestCase):
     def test_limits(self) -> None:
         """The page has the numbers of the limits."""
         for name, shown in (
-            ("HEADER_LIMIT", "2 MB of header"),
-            ("FIELD_LIMIT", "64 KB of each\nfield"),
-            ("ADDRESSES_LIMIT", "10,000 addresses"),
+            ("HEADER_LIMIT", "256 KB of header"),
+            ("FIELD_LIMIT", "32 KB of each\nfield"),
+            ("ADDRESSES_LIMIT", "2,000 addresses"),
             ("PARTS_LIMIT", "10,000 parts"),
             ("NESTING_LIMIT", "100 levels\nof parts"),
             ("TEXT_LIMIT", "16 MB of encoded text"),

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from itertools import count
 
-__all__ = ["alternative", "mixed", "multipart", "part", "related"]
+from mailproto.content import Content
+
+__all__ = ["Counting", "alternative", "mixed", "multipart", "part", "related"]
 
 _numbers = count()
+
+
+class Counting(Content):
+    """A content that counts how many octets of it are read."""
+
+    octets_read = 0
+
+    def _read(self, start: int, stop: int) -> bytes:
+        self.octets_read += stop - start
+        return super()._read(start, stop)
 
 
 def part(content_type: str, body: bytes, *fields: str) -> bytes:

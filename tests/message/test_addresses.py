@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
 from mailproto.message import ADDRESSES_LIMIT, Mailbox, parse_addresses
+from mailproto.message._address_tokens import Tokens
 from mailproto.message._addresses import find_addresses, has_fault
 
 GROUP_END = (None, None, None, None)
@@ -119,7 +120,70 @@ class BrokenTests(AddressTestCase):
 
     def test_more_addresses_than_the_limit_are_not_read(self) -> None:
         self.assertEqual(len(parse_addresses(b"a@b," * (ADDRESSES_LIMIT + 5))), ADDRESSES_LIMIT)
-        self.assertEqual(len(parse_addresses(b"(c) a@b (x)," * (ADDRESSES_LIMIT + 5))), ADDRESSES_LIMIT)
+        self.assertEqual(len(parse_addresses(b"a b" + b",a@b" * (ADDRESSES_LIMIT + 5))), ADDRESSES_LIMIT)
+
+    def test_little_is_read_of_addresses_in_an_uncommon_form(self) -> None:
+        """No address is cut, because half an address is the address of somebody else."""
+        many = 2 * ADDRESSES_LIMIT
+        for one, shown in (
+            (b"(c) a@b . c (x),", (b"x", None, b"a", b"b.c")),
+            (b"a@b . c . d . e,", (None, None, b"a", b"b.c.d.e")),
+            (b'"a" "b" <c@d> (e),', (b"a b", None, b"c", b"d")),
+        ):
+            found = parse_addresses(one * many)
+            self.assertIn(len(found), range(ADDRESSES_LIMIT // 4, ADDRESSES_LIMIT), one)
+            self.assertEqual({*found}, {Mailbox(*shown)})
+            found = parse_addresses(b"g:" + one * many + b";")
+            self.assertEqual((found[0], found[-1]), (Mailbox(None, None, b"g", None), GROUP_END))
+            self.assertEqual({*found[1:-1]}, {Mailbox(*shown)})
+            self.assertEqual(len(parse_addresses(one * many, strict=True)), many)
+
+    def test_few_tokens_are_made(self) -> None:
+        """Of any field, only some thousand tokens are made, and not many octets are read."""
+        made = 0
+        read = Tokens._next
+
+        def counted(tokens: Tokens) -> tuple[int, bytes]:
+            nonlocal made
+            made += 1
+            return read(tokens)
+
+        self.patch(Tokens, "_next", counted)
+        size = 2 << 20
+        for unit in (
+            b"<",
+            b",",
+            b";",
+            b"a ",
+            b"a,",
+            b"()",
+            b'""',
+            b"a@",
+            b"@a:",
+            b"[a]",
+            b"g:",
+            b"g:;",
+            b"<a@b",
+        ):
+            made = 0
+            parse_addresses(b"x y, " + unit * (size // len(unit)))
+            find_addresses(b"x y, " + unit * (size // len(unit)))
+            self.assertLess(made, 11_000, unit)
+
+    def test_addresses_of_the_common_form_after_others_are_read_as_fast(self) -> None:
+        """Tokens are made only of what is not of the common form."""
+        made = 0
+        read = Tokens._next
+
+        def counted(tokens: Tokens) -> tuple[int, bytes]:
+            nonlocal made
+            made += 1
+            return read(tokens)
+
+        self.patch(Tokens, "_next", counted)
+        found = parse_addresses(b"(c) a@b, " + b"c <a@b>, " * 1000 + b"g: " + b"a@b," * 500 + b"a@b;")
+        self.assertEqual(len(found), 1504)
+        self.assertLess(made, 100)
 
 
 class FindAddressesTests(TestCase):

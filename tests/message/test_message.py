@@ -13,11 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from mailproto.content import Content
 from mailproto.message import ADDRESSES_LIMIT, FIELD_LIMIT, HEADER_LIMIT, PARTS_LIMIT, Message, NamedAddress
 from mailproto.message._fields import REPEATS_LIMIT
 from mailproto.message._file_name import safe_file_name
-from tests.message.parts import alternative, mixed, multipart, part, related
+from tests.message.parts import Counting, alternative, mixed, multipart, part, related
 from tests.message.test_properties import messages
 
 
@@ -117,7 +116,7 @@ class FieldTests(TestCase):
         """Half an address is the address of somebody else."""
         value = ", ".join(f"a{number}@{'x' * 900}.example.org" for number in range(700))
         found = header("To: " + value).to
-        self.assertGreater(len(found), 500)
+        self.assertIn(len(found), range(100, 200))
         self.assertTrue(all(address.endswith(".example.org") for _, address in found))
 
     def test_date(self) -> None:
@@ -143,23 +142,13 @@ class FieldTests(TestCase):
 
     def test_only_the_header_is_read(self) -> None:
         """The body is not searched for parts to find a subject."""
-        content = _Counting(b"Subject: a\r\n\r\n" + b"x" * (4 << 20))
+        content = Counting(b"Subject: a\r\n\r\n" + b"x" * (4 << 20))
         self.assertEqual(Message(content).subject, "a")
         self.assertLess(content.octets_read, 1000)
 
     def test_a_header_without_end(self) -> None:
         message = Message(b"Subject: a\r\n" + b"X: y\r\n" * (HEADER_LIMIT // 6) + b"Subject: b\r\n\r\n")
         self.assertEqual((message.subject, len(message.fields("subject"))), ("a", 1))
-
-
-class _Counting(Content):
-    """A content that counts how many octets of it are read."""
-
-    octets_read = 0
-
-    def _read(self, start: int, stop: int) -> bytes:
-        self.octets_read += stop - start
-        return super()._read(start, stop)
 
 
 def texts(octets: bytes) -> tuple[str, str, list[str]]:

@@ -27,9 +27,17 @@ MESSAGES = (
     b"Content-Type: text/html\r\nContent-Location: x\r\n\r\n<p>two</p>\r\n--c--\r\n--b--\r\nepilogue\r\n",
     b"Content-Type: multipart/mixed; boundary=never\r\nMIME-Version: 1.0\r\n\r\nno parts\r\n",
     b"Content-Type: nonsense\r\n\r\n\x00\xff\r\n",
+    b"Subject: "
+    + b"word " * 2000
+    + b"\r\nFrom: "
+    + b"a@b, " * 3000
+    + b"\r\nTo: (x) a@b"
+    + b", (x) a@b" * 2000
+    + b"\r\n\r\n",
+    b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + b"--x\r\nContent-ID: 1\r\n\r\na\r\n" * 5000,
 )
 
-KNOWN = {1: "2899dc0bd4a31de8"}
+KNOWN = {1: "2899dc0bd4a31de8", 2: "26faa5fc1b156f21"}
 """By version; of the summaries of `MESSAGES`."""
 
 

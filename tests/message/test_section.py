@@ -3,6 +3,8 @@
 from twisted.trial.unittest import TestCase
 
 from mailproto.message import (
+    FIELDS_LIMIT,
+    HEADER_LIMIT,
     Section,
     Slices,
     UnknownEncoding,
@@ -13,6 +15,7 @@ from mailproto.message import (
     section,
     top,
 )
+from tests.message.parts import Counting
 
 PLAIN = b"Subject: a\r\nFrom: x\r\n\ty\r\nnot a field\r\nSUBJECT: b\r\n\r\nline 1\r\nline 2\r\n"
 NESTED = (
@@ -29,6 +32,45 @@ NESTED = (
 def fetch(content: bytes, part: tuple[int, ...] = (), text: str = "", *fields: bytes) -> bytes | None:
     found = section(content, scan(content), Section(part, text, fields))
     return None if found is None else bytes(found)
+
+
+class LimitTests(TestCase):
+    """A header of megabytes has fields up to `HEADER_LIMIT` and `FIELDS_LIMIT`; the rest is passed on."""
+
+    HEADERS = (
+        (b"X:a\r\n" * (2 * FIELDS_LIMIT), 5 * FIELDS_LIMIT),
+        (b"X: %b\r\n" % (b"y" * 1017) * 512, HEADER_LIMIT),
+    )
+
+    def test_the_rest_of_a_header_has_no_fields(self) -> None:
+        for filler, limit in self.HEADERS:
+            header = filler[:limit] + b"B: b\r\n" + filler + b"\r\n"
+            for content, part in (
+                (b"A: a\r\n" + header, ()),
+                (b"Content-Type: message/rfc822\r\n\r\nA: a\r\n" + header, (1,)),
+            ):
+                index = scan(content)
+                wanted = section(content, index, Section(part, "HEADER.FIELDS", (b"A", b"B")))
+                others = section(content, index, Section(part, "HEADER.FIELDS.NOT", (b"A", b"B")))
+                whole = section(content, index, Section(part, "HEADER"))
+                self.assertEqual(bytes(wanted or b""), b"A: a\r\n\r\n")
+                self.assertEqual(bytes(others or b""), header)
+                self.assertEqual(bytes(whole or b""), b"A: a\r\n" + header)
+
+    def test_little_of_a_header_is_read(self) -> None:
+        for line in (b"X:a\r\n", b"no field\r\n", b" \r\n", b"X:" + b"y" * 1000 + b"\r\n", b"y"):
+            header = b"Content-Type: message/rfc822\r\n\r\nA: a\r\n" + line * ((8 << 20) // len(line))
+            content = Counting(header)
+            index = scan(header)
+            section(content, index, Section((1,), "HEADER.FIELDS", (b"A",)))
+            self.assertLess(content.octets_read, 2 * HEADER_LIMIT, line)
+
+    def test_lines_that_are_no_fields_are_passed_over_together(self) -> None:
+        header = b"A: a\r\n" + b"text\r\n" * 9 + b" more: text\r\n\t\r\nB: b\r\nx\r\n\r\nC: c\r\n"
+        found = [
+            (field.name, header[field.start : field.stop]) for field in header_fields(header, 0, len(header))
+        ]
+        self.assertEqual(found, [(b"A", b"A: a\r\n"), (b"B", b"B: b\r\n")])
 
 
 class PlainMessageTests(TestCase):

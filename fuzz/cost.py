@@ -157,7 +157,7 @@ def check_memory(octets: bytes) -> None:
         for name, work in works.items():
             tracemalloc.reset_peak()
             before, _ = tracemalloc.get_traced_memory()
-            result = finish(work())
+            result: Any = finish(work())
             _, most = tracemalloc.get_traced_memory()
             assert most - before < FIXED + MEMORY * len(octets), (name, most, len(octets), octets[:60])
             if name in ("body", "summarise"):

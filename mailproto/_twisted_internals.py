@@ -29,6 +29,7 @@ from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOProtocol
 __all__ = [
     "NEEDS",
     "SHORTCUTS",
+    "accept_at_most",
     "close_waker",
     "endpoint_address",
     "haproxy_layer",
@@ -105,6 +106,9 @@ NEEDS: Mapping[str, str] = {
     "port_is_a_reader": """
         A port that provides `IReadDescriptor` accepts connections only while it is among the reactor's
         readers (`listening` lets clients wait).""",
+    "port_accepts_in_batches": """
+        A TCP or Unix port accepts `numberAccepts` connections each time that the reactor calls its `doRead`,
+        also if the instance has another `doRead` (`listening` limits them).""",
     "unix_lock": """
         For a Unix socket at ``PATH`` with ``lockfile=1``, the default of endpoints, there is a symbolic
         link ``PATH.lock`` to the number of the listening process (`listening`).""",
@@ -270,6 +274,22 @@ def tls_layer(transport: Any) -> TLSMemoryBIOProtocol | None:
         if isinstance(layer, TLSMemoryBIOProtocol):
             return layer
     return None
+
+
+def accept_at_most(port: Any, number: int) -> None:
+    """Have a port accept at most so many connections in one turn of the reactor; Twisted accepts ever more.
+
+    Ports that are not Twisted's own are left alone.
+    """
+    accept = getattr(port, "doRead", None)
+    if accept is None or not hasattr(port, "numberAccepts"):
+        return
+
+    def accept_some() -> Any:
+        port.numberAccepts = min(port.numberAccepts, number)
+        return accept()
+
+    port.doRead = accept_some
 
 
 def socket_below(transport: Any) -> Any:

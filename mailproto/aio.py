@@ -52,7 +52,8 @@ async def running_reactor() -> AsyncIterator[AsyncioSelectorReactor]:
     if installed is not None:
         raise RuntimeError(
             f"a reactor is installed already ({type(installed).__name__}): only one can be at a time, so "
-            "import twisted.internet.reactor, and what imports it, inside `async with running_reactor()`"
+            "import twisted.internet.reactor, and make factories, listeners and portals, which use it, "
+            "inside `async with running_reactor()`"
         )
     reactor = _LoopReactor(loop)
     installReactor(reactor)

@@ -103,6 +103,8 @@ class Content:
             if step != 1:
                 raise ValueError("content is read forwards: write bytes(content)[::-1]")
             return self._read(start, stop)
+        if isinstance(key, str):
+            raise TypeError(f"a Content is octets: write content.message()[{key!r}]")
         at = range(self._end())[key]  # raises IndexError
         return self._read(at, at + 1)[0]
 
@@ -128,6 +130,8 @@ class Content:
     def __getattr__(self, name: str) -> NoReturn:
         if hasattr(bytes, name) and not name.startswith("_"):
             raise AttributeError(f"a Content has no {name}(): write bytes(content).{name}()")
+        if name == "read":
+            raise AttributeError("a Content has no read(): write bytes(content), or content.open().read()")
         raise AttributeError(f"a Content has no attribute {name!r}")
 
     def __buffer__(self, flags: int) -> NoReturn:  # from Python 3.12

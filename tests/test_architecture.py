@@ -51,7 +51,8 @@ PUBLIC_NAMES = {
         ServerTimeout ServerUntrusted ServiceClosing TLSFailed TLSUnavailable
     """,
     "mailproto.connection": """
-        Connection Peer ServerConnection ServerFactory UNKNOWN Wire own_hostname server_hostname
+        Connection ConnectionOver Peer ServerConnection ServerFactory UNKNOWN Wire own_hostname
+        server_hostname
     """,
     "mailproto.connection.commands": """
         CommandRules CommandSession Commands ServerCommand State check_capabilities
@@ -119,7 +120,7 @@ PUBLIC_NAMES = {
     """,
     "mailproto.observing": """
         Accepted Appended Client Connected Delivered Disconnected HasClient IObserver
-        Observer ObserverOrMore Observers Refusal SignInRefused SignedIn TurnedAway client_of
+        Observer ObserverOrMore Observers Refusal SignInRefused SignedIn Stalled TurnedAway client_of
     """,
     "mailproto.pop3": "POP3ServerFactory",
     "mailproto.pop3.limits": "POP3Limits READ_AHEAD_MESSAGES READ_AHEAD_OCTETS",

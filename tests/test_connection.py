@@ -457,6 +457,76 @@ class TimeTests(ConnectionTestCase):
             self.assertTrue(self.server.is_closed)
 
 
+class LoginServer(WordServer):
+    """One that does nothing for strangers: ``login`` and ``login later`` sign in."""
+
+    must_sign_in = True
+    name: str | None = None
+
+    @property
+    def account_name(self) -> str | None:
+        return self.name
+
+    async def word_login(self, event: bytes) -> None:
+        if event.endswith(b"later"):
+            await self.word_wait(event)
+        self.name = "ada"
+        self.write(b"welcome\n")
+
+
+class LoginTimeTests(ConnectionTestCase):
+    limits = Limits(first_command=40, idle=100, close_timeout=5, login=60)
+
+    def greeted(self, peer: str = LOOPBACK, **more: Any) -> MemoryTransport:
+        self.server = LoginServer(self.factory)
+        transport = MemoryTransport(self.server, peer, **more)
+        self.assertEqual(transport.read(), b"hello\n")
+        return transport
+
+    def test_who_only_keeps_talking(self) -> None:
+        transport = self.greeted()
+        for _ in range(7):
+            self.clock.advance(8)
+            transport.send(b"noop\n")
+        self.assertEqual(transport.read(), b"noop\n" * 7)
+        self.clock.advance(4)
+        self.assertEqual((transport.read(), transport.is_open), (b"no login in time\n", False))
+
+    def test_who_signs_in_may_stay(self) -> None:
+        transport = self.greeted()
+        transport.send(b"login\n")
+        self.clock.advance(99)
+        self.assertEqual((transport.read(), transport.is_open), (b"welcome\n", True))
+        self.clock.advance(1)
+        self.assertEqual((transport.read(), transport.is_open), (b"idle too long\n", False))
+
+    def test_a_login_under_way_may_succeed(self) -> None:
+        transport = self.greeted()
+        self.clock.advance(30)
+        transport.send(b"login later\n")
+        self.clock.advance(31)
+        self.release()
+        self.assertEqual(transport.read(), b"login later\nwelcome\n")
+        self.clock.advance(90)
+        self.assertTrue(transport.is_open)
+
+    def test_and_if_it_fails_that_was_the_last(self) -> None:
+        transport = self.greeted()
+        self.clock.advance(30)
+        transport.send(b"wait\nlogin\n")
+        self.clock.advance(31)
+        self.release()
+        self.assertEqual((transport.read(), transport.is_open), (b"wait\nno login in time\n", False))
+
+    def test_where_nobody_must_sign_in(self) -> None:
+        self.patch(LoginServer, "must_sign_in", False)
+        transport = self.greeted()
+        for _ in range(20):
+            transport.send(b"noop\n")
+            self.clock.advance(8)
+        self.assertTrue(transport.is_open)
+
+
 class EndTests(ConnectionTestCase):
     def test_the_farewell_is_delivered(self) -> None:
         transport = self.greeted()

@@ -123,6 +123,10 @@ class WrongUseTests(ContentCase):
                     wrong()
             with self.assertRaisesRegex(AttributeError, "no attribute 'subject'"):
                 content.subject  # noqa: B018
+            with self.assertRaisesRegex(AttributeError, r"content\.open\(\)\.read\(\)"):
+                content.read()
+            with self.assertRaisesRegex(TypeError, r"content\.message\(\)\['Subject'\]"):
+                content["Subject"]
 
     def test_buffers(self) -> None:
         for content in self.each_kind(MESSAGE):

@@ -23,6 +23,7 @@ from mailproto.observing import (
     Refusal,
     SignedIn,
     SignInRefused,
+    Stalled,
     TurnedAway,
     client_of,
 )
@@ -113,6 +114,45 @@ def log(outcomes: list[Outcome], *recipients: str, answer: Outcome | None = None
 
 
 FROM = "peer=192.0.2.1 protocol=smtp helo=client.example sender=<bob@example.com>"
+
+
+class StallTests(SynchronousTestCase):
+    """One line a minute for each protocol and command."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.log = MailLog(self.clock)
+
+    def stall(self, *commands: str, protocol: str = "imap") -> list[str]:
+        client = Client("192.0.2.1", protocol, account="ada")
+        with captured() as events:
+            for command in commands:
+                self.log.stalled(Stalled(client, command, 0.0714))
+        self.assertTrue(all(event["log_level"] is LogLevel.warn for event in events))
+        return lines(events)
+
+    def test_it_says_who_and_what_and_for_how_long(self) -> None:
+        line = "stalled peer=192.0.2.1 protocol=imap account=ada command=SEARCH ms=71"
+        self.assertEqual(self.stall("SEARCH"), [line])
+
+    def test_no_command(self) -> None:
+        self.assertEqual(self.stall(""), ["stalled peer=192.0.2.1 protocol=imap account=ada ms=71"])
+
+    def test_once_a_minute_for_each_kind(self) -> None:
+        self.assertEqual(len(self.stall("SEARCH", "FETCH", "SEARCH", "FETCH", "SEARCH")), 2)
+        self.clock.advance(59)
+        self.assertEqual(self.stall("SEARCH"), [])
+        self.assertEqual(len(self.stall("SEARCH", protocol="pop3")), 1)
+        self.clock.advance(1)
+        [line] = self.stall("SEARCH")
+        self.assertTrue(line.endswith("command=SEARCH ms=71 unlogged=3"))
+        self.clock.advance(60)
+        self.assertNotIn("unlogged", self.stall("SEARCH")[0])
+
+    def test_kinds_are_limited(self) -> None:
+        """Clients choose the names of unknown commands."""
+        self.stall(*[f"X{number}" for number in range(1000)])
+        self.assertEqual(len(self.log._stalls), 200)
 
 
 class MessageTests(SynchronousTestCase):

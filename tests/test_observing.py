@@ -317,7 +317,10 @@ class HarmTests(SynchronousTestCase):
         for wrong, told in (
             (object(), "must be an object that provides IObserver, not "),
             (print, "must be an object that provides IObserver, not "),
-            (Recording, "must be an object that provides IObserver, not "),
+            (
+                Recording,
+                "must be an object that provides IObserver, not the class Recording: write Recording()",
+            ),
             (Half(), "must be an object that provides IObserver, not "),
             ([Recording(), None], "must be an object that provides IObserver, not "),
             ("observer", "must be an object that provides IObserver, not "),

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -474,6 +475,27 @@ class NeedTests(InternalsCase):
                     self.assertEqual(len(built), int(accepts))
                     reactor.addReader(port)
             port.connectionLost(None)
+
+    def test_port_accepts_in_batches(self) -> None:
+        for reactor in (SelectReactor(), PollReactor(), EPollReactor()):
+            built: list[object] = []
+            factory = _Building(Noting())
+            factory.buildProtocol = lambda address, built=built: built.append(address)  # type: ignore[method-assign]
+            path = self.mktemp()
+            for port, family, address in (
+                (reactor.listenTCP(0, factory, interface=LOOPBACK), socket.AF_INET, None),
+                (reactor.listenUNIX(path, factory), socket.AF_UNIX, path),
+            ):
+                built.clear()
+                internals.accept_at_most(port, 10)
+                with ExitStack() as clients:
+                    for _ in range(35):
+                        client = clients.enter_context(socket.socket(family))
+                        client.connect(address or (LOOPBACK, port.getHost().port))
+                    for count in (10, 20, 30, 35):
+                        reactor.iterate(0.01)
+                        self.assertEqual(len(built), count)
+                port.connectionLost(None)
 
     def test_reactor_waker(self) -> None:
         reactor = SelectReactor()

@@ -31,7 +31,14 @@ from mailproto.auth._credentials import (
     IScramProof,
 )
 from mailproto.auth._passwords import PasswordVerifier
-from mailproto.auth._records import SALT_LENGTH, SCRAM_ITERATIONS, argon2_part, is_complete, scram_part
+from mailproto.auth._records import (
+    SALT_LENGTH,
+    SCRAM_ITERATIONS,
+    argon2_part,
+    is_complete,
+    is_record,
+    scram_part,
+)
 from mailproto.auth._scram import ScramAlgorithm, ScramKeys, proof_matches
 from mailproto.awaiting import Result, settle
 from mailproto.errors import AuthenticationFailed, NoSuchAccount, Unavailable
@@ -139,7 +146,8 @@ class DirectoryChecker(_NameChecker):
             raise UnauthorizedLogin("not UTF-8") from None
         kept, record = await self._look_up(name)
         if not await self._verify(self._key(name), record, password, given):
-            raise _unauthorized(kept)
+            is_usable = not record or is_record(record)
+            raise _unauthorized(kept, "wrong password" if is_usable else "no record of hash_password")
         if not is_complete(record):
             await self._complete(kept, record, password)
         _, now = await self._look_up(name)

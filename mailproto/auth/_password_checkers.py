@@ -19,11 +19,10 @@ from mailproto._arguments import wrong_type, wrong_value
 from mailproto.accounts import account_key
 from mailproto.auth._credentials import IProxyLogin, IScramChecker, IScramProof
 from mailproto.auth._mechanism_choice import server_mechanisms
-from mailproto.auth._records import SALT_LENGTH, argon2_part, enabled_record, scram_part
+from mailproto.auth._records import SALT_LENGTH, is_record
 from mailproto.auth._saslprep import prepared_password
 from mailproto.auth._scram import (
     MIN_ITERATIONS,
-    SCRAM_ALGORITHMS,
     ScramAlgorithm,
     ScramKeys,
     proof_matches,
@@ -221,16 +220,11 @@ def _check_entry(name: object, password: object) -> None:
         )
     if not password:
         raise ValueError(f"the password of {name!r} in check must be a str that is not empty, not ''")
-    if _is_record(password):
+    if is_record(password):
         raise ValueError(
             f"the password of {name!r} in check must be the password itself, not a record of hash_password:"
             " write a function that calls password_matches in a thread"
         )
-
-
-def _is_record(text: str) -> bool:
-    record = enabled_record(text)
-    return bool(argon2_part(record) or any(scram_part(record, algorithm) for algorithm in SCRAM_ALGORITHMS))
 
 
 def _text(value: bytes | str) -> str:

@@ -34,6 +34,7 @@ __all__ = [
     "hash_password",
     "is_complete",
     "is_disabled",
+    "is_record",
     "matches",
     "password_matches",
     "scram_part",
@@ -120,6 +121,12 @@ def is_disabled(record: str) -> bool:
 def argon2_part(record: str) -> str:
     """The PHC string of argon2; "" if there is none, or if the account is disabled."""
     return next((part for part in _parts(record) if part.startswith("$argon2")), "")
+
+
+def is_record(text: str) -> bool:
+    """Whether ``text`` is what `hash_password` makes, or that of a disabled account, and so no password."""
+    record = enabled_record(text)
+    return bool(argon2_part(record) or any(scram_part(record, algorithm) for algorithm in SCRAM_ALGORITHMS))
 
 
 def scram_part(record: str, algorithm: ScramAlgorithm) -> ScramKeys | None:

@@ -72,7 +72,8 @@ class SimpleAccount:
         """
         name = given_name(name)
         if name in self._mailboxes:
-            raise MailboxExists
+            hint = ": write SimpleAccount(name, {'INBOX': mailbox})" if name == INBOX else ""
+            raise MailboxExists(f"Mailbox {name} exists already{hint}")
         given = SimpleMailbox(name) if mailbox is None else _given_mailbox(name, mailbox)
         fitting = self._fitting(name, given)
         self._put(name, fitting)

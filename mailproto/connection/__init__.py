@@ -9,6 +9,9 @@ time, in order.
   the reactor's next turn.
 - While the client does not read, no further command is begun, and a handler that writes much waits in
   `ServerConnection.drained`.
+- No connection holds the reactor for long: many commands, and handlers that `await
+  ServerConnection.breathe`, take turns with other connections.  What holds it for more than 50 ms is told to
+  the observer (`mailproto.observing.Stalled`).
 - Plaintext after the command that starts TLS ends the connection (RFC 3207 4.2, CVE-2011-0411). Octets that
   may be the beginning of a handshake are used as such.
 - Only whole events reset the idle timer: a client that sends one octet a minute counts as idle.
@@ -21,6 +24,7 @@ Elsewhere:
 """
 
 from mailproto.connection._base import Connection
+from mailproto.connection._events import ConnectionOver
 from mailproto.connection._factory import ServerFactory
 from mailproto.connection._hostname import own_hostname, server_hostname
 from mailproto.connection._peer import UNKNOWN, Peer
@@ -30,6 +34,7 @@ from mailproto.connection._wire import Wire
 __all__ = [
     "UNKNOWN",
     "Connection",
+    "ConnectionOver",
     "Peer",
     "ServerConnection",
     "ServerFactory",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import partial
-from typing import Generic, TypeVar
+from itertools import islice
+from typing import Final, Generic, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IHalfCloseableProtocol
@@ -17,16 +18,27 @@ from mailproto.awaiting import hint
 from mailproto.connection._awaiting import begin
 from mailproto.connection._base import OCTETS_AT_ONCE, Connection
 from mailproto.connection._limits import Limits
+from mailproto.connection._line import BRIEFLY, line_of
 from mailproto.connection._wire import PlaintextWire
 from mailproto.errors import MailError, Unavailable, WireError
 from mailproto.typing import ReactorTime
 
-__all__ = ["CLOSED", "EventConnection"]
+__all__ = ["CLOSED", "STALL", "ConnectionOver", "EventConnection"]
 
 EventT = TypeVar("EventT")
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
 
 CLOSED = "closed by the client"
 """Why a connection ended, for the log."""
+
+STALL: Final = 0.05
+"""What holds the reactor for longer, in seconds, is told to the observer (`mailproto.observing.Stalled`)."""
+
+
+class ConnectionOver(Exception):
+    """The connection has ended while a handler was running: nobody waits for its result any more."""
 
 
 @implementer(IHalfCloseableProtocol)
@@ -34,7 +46,10 @@ class EventConnection(Connection, Generic[EventT]):
     """A connection whose events are handled in order, one at a time.
 
     While a handler is pending, the next event waits, and at most ``limits.pipelined`` octets are read.  No
-    event is handled while the client does not read replies.
+    event is handled while the client does not read replies, and none after the connection is lost.
+
+    Many events, or a handler that calls `breathe`, take turns with other connections
+    (`mailproto.connection._line`).
 
     :ivar octets_in: how many octets were received, inside TLS after decryption, if they are counted.
     :ivar clock: for a subclass's own timers.
@@ -48,6 +63,11 @@ class EventConnection(Connection, Generic[EventT]):
         self.clock = clock
         self.limits = limits
         self.octets_in = 0
+        self._line = line_of(clock)
+        self._entered = 0.0  # when the reactor began to serve us, this time
+        self._is_in_line = False  # because there are events that are not handled yet
+        self._held: EventT | None = None  # the first of these
+        self._event: EventT | None = None  # the one whose handler is pending
         self._running: Deferred[None] | None = None
         self._reading = True
         self._waiting: list[Deferred[None]] = []
@@ -84,6 +104,17 @@ class EventConnection(Connection, Generic[EventT]):
     def log_refusal(self, event: EventT, error: MailError) -> None:
         """Log that a handler raised ``error``."""
 
+    def stalled(self, command: str, seconds: float) -> None:
+        """This connection has held the reactor for longer than `STALL`.
+
+        :param command: the command that did, or ""; then it was something else, such as a timer.
+        """
+
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether the client has signed in, and waits in line with others that have."""
+        return False
+
     # -- for use by protocols
 
     @property
@@ -100,6 +131,36 @@ class EventConnection(Connection, Generic[EventT]):
         else:
             self._waiting.append(waiter)
         return waiter
+
+    async def breathe(self) -> None:
+        """Let other connections have their turn, if this one has had enough time; to be called often by
+        handlers that may take long.
+
+        It costs a tenth of a microsecond if there is still time.
+
+        :raises ConnectionOver: the connection has ended, and so should the handler.
+        """
+        now = self.clock.seconds()
+        entered = self._entered
+        if entered <= now < entered + BRIEFLY or self._line.has_time(now, entered):
+            return
+        if self._open:
+            turn: Deferred[None] = Deferred()
+            self._line.wait(partial(turn.callback, None), is_signed_in=self.is_signed_in)
+            await turn
+        if not self.is_open:
+            raise ConnectionOver
+
+    async def in_batches(self, items: Iterable[T], size: int = 100) -> AsyncIterator[list[T]]:
+        """Lists of at most ``size`` items, with `breathe` after each.
+
+        :param size: so many items should take less than a millisecond.
+        :raises ConnectionOver: as `breathe`.
+        """
+        left = iter(items)
+        while batch := list(islice(left, size)):
+            yield batch
+            await self.breathe()
 
     def end(self, closing_words: bytes = b"", reason: str = "") -> None:
         """Write ``closing_words``, then close once it is sent; no further event is handled.
@@ -153,14 +214,16 @@ class EventConnection(Connection, Generic[EventT]):
             self._has_received = True
             if not self._begins():
                 return
+        now = self._line.now or self.clock.seconds()
         self.wire.receive(data)
-        if self._running is None and self._writable:
+        if self._running is None and self._writable and not self._is_in_line:
             if self._is_inside:
                 self.in_context(self._pump)
             else:  # the same, inlined for the usual case
                 self._is_inside = True
+                self._entered = now
                 try:
-                    self._context.run(self._pump)
+                    self._context.run(self._pump, now)
                 finally:
                     self._is_inside = False
         elif self._reading and self.wire.pending > self.limits.pipelined:
@@ -175,26 +238,66 @@ class EventConnection(Connection, Generic[EventT]):
         """Called after each handler that had to wait: whether another event may be handled."""
         return True
 
-    def _pump(self) -> None:
-        """Handle events until a handler is pending, no event is left, or the client must read first."""
-        if self._pumping:
+    def in_context(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """See `Connection.in_context`; calls that take too long are told as `stalled`."""
+        if self._is_inside:
+            return super().in_context(call, *args, **kwargs)
+        self._entered = self.clock.seconds()
+        try:
+            return super().in_context(call, *args, **kwargs)
+        finally:
+            self._look_at_clock(self.clock.seconds(), self._event)
+
+    def _look_at_clock(self, now: float, event: EventT | None) -> None:
+        """Tell if we have held the reactor for too long, because of ``event``."""
+        seconds = now - self._entered
+        if seconds > STALL:
+            self._entered = now  # told once
+            self.stalled("" if event is None else self.describe(event), seconds)
+
+    def _pump(self, now: float | None = None) -> None:
+        """Handle events until a handler is pending, no event is left, the client must read first, or it is
+        the turn of others.
+
+        :param now: the time, if the caller knows it.
+        """
+        if self._pumping or self._is_in_line:
             return
         self._pumping = True
+        is_fresh = now is not None
+        if now is None:
+            now = self.clock.seconds()
+        entered = self._entered
+        event: EventT | None = None
+        held = self._held
         next_event = self.wire.next_event
         try:
             while self._running is None and self._writable and not self._ending:
-                try:
-                    event = next_event()
-                except WireError as error:
-                    self._note_progress()
-                    self.refuse_syntax(error)
-                    if error.fatal:
-                        self.end(reason=str(error))
-                    continue
-                if event is None:
-                    break
+                if held is None:
+                    try:
+                        held = next_event()
+                    except WireError as error:
+                        self._had_event = True
+                        self._progress = now
+                        self.refuse_syntax(error)
+                        if error.fatal:
+                            self.end(reason=str(error))
+                        now = self.clock.seconds()
+                        is_fresh = False
+                        if self.wire.pending and self._must_wait(now):
+                            break
+                        continue
+                    if held is None:
+                        break
+                if is_fresh:
+                    is_fresh = False
+                else:
+                    now = self.clock.seconds()
+                    if self._must_wait(now):
+                        break
+                event, held = held, None
                 self._had_event = True
-                self._progress = self.clock.seconds()
+                self._progress = now
                 try:
                     result = self.handle(event)
                     running = None if result is None else begin(result, self.in_context, self.clock)
@@ -202,19 +305,39 @@ class EventConnection(Connection, Generic[EventT]):
                     self._failed(event, Failure())
                 else:
                     if running is not None:
+                        self._event = event
                         self._wait_for(running, partial(self._failed, event))
                 if self._unsent_octets >= OCTETS_AT_ONCE or len(self._unsent) >= _REPLIES_AT_ONCE:
                     self._send_now()
         finally:
             self._pumping = False
+            self._held = held
+        now = self.clock.seconds()
+        if self._line.now:
+            self._line.now = now
+        if now - entered > STALL:
+            self._look_at_clock(now, event)
         if self._unsent:
             self._flush()
         if self._peer_has_closed or not self._reading:
             self._go_on_reading()
 
+    def _must_wait(self, now: float) -> bool:
+        """Whether the time is up; then we are in the line."""
+        entered = self._entered
+        if entered <= now < entered + BRIEFLY or self._line.has_time(now, entered):
+            return False
+        self._is_in_line = True
+        self._line.wait(self._has_turn, is_signed_in=self.is_signed_in)
+        return True
+
+    def _has_turn(self) -> None:
+        self._is_in_line = False
+        self.in_context(self._pump)
+
     def _go_on_reading(self) -> None:
         """If everything is handled: read on, or end the connection if the client has closed its side."""
-        if self._running is not None or not self._writable or self._ending:
+        if self._running is not None or not self._writable or self._ending or self._is_in_line:
             return
         if self._peer_has_closed:
             self.end(reason=CLOSED)
@@ -235,6 +358,8 @@ class EventConnection(Connection, Generic[EventT]):
         self.abort()
 
     def _failed(self, event: EventT, failure: Failure) -> None:
+        if isinstance(failure.value, ConnectionOver) and not self.is_open:
+            return
         error = failure.value
         if isinstance(error, MailError):
             try:
@@ -258,7 +383,10 @@ class EventConnection(Connection, Generic[EventT]):
 
     def _finished(self, _: None) -> None:
         self._running = None
-        self._progress = self.clock.seconds()
+        now = self._progress = self.clock.seconds()
+        event, self._event = self._event, None
+        if now - self._entered > STALL:
+            self._look_at_clock(now, event)
         if self._may_go_on() and not self._pumping:
             self._pump()
 
@@ -288,10 +416,6 @@ class EventConnection(Connection, Generic[EventT]):
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             waiter.callback(None)
-
-    def _note_progress(self) -> None:
-        self._had_event = True
-        self._progress = self.clock.seconds()
 
 
 _MAX_OCTETS_AFTER_END = 1 << 20

@@ -34,6 +34,7 @@ class ServerFactory(Factory):
     :param mail_log: whether there is a mail log.
     :param protocol_class: a subclass of `protocol_class`, to be used instead.
     :ivar observer: passes events to all of them.
+    :ivar stalls: how often a connection has held the reactor for more than 50 ms (`Stalled`).
     :raises TypeError, ValueError: an argument cannot be used; the text says what it takes.
     """
 
@@ -76,6 +77,7 @@ class ServerFactory(Factory):
         self.observer = Observers([*([MailLog(clock)] if mail_log else []), Observers(observer)])
         self.stopping = False
         self.connections: set[ServerConnection[Any]] = set()
+        self.stalls = 0
         self._peers: dict[str, int] = {}
         # Weak, because a handler may wait for something that never comes: then it goes with its connection.
         self._unfinished: WeakKeyDictionary[ServerConnection[Any], int] = WeakKeyDictionary()

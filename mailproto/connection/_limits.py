@@ -21,6 +21,8 @@ class Limits:
     """Limits on what a client may use of a server, in seconds, octets and numbers.
 
     :ivar first_command: from the connection to the first command.
+    :ivar login: from the connection to the end of a successful login, where nothing else can be done before
+        it (POP3, IMAP, submission); then the connection ends after the running command.
     :ivar idle: from one command to the next, and for a client that does not read its replies. At least 300
         for SMTP (RFC 5321 4.5.3.2.7), 600 for POP3 (RFC 1939 3), 1800 for IMAP (RFC 9051 5.4).
     :ivar close_timeout: from starting to close a connection to aborting it.
@@ -42,10 +44,13 @@ class Limits:
         client could be served with that.
     """
 
-    ABOVE_0: ClassVar[frozenset[str]] = frozenset({"first_command", "idle", "proxy_timeout", "handshake"})
+    ABOVE_0: ClassVar[frozenset[str]] = frozenset(
+        {"first_command", "idle", "login", "proxy_timeout", "handshake"}
+    )
     """The fields that may not be 0."""
 
     first_command: float = 60
+    login: float = 60
     idle: float = 300
     close_timeout: float = 10
     pipelined: int = 1 << 17
@@ -72,6 +77,7 @@ class CloseReason(enum.Enum):
     """Why the server ends a connection."""
 
     IDLE = "idle too long"
+    LOGIN = "no login in time"
     STOPPING = "server shutting down"
     CROWDED = "too many connections"
     REVOKED = "the account was deleted, disabled or given another password"

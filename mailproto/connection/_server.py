@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from asyncio import _get_running_loop
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ from mailproto.awaiting import Result, settle
 from mailproto.connection._awaiting import begin, rest_of, run
 from mailproto.connection._calls import LimitedCall
 from mailproto.connection._commands import State
+from mailproto.connection._descriptors import DESCRIPTORS
 from mailproto.connection._events import CLOSED, EventConnection
 from mailproto.connection._handshake import Handshake, may_begin_handshake
 from mailproto.connection._limits import CloseReason
@@ -31,7 +33,7 @@ from mailproto.errors import (
     TemporaryAuthenticationFailure,
 )
 from mailproto.interfaces import IRevocable
-from mailproto.observing import Client, Connected, Disconnected, Refusal
+from mailproto.observing import Client, Connected, Disconnected, Refusal, Stalled, TurnedAway
 from mailproto.tls import Channel, server_channel
 from mailproto.typing import ServerTLSContext
 
@@ -118,6 +120,16 @@ class ServerConnection(EventConnection[EventT]):
         return None
 
     @property
+    def is_signed_in(self) -> bool:
+        """Whether an account has signed in."""
+        return self.account_name is not None
+
+    @property
+    def must_sign_in(self) -> bool:
+        """Whether the client can do nothing before it signs in: then `Limits.login` holds."""
+        return False
+
+    @property
     def state(self) -> State:
         """How far the session has come."""
         return State.NOT_AUTHENTICATED if self.account_name is None else State.AUTHENTICATED
@@ -143,6 +155,11 @@ class ServerConnection(EventConnection[EventT]):
         """
         if not isinstance(error, AuthenticationFailed | TemporaryAuthenticationFailure):
             self.observer.refused(Refusal.of_error(self.client, self.describe(event), error))
+
+    def stalled(self, command: str, seconds: float) -> None:
+        """Count it, and tell the observer."""
+        self.factory.stalls += 1
+        self.observer.stalled(Stalled(self.client, command, seconds))
 
     def tell_failed(self, command: str, error: MailError) -> None:
         """Tell the observer that a part of a command failed, which the client may not notice."""
@@ -259,9 +276,16 @@ class ServerConnection(EventConnection[EventT]):
     def connectionMade(self) -> None:
         super().connectionMade()
         self._began = self._progress = self.clock.seconds()
-        if self.factory.admit(self):
+        DESCRIPTORS.add(self)
+        if DESCRIPTORS.left() < 0:
+            self.observer.turned_away(TurnedAway(self.client, "too few file descriptors"))
+            if DESCRIPTORS.is_desperate():
+                self._abort_for(CloseReason.CROWDED.value)
+            else:
+                self._end_for(CloseReason.CROWDED)
+        elif self.factory.admit(self):
             self.observer.connected(Connected(self.client))
-            self._set_timer(self.limits.first_command)
+            self._set_timer(min(self.limits.first_command, self._login_left(self._began)))
             if self.is_encrypted:
                 self._begin_handshake()
             self._begin_greeting()
@@ -312,6 +336,12 @@ class ServerConnection(EventConnection[EventT]):
         """Seconds that are left for the TLS handshake; None if there is none in progress."""
         return None if self._handshake is None else self._handshake.left()
 
+    def _login_left(self, now: float) -> float:
+        """Seconds in which the client must have signed in."""
+        if self._leaving is not None or not self.must_sign_in or self.is_signed_in:
+            return math.inf
+        return self._began + self.limits.login - now
+
     def _set_timer(self, seconds: float) -> None:
         # Not `reset`: to move a call forward, Twisted searches all delayed calls.
         if self._timer is not None:
@@ -337,6 +367,13 @@ class ServerConnection(EventConnection[EventT]):
                 self._abort_for(self._leaving.value)
             return
         handshake_left = self._handshake_left()
+        login_left = self._login_left(now)
+        if login_left <= 0:
+            login_left = math.inf
+            if handshake_left is None:
+                self._leave(CloseReason.LOGIN)
+                if self._ending:
+                    return
         if handshake_left is not None and handshake_left <= 0:
             self.observer.refused(Refusal(self.client, "TLS handshake not done in time"))
             self._abort_for("no TLS")
@@ -344,6 +381,7 @@ class ServerConnection(EventConnection[EventT]):
         left = self._progress + self.idle_limit() - now
         if self._running is not None and self._writable:
             left = self.idle_limit()  # the client waits for us
+        left = min(left, login_left)
         if handshake_left is not None:
             left = min(left, handshake_left)
         for call in self._calls:
@@ -383,6 +421,8 @@ class ServerConnection(EventConnection[EventT]):
             self._set_timer(REVOCATION_GRACE)
 
     def _may_go_on(self) -> bool:
+        if self._leaving is CloseReason.LOGIN and self.is_signed_in:
+            self._leaving = None
         if self._leaving is None:
             return True
         self._end_for(self._leaving)
@@ -405,6 +445,7 @@ class ServerConnection(EventConnection[EventT]):
 
     def _lost(self, reason: Failure) -> None:
         self._note_tls()
+        DESCRIPTORS.remove(self)
         super().connectionLost(reason)
         for call in self._calls:
             call.watch(self.clock)

@@ -25,6 +25,7 @@ from zope.interface import implementer
 
 from mailproto._logger import PackageLogger
 from mailproto._twisted_internals import transport_below
+from mailproto.connection._line import TURN, line_of
 
 __all__ = ["Turn", "turn_of"]
 
@@ -53,6 +54,8 @@ class Turn:
         self._masks: dict[int, int] = {}
         self.at_end: list[Callable[[], None]] = []
         self._writers: dict[Any, int] = {}  # to be served at the end of this turn
+        self._left: list[int] = []  # the descriptors for which there was no time in the last turn
+        self._line = line_of(reactor)
         self.is_running = False
 
     # -- to the reactor
@@ -66,23 +69,38 @@ class Turn:
         return "connections"
 
     def doRead(self) -> None:
-        """Serve the connections that are ready."""
+        """Serve the connections that are ready, as far as there is time."""
         selectables = self._selectables
         self.is_running = True
-        for fd, events in self._epoll.poll(0, MOST):
+        seconds = self._reactor.seconds
+        line = self._line
+        now = line.now = seconds()
+        end = now + TURN
+        ready = self._ready()
+        share = line.share(len(ready))
+        for number, (fd, events) in enumerate(ready):
+            if now >= end:
+                # The kernel would put them behind others; and it tells us again about what has no input.
+                self._left = [fd for fd, events in ready[number:] if events & _IN]
+                break
+            line.end = now + share
             selectable = selectables.get(fd)
             if selectable is None:  # serving another connection may have removed this one
                 continue
             if events != _IN:
                 self._serve(selectable, events)
-                continue
-            try:  # inlined from `_serve`, because this is nearly always the case
-                why = selectable.doRead()
-            except BaseException as error:
-                self.log.failure("error while serving a connection")
-                why = error
-            if why:
-                self._guard(self._disconnect, selectable, why, True)
+            else:
+                try:  # inlined from `_serve`, because this is nearly always the case
+                    why = selectable.doRead()
+                except BaseException as error:
+                    self.log.failure("error while serving a connection")
+                    why = error
+                if why:
+                    self._guard(self._disconnect, selectable, why, True)
+            if line.now == now:  # the connection has not looked at the clock
+                line.now = seconds()
+            now = line.now
+        line.now = 0.0
         unsent, self.at_end = self.at_end, []
         for send in unsent:
             try:
@@ -143,6 +161,14 @@ class Turn:
         return [self._selectables[fd] for fd, mask in self._masks.items() if mask & _OUT]
 
     # -- in between
+
+    def _ready(self) -> list[tuple[int, int]]:
+        """Descriptors and what they are ready for: first those for which there was no time."""
+        left, self._left = self._left, []
+        # One of these may have been closed or paused; if the number is another connection's now, reading
+        # finds nothing.
+        ready = [(fd, _IN) for fd in left if self._masks.get(fd, 0) & _IN]
+        return ready or self._epoll.poll(0, MOST)
 
     def _watch(self, fd: int, selectable: Any, mask: int) -> None:
         if fd not in self._masks:

@@ -53,7 +53,8 @@ def reason_of(error: Exception, endpoint: str) -> str:
         return _port_error(error)
     if isinstance(error, OverflowError):
         return "a port is a number from 0 to 65535"
-    return f"not a Twisted server endpoint that works ({str(error) or type(error).__name__})"
+    reason = str(error) or type(error).__name__
+    return f"not a Twisted server endpoint that works ({reason}): one is tcp:8025:interface=127.0.0.1"
 
 
 def _port_error(error: OSError) -> str:

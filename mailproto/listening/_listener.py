@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from twisted.application.service import IProcess, Service
 from twisted.internet.address import IPv6Address, UNIXAddress
@@ -31,6 +31,7 @@ from mailproto._twisted_arguments import (
     check_server_endpoint,
     check_server_tls,
 )
+from mailproto._twisted_internals import accept_at_most
 from mailproto.connection import ServerFactory
 from mailproto.files import give_away
 from mailproto.listening._endpoints import unix_path, with_defaults
@@ -39,6 +40,10 @@ from mailproto.listening._unix_sockets import remove_left_over
 from mailproto.typing import Reactor, ServerEndpoint, ServerTLSContext
 
 __all__ = ["Listener"]
+
+
+ACCEPTS: Final = 10
+"""Connections that are accepted in one turn of the reactor, so that those that there are need not wait."""
 
 
 class Listener(Service):
@@ -248,6 +253,7 @@ class Listener(Service):
             port.stopListening()
             return
         self._port = port
+        accept_at_most(port, ACCEPTS)
         self._accept_from(port, False)
 
     def _not_bound(self, failure: Failure) -> None:

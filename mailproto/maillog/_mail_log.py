@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from time import time
+from collections.abc import Callable, Mapping
+from time import monotonic, time
 from typing import Any, Final, cast
 
 from twisted.logger import LogLevel
@@ -23,14 +23,21 @@ from mailproto.observing import (
     Refusal,
     SignedIn,
     SignInRefused,
+    Stalled,
     TurnedAway,
 )
 
-__all__ = ["MAX_REFUSALS", "MailLog", "observer_of"]
+__all__ = ["MAX_REFUSALS", "STALLS_EVERY", "MailLog", "observer_of"]
 
 MAX_REFUSALS: Final = 1000
 """The most refusals of one connection that are logged until it delivers mail; further ones are only
 counted."""
+
+STALLS_EVERY: Final = 60
+"""Seconds from one line about stalls of a protocol's command to the next one."""
+
+_MAX_KINDS: Final = 200
+"""The most kinds of stalls that are known, because clients choose the names of unknown commands."""
 
 _MAX_LISTED: Final = 10
 """The most recipients in a message's own line; with several recipients, each also has its own line."""
@@ -63,6 +70,16 @@ class _Refusals:
         self.left = MAX_REFUSALS
 
 
+class _Stalls:
+    """When the latest stall of one kind was logged, and how many have come since then."""
+
+    __slots__ = ("logged", "unlogged")
+
+    def __init__(self, logged: float) -> None:
+        self.logged = logged
+        self.unlogged = 0
+
+
 _REFUSALS: Final = object()
 """The key of a connection's `_Refusals` in `Client.notes`."""
 
@@ -80,6 +97,8 @@ class MailLog(Observer):
 
     def __init__(self, clock: object = None) -> None:
         self._reactor: Any = clock if hasattr(clock, "running") else None
+        self._seconds: Callable[[], float] = getattr(clock, "seconds", monotonic)
+        self._stalls: dict[tuple[str, str], _Stalls] = {}
 
     def accepted(self, event: Accepted) -> None:
         """Log ``taken``.  With one recipient, this line also has the recipient's outcome."""
@@ -145,6 +164,24 @@ class MailLog(Observer):
             fields |= {"reply": event.reply, "detail": event.detail}
             kind = "refused" if not event.code else _kind(event.code)
             _emit(_level(event.enhanced), kind, client, fields)
+
+    def stalled(self, event: Stalled) -> None:
+        """Log ``stalled``, once in `STALLS_EVERY` seconds for each protocol and command."""
+        now = self._seconds()
+        kind = (event.client.protocol, event.command)
+        stalls = self._stalls.get(kind)
+        if stalls is not None and 0 <= now - stalls.logged < STALLS_EVERY:
+            stalls.unlogged += 1
+            return
+        fields: Fields = {
+            "command": event.command,
+            "ms": round(event.seconds * 1000),
+            "unlogged": "" if stalls is None or not stalls.unlogged else stalls.unlogged,
+        }
+        if stalls is None and len(self._stalls) >= _MAX_KINDS:
+            del self._stalls[next(iter(self._stalls))]
+        self._stalls[kind] = _Stalls(now)
+        _emit(LogLevel.warn, "stalled", event.client, fields)
 
     def turned_away(self, event: TurnedAway) -> None:
         """Log ``turned-away``."""

@@ -26,6 +26,7 @@ from mailproto.observing._events import (
     Refusal,
     SignedIn,
     SignInRefused,
+    Stalled,
     TurnedAway,
 )
 from mailproto.observing._observers import IObserver, Observer, ObserverOrMore, Observers
@@ -45,6 +46,7 @@ __all__ = [
     "Refusal",
     "SignInRefused",
     "SignedIn",
+    "Stalled",
     "TurnedAway",
     "client_of",
 ]

@@ -22,6 +22,7 @@ __all__ = [
     "Refusal",
     "SignInRefused",
     "SignedIn",
+    "Stalled",
     "TurnedAway",
 ]
 
@@ -211,6 +212,19 @@ class Appended:
     mailbox: str
     uid: int
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """A connection has held the reactor for more than 50 ms at a time: all others had to wait.
+
+    :ivar command: the command; "" if it was something else, such as a timer or the connection's end.
+    :ivar seconds: how long.
+    """
+
+    client: Client
+    command: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

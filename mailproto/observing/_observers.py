@@ -22,6 +22,7 @@ from mailproto.observing._events import (
     Refusal,
     SignedIn,
     SignInRefused,
+    Stalled,
     TurnedAway,
 )
 
@@ -63,6 +64,9 @@ class IObserver(Contract, metaclass=ContractClass):
     def appended(self, event: Appended) -> None:
         """A client has put a message into a mailbox."""
 
+    def stalled(self, event: Stalled) -> None:
+        """A connection has held the reactor for more than 50 ms."""
+
     def disconnected(self, event: Disconnected) -> None:
         """A connection has ended."""
 
@@ -102,6 +106,9 @@ class Observer:
 
     def appended(self, event: Appended) -> None:
         """See `IObserver.appended`."""
+
+    def stalled(self, event: Stalled) -> None:
+        """See `IObserver.stalled`."""
 
     def disconnected(self, event: Disconnected) -> None:
         """See `IObserver.disconnected`."""
@@ -188,6 +195,10 @@ class Observers(Observer):
         """See `IObserver.appended`."""
         self._tell(self._calls["appended"], event)
 
+    def stalled(self, event: Stalled) -> None:
+        """See `IObserver.stalled`."""
+        self._tell(self._calls["stalled"], event)
+
     def disconnected(self, event: Disconnected) -> None:
         """See `IObserver.disconnected`."""
         self._tell(self._calls["disconnected"], event)
@@ -221,6 +232,8 @@ def _check(observer: object) -> None:
         isinstance(observer, Observer) or provided(IObserver, observer) is not None
     ):
         hint = "derive its class from mailproto.observing.Observer"
+        if isinstance(observer, type) and IObserver.implementedBy(observer):
+            hint = f"write {observer.__name__}()"
         raise wrong_type("observer", observer, "an object that provides IObserver", hint)
     check_contract("observer", observer, IObserver)
     for name in _METHODS:

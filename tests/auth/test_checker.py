@@ -99,6 +99,13 @@ class LoginTests(LoginTestCase):
         self.directory.hashes["postmaster@Example.org"] = ""
         self.assert_fails_late(UsernamePassword(b"postmaster@example.org", b""))
 
+    def test_password_instead_of_a_record(self) -> None:
+        self.directory.hashes["bob@Example.org"] = "secret"
+        asked = self.begin(UsernamePassword(b"bob@example.org", b"secret"))
+        self.reactor.advance(FAILURE_DELAY)
+        detail = self.failureResultOf(asked, AuthenticationFailed).value.detail
+        self.assertEqual(detail, "no record of hash_password for bob@Example.org")
+
     def test_other_credentials(self) -> None:
         self.assert_fails_late(Anonymous())
 

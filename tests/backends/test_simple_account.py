@@ -48,7 +48,8 @@ class AddingTests(SimpleAccountTestCase):
         self.assertEqual(self.result(added.status()).messages, 1)
 
     def test_what_cannot_be(self) -> None:
-        self.assertRaises(MailboxExists, self.account.add_mailbox, "inbox")
+        error = self.assertRaises(MailboxExists, self.account.add_mailbox, "inbox")
+        self.assertIn("INBOX exists already: write SimpleAccount(name, {'INBOX': mailbox})", error.text)
         self.assertRaises(MailboxExists, self.account.add_mailbox, "queues/printers")
         self.assertRaises(InvalidMailboxName, self.account.add_mailbox, "a//b")
         self.assertRaises(TypeError, self.account.add_mailbox, "x", SimpleMailbox)

@@ -55,7 +55,7 @@ class LimitsTests(SynchronousTestCase):
             (Limits, "handshake", "30", f"handshake {seconds} above 0, not '30'"),
             (Limits, "connections_per_peer", 1.5, f"connections_per_peer {whole} 0, not 1.5"),
             (POP3Limits, "failed_logins", "3", f"failed_logins {whole} 0, not '3'"),
-            (IMAPLimits, "time_slice", 0, f"time_slice {seconds} above 0, not 0"),
+            (IMAPLimits, "login", 0, f"login {seconds} above 0, not 0"),
             (IMAPLimits, "before_login", None, "before_login must be of the class IMAPWireLimits, not None"),
             (SMTPWireLimits, "path", 0, f"path {whole} 1, not 0"),
             (POP3WireLimits, "line", "255", f"line {whole} 1, not '255'"),

@@ -23,6 +23,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto import _twisted_internals
 from mailproto.connection import ServerConnection, ServerFactory
+from mailproto.connection._line import TURN
 from mailproto.connection._turn import Turn, turn_of
 from mailproto.connection.limits import Limits
 from mailproto.errors import Unavailable
@@ -260,6 +261,61 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual(len(self.factory.heard), 64)
         self.reactor.turn()
         self.assertEqual(len(self.factory.heard), 100)
+
+    def costly(self, seconds: float) -> list[socket.socket]:
+        """Ten clients that have sent a command, and each command costs so many seconds."""
+
+        def handle(connection: Echo, event: bytes) -> None:
+            self.reactor.rightNow += seconds
+            self.factory.heard.append(event)
+
+        self.patch(Echo, "handle", handle)
+        clients = [self.connect()[0] for _ in range(10)]
+        for number, client in enumerate(clients):
+            client.send(b"%d\n" % number)
+        return clients
+
+    def test_no_longer_than_a_turn(self) -> None:
+        """And those for which there was no time come before others."""
+        clients = self.costly(TURN / 2.5)
+        for count in (3, 6, 9):
+            self.reactor.turn()
+            self.assertEqual(len(self.factory.heard), count)
+            clients[int(self.factory.heard[0])].send(b"again\n")
+        self.reactor.turn()
+        self.assertEqual(sorted(self.factory.heard[:10]), [b"%d" % number for number in range(10)])
+
+    def test_who_pipelines_has_only_a_share_of_it(self) -> None:
+        """Of ten, and the rest waits in the line."""
+        for client in self.costly(TURN / 40):
+            client.send(b"more\n" * 100)
+        began = self.reactor.rightNow
+        self.reactor.turn()
+        self.assertLessEqual(self.reactor.rightNow - began, TURN * 1.1)
+        self.assertGreaterEqual(len({*self.factory.heard} - {b"more"}), 7)
+        for _ in range(100):
+            self.reactor.advance(0)
+            self.reactor.turn()
+        self.assertEqual(len(self.factory.heard), 10 + 10 * 100)
+
+    def test_one_for_which_there_was_no_time_and_that_is_gone(self) -> None:
+        clients = self.costly(TURN)
+        self.reactor.turn()
+        for client in clients:
+            client.close()
+        for _, protocol in self.pairs:
+            protocol.abort()
+        self.reactor.advance(0)
+        self.reactor.turn()
+        self.assertEqual(len(self.factory.heard), 1)
+
+    def test_one_for_which_there_was_no_time_and_that_pauses(self) -> None:
+        self.costly(TURN)
+        self.reactor.turn()
+        for _, protocol in self.pairs:
+            protocol.transport.pauseProducing()
+        self.reactor.turn()
+        self.assertEqual(len(self.factory.heard), 1)
 
     def test_one_that_pauses_is_not_read(self) -> None:
         client, protocol = self.connect()

@@ -17,7 +17,7 @@ PAGE = (CHECKOUT / "docs" / "deploying.md").read_text()
 class DeployingPageTests(ProgramCase):
     def setUp(self) -> None:
         super().setUp()
-        self.app, self.tls = re.findall(r"^```python\n(.*?)^```$", PAGE, re.M | re.S)
+        self.app, self.tls, self.store = re.findall(r"^```python\n(.*?)^```$", PAGE, re.M | re.S)
 
     def tac(self, text: str) -> Program:
         """Run a block, on ports that the system chooses."""
@@ -43,6 +43,16 @@ class DeployingPageTests(ProgramCase):
             client.login("alice@example.org", "secret")
             self.assertEqual(client.select(), ("OK", [b"1"]))
             client.logout()
+
+    def test_a_store_that_lasts(self) -> None:
+        for number in (1, 2):  # the account and the first message are there when it starts again
+            program = self.tac(self.store)
+            with smtplib.SMTP("127.0.0.1", port_of(program, "smtp")) as sender:
+                sender.sendmail("bob@example.org", ["alice@example.org"], "Subject: x\r\n\r\nx\r\n")
+            with imaplib.IMAP4("127.0.0.1", port_of(program, "imap")) as client:
+                client.login("alice@example.org", "secret")
+                self.assertEqual(client.select(), ("OK", [b"%d" % number]))
+            program.stop()
 
     def test_catch_all(self) -> None:
         (command,) = re.findall(r"^    twistd -n (mailproto .*--catch-all.*)$", PAGE, re.M)

@@ -6,6 +6,7 @@ import os
 import select
 import socket
 import ssl
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from twisted.trial.unittest import TestCase
 
 from mailproto.listening import Listener, ListenError
 from mailproto.listening._errors import StartFailed
+from mailproto.listening._listener import ACCEPTS
 from mailproto.tls import ensure_self_signed, server_tls
 from tests.listening.servers import ANY, Endpoint, Greeting, Port
 
@@ -179,6 +181,28 @@ class WaitingTests(TestCase):
             for client in clients:
                 client.close()
             await listener.stop()
+
+    async def test_no_more_than_some_are_accepted_in_one_turn(self) -> None:
+        built: list[int] = []
+        turn = 0
+        factory = Greeting()
+        build = factory.buildProtocol
+
+        def noted(address: Any) -> Any:
+            built.append(turn)
+            return build(address)
+
+        factory.buildProtocol = noted  # type: ignore[method-assign,assignment]
+        listener = Listener(ANY, factory)
+        await listener.start()
+        self.addCleanup(listener.stop)
+        with ExitStack() as clients:
+            for _ in range(5 * ACCEPTS):  # the reactor does not run meanwhile
+                clients.enter_context(socket.create_connection(("127.0.0.1", listener.port), 5))
+            while len(built) < 5 * ACCEPTS:
+                turn += 1
+                await deferLater(reactor, 0)
+        self.assertEqual(max(built.count(number) for number in built), ACCEPTS)
 
     async def test_who_comes_before_clients_are_served_waits(self) -> None:
         listener = Listener(ANY, Greeting())

@@ -119,12 +119,12 @@ class GivenTests(SynchronousTestCase):
 
     def test_limits_of_imap_and_pop3(self) -> None:
         limits = parse(
-            *("--limit=imap.failed_logins=3", "--limit=imap.bad_commands=4", "--limit=imap.time_slice=0.5"),
+            *("--limit=imap.failed_logins=3", "--limit=imap.bad_commands=4", "--limit=imap.login=0.5"),
             *("--limit=imap.before_login.line=600", "--limit=imap.wire.literals=7"),
             *("--limit=pop3.failed_logins=5", "--limit=pop3.bad_commands=6", "--limit=pop3.wire.line=300"),
         ).limits
         self.assertEqual((limits.imap.failed_logins, limits.imap.bad_commands), (3, 4))
-        self.assertEqual((limits.imap.time_slice, limits.imap.wire.literals), (0.5, 7))
+        self.assertEqual((limits.imap.login, limits.imap.wire.literals), (0.5, 7))
         self.assertEqual(limits.imap.before_login, replace(ServiceLimits().imap.before_login, line=600))
         self.assertEqual((limits.pop3.failed_logins, limits.pop3.bad_commands), (5, 6))
         self.assertEqual(limits.pop3.wire.line, 300)
@@ -185,7 +185,7 @@ class ErrorTests(SynchronousTestCase):
             ("--limit", "smtp.idle=5m"),
             ("--limit", "imap.wire.append=5"),
             ("--limit", "imap.before_login.append=5"),
-            ("--limit", "imap.time_slice=-1"),
+            ("--limit", "imap.login=-1"),
             ("--limit", "pop3.wire=5"),
             ("--proxy", "192.0.2.1/24"),
             ("--account", "alice:secret"),

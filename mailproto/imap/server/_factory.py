@@ -20,7 +20,6 @@ from mailproto.imap.server._limits import IMAPLimits
 from mailproto.imap.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS, rules_with
 from mailproto.imap.server._server import IMAPServer
 from mailproto.imap.server._session_commands import EXTENSIONS
-from mailproto.imap.server._turns import Turns
 from mailproto.imap.wire import grammars_with
 from mailproto.observing import ObserverOrMore
 from mailproto.typing import ReactorTime, ServerTLSContext
@@ -91,7 +90,6 @@ class IMAPServerFactory(ServerFactory):
         self.capabilities = b" ".join([EXTENSIONS, *(capability.encode("ascii") for capability in own)])
         self.rules = rules_with(self.commands)
         self.grammars = grammars_with(self.commands)
-        self.turns = Turns(self.clock)
         self.portal = checked_portal(portal, accounts="IMAP")
         self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)
         self.greeting_name = self.hostname.encode()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from mailproto.connection.limits import Limits
 from mailproto.imap.wire import IMAPWireLimits
@@ -27,10 +26,7 @@ class IMAPLimits(Limits):
         browser or a scanner.
     :ivar failed_logins: how many failed logins close the connection; one password that is tried in several
         ways counts once.
-    :ivar time_slice: how many seconds one command may hold the reactor before others have their turn.
     """
-
-    ABOVE_0: ClassVar[frozenset[str]] = Limits.ABOVE_0 | {"time_slice"}
 
     first_command: float = 60
     idle: float = 1800
@@ -38,4 +34,3 @@ class IMAPLimits(Limits):
     before_login: IMAPWireLimits = _BEFORE_LOGIN
     bad_commands: int = 20
     failed_logins: int = 5
-    time_slice: float = 0.01

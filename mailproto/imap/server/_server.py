@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IHandshakeListener
 from zope.interface import implementer
 
 from mailproto.auth.sasl import SASLServer
-from mailproto.connection import ServerConnection
+from mailproto.connection import ConnectionOver, ServerConnection
 from mailproto.connection.commands import State
 from mailproto.connection.limits import CloseReason
 from mailproto.errors import MailError, NoSuchMailbox, WireError
@@ -74,7 +74,6 @@ class IMAPServer(ServerConnection[Event]):
         self._responses: list[bytes] = []
         self._bad_commands = 0
         self._commands = 0  # how many were completed
-        self._slice_began = 0.0
         # The command that waits for a line from the client, and the function that takes the line.
         self._waiting_command: Command[Any] | None = None
         self._on_line: Callable[[bytes], Awaitable[Reply]] | None = None
@@ -107,7 +106,6 @@ class IMAPServer(ServerConnection[Event]):
             if self.spool is not None:
                 self.spool.write(event.data)
             return None
-        self._slice_began = self.clock.seconds()
         if isinstance(event, Command):
             return self._command(event)
         if isinstance(event, ContinuationLine):
@@ -224,6 +222,11 @@ class IMAPServer(ServerConnection[Event]):
         return event.name if isinstance(event, Command) else type(event).__name__
 
     @property
+    def must_sign_in(self) -> bool:
+        """See `ServerConnection.must_sign_in`."""
+        return True
+
+    @property
     def account_name(self) -> str | None:
         """See `ServerConnection.account_name`."""
         return None if self.account is None else self.account.name
@@ -280,11 +283,14 @@ class IMAPServer(ServerConnection[Event]):
             raise SessionOver
 
     async def yield_turn(self) -> None:
-        """Let others have their turn if this command has held the reactor for ``time_slice``."""
-        taken = self.clock.seconds() - self._slice_began
-        if not 0 <= taken < self.limits.time_slice:  # or the clock was set back
-            await self.factory.turns.wait()
-            self._slice_began = self.clock.seconds()
+        """See `breathe`.
+
+        :raises SessionOver: the client is gone.
+        """
+        try:
+            await self.breathe()
+        except ConnectionOver:
+            raise SessionOver from None
 
     def end_after(self, command: Command[Any], text: bytes) -> NoReturn:
         """Answer a command with BYE and OK, and end the connection, as LOGOUT does."""

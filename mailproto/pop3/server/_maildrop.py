@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from mailproto.awaiting import settle
 from mailproto.errors import MailError, ReadOnly, Unavailable
@@ -11,7 +11,7 @@ from mailproto.model import INBOX, FlagChange, FlagOperation, Part
 
 __all__ = ["Maildrop"]
 
-_BATCH = 2000
+_BATCH = 1000
 """How many messages' sizes are asked for at once."""
 
 _DELETE = FlagChange(FlagOperation.ADD, frozenset({"\\Deleted"}))
@@ -33,22 +33,30 @@ class Maildrop:
         self._sizes = sizes
         self._marked: set[int] = set()
         self.count = len(uids)
-        self.octets = sum(sizes)
+        self.octets = self._all_octets = sum(sizes)
 
     @classmethod
-    async def open(cls, account: IAccount) -> Maildrop:
-        """The INBOX as it is now."""
+    async def open(cls, account: IAccount, breathe: Callable[[], Awaitable[None]]) -> Maildrop:
+        """The INBOX as it is now.
+
+        :param breathe: awaited often, so that others are served in between.
+        """
         mailbox = await settle(account.open(INBOX))
         changes = await settle(mailbox.changes_since(0))
         known = changes.changed.uids
-        if IMetadata.providedBy(mailbox):
-            metadata = await settle(mailbox.metadata(known))
-            return cls(mailbox, metadata.uids, metadata.sizes)
-        uids, sizes = [], []
+        uids: list[int] = []
+        sizes: list[int] = []
         for start in range(0, len(known), _BATCH):
-            for info in await settle(mailbox.read(known[start : start + _BATCH], Part.SIZE)):
-                uids.append(info.uid)
-                sizes.append(info.size or 0)
+            batch = known[start : start + _BATCH]
+            if IMetadata.providedBy(mailbox):
+                metadata = await settle(mailbox.metadata(batch))
+                uids += metadata.uids
+                sizes += metadata.sizes
+            else:
+                for info in await settle(mailbox.read(batch, Part.SIZE)):
+                    uids.append(info.uid)
+                    sizes.append(info.size or 0)
+            await breathe()
         return cls(mailbox, uids, sizes)
 
     def __len__(self) -> int:
@@ -104,7 +112,7 @@ class Maildrop:
         """Forget all marks."""
         self._marked.clear()
         self.count = len(self._uids)
-        self.octets = sum(self._sizes)
+        self.octets = self._all_octets
 
     async def commit(self) -> int:
         """Remove the marked messages, and no others, whatever other sessions have flagged ``\\Deleted``.

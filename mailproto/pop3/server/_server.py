@@ -88,7 +88,7 @@ class POP3Server(ServerConnection[Command | Response]):
     async def sign_in(self, login: Login) -> None:
         """Enter the TRANSACTION state with a snapshot of the account's INBOX."""
         try:
-            maildrop = await Maildrop.open(login.account)
+            maildrop = await Maildrop.open(login.account, self.breathe)
         except BaseException:
             login.logout()
             raise
@@ -139,9 +139,14 @@ class POP3Server(ServerConnection[Command | Response]):
 
     def closing_words(self, reason: CloseReason) -> bytes:
         """Say nothing to an idle client: it would take that for its next command's answer (RFC 1939 3)."""
-        if reason is CloseReason.IDLE:
+        if reason in (CloseReason.IDLE, CloseReason.LOGIN):
             return b""
         return err(f"Closing: {reason.value}", _CODES.get(reason, "SYS/TEMP"))
+
+    @property
+    def must_sign_in(self) -> bool:
+        """See `ServerConnection.must_sign_in`."""
+        return True
 
     @property
     def account_name(self) -> str | None:

@@ -52,20 +52,37 @@ class Transaction:
     def _stat(self, _: list[bytes]) -> None:
         self._connection.write(ok(f"{self._drop.count} {self._drop.octets}"))
 
-    def _list(self, arguments: list[bytes]) -> None:
-        self._listing(arguments, f"{self._drop.count} messages ({self._drop.octets} octets)", self._drop.size)
+    def _list(self, arguments: list[bytes]) -> Awaitable[None] | None:
+        return self._listing(
+            arguments, f"{self._drop.count} messages ({self._drop.octets} octets)", self._drop.size
+        )
 
-    def _uidl(self, arguments: list[bytes]) -> None:
-        self._listing(arguments, "Unique ids", self._drop.unique_id)
+    def _uidl(self, arguments: list[bytes]) -> Awaitable[None] | None:
+        return self._listing(arguments, "Unique ids", self._drop.unique_id)
 
-    def _listing(self, arguments: list[bytes], text: str, value: Callable[[int], object]) -> None:
+    def _listing(
+        self, arguments: list[bytes], text: str, value: Callable[[int], object]
+    ) -> Awaitable[None] | None:
         """Answer one line for each message that is not marked, or only for the message named."""
         if arguments:
             number = self._drop.number(arguments[0])
             self._connection.write(ok(f"{number} {value(number)}"))
+        elif len(self._drop) > _LINES:
+            return self._long_listing(text, value)
         else:
             lines = (f"{number} {value(number)}" for number in self._drop)
             self._connection.write(multiline(text, lines))
+        return None
+
+    async def _long_listing(self, text: str, value: Callable[[int], object]) -> None:
+        """`_listing` in pieces, as fast as the client reads, and with room for others in between."""
+        connection = self._connection
+        connection.write(ok(text))
+        async for numbers in connection.in_batches(self._drop, _LINES):
+            lines = [f"{number} {value(number)}\r\n" for number in numbers]
+            connection.write("".join(lines).encode("ascii"))
+            await connection.drained()
+        connection.write(b".\r\n")
 
     def _retr(self, arguments: list[bytes]) -> Awaitable[None] | None:
         number = self._drop.number(arguments[0])
@@ -158,6 +175,9 @@ class Transaction:
 def _unreadable(number: int, error: OSError) -> Unavailable:
     return storage_failure(error, f"read message {number}")
 
+
+_LINES = 1000
+"""The most lines of LIST and UIDL that are made at once."""
 
 _MAX_DIGITS = 10
 """The most digits of TOP's number of lines."""

@@ -174,4 +174,6 @@ class DeliveryCalls:
         return await answer if isinstance(answer, Deferred) else answer
 
     def _wrong(self, name: str, result: object, instead: str) -> TypeError:
+        if isinstance(result, Awaitable):
+            instead = "await it"
         return TypeError(f"{type(self._delivery).__name__}.{name} returned {result!r:.200}: {instead}")

@@ -39,6 +39,7 @@ TOO_MANY_TRANSACTIONS = _reply(421, "4.7.0", "Too many messages on one connectio
 
 _FAREWELLS = {
     CloseReason.IDLE: ("4.4.2", "timeout, closing connection"),
+    CloseReason.LOGIN: ("4.4.2", f"{CloseReason.LOGIN.value}, closing connection"),
     CloseReason.STOPPING: ("4.3.2", "shutting down, closing connection"),
     CloseReason.CROWDED: ("4.3.2", "too many connections, try again later"),
     CloseReason.REVOKED: ("4.7.0", f"{CloseReason.REVOKED.value}, closing connection"),

@@ -207,6 +207,11 @@ class SMTPServer(ServerConnection[Event]):
         """See `ServerConnection.account_name`."""
         return self.account
 
+    @property
+    def must_sign_in(self) -> bool:
+        """See `ServerConnection.must_sign_in`."""
+        return self.factory.auth_required
+
     def log_refusal(self, event: Event, error: MailError) -> None:
         """Log every refusal except failed logins, which `mailproto.auth` logs."""
         if not isinstance(event, Auth | AuthResponse) and not isinstance(error, _SIGN_IN_FAILED):

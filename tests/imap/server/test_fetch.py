@@ -6,8 +6,8 @@ import os
 
 from twisted.logger import LogLevel
 
+from mailproto.connection._line import TURN
 from mailproto.content import Content
-from mailproto.imap.limits import IMAPLimits
 from mailproto.model import MessageInfo, Part
 from tests.imap.server.dialogue import MESSAGE, DialogueTestCase, message
 from tests.mail_log import captured, only
@@ -389,7 +389,7 @@ class FairnessTests(DialogueTestCase):
     def test_a_long_command_lets_others_have_their_turn(self) -> None:
         self.fill(3000)
         client = self.sign_in(select="INBOX")
-        turns = self.slow_clock(IMAPLimits().time_slice * 2)
+        turns = self.slow_clock(TURN * 2)
         client.send(b"a FETCH 1:* RFC822.SIZE\r\n")
         self.assertNotIn(b"a OK", client.received())
         self.clock.advance(0)

@@ -54,17 +54,3 @@ class LimitTests(DialogueTestCase):
         client = self.connect_with(wire=IMAPWireLimits(append=1 << 20))
         client.send(b"a LOGIN alice secret\r\nb APPEND INBOX {1001}\r\n")
         self.assertIn(b"b NO [TOOBIG]", client.received())
-
-    def test_time_slice(self) -> None:
-        self.fill(20)
-        for seconds, expected in ((10.0, 0), (0.001, 20)):
-            client = self.connect_with(time_slice=seconds)
-            client.send(b"a LOGIN alice secret\r\nb SELECT INBOX\r\n")
-            turns = self.slow_clock(0.01)
-            client.send(b"c SEARCH BODY hello\r\n")
-            for _ in range(100):
-                self.clock.advance(0)
-            self.assertIn(b"c OK", client.received())
-            self.assertGreaterEqual(len(turns), expected)
-            if not expected:
-                self.assertEqual(turns, [])

@@ -6,7 +6,7 @@ from typing import Any
 
 from zope.interface import implementer_only
 
-from mailproto.imap.limits import IMAPLimits
+from mailproto.connection._line import TURN
 from mailproto.interfaces import IMailbox
 from tests.imap.server.dialogue import DialogueTestCase, message
 
@@ -230,7 +230,7 @@ class ResultTests(DialogueTestCase):
     def test_a_long_search_lets_others_have_their_turn(self) -> None:
         self.fill(20)
         client = self.sign_in(select="INBOX")
-        turns = self.slow_clock(IMAPLimits().time_slice / 5)
+        turns = self.slow_clock(TURN / 5)
         client.send(b"a SEARCH BODY hello\r\n")
         self.assertEqual(client.received(), b"")
         self.clock.advance(0)

@@ -346,8 +346,11 @@ class TimeTests(DialogueTestCase):
         client = self.connect()
         client.send(b"a NOOP\r\n")
         client.received()
-        self.clock.advance(61)
-        self.assertEqual(client.received(), b"* BYE Idle too long\r\n")
+        self.clock.advance(59)
+        client.send(b"b NOOP\r\n")
+        self.assertEqual(client.received(), b"b OK NOOP completed\r\n")
+        self.clock.advance(1)
+        self.assertEqual(client.received(), b"* BYE No login in time\r\n")
         self.assertFalse(client.transport.is_open)
 
     def test_who_has_signed_in_has_half_an_hour(self) -> None:

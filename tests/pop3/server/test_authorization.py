@@ -366,6 +366,17 @@ class TimeTests(SessionTestCase):
         self.clock.advance(1)
         self.assertEqual((transport.read(), transport.is_open), (b"", False))
 
+    def test_no_login_in_the_first_minute(self) -> None:
+        """Nothing is said, as to any idle client (RFC 1939 3)."""
+        transport = self.connect()
+        for _ in range(7):
+            transport.send(b"CAPA\r\n")
+            self.clock.advance(8)
+        self.assertTrue(transport.is_open)
+        transport.read()
+        self.clock.advance(4)
+        self.assertEqual((transport.read(), transport.is_open), (b"", False))
+
     def test_ten_minutes_are_allowed_by_default(self) -> None:
         self.factory = self.make_factory(limits=None)
         transport = self.sign_in()

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from mailproto.content import CHUNK, Content
 from mailproto.model import FlagChange, FlagOperation, Part
 from mailproto.pop3.limits import READ_AHEAD_MESSAGES, READ_AHEAD_OCTETS
+from mailproto.pop3.server._maildrop import Maildrop
 from tests.mail_log import captured, only
 from tests.pop3.server.session import SessionTestCase
 
@@ -306,6 +307,103 @@ class RemovalTests(SessionTestCase):
     def test_a_mailbox_that_cannot_be_changed(self) -> None:
         self.inbox.writable = False
         self.play("C: DELE 1\nS: -ERR Mailbox is read-only\nC: QUIT\nS: +OK Bye\nS closes", self.sign_in())
+
+
+class FairnessTests(SessionTestCase):
+    """Each thing that the server looks at costs a microsecond; a hundred thousand of them are too many."""
+
+    NUMBER = 20_000
+
+    def setUp(self) -> None:
+        super().setUp()
+        clock, self.held = self.clock, 0.0
+
+        class Counted(list[int]):
+            """A list that tells the clock what was looked at."""
+
+            def __getitem__(self, index: Any) -> Any:
+                clock.rightNow += 1e-6
+                return super().__getitem__(index)
+
+            def __iter__(self) -> Any:
+                clock.rightNow += len(self) * 1e-6
+                return super().__iter__()
+
+        uids = Counted(range(1, self.NUMBER + 1))
+        self.drop = Maildrop(self.inbox, uids, Counted([10] * self.NUMBER))
+        self.patch(Maildrop, "open", self.opened)
+        self.transport = self.sign_in(capacity=1 << 30)
+
+    async def opened(self, *_: Any) -> Maildrop:
+        return self.drop
+
+    def answers(self, data: bytes) -> bytes:
+        """Send ``data``, and let the clock's turns pass; no part of that may take long."""
+        began = self.clock.rightNow
+        self.transport.send(data)
+        self.held = self.clock.rightNow - began
+        self.assertLess(self.held, 0.005)
+        self.clock.advance(0)
+        return self.transport.read()
+
+    def test_lists(self) -> None:
+        for command in (b"UIDL\r\n", b"LIST\r\n"):
+            answers = self.answers(command * 50)
+            self.assertEqual(answers.count(b"\r\n.\r\n"), 50)
+            self.assertEqual(answers.count(b"\r\n"), 50 * (self.NUMBER + 2))
+
+    def test_a_list_without_deleted_messages(self) -> None:
+        self.answers(b"DELE 3\r\nDELE 4\r\n")
+        lines = self.answers(b"LIST\r\n").split(b"\r\n")
+        self.assertEqual(lines[0], b"+OK 19998 messages (199980 octets)")
+        self.assertEqual(lines[1:5], [b"1 10", b"2 10", b"5 10", b"6 10"])
+        self.assertEqual(lines[-3:], [b"20000 10", b".", b""])
+
+    def test_rset(self) -> None:
+        self.answers(b"DELE 3\r\n")
+        answers = self.answers(b"RSET\r\n" * 1000)
+        self.assertEqual(answers, b"+OK 20000 messages (200000 octets)\r\n" * 1000)
+
+    def test_a_client_that_leaves_in_the_middle_of_a_list(self) -> None:
+        self.transport.send(b"UIDL\r\n" * 50)
+        self.transport.drop()
+        before = self.clock.rightNow
+        self.clock.advance(0)
+        self.assertLess(self.clock.rightNow - before, 0.001)
+
+    def test_no_more_of_a_list_is_made_than_is_read(self) -> None:
+        transport = self.sign_in(capacity=1 << 12)
+        transport.send(b"UIDL\r\n")
+        self.clock.advance(0)
+        self.assertLess(transport.unread(), 1 << 17)
+        read = transport.read()
+        while not read.endswith(b"\r\n.\r\n"):
+            self.clock.advance(0)
+            read += transport.read()
+        self.assertEqual(read.count(b"\r\n"), self.NUMBER + 2)
+
+
+class LoginFairnessTests(SessionTestCase):
+    def test_sizes_are_asked_for_in_batches_between_which_others_are_served(self) -> None:
+        for _ in range(5000):
+            self.inbox.add(b"x")
+        asked: list[int] = []
+        metadata = self.inbox.metadata
+
+        async def costly(uids: Any) -> Any:
+            asked.append(len(uids))
+            self.clock.rightNow += len(uids) * 2e-6
+            return await metadata(uids)
+
+        self.inbox.metadata = costly  # type: ignore[method-assign]
+        transport = self.connect()
+        transport.read()
+        began = self.clock.rightNow
+        transport.send(b"USER alice\r\nPASS secret word\r\n")
+        self.assertLess(self.clock.rightNow - began, 0.009)
+        self.clock.advance(0)
+        self.assertTrue(transport.read().endswith(b"+OK 5000 messages (5000 octets)\r\n"))
+        self.assertEqual(sum(asked), 5000)
 
 
 class SnapshotTests(SessionTestCase):

@@ -127,3 +127,15 @@ class FailureTests(DialogueTestCase):
         transport.drop()
         self.clock.advance(10)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_no_login_in_the_first_minute(self) -> None:
+        for required, is_open in ((True, False), (False, True)):
+            transport = self.connect(portal=PORTAL, auth_required=required)
+            transport.read()
+            for _ in range(7):
+                transport.send(b"NOOP\r\n")
+                self.clock.advance(8)
+            transport.read()
+            self.clock.advance(4)
+            told = b"" if is_open else b"421 4.4.2 mx.example no login in time, closing connection\r\n"
+            self.assertEqual((transport.read(), transport.is_open), (told, is_open))

@@ -147,6 +147,16 @@ class ResultTests(CallCase):
                 "return None to accept for all, or a list of 2 Outcome, one for each recipient",
             )
 
+    def test_what_was_not_awaited(self) -> None:
+        async def saving() -> None:
+            """Is called without await."""
+
+        async def deliver() -> object:
+            self.addCleanup((forgotten := saving()).close)
+            return forgotten
+
+        self.assert_wrong(Answers(deliver=deliver), f"{UNTIL_CONTENT}S: {TOLD}\n{QUIT}", ": await it")
+
     def test_errors_of_each_kind(self) -> None:
         def raises() -> None:
             raise Refused(554, "5.7.1", "No")

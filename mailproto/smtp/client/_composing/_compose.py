@@ -117,7 +117,7 @@ def _choose(
     if sender is None:
         sender = next(iter(named(b"sender", b"from")), None)
         if sender is None:
-            raise ValueError("no sender")
+            raise ValueError("no sender: give one, or the message a From field")
     if recipients is None:
         recipients = named(b"to", b"cc", b"bcc")
     elif isinstance(recipients, str | Address | Recipient):
@@ -127,7 +127,7 @@ def _choose(
         address = recipient.address
         chosen.setdefault((address.local, canonical_domain(address.domain)), recipient)
     if not chosen:
-        raise ValueError("no recipient")
+        raise ValueError("no recipient: give some, or the message a To field")
     return to_address(sender), tuple(chosen.values())
 
 

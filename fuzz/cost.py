@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from _parts.fuzzing import instrumented, run
 

@@ -286,7 +286,12 @@ class _Scanner:
     def _count_lines(self) -> Steps[None]:
         if not self.has_messages:
             for part in self.counted:
-                part.lines = yield from self._lines(part.body, part.end)
+                size = part.end - part.body
+                if size <= self.to_count:  # as in nearly all messages
+                    self.to_count -= size
+                    part.lines = self.content.count(b"\n", part.body, part.end)
+                else:
+                    part.lines = yield from self._lines(part.body, part.end)
             return
         # Bodies of messages contain other bodies, so count once between neighbouring offsets.
         offsets = sorted({offset for part in self.counted for offset in (part.body, part.end)})

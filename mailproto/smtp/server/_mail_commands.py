@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from mailproto.domains import is_valid_international
@@ -13,13 +14,17 @@ from mailproto.smtp.server._transaction import Transaction
 from mailproto.smtp.wire import Mail, Rcpt
 
 if TYPE_CHECKING:
+    from mailproto.smtp.server._sending_policy import ClientPolicy
     from mailproto.smtp.server._server import SMTPServer
 
 __all__ = ["mail", "rcpt"]
 
 
-async def mail(server: SMTPServer, event: Mail) -> None:
-    """MAIL: begin a transaction, if the delivery accepts the sender."""
+def mail(server: SMTPServer, event: Mail) -> Awaitable[None] | None:
+    """MAIL: begin a transaction, if the delivery accepts the sender.
+
+    This and `rcpt` are coroutines only where something has to be waited for.
+    """
     if server.hello is None:
         server.error_budget.excuse_pipelined()
         server.error(replies.HELLO_FIRST, "MAIL", event)
@@ -40,15 +45,37 @@ async def mail(server: SMTPServer, event: Mail) -> None:
         if policy is not None:
             policy.count_message(server.clock.seconds())
             if policy.own_senders:
-                await policy.check_sender(event.path)
-        asked = server.delivery.sender(event.path, event.parameters)
-        if asked is not None:
-            await asked
-        server.transaction = Transaction(event.path, event.parameters, utf8)
-        server.write(replies.SENDER_OK)
+                return _own_sender(server, event, policy, utf8)
+        return _ask_sender(server, event, utf8)
+    return None
 
 
-async def rcpt(server: SMTPServer, event: Rcpt) -> None:
+async def _own_sender(server: SMTPServer, event: Mail, policy: ClientPolicy, utf8: bool) -> None:
+    await policy.check_sender(event.path)
+    asked = _ask_sender(server, event, utf8)
+    if asked is not None:
+        await asked
+
+
+def _ask_sender(server: SMTPServer, event: Mail, utf8: bool) -> Awaitable[None] | None:
+    asked = server.delivery.sender(event.path, event.parameters)
+    if asked is not None:
+        return _begin_later(server, event, utf8, asked)
+    _begin(server, event, utf8)
+    return None
+
+
+async def _begin_later(server: SMTPServer, event: Mail, utf8: bool, asked: Awaitable[None]) -> None:
+    await asked
+    _begin(server, event, utf8)
+
+
+def _begin(server: SMTPServer, event: Mail, utf8: bool) -> None:
+    server.transaction = Transaction(event.path, event.parameters, utf8)
+    server.write(replies.SENDER_OK)
+
+
+def rcpt(server: SMTPServer, event: Rcpt) -> Awaitable[None] | None:
     """RCPT: add a recipient, if the delivery accepts it."""
     transaction = server.transaction
     if transaction is None:
@@ -66,9 +93,21 @@ async def rcpt(server: SMTPServer, event: Rcpt) -> None:
             policy.count_recipient(server.clock.seconds())
         asked = server.delivery.recipient(event.path, event.parameters)
         if asked is not None:
-            await asked
-        transaction.recipients.append(Recipient(event.path, event.parameters))
-        server.write(replies.RECIPIENT_OK)
+            return _add_later(server, transaction, event, asked)
+        _add(server, transaction, event)
+    return None
+
+
+async def _add_later(
+    server: SMTPServer, transaction: Transaction, event: Rcpt, asked: Awaitable[None]
+) -> None:
+    await asked
+    _add(server, transaction, event)
+
+
+def _add(server: SMTPServer, transaction: Transaction, event: Rcpt) -> None:
+    transaction.recipients.append(Recipient(event.path, event.parameters))
+    server.write(replies.RECIPIENT_OK)
 
 
 def _check_path(path: Address, utf8: bool, enhanced: str) -> None:

@@ -47,7 +47,7 @@ LONGEST = {
     "mailproto.auth": 600,
     "mailproto.backends": 600,
     "mailproto.client": 600,
-    "mailproto.connection": 1000,
+    "mailproto.connection": 1050,
     "mailproto.delivery": 500,
     "mailproto.imap": 400,
     "mailproto.interfaces": 700,

@@ -388,11 +388,15 @@ class CostTests(TestCase):
     def check(self, before: bytes, unit: bytes, after: bytes = b"\r\n\r\n", seconds: float = 1) -> None:
         costs = []
         for size in (20_000, 320_000):
-            message = Message(before + unit * (size // len(unit)) + after)
-            start = time.process_time()
-            read_all(message)
-            costs.append(max(time.process_time() - start, 0.002))
-        self.assertLess(costs[1], 40 * costs[0], (before, unit))
+            best = 10.0  # of several, because others use this machine
+            for _ in range(3):
+                message = Message(before + unit * (size // len(unit)) + after)
+                start = time.process_time()
+                read_all(message)
+                best = min(best, time.process_time() - start)
+            costs.append(max(best, 0.002))
+        # 16 times the octets: quadratic work would take 256 times as long.
+        self.assertLess(costs[1], 80 * costs[0], (before, unit))
         self.assertLess(costs[1], seconds, (before, unit))
 
     def test_fields(self) -> None:

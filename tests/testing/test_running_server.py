@@ -94,11 +94,12 @@ class InTheReactorTests(TestCase):
         """It gets the reactor that serves it now: a result that comes to another one never arrives."""
         store = SingleStore("alice", hash_password("secret"), SimpleMailbox())
         server = running_server(POP3ServerFactory(store_portal(store, installed)))
+        answers: list[bytes] = []
 
         def sign_in() -> None:
             pop3 = poplib.POP3(*server.address, timeout=10)
             pop3.user("alice")
-            pop3.pass_("secret")
+            answers.append(pop3.pass_("secret"))
             pop3.quit()
 
         def blocking() -> None:
@@ -109,6 +110,7 @@ class InTheReactorTests(TestCase):
             await deferToThread(blocking)
             async with server:
                 await deferToThread(sign_in)
+        self.assertEqual([answer[:3] for answer in answers], [b"+OK"] * 4)
 
     async def test_waiting_here_for_a_server_in_the_thread(self) -> None:
         inbox = RecordingDelivery()

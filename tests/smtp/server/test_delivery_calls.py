@@ -15,10 +15,10 @@ from mailproto.content import Content
 from mailproto.delivery import Delivery, DeliverySession, PerSession
 from mailproto.errors import Refused, Unavailable
 from mailproto.interfaces import IDelivery
-from mailproto.model import Address, Envelope, Outcome, Session
+from mailproto.model import Address, Envelope, Outcome, ServiceExtensions, Session
 from mailproto.smtp import SMTPServerFactory
 from mailproto.smtp.limits import SMTPLimits
-from mailproto.testing import Dialogue, play_each_way
+from mailproto.testing import Dialogue, MemoryTransport, play_each_way
 
 UNTIL_MAIL = """
     S: 220 mx.example ...
@@ -468,4 +468,10 @@ class SessionTests(CallCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 12)
 
     def test_what_the_sessions_honour_is_offered(self) -> None:
-        self.assertIn("service_extensions", dir(PerSession(Told)))
+        able = PerSession(Told, ServiceExtensions(dsn=True, require_tls=True))
+        for delivery, offers in ((PerSession(Told), False), (able, True)):
+            server = SMTPServerFactory(delivery, clock=self.clock, hostname="mx.example")
+            transport = MemoryTransport(server.buildProtocol(None))
+            transport.read()
+            transport.send(b"EHLO a\r\n")
+            self.assertEqual(b"250-DSN\r\n" in transport.read(), offers)

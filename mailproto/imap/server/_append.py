@@ -130,5 +130,7 @@ async def append(server: IMAPServer, command: Command[Append]) -> bytes:
     # Opened again: the mailbox may have changed while a slow client sent.
     mailbox = await open_target(server, arguments.mailbox)
     [appended] = await settle(mailbox.append([NewMessage(content, arguments.flags, arguments.internal_date)]))
+    if server.view is not None:
+        server.view.expect_changes(mailbox)
     server.observer.appended(Appended(server.client, mailbox.name, appended.uid, len(content)))
     return b"[APPENDUID %d %d] APPEND completed" % (mailbox.uid_validity, appended.uid)

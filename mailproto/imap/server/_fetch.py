@@ -50,7 +50,7 @@ async def fetch(server: IMAPServer, command: Command[Fetch]) -> None:
     if plan.parts:
         await response.read(view.present(indexes))
     else:
-        await response.answer_from_view([at for at in indexes if view.uids[at] not in view.gone])
+        await response.answer_from_view(view.there(indexes))
     if response.failed:
         raise ContentUnreadable
     if response.sent < len(indexes) and not command.uid:
@@ -189,6 +189,8 @@ class _Response:
             self.server.tell_failed("FETCH", error)
             return frozenset()
         changed = await view.apply(_MARK_SEEN, result.changed, silent=False)
+        if keywords := self.server.selected_writer.keywords():  # another session may have set some
+            self.server.respond(keywords)
         return frozenset(view.uids[at] for at in changed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,8 @@ async def store(server: IMAPServer, command: Command[Store]) -> None:
     already told the client; so many STOREs in a row stay cheap.  The next command with updates asks.
     """
     arguments = command.arguments
-    view = server.selected
+    writer = server.selected_writer
+    view = writer.view
     if arguments.unchanged_since is not None:
         raise BadCommand("CONDSTORE is not available")
     if view.read_only:
@@ -36,12 +38,13 @@ async def store(server: IMAPServer, command: Command[Store]) -> None:
     uids = view.present(indexes)
     stored = (await settle(view.mailbox.store(uids, arguments.change))).changed if uids else FlagColumns()
     answered = await view.apply(arguments.change, stored, silent=arguments.silent)
-    if news := view.announce_keywords():
-        server.respond(news)
+    if keywords := writer.keywords():
+        server.respond(keywords)
     for start in range(0, len(answered), _BATCH):
-        server.respond(view.render_flags(answered[start : start + _BATCH], uid=command.uid))
+        server.respond(writer.fetch_flags(answered[start : start + _BATCH], uid=command.uid))
         await server.flush()
-    if len(stored) != len(indexes) and not command.uid:
+    # With .SILENT, the client is not interested in single messages (RFC 2180 4.2.1).
+    if len(stored) != len(indexes) and not command.uid and not arguments.silent:
         raise ExpungeIssued
 
 
@@ -69,6 +72,7 @@ async def copy(server: IMAPServer, command: Command[Copy]) -> bytes | None:
     uids = _messages(server, command)
     target = await open_target(server, command.arguments.mailbox)
     copied = await settle(server.selected.mailbox.copy(uids, target)) if uids else ()
+    server.selected.expect_changes(target)
     return b"[%b] COPY completed" % await _copyuid(server, target, copied) if copied else None
 
 
@@ -82,10 +86,11 @@ async def move(server: IMAPServer, command: Command[Copy]) -> None:
     moved = await settle(view.mailbox.move(uids, target)) if uids else ()
     if moved:
         server.respond(b"* OK [%b] Moved\r\n" % await _copyuid(server, target, moved))
-        await view.vanish([uid for uid, _ in moved])
+        await view.vanish(array("I", [uid for uid, _ in moved]))
+    view.expect_changes(target)
 
 
-def _messages(server: IMAPServer, command: Command[Copy]) -> list[int]:
+def _messages(server: IMAPServer, command: Command[Copy]) -> Sequence[int]:
     """The UIDs of the messages that the client named.
 
     :raises ExpungeIssued: some of the messages are gone, and the client could not know that.

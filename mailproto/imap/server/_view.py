@@ -3,75 +3,66 @@
 An `IMailbox` knows UIDs, and may change at any time.  A client is told of changes only at
 certain moments.  Until it is told of an expunge, every message keeps its number
 (RFC 9051 5.2, 7.5.1).  So a view is the mailbox as the client knows it.  It catches up by
-calling ``changes_since``; a hint only says that there may be changes.
+calling ``changes_since``; a hint only says that there may be changes.  It returns what has
+changed; `mailproto.imap.server._view_writer` makes responses of that.
 
 A view keeps two parallel columns, 12 octets for each message: its UID, and a reference to its
-set of flags, which messages share.
+set of flags, which messages share.  While the client is not told of removed messages, or of
+changed flags, there is an octet more for each message.
 
-Work on many messages is done some thousands at a time, with `pause` in between, and its responses
-come in as many pieces.  A session has one command under way at a time, so during a pause nothing
-else uses its view.
+Work on many messages is done some thousands at a time, with `pause` in between.  A session has one
+command under way at a time, so during a pause nothing else uses its view.
 """
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from itertools import compress
 
 from mailproto.awaiting import settle
 from mailproto.errors import MailError
 from mailproto.imap.server._errors import FLAG_NOT_KEPT
+from mailproto.imap.server._flag_sets import FlagSets
+from mailproto.imap.server._marks import Marks
+from mailproto.imap.server._recent import RecentRanges
 from mailproto.imap.wire import SequenceSet, flag_list
 from mailproto.interfaces import IMailbox, IRecent
-from mailproto.model import SEEN, SYSTEM_FLAGS, FlagChange, FlagColumns, MailboxStatus
+from mailproto.model import SEEN, FlagChange, FlagColumns, MailboxStatus
 
 __all__ = ["MailboxView"]
 
 
 _AT_ONCE = 2000
-"""How many messages are handled before others may have their turn: some 2 ms."""
-
-_INTERNED_LIMIT = 4096
-_interned: dict[frozenset[str], frozenset[str]] = {}
-
-
-def _intern(flags: frozenset[str]) -> frozenset[str]:
-    """Return the same object for all equal sets, in all mailboxes."""
-    if len(_interned) >= _INTERNED_LIMIT:
-        _interned.clear()
-    return _interned.setdefault(flags, flags)
+"""How many messages are handled before others may have their turn: some 1 ms."""
 
 
 class MailboxView:
     """A selected mailbox as one client knows it.
 
-    Await `load` once after making it, and `close` it in the end.  Methods that return octets
-    return untagged responses, which must be sent: the view takes the client to know them.
+    Await `load` once after making it, and `close` it in the end.
 
     :param read_only: selected by EXAMINE: ``\\Recent`` is not claimed, and nothing is changed.
     :param pause: awaited during long work, so that others have their turn.
     :param failed: called with the error if ``\\Recent`` could not be claimed; reading goes on.
     :ivar uids: in ascending order; the message at index i has sequence number i + 1.
     :ivar flags: the flags of the same messages, as last seen.
-    :ivar gone: UIDs of messages that were removed, and that the client still counts.
     """
 
     __slots__ = (
-        "_announced",
+        "_changed",
+        "_decided",
         "_failed",
-        "_keywords",
+        "_gone",
         "_modseq",
-        "_new_sets",
         "_on_hint",
         "_pause",
         "_recent",
+        "_sets",
         "_stale",
-        "_unannounced",
         "_unwatch",
         "flags",
-        "gone",
         "mailbox",
         "read_only",
         "uids",
@@ -91,13 +82,11 @@ class MailboxView:
         self.read_only = read_only or not mailbox.writable
         self.uids = array("I")
         self.flags: list[frozenset[str]] = []
-        self.gone: set[int] = set()
-        # Ranges of UIDs [first, last] that are \Recent in this session, in ascending order.
-        self._recent: list[tuple[int, int]] = []
-        self._announced = 0  # how many messages the client knows of
-        self._unannounced: list[int] = []  # indexes of messages whose flags the client does not know
-        self._keywords: frozenset[str] = frozenset()
-        self._new_sets: set[frozenset[str]] = set()  # sets of flags that came after the latest FLAGS response
+        self._sets = FlagSets()
+        self._gone = Marks()  # removed messages that the client still counts
+        self._changed = Marks()  # messages whose flags the client does not know
+        self._recent = RecentRanges()
+        self._decided = 0  # of how many messages it is known whether they are recent
         self._modseq = 0
         self._stale = False
         self._on_hint: Callable[[], None] | None = None
@@ -115,9 +104,8 @@ class MailboxView:
         self._unwatch = self.mailbox.watch(self._hint)
         try:
             status = await settle(self.mailbox.status())
-            await self._pull(status)
-            self._learn_keywords()
-            self._unannounced, self._announced = [], len(self.uids)
+            await self.look(status)
+            self._changed.clear()
         except BaseException:
             self.close()
             raise
@@ -144,52 +132,33 @@ class MailboxView:
         """Whether there was a hint after the latest look at the mailbox."""
         return self._stale
 
+    def expect_changes(self, mailbox: IMailbox) -> None:
+        """The client has changed ``mailbox``: if it is this one, look again, because a hint may come late."""
+        if mailbox.uid_validity == self.mailbox.uid_validity:
+            self._stale = True
+
     # -- catching up
 
-    def has_updates(self, *, expunges: bool) -> bool:
-        """Whether `update` would read the mailbox or give any responses."""
-        return self._stale or (expunges and bool(self.gone))
+    async def look(self, status: MailboxStatus | None = None) -> None:
+        """Take in what has changed since the latest look at the mailbox.
 
-    async def update(self, *, expunges: bool) -> AsyncIterator[bytes]:
-        """Give the untagged responses that tell the client of changes.
-
-        The mailbox is read only if it has hinted at a change.
-
-        :param expunges: whether EXPUNGE responses are allowed now (RFC 9051 7.5.1).
+        :param status: the mailbox's, if the caller knows it.
         """
-        if self._stale:
-            await self._pull()
-            differ, known = self._unannounced, self._announced
-            self._unannounced, self._announced = [], len(self.uids)
-            if self._learn_keywords():
-                yield self._flags_response()
-            if len(self.uids) > known:
-                yield self.exists()
-            for some in _pieces(differ):
-                yield self.render_flags(some, uid=True)
-        if expunges and self.gone:
-            # Expunges come last, because the responses above use the numbers from before them.
-            async for piece in self._expunge():
-                yield piece
-
-    async def _pull(self, status: MailboxStatus | None = None) -> None:
-        """Read the changes from the mailbox."""
         self._stale = False  # a later hint makes it stale again
         try:
             await self._look()
-            if len(self.uids) > self._announced and IRecent.providedBy(self.mailbox):
+            if len(self.uids) > self._decided and IRecent.providedBy(self.mailbox):
                 if status is None:
                     status = await settle(self.mailbox.status())
                 await self._claim_recent(self.mailbox, status)
+            self._decided = len(self.uids)
         except BaseException:
             self._stale = True
             raise
 
     async def _look(self) -> None:
-        """Read what has changed since the latest look at the mailbox."""
         changes = await settle(self.mailbox.changes_since(self._modseq))
-        differ = await self._take_changes(changes.changed)
-        self._unannounced = sorted({*self._unannounced, *differ}) if self._unannounced else differ
+        await self._take_changes(changes.changed)
         await self.vanish(changes.vanished)
         self._modseq = changes.modseq
 
@@ -215,137 +184,164 @@ class MailboxView:
         await self._look()
         self._mark_recent(first)
 
-    async def _take_changes(self, changed: FlagColumns) -> list[int]:
-        """Take in flags and new messages; return the indexes of known messages whose flags have changed."""
-        differ: list[int] = []
+    async def _take_changes(self, changed: FlagColumns) -> None:
+        """Take in new messages, and the flags of known ones."""
         # Usually all messages are new.  The known ones come first, because UIDs ascend.
         known = bisect_right(changed.uids, self.uids[-1]) if self.uids else 0
         for start in range(0, known, _AT_ONCE):
             stop = min(start + _AT_ONCE, known)
-            differ += self._note_flags(changed.uids[start:stop], changed.flags[start:stop])
+            self._note_flags(changed.uids[start:stop], changed.flags[start:stop])
             await self._pause()
         for start in range(known, len(changed.uids), _AT_ONCE):
-            some = changed.flags[start : start + _AT_ONCE]
-            interned = {flags: _intern(flags) for flags in set(some)}  # few different sets
             self.uids.extend(changed.uids[start : start + _AT_ONCE])
-            self.flags += map(interned.__getitem__, some)
-            self._new_sets.update(interned.values())
+            self.flags += self._sets.shared(changed.flags[start : start + _AT_ONCE])
             await self._pause()
-        return differ
+        self._gone.resize(len(self.uids))
+        self._changed.resize(len(self.uids))
 
-    def _note_flags(self, uids: Sequence[int], flags: Sequence[frozenset[str]]) -> list[int]:
-        """Take in the flags of known messages; return the indexes of those whose flags have changed."""
-        differ = []
-        for uid, now in zip(uids, flags, strict=True):
-            at = self.index(uid)
-            if at is not None and self.flags[at] != now:
-                self.flags[at] = now = _intern(now)
-                self._new_sets.add(now)
-                differ.append(at)
-        return differ
+    def _note_flags(self, uids: Sequence[int], flags: Sequence[frozenset[str]]) -> None:
+        """Take in the flags of known messages, and mark those whose flags have changed."""
+        for indexes, before, now in self._replace(uids, flags):
+            differ = [a is not b and a != b for a, b in zip(before, now, strict=True)]
+            if all(differ) and isinstance(indexes, range):
+                self._changed.mark(indexes)
+            elif any(differ):
+                self._changed.mark(compress(indexes, differ))
+
+    def _replace(
+        self, uids: Sequence[int], flags: Sequence[frozenset[str]]
+    ) -> Iterator[tuple[Sequence[int], Sequence[frozenset[str]], Sequence[frozenset[str]]]]:
+        """Set the flags of messages: yields their indexes, and the flags before and now.
+
+        UIDs of no message in the view are left out.
+        """
+        now = self._sets.shared(flags)
+        first = bisect_left(self.uids, uids[0])
+        stop = first + len(uids)
+        if self.uids[first:stop] == array("I", uids):
+            before = self.flags[first:stop]
+            self.flags[first:stop] = now
+            yield range(first, stop), before, now
+            return
+        found = [self.index(uid) for uid in uids]
+        indexes = [at for at in found if at is not None]
+        now = [each for each, at in zip(now, found, strict=True) if at is not None]
+        before = [self.flags[at] for at in indexes]
+        for at, each in zip(indexes, now, strict=True):
+            self.flags[at] = each
+        yield indexes, before, now
 
     def _mark_recent(self, first: int) -> None:
         """Mark the new messages from UID ``first`` on as recent."""
-        at = max(bisect_left(self.uids, first), self._announced)
+        at = max(bisect_left(self.uids, first), self._decided)
         if at == len(self.uids):
             return
-        start, stop = self.uids[at], self.uids[-1]
-        if self._recent and at and self.uids[at - 1] <= self._recent[-1][1]:
-            start = self._recent.pop()[0]
-        self._recent.append((start, stop))
+        self._recent.add(self.uids[at], self.uids[-1], self.uids[at - 1] if at else 0)
 
-    async def _expunge(self) -> AsyncIterator[bytes]:
-        """Drop the messages that are gone, and give an EXPUNGE response for each."""
-        gone, self.gone = sorted(self.gone), set()
-        uids, flags = array("I"), list[frozenset[str]]()
-        start = expunged = 0
-        for some in _pieces(gone):
-            told = []
-            for uid in some:
-                at = bisect_left(self.uids, uid, start)
-                uids += self.uids[start:at]
-                flags += self.flags[start:at]
-                start = at + 1
-                # Each EXPUNGE changes the numbers in those that follow (RFC 9051 7.5.1).
-                told.append(b"* %d EXPUNGE\r\n" % (start - expunged))
-                expunged += 1
-            yield b"".join(told)
-        uids += self.uids[start:]
-        flags += self.flags[start:]
-        self.uids, self.flags, self._announced = uids, flags, len(uids)
+    def take_changed(self) -> Iterator[list[int]]:
+        """The indexes of messages whose flags have changed since the client was told, some at a time.
+
+        After this, the view takes the client to know these flags.
+        """
+        changed, self._changed = self._changed, Marks()
+        self._changed.resize(len(self.uids))
+        if changed:
+            for some in _ranges(len(self.uids)):
+                if differ := changed.within(some):
+                    yield differ
+
+    # -- removed messages
+
+    @property
+    def gone(self) -> Collection[int]:
+        """The UIDs of removed messages that the client still counts; `present` and `there` are faster."""
+        return _Gone(self)
+
+    @property
+    def any_gone(self) -> bool:
+        """Whether the client still counts messages that were removed."""
+        return bool(self._gone)
 
     async def vanish(self, uids: Sequence[int]) -> None:
-        """Note that messages were removed: the next `update` tells the client."""
-        for some in _pieces(uids):
-            self.gone.update(compress(some, [self.index(uid) is not None for uid in some]))
+        """Note that messages were removed; they keep their numbers until `expunge`."""
+        for start in range(0, len(uids), _AT_ONCE):
+            some = uids[start : start + _AT_ONCE]
+            if some[-1] - some[0] == len(some) - 1:
+                indexes = range(bisect_left(self.uids, some[0]), bisect_right(self.uids, some[-1]))
+                if indexes:
+                    self._gone.mark(indexes)
+            elif found := [at for uid in some if (at := self.index(uid)) is not None]:
+                self._gone.mark(found)
             await self._pause()
+
+    async def expunge(self) -> AsyncIterator[list[int]]:
+        """Drop the messages that are gone.
+
+        :returns: the sequence number of each when the client hears of it, some at a time: each EXPUNGE
+            changes the numbers of the messages that follow (RFC 9051 7.5.1).
+        """
+        gone, self._gone = self._gone, Marks()
+        uids, flags, expunged = array("I"), list[frozenset[str]](), 0
+        for some in _ranges(len(self.uids)):
+            removed = gone.within(some)
+            if len(removed) == len(some):
+                pass
+            elif removed:
+                uids.extend(gone.unmarked(self.uids[some.start : some.stop], some))
+                flags += gone.unmarked(self.flags[some.start : some.stop], some)
+            else:
+                uids += self.uids[some.start : some.stop]
+                flags += self.flags[some.start : some.stop]
+            if removed:
+                yield [at + 1 - before for before, at in enumerate(removed, expunged)]
+                expunged += len(removed)
+            else:
+                await self._pause()
+        self.uids, self.flags, self._decided = uids, flags, len(uids)
+        self._gone.resize(len(uids))
+        self._changed.resize(len(uids))
 
     # -- flags
 
-    async def apply(self, change: FlagChange, stored: FlagColumns, *, silent: bool) -> list[int]:
+    @property
+    def keywords(self) -> Collection[str]:
+        """The keywords that were seen here, in that order; at most `_flag_sets.KEYWORDS`."""
+        return self._sets.keywords
+
+    async def apply(self, change: FlagChange, stored: FlagColumns, *, silent: bool) -> Sequence[int]:
         """Take in the result of the client's own STORE.
 
         :returns: indexes of the messages to answer with.  If ``silent``, only messages whose flags
             differ from what the client expects (RFC 9051 6.4.6).
         """
-        answered: list[int] = []
+        answered = array("I")
         expected: dict[frozenset[str], frozenset[str]] = {}
         for start in range(0, len(stored), _AT_ONCE):
-            uids, flags = stored.uids[start : start + _AT_ONCE], stored.flags[start : start + _AT_ONCE]
-            for uid, now in zip(uids, flags, strict=True):
-                at = self.index(uid)
-                if at is None:
+            columns = stored.uids[start : start + _AT_ONCE], stored.flags[start : start + _AT_ONCE]
+            for indexes, before, now in self._replace(*columns):
+                if not silent:
+                    answered.extend(indexes)
                     continue
-                if silent:
-                    before = self.flags[at]
-                    if before not in expected:
-                        expected[before] = change.apply(before)
-                if not silent or expected[before] != now:
-                    answered.append(at)
-                    self._new_sets.add(now)
-                self.flags[at] = _intern(now)
+                for flags in set(before).difference(expected):
+                    expected[flags] = change.apply(flags)
+                differ = [expected[a] != b for a, b in zip(before, now, strict=True)]
+                if any(differ):
+                    answered.extend(compress(indexes, differ))
             await self._pause()
         return answered
-
-    def announce_keywords(self) -> bytes:
-        """A FLAGS response if the next responses have keywords that the client does not know; or nothing."""
-        return self._flags_response() if self._learn_keywords() else b""
-
-    def _learn_keywords(self) -> bool:
-        """Whether new or changed messages have keywords that were not seen before."""
-        sets, self._new_sets = self._new_sets, set()
-        unknown = frozenset().union(*sets).difference(SYSTEM_FLAGS, self._keywords)
-        self._keywords |= unknown
-        return bool(unknown)
-
-    def render_flags(self, indexes: Iterable[int], *, uid: bool) -> bytes:
-        """FETCH responses with the flags of these messages, and with their UIDs if ``uid``."""
-        flags = self.flags_at(indexes := list(indexes))
-        if uid:
-            return b"".join(
-                [
-                    b"* %d FETCH (UID %d FLAGS %b)\r\n" % (at + 1, self.uids[at], rendered)
-                    for at, rendered in zip(indexes, flags, strict=True)
-                ]
-            )
-        return b"".join(
-            [
-                b"* %d FETCH (FLAGS %b)\r\n" % (at + 1, rendered)
-                for at, rendered in zip(indexes, flags, strict=True)
-            ]
-        )
 
     def flags_at(self, indexes: Iterable[int]) -> list[bytes]:
         """The flag lists of messages, ``\\Recent`` included."""
         flags = self.flags
         if not self._recent:
             return [flag_list(flags[at]) for at in indexes]
-        uids, first = self.uids, self._recent[0][0]
-        return [flag_list(flags[at], (uid := uids[at]) >= first and self.is_recent(uid)) for at in indexes]
+        uids, recent = self.uids, self._recent
+        first = recent.first
+        return [flag_list(flags[at], (uid := uids[at]) >= first and uid in recent) for at in indexes]
 
     def is_recent(self, uid: int) -> bool:
         """Whether this session is the first that was told of the message (RFC 3501 2.3.2)."""
-        return any(first <= uid <= last for first, last in reversed(self._recent))
+        return uid in self._recent
 
     # -- numbers
 
@@ -373,23 +369,23 @@ class MailboxView:
             return range(first, first + len(chosen))
         return [bisect_left(self.uids, uid) for uid in chosen]
 
-    def present(self, indexes: Sequence[int]) -> list[int]:
+    def present(self, indexes: Sequence[int]) -> Sequence[int]:
         """The UIDs of these messages, without messages that are known to be gone."""
-        uids, gone = self.uids, self.gone
-        if isinstance(indexes, range) and not gone:
-            return uids[indexes.start : indexes.stop].tolist()
-        return [uid for at in indexes if (uid := uids[at]) not in gone]
+        uids = self.uids
+        if isinstance(indexes, range):
+            some = uids[indexes.start : indexes.stop]
+            return array("I", self._gone.unmarked(some, indexes)) if self._gone else some
+        return array("I", [uids[at] for at in self.there(indexes)])
+
+    def there(self, indexes: Sequence[int]) -> Sequence[int]:
+        """These indexes without those of messages that are known to be gone."""
+        return self._gone.without(indexes)
 
     # -- what SELECT tells
 
-    def exists(self) -> bytes:
-        """EXISTS and RECENT, which always come together."""
-        return b"* %d EXISTS\r\n* %d RECENT\r\n" % (len(self.uids), self.recent_count())
-
     def recent_count(self) -> int:
         """How many messages are recent in this session."""
-        uids = self.uids
-        return sum(bisect_left(uids, last + 1) - bisect_left(uids, first) for first, last in self._recent)
+        return self._recent.count(self.uids)
 
     async def first_unseen(self) -> int | None:
         """The sequence number of the first message without ``\\Seen``, or None."""
@@ -399,26 +395,6 @@ class MailboxView:
                 return next(at for at, flags in enumerate(some, start + 1) if SEEN not in flags)
             await self._pause()
         return None
-
-    def _flags_response(self) -> bytes:
-        """FLAGS: the system flags, and every keyword seen in this mailbox (RFC 9051 7.3.5)."""
-        return b"* FLAGS %b\r\n" % flag_list(self._keywords.union(SYSTEM_FLAGS))
-
-    async def describe(self, status: MailboxStatus) -> bytes:
-        """The untagged responses to SELECT and EXAMINE."""
-        permanent = frozenset() if self.read_only else self.mailbox.permanent_flags
-        uid_next = max(status.uid_next, self.uids[-1] + 1 if self.uids else 1)
-        unseen = await self.first_unseen() if status.unseen else None
-        return b"".join(
-            (
-                self._flags_response(),
-                b"* OK [PERMANENTFLAGS %b] Flags that are kept\r\n" % flag_list(permanent),
-                self.exists(),
-                b"* OK [UNSEEN %d] First unseen\r\n" % unseen if unseen else b"",
-                b"* OK [UIDVALIDITY %d] UIDs are valid\r\n" % self.mailbox.uid_validity,
-                b"* OK [UIDNEXT %d] Predicted next UID\r\n" % uid_next,
-            )
-        )
 
 
 def _ignore(error: MailError) -> None:
@@ -433,5 +409,26 @@ async def _no_pause() -> None:
     """The default for ``pause``."""
 
 
-def _pieces(values: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE))
+def _ranges(size: int) -> Iterator[range]:
+    """The indexes of ``size`` messages, some at a time."""
+    return (range(start, min(start + _AT_ONCE, size)) for start in range(0, size, _AT_ONCE))
+
+
+class _Gone(Collection[int]):
+    """See `MailboxView.gone`."""
+
+    def __init__(self, view: MailboxView) -> None:
+        self._view = view
+
+    def __contains__(self, uid: object) -> bool:
+        return isinstance(uid, int) and self._view.index(uid) in self._view._gone
+
+    def __iter__(self) -> Iterator[int]:
+        view = self._view
+        return (view.uids[at] for some in _ranges(len(view.uids)) for at in view._gone.within(some))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __bool__(self) -> bool:
+        return self._view.any_gone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, cast
@@ -17,6 +18,7 @@ from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._flagbits import columns_of
 from mailproto.backends.sqlite._long_changes import LongChange
 from mailproto.backends.sqlite._placing import Append, Arrival, append_all
+from mailproto.backends.sqlite._uid_runs import UidPairs
 from mailproto.errors import InvalidMailboxName, NoSuchMailbox, Unavailable
 from mailproto.interfaces import IMailbox, IMetadata, IObjectIds, IRecent
 from mailproto.model import (
@@ -64,7 +66,7 @@ class SQLiteMailbox:
 
     async def changes_since(self, modseq: int) -> Changes:
         """See `IMailbox.changes_since`."""
-        return await _reading.changes_since(self._database.read, self._database.pause, self._id, modseq)
+        return await self._database.changes.changes_since(self._id, modseq)
 
     async def read(self, uids: Sequence[int], parts: Part) -> Sequence[MessageInfo]:
         """See `IMailbox.read`."""
@@ -97,18 +99,18 @@ class SQLiteMailbox:
         stored = await self._change(_long_changes.storing(self._id, change, unchanged_since), uids)
         if len(stored) == 1:
             return cast(StoreResult, stored[0])
-        refused = chain.from_iterable(part.refused for part in stored)
-        return StoreResult(FlagColumns.join([part.changed for part in stored]), list(refused))
+        refused = array("I", chain.from_iterable(part.refused for part in stored))
+        return StoreResult(FlagColumns.join([part.changed for part in stored]), refused)
 
     async def copy(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.copy`."""
         copied = await self._change(_long_changes.copying(self._id, self._other(target)), uids)
-        return list(chain.from_iterable(copied))
+        return UidPairs.join(copied)
 
     async def move(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.move`."""
         moved = await self._change(_long_changes.moving(self._id, self._other(target)), uids)
-        return list(chain.from_iterable(moved))
+        return UidPairs.join(moved)
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Sequence[int]:
         """See `IMailbox.expunge`."""
@@ -117,7 +119,7 @@ class SQLiteMailbox:
             if not uids:
                 return ()
         gone = await self._change(_long_changes.expunging(self._id), uids)
-        return list(chain.from_iterable(gone))
+        return array("I", chain.from_iterable(gone))
 
     def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
         """See `IMailbox.watch`."""
@@ -135,7 +137,7 @@ class SQLiteMailbox:
         return first
 
     async def _change(self, change: LongChange, uids: Sequence[int]) -> list[Any]:
-        doing = self._database.long_changes.do(change, list(uids))
+        doing = self._database.long_changes.do(change, uids)
         return await self._database.underway(Deferred.fromCoroutine(doing))
 
     async def _append(

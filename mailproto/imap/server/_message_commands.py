@@ -48,10 +48,6 @@ async def store(server: IMAPServer, command: Command[Store]) -> None:
         raise ExpungeIssued
 
 
-_AT_ONCE = 10_000
-"""How many UIDs are written before others may have their turn: some 2 ms."""
-
-
 async def open_target(server: IMAPServer, name: str) -> IMailbox:
     """Open the mailbox that messages are to be put into.
 
@@ -86,7 +82,8 @@ async def move(server: IMAPServer, command: Command[Copy]) -> None:
     moved = await settle(view.mailbox.move(uids, target)) if uids else ()
     if moved:
         server.respond(b"* OK [%b] Moved\r\n" % await _copyuid(server, target, moved))
-        await view.vanish(array("I", [uid for uid, _ in moved]))
+        for start in range(0, len(moved), _BATCH):
+            await view.vanish([uid for uid, _ in moved[start : start + _BATCH]])
     view.expect_changes(target)
 
 
@@ -104,18 +101,24 @@ def _messages(server: IMAPServer, command: Command[Copy]) -> Sequence[int]:
 
 
 async def _copyuid(server: IMAPServer, target: IMailbox, pairs: Sequence[tuple[int, int]]) -> bytes:
-    sources = await _set(server, [source for source, _ in pairs])
-    targets = await _set(server, [there for _, there in pairs])
-    return b"COPYUID %d %b %b" % (target.uid_validity, sources, targets)
+    """The response code of RFC 4315 3."""
+    sources, targets = array("I"), array("I")
+    for start in range(0, len(pairs), _BATCH):
+        some = pairs[start : start + _BATCH]
+        sources.extend([source for source, _ in some])
+        targets.extend([there for _, there in some])
+        await server.yield_turn()
+    written = await _set(server, sources), await _set(server, targets)
+    return b"COPYUID %d %b %b" % (target.uid_validity, *written)
 
 
-async def _set(server: IMAPServer, numbers: Sequence[int]) -> bytes:
+async def _set(server: IMAPServer, numbers: array[int]) -> bytes:
     """`format_set` of many numbers; others have their turn in between."""
     if numbers[-1] - numbers[0] == len(numbers) - 1:
         return format_set(numbers)
     sets = []
-    for start in range(0, len(numbers), _AT_ONCE):
-        sets.append(format_set(numbers[start : start + _AT_ONCE]))
+    for start in range(0, len(numbers), _BATCH):
+        sets.append(format_set(numbers[start : start + _BATCH]))
         await server.yield_turn()
     return b",".join(sets)
 

@@ -36,9 +36,10 @@ PUBLIC_NAMES = {
     "mailproto.auth.signing_in": "FAILURE_DELAY Login add_ons_of ensure_secret sign_in_refused",
     "mailproto.awaiting": "Result deferred_of does_nothing drive has_nothing_to_do hint nothing settle",
     "mailproto.backends": """
-        DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore SQLiteStore
-        STORES SimpleAccount SimpleMailbox SingleStore check_keywords check_name check_rename
-        check_special_use kept_flags open_store store_schemes
+        DEFAULT_MAILBOXES MAX_COMBINED_KEYWORDS MAX_DEPTH MAX_KEYWORDS MAX_KEYWORDS_OCTETS MAX_KEYWORD_LENGTH
+        MAX_MAILBOX_KEYWORDS MAX_NAME_OCTETS MemoryStore SQLiteStore STORES SimpleAccount SimpleMailbox
+        SingleStore check_keywords check_name check_rename check_special_use kept_flags open_store
+        store_schemes
     """,
     "mailproto.client": "Client ClientPool ClientTimeouts Credentials ServerAddress",
     "mailproto.client.base": """

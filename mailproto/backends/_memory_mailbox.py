@@ -9,7 +9,8 @@ from itertools import count
 
 from zope.interface import implementer
 
-from mailproto.backends._simple import Message, SimpleMailbox
+from mailproto.backends._simple import SimpleMailbox
+from mailproto.backends._simple_state import Message, State
 from mailproto.backends._threading import AccountThreads, thread_keys
 from mailproto.backends._watch import ModSeqs
 from mailproto.content import unwrapped
@@ -57,7 +58,7 @@ class MemoryMailbox(SimpleMailbox):
 
     def __init__(self, name: str, numbers: Numbers, modseqs: ModSeqs, threads: AccountThreads) -> None:
         super().__init__(name, numbers.next_validity())
-        self._state = self._new_state(modseqs)
+        self._state = State(modseqs)
         self._numbers = numbers
         self._threads = threads
         self._delivered: Delivered | None = None
@@ -92,7 +93,8 @@ class MemoryMailbox(SimpleMailbox):
         if not isinstance(target, MemoryMailbox) or target._threads is not self._threads:
             return await super()._copy(uids, target)
         target._there()
-        copied = list(self._of(uids))
+        copied = self._state.of(uids)
+        target._state.check_keywords({message.flags for message in copied})
         for message in copied:
             self._threads.count(int((message.info.thread_id or "T0")[1:]), 1)
         there = target._put([replace(message) for message in copied])

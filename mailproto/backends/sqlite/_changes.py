@@ -17,9 +17,9 @@ from typing import NamedTuple
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from mailproto.backends._uid_runs import UidRuns
 from mailproto.backends.sqlite._flagbits import flags_column, flags_of
 from mailproto.backends.sqlite._reading import NEXT, Read, check_exists, snapshot
-from mailproto.backends.sqlite._uid_runs import UidRuns
 from mailproto.errors import NoSuchMailbox
 from mailproto.model import Changes, FlagColumns
 

@@ -14,9 +14,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from mailproto.backends._flags import check_keywords
+from mailproto.backends._uid_runs import UidPairs
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns, columns_of, flags_of
 from mailproto.backends.sqlite._threads import join_threads, leave_threads
-from mailproto.backends.sqlite._uid_runs import UidPairs
 from mailproto.backends.sqlite._writer import Transaction
 from mailproto.errors import NoSuchMailbox
 from mailproto.model import FlagChange, FlagColumns, StoreResult
@@ -77,6 +77,8 @@ def store(
         found.append(uid)
         modseqs.append(last)
         new_flags.append(after[1])
+    new_keywords = {becomes[before][0][1] for before in changing if becomes[before][0][1] != before[1]}
+    transaction.keywords.check(transaction.connection, mailbox, new_keywords)
     unseen = deleted = 0
     for before, changed in changing.items():
         after_columns = becomes[before][0]
@@ -103,6 +105,10 @@ def copy(transaction: Transaction, source: int, uids: Sequence[int], target: int
     if not these:
         return UidPairs((), ())
     asked = (source, json.dumps(these))
+    if source != target:
+        rows = transaction.execute(f"SELECT DISTINCT keywords FROM messages WHERE {_THESE}", asked)
+        keywords = [keywords for (keywords,) in rows]
+        transaction.keywords.check(transaction.connection, target, keywords)
     _count(transaction, target, *asked, sign=1)
     transaction.execute(
         "UPDATE bodies SET refs = refs + taken.count FROM"

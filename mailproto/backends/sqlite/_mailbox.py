@@ -12,13 +12,13 @@ from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import implementer
 
 from mailproto.backends._flags import check_keywords, kept_flags
+from mailproto.backends._uid_runs import UidPairs
 from mailproto.backends.sqlite import _changing, _long_changes, _reading, _rendering
 from mailproto.backends.sqlite._bodies import LARGE, Body
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._flagbits import columns_of
 from mailproto.backends.sqlite._long_changes import LongChange
 from mailproto.backends.sqlite._placing import Append, Arrival, append_all
-from mailproto.backends.sqlite._uid_runs import UidPairs
 from mailproto.errors import InvalidMailboxName, NoSuchMailbox, Unavailable
 from mailproto.interfaces import IMailbox, IMetadata, IObjectIds, IRecent
 from mailproto.model import (

@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from mailproto.backends._flags import TooManyKeywords
 from mailproto.backends._threading import ThreadKeys
 from mailproto.backends.sqlite._bodies import Body, digest
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns
@@ -95,7 +96,10 @@ def deliver_all(
             elif placement[0] not in mailboxes:
                 outcomes.append(NoSuchAccount())
             elif found := mailboxes[placement[0]]:
-                outcomes.append(placing.put(found, placement[1]))
+                try:
+                    outcomes.append(placing.put(found, placement[1]))
+                except TooManyKeywords as error:
+                    outcomes.append(error)
             else:
                 outcomes.append(NoSuchMailbox())
         results.append(outcomes)
@@ -108,6 +112,7 @@ def append_all(transaction: Transaction, appends: Sequence[Append]) -> Sequence[
     """For each append: where its messages are.
 
     :raises NoSuchMailbox:
+    :raises TooManyKeywords: a mailbox has too many.
     """
     mailboxes: dict[int, _Mailbox] = {}
     placing = _Placing(transaction)
@@ -176,8 +181,13 @@ class _Placing:
         return self._accounts.setdefault(id_, _Account(id_, modseq))
 
     def put(self, mailbox: _Mailbox, arrival: Arrival) -> AppendedMessage:
-        """Add a message for a mailbox."""
+        """Add a message for a mailbox.
+
+        :raises TooManyKeywords: the mailbox has too many.
+        """
         body, (bits, keywords), date = arrival
+        if keywords:
+            self._transaction.keywords.check(self._transaction.connection, mailbox.id, (keywords,))
         new = self._bodies.get(id(body)) or self._new_body(body)
         new.row[1] += 1
         uid = mailbox.uid_next

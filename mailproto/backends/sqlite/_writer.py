@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite._checkpoints import Checkpoints
 from mailproto.backends.sqlite._failures import is_of_storage
+from mailproto.backends.sqlite._keywords import Keywords
 from mailproto.backends.sqlite._room import Room, takes_room
 from mailproto.backends.sqlite._schema import connect
 from mailproto.errors import StorageFull, Unavailable
@@ -42,6 +43,7 @@ R = TypeVar("R")
 class Transaction:
     """A transaction, and what must be done after its commit.
 
+    :ivar keywords: limits the keywords of mailboxes.
     :ivar touched: the changed mailboxes, each with its modseq.
     :ivar accounts: the changed accounts, each with its modseq.
     :ivar accounts_changed: whether the listeners of `IAccountChanges.watch` must be called.
@@ -49,8 +51,9 @@ class Transaction:
     :ivar leaves_work: whether there is data to be cleared away afterwards.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, keywords: Keywords) -> None:
         self.connection = connection
+        self.keywords = keywords
         self.execute = connection.execute
         self.touched: dict[int, int] = {}
         self.accounts: dict[int, int] = {}
@@ -96,6 +99,7 @@ class Writer:
         self._room = room
         self._turn = turn
         self._checkpoints = Checkpoints(path)
+        self._keywords = Keywords()
         self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._open = False
         self._ended: Deferred[None] = Deferred()
@@ -240,8 +244,8 @@ class Writer:
         """Do, commit and answer a batch; if it fails, nothing is answered, and the error is returned."""
         kinds = [(work, list(requests)) for work, requests in groupby(batch, key=lambda each: each.work)]
         try:
-            done = _do_one_kind(connection, *kinds[0]) if len(kinds) == 1 else None
-            results, transaction = done or _do_each_kind(connection, kinds)
+            done = _do_one_kind(connection, self._keywords, *kinds[0]) if len(kinds) == 1 else None
+            results, transaction = done or _do_each_kind(connection, self._keywords, kinds)
         except Exception as error:
             return error
         self._answer(batch, results, transaction)
@@ -295,13 +299,13 @@ def _each(
 
 
 def _do_one_kind(
-    connection: sqlite3.Connection, work: Work, requests: Sequence[_Request]
+    connection: sqlite3.Connection, keywords: Keywords, work: Work, requests: Sequence[_Request]
 ) -> tuple[Sequence[Any], Transaction] | None:
     """Do and commit a batch of one kind; None if it failed and was undone.
 
     This is the usual case.  It needs no savepoint, for which SQLite would open another file.
     """
-    transaction = Transaction(connection)
+    transaction = Transaction(connection, keywords)
     connection.execute("BEGIN IMMEDIATE")
     try:
         results = work(transaction, [request.argument for request in requests])
@@ -315,10 +319,10 @@ def _do_one_kind(
 
 
 def _do_each_kind(
-    connection: sqlite3.Connection, kinds: Sequence[tuple[Work, Sequence[_Request]]]
+    connection: sqlite3.Connection, keywords: Keywords, kinds: Sequence[tuple[Work, Sequence[_Request]]]
 ) -> tuple[Sequence[Any], Transaction]:
     """Do and commit a batch in which each kind of work may fail by itself."""
-    transaction = Transaction(connection)
+    transaction = Transaction(connection, keywords)
     connection.execute("BEGIN IMMEDIATE")
     results: list[Any] = []
     for work, requests in kinds:

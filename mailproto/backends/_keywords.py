@@ -52,11 +52,13 @@ class MailboxKeywords:
                 continue
             if self._read_at == -math.inf:
                 self._begin(read())
-            if not self._add(combination):
-                if 0 <= time.monotonic() - self._read_at < _AGE:
-                    raise TooManyKeywords("Too many keywords in one mailbox")
+            if self._add(combination):
+                continue
+            if time.monotonic() - self._read_at >= _AGE:
                 self._begin(read())
-                self.check((combination,), read)
+                if self._add(combination):
+                    continue
+            raise TooManyKeywords("Too many keywords in one mailbox")
 
     def _begin(self, combinations: Iterable[str]) -> None:
         self._combinations.clear()

@@ -28,6 +28,11 @@ class UidRuns(Sequence[int]):
         self._starts.append(self._length)
         self._length += last - first + 1
 
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # lists have none, either
+
     def __len__(self) -> int:
         return self._length
 

@@ -28,7 +28,7 @@ class Marks:
 
     def __contains__(self, at: object) -> bool:
         marks = self._marks
-        return isinstance(at, int) and at < len(marks) and bool(marks[at])
+        return isinstance(at, int) and 0 <= at < len(marks) and bool(marks[at])
 
     def resize(self, size: int) -> None:
         """The view has ``size`` messages; to be called before any of them is marked."""

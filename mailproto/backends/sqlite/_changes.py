@@ -32,6 +32,13 @@ PIECE = 5000
 """Messages that are read in one turn of the reactor: some 2 ms."""
 
 
+_CHEAP = 20
+"""Answers with so many changes are not remembered."""
+
+_REMEMBERED = 16
+"""Answers that are remembered, for others who ask the same."""
+
+
 class ChangesReader:
     """Answers `IMailbox.changes_since`.
 
@@ -45,6 +52,7 @@ class ChangesReader:
         # Who waits, by what is read: the mailbox, the modseq that was asked about, and the mailbox's own
         # at the beginning.  If that is still the same, nothing has changed since.
         self._waiting: dict[tuple[int, int, int], list[Deferred[Changes]]] = {}
+        self._latest: dict[tuple[int, int, int], Changes] = {}  # answers that were read in one step
 
     async def changes_since(self, mailbox: int, modseq: int) -> Changes:
         """See `IMailbox.changes_since`.
@@ -52,10 +60,18 @@ class ChangesReader:
         The result has the modseq from the beginning; a change that is made while the pieces are read may be
         in it, and is in the next call's result in any case.
         """
+        key = mailbox, modseq, self._read(_modseq, mailbox)
+        if (latest := self._latest.get(key)) is not None:
+            return latest
         begun = self._read(_begin, mailbox, modseq)
-        if begun.changed is not None:
-            return Changes(begun.changed, begun.vanished, begun.modseq)
         key = mailbox, modseq, begun.modseq
+        if begun.changed is not None:
+            changes = Changes(begun.changed, begun.vanished, begun.modseq)
+            if len(changes.changed) + len(changes.vanished) > _CHEAP:
+                while len(self._latest) >= _REMEMBERED:
+                    del self._latest[next(iter(self._latest))]
+                self._latest[key] = changes
+            return changes
         waiting = self._waiting.get(key)
         if waiting is None:
             waiting = self._waiting[key] = []
@@ -121,6 +137,12 @@ class _Piece(NamedTuple):
     modseqs: array[int]
     last: int
     there: list[int]
+
+
+def _modseq(connection: sqlite3.Connection, mailbox: int) -> int:
+    """The mailbox's modseq, or 0 if it does not exist."""
+    row = connection.execute("SELECT modseq FROM mailboxes WHERE id = ?", (mailbox,)).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _begin(connection: sqlite3.Connection, mailbox: int, modseq: int) -> _Begun:

@@ -56,7 +56,7 @@ class SequenceSet:
         if not uids:
             return []
         chosen: list[int] = []
-        for low, high in self._merged(uids[-1]):
+        for low, high in self.merged(uids[-1]):
             chosen += uids[bisect_left(uids, low) : bisect_right(uids, high)]
         return chosen
 
@@ -67,7 +67,7 @@ class SequenceSet:
         :raises IMAPWireError: for a number above ``count``, and for ``*`` in an empty mailbox
             (RFC 9051 9, seq-number).
         """
-        merged = self._merged(count)
+        merged = self.merged(count)
         if merged[-1][1] > count or merged[0][0] < 1:
             raise IMAPWireError("No such message")
         chosen: list[int] = []
@@ -75,10 +75,12 @@ class SequenceSet:
             chosen += range(low, high + 1)
         return chosen
 
-    def _merged(self, last: int) -> list[tuple[int, int]]:
-        """The ranges sorted and without overlaps, with ``last`` for ``*``.
+    def merged(self, last: int) -> list[tuple[int, int]]:
+        """The ranges in ascending order and without overlaps.
 
         Without this, each range of ``1:*,1:*,...`` would cost the mailbox's length.
+
+        :param last: the number for ``*``; 0 for an empty mailbox, in which ``*`` is no message.
         """
         concrete = []
         for low, high in self.ranges:

@@ -56,6 +56,23 @@ class SharingTests(ChangesTestCase):
         self.assertEqual([each.uid for each in answers[0].changed], ALL)
         self.assertTrue(all(answer is answers[0] for answer in answers))
 
+    async def test_a_few_changes_are_remembered(self):
+        self.patch(_changes, "FEW", 100)
+        self.patch(_changes, "_CHEAP", 3)
+        self.patch(_changes, "_REMEMBERED", 2)
+        since = [(await self.inbox.status()).modseq]
+        for flag in ("a", "b", "c"):
+            await self.inbox.store(ALL[:10], adding(flag))
+            since.append((await self.inbox.status()).modseq)
+        first = await self.ask(since[0])
+        self.assertEqual([each.uid for each in first.changed], ALL[:10])
+        self.assertIs(await self.ask(since[0]), first)
+        await self.ask(since[1])
+        await self.ask(since[2])
+        self.assertIsNot(await self.ask(since[0]), first)
+        await self.inbox.store([20], adding("a"))
+        self.assertEqual(len((await self.ask(since[0])).changed), 11)
+
     async def test_who_asks_later_reads_anew(self):
         await self.ask()
         await self.ask()

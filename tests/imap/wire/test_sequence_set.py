@@ -91,7 +91,7 @@ class ResolveTests(SynchronousTestCase):
         sequence = SequenceSet.parse(b",".join([b"1:*", b"*:1", b"1:4294967295"] * 3000))
         everything = list(range(1, 100_001))
         self.assertEqual(sequence.resolve_uids(everything), everything)
-        self.assertEqual(len(sequence._merged(100_000)), 1)
+        self.assertEqual(len(sequence.merged(100_000)), 1)
 
 
 class FormatTests(SynchronousTestCase):

@@ -118,8 +118,10 @@ class SQLiteMailbox:
             uids = await _reading.marked_deleted(self._database.read, self._database.pause, self._id)
             if not uids:
                 return ()
-        gone = await self._change(_long_changes.expunging(self._id), uids)
-        return array("I", chain.from_iterable(gone))
+        gone = array("I")
+        for part in await self._change(_long_changes.expunging(self._id), uids):
+            gone += part
+        return gone
 
     def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:
         """See `IMailbox.watch`."""

@@ -9,6 +9,7 @@ from itertools import compress
 
 from mailproto.imap.server._flag_sets import FlagSets
 from mailproto.imap.server._marks import Marks
+from mailproto.imap.server._runs import Runs
 from mailproto.imap.wire import IMAPWireError, SequenceSet
 from mailproto.model import SEEN, FlagChange, FlagColumns
 
@@ -117,11 +118,15 @@ class MessageColumns:
         """Note that messages were removed; they keep their numbers until `expunge`."""
         for start in range(0, len(uids), _AT_ONCE):
             some = uids[start : start + _AT_ONCE]
+            indexes = range(bisect_left(self.uids, some[0]), bisect_right(self.uids, some[-1]))
             if some[-1] - some[0] == len(some) - 1:
-                indexes = range(bisect_left(self.uids, some[0]), bisect_right(self.uids, some[-1]))
-                if indexes:
-                    self._gone.mark(indexes)
-            elif found := [at for uid in some if (at := self.index(uid)) is not None]:
+                found: Sequence[int] = indexes
+            elif len(indexes) < 4 * len(some):
+                between = self.uids[indexes.start : indexes.stop]
+                found = list(compress(indexes, map(set(some).__contains__, between)))
+            else:
+                found = [at for uid in some if (at := self.index(uid)) is not None]
+            if found:
                 self._gone.mark(found)
             await self._pause()
 
@@ -219,10 +224,7 @@ class MessageColumns:
             return ranges[0]
         if (count := sum(map(len, ranges))) and ranges[-1].stop - ranges[0].start == count:
             return range(ranges[0].start, ranges[-1].stop)
-        indexes = array("I")
-        for some in ranges:
-            indexes.extend(some)
-        return indexes
+        return Runs(ranges)
 
     def present(self, indexes: Sequence[int]) -> Sequence[int]:
         """The UIDs of these messages, without messages that are known to be gone."""
@@ -230,6 +232,11 @@ class MessageColumns:
         if isinstance(indexes, range):
             some = uids[indexes.start : indexes.stop]
             return array("I", self._gone.unmarked(some, indexes)) if self._gone else some
+        if isinstance(indexes, Runs) and not self._gone:
+            found = array("I")
+            for each in indexes.ranges:
+                found += uids[each.start : each.stop]
+            return found
         return array("I", [uids[at] for at in self.there(indexes)])
 
     def there(self, indexes: Sequence[int]) -> Sequence[int]:

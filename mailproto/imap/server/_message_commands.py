@@ -36,6 +36,7 @@ async def store(server: IMAPServer, command: Command[Store]) -> None:
         raise ReadOnly
     indexes = view.indexes(arguments.sequence, uid=command.uid)
     uids = view.present(indexes)
+    await server.yield_turn()
     stored = (await settle(view.mailbox.store(uids, arguments.change))).changed if uids else FlagColumns()
     answered = await view.apply(arguments.change, stored, silent=arguments.silent)
     if keywords := writer.keywords():
@@ -66,6 +67,7 @@ async def open_target(server: IMAPServer, name: str) -> IMailbox:
 async def copy(server: IMAPServer, command: Command[Copy]) -> bytes | None:
     """COPY: all of the messages are copied, or none (RFC 9051 6.4.7)."""
     uids = _messages(server, command)
+    await server.yield_turn()
     target = await open_target(server, command.arguments.mailbox)
     copied = await settle(server.selected.mailbox.copy(uids, target)) if uids else ()
     server.selected.expect_changes(target)
@@ -78,6 +80,7 @@ async def move(server: IMAPServer, command: Command[Copy]) -> None:
     if view.read_only:
         raise ReadOnly
     uids = _messages(server, command)
+    await server.yield_turn()
     target = await open_target(server, command.arguments.mailbox)
     moved = await settle(view.mailbox.move(uids, target)) if uids else ()
     if moved:
@@ -131,6 +134,7 @@ async def expunge(server: IMAPServer, command: Command[NoArguments | UidExpunge]
     arguments = command.arguments
     if isinstance(arguments, UidExpunge):
         uids = view.present(view.indexes(arguments.sequence, uid=True))
+        await server.yield_turn()
         await settle(view.vanish(await settle(view.mailbox.expunge(uids))))
     else:
         await settle(view.vanish(await settle(view.mailbox.expunge())))

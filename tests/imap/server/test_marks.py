@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.imap.server._marks import Marks
 from mailproto.imap.server._recent import RecentRanges
+from mailproto.imap.server._runs import Runs
 
 INDEXES = st.sets(st.integers(0, 19))
 
@@ -54,3 +55,23 @@ class RecentTests(SynchronousTestCase):
         self.assertEqual(ranges.count(array("I", range(1, 30))), len(expected))
         self.assertEqual(len(ranges), sum(uid - 1 not in expected for uid in expected))
         self.assertEqual(ranges.first, min(expected, default=1 << 32))
+
+
+class RunsTests(SynchronousTestCase):
+    @given(
+        st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4)), max_size=6),
+        st.integers(-3, 30),
+        st.integers(-3, 30),
+    )
+    def test_they_are_as_a_list(self, lengths: list[tuple[int, int]], start: int, stop: int) -> None:
+        ranges, last = list[range](), 0
+        for gap, length in lengths:
+            ranges.append(range(last + gap, last + gap + length))
+            last += gap + length
+        listed = [number for some in ranges for number in some]
+        runs = Runs(ranges)
+        self.assertEqual(list(runs), listed)
+        self.assertEqual(len(runs), len(listed))
+        self.assertEqual(list(runs[start:stop]), listed[start:stop])
+        self.assertEqual(list(runs[::2]), listed[::2])
+        self.assertEqual([runs[at] for at in range(len(runs))], listed)

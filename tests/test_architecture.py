@@ -73,8 +73,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.errors": """
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName
-        InvalidMailboxName MailError MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge
-        NoSuchAccount NoSuchMailbox OverQuota ReadOnly RecipientUnknown Refused RelayDenied StorageFull
+        InvalidMailboxName LeaseLost MailError MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge
+        NoSuchAccount NoSuchMailbox NoSuchQueued OverQuota ReadOnly RecipientUnknown Refused RelayDenied StorageFull
         StoreUnusable TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse
         WireError storage_failure
     """,
@@ -92,8 +92,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.interfaces": """
         IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions IDirectory
-        IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds IOwnership IQueueRunner
-        IRecent IRevocable IServiceExtensions IStore IVerifier
+        IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds IOwnership IQueue IQueueRunner
+        IQueueStore IRecent IRevocable IServiceExtensions IStore IVerifier
     """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
@@ -112,11 +112,12 @@ PUBLIC_NAMES = {
         top_steps unquote utf8_form
     """,
     "mailproto.model": """
-        ANSWERED Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT Envelope FLAGGED
-        FlagChange FlagColumns FlagOperation INBOX MailboxEntry MailboxStatus MessageFlags MessageInfo
-        Metadata NO_PARAMETERS NO_SERVICE_EXTENSIONS NULL_PATH NewMessage Outcome PERMANENT_FLAGS Parameters
-        Part Placement Recipient SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo
-        VerifiedName canonical_mailbox_name
+        ANSWERED Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT DestinationState
+        Envelope FLAGGED FlagChange FlagColumns FlagOperation INBOX Lease MailboxEntry MailboxStatus
+        MessageFlags MessageInfo Metadata NO_PARAMETERS NO_SERVICE_EXTENSIONS NULL_PATH NewMessage NewQueued
+        Outcome PERMANENT_FLAGS Parameters Part Placement QueueChange QueueCounts QueueFilter QueueState
+        QueuedMessage QueuedRecipient Recipient RecipientResult SEEN SYSTEM_FLAGS ServiceExtensions Session
+        StoreResult TLSInfo VerifiedName canonical_mailbox_name
     """,
     "mailproto.observing": """
         Accepted Appended Client Connected Delivered Disconnected HasClient IObserver

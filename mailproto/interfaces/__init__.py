@@ -16,9 +16,9 @@ change is on disk (for backends that keep mail on disk) and visible to every oth
 *Content.*  The octets of a message are a `mailproto.content.Content`, whatever their size.
 
 Optional contracts (`IRecent`, `IObjectIds`, `IOwnership`, `IServiceExtensions`, `IVerifier`,
-`IExpander`, `IQueueRunner`, `IFixedMailboxes`, `IAccountChanges`, `ICheckable`) extend a required one;
-servers find them with ``providedBy``.  A store also lists the optional contracts of its mailboxes and
-accounts before any client signs in (`IAddOns.add_ons`).
+`IExpander`, `IQueueRunner`, `IFixedMailboxes`, `IAccountChanges`, `ICheckable`, `IQueueStore`) extend a
+required one; servers find them with ``providedBy``.  A store also lists the optional contracts of its
+mailboxes and accounts before any client signs in (`IAddOns.add_ons`).
 """
 
 from mailproto.interfaces._accounts import (
@@ -40,6 +40,7 @@ from mailproto.interfaces._deliveries import (
     IVerifier,
 )
 from mailproto.interfaces._mailboxes import IMailbox, IMetadata, IObjectIds, IRecent
+from mailproto.interfaces._queues import IQueue, IQueueStore
 from mailproto.interfaces._stores import IAddOns, ICheckable, IStore
 
 __all__ = [
@@ -58,7 +59,9 @@ __all__ = [
     "IMetadata",
     "IObjectIds",
     "IOwnership",
+    "IQueue",
     "IQueueRunner",
+    "IQueueStore",
     "IRecent",
     "IRevocable",
     "IServiceExtensions",

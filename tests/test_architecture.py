@@ -73,10 +73,10 @@ PUBLIC_NAMES = {
     """,
     "mailproto.errors": """
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName
-        InvalidMailboxName LeaseLost MailError MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge
-        NoSuchAccount NoSuchMailbox NoSuchQueued OverQuota ReadOnly RecipientUnknown Refused RelayDenied StorageFull
-        StoreUnusable TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse
-        WireError storage_failure
+        InvalidMailboxName LeaseLost MailError MailboxExists MailboxInUse MalformedAuthentication
+        MessageTooLarge NoSuchAccount NoSuchMailbox NoSuchQueued OverQuota ReadOnly RecipientUnknown
+        Refused RelayDenied StorageFull StoreUnusable TemporaryAuthenticationFailure Unavailable
+        UnknownMechanism UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
     "mailproto.imap": "IMAPServerFactory",
@@ -91,9 +91,9 @@ PUBLIC_NAMES = {
         format_set grammars_with internal_date quoted_or_literal
     """,
     "mailproto.interfaces": """
-        IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions IDirectory
-        IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds IOwnership IQueue IQueueRunner
-        IQueueStore IRecent IRevocable IServiceExtensions IStore IVerifier
+        IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions
+        IDirectory IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds IOwnership IPlacing
+        IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions IStore IVerifier
     """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
@@ -135,6 +135,7 @@ PUBLIC_NAMES = {
         AccountSettings AuthSettings LogSettings MailService Options ProxySettings Reporter SMTPSettings
         ServiceLimits SettingError Settings TLSSettings User makeService make_service
     """,
+    "mailproto.relay": "Destinations QueueDelivery",
     "mailproto.smtp": "SMTPClient SMTPSender SMTPServerFactory SendResult send_mail",
     "mailproto.smtp.errors": "AllRefused UNCERTAIN outcome_of",
     "mailproto.smtp.limits": "MAX_MESSAGE_SIZE SMTPLimits SMTPTimeouts TRUSTED_CLIENT_LIMITS",

@@ -67,6 +67,7 @@ PUBLIC_NAMES = {
         CatchAllDelivery Delivery DeliverySession FunctionDelivery MAX_CACHED MailboxDelivery PerSession
         TRUST accepted bounce
     """,
+    "mailproto.delivery.routing": "LMTPDelivery RouterDelivery SMTPDelivery",
     "mailproto.delivery.reports": "Action MAX_RETURNED RecipientStatus Report report",
     "mailproto.domains": """
         ascii_domain canonical_domain domain_fault ends_in_number is_valid_international

@@ -6,11 +6,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from zope.interface import implementer
 
-from mailproto._arguments import check_call, check_line, check_seconds, wrong_type
+from mailproto._arguments import check_call, check_line, check_seconds, check_type, wrong_type
 from mailproto._twisted_arguments import check_contract, provided
 from mailproto.awaiting import settle
 from mailproto.connection.proxy import Networks
@@ -19,7 +19,6 @@ from mailproto.delivery import Delivery, bounce
 from mailproto.delivery._base import DELIVERED
 from mailproto.delivery._return_path import return_path, with_return_path
 from mailproto.delivery.reports import Action, RecipientStatus, Report, report
-from mailproto.domains import canonical_domain
 from mailproto.errors import MailError, Refused, RelayDenied
 from mailproto.interfaces import IDelivery, IOwnership, IPlacing, IQueueRunner, IQueueStore
 from mailproto.model import (
@@ -35,9 +34,10 @@ from mailproto.model import (
     ServiceExtensions,
     Session,
 )
+from mailproto.relay._routes import Routes
 from mailproto.smtp.wire import mail_options
 
-__all__ = ["LIFETIME", "MAX_HOLD", "Destinations", "QueueDelivery"]
+__all__ = ["LIFETIME", "MAX_HOLD", "QueueDelivery"]
 
 LIFETIME = 5 * 86_400.0
 """Seconds for which a message is tried."""
@@ -49,16 +49,6 @@ _QUEUED = Outcome(250, "2.0.0", "Queued")
 
 _Place: TypeAlias = tuple[Placement, ...] | str | MailError
 """Mailboxes here, a destination, or the reason why there is neither."""
-
-
-class Destinations(Protocol):
-    """Tells to which destination mail for a domain goes, such as `mailproto.relay.Routes`."""
-
-    def key(self, domain: str) -> str | None:
-        """The destination (`NewQueued.destinations`); None if mail for the domain is not sent.
-
-        :param domain: in lower case with A-labels, or an address literal.
-        """
 
 
 @implementer(IOwnership, IQueueRunner)
@@ -74,7 +64,7 @@ class QueueDelivery(Delivery):
 
     :param store: has the queue; `mailproto.relay.RelayAgent` sends what is in it.
     :param local: such as `mailproto.delivery.MailboxDelivery`.
-    :param destinations: where mail for other domains goes, such as `mailproto.relay.Routes`.
+    :param routes: where mail for other domains goes.
     :param relay_from: the networks whose clients may send anywhere without AUTH.
     :param lifetime: seconds for which a message is tried.
     :param hostname: this server's name in reports; by default that of the session.
@@ -90,7 +80,7 @@ class QueueDelivery(Delivery):
         self,
         store: IQueueStore,
         local: IDelivery,
-        destinations: Destinations,
+        routes: Routes,
         *,
         relay_from: Networks | Iterable[str] = (),
         lifetime: float = LIFETIME,
@@ -99,6 +89,7 @@ class QueueDelivery(Delivery):
     ) -> None:
         check_contract("store", store, IQueueStore)
         check_contract("local", local, IDelivery)
+        check_type("routes", routes, Routes, "a Routes")
         placing = provided(IPlacing, local)
         if placing is None:
             takes = "an IDelivery that provides IPlacing"
@@ -111,7 +102,7 @@ class QueueDelivery(Delivery):
         self._queue = store.queue
         self._local = local
         self._placing: IPlacing = placing
-        self._destinations = destinations
+        self._routes = routes
         self._relay_from = Networks.of("relay_from", relay_from)
         self._lifetime = lifetime
         self._hostname = hostname
@@ -162,7 +153,10 @@ class QueueDelivery(Delivery):
         return session.account is not None or session.peer in self._relay_from
 
     def _destination(self, path: Address) -> str | None:
-        return self._destinations.key(canonical_domain(path.domain)) if path.domain else None
+        """The destination of mail for other servers; None if it is not sent."""
+        if not path.domain or self._routes.next_hop(path.domain) is None:
+            return None
+        return self._routes.key(path.domain)
 
     # -- messages
 

@@ -134,8 +134,8 @@ PUBLIC_NAMES = {
     "mailproto.printable": "MAX_SHOWN printable",
     "mailproto.relay": "DNSResolver Exchange Exchanges MX NextHop Opener QueueDelivery Routes",
     "mailproto.service": """
-        AccountSettings AuthSettings LogSettings MailService Options ProxySettings Reporter SMTPSettings
-        ServiceLimits SettingError Settings TLSSettings User makeService make_service
+        AccountSettings AuthSettings LogSettings MailService Options ProxySettings RelaySettings Reporter
+        SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService make_service
     """,
     "mailproto.smtp": "SMTPClient SMTPSender SMTPServerFactory SendResult send_mail",
     "mailproto.smtp.errors": "AllRefused UNCERTAIN outcome_of",

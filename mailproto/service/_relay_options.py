@@ -86,8 +86,8 @@ class RelayOptions(UsageOptions):
         self._routes[domain] = way
 
     def opt_relay_from(self, network: str) -> None:
-        """A network, an address or "unix": clients of --smtp that may send anywhere without AUTH;
-        repeatable. [default: none]"""
+        """A network or an address: clients of --smtp that may send anywhere without AUTH; repeatable.
+        [default: none]"""
         try:
             Networks.of("--relay-from", [network])
         except ValueError as error:

@@ -13,6 +13,7 @@ from mailproto._ip import ip_address
 from mailproto.auth import Password
 from mailproto.connection.proxy import Networks
 from mailproto.relay import Routes
+from mailproto.relay._intake import check_relay_from
 from mailproto.service._account_file import read_private
 from mailproto.service._setting_error import SettingError, check_setting
 
@@ -60,6 +61,7 @@ class RelaySettings:
             object.__setattr__(self, "clients", Networks.of("", self.clients))
         except (TypeError, ValueError) as error:
             raise SettingError("relay.clients", str(error).lstrip(": ")) from None
+        _checked("relay.clients", lambda: check_relay_from("", self.clients))
         if self.resolvers:
             check_setting("relay.resolvers", check_words, self.resolvers, "127.0.0.1:53")
         _checked("relay.resolvers", lambda: self.servers)

@@ -45,12 +45,12 @@ class RelaySettingsTests(SynchronousTestCase):
 
     def test_the_rest(self) -> None:
         relay = parse(
-            *("--relay-from", "192.0.2.0/24", "--relay-from", "unix", "--resolver", "127.0.0.1:5353"),
+            *("--relay-from", "192.0.2.0/24", "--relay-from", "::1", "--resolver", "127.0.0.1:5353"),
             *("--resolver", "[::1]:53", "--mx-port", "2525", "--retry", "5", "--lifetime", "600"),
             *("--delay-notice", "0"),
         ).relay
         self.assertIn("192.0.2.9", relay.clients)
-        self.assertIn("", relay.clients)
+        self.assertIn("::1", relay.clients)
         self.assertEqual(relay.servers, [("127.0.0.1", 5353), ("::1", 53)])
         self.assertEqual((relay.mx_port, relay.retry, relay.lifetime, relay.delay_notice), (2525, 5, 600, 0))
 
@@ -66,7 +66,8 @@ class RelaySettingsTests(SynchronousTestCase):
             (("--resolver", "127.0.0.1"), "--resolver: not the address and port of a DNS server"),
             (("--resolver", "dns.example:53"), "--resolver: not the address and port"),
             (("--mx-port", "0"), "--mx-port: not a number"),
-            (("--mx-port", "65536"), "--mx-port: "),
+            (("--mx-port", "65536"), "--mx-port 65536: no port"),
+            (("--relay-from", "unix"), "--relay-from: "),
             (("--retry", "0"), "--retry: not a number of at least 1"),
             (("--relay-credentials", "/nowhere/at/all"), "--relay-credentials /nowhere/at/all: No such file"),
             (("--relay-credentials", ""), "--relay-credentials: a path is missing"),

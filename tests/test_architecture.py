@@ -69,6 +69,7 @@ PUBLIC_NAMES = {
     """,
     "mailproto.delivery.routing": "LMTPDelivery RouterDelivery SMTPDelivery",
     "mailproto.delivery.reports": "Action MAX_RETURNED RecipientStatus Report report",
+    "mailproto.dkim": "KeyFolder SigningKey author_domain signatures",
     "mailproto.domains": """
         ascii_domain canonical_domain domain_fault ends_in_number is_valid_international
     """,

@@ -101,8 +101,8 @@ class IQueue(Contract, metaclass=ContractClass):
     def regroup(self, destination_of: Callable[[str], str]) -> Result[None]:
         """Give waiting and held recipients new destinations, because other routes hold.
 
-        It is done in short steps; what is added meanwhile is left alone, and so is a recipient whose address
-        has no domain.
+        It is done in short steps; what is added meanwhile may be left alone, and so is a recipient whose
+        address has no domain.
 
         :param destination_of: called with each domain that recipients in the queue have: in lower case with
             A-labels, or an address literal.
@@ -133,7 +133,8 @@ class IQueue(Contract, metaclass=ContractClass):
     def change(self, ids: Sequence[int], change: QueueChange) -> Result[Sequence[int]]:
         """Hold, release, retry or delete messages; returns the ids of those that were changed, ascending.
 
-        Many are changed in short steps, each message at once.  A message that is being sent at that moment may arrive although it is deleted.
+        Many are changed in short steps, each message at once.  A message that is being sent at that moment
+        may arrive although it is deleted.
         """
 
     def counts(self, now: float) -> Result[QueueCounts]:

@@ -71,7 +71,8 @@ PUBLIC_NAMES = {
     "mailproto.delivery.reports": "Action MAX_RETURNED RecipientStatus Report report",
     "mailproto.dkim": "KeyFolder SigningKey author_domain signatures",
     "mailproto.domains": """
-        ascii_domain canonical_domain domain_fault ends_in_number is_valid_international
+        DomainTable ascii_domain canonical_domain domain_fault ends_in_number is_valid_international
+        literal_address normal_domain
     """,
     "mailproto.errors": """
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName

@@ -106,7 +106,7 @@ async def resolve(resolver: Lookup, host: Candidate) -> None:
     mixed = [each for each in chain.from_iterable(zip_longest(*records)) if each is not None]
     host.addresses = tuple(dict.fromkeys(mixed))[:ADDRESSES_LIMIT]
     host.is_address_secure = len(found) == len(answers) and all(answer.is_secure for answer in found)
-    host.canonical = next((answer.name for answer in found if answer.name), host.host)
+    host.canonical = next((answer.name for answer in found if answer.records and answer.name), host.host)
     if not host.addresses:
         host.error = next((answer for answer in answers if isinstance(answer, DNSFailure)), None)
 

@@ -320,6 +320,16 @@ class StreamTests(Case):
         self.assertEqual(network.questions, [f"{NS} example.org A", f"tcp {NS} example.org A"])
         self.assertEqual(network.threads, 0)
 
+    def test_cut_off_in_the_middle_of_a_record(self) -> None:
+        def server(query: dns.message.Message) -> Any:
+            answer: Any = answering("example.org. 300 IN A 192.0.2.1", flags="TC")(query)
+            if network.questions[-1].startswith("tcp"):
+                return answering("example.org. 300 IN A 192.0.2.1")(query)
+            return answer.to_wire()[:-3]
+
+        network = self.network(server)
+        self.assertEqual(self.ask().records, ("192.0.2.1",))
+
     def test_a_very_long_answer_is_read_in_a_thread(self) -> None:
         records = (f"example.org. 300 IN MX {number} mx{number}.example." for number in range(1000))
         network = self.network(self.long(*records))

@@ -8,6 +8,8 @@ from typing import Any
 from cryptography import x509
 from twisted.internet import reactor as installed
 from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
+from twisted.internet.tcp import Connection
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
@@ -47,6 +49,14 @@ class Case(TestCase):
         self.own = make_certificate(issuer=self.authority, names=(x509.DNSName(HOST),))
         self.files = write_pair(folder, "server", self.own)
         self.opener = Opener(reactor, hostname="relay.example", trust_root=self.trust_root)
+
+    async def tearDown(self) -> None:  # type: ignore[override]
+        """What is given up is closed: both ends are waited for."""
+        for _ in range(200):
+            if not any(isinstance(each, Connection) for each in reactor.getReaders()):
+                return
+            await deferLater(reactor, 0.01)
+        self.fail("a connection is open")
 
     def listen(self, factory: Any) -> int:
         port = reactor.listenTCP(0, factory, interface="127.0.0.1")

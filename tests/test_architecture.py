@@ -67,16 +67,17 @@ PUBLIC_NAMES = {
         CatchAllDelivery Delivery DeliverySession FunctionDelivery MAX_CACHED MailboxDelivery PerSession
         TRUST accepted bounce
     """,
+    "mailproto.delivery.routing": "LMTPDelivery RouterDelivery SMTPDelivery",
     "mailproto.delivery.reports": "Action MAX_RETURNED RecipientStatus Report report",
     "mailproto.domains": """
         ascii_domain canonical_domain domain_fault ends_in_number is_valid_international
     """,
     "mailproto.errors": """
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName
-        InvalidMailboxName MailError MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge
-        NoSuchAccount NoSuchMailbox OverQuota ReadOnly RecipientUnknown Refused RelayDenied StorageFull
-        StoreUnusable TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse
-        WireError storage_failure
+        InvalidMailboxName LeaseLost MailError MailboxExists MailboxInUse MalformedAuthentication
+        MessageTooLarge NoSuchAccount NoSuchMailbox NoSuchQueued OverQuota ReadOnly RecipientUnknown
+        Refused RelayDenied StorageFull StoreUnusable TemporaryAuthenticationFailure Unavailable
+        UnknownMechanism UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
     "mailproto.imap": "IMAPServerFactory",
@@ -91,9 +92,9 @@ PUBLIC_NAMES = {
         format_set grammars_with internal_date quoted_or_literal
     """,
     "mailproto.interfaces": """
-        IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions IDirectory
-        IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds IOwnership IQueueRunner
-        IRecent IRevocable IServiceExtensions IStore IVerifier
+        IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions
+        IDirectory IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds IOwnership IPlacing
+        IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions IStore IVerifier
     """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
@@ -112,11 +113,12 @@ PUBLIC_NAMES = {
         top_steps unquote utf8_form
     """,
     "mailproto.model": """
-        ANSWERED Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT Envelope FLAGGED
-        FlagChange FlagColumns FlagOperation INBOX MailboxEntry MailboxStatus MessageFlags MessageInfo
-        Metadata NO_PARAMETERS NO_SERVICE_EXTENSIONS NULL_PATH NewMessage Outcome PERMANENT_FLAGS Parameters
-        Part Placement Recipient SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo
-        VerifiedName canonical_mailbox_name
+        ANSWERED Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT DestinationState
+        Envelope FLAGGED FlagChange FlagColumns FlagOperation INBOX Lease MailboxEntry MailboxStatus
+        MessageFlags MessageInfo Metadata NO_PARAMETERS NO_SERVICE_EXTENSIONS NULL_PATH NewMessage NewQueued
+        Outcome PERMANENT_FLAGS Parameters Part Placement QueueChange QueueCounts QueueFilter QueueState
+        QueuedMessage QueuedRecipient Recipient RecipientResult SEEN SYSTEM_FLAGS ServiceExtensions Session
+        StoreResult TLSInfo VerifiedName canonical_mailbox_name
     """,
     "mailproto.observing": """
         Accepted Appended Client Connected Delivered Disconnected HasClient IObserver
@@ -130,11 +132,11 @@ PUBLIC_NAMES = {
         multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
-    "mailproto.relay": "DNSResolver Exchange Exchanges MX NextHop Opener Routes",
+    "mailproto.relay": "DNSResolver Exchange Exchanges MX NextHop Opener QueueDelivery Routes",
     "mailproto.relay.policies": "MTASTS TLSPolicies",
     "mailproto.service": """
-        AccountSettings AuthSettings LogSettings MailService Options ProxySettings Reporter SMTPSettings
-        ServiceLimits SettingError Settings TLSSettings User makeService make_service
+        AccountSettings AuthSettings LogSettings MailService Options ProxySettings RelaySettings Reporter
+        SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService make_service
     """,
     "mailproto.smtp": "SMTPClient SMTPSender SMTPServerFactory SendResult send_mail",
     "mailproto.smtp.errors": "AllRefused UNCERTAIN outcome_of",

@@ -18,9 +18,9 @@ from mailproto.client.errors import TLSFailed
 from mailproto.errors import MailError
 from mailproto.interfaces import IServiceExtensions
 from mailproto.model import ServiceExtensions
-from mailproto.relay import Exchange, Opener
+from mailproto.relay import Exchange, Opener, _opening
 from mailproto.relay._exchange import TLSDemand
-from mailproto.relay._opening import PLAIN_FOR
+from mailproto.relay._opening import PLAIN_FOR, REMEMBERED_LIMIT
 from mailproto.smtp import SMTPClient, SMTPServerFactory
 from mailproto.tls import server_tls
 from tests.smtp.client.servers import Scripted
@@ -157,6 +157,14 @@ class FallBackTests(Case):
         self.opener._plain = {place: until - PLAIN_FOR for place, until in self.opener._plain.items()}  # type: ignore[assignment]
         await self.open(port, "opportunistic")
         self.assertEqual(self.peer.connections, 5)
+
+    async def test_that_has_a_limit(self) -> None:
+        self.assertLessEqual(REMEMBERED_LIMIT, 10_000)
+        self.patch(_opening, "REMEMBERED_LIMIT", 2)
+        first, second, third = self.broken(), self.broken(), self.broken()
+        for port in (first, second, third):
+            await self.open(port, "opportunistic")
+        self.assertEqual([port for _, port in self.opener._plain], [second, third])
 
     async def test_a_server_that_closes_instead_of_answering_starttls(self) -> None:
         client = await self.open(self.broken(starttls=None), "opportunistic")

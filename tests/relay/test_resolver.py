@@ -11,7 +11,7 @@ from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.relay import DNSResolver
-from mailproto.relay._dns import DNSFailure, Kind, MXRecord, TLSARecord
+from mailproto.relay._dns import DNSFailure, Kind, MXRecord, TLSARecord, _system
 from mailproto.relay._dns._cache import Cache
 from mailproto.relay._dns._messages import RECORDS_LIMIT, TEXT_LIMIT, UDP_SIZE
 from mailproto.relay._dns._resolver import CNAMES_LIMIT, QUERIES_LIMIT, TIMEOUTS
@@ -470,6 +470,24 @@ class SystemTests(Case):
         self.net.advance(10)
         self.ask()
         self.assertEqual([each.split()[0] for each in self.net.questions], [NS, OTHER])
+
+    def test_a_file_is_read_in_a_thread_and_only_if_it_has_changed(self) -> None:
+        _, hosts = self.with_files("", "192.0.2.7 mail.lab")
+        hosts.write_text("192.0.2.7 mail.lab\n192.0.2.8 mail.lab")
+        self.assertEqual(self.ask("mail.lab").records, ("192.0.2.7",))
+        self.assertEqual(self.net.threads, 0)
+        read: list[str] = []
+        self.patch(self.resolver._hosts, "_read", lambda text: read.append(text) or _system._read_hosts(text))
+        for _ in range(3):
+            self.net.advance(10)
+            self.assertEqual(self.ask("mail.lab").records, ("192.0.2.7", "192.0.2.8"))
+        self.assertEqual((len(read), self.net.threads), (1, 3))
+
+    def test_a_file_has_a_limit(self) -> None:
+        self.patch(_system, "FILE_LIMIT", 40)
+        self.with_files("", "192.0.2.7 first.lab\n192.0.2.8 second.lab\n192.0.2.9 third.lab\n")
+        self.assertEqual(self.ask("first.lab").records, ("192.0.2.7",))
+        self.assertEqual(self.ask("third.lab").records, ())
 
     def test_hosts(self) -> None:
         self.with_files(

@@ -14,8 +14,9 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from mailproto.relay._tls import _sts_fetch
-from mailproto.relay._tls._sts_fetch import FETCH_SECONDS, HEADER_LIMIT, POLICY_LIMIT, FetchFailed, PolicyHost
+from mailproto.relay._tls import _https
+from mailproto.relay._tls._https import BODY_LIMIT, HEADER_LIMIT, REQUEST_SECONDS, HTTPSClient
+from mailproto.relay._tls._sts_fetch import FetchFailed, PolicyHost
 from mailproto.tls import server_tls
 from tests.relay.fake_resolver import FakeResolver
 from tests.relay.test_sts import policy_text
@@ -90,7 +91,7 @@ class FetchTests(TestCase):
         self.port = port.getHost().port
         self.dns = FakeResolver()
         self.dns.say("mta-sts.example.org", A=["127.0.0.1"])
-        self.host = PolicyHost(reactor, self.dns, trust_root=self.trust_root, port=self.port)
+        self.host = PolicyHost(HTTPSClient(reactor, self.dns, self.trust_root), port=self.port)
 
     async def error(self, says: Any = None, domain: str = "example.org") -> FetchFailed:
         self.web.says = self.web.says if says is None else says
@@ -130,7 +131,7 @@ class FetchTests(TestCase):
         self.dns.say("mta-sts.example.com", A=["127.0.0.1"])
         error = await self.error(domain="example.com")
         self.assertIn("it is for mta-sts.example.org", str(error))
-        self.host = PolicyHost(reactor, self.dns, port=self.port)  # the platform's authorities
+        self.host = PolicyHost(HTTPSClient(reactor, self.dns), port=self.port)  # the platform's authorities
         self.assertIn("The certificate is not good", str(await self.error()))
         self.assertEqual(self.web.requests, [])
 
@@ -163,11 +164,11 @@ class FetchTests(TestCase):
 
     async def test_the_longest(self) -> None:
         text = policy_text()
-        text += b"x: " + b"y" * (POLICY_LIMIT - len(text) - 4) + b"\n"
+        text += b"x: " + b"y" * (BODY_LIMIT - len(text) - 4) + b"\n"
         self.web.says = whole(text)
         await self.host.fetch("example.org")
         error = await self.error(whole(text + b"\n"))
-        self.assertEqual(str(error), f"it has more than {POLICY_LIMIT} octets")
+        self.assertEqual(str(error), f"it has more than {BODY_LIMIT} octets")
 
     async def stream(self, first: bytes, more: bytes) -> int:
         streams = []
@@ -184,8 +185,8 @@ class FetchTests(TestCase):
         self.assertLess(HEADER_LIMIT, buffered)
 
     async def test_a_host_that_is_silent(self) -> None:
-        self.assertEqual(FETCH_SECONDS, 60)
-        self.patch(_sts_fetch, "FETCH_SECONDS", 0.2)
+        self.assertEqual(REQUEST_SECONDS, 60)
+        self.patch(_https, "REQUEST_SECONDS", 0.2)
         says: list[Callable[[Any], None]] = [
             lambda transport: None,
             lambda transport: transport.write(HEAD),
@@ -193,7 +194,7 @@ class FetchTests(TestCase):
         ]
         for each in says:
             error = await self.error(each)
-            self.assertEqual(str(error), "it was not there within 0.2 s")
+            self.assertEqual(str(error), "there was no whole answer within 0.2 s")
 
     async def tearDown(self) -> None:  # type: ignore[override]
         for _ in range(100):

@@ -18,6 +18,7 @@ from mailproto._twisted_arguments import check_clock
 from mailproto.printable import printable
 from mailproto.relay._dns import DNSFailure, Lookup
 from mailproto.relay._hosts import ask
+from mailproto.relay._tls._https import HTTPSClient
 from mailproto.relay._tls._sts_fetch import FetchFailed, PolicyHost
 from mailproto.relay._tls._sts_policy import STSPolicy, policy_id
 from mailproto.relay._tls._sts_store import KeptPolicy, STSStore
@@ -68,7 +69,7 @@ class MTASTS:
         self._reactor: Any = reactor
         self._resolver = resolver
         self._store = STSStore(text_path("folder", folder, "the path of a folder"))
-        self._host = PolicyHost(reactor, resolver, trust_root=trust_root, port=port)
+        self._host = PolicyHost(HTTPSClient(reactor, resolver, trust_root), port=port)
         self._now = now
         self._known: OrderedDict[str, KeptPolicy] = OrderedDict()  # the last used at the end
         self._names: set[str] | None = None  # of the files

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from mailproto.files import make_folder
-from mailproto.relay._tls._sts_fetch import POLICY_LIMIT
+from mailproto.relay._tls._https import BODY_LIMIT
 from mailproto.relay._tls._sts_policy import STSPolicy, parse_policy
 
 __all__ = ["POLICIES_LIMIT", "KeptPolicy", "STSStore"]
@@ -19,7 +19,7 @@ POLICIES_LIMIT: Final = 10_000
 """The most policies that are kept on disk; the oldest are removed first."""
 
 _SUFFIX: Final = ".json"
-_FILE_LIMIT: Final = 8 * POLICY_LIMIT  # JSON writes some octets as six
+_FILE_LIMIT: Final = 8 * BODY_LIMIT  # JSON writes some octets as six
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,7 @@ PUBLIC_NAMES = {
     """,
     "mailproto.printable": "MAX_SHOWN printable",
     "mailproto.relay": "DNSResolver Exchange Exchanges MX NextHop Opener QueueDelivery Routes",
+    "mailproto.relay.policies": "MTASTS TLSPolicies",
     "mailproto.service": """
         AccountSettings AuthSettings LogSettings MailService Options ProxySettings RelaySettings Reporter
         SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService make_service

@@ -12,6 +12,10 @@ ready to send::
     hop = routes.next_hop("example.net")           # None: it goes nowhere
     for exchange in await exchanges.find(hop, "example.net"):
         client = await opener.open_client(exchange)
+
+Elsewhere:
+
+- `mailproto.relay.policies`: the TLS policies of domains (DANE, MTA-STS).
 """
 
 from mailproto.relay._dns import DNSResolver

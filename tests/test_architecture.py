@@ -43,7 +43,7 @@ PUBLIC_NAMES = {
     "mailproto.client": "Client ClientPool ClientTimeouts Credentials ServerAddress",
     "mailproto.client.base": """
         ClientConnection ClientSession ConnectionListener GREETING Job SASLAnswer SASLDialect SASLStatus
-        Turn aborting choose_mechanisms sign_in
+        Turn aborting choose_mechanisms host_and_port sign_in
     """,
     "mailproto.client.errors": """
         AuthenticationRefused AuthenticationUnavailable ClientError CommandRefused ConnectFailed
@@ -131,6 +131,7 @@ PUBLIC_NAMES = {
         multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
+    "mailproto.relay": "DNSResolver Exchange Exchanges MX NextHop Opener Routes",
     "mailproto.service": """
         AccountSettings AuthSettings LogSettings MailService Options ProxySettings Reporter SMTPSettings
         ServiceLimits SettingError Settings TLSSettings User makeService make_service
@@ -159,7 +160,7 @@ PUBLIC_NAMES = {
         running_server wait_for_message
     """,
     "mailproto.tls": """
-        Channel ServerTLS TLSFilesError client_channel client_tls ensure_self_signed is_verified
+        Channel ServerTLS TLSFilesError client_channel client_tls dane_tls ensure_self_signed is_verified
         server_channel server_tls
     """,
     "mailproto.typing": """

@@ -73,8 +73,9 @@ PUBLIC_NAMES = {
     """,
     "mailproto.errors": """
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName
-        InvalidMailboxName LeaseLost MailError MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge
-        NoSuchAccount NoSuchMailbox NoSuchQueued OverQuota ReadOnly RecipientUnknown Refused RelayDenied StorageFull
+        InvalidMailboxName LeaseLost MailError MailboxExists MailboxInUse MalformedAuthentication
+        MessageTooLarge NoSuchAccount NoSuchMailbox NoSuchQueued OverQuota ReadOnly RecipientUnknown
+        Refused RelayDenied StorageFull
         StoreUnusable TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse
         WireError storage_failure
     """,
@@ -121,7 +122,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.observing": """
         Accepted Appended Client Connected Delivered Disconnected HasClient IObserver
-        Observer ObserverOrMore Observers Refusal SignInRefused SignedIn Stalled TurnedAway client_of
+        Observer ObserverOrMore Observers Refusal Relayed SignInRefused SignedIn Stalled TurnedAway Unreached
+        client_of
     """,
     "mailproto.pop3": "POP3ServerFactory",
     "mailproto.pop3.limits": "POP3Limits READ_AHEAD_MESSAGES READ_AHEAD_OCTETS",
@@ -131,7 +133,9 @@ PUBLIC_NAMES = {
         multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
-    "mailproto.relay": "DNSResolver Exchange Exchanges MX NextHop Opener Routes",
+    "mailproto.relay": """
+        DNSResolver Exchange Exchanges MX NextHop Opener RelayAgent RelaySettings Routes Schedule
+    """,
     "mailproto.service": """
         AccountSettings AuthSettings LogSettings MailService Options ProxySettings Reporter SMTPSettings
         ServiceLimits SettingError Settings TLSSettings User makeService make_service
@@ -140,6 +144,7 @@ PUBLIC_NAMES = {
     "mailproto.smtp.errors": "AllRefused UNCERTAIN outcome_of",
     "mailproto.smtp.limits": "MAX_MESSAGE_SIZE SMTPLimits SMTPTimeouts TRUSTED_CLIENT_LIMITS",
     "mailproto.smtp.lmtp": "LMTPClient LMTPServer LMTPServerFactory",
+    "mailproto.smtp.sending": "Transmission",
     "mailproto.smtp.server": "SMTPCommandSession SMTPServer",
     "mailproto.smtp.wire": """
         Auth AuthResponse Bdat Capabilities ChunkEnd ChunkedText Command Data DataChunk DataEnd

@@ -12,11 +12,25 @@ ready to send::
         client = await opener.open_client(exchange)
 """
 
+from mailproto.relay._agent import RelayAgent
 from mailproto.relay._dns import DNSResolver
 from mailproto.relay._exchange import Exchange
 from mailproto.relay._exchanges import Exchanges
 from mailproto.relay._next_hop import MX, NextHop
 from mailproto.relay._opening import Opener
 from mailproto.relay._routes import Routes
+from mailproto.relay._schedule import Schedule
+from mailproto.relay._settings import RelaySettings
 
-__all__ = ["MX", "DNSResolver", "Exchange", "Exchanges", "NextHop", "Opener", "Routes"]
+__all__ = [
+    "MX",
+    "DNSResolver",
+    "Exchange",
+    "Exchanges",
+    "NextHop",
+    "Opener",
+    "RelayAgent",
+    "RelaySettings",
+    "Routes",
+    "Schedule",
+]

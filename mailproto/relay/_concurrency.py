@@ -17,11 +17,16 @@ class Concurrency:
     :ivar number: how many connections the destination may have.
     """
 
-    __slots__ = ("_failed", "_most", "_succeeded", "_whole", "number")
+    __slots__ = ("_failed", "_first", "_most", "_succeeded", "_whole", "number")
 
     def __init__(self, first: int, most: int) -> None:
-        self.number = min(first, most)
+        self._first = min(first, most)
         self._most = most
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again: nothing is known about the destination any more."""
+        self.number = self._first
         self._succeeded = self._failed = 0.0
         self._whole = 0.0  # what part of the connections has failed since the last success
 

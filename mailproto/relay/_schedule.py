@@ -10,7 +10,7 @@ from mailproto._arguments import check_fields, wrong_value
 __all__ = ["Schedule"]
 
 _JITTER = 0.2
-"""The part of a wait by which it is longer or shorter, so that what has failed together is not tried together."""
+"""The part of a wait by which it is longer or shorter: what has failed together is not tried together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,18 @@ class RelaySettings:
     """
 
     ABOVE_0: ClassVar[frozenset[str]] = frozenset(
-        """leased destination_leased connections destination_connections first_connections recipients
-        exchanges connection_messages connection_age lease""".split()
+        {
+            "leased",
+            "destination_leased",
+            "connections",
+            "destination_connections",
+            "first_connections",
+            "recipients",
+            "exchanges",
+            "connection_messages",
+            "connection_age",
+            "lease",
+        }
     )
 
     leased: int = 1000

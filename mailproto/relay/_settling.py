@@ -24,7 +24,7 @@ from mailproto.typing import Reactor
 __all__ = ["PrepareReport", "Settling"]
 
 PrepareReport: TypeAlias = Callable[[Report, float], Awaitable[NewQueued]]
-"""Called with a report and the time; returns what enters the queue: a report for a mailbox here, or elsewhere."""
+"""Called with a report and the time; returns what enters the queue, for a mailbox or another server."""
 
 FIRST_WAIT: Final = 1.0
 """Seconds until results are brought again to a queue that did not take them, such as on a full disk; each
@@ -61,9 +61,9 @@ class Settling:
         self._waits: set[Deferred[None]] = set()
         self._is_stopping = False
 
-    def settle(self, held: Held, decision: Decision, now: float) -> None:
+    def settle(self, held: Held, decision: Decision, now: float) -> Deferred[None]:
         """Bring the results of a message into the queue; `settled` is called in the end, whatever happens."""
-        ensureDeferred(self._settle(held, decision, now))
+        return ensureDeferred(self._settle(held, decision, now))
 
     async def _settle(self, held: Held, decision: Decision, now: float) -> None:
         try:

@@ -1,4 +1,4 @@
-"""For queues of your own: a message given to an `mailproto.smtp.SMTPClient`, with all that is known afterwards.
+"""For queues of your own: a message for an `mailproto.smtp.SMTPClient`, with all that is known afterwards.
 
 `mailproto.relay` sends with it; a program that only wants outcomes calls `SMTPClient.send`.
 """

@@ -24,7 +24,10 @@ PIPELINED = 2
 """Messages given to a connection at a time: the second one's commands follow the first one's content."""
 
 TURN = 20
-"""Messages after which a connection is given up if other destinations wait for one."""
+"""Messages after which a connection is given up if other destinations wait for one..."""
+
+TURN_SECONDS = 5.0
+"""... and seconds, whichever comes first."""
 
 MOST_LOSSES = 2
 """How many new connections may be lost before any reply about a message, before that counts as an attempt."""
@@ -52,6 +55,8 @@ class Carrier:
         self._dispatcher = dispatcher
         self._destination = destination
         self._lane = lane
+        self._clock = dispatcher.clock
+        self._began = self._clock.seconds()
         self._carried = 0
         self.connection: Connection | None = None
 
@@ -114,10 +119,13 @@ class Carrier:
             not self._lane.waiting
             or not dispatcher.connections.is_fresh(connection)
             or not Transmission.has_room(connection.client, waiting)
-            or (self._carried >= TURN and dispatcher.is_crowded)
+            or (dispatcher.is_crowded and self._had_its_turn())
         ):
             return None
         return dispatcher.take(self._destination, self._lane)
+
+    def _had_its_turn(self) -> bool:
+        return self._carried >= TURN or self._clock.seconds() >= self._began + TURN_SECONDS
 
     def _begin(self, connection: Connection, held: Held) -> _Sending | None:
         """Give a message to the connection; None if it is finished without that."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 __all__ = ["Concurrency"]
 
+MOST_PATIENCE = 256
+"""How many times longer than at first it takes at most until one more connection is tried."""
+
 
 class Concurrency:
     """The number of connections to a destination, with feedback and hysteresis.
@@ -17,7 +20,7 @@ class Concurrency:
     :ivar number: how many connections the destination may have.
     """
 
-    __slots__ = ("_failed", "_first", "_most", "_succeeded", "_whole", "number")
+    __slots__ = ("_failed", "_first", "_most", "_patience", "_succeeded", "_whole", "number")
 
     def __init__(self, first: int, most: int) -> None:
         self._first = min(first, most)
@@ -27,6 +30,7 @@ class Concurrency:
     def restart(self) -> None:
         """Begin again: nothing is known about the destination any more."""
         self.number = self._first
+        self._patience = 1
         self._succeeded = self._failed = 0.0
         self._whole = 0.0  # what part of the connections has failed since the last success
 
@@ -37,10 +41,16 @@ class Concurrency:
         """
         self._whole = 0.0
         if self.number < self._most and used >= self.number:
-            self._succeeded += 1 / self.number
+            self._succeeded += 1 / (self.number * self._patience)
             if self._succeeded >= 1:
                 self._succeeded = self._failed = 0.0
                 self.number += 1
+
+    def is_full(self, number: int) -> None:
+        """The server takes no more than a certain number: one more is tried later, each time twice as late."""
+        self.number = max(number, 1)
+        self._patience = min(self._patience * 2, MOST_PATIENCE)
+        self._succeeded = 0.0
 
     def failed(self) -> None:
         """A connection failed, or the server wants less."""

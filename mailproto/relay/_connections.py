@@ -17,6 +17,7 @@ from mailproto.relay._exchange import Exchange
 from mailproto.relay._settings import RelaySettings
 from mailproto.smtp import SMTPClient
 from mailproto.smtp.errors import outcome_of
+from mailproto.smtp.sending import Transmission
 from mailproto.typing import ReactorTime
 
 __all__ = ["Connection", "Connections", "Unreachable", "Ways", "outcome_for"]
@@ -145,6 +146,7 @@ class Connections:
         settings = self._settings
         return (
             connection.sent < settings.connection_messages
+            and Transmission.has_room(connection.client, 0)
             and self._clock.seconds() < connection.opened_at + settings.connection_age
         )
 

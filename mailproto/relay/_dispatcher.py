@@ -51,13 +51,14 @@ class Dispatcher:
     def __init__(
         self, clock: ReactorTime, connections: Connections, settings: RelaySettings, office: Office
     ) -> None:
-        self._clock = clock
+        self.clock = clock
         self._settings = settings
         self._office = office
         self._line: dict[Destination, None] = {}  # those that want a connection
         self._carriers: dict[Carrier, Deferred[None]] = {}
         self._number = 0  # of carriers
         self._timers: dict[Destination, IDelayedCall] = {}  # until the rate allows the next message
+        self._is_to_serve = False
         self._stopped: Callable[[], None] | None = None
         self.connections = connections
 
@@ -75,14 +76,21 @@ class Dispatcher:
 
     def start(self, destination: Destination) -> None:
         """Open as many connections as the destination's messages need and may have."""
+        while self._start_one(destination):
+            pass
+
+    def _start_one(self, destination: Destination, *, is_its_turn: bool = False) -> bool:
+        """Open one more connection for a destination; False if it needs none, or stands in the line now."""
         if destination.is_leaving or self._stopped is not None or self._is_too_early(destination):
-            return
+            return False
         for lane in list(destination.lanes.values()):
-            while lane.opening < len(lane.waiting) and self._may_open(destination, lane):
-                if self._number >= self._settings.connections:
+            if lane.opening < len(lane.waiting) and self._may_open(destination, lane):
+                if self._number >= self._settings.connections or (self._line and not is_its_turn):
                     self._line.setdefault(destination)
-                    return
+                    return False
                 self._carry(destination, lane)
+                return True
+        return False
 
     def _may_open(self, destination: Destination, lane: Lane) -> bool:
         """A destination has one connection until that is there; a lane without any gets one in any case."""
@@ -102,7 +110,7 @@ class Dispatcher:
         """A carrier has a connection."""
         if not destination.is_proven:
             destination.is_proven = True
-            self._clock.callLater(0, self.start, destination)
+            self.clock.callLater(0, self.start, destination)
 
     def ended(
         self, carrier: Carrier, destination: Destination, lane: Lane, failure: Unreachable | None
@@ -116,12 +124,29 @@ class Dispatcher:
         if failure is not None:
             self._not_reached(destination, lane, failure)
         destination.tidy()
-        line, self._line = self._line, {}
-        for each in line:  # those that still get nothing stand in the line again
-            self.start(each)
-        self.start(destination)
+        if destination.lanes:
+            self._line.setdefault(destination)
+        if self._line:
+            self._serve_soon()
         if self._stopped is not None and not self._number:
             self._stopped()
+
+    def _serve(self) -> None:
+        """Give the free connections to those that wait, one to each; who wants more stands at the end."""
+        self._is_to_serve = False
+        for destination in list(self._line):
+            if self._number >= self._settings.connections:
+                break
+            del self._line[destination]
+            if self._start_one(destination, is_its_turn=True):
+                self._line.setdefault(destination)
+        if self._line and self._number < self._settings.connections:
+            self._serve_soon()
+
+    def _serve_soon(self) -> None:
+        if not self._is_to_serve:
+            self._is_to_serve = True
+            self.clock.callLater(0, self._serve)
 
     def _not_reached(self, destination: Destination, lane: Lane, failure: Unreachable) -> None:
         key, outcome = lane.key, failure.outcome
@@ -139,7 +164,7 @@ class Dispatcher:
         if not others:
             self._office.pause(destination, failure)
         else:
-            destination.concurrency.number = others  # as many as the server takes
+            destination.concurrency.is_full(others)
 
     # -- messages for connections
 
@@ -150,18 +175,18 @@ class Dispatcher:
         if destination.rate:
             if self._is_too_early(destination):
                 return None
-            destination.not_before = self._clock.seconds() + 1 / destination.rate
+            destination.not_before = self.clock.seconds() + 1 / destination.rate
         return lane.waiting.popleft()
 
     def _is_too_early(self, destination: Destination) -> bool:
         """Whether the rate allows no message now; then `start` is called when it does."""
         if not destination.rate:
             return False
-        wait = destination.not_before - self._clock.seconds()
-        if wait <= 0:
+        wait = destination.not_before - self.clock.seconds()
+        if wait <= 0.001:  # timers are no more exact than that
             return False
         if destination not in self._timers:
-            self._timers[destination] = self._clock.callLater(wait, self._ring, destination)
+            self._timers[destination] = self.clock.callLater(wait, self._ring, destination)
         return True
 
     def _ring(self, destination: Destination) -> None:
@@ -183,7 +208,7 @@ class Dispatcher:
             self._office.give_back(held)
             return
         destination.add(held, first=True)
-        self._clock.callLater(0, self.start, destination)
+        self.clock.callLater(0, self.start, destination)
 
     # -- how destinations do
 

@@ -48,23 +48,21 @@ class Leases:
         return len(self._held)
 
     @property
-    def room(self) -> int:
-        """How many messages one destination may get now: half of what is left for all."""
-        free = self._settings.leased - len(self._held) - self._asked
-        return max(free // 2, 1) if free > 0 else 0
+    def free(self) -> int:
+        """How many messages may still be leased."""
+        return max(self._settings.leased - len(self._held) - self._asked, 0)
 
     def wanted(self, destination: Destination) -> int:
         """How many messages may be leased for a destination now; 0 while it has enough.
 
-        It gets at most half of what is left for all, so that there is something left for others.
+        It never has more than are free after that, so that there is something left for others.
         """
-        room = self.room
-        if not room:
+        free, held = self.free, destination.held
+        if not free:
             return 0
-        most = PROBE if destination.failures else self._settings.destination_leased
-        if destination.held > most // 2:
-            return 0
-        return min(most - destination.held, room)
+        share = max((free + held) // 2, 1)
+        most = min(PROBE if destination.failures else self._settings.destination_leased, share)
+        return most - held if held <= most // 2 else 0
 
     async def lease(self, destination: Destination, messages: int) -> list[Held]:
         """Lease messages of a destination; `Destination.has_more` says afterwards whether there may be more.

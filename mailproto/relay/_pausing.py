@@ -88,7 +88,7 @@ class Pausing:
             if not old:
                 return
             try:
-                waiting = await self._leases.lease(destination, max(self._leases.room, 1))
+                waiting = await self._leases.lease(destination, max(self._leases.free // 2, 1))
             except Exception:
                 self.log.failure("cannot lease old messages of {destination}", destination=destination.name)
                 return

@@ -44,8 +44,8 @@ class Witness(Observer):
 class World(SynchronousTestCase):
     """A test's world.
 
-    :ivar domains: the addresses of a domain's servers, or the error of finding them; by default each domain
-        has one server, ``10.0.0.1``.
+    :ivar domains: the addresses of a domain's servers (``mx.shared.example=10.0.0.1`` with a certain name), or
+        the error of finding them; by default each domain has one server, ``10.0.0.1``.
     :ivar servers: what the server at an address does (`serving`); by default it takes everything.
     """
 
@@ -99,7 +99,8 @@ class World(SynchronousTestCase):
         found = self.domains.get(domain, ("10.0.0.1",))
         if isinstance(found, MailError):
             raise found
-        return [Exchange(f"mx{each[-1]}.{domain}", (each,), tls=TLSDemand("none")) for each in found]
+        named = [each.split("=") if "=" in each else [f"mx{each[-1]}.{domain}", each] for each in found]
+        return [Exchange(host, (address,), tls=TLSDemand("none")) for host, address in named]
 
     async def prepare_report(self, report: Report, arrived: float) -> NewQueued:
         envelope = Envelope(

@@ -28,6 +28,7 @@ from mailproto.relay._exchanges import Exchanges
 from mailproto.relay._leases import Leases
 from mailproto.relay._opening import Opener
 from mailproto.relay._pausing import Pausing
+from mailproto.relay._readable import readable
 from mailproto.relay._results import decide
 from mailproto.relay._routes import Routes
 from mailproto.relay._schedule import Schedule
@@ -42,9 +43,6 @@ __all__ = ["RelayAgent"]
 
 LONGEST_SLEEP: Final = 60.0
 """Seconds after which the queue is looked at in any case: leases of a process that died have run out."""
-
-SHORTEST_SLEEP: Final = 1.0
-"""Seconds until the queue is looked at again if something is due that could not be leased."""
 
 LOOK_EVERY: Final = 0.02
 """Seconds between two looks while there are many hints."""
@@ -127,6 +125,7 @@ class RelayAgent:
             queue, self._leases, self._schedule, self._random, now, self._observers, self._bring
         )
         self._destinations: dict[str, Destination] = {}
+        self._to_pause: set[str] = set()  # the destinations that are being paused
         self._running: set[Deferred[None]] = set()
         self._end_watch: Callable[[], None] | None = None
         self._timer: IDelayedCall | None = None  # for the next look
@@ -240,7 +239,7 @@ class RelayAgent:
             self._complain("the queue cannot be looked at", error)
         finally:
             self._is_looking = False
-        self._look_in(LOOK_EVERY if self._is_to_look else min(max(sleep, SHORTEST_SLEEP), LONGEST_SLEEP))
+        self._look_in(LOOK_EVERY if self._is_to_look else min(max(sleep, LOOK_EVERY), LONGEST_SLEEP))
         self._feed()
 
     def _destination(self, name: str) -> Destination:
@@ -309,9 +308,9 @@ class RelayAgent:
     def prepare(self, held: Held) -> tuple[Octets, Parameters] | None:
         """See `Office.prepare`."""
         message = held.lease.message
-        content = message.content
-        if content is None:
-            held.fill(_LOST)
+        content = readable(message.content)
+        if isinstance(content, Outcome):
+            held.fill(Result(content, is_attempt=False))
             self.finish(held)
             return None
         parameters = message.envelope.parameters
@@ -357,12 +356,20 @@ class RelayAgent:
         self._run(self._pause(destination, why))
 
     async def _pause(self, destination: Destination, why: Unreachable) -> None:
+        self._to_pause.add(destination.name)
         try:
             until = await self._pausing.pause(destination, why)
         finally:
+            self._to_pause.discard(destination.name)
+            self.left(destination)
+        self._look_at(until)
+
+    def left(self, destination: Destination) -> None:
+        """See `Office.left`."""
+        if not destination.carriers and destination.name not in self._to_pause:
             destination.is_leaving = destination.is_proven = destination.has_more = False
             destination.concurrency.restart()
-        self._look_at(until)
+            self._look_soon()
 
     def reached(self, destination: Destination) -> None:
         """See `Office.reached`."""
@@ -375,10 +382,6 @@ class RelayAgent:
             self._complain(f"{name} cannot be noted as working", error)
 
 
-_LOST: Final = Result(
-    Outcome(554, "5.3.0", "This server has lost the message's content: send the message again"),
-    is_attempt=False,
-)
 _TOO_LATE: Final = Result(
     Outcome(554, "5.4.7", "The time that its sender gave the message is over"), is_attempt=False
 )

@@ -47,7 +47,7 @@ class Concurrency:
                 self.number += 1
 
     def is_full(self, number: int) -> None:
-        """The server takes no more than a certain number: one more is tried later, each time twice as late."""
+        """The server takes no more than that: one more is tried later, each time twice as late."""
         self.number = max(number, 1)
         self._patience = min(self._patience * 2, MOST_PATIENCE)
         self._succeeded = 0.0

@@ -100,7 +100,7 @@ class Destination:
     :ivar held: how many messages are leased.
     :ivar has_more: whether more may be due in the queue.
     :ivar is_leasing: whether the queue is being asked for them.
-    :ivar is_leaving: whether it is being paused.
+    :ivar is_leaving: whether it is being paused, or is paused and has connections that are not closed yet.
     :ivar is_proven: whether a connection was made since it was first tried.
     :ivar failures: how often in a row it could not be reached.
     :ivar not_before: when the next message may be sent (`RelaySettings.rate`), by the reactor's time.

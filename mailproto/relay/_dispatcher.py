@@ -35,6 +35,9 @@ class Office(Protocol):
     def pause(self, destination: Destination, why: Unreachable) -> None:
         """A destination cannot be reached: nothing is sent to it for a while."""
 
+    def left(self, destination: Destination) -> None:
+        """A destination that is being paused has no connections any more."""
+
     def reached(self, destination: Destination) -> None:
         """A destination that could not be reached takes messages again."""
 
@@ -124,6 +127,8 @@ class Dispatcher:
         if failure is not None:
             self._not_reached(destination, lane, failure)
         destination.tidy()
+        if destination.is_leaving and not destination.carriers:
+            self._office.left(destination)
         if destination.lanes:
             self._line.setdefault(destination)
         if self._line:

@@ -1,4 +1,4 @@
-"""A world in memory for the agent: a queue, domains with hosts, servers that behave as a test says, and time."""
+"""A world in memory for the agent: a queue, domains, servers that behave as a test says, and time."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from mailproto.relay._exchange import TLSDemand
 from mailproto.smtp.limits import SMTPTimeouts
 from tests.relay.agent.fake_queue import FakeQueue
 from tests.smtp.client.network import Network, serving
+
+HOME = "10.9.9.9"
+"""The server of the senders' domain."""
 
 CONTENT = b"Subject: Hello\r\n\r\nHi.\r\n"
 
@@ -44,8 +47,8 @@ class Witness(Observer):
 class World(SynchronousTestCase):
     """A test's world.
 
-    :ivar domains: the addresses of a domain's servers (``mx.shared.example=10.0.0.1`` with a certain name), or
-        the error of finding them; by default each domain has one server, ``10.0.0.1``.
+    :ivar domains: the addresses of a domain's servers (``mx.shared.example=10.0.0.1`` with a name), or the
+        error of finding them; by default each domain has one server, ``10.0.0.1``.
     :ivar servers: what the server at an address does (`serving`); by default it takes everything.
     """
 
@@ -53,7 +56,7 @@ class World(SynchronousTestCase):
     settings = RelaySettings()
 
     def setUp(self) -> None:
-        self.domains: dict[str, Sequence[str] | MailError] = {}
+        self.domains: dict[str, Sequence[str] | MailError] = {"home.example": [HOME]}
         self.servers: dict[str, Mapping[str, Any]] = {}
         self.network = Network(lambda host, _: self.servers.get(host, serving()), {})
         self.network.rightNow = 1_000_000.0
@@ -65,12 +68,13 @@ class World(SynchronousTestCase):
         self.agent = self.make_agent()
 
     def _watch_log(self) -> None:
-        def observe(event: Mapping[str, Any]) -> None:
+        def observe(event: Any) -> None:
             if event.get("log_namespace") == "mail":
                 self.lines.append(event["line"])
 
-        globalLogPublisher.addObserver(observe)
-        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        publisher: Any = globalLogPublisher
+        publisher.addObserver(observe)
+        self.addCleanup(publisher.removeObserver, observe)
 
     def make_agent(self) -> RelayAgent:
         network = self.network
@@ -167,7 +171,7 @@ class World(SynchronousTestCase):
         return [line.split("<", 1)[1].split(">")[0] for line, _ in self.network.taken]
 
     def states(self, recipient: str) -> list[tuple[QueueState, Outcome]]:
-        """The results that the queue was given for a recipient."""
+        """What the queue was told about a recipient."""
         return [(result.state, result.outcome) for address, result in self.queue.done if address == recipient]
 
     def waits_of(self, recipient: str) -> list[float]:
@@ -177,6 +181,10 @@ class World(SynchronousTestCase):
             for address, result in self.queue.done
             if address == recipient
         ]
+
+    def asked(self) -> list[str]:
+        """The addresses that were connected to, but for those of the reports' recipient."""
+        return [each for each in self.network.asked if each != HOME]
 
     def reports(self) -> list[str]:
         """The texts of all reports."""

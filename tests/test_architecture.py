@@ -67,6 +67,7 @@ PUBLIC_NAMES = {
         CatchAllDelivery Delivery DeliverySession FunctionDelivery MAX_CACHED MailboxDelivery PerSession
         TRUST accepted bounce
     """,
+    "mailproto.delivery.routing": "LMTPDelivery RouterDelivery SMTPDelivery",
     "mailproto.delivery.reports": "Action MAX_RETURNED RecipientStatus Report report",
     "mailproto.domains": """
         ascii_domain canonical_domain domain_fault ends_in_number is_valid_international
@@ -75,9 +76,8 @@ PUBLIC_NAMES = {
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName
         InvalidMailboxName LeaseLost MailError MailboxExists MailboxInUse MalformedAuthentication
         MessageTooLarge NoSuchAccount NoSuchMailbox NoSuchQueued OverQuota ReadOnly RecipientUnknown
-        Refused RelayDenied StorageFull
-        StoreUnusable TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse
-        WireError storage_failure
+        Refused RelayDenied StorageFull StoreUnusable TemporaryAuthenticationFailure Unavailable
+        UnknownMechanism UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
     "mailproto.imap": "IMAPServerFactory",
@@ -92,9 +92,9 @@ PUBLIC_NAMES = {
         format_set grammars_with internal_date quoted_or_literal
     """,
     "mailproto.interfaces": """
-        IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions IDirectory
-        IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds IOwnership IQueue IQueueRunner
-        IQueueStore IRecent IRevocable IServiceExtensions IStore IVerifier
+        IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions
+        IDirectory IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds IOwnership IPlacing
+        IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions IStore IVerifier
     """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
@@ -134,7 +134,7 @@ PUBLIC_NAMES = {
     """,
     "mailproto.printable": "MAX_SHOWN printable",
     "mailproto.relay": """
-        DNSResolver Exchange Exchanges MX NextHop Opener RelayAgent RelaySettings Routes Schedule
+        DNSResolver Exchange Exchanges MX NextHop Opener QueueDelivery RelayAgent RelaySettings Routes Schedule
     """,
     "mailproto.service": """
         AccountSettings AuthSettings LogSettings MailService Options ProxySettings Reporter SMTPSettings
@@ -160,9 +160,9 @@ PUBLIC_NAMES = {
     "mailproto.testing": """
         AccountConformance ChangesConformance Connected DeliveryConformance Dialogue DialogueError
         DirectoryConformance ELSEWHERE FEEDS Feed LOOPBACK MailboxConformance MemoryTransport
-        ObjectIdConformance ReadingConformance ReceivedMessage RecordingDelivery RunningServer
-        StoreConformance StoreDeliveryConformance StoreFixture connected make_envelope play_each_way
-        running_server wait_for_message
+        ObjectIdConformance QueueConformance ReadingConformance ReceivedMessage RecordingDelivery
+        RunningServer StoreConformance StoreDeliveryConformance StoreFixture connected make_envelope
+        play_each_way running_server wait_for_message
     """,
     "mailproto.tls": """
         Channel ServerTLS TLSFilesError client_channel client_tls dane_tls ensure_self_signed is_verified

@@ -1,4 +1,6 @@
-"""Takes mail to its destination: which servers, in which order, and with what TLS.
+"""Takes mail for other servers, and carries it to its destination.
+
+`QueueDelivery` takes it: a server's delivery, in front of a queue.
 
 For each domain, `Routes` give the next hop, `Exchanges` the servers to try, and `Opener` a client that is
 ready to send::
@@ -16,6 +18,7 @@ from mailproto.relay._agent import RelayAgent
 from mailproto.relay._dns import DNSResolver
 from mailproto.relay._exchange import Exchange
 from mailproto.relay._exchanges import Exchanges
+from mailproto.relay._intake import QueueDelivery
 from mailproto.relay._next_hop import MX, NextHop
 from mailproto.relay._opening import Opener
 from mailproto.relay._routes import Routes
@@ -29,6 +32,7 @@ __all__ = [
     "Exchanges",
     "NextHop",
     "Opener",
+    "QueueDelivery",
     "RelayAgent",
     "RelaySettings",
     "Routes",

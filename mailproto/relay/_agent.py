@@ -71,8 +71,8 @@ class RelayAgent:
     :param routes: the next hop of each domain.
     :param exchanges: finds the servers of a next hop.
     :param opener: opens clients to servers.
-    :param prepare_report: called with a report (`mailproto.delivery.reports.Report`) and the time at which it
-        was made; returns what enters the queue, or an awaitable of that.
+    :param prepare_report: called with a report (`mailproto.delivery.reports.Report`); returns what enters the
+        queue, or None if nobody can get it, or an awaitable of that; such as `QueueDelivery.prepare`.
     :param hostname: this server's name in reports.
     :param schedule: when messages are tried again, and given up.
     :param settings: how much is done at a time.
@@ -102,7 +102,7 @@ class RelayAgent:
         check_clock("reactor", reactor)
         check_contract("queue", queue, IQueue)
         check_type("routes", routes, Routes, "a Routes")
-        check_call("prepare_report", prepare_report, "a function that takes a report and a time", 2)
+        check_call("prepare_report", prepare_report, "a function that takes a report", 1)
         check_line("hostname", hostname)
         check_call("now", now, "a function that gives seconds, such as time.time", 0)
         if schedule is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias, cast
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 
 from mailproto._logger import PackageLogger
-from mailproto.awaiting import settle
+from mailproto.awaiting import Result, settle
 from mailproto.content import Content
 from mailproto.delivery.reports import RecipientStatus, Report, report
 from mailproto.errors import LeaseLost, MailError
@@ -23,8 +23,8 @@ from mailproto.typing import Reactor
 
 __all__ = ["PrepareReport", "Settling"]
 
-PrepareReport: TypeAlias = Callable[[Report, float], Awaitable[NewQueued]]
-"""Called with a report and the time; returns what enters the queue, for a mailbox or another server."""
+PrepareReport: TypeAlias = Callable[[Report], Result[NewQueued | None]]
+"""Called with a report; returns what enters the queue, for a mailbox here or another server, or None."""
 
 FIRST_WAIT: Final = 1.0
 """Seconds until results are brought again to a queue that did not take them, such as on a full disk; each
@@ -107,7 +107,11 @@ class Settling:
         made = await self._report(message.envelope, statuses, message.content, message.arrived, now)
         if made is None:
             return ()
-        return [await settle(self._prepare_report(made, now))]
+        prepared = await settle(self._prepare_report(made))
+        if prepared is None:
+            self.log.warn("nobody can get the report about message {id}", id=message.envelope.id)
+            return ()
+        return [prepared]
 
     async def _report(
         self,

@@ -106,7 +106,8 @@ class World(SynchronousTestCase):
         named = [each.split("=") if "=" in each else [f"mx{each[-1]}.{domain}", each] for each in found]
         return [Exchange(host, (address,), tls=TLSDemand("none")) for host, address in named]
 
-    async def prepare_report(self, report: Report, arrived: float) -> NewQueued:
+    async def prepare_report(self, report: Report) -> NewQueued:
+        arrived = self.network.seconds()
         envelope = Envelope(
             f"report{len(self.queue.reports)}",
             report.sender,

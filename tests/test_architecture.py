@@ -134,11 +134,12 @@ PUBLIC_NAMES = {
     """,
     "mailproto.printable": "MAX_SHOWN printable",
     "mailproto.relay": """
-        DNSResolver Exchange Exchanges MX NextHop Opener QueueDelivery RelayAgent RelaySettings Routes Schedule
+        DNSResolver Exchange Exchanges MX NextHop Opener QueueDelivery RelayAgent RelayLimits Routes Schedule
     """,
+    "mailproto.relay.policies": "MTASTS TLSPolicies",
     "mailproto.service": """
-        AccountSettings AuthSettings LogSettings MailService Options ProxySettings Reporter SMTPSettings
-        ServiceLimits SettingError Settings TLSSettings User makeService make_service
+        AccountSettings AuthSettings LogSettings MailService Options ProxySettings RelaySettings Reporter
+        SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService make_service
     """,
     "mailproto.smtp": "SMTPClient SMTPSender SMTPServerFactory SendResult send_mail",
     "mailproto.smtp.errors": "AllRefused UNCERTAIN outcome_of",
@@ -160,9 +161,9 @@ PUBLIC_NAMES = {
     "mailproto.testing": """
         AccountConformance ChangesConformance Connected DeliveryConformance Dialogue DialogueError
         DirectoryConformance ELSEWHERE FEEDS Feed LOOPBACK MailboxConformance MemoryTransport
-        ObjectIdConformance QueueConformance ReadingConformance ReceivedMessage RecordingDelivery
-        RunningServer StoreConformance StoreDeliveryConformance StoreFixture connected make_envelope
-        play_each_way running_server wait_for_message
+        ObjectIdConformance QueueConformance ReadingConformance ReceivedMessage RecordingDelivery RunningServer
+        StoreConformance StoreDeliveryConformance StoreFixture connected make_envelope play_each_way
+        running_server wait_for_message
     """,
     "mailproto.tls": """
         Channel ServerTLS TLSFilesError client_channel client_tls dane_tls ensure_self_signed is_verified

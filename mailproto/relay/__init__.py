@@ -12,6 +12,10 @@ ready to send::
     hop = routes.next_hop("example.net")           # None: it goes nowhere
     for exchange in await exchanges.find(hop, "example.net"):
         client = await opener.open_client(exchange)
+
+Elsewhere:
+
+- `mailproto.relay.policies`: the TLS policies of domains (DANE, MTA-STS).
 """
 
 from mailproto.relay._agent import RelayAgent
@@ -19,11 +23,11 @@ from mailproto.relay._dns import DNSResolver
 from mailproto.relay._exchange import Exchange
 from mailproto.relay._exchanges import Exchanges
 from mailproto.relay._intake import QueueDelivery
+from mailproto.relay._limits import RelayLimits
 from mailproto.relay._next_hop import MX, NextHop
 from mailproto.relay._opening import Opener
 from mailproto.relay._routes import Routes
 from mailproto.relay._schedule import Schedule
-from mailproto.relay._settings import RelaySettings
 
 __all__ = [
     "MX",
@@ -34,7 +38,7 @@ __all__ = [
     "Opener",
     "QueueDelivery",
     "RelayAgent",
-    "RelaySettings",
+    "RelayLimits",
     "Routes",
     "Schedule",
 ]

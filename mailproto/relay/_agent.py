@@ -26,13 +26,13 @@ from mailproto.relay._dispatcher import Dispatcher
 from mailproto.relay._exchange import Exchange
 from mailproto.relay._exchanges import Exchanges
 from mailproto.relay._leases import Leases
+from mailproto.relay._limits import RelayLimits
 from mailproto.relay._opening import Opener
 from mailproto.relay._pausing import Pausing
 from mailproto.relay._readable import readable
 from mailproto.relay._results import decide
 from mailproto.relay._routes import Routes
 from mailproto.relay._schedule import Schedule
-from mailproto.relay._settings import RelaySettings
 from mailproto.relay._settling import PrepareReport, Settling
 from mailproto.relay._telling import tell
 from mailproto.relay._terms import onward_parameters, terms_of
@@ -75,7 +75,7 @@ class RelayAgent:
         queue, or None if nobody can get it, or an awaitable of that; such as `QueueDelivery.prepare`.
     :param hostname: this server's name in reports.
     :param schedule: when messages are tried again, and given up.
-    :param settings: how much is done at a time.
+    :param limits: how much is done at a time.
     :param observer: who is told of each attempt (`mailproto.observing`), besides the mail log.
     :param now: gives the seconds since the epoch.
     :raises TypeError: an argument is of the wrong type.
@@ -94,7 +94,7 @@ class RelayAgent:
         prepare_report: PrepareReport,
         hostname: str = "localhost",
         schedule: Schedule | None = None,
-        settings: RelaySettings | None = None,
+        limits: RelayLimits | None = None,
         observer: ObserverOrMore | None = None,
         now: Callable[[], float] = time.time,
         random: Random | None = None,
@@ -107,19 +107,19 @@ class RelayAgent:
         check_call("now", now, "a function that gives seconds, such as time.time", 0)
         if schedule is not None:
             check_type("schedule", schedule, Schedule, "a Schedule or None")
-        if settings is not None:
-            check_type("settings", settings, RelaySettings, "a RelaySettings or None")
+        if limits is not None:
+            check_type("limits", limits, RelayLimits, "a RelayLimits or None")
         self._reactor = reactor
         self._queue = queue
         self._now = now
         self._random = random or Random()  # noqa: S311 - it only spreads attempts
         self._schedule = schedule or Schedule()
-        self._settings = settings or RelaySettings()
+        self._limits = limits or RelayLimits()
         self._observers = Observers([MailLog(reactor), *Observers(observer).observers])
         ways = _Ways(routes, exchanges, opener)
-        self._connections = Connections(reactor, ways, self._settings)
-        self._dispatcher = Dispatcher(reactor, self._connections, self._settings, self)
-        self._leases = Leases(reactor, queue, self._settings, now)
+        self._connections = Connections(reactor, ways, self._limits)
+        self._dispatcher = Dispatcher(reactor, self._connections, self._limits, self)
+        self._leases = Leases(reactor, queue, self._limits, now)
         self._settling = Settling(reactor, queue, hostname, prepare_report, self._settled)
         self._pausing = Pausing(
             queue, self._leases, self._schedule, self._random, now, self._observers, self._bring
@@ -162,7 +162,7 @@ class RelayAgent:
         await self._leases.release(
             held for destination in self._destinations.values() for held in destination.take_all()
         )
-        late = self._reactor.callLater(self._settings.stop_within, self._dispatcher.abort)
+        late = self._reactor.callLater(self._limits.stop_within, self._dispatcher.abort)
         await ended
         if late.active():
             late.cancel()
@@ -245,7 +245,7 @@ class RelayAgent:
     def _destination(self, name: str) -> Destination:
         destination = self._destinations.get(name)
         if destination is None:
-            destination = self._destinations[name] = Destination(name, self._settings)
+            destination = self._destinations[name] = Destination(name, self._limits)
         return destination
 
     def _complain(self, what: str, error: Exception) -> None:

@@ -14,7 +14,7 @@ from mailproto.errors import MailError
 from mailproto.model import Outcome
 from mailproto.relay._destination import Result
 from mailproto.relay._exchange import Exchange
-from mailproto.relay._settings import RelaySettings
+from mailproto.relay._limits import RelayLimits
 from mailproto.smtp import SMTPClient
 from mailproto.smtp.errors import outcome_of
 from mailproto.smtp.sending import Transmission
@@ -124,10 +124,10 @@ class Connections:
     :ivar number: how many there are, with those that are being opened.
     """
 
-    def __init__(self, clock: ReactorTime, ways: Ways, settings: RelaySettings) -> None:
+    def __init__(self, clock: ReactorTime, ways: Ways, limits: RelayLimits) -> None:
         self._clock = clock
         self._ways = ways
-        self._settings = settings
+        self._limits = limits
         self._idle: dict[Hashable, list[Connection]] = {}
         self._timer: IDelayedCall | None = None
         self._dead: dict[Hashable, tuple[float, float]] = {}  # until when, and for how long
@@ -139,15 +139,15 @@ class Connections:
     @property
     def has_room(self) -> bool:
         """Whether one more may be opened; an unused one is closed for it."""
-        return self.number < self._settings.connections or bool(self._idle)
+        return self.number < self._limits.connections or bool(self._idle)
 
     def is_fresh(self, connection: Connection) -> bool:
         """Whether another message may be sent over a connection."""
-        settings = self._settings
+        limits = self._limits
         return (
-            connection.sent < settings.connection_messages
+            connection.sent < limits.connection_messages
             and Transmission.has_room(connection.client, 0)
-            and self._clock.seconds() < connection.opened_at + settings.connection_age
+            and self._clock.seconds() < connection.opened_at + limits.connection_age
         )
 
     # -- use
@@ -162,7 +162,7 @@ class Connections:
             found = await self._ways.find(domain, require_tls)
         except MailError as error:
             raise Unreachable(outcome_for(error)) from error
-        left = [each for each in found[: self._settings.exchanges] if each.identity not in tried]
+        left = [each for each in found[: self._limits.exchanges] if each.identity not in tried]
         now = self._clock.seconds()
         left.sort(key=lambda each: self._dead.get(each.identity, (0.0, 0.0))[0] > now)  # stable
         failures: list[Unreachable] = []
@@ -187,7 +187,7 @@ class Connections:
         return None
 
     async def _open(self, exchange: Exchange, failures: list[Unreachable]) -> Connection | None:
-        if self.number >= self._settings.connections:
+        if self.number >= self._limits.connections:
             self._close_oldest()
         self.number += 1
         try:
@@ -225,7 +225,7 @@ class Connections:
 
     def put(self, connection: Connection) -> None:
         """Keep a connection that has nothing to do, or end it."""
-        seconds = self._settings.connection_idle
+        seconds = self._limits.connection_idle
         if not connection.client.is_usable:
             return
         if not seconds or self._is_closed or not self.is_fresh(connection):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mailproto.model import Lease, Outcome, QueuedRecipient
 from mailproto.relay._concurrency import Concurrency
-from mailproto.relay._settings import RelaySettings
+from mailproto.relay._limits import RelayLimits
 
 __all__ = ["Destination", "Held", "Lane", "LaneKey", "Result"]
 
@@ -103,7 +103,7 @@ class Destination:
     :ivar is_leaving: whether it is being paused, or is paused and has connections that are not closed yet.
     :ivar is_proven: whether a connection was made since it was first tried.
     :ivar failures: how often in a row it could not be reached.
-    :ivar not_before: when the next message may be sent (`RelaySettings.rate`), by the reactor's time.
+    :ivar not_before: when the next message may be sent (`RelayLimits.rate`), by the reactor's time.
     """
 
     __slots__ = (
@@ -120,11 +120,11 @@ class Destination:
         "rate",
     )
 
-    def __init__(self, name: str, settings: RelaySettings) -> None:
+    def __init__(self, name: str, limits: RelayLimits) -> None:
         self.name = name
         self.lanes: dict[LaneKey, Lane] = {}
-        self.concurrency = Concurrency(settings.first_connections, settings.destination_connections)
-        self.rate = settings.rate_of(name)
+        self.concurrency = Concurrency(limits.first_connections, limits.destination_connections)
+        self.rate = limits.rate_of(name)
         self.held = 0
         self.failures = 0
         self.not_before = 0.0

@@ -14,7 +14,7 @@ from mailproto.model import Outcome, Parameters
 from mailproto.relay._carrier import Carrier
 from mailproto.relay._connections import Connections, Unreachable
 from mailproto.relay._destination import Destination, Held, Lane, Result
-from mailproto.relay._settings import RelaySettings
+from mailproto.relay._limits import RelayLimits
 from mailproto.typing import ReactorTime
 
 __all__ = ["Dispatcher", "Office"]
@@ -52,10 +52,10 @@ class Dispatcher:
     log = PackageLogger()
 
     def __init__(
-        self, clock: ReactorTime, connections: Connections, settings: RelaySettings, office: Office
+        self, clock: ReactorTime, connections: Connections, limits: RelayLimits, office: Office
     ) -> None:
         self.clock = clock
-        self._settings = settings
+        self._limits = limits
         self._office = office
         self._line: dict[Destination, None] = {}  # those that want a connection
         self._carriers: dict[Carrier, Deferred[None]] = {}
@@ -88,7 +88,7 @@ class Dispatcher:
             return False
         for lane in list(destination.lanes.values()):
             if lane.opening < len(lane.waiting) and self._may_open(destination, lane):
-                if self._number >= self._settings.connections or (self._line and not is_its_turn):
+                if self._number >= self._limits.connections or (self._line and not is_its_turn):
                     self._line.setdefault(destination)
                     return False
                 self._carry(destination, lane)
@@ -140,12 +140,12 @@ class Dispatcher:
         """Give the free connections to those that wait, one to each; who wants more stands at the end."""
         self._is_to_serve = False
         for destination in list(self._line):
-            if self._number >= self._settings.connections:
+            if self._number >= self._limits.connections:
                 break
             del self._line[destination]
             if self._start_one(destination, is_its_turn=True):
                 self._line.setdefault(destination)
-        if self._line and self._number < self._settings.connections:
+        if self._line and self._number < self._limits.connections:
             self._serve_soon()
 
     def _serve_soon(self) -> None:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from zope.interface import implementer
 
-from mailproto._arguments import check_call, check_line, check_seconds, check_type, wrong_type
+from mailproto._arguments import check_call, check_line, check_seconds, check_type, wrong_type, wrong_value
 from mailproto._twisted_arguments import check_contract, provided
 from mailproto.awaiting import settle
 from mailproto.connection.proxy import Networks
@@ -37,7 +37,7 @@ from mailproto.model import (
 from mailproto.relay._routes import Routes
 from mailproto.smtp.wire import mail_options
 
-__all__ = ["LIFETIME", "MAX_HOLD", "QueueDelivery"]
+__all__ = ["LIFETIME", "MAX_HOLD", "QueueDelivery", "check_relay_from"]
 
 LIFETIME = 5 * 86_400.0
 """Seconds for which a message is tried."""
@@ -49,6 +49,17 @@ _QUEUED = Outcome(250, "2.0.0", "Queued")
 
 _Place: TypeAlias = tuple[Placement, ...] | str | MailError
 """Mailboxes here, a destination, or the reason why there is neither."""
+
+
+def check_relay_from(name: str, networks: Networks) -> None:
+    """Check the networks whose clients may send anywhere.
+
+    :raises ValueError: Unix sockets are among them: their clients look like those whose address a proxy does
+        not know (`Session.peer`).
+    """
+    if "" in networks:
+        hint = "let clients of Unix sockets use submission"
+        raise wrong_value(name, "unix", "networks and addresses", hint)
 
 
 @implementer(IOwnership, IQueueRunner)
@@ -104,6 +115,7 @@ class QueueDelivery(Delivery):
         self._placing: IPlacing = placing
         self._routes = routes
         self._relay_from = Networks.of("relay_from", relay_from)
+        check_relay_from("relay_from", self._relay_from)
         self._lifetime = lifetime
         self._hostname = hostname
         self._clock = clock
@@ -150,6 +162,8 @@ class QueueDelivery(Delivery):
         return started
 
     def _may_send_anywhere(self, session: Session) -> bool:
+        if session.protocol == "LMTP":  # for final delivery (RFC 2033 1)
+            return False
         return session.account is not None or session.peer in self._relay_from
 
     def _destination(self, path: Address) -> str | None:

@@ -13,7 +13,7 @@ from mailproto.awaiting import settle
 from mailproto.interfaces import IQueue
 from mailproto.model import Lease
 from mailproto.relay._destination import Destination, Held, LaneKey
-from mailproto.relay._settings import RelaySettings
+from mailproto.relay._limits import RelayLimits
 from mailproto.relay._wanted_tls import wanted_tls
 from mailproto.typing import ReactorTime
 
@@ -32,11 +32,11 @@ class Leases:
     log = PackageLogger()
 
     def __init__(
-        self, clock: ReactorTime, queue: IQueue, settings: RelaySettings, now: Callable[[], float]
+        self, clock: ReactorTime, queue: IQueue, limits: RelayLimits, now: Callable[[], float]
     ) -> None:
         self._clock = clock
         self._queue = queue
-        self._settings = settings
+        self._limits = limits
         self._now = now
         self._held: dict[int, Held] = {}  # by token
         self._asked = 0  # messages that the queue is being asked for
@@ -50,7 +50,7 @@ class Leases:
     @property
     def free(self) -> int:
         """How many messages may still be leased."""
-        return max(self._settings.leased - len(self._held) - self._asked, 0)
+        return max(self._limits.leased - len(self._held) - self._asked, 0)
 
     def wanted(self, destination: Destination) -> int:
         """How many messages may be leased for a destination now; 0 while it has enough.
@@ -61,7 +61,7 @@ class Leases:
         if not free:
             return 0
         share = max((free + held) // 2, 1)
-        most = min(PROBE if destination.failures else self._settings.destination_leased, share)
+        most = min(PROBE if destination.failures else self._limits.destination_leased, share)
         return most - held if held <= most // 2 else 0
 
     async def lease(self, destination: Destination, messages: int) -> list[Held]:
@@ -69,7 +69,7 @@ class Leases:
 
         :raises Exception: what the queue raises.
         """
-        settings, now = self._settings, self._now()
+        limits, now = self._limits, self._now()
         destination.is_leasing = True
         self._asked += messages
         try:
@@ -77,23 +77,23 @@ class Leases:
                 self._queue.lease(
                     destination.name,
                     now=now,
-                    until=now + settings.lease,
+                    until=now + limits.lease,
                     messages=messages,
-                    recipients=settings.recipients,
+                    recipients=limits.recipients,
                 )
             )
         finally:
             destination.is_leasing = False
             self._asked -= messages
         destination.has_more = len(leases) >= messages or any(
-            len(lease.message.recipients) >= settings.recipients for lease in leases
+            len(lease.message.recipients) >= limits.recipients for lease in leases
         )
         taken = [Held(lease, destination, LaneKey(wanted_tls(lease.message))) for lease in leases]
         for held in taken:
             self._held[held.lease.token] = held
         destination.held += len(taken)
         if taken and self._timer is None:
-            self._timer = self._clock.callLater(settings.lease / 4, self._look)
+            self._timer = self._clock.callLater(limits.lease / 4, self._look)
         return taken
 
     def forget(self, held: Held) -> None:
@@ -119,14 +119,14 @@ class Leases:
     def _look(self) -> None:
         self._timer = None
         if self._held:
-            self._timer = self._clock.callLater(self._settings.lease / 4, self._look)
-            soon = self._now() + self._settings.lease * 0.6
+            self._timer = self._clock.callLater(self._limits.lease / 4, self._look)
+            soon = self._now() + self._limits.lease * 0.6
             old = [held for held in self._held.values() if held.lease.until <= soon and not held.is_lost]
             if old:
                 ensureDeferred(self._renew(old))
 
     async def _renew(self, old: list[Held]) -> None:
-        until = self._now() + self._settings.lease
+        until = self._now() + self._limits.lease
         try:
             renewed = await settle(self._queue.renew([held.lease for held in old], until))
         except Exception:

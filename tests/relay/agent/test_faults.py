@@ -108,7 +108,7 @@ class QueueTests(World):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_a_lease_is_renewed_while_a_message_is_sent(self) -> None:
-        self.settings = replace(self.settings, lease=40)
+        self.limits = replace(self.limits, lease=40)
         self.servers["10.0.0.1"] = serving(final="200.0|250 OK")
         self.send("bob@there.example")
         self.make_agent().start()
@@ -141,7 +141,7 @@ class QueueTests(World):
 class StopTests(World):
     def test_what_is_being_sent_is_finished(self) -> None:
         self.servers["10.0.0.1"] = serving(final="10.0|250 OK")
-        self.settings = replace(self.settings, destination_connections=1)
+        self.limits = replace(self.limits, destination_connections=1)
         self.agent = self.make_agent()
         for number in range(10):
             self.send(f"user{number}@there.example")

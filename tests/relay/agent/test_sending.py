@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mailproto.model import QueueState
-from mailproto.relay import RelaySettings
+from mailproto.relay import RelayLimits
 from tests.relay.agent.world import CONTENT, World
 from tests.smtp.client.network import serving
 
@@ -72,7 +72,7 @@ class ConnectionTests(World):
     def test_messages_follow_each_other_over_one_connection(self) -> None:
         for number in range(10):
             self.send(f"user{number}@there.example")
-        self.settings = replace(self.settings, destination_connections=1)
+        self.limits = replace(self.limits, destination_connections=1)
         self.make_agent().start()
         self.run_for(2)
         self.assertEqual(len(self.arrived), 10)
@@ -113,7 +113,7 @@ class ConnectionTests(World):
     def test_a_connection_carries_so_many_messages(self) -> None:
         for number in range(10):
             self.send(f"user{number}@there.example")
-        self.settings = replace(self.settings, destination_connections=1, connection_messages=3)
+        self.limits = replace(self.limits, destination_connections=1, connection_messages=3)
         self.make_agent().start()
         self.run_for(5)
         self.assertEqual((len(self.arrived), len(self.network.connections)), (10, 4))
@@ -122,7 +122,7 @@ class ConnectionTests(World):
         self.servers["10.0.0.1"] = serving(EHLO="250-mx\r\n250-PIPELINING\r\n250 LIMITS MAILMAX=2")
         for number in range(6):
             self.send(f"user{number}@there.example")
-        self.settings = replace(self.settings, destination_connections=1)
+        self.limits = replace(self.limits, destination_connections=1)
         self.make_agent().start()
         self.run_for(5)
         self.assertEqual((len(self.arrived), len(self.network.connections)), (6, 3))
@@ -182,7 +182,7 @@ class ConcurrencyTests(World):
         self.assertLess(refused, 30)
 
     def test_there_are_so_many_connections_in_all(self) -> None:
-        self.settings = RelaySettings(connections=4)
+        self.limits = RelayLimits(connections=4)
         self.servers = {"10.0.0.1": serving(final="0.20|250 OK")}
         for number in range(60):
             self.send(f"user@domain{number % 12}.example")
@@ -192,7 +192,7 @@ class ConcurrencyTests(World):
 
     def test_a_slow_domain_does_not_keep_others_waiting(self) -> None:
         """It has a thousand messages, and each takes a while; the others wait for its connections."""
-        self.settings = RelaySettings(leased=50, connections=3)
+        self.limits = RelayLimits(leased=50, connections=3)
         self.domains = {"slow.example": ["10.0.0.9"]}
         self.servers = {"10.0.0.9": serving(final="2.00|250 OK")}
         for number in range(1000):
@@ -206,7 +206,7 @@ class ConcurrencyTests(World):
         self.assertEqual(len(quick), 20)
 
     def test_a_rate_is_kept(self) -> None:
-        self.settings = RelaySettings(rates={"slow.example": 0.5})
+        self.limits = RelayLimits(rates={"slow.example": 0.5})
         for number in range(10):
             self.send(f"user{number}@slow.example")
             self.send(f"user{number}@quick.example")
@@ -218,7 +218,7 @@ class ConcurrencyTests(World):
         self.assertEqual(len(self.arrived), 20)
 
     def test_messages_in_memory_are_limited(self) -> None:
-        self.settings = RelaySettings(leased=20)
+        self.limits = RelayLimits(leased=20)
         self.servers = {"10.0.0.1": serving(final="10.0|250 OK")}
         for number in range(100):
             self.send(f"user{number}@domain{number % 10}.example")

@@ -15,7 +15,7 @@ from mailproto.delivery.reports import Report
 from mailproto.errors import MailError
 from mailproto.model import Address, Envelope, NewQueued, Outcome, Parameters, QueueState, Recipient, Session
 from mailproto.observing import Observer, Relayed, Unreached
-from mailproto.relay import Exchange, NextHop, Opener, RelayAgent, RelaySettings, Routes, Schedule
+from mailproto.relay import Exchange, NextHop, Opener, RelayAgent, RelayLimits, Routes, Schedule
 from mailproto.relay._exchange import TLSDemand
 from mailproto.smtp.limits import SMTPTimeouts
 from tests.relay.agent.fake_queue import FakeQueue
@@ -53,7 +53,7 @@ class World(SynchronousTestCase):
     """
 
     schedule = Schedule(retry=60, longest_wait=3600, lifetime=5 * 86400, delay_notice=4 * 3600)
-    settings = RelaySettings()
+    limits = RelayLimits()
 
     def setUp(self) -> None:
         self.domains: dict[str, Sequence[str] | MailError] = {"home.example": [HOME]}
@@ -88,7 +88,7 @@ class World(SynchronousTestCase):
             prepare_report=self.prepare_report,
             hostname="relay.example",
             schedule=self.schedule,
-            settings=self.settings,
+            limits=self.limits,
             observer=self.witness,
             now=network.seconds,
             random=NO_JITTER,

@@ -1,4 +1,4 @@
-"""`RelaySettings`: how much the relay does at a time."""
+"""`RelayLimits`: how much the relay does at a time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import ClassVar
 
 from mailproto._arguments import check_fields, check_mapping, check_seconds
 
-__all__ = ["RelaySettings"]
+__all__ = ["RelayLimits"]
 
 
 @dataclass(frozen=True, slots=True)
-class RelaySettings:
+class RelayLimits:
     """How much the relay does at a time; times are in seconds.
 
     :ivar leased: the most messages that are leased, and so in memory, at a time.

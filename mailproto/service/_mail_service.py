@@ -84,6 +84,7 @@ class MailService(MultiService):
         self._folder = settings.data
         self._user = settings.user
         self.joined: Callable[[object], None] = lambda parent: None
+        self._has_process = hangup  # the process is for this service alone
         if hangup:
             self._add("hangup", HangupService(self.reload, reactor=several))
         data = self._add("data", DataService(settings.data, lambda: self._user))
@@ -162,7 +163,8 @@ class MailService(MultiService):
                 if not self.running:  # it was stopped before everything had started
                     return
                 await maybeDeferred(service.startService)
-            _spare_the_collector()
+            if self._has_process:
+                _spare_the_collector()
         except CancelledError:  # it was stopped, and the start took too long
             return
         except SettingError as error:

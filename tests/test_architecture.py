@@ -135,9 +135,9 @@ PUBLIC_NAMES = {
         multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
-    "mailproto.relay": """
-        DNSResolver Exchange Exchanges MX NextHop Opener QueueDelivery RelayAgent RelayLimits Routes Schedule
-    """,
+    "mailproto.relay": "MX NextHop QueueDelivery RelayAgent Routes",
+    "mailproto.relay.limits": "RelayLimits Schedule",
+    "mailproto.relay.servers": "DNSResolver Exchange Exchanges Opener",
     "mailproto.relay.policies": "MTASTS TLSPolicies",
     "mailproto.service": """
         AccountSettings AuthSettings LogSettings MailService Options ProxySettings RelaySettings Reporter
@@ -163,9 +163,9 @@ PUBLIC_NAMES = {
     "mailproto.testing": """
         AccountConformance ChangesConformance Connected DeliveryConformance Dialogue DialogueError
         DirectoryConformance ELSEWHERE FEEDS Feed LOOPBACK MailboxConformance MemoryTransport
-        ObjectIdConformance QueueConformance ReadingConformance ReceivedMessage RecordingDelivery RunningServer
-        StoreConformance StoreDeliveryConformance StoreFixture connected make_envelope play_each_way
-        running_server wait_for_message
+        ObjectIdConformance QueueConformance ReadingConformance ReceivedMessage RecordingDelivery
+        RunningServer StoreConformance StoreDeliveryConformance StoreFixture connected make_envelope
+        play_each_way running_server wait_for_message
     """,
     "mailproto.tls": """
         Channel ServerTLS TLSFilesError client_channel client_tls dane_tls ensure_self_signed is_verified

@@ -153,9 +153,9 @@ class MemoryAccount:
         self._make_superiors(new)
         for source, target in moves.items():
             special_use, mailbox = left[source]
-            if self._retired.get(target, self._forgotten) >= mailbox.uid_validity:
-                mailbox = mailbox.renamed(target, self._numbers.next_validity())
-            self._make(target, special_use, mailbox.renamed(target))
+            is_reused = self._retired.get(target, self._forgotten) >= mailbox.uid_validity
+            validity = self._numbers.next_validity() if is_reused else None
+            self._make(target, special_use, mailbox.renamed(target, validity))
         self._modseqs.next()
         self._modseqs.notify()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
-from bisect import bisect_left, insort
+import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import overload
 
@@ -57,6 +57,9 @@ DEFAULT_MAILBOXES: tuple[tuple[str, str | None], ...] = (
 )
 """The mailboxes of a new account, all subscribed: each name with its special use (RFC 6154)."""
 
+# Wildcards, C0 and C1 controls, lone surrogates, and the line separators of RFC 5198.
+_FORBIDDEN = re.compile("[%*\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
 SPECIAL_USES = {use.casefold(): use for _, use in DEFAULT_MAILBOXES if use}
 """The special uses that a new mailbox may have; the others of RFC 6154 are for virtual mailboxes."""
 
@@ -67,7 +70,7 @@ def check_name(name: str) -> None:
     :raises InvalidMailboxName: the name has an empty level, ``%``, ``*``, a control character or a line
         separator, is not Unicode text, or is too long or too deep.
     """
-    if not all(name.split(DELIMITER)) or any(map(_is_forbidden, name)):
+    if not all(name.split(DELIMITER)) or _FORBIDDEN.search(name):
         raise InvalidMailboxName
     check_length(name.count(DELIMITER), len(name.encode()))
 
@@ -89,11 +92,6 @@ def check_names(number: int, octets: int) -> None:
     """
     if number > MAX_MAILBOXES or octets > MAX_NAMES_OCTETS:
         raise LimitReached
-
-
-def _is_forbidden(character: str) -> bool:
-    # Cc: C0 and C1 controls; Cs: lone surrogates; Zl, Zp: the line separators of RFC 5198.
-    return character in "%*" or unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
 
 
 def check_special_use(special_use: str | None) -> str | None:
@@ -139,33 +137,45 @@ def superiors(name: str) -> Iterator[str]:
 class SortedNames:
     """Names in order, so that those below another one are found without looking at all.
 
+    They are sorted when somebody asks for their order, because many changes may come first.
+
     :ivar octets: of all names in UTF-8.
     """
 
     def __init__(self) -> None:
-        self._names: list[str] = []
+        self._names: dict[str, None] = {}
+        self._sorted: list[str] | None = None
         self.octets = 0
 
     def __len__(self) -> int:
         return len(self._names)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._in_order())
 
     def add(self, name: str) -> None:
         """Add a name that is not there."""
-        insort(self._names, name)
+        self._names[name] = None
+        self._sorted = None
         self.octets += len(name.encode())
 
     def remove(self, name: str) -> None:
         """Remove a name that is there."""
-        del self._names[bisect_left(self._names, name)]
+        del self._names[name]
+        self._sorted = None
         self.octets -= len(name.encode())
 
     def below(self, name: str) -> list[str]:
         """The names below ``name``, at any depth."""
+        names = self._in_order()
         first, after = name + DELIMITER, name + chr(ord(DELIMITER) + 1)
-        return self._names[bisect_left(self._names, first) : bisect_left(self._names, after)]
+        return names[bisect_left(names, first) : bisect_left(names, after)]
+
+    def _in_order(self) -> list[str]:
+        if self._sorted is None:
+            self._sorted = sorted(self._names)
+            self._names = dict.fromkeys(self._sorted)  # to sort them again is fast
+        return self._sorted
 
 
 def entries(mailboxes: Mapping[str, str | None], subscribed: Set[str]) -> Sequence[MailboxEntry]:

@@ -44,7 +44,7 @@ PUBLIC_NAMES = {
     "mailproto.client": "Client ClientPool ClientTimeouts Credentials ServerAddress",
     "mailproto.client.base": """
         ClientConnection ClientSession ConnectionListener GREETING Job SASLAnswer SASLDialect SASLStatus
-        Turn aborting choose_mechanisms sign_in
+        Turn aborting choose_mechanisms host_and_port sign_in
     """,
     "mailproto.client.errors": """
         AuthenticationRefused AuthenticationUnavailable ClientError CommandRefused ConnectFailed
@@ -68,6 +68,7 @@ PUBLIC_NAMES = {
         CatchAllDelivery Delivery DeliverySession FunctionDelivery MAX_CACHED MailboxDelivery PerSession
         TRUST accepted bounce
     """,
+    "mailproto.delivery.routing": "LMTPDelivery RouterDelivery SMTPDelivery",
     "mailproto.delivery.reports": "Action MAX_RETURNED RecipientStatus Report report",
     "mailproto.domains": """
         ascii_domain canonical_domain domain_fault ends_in_number is_valid_international
@@ -92,9 +93,9 @@ PUBLIC_NAMES = {
         format_set grammars_with internal_date quoted_or_literal
     """,
     "mailproto.interfaces": """
-        IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions IDirectory
-        IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds IOwnership IQueue IQueueRunner
-        IQueueStore IRecent IRevocable IServiceExtensions IStore IVerifier
+        IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions
+        IDirectory IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds IOwnership IPlacing
+        IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions IStore IVerifier
     """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
@@ -132,9 +133,10 @@ PUBLIC_NAMES = {
         multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
+    "mailproto.relay": "DNSResolver Exchange Exchanges MX NextHop Opener QueueDelivery Routes",
     "mailproto.service": """
-        AccountSettings AuthSettings LogSettings MailService Options ProxySettings Reporter SMTPSettings
-        ServiceLimits SettingError Settings TLSSettings User makeService make_service
+        AccountSettings AuthSettings LogSettings MailService Options ProxySettings RelaySettings Reporter
+        SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService make_service
     """,
     "mailproto.smtp": "SMTPClient SMTPSender SMTPServerFactory SendResult send_mail",
     "mailproto.smtp.errors": "AllRefused UNCERTAIN outcome_of",
@@ -160,7 +162,7 @@ PUBLIC_NAMES = {
         running_server wait_for_message
     """,
     "mailproto.tls": """
-        Channel ServerTLS TLSFilesError client_channel client_tls ensure_self_signed is_verified
+        Channel ServerTLS TLSFilesError client_channel client_tls dane_tls ensure_self_signed is_verified
         server_channel server_tls
     """,
     "mailproto.typing": """

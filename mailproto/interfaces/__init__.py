@@ -15,7 +15,7 @@ change is on disk (for backends that keep mail on disk) and visible to every oth
 
 *Content.*  The octets of a message are a `mailproto.content.Content`, whatever their size.
 
-Optional contracts (`IRecent`, `IObjectIds`, `IOwnership`, `IServiceExtensions`, `IVerifier`,
+Optional contracts (`IRecent`, `IObjectIds`, `IOwnership`, `IPlacing`, `IServiceExtensions`, `IVerifier`,
 `IExpander`, `IQueueRunner`, `IFixedMailboxes`, `IAccountChanges`, `ICheckable`, `IQueueStore`) extend a
 required one; servers find them with ``providedBy``.  A store also lists the optional contracts of its
 mailboxes and accounts before any client signs in (`IAddOns.add_ons`).
@@ -35,6 +35,7 @@ from mailproto.interfaces._deliveries import (
     IDeliverySessions,
     IExpander,
     IOwnership,
+    IPlacing,
     IQueueRunner,
     IServiceExtensions,
     IVerifier,
@@ -59,6 +60,7 @@ __all__ = [
     "IMetadata",
     "IObjectIds",
     "IOwnership",
+    "IPlacing",
     "IQueue",
     "IQueueRunner",
     "IQueueStore",

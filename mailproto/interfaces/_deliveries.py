@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from mailproto._contracts import Contract, ContractClass, contract
 from mailproto.awaiting import Result
 from mailproto.content import Content
-from mailproto.model import Address, Envelope, Outcome, Parameters, ServiceExtensions, Session, VerifiedName
+from mailproto.model import (
+    Address,
+    Envelope,
+    Outcome,
+    Parameters,
+    Placement,
+    ServiceExtensions,
+    Session,
+    VerifiedName,
+)
 
 __all__ = [
     "IDelivery",
@@ -115,6 +124,21 @@ class IOwnership(Contract, metaclass=ContractClass):
 
     def owns(self, account: str, path: Address) -> Result[bool]:
         """Whether ``account`` may send as ``path``; never called with the null path."""
+
+
+@contract
+class IPlacing(Contract, metaclass=ContractClass):
+    """An IDelivery that puts mail into mailboxes of a store, and tells which before it does.
+
+    `mailproto.relay.QueueDelivery` needs it: copies for mailboxes and for other servers are one transaction.
+    """
+
+    def place(self, path: Address) -> Result[Sequence[Placement]]:
+        """Where mail for an address goes.
+
+        :raises RelayDenied: the address belongs to another server.
+        :raises MailError: it belongs here, and cannot get mail.
+        """
 
 
 @contract

@@ -10,6 +10,7 @@ from twisted.internet import reactor as installed
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import TestCase
 
+from mailproto.backends.sqlite import _writer
 from mailproto.backends.sqlite._room import Room, adds_content
 from mailproto.backends.sqlite._writer import Writer
 from mailproto.errors import NoSuchMailbox, StorageFull, Unavailable
@@ -111,6 +112,29 @@ class WriterTests(TestCase):
             self.writer.run(lambda transaction: transaction.execute("nonsense")), sqlite3.OperationalError
         )
         self.assertEqual(await self.writer.run(lambda transaction: 5), 5)
+
+    async def test_answers_that_take_long_leave_others_their_turn(self):
+        self.patch(_writer, "ANSWERING", 0)
+        order = []
+        self.writer._committed = lambda transaction: order.append("committed") or 1 // 0
+
+        def answered(result):
+            order.append(result)
+            reactor.callLater(0, order.append, "another")
+            return result
+
+        def touch(transaction, x):
+            transaction.touched[x] = 1
+            return x
+
+        gate = self.hold()
+        results = gatherResults([self.writer.run(touch, x).addCallback(answered) for x in range(3)])
+        gate.set()
+        await results
+        await self.writer.run(lambda transaction: None)
+        self.assertEqual([each for each in order if each != "another"], [0, 1, 2, "committed"])
+        self.assertIn("another", order[1:3])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     async def test_a_batch_is_answered_in_one_turn_of_the_reactor(self):
         calls = []

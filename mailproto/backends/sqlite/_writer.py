@@ -31,7 +31,7 @@ from mailproto.backends.sqlite._failures import is_of_storage
 from mailproto.backends.sqlite._requests import REQUEST, Request, Requests, Work
 from mailproto.backends.sqlite._room import Room, takes_room
 from mailproto.backends.sqlite._schema import connect
-from mailproto.errors import StorageFull, Unavailable
+from mailproto.errors import MailError, StorageFull, Unavailable
 
 __all__ = ["Transaction", "Writer"]
 
@@ -355,7 +355,6 @@ def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> 
     try:
         results = work(transaction, arguments)
     except Exception as error:
-        failure = Failure()
         if not connection.in_transaction or is_of_storage(error):
             raise  # the whole batch is given up: the disk is full or failing
         connection.execute("ROLLBACK TO work")
@@ -364,10 +363,20 @@ def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> 
         del transaction.unused[unused:]
         connection.execute("RELEASE work")
         if len(arguments) == 1:
-            return [failure]
-        return [_perform(transaction, work, [argument])[0] for argument in arguments]
-    connection.execute("RELEASE work")
-    return results
+            return [_failure(error)]
+    else:
+        connection.execute("RELEASE work")
+        return results
+    return [_perform(transaction, work, [argument])[0] for argument in arguments]
+
+
+def _failure(error: Exception) -> Failure:
+    """The result of a request that failed.
+
+    What clients do wrong has no traceback: its frames would be garbage that only the collector finds, which
+    stops everything.
+    """
+    return Failure(error.with_traceback(None) if isinstance(error, MailError) else error)
 
 
 def _roll_back(connection: sqlite3.Connection) -> bool:

@@ -1,13 +1,16 @@
 """The group commit: what a batch is, and what a failure in it costs."""
 
+import contextlib
 import errno
+import gc
 import os
 import sqlite3
 import threading
+import weakref
 from typing import Any
 
 from twisted.internet import reactor as installed
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from mailproto.backends.sqlite import _writer
@@ -105,6 +108,32 @@ class WriterTests(TestCase):
         [transaction] = self.committed
         self.assertEqual(transaction.touched, {1: 1, 3: 1})
         self.assertEqual(self.unlinked, ["file1", "file3"])
+
+    async def test_failures_leave_nothing_that_only_the_collector_finds(self):
+        """A collection of all objects stops a busy server for a tenth of a second."""
+        errors = []
+
+        class Noted(NoSuchMailbox):
+            def __init__(self):
+                super().__init__()
+                errors.append(weakref.ref(self))
+
+        def fail(transaction):
+            raise Noted
+
+        async def ask():
+            with contextlib.suppress(NoSuchMailbox):
+                await self.writer.run(fail)
+
+        gc.disable()
+        self.addCleanup(gc.enable)
+        gate = self.hold()
+        asking = gatherResults([Deferred.fromCoroutine(ask()) for _ in range(3)])
+        gate.set()
+        await asking
+        await self.writer.run(lambda transaction: None)
+        self.assertGreater(len(errors), 3)
+        self.assertEqual({error() for error in errors}, {None})
 
     async def test_an_unexpected_error_is_the_result_as_it_is(self):
         await self.assertFailure(self.writer.run(lambda transaction: 1 // 0), ZeroDivisionError)

@@ -1,4 +1,4 @@
-"""What ``mailproto store check`` finds wrong."""
+"""A fault in a store, and what looks for some."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from twisted.internet.defer import Deferred
 
 if TYPE_CHECKING:
-    from mailproto.backends.sqlite._writer import Transaction
+    from mailproto.backends.sqlite._transactions import Transaction
 
 __all__ = ["LAST", "MAX_BATCH", "MAX_WEIGHT", "REQUEST", "Request", "Requests", "Work"]
 

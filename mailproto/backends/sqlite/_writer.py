@@ -27,11 +27,11 @@ from twisted.python.failure import Failure
 
 from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite._checkpoints import Checkpoints
-from mailproto.backends.sqlite._failures import is_of_storage
-from mailproto.backends.sqlite._requests import REQUEST, Request, Requests, Work
+from mailproto.backends.sqlite._requests import REQUEST, Request, Requests
 from mailproto.backends.sqlite._room import Room, takes_room
 from mailproto.backends.sqlite._schema import connect
-from mailproto.errors import MailError, StorageFull, Unavailable
+from mailproto.backends.sqlite._transactions import Transaction, do_each_kind, do_one_kind
+from mailproto.errors import StorageFull, Unavailable
 
 __all__ = ["Transaction", "Writer"]
 
@@ -40,26 +40,6 @@ ANSWERING = 0.004
 
 A = TypeVar("A")
 R = TypeVar("R")
-
-
-class Transaction:
-    """A transaction, and what must be done after its commit.
-
-    :ivar touched: the changed mailboxes, each with its modseq.
-    :ivar accounts: the changed accounts, each with its modseq.
-    :ivar accounts_changed: whether the listeners of `IAccountChanges.watch` must be called.
-    :ivar unused: the names of body files that are no longer used.
-    :ivar leaves_work: whether there is data to be cleared away afterwards.
-    """
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-        self.execute = connection.execute
-        self.touched: dict[int, int] = {}
-        self.accounts: dict[int, int] = {}
-        self.accounts_changed = False
-        self.unused: list[str] = []
-        self.leaves_work = False
 
 
 class Writer:
@@ -110,7 +90,7 @@ class Writer:
 
     def submit(
         self,
-        work: Callable[[Transaction, Sequence[A]], Sequence[R]],
+        work: Callable[[Transaction, Sequence[A]], Sequence[R | Failure]],
         argument: A,
         *,
         share: Hashable = None,
@@ -118,9 +98,9 @@ class Writer:
     ) -> Deferred[R]:
         """Call ``work`` in the writer's thread, together with requests of the same kind.
 
-        ``work`` gets several arguments, and returns a result for each.  If it raises, its changes are
-        undone, and it is called again for fewer arguments; the error of a single argument is that request's
-        result.  A request that is cancelled is not done, unless its turn has come already.
+        ``work`` gets several arguments, and returns a result or a `Failure` for each.  If it raises, its
+        changes are undone, and it is called again for fewer arguments; the error of a single argument is that
+        request's result.  A request that is cancelled is not done, unless its turn has come already.
 
         :param share: whose request it is, such as an account's id; None for what comes first.  Requests of
             one share are done in their order.
@@ -233,8 +213,8 @@ class Writer:
         """Do, commit and answer a batch; if it fails, nothing is answered, and the error is returned."""
         kinds = [(work, list(requests)) for work, requests in groupby(batch, key=lambda each: each.work)]
         try:
-            done = _do_one_kind(connection, *kinds[0]) if len(kinds) == 1 else None
-            results, transaction = done or _do_each_kind(connection, kinds)
+            done = do_one_kind(connection, *kinds[0]) if len(kinds) == 1 else None
+            results, transaction = done or do_each_kind(connection, kinds)
         except Exception as error:
             return error
         self._answer(batch, results, transaction)
@@ -271,6 +251,7 @@ class Writer:
             transaction.touched
             or transaction.accounts
             or transaction.accounts_changed
+            or transaction.queue_changed
             or transaction.leaves_work
         ):
             answers.append(partial(self._committed, transaction))
@@ -311,72 +292,6 @@ def _each(
     transaction: Transaction, pieces: Sequence[tuple[Callable[..., R], tuple[Any, ...]]]
 ) -> Sequence[R]:
     return [work(transaction, *arguments) for work, arguments in pieces]
-
-
-def _do_one_kind(
-    connection: sqlite3.Connection, work: Work, requests: Sequence[Request]
-) -> tuple[Sequence[Any], Transaction] | None:
-    """Do and commit a batch of one kind; None if it failed and was undone.
-
-    This is the usual case.  It needs no savepoint, for which SQLite would open another file.
-    """
-    transaction = Transaction(connection)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        results = work(transaction, [request.argument for request in requests])
-    except Exception as error:
-        if not connection.in_transaction or is_of_storage(error):
-            raise  # the batch is given up: the disk is full or failing
-        connection.execute("ROLLBACK")
-        return None
-    connection.execute("COMMIT")
-    return results, transaction
-
-
-def _do_each_kind(
-    connection: sqlite3.Connection, kinds: Sequence[tuple[Work, Sequence[Request]]]
-) -> tuple[Sequence[Any], Transaction]:
-    """Do and commit a batch in which each kind of work may fail by itself."""
-    transaction = Transaction(connection)
-    connection.execute("BEGIN IMMEDIATE")
-    results: list[Any] = []
-    for work, requests in kinds:
-        results += _perform(transaction, work, [request.argument for request in requests])
-    connection.execute("COMMIT")
-    return results, transaction
-
-
-def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> Sequence[Any]:
-    """Do one kind of work for many arguments; returns results or Failures."""
-    connection = transaction.connection
-    touched, accounts = dict(transaction.touched), dict(transaction.accounts)
-    unused, leaves_work = len(transaction.unused), transaction.leaves_work
-    connection.execute("SAVEPOINT work")
-    try:
-        results = work(transaction, arguments)
-    except Exception as error:
-        if not connection.in_transaction or is_of_storage(error):
-            raise  # the whole batch is given up: the disk is full or failing
-        connection.execute("ROLLBACK TO work")
-        transaction.touched, transaction.accounts = touched, accounts
-        transaction.leaves_work = leaves_work
-        del transaction.unused[unused:]
-        connection.execute("RELEASE work")
-        if len(arguments) == 1:
-            return [_failure(error)]
-    else:
-        connection.execute("RELEASE work")
-        return results
-    return [_perform(transaction, work, [argument])[0] for argument in arguments]
-
-
-def _failure(error: Exception) -> Failure:
-    """The result of a request that failed.
-
-    What clients do wrong has no traceback: its frames would be garbage that only the collector finds, which
-    stops everything.
-    """
-    return Failure(error.with_traceback(None) if isinstance(error, MailError) else error)
 
 
 def _roll_back(connection: sqlite3.Connection) -> bool:

@@ -36,8 +36,9 @@ PUBLIC_NAMES = {
     "mailproto.auth.signing_in": "FAILURE_DELAY Login add_ons_of ensure_secret sign_in_refused",
     "mailproto.awaiting": "Result deferred_of does_nothing drive has_nothing_to_do hint nothing settle",
     "mailproto.backends": """
-        DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore SQLiteStore
-        STORES SimpleAccount SimpleMailbox SingleStore check_keywords check_name check_rename
+        DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_MAILBOXES MAX_NAMES_OCTETS
+        MAX_NAME_OCTETS MemoryStore SQLiteStore STORES SimpleAccount SimpleMailbox SingleStore
+        check_keywords check_name check_names check_rename
         check_special_use kept_flags open_store store_schemes
     """,
     "mailproto.client": "Client ClientPool ClientTimeouts Credentials ServerAddress",
@@ -76,10 +77,10 @@ PUBLIC_NAMES = {
     """,
     "mailproto.errors": """
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName
-        InvalidMailboxName LeaseLost MailError MailboxExists MailboxInUse MalformedAuthentication
-        MessageTooLarge NoSuchAccount NoSuchMailbox NoSuchQueued OverQuota ReadOnly RecipientUnknown
-        Refused RelayDenied StorageFull StoreUnusable TemporaryAuthenticationFailure Unavailable
-        UnknownMechanism UnwantedInitialResponse WireError storage_failure
+        InvalidMailboxName LeaseLost LimitReached MailError MailboxExists MailboxInUse
+        MalformedAuthentication MessageTooLarge NoSuchAccount NoSuchMailbox NoSuchQueued OverQuota ReadOnly
+        RecipientUnknown Refused RelayDenied StorageFull StoreUnusable TemporaryAuthenticationFailure
+        Unavailable UnknownMechanism UnsupportedSpecialUse UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
     "mailproto.imap": "IMAPServerFactory",

@@ -108,7 +108,9 @@ class IMAPClient(Client):
     def __init__(self, target: Target, account: str | None = None, source: str = "127.0.0.1") -> None:
         super().__init__(target, "imap", source)
         if account is not None:
-            self.do(f"LOGIN {address(account)} {PASSWORD}")
+            self.give(f"LOGIN {address(account)} {PASSWORD}")
+            if self.count((TAG + b" ",), 1) != [1] or self.is_over:
+                raise WrongAnswer(f"LOGIN {account}")
 
     def give(self, *commands: str | bytes) -> None:
         """Send commands in one piece."""

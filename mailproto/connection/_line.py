@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from time import thread_time
 from typing import Any, Final
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
@@ -36,6 +37,8 @@ class Line:
 
     :ivar end: until when the connection that is served may work beyond `BRIEFLY`.
     :ivar now: while connections are served in a `Turn`, when the latest of them was served; or else 0.
+    :ivar cpu: the processor time of the reactor's thread when it began with what it does now: with a
+        `Turn`, or with a single connection.
     """
 
     log = PackageLogger()
@@ -43,6 +46,7 @@ class Line:
     def __init__(self, clock: ReactorTime) -> None:
         self._clock = clock
         self.now = 0.0
+        self.cpu = 0.0
         self.end = 0.0
         self._waiting: tuple[deque[Callable[[], object]], ...] = (deque(), deque())  # strangers, accounts
         self._next = 0  # of these two
@@ -66,6 +70,14 @@ class Line:
         if not self._is_called:
             self._is_called = True
             self._clock.callLater(0, self._serve)
+
+    def begins(self) -> None:
+        """The reactor begins with something else."""
+        self.cpu = thread_time()
+
+    def cpu_since(self) -> float:
+        """The seconds for which the reactor's thread has used a processor since `begins`."""
+        return thread_time() - self.cpu
 
     def _serve(self) -> None:
         now = self._clock.seconds()

@@ -74,6 +74,7 @@ class Turn:
         self.is_running = True
         seconds = self._reactor.seconds
         line = self._line
+        line.begins()
         now = line.now = seconds()
         end = now + TURN
         ready = self._ready()

@@ -187,9 +187,9 @@ class Target:
     clients: list[Any] = field(default_factory=list)
     _until: float = 0.0
 
-    def begin(self) -> None:
-        """The time of a row, or of its preparations, begins."""
-        self._until = time.monotonic() + self.seconds
+    def begin(self, seconds: float | None = None) -> None:
+        """The time of a row begins; or of something else, which may take ``seconds``."""
+        self._until = time.monotonic() + (self.seconds if seconds is None else seconds)
 
     def seconds_left(self) -> float:
         """Until the row's time is up.

@@ -55,6 +55,11 @@ class Probe:
         theirs.close()
         self._answer()
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid or 0
+
     def begin(self) -> None:
         """Forget what was."""
         self._pipe.send("begin")

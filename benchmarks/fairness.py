@@ -28,17 +28,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import _parts.fairness_crowds  # noqa: F401 (adds rows)
 from _parts.dovecot import dovecot, why_not
 from _parts.fairness_mail import NEWCOMERS, Scale, fill_maildirs, fill_store
+from _parts.fairness_others import BESIDES, Memory, says_noop
 from _parts.fairness_rows import ROWS, Row
-from _parts.hostile import IMAPClient, SMTPClient, Target, TimeIsUp, address
+from _parts.hostile import IMAPClient, Target, TimeIsUp
 from _parts.probes import Probe, Waits
 from _parts.processes import Server, all_cpu_seconds, cpu_seconds, free_port, running, twistd
 from _parts.program import Options, Table, WrongAnswer, expect, run
@@ -86,68 +86,6 @@ class Figures:
     strangers: float = 0.0
 
 
-# -- those beside
-
-
-def says_noop(port: int) -> Any:
-    """One NOOP of Bob's."""
-    target = Target({"imap": port}, True, 600, 0)
-    target.begin()
-    client = IMAPClient(target, "bob")
-
-    def act() -> None:
-        target.begin()
-        client.do("NOOP")
-
-    return act
-
-
-def delivers(port: int) -> Any:
-    """One message for Bob."""
-    target = Target({"lmtp": port}, True, 600, 0)
-    target.begin()
-    client = SMTPClient(target, "lmtp")
-
-    def act() -> None:
-        target.begin()
-        client.send(b"MAIL FROM:<x@example.net>\r\nRCPT TO:<%b>\r\nDATA\r\n" % address("bob").encode())
-        replies = [client.reply(), client.reply(), client.reply()]
-        client.send(b"Subject: hello\r\n\r\nhello\r\n.\r\n")
-        expect(f"replies {replies}", [reply[:3] for reply in replies], [b"250", b"250", b"354"])
-        expect("reply to a message", client.reply()[:3], b"250")
-
-    return act
-
-
-def signs_in(port: int) -> Any:
-    """One login of an account that has not signed in before."""
-    target = Target({"imap": port}, True, 600, 0)
-    numbers = count()
-
-    def act() -> None:
-        target.begin()
-        IMAPClient(target, f"new{next(numbers) % NEWCOMERS}").close()
-        target.clients.clear()
-
-    return act
-
-
-def selects(port: int) -> Any:
-    """One SELECT of Bob's."""
-    target = Target({"imap": port}, True, 600, 0)
-    target.begin()
-    client = IMAPClient(target, "bob")
-
-    def act() -> None:
-        target.begin()
-        client.do("SELECT INBOX")
-
-    return act
-
-
-BESIDES = {"delivery": ("lmtp", delivers), "SELECT": ("imap", selects), "login": ("imap", signs_in)}
-
-
 # -- the server
 
 
@@ -164,28 +102,6 @@ def serving(folder: Path) -> Iterator[tuple[Server, dict[str, int]]]:
     ]
     with running("the server", command, ports["imap"], wait=120) as server:
         yield server, ports
-
-
-class Memory:
-    """How the memory of a process grows."""
-
-    def __init__(self, pid: int) -> None:
-        self._folder = f"/proc/{pid}"
-        with suppress(OSError), open(f"{self._folder}/clear_refs", "w") as file:
-            file.write("5")  # the highest value is that of now
-        self._before = self._value("VmRSS")
-
-    def growth(self) -> float:
-        """The most so far."""
-        return self._value("VmHWM") - self._before
-
-    def left(self) -> float:
-        """What it is now."""
-        return self._value("VmRSS") - self._before
-
-    def _value(self, name: str) -> float:
-        with open(f"{self._folder}/status") as file:
-            return next(int(line.split()[1]) / 1024 for line in file if line.startswith(f"{name}:"))
 
 
 # -- a row

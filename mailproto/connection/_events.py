@@ -222,8 +222,8 @@ class EventConnection(Connection, Generic[EventT]):
                 return
         now = self._line.now
         if not now:  # we are not served in a `Turn`
-            self._line.begins()
             now = self.clock.seconds()
+            self._line.begins(now)
         self.wire.receive(data)
         if self._running is None and self._writable and not self._is_in_line:
             if self._is_inside:
@@ -251,8 +251,8 @@ class EventConnection(Connection, Generic[EventT]):
         """See `Connection.in_context`; calls that take too long are told as `stalled`."""
         if self._is_inside:
             return super().in_context(call, *args, **kwargs)
-        self._line.begins()
         self._entered = self.clock.seconds()
+        self._line.begins(self._entered)
         try:
             return super().in_context(call, *args, **kwargs)
         finally:
@@ -263,9 +263,7 @@ class EventConnection(Connection, Generic[EventT]):
         seconds = now - self._entered
         if seconds > STALL:
             self._entered = now  # told once
-            # A turn's other connections have used some of it, if there are any: at most `TURN`.
-            cpu = min(self._line.cpu_since(), seconds)
-            self._line.begins()
+            cpu = min(self._line.cpu_used(), seconds)
             self.stalled("" if event is None else self.describe(event), seconds, cpu)
 
     def _pump(self, now: float | None = None) -> None:

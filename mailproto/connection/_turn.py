@@ -74,8 +74,8 @@ class Turn:
         self.is_running = True
         seconds = self._reactor.seconds
         line = self._line
-        line.begins()
         now = line.now = seconds()
+        line.begins(now)
         end = now + TURN
         ready = self._ready()
         share = line.share(len(ready))

@@ -329,8 +329,8 @@ class StallTests(FairnessTestCase):
 
     def test_work_is_not_more_than_all(self) -> None:
         """A turn's other connections have worked before."""
-        transport, _ = self.connect()
         self.patch(_line, "thread_time", lambda: self.clock.rightNow * 2)
+        transport, _ = self.connect()
         transport.send(b"stall\n")
         self.assertEqual(self.told[0].cpu_seconds, self.told[0].seconds)
 

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorCore
 from mailproto._logger import PackageLogger
 from mailproto.service._collector import leave_out_what_stays
 from mailproto.service._daemon import DaemonStart
-from mailproto.service._settings import SettingError
+from mailproto.service._setting_error import SettingError
 
 __all__ = ["ProcessReporter", "Reporter"]
 

@@ -139,6 +139,6 @@ class FetchLimitTests(WireTestCase):
                 b"FETCH 1 BODY[HEADER.FIELDS (1234567 901)]",
                 b'FETCH 1 BODY[HEADER.FIELDS ("a" "b" "c" "d" "e")]',
                 b"FETCH 1 BODY[HEADER.FIELDS ({20+}\r\n12345678901234567890)]",
-                b"FETCH 1 BODY[1.HEADER.FIELDS (1234 67)]<1.2>",
+                b"FETCH 1 BODY[1.HEADER.FIELDS (1234 6789)]<1.2>",
             ]
         )

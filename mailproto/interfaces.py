@@ -58,6 +58,7 @@ __all__ = [
     "IAccount",
     "IAccountChanges",
     "IAddOns",
+    "IBoundedReading",
     "ICheckable",
     "IDelivery",
     "IDeliverySession",
@@ -338,6 +339,24 @@ class IMetadata(Contract, metaclass=ContractClass):
 
 
 @contract
+class IBoundedReading(Contract, metaclass=ContractClass):
+    """An IMailbox that can stop reading when it has read enough.
+
+    A stranger's message may have a BODYSTRUCTURE of a megabyte, and nobody knows that before it is read.
+    Without this interface, servers read some hundred messages at a time, whatever their octets are.
+    """
+
+    def read_some(self, uids: Sequence[int], parts: Part, octets: int) -> Result[Sequence[MessageInfo]]:
+        """As `IMailbox.read`, but the last message is the one with which there are ``octets`` in all.
+
+        Octets in files do not count.  There is one message at least, if any of them exists; the caller asks
+        again for the UIDs after the last one.
+
+        :param uids: in ascending order.
+        """
+
+
+@contract
 class IRecent(Contract, metaclass=ContractClass):
     """An IMailbox that keeps track of ``\\Recent`` (RFC 3501 2.3.2)."""
 
@@ -570,7 +589,8 @@ class IAddOns(Contract, metaclass=ContractClass):
     """Tells servers which optional contracts exist before any client signs in, so that greetings are true.
 
     Servers ask the realm of their portal (``portal.realm``).  A realm that does not provide this has no
-    add-ons.  `IMetadata` need not be listed: it changes nothing that a client sees.
+    add-ons.  `IMetadata` and `IBoundedReading` need not be listed: they change nothing that a
+    client sees.
     """
 
     @property

@@ -91,9 +91,9 @@ PUBLIC_NAMES = {
         format_set grammars_with internal_date quoted_or_literal
     """,
     "mailproto.interfaces": """
-        IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions IDirectory
-        IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds IOwnership IQueueRunner
-        IRecent IRevocable IServiceExtensions IStore IVerifier
+        IAccount IAccountChanges IAddOns IBoundedReading ICheckable IDelivery IDeliverySession
+        IDeliverySessions IDirectory IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds
+        IOwnership IQueueRunner IRecent IRevocable IServiceExtensions IStore IVerifier
     """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, cast
@@ -18,7 +20,7 @@ from mailproto.backends.sqlite._flagbits import columns_of
 from mailproto.backends.sqlite._long_changes import LongChange
 from mailproto.backends.sqlite._placing import Append, Arrival, append_all
 from mailproto.errors import InvalidMailboxName, NoSuchMailbox, Unavailable
-from mailproto.interfaces import IMailbox, IMetadata, IObjectIds, IRecent
+from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata, IObjectIds, IRecent
 from mailproto.model import (
     PERMANENT_FLAGS,
     SYSTEM_FLAGS,
@@ -40,7 +42,7 @@ __all__ = ["SQLiteMailbox", "arrival"]
 _SYSTEM_FLAGS = frozenset(SYSTEM_FLAGS)
 
 
-@implementer(IMailbox, IMetadata, IObjectIds, IRecent)
+@implementer(IMailbox, IBoundedReading, IMetadata, IObjectIds, IRecent)
 class SQLiteMailbox:
     """A mailbox by its id, also after it was renamed."""
 
@@ -68,11 +70,19 @@ class SQLiteMailbox:
 
     async def read(self, uids: Sequence[int], parts: Part) -> Sequence[MessageInfo]:
         """See `IMailbox.read`."""
+        return await self.read_some(uids, parts, sys.maxsize)
+
+    async def read_some(self, uids: Sequence[int], parts: Part, octets: int) -> Sequence[MessageInfo]:
+        """See `IBoundedReading.read_some`."""
         database = self._database
-        found = database.read(_reading.read, self._id, list(uids), parts, database.bodies.content)
-        if _rendering.has_stale(found, parts):
-            return await _rendering.summarised(database, self._id, found, parts)
-        return found
+        uids = list(uids)
+        while True:
+            found = database.read(_reading.read, self._id, uids, parts, database.bodies.content, octets)
+            if not _rendering.has_stale(found, parts):
+                return found
+            if anew := await _rendering.summarised(database, self._id, found, parts, octets):
+                return anew
+            uids = uids[bisect_right(uids, found[-1].uid) :]  # those that were found have been removed
 
     async def metadata(self, uids: Sequence[int]) -> Metadata:
         """See `IMetadata.metadata`."""

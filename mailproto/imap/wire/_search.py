@@ -61,7 +61,7 @@ def search(cursor: Cursor) -> Search:
             raise IMAPWireError("Charset not supported", code="BADCHARSET (US-ASCII UTF-8)", bad=False)
         cursor.space()
     # The default charset is US-ASCII in RFC 3501 and UTF-8 in RFC 9051; UTF-8 includes US-ASCII.
-    key = _Keys(cursor, _CODECS[charset or "UTF-8"]).all_keys(cursor.limits.nesting)
+    key = _Keys(cursor, _CODECS[charset or "UTF-8"]).all_keys(cursor.nesting)
     return Search(charset, key, returns)
 
 

@@ -72,7 +72,7 @@ class Slices:
 
 def section(content: Octets, index: Index, wanted: Section) -> Slices | None:
     """The octets of a section of ``content``; None if the message has no such part."""
-    return finish(Sections(content, index).find_steps(wanted))
+    return Sections(content, index).find(wanted)
 
 
 class Sections:
@@ -85,8 +85,18 @@ class Sections:
         self._index = index
         self._header: _Header | None = None  # the latest one
 
+    def find(self, wanted: Section) -> Slices | None:
+        """The octets of a section; None if the message has no such part."""
+        found = self._find(wanted)
+        return finish(self._fields_steps(found, wanted)) if isinstance(found, Part) else found
+
     def find_steps(self, wanted: Section) -> Steps[Slices | None]:
-        """The octets of a section, in steps; None if the message has no such part."""
+        """As `find`, in steps; only the fields of a header take long."""
+        found = self._find(wanted)
+        return (yield from self._fields_steps(found, wanted)) if isinstance(found, Part) else found
+
+    def _find(self, wanted: Section) -> Slices | Part | None:
+        """A section; or the part of whose header some fields are wanted."""
         content = self._content
         part = self._index.find(wanted.part)
         text = wanted.text
@@ -106,11 +116,14 @@ class Sections:
             return Slices(content, ((part.header, part.body),))
         if text == "TEXT":
             return Slices(content, ((part.body, part.end),))
+        return part
+
+    def _fields_steps(self, part: Part, wanted: Section) -> Steps[Slices]:
         header = self._header
         if header is None or header.part is not part:
-            header = self._header = _Header(content, part)
+            header = self._header = _Header(self._content, part)
             yield from header.read_steps()
-        return header.some_fields(wanted.fields, unless=text == "HEADER.FIELDS.NOT")
+        return header.some_fields(wanted.fields, unless=wanted.text == "HEADER.FIELDS.NOT")
 
 
 _OFTEN = 1000

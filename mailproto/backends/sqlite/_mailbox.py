@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -70,19 +69,25 @@ class SQLiteMailbox:
 
     async def read(self, uids: Sequence[int], parts: Part) -> Sequence[MessageInfo]:
         """See `IMailbox.read`."""
-        return await self.read_some(uids, parts, sys.maxsize)
+        found = self._read(list(uids), parts)
+        if _rendering.has_stale(found, parts):
+            return await _rendering.summarised(self._database, self._id, found, parts)
+        return found
 
     async def read_some(self, uids: Sequence[int], parts: Part, octets: int) -> Sequence[MessageInfo]:
         """See `IBoundedReading.read_some`."""
-        database = self._database
         uids = list(uids)
         while True:
-            found = database.read(_reading.read, self._id, uids, parts, database.bodies.content, octets)
+            found = self._read(uids, parts, octets)
             if not _rendering.has_stale(found, parts):
                 return found
-            if anew := await _rendering.summarised(database, self._id, found, parts, octets):
+            if anew := await _rendering.summarised(self._database, self._id, found, parts, octets):
                 return anew
             uids = uids[bisect_right(uids, found[-1].uid) :]  # those that were found have been removed
+
+    def _read(self, uids: list[int], parts: Part, most: int | None = None) -> list[MessageInfo]:
+        database = self._database
+        return database.read(_reading.read, self._id, uids, parts, database.bodies.content, most)
 
     async def metadata(self, uids: Sequence[int]) -> Metadata:
         """See `IMetadata.metadata`."""

@@ -358,12 +358,12 @@ def read(
     uids: Sequence[int],
     parts: Part,
     file_content: Callable[[str, int], Content],
-    most: int,
+    most: int | None,
 ) -> list[MessageInfo]:
     """See `IBoundedReading.read_some`; summaries of an older `RENDER_VERSION` are left out, and not counted.
 
     :param file_content: makes the content for a file's name and size.
-    :param most: octets.
+    :param most: octets; None for no limit.
     """
     # Unrequested columns are NULL; unneeded tables are not joined.
     columns = [
@@ -388,7 +388,7 @@ def read(
             f"SELECT {', '.join(columns)} FROM {tables}",
             (json.dumps(uids), mailbox),
         )
-        rows = _first_rows(cursor, most) if parts & _LONG else cursor
+        rows = cursor if most is None or not parts & _LONG else _first_rows(cursor, most)
         if Part.CONTENT in parts:
             found = [
                 _new_info((*row, _content(octets, file, row[2], file_content), email_id, thread_id))

@@ -59,7 +59,7 @@ def has_stale(found: Sequence[MessageInfo], parts: Part) -> bool:
 
 
 async def summarised(
-    database: Database, mailbox: int, found: Sequence[MessageInfo], parts: Part, most: int
+    database: Database, mailbox: int, found: Sequence[MessageInfo], parts: Part, most: int | None = None
 ) -> Sequence[MessageInfo]:
     """``found`` with new summaries for those that `_reading.read` left out because they are old.
 
@@ -69,15 +69,15 @@ async def summarised(
     field = _field(parts)
     stale = [info.uid for info in found if field(info) is None]
     made: dict[int, Summary] = {}
-    last = found[-1].uid
+    last, octets = found[-1].uid, 0
     while stale:
         bodies = database.read(_stale_of, mailbox, stale)
         if not bodies:
             break
         summaries = await render_anew(database, bodies)
         made.update(zip((body.uid for body in bodies), summaries, strict=True))
-        most -= sum(map(len, chain.from_iterable(summaries)))
-        if most <= 0:
+        octets += sum(map(len, chain.from_iterable(summaries)))
+        if most is not None and octets >= most:
             last = bodies[-1].uid
             break
         stale = stale[stale.index(bodies[-1].uid) + 1 :]

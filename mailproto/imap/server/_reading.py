@@ -30,6 +30,9 @@ async def read_in_batches(
     mailbox: IMailbox, uids: Sequence[int], parts: Part
 ) -> AsyncIterator[Sequence[MessageInfo]]:
     """Read ``parts`` of the messages ``uids``; those that do not exist are left out."""
+    if 0 < len(uids) <= _FEW:
+        yield await settle(mailbox.read(uids, parts))
+        return
     bounded = mailbox if parts & _LONG and IBoundedReading.providedBy(mailbox) else None
     for start in range(0, len(uids), MESSAGES_AT_ONCE):
         batch = uids[start : start + MESSAGES_AT_ONCE]
@@ -37,7 +40,7 @@ async def read_in_batches(
             while batch and (found := await settle(bounded.read_some(batch, parts, OCTETS_AT_ONCE))):
                 yield found
                 batch = batch[bisect_right(batch, found[-1].uid) :]
-        elif Part.CONTENT not in parts or len(batch) <= _FEW:
+        elif Part.CONTENT not in parts:
             yield await settle(mailbox.read(batch, parts))
         else:
             sizes = {info.uid: info.size or 0 for info in await settle(mailbox.read(batch, Part.SIZE))}

@@ -108,6 +108,9 @@ class RowPlan:
         """``* n FETCH (...)`` with CRLF for each message, if `is_rows`; in pieces, mostly one."""
         columns = [column(batch) for column in self.columns]
         rows = self._rows(b"* %%d FETCH (%b)\r\n" % self.template, batch, columns)
+        if len(batch.indexes) == 1:
+            yield next(rows)
+            return
         long = chain(*(column for column, of in zip(columns, self.columns, strict=True) if of in _LONG))
         if sum(map(len, long)) < OCTETS_AT_ONCE:
             yield b"".join(rows)

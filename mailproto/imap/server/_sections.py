@@ -71,9 +71,11 @@ async def sections_of(
             else:
                 if sections is None:
                     sections = Sections(content, await _index(server, info))
-                else:
+                if item.section.fields:
+                    octets = await _in_turns(server, sections.find_steps(item.section))
                     await server.yield_turn()
-                octets = await _in_turns(server, sections.find_steps(item.section))
+                else:
+                    octets = sections.find(item.section)
             if octets is None:
                 pieces.append(b"%b%b NIL" % (separator, item.label))
                 size += len(item.label)
@@ -108,6 +110,12 @@ async def _index(server: IMAPServer, info: MessageInfo) -> Index:
 
 async def _in_turns(server: IMAPServer, steps: Steps[T]) -> T:
     """Do some work; others have their turn between its steps."""
+    try:
+        next(steps)
+    except StopIteration as end:  # as most work does
+        result: T = end.value
+        return result
+    await server.yield_turn()
     work = Working(steps)
     for _ in work:
         await server.yield_turn()

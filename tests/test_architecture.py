@@ -34,7 +34,7 @@ PUBLIC_NAMES = {
         SERVER_MECHANISMS ServerMechanism client_mechanisms decode_base64 server_mechanisms
     """,
     "mailproto.auth.signing_in": "FAILURE_DELAY Login add_ons_of ensure_secret sign_in_refused",
-    "mailproto.awaiting": "Result deferred_of does_nothing drive has_nothing_to_do hint nothing settle",
+    "mailproto.awaiting": "Result deferred_of does_nothing drive has_nothing_to_do hint nothing settle turn",
     "mailproto.backends": """
         DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore SQLiteStore
         STORES SimpleAccount SimpleMailbox SingleStore check_keywords check_name check_rename

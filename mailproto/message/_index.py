@@ -69,9 +69,10 @@ class Index:
         numbers: list[int] = []
         parts = self.parts()
         for first in range(0, len(parts), _OFTEN):
+            if first:
+                yield
             for part in parts[first : first + _OFTEN]:
                 numbers += (part.header, part.body, part.end, part.lines, part.kind + 8 * len(part.children))
-            yield
         tag, width = (b"\x14", "I") if self.root.end < 1 << 32 else (b"\x18", "Q")
         return tag + struct.pack(f"<{len(numbers)}{width}", *numbers)
 

@@ -102,7 +102,8 @@ factory = IMAPServerFactory(
 
 def one_input(data: bytes) -> None:
     """What the fuzzer calls."""
-    transport = MemoryTransport(factory.buildProtocol(None), capacity=1 << 16)
+    session = factory.buildProtocol(None)
+    transport = MemoryTransport(session, capacity=1 << 16)
     longest = 0.0
     said = b""
 
@@ -113,12 +114,14 @@ def one_input(data: bytes) -> None:
         longest = max(longest, time.thread_time() - began)
         return result
 
+    resume = session.resumeProducing
+    session.resumeProducing = lambda: timed(resume)  # type: ignore[method-assign]
     line = b"a FETCH 1:* (%b)\r\n" % items_of(data)
     transport.send(b"in LOGIN alice secret\r\nbox EXAMINE INBOX\r\n")
     timed(transport.send, line)
     while True:
         assert transport.unread() < UNREAD, (transport.unread(), line[:100])
-        said = (said + timed(transport.read))[-200:]
+        said = (said + transport.read())[-200:]
         if said.endswith(b"FETCH completed\r\n"):
             break
         assert timed(clock.step), (said, line[:100])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import compress
 
 from mailproto.awaiting import settle
+from mailproto.connection import ConnectionOver
 from mailproto.errors import MailError, ReadOnly, Unavailable
 from mailproto.interfaces import IAccount, IMailbox, IMetadata
 from mailproto.model import INBOX, FlagChange, FlagOperation, Part
@@ -14,7 +16,7 @@ from mailproto.model import INBOX, FlagChange, FlagOperation, Part
 __all__ = ["Maildrop"]
 
 _BATCH = 1000
-"""How many messages' sizes are asked for at once, with an object for each."""
+"""How many messages' sizes are asked for, and how many messages are removed, at once."""
 
 _COLUMNS = 2000
 """How many messages' sizes are asked for at once, in columns."""
@@ -118,23 +120,33 @@ class Maildrop:
         self.count = len(self._uids)
         self.octets = self._all_octets
 
-    async def commit(self) -> int:
+    async def commit(self, breathe: Callable[[], Awaitable[None]]) -> int:
         """Remove the marked messages, and no others, whatever other sessions have flagged ``\\Deleted``.
 
+        It is done in batches, as RFC 1939 6 allows: after a failure, some are removed and others are not.  It
+        goes on if the client does not wait for the answer.
+
+        :param breathe: awaited after each batch, so that others are served in between.
         :returns: how many messages were marked.
         :raises MailError: some of them are still there.
         """
-        if self.count == len(self._uids):
-            return 0
-        uids = array("I", compress(self._uids, self._unmarked.translate(_INVERTED)))
+        done, marked = 0, len(self) - self.count
+        for start in range(0, len(self), _BATCH):
+            if done == marked:
+                break
+            marks = self._unmarked[start : start + _BATCH].translate(_INVERTED)
+            if uids := array("I", compress(self._uids[start : start + _BATCH], marks)):
+                await self._remove(uids)
+                done += len(uids)
+            with suppress(ConnectionOver):
+                await breathe()
+        return done
+
+    async def _remove(self, uids: Sequence[int]) -> None:
         await settle(self.mailbox.store(uids, _DELETE))
-        removed = await settle(self.mailbox.expunge(uids))
-        if len(removed) < len(uids):
-            # Messages that another session removed are gone, as they should be.  But another session may
-            # have taken the flag away from some; these are still there.
-            gone = set(removed)
-            doubtful = [uid for uid in uids if uid not in gone]
-            for start in range(0, len(doubtful), _BATCH):
-                if len(await settle(self.mailbox.read(doubtful[start : start + _BATCH], Part.SIZE))):
-                    raise Unavailable("Some deleted messages were not removed")
-        return len(uids)
+        gone = set(await settle(self.mailbox.expunge(uids)))
+        # Messages that another session removed are gone, as they should be.  But another session may
+        # have taken the flag away from some; these are still there.
+        doubtful = [uid for uid in uids if uid not in gone]
+        if doubtful and len(await settle(self.mailbox.read(doubtful, Part.SIZE))):
+            raise Unavailable("Some deleted messages were not removed")

@@ -8,10 +8,12 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from twisted.logger import Logger
+
 from mailproto.backends._envelopes import load_envelope, load_reply
 from mailproto.backends.sqlite._queue_schema import STATES, number_of
 from mailproto.content import Content
-from mailproto.errors import NoSuchQueued
+from mailproto.errors import NoSuchQueued, Unavailable
 from mailproto.model import (
     DestinationState,
     Lease,
@@ -38,11 +40,13 @@ __all__ = [
 IDS = 1000
 """Ids of messages that are looked at in one step."""
 
-ENVELOPES = 1 << 17
+ENVELOPES = 1 << 16
 """Octets of envelopes that are read in one step: some 4 ms."""
 
 OpenFile = Callable[[str, int, int], Content]
 """`Bodies.content`."""
+
+_log = Logger()
 
 _STATE = "SELECT name, wake, waiting, paused_until, failures, reason FROM queue_destinations"
 
@@ -112,7 +116,9 @@ def messages_of(
     ):
         if recipients := rows.get(message[0]):
             content = _content(open_file, message[0], message[4], skip, file, octets)
-            found.append(Lease(token, _message(message, recipients, content), until))
+            queued = _readable(message, recipients, content)
+            if queued is not None:
+                found.append(Lease(token, queued, until))
     return found
 
 
@@ -128,7 +134,10 @@ def get(connection: sqlite3.Connection, id_: int, open_file: OpenFile) -> Queued
         raise NoSuchQueued
     skip, file, octets, *message = row
     recipients = connection.execute(f"SELECT {_RECIPIENT} WHERE message = ? ORDER BY number", (id_,))
-    return _message(message, recipients, _content(open_file, id_, message[4], skip, file, octets))
+    queued = _readable(message, recipients, _content(open_file, id_, message[4], skip, file, octets))
+    if queued is None:
+        raise Unavailable(detail=f"message {id_} in the queue cannot be read")
+    return queued
 
 
 def _content(
@@ -138,6 +147,19 @@ def _content(
         return Content(octets[skip:] if skip else octets)
     # Of a body that is lost, there is no such file, which whoever reads it learns.
     return open_file(file or f"lost-{id_}", size, skip)
+
+
+def _readable(
+    row: Sequence[Any], recipients: Iterable[Sequence[Any]], content: Content | None = None
+) -> QueuedMessage | None:
+    """A message; None if its envelope is damaged, so that it does not keep the others from being sent."""
+    try:
+        return _message(row, recipients, content)
+    except (LookupError, TypeError, ValueError) as error:
+        _log.error(
+            "queue: message {id} cannot be read, and is not sent: {error}; delete it", id=row[0], error=error
+        )
+        return None
 
 
 def _message(
@@ -215,7 +237,8 @@ def find_some(connection: sqlite3.Connection, filter: QueueFilter, after: int, l
             (json.dumps(list(recipients)),),
         ):
             recipients[each[0]].append(each)
-    return Found([_message(row, recipients[row[0]]) for row in rows], last)
+    messages = (_readable(row, recipients[row[0]]) for row in rows)
+    return Found([message for message in messages if message is not None], last)
 
 
 def _condition(filter: QueueFilter) -> tuple[str, list[Any]]:

@@ -135,7 +135,7 @@ class MemoryQueue:
         self, destination: str, *, now: float, until: float, messages: int, recipients: int
     ) -> Sequence[Lease]:
         """See `IQueue.lease`."""
-        given.check_lease(now, until, messages, recipients)
+        given.check_lease(destination, now, until, messages, recipients)
         chosen = self._destinations[destination].choose(now, messages, recipients)
         for old in {each.token for found in chosen.values() for each in found if each.token is not None}:
             for each in self._leases.pop(old).recipients:
@@ -237,6 +237,7 @@ class MemoryQueue:
 
     async def regroup(self, destination_of: Callable[[str], str]) -> None:
         """See `IQueue.regroup`."""
+        given.check_destination_of(destination_of)
         known: dict[str, str] = {}
         for message in self._messages.values():
             for each in message.recipients:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from mailproto._arguments import check_line, check_seconds, check_type, check_whole, wrong_type, wrong_value
+from mailproto._arguments import (
+    check_call,
+    check_line,
+    check_seconds,
+    check_type,
+    check_whole,
+    wrong_type,
+    wrong_value,
+)
 from mailproto.model import Lease, NewQueued, QueueChange, QueueFilter, RecipientResult
 
 __all__ = [
     "check_change",
+    "check_destination_of",
     "check_lease",
     "check_leases",
     "check_new",
@@ -29,8 +38,9 @@ def check_leases(leases: Sequence[Lease]) -> None:
     _check_each("leases", leases, Lease, "a Lease")
 
 
-def check_lease(now: float, until: float, messages: int, recipients: int) -> None:
+def check_lease(destination: str, now: float, until: float, messages: int, recipients: int) -> None:
     """:raises TypeError, ValueError: nothing can be leased so."""
+    checked_destination(destination)
     check_seconds("now", now)
     check_seconds("until", until)
     check_whole("messages", messages, 1)
@@ -71,6 +81,11 @@ def checked_destination(destination: str) -> str:
     if not destination:
         raise wrong_value("destination", destination, takes)
     return destination
+
+
+def check_destination_of(destination_of: Callable[[str], str]) -> None:
+    """:raises TypeError: it is no function of a domain."""
+    check_call("destination_of", destination_of, "a function of a domain that returns a destination", 1)
 
 
 def check_page(filter: QueueFilter, after: int, limit: int) -> None:

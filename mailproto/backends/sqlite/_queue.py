@@ -134,7 +134,7 @@ class SQLiteQueue:
         self, destination: str, *, now: float, until: float, messages: int, recipients: int
     ) -> Sequence[Lease]:
         """See `IQueue.lease`."""
-        given.check_lease(now, until, messages, recipients)
+        given.check_lease(destination, now, until, messages, recipients)
         database = self._database
         leased = await database.writer.run(lease_some, destination, now, until, messages, recipients)
         leases: list[Lease] = []
@@ -164,6 +164,7 @@ class SQLiteQueue:
 
     async def regroup(self, destination_of: Callable[[str], str]) -> None:
         """See `IQueue.regroup`."""
+        given.check_destination_of(destination_of)
         database, known = self._database, dict[str, str]()
         upto: int | None = 0
         while upto is not None:

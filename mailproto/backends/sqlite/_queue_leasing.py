@@ -23,6 +23,9 @@ PROMOTED = 1000
 If there are more at once, such as after a day without a server, later leases go on with the rest.
 """
 
+TURNS = 1000
+"""Turns of a destination after which the rows of its shares are looked through."""
+
 LOOKED_AT = 4096
 """The most ready recipients that are looked at for one lease, if many are of the same messages."""
 
@@ -74,7 +77,7 @@ def lease_some(
     there.virtual = max(before, *(turn for _, turn in chosen))
     there.ready -= len(rows)
     there.since = now
-    if there.virtual // PROMOTED != before // PROMOTED:
+    if there.virtual // TURNS != before // TURNS:
         # Shares that are not ahead of the others need no row.
         transaction.execute(
             "DELETE FROM queue_shares WHERE destination = ? AND turn <= ?", (destination, there.virtual)

@@ -40,8 +40,8 @@ __all__ = [
 IDS = 1000
 """Ids of messages that are looked at in one step."""
 
-ENVELOPES = 1 << 16
-"""Octets of envelopes that are read in one step: some 4 ms."""
+ENVELOPES = 1 << 15
+"""Octets of envelopes that are read in one step: some 3 ms."""
 
 OpenFile = Callable[[str, int, int], Content]
 """`Bodies.content`."""
@@ -214,9 +214,15 @@ class Found(NamedTuple):
 def find_some(connection: sqlite3.Connection, filter: QueueFilter, after: int, limit: int) -> Found:
     """Messages after an id which fit what the database can tell: all but the parts of addresses."""
     condition, values = _condition(filter)
-    [last] = connection.execute(
-        "SELECT max(id) FROM (SELECT id FROM queued WHERE id > ? ORDER BY id LIMIT ?)", (after, IDS)
-    ).fetchone()
+    if filter.ids is None:
+        [last] = connection.execute(
+            "SELECT max(id) FROM (SELECT id FROM queued WHERE id > ? ORDER BY id LIMIT ?)", (after, IDS)
+        ).fetchone()
+    else:
+        wanted = sorted({id_ for id_ in filter.ids if id_ > after})[:IDS]
+        last = wanted[-1] if wanted else None
+        condition += " AND id IN (SELECT value FROM json_each(?))"
+        values.append(json.dumps(wanted))
     if last is None:
         return Found((), None)
     rows: list[Sequence[Any]] = []
@@ -244,9 +250,6 @@ def find_some(connection: sqlite3.Connection, filter: QueueFilter, after: int, l
 def _condition(filter: QueueFilter) -> tuple[str, list[Any]]:
     condition = ""
     values: list[Any] = []
-    if filter.ids is not None:
-        condition += " AND id IN (SELECT value FROM json_each(?))"
-        values.append(json.dumps(list(filter.ids)))
     if filter.arrived_before is not None:
         condition += " AND arrived < ?"
         values.append(filter.arrived_before)

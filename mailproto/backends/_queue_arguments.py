@@ -20,9 +20,12 @@ __all__ = [
     "check_destination_of",
     "check_lease",
     "check_leases",
+    "check_limit",
     "check_new",
+    "check_now",
     "check_page",
     "check_pause",
+    "check_renewal",
     "check_results",
     "checked_destination",
 ]
@@ -88,11 +91,27 @@ def check_destination_of(destination_of: Callable[[str], str]) -> None:
     check_call("destination_of", destination_of, "a function of a domain that returns a destination", 1)
 
 
+def check_renewal(leases: Sequence[Lease], until: float) -> None:
+    """:raises TypeError, ValueError: these are no leases, or this is no time."""
+    check_leases(leases)
+    check_seconds("until", until)
+
+
+def check_limit(limit: int) -> None:
+    """:raises TypeError, ValueError: there cannot be so many."""
+    check_whole("limit", limit, 1)
+
+
+def check_now(now: float) -> None:
+    """:raises TypeError, ValueError: this is no time."""
+    check_seconds("now", now)
+
+
 def check_page(filter: QueueFilter, after: int, limit: int) -> None:
     """:raises TypeError, ValueError: this is no page."""
     check_type("filter", filter, QueueFilter, "a QueueFilter")
     check_whole("after", after)
-    check_whole("limit", limit, 1)
+    check_limit(limit)
 
 
 def check_change(ids: Sequence[int], change: QueueChange) -> None:

@@ -124,10 +124,12 @@ class SQLiteQueue:
 
     async def destinations(self, *, after: str = "", limit: int = 1000) -> Sequence[DestinationState]:
         """See `IQueue.destinations`."""
+        given.check_limit(limit)
         return self._database.read(reading.destinations, after, limit)
 
     async def due(self, now: float, limit: int) -> Sequence[DestinationState]:
         """See `IQueue.due`."""
+        given.check_limit(limit)
         return self._database.read(reading.due, limit)
 
     async def lease(
@@ -147,7 +149,7 @@ class SQLiteQueue:
 
     async def renew(self, leases: Sequence[Lease], until: float) -> Sequence[Lease]:
         """See `IQueue.renew`."""
-        given.check_leases(leases)
+        given.check_renewal(leases, until)
         asked = ([lease.token for lease in leases], until)
         left = await self._database.writer.submit(renew_all, asked)
         return [Lease(each.token, each.message, until) for each in leases if each.token in left]
@@ -221,6 +223,7 @@ class SQLiteQueue:
 
     async def counts(self, now: float) -> QueueCounts:
         """See `IQueue.counts`."""
+        given.check_now(now)
         path = self._database.path
 
         def count() -> QueueCounts:

@@ -89,10 +89,7 @@ def counts(connection: sqlite3.Connection, now: float) -> QueueCounts:
 # -- messages
 
 _MESSAGE = "queued.id, arrived, expires, priority, size, queued.envelope"
-_RECIPIENT = (
-    "message, number, destination, state, due, attempts, reply, attempted, is_reported_late"
-    " FROM queued_recipients"
-)
+_RECIPIENT = "message, number, destination, state, due, attempts, reply, attempted, is_reported_late"
 
 
 def messages_of(
@@ -102,7 +99,7 @@ def messages_of(
     asked = (json.dumps(leases),)
     rows: dict[int, list[Sequence[Any]]] = {}
     for row in connection.execute(
-        f"SELECT {_RECIPIENT.replace(' FROM', ' FROM json_each(?) AS wanted CROSS JOIN')}"
+        f"SELECT {_RECIPIENT} FROM json_each(?) AS wanted CROSS JOIN queued_recipients"
         " ON message = wanted.value ->> 1 AND token = wanted.value ->> 0",
         asked,
     ):
@@ -133,7 +130,9 @@ def get(connection: sqlite3.Connection, id_: int, open_file: OpenFile) -> Queued
     if row is None:
         raise NoSuchQueued
     skip, file, octets, *message = row
-    recipients = connection.execute(f"SELECT {_RECIPIENT} WHERE message = ? ORDER BY number", (id_,))
+    recipients = connection.execute(
+        f"SELECT {_RECIPIENT} FROM queued_recipients WHERE message = ? ORDER BY number", (id_,)
+    )
     queued = _readable(message, recipients, _content(open_file, id_, message[4], skip, file, octets))
     if queued is None:
         raise Unavailable(detail=f"message {id_} in the queue cannot be read")
@@ -239,7 +238,8 @@ def find_some(connection: sqlite3.Connection, filter: QueueFilter, after: int, l
     recipients: dict[int, list[Sequence[Any]]] = {row[0]: [] for row in rows}
     if rows:
         for each in connection.execute(
-            f"SELECT {_RECIPIENT} WHERE message IN (SELECT value FROM json_each(?)) ORDER BY message, number",
+            f"SELECT {_RECIPIENT} FROM queued_recipients"
+            " WHERE message IN (SELECT value FROM json_each(?)) ORDER BY message, number",
             (json.dumps(list(recipients)),),
         ):
             recipients[each[0]].append(each)

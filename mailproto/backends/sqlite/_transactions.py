@@ -28,9 +28,9 @@ class Transaction:
     :ivar leaves_work: whether there is data to be cleared away afterwards.
     """
 
-    def __init__(self, connection: sqlite3.Connection, keywords: Keywords) -> None:
+    def __init__(self, connection: sqlite3.Connection, keywords: Keywords | None = None) -> None:
         self.connection = connection
-        self.keywords = keywords
+        self.keywords = keywords or Keywords()
         self.execute = connection.execute
         self.touched: dict[int, int] = {}
         self.accounts: dict[int, int] = {}

@@ -24,8 +24,13 @@ class FetchCostTests(DialogueTestCase):
 
         client.transport.write = count  # type: ignore[method-assign]
         client.send(b"a %b\r\n" % command)
-        self.clock.advance(0)
-        self.assertTrue(client.received().endswith(b"a OK FETCH completed\r\n"))
+        answer = b""
+        for _ in range(1000):  # turns of others
+            self.clock.advance(0)
+            answer = (answer + client.received())[-100:]
+            if answer.endswith(b"\r\n") and b"\na OK" in answer:
+                break
+        self.assertTrue(answer.endswith(b"a OK FETCH completed\r\n"))
         return writes
 
     def test_no_write_has_many_octets(self) -> None:

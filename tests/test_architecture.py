@@ -133,7 +133,7 @@ PUBLIC_NAMES = {
     """,
     "mailproto.printable": "MAX_SHOWN printable",
     "mailproto.relay": "DNSResolver Exchange Exchanges MX NextHop Opener QueueDelivery Routes",
-    "mailproto.relay.policies": "MTASTS TLSPolicies",
+    "mailproto.relay.policies": "MTASTS TLSPolicies TLSReports",
     "mailproto.service": """
         AccountSettings AuthSettings LogSettings MailService Options ProxySettings RelaySettings Reporter
         SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService make_service
@@ -162,8 +162,8 @@ PUBLIC_NAMES = {
         running_server wait_for_message
     """,
     "mailproto.tls": """
-        Channel ServerTLS TLSFilesError client_channel client_tls dane_tls ensure_self_signed is_verified
-        server_channel server_tls
+        Channel HandshakeFailed ServerTLS TLSFilesError client_channel client_tls dane_tls
+        ensure_self_signed is_verified server_channel server_tls
     """,
     "mailproto.typing": """
         ClientEndpoint ClientTLSContext Reactor ReactorTime ServerEndpoint ServerTLSContext

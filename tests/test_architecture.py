@@ -69,8 +69,10 @@ PUBLIC_NAMES = {
     """,
     "mailproto.delivery.routing": "LMTPDelivery RouterDelivery SMTPDelivery",
     "mailproto.delivery.reports": "Action MAX_RETURNED RecipientStatus Report report",
+    "mailproto.dkim": "KeyFolder SigningKey author_domain signatures",
     "mailproto.domains": """
-        ascii_domain canonical_domain domain_fault ends_in_number is_valid_international
+        DomainTable ascii_domain canonical_domain domain_fault ends_in_number is_valid_international
+        literal_address normal_domain
     """,
     "mailproto.errors": """
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName
@@ -122,7 +124,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.observing": """
         Accepted Appended Client Connected Delivered Disconnected HasClient IObserver
-        Observer ObserverOrMore Observers Refusal SignInRefused SignedIn Stalled TurnedAway client_of
+        Observer ObserverOrMore Observers Refusal Relayed SignInRefused SignedIn Stalled TurnedAway Unreached
+        client_of
     """,
     "mailproto.pop3": "POP3ServerFactory",
     "mailproto.pop3.limits": "POP3Limits READ_AHEAD_MESSAGES READ_AHEAD_OCTETS",
@@ -132,7 +135,9 @@ PUBLIC_NAMES = {
         multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
-    "mailproto.relay": "DNSResolver Exchange Exchanges MX NextHop Opener QueueDelivery Routes",
+    "mailproto.relay": """
+        DNSResolver Exchange Exchanges MX NextHop Opener QueueDelivery RelayAgent RelayLimits Routes Schedule
+    """,
     "mailproto.relay.policies": "MTASTS TLSPolicies TLSReports",
     "mailproto.service": """
         AccountSettings AuthSettings LogSettings MailService Options ProxySettings RelaySettings Reporter
@@ -142,6 +147,7 @@ PUBLIC_NAMES = {
     "mailproto.smtp.errors": "AllRefused UNCERTAIN outcome_of",
     "mailproto.smtp.limits": "MAX_MESSAGE_SIZE SMTPLimits SMTPTimeouts TRUSTED_CLIENT_LIMITS",
     "mailproto.smtp.lmtp": "LMTPClient LMTPServer LMTPServerFactory",
+    "mailproto.smtp.sending": "Transmission",
     "mailproto.smtp.server": "SMTPCommandSession SMTPServer",
     "mailproto.smtp.wire": """
         Auth AuthResponse Bdat Capabilities ChunkEnd ChunkedText Command Data DataChunk DataEnd
@@ -157,9 +163,9 @@ PUBLIC_NAMES = {
     "mailproto.testing": """
         AccountConformance ChangesConformance Connected DeliveryConformance Dialogue DialogueError
         DirectoryConformance ELSEWHERE FEEDS Feed LOOPBACK MailboxConformance MemoryTransport
-        ObjectIdConformance ReadingConformance ReceivedMessage RecordingDelivery RunningServer
-        StoreConformance StoreDeliveryConformance StoreFixture connected make_envelope play_each_way
-        running_server wait_for_message
+        ObjectIdConformance QueueConformance ReadingConformance ReceivedMessage RecordingDelivery
+        RunningServer StoreConformance StoreDeliveryConformance StoreFixture connected make_envelope
+        play_each_way running_server wait_for_message
     """,
     "mailproto.tls": """
         Channel HandshakeFailed ServerTLS TLSFilesError client_channel client_tls dane_tls

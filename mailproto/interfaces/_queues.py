@@ -37,7 +37,8 @@ class IQueue(Contract, metaclass=ContractClass):
 
     A recipient belongs to a destination, a short text that means nothing here.  Recipients of one
     destination are leased in the order of their messages' priority; among equal ones, the shares take turns
-    (`NewQueued.share`), and each share's are leased as they came.
+    (`NewQueued.share`), and each share's are leased in the order in which they became due.  (If very many
+    become due at the same time, a queue may order some of them later.)
 
     A message is removed when each of its recipients is sent or failed.
     """
@@ -53,7 +54,7 @@ class IQueue(Contract, metaclass=ContractClass):
         """The destinations that have waiting recipients or are paused, by name, those after ``after``."""
 
     def due(self, now: float, limit: int) -> Result[Sequence[DestinationState]]:
-        """The destinations that have waiting recipients which nobody has leased, the first due ones first.
+        """The destinations that have waiting recipients, by `DestinationState.due`, the earliest first.
 
         Those that are due after ``now`` come, too, so that the caller knows how long it may sleep.
         """
@@ -63,32 +64,45 @@ class IQueue(Contract, metaclass=ContractClass):
     ) -> Result[Sequence[Lease]]:
         """Lease recipients of a destination that are due, whether it is paused or not.
 
+        There may be fewer than could be leased; if there are none, nothing is due.
+
         :param messages: the most messages, one lease for each.
         :param recipients: the most recipients of each message; more are leased by a later call.
         """
 
     def renew(self, leases: Sequence[Lease], until: float) -> Result[Sequence[Lease]]:
-        """Make leases last longer; those that somebody else has taken over are left out of the result."""
+        """Make leases last until another time; those that somebody has taken over are left out of the
+        result."""
 
     def release(self, leases: Sequence[Lease]) -> Result[None]:
-        """Give back leases of which nothing was tried; those that somebody has taken over stay."""
+        """Give back leases of which nothing was tried; those that somebody has taken over stay.
+
+        Their recipients keep their turns.
+        """
 
     def settle(
         self, lease: Lease, results: Sequence[RecipientResult], reports: Sequence[NewQueued] = ()
     ) -> Result[None]:
         """Note the results of an attempt, give the lease back, and `add` reports, in one transaction.
 
-        :param results: of the leased recipients; those without a result are as before.
-        :raises LeaseLost: somebody else has taken over the lease, or an operator has deleted the message;
-            nothing was changed.
-        :raises MailError: as `add`.
+        :param results: of the leased recipients; those without a result are given back.
+        :raises LeaseLost: somebody else has taken over the lease or a part of it, or an operator has deleted
+            the message; nothing was changed.
+        :raises ValueError: a result is not of a leased recipient, or two are of the same one.
+        :raises MailError: as `add`; nothing was changed.
         """
 
     def pause(self, destination: str, until: float, failures: int = 0, reason: str = "") -> Result[None]:
-        """Note that a destination should not be tried before a certain time; 0 to try it again."""
+        """Note that a destination should not be tried before a certain time; 0 to try it again.
+
+        A destination for which nothing waits may be forgotten some time after its pause.
+        """
 
     def regroup(self, destination_of: Callable[[str], str]) -> Result[None]:
-        """Give recipients new destinations, because other routes hold.
+        """Give waiting and held recipients new destinations, because other routes hold.
+
+        It is done in short steps; what is added meanwhile may be left alone, and so is a recipient whose
+        address has no domain.
 
         :param destination_of: called with each domain that recipients in the queue have: in lower case with
             A-labels, or an address literal.
@@ -117,9 +131,10 @@ class IQueue(Contract, metaclass=ContractClass):
         """
 
     def change(self, ids: Sequence[int], change: QueueChange) -> Result[Sequence[int]]:
-        """Hold, release, retry or delete messages; returns the ids of those that were changed.
+        """Hold, release, retry or delete messages; returns the ids of those that were changed, ascending.
 
-        A message that is being sent at that moment may arrive although it is deleted.
+        Many are changed in short steps, each message at once.  A message that is being sent at that moment
+        may arrive although it is deleted.
         """
 
     def counts(self, now: float) -> Result[QueueCounts]:

@@ -18,12 +18,27 @@ Elsewhere:
 - `mailproto.relay.policies`: the TLS policies of domains (DANE, MTA-STS).
 """
 
+from mailproto.relay._agent import RelayAgent
 from mailproto.relay._dns import DNSResolver
 from mailproto.relay._exchange import Exchange
 from mailproto.relay._exchanges import Exchanges
 from mailproto.relay._intake import QueueDelivery
+from mailproto.relay._limits import RelayLimits
 from mailproto.relay._next_hop import MX, NextHop
 from mailproto.relay._opening import Opener
 from mailproto.relay._routes import Routes
+from mailproto.relay._schedule import Schedule
 
-__all__ = ["MX", "DNSResolver", "Exchange", "Exchanges", "NextHop", "Opener", "QueueDelivery", "Routes"]
+__all__ = [
+    "MX",
+    "DNSResolver",
+    "Exchange",
+    "Exchanges",
+    "NextHop",
+    "Opener",
+    "QueueDelivery",
+    "RelayAgent",
+    "RelayLimits",
+    "Routes",
+    "Schedule",
+]

@@ -95,6 +95,8 @@ class Question:
 
         :raises Malformed: it is none, or cannot be read.
         """
+        if octets[:2] != self.octets[:2]:
+            raise Malformed("it answers another question")  # before anything else, because it may be forged
         # Servers may cut off an answer in the middle of a record.
         is_cut = len(octets) > 2 and bool(octets[2] & _TRUNCATED)
         try:

@@ -161,9 +161,9 @@ PUBLIC_NAMES = {
     "mailproto.testing": """
         AccountConformance ChangesConformance Connected DeliveryConformance Dialogue DialogueError
         DirectoryConformance ELSEWHERE FEEDS Feed LOOPBACK MailboxConformance MemoryTransport
-        ObjectIdConformance QueueConformance ReadingConformance ReceivedMessage RecordingDelivery RunningServer
-        StoreConformance StoreDeliveryConformance StoreFixture connected make_envelope play_each_way
-        running_server wait_for_message
+        ObjectIdConformance QueueConformance ReadingConformance ReceivedMessage RecordingDelivery
+        RunningServer StoreConformance StoreDeliveryConformance StoreFixture connected make_envelope
+        play_each_way running_server wait_for_message
     """,
     "mailproto.tls": """
         Channel ServerTLS TLSFilesError client_channel client_tls dane_tls ensure_self_signed is_verified

@@ -228,3 +228,14 @@ class ConcurrencyTests(World):
             self.assertLessEqual(self.counts().leased, 20)
         self.run_for(200)
         self.assertEqual(len(self.arrived), 100)
+
+
+class ManyDestinationsTests(World):
+    def test_all_have_their_turn(self) -> None:
+        """More destinations are due than are looked at together, and than messages may be leased."""
+        self.limits = RelayLimits(leased=40)
+        for number in range(500):
+            self.send(f"user@domain{number}.example")
+        self.make_agent().start()
+        self.run_for(20)
+        self.assertEqual(len(self.arrived), 500)

@@ -13,7 +13,7 @@ A complete one, over a Python list::
     store = SingleStore("alice@example.org", password_hash, ListMailbox(messages))
 
 Flags, UIDs, changes, hints and summaries are kept in memory.  All methods must be called in the reactor's
-thread.  A method makes its whole change in one step, so that changes never interleave.
+thread.  Long changes are made in slices of `AT_ONCE` messages, between which others have their turn.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from email.message import Message as ParsedMessage
-from typing import Self
+from itertools import chain
+from typing import Final, Self
 
 from zope.interface import implementer
 
@@ -52,9 +53,12 @@ from mailproto.model import (
     StoreResult,
 )
 
-__all__ = ["MODSEQS", "SimpleMailbox"]
+__all__ = ["AT_ONCE", "MODSEQS", "SimpleMailbox"]
 
 _SUMMARY = Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS
+
+AT_ONCE: Final = 2000
+"""Messages that are changed before others have their turn: some 2 ms."""
 
 _SUMMARIES_AT_ONCE = 20
 """How many are made before others have their turn."""
@@ -176,20 +180,19 @@ class SimpleMailbox:
         """See `IMailbox.store`."""
         state = self._changeable()
         change = FlagChange(change.operation, kept_flags(change.flags))
-        messages = state.of(uids)
-        refused = array("I")
-        if unchanged_since is not None:
-            refused.extend([each.info.uid for each in messages if each.modseq > unchanged_since])
-            messages = [each for each in messages if each.modseq <= unchanged_since]
-        becomes = {flags: check_keywords(change.apply(flags)) for flags in {each.flags for each in messages}}
-        same = {before for before, after in becomes.items() if before == after}
-        state.check_keywords(set(becomes.values()).difference(same))
-        if changed := [each for each in messages if each.flags not in same]:
-            state.set_flags(changed, becomes)
-            state.notify()
-        uids = array("I", [each.info.uid for each in messages])
-        modseqs = array("Q", [each.modseq for each in messages])
-        return StoreResult(FlagColumns(uids, [each.flags for each in messages], modseqs), refused)
+        before = {message.flags for message in state.of(uids)}
+        becomes = {flags: check_keywords(change.apply(flags)) for flags in before}
+        state.check_keywords({after for flags, after in becomes.items() if after != flags})
+        results = []
+        for start in range(0, len(uids), AT_ONCE):
+            if start:
+                await turn()
+                state = self._changeable()
+            results.append(state.store(uids[start : start + AT_ONCE], change, becomes, unchanged_since))
+        if len(results) == 1:
+            return results[0]
+        refused = chain.from_iterable(result.refused for result in results)
+        return StoreResult(FlagColumns.join([result.changed for result in results]), list(refused))
 
     async def copy(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.copy`; the target may be an `IMailbox` of any class."""
@@ -199,16 +202,29 @@ class SimpleMailbox:
     async def move(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:
         """See `IMailbox.move`; the target may be an `IMailbox` of any class."""
         self._changeable()
-        moved = await self._copy(uids, target)
-        self._remove([uid for uid, _ in moved])
+        moved: list[tuple[int, int]] = []
+        for start in range(0, len(uids), AT_ONCE):
+            if start:
+                await turn()
+                self._changeable()
+            some = await self._copy(uids[start : start + AT_ONCE], target)
+            self.remove(uid for uid, _ in some)
+            moved += some
         return moved
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Sequence[int]:
         """See `IMailbox.expunge`."""
         state = self._changeable()
-        among = state.messages.values() if uids is None else self._state.of(uids)
-        gone = [message.info.uid for message in among if DELETED in message.flags]
-        self._remove(gone)
+        asked = array("I", state.messages) if uids is None else uids
+        gone = array("I")
+        for start in range(0, len(asked), AT_ONCE):
+            if start:
+                await turn()
+                state = self._changeable()
+            messages = state.of(asked[start : start + AT_ONCE])
+            some = [message.info.uid for message in messages if DELETED in message.flags]
+            self._remove(some)
+            gone.extend(some)
         return gone
 
     def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:

@@ -12,7 +12,17 @@ from itertools import islice, takewhile
 from mailproto.backends._keywords import MailboxKeywords
 from mailproto.backends._uid_runs import UidRuns
 from mailproto.backends._watch import ModSeqs, Watchers
-from mailproto.model import DELETED, SEEN, SYSTEM_FLAGS, Changes, FlagColumns, MailboxStatus, MessageInfo
+from mailproto.model import (
+    DELETED,
+    SEEN,
+    SYSTEM_FLAGS,
+    Changes,
+    FlagChange,
+    FlagColumns,
+    MailboxStatus,
+    MessageInfo,
+    StoreResult,
+)
 
 __all__ = ["Message", "State"]
 
@@ -129,6 +139,31 @@ class State:
         self.messages[uid] = self._changed[uid] = message
         self._recent += 1
         self._count(message, 1)
+
+    def store(
+        self,
+        uids: Sequence[int],
+        change: FlagChange,
+        becomes: dict[frozenset[str], frozenset[str]],
+        unchanged_since: int | None,
+    ) -> StoreResult:
+        """See `IMailbox.store`.
+
+        :param becomes: what ``change`` makes of the sets of flags that the messages had.
+        """
+        messages = self.of(uids)
+        refused = array("I")
+        if unchanged_since is not None:
+            refused.extend([each.info.uid for each in messages if each.modseq > unchanged_since])
+            messages = [each for each in messages if each.modseq <= unchanged_since]
+        for flags in {each.flags for each in messages}.difference(becomes):  # changed by others meanwhile
+            becomes[flags] = change.apply(flags)
+        if changed := [each for each in messages if becomes[each.flags] != each.flags]:
+            self.set_flags(changed, becomes)
+            self.notify()
+        uids = array("I", [each.info.uid for each in messages])
+        modseqs = array("Q", [each.modseq for each in messages])
+        return StoreResult(FlagColumns(uids, [each.flags for each in messages], modseqs), refused)
 
     def set_flags(
         self, messages: Sequence[Message], becomes: Mapping[frozenset[str], frozenset[str]]

@@ -216,7 +216,7 @@ class SimpleMailbox:
         """See `IMailbox.expunge`."""
         state = self._changeable()
         asked = array("I", state.messages) if uids is None else uids
-        gone = array("I")
+        gone: list[int] = []
         for start in range(0, len(asked), AT_ONCE):
             if start:
                 await turn()
@@ -224,7 +224,7 @@ class SimpleMailbox:
             messages = state.of(asked[start : start + AT_ONCE])
             some = [message.info.uid for message in messages if DELETED in message.flags]
             self._remove(some)
-            gone.extend(some)
+            gone += some
         return gone
 
     def watch(self, listener: Callable[[int], None]) -> Callable[[], None]:

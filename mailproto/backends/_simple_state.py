@@ -152,9 +152,9 @@ class State:
         :param becomes: what ``change`` makes of the sets of flags that the messages had.
         """
         messages = self.of(uids)
-        refused = array("I")
+        refused: list[int] = []
         if unchanged_since is not None:
-            refused.extend([each.info.uid for each in messages if each.modseq > unchanged_since])
+            refused = [each.info.uid for each in messages if each.modseq > unchanged_since]
             messages = [each for each in messages if each.modseq <= unchanged_since]
         for flags in {each.flags for each in messages}.difference(becomes):  # changed by others meanwhile
             becomes[flags] = change.apply(flags)

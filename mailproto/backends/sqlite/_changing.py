@@ -53,7 +53,8 @@ def store(
     """See `IMailbox.store`."""
     _, modseq = _numbers(transaction, mailbox)
     modseq += 1  # used only if there is a change
-    found, modseqs, refused = array("I"), array("Q"), array("I")
+    found, modseqs = array("I"), array("Q")
+    refused: list[int] = []
     new_flags: list[frozenset[str]] = []
     becomes: dict[Columns, tuple[Columns, frozenset[str]]] = {}
     changing: defaultdict[Columns, list[int]] = defaultdict(list)

@@ -119,7 +119,7 @@ class SQLiteMailbox:
         stored = await self._change(_long_changes.storing(self._id, change, unchanged_since), uids)
         if len(stored) == 1:
             return cast(StoreResult, stored[0])
-        refused = array("I", chain.from_iterable(part.refused for part in stored))
+        refused = list(chain.from_iterable(part.refused for part in stored))
         return StoreResult(FlagColumns.join([part.changed for part in stored]), refused)
 
     async def copy(self, uids: Sequence[int], target: IMailbox) -> Sequence[tuple[int, int]]:

@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.relay import DNSResolver
 from mailproto.relay._dns import DNSFailure, Kind, MXRecord, TLSARecord, _system
+from mailproto.relay._dns._asking import LONG_ANSWER
 from mailproto.relay._dns._cache import Cache
 from mailproto.relay._dns._messages import RECORDS_LIMIT, TEXT_LIMIT, UDP_SIZE
 from mailproto.relay._dns._resolver import CNAMES_LIMIT, QUERIES_LIMIT, TIMEOUTS
@@ -346,6 +347,19 @@ class StreamTests(Case):
         self.assertEqual(network.questions, [f"{NS} example.org A", f"tcp {NS} example.org A"])
         self.assertEqual(network.threads, 0)
 
+    def test_a_datagram_that_is_longer_than_what_was_asked_for(self) -> None:
+        """Its end is missing, as if the server had cut it off."""
+        records = [f"example.org. 300 IN MX {number} mx{number}.example." for number in range(1000)]
+
+        def server(query: dns.message.Message) -> Any:
+            answer: Any = answering(*records)(query)
+            is_tcp = network.questions[-1].startswith("tcp")
+            return answer if is_tcp else answer.to_wire(max_size=65535)[:LONG_ANSWER]
+
+        network = self.network(server)
+        self.assertEqual(len(self.ask(kind="MX").records), RECORDS_LIMIT)
+        self.assertEqual(len(network.questions), 2)
+
     def test_cut_off_in_the_middle_of_a_record(self) -> None:
         def server(query: dns.message.Message) -> Any:
             answer: Any = answering("example.org. 300 IN A 192.0.2.1", flags="TC")(query)
@@ -368,7 +382,8 @@ class StreamTests(Case):
 
     def test_garbage(self) -> None:
         def server(query: dns.message.Message) -> Any:
-            return answering(flags="TC")(query) if len(network.questions) % 2 else b"\xff" * 5000
+            garbage = query.id.to_bytes(2) + b"\xff" * 5000
+            return answering(flags="TC")(query) if len(network.questions) % 2 else garbage
 
         network = self.network(server)
         self.assertIn("cannot be read", self.fail_to_ask())

@@ -14,13 +14,13 @@ import dns.rrset
 from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.relay import DNSResolver
 from mailproto.relay._dns import DNSFailure, Kind, MXRecord, TLSARecord, _system
 from mailproto.relay._dns._asking import LONG_ANSWER
 from mailproto.relay._dns._cache import Cache
 from mailproto.relay._dns._messages import RECORDS_LIMIT, TEXT_LIMIT, UDP_SIZE
 from mailproto.relay._dns._resolver import CNAMES_LIMIT, QUERIES_LIMIT, TIMEOUTS
 from mailproto.relay._tls._dane import _is_usable
+from mailproto.relay.servers import DNSResolver
 from tests.relay.dns_network import Network, Server, answering, by_kind, silent
 
 NS = "192.0.2.53"

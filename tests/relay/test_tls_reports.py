@@ -14,7 +14,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailproto.client.errors import ConnectFailed, GreetingRefused, TLSFailed, TLSUnavailable
 from mailproto.errors import MailError, Unavailable
 from mailproto.model import Address
-from mailproto.relay import Exchange, Opener
 from mailproto.relay._exchange import AppliedPolicy, TLSDemand
 from mailproto.relay._tls import _counts
 from mailproto.relay._tls._counts import DOMAINS_LIMIT, FAILURES_LIMIT, DayCounts, Fault
@@ -22,6 +21,7 @@ from mailproto.relay._tls._https import HTTPSFailed
 from mailproto.relay._tls._report import ADDRESSES_LIMIT, report_addresses
 from mailproto.relay._tls._reports import SPREAD
 from mailproto.relay.policies import TLSReports
+from mailproto.relay.servers import Exchange, Opener
 from mailproto.tls import HandshakeFailed
 from tests.relay.dns_network import Network as DNSNetwork
 from tests.relay.fake_resolver import FakeResolver

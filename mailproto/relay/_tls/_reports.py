@@ -40,8 +40,8 @@ Send = Callable[[Address, Address, bytes], Result[None]]
 class TLSReports:
     """Counts how TLS goes, and sends each domain that wants it a report after the end of the day (UTC).
 
-    The `mailproto.relay.Opener`, `TLSPolicies` and `MTASTS` are given this object as their ``counts``.  What
-    was counted since midnight is in memory only: a restart forgets it.
+    `mailproto.relay.servers.Opener`, `TLSPolicies` and `MTASTS` are given this object as their ``counts``.
+    What was counted since midnight is in memory only: a restart forgets it.
 
     :param reactor: Twisted's reactor.
     :param resolver: what asks the DNS.

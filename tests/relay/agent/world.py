@@ -15,8 +15,10 @@ from mailproto.delivery.reports import Report
 from mailproto.errors import MailError
 from mailproto.model import Address, Envelope, NewQueued, Outcome, Parameters, QueueState, Recipient, Session
 from mailproto.observing import Observer, Relayed, Unreached
-from mailproto.relay import Exchange, NextHop, Opener, RelayAgent, RelayLimits, Routes, Schedule
+from mailproto.relay import NextHop, RelayAgent, Routes
 from mailproto.relay._exchange import TLSDemand
+from mailproto.relay.limits import RelayLimits, Schedule
+from mailproto.relay.servers import Exchange, Opener
 from mailproto.smtp.limits import SMTPTimeouts
 from tests.relay.agent.fake_queue import FakeQueue
 from tests.smtp.client.network import Network, serving

@@ -15,7 +15,7 @@ from mailproto.backends.sqlite._bodies import LARGE
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._queue_adding import UNREAD, Entry, add_all, entry
 from mailproto.backends.sqlite._queue_changing import change_some, pause, regroup_some
-from mailproto.backends.sqlite._queue_leasing import lease_some, release_all, renew_all
+from mailproto.backends.sqlite._queue_leasing import Wanted, lease_all, release_all, renew_all
 from mailproto.backends.sqlite._queue_settling import settle_all, settle_and_report_all, settlement
 from mailproto.backends.sqlite._schema import connect
 from mailproto.domains import canonical_domain
@@ -138,7 +138,8 @@ class SQLiteQueue:
         """See `IQueue.lease`."""
         given.check_lease(destination, now, until, messages, recipients)
         database = self._database
-        leased = await database.writer.run(lease_some, destination, now, until, messages, recipients)
+        wanted = Wanted(destination, now, until, messages, recipients)
+        leased = await database.writer.submit(lease_all, wanted)
         leases: list[Lease] = []
         for start in range(0, len(leased), READ):
             if start:

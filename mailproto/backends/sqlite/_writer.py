@@ -2,8 +2,9 @@
 
 Requests that arrive while a batch commits form the next batch.  There is no timer: a request never waits
 for others, but under load one sync serves all requests that arrived during the last one. Within a batch,
-consecutive requests of the same kind are done together, with few statements.  If that fails, each is done
-again by itself, so that one failure does not affect the others.
+consecutive requests of the same kind are done together, with few statements; where the order does not matter
+(`in_any_order`), requests of several kinds that alternate are sorted by kind first.  If that fails, each is
+done again by itself, so that one failure does not affect the others.
 
 Each request is short: a change of many messages is divided into slices (`_long_changes`), so that no
 delivery waits long for it.
@@ -16,7 +17,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred, fail
@@ -30,7 +30,7 @@ from mailproto.backends.sqlite._room import Room, takes_room
 from mailproto.backends.sqlite._schema import connect
 from mailproto.errors import StorageFull, Unavailable
 
-__all__ = ["MAX_BATCH", "Transaction", "Writer"]
+__all__ = ["MAX_BATCH", "Transaction", "Writer", "in_any_order"]
 
 MAX_BATCH = 512
 """The most requests of one commit; this bounds how long the first one waits for the last."""
@@ -62,6 +62,21 @@ class Transaction:
 
 
 Work = Callable[[Transaction, Sequence[Any]], Sequence[Any]]
+
+
+WorkT = TypeVar("WorkT", bound=Work)
+
+_IN_ANY_ORDER: set[Any] = set()
+
+
+def in_any_order(work: WorkT) -> WorkT:
+    """Mark work whose requests may be done before or after those of other work that is marked so.
+
+    It is for what is asked for very often: who asks waits for the result before asking for anything that
+    depends on it.
+    """
+    _IN_ANY_ORDER.add(work)
+    return work
 
 
 class _Request(NamedTuple):
@@ -242,7 +257,8 @@ class Writer:
 
     def _try(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> Exception | None:
         """Do, commit and answer a batch; if it fails, nothing is answered, and the error is returned."""
-        kinds = [(work, list(requests)) for work, requests in groupby(batch, key=lambda each: each.work)]
+        kinds = _kinds_of(batch)
+        batch = [request for _, requests in kinds for request in requests]
         try:
             done = _do_one_kind(connection, *kinds[0]) if len(kinds) == 1 else None
             results, transaction = done or _do_each_kind(connection, kinds)
@@ -297,6 +313,26 @@ def _each(
     transaction: Transaction, pieces: Sequence[tuple[Callable[..., R], tuple[Any, ...]]]
 ) -> Sequence[R]:
     return [work(transaction, *arguments) for work, arguments in pieces]
+
+
+def _kinds_of(batch: Sequence[_Request]) -> list[tuple[Work, list[_Request]]]:
+    """The requests of a batch by kind; no request changes places with one that is not `in_any_order`."""
+    kinds: list[tuple[Work, list[_Request]]] = []
+    in_any_order: dict[Work, list[_Request]] = {}  # since the last request that is not
+    for request in batch:
+        work = request.work
+        if work in _IN_ANY_ORDER:
+            requests = in_any_order.get(work)
+        else:
+            in_any_order.clear()
+            requests = kinds[-1][1] if kinds and kinds[-1][0] == work else None
+        if requests is None:
+            requests = []
+            kinds.append((work, requests))
+            if work in _IN_ANY_ORDER:
+                in_any_order[work] = requests
+        requests.append(request)
+    return kinds
 
 
 def _do_one_kind(

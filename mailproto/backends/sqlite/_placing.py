@@ -18,9 +18,10 @@ from mailproto.backends._threading import ThreadKeys
 from mailproto.backends.sqlite._bodies import Body, digest
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns
 from mailproto.backends.sqlite._inserting import insert
+from mailproto.backends.sqlite._requests import in_any_order
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._threads import Threads
-from mailproto.backends.sqlite._writer import Transaction, in_any_order
+from mailproto.backends.sqlite._transactions import Transaction
 from mailproto.errors import MailError, NoSuchAccount, NoSuchMailbox
 from mailproto.message import RENDER_VERSION
 from mailproto.model import AppendedMessage

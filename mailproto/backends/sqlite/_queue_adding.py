@@ -16,8 +16,9 @@ from mailproto.backends.sqlite._mailbox import arrival
 from mailproto.backends.sqlite._placing import Arrival, Place, Placing
 from mailproto.backends.sqlite._queue_schema import READY, TIMED, WAITING
 from mailproto.backends.sqlite._queue_tally import Tally
+from mailproto.backends.sqlite._requests import in_any_order
 from mailproto.backends.sqlite._room import adds_content
-from mailproto.backends.sqlite._writer import Transaction, in_any_order
+from mailproto.backends.sqlite._transactions import Transaction
 from mailproto.errors import MailError
 from mailproto.message import Summary
 from mailproto.model import AppendedMessage, NewQueued, canonical_mailbox_name

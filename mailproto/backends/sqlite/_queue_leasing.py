@@ -15,7 +15,8 @@ from mailproto.backends._queue_rules import FORGET
 from mailproto.backends.sqlite._inserting import insert
 from mailproto.backends.sqlite._queue_schema import NOWHERE, READY, TIMED
 from mailproto.backends.sqlite._queue_tally import Destination, Tally, rows_of
-from mailproto.backends.sqlite._writer import Transaction, in_any_order
+from mailproto.backends.sqlite._requests import in_any_order
+from mailproto.backends.sqlite._transactions import Transaction
 
 __all__ = ["Wanted", "lease_all", "release_all", "renew_all"]
 

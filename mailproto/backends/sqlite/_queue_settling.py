@@ -13,8 +13,9 @@ from mailproto.backends.sqlite._queue_adding import Adding, Entry
 from mailproto.backends.sqlite._queue_removing import remove_messages
 from mailproto.backends.sqlite._queue_schema import HELD, NOWHERE, READY, TIMED, WAITING, number_of
 from mailproto.backends.sqlite._queue_tally import Tally, rows_of
+from mailproto.backends.sqlite._requests import in_any_order
 from mailproto.backends.sqlite._room import adds_content
-from mailproto.backends.sqlite._writer import Transaction, in_any_order
+from mailproto.backends.sqlite._transactions import Transaction
 from mailproto.errors import LeaseLost
 from mailproto.model import RecipientResult
 

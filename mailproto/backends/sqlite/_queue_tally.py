@@ -13,7 +13,7 @@ from typing import Any
 
 from mailproto.backends.sqlite._inserting import insert
 from mailproto.backends.sqlite._queue_schema import HELD, NOWHERE, READY, WAITING
-from mailproto.backends.sqlite._writer import Transaction
+from mailproto.backends.sqlite._transactions import Transaction
 
 __all__ = ["Destination", "Tally", "rows_of"]
 

@@ -20,7 +20,7 @@ from mailproto.backends.sqlite._queue_leasing import Wanted, lease_all
 from mailproto.backends.sqlite._queue_settling import settle_all, settlement
 from mailproto.backends.sqlite._room import Room
 from mailproto.backends.sqlite._schema import connect, prepare
-from mailproto.backends.sqlite._writer import Transaction
+from mailproto.backends.sqlite._transactions import Transaction
 from mailproto.errors import LeaseLost, NoSuchAccount, StorageFull, Unavailable
 from mailproto.model import Placement, QueueChange, QueueFilter, QueueState, RecipientResult
 from mailproto.testing._queue_fixture import DOMAIN, NOW, SENT, failed, message, sent, waiting

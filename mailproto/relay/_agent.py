@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Final
 
@@ -15,7 +15,7 @@ from mailproto._logger import PackageLogger
 from mailproto._twisted_arguments import check_clock, check_contract
 from mailproto.awaiting import settle
 from mailproto.content import Octets
-from mailproto.errors import MailError, Unavailable
+from mailproto.errors import MailError
 from mailproto.interfaces import IQueue
 from mailproto.maillog import MailLog
 from mailproto.model import Outcome, Parameters
@@ -23,8 +23,8 @@ from mailproto.observing import ObserverOrMore, Observers
 from mailproto.relay._connections import Connections, Unreachable
 from mailproto.relay._destination import Destination, Held, Result
 from mailproto.relay._dispatcher import Dispatcher
-from mailproto.relay._exchange import Exchange
 from mailproto.relay._exchanges import Exchanges
+from mailproto.relay._found_ways import FoundWays
 from mailproto.relay._leases import Leases
 from mailproto.relay._limits import RelayLimits
 from mailproto.relay._opening import Opener
@@ -36,7 +36,6 @@ from mailproto.relay._schedule import Schedule
 from mailproto.relay._settling import PrepareReport, Settling
 from mailproto.relay._telling import tell
 from mailproto.relay._terms import onward_parameters, terms_of
-from mailproto.smtp import SMTPClient
 from mailproto.typing import Reactor
 
 __all__ = ["RelayAgent"]
@@ -77,6 +76,9 @@ class RelayAgent:
     :param schedule: when messages are tried again, and given up.
     :param limits: how much is done at a time.
     :param observer: who is told of each attempt (`mailproto.observing`), besides the mail log.
+    :param spool_folder: where large messages that have to be converted are put for a while; None for the
+        system's folder of temporary files.
+    :param random: spreads the attempts.
     :param now: gives the seconds since the epoch.
     :raises TypeError: an argument is of the wrong type.
     """
@@ -96,6 +98,7 @@ class RelayAgent:
         schedule: Schedule | None = None,
         limits: RelayLimits | None = None,
         observer: ObserverOrMore | None = None,
+        spool_folder: str | None = None,
         now: Callable[[], float] = time.time,
         random: Random | None = None,
     ) -> None:
@@ -116,9 +119,9 @@ class RelayAgent:
         self._schedule = schedule or Schedule()
         self._limits = limits or RelayLimits()
         self._observers = Observers([MailLog(reactor), *Observers(observer).observers])
-        ways = _Ways(routes, exchanges, opener)
+        ways = FoundWays(routes, exchanges, opener)
         self._connections = Connections(reactor, ways, self._limits)
-        self._dispatcher = Dispatcher(reactor, self._connections, self._limits, self)
+        self._dispatcher = Dispatcher(reactor, self._connections, self._limits, self, spool_folder)
         self._leases = Leases(reactor, queue, self._limits, now)
         self._settling = Settling(reactor, queue, hostname, prepare_report, self._settled)
         self._pausing = Pausing(
@@ -395,21 +398,3 @@ class RelayAgent:
 _TOO_LATE: Final = Result(
     Outcome(554, "5.4.7", "The time that its sender gave the message is over"), is_attempt=False
 )
-
-
-class _Ways:
-    """Routes, exchanges and the opener, for `Connections`."""
-
-    def __init__(self, routes: Routes, exchanges: Exchanges, opener: Opener) -> None:
-        self._routes = routes
-        self._exchanges = exchanges
-        self._opener = opener
-
-    async def find(self, domain: str, require_tls: bool | None) -> Sequence[Exchange]:
-        hop = self._routes.next_hop(domain)
-        if hop is None:  # it may be switched on again
-            raise Unavailable(detail="mail for this domain is not sent anywhere: there is no route")
-        return await self._exchanges.find(hop, domain, require_tls=require_tls)
-
-    def open(self, exchange: Exchange) -> Awaitable[SMTPClient]:
-        return self._opener.open_client(exchange)

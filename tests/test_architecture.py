@@ -135,9 +135,8 @@ PUBLIC_NAMES = {
         multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
-    "mailproto.relay": """
-        DNSResolver Exchange Exchanges MX NextHop Opener QueueDelivery RelayAgent RelayLimits Routes Schedule
-    """,
+    "mailproto.relay": "DNSResolver Exchange Exchanges MX NextHop Opener QueueDelivery RelayAgent Routes",
+    "mailproto.relay.limits": "RelayLimits Schedule",
     "mailproto.relay.policies": "MTASTS TLSPolicies",
     "mailproto.service": """
         AccountSettings AuthSettings LogSettings MailService Options ProxySettings RelaySettings Reporter

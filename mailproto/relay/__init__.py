@@ -1,8 +1,13 @@
 """Takes mail for other servers, and carries it to its destination.
 
-`QueueDelivery` takes it: a server's delivery, in front of a queue.
+`QueueDelivery` takes it: a server's delivery, in front of a queue.  `RelayAgent` carries it from there to its
+destinations, tries again what cannot be sent, and tells senders what became of it::
 
-For each domain, `Routes` give the next hop, `Exchanges` the servers to try, and `Opener` a client that is
+    delivery = QueueDelivery(store, MailboxDelivery(store, domains), routes)
+    agent = RelayAgent(reactor, store.queue, routes, exchanges, opener, prepare_report=delivery.prepare)
+    agent.start()
+
+For each domain, `Routes` give the `NextHop`, `Exchanges` the servers to try, and `Opener` a client that is
 ready to send::
 
     routes = Routes("mx", {"*.lab.example": "smtp://10.0.0.1?tls=required"})
@@ -15,6 +20,7 @@ ready to send::
 
 Elsewhere:
 
+- `mailproto.relay.limits`: when and how much is sent.
 - `mailproto.relay.policies`: the TLS policies of domains (DANE, MTA-STS).
 """
 
@@ -23,11 +29,9 @@ from mailproto.relay._dns import DNSResolver
 from mailproto.relay._exchange import Exchange
 from mailproto.relay._exchanges import Exchanges
 from mailproto.relay._intake import QueueDelivery
-from mailproto.relay._limits import RelayLimits
 from mailproto.relay._next_hop import MX, NextHop
 from mailproto.relay._opening import Opener
 from mailproto.relay._routes import Routes
-from mailproto.relay._schedule import Schedule
 
 __all__ = [
     "MX",
@@ -38,7 +42,5 @@ __all__ = [
     "Opener",
     "QueueDelivery",
     "RelayAgent",
-    "RelayLimits",
     "Routes",
-    "Schedule",
 ]

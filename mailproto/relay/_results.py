@@ -33,7 +33,6 @@ def decide(
 
     :param not_before: when the destination is tried again, if it is paused.
     """
-    message = held.lease.message
     results: list[RecipientResult] = []
     statuses: list[RecipientStatus] = []
     again: float | None = None

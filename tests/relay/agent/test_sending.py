@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mailproto.model import QueueState
-from mailproto.relay import RelayLimits
+from mailproto.relay.limits import RelayLimits
 from tests.relay.agent.world import CONTENT, World
 from tests.smtp.client.network import serving
 

@@ -181,6 +181,7 @@ class MailLog(Observer):
         fields: Fields = {
             "command": event.command,
             "ms": round(event.seconds * 1000),
+            "cpu_ms": f"{event.cpu_seconds * 1000:.0f}",
             "unlogged": "" if stalls is None or not stalls.unlogged else stalls.unlogged,
         }
         if stalls is None and len(self._stalls) >= _MAX_KINDS:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from mailproto._arguments import check_type, check_whole
 from mailproto._ip import ip_address
-from mailproto.domains import domain_fault, ends_in_number
+from mailproto.domains import domain_fault, ends_in_number, literal_address, normal_domain
 from mailproto.errors import MailError, Refused
 from mailproto.printable import printable
 from mailproto.relay._dns import DNSFailure, Lookup
@@ -23,7 +23,6 @@ from mailproto.relay._hosts import (
 )
 from mailproto.relay._next_hop import NextHop
 from mailproto.relay._own import OwnPlaces
-from mailproto.relay._routes import literal_address, normal_domain
 from mailproto.relay._tls import Demands, TLSPolicies
 
 __all__ = ["Exchanges"]

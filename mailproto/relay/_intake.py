@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
+from twisted.internet.threads import deferToThread
 from zope.interface import implementer
 
 from mailproto._arguments import check_call, check_line, check_seconds, check_type, wrong_type, wrong_value
+from mailproto._logger import PackageLogger
 from mailproto._twisted_arguments import check_contract, provided
 from mailproto.awaiting import settle
 from mailproto.connection.proxy import Networks
@@ -19,6 +21,7 @@ from mailproto.delivery import Delivery, bounce
 from mailproto.delivery._base import DELIVERED
 from mailproto.delivery._return_path import return_path, with_return_path
 from mailproto.delivery.reports import Action, RecipientStatus, Report, report
+from mailproto.dkim import KeyFolder, author_domain, signatures
 from mailproto.errors import MailError, Refused, RelayDenied
 from mailproto.interfaces import IDelivery, IOwnership, IPlacing, IQueueRunner, IQueueStore
 from mailproto.model import (
@@ -47,8 +50,15 @@ MAX_HOLD = 30 * 86_400
 
 _QUEUED = Outcome(250, "2.0.0", "Queued")
 
+InThread: TypeAlias = Callable[..., Awaitable[bytes]]
+
 _Place: TypeAlias = tuple[Placement, ...] | str | MailError
 """Mailboxes here, a destination, or the reason why there is neither."""
+
+
+def _signatures(keys: KeyFolder, content: Content) -> bytes:
+    domain = author_domain(content)
+    return signatures(content, domain, keys.find(domain)) if domain else b""
 
 
 def check_relay_from(name: str, networks: Networks) -> None:
@@ -78,10 +88,15 @@ class QueueDelivery(Delivery):
     :param routes: where mail for other domains goes.
     :param relay_from: the networks whose clients may send anywhere without AUTH.
     :param lifetime: seconds for which a message is tried.
+    :param signing_keys: sign what enters the queue from clients that may send anywhere, if the author's
+        domain has keys (DKIM).
     :param hostname: this server's name in reports; by default that of the session.
     :param clock: gives the seconds since the epoch.
+    :param in_thread: calls a function in a thread, and returns a Deferred of its result.
     :raises TypeError: an argument is of the wrong type; ``local`` does not provide `IPlacing`.
     """
+
+    log = PackageLogger()
 
     service_extensions = ServiceExtensions(
         dsn=True, require_tls=True, deliver_by=0, mt_priority="", future_release=MAX_HOLD
@@ -95,8 +110,10 @@ class QueueDelivery(Delivery):
         *,
         relay_from: Networks | Iterable[str] = (),
         lifetime: float = LIFETIME,
+        signing_keys: KeyFolder | None = None,
         hostname: str = "",
         clock: Callable[[], float] = time.time,
+        in_thread: InThread = deferToThread,
     ) -> None:
         check_contract("store", store, IQueueStore)
         check_contract("local", local, IDelivery)
@@ -108,6 +125,7 @@ class QueueDelivery(Delivery):
                 "local", local, takes, "write mailproto.delivery.MailboxDelivery(store, domains)"
             )
         check_seconds("lifetime", lifetime, above_0=True)
+        check_type("signing_keys", signing_keys, (KeyFolder, type(None)), "a KeyFolder or None")
         check_line("hostname", hostname)
         check_call("clock", clock, "a function that gives seconds, such as time.time", 0)
         self._queue = store.queue
@@ -117,6 +135,8 @@ class QueueDelivery(Delivery):
         self._relay_from = Networks.of("relay_from", relay_from)
         check_relay_from("relay_from", self._relay_from)
         self._lifetime = lifetime
+        self._keys = signing_keys
+        self._in_thread = in_thread
         self._hostname = hostname
         self._clock = clock
 
@@ -199,19 +219,32 @@ class QueueDelivery(Delivery):
         envelope = Envelope(uuid.uuid4().hex, message.sender, message.recipients, session, message.parameters)
         places = [await self._place(recipient.address) for recipient in envelope.recipients]
         with suppress(MailError):
-            return self._new(envelope, message.content, places)
+            return self._new(envelope, await self._signed(message.content), places)
         return None
 
     async def _accept(
         self, envelope: Envelope, content: Content, places: Sequence[_Place]
     ) -> Sequence[Outcome]:
         """Put a message onto the queue, with its copies for mailboxes here and a report of their success."""
+        if self._may_send_anywhere(envelope.session):
+            content = await self._signed(content)
         new = self._new(envelope, content, places)
         outcomes = [DELIVERED if destination is None else _QUEUED for destination in new.destinations]
         here = [place for place, to in enumerate(new.destinations) if to is None]
         reports = await self._prepared(self._successes(envelope, outcomes, here, content))
         await settle(self._queue.add([new, *reports]))
         return outcomes
+
+    async def _signed(self, content: Content) -> Content:
+        """The message with signatures, if its author's domain has keys; without them if a key is broken."""
+        if self._keys is None:
+            return content
+        try:
+            fields = await self._in_thread(_signatures, self._keys, content)
+        except (OSError, ValueError) as error:
+            self.log.error("A message is not signed: {error}", error=error)
+            return content
+        return content.prepend(fields) if fields else content
 
     async def _place(self, path: Address) -> _Place:
         """Where mail for an address goes: mailboxes here, a destination, or nowhere."""

@@ -1,4 +1,4 @@
-"""When, and how much at a time, a `mailproto.relay.RelayAgent` sends."""
+"""When a `mailproto.relay.RelayAgent` tries something, and how much at a time."""
 
 from mailproto.relay._limits import RelayLimits
 from mailproto.relay._schedule import Schedule

@@ -23,6 +23,7 @@ from mailproto.errors import MailError, StoreUnusable
 from mailproto.service._accounts import remembered_domain
 from mailproto.service._command_error import CommandError
 from mailproto.service._data import make_data_folder
+from mailproto.service._dkim_command import add_dkim_actions
 from mailproto.service._names import account_name
 from mailproto.service._queue_command import add_queue_actions
 from mailproto.service._reasons import file_error, store_error
@@ -42,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     options = parser.parse_args(arguments)
     try:
         _check(options)
+        if options.act is not None:
+            options.act(options)
+            sys.exit()
         if options.creates:
             try:
                 options.name = account_name(full_name(options.name, options.domain))
@@ -49,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
                 parser.error(f"argument NAME@DOMAIN: {error}")
         # Read before the reactor runs, because reading from a terminal blocks.
         options.password = ask_password(options) if options.needs_password else ""
-    except CommandError as error:
+    except (CommandError, ValueError) as error:
         sys.exit(f"mailproto: {error}")
     except OSError as error:
         sys.exit(f"mailproto: {file_error(error, options.data)}")
@@ -59,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _parser() -> ArgumentParser:
-    """Each action sets ``run``, a coroutine function of the store and the options; its result is the exit
-    status, None for 0."""
+    """Each action sets ``run``, a coroutine function of the store and the options, whose result is the exit
+    status, None for 0; or ``act``, a function of the options, if it needs no store."""
     parser = ArgumentParser(
         prog="mailproto", description="Manage the accounts, the queue and the store of a mailproto server."
     )
@@ -73,6 +77,7 @@ def _parser() -> ArgumentParser:
             "mail for other servers: list, show, retry, hold, release, delete, flush, stats",
             add_queue_actions,
         ),
+        ("dkim", "keys that sign mail: keygen, show, use", add_dkim_actions),
         ("store", "stored mail: check", add_store_actions),
     ):
         command = commands.add_parser(name, help=text)
@@ -87,11 +92,15 @@ def _add_action(actions: Any, action: str, text: str) -> ArgumentParser:
     options.add_argument(
         "--store", default=DEFAULT_STORE, metavar="URL", help="as the server's: sqlite: by default"
     )
-    options.set_defaults(creates=False, needs_password=False)
+    options.set_defaults(act=None, creates=False, needs_password=False)
     return options
 
 
 def _check(options: Namespace) -> None:
+    if options.act is not None:
+        if _is_there(options.data):
+            _become_owner(options.data)
+        return
     if options.store.startswith("memory:"):
         raise CommandError("a memory: store lives in the server's process; use its --account option")
     scheme, _, path = options.store.partition(":")

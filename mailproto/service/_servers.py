@@ -13,6 +13,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from mailproto.connection import ServerFactory
 from mailproto.connection.proxy import ProxiedFactory
 from mailproto.delivery import CatchAllDelivery, MailboxDelivery
+from mailproto.dkim import KeyFolder
 from mailproto.imap import IMAPServerFactory
 from mailproto.interfaces import IDelivery, IQueueStore, IStore
 from mailproto.observing import Observers
@@ -20,6 +21,7 @@ from mailproto.pop3 import POP3ServerFactory
 from mailproto.relay import QueueDelivery
 from mailproto.service._accounts import AccountsService
 from mailproto.service._data import DataService
+from mailproto.service._dkim_command import DKIM_FOLDER
 from mailproto.service._listeners import Listener
 from mailproto.service._settings import Settings
 from mailproto.service._store import StoreService
@@ -83,6 +85,7 @@ class ServersService(Service):
             settings.relay.routes_for(settings.domains),
             relay_from=settings.relay.clients,
             lifetime=settings.relay.lifetime,
+            signing_keys=KeyFolder(self.data.folder / DKIM_FOLDER),
             hostname=settings.hostname,
         )
 

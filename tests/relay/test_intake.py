@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -14,6 +15,7 @@ from mailproto.backends import MemoryStore
 from mailproto.content import Content
 from mailproto.delivery import Delivery, MailboxDelivery
 from mailproto.delivery.reports import Report
+from mailproto.dkim import KeyFolder
 from mailproto.errors import MailError, NoSuchMailbox, RecipientUnknown, RelayDenied
 from mailproto.interfaces import IQueue, IQueueStore
 from mailproto.model import (
@@ -303,6 +305,55 @@ class ReportTests(IntakeCase):
         self.assertEqual(new.placements, (Placement("alice@example.org"),))
         lost = report._replace(recipients=(Recipient(address("gone@example.org")),))
         self.assertIsNone(self.settled(self.delivery.prepare(lost)))
+
+
+class SigningTests(IntakeCase):
+    """DKIM."""
+
+    FROM_ALICE = b"From: alice@example.org\r\n" + MESSAGE
+
+    def setUp(self) -> None:
+        super().setUp()
+        keys = KeyFolder(self.mktemp())
+        keys.add("example.org", "mail")
+        self.delivery = self.make(signing_keys=keys, in_thread=execute)
+
+    def sent(self, content: bytes, session: Session = SUBMISSION, *more: str) -> NewQueued:
+        envelope = make_envelope(address("alice@example.org"), ["x@remote.example", *more], session=session)
+        self.settled(self.delivery.deliver(envelope, Content(content)))
+        return self.queue.added.pop()
+
+    def test_what_an_account_sends(self) -> None:
+        new = self.sent(self.FROM_ALICE)
+        self.assertEqual(bytes(new.content).count(b"d=example.org;"), 2)
+        self.assertTrue(bytes(new.content).endswith(self.FROM_ALICE))
+
+    def test_the_copy_here_has_it_too(self) -> None:
+        new = self.sent(self.FROM_ALICE, SUBMISSION, "bob@example.org")
+        self.assertTrue(bytes(new.content)[new.skip :].startswith(b"DKIM-Signature: v=1;"))
+
+    def test_other_authors(self) -> None:
+        for content in (MESSAGE, b"From: x@remote.example\r\n" + MESSAGE):
+            self.assertEqual(bytes(self.sent(content).content), content)
+
+    def test_a_report_is_from_the_hosts_name(self) -> None:
+        assert self.delivery._keys is not None
+        self.delivery._keys.add("mx.example.org", "mail")
+        self.deliver("bob@example.org", "gone@example.org", session=PORT_25, sender="x@remote.example")
+        self.assertEqual(bytes(self.queue.added.pop().content).count(b"d=mx.example.org;"), 2)
+
+    def test_broken_keys(self) -> None:
+        assert self.delivery._keys is not None
+        (self.delivery._keys._path / "example.org" / "mail.pem").write_text("nonsense")
+        self.delivery._keys._known.clear()
+        with capturedLogs() as log:
+            new = self.sent(self.FROM_ALICE)
+        self.assertEqual(bytes(new.content), self.FROM_ALICE)
+        self.assertIn("mail.pem: it has no private key", formatEvent(log[0]))
+
+
+async def execute(function: Any, *arguments: Any) -> Any:
+    return function(*arguments)
 
 
 class QueueRunTests(IntakeCase):

@@ -25,9 +25,10 @@ from mailproto.model import (
     Session,
 )
 from mailproto.observing import Observer, Relayed, Unreached
-from mailproto.relay import Exchange, NextHop, Opener, RelayAgent, Routes
+from mailproto.relay import NextHop, RelayAgent, Routes
 from mailproto.relay._exchange import TLSDemand
 from mailproto.relay.limits import RelayLimits, Schedule
+from mailproto.relay.servers import Exchange, Opener
 from mailproto.smtp.limits import SMTPTimeouts
 from tests.relay.agent.watched_queue import WatchedQueue
 from tests.smtp.client.network import Network, serving

@@ -99,7 +99,7 @@ class StoreTests(TestCase):
         self.patch(Digesting.go_on, "__defaults__", (0.0,))
         slow = b"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + b"--a\r\n\r\n" * 9000
         inbox = await self.inbox()
-        order = []
+        order: list[Any] = []
         await gatherResults(
             [
                 self.store.deliver(slow, [TO_ALICE]).addCallback(order.append),

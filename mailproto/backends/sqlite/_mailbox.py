@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, cast
@@ -19,7 +20,7 @@ from mailproto.backends.sqlite._long_changes import LongChange
 from mailproto.backends.sqlite._placing import Append, Arrival, append_all
 from mailproto.backends.sqlite._requests import REQUEST
 from mailproto.errors import InvalidMailboxName, NoSuchMailbox, Unavailable
-from mailproto.interfaces import IMailbox, IMetadata, IObjectIds, IRecent
+from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata, IObjectIds, IRecent
 from mailproto.model import (
     PERMANENT_FLAGS,
     SYSTEM_FLAGS,
@@ -44,7 +45,7 @@ _OCTETS = 4096
 """So many octets of an appended message have the weight 1 for the writer."""
 
 
-@implementer(IMailbox, IMetadata, IObjectIds, IRecent)
+@implementer(IMailbox, IBoundedReading, IMetadata, IObjectIds, IRecent)
 class SQLiteMailbox:
     """A mailbox by its id, also after it was renamed."""
 
@@ -73,11 +74,25 @@ class SQLiteMailbox:
 
     async def read(self, uids: Sequence[int], parts: Part) -> Sequence[MessageInfo]:
         """See `IMailbox.read`."""
-        database = self._database
-        found = database.read(_reading.read, self._id, list(uids), parts, database.bodies.content)
+        found = self._read(list(uids), parts)
         if _rendering.has_stale(found, parts):
-            return await _rendering.summarised(database, self._id, found, parts)
+            return await _rendering.summarised(self._database, self._id, found, parts)
         return found
+
+    async def read_some(self, uids: Sequence[int], parts: Part, octets: int) -> Sequence[MessageInfo]:
+        """See `IBoundedReading.read_some`."""
+        uids = list(uids)
+        while True:
+            found = self._read(uids, parts, octets)
+            if not _rendering.has_stale(found, parts):
+                return found
+            if anew := await _rendering.summarised(self._database, self._id, found, parts, octets):
+                return anew
+            uids = uids[bisect_right(uids, found[-1].uid) :]  # those that were found have been removed
+
+    def _read(self, uids: list[int], parts: Part, most: int | None = None) -> list[MessageInfo]:
+        database = self._database
+        return database.read(_reading.read, self._id, uids, parts, database.bodies.content, most)
 
     async def metadata(self, uids: Sequence[int]) -> Metadata:
         """See `IMetadata.metadata`."""

@@ -22,6 +22,9 @@ class IMAPWireLimits:
     :ivar mailbox: octets of one mailbox name or pattern.
     :ivar patterns: octets of the reference and the patterns of a LIST or LSUB in all: each character of each
         name is compared with all of them.
+    :ivar fetch_items: how many items a FETCH may have.
+    :ivar fetch_labels: octets of the part numbers and the lists of header fields in these items, which the
+        answer for each message repeats.
     :ivar nesting: how deep search keys may be nested.
     :ivar swallowed: octets of a refused command that are read and thrown away.  If the client sends
         more without waiting for permission, the connection is closed.
@@ -36,6 +39,8 @@ class IMAPWireLimits:
     append: int = 50 << 20
     mailbox: int = 4096
     patterns: int = 8192
+    fetch_items: int = 1000
+    fetch_labels: int = 16_384
     nesting: int = 50
     swallowed: int = 64 << 20
     swallowed_line: int = 4 << 20

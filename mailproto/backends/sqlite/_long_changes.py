@@ -43,12 +43,19 @@ __all__ = [
     "any_long_change",
     "copying",
     "expunging",
+    "is_long",
     "moving",
     "storing",
 ]
 
 SLICE = 1000
-"""Messages of one transaction: some 10 ms."""
+"""The most messages of one transaction: usually some 10 ms."""
+
+FIRST = 100
+"""Messages of a change's first slice; the later ones are as long as `SECONDS` allow."""
+
+SECONDS = 0.01
+"""The writer's processor time for a slice: messages with very many keywords take a hundred times as long."""
 
 BODIES = 200
 """Bodies that are removed in one transaction: some 2 ms."""
@@ -141,7 +148,7 @@ class LongChanges:
         :param share: see `Writer.submit`.
         :raises MailError: the change failed.  Finished slices stay, except that a copy is undone.
         """
-        if len(uids) > SLICE:
+        if is_long(uids):
             return await self._do_slices(None, change, array("I", uids), share)
         apply, weight = (_copy_few if change.kind == "copy" else _apply), REQUEST + len(uids)
         return [await self._writer.run(apply, change, list(uids), share=share, weight=weight)]
@@ -219,11 +226,13 @@ class LongChanges:
         results = []
         do_slice = _copy_slice if change.kind == "copy" else _slice
         try:
-            for start in range(0, len(uids), SLICE):
-                some = uids[start : start + SLICE].tolist()
+            start, size = 0, min(FIRST, SLICE)  # then ten times as many at most, as long as that is quick
+            while start < len(uids):
+                some = uids[start : start + size].tolist()
+                start += size
                 all_uids = uids if job is None else None
-                is_last = start + SLICE >= len(uids)
-                job, result = await self._writer.run(
+                is_last = start >= len(uids)
+                job, result, seconds = await self._writer.run(
                     do_slice,
                     job,
                     change,
@@ -234,6 +243,7 @@ class LongChanges:
                     share=share,
                     weight=REQUEST + len(some),
                 )
+                size = max(1, min(SLICE, size * 10, int(size * SECONDS / (seconds or SECONDS / 10))))
                 results.append(result)
                 after_each()
         except Exception:
@@ -303,6 +313,11 @@ class LongChanges:
             self._retry = self._clock.callLater(RETRY, self.clear)
 
 
+def is_long(uids: Sequence[int]) -> bool:
+    """Whether a change of so many messages is done in slices."""
+    return len(uids) > min(FIRST, SLICE)
+
+
 def any_long_change(connection: sqlite3.Connection) -> bool:
     """Whether there is a running or an interrupted long change, in any process."""
     return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM long_changes)").fetchone()[0])
@@ -324,17 +339,18 @@ def _slice(
     some: Sequence[int],
     is_last: bool,
     owner: str,
-) -> tuple[int, Any]:
-    """Do the next slice.
+) -> tuple[int, Any, float]:
+    """Do the next slice; returns the job, the result, and the seconds that it took.
 
     :param job: None for the first slice: then the change is recorded with all ``uids``.
     """
+    begin = time.thread_time()
     if job is None:
         job = _write_down(transaction, change, uids or array("I"), owner)
     result = _apply(transaction, change, some)
     if is_last:
         _strike_out(transaction, job)
-        return job, result
+        return job, result, time.thread_time() - begin
     transaction.execute("UPDATE long_changes_progress SET upto = ? WHERE id = ?", (some[-1], job))
     if change.kind == "copy" and result:
         runs = _copied(transaction, job)
@@ -346,7 +362,7 @@ def _slice(
         transaction.execute(
             "UPDATE long_changes_progress SET copied = ? WHERE id = ?", (json.dumps(runs), job)
         )
-    return job, result
+    return job, result, time.thread_time() - begin
 
 
 @adds_content
@@ -355,7 +371,7 @@ def _copy_few(transaction: Transaction, change: LongChange, uids: Sequence[int])
 
 
 @adds_content
-def _copy_slice(*arguments: Any) -> tuple[int, Any]:
+def _copy_slice(*arguments: Any) -> tuple[int, Any, float]:
     return _slice(*arguments)
 
 

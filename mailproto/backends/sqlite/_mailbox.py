@@ -111,7 +111,7 @@ class SQLiteMailbox:
         """See `IMailbox.store`."""
         change = FlagChange(change.operation, kept_flags(change.flags))
         adds_keywords = change.operation is not FlagOperation.REMOVE and not change.flags <= _SYSTEM_FLAGS
-        if adds_keywords and len(uids) > _long_changes.SLICE:  # a single slice fails as a whole anyway
+        if adds_keywords and _long_changes.is_long(uids):  # a single slice fails as a whole anyway
             database = self._database
             await _reading.check_flags(database.read, database.pause, self._id, uids, change)
         stored = await self._change(_long_changes.storing(self._id, change, unchanged_since), uids)

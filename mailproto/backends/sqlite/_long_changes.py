@@ -20,21 +20,21 @@ import math
 import sqlite3
 import time
 from array import array
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite import _changing
+from mailproto.backends.sqlite._long_change import KINDS, LongChange, copying, expunging, moving, storing
 from mailproto.backends.sqlite._peers import Peers
 from mailproto.backends.sqlite._requests import LAST, REQUEST
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._threads import drop_unused_threads
 from mailproto.backends.sqlite._writer import Transaction, Writer
 from mailproto.errors import MailError, NoSuchMailbox, Unavailable
-from mailproto.model import FlagChange, FlagOperation
 
 __all__ = [
     "SLICE",
@@ -68,61 +68,6 @@ _CLEARING = "clearing"
 
 RETRY = 10.0
 """Seconds until clearing is tried again after a failure, and until it begins after a start."""
-
-
-class LongChange(NamedTuple):
-    """A change of some messages of a mailbox.
-
-    :ivar kind: a name in `_KINDS`.
-    :ivar target: the mailbox to copy or move to.
-    :ivar arguments: further arguments, as JSON.
-    """
-
-    kind: str
-    mailbox: int
-    target: int | None = None
-    arguments: str = ""
-
-
-def copying(source: int, target: int) -> LongChange:
-    """`IMailbox.copy`."""
-    return LongChange("copy", source, target)
-
-
-def moving(source: int, target: int) -> LongChange:
-    """`IMailbox.move`."""
-    return LongChange("move", source, target)
-
-
-def expunging(mailbox: int) -> LongChange:
-    """`IMailbox.expunge` of some UIDs."""
-    return LongChange("expunge", mailbox)
-
-
-def storing(mailbox: int, change: FlagChange, unchanged_since: int | None) -> LongChange:
-    """`IMailbox.store`."""
-    arguments = json.dumps([change.operation.name, sorted(change.flags), unchanged_since])
-    return LongChange("store", mailbox, arguments=arguments)
-
-
-def _store(transaction: Transaction, change: LongChange, uids: Sequence[int]) -> Any:
-    operation, flags, unchanged_since = json.loads(change.arguments)
-    flag_change = FlagChange(FlagOperation[operation], frozenset(flags))
-    return _changing.store(transaction, change.mailbox, uids, flag_change, unchanged_since)
-
-
-_KINDS: Mapping[str, Callable[[Transaction, LongChange, Sequence[int]], Any]] = {
-    "copy": lambda transaction, change, uids: _changing.copy(
-        transaction, change.mailbox, uids, change.target or 0
-    ),
-    "move": lambda transaction, change, uids: _changing.move(
-        transaction, change.mailbox, uids, change.target or 0
-    ),
-    "expunge": lambda transaction, change, uids: _changing.expunge(transaction, change.mailbox, uids),
-    "remove": lambda transaction, change, uids: _changing.remove(transaction, change.mailbox, uids),
-    "store": _store,
-}
-"""The work for a slice of each kind; "remove" undoes a copy."""
 
 
 class LongChanges:
@@ -328,7 +273,7 @@ def any_long_change(connection: sqlite3.Connection) -> bool:
 
 def _apply(transaction: Transaction, change: LongChange, uids: Sequence[int]) -> Any:
     """Apply a change to a few messages."""
-    return _KINDS[change.kind](transaction, change, uids)
+    return KINDS[change.kind](transaction, change, uids)
 
 
 def _slice(

@@ -15,8 +15,9 @@ from mailproto.backends.sqlite._bodies import LARGE
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._queue_adding import UNREAD, Entry, add_all, entry
 from mailproto.backends.sqlite._queue_changing import change_some, pause, regroup_some
-from mailproto.backends.sqlite._queue_leasing import lease_some, release_all, renew_all
+from mailproto.backends.sqlite._queue_leasing import Wanted, lease_all, release_all, renew_all
 from mailproto.backends.sqlite._queue_settling import settle_all, settle_and_report_all, settlement
+from mailproto.backends.sqlite._requests import REQUEST
 from mailproto.backends.sqlite._schema import connect
 from mailproto.domains import canonical_domain
 from mailproto.errors import MailError
@@ -42,6 +43,8 @@ message if it has more."""
 
 READ = 25
 """Leased messages that are read in one turn of the reactor."""
+
+_OPERATORS = "queue"  # whose turn changes of many messages take in the writer
 
 STEPS = 50
 """Steps of `SQLiteQueue.find` after which it returns what it has found, if that is something."""
@@ -124,19 +127,22 @@ class SQLiteQueue:
 
     async def destinations(self, *, after: str = "", limit: int = 1000) -> Sequence[DestinationState]:
         """See `IQueue.destinations`."""
+        given.check_limit(limit)
         return self._database.read(reading.destinations, after, limit)
 
     async def due(self, now: float, limit: int) -> Sequence[DestinationState]:
         """See `IQueue.due`."""
+        given.check_limit(limit)
         return self._database.read(reading.due, limit)
 
     async def lease(
         self, destination: str, *, now: float, until: float, messages: int, recipients: int
     ) -> Sequence[Lease]:
         """See `IQueue.lease`."""
-        given.check_lease(now, until, messages, recipients)
+        given.check_lease(destination, now, until, messages, recipients)
         database = self._database
-        leased = await database.writer.run(lease_some, destination, now, until, messages, recipients)
+        wanted = Wanted(destination, now, until, messages, recipients)
+        leased = await database.writer.submit(lease_all, wanted)
         leases: list[Lease] = []
         for start in range(0, len(leased), READ):
             if start:
@@ -147,7 +153,7 @@ class SQLiteQueue:
 
     async def renew(self, leases: Sequence[Lease], until: float) -> Sequence[Lease]:
         """See `IQueue.renew`."""
-        given.check_leases(leases)
+        given.check_renewal(leases, until)
         asked = ([lease.token for lease in leases], until)
         left = await self._database.writer.submit(renew_all, asked)
         return [Lease(each.token, each.message, until) for each in leases if each.token in left]
@@ -164,6 +170,7 @@ class SQLiteQueue:
 
     async def regroup(self, destination_of: Callable[[str], str]) -> None:
         """See `IQueue.regroup`."""
+        given.check_destination_of(destination_of)
         database, known = self._database, dict[str, str]()
         upto: int | None = 0
         while upto is not None:
@@ -180,7 +187,7 @@ class SQLiteQueue:
                     if known[domain] != each.destination:
                         moves.append((message.id, each.number, each.destination, known[domain]))
             if moves:
-                await database.writer.run(regroup_some, moves)
+                await database.writer.run(regroup_some, moves, share=_OPERATORS, weight=REQUEST + len(moves))
             else:
                 await database.pause()
 
@@ -215,11 +222,14 @@ class SQLiteQueue:
         for start in range(0, len(ids), CHANGED):
             sizes = self._database.read(reading.sizes_of, ids[start : start + CHANGED])
             for piece in _slices(sizes):
-                changed += await self._database.writer.run(change_some, piece, change)
+                changed += await self._database.writer.run(
+                    change_some, piece, change, share=_OPERATORS, weight=CHANGED
+                )
         return changed
 
     async def counts(self, now: float) -> QueueCounts:
         """See `IQueue.counts`."""
+        given.check_now(now)
         path = self._database.path
 
         def count() -> QueueCounts:

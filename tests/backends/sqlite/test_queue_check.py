@@ -37,6 +37,7 @@ MENDED = (
     ("UPDATE queue_destinations SET ready = 9", "9 of them ready"),
     ("UPDATE queue_destinations SET wake = 5.5", "is tried at 5.5, and should be at "),
     ("UPDATE queue_destinations SET wake = NULL", "is tried at None, and should be at "),
+    ("INSERT INTO queue_shares VALUES ('nowhere', 'ann', 5)", "1 shares take turns at nowhere, where"),
     ("UPDATE queue_counts SET messages = 9", "the queue counts 9 messages, and has 5"),
     ("UPDATE queue_counts SET octets = 0", "the queue counts 0 octets"),
     ("UPDATE queue_counts SET waiting = -1", "the queue counts -1 waiting"),
@@ -124,6 +125,18 @@ class QueueCheckTests(TestCase):
             self.assertEqual(self.lines, [], statement)
             await self.store.stop()
 
+    async def test_times_that_are_no_whole_numbers(self) -> None:
+        now = NOW + 1 / 3
+        await self.queue.add([message("a@x1.example", arrived=now), message("b@x2.example", due=now + 1 / 7)])
+        for name in ("x1.example", "x2.example"):
+            await self.queue.pause(name, now + 2 / 3)
+            for lease in await self.queue.lease(
+                name, now=now + 1, until=now + 9 / 7, messages=1, recipients=1
+            ):
+                await self.queue.settle(lease, waiting(lease, now + 11 / 7))
+        await self.check()
+        self.assertEqual(self.lines, [])
+
     async def test_what_is_lost_stays_lost_and_is_told(self) -> None:
         for statement, expected in LEFT:
             await self.begin()
@@ -147,3 +160,37 @@ class QueueCheckTests(TestCase):
         await self.check()
         [line] = self.lines
         self.assertIn("in the queue has lost its content", line)
+
+    async def test_while_the_queue_is_in_use(self) -> None:
+        """Nothing that changes meanwhile is called a fault."""
+        stop = False
+
+        async def use() -> None:
+            number = 0
+            while not stop:
+                number += 1
+                content = LARGE if number % 9 == 0 else SMALL
+                here = [Placement(ALICE)] * (number % 2)
+                await self.queue.add([message("x", "y@z.example", content=content, placements=here)])
+                for name in ("y.example", "z.example"):
+                    for lease in await self.queue.lease(
+                        name, now=NOW + number, until=NOW + number + 2, messages=2, recipients=1
+                    ):
+                        if number % 3:
+                            await self.queue.settle(lease, sent(lease))
+                        elif number % 2:
+                            await self.queue.settle(lease, waiting(lease, NOW + number + 3))
+                queued = await self.queue.find(QueueFilter(), limit=3)
+                await self.queue.change([each.id for each in queued], list(QueueChange)[number % 4])
+
+        using = Deferred.fromCoroutine(use())
+        for _ in range(10):
+            result = await self.check(repair=True)
+            self.assertEqual((result.faults, self.lines), (0, []))
+        self.execute("UPDATE queue_counts SET waiting = waiting + 100")
+        await self.check(repair=True)
+        self.lines.clear()
+        await self.check()
+        self.assertEqual(self.lines, [])
+        stop = True
+        await using

@@ -388,5 +388,5 @@ def _clear_some(transaction: Transaction) -> bool:
     return (
         _changing.discard_some(transaction, SLICE)
         or _changing.remove_unused_bodies(transaction, BODIES)
-        or drop_unused_threads(transaction.connection, BODIES) == BODIES
+        or drop_unused_threads(transaction.connection, BODIES)
     )

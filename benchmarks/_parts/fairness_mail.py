@@ -119,7 +119,7 @@ def accounts(scale: Scale) -> dict[str, Account]:
         "huge": Account(lambda: small(1000), scale(300_000, 3000)),
         "some": Account(lambda: small(1000), scale(20_000, 1000)),
         "few": Account(lambda: small(100)),
-        "mailboxes": Account(mailboxes=scale(11_000, 60)),
+        "mailboxes": Account(mailboxes=scale(9_900, 60)),
         "fewer-mailboxes": Account(mailboxes=scale(2000, 60)),
         "inner-header": one(lambda: inner_header(scale(9_000_000, 100_000))),
         "html-p": one(lambda: text("text/html", "<p>a", 16 * mega)),

@@ -17,7 +17,7 @@ from mailproto.backends.sqlite._mailbox import SQLiteMailbox
 from mailproto.backends.sqlite._requests import REQUEST
 from mailproto.errors import NoSuchAccount, NoSuchMailbox
 from mailproto.interfaces import IAccount
-from mailproto.model import INBOX, MailboxEntry, MailboxStatus, canonical_mailbox_name
+from mailproto.model import DELIMITER, INBOX, MailboxEntry, MailboxStatus, canonical_mailbox_name
 
 __all__ = ["SQLiteAccount"]
 
@@ -59,7 +59,8 @@ class SQLiteAccount:
 
     async def create(self, name: str, special_use: str | None = None) -> None:
         """See `IAccount.create`."""
-        await self._change(_tree.create, name, special_use)
+        levels = name.count(DELIMITER) + 1
+        await self._change(_tree.create, name, special_use, weight=REQUEST * levels)
 
     async def delete(self, name: str) -> None:
         """See `IAccount.delete`."""

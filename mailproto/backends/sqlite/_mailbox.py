@@ -15,7 +15,7 @@ from zope.interface import implementer
 from mailproto.backends._flags import check_keywords, kept_flags
 from mailproto.backends._uid_runs import UidPairs
 from mailproto.backends.sqlite import _changing, _long_changes, _reading, _rendering
-from mailproto.backends.sqlite._bodies import LARGE, Body
+from mailproto.backends.sqlite._bodies import LARGE, Body, Digesting
 from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._flagbits import columns_of
 from mailproto.backends.sqlite._long_changes import LongChange
@@ -113,7 +113,7 @@ class SQLiteMailbox:
         """See `IMailbox.store`."""
         change = FlagChange(change.operation, kept_flags(change.flags))
         adds_keywords = change.operation is not FlagOperation.REMOVE and not change.flags <= _SYSTEM_FLAGS
-        if adds_keywords and len(uids) > _long_changes.SLICE:  # a single slice fails as a whole anyway
+        if adds_keywords and _long_changes.is_long(uids):  # a single slice fails as a whole anyway
             database = self._database
             await _reading.check_flags(database.read, database.pause, self._id, uids, change)
         stored = await self._change(_long_changes.storing(self._id, change, unchanged_since), uids)
@@ -165,17 +165,19 @@ class SQLiteMailbox:
     async def _append(
         self, messages: Sequence[NewMessage], is_wanted: Callable[[], bool] = lambda: True
     ) -> Sequence[AppendedMessage]:
-        bodies = self._database.bodies
+        database, bodies = self._database, self._database.bodies
         arrivals: list[Arrival] = []
         try:
             for message in messages:
-                large = len(message.content) > LARGE
-                body = await bodies.large(message.content) if large else bodies.small(message.content)
+                if len(message.content) > LARGE:
+                    body = await bodies.large(message.content)
+                else:
+                    body = await database.digested(Digesting(bodies.small(message.content)))
                 arrivals.append(arrival(body, message.flags, message.internal_date))
             if not is_wanted():
                 raise CancelledError
             octets = sum(arrival.body.size for arrival in arrivals if arrival.body.file is None)
-            return await self._database.writer.submit(
+            return await database.writer.submit(
                 append_all,
                 Append(self._id, arrivals),
                 share=self._account,

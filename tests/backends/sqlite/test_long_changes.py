@@ -273,6 +273,25 @@ class LongChangeTests(TestCase):
         await gatherResults([changing, delivering])
         self.assertEqual(done, ["delivery", "change"])
 
+    async def test_slices_are_as_long_as_their_time_allows(self):
+        for name, value in (("SLICE", 1000), ("FIRST", 2), ("SECONDS", 0.01)):
+            self.patch(_long_changes, name, value)
+        sizes, seconds = [], [0.001, 0.02, 0.04, 0.0, 0.0, 0.0]
+        original = _long_changes._slice
+
+        def slice_(*arguments):
+            job, result, _ = original(*arguments)
+            sizes.append(len(arguments[4]))
+            return job, result, seconds[len(sizes) - 1]
+
+        self.patch(_long_changes, "_slice", slice_)
+        await self.inbox.append([NewMessage(SMALL)] * 60)
+        uids = list(range(1, COUNT + 61))
+        await self.inbox.store(uids, adding("\\Seen"))
+        self.assertEqual(sizes[:5], [2, 20, 10, 2, 20])
+        self.assertEqual(sum(sizes), len(uids))
+        self.assertEqual((await self.inbox.status()).unseen, 0)
+
     async def test_slices_of_all_changes_take_turns(self):
         order = []
         original = _long_changes._slice

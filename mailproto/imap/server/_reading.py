@@ -15,7 +15,7 @@ __all__ = ["MESSAGES_AT_ONCE", "OCTETS_AT_ONCE", "read_in_batches"]
 MESSAGES_AT_ONCE = 1000
 """How many messages are read together."""
 
-OCTETS_AT_ONCE = 1 << 20
+OCTETS_AT_ONCE = 1 << 19
 """How many octets of messages and their summaries are read, or rendered, together; one message may have
 more."""
 
@@ -38,8 +38,10 @@ async def read_in_batches(
         batch = uids[start : start + MESSAGES_AT_ONCE]
         if bounded is not None:
             while batch and (found := await settle(bounded.read_some(batch, parts, OCTETS_AT_ONCE))):
-                yield found
                 batch = batch[bisect_right(batch, found[-1].uid) :]
+                last = [found]
+                del found  # so that nothing here keeps it in memory while the client reads
+                yield last.pop()
         elif Part.CONTENT not in parts:
             yield await settle(mailbox.read(batch, parts))
         else:

@@ -278,9 +278,10 @@ class IMAPServer(ServerConnection[Event]):
         :raises SessionOver: the client is gone.
         """
         self._send()
+        drained = self.drained()
         if before_waiting is not None and self.congested:
             before_waiting()
-        await self.drained()
+        await drained
         await self.yield_turn()
         if not self.is_open:
             raise SessionOver

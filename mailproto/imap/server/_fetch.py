@@ -83,9 +83,6 @@ class _Response:
         async for infos in read_in_batches(self.view.mailbox, uids, self.plan.parts):
             known = [at for info in infos if (at := self.view.index(info.uid)) is not None]
             await self._answer(Batch(self.view, known, infos))
-            del infos
-            if self._held >= STREAMED:  # before more is read
-                await self._flush()
 
     async def _answer(self, batch: Batch) -> None:
         if self.sent:

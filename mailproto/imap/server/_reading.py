@@ -38,10 +38,8 @@ async def read_in_batches(
         batch = uids[start : start + MESSAGES_AT_ONCE]
         if bounded is not None:
             while batch and (found := await settle(bounded.read_some(batch, parts, OCTETS_AT_ONCE))):
+                yield found
                 batch = batch[bisect_right(batch, found[-1].uid) :]
-                last = [found]
-                del found  # so that nothing here keeps it in memory while the client reads
-                yield last.pop()
         elif Part.CONTENT not in parts:
             yield await settle(mailbox.read(batch, parts))
         else:

@@ -15,7 +15,7 @@ __all__ = ["MESSAGES_AT_ONCE", "OCTETS_AT_ONCE", "read_in_batches"]
 MESSAGES_AT_ONCE = 1000
 """How many messages are read together."""
 
-OCTETS_AT_ONCE = 1 << 19
+OCTETS_AT_ONCE = 1 << 20
 """How many octets of messages and their summaries are read, or rendered, together; one message may have
 more."""
 

@@ -36,8 +36,9 @@ PUBLIC_NAMES = {
     "mailproto.auth.signing_in": "FAILURE_DELAY Login add_ons_of ensure_secret sign_in_refused",
     "mailproto.awaiting": "Result deferred_of does_nothing drive has_nothing_to_do hint nothing settle turn",
     "mailproto.backends": """
-        DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore SQLiteStore
-        STORES SimpleAccount SimpleMailbox SingleStore check_keywords check_name check_rename
+        DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_MAILBOXES MAX_NAMES_OCTETS
+        MAX_NAME_OCTETS MemoryStore SQLiteStore STORES SimpleAccount SimpleMailbox SingleStore
+        check_keywords check_name check_names check_rename
         check_special_use kept_flags open_store store_schemes
     """,
     "mailproto.client": "Client ClientPool ClientTimeouts Credentials ServerAddress",
@@ -71,14 +72,15 @@ PUBLIC_NAMES = {
     "mailproto.delivery.reports": "Action MAX_RETURNED RecipientStatus Report report",
     "mailproto.dkim": "KeyFolder SigningKey author_domain signatures",
     "mailproto.domains": """
-        ascii_domain canonical_domain domain_fault ends_in_number is_valid_international
+        DomainTable ascii_domain canonical_domain domain_fault ends_in_number is_valid_international
+        literal_address normal_domain
     """,
     "mailproto.errors": """
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName
-        InvalidMailboxName LeaseLost MailError MailboxExists MailboxInUse MalformedAuthentication
-        MessageTooLarge NoSuchAccount NoSuchMailbox NoSuchQueued OverQuota ReadOnly RecipientUnknown
-        Refused RelayDenied StorageFull StoreUnusable TemporaryAuthenticationFailure Unavailable
-        UnknownMechanism UnwantedInitialResponse WireError storage_failure
+        InvalidMailboxName LeaseLost LimitReached MailError MailboxExists MailboxInUse
+        MalformedAuthentication MessageTooLarge NoSuchAccount NoSuchMailbox NoSuchQueued OverQuota ReadOnly
+        RecipientUnknown Refused RelayDenied StorageFull StoreUnusable TemporaryAuthenticationFailure
+        Unavailable UnknownMechanism UnsupportedSpecialUse UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
     "mailproto.imap": "IMAPServerFactory",
@@ -124,7 +126,8 @@ PUBLIC_NAMES = {
     """,
     "mailproto.observing": """
         Accepted Appended Client Connected Delivered Disconnected HasClient IObserver
-        Observer ObserverOrMore Observers Refusal SignInRefused SignedIn Stalled TurnedAway client_of
+        Observer ObserverOrMore Observers Refusal Relayed SignInRefused SignedIn Stalled TurnedAway Unreached
+        client_of
     """,
     "mailproto.pop3": "POP3ServerFactory",
     "mailproto.pop3.limits": "POP3Limits READ_AHEAD_MESSAGES READ_AHEAD_OCTETS",
@@ -134,7 +137,10 @@ PUBLIC_NAMES = {
         multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
-    "mailproto.relay": "DNSResolver Exchange Exchanges MX NextHop Opener QueueDelivery Routes",
+    "mailproto.relay": "MX NextHop QueueDelivery RelayAgent Routes",
+    "mailproto.relay.limits": "RelayLimits Schedule",
+    "mailproto.relay.servers": "DNSResolver Exchange Exchanges Opener",
+    "mailproto.relay.policies": "MTASTS TLSPolicies TLSReports",
     "mailproto.service": """
         AccountSettings AuthSettings LogSettings MailService Options ProxySettings RelaySettings Reporter
         SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService make_service
@@ -143,6 +149,7 @@ PUBLIC_NAMES = {
     "mailproto.smtp.errors": "AllRefused UNCERTAIN outcome_of",
     "mailproto.smtp.limits": "MAX_MESSAGE_SIZE SMTPLimits SMTPTimeouts TRUSTED_CLIENT_LIMITS",
     "mailproto.smtp.lmtp": "LMTPClient LMTPServer LMTPServerFactory",
+    "mailproto.smtp.sending": "Transmission",
     "mailproto.smtp.server": "SMTPCommandSession SMTPServer",
     "mailproto.smtp.wire": """
         Auth AuthResponse Bdat Capabilities ChunkEnd ChunkedText Command Data DataChunk DataEnd
@@ -163,8 +170,8 @@ PUBLIC_NAMES = {
         play_each_way running_server wait_for_message
     """,
     "mailproto.tls": """
-        Channel ServerTLS TLSFilesError client_channel client_tls dane_tls ensure_self_signed is_verified
-        server_channel server_tls
+        Channel HandshakeFailed ServerTLS TLSFilesError client_channel client_tls dane_tls
+        ensure_self_signed is_verified server_channel server_tls
     """,
     "mailproto.typing": """
         ClientEndpoint ClientTLSContext Reactor ReactorTime ServerEndpoint ServerTLSContext

@@ -18,6 +18,7 @@ from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._flagbits import columns_of
 from mailproto.backends.sqlite._long_changes import LongChange
 from mailproto.backends.sqlite._placing import Append, Arrival, append_all
+from mailproto.backends.sqlite._requests import REQUEST
 from mailproto.errors import InvalidMailboxName, NoSuchMailbox, Unavailable
 from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata, IObjectIds, IRecent
 from mailproto.model import (
@@ -40,6 +41,9 @@ __all__ = ["SQLiteMailbox", "arrival"]
 
 _SYSTEM_FLAGS = frozenset(SYSTEM_FLAGS)
 
+_OCTETS = 4096
+"""So many octets of an appended message have the weight 1 for the writer."""
+
 
 @implementer(IMailbox, IBoundedReading, IMetadata, IObjectIds, IRecent)
 class SQLiteMailbox:
@@ -48,11 +52,12 @@ class SQLiteMailbox:
     writable = True
     permanent_flags = PERMANENT_FLAGS
 
-    def __init__(self, database: Database, id_: int, name: str, uid_validity: int) -> None:
+    def __init__(self, database: Database, account: int, id_: int, name: str, uid_validity: int) -> None:
         self.name = name
         self.uid_validity = uid_validity
         self.mailbox_id = _reading.MAILBOX_ID.format(id_)
         self._database = database
+        self._account = account
         self._id = id_
 
     async def status(self) -> MailboxStatus:
@@ -144,13 +149,13 @@ class SQLiteMailbox:
         first, upto = database.read(_reading.claim_recent, self._id)
         if upto is not None:
             # SELECT does not wait for the writer, and also works on a full disk.
-            kept = database.writer.run(_changing.keep_claim, self._id, upto)
+            kept = database.writer.run(_changing.keep_claim, self._id, upto, share=self._account)
             kept.addCallback(lambda _: database.read(_reading.claim_kept, self._id, upto))
             kept.addErrback(lambda failure: failure.trap(Unavailable))
         return first
 
     async def _change(self, change: LongChange, uids: Sequence[int]) -> list[Any]:
-        doing = self._database.long_changes.do(change, list(uids))
+        doing = self._database.long_changes.do(change, list(uids), self._account)
         return await self._database.underway(Deferred.fromCoroutine(doing))
 
     async def _append(
@@ -165,7 +170,13 @@ class SQLiteMailbox:
                 arrivals.append(arrival(body, message.flags, message.internal_date))
             if not is_wanted():
                 raise CancelledError
-            return await self._database.writer.submit(append_all, Append(self._id, arrivals))
+            octets = sum(arrival.body.size for arrival in arrivals if arrival.body.file is None)
+            return await self._database.writer.submit(
+                append_all,
+                Append(self._id, arrivals),
+                share=self._account,
+                weight=REQUEST * len(arrivals) + octets // _OCTETS,
+            )
         except BaseException:
             bodies.remove([one.body.file for one in arrivals if one.body.file])
             raise

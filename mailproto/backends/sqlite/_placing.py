@@ -18,9 +18,10 @@ from mailproto.backends._threading import ThreadKeys
 from mailproto.backends.sqlite._bodies import Body, digest
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns
 from mailproto.backends.sqlite._inserting import insert
+from mailproto.backends.sqlite._requests import in_any_order
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._threads import Threads
-from mailproto.backends.sqlite._writer import Transaction
+from mailproto.backends.sqlite._transactions import Transaction
 from mailproto.errors import MailError, NoSuchAccount, NoSuchMailbox
 from mailproto.message import RENDER_VERSION
 from mailproto.model import AppendedMessage
@@ -56,6 +57,7 @@ class Append(NamedTuple):
     arrivals: Sequence[Arrival]
 
 
+@in_any_order
 @adds_content
 def deliver_all(
     transaction: Transaction, deliveries: Sequence[Delivery]

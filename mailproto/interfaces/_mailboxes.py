@@ -139,8 +139,7 @@ class IBoundedReading(Contract, metaclass=ContractClass):
     """
 
     def read_some(self, uids: Sequence[int], parts: Part, octets: int) -> Result[Sequence[MessageInfo]]:
-        """As `IMailbox.read`, but the last message is the one with which there are ``octets`` in all, or some
-        messages after it.
+        """As `IMailbox.read`, but the last message is the one with which there are ``octets`` in all.
 
         Octets in files do not count.  There is one message at least, if any of them exists; the caller asks
         again for the UIDs after the last one.

@@ -274,15 +274,17 @@ def read(
 
 _LONG = Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS | Part.CONTENT
 _FIRST_LONG, _AFTER_LONG = 3, 7  # their columns
-_ROWS_AT_ONCE = 8
 
 
 def _first_rows(cursor: sqlite3.Cursor, most: int) -> Iterator[Any]:
-    """The rows up to the one with which there are ``most`` octets, or some more."""
-    while most > 0 and (rows := cursor.fetchmany(_ROWS_AT_ONCE)):
-        yield from rows
-        for row in rows:
-            most -= sum(map(len, filter(None, row[_FIRST_LONG:_AFTER_LONG])))
+    """The rows up to the one with which there are ``most`` octets."""
+    for row in cursor:
+        yield row
+        for octets in row[_FIRST_LONG:_AFTER_LONG]:
+            if octets is not None:
+                most -= len(octets)
+        if most <= 0:
+            return
 
 
 def _content(

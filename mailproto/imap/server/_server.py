@@ -282,13 +282,17 @@ class IMAPServer(ServerConnection[Event]):
         """Collect untagged responses; they are sent with the tagged one, or by `flush`."""
         self._responses.append(data)
 
-    async def flush(self) -> None:
+    async def flush(self, before_waiting: Callable[[], None] | None = None) -> None:
         """Send the collected responses, wait while the client is slow, and let others have their turn.
 
+        :param before_waiting: called if the client is slow.
         :raises SessionOver: the client is gone.
         """
         self._send()
-        await self.drained()
+        drained = self.drained()
+        if before_waiting is not None and self.congested:
+            before_waiting()
+        await drained
         await self.yield_turn()
         if not self.is_open:
             raise SessionOver

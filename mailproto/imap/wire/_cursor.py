@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from mailproto.imap.wire import _mutf7 as mutf7
 from mailproto.imap.wire._commands import Append
 from mailproto.imap.wire._errors import IMAPWireError
+from mailproto.imap.wire._limits import IMAPWireLimits
 from mailproto.imap.wire._sequence_set import SequenceSet
 from mailproto.model import canonical_mailbox_name
 
@@ -57,18 +58,18 @@ class Cursor:
     not move.  Methods that read strings raise `LiteralWanted` if the text ends with the announcement
     of a literal.
 
-    :ivar nesting: how deep search keys may be nested.
+    :ivar limits: the limits of a command.
     :ivar utf8: whether mailbox names are in UTF-8 (RFC 6855).
     """
 
-    __slots__ = ("_literals", "_taken", "nesting", "position", "text", "utf8")
+    __slots__ = ("_literals", "_taken", "limits", "position", "text", "utf8")
 
     def __init__(
-        self, text: bytes, literals: Sequence[bytes], position: int, *, nesting: int, utf8: bool
+        self, text: bytes, literals: Sequence[bytes], position: int, *, limits: IMAPWireLimits, utf8: bool
     ) -> None:
         self.text = text
         self.position = position
-        self.nesting = nesting
+        self.limits = limits
         self.utf8 = utf8
         self._literals = literals
         self._taken = 0

@@ -20,6 +20,8 @@ class IMAPWireLimits:
     :ivar literals: how many literals a command may have, without the message of APPEND.
     :ivar append: octets of the message of APPEND.
     :ivar nesting: how deep search keys may be nested.
+    :ivar search_keys: search keys of a command; OR, NOT and parentheses count as one each.
+    :ivar search_text: octets of a text to search for.
     :ivar swallowed: octets of a refused command that are read and thrown away.  If the client sends
         more without waiting for permission, the connection is closed.
     :ivar swallowed_line: octets of one line that are read and thrown away.
@@ -32,6 +34,8 @@ class IMAPWireLimits:
     literals: int = 64
     append: int = 50 << 20
     nesting: int = 50
+    search_keys: int = 1000
+    search_text: int = 8192
     swallowed: int = 64 << 20
     swallowed_line: int = 4 << 20
 

@@ -2,15 +2,14 @@
 import os
 
 from twisted.application import service
-from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 
 from mailproto.client import ServerAddress
-from mailproto.delivery import DeliverySession, PerSession
+from mailproto.delivery.routing import SMTPDelivery
 from mailproto.errors import Refused
 from mailproto.listening import Listener
 from mailproto.message import Message
-from mailproto.smtp import SMTPClient, SMTPServerFactory
+from mailproto.smtp import SMTPServerFactory
 
 HOST, PORT = os.environ.get("MAILPROTO_NEXT_HOP", "localhost:25").rsplit(":", 1)
 NEXT_HOP = ServerAddress(HOST, int(PORT), tls="opportunistic")
@@ -27,35 +26,11 @@ def filtered(content):
     return content.prepend(b"X-Spam: yes\r\n") if is_spam else content
 
 
-class Filter(DeliverySession):
-    hop = None  # this client's own connection to the next hop
-
-    async def sender(self, session, path, parameters):
-        if self.hop is None or not self.hop.is_usable:
-            self.hop = await SMTPClient.open(reactor, NEXT_HOP)
-        # SIZE is that of the message before it is changed.
-        await self.hop.mail(path, {name: value for name, value in parameters.items() if name != "SIZE"})
-
-    async def recipient(self, session, path, parameters):
-        await self.hop.rcpt(path, parameters)
-
-    async def deliver(self, envelope, content):
-        try:
-            content = await deferToThread(filtered, content)
-        except BaseException:  # refused, or cancelled because it took too long
-            await self.reset()
-            raise
-        return await self.hop.data(content)
-
-    async def reset(self):
-        if self.hop is not None and self.hop.is_usable:
-            await self.hop.rset()
-
-    async def end(self):
-        if self.hop is not None:
-            await self.hop.quit()
+class Filter(SMTPDelivery):
+    def filter(self, envelope, content):
+        return deferToThread(filtered, content)
 
 
 application = service.Application("SMTP filter")
 endpoint = os.environ.get("MAILPROTO_SMTP", "tcp:8025:interface=127.0.0.1")
-Listener(endpoint, SMTPServerFactory(PerSession(Filter))).setServiceParent(application)
+Listener(endpoint, SMTPServerFactory(Filter(NEXT_HOP))).setServiceParent(application)

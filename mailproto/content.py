@@ -38,7 +38,7 @@ class Content:
     :raises ValueError: any method may raise it after `close`.
     """
 
-    __slots__ = ("_descriptor", "_file_size", "_size", "path", "prefix")
+    __slots__ = ("_descriptor", "_file_size", "_size", "_start", "path", "prefix")
 
     def __init__(self, octets: bytes = b"") -> None:
         if octets.__class__ is not bytes and not isinstance(octets, bytes):
@@ -46,6 +46,7 @@ class Content:
         self.prefix = octets
         self.path = ""
         self._file_size = 0
+        self._start = 0
         self._size = len(octets)
         self._descriptor: _Descriptor | None = None
 
@@ -67,16 +68,20 @@ class Content:
         raise TypeError(f"content must be bytes or a Content, not {type(octets).__name__}{hint}")
 
     @classmethod
-    def of_file(cls, path: str, size: int, *, prefix: bytes = b"", descriptor: int | None = None) -> Content:
+    def of_file(
+        cls, path: str, size: int, *, start: int = 0, prefix: bytes = b"", descriptor: int | None = None
+    ) -> Content:
         """The first ``size`` octets of a file.
 
         :param path: the file; ``""`` for one without a name.
+        :param start: how many octets of the file are left out before them.
         :param prefix: octets before those of the file.
         :param descriptor: the open file, which the object takes over.
         """
         content = cls(prefix)
         content.path = path
         content._file_size = size
+        content._start = start
         content._size += size
         if descriptor is not None:
             content._descriptor = _Descriptor(descriptor)
@@ -194,7 +199,7 @@ class Content:
         self._end()
         if not self._file_size:
             return Content(prefix)
-        content = Content.of_file(self.path, self._file_size, prefix=prefix)
+        content = Content.of_file(self.path, self._file_size, start=self._start, prefix=prefix)
         content._descriptor = self._descriptor
         return content
 
@@ -241,6 +246,7 @@ class Content:
         if opened is None:
             opened = self._descriptor = _Descriptor(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
         descriptor = opened.number
+        offset += self._start
         if wanted >= _READ_AHEAD_FROM:
             _read_soon(descriptor, offset + wanted, wanted)
         while wanted > 0:

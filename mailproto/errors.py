@@ -20,6 +20,7 @@ __all__ = [
     "EncryptionRequired",
     "InvalidAccountName",
     "InvalidMailboxName",
+    "LeaseLost",
     "MailError",
     "MailboxExists",
     "MailboxInUse",
@@ -27,6 +28,7 @@ __all__ = [
     "MessageTooLarge",
     "NoSuchAccount",
     "NoSuchMailbox",
+    "NoSuchQueued",
     "OverQuota",
     "ReadOnly",
     "RecipientUnknown",
@@ -58,6 +60,14 @@ class StoreUnusable(Exception):
 
     Its text is one line for the operator: which file or server, what is wrong, and what to do.
     """
+
+
+class LeaseLost(Exception):
+    """A lease of the queue is somebody else's by now, or its message is gone (`IQueue.settle`)."""
+
+
+class NoSuchQueued(Exception):
+    """The queue has no such message: it was sent, given up or deleted (`IQueue.get`)."""
 
 
 class MailError(Exception):

@@ -43,7 +43,7 @@ PUBLIC_NAMES = {
     "mailproto.client": "Client ClientPool ClientTimeouts Credentials ServerAddress",
     "mailproto.client.base": """
         ClientConnection ClientSession ConnectionListener GREETING Job SASLAnswer SASLDialect SASLStatus
-        Turn aborting choose_mechanisms sign_in
+        Turn aborting choose_mechanisms host_and_port sign_in
     """,
     "mailproto.client.errors": """
         AuthenticationRefused AuthenticationUnavailable ClientError CommandRefused ConnectFailed
@@ -67,16 +67,18 @@ PUBLIC_NAMES = {
         CatchAllDelivery Delivery DeliverySession FunctionDelivery MAX_CACHED MailboxDelivery PerSession
         TRUST accepted bounce
     """,
+    "mailproto.delivery.routing": "LMTPDelivery RouterDelivery SMTPDelivery",
     "mailproto.delivery.reports": "Action MAX_RETURNED RecipientStatus Report report",
+    "mailproto.dkim": "KeyFolder SigningKey author_domain signatures",
     "mailproto.domains": """
         ascii_domain canonical_domain domain_fault ends_in_number is_valid_international
     """,
     "mailproto.errors": """
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName
-        InvalidMailboxName MailError MailboxExists MailboxInUse MalformedAuthentication MessageTooLarge
-        NoSuchAccount NoSuchMailbox OverQuota ReadOnly RecipientUnknown Refused RelayDenied StorageFull
-        StoreUnusable TemporaryAuthenticationFailure Unavailable UnknownMechanism UnwantedInitialResponse
-        WireError storage_failure
+        InvalidMailboxName LeaseLost MailError MailboxExists MailboxInUse MalformedAuthentication
+        MessageTooLarge NoSuchAccount NoSuchMailbox NoSuchQueued OverQuota ReadOnly RecipientUnknown
+        Refused RelayDenied StorageFull StoreUnusable TemporaryAuthenticationFailure Unavailable
+        UnknownMechanism UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
     "mailproto.imap": "IMAPServerFactory",
@@ -92,9 +94,9 @@ PUBLIC_NAMES = {
         quoted_or_literal set_pieces
     """,
     "mailproto.interfaces": """
-        IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions IDirectory
-        IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds IOwnership IQueueRunner
-        IRecent IRevocable IServiceExtensions IStore IVerifier
+        IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions
+        IDirectory IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds IOwnership IPlacing
+        IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions IStore IVerifier
     """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
@@ -113,11 +115,12 @@ PUBLIC_NAMES = {
         sort_mailbox summarise summarise_steps supported_charset top top_steps unquote utf8_form
     """,
     "mailproto.model": """
-        ANSWERED Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT Envelope FLAGGED
-        FlagChange FlagColumns FlagOperation INBOX MailboxEntry MailboxStatus MessageFlags MessageInfo
-        Metadata NO_PARAMETERS NO_SERVICE_EXTENSIONS NULL_PATH NewMessage Outcome PERMANENT_FLAGS Parameters
-        Part Placement Recipient SEEN SYSTEM_FLAGS ServiceExtensions Session StoreResult TLSInfo
-        VerifiedName canonical_mailbox_name
+        ANSWERED Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT DestinationState
+        Envelope FLAGGED FlagChange FlagColumns FlagOperation INBOX Lease MailboxEntry MailboxStatus
+        MessageFlags MessageInfo Metadata NO_PARAMETERS NO_SERVICE_EXTENSIONS NULL_PATH NewMessage NewQueued
+        Outcome PERMANENT_FLAGS Parameters Part Placement QueueChange QueueCounts QueueFilter QueueState
+        QueuedMessage QueuedRecipient Recipient RecipientResult SEEN SYSTEM_FLAGS ServiceExtensions Session
+        StoreResult TLSInfo VerifiedName canonical_mailbox_name
     """,
     "mailproto.observing": """
         Accepted Appended Client Connected Delivered Disconnected HasClient IObserver
@@ -131,9 +134,10 @@ PUBLIC_NAMES = {
         multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
+    "mailproto.relay": "DNSResolver Exchange Exchanges MX NextHop Opener QueueDelivery Routes",
     "mailproto.service": """
-        AccountSettings AuthSettings LogSettings MailService Options ProxySettings Reporter SMTPSettings
-        ServiceLimits SettingError Settings TLSSettings User makeService make_service
+        AccountSettings AuthSettings LogSettings MailService Options ProxySettings RelaySettings Reporter
+        SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService make_service
     """,
     "mailproto.smtp": "SMTPClient SMTPSender SMTPServerFactory SendResult send_mail",
     "mailproto.smtp.errors": "AllRefused UNCERTAIN outcome_of",
@@ -154,12 +158,12 @@ PUBLIC_NAMES = {
     "mailproto.testing": """
         AccountConformance ChangesConformance Connected DeliveryConformance Dialogue DialogueError
         DirectoryConformance ELSEWHERE FEEDS Feed LOOPBACK MailboxConformance MemoryTransport
-        ObjectIdConformance ReadingConformance ReceivedMessage RecordingDelivery RunningServer
-        StoreConformance StoreDeliveryConformance StoreFixture connected make_envelope play_each_way
-        running_server wait_for_message
+        ObjectIdConformance QueueConformance ReadingConformance ReceivedMessage RecordingDelivery
+        RunningServer StoreConformance StoreDeliveryConformance StoreFixture connected make_envelope
+        play_each_way running_server wait_for_message
     """,
     "mailproto.tls": """
-        Channel ServerTLS TLSFilesError client_channel client_tls ensure_self_signed is_verified
+        Channel ServerTLS TLSFilesError client_channel client_tls dane_tls ensure_self_signed is_verified
         server_channel server_tls
     """,
     "mailproto.typing": """

@@ -7,7 +7,7 @@ way.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Protocol, runtime_checkable
@@ -17,7 +17,9 @@ from zope.interface.interface import InterfaceClass
 
 from mailproto.accounts import account_key, check_account_name
 from mailproto.awaiting import settle
+from mailproto.backends._flags import check_keywords, kept_flags
 from mailproto.backends._memory_mailbox import Delivered, MemoryMailbox, Numbers
+from mailproto.backends._memory_queue import MemoryQueue, Placed
 from mailproto.backends._names import (
     DEFAULT_MAILBOXES,
     check_name,
@@ -44,8 +46,8 @@ from mailproto.interfaces import (
     IDirectory,
     IMailbox,
     IObjectIds,
+    IQueueStore,
     IRecent,
-    IStore,
 )
 from mailproto.model import (
     INBOX,
@@ -53,6 +55,7 @@ from mailproto.model import (
     MailboxEntry,
     MailboxStatus,
     NewMessage,
+    NewQueued,
     Placement,
     canonical_mailbox_name,
 )
@@ -294,12 +297,17 @@ class MemoryDirectory:
         return self._watchers.add(None, lambda revision: listener())
 
 
-@implementer(IStore)
+@implementer(IQueueStore)
 class MemoryStore:
-    """A store in memory."""
+    """A store in memory.
+
+    If you override `make_account`, a placement of the queue that your own mailbox refuses does not undo those
+    before it.
+    """
 
     def __init__(self) -> None:
         self.directory = MemoryDirectory(self)
+        self.queue = MemoryQueue(self._find_places)
         self._numbers = Numbers()
 
     def make_account(self, name: str) -> IAccount:
@@ -331,6 +339,33 @@ class MemoryStore:
         delivered = Delivered(self._numbers)
         return [await self._deliver(bytes(content), placement, date, delivered) for placement in placements]
 
+    async def _find_places(self, messages: Sequence[NewQueued]) -> Callable[[], Awaitable[Placed]]:
+        """See `MemoryQueue`.  :raises MailError: a placement is not possible."""
+        places: list[list[tuple[IMailbox, NewMessage]]] = []
+        for message in messages:
+            there = []
+            for placement in message.placements:
+                account = self.directory.entry(placement.account).account
+                mailbox: IMailbox = await settle(account.open(placement.mailbox))
+                flags = check_keywords(kept_flags(placement.flags))
+                there.append((mailbox, NewMessage(bytes(message.content), flags, int(message.arrived))))
+            places.append(there)
+
+        async def put() -> Placed:
+            placed = []
+            for there in places:
+                delivered = Delivered(self._numbers)
+                placed.append([await self._put(mailbox, new, delivered) for mailbox, new in there])
+            return placed
+
+        return put
+
+    async def _put(self, mailbox: IMailbox, message: NewMessage, delivered: Delivered) -> AppendedMessage:
+        if isinstance(mailbox, MemoryMailbox):
+            return mailbox.deliver(message, delivered)
+        [appended] = await settle(mailbox.append([message]))
+        return appended
+
     async def _deliver(
         self, content: bytes, placement: Placement, date: int, delivered: Delivered
     ) -> AppendedMessage | MailError:
@@ -339,9 +374,6 @@ class MemoryStore:
             mailbox: IMailbox = await settle(
                 self.directory.entry(placement.account).account.open(placement.mailbox)
             )
-            if isinstance(mailbox, MemoryMailbox):
-                return mailbox.deliver(message, delivered)
-            [appended] = await settle(mailbox.append([message]))
+            return await self._put(mailbox, message, delivered)
         except MailError as error:
             return error
-        return appended

@@ -7,6 +7,7 @@ A `mailproto.client.Client` has a `ClientSession`, which orders the commands and
 from mailproto.client._connection import ClientConnection, ConnectionListener
 from mailproto.client._job import Job
 from mailproto.client._opening import aborting
+from mailproto.client._routes import host_and_port
 from mailproto.client._sasl import SASLAnswer, SASLDialect, SASLStatus, choose_mechanisms, sign_in
 from mailproto.client._session import GREETING, ClientSession
 from mailproto.client._turns import Turn
@@ -23,5 +24,6 @@ __all__ = [
     "Turn",
     "aborting",
     "choose_mechanisms",
+    "host_and_port",
     "sign_in",
 ]

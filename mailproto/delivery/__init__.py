@@ -8,6 +8,7 @@ A server takes any `mailproto.interfaces.IDelivery`::
     SMTPServerFactory(MailboxDelivery(store, domains))  # into the mailboxes of a store
 
 Raise `mailproto.errors.Refused` to refuse a sender, a recipient or a message; return None to accept.
+`mailproto.delivery.routing` has a router, and deliveries that ask another server while the client waits.
 `bounce` makes the report for a sender whose message could not be delivered; `mailproto.delivery.reports`
 makes others.
 """

@@ -19,7 +19,7 @@ from mailproto.delivery._base import DELIVERED, Delivery
 from mailproto.delivery._return_path import with_return_path
 from mailproto.domains import canonical_domain, domain_fault
 from mailproto.errors import AccountExists, MailError, NoSuchAccount, RecipientUnknown, RelayDenied
-from mailproto.interfaces import IOwnership, IStore
+from mailproto.interfaces import IOwnership, IPlacing, IStore
 from mailproto.model import Address, Envelope, Outcome, Parameters, Placement, Session
 from mailproto.typing import ReactorTime
 
@@ -36,7 +36,7 @@ _ROLES = (_POSTMASTER, "abuse")
 """Local parts of the accounts that each domain has (RFC 5321 4.5.1, RFC 2142 2)."""
 
 
-@implementer(IOwnership)
+@implementer(IOwnership, IPlacing)
 class MailboxDelivery(Delivery):
     """Puts mail into the INBOXes of a store's accounts, and refuses all other mail.
 
@@ -88,7 +88,11 @@ class MailboxDelivery(Delivery):
         except RelayDenied:
             if session.account is None:
                 raise
-            raise RelayDenied("This server does not send mail to other domains yet") from None
+            raise RelayDenied("This server sends no mail to other domains") from None
+
+    async def place(self, path: Address) -> Sequence[Placement]:
+        """See `IPlacing.place`: the account's INBOX."""
+        return (Placement(await self._account_of(path)),)
 
     async def owns(self, account: str, path: Address) -> bool:
         """See `IOwnership.owns`: an account owns every address whose mail it receives."""

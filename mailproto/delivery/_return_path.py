@@ -7,10 +7,15 @@ import re
 from mailproto.content import Content
 from mailproto.model import Address
 
-__all__ = ["with_return_path"]
+__all__ = ["return_path", "with_return_path"]
 
 _MARK = b"\nreturn-path"
 _FIELD = re.compile(rb"^return-path[ \t]*:.*(?:\n[ \t].*)*(?:\n|\Z)", re.IGNORECASE | re.MULTILINE)
+
+
+def return_path(sender: Address) -> bytes:
+    """The field, with CRLF."""
+    return f"Return-Path: <{sender}>\r\n".encode()
 
 
 def with_return_path(sender: Address, content: Content) -> Content:
@@ -18,7 +23,7 @@ def with_return_path(sender: Address, content: Content) -> Content:
 
     Of a content in a file only the octets in memory are searched: a server keeps the whole header there.
     """
-    field = f"Return-Path: <{sender}>\r\n".encode()
+    field = return_path(sender)
     prefix = content.prefix
     end = prefix.find(b"\r\n\r\n") + len(b"\r\n")
     header = prefix[:end] if end > 1 else prefix

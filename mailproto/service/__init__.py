@@ -8,13 +8,14 @@ from mailproto.service._limits import ServiceLimits
 from mailproto.service._mail_service import MailService
 from mailproto.service._maker import make_service
 from mailproto.service._options import Options
+from mailproto.service._relay_settings import RelaySettings
 from mailproto.service._reporting import Reporter
+from mailproto.service._setting_error import SettingError
 from mailproto.service._settings import (
     AccountSettings,
     AuthSettings,
     LogSettings,
     ProxySettings,
-    SettingError,
     Settings,
     SMTPSettings,
     TLSSettings,
@@ -28,6 +29,7 @@ __all__ = [
     "MailService",
     "Options",
     "ProxySettings",
+    "RelaySettings",
     "Reporter",
     "SMTPSettings",
     "ServiceLimits",

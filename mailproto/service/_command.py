@@ -1,4 +1,4 @@
-"""The ``mailproto`` command, for accounts and stores; it works with or without a running server."""
+"""The ``mailproto`` command: accounts, the queue and the store; with or without a running server."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,12 +21,15 @@ from mailproto.awaiting import settle
 from mailproto.backends import open_store
 from mailproto.errors import MailError, StoreUnusable
 from mailproto.service._accounts import remembered_domain
+from mailproto.service._command_error import CommandError
 from mailproto.service._data import make_data_folder
+from mailproto.service._dkim_command import add_dkim_actions
 from mailproto.service._names import account_name
+from mailproto.service._queue_command import add_queue_actions
 from mailproto.service._reasons import file_error, store_error
 from mailproto.service._settings import DEFAULT_DATA, DEFAULT_STORE
-from mailproto.service._store_check import check_store
-from mailproto.service._user_command import USER_ACTIONS, WITH_PASSWORD, CommandError, ask_password
+from mailproto.service._store_command import add_store_actions
+from mailproto.service._user_command import add_user_actions, ask_password
 
 __all__ = ["main"]
 
@@ -39,55 +43,46 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     options = parser.parse_args(arguments)
     try:
         _check(options)
-        if options.action == "add":
+        if options.act is not None:
+            options.act(options)
+            sys.exit()
+        if options.creates:
             try:
                 options.name = account_name(full_name(options.name, options.domain))
             except ValueError as error:
                 parser.error(f"argument NAME@DOMAIN: {error}")
         # Read before the reactor runs, because reading from a terminal blocks.
-        password = ask_password(options) if options.action in WITH_PASSWORD else ""
-    except CommandError as error:
+        options.password = ask_password(options) if options.needs_password else ""
+    except (CommandError, ValueError) as error:
         sys.exit(f"mailproto: {error}")
     except OSError as error:
         sys.exit(f"mailproto: {file_error(error, options.data)}")
     except (KeyboardInterrupt, EOFError):
         sys.exit("mailproto: nothing changed")
-    react(lambda reactor: Deferred.fromCoroutine(_run(reactor, options, password)))
+    react(lambda reactor: Deferred.fromCoroutine(_run(reactor, options)))
 
 
 def _parser() -> ArgumentParser:
+    """Each action sets ``run``, a coroutine function of the store and the options, whose result is the exit
+    status, None for 0; or ``act``, a function of the options, if it needs no store."""
     parser = ArgumentParser(
-        prog="mailproto", description="Manage the accounts and the store of a mailproto server."
+        prog="mailproto", description="Manage the accounts, the queue and the store of a mailproto server."
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    user = commands.add_parser("user", help="accounts: add, list, passwd, disable, enable, delete")
-    actions = user.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for action, text in (
-        ("add", "create an account"),
-        ("list", "print the accounts' names, one a line"),
-        ("passwd", "set an account's password; this ends its sessions, and enables it"),
-        ("disable", "end an account's sessions, and refuse new ones; it still receives mail"),
-        ("enable", "undo disable; the password is the same as before"),
-        ("delete", "end an account's sessions, and delete it with all its mail"),
+    for name, text, add_actions in (
+        ("user", "accounts: add, list, passwd, disable, enable, delete", add_user_actions),
+        (
+            "queue",
+            "mail for other servers: list, show, retry, hold, release, delete, flush, stats",
+            add_queue_actions,
+        ),
+        ("dkim", "keys that sign mail: keygen, show, use", add_dkim_actions),
+        ("store", "stored mail: check", add_store_actions),
     ):
-        options = _add_action(actions, action, text)
-        if action in WITH_PASSWORD:
-            options.add_argument(
-                "--password-stdin",
-                action="store_true",
-                help="read the password from standard input, one line",
-            )
-        if action != "list":
-            options.add_argument(
-                "--domain",
-                help="for a NAME without a domain [default: the first domain of the last server here]",
-            )
-            options.add_argument("name", metavar="NAME@DOMAIN")
-    store = commands.add_parser("store", help="stored mail: check")
-    actions = store.add_subparsers(dest="action", required=True, metavar="ACTION")
-    options = _add_action(actions, "check", "look for faults in the store; status 1 if there are any")
-    options.add_argument("--repair", action="store_true", help="repair what can be repaired")
+        command = commands.add_parser(name, help=text)
+        actions = command.add_subparsers(required=True, metavar="ACTION")
+        add_actions(partial(_add_action, actions))
     return parser
 
 
@@ -97,19 +92,24 @@ def _add_action(actions: Any, action: str, text: str) -> ArgumentParser:
     options.add_argument(
         "--store", default=DEFAULT_STORE, metavar="URL", help="as the server's: sqlite: by default"
     )
+    options.set_defaults(act=None, creates=False, needs_password=False)
     return options
 
 
 def _check(options: Namespace) -> None:
+    if options.act is not None:
+        if _is_there(options.data):
+            _become_owner(options.data)
+        return
     if options.store.startswith("memory:"):
         raise CommandError("a memory: store lives in the server's process; use its --account option")
     scheme, _, path = options.store.partition(":")
     options.place = Path(path) if scheme == "sqlite" and path else options.data
-    if options.action != "add" and scheme == "sqlite" and not _is_there(options.place):
+    if not options.creates and scheme == "sqlite" and not _is_there(options.place):
         raise CommandError(_no_store(options))
     if _is_there(options.place):
         _become_owner(options.place)
-    if "domain" in options and options.domain is None:
+    if "name" in options and options.domain is None:
         options.domain = "" if "@" in options.name else remembered_domain(options.data)
 
 
@@ -136,25 +136,21 @@ def _become_owner(place: Path) -> None:
         os.setuid(owner.st_uid)
 
 
-async def _run(reactor: Any, options: Namespace, password: str) -> None:
+async def _run(reactor: Any, options: Namespace) -> None:
     globalLogPublisher.addObserver(_print_warning)
     try:
         if options.store == DEFAULT_STORE:
             make_data_folder(options.data)
         store = open_store(options.store, str(options.data), reactor)
         path = getattr(store, "path", None)
-        if options.action != "add" and path is not None and not _is_there(path):
+        if not options.creates and path is not None and not _is_there(path):
             raise CommandError(_no_store(options))
         try:
             await settle(store.start())
         except StoreUnusable as error:
             raise CommandError(store_error(error, path)) from None
-        status = 0
         try:
-            if options.action == "check":
-                status = await check_store(store, repair=options.repair)
-            else:
-                await USER_ACTIONS[options.action](store.directory, options, password)
+            status = await options.run(store, options)
         finally:
             await settle(store.stop())
         if status:

@@ -14,7 +14,8 @@ from twisted.application.service import Service
 from mailproto.auth.signing_in import ensure_secret
 from mailproto.files import give_away, make_folder
 from mailproto.service._reasons import file_error, refusal
-from mailproto.service._settings import SettingError, User
+from mailproto.service._setting_error import SettingError
+from mailproto.service._settings import User
 
 __all__ = ["DataService", "check_access", "lock_folder", "make_data_folder"]
 

@@ -11,7 +11,8 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from mailproto.listening import Listener, ListenError
-from mailproto.service._settings import SettingError, User
+from mailproto.service._setting_error import SettingError
+from mailproto.service._settings import User
 from mailproto.typing import Reactor
 
 __all__ = ["ListenerService"]

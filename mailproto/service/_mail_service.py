@@ -23,7 +23,8 @@ from mailproto.service._listeners import LISTENERS
 from mailproto.service._listening import ListenerService
 from mailproto.service._reporting import Reporter
 from mailproto.service._servers import ServersService
-from mailproto.service._settings import SettingError, Settings, User
+from mailproto.service._setting_error import SettingError
+from mailproto.service._settings import Settings, User
 from mailproto.service._store import StoreService
 from mailproto.service._tls import TLSService
 from mailproto.typing import Reactor

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.endpoints import serverFromString
-from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from mailproto.auth.sasl import DEFAULT_MECHANISMS, server_mechanisms
@@ -18,6 +17,8 @@ from mailproto.printable import printable
 from mailproto.service._account_file import ACCOUNTS_VARIABLE
 from mailproto.service._limits import ServiceLimits, with_limit
 from mailproto.service._listeners import LISTENERS
+from mailproto.service._relay_options import RELAY_OPTIONS, RelayOptions
+from mailproto.service._setting_error import SettingError
 from mailproto.service._settings import (
     DEFAULT_DATA,
     DEFAULT_MAX_MESSAGE_SIZE,
@@ -26,7 +27,6 @@ from mailproto.service._settings import (
     AuthSettings,
     LogSettings,
     ProxySettings,
-    SettingError,
     Settings,
     SMTPSettings,
     TLSSettings,
@@ -36,6 +36,7 @@ from mailproto.service._settings import (
 __all__ = ["Options", "option_of"]
 
 _OPTIONS = {
+    **RELAY_OPTIONS,
     "accounts": "--account",
     "auth.mechanisms": "--auth",
     "domains": "--domain",
@@ -93,7 +94,7 @@ def _endpoint_option(name: str, what: str) -> Callable[[Options, str], None]:
     return option
 
 
-class Options(UsageOptions):
+class Options(RelayOptions):
     """The options of ``twistd mailproto``; `settings` returns them checked and typed."""
 
     synopsis = "[options]"
@@ -159,7 +160,7 @@ class Options(UsageOptions):
     ]
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._domains: list[str] = []
         self._accounts: list[AccountSettings] = []
         self._endpoints: dict[str, list[str]] = {}
@@ -318,6 +319,7 @@ class Options(UsageOptions):
                 trace_account=bool(given["trace-account"]),
             ),
             proxy=ProxySettings(networks=Networks(self._proxies), xclient=Networks(self._xclient)),
+            relay=self.relay_settings,
             limits=self._limits,
             log=LogSettings(level=given["log-level"]),
             user=self._user(),

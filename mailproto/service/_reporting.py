@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorCore
 
 from mailproto._logger import PackageLogger
 from mailproto.service._daemon import DaemonStart
-from mailproto.service._settings import SettingError
+from mailproto.service._setting_error import SettingError
 
 __all__ = ["ProcessReporter", "Reporter"]
 

@@ -13,12 +13,15 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from mailproto.connection import ServerFactory
 from mailproto.connection.proxy import ProxiedFactory
 from mailproto.delivery import CatchAllDelivery, MailboxDelivery
+from mailproto.dkim import KeyFolder
 from mailproto.imap import IMAPServerFactory
-from mailproto.interfaces import IDelivery
+from mailproto.interfaces import IDelivery, IQueueStore, IStore
 from mailproto.observing import Observers
 from mailproto.pop3 import POP3ServerFactory
+from mailproto.relay import QueueDelivery
 from mailproto.service._accounts import AccountsService
 from mailproto.service._data import DataService
+from mailproto.service._dkim_command import DKIM_FOLDER
 from mailproto.service._listeners import Listener
 from mailproto.service._settings import Settings
 from mailproto.service._store import StoreService
@@ -67,12 +70,24 @@ class ServersService(Service):
     def delivery(self) -> IDelivery:
         """The delivery for incoming mail."""
         if self._delivery is None:
-            store, catch_all = self._store.store, self.settings.catch_all
-            if catch_all is None:
-                self._delivery = MailboxDelivery(store, self.settings.domains)
-            else:
-                self._delivery = CatchAllDelivery(store, catch_all)
+            self._delivery = self._make_delivery(self.settings, self._store.store)
         return self._delivery
+
+    def _make_delivery(self, settings: Settings, store: IStore) -> IDelivery:
+        if settings.catch_all is not None:
+            return CatchAllDelivery(store, settings.catch_all)
+        local = MailboxDelivery(store, settings.domains)
+        if not IQueueStore.providedBy(store):
+            return local
+        return QueueDelivery(
+            store,
+            local,
+            settings.relay.routes_for(settings.domains),
+            relay_from=settings.relay.clients,
+            lifetime=settings.relay.lifetime,
+            signing_keys=KeyFolder(self.data.folder / DKIM_FOLDER),
+            hostname=settings.hostname,
+        )
 
     @property
     def portal(self) -> Portal:

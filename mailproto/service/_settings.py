@@ -7,7 +7,7 @@ path, such as ``tls.key``; the source of the settings can translate that, for ex
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -27,11 +27,12 @@ from mailproto.auth.sasl import DEFAULT_MECHANISMS, ServerMechanism, server_mech
 from mailproto.connection import own_hostname, server_hostname
 from mailproto.connection.proxy import Networks
 from mailproto.listening import is_on_loopback
-from mailproto.printable import printable
 from mailproto.service._account_file import account_lines, read_private
 from mailproto.service._limits import ServiceLimits
 from mailproto.service._listeners import LISTENERS, default_endpoints
 from mailproto.service._names import account_name, domain_name, new_password
+from mailproto.service._relay_settings import RelaySettings
+from mailproto.service._setting_error import SettingError, check_setting
 
 __all__ = [
     "DEFAULT_DATA",
@@ -42,7 +43,6 @@ __all__ = [
     "LogSettings",
     "ProxySettings",
     "SMTPSettings",
-    "SettingError",
     "Settings",
     "TLSSettings",
     "User",
@@ -58,25 +58,6 @@ DEFAULT_MAX_MESSAGE_SIZE = 50 * 1024 * 1024
 """Octets."""
 
 
-class SettingError(Exception):
-    """A setting is not valid, or the server cannot start with it: one line for the operator.
-
-    :ivar path: the setting: names separated by dots, such as ``listen.smtp``, and a number in brackets for
-        an item of a list.
-    :ivar value: the setting's value, if it helps to show it.
-    :ivar reason: what is wrong, and what to do about it.
-    """
-
-    def __init__(self, path: str, reason: str, *, value: object = "") -> None:
-        self.path, self.value, self.reason = path, str(value), reason
-        super().__init__(self.line(path))
-
-    def line(self, name: str) -> str:
-        """The error as one line; ``name`` is what the operator calls the setting, such as an option."""
-        line = f"{name} {self.value}: {self.reason}" if self.value else f"{name}: {self.reason}"
-        return printable(line)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSettings:
     """An account and its password: at the start, the account is created or its password is set."""
@@ -85,7 +66,7 @@ class AccountSettings:
     password: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        _check("accounts.name", check_type, self.name, str, "a str")
+        check_setting("accounts.name", check_type, self.name, str, "a str")
         if not isinstance(self.password, str):  # which is not shown
             raise SettingError("accounts.password", f"must be a str, not {type(self.password).__name__}")
 
@@ -128,7 +109,7 @@ class TLSSettings:
     def __post_init__(self) -> None:
         for name in ("certificate", "key", "client_ca"):
             if (path := getattr(self, name)) is not None:
-                _check(f"tls.{name}", check_path, path, "the path of a PEM file")
+                check_setting(f"tls.{name}", check_path, path, "the path of a PEM file")
                 object.__setattr__(self, name, Path(path))
         if self.certificate is not None and self.key is None:
             reason = "the file of its private key is missing"
@@ -171,9 +152,9 @@ class SMTPSettings:
     trace_account: bool = False
 
     def __post_init__(self) -> None:
-        _check("smtp.bare_newlines", check_choice, self.bare_newlines, ("refuse", "normalise"))
+        check_setting("smtp.bare_newlines", check_choice, self.bare_newlines, ("refuse", "normalise"))
         for name in ("strict_envelopes", "any_sender", "trace_account"):
-            _check(f"smtp.{name}", check_bool, getattr(self, name))
+            check_setting(f"smtp.{name}", check_bool, getattr(self, name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +188,9 @@ class LogSettings:
     level: str = "info"
 
     def __post_init__(self) -> None:
-        _check("log.level", check_choice, self.level, [level.name for level in LogLevel.iterconstants()])
+        check_setting(
+            "log.level", check_choice, self.level, [level.name for level in LogLevel.iterconstants()]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +207,7 @@ class User:
     def __post_init__(self) -> None:
         for name in ("uid", "gid"):
             if getattr(self, name) is not None:
-                _check(f"user.{name}", check_whole, getattr(self, name))
+                check_setting(f"user.{name}", check_whole, getattr(self, name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,15 +242,16 @@ class Settings:
     auth: AuthSettings = field(default_factory=AuthSettings)
     smtp: SMTPSettings = field(default_factory=SMTPSettings)
     proxy: ProxySettings = field(default_factory=ProxySettings)
+    relay: RelaySettings = field(default_factory=RelaySettings)
     limits: ServiceLimits = field(default_factory=ServiceLimits)
     log: LogSettings = field(default_factory=LogSettings)
     user: User | None = None
 
     def __post_init__(self) -> None:
         """Bring names into their stored form, and check values."""
-        _check("data", check_type, self.data, (str, os.PathLike), "the path of a folder")
+        check_setting("data", check_type, self.data, (str, os.PathLike), "the path of a folder")
         object.__setattr__(self, "data", Path(self.data))
-        _check("store", check_type, self.store, str, "a str such as 'sqlite:'")
+        check_setting("store", check_type, self.store, str, "a str such as 'sqlite:'")
         if not self.store.partition(":")[1]:
             raise SettingError("store", f"not a URL: {self.store!r}")
         try:
@@ -276,30 +260,32 @@ class Settings:
             raise SettingError("hostname", str(error).removeprefix("hostname ")) from None
         except ValueError:
             raise SettingError("hostname", f"not a host name: {self.hostname!r}") from None
-        _check("max_message_size", check_whole, self.max_message_size, 1, "octets")
-        _check("domains", check_words, self.domains, "example.org")
+        check_setting("max_message_size", check_whole, self.max_message_size, 1, "octets")
+        check_setting("domains", check_words, self.domains, "example.org")
         domains = map(_domain, range(len(self.domains)), self.domains)
         object.__setattr__(self, "domains", tuple(domains))
-        _check("accounts", check_type, self.accounts, (list, tuple), "a list of AccountSettings")
+        check_setting("accounts", check_type, self.accounts, (list, tuple), "a list of AccountSettings")
         object.__setattr__(self, "accounts", tuple(map(_account, range(len(self.accounts)), self.accounts)))
-        _check("listen", check_mapping, self.listen)
+        check_setting("listen", check_mapping, self.listen)
         for name in self.listen:
             if name not in LISTENERS:
                 raise SettingError(f"listen.{name}", f"no such listener, but {', '.join(LISTENERS)}")
             endpoints = self.listen[name]
             if endpoints:
-                _check(f"listen.{name}", check_words, endpoints, "tcp:25")
+                check_setting(f"listen.{name}", check_words, endpoints, "tcp:25")
         for name, kind in _SECTIONS.items():
-            _check(name, check_type, getattr(self, name), kind, f"of the class {kind.__name__}")
-        _check("user", check_type, self.user, (User, type(None)), "a User or None")
-        _check("catch_all", check_type, self.catch_all, (str, type(None)), "an account's name, or None")
-        _check("catch_all_anywhere", check_bool, self.catch_all_anywhere)
+            check_setting(name, check_type, getattr(self, name), kind, f"of the class {kind.__name__}")
+        check_setting("user", check_type, self.user, (User, type(None)), "a User or None")
+        check_setting(
+            "catch_all", check_type, self.catch_all, (str, type(None)), "an account's name, or None"
+        )
+        check_setting("catch_all_anywhere", check_bool, self.catch_all_anywhere)
         if self.catch_all is not None:
-            object.__setattr__(self, "catch_all", self._checked_catch_all(self.catch_all))
+            object.__setattr__(self, "catch_all", self._own_catch_all(self.catch_all))
         elif self.catch_all_anywhere:
             raise SettingError("catch_all_anywhere", "it has no meaning without a catch-all")
 
-    def _checked_catch_all(self, name: str) -> str:
+    def _own_catch_all(self, name: str) -> str:
         try:
             name = account_name(name)
         except ValueError as error:
@@ -323,20 +309,10 @@ _SECTIONS: Mapping[str, type] = {
     "auth": AuthSettings,
     "smtp": SMTPSettings,
     "proxy": ProxySettings,
+    "relay": RelaySettings,
     "limits": ServiceLimits,
     "log": LogSettings,
 }
-
-
-def _check(path: str, check: Callable[..., None], value: object, *more: object) -> None:
-    """Check a value as `mailproto._arguments` does.
-
-    :raises SettingError: with the setting's path.
-    """
-    try:
-        check("", value, *more)
-    except (TypeError, ValueError) as error:
-        raise SettingError(path, str(error).strip()) from None
 
 
 def _domain(number: int, name: str) -> str:
@@ -347,7 +323,7 @@ def _domain(number: int, name: str) -> str:
 
 
 def _account(number: int, account: AccountSettings) -> AccountSettings:
-    _check(f"accounts[{number}]", check_type, account, AccountSettings, "an AccountSettings")
+    check_setting(f"accounts[{number}]", check_type, account, AccountSettings, "an AccountSettings")
     try:
         return AccountSettings(name=account_name(account.name), password=new_password(account.password))
     except ValueError as error:

@@ -13,7 +13,7 @@ from mailproto.errors import MailError, StoreUnusable
 from mailproto.interfaces import IStore
 from mailproto.service._data import DataService
 from mailproto.service._reasons import store_error
-from mailproto.service._settings import SettingError
+from mailproto.service._setting_error import SettingError
 
 __all__ = ["StoreService"]
 

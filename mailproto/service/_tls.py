@@ -16,7 +16,8 @@ from twisted.internet.threads import deferToThreadPool
 from mailproto._logger import PackageLogger
 from mailproto.service._data import DataService, check_access, lock_folder
 from mailproto.service._reasons import file_error
-from mailproto.service._settings import SettingError, TLSSettings
+from mailproto.service._setting_error import SettingError
+from mailproto.service._settings import TLSSettings
 from mailproto.tls import ServerTLS, TLSFilesError, ensure_self_signed, server_tls
 
 __all__ = ["LOOK_INTERVAL", "TLSService"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import getpass
 import sys
 import warnings
-from argparse import Namespace
-from collections.abc import Awaitable, Callable, Mapping
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from contextlib import suppress
 
 from mailproto.accounts import full_name
@@ -14,14 +14,11 @@ from mailproto.auth import hash_password
 from mailproto.auth.passwords import disabled_record, enabled_record, is_disabled
 from mailproto.awaiting import settle
 from mailproto.errors import NoSuchAccount
-from mailproto.interfaces import IDirectory
+from mailproto.interfaces import IDirectory, IStore
+from mailproto.service._command_error import CommandError
 from mailproto.service._names import new_password
 
-__all__ = ["USER_ACTIONS", "WITH_PASSWORD", "CommandError", "ask_password"]
-
-
-class CommandError(Exception):
-    """A command failed: one line that says why; the exit status is 1."""
+__all__ = ["add_user_actions", "ask_password"]
 
 
 def ask_password(options: Namespace) -> str:
@@ -54,35 +51,71 @@ def _asked_twice(name: str) -> str:
     return password
 
 
-async def _add(directory: IDirectory, options: Namespace, password: str) -> None:
-    await settle(directory.add(options.name, hash_password(password)))
+def add_user_actions(add_action: Callable[[str, str], ArgumentParser]) -> None:
+    """Add the actions to the parser.
+
+    :param add_action: makes the parser of an action of a name and with a description.
+    """
+    for action, text, run in (
+        ("add", "create an account", _add),
+        ("list", "print the accounts' names, one a line", _list),
+        ("passwd", "set an account's password; this ends its sessions, and enables it", _passwd),
+        ("disable", "end an account's sessions, and refuse new ones; it still receives mail", _disable),
+        ("enable", "undo disable; the password is the same as before", _enable),
+        ("delete", "end an account's sessions, and delete it with all its mail", _delete),
+    ):
+        options = add_action(action, text)
+        needs_password = run in (_add, _passwd)
+        options.set_defaults(run=run, creates=run is _add, needs_password=needs_password)
+        if needs_password:
+            options.add_argument(
+                "--password-stdin",
+                action="store_true",
+                help="read the password from standard input, one line",
+            )
+        if run is not _list:
+            options.add_argument(
+                "--domain",
+                help="for a NAME without a domain [default: the first domain of the last server here]",
+            )
+            options.add_argument("name", metavar="NAME@DOMAIN")
 
 
-async def _list(directory: IDirectory, options: Namespace, password: str) -> None:
+async def _add(store: IStore, options: Namespace) -> None:
+    directory = store.directory
+    await settle(directory.add(options.name, hash_password(options.password)))
+
+
+async def _list(store: IStore, options: Namespace) -> None:
+    directory = store.directory
     for name in await settle(directory.names()):
         print(name)
 
 
-async def _passwd(directory: IDirectory, options: Namespace, password: str) -> None:
+async def _passwd(store: IStore, options: Namespace) -> None:
+    directory = store.directory
     name = await _found(directory, options)
-    await settle(directory.set_password_hash(name, hash_password(password)))
+    await settle(directory.set_password_hash(name, hash_password(options.password)))
 
 
-async def _disable(directory: IDirectory, options: Namespace, password: str) -> None:
+async def _disable(store: IStore, options: Namespace) -> None:
+    directory = store.directory
     name = await _found(directory, options)
     record = await settle(directory.password_hash(name))
     if not is_disabled(record):
         await settle(directory.set_password_hash(name, disabled_record(record)))
 
 
-async def _enable(directory: IDirectory, options: Namespace, password: str) -> None:
+async def _enable(store: IStore, options: Namespace) -> None:
+    directory = store.directory
     name = await _found(directory, options)
     record = await settle(directory.password_hash(name))
     if is_disabled(record):
         await settle(directory.set_password_hash(name, enabled_record(record)))
 
 
-async def _delete(directory: IDirectory, options: Namespace, password: str) -> None:
+async def _delete(store: IStore, options: Namespace) -> None:
+    directory = store.directory
     await settle(directory.delete(await settle(_found(directory, options))))
 
 
@@ -96,16 +129,3 @@ async def _found(directory: IDirectory, options: Namespace) -> str:
     with suppress(NoSuchAccount):
         return await settle(directory.find(options.name))
     return await settle(directory.find(full_name(options.name, options.domain)))
-
-
-USER_ACTIONS: Mapping[str, Callable[[IDirectory, Namespace, str], Awaitable[None]]] = {
-    "add": _add,
-    "list": _list,
-    "passwd": _passwd,
-    "disable": _disable,
-    "enable": _enable,
-    "delete": _delete,
-}
-
-WITH_PASSWORD = ("add", "passwd")
-"""The actions that need a new password."""

@@ -15,7 +15,8 @@ Without a network: `connected` joins a server and a client in memory, with a ``C
 one side with the lines of both, as text; `play_each_way` runs it once for each way in which the octets may
 arrive. `make_envelope` makes what a delivery is given.
 
-For your own parts: `DeliveryConformance` tests an `IDelivery`, and `StoreConformance` an `IStore`::
+For your own parts: `DeliveryConformance` tests an `IDelivery`, `StoreConformance` an `IStore`, and
+`QueueConformance` the queue of an `IQueueStore`::
 
     class MyStoreTests(StoreConformance, twisted.trial.unittest.TestCase):
         def make_store(self):
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from mailproto.testing._fixture import StoreFixture
     from mailproto.testing._ids import ObjectIdConformance
     from mailproto.testing._mailbox import MailboxConformance
+    from mailproto.testing._queue import QueueConformance
     from mailproto.testing._reading import ReadingConformance
     from mailproto.testing._recording import ReceivedMessage, RecordingDelivery, make_envelope
     from mailproto.testing._running import RunningServer, running_server
@@ -61,6 +63,7 @@ _HOMES = {
     "_fixture": "StoreFixture",
     "_ids": "ObjectIdConformance",
     "_mailbox": "MailboxConformance",
+    "_queue": "QueueConformance",
     "_reading": "ReadingConformance",
     "_recording": "ReceivedMessage RecordingDelivery make_envelope",
     "_running": "RunningServer running_server",
@@ -87,6 +90,7 @@ __all__ = [
     "MailboxConformance",
     "MemoryTransport",
     "ObjectIdConformance",
+    "QueueConformance",
     "ReadingConformance",
     "ReceivedMessage",
     "RecordingDelivery",

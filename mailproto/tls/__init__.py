@@ -5,7 +5,7 @@
 """
 
 from mailproto.tls._channel import Channel, client_channel, server_channel
-from mailproto.tls._client import client_tls, is_verified
+from mailproto.tls._client import client_tls, dane_tls, is_verified
 from mailproto.tls._self_signed import ensure_self_signed
 from mailproto.tls._server import ServerTLS, TLSFilesError, server_tls
 
@@ -15,6 +15,7 @@ __all__ = [
     "TLSFilesError",
     "client_channel",
     "client_tls",
+    "dane_tls",
     "ensure_self_signed",
     "is_verified",
     "server_channel",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -24,10 +25,11 @@ from zope.interface import implementer
 
 from mailproto._arguments import check_bool, check_path, check_type, wrong_value
 from mailproto._twisted_internals import tls_connection
+from mailproto.tls._dane import DANEIdentity
 from mailproto.tls._server import load_certificates
 from mailproto.tls._server_identity import ServerIdentity
 
-__all__ = ["client_tls", "is_verified"]
+__all__ = ["client_tls", "dane_tls", "is_verified"]
 
 
 def client_tls(
@@ -76,11 +78,30 @@ def client_tls(
     return _ClientTLS(_context(None), None, server_name, client_certificate)
 
 
+def dane_tls(
+    names: Sequence[str], records: Sequence[tuple[int, int, int, bytes]]
+) -> IOpenSSLClientConnectionCreator:
+    """The connection creator, as by `client_tls`, to a server with TLSA records (DANE, RFC 7672).
+
+    Only records that the DNS has authenticated (DNSSEC) protect against attackers.
+
+    :param names: of the server; the first one is sent to it (SNI).  With records of usage 2, its certificate
+        must be for one of them.
+    :param records: usage, selector, matching type and data of each (RFC 6698 2.1); usages 2 and 3.
+    :returns: an `IOpenSSLClientConnectionCreator`, for any number of connections.
+    :raises ValueError: there are no names or no records, or a name can be in no certificate.
+    """
+    if not records:
+        raise wrong_value("records", records, "at least one TLSA record")
+    identity = DANEIdentity(names, records)
+    return _ClientTLS(_context(None), identity, identity.server_name, None)
+
+
 def is_verified(transport: Any) -> bool:
     """Whether a client's transport uses TLS, and the server's certificate was verified for its name.
 
-    This is True only for TLS that was started with `client_tls`, without ``verify=False``, and only after
-    the verification has succeeded.  It is False for other connection creators, such as
+    This is True only for TLS that was started with `client_tls`, without ``verify=False``, or `dane_tls`,
+    and only after the verification has succeeded.  It is False for other connection creators, such as
     ``CertificateOptions`` and Twisted's ``optionsForClientTLS``, because it cannot be seen what they
     verify.
     """
@@ -98,7 +119,7 @@ class _ClientTLS:
     def __init__(
         self,
         context: SSL.Context,
-        identity: ServerIdentity | None,
+        identity: ServerIdentity | DANEIdentity | None,
         server_name: bytes | None,
         certificate: PrivateCertificate | None,
     ) -> None:
@@ -171,7 +192,7 @@ class _ClientConnection(SSL.Connection):
 
     is_verified = False
 
-    def __init__(self, context: SSL.Context, identity: ServerIdentity | None) -> None:
+    def __init__(self, context: SSL.Context, identity: ServerIdentity | DANEIdentity | None) -> None:
         super().__init__(context, None)
         self._identity = identity
         self._is_chain_good = False
@@ -190,14 +211,22 @@ class _ClientConnection(SSL.Connection):
             raise self._failure(error) from error
         if self._identity is None or self.is_verified:
             return
-        certificate = self.get_peer_certificate()
-        if certificate is None or not self._is_chain_good:
-            self._fault = self._fault or "it was not looked at"
-        else:
-            self._fault = self._fault or self._mismatch(self._identity, certificate)
+        self._fault = self._fault or self._verdict(self._identity)
         if self._fault:
             raise self._failure(None)
         self.is_verified = True
+
+    def _verdict(self, identity: ServerIdentity | DANEIdentity) -> str:
+        """Why the server's certificate is not good; "" if it is."""
+        certificate = self.get_peer_certificate()
+        if certificate is None:
+            return "there is none"
+        if isinstance(identity, DANEIdentity):
+            try:
+                return identity.mismatch(self.get_peer_cert_chain() or [certificate])
+            except Exception as error:
+                return f"it cannot be looked at ({error!r})"
+        return self._mismatch(identity, certificate) if self._is_chain_good else "it was not looked at"
 
     def look_at(self, certificate: X509, error: int, depth: int, is_good: bool) -> bool:
         """Decide whether OpenSSL accepts one certificate of the chain; never raises.
@@ -207,7 +236,7 @@ class _ClientConnection(SSL.Connection):
         """
         if not is_good:
             self._fault = self._fault or _FAULTS.get(error, f"OpenSSL's error {error}")
-        elif depth == 0 and self._identity is not None:
+        elif depth == 0 and isinstance(self._identity, ServerIdentity):
             self._is_chain_good = True
             self._fault = self._fault or self._mismatch(self._identity, certificate)
         return is_good and not self._fault

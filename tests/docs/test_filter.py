@@ -86,13 +86,13 @@ class FilterTests(ProgramCase):
     def test_a_filter_that_takes_too_long(self) -> None:
         """The transaction of the next hop is given up, so the same client goes on."""
         text = with_line("__import__('time').sleep(0.6 * (message.subject == 'slow'))").replace(
-            "PerSession(Filter)", "PerSession(Filter), limits=SMTPLimits(delivery=0.4)"
+            "Filter(NEXT_HOP))", "Filter(NEXT_HOP), limits=SMTPLimits(delivery=0.4))"
         )
         peer, client = self.filter("from mailproto.smtp.limits import SMTPLimits\n" + text)
         with self.assertRaises(smtplib.SMTPDataError) as refused:
             client.sendmail(SENDER, [ALICE], message("slow"))
         self.assertEqual(refused.exception.smtp_code, 451)
-        self.program.wait_for(r"Filter\.deliver was not done after 0\.4 seconds")
+        self.program.wait_for(r"SMTPDeliverySession\.deliver was not done after 0\.4 seconds")
         client.sendmail(SENDER, [ALICE], message("Hello"))
         self.assertEqual(len(peer.contents), 1)
 

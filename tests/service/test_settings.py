@@ -30,7 +30,8 @@ class SettingsTests(SynchronousTestCase):
         options = Options()
         options.parseOptions([])
         defaults = Settings()
-        self.assertEqual(replace(options.settings, proxy=defaults.proxy), defaults)
+        relay = replace(options.settings.relay, clients=defaults.relay.clients)
+        self.assertEqual(replace(options.settings, proxy=defaults.proxy, relay=relay), defaults)
 
     def test_names_are_kept_in_one_form(self) -> None:
         settings = Settings(

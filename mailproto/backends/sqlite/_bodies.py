@@ -99,16 +99,17 @@ class Bodies:
             raise unavailable(error) from error
         return Body(octets, None, len(octets), None)
 
-    def large(self, content: Octets) -> Deferred[Body]:
+    def large(self, content: Octets, made: Digest | None = None) -> Deferred[Body]:
         """Copy and digest ``content`` in a thread; it is on disk when the result arrives.
 
+        :param made: its digest, if that is not to be made.
         :raises Unavailable: the content cannot be read or written; `StorageFull` if there is no room.
         """
-        return self.in_thread(partial(self._write, content))
+        return self.in_thread(partial(self._write, content, made))
 
-    def content(self, file: str, size: int) -> Content:
-        """The octets in a file."""
-        return Content.of_file(os.path.join(self._folder, file), size)
+    def content(self, file: str, size: int, start: int = 0) -> Content:
+        """``size`` octets in a file, from ``start`` on."""
+        return Content.of_file(os.path.join(self._folder, file), size, start=start)
 
     def path(self, file: str) -> str:
         """The path of a file."""
@@ -138,14 +139,14 @@ class Bodies:
         named = {row[0] for row in connection.execute("SELECT file FROM bodies WHERE file IS NOT NULL")}
         self.remove([name for name in os.listdir(self._folder) if name not in named])
 
-    def _write(self, content: Octets) -> Body:
+    def _write(self, content: Octets, made: Digest | None) -> Body:
         self._room.check()
         file = uuid.uuid4().hex
         path = os.path.join(self._folder, file)
         try:
             _write_synced(path, content)
             written = Content.of_file(path, len(content))
-            made = digest(written)
+            made = made or digest(written)
         except BaseException as error:  # ValueError, if the content was closed
             self.remove([file, file + ".part"])
             if isinstance(error, OSError):

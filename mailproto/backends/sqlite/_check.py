@@ -11,10 +11,12 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from mailproto.backends.sqlite._database import Database
+from mailproto.backends.sqlite._faults import Fault, Look
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT
+from mailproto.backends.sqlite._queue_check import QUEUE_COUNTERS, QUEUE_ROWS
 from mailproto.backends.sqlite._reading import snapshot
 from mailproto.backends.sqlite._rendering import next_stale, render_anew
 from mailproto.backends.sqlite._schema import connect
@@ -32,24 +34,6 @@ ORPHAN_AGE = 3600.0
 """Seconds after which an unused file cannot belong to a running delivery any more."""
 
 _MENDED_AT_ONCE = 100
-
-
-class Fault(NamedTuple):
-    """A fault in the store.
-
-    :ivar kind: the plural name of faults of this kind.
-    :ivar text: a description in one line.
-    :ivar mending: the statement that repairs it, with its values; None if it cannot be repaired.
-    :ivar file: a file to remove instead.
-    """
-
-    kind: str
-    text: str
-    mending: tuple[str, Sequence[Any]] | None = None
-    file: str | None = None
-
-
-Look = Callable[[sqlite3.Connection], Iterator[Fault]]
 
 
 async def check_database(database: Database, report: Callable[[str], None], *, repair: bool) -> CheckResult:
@@ -250,8 +234,8 @@ def _strays(connection: sqlite3.Connection) -> Iterator[Fault]:
 def _bodies(connection: sqlite3.Connection) -> Iterator[Fault]:
     for id_, refs, count in connection.execute(
         "SELECT id, refs, coalesce(count, 0) FROM bodies LEFT JOIN"
-        " (SELECT body, count(*) AS count FROM messages GROUP BY body) ON body = id"
-        " WHERE refs != coalesce(count, 0)"
+        " (SELECT body, count(*) AS count FROM (SELECT body FROM messages UNION ALL SELECT id FROM queued)"
+        " GROUP BY body) ON body = id WHERE refs != coalesce(count, 0)"
     ):
         yield Fault(
             "bodies",
@@ -260,10 +244,13 @@ def _bodies(connection: sqlite3.Connection) -> Iterator[Fault]:
         )
     for mailbox, uid, body in connection.execute(
         "SELECT mailbox, uid, body FROM messages WHERE body NOT IN (SELECT id FROM bodies)"
+        " UNION ALL SELECT NULL, id, id FROM queued WHERE id NOT IN (SELECT id FROM bodies)"
     ):
         yield Fault("lost", f"{_message(connection, mailbox, uid)} has lost its content: no body {body}")
     for mailbox, uid, body in connection.execute(
         "SELECT mailbox, uid, body FROM messages JOIN bodies ON bodies.id = body WHERE file IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM contents WHERE contents.body = bodies.id)"
+        " UNION ALL SELECT NULL, id, id FROM queued JOIN bodies USING (id) WHERE file IS NULL"
         " AND NOT EXISTS (SELECT 1 FROM contents WHERE contents.body = bodies.id)"
     ):
         yield Fault(
@@ -272,6 +259,8 @@ def _bodies(connection: sqlite3.Connection) -> Iterator[Fault]:
     for mailbox, uid, size, length in connection.execute(
         "SELECT mailbox, uid, size, length(octets) FROM messages"
         " JOIN contents ON contents.body = messages.body WHERE size != length(octets)"
+        " UNION ALL SELECT NULL, id, size + skip, length(octets) FROM queued"
+        " JOIN contents ON contents.body = queued.id WHERE size + skip != length(octets)"
     ):
         yield Fault("sizes", f"{_message(connection, mailbox, uid)} has {length} octets, and not {size}")
     for (body,) in connection.execute("SELECT body FROM contents WHERE body NOT IN (SELECT id FROM bodies)"):
@@ -319,7 +308,8 @@ def _files(database: Database) -> Look:
         named = set()
         for mailbox, uid, file, size in connection.execute(
             "SELECT mailbox, uid, file, size FROM bodies JOIN messages ON messages.body = bodies.id"
-            " WHERE file IS NOT NULL"
+            " WHERE file IS NOT NULL UNION ALL SELECT NULL, queued.id, file, size + skip FROM bodies"
+            " JOIN queued ON queued.id = bodies.id WHERE file IS NOT NULL"
         ).fetchall():
             named.add(file)
             try:
@@ -351,7 +341,9 @@ def _is_there_still(database: Database, file: str) -> bool:
         connection.close()
 
 
-def _message(connection: sqlite3.Connection, mailbox: int, uid: int) -> str:
+def _message(connection: sqlite3.Connection, mailbox: int | None, uid: int) -> str:
+    if mailbox is None:
+        return f"message {uid} in the queue"
     row = connection.execute(
         "SELECT accounts.name, mailboxes.name FROM mailboxes JOIN accounts ON accounts.id = account"
         " WHERE mailboxes.id = ?",
@@ -363,16 +355,18 @@ def _message(connection: sqlite3.Connection, mailbox: int, uid: int) -> str:
 def _counts(connection: sqlite3.Connection) -> Mapping[str, int]:
     return {
         table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
-        for table in ("accounts", "mailboxes", "messages", "bodies", "threads")
+        for table in ("accounts", "mailboxes", "messages", "queued", "bodies", "threads")
     }
 
 
 _LOOKS: Sequence[Look] = (
     _integrity,
+    *QUEUE_ROWS,
     _bodies,  # first: one that is counted wrongly would be cleared away after any other repair
     _mailboxes,
     _accounts,
     _counters,
     _strays,
     _threads,
+    *QUEUE_COUNTERS,
 )

@@ -36,7 +36,7 @@ AT_ONCE = 1000
 
 
 class Hints:
-    """The listeners of mailboxes, accounts and the directory; only for the reactor's thread.
+    """The listeners of mailboxes, accounts, the directory and the queue; only for the reactor's thread.
 
     A thread waits for signals from other processes.  It does not use the reactor's clock, because that may
     be set back.
@@ -61,7 +61,9 @@ class Hints:
         self._mailboxes: Watchers[int] = Watchers()
         self._accounts: Watchers[int] = Watchers()
         self._directory: Watchers[None] = Watchers()
+        self._queue: Watchers[None] = Watchers()
         self._directory_revision = 0
+        self._queue_revision = 0
         self._data_version = 0
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
@@ -86,14 +88,26 @@ class Hints:
         self._begin_to_listen()
         return self._directory.add(None, lambda revision: listener())
 
+    def watch_queue(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """See `IQueue.watch`."""
+        self._begin_to_listen()
+        return self._queue.add(None, lambda revision: listener())
+
     def committed(self, transaction: Transaction) -> None:
         """Call the listeners after a commit of this process."""
-        if transaction.touched or transaction.accounts or transaction.accounts_changed:
+        if (
+            transaction.touched
+            or transaction.accounts
+            or transaction.accounts_changed
+            or transaction.queue_changed
+        ):
             self._peers.tell()
         self._notify(self._mailboxes, transaction.touched)
         self._notify(self._accounts, transaction.accounts)
         if transaction.accounts_changed:
             self._directory.notify(None, 0)
+        if transaction.queue_changed:
+            self._queue.notify(None, 0)
 
     def stop(self) -> None:
         """Stop watching for other processes' changes."""
@@ -113,6 +127,7 @@ class Hints:
         if self._thread is None and not self._stopped.is_set():
             self._data_version = self._read(_data_version)
             self._directory_revision = self._read(_directory_revision)
+            self._queue_revision = self._read(_queue_revision)
             self._thread = threading.Thread(target=self._listen, name="mailproto-sqlite-hints", daemon=True)
             self._thread.start()
 
@@ -138,6 +153,7 @@ class Hints:
             while not self._stopped.is_set() and (version := self._read(_data_version)) != self._data_version:
                 self._data_version = version
                 self._look_at_directory()
+                self._look_at_queue()
                 await self._look_at(self._mailboxes, _modseqs)
                 await self._look_at(self._accounts, _account_modseqs)
         except Unavailable:
@@ -166,9 +182,19 @@ class Hints:
             self._directory_revision = revision
             self._directory.notify(None, revision)
 
+    def _look_at_queue(self) -> None:
+        revision = self._read(_queue_revision)
+        if revision != self._queue_revision:
+            self._queue_revision = revision
+            self._queue.notify(None, revision)
+
 
 def _directory_revision(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT revision FROM directory").fetchone()[0])
+
+
+def _queue_revision(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT revision FROM queue_counts").fetchone()[0])
 
 
 def _data_version(connection: sqlite3.Connection) -> int:

@@ -25,7 +25,7 @@ from mailproto.errors import MailError, NoSuchAccount, NoSuchMailbox
 from mailproto.message import RENDER_VERSION
 from mailproto.model import AppendedMessage
 
-__all__ = ["Append", "Arrival", "Delivery", "Place", "append_all", "deliver_all"]
+__all__ = ["Append", "Arrival", "Delivery", "Place", "Placing", "append_all", "deliver_all"]
 
 
 class Arrival(NamedTuple):
@@ -61,45 +61,24 @@ def deliver_all(
     transaction: Transaction, deliveries: Sequence[Delivery]
 ) -> Sequence[Sequence[AppendedMessage | MailError]]:
     """For each delivery and each of its destinations: where the message is, or the error."""
-    places = list(
-        {
-            placement[0]
-            for delivery in deliveries
-            for placement in delivery.placements
-            if not isinstance(placement, MailError)
-        }
+    placing = Placing(transaction)
+    placing.find(
+        placement[0]
+        for delivery in deliveries
+        for placement in delivery.placements
+        if not isinstance(placement, MailError)
     )
-    # If the mailbox does not exist, its columns are NULL; without the account, there is no row.
-    rows = transaction.execute(
-        "SELECT wanted.key, accounts.folded, accounts.id, accounts.modseq,"
-        " mailboxes.name, mailboxes.id, mailboxes.uid_next"
-        " FROM json_each(?) AS wanted CROSS JOIN accounts ON accounts.folded = wanted.value ->> 0"
-        " LEFT JOIN mailboxes ON mailboxes.account = accounts.id AND mailboxes.name = wanted.value ->> 1",
-        (json.dumps(places),),
-    )
-    placing = _Placing(transaction)
-    mailboxes: dict[Place, _Mailbox | None] = {}
-    for index, folded, account, modseq, name, mailbox, uid_next in rows:
-        place = places[index]
-        if folded == place.folded:  # compared again, because SQLite's JSON ends a text at NUL
-            is_there = name == place.mailbox
-            mailboxes[place] = (
-                _Mailbox(mailbox, placing.account(account, modseq), uid_next) if is_there else None
-            )
     results: list[list[AppendedMessage | MailError]] = []
     for delivery in deliveries:
         outcomes: list[AppendedMessage | MailError] = []
         for placement in delivery.placements:
             if isinstance(placement, MailError):
                 outcomes.append(placement)
-            elif placement[0] not in mailboxes:
-                outcomes.append(NoSuchAccount())
-            elif found := mailboxes[placement[0]]:
-                outcomes.append(placing.put(found, placement[1]))
-            else:
-                outcomes.append(NoSuchMailbox())
+                continue
+            found = placing.mailbox(placement[0])
+            outcomes.append(found if isinstance(found, MailError) else placing.put(found, placement[1]))
         results.append(outcomes)
-    placing.finish(filter(None, mailboxes.values()))
+    placing.finish()
     return results
 
 
@@ -109,8 +88,8 @@ def append_all(transaction: Transaction, appends: Sequence[Append]) -> Sequence[
 
     :raises NoSuchMailbox:
     """
-    mailboxes: dict[int, _Mailbox] = {}
-    placing = _Placing(transaction)
+    mailboxes: dict[int, Mailbox] = {}
+    placing = Placing(transaction)
     results = []
     for append in appends:
         mailbox = mailboxes.get(append.mailbox)
@@ -123,11 +102,11 @@ def append_all(transaction: Transaction, appends: Sequence[Append]) -> Sequence[
             if row is None:
                 raise NoSuchMailbox
             account, modseq, uid_next = row
-            mailbox = mailboxes[append.mailbox] = _Mailbox(
+            mailbox = mailboxes[append.mailbox] = Mailbox(
                 append.mailbox, placing.account(account, modseq), uid_next
             )
         results.append([placing.put(mailbox, arrival) for arrival in append.arrivals])
-    placing.finish(mailboxes.values())
+    placing.finish()
     return results
 
 
@@ -141,7 +120,7 @@ class _Account:
         self.modseq = modseq
 
 
-class _Mailbox:
+class Mailbox:
     """A mailbox, with its next UID and the counts of new messages."""
 
     __slots__ = ("account", "deleted", "id", "messages", "modseq", "size", "uid_next", "unseen")
@@ -160,26 +139,56 @@ class _NewBody(NamedTuple):
     keys: ThreadKeys
 
 
-class _Placing:
+class Placing:
     """Collects the rows of new messages, and inserts them together."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
         self._threads = Threads(transaction.connection)
         self._accounts: dict[int, _Account] = {}
+        self._mailboxes: dict[Place, Mailbox | None] = {}
+        self._changed: dict[int, Mailbox] = {}
         self._bodies: dict[int, _NewBody] = {}  # by id() of the Body
         self._contents: list[tuple[int, bytes]] = []
-        self._messages: list[tuple[_Mailbox, _NewBody, list[Any]]] = []
+        self._messages: list[tuple[Mailbox, _NewBody, list[Any]]] = []
+
+    def find(self, places: Iterable[Place]) -> None:
+        """Look up the mailboxes of these places, for `mailbox`."""
+        wanted = list(set(places))
+        if not wanted:
+            return
+        # If the mailbox does not exist, its columns are NULL; without the account, there is no row.
+        rows = self._transaction.execute(
+            "SELECT wanted.key, accounts.folded, accounts.id, accounts.modseq,"
+            " mailboxes.name, mailboxes.id, mailboxes.uid_next"
+            " FROM json_each(?) AS wanted CROSS JOIN accounts ON accounts.folded = wanted.value ->> 0"
+            " LEFT JOIN mailboxes ON mailboxes.account = accounts.id AND mailboxes.name = wanted.value ->> 1",
+            (json.dumps(wanted),),
+        )
+        for index, folded, account, modseq, name, mailbox, uid_next in rows:
+            place = wanted[index]
+            if folded == place.folded:  # compared again, because SQLite's JSON ends a text at NUL
+                is_there = name == place.mailbox
+                self._mailboxes[place] = (
+                    Mailbox(mailbox, self.account(account, modseq), uid_next) if is_there else None
+                )
+
+    def mailbox(self, place: Place) -> Mailbox | MailError:
+        """The mailbox of a place that was looked up, or why there is none."""
+        try:
+            return self._mailboxes[place] or NoSuchMailbox()
+        except KeyError:
+            return NoSuchAccount()
 
     def account(self, id_: int, modseq: int) -> _Account:
         """The object for an account; there is one for each."""
         return self._accounts.setdefault(id_, _Account(id_, modseq))
 
-    def put(self, mailbox: _Mailbox, arrival: Arrival) -> AppendedMessage:
+    def put(self, mailbox: Mailbox, arrival: Arrival) -> AppendedMessage:
         """Add a message for a mailbox."""
         body, (bits, keywords), date = arrival
-        new = self._bodies.get(id(body)) or self._new_body(body)
-        new.row[1] += 1
+        new = self._counted(body)
+        self._changed[mailbox.id] = mailbox
         uid = mailbox.uid_next
         mailbox.account.modseq += 1
         mailbox.uid_next, mailbox.modseq = uid + 1, mailbox.account.modseq
@@ -191,10 +200,15 @@ class _Placing:
         self._messages.append((mailbox, new, row))
         return AppendedMessage(uid, mailbox.modseq)
 
-    def finish(self, mailboxes: Iterable[_Mailbox]) -> None:
+    def keep(self, body: Body) -> int:
+        """Add a body for something else than a mailbox, which counts in its refs; returns its id."""
+        id_: int = self._counted(body).row[0]
+        return id_
+
+    def finish(self) -> None:
         """Write the collected rows."""
         execute, threads = self._transaction.execute, self._threads
-        if not self._messages:
+        if not self._bodies:
             return
         placed = threads.place(
             [(mailbox.account.id, new.row[0], new.keys) for mailbox, new, _ in self._messages]
@@ -213,7 +227,7 @@ class _Placing:
             [row for _, _, row in self._messages],
         )
         transaction = self._transaction
-        changed = [mailbox for mailbox in mailboxes if mailbox.messages]
+        changed = self._changed.values()
         transaction.connection.executemany(
             "UPDATE mailboxes SET uid_next = ?, modseq = ?, messages = messages + ?,"
             " recent = recent + ?, unseen = unseen + ?, deleted = deleted + ?, size = size + ?"
@@ -238,6 +252,11 @@ class _Placing:
         )
         transaction.touched.update((mailbox.id, mailbox.modseq) for mailbox in changed)
         transaction.accounts.update(accounts)
+
+    def _counted(self, body: Body) -> _NewBody:
+        new = self._bodies.get(id(body)) or self._new_body(body)
+        new.row[1] += 1
+        return new
 
     def _new_body(self, body: Body) -> _NewBody:
         made = body.digest or digest(body.octets)

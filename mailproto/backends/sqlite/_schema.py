@@ -12,6 +12,7 @@ from typing import TypeAlias
 from twisted.logger import Logger
 
 from mailproto.backends.sqlite._joining import join_accounts
+from mailproto.backends.sqlite._queue_schema import QUEUE
 from mailproto.backends.sqlite._threads import give_threads
 from mailproto.errors import StoreUnusable
 
@@ -105,7 +106,7 @@ CREATE TABLE vanished (
 -- What IMAP asks for most, ready to send, close together; the octets elsewhere.
 CREATE TABLE bodies (
     id INTEGER PRIMARY KEY,
-    refs INTEGER NOT NULL,  -- rows of messages that name it
+    refs INTEGER NOT NULL,  -- rows of messages and of queued that name it
     file TEXT,  -- in the folder of bodies; NULL: the octets are in contents
     envelope BLOB NOT NULL,
     body_structure BLOB NOT NULL,
@@ -187,6 +188,7 @@ MIGRATIONS: Sequence[Step] = (
     give_threads,
     _LONG_CHANGES,
     _OWNERS,
+    QUEUE,
 )
 """Step n turns version n into version n + 1; version 0 is an empty file."""
 

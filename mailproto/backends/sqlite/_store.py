@@ -23,16 +23,17 @@ from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._directory import SQLiteDirectory
 from mailproto.backends.sqlite._mailbox import arrival
 from mailproto.backends.sqlite._placing import Arrival, Delivery, Place, deliver_all
+from mailproto.backends.sqlite._queue import SQLiteQueue
 from mailproto.content import Octets
 from mailproto.errors import MailError
-from mailproto.interfaces import ICheckable, IObjectIds, IRecent, IStore
+from mailproto.interfaces import ICheckable, IObjectIds, IQueueStore, IRecent
 from mailproto.model import AppendedMessage, CheckResult, Placement, canonical_mailbox_name
 from mailproto.typing import Reactor
 
 __all__ = ["SQLiteStore"]
 
 
-@implementer(IStore, ICheckable)
+@implementer(IQueueStore, ICheckable)
 class SQLiteStore:
     """A store in one folder (made if it is missing, mode 0700).
 
@@ -50,6 +51,7 @@ class SQLiteStore:
         self._database = Database(path, cast(IReactorFromThreads, reactor))
         self.path = self._database.path
         self.directory = SQLiteDirectory(self._database)
+        self.queue = SQLiteQueue(self._database)
 
     async def start(self) -> None:
         """See `IStore.start`."""

@@ -45,6 +45,7 @@ class Transaction:
     :ivar touched: the changed mailboxes, each with its modseq.
     :ivar accounts: the changed accounts, each with its modseq.
     :ivar accounts_changed: whether the listeners of `IAccountChanges.watch` must be called.
+    :ivar queue_changed: whether the listeners of `IQueue.watch` must be called.
     :ivar unused: the names of body files that are no longer used.
     :ivar leaves_work: whether there is data to be cleared away afterwards.
     """
@@ -55,6 +56,7 @@ class Transaction:
         self.touched: dict[int, int] = {}
         self.accounts: dict[int, int] = {}
         self.accounts_changed = False
+        self.queue_changed = False
         self.unused: list[str] = []
         self.leaves_work = False
 
@@ -112,12 +114,14 @@ class Writer:
         self._queue.put(None)
         return self._ended
 
-    def submit(self, work: Callable[[Transaction, Sequence[A]], Sequence[R]], argument: A) -> Deferred[R]:
+    def submit(
+        self, work: Callable[[Transaction, Sequence[A]], Sequence[R | Failure]], argument: A
+    ) -> Deferred[R]:
         """Call ``work`` in the writer's thread, together with requests of the same kind.
 
-        ``work`` gets several arguments, and returns a result for each.  If it raises, its changes are
-        undone, and it is called again for fewer arguments; the error of a single argument is that request's
-        result.  A request that is cancelled is not done, unless its turn has come already.
+        ``work`` gets several arguments, and returns a result or a `Failure` for each.  If it raises, its
+        changes are undone, and it is called again for fewer arguments; the error of a single argument is that
+        request's result.  A request that is cancelled is not done, unless its turn has come already.
         """
         if not self._open:
             return fail(Unavailable(detail="the store is stopped"))
@@ -277,6 +281,7 @@ class Writer:
             transaction.touched
             or transaction.accounts
             or transaction.accounts_changed
+            or transaction.queue_changed
             or transaction.leaves_work
         ):
             self._committed(transaction)

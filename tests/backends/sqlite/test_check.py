@@ -121,6 +121,7 @@ class CheckTests(TestCase):
                 "accounts": 1,
                 "mailboxes": 6,
                 "messages": 5,
+                "queued": 0,
                 "bodies": 3,
                 "threads": 2,
                 "summaries made anew": 0,

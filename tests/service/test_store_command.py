@@ -32,7 +32,7 @@ class StoreCheckTests(ProgramCase):
         for version in VERSIONS:
             self.place = Path(self.folder, f"version {version}")
             store_of_version(version, str(self.place))
-            figures = "2 accounts, 15 mailboxes, 13 messages, 9 bodies, 5 threads"
+            figures = "2 accounts, 15 mailboxes, 13 messages, 0 queued, 9 bodies, 5 threads"
             self.assertEqual(self.check(), [f"{figures}, 9 summaries made anew", "nothing is wrong"])
             self.assertEqual(self.check(), [f"{figures}, 0 summaries made anew", "nothing is wrong"])
 

@@ -1,0 +1,6 @@
+"""What TLS each server must have: DANE (RFC 7672), MTA-STS (RFC 8461) and REQUIRETLS (RFC 8689)."""
+
+from mailproto.relay._tls._demands import Demands
+from mailproto.relay._tls._policies import TLSPolicies
+
+__all__ = ["Demands", "TLSPolicies"]

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
+from typing import Generic, TypeVar
 
 import idna
 
-__all__ = ["ascii_domain", "canonical_domain", "domain_fault", "ends_in_number", "is_valid_international"]
+from mailproto._arguments import wrong_type, wrong_value
+from mailproto._ip import ip_address
+
+__all__ = [
+    "DomainTable",
+    "ascii_domain",
+    "canonical_domain",
+    "domain_fault",
+    "ends_in_number",
+    "is_valid_international",
+    "literal_address",
+    "normal_domain",
+]
+
+T = TypeVar("T")
 
 _LONGEST = 512
 """Characters of the longest text that is tried as a domain; as A-labels it may have 253 (RFC 1035
@@ -111,3 +127,63 @@ def domain_fault(name: str) -> str:
         if not _LABEL.fullmatch(label):
             return f"has the label {label!r}: only letters, digits and - between them can be in one"
     return ""
+
+
+def literal_address(domain: str) -> str | None:
+    """The IP address in an address literal (RFC 5321 4.1.3), in its usual form; None if it is none."""
+    inner = domain[1:-1]
+    if domain[:1] != "[" or domain[-1:] != "]" or "%" in inner:
+        return None
+    is_tagged = inner[:5].lower() == "ipv6:"
+    address = ip_address(inner[5:] if is_tagged else inner)
+    return None if address is None or (":" in inner) != is_tagged else str(address)
+
+
+def normal_domain(domain: str) -> str:
+    """The one spelling of a domain or an address literal."""
+    address = literal_address(domain)
+    if address is None:
+        return canonical_domain(domain)
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+class DomainTable(Generic[T]):
+    """Values by domain.
+
+    :param name: what a key is called in errors.
+    :param values: by domain or address literal, in any spelling.  ``*.example.org`` means every domain below
+        example.org, but not itself.  A domain beats wildcards, and the longest wildcard beats others.
+    :raises TypeError, ValueError: a key is not valid, or two mean the same; the text names it.
+    """
+
+    def __init__(self, name: str, values: Mapping[str, T]) -> None:
+        self._exact: dict[str, T] = {}
+        self._below: dict[str, T] = {}  # by what follows "*."
+        for domain, value in values.items():
+            self._add(name, domain, value)
+
+    def _add(self, name: str, domain: str, value: T) -> None:
+        takes = "a domain such as 'example.org' or '*.example.org'"
+        if not isinstance(domain, str):
+            raise wrong_type(name, domain, takes)
+        bare = domain.removeprefix("*.")
+        if bare == "*":
+            raise wrong_value(name, domain, takes, "all other domains have the default")
+        if not (bare == domain and literal_address(bare)) and (fault := domain_fault(bare)):
+            raise wrong_value(name, domain, takes, f"it {fault}")
+        table, key = self._exact if bare == domain else self._below, normal_domain(bare)
+        if key in table:
+            raise wrong_value(name, domain, takes, "it is there twice")
+        table[key] = value
+
+    def find(self, domain: str, default: T) -> T:
+        """The value for a domain, in any spelling."""
+        name = normal_domain(domain)
+        if name in self._exact:
+            return self._exact[name]
+        if self._below and name[:1] != "[":
+            while (dot := name.find(".")) >= 0:
+                name = name[dot + 1 :]
+                if name in self._below:
+                    return self._below[name]
+        return default

@@ -127,16 +127,16 @@ class StallTests(SynchronousTestCase):
         client = Client("192.0.2.1", protocol, account="ada")
         with captured() as events:
             for command in commands:
-                self.log.stalled(Stalled(client, command, 0.0714))
+                self.log.stalled(Stalled(client, command, 0.0714, 0.0652))
         self.assertTrue(all(event["log_level"] is LogLevel.warn for event in events))
         return lines(events)
 
     def test_it_says_who_and_what_and_for_how_long(self) -> None:
-        line = "stalled peer=192.0.2.1 protocol=imap account=ada command=SEARCH ms=71"
+        line = "stalled peer=192.0.2.1 protocol=imap account=ada command=SEARCH ms=71 cpu_ms=65"
         self.assertEqual(self.stall("SEARCH"), [line])
 
     def test_no_command(self) -> None:
-        self.assertEqual(self.stall(""), ["stalled peer=192.0.2.1 protocol=imap account=ada ms=71"])
+        self.assertEqual(self.stall(""), ["stalled peer=192.0.2.1 protocol=imap account=ada ms=71 cpu_ms=65"])
 
     def test_once_a_minute_for_each_kind(self) -> None:
         self.assertEqual(len(self.stall("SEARCH", "FETCH", "SEARCH", "FETCH", "SEARCH")), 2)
@@ -145,7 +145,7 @@ class StallTests(SynchronousTestCase):
         self.assertEqual(len(self.stall("SEARCH", protocol="pop3")), 1)
         self.clock.advance(1)
         [line] = self.stall("SEARCH")
-        self.assertTrue(line.endswith("command=SEARCH ms=71 unlogged=3"))
+        self.assertTrue(line.endswith("command=SEARCH ms=71 cpu_ms=65 unlogged=3"))
         self.clock.advance(60)
         self.assertNotIn("unlogged", self.stall("SEARCH")[0])
 

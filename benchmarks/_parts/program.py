@@ -143,11 +143,12 @@ class Table:
     """Figures under headings, printed line by line as they are found.
 
     :param title: above the names on the left; they have ``width`` columns.
+    :param least: the least columns of a figure.
     """
 
-    def __init__(self, title: str, *headings: str, width: int = 52) -> None:
+    def __init__(self, title: str, *headings: str, width: int = 52, least: int = 14) -> None:
         self._width = width
-        self._widths = [max(len(heading), 14) for heading in headings]
+        self._widths = [max(len(heading), least) for heading in headings]
         self.row(title, *headings)
 
     def row(self, name: str, *figures: str) -> None:

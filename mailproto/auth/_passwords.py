@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import sys
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol, cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -32,6 +35,10 @@ MAX_REMEMBERED = 10_000
 """The most right passwords that are remembered; the oldest is forgotten first."""
 
 
+NICENESS = 10
+"""How much nicer (setpriority(2)) the threads are than the server's others."""
+
+
 def _unmatchable() -> str:
     """A hash that no password matches, and that takes as long to check as a real one."""
     salt, digest = (
@@ -54,6 +61,24 @@ class _Pool(Protocol):
     ) -> None: ...
 
 
+class _Background(threading.Thread):
+    """Leaves the processors to others, if they want them: above all to the reactor's thread.
+
+    A hash keeps four threads busy, which the system makes in this one, and which have its priority.
+    """
+
+    def run(self) -> None:
+        if sys.platform == "linux":  # elsewhere, a process's threads have one priority
+            thread = threading.get_native_id()
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)
+        super().run()
+
+
+class _BackgroundPool(ThreadPool):
+    threadFactory = _Background  # noqa: N815  (Twisted's name)
+
+
 class _Login(Check):
     """A password that is checked, and who waits for the answer."""
 
@@ -74,7 +99,8 @@ class PasswordVerifier:
     and those with wrong passwords lately come last.  So a flood of guesses makes only the guesses wait.
 
     :param reactor: for time, and to receive results from the threads; its shutdown stops them.
-    :param threads: the number of threads; each uses 64 MiB and a core while it works.
+    :param threads: the number of threads; each uses 64 MiB and a core while it works.  On Linux, their
+        priority is lower than that of other threads.
     :param pool: a thread pool to use instead of our own; it gets as many checks at once as ``threads`` says.
     """
 
@@ -84,7 +110,7 @@ class PasswordVerifier:
         if pool is not None and not hasattr(pool, "callInThreadWithCallback"):
             raise wrong_type("pool", pool, "a twisted.python.threadpool.ThreadPool or None")
         self.clock = reactor
-        self._pool = pool or cast(_Pool, ThreadPool(0, threads, "passwords"))
+        self._pool = pool or cast(_Pool, _BackgroundPool(0, threads, "passwords"))
         self._threads = threads
         self._started = False
         self._stopped = False

@@ -34,7 +34,12 @@ CLOSED = "closed by the client"
 """Why a connection ended, for the log."""
 
 STALL: Final = 0.05
-"""What holds the reactor for longer, in seconds, is told to the observer (`mailproto.observing.Stalled`)."""
+"""What holds the reactor for longer, in seconds, is told to the observer (`mailproto.observing.Stalled`).
+
+These are seconds of the clock on the wall, because that is what all others wait, whatever the reason: work,
+a slow disk, a thread that keeps the interpreter, a machine that is busy with other programs.  The processor
+time of the reactor's thread is told beside it: if that is much less, the reason was not the reactor's work.
+"""
 
 
 class ConnectionOver(Exception):
@@ -104,10 +109,11 @@ class EventConnection(Connection, Generic[EventT]):
     def log_refusal(self, event: EventT, error: MailError) -> None:
         """Log that a handler raised ``error``."""
 
-    def stalled(self, command: str, seconds: float) -> None:
+    def stalled(self, command: str, seconds: float, cpu_seconds: float) -> None:
         """This connection has held the reactor for longer than `STALL`.
 
         :param command: the command that did, or ""; then it was something else, such as a timer.
+        :param cpu_seconds: for how much of this the reactor's thread used a processor.
         """
 
     @property
@@ -214,7 +220,10 @@ class EventConnection(Connection, Generic[EventT]):
             self._has_received = True
             if not self._begins():
                 return
-        now = self._line.now or self.clock.seconds()
+        now = self._line.now
+        if not now:  # we are not served in a `Turn`
+            now = self.clock.seconds()
+            self._line.begins(now)
         self.wire.receive(data)
         if self._running is None and self._writable and not self._is_in_line:
             if self._is_inside:
@@ -243,6 +252,7 @@ class EventConnection(Connection, Generic[EventT]):
         if self._is_inside:
             return super().in_context(call, *args, **kwargs)
         self._entered = self.clock.seconds()
+        self._line.begins(self._entered)
         try:
             return super().in_context(call, *args, **kwargs)
         finally:
@@ -253,7 +263,8 @@ class EventConnection(Connection, Generic[EventT]):
         seconds = now - self._entered
         if seconds > STALL:
             self._entered = now  # told once
-            self.stalled("" if event is None else self.describe(event), seconds)
+            cpu = min(self._line.cpu_used(), seconds)
+            self.stalled("" if event is None else self.describe(event), seconds, cpu)
 
     def _pump(self, now: float | None = None) -> None:
         """Handle events until a handler is pending, no event is left, the client must read first, or it is

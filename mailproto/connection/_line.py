@@ -11,8 +11,10 @@ others wait, too.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
+from time import thread_time
 from typing import Any, Final
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
@@ -44,6 +46,8 @@ class Line:
         self._clock = clock
         self.now = 0.0
         self.end = 0.0
+        self._cpu = 0.0  # the processor time of the reactor's thread when it began with what it does now
+        self._began = -math.inf  # when that was
         self._waiting: tuple[deque[Callable[[], object]], ...] = (deque(), deque())  # strangers, accounts
         self._next = 0  # of these two
         self._is_called = False
@@ -66,6 +70,22 @@ class Line:
         if not self._is_called:
             self._is_called = True
             self._clock.callLater(0, self._serve)
+
+    def begins(self, now: float) -> None:
+        """The reactor begins with something: with a `Turn`, or with a single connection."""
+        if not 0 <= now - self._began < TURN:  # it takes half a microsecond to ask for the processor time
+            self._began = now
+            self._cpu = thread_time()
+
+    def cpu_used(self) -> float:
+        """The seconds for which the reactor's thread has used a processor since `begins`.
+
+        At most `TURN` of it was used for what came before.
+        """
+        now = thread_time()
+        used, self._cpu = now - self._cpu, now
+        self._began = -math.inf
+        return used
 
     def _serve(self) -> None:
         now = self._clock.seconds()

@@ -156,10 +156,10 @@ class ServerConnection(EventConnection[EventT]):
         if not isinstance(error, AuthenticationFailed | TemporaryAuthenticationFailure):
             self.observer.refused(Refusal.of_error(self.client, self.describe(event), error))
 
-    def stalled(self, command: str, seconds: float) -> None:
+    def stalled(self, command: str, seconds: float, cpu_seconds: float) -> None:
         """Count it, and tell the observer."""
         self.factory.stalls += 1
-        self.observer.stalled(Stalled(self.client, command, seconds))
+        self.observer.stalled(Stalled(self.client, command, seconds, cpu_seconds))
 
     def tell_failed(self, command: str, error: MailError) -> None:
         """Tell the observer that a part of a command failed, which the client may not notice."""

@@ -75,6 +75,7 @@ class Turn:
         seconds = self._reactor.seconds
         line = self._line
         now = line.now = seconds()
+        line.begins(now)
         end = now + TURN
         ready = self._ready()
         share = line.share(len(ready))

@@ -15,7 +15,7 @@ from mailproto.awaiting import Result, settle
 from mailproto.content import Content
 from mailproto.delivery._base import DELIVERED
 from mailproto.delivery._sessions import DeliverySession
-from mailproto.domains import canonical_domain
+from mailproto.domains import DomainTable
 from mailproto.errors import MailError, RelayDenied, Unavailable
 from mailproto.interfaces import (
     IDelivery,
@@ -61,7 +61,7 @@ class RouterDelivery:
     :param service_extensions: what clients are offered; by default, what all of the mapping's deliveries
         honour.
     :raises TypeError: an argument is of the wrong type.
-    :raises ValueError: there is no route.
+    :raises ValueError: there is no route, or a domain is not valid.
     """
 
     def __init__(
@@ -72,12 +72,10 @@ class RouterDelivery:
         service_extensions: ServiceExtensions | None = None,
     ) -> None:
         deliveries: list[Route] = [] if default is None else [default]
-        self._domains: dict[str, Route] = {}
+        self._table: DomainTable[Route | None] = DomainTable("", {})
         self._function: Callable[[Session, Address], Result[Route]] | None = None
         if isinstance(routes, Mapping):
-            for domain, delivery in routes.items():
-                check_type("each domain of routes", domain, str, "a str")
-                self._domains[_canonical(domain)] = delivery
+            self._table = DomainTable("each domain of routes", routes)
             deliveries += routes.values()
             if not deliveries:
                 raise ValueError("routes must have at least one domain, or default must be given")
@@ -108,12 +106,7 @@ class RouterDelivery:
             named: Route = await settle(self._function(session, path))
             _check_route(named)
             return named
-        domain = canonical_domain(path.domain) if path.domain else ""
-        found = self._domains.get(domain)
-        while found is None and domain:
-            _, _, domain = domain.partition(".")
-            found = self._domains.get("*." + domain)
-        found = found or self._default
+        found = self._table.find(path.domain, self._default) if path.domain else self._default
         if found is None:
             raise RelayDenied
         return found
@@ -219,11 +212,6 @@ def _failure(error: Exception) -> Outcome:
         _log.failure("error in one of several deliveries")
         error = Unavailable(detail=f"{type(error).__name__}: see the traceback in the log")
     return Outcome(error.code, error.enhanced, error.text, error.detail)
-
-
-def _canonical(domain: str) -> str:
-    star = "*." if domain.startswith("*.") else ""
-    return star + canonical_domain(domain.removeprefix(star))
 
 
 def _check_route(delivery: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from time import monotonic, time
 from typing import Any, Final, cast
 
@@ -10,7 +11,7 @@ from twisted.logger import LogLevel
 
 from mailproto.errors import Unavailable
 from mailproto.maillog._lines import Fields, emit, emit_taken
-from mailproto.model import Envelope
+from mailproto.model import Envelope, QueueState
 from mailproto.observing import (
     Accepted,
     Appended,
@@ -21,10 +22,12 @@ from mailproto.observing import (
     Observer,
     Observers,
     Refusal,
+    Relayed,
     SignedIn,
     SignInRefused,
     Stalled,
     TurnedAway,
+    Unreached,
 )
 
 __all__ = ["MAX_REFUSALS", "STALLS_EVERY", "MailLog", "observer_of"]
@@ -49,6 +52,8 @@ _TOLD: Final = "250, because of other recipients: the sender does not learn the 
 """What the client was told about a recipient for which the message was not taken."""
 
 _LEVELS: Final = (LogLevel.info, LogLevel.warn, LogLevel.error)
+
+_RELAYED: Final = {QueueState.SENT: "sent", QueueState.WAITING: "delayed", QueueState.FAILED: "given-up"}
 
 _IN_WORDS: Final = frozenset({"imap", "pop3"})
 """The protocols whose replies have no codes."""
@@ -176,12 +181,43 @@ class MailLog(Observer):
         fields: Fields = {
             "command": event.command,
             "ms": round(event.seconds * 1000),
+            "cpu_ms": f"{event.cpu_seconds * 1000:.0f}",
             "unlogged": "" if stalls is None or not stalls.unlogged else stalls.unlogged,
         }
         if stalls is None and len(self._stalls) >= _MAX_KINDS:
             del self._stalls[next(iter(self._stalls))]
         self._stalls[kind] = _Stalls(now)
         _emit(LogLevel.warn, "stalled", event.client, fields)
+
+    def relayed(self, event: Relayed) -> None:
+        """Log ``sent``, ``delayed`` or ``given-up`` for one recipient of a message on the queue."""
+        outcome, state = event.outcome, event.state
+        fields: Fields = {
+            "sender": f"<{event.sender}>",
+            "recipient": f"<{event.recipient}>",
+            "host": event.host,
+            "address": event.address,
+            "tls": event.tls,
+            "reply": f"{outcome.code} {outcome.enhanced} {outcome.text}",
+            "delay": round(event.seconds, 3),
+            "attempt": event.attempt,
+            "next": _time(event.due),
+            "detail": outcome.detail,
+        }
+        _emit(_level(outcome.enhanced), _RELAYED[state], None, fields, event.id)
+
+    def unreached(self, event: Unreached) -> None:
+        """Log ``unreached``, with the level warning."""
+        outcome = event.outcome
+        fields: Fields = {
+            "destination": event.destination,
+            "host": event.host,
+            "reply": f"{outcome.code} {outcome.enhanced} {outcome.text}",
+            "failures": event.failures,
+            "next": _time(event.due),
+            "detail": outcome.detail,
+        }
+        _emit(LogLevel.warn, "unreached", None, fields)
 
     def turned_away(self, event: TurnedAway) -> None:
         """Log ``turned-away``."""
@@ -243,6 +279,11 @@ def _emit(level: Any, kind: str, client: Client | None, fields: Fields, id: str 
 
 
 # -- lines
+
+
+def _time(seconds: float) -> str:
+    """A time in UTC, as RFC 3339 writes it; "" for none."""
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z") if seconds else ""
 
 
 def _log_message(message: Accepted, at: float, refusal: Refusal | None = None) -> None:

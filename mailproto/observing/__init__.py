@@ -30,6 +30,7 @@ from mailproto.observing._events import (
     TurnedAway,
 )
 from mailproto.observing._observers import IObserver, Observer, ObserverOrMore, Observers
+from mailproto.observing._relay_events import Relayed, Unreached
 
 __all__ = [
     "Accepted",
@@ -44,9 +45,11 @@ __all__ = [
     "ObserverOrMore",
     "Observers",
     "Refusal",
+    "Relayed",
     "SignInRefused",
     "SignedIn",
     "Stalled",
     "TurnedAway",
+    "Unreached",
     "client_of",
 ]

@@ -220,11 +220,14 @@ class Stalled:
 
     :ivar command: the command; "" if it was something else, such as a timer or the connection's end.
     :ivar seconds: how long.
+    :ivar cpu_seconds: for how much of this the reactor's thread used a processor.  For the rest it waited:
+        for a disk, for another thread, or because the machine was busy with other programs.
     """
 
     client: Client
     command: str
     seconds: float
+    cpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from mailproto.observing._events import (
     Stalled,
     TurnedAway,
 )
+from mailproto.observing._relay_events import Relayed, Unreached
 
 __all__ = ["IObserver", "Observer", "ObserverOrMore", "Observers"]
 
@@ -66,6 +67,12 @@ class IObserver(Contract, metaclass=ContractClass):
 
     def stalled(self, event: Stalled) -> None:
         """A connection has held the reactor for more than 50 ms."""
+
+    def relayed(self, event: Relayed) -> None:
+        """A message on the queue was tried for one recipient, or was given up."""
+
+    def unreached(self, event: Unreached) -> None:
+        """A destination of the queue could not be reached."""
 
     def disconnected(self, event: Disconnected) -> None:
         """A connection has ended."""
@@ -109,6 +116,12 @@ class Observer:
 
     def stalled(self, event: Stalled) -> None:
         """See `IObserver.stalled`."""
+
+    def relayed(self, event: Relayed) -> None:
+        """See `IObserver.relayed`."""
+
+    def unreached(self, event: Unreached) -> None:
+        """See `IObserver.unreached`."""
 
     def disconnected(self, event: Disconnected) -> None:
         """See `IObserver.disconnected`."""
@@ -198,6 +211,14 @@ class Observers(Observer):
     def stalled(self, event: Stalled) -> None:
         """See `IObserver.stalled`."""
         self._tell(self._calls["stalled"], event)
+
+    def relayed(self, event: Relayed) -> None:
+        """See `IObserver.relayed`."""
+        self._tell(self._calls["relayed"], event)
+
+    def unreached(self, event: Unreached) -> None:
+        """See `IObserver.unreached`."""
+        self._tell(self._calls["unreached"], event)
 
     def disconnected(self, event: Disconnected) -> None:
         """See `IObserver.disconnected`."""

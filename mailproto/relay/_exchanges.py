@@ -7,15 +7,22 @@ from collections.abc import Collection, Sequence
 
 from mailproto._arguments import check_type, check_whole
 from mailproto._ip import ip_address
-from mailproto.domains import domain_fault, ends_in_number
+from mailproto.domains import domain_fault, ends_in_number, literal_address, normal_domain
 from mailproto.errors import MailError, Refused
 from mailproto.printable import printable
 from mailproto.relay._dns import DNSFailure, Lookup
 from mailproto.relay._exchange import Exchange
-from mailproto.relay._hosts import HOSTS_LIMIT, Candidate, Shuffle, candidates, resolve, resolve_all
+from mailproto.relay._hosts import (
+    HOSTS_LIMIT,
+    Candidate,
+    Shuffle,
+    candidates,
+    is_usable_address,
+    resolve,
+    resolve_all,
+)
 from mailproto.relay._next_hop import NextHop
 from mailproto.relay._own import OwnPlaces
-from mailproto.relay._routes import literal_address, normal_domain
 from mailproto.relay._tls import Demands, TLSPolicies
 
 __all__ = ["Exchanges"]
@@ -102,6 +109,8 @@ class Exchanges:
         return candidate.addresses
 
     def _of_literal(self, address: str, name: str, demands: Demands) -> list[Exchange]:
+        if not is_usable_address(address):
+            raise Refused(550, "5.1.2", f"{name} is no address that takes mail")
         if self._own.has_address(address, self._port):
             raise _loop(name)
         return [Exchange(address, (address,), self._port, tls=demands.of_address(name))]

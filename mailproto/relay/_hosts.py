@@ -15,7 +15,16 @@ from mailproto.domains import domain_fault, ends_in_number
 from mailproto.errors import MailError, Refused
 from mailproto.relay._dns import Answer, DNSFailure, Kind, Lookup, MXRecord
 
-__all__ = ["ADDRESSES_LIMIT", "HOSTS_LIMIT", "Candidate", "Shuffle", "candidates", "resolve", "resolve_all"]
+__all__ = [
+    "ADDRESSES_LIMIT",
+    "HOSTS_LIMIT",
+    "Candidate",
+    "Shuffle",
+    "candidates",
+    "is_usable_address",
+    "resolve",
+    "resolve_all",
+]
 
 HOSTS_LIMIT: Final = 10
 """The most hosts of a domain that are tried."""
@@ -93,11 +102,11 @@ async def resolve(resolver: Lookup, host: Candidate) -> None:
     asked = [ensureDeferred(_caught(resolver, host.host, kind)) for kind in ("AAAA", "A")]
     answers = await gatherResults(asked, consumeErrors=True)
     found = [answer for answer in answers if isinstance(answer, Answer)]
-    records = [[each for each in answer.records if _is_usable(each)] for answer in found]
+    records = [[each for each in answer.records if is_usable_address(each)] for answer in found]
     mixed = [each for each in chain.from_iterable(zip_longest(*records)) if each is not None]
     host.addresses = tuple(dict.fromkeys(mixed))[:ADDRESSES_LIMIT]
     host.is_address_secure = len(found) == len(answers) and all(answer.is_secure for answer in found)
-    host.canonical = next((answer.name for answer in found if answer.name), host.host)
+    host.canonical = next((answer.name for answer in found if answer.records and answer.name), host.host)
     if not host.addresses:
         host.error = next((answer for answer in answers if isinstance(answer, DNSFailure)), None)
 
@@ -119,7 +128,7 @@ async def ask(resolver: Lookup, name: str, kind: Kind) -> Answer:
         raise DNSFailure(detail=str(error)) from error
 
 
-def _is_usable(text: str) -> bool:
+def is_usable_address(text: str) -> bool:
     """Whether mail can be taken there: 0.0.0.0 would be this machine, and a group takes no connection."""
     address = ip_address(text)
     return address is not None and not address.is_unspecified and not address.is_multicast

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStream
 from mailproto._arguments import check_path, check_type
 from mailproto._twisted_arguments import check_clock
 from mailproto.client.base import aborting
-from mailproto.client.errors import ClientError, ConnectFailed, TLSFailed, TLSUnavailable
+from mailproto.client.errors import ClientError, ConnectFailed, ConnectionLost, TLSFailed, TLSUnavailable
 from mailproto.errors import MailError, Refused
 from mailproto.relay._exchange import OPPORTUNISTIC, Exchange, TLSDemand
 from mailproto.smtp import SMTPClient
@@ -135,6 +135,8 @@ class Opener:
             except TLSUnavailable:
                 if demand.level != "opportunistic":
                     raise
+            except ConnectionLost as error:  # also if the server closes instead of answering STARTTLS
+                raise error if isinstance(error, TLSFailed) else TLSFailed(f"STARTTLS: {error}") from None
         if demand.needs_requiretls and "REQUIRETLS" not in client.capabilities:
             raise Refused(
                 550, "5.7.30", f"{exchange.host} does not offer REQUIRETLS, which the message demands"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mailproto._arguments import check_mapping, check_type, wrong_type, wrong_value
-from mailproto._ip import ip_address
+from mailproto._arguments import check_mapping, check_type
 from mailproto.auth import Password
-from mailproto.domains import canonical_domain, domain_fault
+from mailproto.domains import DomainTable, normal_domain
 from mailproto.relay._next_hop import MX, NextHop
 
-__all__ = ["Routes", "literal_address", "normal_domain"]
+__all__ = ["Routes"]
+
+_SHOWN = 5
+"""Routes that `str` shows."""
 
 OFF = "off"
 """What operators write for no next hop: mail is not sent anywhere."""
@@ -42,25 +44,9 @@ class Routes:
             self._credentials[NextHop("smtp", host).host] = password
         check_mapping("by_domain", by_domain or {})
         self.default = self._next_hop(default)
-        self._exact: dict[str, NextHop | None] = {}
-        self._below: dict[str, NextHop | None] = {}  # by what follows "*."
-        for domain, hop in (by_domain or {}).items():
-            self._add(domain, hop)
-
-    def _add(self, domain: str, hop: NextHop | str | None) -> None:
-        takes = "a domain such as 'example.org' or '*.example.org'"
-        if not isinstance(domain, str):
-            raise wrong_type("the domain of a route", domain, takes)
-        bare = domain.removeprefix("*.")
-        if bare == "*":
-            raise wrong_value("the domain of a route", domain, takes, "all other domains have the default")
-        if not (bare == domain and _is_literal(bare)) and (fault := domain_fault(bare)):
-            raise wrong_value("the domain of a route", domain, takes, f"it {fault}")
-        table = self._exact if bare == domain else self._below
-        name = normal_domain(bare)
-        if name in table:
-            raise wrong_value("the domain of a route", domain, takes, "it has two routes")
-        table[name] = self._next_hop(hop)
+        hops = {domain: self._next_hop(hop) for domain, hop in (by_domain or {}).items()}
+        self._hops = hops
+        self._table = DomainTable("the domain of a route", hops)
 
     def _next_hop(self, hop: NextHop | str | None) -> NextHop | None:
         if hop is None or hop == OFF:
@@ -76,16 +62,18 @@ class Routes:
 
         :param domain: of an address, in any spelling; an address literal with its brackets.
         """
-        name = normal_domain(domain)
-        if name in self._exact:
-            return self._exact[name]
-        if self._below and name[:1] != "[":
-            rest = name
-            while (dot := rest.find(".")) >= 0:
-                rest = rest[dot + 1 :]
-                if rest in self._below:
-                    return self._below[rest]
-        return self.default
+        return self._table.find(domain, self.default)
+
+    @property
+    def sends_nothing(self) -> bool:
+        """Whether mail goes nowhere, whatever its domain is."""
+        return self.default is None and not any(self._hops.values())
+
+    def __str__(self) -> str:
+        """One line for operators."""
+        routes = "".join(f", {domain} by {hop or OFF}" for domain, hop in list(self._hops.items())[:_SHOWN])
+        more = f", and {len(self._hops) - _SHOWN} more routes" if len(self._hops) > _SHOWN else ""
+        return f"{self.default or OFF}{routes}{more}"
 
     def key(self, domain: str) -> str:
         """The destination for which messages are put together: domains with the same key may share
@@ -96,25 +84,3 @@ class Routes:
         """
         hop = self.next_hop(domain)
         return normal_domain(domain) if hop is None or hop.scheme == "mx" else str(hop)
-
-
-def _is_literal(domain: str) -> bool:
-    return literal_address(domain) is not None
-
-
-def literal_address(domain: str) -> str | None:
-    """The IP address in an address literal (RFC 5321 4.1.3), in its usual form; None if it is none."""
-    inner = domain[1:-1]
-    if domain[:1] != "[" or domain[-1:] != "]" or "%" in inner:
-        return None
-    is_tagged = inner[:5].lower() == "ipv6:"
-    address = ip_address(inner[5:] if is_tagged else inner)
-    return None if address is None or (":" in inner) != is_tagged else str(address)
-
-
-def normal_domain(domain: str) -> str:
-    """The one spelling of a domain or an address literal."""
-    address = literal_address(domain)
-    if address is None:
-        return canonical_domain(domain)
-    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"

@@ -13,6 +13,7 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorCore
 
 from mailproto._logger import PackageLogger
+from mailproto.service._collector import leave_out_what_stays
 from mailproto.service._daemon import DaemonStart
 from mailproto.service._setting_error import SettingError
 
@@ -29,6 +30,10 @@ class Reporter:
         # Formatted here, so that a log in any format has this text.
         self.log.info("{line}", line=f"mailproto: {name} on {address}", name=name, address=address)
 
+    def relaying(self, way: str) -> None:
+        """Mail for other domains goes this way: ``off``, ``mx`` or a URL, and the routes of some domains."""
+        self.log.info("{line}", line=f"mailproto: mail for other domains: {way}")
+
     def ready(self, data: Path) -> None:
         """Everything has started; ``data`` is the data folder."""
         self.log.info("{line}", line=f"mailproto: data in {data}")
@@ -40,7 +45,9 @@ class Reporter:
 
 
 class ProcessReporter(Reporter):
-    """Ends the process with status 1 and one line on standard error if the server cannot start.
+    """For a process of its own, which ends with status 1 and one line on standard error if the start fails.
+
+    Once the server is ready, the garbage collector leaves out what was there at the start.
 
     For a daemon, the parent process writes the line (`daemon`).
 
@@ -58,6 +65,7 @@ class ProcessReporter(Reporter):
 
     def ready(self, data: Path) -> None:
         """See `Reporter.ready`."""
+        leave_out_what_stays()
         super().ready(data)
         self.daemon.succeeded()
 

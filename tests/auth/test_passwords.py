@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import sys
+import threading
+
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -123,3 +127,20 @@ class ThreadTests(TestCase):
         stored = cheap_hash("secret")
         self.assertTrue(await verifier.verify("alice", stored, "secret"))
         self.assertFalse(await verifier.verify("alice", stored, "wrong"))
+
+    async def test_hashes_leave_the_processor_to_the_reactor(self) -> None:
+        found: list[int] = []
+
+        def matches(_: str, password: str) -> bool:
+            found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+            return True
+
+        self.patch(_passwords, "matches", matches)
+        verifier = PasswordVerifier(reactor)
+        self.addCleanup(verifier.stop)
+        self.assertTrue(await verifier.verify("alice", cheap_hash("secret"), "secret"))
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        self.assertEqual(found, [min(own + 10, 19)])
+
+    if sys.platform != "linux":
+        test_hashes_leave_the_processor_to_the_reactor.skip = "threads have no priority of their own here"

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.connection import ConnectionOver, ServerConnection, ServerFactory
+from mailproto.connection import ConnectionOver, ServerConnection, ServerFactory, _line
 from mailproto.connection._line import BRIEFLY, TURN, line_of
 from mailproto.connection.limits import Limits
 from mailproto.observing import Observer, Stalled
@@ -317,6 +317,22 @@ class StallTests(FairnessTestCase):
         self.patch(server, "closed", slow)
         transport.drop()
         self.assertEqual([(event.command, event.seconds) for event in self.told], [("", 1)])
+
+    def test_it_tells_work_from_waiting(self) -> None:
+        for share in (0.0, 0.25, 1.0):  # of the time in which the reactor's thread has a processor
+            self.patch(_line, "thread_time", lambda share=share: self.clock.rightNow * share)
+            transport, _ = self.connect()
+            transport.send(b"x\nstall\n")
+            event = self.told.pop()
+            self.assertAlmostEqual(event.seconds, 0.06 + COST)
+            self.assertAlmostEqual(event.cpu_seconds, (0.06 + COST) * share)
+
+    def test_work_is_not_more_than_all(self) -> None:
+        """A turn's other connections have worked before."""
+        self.patch(_line, "thread_time", lambda: self.clock.rightNow * 2)
+        transport, _ = self.connect()
+        transport.send(b"stall\n")
+        self.assertEqual(self.told[0].cpu_seconds, self.told[0].seconds)
 
     def test_many_quick_commands_do_not_stall(self) -> None:
         transport, _ = self.connect()

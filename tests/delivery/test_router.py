@@ -188,7 +188,7 @@ class RouterTests(SynchronousTestCase):
             ({}, ValueError, "at least one domain"),
             ({"one": Noted}, TypeError, r"write Noted\(\)"),
             ({"one": 5}, TypeError, "each delivery of routes must be"),
-            ({5: Noted()}, TypeError, "each domain of routes must be a str"),
+            ({5: Noted()}, TypeError, "each domain of routes must be a domain"),
             ([], TypeError, "routes must be a mapping"),
         ):
             with self.assertRaisesRegex(error, text):

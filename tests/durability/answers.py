@@ -12,6 +12,7 @@ from mailproto.backends import SQLiteStore
 from mailproto.errors import NoSuchMailbox
 from mailproto.interfaces import IMailbox
 from mailproto.model import AppendedMessage, NewMessage, Part, Placement
+from mailproto.testing._queue_fixture import DOMAIN, NOW
 from tests.durability.load import ACCOUNTS, BOX, COPIES, TREE, content_of, mark_of
 
 __all__ = ["Answers", "check"]
@@ -46,6 +47,8 @@ class Answers:
         self.tree: list[set[str]] = [set()]
         self.validity: dict[str, int] = {}
         self.moving: dict[str, tuple[str, str]] = {}  # marks that are in one of two mailboxes
+        self.queued: set[str] = set()  # marks that must be in the queue
+        self.may_be_queued: set[str] = set()
         self.answered = 0
         self._begun: dict[int, dict[str, Any]] = {}
         for line in lines:
@@ -76,7 +79,11 @@ class Answers:
             self._begun.clear()
 
     def _began(self, what: dict[str, Any]) -> None:
-        if "put" in what:
+        if "queue" in what:
+            self.may_be_queued.add(what["queue"])
+        if "settle" in what:
+            self.queued.discard(what["settle"])
+        elif "put" in what:
             for name in what["boxes"]:
                 self.boxes[name].may.add(what["put"])
         elif "append" in what:
@@ -102,7 +109,11 @@ class Answers:
             self.tree.append(set(what["tree"]))
 
     def _answered(self, what: dict[str, Any], result: Any) -> None:
-        if "made" in what:
+        if "queue" in what:
+            self.queued.add(what["queue"])
+        if "settle" in what:
+            self.may_be_queued.discard(what["settle"])
+        elif "made" in what:
             self.made.add(what["made"])
         elif "put" in what:
             for name, is_there in zip(what["boxes"], result, strict=True):
@@ -182,6 +193,7 @@ async def check(store: SQLiteStore, answers: Answers) -> None:
                 raise AssertionError(f"{where}: {error}") from error
     for mark, (source, target) in answers.moving.items():
         assert mark in there.get(source, ()) or mark in there.get(target, ()), f"{mark} was moved nowhere"
+    await _check_queue(store, answers)
     records = {
         each: await store.directory.password_hash(each) for each in sorted(names) if each.startswith("u")
     }
@@ -221,6 +233,15 @@ async def _check_box(box: IMailbox, known: _Box) -> set[str]:
     assert (status.messages, status.size) == (len(uids), sum(info.size or 0 for info in infos)), status
     assert status.uid_next > max(known.marks, default=0), f"UIDNEXT {status.uid_next}"
     return set(marks.values())
+
+
+async def _check_queue(store: SQLiteStore, answers: Answers) -> None:
+    """See what is in the queue: all of it can be leased by somebody else, much later."""
+    leases = await store.queue.lease(DOMAIN, now=NOW + 1e9, until=NOW + 2e9, messages=10_000, recipients=1)
+    there = [mark_of(bytes(lease.message.content or b"")) for lease in leases]
+    assert len(there) == len(set(there)), f"doubled in the queue: {sorted(there)}"
+    assert answers.queued <= set(there), f"queued, and lost: {answers.queued - set(there)}"
+    assert set(there) <= answers.may_be_queued, f"is back: {set(there) - answers.may_be_queued}"
 
 
 async def _check_that_it_goes_on(store: SQLiteStore, name: str, box: IMailbox, known: _Box) -> None:

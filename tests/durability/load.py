@@ -26,7 +26,16 @@ from mailproto.backends.sqlite import _long_changes
 from mailproto.backends.sqlite._bodies import LARGE
 from mailproto.errors import MailError
 from mailproto.interfaces import IMailbox
-from mailproto.model import AppendedMessage, FlagChange, FlagOperation, NewMessage, Part, Placement
+from mailproto.model import (
+    AppendedMessage,
+    FlagChange,
+    FlagOperation,
+    Lease,
+    NewMessage,
+    Part,
+    Placement,
+)
+from mailproto.testing._queue_fixture import DOMAIN, NOW, message, sent, waiting
 
 reactor: Any = installed
 
@@ -92,7 +101,7 @@ class Load:
         for account in ACCOUNTS:
             clients += [self.change(account, name) for name in ("INBOX", BOX)]
             clients.append(self.append(account))
-        clients += [self.change_accounts(), self.change_tree()]
+        clients += [self.change_accounts(), self.change_tree(), self.queue()]
         await gatherResults([Deferred.fromCoroutine(client) for client in clients], consumeErrors=True)
 
     async def deliver(self, name: str) -> None:
@@ -106,6 +115,32 @@ class Load:
                 put=mark,
                 boxes=[f"{each}/INBOX" for each in names],
             )
+
+    async def queue(self) -> None:
+        """Messages for other servers, some for a mailbox, too; each life of the process is much later."""
+        choose = Random(f"{self.seed} queue")
+        queue, now = self.store.queue, NOW + 1e6 * int(self.seed.rpartition("-")[2] or 0)
+        while self.goes_on():
+            now += 10
+            mark = self.new_mark("queue")
+            names = choose.choice(([], [ACCOUNTS[0]]))
+            new = message(content=content_of(mark), placements=[Placement(name) for name in names])
+            await self.ask(
+                queue.add([new]),
+                lambda placed: [isinstance(each, AppendedMessage) for each in placed[0]],
+                queue=mark,
+                put=mark,
+                boxes=[f"{name}/INBOX" for name in names],
+            )
+            leases: list[Lease] = await self.ask(
+                queue.lease(DOMAIN, now=now, until=now + 5, messages=choose.randrange(1, 4), recipients=1)
+            )
+            for lease in leases:
+                tried = mark_of(bytes(lease.message.content or b""))
+                if choose.random() < 0.6:
+                    await self.ask(queue.settle(lease, sent(lease)), settle=tried)
+                elif choose.random() < 0.5:
+                    await self.ask(queue.settle(lease, waiting(lease, now + choose.randrange(30))))
 
     async def append(self, account: str) -> None:
         choose = Random(f"{self.seed} append {account}")
@@ -216,7 +251,7 @@ async def _marks(box: IMailbox, uids: list[int]) -> dict[int, str]:
 async def main(folder: str, seed: str, operations: str) -> None:
     if Random(seed).random() < 0.5:
         # The few messages of the load are many, and changed in slices.
-        _long_changes.FEW, _long_changes.SLICE, _long_changes.BODIES = 1, 2, 2
+        _long_changes.SLICE, _long_changes.BODIES = 2, 2
     store = SQLiteStore(folder, reactor=reactor)
     await store.start()
     load = Load(store, seed, int(operations))

@@ -164,6 +164,7 @@ def _check_database(data: Path) -> None:
         files = {name for (name,) in connection.execute("SELECT file FROM bodies WHERE file IS NOT NULL")}
         [wrong] = connection.execute(
             "SELECT count(*) FROM bodies WHERE refs != (SELECT count(*) FROM messages WHERE body = bodies.id)"
+            " + (SELECT count(*) FROM queued WHERE queued.id = bodies.id)"
         ).fetchone()
     finally:
         connection.close()

@@ -27,6 +27,14 @@ LISTENERS = ("smtp", "submission", "lmtp", "pop3", "imap", "submissions", "pop3s
 PATIENCE = 30
 """Seconds for anything that is waited for; nothing takes as long on a machine with time to spare."""
 
+WORK = 100
+"""Milliseconds for which the server's reactor may work for one connection at a time.
+
+Twice what counts as a stall, and only the processor time of its thread: what it waits for says nothing of the
+server while other tests run.
+"""
+
+_STALLED = re.compile(r"\bstalled .*?\bcpu_ms=(\d+).*")
 _LISTENING = re.compile(r"mailproto: (\w+) on [\d.]+:(\d+)")
 
 
@@ -52,6 +60,7 @@ class Server:
         self._options = options
         self.ports: dict[str, int] = {}
         self._log = folder.with_name(f"{folder.name}.log")
+        self._stalls = 0
         self.start()
 
     def start(self) -> None:
@@ -78,6 +87,7 @@ class Server:
                 cwd=self.folder.parent,
                 env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
             )
+        self._stalls = 0
         deadline = time.monotonic() + PATIENCE
         while "mailproto is ready" not in (printed := self.printed()):
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -103,6 +113,14 @@ class Server:
         clean = "Server Shut Down." in printed and "Traceback" not in printed
         if not clean or status not in (0, -signal.SIGTERM):
             raise AssertionError(f"the server ended with status {status}:\n{printed}")
+        self.assert_fair()
+
+    def assert_fair(self) -> None:
+        """No connection has kept the others waiting since this was asked last."""
+        stalls = long_work(self.printed())
+        new, self._stalls = stalls[self._stalls :], len(stalls)
+        if new:
+            raise AssertionError("in this test or one before it, all others had to wait:\n" + "\n".join(new))
 
     def kill(self) -> None:
         """End it as a power cut does."""
@@ -145,7 +163,8 @@ def shared() -> Server:
 
 
 def emptied(server: Server) -> Server:
-    """The server, with nothing in anybody's INBOX."""
+    """The server, with nothing in anybody's INBOX; it has been fair so far."""
+    server.assert_fair()
     for name in server.accounts:
         client = poplib.POP3(HOST, server.ports["pop3"], timeout=PATIENCE)
         client.user(name)
@@ -154,6 +173,11 @@ def emptied(server: Server) -> Server:
             client.dele(number + 1)
         client.quit()
     return server
+
+
+def long_work(printed: str) -> list[str]:
+    """The lines of a server's log that say that it worked for `WORK` or longer at a time."""
+    return [found[0] for found in _STALLED.finditer(printed) if int(found[1]) >= WORK]
 
 
 _numbers = itertools.count(1)

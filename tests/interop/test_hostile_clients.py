@@ -8,9 +8,13 @@ import smtplib
 import socket
 import time
 
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SkipTest, TestCase
 
-from tests.interop.server import ACCOUNTS, HOST, PASSWORD, PATIENCE, emptied, message, shared
+from mailproto.maillog import MailLog
+from mailproto.observing import Client, Stalled
+from tests.interop.server import ACCOUNTS, HOST, PASSWORD, PATIENCE, emptied, long_work, message, shared
 
 GREETED = ("smtp", "submission", "lmtp", "pop3", "imap")
 MEGABYTE = 1 << 20
@@ -120,3 +124,17 @@ class HostileClientTests(TestCase):
         printed = self.server.printed()
         self.assertNotIn("Traceback", printed)
         self.assertNotIn(PASSWORD, printed)
+
+
+class StallTests(TestCase):
+    """What these tests know of the server's stall meter (`Server.assert_fair`)."""
+
+    def test_work_counts_and_waiting_does_not(self) -> None:
+        client, log = Client("192.0.2.1", "imap"), MailLog(Clock())
+        with capturedLogs() as events:
+            log.stalled(Stalled(client, "SEARCH", 0.3, 0.2))
+            log.stalled(Stalled(client, "FETCH", 0.3, 0.09))
+        printed = "".join(f"2026-01-01T00:00:00 [-] {formatEvent(event)}\n" for event in events)
+        self.assertEqual(
+            long_work(printed), ["stalled peer=192.0.2.1 protocol=imap command=SEARCH ms=300 cpu_ms=200"]
+        )

@@ -81,7 +81,7 @@ class RoutesTests(SynchronousTestCase):
             made = self.assertRaises(ValueError, Routes, "mx", {domain: "mx"})
             self.assertEqual(str(made), error)
         error = self.assertRaises(ValueError, Routes, "mx", {"a.example": "mx", "A.example.": "off"})
-        self.assertEqual(str(error), f"{takes} 'A.example.': it has two routes")
+        self.assertEqual(str(error), f"{takes} 'A.example.': it is there twice")
         self.assertRaises(ValueError, Routes, "somewhere")
         self.assertRaises(TypeError, Routes, 25)
         self.assertRaises(TypeError, Routes, "mx", ["example.org"])

@@ -9,7 +9,7 @@ from typing import Literal
 
 from mailproto.imap.server._conditions import Content, Cost
 from mailproto.imap.server._search_message import Message
-from mailproto.message import Steps, parse_date, search_key
+from mailproto.message import Searchable, Steps, parse_date, search_key
 
 __all__ = ["in_addresses", "in_header", "in_text", "sent"]
 
@@ -24,7 +24,10 @@ def in_header(name: str, value: str) -> Content:
     word = _longest(_words, mapped)
 
     def answer(message: Message) -> Steps[bool]:
-        return message.may_contain(word) and (yield from message.text.in_header_steps(octets, mapped))
+        if not message.may_contain(word):
+            return False
+        text = yield from message.text()
+        return (yield from text.in_header_steps(octets, mapped))
 
     return Content(Cost.HEADER, answer)
 
@@ -37,8 +40,10 @@ def in_addresses(name: str, value: str) -> Content:
     word = _longest(_atoms, mapped)
 
     def answer(message: Message) -> Steps[bool]:
-        may_contain = message.may_contain(word) or message.may_contain(b"\\")
-        return may_contain and (yield from message.text.in_addresses_steps(octets, mapped))
+        if not (message.may_contain(word) or message.may_contain(b"\\")):
+            return False
+        text = yield from message.text()
+        return (yield from text.in_addresses_steps(octets, mapped))
 
     return Content(Cost.HEADER, answer)
 
@@ -50,17 +55,21 @@ def _longest(parts: Callable[[str], list[str]], mapped: str) -> bytes:
 
 def in_text(mapped: str, *, headers: bool) -> Content:
     """BODY, or TEXT if ``headers``: the message contains the mapped text."""
-    if headers:
-        return Content(Cost.BODY, lambda message: message.text.in_text_steps(mapped))
-    return Content(Cost.BODY, lambda message: message.text.in_body_steps(mapped))
+
+    def answer(message: Message) -> Steps[bool]:
+        text = yield from message.text()
+        return (yield from (text.in_text_steps if headers else text.in_body_steps)(mapped))
+
+    return Content(Cost.BODY, answer)
 
 
 def sent(op: Literal["BEFORE", "ON", "SINCE"], wanted: datetime.date) -> Content:
     """SENTBEFORE, SENTON and SENTSINCE: the day in the Date field, whatever its time and zone."""
 
     def answer(message: Message) -> Steps[bool]:
+        text = yield from message.text()
         yield
-        day = _sent_day(message)
+        day = _sent_day(text)
         if day is None:
             return False
         if op == "BEFORE":
@@ -70,8 +79,7 @@ def sent(op: Literal["BEFORE", "ON", "SINCE"], wanted: datetime.date) -> Content
     return Content(Cost.HEADER, answer)
 
 
-def _sent_day(message: Message) -> datetime.date | None:
-    text = message.text
+def _sent_day(text: Searchable) -> datetime.date | None:
     values = text.index.root.fields(text.content).get(b"date")
     date = parse_date(values[0]) if values else None
     return None if date is None else date.date()

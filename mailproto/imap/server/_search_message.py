@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mailproto.content import unwrapped
-from mailproto.message import Index, Searchable
+from mailproto.message import Index, Searchable, Steps
 from mailproto.model import MessageInfo
 
 if TYPE_CHECKING:
@@ -32,11 +32,10 @@ class Message:
         self._text: Searchable | None = None
         self._header: bytes | None = None
 
-    @property
-    def text(self) -> Searchable:
-        """Its text."""
+    def text(self) -> Steps[Searchable]:
+        """Its text, in steps."""
         if self._text is None:
-            index = Index.load(self.info.offsets or b"")
+            index = yield from Index.load_steps(self.info.offsets or b"")
             self._text = Searchable(unwrapped(self.info.content), index, self.keys)
         return self._text
 

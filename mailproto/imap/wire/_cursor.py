@@ -58,11 +58,11 @@ class Cursor:
     not move.  Methods that read strings raise `LiteralWanted` if the text ends with the announcement
     of a literal.
 
-    :ivar limits: the limits of a command.
+    :ivar limits: of what is read here.
     :ivar utf8: whether mailbox names are in UTF-8 (RFC 6855).
     """
 
-    __slots__ = ("_literals", "_taken", "limits", "position", "text", "utf8")
+    __slots__ = ("_literals", "_patterns", "_taken", "limits", "position", "text", "utf8")
 
     def __init__(
         self, text: bytes, literals: Sequence[bytes], position: int, *, limits: IMAPWireLimits, utf8: bool
@@ -73,6 +73,7 @@ class Cursor:
         self.utf8 = utf8
         self._literals = literals
         self._taken = 0
+        self._patterns = 0  # octets that were read of them
 
     @property
     def has_literals(self) -> bool:
@@ -179,16 +180,34 @@ class Cursor:
 
     def mailbox(self) -> str:
         """A mailbox name, decoded."""
-        return self._name(self.astring())
+        name = self._name(self.astring())
+        if name is None:
+            form = "UTF-8" if self.utf8 else "modified UTF-7"
+            raise IMAPWireError(f"Mailbox name is not {form}", code="CANNOT", bad=False)
+        return name
 
-    def list_mailbox(self) -> str:
-        """A mailbox name that may have the wildcards ``%`` and ``*``, decoded."""
-        return self._name(self._value(self.expect(_LIST_MAILBOX, "a mailbox pattern")))
+    def reference(self) -> str | None:
+        """The reference of LIST; see `list_mailbox`."""
+        return self._pattern(self.astring())
 
-    def _name(self, data: bytes) -> str:
+    def list_mailbox(self) -> str | None:
+        """A mailbox name that may have the wildcards ``%`` and ``*``, decoded.
+
+        None instead of a name that no mailbox can have, because it is not in the right form.
+        """
+        return self._pattern(self._value(self.expect(_LIST_MAILBOX, "a mailbox pattern")))
+
+    def _pattern(self, data: bytes) -> str | None:
+        self._patterns += len(data)
+        if self._patterns > self.limits.patterns:
+            raise IMAPWireError("Mailbox patterns too long", code="LIMIT", bad=False)
+        return self._name(data)
+
+    def _name(self, data: bytes) -> str | None:
+        if len(data) > self.limits.mailbox:
+            raise IMAPWireError("Mailbox name too long", code="CANNOT", bad=False)
         try:
             name = data.decode("utf-8") if self.utf8 else mutf7.decode(data)
         except ValueError:
-            form = "UTF-8" if self.utf8 else "modified UTF-7"
-            raise IMAPWireError(f"Mailbox name is not {form}", code="CANNOT", bad=False) from None
+            return None
         return canonical_mailbox_name(name)

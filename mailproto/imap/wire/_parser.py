@@ -13,8 +13,8 @@ from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._events import Command
 from mailproto.imap.wire._fetch import fetch
 from mailproto.imap.wire._limits import IMAPWireLimits
-from mailproto.imap.wire._list import list_mailboxes
-from mailproto.imap.wire._mailbox_commands import append, create, lsub, mailbox_name, rename, select, status
+from mailproto.imap.wire._list import list_mailboxes, lsub
+from mailproto.imap.wire._mailbox_commands import append, create, mailbox_name, rename, select, status
 from mailproto.imap.wire._message_commands import copy, store, uid_expunge
 from mailproto.imap.wire._search import search
 from mailproto.imap.wire._session_commands import authenticate, enable, identify, login, no_arguments

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 
 from mailproto.awaiting import settle
+from mailproto.connection import ConnectionOver
 from mailproto.errors import MailError, ReadOnly, Unavailable
 from mailproto.interfaces import IAccount, IMailbox, IMetadata
 from mailproto.model import INBOX, FlagChange, FlagOperation, Part
@@ -12,7 +14,7 @@ from mailproto.model import INBOX, FlagChange, FlagOperation, Part
 __all__ = ["Maildrop"]
 
 _BATCH = 1000
-"""How many messages' sizes are asked for at once."""
+"""How many messages' sizes are asked for, and how many messages are removed, at once."""
 
 _DELETE = FlagChange(FlagOperation.ADD, frozenset({"\\Deleted"}))
 
@@ -114,15 +116,29 @@ class Maildrop:
         self.count = len(self._uids)
         self.octets = self._all_octets
 
-    async def commit(self) -> int:
+    async def commit(self, breathe: Callable[[], Awaitable[None]]) -> int:
         """Remove the marked messages, and no others, whatever other sessions have flagged ``\\Deleted``.
 
+        It is done in batches, as RFC 1939 6 allows: after a failure, some are removed and others are not.  It
+        goes on if the client does not wait for the answer.
+
+        :param breathe: awaited after each batch, so that others are served in between.
         :returns: how many messages were marked.
         :raises MailError: some of them are still there.
         """
-        if not self._marked:
-            return 0
-        uids = sorted(map(self.uid, self._marked))
+        done = 0
+        for first in range(1, len(self) + 1, _BATCH):
+            if done == len(self._marked):
+                break
+            numbers = range(first, min(first + _BATCH, len(self) + 1))
+            if uids := [self.uid(number) for number in numbers if number in self._marked]:
+                await self._remove(uids)
+                done += len(uids)
+            with suppress(ConnectionOver):
+                await breathe()
+        return done
+
+    async def _remove(self, uids: Sequence[int]) -> None:
         await settle(self.mailbox.store(uids, _DELETE))
         gone = set(await settle(self.mailbox.expunge(uids)))
         # Messages that another session removed are gone, as they should be.  But another session may
@@ -130,4 +146,3 @@ class Maildrop:
         doubtful = [uid for uid in uids if uid not in gone]
         if doubtful and len(await settle(self.mailbox.read(doubtful, Part.SIZE))):
             raise Unavailable("Some deleted messages were not removed")
-        return len(uids)

@@ -132,7 +132,7 @@ class Transaction:
 
     async def _quit(self, _: list[bytes]) -> None:
         self._connection.is_leaving = True
-        number = await self._drop.commit()
+        number = await self._drop.commit(self._connection.breathe)
         self._connection.removed = number
         self._connection.end(ok(f"Bye, {number} messages removed" if number else "Bye"), "quit")
 

@@ -64,6 +64,9 @@ def _by_udp(reactor: Any, server: tuple[str, int], question: Question, seconds: 
     return asking.answered.addBoth(done)
 
 
+_REFUSED: Final = "nothing answers there (connection refused)"
+
+
 class _Datagrams(DatagramProtocol):
     """Sends the question, and waits for its answer; what is no answer to it is ignored."""
 
@@ -94,7 +97,10 @@ class _Datagrams(DatagramProtocol):
             self.answered.callback(response)
 
     def connectionRefused(self) -> None:  # noqa: N802
-        self.fail("nothing answers there (connection refused)")
+        self.fail(_REFUSED)
+
+    def stopProtocol(self) -> None:  # noqa: N802
+        self.fail(_REFUSED)  # as Twisted's reactor with epoll tells it: the socket is closed
 
     def fail(self, why: str, kind: type[DNSFailure] = DNSFailure) -> None:
         """There is no answer."""

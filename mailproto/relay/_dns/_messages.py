@@ -41,6 +41,10 @@ MALFORMED: Final = frozenset({int(dns.rcode.FORMERR), int(dns.rcode.NOTIMP), int
 """The codes with which a server says that it does not understand EDNS (RFC 6891 7)."""
 
 
+_TRUNCATED: Final = 2
+"""The bit TC in the third octet of a message (RFC 1035 4.1.1)."""
+
+
 class Malformed(Exception):
     """The octets are no answer to the question."""
 
@@ -88,15 +92,17 @@ class Question:
 
         :raises Malformed: it is none, or cannot be read.
         """
+        # Servers may cut off an answer in the middle of a record.
+        is_cut = len(octets) > 2 and bool(octets[2] & _TRUNCATED)
         try:
-            message = dns.message.from_wire(octets, ignore_trailing=True)
+            message = dns.message.from_wire(octets, ignore_trailing=True, question_only=is_cut)
         except Exception as error:  # whatever a parser raises for what a stranger sent
             raise Malformed(f"it cannot be read: {type(error).__name__}: {error}") from None
         if not self._query.is_response(message) or not isinstance(message, dns.message.QueryMessage):
             raise Malformed("it answers another question")
-        code, is_truncated = int(message.rcode()), bool(message.flags & dns.flags.TC)
-        if is_truncated or code not in (NO_ERROR, NO_SUCH_NAME):
-            return Response(code, is_truncated, Answer())
+        code = int(message.rcode())
+        if is_cut or code not in (NO_ERROR, NO_SUCH_NAME):
+            return Response(code, is_cut, Answer())
         return Response(code, False, self._answer(message, code))
 
     def _answer(self, message: dns.message.QueryMessage, code: int) -> Answer:

@@ -11,7 +11,7 @@ from mailproto.domains import canonical_domain, domain_fault
 
 __all__ = ["PATTERNS_LIMIT", "STSPolicy", "parse_policy", "policy_id"]
 
-PATTERNS_LIMIT: Final = 200
+PATTERNS_LIMIT: Final = 100
 """The most patterns for hosts in a policy; one with more is not valid."""
 
 MAX_AGE: Final = 31557600

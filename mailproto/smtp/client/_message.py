@@ -54,6 +54,7 @@ class Message(Turn):
     :ivar untried: the indexes of recipients for which no content was sent over this connection, because
         it took no more messages or was lost.  Another connection may send to them.
     :ivar error: the error with which the connection was lost, or None.
+    :ivar refusal: the reply if the server refused the message with MAIL, or else None.
     :ivar is_withdrawn: whether the content must not be sent any more.
     :ivar result: fires with the outcomes; or with the error, if there was no reply about the message.
     """
@@ -67,6 +68,7 @@ class Message(Turn):
         "outcomes",
         "parameters",
         "recipients",
+        "refusal",
         "result",
         "sender",
         "untried",
@@ -96,6 +98,7 @@ class Message(Turn):
         self.is_answered = False
         self.untried: list[int] = []
         self.error: ClientError | None = None
+        self.refusal: Outcome | None = None
         self.is_withdrawn = False
         self.result: Deferred[list[Outcome]] = Deferred()
 

@@ -104,7 +104,7 @@ class Transaction(ABC):
         if reply.code < 400:
             self._session.has_transaction = True
         else:
-            self._refusal = reply.outcome()
+            self._refusal = self.message.refusal = reply.outcome()
         if not self._session.pipelines:
             self._next_command()
 

@@ -89,7 +89,9 @@ class CostTests(DialogueTestCase):
     def search(self, keys: bytes) -> bytes:
         client = self.sign_in(select="INBOX")
         client.send(b"a SEARCH " + keys + b"\r\n")
-        answer = client.received()
+        while not (answer := client.received()):
+            self.assertTrue(self.clock.getDelayedCalls())
+            self.clock.advance(0)
         self.assertIn(b"a OK SEARCH completed\r\n", answer)
         return answer.split(b"\r\n")[0]
 

@@ -406,6 +406,49 @@ class LoginFairnessTests(SessionTestCase):
         self.assertEqual(sum(asked), 5000)
 
 
+class QuitFairnessTests(SessionTestCase):
+    """A message to be removed costs two microseconds."""
+
+    NUMBER = 5000
+
+    def setUp(self) -> None:
+        super().setUp()
+        for _ in range(self.NUMBER):
+            self.inbox.add(b"x")
+        self.batches: list[int] = []
+        expunge = self.inbox.expunge
+
+        async def costly(uids: Any) -> Any:
+            self.batches.append(len(uids))
+            self.clock.rightNow += len(uids) * 2e-6
+            return await expunge(uids)
+
+        self.inbox.expunge = costly  # type: ignore[method-assign]
+        self.transport = self.sign_in()
+        self.transport.send(b"".join(b"DELE %d\r\n" % number for number in range(2, self.NUMBER + 1)))
+        self.clock.advance(0)
+        self.transport.read()
+
+    def test_messages_are_removed_in_batches_between_which_others_are_served(self) -> None:
+        began = self.clock.rightNow
+        self.transport.send(b"QUIT\r\n")
+        self.assertLess(self.clock.rightNow - began, 0.009)
+        self.clock.advance(0)
+        self.assertEqual(self.transport.read(), b"+OK Bye, 4999 messages removed\r\n")
+        self.assertEqual((sum(self.batches), max(self.batches)), (self.NUMBER - 1, 1000))
+        self.assertEqual([info.uid for info in self.successResultOf(self.all())], [1])
+
+    def test_it_goes_on_when_the_client_does_not_wait(self) -> None:
+        self.transport.send(b"QUIT\r\n")
+        self.assertLess(sum(self.batches), self.NUMBER - 1)
+        self.transport.drop()
+        self.clock.advance(0)
+        self.assertEqual([info.uid for info in self.successResultOf(self.all())], [1])
+
+    def all(self) -> Deferred[Any]:
+        return Deferred.fromCoroutine(self.inbox.read(range(1, self.NUMBER + 1), Part.SIZE))
+
+
 class SnapshotTests(SessionTestCase):
     def test_two_sessions_see_the_mailbox_as_it_was_at_login(self) -> None:
         self.inbox.add(FIRST)
@@ -515,6 +558,7 @@ class LargeMessageTests(SessionTestCase):
         for command in (b"RETR 1", b"TOP 1 999999"):
             transport = self.sign_in(capacity=1000)
             transport.send(command + b"\r\nNOOP\r\n")
+            self.clock.pump([0] * 20)
             _, _, body = transport.read().partition(b"\r\n")
             expected = self.message.replace(b"\r\n.", b"\r\n..") + b"\r\n.\r\n+OK\r\n"
             self.assertTrue(body == expected, command)

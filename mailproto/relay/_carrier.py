@@ -1,0 +1,190 @@
+"""One connection to a destination, and the messages that it carries."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from mailproto.client.errors import ClientError
+from mailproto.model import Outcome
+from mailproto.relay._connections import Connection, Unreachable
+from mailproto.relay._destination import Destination, Held, Lane, LaneKey
+from mailproto.smtp.errors import outcome_of
+from mailproto.smtp.sending import Transmission
+
+if TYPE_CHECKING:
+    from mailproto.relay._dispatcher import Dispatcher
+
+__all__ = ["Carrier"]
+
+PIPELINED = 2
+"""Messages given to a connection at a time: the second one's commands follow the first one's content."""
+
+TURN = 20
+"""Messages after which a connection is given up if other destinations wait for one..."""
+
+TURN_SECONDS = 5.0
+"""... and seconds, whichever comes first."""
+
+MOST_LOSSES = 2
+"""How many new connections may be lost before any reply about a message, before that counts as an attempt."""
+
+
+class _Sending:
+    """A message that was given to the connection."""
+
+    __slots__ = ("done", "held", "indexes", "transmission")
+
+    def __init__(self, held: Held, indexes: Sequence[int], transmission: Transmission) -> None:
+        self.held = held
+        self.indexes = indexes
+        self.transmission = transmission
+        self.done: Deferred[list[Outcome]]
+
+
+class Carrier:
+    """Opens a connection for a lane, and sends the messages that wait there, until none is left.
+
+    :ivar connection: None while it is being opened.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, destination: Destination, lane: Lane) -> None:
+        self._dispatcher = dispatcher
+        self._destination = destination
+        self._lane = lane
+        self._clock = dispatcher.clock
+        self._began = self._clock.seconds()
+        self._carried = 0
+        self.connection: Connection | None = None
+
+    async def run(self) -> None:
+        """Carry messages; raises nothing."""
+        dispatcher, destination, lane = self._dispatcher, self._destination, self._lane
+        lane.carriers += 1
+        lane.opening += 1
+        failure: Unreachable | None = None
+        try:
+            try:
+                connection = await self._connect()
+            finally:
+                lane.opening -= 1
+            self.connection = connection
+            dispatcher.connected(destination)
+            try:
+                await self._carry(connection)
+            finally:
+                dispatcher.connections.put(connection)
+        except Unreachable as error:
+            failure = error
+        except CancelledError:
+            pass
+        except Exception:
+            failure = dispatcher.broken()
+            if self.connection is not None:
+                self.connection.client.abort()
+        finally:
+            lane.carriers -= 1
+            dispatcher.ended(self, destination, lane, failure)
+
+    async def _connect(self) -> Connection:
+        """:raises Unreachable:"""
+        key, first = self._lane.key, self._lane.waiting[0]
+        domain = first.recipients[0].recipient.address.domain
+        return await self._dispatcher.connections.get(domain, key.require_tls, key.tried)
+
+    async def _carry(self, connection: Connection) -> None:
+        pending: deque[_Sending] = deque()
+        while True:
+            while len(pending) < PIPELINED and (held := self._next(connection, len(pending))) is not None:
+                sending = self._begin(connection, held)
+                if sending is not None:
+                    pending.append(sending)
+            if not pending:
+                return
+            sending = pending.popleft()
+            try:
+                outcomes = await sending.done
+            except ClientError as error:
+                self._unanswered(connection, sending.held, error)
+            else:
+                self._answered(connection, sending, outcomes)
+
+    def _next(self, connection: Connection, waiting: int) -> Held | None:
+        """The next message for the connection, if it takes one."""
+        dispatcher = self._dispatcher
+        if (
+            not self._lane.waiting
+            or not dispatcher.connections.is_fresh(connection)
+            or not Transmission.has_room(connection.client, waiting)
+            or (dispatcher.is_crowded and self._had_its_turn())
+        ):
+            return None
+        return dispatcher.take(self._destination, self._lane)
+
+    def _had_its_turn(self) -> bool:
+        return self._carried >= TURN or self._clock.seconds() >= self._began + TURN_SECONDS
+
+    def _begin(self, connection: Connection, held: Held) -> _Sending | None:
+        """Give a message to the connection; None if it is finished without that."""
+        client, message = connection.client, held.lease.message
+        self._carried += 1
+        connection.sent += 1
+        prepared = self._dispatcher.prepare(held)
+        if prepared is None:
+            return None
+        content, parameters = prepared
+        indexes = range(len(held.recipients)) if held.results.count(None) == len(held.results) else held.left
+        recipients = [held.recipients[index].recipient for index in indexes]
+        transmission = Transmission(message.envelope.sender, recipients, content, parameters)
+        sending = _Sending(held, indexes, transmission)
+        sending.done = transmission.begin(client)
+        return sending
+
+    # -- what became of it
+
+    def _unanswered(self, connection: Connection, held: Held, error: ClientError) -> None:
+        """The connection was lost before there was any reply about the message."""
+        if not connection.is_reused and not connection.answered:
+            held.losses += 1
+            self._dispatcher.failed(self._destination, outcome_of(error), connection.host)
+        if held.losses >= MOST_LOSSES:
+            held.fill(connection.result(outcome_of(error)))
+            self._dispatcher.finish(held)
+        else:
+            self._dispatcher.again(held)
+
+    def _answered(self, connection: Connection, sending: _Sending, outcomes: Sequence[Outcome]) -> None:
+        held, transmission = sending.held, sending.transmission
+        connection.answered += 1
+        for index, outcome in zip(sending.indexes, outcomes, strict=True):
+            held.results[index] = connection.result(outcome)
+        refusal, error = transmission.refusal, transmission.error
+        if error is not None:
+            self._dispatcher.failed(self._destination, outcome_of(error), connection.host)
+        elif refusal is not None and refusal.code < 500:
+            self._dispatcher.failed(self._destination, refusal, connection.host)
+            if connection.others:
+                self._elsewhere(connection, sending, refusal)
+                return
+        else:
+            self._dispatcher.succeeded(self._destination)
+            if transmission.untried:  # the server takes no more messages on this connection
+                for at in transmission.untried:
+                    held.results[sending.indexes[at]] = None
+                self._dispatcher.again(held)
+                return
+        self._dispatcher.finish(held)
+
+    def _elsewhere(self, connection: Connection, sending: _Sending, refusal: Outcome) -> None:
+        """The server does not want the message now: the domain's next one may."""
+        held = sending.held
+        held.refusal = connection.result(refusal)
+        for index in sending.indexes:
+            result = held.results[index]
+            if result is not None and result.outcome == refusal:
+                held.results[index] = None
+        held.lane = LaneKey(held.lane.require_tls, held.lane.tried | {connection.identity})
+        self._dispatcher.again(held)

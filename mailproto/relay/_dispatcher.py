@@ -1,0 +1,261 @@
+"""Gives connections to destinations, and messages to connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.interfaces import IDelayedCall
+
+from mailproto._logger import PackageLogger
+from mailproto.content import Octets
+from mailproto.model import Outcome, Parameters
+from mailproto.relay._carrier import Carrier
+from mailproto.relay._connections import Connections, Unreachable
+from mailproto.relay._destination import Destination, Held, Lane, Result
+from mailproto.relay._limits import RelayLimits
+from mailproto.typing import ReactorTime
+
+__all__ = ["Dispatcher", "Office"]
+
+
+class Office(Protocol):
+    """What decides about messages and destinations: the rest of the agent."""
+
+    def prepare(self, held: Held) -> tuple[Octets, Parameters] | None:
+        """What is sent of a message; None if it has its results now, and must not be sent."""
+
+    def finish(self, held: Held) -> None:
+        """Every recipient has a result."""
+
+    def give_back(self, held: Held) -> None:
+        """Nothing was tried, and nothing will be now."""
+
+    def pause(self, destination: Destination, why: Unreachable) -> None:
+        """A destination cannot be reached: nothing is sent to it for a while."""
+
+    def left(self, destination: Destination) -> None:
+        """A destination that is being paused has no connections any more."""
+
+    def reached(self, destination: Destination) -> None:
+        """A destination that could not be reached takes messages again."""
+
+
+class Dispatcher:
+    """The connections in use, and who gets the next one.
+
+    A destination that wants a connection when there is none waits in a line; those that have one give it up
+    after some messages then.
+    """
+
+    log = PackageLogger()
+
+    def __init__(
+        self, clock: ReactorTime, connections: Connections, limits: RelayLimits, office: Office
+    ) -> None:
+        self.clock = clock
+        self._limits = limits
+        self._office = office
+        self._line: dict[Destination, None] = {}  # those that want a connection
+        self._carriers: dict[Carrier, Deferred[None]] = {}
+        self._number = 0  # of carriers
+        self._timers: dict[Destination, IDelayedCall] = {}  # until the rate allows the next message
+        self._is_to_serve = False
+        self._stopped: Callable[[], None] | None = None
+        self.connections = connections
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether destinations wait for a connection."""
+        return bool(self._line)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no connection is in use."""
+        return not self._number
+
+    # -- connections for destinations
+
+    def start(self, destination: Destination) -> None:
+        """Open as many connections as the destination's messages need and may have."""
+        while self._start_one(destination):
+            pass
+
+    def _start_one(self, destination: Destination, *, is_its_turn: bool = False) -> bool:
+        """Open one more connection for a destination; False if it needs none, or stands in the line now."""
+        if destination.is_leaving or self._stopped is not None or self._is_too_early(destination):
+            return False
+        for lane in list(destination.lanes.values()):
+            if lane.opening < len(lane.waiting) and self._may_open(destination, lane):
+                if self._number >= self._limits.connections or (self._line and not is_its_turn):
+                    self._line.setdefault(destination)
+                    return False
+                self._carry(destination, lane)
+                return True
+        return False
+
+    def _may_open(self, destination: Destination, lane: Lane) -> bool:
+        """A destination has one connection until that is there; a lane without any gets one in any case."""
+        carriers = destination.carriers
+        if not destination.is_proven:
+            return not carriers
+        return carriers < destination.concurrency.number or not lane.carriers
+
+    def _carry(self, destination: Destination, lane: Lane) -> None:
+        carrier = Carrier(self, destination, lane)
+        self._number += 1
+        running = ensureDeferred(carrier.run())
+        if not running.called:
+            self._carriers[carrier] = running
+
+    def connected(self, destination: Destination) -> None:
+        """A carrier has a connection."""
+        if not destination.is_proven:
+            destination.is_proven = True
+            self.clock.callLater(0, self.start, destination)
+
+    def ended(
+        self, carrier: Carrier, destination: Destination, lane: Lane, failure: Unreachable | None
+    ) -> None:
+        """A carrier has ended.
+
+        :param failure: why it had no connection.
+        """
+        self._carriers.pop(carrier, None)
+        self._number -= 1
+        if failure is not None:
+            self._not_reached(destination, lane, failure)
+        destination.tidy()
+        if destination.is_leaving and not destination.carriers:
+            self._office.left(destination)
+        if destination.lanes:
+            self._line.setdefault(destination)
+        if self._line:
+            self._serve_soon()
+        if self._stopped is not None and not self._number:
+            self._stopped()
+
+    def _serve(self) -> None:
+        """Give the free connections to those that wait, one to each; who wants more stands at the end."""
+        self._is_to_serve = False
+        for destination in list(self._line):
+            if self._number >= self._limits.connections:
+                break
+            del self._line[destination]
+            if self._start_one(destination, is_its_turn=True):
+                self._line.setdefault(destination)
+        if self._line and self._number < self._limits.connections:
+            self._serve_soon()
+
+    def _serve_soon(self) -> None:
+        if not self._is_to_serve:
+            self._is_to_serve = True
+            self.clock.callLater(0, self._serve)
+
+    def _not_reached(self, destination: Destination, lane: Lane, failure: Unreachable) -> None:
+        key, outcome = lane.key, failure.outcome
+        if key.tried or key.require_tls or outcome.code >= 500:
+            # This is about these messages: the destination itself may be well.
+            while lane.waiting:
+                held = lane.waiting.popleft()
+                held.fill(held.refusal or Result(outcome, failure.host))
+                self._office.finish(held)
+            return
+        if destination.is_leaving:
+            return
+        destination.concurrency.failed()
+        others = destination.carriers
+        if not others:
+            self._office.pause(destination, failure)
+        else:
+            destination.concurrency.is_full(others)
+
+    # -- messages for connections
+
+    def take(self, destination: Destination, lane: Lane) -> Held | None:
+        """The next message of a lane, if it may be sent now."""
+        if self._stopped is not None or destination.is_leaving:
+            return None
+        if destination.rate:
+            if self._is_too_early(destination):
+                return None
+            destination.not_before = self.clock.seconds() + 1 / destination.rate
+        return lane.waiting.popleft()
+
+    def _is_too_early(self, destination: Destination) -> bool:
+        """Whether the rate allows no message now; then `start` is called when it does."""
+        if not destination.rate:
+            return False
+        wait = destination.not_before - self.clock.seconds()
+        if wait <= 0.001:  # timers are no more exact than that
+            return False
+        if destination not in self._timers:
+            self._timers[destination] = self.clock.callLater(wait, self._ring, destination)
+        return True
+
+    def _ring(self, destination: Destination) -> None:
+        del self._timers[destination]
+        self.start(destination)
+
+    def prepare(self, held: Held) -> tuple[Octets, Parameters] | None:
+        """See `Office.prepare`."""
+        return self._office.prepare(held)
+
+    def finish(self, held: Held) -> None:
+        """See `Office.finish`."""
+        self._office.finish(held)
+
+    def again(self, held: Held) -> None:
+        """A message waits for another connection."""
+        destination = held.destination
+        if held.is_lost or destination.is_leaving or self._stopped is not None:
+            self._office.give_back(held)
+            return
+        destination.add(held, first=True)
+        self.clock.callLater(0, self.start, destination)
+
+    # -- how destinations do
+
+    def succeeded(self, destination: Destination) -> None:
+        """A message was answered."""
+        destination.concurrency.succeeded(destination.carriers)
+        if destination.failures:
+            destination.failures = 0
+            self._office.reached(destination)
+        if destination.waiting:
+            self.start(destination)
+
+    def failed(self, destination: Destination, outcome: Outcome, host: str) -> None:
+        """A connection was lost, or a message was not wanted."""
+        destination.concurrency.failed()
+        if destination.concurrency.is_dead and not destination.is_leaving:
+            self._office.pause(destination, Unreachable(outcome, host))
+
+    def broken(self) -> Unreachable:
+        """Log an unexpected exception."""
+        self.log.failure("in the relay")
+        return Unreachable(Outcome(451, "4.3.0", "A fault of this server: its log has the traceback"))
+
+    # -- the end
+
+    def stop(self) -> Deferred[None]:
+        """Begin no more messages; fires when those that have begun are done."""
+        done: Deferred[None] = Deferred()
+        self._stopped = lambda: None if done.called else done.callback(None)
+        self._line.clear()
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for carrier, running in list(self._carriers.items()):
+            if carrier.connection is None:
+                running.cancel()
+        if not self._number:
+            self._stopped()
+        return done
+
+    def abort(self) -> None:
+        """End all connections that are in use."""
+        for carrier in list(self._carriers):
+            if carrier.connection is not None:
+                carrier.connection.client.abort()

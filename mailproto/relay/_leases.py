@@ -1,0 +1,148 @@
+"""The leased messages: how many there may be, and keeping their leases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.interfaces import IDelayedCall
+
+from mailproto._logger import PackageLogger
+from mailproto.awaiting import settle
+from mailproto.interfaces import IQueue
+from mailproto.model import Lease
+from mailproto.relay._destination import Destination, Held, LaneKey
+from mailproto.relay._limits import RelayLimits
+from mailproto.relay._wanted_tls import wanted_tls
+from mailproto.typing import ReactorTime
+
+__all__ = ["Leases"]
+
+PROBE: Final = 10
+"""Messages that are leased for a destination that could not be reached: only to see whether it can be now."""
+
+
+class Leases:
+    """The leases that the agent has.
+
+    :param now: gives the seconds since the epoch.
+    """
+
+    log = PackageLogger()
+
+    def __init__(
+        self, clock: ReactorTime, queue: IQueue, limits: RelayLimits, now: Callable[[], float]
+    ) -> None:
+        self._clock = clock
+        self._queue = queue
+        self._limits = limits
+        self._now = now
+        self._held: dict[int, Held] = {}  # by token
+        self._asked = 0  # messages that the queue is being asked for
+        self._timer: IDelayedCall | None = None
+
+    @property
+    def number(self) -> int:
+        """How many messages are leased."""
+        return len(self._held)
+
+    @property
+    def free(self) -> int:
+        """How many messages may still be leased."""
+        return max(self._limits.leased - len(self._held) - self._asked, 0)
+
+    def wanted(self, destination: Destination) -> int:
+        """How many messages may be leased for a destination now; 0 while it has enough.
+
+        It never has more than are free after that, so that there is something left for others.
+        """
+        free, held = self.free, destination.held
+        if not free:
+            return 0
+        share = max((free + held) // 2, 1)
+        most = min(PROBE if destination.failures else self._limits.destination_leased, share)
+        return most - held if held <= most // 2 else 0
+
+    async def lease(self, destination: Destination, messages: int) -> list[Held]:
+        """Lease messages of a destination; `Destination.has_more` says afterwards whether there may be more.
+
+        :raises Exception: what the queue raises.
+        """
+        limits, now = self._limits, self._now()
+        destination.is_leasing = True
+        self._asked += messages
+        try:
+            leases = await settle(
+                self._queue.lease(
+                    destination.name,
+                    now=now,
+                    until=now + limits.lease,
+                    messages=messages,
+                    recipients=limits.recipients,
+                )
+            )
+        finally:
+            destination.is_leasing = False
+            self._asked -= messages
+        destination.has_more = len(leases) >= messages or any(
+            len(lease.message.recipients) >= limits.recipients for lease in leases
+        )
+        taken = [Held(lease, destination, LaneKey(wanted_tls(lease.message))) for lease in leases]
+        for held in taken:
+            self._held[held.lease.token] = held
+        destination.held += len(taken)
+        if taken and self._timer is None:
+            self._timer = self._clock.callLater(limits.lease / 4, self._look)
+        return taken
+
+    def forget(self, held: Held) -> None:
+        """A lease was settled or given back."""
+        if self._held.pop(held.lease.token, None) is not None:
+            held.destination.held -= 1
+
+    async def release(self, given: Iterable[Held]) -> None:
+        """Give back leases of which nothing was tried."""
+        held = list(given)
+        if not held:
+            return
+        try:
+            await settle(self._queue.release([each.lease for each in held if not each.is_lost]))
+        except Exception:  # they run out by themselves
+            self.log.failure("leases cannot be given back")
+        finally:
+            for each in held:
+                self.forget(each)
+
+    # -- renewal
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._held:
+            self._timer = self._clock.callLater(self._limits.lease / 4, self._look)
+            soon = self._now() + self._limits.lease * 0.6
+            old = [held for held in self._held.values() if held.lease.until <= soon and not held.is_lost]
+            if old:
+                ensureDeferred(self._renew(old))
+
+    async def _renew(self, old: list[Held]) -> None:
+        until = self._now() + self._limits.lease
+        try:
+            renewed = await settle(self._queue.renew([held.lease for held in old], until))
+        except Exception:
+            self.log.failure("leases cannot be renewed")
+            return
+        by_token: dict[int, Lease] = {lease.token: lease for lease in renewed}
+        for held in old:
+            lease = by_token.get(held.lease.token)
+            if lease is not None:
+                held.lease = Lease(lease.token, held.lease.message, lease.until)
+            elif held.lease.token in self._held:
+                held.is_lost = True
+                self.log.warn("the lease of message {id} was lost", id=held.lease.message.envelope.id)
+
+    def stop(self) -> None:
+        """Renew no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,161 @@
+"""Brings the results of attempts into the queue, together with the reports that they cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias, cast
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
+
+from mailproto._logger import PackageLogger
+from mailproto.awaiting import Result, settle
+from mailproto.content import Content
+from mailproto.delivery.reports import RecipientStatus, Report, report
+from mailproto.errors import LeaseLost, MailError
+from mailproto.interfaces import IQueue
+from mailproto.model import Envelope, NewQueued
+from mailproto.relay._destination import Held
+from mailproto.relay._results import Decision
+from mailproto.typing import Reactor
+
+__all__ = ["PrepareReport", "Settling"]
+
+PrepareReport: TypeAlias = Callable[[Report], Result[NewQueued | None]]
+"""Called with a report; returns what enters the queue, for a mailbox here or another server, or None."""
+
+FIRST_WAIT: Final = 1.0
+"""Seconds until results are brought again to a queue that did not take them, such as on a full disk; each
+further wait is twice as long..."""
+
+LONGEST_WAIT: Final = 60.0
+"""... up to this."""
+
+AT_ONCE: Final = 20
+"""Recipients of the longest report that is written in the reactor's thread, in some 3 ms."""
+
+
+class Settling:
+    """Settles leases; many may be under way.
+
+    :param settled: called when a message needs nothing more.
+    """
+
+    log = PackageLogger()
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        queue: IQueue,
+        hostname: str,
+        prepare_report: PrepareReport,
+        settled: Callable[[Held], None],
+    ) -> None:
+        self._reactor = reactor
+        self._queue = queue
+        self._hostname = hostname
+        self._prepare_report = prepare_report
+        self._settled = settled
+        self._waits: set[Deferred[None]] = set()
+        self._is_stopping = False
+
+    def settle(self, held: Held, decision: Decision, now: float) -> Deferred[None]:
+        """Bring the results of a message into the queue; `settled` is called in the end, whatever happens."""
+        return ensureDeferred(self._settle(held, decision, now))
+
+    async def _settle(self, held: Held, decision: Decision, now: float) -> None:
+        try:
+            wait = FIRST_WAIT
+            while not await self._try(held, decision, now) and not held.is_lost:
+                if self._is_stopping:
+                    self.log.error(
+                        "the results of message {id} could not be noted: it will be tried again",
+                        id=held.lease.message.envelope.id,
+                    )
+                    break
+                await self._sleep(wait)
+                wait = min(wait * 2, LONGEST_WAIT)
+        finally:
+            self._settled(held)
+
+    async def _try(self, held: Held, decision: Decision, now: float) -> bool:
+        """:returns: False if it must be tried again."""
+        id = held.lease.message.envelope.id
+        try:
+            reports: Sequence[NewQueued] = ()
+            if decision.statuses:
+                reports = await self._reports(held, decision.statuses, now)
+            await settle(self._queue.settle(held.lease, decision.results, reports))
+        except LeaseLost:
+            self.log.warn("the lease of message {id} was lost: its results are not noted", id=id)
+        except MailError as error:
+            self.log.error(
+                "the results of message {id} cannot be noted now: {error}", id=id, error=str(error)
+            )
+            return False
+        except Exception:
+            self.log.failure("the results of message {id} cannot be noted now", id=id)
+            return False
+        return True
+
+    async def _reports(
+        self, held: Held, statuses: Sequence[RecipientStatus], now: float
+    ) -> Sequence[NewQueued]:
+        message = held.lease.message
+        made = await self._report(message.envelope, statuses, message.content, message.arrived, now)
+        if made is None:
+            return ()
+        prepared = await settle(self._prepare_report(made))
+        if prepared is None:
+            self.log.warn("nobody can get the report about message {id}", id=message.envelope.id)
+            return ()
+        return [prepared]
+
+    async def _report(
+        self,
+        envelope: Envelope,
+        statuses: Sequence[RecipientStatus],
+        content: Content | None,
+        arrived: float,
+        now: float,
+    ) -> Report | None:
+        def make() -> Report | None:
+            try:
+                return self._write(envelope, statuses, content, arrived, now)
+            except (OSError, ValueError):  # the content is gone: the sender is told nevertheless
+                return self._write(envelope, statuses, None, arrived, now)
+
+        if len(statuses) <= AT_ONCE or not IReactorThreads.providedBy(self._reactor):
+            return make()
+        reactor = cast("IReactorThreads", self._reactor)
+        return await deferToThreadPool(reactor, reactor.getThreadPool(), make)
+
+    def _write(
+        self,
+        envelope: Envelope,
+        statuses: Sequence[RecipientStatus],
+        content: Content | None,
+        arrived: float,
+        now: float,
+    ) -> Report | None:
+        return report(
+            envelope, statuses, content, hostname=self._hostname, arrived=arrived, clock=lambda: now
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        waiting: Deferred[None] = deferLater(self._reactor, seconds)  # type: ignore[arg-type]
+        self._waits.add(waiting)
+        try:
+            await waiting
+        except Exception:  # noqa: S110 - stopping: try a last time
+            pass
+        finally:
+            self._waits.discard(waiting)
+
+    def stop(self) -> None:
+        """Try a last time what the queue has not taken, and then give up."""
+        self._is_stopping = True
+        for waiting in list(self._waits):
+            waiting.cancel()

@@ -1,0 +1,37 @@
+"""Tells observers of attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailproto.model import RecipientResult
+from mailproto.observing import Observers, Relayed
+from mailproto.relay._destination import Held
+
+__all__ = ["tell"]
+
+
+def tell(observers: Observers, held: Held, results: Sequence[RecipientResult], now: float) -> None:
+    """Tell of each recipient that has a result; of those that only wait longer because their destination
+    cannot be reached, nothing is new."""
+    message = held.lease.message
+    given = [each for each in zip(held.recipients, held.results, strict=True) if each[1] is not None]
+    for (recipient, result), decided in zip(given, results, strict=True):
+        if result is None or not (result.is_attempt or decided.state.value == "failed"):
+            continue
+        observers.relayed(
+            Relayed(
+                message.envelope.id,
+                message.envelope.sender,
+                recipient.recipient.address,
+                decided.state,
+                decided.outcome,
+                held.destination.name,
+                result.host,
+                result.address,
+                result.tls,
+                recipient.attempts + result.is_attempt,
+                now - message.arrived,
+                decided.due,
+            )
+        )

@@ -1,0 +1,12 @@
+"""What decides about TLS for the servers that the DNS names, for `mailproto.relay.Exchanges`.
+
+Without these, servers must have what DANE demands, or else what the route says::
+
+    sts = MTASTS(reactor, resolver, "mailproto-data/mta-sts")
+    exchanges = Exchanges(resolver, policies=TLSPolicies(resolver, sts))
+"""
+
+from mailproto.relay._tls import TLSPolicies
+from mailproto.relay._tls._sts import MTASTS
+
+__all__ = ["MTASTS", "TLSPolicies"]

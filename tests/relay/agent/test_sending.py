@@ -1,0 +1,230 @@
+"""Messages that are sent, and how connections are used for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mailproto.model import QueueState
+from mailproto.relay.limits import RelayLimits
+from tests.relay.agent.world import CONTENT, World
+from tests.smtp.client.network import serving
+
+
+class SendingTests(World):
+    def test_a_message_goes_to_the_domains_server(self) -> None:
+        self.agent.start()
+        self.send("bob@there.example")
+        self.run_for(1)
+        self.assertEqual(self.network.taken, [("RCPT TO:<bob@there.example>", CONTENT[:-2])])
+        [(state, outcome)] = self.states("bob@there.example")
+        self.assertEqual((state, outcome.code), (QueueState.SENT, 250))
+        self.assertEqual(self.queue.rows, [])
+        self.stop()
+        self.assertEqual(self.network.open_connections, [])
+
+    def test_what_was_queued_before_the_start_is_sent(self) -> None:
+        self.send("bob@there.example")
+        self.agent.start()
+        self.run_for(1)
+        self.assertEqual(self.arrived, ["bob@there.example"])
+
+    def test_what_is_due_later_is_sent_then(self) -> None:
+        self.agent.start()
+        self.send("bob@there.example", due=self.network.seconds() + 3600)
+        self.run_for(3599)
+        self.assertEqual(self.arrived, [])
+        self.run_for(2)
+        self.assertEqual(self.arrived, ["bob@there.example"])
+
+    def test_recipients_of_a_domain_share_a_transaction(self) -> None:
+        self.agent.start()
+        self.send("bob@there.example", "carol@there.example", "dave@elsewhere.example")
+        self.run_for(1)
+        self.assertEqual(
+            sorted(self.arrived), ["bob@there.example", "carol@there.example", "dave@elsewhere.example"]
+        )
+        transactions = [sum("MAIL" in line for line in each.heard) for each in self.network.connections]
+        self.assertEqual(transactions, [1, 1])
+
+    def test_a_transaction_has_fifty_recipients_at_most(self) -> None:
+        self.agent.start()
+        self.send(*(f"user{number}@there.example" for number in range(120)))
+        self.run_for(2)
+        self.assertEqual(len(set(self.arrived)), 120)
+        heard = [line for each in self.network.connections for line in each.heard]
+        self.assertEqual(sum(line.startswith("MAIL") for line in heard), 3)
+
+    def test_each_attempt_is_logged(self) -> None:
+        self.agent.start()
+        self.send("bob@there.example", id="MSG7")
+        self.run_for(1)
+        [line] = self.lines
+        self.assertRegex(
+            line,
+            r"^sent id=MSG7 sender=<alice@home.example> recipient=<bob@there.example> "
+            r"host=mx1.there.example address=192.0.2.1 reply=\"250 2.0.0 Queued\" delay=0\.\d+ attempt=1$",
+        )
+        [event] = self.witness.relayed_
+        self.assertEqual((event.destination, event.state), ("there.example", QueueState.SENT))
+
+
+class ConnectionTests(World):
+    def test_messages_follow_each_other_over_one_connection(self) -> None:
+        for number in range(10):
+            self.send(f"user{number}@there.example")
+        self.limits = replace(self.limits, destination_connections=1)
+        self.make_agent().start()
+        self.run_for(2)
+        self.assertEqual(len(self.arrived), 10)
+        self.assertEqual(len(self.network.connections), 1)
+
+    def test_an_unused_connection_is_kept_for_a_while(self) -> None:
+        self.agent.start()
+        self.send("bob@there.example")
+        self.run_for(4)
+        self.send("carol@there.example")
+        self.run_for(1)
+        self.assertEqual((len(self.arrived), len(self.network.connections)), (2, 1))
+        self.run_for(6)
+        self.assertEqual(self.network.open_connections, [])
+        self.assertEqual(self.network.connections[0].heard[-1], "QUIT")
+
+    def test_domains_with_the_same_server_share_connections(self) -> None:
+        self.domains = {name: ["mx.shared.example=10.0.0.1"] for name in ("one.example", "two.example")}
+        self.agent.start()
+        self.send("bob@one.example")
+        self.run_for(1)
+        self.send("bob@two.example")
+        self.run_for(1)
+        self.assertEqual((len(self.arrived), len(self.network.connections)), (2, 1))
+
+    def test_that_a_kept_connection_is_gone_does_no_harm(self) -> None:
+        """The server closes it at the very moment at which it is used again."""
+        self.servers["10.0.0.1"] = serving(MAIL=["250 OK", "close"])
+        self.agent.start()
+        self.send("bob@there.example")
+        self.run_for(1)
+        self.servers.clear()
+        self.send("carol@there.example")
+        self.run_for(1)
+        self.assertEqual(self.arrived, ["bob@there.example", "carol@there.example"])
+        self.assertEqual([len(self.states(each)) for each in self.arrived], [1, 1])
+
+    def test_a_connection_carries_so_many_messages(self) -> None:
+        for number in range(10):
+            self.send(f"user{number}@there.example")
+        self.limits = replace(self.limits, destination_connections=1, connection_messages=3)
+        self.make_agent().start()
+        self.run_for(5)
+        self.assertEqual((len(self.arrived), len(self.network.connections)), (10, 4))
+
+    def test_a_server_that_announces_how_many_it_takes_gets_no_more(self) -> None:
+        self.servers["10.0.0.1"] = serving(EHLO="250-mx\r\n250-PIPELINING\r\n250 LIMITS MAILMAX=2")
+        for number in range(6):
+            self.send(f"user{number}@there.example")
+        self.limits = replace(self.limits, destination_connections=1)
+        self.make_agent().start()
+        self.run_for(5)
+        self.assertEqual((len(self.arrived), len(self.network.connections)), (6, 3))
+
+    def test_a_server_that_says_421_after_some_messages(self) -> None:
+        self.servers["10.0.0.1"] = serving(MAIL=["250 OK"] * 3 + ["421 4.7.0 That is enough|close"])
+        for number in range(10):
+            self.send(f"user{number}@there.example")
+        self.agent.start()
+        self.run_for(10)
+        self.assertEqual(len(set(self.arrived)), 10)
+        self.assertEqual(len(self.arrived), 10)
+
+
+class ConcurrencyTests(World):
+    def most_at_once(self, seconds: float) -> int:
+        most = 0
+        for _ in range(int(seconds * 100)):
+            self.run_for(0.01)
+            most = max(most, len(self.network.open_connections))
+        return most
+
+    def test_it_grows_while_messages_are_taken(self) -> None:
+        self.servers["10.0.0.1"] = serving(final="0.50|250 OK")
+        self.agent.start()
+        for number in range(200):
+            self.send(f"user{number}@there.example")
+        self.assertEqual(self.most_at_once(0.4), 5)
+        self.assertGreater(self.most_at_once(5), 10)
+        self.run_for(30)
+        self.assertEqual(len(self.arrived), 200)
+
+    def test_one_connection_tells_whether_a_domain_can_be_reached(self) -> None:
+        self.servers["10.0.0.1"] = serving(connect="silent")
+        self.agent.start()
+        for number in range(50):
+            self.send(f"user{number}@there.example")
+        self.run_for(40)
+        self.assertEqual(len(self.network.asked), 1)
+
+    def test_a_server_that_takes_three_connections_keeps_three(self) -> None:
+        self.servers["10.0.0.1"] = serving(final="0.20|250 OK")
+        script = self.network.script
+
+        def crowded(host: str, number: int) -> object:
+            full = len(self.network.open_connections) >= 3
+            return serving(greeting="421 4.7.0 Too many connections|close") if full else script(host, number)
+
+        self.network.script = crowded  # type: ignore[assignment]
+        self.agent.start()
+        for number in range(100):
+            self.send(f"user{number}@there.example")
+        self.run_for(30)
+        self.assertEqual(len(self.arrived), 100)
+        self.assertEqual(self.witness.unreached_, [])
+        refused = len(self.network.asked) - 3
+        self.assertLess(refused, 30)
+
+    def test_there_are_so_many_connections_in_all(self) -> None:
+        self.limits = RelayLimits(connections=4)
+        self.servers = {"10.0.0.1": serving(final="0.20|250 OK")}
+        for number in range(60):
+            self.send(f"user@domain{number % 12}.example")
+        self.make_agent().start()
+        self.assertLessEqual(self.most_at_once(20), 4)
+        self.assertEqual(len(self.arrived), 60)
+
+    def test_a_slow_domain_does_not_keep_others_waiting(self) -> None:
+        """It has a thousand messages, and each takes a while; the others wait for its connections."""
+        self.limits = RelayLimits(leased=50, connections=3)
+        self.domains = {"slow.example": ["10.0.0.9"]}
+        self.servers = {"10.0.0.9": serving(final="2.00|250 OK")}
+        for number in range(1000):
+            self.send(f"user{number}@slow.example")
+        self.make_agent().start()
+        self.run_for(60)
+        for number in range(20):
+            self.send(f"user@quick{number}.example")
+        self.run_for(210)
+        quick = [each for each in self.arrived if "quick" in each]
+        self.assertEqual(len(quick), 20)
+
+    def test_a_rate_is_kept(self) -> None:
+        self.limits = RelayLimits(rates={"slow.example": 0.5})
+        for number in range(10):
+            self.send(f"user{number}@slow.example")
+            self.send(f"user{number}@quick.example")
+        self.make_agent().start()
+        self.run_for(9)
+        counts = [sum(name in each for each in self.arrived) for name in ("slow", "quick")]
+        self.assertEqual(counts, [5, 10])
+        self.run_for(12)
+        self.assertEqual(len(self.arrived), 20)
+
+    def test_messages_in_memory_are_limited(self) -> None:
+        self.limits = RelayLimits(leased=20)
+        self.servers = {"10.0.0.1": serving(final="10.0|250 OK")}
+        for number in range(100):
+            self.send(f"user{number}@domain{number % 10}.example")
+        self.make_agent().start()
+        for _ in range(50):
+            self.run_for(1)
+            self.assertLessEqual(sum(row.until > 0 for row in self.queue.rows), 20)
+        self.run_for(200)
+        self.assertEqual(len(self.arrived), 100)

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mailproto.imap.server._conditions import Cost
 from mailproto.imap.server._matching import compiled
 from mailproto.imap.server._search_run import find
 from mailproto.imap.wire import Command, Search, quoted_or_literal, set_pieces
@@ -27,7 +28,12 @@ async def search(server: IMAPServer, command: Command[Search]) -> None:
     compiling = Working(compiled(arguments.key, server.selected))
     for _ in compiling:
         await server.yield_turn()
-    numbers = await find(server, compiling.result, uid=command.uid)
+    compiled_search = compiling.result
+    if compiled_search.condition.cost > Cost.METADATA:
+        async with server.factory.search_places.place(server):
+            numbers = await find(server, compiled_search, uid=command.uid)
+    else:
+        numbers = await find(server, compiled_search, uid=command.uid)
     if arguments.returns is None:
         await _answer(server, numbers)
     else:

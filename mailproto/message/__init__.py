@@ -55,7 +55,7 @@ For SEARCH, SORT and THREAD (texts compare by `casemap`, i;unicode-casemap)::
     header_fields(content, start=0, stop=None) -> Iterator[Field(name, value, start, stop)]
     parameter_text(name: bytes, value: bytes) -> str
     Searchable(content, index, keys=()): in_header(name, key), in_addresses(name, key), in_body(key),
-        in_text(key); key = search_key(text)
+        in_text(key); key = search_key(text);  sent() -> datetime | None
     parse_date(value) -> datetime | None;  sent_date(value | None, arrival) -> datetime (UTC)
     base_subject(value) -> str;  is_reply(value) -> bool
     message_id(value) -> bytes | None;  references(references | None, in_reply_to | None) -> list[bytes]

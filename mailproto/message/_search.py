@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 
 from mailproto.content import Octets
 from mailproto.message._addresses import ADDRESS_FIELD_LIMIT, parse_addresses
 from mailproto.message._casemap import searched_key, searched_text
+from mailproto.message._dates import parse_date
 from mailproto.message._encoded_words import decode_header
-from mailproto.message._fields import FIELD_LIMIT, REPEATS_LIMIT, limited_fields
+from mailproto.message._fields import FIELD_LIMIT, REPEATS_LIMIT, limited_fields, searched_fields
 from mailproto.message._index import Index
 from mailproto.message._long_text import LongText
 from mailproto.message._part_text import PIECE
@@ -16,9 +18,6 @@ from mailproto.message._searched_texts import LITTLE, body_texts, charset_of_tex
 from mailproto.message._steps import Steps, finish
 
 __all__ = ["Searchable"]
-
-_ENVELOPE = frozenset((b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc", b"subject", b"date"))
-"""Fields that `Part.fields` has."""
 
 
 class Searchable:
@@ -75,6 +74,11 @@ class Searchable:
             self._addresses[name] = addresses = yield from self._mapped_addresses(name)
         return (yield from _in_any(addresses, searched_key(key)))
 
+    def sent(self) -> datetime | None:
+        """The date in the Date field, with its zone; None if there is none, or if it is not valid."""
+        values = self._raw(b"date")
+        return parse_date(values[0]) if values else None
+
     def in_body(self, key: str) -> bool:
         """BODY: whether a text part contains ``key``, or the header of a message within the message does."""
         return finish(self.in_body_steps(key))
@@ -110,8 +114,9 @@ class Searchable:
     def _raw(self, name: bytes) -> list[bytes]:
         """The values of the fields ``name``, as they are."""
         root = self.index.root
-        if name in _ENVELOPE:
-            return root.fields(self.content).get(name, [])
+        found = searched_fields(self.content, root.header, root.body, name)
+        if found is not None:
+            return found
         if self._fields is None:
             self._fields = {}
             for own, value, _, _ in limited_fields(self.content, root.header, root.body):

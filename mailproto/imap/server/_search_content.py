@@ -9,7 +9,7 @@ from typing import Literal
 
 from mailproto.imap.server._conditions import Content, Cost
 from mailproto.imap.server._search_message import Message
-from mailproto.message import Searchable, Steps, parse_date, search_key
+from mailproto.message import Steps, search_key
 
 __all__ = ["in_addresses", "in_header", "in_text", "sent"]
 
@@ -68,18 +68,13 @@ def sent(op: Literal["BEFORE", "ON", "SINCE"], wanted: datetime.date) -> Content
 
     def answer(message: Message) -> Steps[bool]:
         text = yield from message.text()
+        date = text.sent()
         yield
-        day = _sent_day(text)
-        if day is None:
+        if date is None:
             return False
+        day = date.date()
         if op == "BEFORE":
             return day < wanted
         return day == wanted if op == "ON" else day >= wanted
 
     return Content(Cost.HEADER, answer)
-
-
-def _sent_day(text: Searchable) -> datetime.date | None:
-    values = text.index.root.fields(text.content).get(b"date")
-    date = parse_date(values[0]) if values else None
-    return None if date is None else date.date()

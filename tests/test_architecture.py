@@ -142,7 +142,7 @@ PUBLIC_NAMES = {
     "mailproto.relay": "MX NextHop QueueDelivery RelayAgent Routes",
     "mailproto.relay.limits": "RelayLimits Schedule",
     "mailproto.relay.servers": "DNSResolver Exchange Exchanges Opener",
-    "mailproto.relay.policies": "MTASTS TLSPolicies",
+    "mailproto.relay.policies": "MTASTS TLSPolicies TLSReports",
     "mailproto.service": """
         AccountSettings AuthSettings LogSettings MailService Options ProxySettings RelaySettings Reporter
         SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService make_service
@@ -172,8 +172,8 @@ PUBLIC_NAMES = {
         play_each_way running_server wait_for_message
     """,
     "mailproto.tls": """
-        Channel ServerTLS TLSFilesError client_channel client_tls dane_tls ensure_self_signed is_verified
-        server_channel server_tls
+        Channel HandshakeFailed ServerTLS TLSFilesError client_channel client_tls dane_tls
+        ensure_self_signed is_verified server_channel server_tls
     """,
     "mailproto.typing": """
         ClientEndpoint ClientTLSContext Reactor ReactorTime ServerEndpoint ServerTLSContext

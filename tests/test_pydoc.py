@@ -53,7 +53,7 @@ LONGEST = {
     "mailproto.imap": 400,
     "mailproto.interfaces": 700,
     "mailproto.pop3": 400,
-    "mailproto.relay": 500,
+    "mailproto.relay": 800,
     "mailproto.smtp": 900,
     "mailproto.smtp.limits": 500,
     "mailproto.tls": 500,

@@ -43,6 +43,8 @@ class Searchable:
         self._values: dict[bytes, list[str]] = {}
         self._addresses: dict[bytes, list[str]] = {}
         self._charset = _Charset(content, index)
+        self._date: datetime | None = None
+        self._has_date = False  # whether it was looked for
         self._header_texts: _Texts | None = None
         self._body_texts: _Texts | None = None
 
@@ -76,8 +78,11 @@ class Searchable:
 
     def sent(self) -> datetime | None:
         """The date in the Date field, with its zone; None if there is none, or if it is not valid."""
-        values = self._raw(b"date")
-        return parse_date(values[0]) if values else None
+        if not self._has_date:
+            values = self._raw(b"date")
+            self._date = parse_date(values[0]) if values else None
+            self._has_date = True
+        return self._date
 
     def in_body(self, key: str) -> bool:
         """BODY: whether a text part contains ``key``, or the header of a message within the message does."""

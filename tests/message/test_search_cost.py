@@ -21,6 +21,7 @@ from mailproto.message import (
     _searched_texts,
     casemap,
     html_text,
+    parse_date,
     scan,
 )
 from mailproto.message._casemap import searched_text
@@ -237,6 +238,21 @@ class PiecesTests(SynchronousTestCase):
         content = text("us-ascii", b"hello " + b"filler " * KEPT)
         pauses = sum(1 for _ in search(content).in_body_steps(HELLO))
         self.assertLess(pauses, 3)
+
+    def test_a_date_is_read_once(self) -> None:
+        read: list[bytes] = []
+        self.patch(_search, "parse_date", lambda value: read.append(value) or parse_date(value))
+        for header in (
+            b"Date: Mon, 7 Feb 1994 21:52:25 -0800\r\nDate: x\r\n\r\n",
+            b"Date: x\r\n\r\n",
+            b"\r\n",
+        ):
+            del read[:]
+            searched = search(header)
+            for _ in range(2):
+                sent = searched.sent()
+                self.assertEqual(sent and sent.day, 7 if b"Feb" in header else None)
+            self.assertLessEqual(len(read), 1)
 
     def test_a_message_is_forgotten_at_once(self) -> None:
         content = mixed(text("us-ascii", b"x " * 20_000), text("us-ascii", b"y"))

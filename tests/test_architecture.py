@@ -87,12 +87,13 @@ PUBLIC_NAMES = {
     "mailproto.imap.limits": "IMAPLimits",
     "mailproto.imap.server": "BadCommand IMAPCommandSession IMAPServer MailboxView",
     "mailproto.imap.wire": """
-        All And Append AppendLiteral ArgumentReader Arguments Authenticate Body Command ContinuationLine
-        Copy Create DateKey Enable Event Fetch FetchAttribute FetchItem FetchSection Flagged Grammars
-        Header IMAPServerWire IMAPWireError IMAPWireLimits Id List LiteralChunk LiteralRequest Login
-        Lsub MailboxName NAMES NO_ARGUMENTS New NoArguments Not Numbers Old Or Recent Rename Search
-        SearchKey Select SequenceSet Size Status Store Text UidExpunge Uids encode_mailbox flag_list
-        format_set grammars_with internal_date quoted_or_literal
+        Address All And Append AppendLiteral ArgumentReader Arguments Authenticate Body Command
+        ContinuationLine Copy Create DateKey Enable Event Fetch FetchAttribute FetchItem
+        FetchSection Flagged Grammars Header IMAPServerWire IMAPWireError IMAPWireLimits Id List
+        LiteralChunk LiteralRequest Login Lsub MailboxName NAMES NO_ARGUMENTS New NoArguments Not
+        Numbers Old Or Recent Rename Search SearchKey Select SequenceSet Size Status Store Text
+        UidExpunge Uids encode_mailbox flag_list format_set grammars_with internal_date
+        quoted_or_literal set_pieces
     """,
     "mailproto.interfaces": """
         IAccount IAccountChanges IAddOns IBoundedReading ICheckable IDelivery IDeliverySession
@@ -113,7 +114,7 @@ PUBLIC_NAMES = {
         binary_size binary_size_steps body body_steps casemap comment_end date_text decode_header
         decode_text display_name encode_header finish fold header_fields header_section html_text
         is_mbox_line is_reply may_be_header message_id message_ids parameter_text parse_addresses parse_date
-        preview received references relations scan scan_steps section sent_date seven_bit_form_steps
+        preview received references relations scan scan_steps search_key section sent_date seven_bit_form_steps
         sort_mailbox summarise summarise_steps supported_charset top top_steps unquote utf8_form
     """,
     "mailproto.model": """

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from mailproto.relay._tls._https import BODY_LIMIT, HEADER_LIMIT, REQUEST_SECONDS, HTTPSClient
 from twisted.internet import reactor as installed
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -16,6 +15,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from mailproto.relay._tls import _https
+from mailproto.relay._tls._https import BODY_LIMIT, HEADER_LIMIT, REQUEST_SECONDS, HTTPSClient
 from mailproto.relay._tls._sts_fetch import FetchFailed, PolicyHost
 from mailproto.tls import server_tls
 from tests.relay.fake_resolver import FakeResolver

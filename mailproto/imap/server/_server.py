@@ -368,6 +368,10 @@ class IMAPServer(ServerConnection[Event]):
         if view is not None:
             view.close()
 
+    def released(self) -> None:
+        """See `ServerConnection.released`."""
+        self.sasl.end()
+
     def closed(self) -> None:
         """See `ServerConnection.closed`."""
         logout, self._logout = self._logout, None

@@ -15,7 +15,17 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast, overload
 
 from twisted.internet.defer import Deferred, fail
 
-__all__ = ["Result", "deferred_of", "does_nothing", "drive", "has_nothing_to_do", "hint", "nothing", "settle"]
+__all__ = [
+    "Result",
+    "deferred_of",
+    "does_nothing",
+    "drive",
+    "has_nothing_to_do",
+    "hint",
+    "nothing",
+    "settle",
+    "turn",
+]
 
 T = TypeVar("T")
 MethodT = TypeVar("MethodT", bound=Callable[..., Any])
@@ -76,6 +86,22 @@ class _Value(Generic[T]):
     def __await__(self) -> Generator[None, None, T]:
         return self.value
         yield
+
+
+class _Turn:
+    __slots__ = ()
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+def turn() -> Awaitable[None]:
+    """Let others have their turn; for a method that has to work in the reactor's thread for some time.
+
+    A server continues what awaits this in the reactor's next turn, and asyncio in its loop's.  Where a method
+    runs inside ``Deferred.fromCoroutine``, it continues at once.
+    """
+    return _Turn()
 
 
 async def nothing() -> None:

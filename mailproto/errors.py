@@ -21,6 +21,7 @@ __all__ = [
     "InvalidAccountName",
     "InvalidMailboxName",
     "LeaseLost",
+    "LimitReached",
     "MailError",
     "MailboxExists",
     "MailboxInUse",
@@ -39,6 +40,7 @@ __all__ = [
     "TemporaryAuthenticationFailure",
     "Unavailable",
     "UnknownMechanism",
+    "UnsupportedSpecialUse",
     "UnwantedInitialResponse",
     "WireError",
     "storage_failure",
@@ -281,6 +283,20 @@ class InvalidMailboxName(MailError):
 
     imap = "CANNOT"
     default_text = "Not possible with that mailbox name"
+
+
+class UnsupportedSpecialUse(InvalidMailboxName):
+    """CREATE with a special use that the store does not have (RFC 6154 3)."""
+
+    imap = "USEATTR"
+    default_text = "Special use not supported"
+
+
+class LimitReached(MailError):
+    """An account has as many mailboxes or subscriptions as it may have (RFC 5530 LIMIT)."""
+
+    imap = "LIMIT"
+    default_text = "Too many mailboxes"
 
 
 class MailboxInUse(MailError):

@@ -34,10 +34,11 @@ PUBLIC_NAMES = {
         SERVER_MECHANISMS ServerMechanism client_mechanisms decode_base64 server_mechanisms
     """,
     "mailproto.auth.signing_in": "FAILURE_DELAY Login add_ons_of ensure_secret sign_in_refused",
-    "mailproto.awaiting": "Result deferred_of does_nothing drive has_nothing_to_do hint nothing settle",
+    "mailproto.awaiting": "Result deferred_of does_nothing drive has_nothing_to_do hint nothing settle turn",
     "mailproto.backends": """
-        DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_NAME_OCTETS MemoryStore SQLiteStore
-        STORES SimpleAccount SimpleMailbox SingleStore check_keywords check_name check_rename
+        DEFAULT_MAILBOXES MAX_DEPTH MAX_KEYWORDS MAX_KEYWORD_LENGTH MAX_MAILBOXES MAX_NAMES_OCTETS
+        MAX_NAME_OCTETS MemoryStore SQLiteStore STORES SimpleAccount SimpleMailbox SingleStore
+        check_keywords check_name check_names check_rename
         check_special_use kept_flags open_store store_schemes
     """,
     "mailproto.client": "Client ClientPool ClientTimeouts Credentials ServerAddress",
@@ -76,10 +77,10 @@ PUBLIC_NAMES = {
     """,
     "mailproto.errors": """
         AccountExists AuthenticationCancelled AuthenticationFailed EncryptionRequired InvalidAccountName
-        InvalidMailboxName LeaseLost MailError MailboxExists MailboxInUse MalformedAuthentication
-        MessageTooLarge NoSuchAccount NoSuchMailbox NoSuchQueued OverQuota ReadOnly RecipientUnknown
-        Refused RelayDenied StorageFull StoreUnusable TemporaryAuthenticationFailure Unavailable
-        UnknownMechanism UnwantedInitialResponse WireError storage_failure
+        InvalidMailboxName LeaseLost LimitReached MailError MailboxExists MailboxInUse
+        MalformedAuthentication MessageTooLarge NoSuchAccount NoSuchMailbox NoSuchQueued OverQuota ReadOnly
+        RecipientUnknown Refused RelayDenied StorageFull StoreUnusable TemporaryAuthenticationFailure
+        Unavailable UnknownMechanism UnsupportedSpecialUse UnwantedInitialResponse WireError storage_failure
     """,
     "mailproto.files": "give_away make_folder sync_folder write_private",
     "mailproto.imap": "IMAPServerFactory",
@@ -94,9 +95,10 @@ PUBLIC_NAMES = {
         format_set grammars_with internal_date quoted_or_literal
     """,
     "mailproto.interfaces": """
-        IAccount IAccountChanges IAddOns ICheckable IDelivery IDeliverySession IDeliverySessions
-        IDirectory IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds IOwnership IPlacing
-        IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions IStore IVerifier
+        IAccount IAccountChanges IAddOns IBoundedReading ICheckable IDelivery IDeliverySession
+        IDeliverySessions IDirectory IExpander IFixedMailboxes IIdentity IMailbox IMetadata IObjectIds
+        IOwnership IPlacing IQueue IQueueRunner IQueueStore IRecent IRevocable IServiceExtensions IStore
+        IVerifier
     """,
     "mailproto.listening": "ListenError Listener is_on_loopback",
     "mailproto.maillog": """
@@ -104,15 +106,15 @@ PUBLIC_NAMES = {
     """,
     "mailproto.message": """
         ADDRESSES_LIMIT ANCESTORS_LIMIT Attachment BOUNDARY_LIMIT BYTE_ORDER_MARK ENVELOPE_LIMIT
-        FIELDS_LIMIT FIELD_LIMIT FILE_NAME_LIMIT Field HEADER_LIMIT HeaderSection IDS_LIMIT Index Mailbox
-        Message NESTING_LIMIT NamedAddress PARTS_LIMIT PREVIEW_LENGTH Part RENDER_VERSION Relations
-        SHOWN_TEXT_LIMIT STRUCTURED_LIMIT STRUCTURE_LIMIT SUBJECT_LIMIT Searchable Section Slices Steps
-        Summary TEXT_LIMIT UnknownEncoding Working base_subject binary binary_size binary_size_steps body
-        body_steps casemap comment_end date_text decode_header decode_text display_name encode_header
-        finish fold header_fields header_section html_text is_mbox_line is_reply may_be_header message_id
-        message_ids parameter_text parse_addresses parse_date preview received references relations scan
-        scan_steps section sent_date sort_mailbox summarise summarise_steps supported_charset top
-        top_steps unquote utf8_form
+        FIELDS_LIMIT FIELD_LIMIT FILE_NAME_LIMIT Field HEADER_LIMIT HeaderSection IDS_LIMIT Index
+        Mailbox Message NESTING_LIMIT NamedAddress PARTS_LIMIT PREVIEW_LENGTH Part RENDER_VERSION
+        Relations SHOWN_TEXT_LIMIT STRUCTURED_LIMIT STRUCTURE_LIMIT SUBJECT_LIMIT Searchable Section
+        Sections Slices Steps Summary TEXT_LIMIT UnknownEncoding Working base_subject binary binary_size
+        binary_size_steps body body_steps casemap comment_end date_text decode_header decode_text
+        display_name encode_header finish fold header_fields header_section html_text is_mbox_line
+        is_reply may_be_header message_id message_ids parameter_text parse_addresses parse_date preview
+        received references relations scan scan_steps section sent_date sort_mailbox summarise
+        summarise_steps supported_charset top top_steps unquote utf8_form
     """,
     "mailproto.model": """
         ANSWERED Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT DestinationState
@@ -135,10 +137,10 @@ PUBLIC_NAMES = {
         multiline ok
     """,
     "mailproto.printable": "MAX_SHOWN printable",
-    "mailproto.relay": """
-        DNSResolver Exchange Exchanges MX NextHop Opener QueueDelivery RelayAgent RelayLimits Routes Schedule
-    """,
-    "mailproto.relay.policies": "MTASTS TLSPolicies",
+    "mailproto.relay": "MX NextHop QueueDelivery RelayAgent Routes",
+    "mailproto.relay.limits": "RelayLimits Schedule",
+    "mailproto.relay.servers": "DNSResolver Exchange Exchanges Opener",
+    "mailproto.relay.policies": "MTASTS TLSPolicies TLSReports",
     "mailproto.service": """
         AccountSettings AuthSettings LogSettings MailService Options ProxySettings RelaySettings Reporter
         SMTPSettings ServiceLimits SettingError Settings TLSSettings User makeService make_service
@@ -163,13 +165,13 @@ PUBLIC_NAMES = {
     "mailproto.testing": """
         AccountConformance ChangesConformance Connected DeliveryConformance Dialogue DialogueError
         DirectoryConformance ELSEWHERE FEEDS Feed LOOPBACK MailboxConformance MemoryTransport
-        ObjectIdConformance QueueConformance ReadingConformance ReceivedMessage RecordingDelivery RunningServer
-        StoreConformance StoreDeliveryConformance StoreFixture connected make_envelope play_each_way
-        running_server wait_for_message
+        ObjectIdConformance QueueConformance ReadingConformance ReceivedMessage RecordingDelivery
+        RunningServer StoreConformance StoreDeliveryConformance StoreFixture connected make_envelope
+        play_each_way running_server wait_for_message
     """,
     "mailproto.tls": """
-        Channel ServerTLS TLSFilesError client_channel client_tls dane_tls ensure_self_signed is_verified
-        server_channel server_tls
+        Channel HandshakeFailed ServerTLS TLSFilesError client_channel client_tls dane_tls
+        ensure_self_signed is_verified server_channel server_tls
     """,
     "mailproto.typing": """
         ClientEndpoint ClientTLSContext Reactor ReactorTime ServerEndpoint ServerTLSContext

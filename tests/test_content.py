@@ -30,12 +30,15 @@ class ContentCase(SynchronousTestCase):
         Path(path).write_bytes(octets)
         middle = self.mktemp()
         Path(middle).write_bytes(octets[5:])
+        later = self.mktemp()
+        Path(later).write_bytes(b"1234" + octets + b"5")
         descriptor = os.open(path, os.O_RDONLY)
         return [
             Content(octets),
             Content.of_file(path, len(octets)),
             Content.of_file("", len(octets), descriptor=descriptor),
             Content.of_file(middle, len(octets[5:]), prefix=octets[:5]),
+            Content.of_file(later, len(octets), start=4),
         ]
 
 

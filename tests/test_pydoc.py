@@ -31,7 +31,7 @@ FIRST = {
     "mailproto.listening": "Listener ListenError",
     "mailproto.message": "Message Attachment encode_header decode_header",
     "mailproto.pop3": "POP3ServerFactory mailproto.pop3.limits",
-    "mailproto.relay": "Routes NextHop Exchanges DNSResolver Opener mailproto.relay.policies",
+    "mailproto.relay": "QueueDelivery RelayAgent Routes mailproto.relay.servers mailproto.relay.policies",
     "mailproto.smtp": """
         send_mail SMTPServerFactory SMTPSender SMTPClient
         mailproto.smtp.errors mailproto.smtp.limits mailproto.smtp.lmtp
@@ -53,7 +53,7 @@ LONGEST = {
     "mailproto.imap": 400,
     "mailproto.interfaces": 700,
     "mailproto.pop3": 400,
-    "mailproto.relay": 500,
+    "mailproto.relay": 800,
     "mailproto.smtp": 900,
     "mailproto.smtp.limits": 500,
     "mailproto.tls": 500,

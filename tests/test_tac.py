@@ -24,7 +24,7 @@ def send(port: int, recipient: str) -> None:
 class LengthTests(SynchronousTestCase):
     def test_each_has_under_20_lines_and_a_test(self) -> None:
         files = sorted(file.name for file in FOLDER.iterdir())
-        self.assertEqual(files, ["custom_backend.tac", "memory.tac", "server.tac"])
+        self.assertEqual(files, ["custom_backend.tac", "memory.tac", "relay.tac", "server.tac"])
         for file in files:
             self.assertLess(len(Path(FOLDER, file).read_text().splitlines()), 20, file)
 
@@ -69,3 +69,19 @@ class TacTests(ProgramCase):
         imaps = port_of(program, "imaps")
         client = imaplib.IMAP4_SSL("127.0.0.1", imaps, ssl_context=untrusting())
         self.assertEqual(self.bodies(client, "alice@example.org"), [b"It works.\r\n"])
+
+    def test_relay(self) -> None:
+        """The smarthost is another server, which knows alice alone."""
+        smarthost, imap = self.smtp_and_imap("memory.tac")
+        program = self.tac(
+            "relay.tac",
+            MAILPROTO_DATA="data",
+            MAILPROTO_DOMAIN="relay.example",
+            MAILPROTO_SMTP=ANY,
+            MAILPROTO_SMARTHOST=f"smtp://127.0.0.1:{smarthost}",
+        )
+        with smtplib.SMTP("127.0.0.1", port_of(program, "smtp")) as client:
+            client.sendmail("bob@example.org", ["alice@localhost", "eve@localhost"], MESSAGE)
+        program.wait_for(r"sent .*recipient=<alice@localhost> ")
+        program.wait_for(r"given-up .*recipient=<eve@localhost> .*550 5\.1\.1")
+        self.assertEqual(self.bodies(imaplib.IMAP4("127.0.0.1", imap), "alice@localhost"), [b"It works.\r\n"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
@@ -26,14 +26,14 @@ _MESSAGES = (
 )
 
 
-def portal() -> Portal:
+def portal(messages: Sequence[bytes] = _MESSAGES) -> Portal:
     """Lets alice in, whose password is ``secret``; her INBOX has a few messages."""
     store = MemoryStore()
 
     async def fill() -> None:
         await store.directory.add("alice", "")
         inbox = await settle((await settle(store.account("alice"))).open("INBOX"))
-        await settle(inbox.append([NewMessage(octets) for octets in _MESSAGES]))
+        await settle(inbox.append([NewMessage(octets) for octets in messages]))
 
     failures: list[Any] = []
     ensureDeferred(fill()).addErrback(failures.append)

@@ -2,7 +2,8 @@
 
 `open_store` opens a store by its URL.  `SimpleMailbox` is the base class for serving an application's own
 messages.  To pass the conformance suite, your own store must follow the rules of `check_name`,
-`check_rename`, `check_special_use`, `kept_flags` and `check_keywords`.
+`check_rename`, `check_special_use`, `kept_flags` and `check_keywords`.  `check_names` limits how many
+mailboxes an account has.
 """
 
 from mailproto.backends._flags import MAX_KEYWORD_LENGTH, MAX_KEYWORDS, check_keywords, kept_flags
@@ -10,8 +11,11 @@ from mailproto.backends._memory import MemoryStore
 from mailproto.backends._names import (
     DEFAULT_MAILBOXES,
     MAX_DEPTH,
+    MAX_MAILBOXES,
     MAX_NAME_OCTETS,
+    MAX_NAMES_OCTETS,
     check_name,
+    check_names,
     check_rename,
     check_special_use,
 )
@@ -25,6 +29,8 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_KEYWORDS",
     "MAX_KEYWORD_LENGTH",
+    "MAX_MAILBOXES",
+    "MAX_NAMES_OCTETS",
     "MAX_NAME_OCTETS",
     "STORES",
     "MemoryStore",
@@ -34,6 +40,7 @@ __all__ = [
     "SingleStore",
     "check_keywords",
     "check_name",
+    "check_names",
     "check_rename",
     "check_special_use",
     "kept_flags",

@@ -22,11 +22,13 @@ from mailproto.backends._memory_mailbox import Delivered, MemoryMailbox, Numbers
 from mailproto.backends._memory_queue import MemoryQueue, Placed
 from mailproto.backends._names import (
     DEFAULT_MAILBOXES,
+    MAX_RETIRED,
+    SortedNames,
     check_name,
+    check_names,
     check_rename,
     check_special_use,
     entries,
-    is_inferior,
     superiors,
 )
 from mailproto.backends._threading import AccountThreads
@@ -91,18 +93,21 @@ class MemoryAccount:
         self._modseqs = ModSeqs()
         self._threads = AccountThreads(numbers.next_id)
         self._mailboxes: dict[str, MemoryMailbox] = {}
+        self._names = SortedNames()  # of them
         self._special_uses: dict[str, str] = {}
-        # For each name, the largest UIDVALIDITY of mailboxes that had it.
+        # For each name, the largest UIDVALIDITY of mailboxes that had it; and the largest that was forgotten.
         self._retired: dict[str, int] = {}
+        self._forgotten = 0
         self._deleted = False
         for default, special_use in DEFAULT_MAILBOXES:
             self._make(default, special_use)
         self._subscribed = {default for default, _ in DEFAULT_MAILBOXES}
+        self._subscribed_octets = sum(len(name.encode()) for name in self._subscribed)
 
     async def list(self) -> Sequence[MailboxEntry]:
         """See `IAccount.list`."""
         self._there()
-        return entries({name: self._special_uses.get(name) for name in self._mailboxes}, self._subscribed)
+        return entries({name: self._special_uses.get(name) for name in self._names}, self._subscribed)
 
     async def open(self, name: str) -> MemoryMailbox:
         """See `IAccount.open`."""
@@ -119,6 +124,7 @@ class MemoryAccount:
         check_name(name)
         if name in self._mailboxes:
             raise MailboxExists
+        self._check_room([*superiors(name), name])
         self._make_superiors(name)
         self._make(name, special_use)
         self._modseqs.notify()
@@ -139,19 +145,20 @@ class MemoryAccount:
         if old == INBOX:
             await self._rename_inbox(new)
             return
-        moving = [name for name in self._mailboxes if name == old or is_inferior(name, old)]
+        moving = [old] * (old in self._mailboxes) + self._names.below(old)
         if not moving:
             raise NoSuchMailbox
         if self._exists(new):
             raise MailboxExists
         moves = check_rename(old, new, moving)
+        self._check_room([*superiors(new), *moves.values()], without=moving)
         left = {source: (self._special_uses.get(source), self._leave(source)) for source in moves}
         self._make_superiors(new)
         for source, target in moves.items():
             special_use, mailbox = left[source]
-            if self._retired.get(target, 0) >= mailbox.uid_validity:
-                mailbox = mailbox.renamed(target, self._numbers.next_validity())
-            self._make(target, special_use, mailbox.renamed(target))
+            is_reused = self._retired.get(target, self._forgotten) >= mailbox.uid_validity
+            validity = self._numbers.next_validity() if is_reused else None
+            self._make(target, special_use, mailbox.renamed(target, validity))
         self._modseqs.next()
         self._modseqs.notify()
 
@@ -162,7 +169,10 @@ class MemoryAccount:
         if not self._exists(name):
             raise NoSuchMailbox
         if name not in self._subscribed:
+            octets = self._subscribed_octets + len(name.encode())
+            check_names(len(self._subscribed) + 1, octets)
             self._subscribed.add(name)
+            self._subscribed_octets = octets
             self._modseqs.next()
             self._modseqs.notify()
 
@@ -171,6 +181,7 @@ class MemoryAccount:
         self._there()
         if (name := canonical_mailbox_name(name)) in self._subscribed:
             self._subscribed.discard(name)
+            self._subscribed_octets -= len(name.encode())
             self._modseqs.next()
             self._modseqs.notify()
 
@@ -197,11 +208,21 @@ class MemoryAccount:
 
     def _exists(self, name: str) -> bool:
         """Whether ``name`` is the name of a mailbox or of a mailbox's superior."""
-        return name in self._mailboxes or any(is_inferior(other, name) for other in self._mailboxes)
+        return name in self._mailboxes or bool(self._names.below(name))
+
+    def _check_room(self, coming: Sequence[str], without: Sequence[str] = ()) -> None:
+        """Check whether there may be mailboxes with the names ``coming``, and none of ``without``.
+
+        :raises LimitReached:
+        """
+        new = [name for name in coming if name not in self._mailboxes]
+        octets = self._names.octets + _octets(new) - _octets(without)
+        check_names(len(self._names) + len(new) - len(without), octets)
 
     def _make(self, name: str, special_use: str | None, mailbox: MemoryMailbox | None = None) -> None:
         """Put a mailbox, by default a new one, under a free name."""
         self._mailboxes[name] = mailbox or MemoryMailbox(name, self._numbers, self._modseqs, self._threads)
+        self._names.add(name)
         if special_use:
             self._special_uses[name] = special_use
 
@@ -212,20 +233,29 @@ class MemoryAccount:
 
     def _leave(self, name: str) -> MemoryMailbox:
         mailbox = self._mailboxes.pop(name)
+        self._names.remove(name)
         self._special_uses.pop(name, None)
         self._retired[name] = max(self._retired.get(name, 0), mailbox.uid_validity)
+        if len(self._retired) > MAX_RETIRED:
+            oldest = self._retired.pop(next(iter(self._retired)))
+            self._forgotten = max(self._forgotten, oldest)
         return mailbox
 
     async def _rename_inbox(self, new: str) -> None:
         if self._exists(new):
             raise MailboxExists
         check_name(new)
+        self._check_room([*superiors(new), new])
         self._make_superiors(new)
         self._make(new, None)
         self._modseqs.notify()
         inbox = self._mailboxes[INBOX]
         uids = [message.uid for message in (await inbox.changes_since(0)).changed]
         await inbox.move(uids, self._mailboxes[new])
+
+
+def _octets(names: Sequence[str]) -> int:
+    return sum(len(name.encode()) for name in names)
 
 
 @implementer(IDirectory, IAccountChanges)

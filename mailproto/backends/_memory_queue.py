@@ -123,11 +123,13 @@ class MemoryQueue:
 
     async def destinations(self, *, after: str = "", limit: int = 1000) -> Sequence[DestinationState]:
         """See `IQueue.destinations`."""
+        given.check_limit(limit)
         found = sorted(self._destinations.states(), key=lambda state: state.destination)
         return [state for state in found if state.destination > after][:limit]
 
     async def due(self, now: float, limit: int) -> Sequence[DestinationState]:
         """See `IQueue.due`."""
+        given.check_limit(limit)
         waiting = [state for state in self._destinations.states() if state.waiting]
         return sorted(waiting, key=lambda state: (state.due, state.destination))[:limit]
 
@@ -135,7 +137,8 @@ class MemoryQueue:
         self, destination: str, *, now: float, until: float, messages: int, recipients: int
     ) -> Sequence[Lease]:
         """See `IQueue.lease`."""
-        given.check_lease(now, until, messages, recipients)
+        given.check_lease(destination, now, until, messages, recipients)
+        self._destinations.forget(now)
         chosen = self._destinations[destination].choose(now, messages, recipients)
         for old in {each.token for found in chosen.values() for each in found if each.token is not None}:
             for each in self._leases.pop(old).recipients:
@@ -153,13 +156,13 @@ class MemoryQueue:
         return leases
 
     def _held(self, leases: Sequence[Lease]) -> Iterator[tuple[Lease, _Lease]]:
-        given.check_leases(leases)
         for lease in leases:
             if lease.token in self._leases:
                 yield lease, self._leases[lease.token]
 
     async def renew(self, leases: Sequence[Lease], until: float) -> Sequence[Lease]:
         """See `IQueue.renew`."""
+        given.check_renewal(leases, until)
         renewed = []
         for lease, held in self._held(leases):
             held.until = until
@@ -173,6 +176,7 @@ class MemoryQueue:
 
     async def release(self, leases: Sequence[Lease]) -> None:
         """See `IQueue.release`."""
+        given.check_leases(leases)
         for lease, held in list(self._held(leases)):
             del self._leases[lease.token]
             for each in held.recipients:
@@ -237,6 +241,7 @@ class MemoryQueue:
 
     async def regroup(self, destination_of: Callable[[str], str]) -> None:
         """See `IQueue.regroup`."""
+        given.check_destination_of(destination_of)
         known: dict[str, str] = {}
         for message in self._messages.values():
             for each in message.recipients:
@@ -323,6 +328,7 @@ class MemoryQueue:
 
     async def counts(self, now: float) -> QueueCounts:
         """See `IQueue.counts`."""
+        given.check_now(now)
         all_ = [each for message in self._messages.values() for each in message.recipients]
         waiting = [each for each in all_ if each.state is QueueState.WAITING]
         return QueueCounts(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mailproto.backends._queue_rules import FORGET
 from mailproto.model import DestinationState, Outcome, QueuedRecipient, QueueState, Recipient
 
 __all__ = ["Destination", "Destinations", "QueuedFor"]
@@ -141,6 +142,10 @@ class Destination:
             self.reason,
         )
 
+    def is_forgotten(self, now: float) -> bool:
+        """Whether its pause ended long ago, and nothing waits for it."""
+        return not self.waiting and self.paused_until <= now - FORGET
+
     def tidy(self) -> bool:
         """Whether it is still needed."""
         if not self._ready():  # nobody is before anybody else
@@ -163,6 +168,10 @@ class Destinations:
     def states(self) -> list[DestinationState]:
         """What others see of each."""
         return [destination.state() for destination in self]
+
+    def forget(self, now: float) -> None:
+        """Forget those that nobody has needed for long."""
+        self._destinations = {each.name: each for each in self if not each.is_forgotten(now)}
 
     def move(self, each: QueuedFor, name: str) -> None:
         """A recipient goes to another destination."""

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Set
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from typing import overload
 
-from mailproto.errors import InvalidMailboxName
+from mailproto.errors import InvalidMailboxName, LimitReached, UnsupportedSpecialUse
 from mailproto.model import DELIMITER, INBOX, MailboxEntry
 
 __all__ = [
     "DEFAULT_MAILBOXES",
     "MAX_DEPTH",
+    "MAX_MAILBOXES",
+    "MAX_NAMES_OCTETS",
     "MAX_NAME_OCTETS",
+    "MAX_RETIRED",
     "SPECIAL_USES",
+    "SortedNames",
+    "check_length",
     "check_name",
+    "check_names",
     "check_rename",
     "check_special_use",
     "entries",
@@ -27,6 +35,18 @@ MAX_NAME_OCTETS = 1000
 MAX_DEPTH = 32
 """The most levels of a mailbox's name, because creating a mailbox creates all its superiors."""
 
+MAX_MAILBOXES = 10_000
+"""The most mailboxes of an account, and the most subscriptions."""
+
+MAX_NAMES_OCTETS = 1 << 20
+"""The most octets of all names of an account's mailboxes in UTF-8, and of all its subscriptions."""
+
+MAX_RETIRED = 10_000
+"""The former names of mailboxes whose UIDVALIDITY an account remembers at least.
+
+A mailbox that is renamed gets a new UIDVALIDITY if its new name may have been that of a later mailbox.
+"""
+
 DEFAULT_MAILBOXES: tuple[tuple[str, str | None], ...] = (
     (INBOX, None),
     ("Archive", "\\Archive"),
@@ -36,6 +56,9 @@ DEFAULT_MAILBOXES: tuple[tuple[str, str | None], ...] = (
     ("Trash", "\\Trash"),
 )
 """The mailboxes of a new account, all subscribed: each name with its special use (RFC 6154)."""
+
+# Wildcards, C0 and C1 controls, lone surrogates, and the line separators of RFC 5198.
+_FORBIDDEN = re.compile("[%*\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 SPECIAL_USES = {use.casefold(): use for _, use in DEFAULT_MAILBOXES if use}
 """The special uses that a new mailbox may have; the others of RFC 6154 are for virtual mailboxes."""
@@ -47,29 +70,41 @@ def check_name(name: str) -> None:
     :raises InvalidMailboxName: the name has an empty level, ``%``, ``*``, a control character or a line
         separator, is not Unicode text, or is too long or too deep.
     """
-    levels = name.split(DELIMITER)
-    if not all(levels) or any(map(_is_forbidden, name)):
+    if not all(name.split(DELIMITER)) or _FORBIDDEN.search(name):
         raise InvalidMailboxName
-    if len(levels) > MAX_DEPTH or len(name.encode()) > MAX_NAME_OCTETS:
+    check_length(name.count(DELIMITER), len(name.encode()))
+
+
+def check_length(delimiters: int, octets: int) -> None:
+    """Check a valid name's number of delimiters and its octets in UTF-8.
+
+    :raises InvalidMailboxName: it is too deep or too long.
+    """
+    if delimiters >= MAX_DEPTH or octets > MAX_NAME_OCTETS:
         raise InvalidMailboxName("Mailbox name too long")
 
 
-def _is_forbidden(character: str) -> bool:
-    # Cc: C0 and C1 controls; Cs: lone surrogates; Zl, Zp: the line separators of RFC 5198.
-    return character in "%*" or unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
+def check_names(number: int, octets: int) -> None:
+    """Check how many mailboxes an account has after a change that adds some; or how many subscriptions.
+
+    :param octets: of all their names in UTF-8.
+    :raises LimitReached: they are too many.
+    """
+    if number > MAX_MAILBOXES or octets > MAX_NAMES_OCTETS:
+        raise LimitReached
 
 
 def check_special_use(special_use: str | None) -> str | None:
     """Return the special use in its usual spelling.
 
-    :raises InvalidMailboxName: mailboxes cannot have this special use (RFC 6154 3).
+    :raises UnsupportedSpecialUse: mailboxes cannot have this special use (RFC 6154 3).
     """
     if special_use is None:
         return None
     try:
         return SPECIAL_USES[special_use.casefold()]
     except KeyError:
-        raise InvalidMailboxName("Special use not supported") from None
+        raise UnsupportedSpecialUse from None
 
 
 def check_rename(old: str, new: str, moving: Iterable[str]) -> dict[str, str]:
@@ -82,7 +117,7 @@ def check_rename(old: str, new: str, moving: Iterable[str]) -> dict[str, str]:
         raise InvalidMailboxName("A mailbox cannot go below itself")
     moves = {name: new + name[len(old) :] for name in moving}
     for name in moves.values():
-        check_name(name)
+        check_length(name.count(DELIMITER), len(name.encode()))  # the rest of the name has been checked
     return moves
 
 
@@ -99,20 +134,97 @@ def superiors(name: str) -> Iterator[str]:
         at = name.find(DELIMITER, at + 1)
 
 
-def entries(mailboxes: Mapping[str, str | None], subscribed: Set[str]) -> list[MailboxEntry]:
+class SortedNames:
+    """Names in order, so that those below another one are found without looking at all.
+
+    They are sorted when somebody asks for their order, because many changes may come first.
+
+    :ivar octets: of all names in UTF-8.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[str, None] = {}
+        self._sorted: list[str] | None = None
+        self.octets = 0
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._in_order())
+
+    def add(self, name: str) -> None:
+        """Add a name that is not there."""
+        self._names[name] = None
+        self._sorted = None
+        self.octets += len(name.encode())
+
+    def remove(self, name: str) -> None:
+        """Remove a name that is there."""
+        del self._names[name]
+        self._sorted = None
+        self.octets -= len(name.encode())
+
+    def below(self, name: str) -> list[str]:
+        """The names below ``name``, at any depth."""
+        names = self._in_order()
+        first, after = name + DELIMITER, name + chr(ord(DELIMITER) + 1)
+        return names[bisect_left(names, first) : bisect_left(names, after)]
+
+    def _in_order(self) -> list[str]:
+        if self._sorted is None:
+            self._sorted = sorted(self._names)
+            self._names = dict.fromkeys(self._sorted)  # to sort them again is fast
+        return self._sorted
+
+
+def entries(mailboxes: Mapping[str, str | None], subscribed: Set[str]) -> Sequence[MailboxEntry]:
     """The result of `IAccount.list`.
 
-    :param mailboxes: the selectable mailboxes, each with its special use or None.
+    :param mailboxes: the selectable mailboxes, each with its special use or None; it is fastest if they are
+        sorted.
     :param subscribed: the subscribed names; their mailboxes need not exist.
     """
-    holders = {name for mailbox in mailboxes for name in superiors(mailbox)}
-    return [
-        MailboxEntry(
+    return _Entries(mailboxes, subscribed)
+
+
+class _Entries(Sequence[MailboxEntry]):
+    """Makes each entry when somebody looks at it, because objects for all at once take time and memory."""
+
+    def __init__(self, mailboxes: Mapping[str, str | None], subscribed: Set[str]) -> None:
+        self._mailboxes = mailboxes
+        self._subscribed = frozenset(subscribed)  # later changes do not count
+        self._holders: set[str] = set()
+        for name in mailboxes:
+            at = name.rfind(DELIMITER)
+            while at >= 0 and (superior := name[:at]) not in self._holders:
+                self._holders.add(superior)
+                at = name.rfind(DELIMITER, 0, at)
+        others = (self._holders | subscribed) - mailboxes.keys()
+        self._names = sorted([*mailboxes, *others])
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __iter__(self) -> Iterator[MailboxEntry]:
+        return map(self._entry, self._names)
+
+    @overload
+    def __getitem__(self, at: int) -> MailboxEntry: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[MailboxEntry]: ...
+    def __getitem__(self, at: int | slice) -> MailboxEntry | Sequence[MailboxEntry]:
+        if isinstance(at, slice):
+            return list(map(self._entry, self._names[at]))
+        return self._entry(self._names[at])
+
+    def _entry(self, name: str) -> MailboxEntry:
+        is_mailbox = name in self._mailboxes
+        use = self._mailboxes[name] if is_mailbox else None
+        return MailboxEntry(
             name,
-            selectable=name in mailboxes,
-            subscribed=name in subscribed,
-            exists=name in mailboxes or name in holders,
-            special_use=frozenset({use}) if (use := mailboxes.get(name)) else frozenset(),
+            selectable=is_mailbox,
+            subscribed=name in self._subscribed,
+            exists=is_mailbox or name in self._holders,
+            special_use=frozenset({use}) if use else frozenset(),
         )
-        for name in sorted(mailboxes.keys() | holders | subscribed)
-    ]

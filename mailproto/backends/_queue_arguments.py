@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from mailproto._arguments import check_line, check_seconds, check_type, check_whole, wrong_type, wrong_value
+from mailproto._arguments import (
+    check_call,
+    check_line,
+    check_seconds,
+    check_type,
+    check_whole,
+    wrong_type,
+    wrong_value,
+)
 from mailproto.model import Lease, NewQueued, QueueChange, QueueFilter, RecipientResult
 
 __all__ = [
     "check_change",
+    "check_destination_of",
     "check_lease",
     "check_leases",
+    "check_limit",
     "check_new",
+    "check_now",
     "check_page",
     "check_pause",
+    "check_renewal",
     "check_results",
     "checked_destination",
 ]
@@ -29,8 +41,9 @@ def check_leases(leases: Sequence[Lease]) -> None:
     _check_each("leases", leases, Lease, "a Lease")
 
 
-def check_lease(now: float, until: float, messages: int, recipients: int) -> None:
+def check_lease(destination: str, now: float, until: float, messages: int, recipients: int) -> None:
     """:raises TypeError, ValueError: nothing can be leased so."""
+    checked_destination(destination)
     check_seconds("now", now)
     check_seconds("until", until)
     check_whole("messages", messages, 1)
@@ -73,11 +86,32 @@ def checked_destination(destination: str) -> str:
     return destination
 
 
+def check_destination_of(destination_of: Callable[[str], str]) -> None:
+    """:raises TypeError: it is no function of a domain."""
+    check_call("destination_of", destination_of, "a function of a domain that returns a destination", 1)
+
+
+def check_renewal(leases: Sequence[Lease], until: float) -> None:
+    """:raises TypeError, ValueError: these are no leases, or this is no time."""
+    check_leases(leases)
+    check_seconds("until", until)
+
+
+def check_limit(limit: int) -> None:
+    """:raises TypeError, ValueError: there cannot be so many."""
+    check_whole("limit", limit, 1)
+
+
+def check_now(now: float) -> None:
+    """:raises TypeError, ValueError: this is no time."""
+    check_seconds("now", now)
+
+
 def check_page(filter: QueueFilter, after: int, limit: int) -> None:
     """:raises TypeError, ValueError: this is no page."""
     check_type("filter", filter, QueueFilter, "a QueueFilter")
     check_whole("after", after)
-    check_whole("limit", limit, 1)
+    check_limit(limit)
 
 
 def check_change(ids: Sequence[int], change: QueueChange) -> None:

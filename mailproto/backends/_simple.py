@@ -28,14 +28,14 @@ from typing import Self
 
 from zope.interface import implementer
 
-from mailproto.awaiting import settle
+from mailproto.awaiting import settle, turn
 from mailproto.backends._flags import check_keywords, kept_flags
 from mailproto.backends._given import given_content, given_date, given_flags, given_name, given_uid_validity
 from mailproto.backends._watch import ModSeqs, Watchers
 from mailproto.content import Content
 from mailproto.errors import NoSuchMailbox, ReadOnly
 from mailproto.interfaces import IMailbox, IMetadata, IRecent
-from mailproto.message import summarise
+from mailproto.message import Working, summarise_steps
 from mailproto.model import (
     DELETED,
     INBOX,
@@ -57,6 +57,9 @@ from mailproto.model import (
 __all__ = ["MODSEQS", "Message", "SimpleMailbox"]
 
 _SUMMARY = Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS
+
+_SUMMARIES_AT_ONCE = 20
+"""How many are made before others have their turn."""
 
 
 @dataclass(slots=True)
@@ -198,9 +201,15 @@ class SimpleMailbox:
     async def read(self, uids: Sequence[int], parts: Part) -> Sequence[MessageInfo]:
         """See `IMailbox.read`."""
         self._there()
-        messages = self._of(uids)
+        messages = list(self._of(uids))
         if parts & _SUMMARY:
-            return [self._summarised(message) for message in messages]
+            made = 0
+            for message in messages:
+                if message.info.envelope is None:
+                    await _summarise(message)
+                    made += 1
+                    if not made % _SUMMARIES_AT_ONCE:
+                        await turn()
         return [message.info for message in messages]
 
     async def metadata(self, uids: Sequence[int]) -> Metadata:
@@ -351,14 +360,16 @@ class SimpleMailbox:
             state.vanished[uid] = state.modseq
         state.notify()
 
-    def _summarised(self, message: Message) -> MessageInfo:
-        info = message.info
-        if info.envelope is None:
-            summary = summarise(message.content)
-            info = message.info = info._replace(
-                envelope=summary.envelope, body_structure=summary.body_structure, offsets=summary.index
-            )
-        return info
+
+async def _summarise(message: Message) -> None:
+    """Add the summary; others have their turn if that takes long."""
+    work = Working(summarise_steps(message.content))
+    for _ in work:
+        await turn()
+    summary = work.result
+    message.info = message.info._replace(
+        envelope=summary.envelope, body_structure=summary.body_structure, offsets=summary.index
+    )
 
 
 def _info(octets: bytes, date: int) -> MessageInfo:

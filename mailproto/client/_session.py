@@ -391,7 +391,9 @@ class ClientSession(ABC, Generic[EventT]):
         text = reason.getErrorMessage()
         try:
             if self.connection.is_handshaking:
-                self.fail(TLSFailed(f"TLS failed: {text}"))
+                error = TLSFailed(f"TLS failed: {text}")
+                error.__cause__ = reason.value
+                self.fail(error)
             else:
                 self.fail(ConnectionLost(f"Connection lost: {text}"))
         finally:  # a pool relies on this

@@ -4,7 +4,8 @@ Four rules apply to every method here.
 
 *Result.*  A method is called in the reactor's thread.  It may be a plain function, a coroutine function, or
 return a ``Deferred`` or (if the reactor runs on asyncio's loop) an asyncio future; its result is awaited
-(`mailproto.awaiting`).  A method that blocks must move its work to another thread.
+(`mailproto.awaiting`).  A method that blocks must move its work to another thread; one that works for more
+than some milliseconds awaits `mailproto.awaiting.turn` in between.
 
 *Errors.*  Raise `mailproto.errors`; the protocol tells the client what the error
 means in its own terms.  Any other exception is logged in full and the client is
@@ -40,7 +41,7 @@ from mailproto.interfaces._deliveries import (
     IServiceExtensions,
     IVerifier,
 )
-from mailproto.interfaces._mailboxes import IMailbox, IMetadata, IObjectIds, IRecent
+from mailproto.interfaces._mailboxes import IBoundedReading, IMailbox, IMetadata, IObjectIds, IRecent
 from mailproto.interfaces._queues import IQueue, IQueueStore
 from mailproto.interfaces._stores import IAddOns, ICheckable, IStore
 
@@ -48,6 +49,7 @@ __all__ = [
     "IAccount",
     "IAccountChanges",
     "IAddOns",
+    "IBoundedReading",
     "ICheckable",
     "IDelivery",
     "IDeliverySession",

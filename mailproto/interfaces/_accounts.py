@@ -39,7 +39,10 @@ class IAccount(IIdentity, Contract, metaclass=ContractClass):
 
     @abstractmethod
     def list(self) -> Result[Sequence[MailboxEntry]]:
-        """All names, sorted: mailboxes, names that only hold inferiors, and subscriptions."""
+        """All names, sorted: mailboxes, names that only hold inferiors, and subscriptions.
+
+        They may be thousands: a sequence that makes each entry when somebody looks at it is fastest.
+        """
 
     @abstractmethod
     def open(self, name: str) -> Result[IMailbox]:
@@ -55,8 +58,11 @@ class IAccount(IIdentity, Contract, metaclass=ContractClass):
         :param special_use: an attribute of RFC 6154, such as ``\\Sent``.
 
         :raises MailboxExists: for INBOX too.
-        :raises InvalidMailboxName: for a name outside the rules above, or too long or deep; or for a special
-            use that the store does not support (`mailproto.backends.check_special_use`).
+        :raises InvalidMailboxName: for a name outside the rules above, or too long or deep.
+        :raises UnsupportedSpecialUse: the store does not support the special use
+            (`mailproto.backends.check_special_use`).
+        :raises LimitReached: the account has as many mailboxes as the store allows; ours allow what
+            `mailproto.backends.check_names` does.
         """
 
     @abstractmethod
@@ -76,7 +82,7 @@ class IAccount(IIdentity, Contract, metaclass=ContractClass):
 
         :raises NoSuchMailbox: there is no mailbox ``old``.
         :raises MailboxExists: there is a mailbox ``new``.
-        :raises InvalidMailboxName: for ``new``, as in `create`.
+        :raises InvalidMailboxName, LimitReached: for ``new``, as in `create`.
         """
 
     @abstractmethod
@@ -84,6 +90,7 @@ class IAccount(IIdentity, Contract, metaclass=ContractClass):
         """Add a name to the subscriptions; adding it again is no error.
 
         :raises NoSuchMailbox: there is no such mailbox.
+        :raises LimitReached: the account has as many subscriptions as the store allows.
         """
 
     @abstractmethod

@@ -18,7 +18,7 @@ from mailproto.model import (
     StoreResult,
 )
 
-__all__ = ["IMailbox", "IMetadata", "IObjectIds", "IRecent"]
+__all__ = ["IBoundedReading", "IMailbox", "IMetadata", "IObjectIds", "IRecent"]
 
 
 @contract
@@ -128,6 +128,25 @@ class IMetadata(Contract, metaclass=ContractClass):
 
     def metadata(self, uids: Sequence[int]) -> Result[Metadata]:
         """The metadata of those of ``uids`` that exist."""
+
+
+@contract
+class IBoundedReading(Contract, metaclass=ContractClass):
+    """An IMailbox that can stop reading when it has read enough.
+
+    A stranger's message may have a BODYSTRUCTURE of a megabyte, and nobody knows that before it is read.
+    Without this interface, servers read a thousand messages at a time, whatever their octets are.
+    """
+
+    def read_some(self, uids: Sequence[int], parts: Part, octets: int) -> Result[Sequence[MessageInfo]]:
+        """As `IMailbox.read`, but the last message is the one with which there are ``octets`` in all, or some
+        messages after it.
+
+        Octets in files do not count.  There is one message at least, if any of them exists; the caller asks
+        again for the UIDs after the last one.
+
+        :param uids: in ascending order.
+        """
 
 
 @contract

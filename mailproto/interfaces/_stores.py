@@ -22,7 +22,8 @@ class IAddOns(Contract, metaclass=ContractClass):
     """Tells servers which optional contracts exist before any client signs in, so that greetings are true.
 
     Servers ask the realm of their portal (``portal.realm``).  A realm that does not provide this has no
-    add-ons.  `IMetadata` need not be listed: it changes nothing that a client sees.
+    add-ons.  `IMetadata` and `IBoundedReading` need not be listed: they change nothing that a
+    client sees.
     """
 
     @property

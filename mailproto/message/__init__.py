@@ -7,9 +7,9 @@ No function raises because of a message's octets, with two exceptions: `UnknownE
 `FILE_NAME_LIMIT`, `ENVELOPE_LIMIT`, `STRUCTURE_LIMIT`, `SHOWN_TEXT_LIMIT`.
 
 What may take longer than some milliseconds within these limits also exists in steps, for a server that
-must serve others in between: ``scan_steps``, ``summarise_steps``, ``body_steps``, ``binary_size_steps``,
-``top_steps`` and the methods of `Searchable` with that ending are generators that pause at each ``yield``
-and return the result::
+must serve others in between: ``scan_steps``, ``Index.load_steps``, ``Sections.find_steps``,
+``summarise_steps``, ``body_steps``, ``binary_size_steps``, ``top_steps`` and the methods of `Searchable`
+with that ending are generators that pause at each ``yield`` and return the result::
 
     work = Working(summarise_steps(content))
     for _ in work:
@@ -41,6 +41,7 @@ For FETCH and POP3::
     scan(content) -> Index;  Index.load(summary.index) -> Index;  Index.dump() -> bytes
     Index.root: Part;  Index.find(path) -> Part | None;  Index.parts() -> list[Part]
     section(content, index, Section(part=(1, 2), text="HEADER.FIELDS", fields=(b"Subject",))) -> Slices | None
+    Sections(content, index): find_steps(section) -> Slices | None           # many of one message, in steps
     Slices: len(), chunks(start=0, stop=None) -> Iterator[bytes], bytes()
     body(content, index) -> bytes                                    # the value of BODY
     utf8_form(rendered) -> bytes             # ENVELOPE, BODY(STRUCTURE) for IMAP4rev2 and UTF8=ACCEPT
@@ -95,7 +96,7 @@ from mailproto.message._part_text import TEXT_LIMIT
 from mailproto.message._relations import ANCESTORS_LIMIT, Relations, relations
 from mailproto.message._scan import BOUNDARY_LIMIT, NESTING_LIMIT, PARTS_LIMIT, Part
 from mailproto.message._search import PREVIEW_LENGTH, Searchable, preview
-from mailproto.message._section import Section, Slices, section, top, top_steps
+from mailproto.message._section import Section, Sections, Slices, section, top, top_steps
 from mailproto.message._steps import Steps, Working, finish
 from mailproto.message._structure import STRUCTURE_LIMIT
 from mailproto.message._summary import RENDER_VERSION, Summary, body, body_steps, summarise, summarise_steps
@@ -142,6 +143,7 @@ __all__ = [
     "Relations",
     "Searchable",
     "Section",
+    "Sections",
     "Slices",
     "Steps",
     "Summary",

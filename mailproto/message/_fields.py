@@ -26,6 +26,7 @@ __all__ = [
     "Fields",
     "end_of_header_steps",
     "ends_of_header",
+    "field_ranges",
     "header_fields",
     "limited_fields",
     "structural_fields",
@@ -207,6 +208,28 @@ def limited_fields(content: Octets, start: int, stop: int) -> Iterator[Field]:
     """`header_fields`, at most `FIELDS_LIMIT` of them, in at most `HEADER_LIMIT` octets."""
     fields = header_fields(content, start, min(stop, start + HEADER_LIMIT))
     return itertools.islice(fields, FIELDS_LIMIT)
+
+
+def field_ranges(block: bytes, start: int) -> Iterator[tuple[bytes, int, int]]:
+    """The fields of a header block that is in memory, as `limited_fields` finds them.
+
+    :param start: where the block begins; 0 only at the beginning of a message.
+    :returns: names in lower case, each with the start and the end of the field's lines in ``block``.
+    """
+    left = FIELDS_LIMIT
+    for match in _any_field.finditer(block, start):
+        name = match[1]
+        if name is None:
+            if match[0] in (b"\r\n", b"\n", b""):
+                return
+            continue
+        if not left:
+            return
+        left -= 1
+        first = match.start()
+        if not first:
+            name = name.removeprefix(BYTE_ORDER_MARK)
+        yield name.rstrip(b" \t").lower(), first, match.end()
 
 
 def _last_boundary(block: bytes) -> int:

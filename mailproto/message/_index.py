@@ -16,6 +16,9 @@ __all__ = ["Index", "scan", "scan_steps"]
 _WIDTHS = {b"\x14": "I", b"\x18": "Q"}
 _FIELDS = 5
 
+_OFTEN = 500
+"""Parts between two pauses."""
+
 
 class Index:
     """The parts of one message as offsets into its content.
@@ -59,9 +62,17 @@ class Index:
 
     def dump(self) -> bytes:
         """Octets for `load`: 21 for a message of one part, and 20 for each further part."""
+        return finish(self.dump_steps())
+
+    def dump_steps(self) -> Steps[bytes]:
+        """As `dump`, in steps."""
         numbers: list[int] = []
-        for part in self.parts():
-            numbers += (part.header, part.body, part.end, part.lines, part.kind + 8 * len(part.children))
+        parts = self.parts()
+        for first in range(0, len(parts), _OFTEN):
+            if first:
+                yield
+            for part in parts[first : first + _OFTEN]:
+                numbers += (part.header, part.body, part.end, part.lines, part.kind + 8 * len(part.children))
         tag, width = (b"\x14", "I") if self.root.end < 1 << 32 else (b"\x18", "Q")
         return tag + struct.pack(f"<{len(numbers)}{width}", *numbers)
 
@@ -71,6 +82,11 @@ class Index:
 
         :raises ValueError: ``stored`` was not made by `dump`.
         """
+        return finish(Index.load_steps(stored))
+
+    @staticmethod
+    def load_steps(stored: bytes) -> Steps[Index]:
+        """As `load`, in steps."""
         try:
             width = _WIDTHS[stored[:1]]
             numbers = struct.unpack(f"<{(len(stored) - 1) // struct.calcsize(width)}{width}", stored[1:])
@@ -81,6 +97,8 @@ class Index:
         root: Part | None = None
         open_parts: list[tuple[Part, int]] = []
         for at in range(0, len(numbers), _FIELDS):
+            if at and not at % (_FIELDS * _OFTEN):
+                yield
             while open_parts and len(open_parts[-1][0].children) == open_parts[-1][1]:
                 open_parts.pop()
             parent = open_parts[-1][0] if open_parts else None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from mailproto.content import CHUNK, Octets, chunks
-from mailproto.message._fields import limited_fields
+from mailproto.message._fields import HEADER_LIMIT, field_ranges
 from mailproto.message._index import Index
 from mailproto.message._scan import MESSAGE, Part
 from mailproto.message._steps import Steps, finish
 
-__all__ = ["Section", "Slices", "section", "top", "top_steps"]
+__all__ = ["Section", "Sections", "Slices", "section", "top", "top_steps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,19 @@ class Slices:
 
     :ivar ranges: ``(start, stop)`` offsets into ``content``.
     :ivar tail: octets after these ranges, which are not in ``content``.
+    :ivar head: octets before these ranges.
     """
 
-    __slots__ = ("_length", "content", "ranges", "tail")
+    __slots__ = ("_length", "content", "head", "ranges", "tail")
 
-    def __init__(self, content: Octets, ranges: tuple[tuple[int, int], ...], tail: bytes = b"") -> None:
+    def __init__(
+        self, content: Octets, ranges: tuple[tuple[int, int], ...], tail: bytes = b"", head: bytes = b""
+    ) -> None:
         self.content = content
         self.ranges = ranges
         self.tail = tail
-        self._length = sum(stop - start for start, stop in ranges) + len(tail)
+        self.head = head
+        self._length = len(head) + sum(stop - start for start, stop in ranges) + len(tail)
 
     def __len__(self) -> int:
         return self._length
@@ -52,7 +57,9 @@ class Slices:
     def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """The octets ``[start:stop]`` of these octets, in pieces, as far as they exist."""
         stop = self._length if stop is None else min(stop, self._length)
-        skipped = 0
+        if piece := self.head[start:stop]:
+            yield piece
+        skipped = len(self.head)
         for first, last in self.ranges:
             length = last - first
             low, high = max(start - skipped, 0), min(stop - skipped, length)
@@ -65,47 +72,100 @@ class Slices:
 
 def section(content: Octets, index: Index, wanted: Section) -> Slices | None:
     """The octets of a section of ``content``; None if the message has no such part."""
-    part = index.find(wanted.part)
-    text = wanted.text
-    if part is None:
-        return None
-    if text == "MIME":
-        return Slices(content, ((part.header, part.body),)) if wanted.part else None
-    if wanted.part:
-        if not text:
-            return Slices(content, ((part.body, part.end),))
-        if part.kind != MESSAGE:
+    return Sections(content, index).find(wanted)
+
+
+class Sections:
+    """Finds sections of one message, as `section` does; a header is read once for many of its fields."""
+
+    __slots__ = ("_content", "_header", "_index")
+
+    def __init__(self, content: Octets, index: Index) -> None:
+        self._content = content
+        self._index = index
+        self._header: _Header | None = None  # the latest one
+
+    def find(self, wanted: Section) -> Slices | None:
+        """The octets of a section; None if the message has no such part."""
+        found = self._find(wanted)
+        return finish(self._fields_steps(found, wanted)) if isinstance(found, Part) else found
+
+    def find_steps(self, wanted: Section) -> Steps[Slices | None]:
+        """As `find`, in steps; only the fields of a header take long."""
+        found = self._find(wanted)
+        return (yield from self._fields_steps(found, wanted)) if isinstance(found, Part) else found
+
+    def _find(self, wanted: Section) -> Slices | Part | None:
+        """A section; or the part of whose header some fields are wanted."""
+        content = self._content
+        part = self._index.find(wanted.part)
+        text = wanted.text
+        if part is None:
             return None
-        part = part.children[0]
-    if not text:
-        return Slices(content, ((part.header, part.end),))
-    if text == "HEADER":
-        return Slices(content, ((part.header, part.body),))
-    if text == "TEXT":
-        return Slices(content, ((part.body, part.end),))
-    return _some_fields(content, part, wanted.fields, unless=text == "HEADER.FIELDS.NOT")
+        if text == "MIME":
+            return Slices(content, ((part.header, part.body),)) if wanted.part else None
+        if wanted.part:
+            if not text:
+                return Slices(content, ((part.body, part.end),))
+            if part.kind != MESSAGE:
+                return None
+            part = part.children[0]
+        if not text:
+            return Slices(content, ((part.header, part.end),))
+        if text == "HEADER":
+            return Slices(content, ((part.header, part.body),))
+        if text == "TEXT":
+            return Slices(content, ((part.body, part.end),))
+        return part
+
+    def _fields_steps(self, part: Part, wanted: Section) -> Steps[Slices]:
+        header = self._header
+        if header is None or header.part is not part:
+            header = self._header = _Header(self._content, part)
+            yield from header.read_steps()
+        return header.some_fields(wanted.fields, unless=wanted.text == "HEADER.FIELDS.NOT")
 
 
-def _some_fields(content: Octets, part: Part, names: tuple[bytes, ...], *, unless: bool) -> Slices:
-    """The named fields, or all other lines if ``unless``; and the empty line, if there is one.
+_OFTEN = 1000
+"""Fields between two pauses."""
 
-    Beyond the limits of `limited_fields`, nothing is a field.
-    """
-    wanted = {name.lower() for name in names}
-    end = part.body - _empty_line(content, part)
-    named: list[tuple[int, int]] = []
-    for name, _, start, stop in limited_fields(content, part.header, end):
-        if name.lower() in wanted:
-            if named and named[-1][1] == start:
-                start = named.pop()[0]
-            named.append((start, stop))
-    ranges = named
-    if unless:
-        edges = [part.header, *(edge for pair in named for edge in pair), end]
-        ranges = [(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True) if start < stop]
-    if end < part.body:
-        ranges.append((end, part.body))
-    return Slices(content, tuple(ranges))
+
+class _Header:
+    """The fields of one header block; beyond the limits of `field_ranges`, nothing is a field."""
+
+    __slots__ = ("_begin", "_block", "_content", "_end", "_fields", "part")
+
+    def __init__(self, content: Octets, part: Part) -> None:
+        self.part = part
+        self._content = content
+        self._end = part.body - _empty_line(content, part)
+        # With the octet before it: only at the start of a message, a byte order mark is left out.
+        self._begin = max(part.header - 1, 0)
+        self._block = content[self._begin : min(self._end, part.header + HEADER_LIMIT)]
+        self._fields: list[tuple[bytes, int, int]] = []
+
+    def read_steps(self) -> Steps[None]:
+        """Read the fields."""
+        found = field_ranges(self._block, self.part.header - self._begin)
+        while True:
+            some = list(islice(found, _OFTEN))
+            self._fields += some
+            if len(some) < _OFTEN:
+                return
+            yield
+
+    def some_fields(self, names: tuple[bytes, ...], *, unless: bool) -> Slices:
+        """The named fields, or all other lines if ``unless``; and the empty line, if there is one."""
+        part, block = self.part, self._block
+        wanted = {name.lower() for name in names}
+        ranges = [(start, stop) for name, start, stop in self._fields if name in wanted]
+        rest = self._end
+        if unless:
+            edges = [part.header - self._begin, *(edge for pair in ranges for edge in pair), len(block)]
+            ranges = list(zip(edges[::2], edges[1::2], strict=True))
+            rest = self._begin + len(block)
+        head = b"".join([block[start:stop] for start, stop in ranges])
+        return Slices(self._content, ((rest, part.body),) if rest < part.body else (), head=head)
 
 
 def _empty_line(content: Octets, part: Part) -> int:

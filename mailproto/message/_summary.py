@@ -47,7 +47,7 @@ def summarise_steps(content: Octets, index: Index | None = None) -> Steps[Summar
     root = index.root
     envelope = render_envelope(root.fields(content), root.body - root.header)
     structure = yield from structure_steps(content, root, extended=True)
-    return Summary(envelope, structure, index.dump())
+    return Summary(envelope, structure, (yield from index.dump_steps()))
 
 
 def body(content: Octets, index: Index) -> bytes:

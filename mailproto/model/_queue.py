@@ -181,10 +181,19 @@ class QueuedRecipient:
 
     def __post_init__(self) -> None:
         # One is made for each lease of a recipient.
-        if self.recipient.__class__ is not Recipient or self.state.__class__ is not QueueState:
+        if not (
+            self.number.__class__ is int
+            and self.recipient.__class__ is Recipient
+            and self.destination.__class__ is str
+            and self.state.__class__ is QueueState
+            and self.due.__class__ in _NUMBERS
+            and self.outcome.__class__ in _OUTCOMES
+        ):
+            check_whole("number", self.number)
             check_type("recipient", self.recipient, Recipient, "a Recipient")
+            check_type("destination", self.destination, str, "a str")
             check_type("state", self.state, QueueState, "a QueueState")
-        if self.outcome.__class__ not in _OUTCOMES:
+            check_seconds("due", self.due)
             check_type("outcome", self.outcome, (Outcome, type(None)), "an Outcome or None")
 
 
@@ -212,9 +221,20 @@ class QueuedMessage:
     content: Content | None = None
 
     def __post_init__(self) -> None:
-        if self.envelope.__class__ is not Envelope or self.recipients.__class__ is not tuple:
+        if not (
+            self.id.__class__ is int
+            and self.envelope.__class__ is Envelope
+            and self.recipients.__class__ is tuple
+            and self.content.__class__ in _CONTENTS
+        ):
+            check_whole("id", self.id)
             check_type("envelope", self.envelope, Envelope, "an Envelope")
             check_type("recipients", self.recipients, tuple, "a tuple of QueuedRecipient")
+            hint = "write Content(octets)" if isinstance(self.content, bytes) else ""
+            check_type("content", self.content, (Content, type(None)), "a Content or None", hint)
+
+
+_CONTENTS = {Content, type(None)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +250,14 @@ class Lease:
     until: float
 
     def __post_init__(self) -> None:
-        if self.message.__class__ is not QueuedMessage:
+        if not (
+            self.token.__class__ is int
+            and self.message.__class__ is QueuedMessage
+            and self.until.__class__ in _NUMBERS
+        ):
+            check_whole("token", self.token)
             check_type("message", self.message, QueuedMessage, "a QueuedMessage")
+            check_seconds("until", self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +331,14 @@ class DestinationState:
     paused_until: float = 0.0
     failures: int = 0
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        check_type("destination", self.destination, str, "a str")
+        check_seconds("due", self.due)
+        check_whole("waiting", self.waiting)
+        check_seconds("paused_until", self.paused_until)
+        check_whole("failures", self.failures)
+        check_type("reason", self.reason, str, "a str")
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,3 +416,9 @@ class QueueCounts:
     leased: int
     octets: int
     oldest: float | None
+
+    def __post_init__(self) -> None:
+        for name in ("messages", "waiting", "due", "deferred", "held", "leased", "octets"):
+            check_whole(name, getattr(self, name))
+        if self.oldest is not None:
+            check_seconds("oldest", self.oldest)

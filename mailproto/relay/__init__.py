@@ -1,44 +1,31 @@
 """Takes mail for other servers, and carries it to its destination.
 
-`QueueDelivery` takes it: a server's delivery, in front of a queue.
-
-For each domain, `Routes` give the next hop, `Exchanges` the servers to try, and `Opener` a client that is
-ready to send::
+`QueueDelivery` takes it: a server's delivery, in front of a store's queue.  `RelayAgent` sends what is in
+the queue, along `Routes`, and tells senders what became of it::
 
     routes = Routes("mx", {"*.lab.example": "smtp://10.0.0.1?tls=required"})
-    exchanges = Exchanges(DNSResolver(reactor), own_names=["mail.example.org"])
-    opener = Opener(reactor, hostname="mail.example.org")
-
-    hop = routes.next_hop("example.net")           # None: it goes nowhere
-    for exchange in await exchanges.find(hop, "example.net"):
-        client = await opener.open_client(exchange)
+    delivery = QueueDelivery(store, MailboxDelivery(store, ["example.org"]), routes)
+    agent = RelayAgent(
+        reactor,
+        store.queue,
+        routes,
+        Exchanges(DNSResolver(reactor), own_names=["mail.example.org"]),
+        Opener(reactor, hostname="mail.example.org"),
+        prepare_report=delivery.prepare,
+        hostname="mail.example.org",
+    )
+    agent.start()
 
 Elsewhere:
 
+- `mailproto.relay.servers`: the servers of a destination, and the way to them.
+- `mailproto.relay.limits`: when something is tried, and how much at a time.
 - `mailproto.relay.policies`: the TLS policies of domains (DANE, MTA-STS).
 """
 
 from mailproto.relay._agent import RelayAgent
-from mailproto.relay._dns import DNSResolver
-from mailproto.relay._exchange import Exchange
-from mailproto.relay._exchanges import Exchanges
 from mailproto.relay._intake import QueueDelivery
-from mailproto.relay._limits import RelayLimits
 from mailproto.relay._next_hop import MX, NextHop
-from mailproto.relay._opening import Opener
 from mailproto.relay._routes import Routes
-from mailproto.relay._schedule import Schedule
 
-__all__ = [
-    "MX",
-    "DNSResolver",
-    "Exchange",
-    "Exchanges",
-    "NextHop",
-    "Opener",
-    "QueueDelivery",
-    "RelayAgent",
-    "RelayLimits",
-    "Routes",
-    "Schedule",
-]
+__all__ = ["MX", "NextHop", "QueueDelivery", "RelayAgent", "Routes"]

@@ -130,6 +130,7 @@ class RelayAgent:
         self._end_watch: Callable[[], None] | None = None
         self._timer: IDelayedCall | None = None  # for the next look
         self._looked_at = -LONGEST_SLEEP
+        self._is_cut = False  # whether more destinations are due than were looked at
         self._is_looking = self._is_to_look = self._is_feeding = False
         self._is_stopping = False
         self._all_settled: Deferred[None] | None = None
@@ -224,7 +225,9 @@ class RelayAgent:
         sleep = LONGEST_SLEEP
         try:
             now = self._now()
-            states = await settle(self._queue.due(now, len(self._destinations) + AHEAD))
+            known = sum(each.held > 0 or each.has_more for each in self._destinations.values())
+            states = await settle(self._queue.due(now, known + AHEAD))
+            self._is_cut = len(states) >= known + AHEAD and states[-1].due <= now
             for state in states:
                 if state.due > now:
                     sleep = max(state.due - now, 0.0)
@@ -291,6 +294,9 @@ class RelayAgent:
             self._feed_soon()
         elif not taken:
             self._tidy()
+        if self._is_cut and self._leases.is_ample:
+            self._is_cut = False
+            self._look_soon()
 
     def _tidy(self) -> None:
         """Forget destinations that have nothing to do."""
@@ -342,8 +348,12 @@ class RelayAgent:
         self._leases.forget(held)
         if self._all_settled is not None and not self._leases.number:
             self._all_settled.callback(None)
-        elif held.destination.has_more:
+            return
+        if held.destination.has_more:
             self._feed_soon()
+        if self._is_cut and self._leases.is_ample:
+            self._is_cut = False
+            self._look_soon()
 
     def give_back(self, held: Held) -> None:
         """See `Office.give_back`."""

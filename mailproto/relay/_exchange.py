@@ -10,7 +10,7 @@ from mailproto.auth import Password
 from mailproto.client.base import host_and_port
 from mailproto.relay._dns import TLSARecord
 
-__all__ = ["OPPORTUNISTIC", "Exchange", "TLSDemand"]
+__all__ = ["OPPORTUNISTIC", "AppliedPolicy", "Exchange", "TLSDemand"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,22 @@ OPPORTUNISTIC = TLSDemand()
 
 
 @dataclass(frozen=True, slots=True)
+class AppliedPolicy:
+    """The policy of a domain for one of its servers, as reports name it (RFC 8460 4.1).
+
+    :ivar domain: in A-labels.
+    :ivar kind: ``tlsa`` (DANE), ``sts`` or ``no-policy-found``.
+    :ivar texts: the policy itself: the records, or the lines.
+    :ivar patterns: of the servers that a policy of MTA-STS names.
+    """
+
+    domain: str
+    kind: Literal["tlsa", "sts", "no-policy-found"]
+    texts: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """A server to try, from `Exchanges.find`.
 
@@ -52,6 +68,7 @@ class Exchange:
     :ivar is_lmtp: whether it speaks LMTP.
     :ivar tls: what TLS it must have.
     :ivar credentials: what to sign in with, or None.
+    :ivar policy: what reports about TLS name; None for none.
     """
 
     host: str
@@ -61,6 +78,7 @@ class Exchange:
     is_lmtp: bool = False
     tls: TLSDemand = OPPORTUNISTIC
     credentials: Password | None = field(default=None, repr=False)
+    policy: AppliedPolicy | None = field(default=None, compare=False)
 
     @property
     def identity(self) -> Hashable:

@@ -105,7 +105,8 @@ async def resolve(resolver: Lookup, host: Candidate) -> None:
     records = [[each for each in answer.records if is_usable_address(each)] for answer in found]
     mixed = [each for each in chain.from_iterable(zip_longest(*records)) if each is not None]
     host.addresses = tuple(dict.fromkeys(mixed))[:ADDRESSES_LIMIT]
-    host.is_address_secure = len(found) == len(answers) and all(answer.is_secure for answer in found)
+    # An attacker who keeps one of the answers from us does not make the other one less secure.
+    host.is_address_secure = all(answer.is_secure for answer in found)
     host.canonical = next((answer.name for answer in found if answer.records and answer.name), host.host)
     if not host.addresses:
         host.error = next((answer for answer in answers if isinstance(answer, DNSFailure)), None)

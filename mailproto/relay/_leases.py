@@ -52,6 +52,11 @@ class Leases:
         """How many messages may still be leased."""
         return max(self._limits.leased - len(self._held) - self._asked, 0)
 
+    @property
+    def is_ample(self) -> bool:
+        """Whether so many messages may still be leased that other destinations are worth looking at."""
+        return self.free > self._limits.leased // 4
+
     def wanted(self, destination: Destination) -> int:
         """How many messages may be leased for a destination now; 0 while it has enough.
 

@@ -51,7 +51,7 @@ class RelayLimits:
         }
     )
 
-    leased: int = 1000
+    leased: int = 2000
     destination_leased: int = 250
     connections: int = 100
     destination_connections: int = 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from twisted.internet.defer import CancelledError, TimeoutError, ensureDeferred
 from twisted.internet.endpoints import (
@@ -36,6 +36,16 @@ REMEMBERED_LIMIT: Final = 10_000
 """The most addresses of which that is remembered."""
 
 
+class SessionCounter(Protocol):
+    """What counts how TLS went."""
+
+    def succeeded(self, exchange: Exchange) -> None:
+        """A session has TLS as it must."""
+
+    def failed(self, exchange: Exchange, address: str, error: MailError) -> None:
+        """A session has not, or has failed for another reason."""
+
+
 class Opener:
     """Opens clients to exchanges.
 
@@ -43,6 +53,8 @@ class Opener:
     :param hostname: this server's name in EHLO.
     :param timeouts: how long a server may take for each step; ``opening`` is for all addresses together.
     :param trust_root: a file of CA certificates in PEM form, to trust instead of the platform's own.
+    :param counts: what counts how TLS went, for reports (`mailproto.relay.policies.TLSReports`); None for
+        nothing.
     :raises TypeError, ValueError: an argument is not valid.
     """
 
@@ -53,6 +65,7 @@ class Opener:
         hostname: str = "",
         timeouts: SMTPTimeouts | None = None,
         trust_root: str | os.PathLike[str] | None = None,
+        counts: SessionCounter | None = None,
     ) -> None:
         check_clock("reactor", reactor)
         if timeouts is not None:
@@ -63,6 +76,7 @@ class Opener:
         self._hostname = hostname
         self._timeouts = timeouts or SMTPTimeouts()
         self._trust_root = trust_root
+        self._counts = counts
         self._plain: OrderedDict[tuple[str, int], float] = OrderedDict()  # where TLS failed, and until when
 
     async def open_client(self, exchange: Exchange) -> SMTPClient:
@@ -98,17 +112,34 @@ class Opener:
         demand, place = exchange.tls, (address, exchange.port)
         if demand.is_tried_only:
             try:
-                return await self._attempt(exchange, address, demand)
+                return await self._counted(exchange, address)
             except (TLSFailed, TLSUnavailable):
                 demand = OPPORTUNISTIC
         if demand.level == "opportunistic":
             if not self._is_plain(place):
                 try:
+                    if demand is exchange.tls:
+                        return await self._counted(exchange, address)
                     return await self._attempt(exchange, address, demand)
                 except TLSFailed:
                     self._note_plain(place)
-            demand = TLSDemand("none")
-        return await self._attempt(exchange, address, demand)
+            return await self._attempt(exchange, address, TLSDemand("none"))
+        return await self._counted(exchange, address)
+
+    async def _counted(self, exchange: Exchange, address: str) -> SMTPClient:
+        """One connection as it must be, which counts for reports."""
+        counts = self._counts
+        try:
+            client = await self._attempt(exchange, address, exchange.tls)
+        except MailError as error:
+            if counts is not None:
+                counts.failed(exchange, address, error)
+            raise
+        if counts is not None and client.is_encrypted:
+            counts.succeeded(exchange)
+        elif counts is not None:
+            counts.failed(exchange, address, TLSUnavailable())
+        return client
 
     async def _attempt(self, exchange: Exchange, address: str, demand: TLSDemand) -> SMTPClient:
         """One connection."""
@@ -135,8 +166,10 @@ class Opener:
             except TLSUnavailable:
                 if demand.level != "opportunistic":
                     raise
-            except ConnectionLost as error:  # also if the server closes instead of answering STARTTLS
-                raise error if isinstance(error, TLSFailed) else TLSFailed(f"STARTTLS: {error}") from None
+            except TLSFailed:
+                raise
+            except ConnectionLost as error:  # the server closes instead of answering STARTTLS
+                raise TLSFailed(f"STARTTLS: {error}") from None
         if demand.needs_requiretls and "REQUIRETLS" not in client.capabilities:
             raise Refused(
                 550, "5.7.30", f"{exchange.host} does not offer REQUIRETLS, which the message demands"

@@ -11,6 +11,9 @@ from mailproto.relay._next_hop import MX, NextHop
 
 __all__ = ["Routes"]
 
+_SHOWN = 5
+"""Routes that `str` shows."""
+
 OFF = "off"
 """What operators write for no next hop: mail is not sent anywhere."""
 
@@ -42,6 +45,7 @@ class Routes:
         check_mapping("by_domain", by_domain or {})
         self.default = self._next_hop(default)
         hops = {domain: self._next_hop(hop) for domain, hop in (by_domain or {}).items()}
+        self._hops = hops
         self._table = DomainTable("the domain of a route", hops)
 
     def _next_hop(self, hop: NextHop | str | None) -> NextHop | None:
@@ -59,6 +63,17 @@ class Routes:
         :param domain: of an address, in any spelling; an address literal with its brackets.
         """
         return self._table.find(domain, self.default)
+
+    @property
+    def sends_nothing(self) -> bool:
+        """Whether mail goes nowhere, whatever its domain is."""
+        return self.default is None and not any(self._hops.values())
+
+    def __str__(self) -> str:
+        """One line for operators."""
+        routes = "".join(f", {domain} by {hop or OFF}" for domain, hop in list(self._hops.items())[:_SHOWN])
+        more = f", and {len(self._hops) - _SHOWN} more routes" if len(self._hops) > _SHOWN else ""
+        return f"{self.default or OFF}{routes}{more}"
 
     def key(self, domain: str) -> str:
         """The destination for which messages are put together: domains with the same key may share

@@ -27,6 +27,7 @@ class ListenerService(Service):
     :param user: returns the user to which root gives a Unix socket.
 
     :ivar listener: it is the same after a restart.
+    :ivar takes_mail_from_others: whether other servers bring their mail there.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class ListenerService(Service):
         user: Callable[[], User | None] = lambda: None,
     ) -> None:
         self._setting = setting
+        self.takes_mail_from_others = setting == "listen.smtp"
         self._user = user
         self._is_bound = False
         self.listener = Listener(

@@ -21,6 +21,7 @@ from mailproto.service._data import DataService
 from mailproto.service._hangup import HangupService
 from mailproto.service._listeners import LISTENERS
 from mailproto.service._listening import ListenerService
+from mailproto.service._relay import RelayService
 from mailproto.service._reporting import Reporter
 from mailproto.service._servers import ServersService
 from mailproto.service._setting_error import SettingError
@@ -39,10 +40,10 @@ class MailService(MultiService):
     """A complete mail server.
 
     Its parts are child services with names (`getServiceNamed`): ``data``, ``tls``, ``store``, ``accounts``,
-    ``servers``, and one for each endpoint, named after its listener: ``smtp``, ``smtp-2``, and so on.  They
-    start in this order; each waits until the ``startService`` before it is done.  The endpoints stop first,
-    all together: no new connections are accepted, and each connection ends after its running command.  Then
-    the others stop in the opposite order, so that the store closes late.
+    ``servers``, ``relay``, and one for each endpoint, named after its listener: ``smtp``, ``smtp-2``, and so
+    on.  They start in this order; each waits until the ``startService`` before it is done.  The endpoints
+    stop first, all together: no new connections are accepted, and each connection ends after its running
+    command.  Then the others stop in the opposite order, so that the store closes late.
 
     Ports are bound first, in `privilegedStartService`, so that the server can use low ports and still give
     up root's rights (``twistd --uid``).
@@ -89,10 +90,22 @@ class MailService(MultiService):
         tls = self._add("tls", TLSService(settings.tls, settings.hostname, data, reactor=several))
         store = self._add("store", StoreService(settings.store, data, reactor=several))
         accounts = self._add("accounts", AccountsService(settings, data, store, reactor=several))
+        observers = Observers(observer)
         servers = self._add(
             "servers",
-            ServersService(
-                settings, data, tls, store, accounts, reactor=several, observers=Observers(observer)
+            ServersService(settings, data, tls, store, accounts, reactor=several, observers=observers),
+        )
+        self._add(
+            "relay",
+            RelayService(
+                settings,
+                data,
+                store,
+                servers,
+                self._reporter,
+                reactor=several,
+                observers=observers,
+                own_addresses=self._own_addresses,
             ),
         )
         for name, endpoints in settings.listen.items():
@@ -147,6 +160,16 @@ class MailService(MultiService):
         This calls ``reload`` of each part that has one: at present it reads the TLS certificate and key.
         """
         return Deferred.fromCoroutine(self._reload())
+
+    def _own_addresses(self) -> list[tuple[str, int]]:
+        """Where mail from other servers arrives."""
+        found = []
+        for part in self:
+            if isinstance(part, ListenerService) and part.takes_mail_from_others:
+                host, _, port = part.listener.address.rpartition(":")
+                if port.isdigit():  # it is no Unix socket
+                    found.append((host.strip("[]"), int(port)))
+        return found
 
     def _add(self, name: str, service: Any) -> Any:
         service.setName(name)

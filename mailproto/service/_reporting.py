@@ -30,6 +30,10 @@ class Reporter:
         # Formatted here, so that a log in any format has this text.
         self.log.info("{line}", line=f"mailproto: {name} on {address}", name=name, address=address)
 
+    def relaying(self, way: str) -> None:
+        """Mail for other domains goes this way: ``off``, ``mx`` or a URL, and the routes of some domains."""
+        self.log.info("{line}", line=f"mailproto: mail for other domains: {way}")
+
     def ready(self, data: Path) -> None:
         """Everything has started; ``data`` is the data folder."""
         self.log.info("{line}", line=f"mailproto: data in {data}")

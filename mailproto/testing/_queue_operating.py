@@ -7,7 +7,7 @@ from typing import Any
 from mailproto.errors import LeaseLost
 from mailproto.model import QueueChange, QueueFilter, QueueState
 from mailproto.testing._fixture import TEXT
-from mailproto.testing._queue_fixture import DOMAIN, NOW, QueueFixture, message, sent, waiting
+from mailproto.testing._queue_fixture import DOMAIN, NOW, SENT, QueueFixture, message, sent, waiting
 
 __all__ = ["QueueOperatingConformance"]
 
@@ -212,3 +212,38 @@ class QueueOperatingConformance(QueueFixture):
         self.assertEqual(await self.locals("smarthost", now=NOW + 10), [["c"]])
         await self.queue.change(held, RELEASE)
         self.assertEqual(await self.locals("smarthost", now=NOW + 10), [["d"]])
+
+    async def test_wrong_calls(self) -> None:
+        """Arguments that cannot be are refused, and change nothing."""
+        queue = self.queue
+        await queue.add([message("a")])
+        lease = await self.lease_one()
+        for wrong in (
+            lambda: queue.add(message("a")),
+            lambda: queue.add([b"text"]),
+            lambda: self.lease(""),
+            lambda: self.lease(messages=0),
+            lambda: self.lease(recipients=0),
+            lambda: self.lease(until=float("nan")),
+            lambda: queue.settle(lease.token, []),
+            lambda: queue.settle(lease, [SENT]),
+            lambda: queue.settle(lease, sent(lease), ["report"]),
+            lambda: queue.renew(lease, NOW),
+            lambda: queue.renew([lease], None),
+            lambda: queue.due(NOW, 0),
+            lambda: queue.destinations(limit=-1),
+            lambda: queue.counts("now"),
+            lambda: queue.release([lease.token]),
+            lambda: queue.pause("", NOW),
+            lambda: queue.pause(DOMAIN, -1),
+            lambda: queue.regroup("smarthost"),
+            lambda: queue.regroup(lambda domain: None),
+            lambda: queue.find("bob"),
+            lambda: queue.find(QueueFilter(), limit=0),
+            lambda: queue.change(lease.message.id, HOLD),
+            lambda: queue.change([lease.message.id], "hold"),
+        ):
+            with self.assertRaises((TypeError, ValueError)):
+                await wrong()
+        await queue.settle(lease, sent(lease))
+        await self.assert_counts()

@@ -170,6 +170,13 @@ class QueueOrderConformance(QueueFixture):
         await self.queue.pause("dead.example", 0)
         self.assertEqual(list(await self.queue.destinations()), [])
 
+    async def test_a_pause_is_remembered_while_it_lasts(self) -> None:
+        await self.queue.pause("a.example", NOW + 900, 1)
+        await self.queue.pause("b.example", NOW + 1e9)
+        await self.lease(now=NOW + 800)
+        states = await self.queue.destinations()
+        self.assertEqual([state.destination for state in states], ["a.example", "b.example"])
+
     async def test_destinations_in_pages(self) -> None:
         await self.queue.add([message(f"a@d{n}.example", f"b@d{n}.example") for n in range(5)])
         first = await self.queue.destinations(limit=3)

@@ -8,7 +8,7 @@ from typing import Any
 from zope.interface.verify import verifyObject
 
 from mailproto.errors import InvalidMailboxName, NoSuchMailbox, ReadOnly
-from mailproto.interfaces import IAccount, IMailbox, IMetadata
+from mailproto.interfaces import IAccount, IBoundedReading, IMailbox, IMetadata
 from mailproto.message import summarise
 from mailproto.model import INBOX, Part
 from mailproto.testing._fixture import StoreFixture, flag_change, new, provides
@@ -99,6 +99,22 @@ class ReadingConformance(StoreFixture):
         self.assertEqual(list(metadata.uids), uids)
         self.assertEqual(list(metadata.sizes), [info.size for info in infos])
         self.assertEqual(list(metadata.internal_dates), [info.internal_date for info in infos])
+
+    async def test_reading_some_is_reading_in_pieces(self) -> None:
+        inbox = await self.filled()
+        if not provides(IBoundedReading, inbox):
+            return
+        uids = await self.uids(inbox)
+        for parts in (Part.SIZE, Part.ENVELOPE, Part.CONTENT, _ALL):
+            expected = list(await inbox.read(uids, parts))
+            for octets in (1, 1000, 1 << 40):
+                found: list[Any] = []
+                left = [*uids, _GONE]
+                while piece := await inbox.read_some(left, parts, octets):
+                    found += piece
+                    left = [uid for uid in left if uid > found[-1].uid]
+                self.assertEqual(found, expected)
+            self.assertEqual(list(await inbox.read_some(uids, parts, 1 << 40)), expected)
 
     async def test_what_is_not_writable_cannot_be_changed(self) -> None:
         inbox = await self.filled()

@@ -5,12 +5,13 @@
 """
 
 from mailproto.tls._channel import Channel, client_channel, server_channel
-from mailproto.tls._client import client_tls, dane_tls, is_verified
+from mailproto.tls._client import HandshakeFailed, client_tls, dane_tls, is_verified
 from mailproto.tls._self_signed import ensure_self_signed
 from mailproto.tls._server import ServerTLS, TLSFilesError, server_tls
 
 __all__ = [
     "Channel",
+    "HandshakeFailed",
     "ServerTLS",
     "TLSFilesError",
     "client_channel",

@@ -29,7 +29,7 @@ from mailproto.tls._dane import DANEIdentity
 from mailproto.tls._server import load_certificates
 from mailproto.tls._server_identity import ServerIdentity
 
-__all__ = ["client_tls", "dane_tls", "is_verified"]
+__all__ = ["HandshakeFailed", "client_tls", "dane_tls", "is_verified"]
 
 
 def client_tls(
@@ -176,12 +176,17 @@ _PLATFORM_TRUST = 60 * 60
 """Seconds after which the platform's authorities are read again, because they may have changed."""
 
 
-class _HandshakeFailed(SSL.Error):
-    """The handshake failed; the text says why."""
+class HandshakeFailed(SSL.Error):
+    """The handshake failed; the text says why.
 
-    def __init__(self, text: str) -> None:
+    :ivar fault: of the certificate: ``name``, ``time``, ``authority``, ``tlsa`` or ``other``; "" if it was
+        something else.
+    """
+
+    def __init__(self, text: str, fault: str = "") -> None:
         super().__init__([("mailproto", "", text)])  # in the form of OpenSSL's own errors
         self._text = text
+        self.fault = fault
 
     def __str__(self) -> str:
         return self._text
@@ -203,6 +208,7 @@ class _ClientConnection(SSL.Connection):
         self._identity = identity
         self._is_chain_good = False
         self._fault = ""
+        self._kind = ""  # as in `HandshakeFailed`
 
     def do_handshake(self) -> None:
         """Continue the handshake, and check the certificate once it is done.
@@ -228,6 +234,7 @@ class _ClientConnection(SSL.Connection):
         if certificate is None:
             return "there is none"
         if isinstance(identity, DANEIdentity):
+            self._kind = "tlsa"
             try:
                 return identity.mismatch(self.get_peer_cert_chain() or [certificate])
             except Exception as error:
@@ -241,7 +248,9 @@ class _ClientConnection(SSL.Connection):
         certificate to a false server.
         """
         if not is_good:
-            self._fault = self._fault or _FAULTS.get(error, f"OpenSSL's error {error}")
+            if not self._fault:
+                self._fault = _FAULTS.get(error, f"OpenSSL's error {error}")
+                self._kind = "time" if error in _TIMES else "authority" if error in _AUTHORITIES else "other"
         elif depth == 0 and isinstance(self._identity, ServerIdentity):
             self._is_chain_good = True
             self._fault = self._fault or self._mismatch(self._identity, certificate)
@@ -249,6 +258,7 @@ class _ClientConnection(SSL.Connection):
 
     def _mismatch(self, identity: ServerIdentity, certificate: X509) -> str:
         """Why the certificate is not for ``identity``; any unexpected error counts as a reason, too."""
+        self._kind = "name"
         try:
             return identity.mismatch(certificate)
         except Exception as error:
@@ -257,16 +267,17 @@ class _ClientConnection(SSL.Connection):
     def _failure(self, error: Exception | None) -> SSL.Error:
         """The reason for the failed handshake, in words."""
         if self._fault and self._identity is not None:
-            return _HandshakeFailed(
-                f"The certificate is not good for {self._identity.hostname}: {self._fault}"
+            return HandshakeFailed(
+                f"The certificate is not good for {self._identity.hostname}: {self._fault}",
+                self._kind or "other",
             )
         if not isinstance(error, SSL.Error):
-            return _HandshakeFailed(f"The handshake failed: {error!r}")
+            return HandshakeFailed(f"The handshake failed: {error!r}")
         reasons = error.args[0] if type(error) is SSL.Error and error.args else ()
         if not reasons:
             return error  # the connection has ended: Twisted reports that itself
         text = ", ".join(reason for *_, reason in reasons)
-        return _HandshakeFailed(f"no TLS is spoken there ({text})" if _NO_TLS in text else text)
+        return HandshakeFailed(f"no TLS is spoken there ({text})" if _NO_TLS in text else text)
 
     # -- data, only after the handshake
 
@@ -306,6 +317,14 @@ _NO_TLS = "wrong version number"
 """OpenSSL's reason if the other side does not speak TLS."""
 
 _CODES = SSL.X509VerificationCodes
+_TIMES = (_CODES.ERR_CERT_HAS_EXPIRED, _CODES.ERR_CERT_NOT_YET_VALID)
+_AUTHORITIES = (
+    _CODES.ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
+    _CODES.ERR_SELF_SIGNED_CERT_IN_CHAIN,
+    _CODES.ERR_UNABLE_TO_GET_ISSUER_CERT,
+    _CODES.ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+    _CODES.ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,
+)
 _FAULTS = {
     _CODES.ERR_CERT_HAS_EXPIRED: "it, or one that vouches for it, has expired",
     _CODES.ERR_CERT_NOT_YET_VALID: "it, or one that vouches for it, is not valid yet",

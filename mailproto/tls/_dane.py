@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -26,6 +27,9 @@ CHAIN_LIMIT: Final = 20
 
 _TRUST_ANCHOR: Final = 2
 _END_ENTITY: Final = 3
+
+_NO_CHECK_TIME: Final = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which pyOpenSSL does not name."""
 
 _HASHES: Final = {1: hashlib.sha256, 2: hashlib.sha512}
 
@@ -96,13 +100,22 @@ def _matches(certificate: X509, *, selector: int, matching: int, data: bytes) ->
 
 
 def _fault_of_chain(own: X509, others: Sequence[X509], anchors: Sequence[X509]) -> str:
-    """Why none of the anchors has signed a certificate, directly or by others; "" if one has."""
+    """Why none of the anchors has signed a certificate, directly or by others; "" if one has.
+
+    The times of an anchor itself do not count, as in OpenSSL's own DANE: the DNS vouches for it.
+    """
     store = X509Store()
-    store.set_flags(X509StoreFlags.PARTIAL_CHAIN)  # an anchor need not be signed by itself
+    store.set_flags(X509StoreFlags.PARTIAL_CHAIN | _NO_CHECK_TIME)  # an anchor need not be signed by itself
     for anchor in anchors:
         store.add_cert(anchor)
+    context = X509StoreContext(store, own, list(others))
     try:
-        X509StoreContext(store, own, list(others)).verify_certificate()
+        context.verify_certificate()
+        chain = context.get_verified_chain()
     except X509StoreContextError as error:
         return str(error)
+    now = datetime.now(UTC)
+    for certificate in (each.to_cryptography() for each in chain[:-1]):
+        if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+            return "one of the certificates has expired, or is not valid yet"
     return ""

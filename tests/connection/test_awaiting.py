@@ -13,6 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail,
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailproto.awaiting import turn
 from mailproto.connection import ServerConnection
 from mailproto.errors import MailError, OverQuota, Unavailable
 from mailproto.testing import MemoryTransport
@@ -185,12 +186,23 @@ class KindTests(AwaitingCase):
 
     def test_next_turn(self) -> None:
         """What yields nothing, as ``asyncio.sleep(0)`` does, lets others have their turn."""
-        for given in (asyncio.sleep(0), Yielding(5)):
+        for given in (asyncio.sleep(0), Yielding(5), turn()):
             transport = self.connect(given)
             transport.send(b"do\none\n")
             self.assertEqual(transport.read(), b"do\n")
             self.clock.advance(0)
             self.assertEqual(transport.read(), b"one\n")
+
+    def test_others_continue_at_once(self) -> None:
+        """Where Twisted, or a task of asyncio, runs the coroutine, not a server."""
+
+        async def several() -> int:
+            for _ in range(3):
+                await turn()
+            return 3
+
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(several())), 3)
+        self.assertEqual(asyncio.run(several()), 3)
 
     def test_what_it_awaits_is_given_back(self) -> None:
         seen: list[object] = []

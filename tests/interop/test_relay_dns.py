@@ -14,9 +14,10 @@ from twisted.trial.unittest import TestCase
 
 from mailproto.client.errors import TLSFailed
 from mailproto.errors import MailError
-from mailproto.relay import MX, DNSResolver, Exchange, Exchanges, Opener
+from mailproto.relay import MX
 from mailproto.relay._dns import DNSFailure
 from mailproto.relay._hosts import HOSTS_LIMIT
+from mailproto.relay.servers import DNSResolver, Exchange, Exchanges, Opener
 from mailproto.smtp import SMTPServerFactory
 from mailproto.tls import server_tls
 from tests.smtp.server.dialogue import FakeDelivery

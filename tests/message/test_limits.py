@@ -10,11 +10,13 @@ from twisted.trial.unittest import TestCase
 from mailproto.message import (
     ADDRESSES_LIMIT,
     ENVELOPE_LIMIT,
+    FIELDS_LIMIT,
     PARTS_LIMIT,
     SHOWN_TEXT_LIMIT,
     STRUCTURE_LIMIT,
     Index,
     Section,
+    Sections,
     Working,
     binary_size_steps,
     body,
@@ -213,6 +215,12 @@ class StepsTests(TestCase):
         self.assertGreaterEqual(sum(1 for _ in binary_size_steps(content, index, (1,))), 15)
         self.assertGreaterEqual(sum(1 for _ in top_steps(content, index, MB)), 15)
 
+    def test_reading_a_header_pauses(self) -> None:
+        content = b"X:a\r\n" * 2 * FIELDS_LIMIT
+        fields = Section((), "HEADER.FIELDS", (b"X",))
+        steps = Sections(content, scan(content)).find_steps(fields)
+        self.assertGreaterEqual(sum(1 for _ in steps), 10)
+
     def test_few_calls_are_made_for_many_lines(self) -> None:
         content = b"A: b\r\n\r\n" + b"\n" * MB
         index = scan(content)
@@ -225,7 +233,10 @@ class StepsTests(TestCase):
 
     def test_rendering_pauses(self) -> None:
         content = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + b"--x\r\n\r\na\r\n" * 9000
-        index = Index.load(summarise(content).index)
+        stored = summarise(content).index
+        index = Index.load(stored)
+        self.assertGreaterEqual(sum(1 for _ in Index.load_steps(stored)), 17)
+        self.assertGreaterEqual(sum(1 for _ in index.dump_steps()), 17)
         self.assertGreaterEqual(sum(1 for _ in body_steps(content, index)), 250)
         large = StructureTests().many(StructureTests.CC, 60)
         self.assertGreaterEqual(sum(1 for _ in body_steps(large, scan(large))), 5)

@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from mailproto.content import Content
 from mailproto.message import (
+    BYTE_ORDER_MARK,
     Index,
     Part,
     Searchable,
@@ -29,6 +30,7 @@ from mailproto.message import (
     top,
     utf8_form,
 )
+from mailproto.message._fields import field_ranges
 
 PIECES = [
     b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"--b", b"--b\r\n", b"--b--\r\n", b"--bb\r\n", b"--bb--", b"--",
@@ -92,6 +94,16 @@ class AnyOctetsTests(TestCase):
                 rest = section(content, index, Section(path, "HEADER.FIELDS.NOT", (b"Subject", b"x")))
                 self.assertTrue(some is not None and rest is not None)
                 self.assertIn(len(some or b"") + len(rest or b"") - len(header), (0, 1, 2))
+
+    @settings(max_examples=150, deadline=None)
+    @given(st.sampled_from((b"", BYTE_ORDER_MARK)), messages, st.integers(0, 1))
+    def test_fields_in_memory_are_the_same_fields(self, mark: bytes, rest: bytes, start: int) -> None:
+        content = mark + rest
+        expected = [
+            (field.name.lower(), field.start, field.stop)
+            for field in header_fields(content, start, len(content))
+        ]
+        self.assertEqual(list(field_ranges(content, start)), expected)
 
     @settings(max_examples=150, deadline=None)
     @given(messages)

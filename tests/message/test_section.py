@@ -6,10 +6,12 @@ from mailproto.message import (
     FIELDS_LIMIT,
     HEADER_LIMIT,
     Section,
+    Sections,
     Slices,
     UnknownEncoding,
     binary,
     binary_size,
+    finish,
     header_fields,
     scan,
     section,
@@ -64,6 +66,22 @@ class LimitTests(TestCase):
             index = scan(header)
             section(content, index, Section((1,), "HEADER.FIELDS", (b"A",)))
             self.assertLess(content.octets_read, 2 * HEADER_LIMIT, line)
+
+    def test_a_header_is_read_once_for_many_sections(self) -> None:
+        content = Counting(b"A: a\r\nB: b\r\n" * 10_000 + b"\r\nbody")
+        sections = Sections(content, scan(bytes(content)))
+        content.octets_read = 0
+        for _ in range(100):
+            for text in ("HEADER.FIELDS", "HEADER.FIELDS.NOT"):
+                found = finish(sections.find_steps(Section((), text, (b"C",))))
+                self.assertLess(len(found.ranges if found else ()), 2)  # each range is a read from a file
+        self.assertLess(content.octets_read, 2 * HEADER_LIMIT)
+
+    def test_another_header_is_not_taken_for_it(self) -> None:
+        sections = Sections(NESTED, scan(NESTED))
+        for part, expected in (((2,), b"inner"), ((3,), b"plain"), ((2,), b"inner")):
+            found = finish(sections.find_steps(Section(part, "HEADER.FIELDS", (b"Subject",))))
+            self.assertEqual(bytes(found or b""), b"Subject: %b\r\n\r\n" % expected)
 
     def test_lines_that_are_no_fields_are_passed_over_together(self) -> None:
         header = b"A: a\r\n" + b"text\r\n" * 9 + b" more: text\r\n\t\r\nB: b\r\nx\r\n\r\nC: c\r\n"
@@ -134,8 +152,8 @@ class NestedTests(TestCase):
 
 class SlicesTests(TestCase):
     def test_any_piece_of_several_ranges(self) -> None:
-        slices = Slices(b"0123456789", ((1, 3), (5, 9)), b"ab")
-        whole = b"125678ab"
+        slices = Slices(b"0123456789", ((1, 3), (5, 9)), b"ab", b"12")
+        whole = b"12125678ab"
         self.assertEqual(len(slices), len(whole))
         for start in range(len(whole) + 2):
             for stop in range(len(whole) + 2):

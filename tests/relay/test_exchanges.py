@@ -10,8 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailproto.auth import Password
 from mailproto.errors import MailError
-from mailproto.relay import MX, Exchange, Exchanges, NextHop
+from mailproto.relay import MX, NextHop
 from mailproto.relay._hosts import ADDRESSES_LIMIT, HOSTS_LIMIT
+from mailproto.relay.servers import Exchange, Exchanges
 from tests.relay.fake_resolver import FakeResolver
 
 

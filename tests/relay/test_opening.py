@@ -17,8 +17,8 @@ from mailproto.client.errors import (
     TLSUnavailable,
 )
 from mailproto.errors import MailError
-from mailproto.relay import Exchange, Opener
 from mailproto.relay._exchange import TLSDemand
+from mailproto.relay.servers import Exchange, Opener
 from mailproto.smtp import SMTPClient
 from mailproto.smtp.limits import SMTPTimeouts
 from mailproto.smtp.lmtp import LMTPClient

@@ -18,9 +18,10 @@ from mailproto.client.errors import TLSFailed
 from mailproto.errors import MailError
 from mailproto.interfaces import IServiceExtensions
 from mailproto.model import ServiceExtensions
-from mailproto.relay import Exchange, Opener, _opening
+from mailproto.relay import _opening
 from mailproto.relay._exchange import TLSDemand
 from mailproto.relay._opening import PLAIN_FOR, REMEMBERED_LIMIT
+from mailproto.relay.servers import Exchange, Opener
 from mailproto.smtp import SMTPClient, SMTPServerFactory
 from mailproto.tls import server_tls
 from tests.smtp.client.servers import Scripted

@@ -91,6 +91,12 @@ class DANETests(Case):
         self.dns.say("example.org", MX=["10 a.example"], secure=False)
         self.assertEqual(self.demands()["a.example"], OPPORTUNISTIC)
 
+    def test_an_address_that_cannot_be_known_takes_nothing_away(self) -> None:
+        """An attacker could keep the answer from us."""
+        self.tlsa("a.example", EE)
+        self.dns.break_down("a.example", "AAAA")
+        self.assertEqual(self.demands()["a.example"].level, "dane")
+
     def test_no_question_where_the_answer_would_not_count(self) -> None:
         """Servers of the DNS that know no TLSA would delay mail for nothing (RFC 7672 2.1.3)."""
         self.dns.say("a.example", A=["192.0.2.1"], secure=False)

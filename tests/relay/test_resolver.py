@@ -7,14 +7,19 @@ from typing import Any
 
 import dns.flags
 import dns.message
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
 from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.relay import DNSResolver
 from mailproto.relay._dns import DNSFailure, Kind, MXRecord, TLSARecord, _system
 from mailproto.relay._dns._cache import Cache
 from mailproto.relay._dns._messages import RECORDS_LIMIT, TEXT_LIMIT, UDP_SIZE
 from mailproto.relay._dns._resolver import CNAMES_LIMIT, QUERIES_LIMIT, TIMEOUTS
+from mailproto.relay._tls._dane import _is_usable
+from mailproto.relay.servers import DNSResolver
 from tests.relay.dns_network import Network, Server, answering, by_kind, silent
 
 NS = "192.0.2.53"
@@ -67,6 +72,27 @@ class AnswerTests(Case):
             answer = self.ask(kind=kind)
             self.assertEqual(sorted(answer.records), sorted(records), kind)
             self.assertEqual((answer.name, answer.exists, answer.ttl), ("example.org", True, 300))
+
+    def test_records_of_a_wrong_length_are_not_lost(self) -> None:
+        """That there are some counts for DANE: there must be TLS then."""
+        good = bytes([3, 1, 1]) + b"x" * 32
+
+        def with_records(*records: bytes) -> Server:
+            def server(query: dns.message.Message) -> Any:
+                message = dns.message.make_response(query)
+                kind = dns.rdatatype.TLSA
+                found = [dns.rdata.GenericRdata(dns.rdataclass.IN, kind, record) for record in records]
+                message.answer.append(dns.rrset.from_rdata("example.org.", 300, *found))
+                return message
+
+            return server
+
+        for bad in (good[:-1], b"\3\1", b""):
+            for records in ((bad,), (bad, good)):
+                self.network(with_records(*records))
+                found = self.ask(kind="TLSA").records
+                self.assertTrue(found)
+                self.assertEqual(len(list(filter(_is_usable, found))), len(records) - 1)
 
     def test_the_root_is_no_host(self) -> None:
         self.network(answering("example.org. 300 IN MX 0 ."))

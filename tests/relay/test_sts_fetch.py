@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from mailproto.relay._tls import _https
-from mailproto.relay._tls._https import BODY_LIMIT, HEADER_LIMIT, REQUEST_SECONDS, HTTPSClient
+from mailproto.relay._tls._https import BODY_LIMIT, HEADER_LIMIT, REQUEST_SECONDS, HTTPSClient, HTTPSFailed
 from mailproto.relay._tls._sts_fetch import FetchFailed, PolicyHost
 from mailproto.tls import server_tls
 from tests.relay.fake_resolver import FakeResolver
@@ -41,7 +42,9 @@ class Web(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.heard += data
-        if b"\r\n\r\n" not in self.heard:
+        head, end, content = self.heard.partition(b"\r\n\r\n")
+        length = re.search(rb"Content-Length: (\d+)", head)
+        if not end or len(content) < (int(length[1]) if length else 0):
             return
         self.factory.requests.append(self.heard)
         says = self.factory.says
@@ -157,6 +160,28 @@ class FetchTests(TestCase):
     async def test_not_valid(self) -> None:
         error = await self.error(whole(b"<html>"))
         self.assertEqual((str(error), error.result), ("a line is no field", "sts-policy-invalid"))
+
+    async def test_giving_a_host_something(self) -> None:
+        """As a report about TLS."""
+        https = HTTPSClient(reactor, self.dns, self.trust_root)
+        url = f"https://mta-sts.example.org:{self.port}/x?y"
+        for status in (b"200 OK", b"201 Created", b"204 Taken"):
+            self.web.says = b"HTTP/1.1 %b\r\nContent-Length: 0\r\n\r\n" % status
+            await https.post(url, b"octets", {"Content-Type": "application/tlsrpt+gzip"})
+            head, _, content = self.web.requests[-1].partition(b"\r\n\r\n")
+            self.assertEqual((head.split(b"\r\n")[0], content), (b"POST /x?y HTTP/1.1", b"octets"))
+            self.assertIn(b"\r\nContent-Type: application/tlsrpt+gzip\r\n", head)
+        for status in (
+            b"302 Found\r\nLocation: https://mta-sts.example.org/",
+            b"404 Not Found",
+            b"500 Error",
+        ):
+            self.web.says = b"HTTP/1.1 %b\r\nContent-Length: 0\r\n\r\n" % status
+            with self.assertRaises(HTTPSFailed):
+                await https.post(url, b"octets", {})
+        with self.assertRaises(HTTPSFailed):
+            await https.post(url.replace("https", "http"), b"octets", {})
+        self.assertEqual(len(self.web.requests), 6)
 
     async def test_cut_off(self) -> None:
         for says in (b"", b"HTTP/1.1 200", HEAD, whole(policy_text())[:-1], b"nonsense\r\n\r\n"):

@@ -274,7 +274,8 @@ class PartsTests(MailServiceCase):
     def test_names(self) -> None:
         service = self.service(imap=[ANY, ANY], smtp=[ANY])
         names = [part.name for part in service]
-        self.assertEqual(names, ["data", "tls", "store", "accounts", "servers", "imap", "imap-2", "smtp"])
+        parts = ["data", "tls", "store", "accounts", "servers", "relay"]
+        self.assertEqual(names, [*parts, "imap", "imap-2", "smtp"])
         for name in names:
             self.assertIs(service.getServiceNamed(name).parent, service)
 
@@ -393,11 +394,10 @@ class PartsTests(MailServiceCase):
             await service.stopService()
             Reporter().failed(SettingError("listen.imap", "taken", value="tcp:1"))
         lines = [str(formatEvent(event)) for event in events if "mailproto" in str(formatEvent(event))]
+        self.assertEqual(lines[0], "mailproto: mail for other domains: off")
+        self.assertEqual(lines[1].rpartition(":")[0], "mailproto: imap on 127.0.0.1")
         self.assertEqual(
-            [line.partition(":")[2].rpartition(":")[0] for line in lines[:1]], [" imap on 127.0.0.1"]
-        )
-        self.assertEqual(
-            lines[1:],
+            lines[2:],
             [
                 f"mailproto: data in {self.folder}/data",
                 "mailproto is ready",

@@ -140,6 +140,23 @@ class TrustAnchorTests(Case):
         self.connect(self.server(old, self.root), record(self.root, 2))
         self.assert_refused("does not vouch for it", "expired")
 
+        later = make_certificate(issuer=self.root, names=NAMES, days=(10, 20))
+        self.connect(self.server(later, self.root), record(self.root, 2))
+        self.assert_refused("does not vouch for it")
+
+    def test_times_of_others_count(self) -> None:
+        old = make_certificate(name="old", issuer=self.root, is_authority=True, days=(-20, -10))
+        own = make_certificate(issuer=old, names=NAMES)
+        self.connect(self.server(own, old, self.root), record(self.root, 2))
+        self.assert_refused("expired")
+
+    def test_times_of_the_anchor_itself_do_not(self) -> None:
+        """The DNS vouches for it, as OpenSSL's own DANE says, too."""
+        old = make_certificate(name="old", issuer=self.root, is_authority=True, days=(-20, -10))
+        own = make_certificate(issuer=old, names=NAMES)
+        self.connect(self.server(own, old, self.root), record(old, 2))
+        self.assert_taken()
+
     def test_the_servers_own_certificate_is_no_anchor(self) -> None:
         own = make_certificate(names=NAMES)
         self.connect(self.server(own), record(own, 2))

@@ -22,7 +22,7 @@ from mailproto.model import FlagChange, FlagColumns, MessageFlags, StoreResult
 __all__ = [
     "TOMBSTONES",
     "copy",
-    "discard_messages",
+    "discard_mailboxes",
     "discard_some",
     "expunge",
     "keep_claim",
@@ -157,10 +157,10 @@ def keep_claim(transaction: Transaction, mailbox: int, upto: int) -> None:
     )
 
 
-def discard_messages(transaction: Transaction, mailbox: int) -> None:
-    """Mark the messages of a mailbox for removal by `discard_some`; the caller deletes the mailbox's
-    row."""
-    transaction.execute("INSERT INTO discarded (mailbox) VALUES (?)", (mailbox,))
+def discard_mailboxes(transaction: Transaction, which: str, those: tuple[object, ...]) -> None:
+    """Delete the mailboxes that match the condition ``which``; `discard_some` removes their messages."""
+    transaction.execute(f"INSERT INTO discarded (mailbox) SELECT id FROM mailboxes WHERE {which}", those)
+    transaction.execute(f"DELETE FROM mailboxes WHERE {which}", those)
     transaction.leaves_work = True
 
 

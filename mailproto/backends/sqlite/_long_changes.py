@@ -8,8 +8,8 @@ see an unfinished change, as the RFCs allow, but it is always finished or undone
   the next start finishes the change, or another process that notices the crash.
 - A COPY that fails is undone (RFC 9051 6.4.7): all messages are copied or none.
 
-The slices of all long changes take turns, one at a time.  The messages of deleted mailboxes, and unused
-bodies, are removed later in the same way.
+The writer lets accounts take turns with their slices (`_requests`).  The messages of deleted mailboxes, and
+unused bodies, are removed later in the same way.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ import math
 import sqlite3
 import time
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite import _changing
 from mailproto.backends.sqlite._peers import Peers
+from mailproto.backends.sqlite._requests import LAST, REQUEST
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._threads import drop_unused_threads
 from mailproto.backends.sqlite._writer import Transaction, Writer
@@ -49,14 +50,14 @@ __all__ = [
 SLICE = 1000
 """Messages of one transaction: some 10 ms."""
 
-FEW = 100
-"""Messages of a change that need not wait for other long changes: some 1 ms."""
-
 BODIES = 200
 """Bodies that are removed in one transaction: some 2 ms."""
 
 STOPPING = 1.0
 """Seconds for which clearing goes on when the store stops."""
+
+_CLEARING = "clearing"
+"""The share of what no account waits for; see `Writer.submit`."""
 
 RETRY = 10.0
 """Seconds until clearing is tried again after a failure, and until it begins after a start."""
@@ -127,25 +128,23 @@ class LongChanges:
         self._writer = writer
         self._peers = peers
         self._clock = clock
-        self._turns = DeferredLock()
         self._end = math.inf  # the time when clearing ends
         self._clearing: Deferred[None] | None = None
         self._wakes = 0
         self._retry: IDelayedCall | None = None
         self._to_undo: list[tuple[int, LongChange]] = []
 
-    async def do(self, change: LongChange, uids: Sequence[int]) -> list[Any]:
+    async def do(self, change: LongChange, uids: Sequence[int], share: Hashable) -> list[Any]:
         """Do ``change``; returns the results of its slices, usually one.
 
         :param uids: ascending.
+        :param share: see `Writer.submit`.
         :raises MailError: the change failed.  Finished slices stay, except that a copy is undone.
         """
-        apply = _copy_few if change.kind == "copy" else _apply
-        if len(uids) <= FEW:
-            return [await self._writer.run(apply, change, list(uids))]
-        if len(uids) <= SLICE:
-            return [await self._turns.run(self._writer.run, apply, change, list(uids))]
-        return await self._do_slices(None, change, array("I", uids))
+        if len(uids) > SLICE:
+            return await self._do_slices(None, change, array("I", uids), share)
+        apply, weight = (_copy_few if change.kind == "copy" else _apply), REQUEST + len(uids)
+        return [await self._writer.run(apply, change, list(uids), share=share, weight=weight)]
 
     async def finish_interrupted(self, seconds: float = 0.0, *, is_alone: bool = False) -> None:
         """Finish changes that crashes of other processes interrupted.
@@ -198,7 +197,7 @@ class LongChanges:
     async def stop(self) -> None:
         """Finish clearing if little is left; otherwise the next start goes on with it."""
         with contextlib.suppress(MailError):
-            await self._writer.run(_nothing)  # after this, all earlier commits are known here
+            await self._writer.run(_nothing, share=LAST)  # after this, all earlier commits are known here
         if self._wakes:
             self.clear()
         self._end = time.monotonic() + STOPPING
@@ -214,6 +213,7 @@ class LongChanges:
         job: int | None,
         change: LongChange,
         uids: array[int],
+        share: Hashable = _CLEARING,
         after_each: Callable[[], None] = lambda: None,
     ) -> list[Any]:
         results = []
@@ -223,8 +223,16 @@ class LongChanges:
                 some = uids[start : start + SLICE].tolist()
                 all_uids = uids if job is None else None
                 is_last = start + SLICE >= len(uids)
-                job, result = await self._turns.run(
-                    self._writer.run, do_slice, job, change, all_uids, some, is_last, self._peers.name
+                job, result = await self._writer.run(
+                    do_slice,
+                    job,
+                    change,
+                    all_uids,
+                    some,
+                    is_last,
+                    self._peers.name,
+                    share=share,
+                    weight=REQUEST + len(some),
                 )
                 results.append(result)
                 after_each()
@@ -239,7 +247,7 @@ class LongChanges:
         self, job: int, change: LongChange, uids: array[int], after_each: Callable[[], None]
     ) -> None:
         try:
-            await self._do_slices(job, change, uids, after_each)
+            await self._do_slices(job, change, uids, after_each=after_each)
         except Exception as error:
             self._log.warn(
                 "{path}: the {kind} that was interrupted could not be finished: {error}",
@@ -278,7 +286,7 @@ class LongChanges:
             seen = -1
             while seen != self._wakes:
                 seen = self._wakes
-                while await self._turns.run(self._writer.run, _clear_some):
+                while await self._writer.run(_clear_some, share=_CLEARING, weight=SLICE):
                     if time.monotonic() > self._end:
                         return
         except Unavailable:

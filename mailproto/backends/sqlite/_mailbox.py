@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, cast
@@ -17,8 +18,9 @@ from mailproto.backends.sqlite._database import Database
 from mailproto.backends.sqlite._flagbits import columns_of
 from mailproto.backends.sqlite._long_changes import LongChange
 from mailproto.backends.sqlite._placing import Append, Arrival, append_all
+from mailproto.backends.sqlite._requests import REQUEST
 from mailproto.errors import InvalidMailboxName, NoSuchMailbox, Unavailable
-from mailproto.interfaces import IMailbox, IMetadata, IObjectIds, IRecent
+from mailproto.interfaces import IBoundedReading, IMailbox, IMetadata, IObjectIds, IRecent
 from mailproto.model import (
     PERMANENT_FLAGS,
     SYSTEM_FLAGS,
@@ -39,19 +41,23 @@ __all__ = ["SQLiteMailbox", "arrival"]
 
 _SYSTEM_FLAGS = frozenset(SYSTEM_FLAGS)
 
+_OCTETS = 4096
+"""So many octets of an appended message have the weight 1 for the writer."""
 
-@implementer(IMailbox, IMetadata, IObjectIds, IRecent)
+
+@implementer(IMailbox, IBoundedReading, IMetadata, IObjectIds, IRecent)
 class SQLiteMailbox:
     """A mailbox by its id, also after it was renamed."""
 
     writable = True
     permanent_flags = PERMANENT_FLAGS
 
-    def __init__(self, database: Database, id_: int, name: str, uid_validity: int) -> None:
+    def __init__(self, database: Database, account: int, id_: int, name: str, uid_validity: int) -> None:
         self.name = name
         self.uid_validity = uid_validity
         self.mailbox_id = _reading.MAILBOX_ID.format(id_)
         self._database = database
+        self._account = account
         self._id = id_
 
     async def status(self) -> MailboxStatus:
@@ -68,11 +74,25 @@ class SQLiteMailbox:
 
     async def read(self, uids: Sequence[int], parts: Part) -> Sequence[MessageInfo]:
         """See `IMailbox.read`."""
-        database = self._database
-        found = database.read(_reading.read, self._id, list(uids), parts, database.bodies.content)
+        found = self._read(list(uids), parts)
         if _rendering.has_stale(found, parts):
-            return await _rendering.summarised(database, self._id, found, parts)
+            return await _rendering.summarised(self._database, self._id, found, parts)
         return found
+
+    async def read_some(self, uids: Sequence[int], parts: Part, octets: int) -> Sequence[MessageInfo]:
+        """See `IBoundedReading.read_some`."""
+        uids = list(uids)
+        while True:
+            found = self._read(uids, parts, octets)
+            if not _rendering.has_stale(found, parts):
+                return found
+            if anew := await _rendering.summarised(self._database, self._id, found, parts, octets):
+                return anew
+            uids = uids[bisect_right(uids, found[-1].uid) :]  # those that were found have been removed
+
+    def _read(self, uids: list[int], parts: Part, most: int | None = None) -> list[MessageInfo]:
+        database = self._database
+        return database.read(_reading.read, self._id, uids, parts, database.bodies.content, most)
 
     async def metadata(self, uids: Sequence[int]) -> Metadata:
         """See `IMetadata.metadata`."""
@@ -129,13 +149,13 @@ class SQLiteMailbox:
         first, upto = database.read(_reading.claim_recent, self._id)
         if upto is not None:
             # SELECT does not wait for the writer, and also works on a full disk.
-            kept = database.writer.run(_changing.keep_claim, self._id, upto)
+            kept = database.writer.run(_changing.keep_claim, self._id, upto, share=self._account)
             kept.addCallback(lambda _: database.read(_reading.claim_kept, self._id, upto))
             kept.addErrback(lambda failure: failure.trap(Unavailable))
         return first
 
     async def _change(self, change: LongChange, uids: Sequence[int]) -> list[Any]:
-        doing = self._database.long_changes.do(change, list(uids))
+        doing = self._database.long_changes.do(change, list(uids), self._account)
         return await self._database.underway(Deferred.fromCoroutine(doing))
 
     async def _append(
@@ -150,7 +170,13 @@ class SQLiteMailbox:
                 arrivals.append(arrival(body, message.flags, message.internal_date))
             if not is_wanted():
                 raise CancelledError
-            return await self._database.writer.submit(append_all, Append(self._id, arrivals))
+            octets = sum(arrival.body.size for arrival in arrivals if arrival.body.file is None)
+            return await self._database.writer.submit(
+                append_all,
+                Append(self._id, arrivals),
+                share=self._account,
+                weight=REQUEST * len(arrivals) + octets // _OCTETS,
+            )
         except BaseException:
             bodies.remove([one.body.file for one in arrivals if one.body.file])
             raise

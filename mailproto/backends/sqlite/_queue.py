@@ -124,17 +124,19 @@ class SQLiteQueue:
 
     async def destinations(self, *, after: str = "", limit: int = 1000) -> Sequence[DestinationState]:
         """See `IQueue.destinations`."""
+        given.check_limit(limit)
         return self._database.read(reading.destinations, after, limit)
 
     async def due(self, now: float, limit: int) -> Sequence[DestinationState]:
         """See `IQueue.due`."""
+        given.check_limit(limit)
         return self._database.read(reading.due, limit)
 
     async def lease(
         self, destination: str, *, now: float, until: float, messages: int, recipients: int
     ) -> Sequence[Lease]:
         """See `IQueue.lease`."""
-        given.check_lease(now, until, messages, recipients)
+        given.check_lease(destination, now, until, messages, recipients)
         database = self._database
         leased = await database.writer.run(lease_some, destination, now, until, messages, recipients)
         leases: list[Lease] = []
@@ -147,7 +149,7 @@ class SQLiteQueue:
 
     async def renew(self, leases: Sequence[Lease], until: float) -> Sequence[Lease]:
         """See `IQueue.renew`."""
-        given.check_leases(leases)
+        given.check_renewal(leases, until)
         asked = ([lease.token for lease in leases], until)
         left = await self._database.writer.submit(renew_all, asked)
         return [Lease(each.token, each.message, until) for each in leases if each.token in left]
@@ -164,6 +166,7 @@ class SQLiteQueue:
 
     async def regroup(self, destination_of: Callable[[str], str]) -> None:
         """See `IQueue.regroup`."""
+        given.check_destination_of(destination_of)
         database, known = self._database, dict[str, str]()
         upto: int | None = 0
         while upto is not None:
@@ -220,6 +223,7 @@ class SQLiteQueue:
 
     async def counts(self, now: float) -> QueueCounts:
         """See `IQueue.counts`."""
+        given.check_now(now)
         path = self._database.path
 
         def count() -> QueueCounts:

@@ -12,12 +12,7 @@ from mailproto.backends.sqlite._queue_tally import Tally, rows_of
 from mailproto.backends.sqlite._writer import Transaction
 from mailproto.model import QueueChange
 
-__all__ = ["FORGET", "change_some", "pause", "regroup_some"]
-
-FORGET = 86_400.0
-"""Seconds after the end of a destination's pause after which it is forgotten, if nothing waits for it."""
-
-FORGOTTEN_AT_ONCE = 1000
+__all__ = ["change_some", "pause", "regroup_some"]
 
 
 def pause(transaction: Transaction, destination: str, until: float, failures: int, reason: str) -> None:
@@ -28,11 +23,6 @@ def pause(transaction: Transaction, destination: str, until: float, failures: in
     tally.is_sooner = until < there.paused_until
     there.paused_until, there.failures, there.reason = until, failures, json.dumps(reason)
     tally.finish()
-    transaction.execute(
-        "DELETE FROM queue_destinations WHERE name IN (SELECT name FROM queue_destinations"
-        " WHERE waiting = 0 AND paused_until < ? LIMIT ?)",
-        (until - FORGET, FORGOTTEN_AT_ONCE),
-    )
 
 
 class _Recipient(NamedTuple):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from mailproto.backends._queue_rules import FORGET
 from mailproto.backends.sqlite._inserting import insert
 from mailproto.backends.sqlite._queue_schema import NOWHERE, READY, TIMED
 from mailproto.backends.sqlite._queue_tally import Destination, Tally, rows_of
@@ -23,6 +24,12 @@ PROMOTED = 1000
 If there are more at once, such as after a day without a server, later leases go on with the rest.
 """
 
+FORGOTTEN = 100
+"""The most destinations that are forgotten with one lease (`FORGET`)."""
+
+TURNS = 1000
+"""Turns of a destination after which the rows of its shares are looked through."""
+
 LOOKED_AT = 4096
 """The most ready recipients that are looked at for one lease, if many are of the same messages."""
 
@@ -33,6 +40,11 @@ def lease_some(
     transaction: Transaction, destination: str, now: float, until: float, messages: int, recipients: int
 ) -> list[tuple[int, int]]:
     """See `IQueue.lease`; returns the tokens of the leases with their messages."""
+    transaction.execute(
+        "DELETE FROM queue_destinations WHERE name IN (SELECT name FROM queue_destinations"
+        " WHERE waiting = 0 AND paused_until <= ? LIMIT ?)",
+        (now - FORGET, FORGOTTEN),
+    )
     tally = Tally(transaction)
     tally.load([destination])
     there = tally[destination]
@@ -74,7 +86,7 @@ def lease_some(
     there.virtual = max(before, *(turn for _, turn in chosen))
     there.ready -= len(rows)
     there.since = now
-    if there.virtual // PROMOTED != before // PROMOTED:
+    if there.virtual // TURNS != before // TURNS:
         # Shares that are not ahead of the others need no row.
         transaction.execute(
             "DELETE FROM queue_shares WHERE destination = ? AND turn <= ?", (destination, there.virtual)

@@ -15,7 +15,7 @@ from mailproto.backends.sqlite._inserting import insert
 from mailproto.backends.sqlite._queue_schema import HELD, NOWHERE, READY, WAITING
 from mailproto.backends.sqlite._writer import Transaction
 
-__all__ = ["Destination", "Tally", "column", "rows_of"]
+__all__ = ["Destination", "Tally", "rows_of"]
 
 _DESTINATION = "name, waiting, ready, since, wake, virtual, top, paused_until, failures, reason"
 
@@ -199,8 +199,3 @@ def rows_of(transaction: Transaction, statement: str, values: Sequence[Any]) -> 
     [text] = transaction.execute(statement, values).fetchone()
     found: list[list[Any]] = json.loads(text)
     return found
-
-
-def column(alias: str, count: int) -> str:
-    """The values of a JSON array, as the columns of a statement that has the rows of ``json_each``."""
-    return ", ".join(f"{alias}.value ->> {index}" for index in range(count))

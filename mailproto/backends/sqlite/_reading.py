@@ -358,10 +358,12 @@ def read(
     uids: Sequence[int],
     parts: Part,
     file_content: Callable[[str, int], Content],
+    most: int | None,
 ) -> list[MessageInfo]:
-    """See `IMailbox.read`; summaries of an older `RENDER_VERSION` are left out.
+    """See `IBoundedReading.read_some`; summaries of an older `RENDER_VERSION` are left out, and not counted.
 
     :param file_content: makes the content for a file's name and size.
+    :param most: octets; None for no limit.
     """
     # Unrequested columns are NULL; unneeded tables are not joined.
     columns = [
@@ -382,10 +384,11 @@ def read(
         tables += " LEFT JOIN contents ON contents.body = bodies.id"
         columns.append("bodies.file")
     with snapshot(connection):
-        rows = connection.execute(
+        cursor = connection.execute(
             f"SELECT {', '.join(columns)} FROM {tables}",
             (json.dumps(uids), mailbox),
         )
+        rows = cursor if most is None or not parts & _LONG else _first_rows(cursor, most)
         if Part.CONTENT in parts:
             found = [
                 _new_info((*row, _content(octets, file, row[2], file_content), email_id, thread_id))
@@ -393,9 +396,23 @@ def read(
             ]
         else:
             found = list(map(_new_info, rows))
+        cursor.close()
         _check_exists(connection, mailbox)  # a deleted mailbox's messages are removed later
     found.sort()
     return found
+
+
+_LONG = Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS | Part.CONTENT
+_FIRST_LONG, _AFTER_LONG = 3, 7  # their columns
+_ROWS_AT_ONCE = 8
+
+
+def _first_rows(cursor: sqlite3.Cursor, most: int) -> Iterator[Any]:
+    """The rows up to the one with which there are ``most`` octets, or some more."""
+    while most > 0 and (rows := cursor.fetchmany(_ROWS_AT_ONCE)):
+        yield from rows
+        for row in rows:
+            most -= sum(map(len, filter(None, row[_FIRST_LONG:_AFTER_LONG])))
 
 
 def _content(

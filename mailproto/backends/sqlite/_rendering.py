@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -58,28 +59,32 @@ def has_stale(found: Sequence[MessageInfo], parts: Part) -> bool:
 
 
 async def summarised(
-    database: Database, mailbox: int, found: Sequence[MessageInfo], parts: Part
+    database: Database, mailbox: int, found: Sequence[MessageInfo], parts: Part, most: int | None = None
 ) -> Sequence[MessageInfo]:
     """``found`` with new summaries for those that `_reading.read` left out because they are old.
 
-    Messages that have been removed in the meantime are left out.
+    Messages that have been removed in the meantime are left out.  So are those after the one with which the
+    new summaries have ``most`` octets.
     """
     field = _field(parts)
     stale = [info.uid for info in found if field(info) is None]
     made: dict[int, Summary] = {}
-    for start in range(0, len(stale), _MESSAGES):
-        uids = stale[start : start + _MESSAGES]
-        while uids:
-            bodies = database.read(_stale_of, mailbox, uids)
-            if not bodies:
-                break
-            summaries = await render_anew(database, bodies)
-            made.update(zip((body.uid for body in bodies), summaries, strict=True))
-            uids = uids[uids.index(bodies[-1].uid) + 1 :]
+    last, octets = found[-1].uid, 0
+    while stale:
+        bodies = database.read(_stale_of, mailbox, stale)
+        if not bodies:
+            break
+        summaries = await render_anew(database, bodies)
+        made.update(zip((body.uid for body in bodies), summaries, strict=True))
+        octets += sum(map(len, chain.from_iterable(summaries)))
+        if most is not None and octets >= most:
+            last = bodies[-1].uid
+            break
+        stale = stale[stale.index(bodies[-1].uid) + 1 :]
     return [
         _with_summary(info, made[info.uid], parts) if info.uid in made else info
         for info in found
-        if info.uid in made or field(info) is not None
+        if info.uid <= last and (info.uid in made or field(info) is not None)
     ]
 
 

@@ -176,6 +176,32 @@ _OWNERS = """
 ALTER TABLE long_changes ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 """
 
+_NAMES = """
+-- How many names of a kind an account has, and their octets, so that limits cost nothing to check.  Triggers
+-- keep it; the kinds are tables.
+CREATE TABLE names (
+    account INTEGER NOT NULL, kind TEXT NOT NULL, number INTEGER NOT NULL, octets INTEGER NOT NULL,
+    PRIMARY KEY (account, kind)
+) WITHOUT ROWID;
+CREATE TRIGGER mailboxes_renamed AFTER UPDATE OF name ON mailboxes BEGIN
+    UPDATE names SET octets = octets + length(CAST(new.name AS BLOB)) - length(CAST(old.name AS BLOB))
+        WHERE account = new.account AND kind = 'mailboxes';
+END;
+"""
+
+_NAMES_OF_A_KIND = """
+INSERT INTO names
+    SELECT account, 'KIND', count(*), sum(length(CAST(name AS BLOB))) FROM KIND GROUP BY account;
+CREATE TRIGGER KIND_added AFTER INSERT ON KIND BEGIN
+    INSERT INTO names VALUES (new.account, 'KIND', 1, length(CAST(new.name AS BLOB)))
+        ON CONFLICT DO UPDATE SET number = number + 1, octets = octets + excluded.octets;
+END;
+CREATE TRIGGER KIND_removed AFTER DELETE ON KIND BEGIN
+    UPDATE names SET number = number - 1, octets = octets - length(CAST(old.name AS BLOB))
+        WHERE account = old.account AND kind = 'KIND';
+END;
+"""
+
 Step: TypeAlias = str | Callable[[sqlite3.Connection], Iterable[str]]
 """SQL, or a function that does the step and returns lines for the operator; all steps are one
 transaction."""
@@ -189,6 +215,8 @@ MIGRATIONS: Sequence[Step] = (
     _LONG_CHANGES,
     _OWNERS,
     QUEUE,
+    _NAMES
+    + "".join(_NAMES_OF_A_KIND.replace("KIND", kind) for kind in ("mailboxes", "subscriptions", "retired")),
 )
 """Step n turns version n into version n + 1; version 0 is an empty file."""
 

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - every SQL text here is made of its own words alone
 """Work for the writer: changes of accounts and of mailbox names."""
 
 from __future__ import annotations
@@ -7,12 +8,15 @@ import time
 from mailproto.accounts import account_key, check_account_name
 from mailproto.backends._names import (
     DEFAULT_MAILBOXES,
+    MAX_RETIRED,
+    check_length,
     check_name,
+    check_names,
     check_rename,
     check_special_use,
     superiors,
 )
-from mailproto.backends.sqlite._changing import discard_messages
+from mailproto.backends.sqlite._changing import discard_mailboxes
 from mailproto.backends.sqlite._room import adds_content
 from mailproto.backends.sqlite._writer import Transaction
 from mailproto.errors import (
@@ -35,6 +39,18 @@ __all__ = [
     "subscribe",
     "unsubscribe",
 ]
+
+
+_TREE = (
+    "id IN (SELECT id FROM mailboxes WHERE account = ? AND name = ?"
+    " UNION ALL SELECT id FROM mailboxes WHERE account = ? AND name > ? AND name < ?)"
+)
+"""A mailbox and its inferiors; see `_tree`."""
+
+_MAILBOXES = "SELECT id FROM mailboxes WHERE account = ?"
+
+_RETIRED_AT_ONCE = 1000
+"""So many former names beyond `MAX_RETIRED` are forgotten together."""
 
 
 @adds_content
@@ -74,10 +90,12 @@ def delete_account(transaction: Transaction, name: str) -> None:
     row = transaction.execute("SELECT id FROM accounts WHERE folded = ?", (account_key(name),)).fetchone()
     if row is None:
         raise NoSuchAccount
-    for mailbox in _mailboxes(transaction, row[0]).values():
-        _discard(transaction, row[0], mailbox)
+    mailboxes = [mailbox for (mailbox,) in transaction.execute(_MAILBOXES, row)]
+    transaction.touched.update(dict.fromkeys(mailboxes, _next_modseq(transaction, row[0])))
+    discard_mailboxes(transaction, "account = ?", row)
     transaction.execute("DELETE FROM subscriptions WHERE account = ?", row)
     transaction.execute("DELETE FROM retired WHERE account = ?", row)
+    transaction.execute("DELETE FROM names WHERE account = ?", row)
     transaction.execute("DELETE FROM accounts WHERE id = ?", row)
     _next_revision(transaction)
 
@@ -97,6 +115,7 @@ def create(transaction: Transaction, account: int, name: str, special_use: str |
         raise MailboxExists
     _insert_superiors(transaction, account, name)
     _insert(transaction, account, name, special_use)
+    _check_room(transaction, account, "mailboxes")
 
 
 def delete(transaction: Transaction, account: int, name: str) -> None:
@@ -107,27 +126,39 @@ def delete(transaction: Transaction, account: int, name: str) -> None:
     mailbox = _find(transaction, account, name)
     if mailbox is None:
         raise NoSuchMailbox
-    _retire(transaction, account, name)
-    _discard(transaction, account, mailbox)
+    _retire(transaction, account, "id = ?", (mailbox,))
+    discard_mailboxes(transaction, "id = ?", (mailbox,))
+    transaction.touched[mailbox] = _next_modseq(transaction, account)
 
 
 def rename(transaction: Transaction, account: int, old: str, new: str) -> None:
-    """See `IAccount.rename`; for other mailboxes than INBOX."""
+    """See `IAccount.rename`; for other mailboxes than INBOX.
+
+    The number of statements does not depend on how many mailboxes move.
+    """
     old, new = canonical_mailbox_name(old), canonical_mailbox_name(new)
-    mailboxes = _inferiors(transaction, account, old)
-    mailbox = _find(transaction, account, old)
-    if mailbox is not None:
-        mailboxes[old] = mailbox
-    if not mailboxes:
+    tree = _tree(account, old)
+    deepest, longest = transaction.execute(
+        "SELECT max(length(name) - length(replace(name, ?, ''))), max(length(CAST(name AS BLOB)))"
+        f" FROM mailboxes WHERE {_TREE}",
+        (DELIMITER, *tree),
+    ).fetchone()
+    if longest is None:
         raise NoSuchMailbox
     if _exists(transaction, account, new):
         raise MailboxExists
-    moves = check_rename(old, new, list(mailboxes))
-    for name in moves:
-        _retire(transaction, account, name)
+    check_rename(old, new, [old])
+    check_length(
+        new.count(DELIMITER) + deepest - old.count(DELIMITER),
+        len(new.encode()) + longest - len(old.encode()),
+    )
+    _retire(transaction, account, _TREE, tree)
     _insert_superiors(transaction, account, new)
-    for name, target_name in moves.items():
-        _rename_one(transaction, account, mailboxes[name], target_name)
+    transaction.execute(
+        f"UPDATE mailboxes SET name = ? || substr(name, ?) WHERE {_TREE}", (new, len(old) + 1, *tree)
+    )
+    _renew_validities(transaction, account, new)
+    _check_room(transaction, account, "mailboxes")
     _next_modseq(transaction, account)
 
 
@@ -143,7 +174,9 @@ def create_beside_inbox(transaction: Transaction, account: int, name: str) -> tu
         raise MailboxExists
     check_name(name)
     _insert_superiors(transaction, account, name)
-    return inbox, _insert(transaction, account, name, None)
+    made = _insert(transaction, account, name, None)
+    _check_room(transaction, account, "mailboxes")
+    return inbox, made
 
 
 def subscribe(transaction: Transaction, account: int, name: str) -> None:
@@ -152,6 +185,7 @@ def subscribe(transaction: Transaction, account: int, name: str) -> None:
     if not _exists(transaction, account, name):
         raise NoSuchMailbox
     if _subscribe(transaction, account, name):
+        _check_room(transaction, account, "subscriptions")
         _next_modseq(transaction, account)
 
 
@@ -162,15 +196,6 @@ def unsubscribe(transaction: Transaction, account: int, name: str) -> None:
     )
     if gone.rowcount:
         _next_modseq(transaction, account)
-
-
-def _mailboxes(transaction: Transaction, account: int) -> dict[str, int]:
-    """The names and ids of all mailboxes.  :raises NoSuchAccount:"""
-    rows = transaction.execute("SELECT name, id FROM mailboxes WHERE account = ?", (account,))
-    mailboxes: dict[str, int] = dict(rows.fetchall())
-    if not mailboxes:  # every account has an INBOX
-        raise NoSuchAccount
-    return mailboxes
 
 
 def _find(transaction: Transaction, account: int, name: str) -> int | None:
@@ -195,19 +220,34 @@ def _stored(name: str) -> str:
     return name
 
 
-def _inferiors(transaction: Transaction, account: int, name: str) -> dict[str, int]:
-    """Names and ids of the mailboxes below ``name``, at any depth."""
+def _tree(account: int, name: str) -> tuple[object, ...]:
+    """The values for `_TREE`; the names below ``name`` are between the last two."""
     name = _stored(name)
-    rows = transaction.execute(
-        "SELECT name, id FROM mailboxes WHERE account = ? AND name > ? AND name < ?",
-        (account, name + DELIMITER, name + chr(ord(DELIMITER) + 1)),
-    )
-    return dict(rows.fetchall())
+    return account, name, account, name + DELIMITER, name + chr(ord(DELIMITER) + 1)
 
 
 def _exists(transaction: Transaction, account: int, name: str) -> bool:
     """Whether ``name`` is the name of a mailbox or of a mailbox's superior."""
-    return _find(transaction, account, name) is not None or bool(_inferiors(transaction, account, name))
+    if _find(transaction, account, name) is not None:
+        return True
+    there = transaction.execute(f"SELECT 1 FROM mailboxes WHERE {_TREE} LIMIT 1", _tree(account, name))
+    return there.fetchone() is not None
+
+
+def _check_room(transaction: Transaction, account: int, kind: str) -> None:
+    """Check whether the account may have so many mailboxes or subscriptions.
+
+    :raises LimitReached: undoes what was done.
+    """
+    check_names(*_number(transaction, account, kind))
+
+
+def _number(transaction: Transaction, account: int, kind: str) -> tuple[int, int]:
+    """How many names of a kind the account has, and their octets."""
+    row = transaction.execute(
+        "SELECT number, octets FROM names WHERE account = ? AND kind = ?", (account, kind)
+    ).fetchone()
+    return (row[0], row[1]) if row else (0, 0)
 
 
 def _insert(transaction: Transaction, account: int, name: str, special_use: str | None) -> int:
@@ -225,34 +265,59 @@ def _insert_superiors(transaction: Transaction, account: int, name: str) -> None
             _insert(transaction, account, superior, None)
 
 
-def _rename_one(transaction: Transaction, account: int, mailbox: int, name: str) -> None:
-    # An older mailbox with the new name may have had a larger UIDVALIDITY.
-    [reused] = transaction.execute(
-        "SELECT count(*) FROM retired, mailboxes WHERE mailboxes.id = ? AND retired.account = ?"
-        " AND retired.name = ? AND retired.uid_validity >= mailboxes.uid_validity",
-        (mailbox, account, name),
-    ).fetchone()
-    if reused:
-        transaction.execute(
-            "UPDATE mailboxes SET uid_validity = ? WHERE id = ?", (_next_validity(transaction), mailbox)
-        )
-    transaction.execute("UPDATE mailboxes SET name = ? WHERE id = ?", (name, mailbox))
-
-
-def _retire(transaction: Transaction, account: int, name: str) -> None:
-    """Remember the UIDVALIDITY of a mailbox that gives up its name."""
-    transaction.execute(
-        "INSERT INTO retired (account, name, uid_validity)"
-        " SELECT account, name, uid_validity FROM mailboxes WHERE account = ? AND name = ?"
-        " ON CONFLICT DO UPDATE SET uid_validity = max(retired.uid_validity, excluded.uid_validity)",
-        (account, name),
+def _renew_validities(transaction: Transaction, account: int, name: str) -> None:
+    """Give ``name`` and its inferiors larger UIDVALIDITYs than earlier mailboxes with their names had."""
+    rows = transaction.execute(
+        "SELECT id FROM mailboxes LEFT JOIN retired"
+        " ON retired.account = mailboxes.account AND retired.name = mailboxes.name"
+        f" WHERE {_TREE} AND mailboxes.uid_validity <= coalesce(retired.uid_validity,"
+        " (SELECT uid_validity FROM retired WHERE account = ? AND name = ''), 0)",
+        (*_tree(account, name), account),
+    ).fetchall()
+    if not rows:
+        return
+    last = _next_validity(transaction, len(rows))
+    transaction.connection.executemany(
+        "UPDATE mailboxes SET uid_validity = ? WHERE id = ?",
+        [(last - at, id_) for at, (id_,) in enumerate(rows)],
     )
 
 
-def _next_validity(transaction: Transaction) -> int:
-    """A UIDVALIDITY larger than all before; the present time if possible (RFC 9051 2.3.1.1)."""
+def _retire(transaction: Transaction, account: int, which: str, those: tuple[object, ...]) -> None:
+    """Remember the UIDVALIDITYs of the mailboxes that match ``which``: they give up their names.
+
+    If there are very many, those of the oldest mailboxes are forgotten, except for the largest of these:
+    that is kept for the name "".
+    """
+    transaction.execute(
+        "INSERT INTO retired (account, name, uid_validity)"
+        f" SELECT account, name, uid_validity FROM mailboxes WHERE {which}"
+        " ON CONFLICT DO UPDATE SET uid_validity = max(retired.uid_validity, excluded.uid_validity)",
+        those,
+    )
+    number, _ = _number(transaction, account, "retired")
+    if number > MAX_RETIRED + _RETIRED_AT_ONCE:
+        [forgotten] = transaction.execute(
+            "SELECT uid_validity FROM retired WHERE account = ? ORDER BY uid_validity LIMIT 1 OFFSET ?",
+            (account, number - MAX_RETIRED - 1),
+        ).fetchone()
+        transaction.execute(
+            "DELETE FROM retired WHERE account = ? AND uid_validity <= ?", (account, forgotten)
+        )
+        transaction.execute(
+            "INSERT INTO retired (account, name, uid_validity) VALUES (?, '', ?)"
+            " ON CONFLICT DO UPDATE SET uid_validity = max(retired.uid_validity, excluded.uid_validity)",
+            (account, forgotten),
+        )
+
+
+def _next_validity(transaction: Transaction, number: int = 1) -> int:
+    """A UIDVALIDITY larger than all before; the present time if possible (RFC 9051 2.3.1.1).
+
+    :param number: so many are taken, and this is the largest.
+    """
     row = transaction.execute(
-        "UPDATE validity SET last = max(last + 1, ?) RETURNING last", (int(time.time()),)
+        "UPDATE validity SET last = max(last + ?, ?) RETURNING last", (number, int(time.time()))
     ).fetchone()
     return int(row[0])
 
@@ -264,12 +329,6 @@ def _next_modseq(transaction: Transaction, account: int) -> int:
     ).fetchone()
     transaction.accounts[account] = modseq
     return int(modseq)
-
-
-def _discard(transaction: Transaction, account: int, mailbox: int) -> None:
-    discard_messages(transaction, mailbox)
-    transaction.execute("DELETE FROM mailboxes WHERE id = ?", (mailbox,))
-    transaction.touched[mailbox] = _next_modseq(transaction, account)
 
 
 def _subscribe(transaction: Transaction, account: int, name: str) -> bool:

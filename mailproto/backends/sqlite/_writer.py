@@ -5,19 +5,21 @@ for others, but under load one sync serves all requests that arrived during the 
 consecutive requests of the same kind are done together, with few statements.  If that fails, each is done
 again by itself, so that one failure does not affect the others.
 
-Each request is short: a change of many messages is divided into slices (`_long_changes`), so that no
-delivery waits long for it.
+Each request is short: a change of many messages is divided into slices (`_long_changes`).  `Requests` decides
+which ones are the next batch, so that no delivery waits long, and no account for another one.
 """
 
 from __future__ import annotations
 
-import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from itertools import groupby
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorFromThreads
@@ -25,49 +27,19 @@ from twisted.python.failure import Failure
 
 from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite._checkpoints import Checkpoints
-from mailproto.backends.sqlite._failures import is_of_storage
+from mailproto.backends.sqlite._requests import REQUEST, Request, Requests
 from mailproto.backends.sqlite._room import Room, takes_room
 from mailproto.backends.sqlite._schema import connect
+from mailproto.backends.sqlite._transactions import Transaction, do_each_kind, do_one_kind
 from mailproto.errors import StorageFull, Unavailable
 
-__all__ = ["MAX_BATCH", "Transaction", "Writer"]
+__all__ = ["Transaction", "Writer"]
 
-MAX_BATCH = 512
-"""The most requests of one commit; this bounds how long the first one waits for the last."""
+ANSWERING = 0.004
+"""Seconds for which results are passed on in one turn of the reactor."""
 
 A = TypeVar("A")
 R = TypeVar("R")
-
-
-class Transaction:
-    """A transaction, and what must be done after its commit.
-
-    :ivar touched: the changed mailboxes, each with its modseq.
-    :ivar accounts: the changed accounts, each with its modseq.
-    :ivar accounts_changed: whether the listeners of `IAccountChanges.watch` must be called.
-    :ivar queue_changed: whether the listeners of `IQueue.watch` must be called.
-    :ivar unused: the names of body files that are no longer used.
-    :ivar leaves_work: whether there is data to be cleared away afterwards.
-    """
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-        self.execute = connection.execute
-        self.touched: dict[int, int] = {}
-        self.accounts: dict[int, int] = {}
-        self.accounts_changed = False
-        self.queue_changed = False
-        self.unused: list[str] = []
-        self.leaves_work = False
-
-
-Work = Callable[[Transaction, Sequence[Any]], Sequence[Any]]
-
-
-class _Request(NamedTuple):
-    work: Work
-    argument: Any
-    result: Deferred[Any]
 
 
 class Writer:
@@ -98,7 +70,9 @@ class Writer:
         self._room = room
         self._turn = turn
         self._checkpoints = Checkpoints(path)
-        self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._requests = Requests()
+        self._answers: deque[Callable[[], None]] = deque()  # to be given in the reactor's thread
+        self._is_answering = False
         self._open = False
         self._ended: Deferred[None] = Deferred()
 
@@ -111,34 +85,45 @@ class Writer:
     def stop(self) -> Deferred[None]:
         """Finish all submitted work; the result fires when the connection is closed."""
         self._open = False
-        self._queue.put(None)
+        self._requests.end()
         return self._ended
 
     def submit(
-        self, work: Callable[[Transaction, Sequence[A]], Sequence[R | Failure]], argument: A
+        self,
+        work: Callable[[Transaction, Sequence[A]], Sequence[R | Failure]],
+        argument: A,
+        *,
+        share: Hashable = None,
+        weight: int = 0,
     ) -> Deferred[R]:
         """Call ``work`` in the writer's thread, together with requests of the same kind.
 
         ``work`` gets several arguments, and returns a result or a `Failure` for each.  If it raises, its
         changes are undone, and it is called again for fewer arguments; the error of a single argument is that
         request's result.  A request that is cancelled is not done, unless its turn has come already.
+
+        :param share: whose request it is, such as an account's id; None for what comes first.  Requests of
+            one share are done in their order.
+        :param weight: how long it takes, in hundredths of a millisecond.
         """
         if not self._open:
             return fail(Unavailable(detail="the store is stopped"))
         result: Deferred[R] = Deferred()
-        self._queue.put(_Request(work, argument, result))
+        self._requests.put(Request(work, argument, result, share, weight))
         return result
 
-    def run(self, work: Callable[..., R], *arguments: Any) -> Deferred[R]:
-        """Call ``work(transaction, *arguments)`` in the writer's thread."""
-        return self.submit(_each, (work, arguments))
+    def run(
+        self, work: Callable[..., R], *arguments: Any, share: Hashable = None, weight: int = REQUEST
+    ) -> Deferred[R]:
+        """Call ``work(transaction, *arguments)`` in the writer's thread; see `submit`."""
+        return self.submit(_each, (work, arguments), share=share, weight=weight)
 
     # In the writer's thread
 
     def _run(self) -> None:
         connection: sqlite3.Connection | None = None
-        batch: list[_Request] = []
-        while self._collect(batch):
+        batch: list[Request] = []
+        while self._requests.collect(batch):
             try:
                 connection = self._serve(connection, batch)
             except Exception as error:
@@ -151,10 +136,10 @@ class Writer:
             batch = []
         self._checkpoints.stop()
         _close(connection)
-        self._reactor.callFromThread(self._ended.callback, None)
+        self._reactor.callFromThread(self._give, [partial(self._ended.callback, None)])
 
     def _serve(
-        self, connection: sqlite3.Connection | None, batch: Sequence[_Request]
+        self, connection: sqlite3.Connection | None, batch: Sequence[Request]
     ) -> sqlite3.Connection | None:
         """Answer a batch; returns the connection for the next one, None if that needs a new one."""
         try:
@@ -170,23 +155,7 @@ class Writer:
         self._checkpoints.committed(connection)
         return connection
 
-    def _collect(self, batch: list[_Request]) -> bool:
-        """Wait for one request, and take all others in the queue; False after the last one.
-
-        Requests that were cancelled before their turn are left out.
-        """
-        request = self._queue.get()
-        while request is not None:
-            if not request.result.called:
-                batch.append(request)
-            if batch and (len(batch) == MAX_BATCH or self._queue.empty()):
-                return True
-            request = self._queue.get()
-        if batch:
-            self._queue.put(None)  # for the next call
-        return bool(batch)
-
-    def _commit(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> bool:
+    def _commit(self, connection: sqlite3.Connection, batch: Sequence[Request]) -> bool:
         """Do and commit a batch, and answer it; False if the connection cannot be used any more."""
         again = False
         while not self._room.is_short(connection):
@@ -206,7 +175,7 @@ class Writer:
             again = True
         return self._commit_without_room(connection, batch)
 
-    def _commit_without_room(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> bool:
+    def _commit_without_room(self, connection: sqlite3.Connection, batch: Sequence[Request]) -> bool:
         """The same on a full disk, each request by itself; those that add no content may use the
         reserve."""
         room = self._room
@@ -240,12 +209,12 @@ class Writer:
             room.settle(connection)  # perhaps only the log had no room
         return True
 
-    def _try(self, connection: sqlite3.Connection, batch: Sequence[_Request]) -> Exception | None:
+    def _try(self, connection: sqlite3.Connection, batch: Sequence[Request]) -> Exception | None:
         """Do, commit and answer a batch; if it fails, nothing is answered, and the error is returned."""
         kinds = [(work, list(requests)) for work, requests in groupby(batch, key=lambda each: each.work)]
         try:
-            done = _do_one_kind(connection, *kinds[0]) if len(kinds) == 1 else None
-            results, transaction = done or _do_each_kind(connection, kinds)
+            done = do_one_kind(connection, *kinds[0]) if len(kinds) == 1 else None
+            results, transaction = done or do_each_kind(connection, kinds)
         except Exception as error:
             return error
         self._answer(batch, results, transaction)
@@ -253,7 +222,7 @@ class Writer:
             self._unlink(transaction.unused)
         return None
 
-    def _fail(self, batch: Sequence[_Request], error: Exception) -> None:
+    def _fail(self, batch: Sequence[Request], error: Exception) -> None:
         failure = self._room.failure(error)
         if not isinstance(failure, StorageFull):  # `Room` logs that, once
             self._log.error(
@@ -265,18 +234,19 @@ class Writer:
         self._answer(batch, [Failure(failure) for _ in batch], None)
 
     def _answer(
-        self, batch: Sequence[_Request], results: Sequence[Any], transaction: Transaction | None
+        self, batch: Sequence[Request], results: Sequence[Any], transaction: Transaction | None
     ) -> None:
         self._reactor.callFromThread(self._deliver, batch, results, transaction)
 
     # In the reactor's thread
 
     def _deliver(
-        self, batch: Sequence[_Request], results: Sequence[Any], transaction: Transaction | None
+        self, batch: Sequence[Request], results: Sequence[Any], transaction: Transaction | None
     ) -> None:
-        for request, result in zip(batch, results, strict=True):
-            if not request.result.called:  # after an unexpected error, some of a batch are answered twice
-                request.result.callback(result)  # a Failure makes it an errback
+        answers: list[Callable[[], None]] = [
+            partial(_answer_one, request.result, result)
+            for request, result in zip(batch, results, strict=True)
+        ]
         if transaction is not None and (
             transaction.touched
             or transaction.accounts
@@ -284,7 +254,32 @@ class Writer:
             or transaction.queue_changed
             or transaction.leaves_work
         ):
-            self._committed(transaction)
+            answers.append(partial(self._committed, transaction))
+        self._give(answers)
+
+    def _give(self, answers: Sequence[Callable[[], None]]) -> None:
+        """Give answers after those that wait already; in between, others have their turn."""
+        self._answers.extend(answers)
+        if not self._is_answering:
+            self._is_answering = True
+            self._give_some()
+
+    def _give_some(self) -> None:
+        end = time.monotonic() + ANSWERING
+        while self._answers:
+            try:
+                self._answers.popleft()()
+            except Exception:
+                self._log.failure("{path}: unexpected error after a commit", path=self._path)
+            if time.monotonic() > end and self._answers:
+                self._reactor.callFromThread(self._give_some)
+                return
+        self._is_answering = False
+
+
+def _answer_one(request: Deferred[Any], result: Any) -> None:
+    if not request.called:  # after an unexpected error, some of a batch are answered twice
+        request.callback(result)  # a Failure makes it an errback
 
 
 def _close(connection: sqlite3.Connection | None) -> None:
@@ -299,63 +294,6 @@ def _each(
     return [work(transaction, *arguments) for work, arguments in pieces]
 
 
-def _do_one_kind(
-    connection: sqlite3.Connection, work: Work, requests: Sequence[_Request]
-) -> tuple[Sequence[Any], Transaction] | None:
-    """Do and commit a batch of one kind; None if it failed and was undone.
-
-    This is the usual case.  It needs no savepoint, for which SQLite would open another file.
-    """
-    transaction = Transaction(connection)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        results = work(transaction, [request.argument for request in requests])
-    except Exception as error:
-        if not connection.in_transaction or is_of_storage(error):
-            raise  # the batch is given up: the disk is full or failing
-        connection.execute("ROLLBACK")
-        return None
-    connection.execute("COMMIT")
-    return results, transaction
-
-
-def _do_each_kind(
-    connection: sqlite3.Connection, kinds: Sequence[tuple[Work, Sequence[_Request]]]
-) -> tuple[Sequence[Any], Transaction]:
-    """Do and commit a batch in which each kind of work may fail by itself."""
-    transaction = Transaction(connection)
-    connection.execute("BEGIN IMMEDIATE")
-    results: list[Any] = []
-    for work, requests in kinds:
-        results += _perform(transaction, work, [request.argument for request in requests])
-    connection.execute("COMMIT")
-    return results, transaction
-
-
-def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> Sequence[Any]:
-    """Do one kind of work for many arguments; returns results or Failures."""
-    connection = transaction.connection
-    touched, accounts = dict(transaction.touched), dict(transaction.accounts)
-    unused, leaves_work = len(transaction.unused), transaction.leaves_work
-    connection.execute("SAVEPOINT work")
-    try:
-        results = work(transaction, arguments)
-    except Exception as error:
-        failure = Failure()
-        if not connection.in_transaction or is_of_storage(error):
-            raise  # the whole batch is given up: the disk is full or failing
-        connection.execute("ROLLBACK TO work")
-        transaction.touched, transaction.accounts = touched, accounts
-        transaction.leaves_work = leaves_work
-        del transaction.unused[unused:]
-        connection.execute("RELEASE work")
-        if len(arguments) == 1:
-            return [failure]
-        return [_perform(transaction, work, [argument])[0] for argument in arguments]
-    connection.execute("RELEASE work")
-    return results
-
-
 def _roll_back(connection: sqlite3.Connection) -> bool:
     """Roll back; returns whether the connection has no transaction any more."""
     try:
@@ -366,6 +304,6 @@ def _roll_back(connection: sqlite3.Connection) -> bool:
     return True
 
 
-def _adds(request: _Request) -> bool:
+def _adds(request: Request) -> bool:
     """Whether the request adds content, which may not use the reserve."""
     return takes_room(request.argument[0] if request.work is _each else request.work)

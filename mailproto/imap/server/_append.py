@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from mailproto._spool_room import RoomClaim
+from mailproto.accounts import account_key
 from mailproto.awaiting import settle
 from mailproto.content import CHUNK, Content
-from mailproto.errors import MailError, MessageTooLarge
+from mailproto.errors import MailError, MessageTooLarge, Unavailable
 from mailproto.imap.server._errors import SessionOver
 from mailproto.imap.server._message_commands import open_target
 from mailproto.imap.wire import Append, AppendLiteral, Command
@@ -22,8 +23,6 @@ __all__ = ["IN_MEMORY", "Spool", "append", "begin_append"]
 
 IN_MEMORY = CHUNK
 """The most octets of a message in memory; a larger one is kept in a file."""
-
-_BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 class NulOctet(MailError):
@@ -40,12 +39,14 @@ class Spool:
     A failure is kept until `finish`, because the rest of the literal must be read anyway.
 
     :param folder: for the file, which has no name there; None for the system's temporary folder.
+    :param claim: for the octets, until `close`.
     """
 
-    __slots__ = ("_error", "_file", "_folder", "_last_cr", "_pieces", "_size")
+    __slots__ = ("_claim", "_error", "_file", "_folder", "_last_cr", "_pieces", "_size")
 
-    def __init__(self, folder: str | None) -> None:
+    def __init__(self, folder: str | None, claim: RoomClaim) -> None:
         self._folder = folder
+        self._claim = claim
         self._pieces: list[bytes] = []
         self._size = 0
         self._last_cr = False
@@ -62,10 +63,13 @@ class Spool:
         if data.count(b"\n") != data.count(b"\r\n"):
             ends_line = self._last_cr and data.startswith(b"\n")
             self._last_cr = data.endswith(b"\r")
-            data = b"\n" + _BARE_LF.sub(b"\r\n", data[1:]) if ends_line else _BARE_LF.sub(b"\r\n", data)
+            data = b"\n" + _with_crlf(data[1:]) if ends_line else _with_crlf(data)
         else:
             self._last_cr = data.endswith(b"\r")
         self._size += len(data)
+        if not self._claim.take(len(data)):
+            self._fail(no_room_now())
+            return
         try:
             if self._file is not None:
                 self._file.write(data)
@@ -79,7 +83,7 @@ class Spool:
             self._fail(error)
 
     def finish(self) -> Content:
-        """Return the whole message.
+        """Return the whole message; its octets are claimed until `close`.
 
         :raises MailError: something went wrong while the message arrived.
         """
@@ -91,7 +95,8 @@ class Spool:
         return file.content()
 
     def close(self) -> None:
-        """Drop everything, the file included."""
+        """Drop everything, the file included, and what is claimed."""
+        self._claim.release()
         self._pieces.clear()
         file, self._file = self._file, None
         if file is not None:
@@ -100,6 +105,18 @@ class Spool:
     def _fail(self, error: MailError) -> None:
         self._error = error
         self.close()
+
+
+def _with_crlf(data: bytes) -> bytes:
+    return data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+def no_room_now() -> MailError:
+    """The error if the messages that are arriving have too many octets together."""
+    return Unavailable(
+        "Too many messages are arriving, try again later",
+        detail="too many octets of unfinished messages: the limit is 'spooled'",
+    )
 
 
 class EmptyMessage(MailError):
@@ -117,7 +134,10 @@ async def begin_append(server: IMAPServer, literal: AppendLiteral) -> Spool:
     await open_target(server, literal.arguments.mailbox)
     if not server.is_open:
         raise SessionOver
-    return Spool(server.factory.spool_folder)
+    room, account = server.factory.spool_room, account_key(server.signed_in.name)
+    if not room.has(literal.size, account):
+        raise no_room_now()
+    return Spool(server.factory.spool_folder, RoomClaim(room, account))
 
 
 async def append(server: IMAPServer, command: Command[Append]) -> bytes:
@@ -126,9 +146,13 @@ async def append(server: IMAPServer, command: Command[Append]) -> bytes:
     spool, server.spool = server.spool, None
     if spool is None:
         raise EmptyMessage
-    content = spool.finish()
-    # Opened again: the mailbox may have changed while a slow client sent.
-    mailbox = await open_target(server, arguments.mailbox)
-    [appended] = await settle(mailbox.append([NewMessage(content, arguments.flags, arguments.internal_date)]))
+    try:
+        content = spool.finish()
+        # Opened again: the mailbox may have changed while a slow client sent.
+        mailbox = await open_target(server, arguments.mailbox)
+        new = NewMessage(content, arguments.flags, arguments.internal_date)
+        [appended] = await settle(mailbox.append([new]))
+    finally:
+        spool.close()
     server.observer.appended(Appended(server.client, mailbox.name, appended.uid, len(content)))
     return b"[APPENDUID %d %d] APPEND completed" % (mailbox.uid_validity, appended.uid)

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IAddress
 from zope.interface.interface import InterfaceClass
 
 from mailproto._arguments import check_whole, folder_of
+from mailproto._spool_room import SpoolRoom
 from mailproto.auth._avatars import checked_portal
 from mailproto.auth.sasl import ServerMechanism, server_mechanisms
 from mailproto.auth.signing_in import add_ons_of
@@ -94,6 +95,7 @@ class IMAPServerFactory(ServerFactory):
         self.mechanisms = None if mechanisms is None else server_mechanisms(mechanisms)
         self.greeting_name = self.hostname.encode()
         self.max_message_size = max_message_size
+        self.spool_room = SpoolRoom(limits.spooled)
         self.spool_folder = folder_of("spool_folder", spool_folder)
         self.wire_limits = replace(limits.wire, append=max_message_size)
 

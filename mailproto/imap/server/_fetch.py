@@ -14,20 +14,17 @@ from mailproto.imap.server._errors import (
     ExpungeIssued,
     SessionOver,
 )
-from mailproto.imap.server._reading import MESSAGES_AT_ONCE, read_in_batches
+from mailproto.imap.server._reading import MESSAGES_AT_ONCE, OCTETS_AT_ONCE, read_in_batches
 from mailproto.imap.server._rows import Batch, RowPlan, compile_items
+from mailproto.imap.server._sections import STREAMED, SectionLost, sections_of
 from mailproto.imap.server._view import MailboxView
-from mailproto.imap.wire import Command, Fetch, FetchSection
-from mailproto.message import Index, Slices, section
-from mailproto.model import SEEN, FlagChange, FlagOperation, MessageInfo
+from mailproto.imap.wire import Command, Fetch
+from mailproto.model import SEEN, FlagChange, FlagOperation, MessageInfo, Part
 
 if TYPE_CHECKING:
     from mailproto.imap.server._server import IMAPServer
 
-__all__ = ["STREAMED", "fetch"]
-
-STREAMED = 1 << 18
-"""A section of at least so many octets is sent in pieces, each after the client has read the one before."""
+__all__ = ["fetch"]
 
 _MARK_SEEN = FlagChange(FlagOperation.ADD, frozenset({SEEN}))
 
@@ -47,10 +44,7 @@ async def fetch(server: IMAPServer, command: Command[Fetch]) -> None:
     plan = compile_items(arguments.items, uid=command.uid)
     indexes = view.indexes(arguments.sequence, uid=command.uid)
     response = _Response(server, view, plan)
-    if plan.parts:
-        await response.read(view.present(indexes))
-    else:
-        await response.answer_from_view([at for at in indexes if view.uids[at] not in view.gone])
+    await response.answer(indexes)
     if response.failed:
         raise ContentUnreadable
     if response.sent < len(indexes) and not command.uid:
@@ -70,109 +64,85 @@ class _Response:
         self.plan = plan
         self.sent = 0
         self.failed = 0
+        self._held = 0  # octets that are not sent yet
 
-    async def answer_from_view(self, indexes: Sequence[int]) -> None:
-        """Answer from the view alone, because it knows all that was asked for."""
+    async def answer(self, indexes: Sequence[int]) -> None:
+        """Answer for these messages, a batch at a time; the last batch is sent with the tagged OK."""
         for start in range(0, len(indexes), MESSAGES_AT_ONCE):
-            if start:
-                await self.server.flush()
-            batch = indexes[start : start + MESSAGES_AT_ONCE]
-            self.server.respond(b"".join(self.plan.render(Batch(self.view, batch, ()))))
-            self.sent += len(batch)
-
-    async def read(self, uids: Sequence[int]) -> None:
-        """Read and answer messages, a batch at a time; the last batch is sent with the tagged OK."""
-        plan = self.plan
-        async for infos in read_in_batches(self.view.mailbox, uids, plan.parts):
-            if self.sent:
-                await self.server.flush()
-            indexes = [at for info in infos if (at := self.view.index(info.uid)) is not None]
-            batch = Batch(self.view, indexes, infos)
-            if plan.sections:
-                await self._answer_sections(batch)
+            some = indexes[start : start + MESSAGES_AT_ONCE]
+            if self.plan.parts:
+                await self._read(some)
             else:
-                self.server.respond(b"".join(plan.render(batch)))
-                self.sent += len(infos)
+                uids, gone = self.view.uids, self.view.gone
+                await self._answer(Batch(self.view, [at for at in some if uids[at] not in gone], ()))
 
-    async def _answer_sections(self, batch: Batch) -> None:
-        seen = await self._mark_seen(batch) if self.plan.marks_seen else frozenset()
-        respond = self.server.respond
-        whole = self.plan.whole
-        rows = zip(batch.indexes, batch.infos, self.plan.begin(batch), strict=True)
-        for at, info, beginning in rows:
+    async def _read(self, indexes: Sequence[int]) -> None:
+        uids = self.view.present(indexes)
+        if not uids:
+            await self.server.yield_turn()
+        async for infos in read_in_batches(self.view.mailbox, uids, self.plan.parts):
+            known = [at for info in infos if (at := self.view.index(info.uid)) is not None]
+            await self._answer(Batch(self.view, known, infos))
+
+    async def _answer(self, batch: Batch) -> None:
+        if self.sent:
+            await self._flush()
+        if self.plan.is_rows:
+            for piece in self.plan.render(batch):
+                await self._respond(piece)
+            self.sent += len(batch.indexes)
+        else:
+            await self._answer_one_by_one(batch)
+
+    async def _answer_one_by_one(self, batch: Batch) -> None:
+        plan = self.plan
+        whole = plan.whole
+        seen = await self._mark_seen(batch) if plan.marks_seen else frozenset()
+        for at, info, beginning in zip(batch.indexes, batch.infos, plan.begin(batch), strict=True):
             end = b")\r\n"
-            if info.uid in seen and not self.plan.shows_flags:
+            if info.uid in seen and not plan.shows_flags:
                 [flags] = self.view.flags_at([at])
                 end = b" FLAGS %b)\r\n" % flags
             if whole is not None and info.content is not None:
                 octets = unwrapped(info.content)
-                if isinstance(octets, bytes):
-                    respond(b"%b%b {%d}\r\n%b%b" % (beginning, whole.label, len(octets), octets, end))
+                if isinstance(octets, bytes) and len(octets) < STREAMED:
+                    await self._respond(
+                        b"%b%b {%d}\r\n%b%b" % (beginning, whole.label, len(octets), octets, end)
+                    )
                     self.sent += 1
                     continue
-            try:
-                found = list(zip(self.plan.sections, self._find(info), strict=True))
-                if sum(len(octets) for _, octets in found if octets is not None) < STREAMED:
-                    pieces = [_whole(item, octets) for item, octets in found]
-                    respond(b"%b%b%b" % (beginning, b" ".join(pieces), end))
-                else:
-                    await self._stream(info.uid, beginning, found, end)
-            except OSError as error:
-                self.failed += 1
-                self._tell_of(info.uid, error)
-            self.sent += 1
+            await self._respond_with_sections(info, beginning, end)
+            await self.server.yield_turn()
 
-    def _find(self, info: MessageInfo) -> list[Slices | None]:
-        """Find the sections in a message."""
-        content = unwrapped(info.content)
-        index: Index | None = None
-        found: list[Slices | None] = []
-        for item in self.plan.sections:
-            if not item.section.part and not item.section.text:
-                found.append(Slices(content, ((0, len(content)),)))
-                continue
-            if index is None:
-                index = Index.load(info.offsets or b"")
-            found.append(section(content, index, item.section))
-        return found
+    async def _respond_with_sections(self, info: MessageInfo, beginning: bytes, end: bytes) -> None:
+        try:
+            await self._respond(await sections_of(self.server, self.plan, info, beginning, end))
+        except SectionLost as lost:
+            # The literal's length was announced: without its octets the session cannot go on.
+            self.server.abort()
+            self._tell_of(info.uid, lost.error)
+            raise SessionOver from None
+        except OSError as error:
+            if not await settle(self.view.mailbox.read([info.uid], Part.SIZE)):
+                return  # expunged, and its file is removed
+            self.failed += 1
+            self._tell_of(info.uid, error)
+        self.sent += 1
+
+    async def _respond(self, octets: bytes) -> None:
+        """Add to what is sent next; before, what is there is sent if it is much."""
+        if self._held >= OCTETS_AT_ONCE:
+            await self._flush()
+        self._held += len(octets)
+        self.server.respond(octets)
+
+    async def _flush(self) -> None:
+        self._held = 0
+        await self.server.flush()
 
     def _tell_of(self, uid: int, error: OSError) -> None:
         detail = f"cannot read message {uid} of {self.view.mailbox.name}: {error}"
         self.server.tell_failed("FETCH", ContentUnreadable(detail=detail))
-
-    async def _stream(
-        self, uid: int, beginning: bytes, found: Sequence[tuple[FetchSection, Slices | None]], end: bytes
-    ) -> None:
-        """Send large sections a piece at a time.
-
-        :raises OSError: the content cannot be read, and nothing of this message was sent.
-        """
-        server = self.server
-        begun = False
-        for item, octets in found:
-            if octets is None:
-                server.respond(beginning + _whole(item, None))
-            else:
-                start, stop = _range(item, octets)
-                head = b"%b%b {%d}\r\n" % (beginning, item.label, stop - start)
-                try:
-                    for piece in octets.chunks(start, stop):
-                        server.respond(head + piece if head else piece)
-                        head = b""
-                        begun = True
-                        await server.flush()
-                except OSError as error:
-                    if not begun:
-                        raise
-                    # The literal's length was announced: without its octets the session cannot go on.
-                    server.abort()
-                    self._tell_of(uid, error)
-                    raise SessionOver from None
-                if head:
-                    server.respond(head)
-            beginning = b" "
-            begun = True
-        server.respond(end)
 
     async def _mark_seen(self, batch: Batch) -> frozenset[int]:
         """Set ``\\Seen`` where it is missing, in one transaction; return the UIDs whose flags changed."""
@@ -190,20 +160,3 @@ class _Response:
             return frozenset()
         changed = await view.apply(_MARK_SEEN, result.changed, silent=False)
         return frozenset(view.uids[at] for at in changed)
-
-
-def _range(item: FetchSection, octets: Slices) -> tuple[int, int]:
-    """The range that was asked for, cut at the section's end (RFC 9051 6.4.5)."""
-    length = len(octets)
-    if item.partial is None:
-        return 0, length
-    origin, count = item.partial
-    return min(origin, length), min(origin + count, length)
-
-
-def _whole(item: FetchSection, octets: Slices | None) -> bytes:
-    """Render a section that is small, or missing."""
-    if octets is None:
-        return b"%b NIL" % item.label
-    start, stop = _range(item, octets)
-    return b"%b {%d}\r\n%b" % (item.label, stop - start, b"".join(octets.chunks(start, stop)))

@@ -22,6 +22,10 @@ class IMAPLimits(Limits):
         ``max_message_size`` limits messages.
     :ivar before_login: lengths of commands before login: smaller, because the client is not known
         yet.  The line has room for a SASL response.
+    :ivar spooled: octets of APPEND's messages that all connections of a factory hold together, in memory and
+        in files, until they are stored; beyond it, a message gets NO [UNAVAILABLE].  One account may hold
+        only as much as is left for all others, which is half if it is alone.  At least twice the largest
+        message; 0 for no limit.
     :ivar bad_commands: how many BAD answers in a row close the connection: such a client is a
         browser or a scanner.
     :ivar failed_logins: how many failed logins close the connection; one password that is tried in several
@@ -32,5 +36,6 @@ class IMAPLimits(Limits):
     idle: float = 1800
     wire: IMAPWireLimits = field(default_factory=IMAPWireLimits)
     before_login: IMAPWireLimits = _BEFORE_LOGIN
+    spooled: int = 1 << 30
     bad_commands: int = 20
     failed_logins: int = 5

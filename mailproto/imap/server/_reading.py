@@ -2,46 +2,59 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 
 from mailproto.awaiting import settle
 from mailproto.content import CHUNK
-from mailproto.interfaces import IMailbox
+from mailproto.interfaces import IBoundedReading, IMailbox
 from mailproto.model import MessageInfo, Part
 
-__all__ = ["CONTENT_AT_ONCE", "MESSAGES_AT_ONCE", "read_in_batches"]
+__all__ = ["MESSAGES_AT_ONCE", "OCTETS_AT_ONCE", "read_in_batches"]
 
 MESSAGES_AT_ONCE = 1000
-"""How many messages are read together without their content."""
+"""How many messages are read together."""
 
-CONTENT_AT_ONCE = 1 << 20
-"""How many octets of content are read together; a single message may have more."""
+OCTETS_AT_ONCE = 1 << 20
+"""How many octets of messages and their summaries are read, or rendered, together; one message may have
+more."""
 
-_FEW = CONTENT_AT_ONCE // CHUNK
+_FEW = OCTETS_AT_ONCE // CHUNK
 """So many messages never take more memory than that, because a larger content comes as a file."""
+
+_LONG = Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS | Part.CONTENT
+"""Parts that may have many octets."""
 
 
 async def read_in_batches(
     mailbox: IMailbox, uids: Sequence[int], parts: Part
 ) -> AsyncIterator[Sequence[MessageInfo]]:
     """Read ``parts`` of the messages ``uids``; those that do not exist are left out."""
+    if 0 < len(uids) <= _FEW:
+        yield await settle(mailbox.read(uids, parts))
+        return
+    bounded = mailbox if parts & _LONG and IBoundedReading.providedBy(mailbox) else None
     for start in range(0, len(uids), MESSAGES_AT_ONCE):
         batch = uids[start : start + MESSAGES_AT_ONCE]
-        if Part.CONTENT not in parts or len(batch) <= _FEW:
+        if bounded is not None:
+            while batch and (found := await settle(bounded.read_some(batch, parts, OCTETS_AT_ONCE))):
+                yield found
+                batch = batch[bisect_right(batch, found[-1].uid) :]
+        elif Part.CONTENT not in parts:
             yield await settle(mailbox.read(batch, parts))
-            continue
-        sizes = {info.uid: info.size or 0 for info in await settle(mailbox.read(batch, Part.SIZE))}
-        for group in _groups(batch, sizes):
-            yield await settle(mailbox.read(group, parts))
+        else:
+            sizes = {info.uid: info.size or 0 for info in await settle(mailbox.read(batch, Part.SIZE))}
+            for group in _groups(batch, sizes):
+                yield await settle(mailbox.read(group, parts))
 
 
 def _groups(uids: Sequence[int], sizes: dict[int, int]) -> list[list[int]]:
-    """Group neighbours whose sizes add up to at most `CONTENT_AT_ONCE`; an unknown size counts as 0."""
+    """Group neighbours whose sizes add up to at most `OCTETS_AT_ONCE`; an unknown size counts as 0."""
     groups: list[list[int]] = [[]]
     total = 0
     for uid in uids:
         size = sizes.get(uid, 0)
-        if total + size > CONTENT_AT_ONCE and groups[-1]:
+        if total + size > OCTETS_AT_ONCE and groups[-1]:
             groups.append([])
             total = 0
         groups[-1].append(uid)

@@ -1,19 +1,21 @@
 """FETCH responses: the list of items is compiled once, and then renders many messages at a time.
 
 Values that are stored ready to send (ENVELOPE, BODYSTRUCTURE) and numbers go through one
-template, a column at a time, so that a message costs one ``%``.
+template, a column at a time, so that a message costs one ``%``.  What has to be made for each message is
+not here: its sections, and BODY (`mailproto.imap.server._sections`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-from mailproto.content import unwrapped
+from mailproto.imap.server._reading import OCTETS_AT_ONCE
 from mailproto.imap.server._view import MailboxView
 from mailproto.imap.wire import FetchAttribute, FetchItem, FetchSection, internal_date
-from mailproto.message import Index, Section, body
+from mailproto.message import Section
 from mailproto.model import MessageInfo, Part
 
 __all__ = ["Batch", "RowPlan", "compile_items"]
@@ -28,36 +30,32 @@ class Batch:
     infos: Sequence[MessageInfo]
 
 
-Column = Callable[[Batch], Iterable[Any]]
+Column = Callable[[Batch], Sequence[Any]]
 
 
-def _uids(batch: Batch) -> Iterable[Any]:
+def _uids(batch: Batch) -> Sequence[Any]:
     uids = batch.view.uids
     return [uids[at] for at in batch.indexes]
 
 
-def _flags(batch: Batch) -> Iterable[Any]:
+def _flags(batch: Batch) -> Sequence[Any]:
     return batch.view.flags_at(batch.indexes)
 
 
-def _internal_dates(batch: Batch) -> Iterable[Any]:
+def _internal_dates(batch: Batch) -> Sequence[Any]:
     return [internal_date(info.internal_date or 0) for info in batch.infos]
 
 
-def _sizes(batch: Batch) -> Iterable[Any]:
+def _sizes(batch: Batch) -> Sequence[Any]:
     return [info.size for info in batch.infos]
 
 
-def _envelopes(batch: Batch) -> Iterable[Any]:
+def _envelopes(batch: Batch) -> Sequence[Any]:
     return [info.envelope for info in batch.infos]
 
 
-def _body_structures(batch: Batch) -> Iterable[Any]:
+def _body_structures(batch: Batch) -> Sequence[Any]:
     return [info.body_structure for info in batch.infos]
-
-
-def _bodies(batch: Batch) -> Iterable[Any]:
-    return [body(unwrapped(info.content), Index.load(info.offsets or b"")) for info in batch.infos]
 
 
 _ATTRIBUTES: dict[str, tuple[bytes, Column, Part]] = {
@@ -67,8 +65,10 @@ _ATTRIBUTES: dict[str, tuple[bytes, Column, Part]] = {
     "RFC822.SIZE": (b"RFC822.SIZE %d", _sizes, Part.SIZE),
     "ENVELOPE": (b"ENVELOPE %b", _envelopes, Part.ENVELOPE),
     "BODYSTRUCTURE": (b"BODYSTRUCTURE %b", _body_structures, Part.BODY_STRUCTURE),
-    "BODY": (b"BODY %b", _bodies, Part.OFFSETS | Part.CONTENT),
 }
+
+_LONG: tuple[Column, ...] = (_flags, _envelopes, _body_structures)
+"""The columns whose values may have many octets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,8 @@ class RowPlan:
     """What to read of each message, and how to render it.
 
     :ivar parts: what is to be read of each message.
-    :ivar sections: the items that are octets of the message; `render` leaves them out.
+    :ivar sections: the items that are octets of the message.
+    :ivar body: whether BODY is among the items.
     :ivar marks_seen: whether fetching sets ``\\Seen`` (RFC 9051 6.4.5, BODY[...]).
     :ivar shows_flags: whether FLAGS is among the items.
     :ivar template: the other items, separated by spaces, with a place for each column's value.
@@ -84,6 +85,7 @@ class RowPlan:
 
     parts: Part
     sections: tuple[FetchSection, ...]
+    body: bool
     marks_seen: bool
     shows_flags: bool
     template: bytes
@@ -97,20 +99,41 @@ class RowPlan:
             return None
         return item
 
-    def render(self, batch: Batch) -> list[bytes]:
-        """``* n FETCH (...)`` with CRLF for each message, if there are no `sections`."""
-        template = b"* %%d FETCH (%b)\r\n" % self.template
-        return self._fill(template, batch)
+    @property
+    def is_rows(self) -> bool:
+        """Whether `render` renders everything."""
+        return not self.sections and not self.body
 
-    def begin(self, batch: Batch) -> list[bytes]:
-        """The beginning of each message's response, up to its sections."""
-        template = b"* %d FETCH (" + (self.template + b" " if self.columns else b"")
-        return self._fill(template, batch)
-
-    def _fill(self, template: bytes, batch: Batch) -> list[bytes]:
-        numbers = [at + 1 for at in batch.indexes]
+    def render(self, batch: Batch) -> Iterator[bytes]:
+        """``* n FETCH (...)`` with CRLF for each message, if `is_rows`; in pieces, mostly one."""
         columns = [column(batch) for column in self.columns]
-        return [template % row for row in zip(numbers, *columns, strict=True)]
+        rows = self._rows(b"* %%d FETCH (%b)\r\n" % self.template, batch, columns)
+        if len(batch.indexes) == 1:
+            yield next(rows)
+            return
+        long = chain(*(column for column, of in zip(columns, self.columns, strict=True) if of in _LONG))
+        if sum(map(len, long)) < OCTETS_AT_ONCE:
+            yield b"".join(rows)
+            return
+        some: list[bytes] = []
+        size = 0
+        for row in rows:
+            some.append(row)
+            size += len(row)
+            if size >= OCTETS_AT_ONCE:
+                yield b"".join(some)
+                some.clear()
+                size = 0
+        yield b"".join(some)
+
+    def begin(self, batch: Batch) -> Iterator[bytes]:
+        """The beginning of each message's response, up to what is not a row."""
+        template = b"* %d FETCH (" + (self.template + b" " if self.columns else b"")
+        return self._rows(template, batch, [column(batch) for column in self.columns])
+
+    def _rows(self, template: bytes, batch: Batch, columns: Sequence[Sequence[Any]]) -> Iterator[bytes]:
+        numbers = [at + 1 for at in batch.indexes]
+        return (template % row for row in zip(numbers, *columns, strict=True))
 
 
 def compile_items(items: Sequence[FetchItem], *, uid: bool) -> RowPlan:
@@ -121,11 +144,13 @@ def compile_items(items: Sequence[FetchItem], *, uid: bool) -> RowPlan:
     names = [item.name for item in items if isinstance(item, FetchAttribute)]
     if uid and "UID" not in names:
         names.insert(0, "UID")
-    attributes = [_ATTRIBUTES[name] for name in names]
+    attributes = [_ATTRIBUTES[name] for name in names if name != "BODY"]
     sections = tuple(item for item in items if isinstance(item, FetchSection))
     parts = Part(0)
     for _, _, part in attributes:
         parts |= part
+    if "BODY" in names:
+        parts |= Part.CONTENT | Part.OFFSETS
     for item in sections:
         parts |= Part.CONTENT
         if item.section.part or item.section.text:
@@ -133,6 +158,7 @@ def compile_items(items: Sequence[FetchItem], *, uid: bool) -> RowPlan:
     return RowPlan(
         parts=parts,
         sections=sections,
+        body="BODY" in names,
         marks_seen=any(not item.peek for item in sections),
         shows_flags="FLAGS" in names,
         template=b" ".join([template for template, _, _ in attributes]),

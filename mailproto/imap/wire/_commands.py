@@ -123,7 +123,8 @@ class Rename:
 class List:
     """LIST, basic (RFC 3501 6.3.8) or extended (RFC 5258, RFC 5819, RFC 6154).
 
-    :ivar patterns: at least one; the wildcards are ``*`` and ``%``.
+    :ivar patterns: the wildcards are ``*`` and ``%``.  Those that no mailbox can match, because they are not
+        in the right form, are left out.
     :ivar selection: some of ``SUBSCRIBED``, ``REMOTE``, ``RECURSIVEMATCH``, ``SPECIAL-USE``.
     :ivar returns: some of ``SUBSCRIBED``, ``CHILDREN``, ``SPECIAL-USE``, ``STATUS``.
     :ivar status_items: the items of ``STATUS``.
@@ -141,10 +142,13 @@ class List:
 
 @dataclass(frozen=True, slots=True)
 class Lsub:
-    """LSUB (RFC 3501 6.3.9)."""
+    """LSUB (RFC 3501 6.3.9).
+
+    :ivar patterns: one, or none, as in `List`.
+    """
 
     reference: str
-    pattern: str
+    patterns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

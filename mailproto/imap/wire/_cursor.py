@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from mailproto.imap.wire import _mutf7 as mutf7
 from mailproto.imap.wire._commands import Append
 from mailproto.imap.wire._errors import IMAPWireError
+from mailproto.imap.wire._limits import IMAPWireLimits
 from mailproto.imap.wire._sequence_set import SequenceSet
 from mailproto.model import canonical_mailbox_name
 
@@ -57,21 +58,24 @@ class Cursor:
     not move.  Methods that read strings raise `LiteralWanted` if the text ends with the announcement
     of a literal.
 
-    :ivar nesting: how deep search keys may be nested.
+    :ivar limits: of what is read here.
+    :ivar nesting: how deep search keys may still be nested.
     :ivar utf8: whether mailbox names are in UTF-8 (RFC 6855).
     """
 
-    __slots__ = ("_literals", "_taken", "nesting", "position", "text", "utf8")
+    __slots__ = ("_literals", "_patterns", "_taken", "limits", "nesting", "position", "text", "utf8")
 
     def __init__(
-        self, text: bytes, literals: Sequence[bytes], position: int, *, nesting: int, utf8: bool
+        self, text: bytes, literals: Sequence[bytes], position: int, *, limits: IMAPWireLimits, utf8: bool
     ) -> None:
         self.text = text
         self.position = position
-        self.nesting = nesting
+        self.limits = limits
+        self.nesting = limits.nesting
         self.utf8 = utf8
         self._literals = literals
         self._taken = 0
+        self._patterns = 0  # octets that were read of them
 
     @property
     def has_literals(self) -> bool:
@@ -178,16 +182,34 @@ class Cursor:
 
     def mailbox(self) -> str:
         """A mailbox name, decoded."""
-        return self._name(self.astring())
+        name = self._name(self.astring())
+        if name is None:
+            form = "UTF-8" if self.utf8 else "modified UTF-7"
+            raise IMAPWireError(f"Mailbox name is not {form}", code="CANNOT", bad=False)
+        return name
 
-    def list_mailbox(self) -> str:
-        """A mailbox name that may have the wildcards ``%`` and ``*``, decoded."""
-        return self._name(self._value(self.expect(_LIST_MAILBOX, "a mailbox pattern")))
+    def reference(self) -> str | None:
+        """The reference of LIST; see `list_mailbox`."""
+        return self._pattern(self.astring())
 
-    def _name(self, data: bytes) -> str:
+    def list_mailbox(self) -> str | None:
+        """A mailbox name that may have the wildcards ``%`` and ``*``, decoded.
+
+        None instead of a name that no mailbox can have, because it is not in the right form.
+        """
+        return self._pattern(self._value(self.expect(_LIST_MAILBOX, "a mailbox pattern")))
+
+    def _pattern(self, data: bytes) -> str | None:
+        self._patterns += len(data)
+        if self._patterns > self.limits.patterns:
+            raise IMAPWireError("Mailbox patterns too long", code="LIMIT", bad=False)
+        return self._name(data)
+
+    def _name(self, data: bytes) -> str | None:
+        if len(data) > self.limits.mailbox:
+            raise IMAPWireError("Mailbox name too long", code="CANNOT", bad=False)
         try:
             name = data.decode("utf-8") if self.utf8 else mutf7.decode(data)
         except ValueError:
-            form = "UTF-8" if self.utf8 else "modified UTF-7"
-            raise IMAPWireError(f"Mailbox name is not {form}", code="CANNOT", bad=False) from None
+            return None
         return canonical_mailbox_name(name)

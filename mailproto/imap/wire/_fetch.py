@@ -41,74 +41,99 @@ def fetch(cursor: Cursor) -> Fetch:
     """``SP set SP (macro / item / "(" items ")") [SP "(CHANGEDSINCE" SP modseq ")"]``."""
     sequence = cursor.sequence_set()
     cursor.space()
-    items: tuple[FetchItem, ...]
-    if cursor.take(b"("):
-        found = [_item(cursor)]
+    items = _Items(cursor)
+    return Fetch(sequence, items.several() if cursor.take(b"(") else items.one(), _modifiers(cursor))
+
+
+class _Items:
+    """Reads data items, as many and as long as the limits allow.
+
+    :ivar room: octets of part numbers and of lists of header fields that may still come.
+    """
+
+    def __init__(self, cursor: Cursor) -> None:
+        self.cursor = cursor
+        self.room = cursor.limits.fetch_labels
+
+    def one(self) -> tuple[FetchItem, ...]:
+        """A macro or an item."""
+        cursor = self.cursor
+        before = cursor.position
+        macro = _MACROS.get(cursor.expect(_NAME, "a data item")[0].upper())
+        if macro is not None:
+            return macro
+        cursor.position = before
+        return (self._item(),)
+
+    def several(self) -> tuple[FetchItem, ...]:
+        """A list of items, after its parenthesis; each of them once."""
+        cursor = self.cursor
+        found = [self._item()]
+        most = cursor.limits.fetch_items
         while not cursor.take(b")"):
             cursor.space()
-            found.append(_item(cursor))
-        items = tuple(dict.fromkeys(found))
-    else:
-        items = _macro_or_item(cursor)
-    return Fetch(sequence, items, _modifiers(cursor))
+            if len(found) >= most:
+                raise IMAPWireError("Too many data items")
+            found.append(self._item())
+        return tuple(dict.fromkeys(found))
 
+    def _item(self) -> FetchItem:
+        name = self.cursor.expect(_NAME, "a data item")[0].upper()
+        peek = _PEEK.get(name)
+        if peek is not None:
+            return self._section(peek)
+        item = _ITEMS.get(name)
+        if item is None:
+            raise IMAPWireError("Unknown data item")
+        return item
 
-def _macro_or_item(cursor: Cursor) -> tuple[FetchItem, ...]:
-    before = cursor.position
-    macro = _MACROS.get(cursor.expect(_NAME, "a data item")[0].upper())
-    if macro is not None:
-        return macro
-    cursor.position = before
-    return (_item(cursor),)
+    def _section(self, peek: bool) -> FetchSection:
+        """Read a section, after ``BODY[``."""
+        cursor = self.cursor
+        match = cursor.expect(_SPECIFIER, "a section")
+        part, dot, text = match[1] or b"", match[2] or b"", match[3].upper()
+        fields: tuple[bytes, ...] = ()
+        listed = b""
+        if text in _FIELD_TEXTS:
+            fields, listed = self._fields()
+        elif text not in _TEXTS:
+            raise IMAPWireError("Unknown section")
+        if (part and bool(dot) != bool(text)) or (text == b"MIME" and not part):
+            raise IMAPWireError("Invalid section")
+        self.room -= len(part) + len(listed)
+        if self.room < 0:
+            raise _too_long()
+        end = cursor.expect(_END_OF_SECTION, "the end of a section")
+        label = b"BODY[%b%b%b%b]" % (part, dot, text, listed)
+        partial = None
+        if end[1]:
+            partial = int(end[1]), int(end[2])
+            label += b"<%d>" % partial[0]
+        numbers = tuple(map(int, part.split(b"."))) if part else ()
+        return FetchSection(label, Section(numbers, text.decode("ascii"), fields), peek, partial)
 
-
-def _item(cursor: Cursor) -> FetchItem:
-    name = cursor.expect(_NAME, "a data item")[0].upper()
-    peek = _PEEK.get(name)
-    if peek is not None:
-        return _section(cursor, peek)
-    item = _ITEMS.get(name)
-    if item is None:
-        raise IMAPWireError("Unknown data item")
-    return item
-
-
-def _section(cursor: Cursor, peek: bool) -> FetchSection:
-    """Read a section, after ``BODY[``."""
-    match = cursor.expect(_SPECIFIER, "a section")
-    part, dot, text = match[1] or b"", match[2] or b"", match[3].upper()
-    fields: tuple[bytes, ...] = ()
-    listed = b""
-    if text in _FIELD_TEXTS:
-        fields, listed = _fields(cursor)
-    elif text not in _TEXTS:
-        raise IMAPWireError("Unknown section")
-    if (part and bool(dot) != bool(text)) or (text == b"MIME" and not part):
-        raise IMAPWireError("Invalid section")
-    end = cursor.expect(_END_OF_SECTION, "the end of a section")
-    label = b"BODY[%b%b%b%b]" % (part, dot, text, listed)
-    partial = None
-    if end[1]:
-        partial = int(end[1]), int(end[2])
-        label += b"<%d>" % partial[0]
-    numbers = tuple(map(int, part.split(b"."))) if part else ()
-    return FetchSection(label, Section(numbers, text.decode("ascii"), fields), peek, partial)
-
-
-def _fields(cursor: Cursor) -> tuple[tuple[bytes, ...], bytes]:
-    """Read the names of header fields; return them, and the list as the response shows it."""
-    plain = cursor.match(_PLAIN_FIELDS)
-    if plain is not None:
-        return tuple(plain[1].split(b" ")), plain[0]
-    cursor.space()
-    if not cursor.take(b"("):
-        raise IMAPWireError("Expected a list of header fields")
-    fields = [cursor.astring()]
-    while not cursor.take(b")"):
+    def _fields(self) -> tuple[tuple[bytes, ...], bytes]:
+        """Read the names of header fields; return them, and the list as the response shows it."""
+        cursor = self.cursor
+        plain = cursor.match(_PLAIN_FIELDS)
+        if plain is not None:
+            return tuple(plain[1].split(b" ")), plain[0]
         cursor.space()
-        fields.append(cursor.astring())
-    listed = b" ".join(name if _ATOM.fullmatch(name) else quoted_or_literal(name) for name in fields)
-    return tuple(fields), b" (%b)" % listed
+        if not cursor.take(b"("):
+            raise IMAPWireError("Expected a list of header fields")
+        end = cursor.position + self.room
+        fields = [cursor.astring()]
+        while not cursor.take(b")"):
+            cursor.space()
+            if cursor.position > end:
+                raise _too_long()
+            fields.append(cursor.astring())
+        listed = b" ".join(name if _ATOM.fullmatch(name) else quoted_or_literal(name) for name in fields)
+        return tuple(fields), b" (%b)" % listed
+
+
+def _too_long() -> IMAPWireError:
+    return IMAPWireError("Data items too long")
 
 
 def _modifiers(cursor: Cursor) -> tuple[tuple[str, int], ...]:

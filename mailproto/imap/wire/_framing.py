@@ -184,9 +184,7 @@ class IMAPServerWire:
         return self._parse(text, literals)
 
     def _parse(self, text: bytes, literals: Sequence[bytes]) -> Command[Any]:
-        return parse_command(
-            text, literals, nesting=self.limits.nesting, utf8=self.utf8, grammars=self._grammars
-        )
+        return parse_command(text, literals, limits=self.limits, utf8=self.utf8, grammars=self._grammars)
 
     def _check(self, line: bytes) -> None:
         """Check that a line ends with CRLF and has neither NUL nor another CR (RFC 9051 2.2, 9).

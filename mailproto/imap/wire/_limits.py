@@ -19,6 +19,12 @@ class IMAPWireLimits:
     :ivar literal_total: octets of all literals of a command, without the message of APPEND.
     :ivar literals: how many literals a command may have, without the message of APPEND.
     :ivar append: octets of the message of APPEND.
+    :ivar mailbox: octets of one mailbox name or pattern.
+    :ivar patterns: octets of the reference and the patterns of a LIST or LSUB in all: each character of each
+        name is compared with all of them.
+    :ivar fetch_items: how many items a FETCH may have.
+    :ivar fetch_labels: octets of the part numbers and the lists of header fields in these items, which the
+        answer for each message repeats.
     :ivar nesting: how deep search keys may be nested.
     :ivar swallowed: octets of a refused command that are read and thrown away.  If the client sends
         more without waiting for permission, the connection is closed.
@@ -31,6 +37,10 @@ class IMAPWireLimits:
     literal_total: int = 1 << 20
     literals: int = 64
     append: int = 50 << 20
+    mailbox: int = 4096
+    patterns: int = 8192
+    fetch_items: int = 1000
+    fetch_labels: int = 16_384
     nesting: int = 50
     swallowed: int = 64 << 20
     swallowed_line: int = 4 << 20

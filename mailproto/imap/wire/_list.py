@@ -1,15 +1,16 @@
-"""The arguments of LIST: the basic form and the extended form (RFC 5258, RFC 5819, RFC 6154)."""
+"""The arguments of LIST, in the basic and the extended form (RFC 5258, RFC 5819, RFC 6154), and of LSUB."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from mailproto.imap.wire._commands import List
+from mailproto.imap.wire._commands import List, Lsub
 from mailproto.imap.wire._cursor import Cursor
 from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._mailbox_commands import status_items
 
-__all__ = ["list_mailboxes"]
+__all__ = ["list_mailboxes", "lsub"]
 
 _SELECTION = re.compile(rb"\(([A-Za-z-]++(?: [A-Za-z-]++)*)?\) ")
 _RETURN = re.compile(rb" RETURN \(", re.IGNORECASE)
@@ -24,7 +25,7 @@ def list_mailboxes(cursor: Cursor) -> List:
     selection = None
     if cursor.text.startswith(b"(", cursor.position):
         selection = _selection(cursor)
-    reference = cursor.mailbox()
+    reference = cursor.reference()
     cursor.space()
     several = cursor.take(b"(")
     patterns = [cursor.list_mailbox()]
@@ -34,13 +35,27 @@ def list_mailboxes(cursor: Cursor) -> List:
             patterns.append(cursor.list_mailbox())
     returns, items = _returns(cursor) if cursor.match(_RETURN) else (None, ())
     return List(
-        reference,
-        tuple(patterns),
+        *_possible(reference, patterns),
         selection or frozenset(),
         returns or (),
         items,
         extended=several or selection is not None or returns is not None,
     )
+
+
+def lsub(cursor: Cursor) -> Lsub:
+    """``SP mailbox SP list-mailbox``."""
+    cursor.space()
+    reference = cursor.reference()
+    cursor.space()
+    return Lsub(*_possible(reference, [cursor.list_mailbox()]))
+
+
+def _possible(reference: str | None, patterns: Iterable[str | None]) -> tuple[str, tuple[str, ...]]:
+    """The reference, and those of the patterns that a mailbox can match."""
+    if reference is None:
+        return "", ()
+    return reference, tuple(pattern for pattern in patterns if pattern is not None)
 
 
 def _selection(cursor: Cursor) -> frozenset[str]:

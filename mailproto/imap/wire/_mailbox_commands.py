@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from mailproto.imap.wire._commands import Append, Create, Lsub, MailboxName, Rename, Select, Status
+from mailproto.imap.wire._commands import Append, Create, MailboxName, Rename, Select, Status
 from mailproto.imap.wire._cursor import Cursor, LiteralWanted
 from mailproto.imap.wire._dates import date_time
 from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._flags import flag_list
 
-__all__ = ["append", "create", "lsub", "mailbox_name", "rename", "select", "status", "status_items"]
+__all__ = ["append", "create", "mailbox_name", "rename", "select", "status", "status_items"]
 
 _PARAMETERS = re.compile(rb" \(([A-Za-z0-9-]++(?: [A-Za-z0-9-]++)*)\)")
 _USE = re.compile(rb" \(USE \((\\[A-Za-z]++(?: \\[A-Za-z]++)*)?\)\)", re.IGNORECASE)
@@ -56,14 +56,6 @@ def rename(cursor: Cursor) -> Rename:
     old = cursor.mailbox()
     cursor.space()
     return Rename(old, cursor.mailbox())
-
-
-def lsub(cursor: Cursor) -> Lsub:
-    """``SP mailbox SP list-mailbox``."""
-    cursor.space()
-    reference = cursor.mailbox()
-    cursor.space()
-    return Lsub(reference, cursor.list_mailbox())
 
 
 def status(cursor: Cursor) -> Status:

@@ -12,8 +12,9 @@ from mailproto.imap.wire._cursor import Cursor, LiteralWanted
 from mailproto.imap.wire._errors import IMAPWireError
 from mailproto.imap.wire._events import Command
 from mailproto.imap.wire._fetch import fetch
-from mailproto.imap.wire._list import list_mailboxes
-from mailproto.imap.wire._mailbox_commands import append, create, lsub, mailbox_name, rename, select, status
+from mailproto.imap.wire._limits import IMAPWireLimits
+from mailproto.imap.wire._list import list_mailboxes, lsub
+from mailproto.imap.wire._mailbox_commands import append, create, mailbox_name, rename, select, status
 from mailproto.imap.wire._message_commands import copy, store, uid_expunge
 from mailproto.imap.wire._search import search
 from mailproto.imap.wire._session_commands import authenticate, enable, identify, login, no_arguments
@@ -91,7 +92,12 @@ def read_tag(text: bytes) -> str | None:
 
 
 def parse_command(
-    text: bytes, literals: Sequence[bytes], *, nesting: int, utf8: bool, grammars: Grammars = GRAMMARS
+    text: bytes,
+    literals: Sequence[bytes],
+    *,
+    limits: IMAPWireLimits,
+    utf8: bool,
+    grammars: Grammars = GRAMMARS,
 ) -> Command[Any]:
     """Parse a command.
 
@@ -108,7 +114,7 @@ def parse_command(
         name, uid, grammar = grammars[(match[2] or b"").upper()]
     except KeyError:
         raise IMAPWireError("Unknown command" if match[2] else "Expected a command", tag=tag) from None
-    cursor = Cursor(text, literals, match.end(), nesting=nesting, utf8=utf8)
+    cursor = Cursor(text, literals, match.end(), limits=limits, utf8=utf8)
     try:
         arguments = grammar(cursor)
         if grammar is not own_arguments:

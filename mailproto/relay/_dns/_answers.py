@@ -29,6 +29,9 @@ class TLSARecord(NamedTuple):
     matching: int
     data: bytes
 
+    def __str__(self) -> str:
+        return f"{self.usage} {self.selector} {self.matching} {self.data.hex()}"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -18,7 +18,8 @@ from mailproto.relay._dns._messages import Malformed, Question, Response
 __all__ = ["ask_server"]
 
 LONG_ANSWER: Final = 4096
-"""Octets from which an answer is read in one of the reactor's threads, because that takes milliseconds."""
+"""Octets from which an answer is read in one of the reactor's threads, because that takes milliseconds; no
+longer ones are taken by UDP."""
 
 
 async def ask_server(reactor: Any, server: tuple[str, int], question: Question, seconds: float) -> Response:
@@ -49,7 +50,7 @@ def _by_udp(reactor: Any, server: tuple[str, int], question: Question, seconds: 
     asking = _Datagrams(server, question)
     try:
         # The system chooses a random port for each question, and takes datagrams from the server only.
-        reactor.listenUDP(0, asking, interface="::" if ":" in server[0] else "", maxPacketSize=65536)
+        reactor.listenUDP(0, asking, interface="::" if ":" in server[0] else "", maxPacketSize=LONG_ANSWER)
     except CannotListenError as error:
         asking.fail(f"no socket: {error.socketError}")
     timer = reactor.callLater(seconds, asking.fail, f"no answer within {seconds:g} s", NoAnswer)

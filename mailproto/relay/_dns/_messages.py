@@ -41,6 +41,9 @@ MALFORMED: Final = frozenset({int(dns.rcode.FORMERR), int(dns.rcode.NOTIMP), int
 """The codes with which a server says that it does not understand EDNS (RFC 6891 7)."""
 
 
+UNREADABLE: Final = TLSARecord(255, 255, 255, b"")
+"""Stands for records that cannot be read: there are some, but they cannot be used (RFC 7672 2.2)."""
+
 _TRUNCATED: Final = 2
 """The bit TC in the third octet of a message (RFC 1035 4.1.1)."""
 
@@ -92,10 +95,18 @@ class Question:
 
         :raises Malformed: it is none, or cannot be read.
         """
+        if octets[:2] != self.octets[:2]:
+            raise Malformed("it answers another question")  # before anything else, because it may be forged
         # Servers may cut off an answer in the middle of a record.
         is_cut = len(octets) > 2 and bool(octets[2] & _TRUNCATED)
         try:
-            message = dns.message.from_wire(octets, ignore_trailing=True, question_only=is_cut)
+            try:
+                message = dns.message.from_wire(octets, ignore_trailing=True, question_only=is_cut)
+            except (dns.exception.DNSException, ValueError):
+                if self._kind != "TLSA":
+                    raise
+                # dnspython refuses records of a wrong length, which are only as good as unknown ones.
+                message = dns.message.from_wire(octets, ignore_trailing=True, continue_on_error=True)
         except Exception as error:  # whatever a parser raises for what a stranger sent
             raise Malformed(f"it cannot be read: {type(error).__name__}: {error}") from None
         if not self._query.is_response(message) or not isinstance(message, dns.message.QueryMessage):
@@ -116,6 +127,8 @@ class Question:
         records = list(map(_READERS[self._kind], chain.answer or ()))
         if self._kind == "MX":
             records.sort()
+        if self._kind == "TLSA" and message.errors:
+            records.append(UNREADABLE)
         kept = [each for each in records if _size(each) <= TEXT_LIMIT][:RECORDS_LIMIT]
         has_ttl = any(each.rdtype == dns.rdatatype.SOA for each in message.authority)
         limit = TTL_LIMIT if chain.answer else NEGATIVE_TTL_LIMIT if has_ttl else _NEGATIVE_TTL

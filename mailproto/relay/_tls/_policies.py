@@ -10,11 +10,12 @@ from twisted.internet.defer import ensureDeferred, gatherResults
 from mailproto.errors import MailError, Refused
 from mailproto.printable import printable
 from mailproto.relay._dns import DNSFailure, Lookup
-from mailproto.relay._exchange import Exchange, TLSDemand
+from mailproto.relay._exchange import AppliedPolicy, Exchange, TLSDemand
 from mailproto.relay._hosts import Candidate
+from mailproto.relay._tls._counts import Fault, FaultCounter
 from mailproto.relay._tls._dane import dane_demand
 from mailproto.relay._tls._demands import Demands, requiretls_unmet
-from mailproto.relay._tls._sts_policy import STSPolicy
+from mailproto.relay._tls._sts_policy import STSPolicy, sts_applied
 
 __all__ = ["TLSPolicies"]
 
@@ -31,11 +32,15 @@ class TLSPolicies:
 
     :param resolver: what asks the DNS; DANE needs answers that are secure.
     :param sts: the policies of MTA-STS; None not to look for any.
+    :param counts: where servers are counted that a policy does not allow, for reports.
     """
 
-    def __init__(self, resolver: Lookup, sts: STSSource | None = None) -> None:
+    def __init__(
+        self, resolver: Lookup, sts: STSSource | None = None, counts: FaultCounter | None = None
+    ) -> None:
         self._resolver = resolver
         self._sts = sts
+        self._counts = counts
 
     async def exchanges(
         self, domain: str, port: int, hosts: Sequence[Candidate], demands: Demands
@@ -50,7 +55,13 @@ class TLSPolicies:
         deciding = [ensureDeferred(self._decide(domain, port, host, policy, demands)) for host in reachable]
         decided = await gatherResults(deciding, consumeErrors=True)
         found = [
-            Exchange(host.host, host.addresses, port, tls=demand)
+            Exchange(
+                host.host,
+                host.addresses,
+                port,
+                tls=demand,
+                policy=_applied(domain, demand, policy) if demands.heeds_policies else None,
+            )
             for host, demand in zip(reachable, decided, strict=True)
             if isinstance(demand, TLSDemand)
         ]
@@ -85,10 +96,24 @@ class TLSPolicies:
                 TLSDemand("verified", (host.host,), reason="sts", is_tried_only=is_tested)
             )
         elif policy.mode == "enforce":
+            self._note(domain, policy, Fault("validation-failure", host.host))
             text = printable(f"{host.host} is no server that the policy of {domain} (MTA-STS) names")
             return Refused(451, "4.7.5", text)
         else:
+            self._note(domain, policy, Fault("validation-failure", host.host))
             demand = demands.of_host(host.host, is_name_trusted=host.is_secure)
         if demand is None:
             return requiretls_unmet(f"nothing vouches for the name {host.host}")
         return demand
+
+    def _note(self, domain: str, policy: STSPolicy, fault: Fault) -> None:
+        if self._counts is not None:
+            self._counts.note(sts_applied(domain, policy), fault)
+
+
+def _applied(domain: str, demand: TLSDemand, policy: STSPolicy | None) -> AppliedPolicy:
+    if demand.reason == "dane":
+        return AppliedPolicy(domain, "tlsa", tuple(map(str, demand.records)))
+    if policy is not None:
+        return sts_applied(domain, policy)
+    return AppliedPolicy(domain, "no-policy-found")

@@ -18,9 +18,10 @@ from mailproto._twisted_arguments import check_clock
 from mailproto.printable import printable
 from mailproto.relay._dns import DNSFailure, Lookup
 from mailproto.relay._hosts import ask
+from mailproto.relay._tls._counts import Fault, FaultCounter
 from mailproto.relay._tls._https import HTTPSClient
 from mailproto.relay._tls._sts_fetch import FetchFailed, PolicyHost
-from mailproto.relay._tls._sts_policy import STSPolicy, policy_id
+from mailproto.relay._tls._sts_policy import STSPolicy, policy_id, sts_applied
 from mailproto.relay._tls._sts_store import KeptPolicy, STSStore
 from mailproto.typing import Reactor
 
@@ -50,6 +51,7 @@ class MTASTS:
         platform's.
     :param port: of HTTPS, for tests.
     :param now: the time in seconds since 1970.
+    :param counts: where policies that cannot be had are counted, for reports.
     """
 
     _log = PackageLogger()
@@ -63,6 +65,7 @@ class MTASTS:
         trust_root: str | os.PathLike[str] | None = None,
         port: int = 443,
         now: Callable[[], float] = time.time,
+        counts: FaultCounter | None = None,
     ) -> None:
         check_clock("reactor", reactor)
         check_call("now", now, "a function that returns the time", 0)
@@ -71,6 +74,7 @@ class MTASTS:
         self._store = STSStore(text_path("folder", folder, "the path of a folder"))
         self._host = PolicyHost(HTTPSClient(reactor, resolver, trust_root), port=port)
         self._now = now
+        self._counts = counts
         self._known: OrderedDict[str, KeptPolicy] = OrderedDict()  # the last used at the end
         self._names: set[str] | None = None  # of the files
         self._fetching: dict[str, list[Deferred[None]]] = {}
@@ -156,6 +160,8 @@ class MTASTS:
             self._not_before[domain] = self._reactor.seconds() + RETRY_SECONDS
             while len(self._not_before) > MEMORY_LIMIT:
                 self._not_before.popitem(last=False)
+            if self._counts is not None:
+                self._counts.note(sts_applied(domain, None), Fault(error.result, reason=str(error)[:200]))
             self._log.warn(
                 "The policy of {domain} (MTA-STS) cannot be fetched: {error}",
                 domain=domain,

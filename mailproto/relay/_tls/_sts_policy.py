@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final, Literal, cast
 
 from mailproto.domains import canonical_domain, domain_fault
+from mailproto.relay._exchange import AppliedPolicy
 
-__all__ = ["PATTERNS_LIMIT", "STSPolicy", "parse_policy", "policy_id"]
+__all__ = ["PATTERNS_LIMIT", "STSPolicy", "parse_policy", "policy_id", "sts_applied"]
 
 PATTERNS_LIMIT: Final = 100
 """The most patterns for hosts in a policy; one with more is not valid."""
@@ -35,9 +36,22 @@ class STSPolicy:
     patterns: tuple[str, ...]
     max_age: int
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The policy, as its file says it."""
+        patterns = [f"mx: {pattern}" for pattern in self.patterns]
+        return ("version: STSv1", f"mode: {self.mode}", *patterns, f"max_age: {self.max_age}")
+
     def allows(self, host: str) -> bool:
         """Whether a host in A-labels and lower case is one of the servers (4.1)."""
         return host in self.patterns or f"*.{host.partition('.')[2]}" in self.patterns
+
+
+def sts_applied(domain: str, policy: STSPolicy | None) -> AppliedPolicy:
+    """How reports name a policy; None for one that could not be had."""
+    if policy is None:
+        return AppliedPolicy(domain, "sts")
+    return AppliedPolicy(domain, "sts", policy.lines, policy.patterns)
 
 
 def policy_id(texts: Sequence[bytes]) -> str | None:

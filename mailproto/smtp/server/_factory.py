@@ -12,6 +12,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress
 
 from mailproto._arguments import check_bool, check_choice, check_whole, folder_of, wrong_value
+from mailproto._spool_room import SpoolRoom
 from mailproto._twisted_arguments import provided
 from mailproto.auth._avatars import checked_portal
 from mailproto.auth.sasl import SASLServer, ServerMechanism, server_mechanisms
@@ -34,7 +35,6 @@ from mailproto.smtp.server._limits import MAX_MESSAGE_SIZE, TRUSTED_CLIENT_LIMIT
 from mailproto.smtp.server._own_commands import CAPABILITIES, CAPABILITY, COMMANDS
 from mailproto.smtp.server._sending_policy import SendingPolicy
 from mailproto.smtp.server._server import SMTPServer
-from mailproto.smtp.server._spool_room import SpoolRoom
 from mailproto.typing import ReactorTime, ServerTLSContext
 
 __all__ = ["SMTPServerFactory"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from mailproto._spool_room import RoomClaim
 from mailproto.auth.signing_in import Login
 from mailproto.connection import ServerConnection
 from mailproto.connection.limits import CloseReason
@@ -31,7 +32,6 @@ from mailproto.smtp.server._offers import Offers
 from mailproto.smtp.server._own_commands import own_command
 from mailproto.smtp.server._reception import DiscardedChunk, Reception
 from mailproto.smtp.server._session_log import SessionLog, command_of
-from mailproto.smtp.server._spool_room import RoomClaim
 from mailproto.smtp.server._trace import TraceWriter
 from mailproto.smtp.server._transaction import Transaction
 from mailproto.smtp.server._xclient import xclient

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from mailproto._spool_room import RoomClaim
 from mailproto.content import Content
 from mailproto.errors import MailError, MessageTooLarge, StorageFull
 from mailproto.message import may_be_header
 from mailproto.smtp.server._header_section import NO_HEADER, with_empty_line
 from mailproto.smtp.server._limits import SMTPLimits
-from mailproto.smtp.server._spool_room import RoomClaim
 from mailproto.spool import SpoolFile
 
 __all__ = ["ArrivedMessage", "Spool"]

@@ -26,7 +26,6 @@ class SlicedStoreTests(StoreConformance, TestCase):
     def make_store(self) -> IStore:
         for module, name, few in (
             (_long_changes, "SLICE", 2),
-            (_long_changes, "FEW", 1),
             (_long_changes, "BODIES", 1),
             (_reading, "_FEW", 1),
             (_reading, "_PIECE", 2),

@@ -40,7 +40,6 @@ class LongChangeTests(TestCase):
 
     async def setUp(self):
         self.patch(_long_changes, "SLICE", 3)
-        self.patch(_long_changes, "FEW", 1)
         self.patch(_reading, "_FEW", 2)
         self.patch(_reading, "_PIECE", 4)
         self.folder = self.mktemp()
@@ -285,8 +284,8 @@ class LongChangeTests(TestCase):
         database = self.store._database
         trash = self.trash._id
         await gatherResults(
-            Deferred.fromCoroutine(database.long_changes.do(change, ALL))
-            for change in (moving(self.inbox._id, trash), expunging(trash))
+            Deferred.fromCoroutine(database.long_changes.do(change, ALL, share))
+            for share, change in enumerate([moving(self.inbox._id, trash), expunging(trash)])
         )
         self.assertEqual(order[:6], ["move", "expunge"] * 3)
 
@@ -312,7 +311,7 @@ class LongChangeTests(TestCase):
         )
 
     async def test_expunge_of_nothing_asks_nothing_of_the_writer(self):
-        self.patch(self.store._database.writer, "run", lambda *_: self.fail("the writer is asked"))
+        self.patch(self.store._database.writer, "run", lambda *_, **__: self.fail("the writer is asked"))
         self.patch(_reading, "_deleted_after", lambda *_: self.fail("messages are looked at"))
         self.assertEqual(list(await self.inbox.expunge()), [])
 

@@ -147,3 +147,37 @@ class QueueCheckTests(TestCase):
         await self.check()
         [line] = self.lines
         self.assertIn("in the queue has lost its content", line)
+
+    async def test_while_the_queue_is_in_use(self) -> None:
+        """Nothing that changes meanwhile is called a fault."""
+        stop = False
+
+        async def use() -> None:
+            number = 0
+            while not stop:
+                number += 1
+                content = LARGE if number % 9 == 0 else SMALL
+                here = [Placement(ALICE)] * (number % 2)
+                await self.queue.add([message("x", "y@z.example", content=content, placements=here)])
+                for name in ("y.example", "z.example"):
+                    for lease in await self.queue.lease(
+                        name, now=NOW + number, until=NOW + number + 2, messages=2, recipients=1
+                    ):
+                        if number % 3:
+                            await self.queue.settle(lease, sent(lease))
+                        elif number % 2:
+                            await self.queue.settle(lease, waiting(lease, NOW + number + 3))
+                queued = await self.queue.find(QueueFilter(), limit=3)
+                await self.queue.change([each.id for each in queued], list(QueueChange)[number % 4])
+
+        using = Deferred.fromCoroutine(use())
+        for _ in range(10):
+            result = await self.check(repair=True)
+            self.assertEqual((result.faults, self.lines), (0, []))
+        self.execute("UPDATE queue_counts SET waiting = waiting + 100")
+        await self.check(repair=True)
+        self.lines.clear()
+        await self.check()
+        self.assertEqual(self.lines, [])
+        stop = True
+        await using

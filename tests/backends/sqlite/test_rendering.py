@@ -12,9 +12,10 @@ from twisted.trial.unittest import TestCase
 
 from mailproto.backends import SQLiteStore
 from mailproto.backends.sqlite import _rendering
+from mailproto.backends.sqlite._mailbox import SQLiteMailbox
 from mailproto.interfaces import IMailbox
 from mailproto.message import RENDER_VERSION, summarise
-from mailproto.model import FlagChange, FlagOperation, NewMessage, Part
+from mailproto.model import FlagChange, FlagOperation, MessageInfo, NewMessage, Part
 
 ALICE = "alice@example.org"
 SUMMARY = Part.ENVELOPE | Part.BODY_STRUCTURE | Part.OFFSETS
@@ -66,6 +67,36 @@ class RenderingTests(TestCase):
         await self.store.directory.add("bob@example.org", "")  # after what the writer had to do
         self.assertEqual(self.versions(), {RENDER_VERSION: len(self.contents)})
         self.assertEqual(await self.inbox.read(uids, SUMMARY | Part.SIZE), read)
+
+    async def test_no_more_octets_are_read_than_were_asked_for(self) -> None:
+        """Of old summaries, and of new ones."""
+        uids = list(range(1, len(self.contents) + 1))
+        assert isinstance(self.inbox, SQLiteMailbox)
+        for most in (1, 5000, 1, 5000):
+            found: list[MessageInfo] = []
+            while piece := await self.inbox.read_some(uids[len(found) :], SUMMARY, most):
+                found += piece
+                octets = [sum(map(len, filter(None, info[3:6]))) for info in piece]
+                self.assertLess(sum(octets), most + 60 * max(octets))
+            self.assertEqual(found, await self.inbox.read(uids, SUMMARY))
+        self.assertEqual(await self.inbox.read_some(uids, SUMMARY, 1 << 30), found)
+
+    async def test_reading_some_goes_on_after_what_was_removed(self) -> None:
+        uids = list(range(1, 15))
+        assert isinstance(self.inbox, SQLiteMailbox)
+        original = self.inbox._read
+        removed: list[object] = []
+
+        def read(*given: Any) -> Any:
+            found = original(*given)[:8]
+            if not removed:
+                removed.append(self.inbox)
+                self.execute("DELETE FROM messages WHERE uid < 12")
+            return found
+
+        self.inbox._read = read  # type: ignore[method-assign]
+        found = await self.inbox.read_some(uids, SUMMARY, 1)
+        self.assertEqual([info.uid for info in found], [12, 13, 14])
 
     async def test_each_part_alone(self) -> None:
         summary = summarise(self.contents[0])

@@ -111,6 +111,7 @@ class StoreTests(TestCase):
             "contents",
             "subscriptions",
             "retired",
+            "names",
             "threads",
             "thread_keys",
         ):

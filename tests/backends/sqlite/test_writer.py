@@ -1,15 +1,19 @@
 """The group commit: what a batch is, and what a failure in it costs."""
 
+import contextlib
 import errno
+import gc
 import os
 import sqlite3
 import threading
+import weakref
 from typing import Any
 
 from twisted.internet import reactor as installed
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
+from mailproto.backends.sqlite import _writer
 from mailproto.backends.sqlite._room import Room, adds_content
 from mailproto.backends.sqlite._writer import Writer
 from mailproto.errors import NoSuchMailbox, StorageFull, Unavailable
@@ -105,12 +109,61 @@ class WriterTests(TestCase):
         self.assertEqual(transaction.touched, {1: 1, 3: 1})
         self.assertEqual(self.unlinked, ["file1", "file3"])
 
+    async def test_failures_leave_nothing_that_only_the_collector_finds(self):
+        """A collection of all objects stops a busy server for a tenth of a second."""
+        errors = []
+
+        class Noted(NoSuchMailbox):
+            def __init__(self):
+                super().__init__()
+                errors.append(weakref.ref(self))
+
+        def fail(transaction):
+            raise Noted
+
+        async def ask():
+            with contextlib.suppress(NoSuchMailbox):
+                await self.writer.run(fail)
+
+        gc.disable()
+        self.addCleanup(gc.enable)
+        gate = self.hold()
+        asking = gatherResults([Deferred.fromCoroutine(ask()) for _ in range(3)])
+        gate.set()
+        await asking
+        await self.writer.run(lambda transaction: None)
+        self.assertGreater(len(errors), 3)
+        self.assertEqual({error() for error in errors}, {None})
+
     async def test_an_unexpected_error_is_the_result_as_it_is(self):
         await self.assertFailure(self.writer.run(lambda transaction: 1 // 0), ZeroDivisionError)
         await self.assertFailure(
             self.writer.run(lambda transaction: transaction.execute("nonsense")), sqlite3.OperationalError
         )
         self.assertEqual(await self.writer.run(lambda transaction: 5), 5)
+
+    async def test_answers_that_take_long_leave_others_their_turn(self):
+        self.patch(_writer, "ANSWERING", 0)
+        order = []
+        self.writer._committed = lambda transaction: order.append("committed") or 1 // 0
+
+        def answered(result):
+            order.append(result)
+            reactor.callLater(0, order.append, "another")
+            return result
+
+        def touch(transaction, x):
+            transaction.touched[x] = 1
+            return x
+
+        gate = self.hold()
+        results = gatherResults([self.writer.run(touch, x).addCallback(answered) for x in range(3)])
+        gate.set()
+        await results
+        await self.writer.run(lambda transaction: None)
+        self.assertEqual([each for each in order if each != "another"], [0, 1, 2, "committed"])
+        self.assertIn("another", order[1:3])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     async def test_a_batch_is_answered_in_one_turn_of_the_reactor(self):
         calls = []

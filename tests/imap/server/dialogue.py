@@ -34,10 +34,11 @@ def message(subject: str = "Hello", body: str = "Hello Bob\r\n") -> bytes:
 
 
 def run(awaitable: Any) -> Any:
-    """The result of what does not wait."""
+    """The result of what does not wait, but may let others have their turn."""
     coroutine = awaitable.__await__()
     try:
-        next(coroutine)
+        while next(coroutine) is None:
+            pass
     except StopIteration as stop:
         return stop.value
     raise AssertionError("it waits")
@@ -74,7 +75,7 @@ class DialogueTestCase(SynchronousTestCase):
         self.account: Any = run(self.store.account("alice"))
         self.inbox: SimpleMailbox = run(self.account.open("INBOX"))
         checker = InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret")
-        checker.users = {b"alice": b"secret"}
+        checker.users = {b"alice": b"secret", b"bob": b"secret"}
         portal = Portal(StoreRealm(self.store), [checker])
         self.factory = IMAPServerFactory(
             portal,

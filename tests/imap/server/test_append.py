@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 
+from twisted.internet.defer import Deferred
+
+from mailproto._spool_room import RoomClaim, SpoolRoom
 from mailproto.content import Content
 from mailproto.errors import MailError, OverQuota
+from mailproto.imap.limits import IMAPLimits
 from mailproto.imap.server._append import IN_MEMORY, Spool
-from mailproto.model import Part
-from tests.imap.server.dialogue import DialogueTestCase, message, run
+from mailproto.model import AppendedMessage, Part
+from tests.imap.server.dialogue import Client, DialogueTestCase, message, run
 
 
 class AppendTests(DialogueTestCase):
@@ -172,26 +176,104 @@ class AppendTests(DialogueTestCase):
         )
 
 
+class SpooledTests(DialogueTestCase):
+    """The octets that all connections hold together are limited, and one account cannot use them up."""
+
+    FULL = b"NO [UNAVAILABLE] Too many messages are arriving, try again later\r\n"
+
+    def setUp(self) -> None:
+        super().setUp()
+        run(self.store.directory.add("bob", ""))
+        self.room = self.factory.spool_room = SpoolRoom(1000)
+
+    def begin(self, name: str, octets: int, of: int, user: str = "alice") -> Client:
+        """Send some octets of a message."""
+        client = self.connect(name)
+        client.send(b"in LOGIN %b secret\r\na APPEND INBOX {%d+}\r\n" % (user.encode(), of))
+        client.send(b"x" * octets)
+        client.received()
+        return client
+
+    def test_the_default(self) -> None:
+        self.assertEqual(IMAPLimits().spooled, 1 << 30)
+
+    def test_an_announced_message_is_refused_at_once(self) -> None:
+        self.begin("1", 300, of=400)
+        self.sign_in()
+        self.talk(
+            """
+            C: b APPEND INBOX {201}
+            S: b NO [UNAVAILABLE] Too many messages are arriving, try again later
+            C: c APPEND INBOX {200}
+            S: + OK
+            """
+        )
+
+    def test_several_together(self) -> None:
+        first, second = self.begin("1", 200, of=300), self.begin("2", 100, of=300)
+        first.send(b"x" * 100)
+        second.send(b"x" * 200 + b"\r\n")
+        self.assertEqual(second.received(), b"a " + self.FULL)
+        other = self.begin("3", 300, of=300, user="bob")
+        self.assertEqual(self.room.held, {"alice": 300, "bob": 300})
+        for client, missing in ((first, 0), (other, 0)):
+            client.send(b"x" * missing + b"\r\n")
+            self.assertIn(b"a OK", client.received())
+        self.assertEqual((self.room.used, self.room.held), (0, {}))
+
+    def test_line_ends_that_are_added_count(self) -> None:
+        client = self.begin("1", 0, of=400)
+        client.send(b"\n" * 400 + b"\r\nb APPEND INBOX {400+}\r\n" + b"\r\n" * 200 + b"\r\n")
+        answers = client.received()
+        self.assertTrue(answers.startswith(b"a " + self.FULL), answers)
+        self.assertIn(b"b OK", answers)
+
+    def test_they_count_until_they_are_stored(self) -> None:
+        stored: Deferred[list[AppendedMessage]] = Deferred()
+        self.inbox.append = lambda messages: stored  # type: ignore[method-assign, assignment, return-value]
+        client = self.begin("1", 100, of=100)
+        client.send(b"\r\n")
+        self.assertEqual(self.room.used, 100)
+        stored.callback([AppendedMessage(1, 1)])
+        self.assertEqual(self.room.used, 0)
+
+    def test_they_are_given_back(self) -> None:
+        """By a client that goes away, or sends too much, or what cannot be stored."""
+        for octets in (b"", b"x" * 200 + b"a\0b", b"x" * 400 + b"something else\r\n"):
+            client = self.begin("1", 100, of=500)
+            self.assertEqual(self.room.used, 100)
+            client.send(octets)
+            client.transport.drop()
+            self.assertEqual((self.room.used, self.room.held), (0, {}), octets)
+        self.inbox.writable = False
+        self.begin("1", 100, of=100).send(b"\r\n")
+        self.assertEqual(self.room.used, 0)
+
+
+def new_spool() -> Spool:
+    return Spool(None, RoomClaim(SpoolRoom(0), None))
+
+
 class SpoolTests(DialogueTestCase):
     def test_line_ends_wherever_the_pieces_are_cut(self) -> None:
         text = b"\na\r\n\n\nb\rc\r\r\n\n"
         expected = b"\r\na\r\n\r\n\r\nb\rc\r\r\n\r\n"
         for size in range(1, len(text) + 1):
-            spool = Spool(None)
+            spool = new_spool()
             for start in range(0, len(text), size):
                 spool.write(text[start : start + size])
             self.assertEqual(spool.finish(), expected, size)
 
     def test_memory_up_to_a_limit(self) -> None:
         for size in (IN_MEMORY, IN_MEMORY + 1):
-            spool = Spool(None)
+            spool = new_spool()
             spool.write(b"x" * size)
             content = spool.finish()
             self.assertEqual(len(content.prefix), size if size == IN_MEMORY else 0)
             self.assertEqual(bytes(content), b"x" * size)
 
     def test_nul_is_refused_and_the_rest_forgotten(self) -> None:
-        spool = Spool(None)
+        spool = new_spool()
         for _ in range(3):
             spool.write(b"a\0" + b"x" * IN_MEMORY)
         self.assertRaises(MailError, spool.finish)

@@ -120,6 +120,7 @@ class SectionTests(DialogueTestCase):
         self.inbox.add(content)
         client = self.sign_in(select="INBOX")
         client.send(b"a FETCH * (%b)\r\n" % item)
+        self.clock.pump([0] * 20)  # for messages with many parts
         begin, end = b"* %d FETCH (" % len(client.session.selected.uids), b")\r\na OK FETCH completed\r\n"
         data = client.received()
         self.assertTrue(data.startswith(begin) and data.endswith(end), data)
@@ -372,6 +373,31 @@ class LargeContentTests(FromFileMixin):
             self.assertEqual(event["account"], "alice")
             self.assertTrue(event["detail"].startswith("cannot read message 1 of INBOX: [Errno 2]"), event)
             self.assertIn(self.path, event["detail"])
+
+    def test_a_file_that_is_gone_because_the_message_is(self) -> None:
+        """It was expunged by another session, after this one was told of changes."""
+        self.sign_in(select="INBOX")
+        read = self.inbox.read
+
+        async def read_and_expunge(uids: list[int], parts: Part) -> list[MessageInfo]:
+            found = await read(uids, parts)
+            if os.path.exists(self.path):
+                os.unlink(self.path)
+                self.inbox.remove([1])
+            return list(found)
+
+        self.inbox.read = read_and_expunge  # type: ignore[method-assign, assignment]
+        with captured() as events:
+            self.talk(
+                """
+                C: a FETCH 1:2 (UID BODY.PEEK[TEXT])
+                S: * 2 FETCH (UID 2 BODY[TEXT] {11}
+                S: Hello Bob
+                S: )
+                S: a NO [EXPUNGEISSUED] Some of the messages no longer exist
+                """
+            )
+        self.assertEqual(events, [])
 
     def test_a_file_that_ends_midway(self) -> None:
         os.truncate(self.path, self.SIZE // 2)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
-from mailproto.imap.server._patterns import Pattern
 from tests.imap.server.dialogue import DialogueTestCase, message, run
 
 DEFAULTS = ("Archive", "Drafts", "Junk", "Sent", "Trash")
@@ -62,6 +59,10 @@ class ManageTests(MailboxTestCase):
             C: c LIST (SPECIAL-USE) "" *
             S: * LIST (\\HasNoChildren \\Sent) "/" Outgoing
             S: c OK LIST completed
+            C: d CREATE z (USE (\\NoSuchUse))
+            S: d NO [USEATTR] Special use not supported
+            C: e CREATE z (USE (\\All))
+            S: e NO [USEATTR] Special use not supported
             """
         )
 
@@ -284,18 +285,3 @@ class ListTests(MailboxTestCase):
             S: a OK LIST completed
             """
         )
-
-
-class PatternTests(DialogueTestCase):
-    def test_a_pattern_made_to_be_slow_is_not(self) -> None:
-        pattern = Pattern("*a%" * 200 + "b")
-        began = time.monotonic()
-        self.assertFalse(pattern.matches("a" * 1000))
-        self.assertTrue(pattern.matches("a" * 1000 + "b"))
-        self.assertLess(time.monotonic() - began, 0.5)
-
-    def test_wildcards_beside_each_other(self) -> None:
-        self.assertTrue(Pattern("a%*b").matches("a/x/b"))
-        self.assertTrue(Pattern("a%%b").matches("axb"))
-        self.assertFalse(Pattern("a%%b").matches("a/b"))
-        self.assertTrue(Pattern("**").matches(""))

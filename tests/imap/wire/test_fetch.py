@@ -1,6 +1,6 @@
 """FETCH: data items, sections, partials."""
 
-from mailproto.imap.wire import Fetch, FetchAttribute, FetchSection, SequenceSet
+from mailproto.imap.wire import Fetch, FetchAttribute, FetchSection, IMAPWireLimits, SequenceSet
 from mailproto.message import Section
 from tests.imap.wire.feed import WireTestCase
 
@@ -112,5 +112,33 @@ class FetchTests(WireTestCase):
                 b"FETCH 0 FLAGS",
                 b"FETCH x FLAGS",
                 b"FETCH 1,,2 FLAGS",
+            ]
+        )
+
+
+class FetchLimitTests(WireTestCase):
+    limits = IMAPWireLimits(fetch_items=3, fetch_labels=12)
+
+    def test_the_most_items(self) -> None:
+        self.assertEqual(len(self.parse(b"FETCH 1 (UID BODY[1] BODY[2])").arguments.items), 3)
+        self.assert_bad([b"FETCH 1 (UID BODY[1] BODY[2] FLAGS)", b"FETCH 1 (UID UID UID UID)"])
+
+    def test_the_most_octets_of_part_numbers_and_names(self) -> None:
+        for items in (
+            b"BODY[1.2.3.4.55.6]",
+            b"(BODY[1.2.3] BODY[4.5.6.7])",
+            b"BODY[HEADER.FIELDS (1234567 9)]",
+            b'BODY[HEADER.FIELDS ("a" "b")]',
+            b"BODY[HEADER.FIELDS ({3+}\r\na b)]",
+        ):
+            self.parse(b"FETCH 1 " + items)
+        self.assert_bad(
+            [
+                b"FETCH 1 BODY[1.2.3.4.55.66]",
+                b"FETCH 1 (BODY[1.2.3] BODY[4.5.6.78])",
+                b"FETCH 1 BODY[HEADER.FIELDS (1234567 901)]",
+                b'FETCH 1 BODY[HEADER.FIELDS ("a" "b" "c" "d" "e")]',
+                b"FETCH 1 BODY[HEADER.FIELDS ({20+}\r\n12345678901234567890)]",
+                b"FETCH 1 BODY[1.HEADER.FIELDS (1234 6789)]<1.2>",
             ]
         )

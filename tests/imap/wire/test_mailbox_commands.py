@@ -3,6 +3,7 @@
 from mailproto.imap.wire import (
     Create,
     IMAPServerWire,
+    IMAPWireLimits,
     List,
     Lsub,
     MailboxName,
@@ -87,7 +88,17 @@ class ListTests(WireTestCase):
                 b'LIST "" "a&APw-%b*"': List("", ("aü%b*",)),
                 b'LIST "" {3+}\r\na/%': List("", ("a/%",)),
                 b'LIST "" +.[*': List("", ("+.[*",)),
-                b'LSUB "" *': Lsub("", "*"),
+                b'LSUB "" *': Lsub("", ("*",)),
+            }
+        )
+
+    def test_patterns_that_no_name_can_match_are_left_out(self) -> None:
+        self.assert_table(
+            {
+                b"""LIST "" "&'+,-%\"""": List("", ()),
+                b'LIST "" (a "b\xc3\xbc*" "&c" d)': List("", ("a", "d"), extended=True),
+                b'LIST "&" %': List("", ()),
+                b'LSUB "" &*': Lsub("", ()),
             }
         )
 
@@ -130,6 +141,24 @@ class ListTests(WireTestCase):
                 b'LSUB "" (a b)',
             ]
         )
+
+
+class LimitTests(WireTestCase):
+    limits = IMAPWireLimits(mailbox=10, patterns=20)
+
+    def test_octets_of_a_name(self) -> None:
+        name = b"&APw-54321"
+        self.assertEqual(self.parse(b"SELECT " + name).arguments, Select("\xfc54321"))
+        for line in (b"SELECT %b1", b"SELECT {11+}\r\n%b1", b"RENAME a %b1", b'LIST "" %b*', b'LSUB "%b1" *'):
+            wrong = self.refusal(line % name)
+            self.assertEqual((wrong.code, wrong.bad), ("CANNOT", False), line)
+
+    def test_octets_of_all_patterns(self) -> None:
+        self.parse(b'LIST 12345 (12345 12345 "1234%")')
+        self.parse(b"LSUB 1234567890 123456789*")
+        for line in (b'LIST 12345 (12345 12345 "12345%")', b'LIST "" (&&&&& 12345 {10+}\r\n123456789* %)'):
+            wrong = self.refusal(line)
+            self.assertEqual((wrong.code, wrong.bad), ("LIMIT", False), line)
 
 
 class StatusTests(WireTestCase):

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailproto.imap.wire import (
     Command,
     IMAPServerWire,
+    IMAPWireLimits,
     Login,
     MailboxName,
     encode_mailbox,
@@ -96,7 +97,7 @@ class DateTests(SynchronousTestCase):
     @settings(max_examples=150, deadline=None)
     def test_what_is_rendered_reads_as_the_same(self, moment: datetime.datetime) -> None:
         seconds = int(moment.replace(microsecond=0).timestamp())
-        cursor = Cursor(internal_date(seconds), (), 0, nesting=0, utf8=False)
+        cursor = Cursor(internal_date(seconds), (), 0, limits=IMAPWireLimits(), utf8=False)
         self.assertEqual(date_time(cursor), seconds)
 
 

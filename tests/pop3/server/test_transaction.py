@@ -558,6 +558,7 @@ class LargeMessageTests(SessionTestCase):
         for command in (b"RETR 1", b"TOP 1 999999"):
             transport = self.sign_in(capacity=1000)
             transport.send(command + b"\r\nNOOP\r\n")
+            self.clock.pump([0] * 20)
             _, _, body = transport.read().partition(b"\r\n")
             expected = self.message.replace(b"\r\n.", b"\r\n..") + b"\r\n.\r\n+OK\r\n"
             self.assertTrue(body == expected, command)

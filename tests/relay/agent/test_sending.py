@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mailproto.model import QueueState
-from mailproto.relay import RelayLimits
+from mailproto.relay.limits import RelayLimits
 from tests.relay.agent.world import CONTENT, World
 from tests.smtp.client.network import serving
 
@@ -18,7 +18,7 @@ class SendingTests(World):
         self.assertEqual(self.network.taken, [("RCPT TO:<bob@there.example>", CONTENT[:-2])])
         [(state, outcome)] = self.states("bob@there.example")
         self.assertEqual((state, outcome.code), (QueueState.SENT, 250))
-        self.assertEqual(self.queue.rows, [])
+        self.assertEqual(self.counts().messages, 0)
         self.stop()
         self.assertEqual(self.network.open_connections, [])
 
@@ -225,6 +225,17 @@ class ConcurrencyTests(World):
         self.make_agent().start()
         for _ in range(50):
             self.run_for(1)
-            self.assertLessEqual(sum(row.until > 0 for row in self.queue.rows), 20)
+            self.assertLessEqual(self.counts().leased, 20)
         self.run_for(200)
         self.assertEqual(len(self.arrived), 100)
+
+
+class ManyDestinationsTests(World):
+    def test_all_have_their_turn(self) -> None:
+        """More destinations are due than are looked at together, and than messages may be leased."""
+        self.limits = RelayLimits(leased=40)
+        for number in range(500):
+            self.send(f"user@domain{number}.example")
+        self.make_agent().start()
+        self.run_for(20)
+        self.assertEqual(len(self.arrived), 500)

@@ -13,12 +13,24 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailproto.content import Content
 from mailproto.delivery.reports import Report
 from mailproto.errors import MailError
-from mailproto.model import Address, Envelope, NewQueued, Outcome, Parameters, QueueState, Recipient, Session
+from mailproto.model import (
+    Address,
+    Envelope,
+    NewQueued,
+    Outcome,
+    Parameters,
+    QueueCounts,
+    QueueState,
+    Recipient,
+    Session,
+)
 from mailproto.observing import Observer, Relayed, Unreached
-from mailproto.relay import Exchange, NextHop, Opener, RelayAgent, RelayLimits, Routes, Schedule
+from mailproto.relay import NextHop, RelayAgent, Routes
 from mailproto.relay._exchange import TLSDemand
+from mailproto.relay.limits import RelayLimits, Schedule
+from mailproto.relay.servers import Exchange, Opener
 from mailproto.smtp.limits import SMTPTimeouts
-from tests.relay.agent.fake_queue import FakeQueue
+from tests.relay.agent.watched_queue import WatchedQueue
 from tests.smtp.client.network import Network, serving
 
 HOME = "10.9.9.9"
@@ -60,7 +72,7 @@ class World(SynchronousTestCase):
         self.servers: dict[str, Mapping[str, Any]] = {}
         self.network = Network(lambda host, _: self.servers.get(host, serving()), {})
         self.network.rightNow = 1_000_000.0
-        self.queue = FakeQueue()
+        self.queue = WatchedQueue()
         self.witness = Witness()
         self.lines: list[str] = []
         self.asked_for: list[tuple[str, bool | None]] = []
@@ -165,6 +177,10 @@ class World(SynchronousTestCase):
         self.successResultOf(done)
 
     # -- what happened
+
+    def counts(self) -> QueueCounts:
+        """How much is in the queue."""
+        return self.successResultOf(ensureDeferred(self.queue.counts(self.network.seconds())))
 
     @property
     def arrived(self) -> list[str]:

@@ -13,13 +13,13 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from mailproto._spool_room import RoomClaim, SpoolRoom
 from mailproto.content import Content
 from mailproto.interfaces import IAccount, IDelivery
 from mailproto.model import Address, Envelope, Outcome, Parameters, Session
 from mailproto.smtp import SMTPServerFactory
 from mailproto.smtp.limits import SMTPLimits
 from mailproto.smtp.lmtp import LMTPServerFactory
-from mailproto.smtp.server._spool_room import RoomClaim, SpoolRoom
 from mailproto.testing import FEEDS, LOOPBACK, Dialogue, Feed, MemoryTransport
 from tests.auth.exchanges import WITH_CRAM
 

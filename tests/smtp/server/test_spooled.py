@@ -8,8 +8,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailproto._spool_room import RoomClaim, SpoolRoom
 from mailproto.smtp.limits import SMTPLimits
-from mailproto.smtp.server._spool_room import RoomClaim, SpoolRoom
 from mailproto.testing import ELSEWHERE, LOOPBACK, MemoryTransport
 from tests.smtp.server.dialogue import DialogueTestCase
 from tests.smtp.server.test_server import RCPT

@@ -1,0 +1,135 @@
+"""Fuzz the cost of FETCH: an input fails because it keeps others waiting, or because much is held in memory.
+
+The octets of an input choose the items of a FETCH, of messages that are as expensive as a stranger can make
+them.  An input fails if the time between two turns of others is too long, or if much is sent before the
+client has read.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from _parts.fuzzing import instrumented, run
+
+with instrumented():
+    from _parts.mailbox import portal
+    from twisted.internet.task import Clock
+
+    from mailproto.imap import IMAPServerFactory
+    from mailproto.imap.limits import IMAPLimits
+    from mailproto.imap.wire import IMAPWireLimits
+    from mailproto.testing import MemoryTransport
+
+PAUSE = 0.05
+"""Seconds; several times what others may have to wait, because other programs use the processor, too."""
+
+UNREAD = 3 << 20
+"""Octets that a client has not read."""
+
+ITEMS = 400
+
+MIXED = b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+PART = b'Content-Type: a/b; c="d e"; f=g\r\nContent-Disposition: attachment; filename="h i"\r\n\r\n\r\n'
+INNER = b"Content-Type: message/rfc822\r\n\r\nTo: " + b"a@b," * 9000 + b"\r\nX: y\r\n\r\nz\r\n"
+MESSAGES = (
+    MIXED + b"--b\r\n\r\n\r\n" * 9000,
+    MIXED + (b"--b\r\n" + PART) * 2500,
+    MIXED + (b"--b\r\n" + INNER) * 30,
+    b"X: y\r\nZ: y\r\n" * 5000 + b"\r\nbody",
+    b"Subject: " + b"a" * 300_000 + b"\r\nTo: " + b"a@b," * 60_000 + b"\r\n\r\n" + b"x" * 1_000_000,
+    b"Content-Type: message/rfc822\r\n\r\n" * 150 + b"X:a\r\n" * 100_000,
+    b"".join(b"Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n" % (at, at) for at in range(99)),
+)
+
+NAMES = (
+    b"FLAGS ENVELOPE INTERNALDATE RFC822.SIZE UID BODYSTRUCTURE BODY RFC822 RFC822.HEADER RFC822.TEXT".split()
+)
+TEXTS = (
+    b"",
+    b"HEADER",
+    b"TEXT",
+    b"MIME",
+    b"HEADER.FIELDS (X%d)",
+    b"HEADER.FIELDS (X)",
+    b"HEADER.FIELDS.NOT (X)",
+    b"HEADER.FIELDS.NOT (Z %d)",
+)
+PATHS = (b"", b"1.", b"%d.", b"1.1.", b"1.1.1.1.1.1.1.1.1.1.1.1.", b"30.")
+
+
+class ThreadClock(Clock):
+    """A clock of the processor's time, which runs one call at a time."""
+
+    def seconds(self) -> float:
+        """The time that this thread has used."""
+        return time.thread_time()
+
+    def step(self) -> bool:
+        """Make the first call that is due; whether there was one."""
+        self._sortCalls()  # type: ignore[no-untyped-call]
+        if not self.calls or self.calls[0].getTime() > self.seconds():
+            return False
+        call: Any = self.calls.pop(0)
+        call.called = 1
+        call.func(*call.args, **call.kw)
+        return True
+
+
+def items_of(data: bytes) -> bytes:
+    """Some data items, as octets choose them."""
+    items: list[bytes] = []
+    for number in range(ITEMS if data else 0):
+        kind = data[number % len(data)]
+        if kind < len(NAMES):
+            items.append(NAMES[kind])
+            continue
+        text = TEXTS[kind % len(TEXTS)].replace(b"%d", b"%d" % number)
+        path = PATHS[kind // len(TEXTS) % len(PATHS)].replace(b"%d", b"%d" % (number + 1))
+        if text == b"MIME":
+            path = path or b"1."
+        partial = b"<%d.%d>" % (number, 1 << kind % 20) if kind & 64 else b""
+        items.append(b"BODY.PEEK[%b]%b" % (path + text if text else path[:-1], partial))
+    return b" ".join(items or [b"FLAGS"])
+
+
+clock = ThreadClock()
+wire = IMAPWireLimits(fetch_items=ITEMS, fetch_labels=1 << 16)
+factory = IMAPServerFactory(
+    portal(MESSAGES), clock=clock, hostname="mail.example", limits=IMAPLimits(wire=wire)
+)
+
+
+def one_input(data: bytes) -> None:
+    """What the fuzzer calls."""
+    session = factory.buildProtocol(None)
+    transport = MemoryTransport(session, capacity=1 << 16)
+    longest = 0.0
+    said = b""
+
+    def timed(work: Any, *arguments: Any) -> Any:
+        nonlocal longest
+        began = time.thread_time()
+        result = work(*arguments)
+        longest = max(longest, time.thread_time() - began)
+        return result
+
+    resume = session.resumeProducing
+    session.resumeProducing = lambda: timed(resume)  # type: ignore[method-assign]
+    line = b"a FETCH 1:* (%b)\r\n" % items_of(data)
+    transport.send(b"in LOGIN alice secret\r\nbox EXAMINE INBOX\r\n")
+    timed(transport.send, line)
+    while True:
+        assert transport.unread() < UNREAD, (transport.unread(), line[:100])
+        said = (said + transport.read())[-200:]
+        if said.endswith(b"FETCH completed\r\n"):
+            break
+        assert timed(clock.step), (said, line[:100])
+    assert longest < PAUSE, (longest, line[:100])
+    transport.drop()
+
+
+SEEDS = (*(bytes((kind,)) for kind in range(58)), b"\x06\x0c", b"\x0c\x3d", bytes(range(40, 80)))
+
+if __name__ == "__main__":
+    run(__doc__, one_input, SEEDS)

@@ -1,0 +1,126 @@
+"""What waits for the writer, and what its next batch is: each account has a share.
+
+Deliveries, and what the store itself wants, come first: none of them is long.  Then the accounts take turns,
+one request each, until the batch is long enough.  So a delivery waits for one batch at most, and an account
+for one request of each other account, however many sessions another account has and however much they send.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twisted.internet.defer import Deferred
+
+if TYPE_CHECKING:
+    from mailproto.backends.sqlite._transactions import Transaction
+
+__all__ = ["LAST", "MAX_BATCH", "MAX_WEIGHT", "REQUEST", "Request", "Requests", "Work"]
+
+MAX_BATCH = 512
+"""The most requests of one commit; this bounds how long the first one waits for the last."""
+
+MAX_WEIGHT = 1000
+"""The weight at which a batch is long enough: some 10 ms.  A changed message weighs 1."""
+
+REQUEST = 10
+"""What any request of an account weighs, besides its messages."""
+
+LAST = "last"
+"""The share of what comes after everything that waits already; all that is one batch."""
+
+Work = Callable[["Transaction", Sequence[Any]], Sequence[Any]]
+
+
+class Request(NamedTuple):
+    """Work for the writer; see `Writer.submit`."""
+
+    work: Work
+    argument: Any
+    result: Deferred[Any]
+    share: Hashable = None
+    weight: int = 0
+
+
+class Requests:
+    """The queue.  Only `put` and `end` are for other threads than the writer's."""
+
+    def __init__(self) -> None:
+        self._coming: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._first: deque[Request] = deque()
+        self._shares: dict[Hashable, deque[Request]] = {}  # in the order of their turns
+        self._last: list[Request] = []
+        self._has_ended = False
+
+    def put(self, request: Request) -> None:
+        """Add a request."""
+        self._coming.put(request)
+
+    def end(self) -> None:
+        """No request comes after this."""
+        self._coming.put(None)
+
+    def collect(self, batch: list[Request]) -> bool:
+        """Wait for a request, and put the next batch into ``batch``; False when all is done.
+
+        Requests that were cancelled before their turn are left out.
+        """
+        while not batch:
+            self._sort_in()
+            if self._is_idle():
+                return False
+            if self._last:
+                self._take_all(batch)
+            else:
+                self._take_first(batch)
+                self._take_turns(batch)
+        return True
+
+    def _is_idle(self) -> bool:
+        return not (self._first or self._shares or self._last)
+
+    def _sort_in(self) -> None:
+        """Look at what has come; wait if there is nothing else."""
+        is_idle = self._is_idle()
+        while not self._has_ended and (is_idle or not self._coming.empty()):
+            request = self._coming.get()
+            is_idle = False
+            if request is None:
+                self._has_ended = True
+            elif request.share is None:
+                self._first.append(request)
+            elif request.share == LAST:
+                self._last.append(request)
+            elif (waiting := self._shares.get(request.share)) is None:
+                self._shares[request.share] = deque([request])
+            else:
+                waiting.append(request)
+
+    def _take_all(self, batch: list[Request]) -> None:
+        everything = chain(self._first, *self._shares.values(), self._last)
+        batch += [request for request in everything if not request.result.called]
+        self._first.clear()
+        self._shares.clear()
+        self._last.clear()
+
+    def _take_first(self, batch: list[Request]) -> None:
+        first = self._first
+        while first and len(batch) < MAX_BATCH:
+            if not (request := first.popleft()).result.called:
+                batch.append(request)
+
+    def _take_turns(self, batch: list[Request]) -> None:
+        shares, weight, count = self._shares, 0, 0
+        while shares and weight < MAX_WEIGHT and count < MAX_BATCH:
+            share = next(iter(shares))
+            waiting = shares.pop(share)
+            request = waiting.popleft()
+            if waiting:
+                shares[share] = waiting  # its next turn comes after those of the others
+            if not request.result.called:
+                batch.append(request)
+                weight += request.weight
+                count += 1

@@ -1,0 +1,103 @@
+"""Does the work of a batch in one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.python.failure import Failure
+
+from mailproto.backends.sqlite._failures import is_of_storage
+from mailproto.backends.sqlite._requests import Request, Work
+from mailproto.errors import MailError
+
+__all__ = ["Transaction", "do_each_kind", "do_one_kind"]
+
+
+class Transaction:
+    """A transaction, and what must be done after its commit.
+
+    :ivar touched: the changed mailboxes, each with its modseq.
+    :ivar accounts: the changed accounts, each with its modseq.
+    :ivar accounts_changed: whether the listeners of `IAccountChanges.watch` must be called.
+    :ivar queue_changed: whether the listeners of `IQueue.watch` must be called.
+    :ivar unused: the names of body files that are no longer used.
+    :ivar leaves_work: whether there is data to be cleared away afterwards.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.execute = connection.execute
+        self.touched: dict[int, int] = {}
+        self.accounts: dict[int, int] = {}
+        self.accounts_changed = False
+        self.queue_changed = False
+        self.unused: list[str] = []
+        self.leaves_work = False
+
+
+def do_one_kind(
+    connection: sqlite3.Connection, work: Work, requests: Sequence[Request]
+) -> tuple[Sequence[Any], Transaction] | None:
+    """Do and commit a batch of one kind; None if it failed and was undone.
+
+    This is the usual case.  It needs no savepoint, for which SQLite would open another file.
+    """
+    transaction = Transaction(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        results = work(transaction, [request.argument for request in requests])
+    except Exception as error:
+        if not connection.in_transaction or is_of_storage(error):
+            raise  # the batch is given up: the disk is full or failing
+        connection.execute("ROLLBACK")
+        return None
+    connection.execute("COMMIT")
+    return results, transaction
+
+
+def do_each_kind(
+    connection: sqlite3.Connection, kinds: Sequence[tuple[Work, Sequence[Request]]]
+) -> tuple[Sequence[Any], Transaction]:
+    """Do and commit a batch in which each kind of work may fail by itself."""
+    transaction = Transaction(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    results: list[Any] = []
+    for work, requests in kinds:
+        results += _perform(transaction, work, [request.argument for request in requests])
+    connection.execute("COMMIT")
+    return results, transaction
+
+
+def _perform(transaction: Transaction, work: Work, arguments: Sequence[Any]) -> Sequence[Any]:
+    """Do one kind of work for many arguments; returns results or Failures."""
+    connection = transaction.connection
+    touched, accounts = dict(transaction.touched), dict(transaction.accounts)
+    unused, leaves_work = len(transaction.unused), transaction.leaves_work
+    connection.execute("SAVEPOINT work")
+    try:
+        results = work(transaction, arguments)
+    except Exception as error:
+        if not connection.in_transaction or is_of_storage(error):
+            raise  # the whole batch is given up: the disk is full or failing
+        connection.execute("ROLLBACK TO work")
+        transaction.touched, transaction.accounts = touched, accounts
+        transaction.leaves_work = leaves_work
+        del transaction.unused[unused:]
+        connection.execute("RELEASE work")
+        if len(arguments) == 1:
+            return [_failure(error)]
+    else:
+        connection.execute("RELEASE work")
+        return results
+    return [_perform(transaction, work, [argument])[0] for argument in arguments]
+
+
+def _failure(error: Exception) -> Failure:
+    """The result of a request that failed.
+
+    What clients do wrong has no traceback: its frames would be garbage that only the collector finds, which
+    stops everything.
+    """
+    return Failure(error.with_traceback(None) if isinstance(error, MailError) else error)

@@ -1,0 +1,127 @@
+"""A service that sends what is in the queue."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+
+from mailproto._logger import PackageLogger
+from mailproto.awaiting import settle
+from mailproto.interfaces import IQueue, IQueueStore
+from mailproto.observing import Observers
+from mailproto.relay import QueueDelivery, RelayAgent, Routes
+from mailproto.relay.limits import Schedule
+from mailproto.relay.policies import MTASTS, TLSPolicies
+from mailproto.relay.servers import DNSResolver, Exchanges, Opener
+from mailproto.service._data import DataService
+from mailproto.service._reporting import Reporter
+from mailproto.service._servers import ServersService
+from mailproto.service._settings import Settings
+from mailproto.service._store import StoreService
+
+__all__ = ["RelayService"]
+
+_MTA_STS = "mta-sts"
+"""The folder of policies in the data folder."""
+
+
+class RelayService(Service):
+    """Sends what is in the queue, if anything may be sent.
+
+    :param own_addresses: returns the (address, port) where this server listens for mail from others.
+    """
+
+    log = PackageLogger()
+
+    def __init__(
+        self,
+        settings: Settings,
+        data: DataService,
+        store: StoreService,
+        servers: ServersService,
+        reporter: Reporter,
+        *,
+        reactor: Any,
+        observers: Observers,
+        own_addresses: Callable[[], Sequence[tuple[str, int]]],
+    ) -> None:
+        self._settings = settings
+        self._data = data
+        self._store = store
+        self._servers = servers
+        self._reporter = reporter
+        self._reactor = reactor
+        self._observers = observers
+        self._own_addresses = own_addresses
+        self._agent: RelayAgent | None = None
+
+    def startService(self) -> Deferred[None]:
+        """Begin to send; the result fires when it has begun."""
+        super().startService()  # type: ignore[no-untyped-call]
+        return Deferred.fromCoroutine(self._start())
+
+    def stopService(self) -> Deferred[None]:
+        """End; what is being sent has some seconds left."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _start(self) -> None:
+        settings = self._settings
+        delivery = self._servers.delivery
+        if not isinstance(delivery, QueueDelivery) or not IQueueStore.providedBy(self._store.store):
+            self._reporter.relaying("off")
+            return
+        routes = settings.relay.routes_for(settings.domains)
+        self._reporter.relaying(str(routes))
+        queue = self._store.store.queue
+        if routes.sends_nothing:
+            await self._warn_of_the_queue(queue)
+            return
+        await settle(queue.regroup(routes.key))
+        self._agent = self._make_agent(queue, delivery, routes)
+        self._agent.start()
+
+    async def _stop(self) -> None:
+        agent, self._agent = self._agent, None
+        if agent is not None:
+            await agent.stop()
+
+    def _make_agent(self, queue: IQueue, delivery: QueueDelivery, routes: Routes) -> RelayAgent:
+        settings, relay = self._settings, self._settings.relay
+        resolver = DNSResolver(self._reactor, relay.servers)
+        policies = TLSPolicies(resolver, MTASTS(self._reactor, resolver, self._data.folder / _MTA_STS))
+        exchanges = Exchanges(
+            resolver,
+            mx_port=relay.mx_port,
+            own_names=[settings.hostname],
+            own_addresses=self._own_addresses(),
+            policies=policies,
+        )
+        return RelayAgent(
+            self._reactor,
+            queue,
+            routes,
+            exchanges,
+            Opener(self._reactor, hostname=settings.hostname),
+            prepare_report=delivery.prepare,
+            hostname=settings.hostname,
+            schedule=Schedule(
+                retry=relay.retry,
+                longest_wait=max(relay.retry, Schedule().longest_wait),
+                lifetime=relay.lifetime,
+                delay_notice=relay.delay_notice,
+            ),
+            observer=self._observers,
+        )
+
+    async def _warn_of_the_queue(self, queue: IQueue) -> None:
+        counts = await settle(queue.counts(time.time()))
+        if counts.messages:
+            self.log.warn(
+                "{count} messages stay in the queue: no mail is sent to other domains, see --relay",
+                count=counts.messages,
+            )

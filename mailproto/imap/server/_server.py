@@ -383,6 +383,10 @@ class IMAPServer(ServerConnection[Event]):
         if writer is not None:
             writer.view.close()
 
+    def released(self) -> None:
+        """See `ServerConnection.released`."""
+        self.sasl.end()
+
     def closed(self) -> None:
         """See `ServerConnection.closed`."""
         logout, self._logout = self._logout, None

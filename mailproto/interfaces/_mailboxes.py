@@ -75,7 +75,7 @@ class IMailbox(Contract, metaclass=ContractClass):
     def append(self, messages: Sequence[NewMessage]) -> Result[Sequence[AppendedMessage]]:
         """Store all of ``messages`` or none, with new UIDs in ascending order.
 
-        :raises OverQuota: there is no room, or a message has too many or too long keywords.
+        :raises OverQuota: there is no room, or a message or the mailbox has too many or too long keywords.
         :raises ValueError: a flag is neither a system flag nor a keyword.
         """
 

@@ -75,7 +75,7 @@ class SQLiteAccount:
     async def _rename_inbox(self, new: str) -> None:
         database = self._database
         inbox, target = await self._change(_tree.create_beside_inbox, new)
-        changes = await _reading.changes_since(database.read, database.pause, inbox, 0)
+        changes = await database.changes.changes_since(inbox, 0)
         await database.long_changes.do(moving(inbox, target), changes.changed.uids, self._id)
 
     async def subscribe(self, name: str) -> None:

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
 from mailproto.backends.sqlite._bodies import Bodies
+from mailproto.backends.sqlite._changes import ChangesReader
 from mailproto.backends.sqlite._failures import is_full, unavailable, unusable
 from mailproto.backends.sqlite._hints import Hints
 from mailproto.backends.sqlite._long_changes import LongChanges, any_long_change
@@ -50,6 +51,7 @@ class Database:
     :ivar bodies: the messages' octets.
     :ivar writer: makes all changes.
     :ivar long_changes: makes changes of many messages, in slices.
+    :ivar changes: tells what has changed in mailboxes.
     :ivar hints: the listeners for changes.
     """
 
@@ -64,6 +66,7 @@ class Database:
         self.bodies = Bodies(reactor, self.path + "-bodies", self.room)
         self._peers = Peers(self.path + "-peers", self._finish_changes_of_others)
         self._turns = Turns(self.path, self._peers, BUSY_TIMEOUT)
+        self.changes = ChangesReader(self.read, self.pause)
         self.hints = Hints(self.read, self.pause, reactor, self._peers)
         self.writer = Writer(
             reactor, self.path, self._committed, self.bodies.remove, self.room, self._turns.turn

@@ -11,14 +11,24 @@ import queue
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred
 
 if TYPE_CHECKING:
     from mailproto.backends.sqlite._transactions import Transaction
 
-__all__ = ["LAST", "MAX_BATCH", "MAX_WEIGHT", "REQUEST", "Request", "Requests", "Work"]
+__all__ = [
+    "LAST",
+    "MAX_BATCH",
+    "MAX_WEIGHT",
+    "REQUEST",
+    "Request",
+    "Requests",
+    "Work",
+    "in_any_order",
+    "kinds_of",
+]
 
 MAX_BATCH = 512
 """The most requests of one commit; this bounds how long the first one waits for the last."""
@@ -33,6 +43,19 @@ LAST = "last"
 """The share of what comes after everything that waits already; all that is one batch."""
 
 Work = Callable[["Transaction", Sequence[Any]], Sequence[Any]]
+WorkT = TypeVar("WorkT", bound=Work)
+
+_IN_ANY_ORDER: set[Any] = set()
+
+
+def in_any_order(work: WorkT) -> WorkT:
+    """Mark work whose requests may be done before or after those of other work that is marked so.
+
+    It is for what is asked for very often: who asks waits for the result before asking for anything that
+    depends on it.
+    """
+    _IN_ANY_ORDER.add(work)
+    return work
 
 
 class Request(NamedTuple):
@@ -124,3 +147,27 @@ class Requests:
                 batch.append(request)
                 weight += request.weight
                 count += 1
+
+
+def kinds_of(batch: Sequence[Request]) -> list[tuple[Work, list[Request]]]:
+    """The requests of a batch by kind: neighbours, and all that is `in_any_order` until one that is not.
+
+    Deliveries, leases and results of attempts alternate on a busy server: done one by one, nearly each would
+    be a kind of its own, with a savepoint and a dozen statements.
+    """
+    kinds: list[tuple[Work, list[Request]]] = []
+    in_any_order: dict[Work, list[Request]] = {}
+    for request in batch:
+        work = request.work
+        if work in _IN_ANY_ORDER:
+            requests = in_any_order.get(work)
+        else:
+            in_any_order.clear()
+            requests = kinds[-1][1] if kinds and kinds[-1][0] == work else None
+        if requests is None:
+            requests = []
+            kinds.append((work, requests))
+            if work in _IN_ANY_ORDER:
+                in_any_order[work] = requests
+        requests.append(request)
+    return kinds

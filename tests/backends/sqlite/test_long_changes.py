@@ -12,7 +12,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from mailproto.backends import SQLiteStore
-from mailproto.backends.sqlite import _changing, _checkpoints, _database, _long_changes, _reading
+from mailproto.backends.sqlite import _changes, _changing, _checkpoints, _database, _long_changes, _reading
 from mailproto.backends.sqlite._database import DATABASE
 from mailproto.backends.sqlite._long_changes import expunging, moving
 from mailproto.backends.sqlite._peers import Peers
@@ -40,8 +40,9 @@ class LongChangeTests(TestCase):
 
     async def setUp(self):
         self.patch(_long_changes, "SLICE", 3)
-        self.patch(_reading, "_FEW", 2)
+        self.patch(_changes, "FEW", 2)
         self.patch(_reading, "_PIECE", 4)
+        self.patch(_changes, "PIECE", 4)
         self.folder = self.mktemp()
         self.store = await self.started(self.folder)
         await self.store.directory.add(ALICE, "hash")

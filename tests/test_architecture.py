@@ -107,14 +107,14 @@ PUBLIC_NAMES = {
     "mailproto.message": """
         ADDRESSES_LIMIT ANCESTORS_LIMIT Attachment BOUNDARY_LIMIT BYTE_ORDER_MARK ENVELOPE_LIMIT
         FIELDS_LIMIT FIELD_LIMIT FILE_NAME_LIMIT Field HEADER_LIMIT HeaderSection IDS_LIMIT Index
-        Mailbox Message NESTING_LIMIT NamedAddress PARTS_LIMIT PREVIEW_LENGTH Part RENDER_VERSION
-        Relations SHOWN_TEXT_LIMIT STRUCTURED_LIMIT STRUCTURE_LIMIT SUBJECT_LIMIT Searchable Section
-        Sections Slices Steps Summary TEXT_LIMIT UnknownEncoding Working base_subject binary binary_size
-        binary_size_steps body body_steps casemap comment_end date_text decode_header decode_text
-        display_name encode_header finish fold header_fields header_section html_text is_mbox_line
-        is_reply may_be_header message_id message_ids parameter_text parse_addresses parse_date preview
-        received references relations scan scan_steps section sent_date sort_mailbox summarise
-        summarise_steps supported_charset top top_steps unquote utf8_form
+        Mailbox Message NESTING_LIMIT NamedAddress NotConvertible PARTS_LIMIT PREVIEW_LENGTH Part
+        RENDER_VERSION Relations SHOWN_TEXT_LIMIT STRUCTURED_LIMIT STRUCTURE_LIMIT SUBJECT_LIMIT Searchable
+        Section Sections Slices Steps Summary TEXT_LIMIT UnknownEncoding Working base_subject binary
+        binary_size binary_size_steps body body_steps casemap comment_end date_text decode_header
+        decode_text display_name encode_header finish fold header_fields header_section html_text
+        is_mbox_line is_reply may_be_header message_id message_ids parameter_text parse_addresses parse_date
+        preview received references relations scan scan_steps section sent_date seven_bit_form_steps
+        sort_mailbox summarise summarise_steps supported_charset top top_steps unquote utf8_form
     """,
     "mailproto.model": """
         ANSWERED Address AppendedMessage Changes CheckResult DELETED DELIMITER DRAFT DestinationState

@@ -62,6 +62,10 @@ For SEARCH, SORT and THREAD (texts compare by `casemap`, i;unicode-casemap)::
     parse_addresses(value, strict=False) -> list[Mailbox(name, route, local, host)]
     decode_text(octets, charset) -> str;  supported_charset(name) -> bool;  html_text(source) -> str
 
+For servers that take 7-bit octets only (RFC 6152)::
+
+    seven_bit_form_steps(content, index, write) -> Steps[None]       # raises NotConvertible
+
 For writing structured fields anew::
 
     comment_end(value, at) -> int;  unquote(text) -> bytes
@@ -97,6 +101,7 @@ from mailproto.message._relations import ANCESTORS_LIMIT, Relations, relations
 from mailproto.message._scan import BOUNDARY_LIMIT, NESTING_LIMIT, PARTS_LIMIT, Part
 from mailproto.message._search import PREVIEW_LENGTH, Searchable, preview
 from mailproto.message._section import Section, Sections, Slices, section, top, top_steps
+from mailproto.message._seven_bit_form import NotConvertible, seven_bit_form_steps
 from mailproto.message._steps import Steps, Working, finish
 from mailproto.message._structure import STRUCTURE_LIMIT
 from mailproto.message._summary import RENDER_VERSION, Summary, body, body_steps, summarise, summarise_steps
@@ -139,6 +144,7 @@ __all__ = [
     "Mailbox",
     "Message",
     "NamedAddress",
+    "NotConvertible",
     "Part",
     "Relations",
     "Searchable",
@@ -183,6 +189,7 @@ __all__ = [
     "scan_steps",
     "section",
     "sent_date",
+    "seven_bit_form_steps",
     "sort_mailbox",
     "summarise",
     "summarise_steps",

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Hashable, Iterator
 from typing import NamedTuple
 
+from mailproto.content import Content
 from mailproto.model import Lease, Outcome, QueuedRecipient
 from mailproto.relay._concurrency import Concurrency
 from mailproto.relay._limits import RelayLimits
@@ -50,10 +51,11 @@ class Held:
     :ivar results: by the recipients' indexes in the lease; None where there is none yet.
     :ivar refusal: what the last server that did not want it said; None if there is none.
     :ivar losses: how many new connections were lost before there was a reply about it.
+    :ivar converted: the message with 7-bit octets, once a server needed that.
     :ivar is_lost: whether the lease is somebody else's by now.
     """
 
-    __slots__ = ("destination", "is_lost", "lane", "lease", "losses", "refusal", "results")
+    __slots__ = ("converted", "destination", "is_lost", "lane", "lease", "losses", "refusal", "results")
 
     def __init__(self, lease: Lease, destination: Destination, lane: LaneKey) -> None:
         self.lease = lease
@@ -62,6 +64,7 @@ class Held:
         self.results: list[Result | None] = [None] * len(lease.message.recipients)
         self.refusal: Result | None = None
         self.losses = 0
+        self.converted: Content | None = None
         self.is_lost = False
 
     @property

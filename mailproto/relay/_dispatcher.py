@@ -47,12 +47,19 @@ class Dispatcher:
 
     A destination that wants a connection when there is none waits in a line; those that have one give it up
     after some messages then.
+
+    :ivar folder: for files of large messages that have to be converted; None for the system's.
     """
 
     log = PackageLogger()
 
     def __init__(
-        self, clock: ReactorTime, connections: Connections, limits: RelayLimits, office: Office
+        self,
+        clock: ReactorTime,
+        connections: Connections,
+        limits: RelayLimits,
+        office: Office,
+        folder: str | None = None,
     ) -> None:
         self.clock = clock
         self._limits = limits
@@ -64,6 +71,7 @@ class Dispatcher:
         self._is_to_serve = False
         self._stopped: Callable[[], None] | None = None
         self.connections = connections
+        self.folder = folder
 
     @property
     def is_crowded(self) -> bool:
@@ -181,7 +189,12 @@ class Dispatcher:
             if self._is_too_early(destination):
                 return None
             destination.not_before = self.clock.seconds() + 1 / destination.rate
-        return lane.waiting.popleft()
+        while lane.waiting:
+            held = lane.waiting.popleft()
+            if not held.is_lost:
+                return held
+            self._office.give_back(held)
+        return None
 
     def _is_too_early(self, destination: Destination) -> bool:
         """Whether the rate allows no message now; then `start` is called when it does."""

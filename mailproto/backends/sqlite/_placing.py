@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from mailproto.backends._flags import TooManyKeywords
 from mailproto.backends._threading import ThreadKeys
 from mailproto.backends.sqlite._bodies import Body, digest
 from mailproto.backends.sqlite._flagbits import DELETED_BIT, SEEN_BIT, Columns
@@ -78,7 +79,13 @@ def deliver_all(
                 outcomes.append(placement)
                 continue
             found = placing.mailbox(placement[0])
-            outcomes.append(found if isinstance(found, MailError) else placing.put(found, placement[1]))
+            if isinstance(found, MailError):
+                outcomes.append(found)
+                continue
+            try:
+                outcomes.append(placing.put(found, placement[1]))
+            except TooManyKeywords as error:
+                outcomes.append(error)
         results.append(outcomes)
     placing.finish()
     return results
@@ -89,6 +96,7 @@ def append_all(transaction: Transaction, appends: Sequence[Append]) -> Sequence[
     """For each append: where its messages are.
 
     :raises NoSuchMailbox:
+    :raises TooManyKeywords: a mailbox has too many.
     """
     mailboxes: dict[int, Mailbox] = {}
     placing = Placing(transaction)
@@ -187,8 +195,13 @@ class Placing:
         return self._accounts.setdefault(id_, _Account(id_, modseq))
 
     def put(self, mailbox: Mailbox, arrival: Arrival) -> AppendedMessage:
-        """Add a message for a mailbox."""
+        """Add a message for a mailbox.
+
+        :raises TooManyKeywords: the mailbox has too many.
+        """
         body, (bits, keywords), date = arrival
+        if keywords:
+            self._transaction.keywords.check(self._transaction.connection, mailbox.id, (keywords,))
         new = self._counted(body)
         self._changed[mailbox.id] = mailbox
         uid = mailbox.uid_next

@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -35,6 +35,10 @@ MAX_BATCH = 512
 
 MAX_WEIGHT = 1000
 """The weight at which a batch is long enough: some 10 ms.  A changed message weighs 1."""
+
+HEAVY = 300
+"""From this weight on, a request has a batch without the deliveries that wait already, so that these do not
+wait for it."""
 
 REQUEST = 10
 """What any request of an account weighs, besides its messages."""
@@ -76,6 +80,7 @@ class Requests:
         self._first: deque[Request] = deque()
         self._shares: dict[Hashable, deque[Request]] = {}  # in the order of their turns
         self._last: list[Request] = []
+        self._is_postponed = False  # a heavy request, because deliveries were waiting
         self._has_ended = False
 
     def put(self, request: Request) -> None:
@@ -99,8 +104,13 @@ class Requests:
                 self._take_all(batch)
             else:
                 self._take_first(batch)
-                self._take_turns(batch)
+                self._is_postponed = bool(batch) and not self._is_postponed and self._is_next_heavy()
+                if not self._is_postponed:
+                    self._take_turns(batch)
         return True
+
+    def _is_next_heavy(self) -> bool:
+        return any(waiting[0].weight >= HEAVY for waiting in islice(self._shares.values(), 1))
 
     def _is_idle(self) -> bool:
         return not (self._first or self._shares or self._last)

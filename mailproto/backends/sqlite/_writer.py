@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 
 from mailproto._logger import PackageLogger
 from mailproto.backends.sqlite._checkpoints import Checkpoints
+from mailproto.backends.sqlite._keywords import Keywords
 from mailproto.backends.sqlite._requests import REQUEST, Request, Requests, kinds_of
 from mailproto.backends.sqlite._room import Room, takes_room
 from mailproto.backends.sqlite._schema import connect
@@ -69,6 +70,7 @@ class Writer:
         self._room = room
         self._turn = turn
         self._checkpoints = Checkpoints(path)
+        self._keywords = Keywords()
         self._requests = Requests()
         self._answers: deque[Callable[[], None]] = deque()  # to be given in the reactor's thread
         self._is_answering = False
@@ -213,8 +215,8 @@ class Writer:
         kinds = kinds_of(batch)
         batch = [request for _, requests in kinds for request in requests]
         try:
-            done = do_one_kind(connection, *kinds[0]) if len(kinds) == 1 else None
-            results, transaction = done or do_each_kind(connection, kinds)
+            done = do_one_kind(connection, self._keywords, *kinds[0]) if len(kinds) == 1 else None
+            results, transaction = done or do_each_kind(connection, self._keywords, kinds)
         except Exception as error:
             return error
         self._answer(batch, results, transaction)

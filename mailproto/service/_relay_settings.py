@@ -46,7 +46,7 @@ class RelaySettings:
     way: str | None = None
     routes: Mapping[str, str] = field(default_factory=dict)
     credentials: Mapping[str, Password] = field(default_factory=dict, repr=False)
-    clients: Networks = field(default_factory=Networks)
+    clients: Networks | Sequence[str] = field(default_factory=Networks)
     resolvers: Sequence[str] = ()
     mx_port: int = 25
     retry: float = 60
@@ -62,10 +62,11 @@ class RelaySettings:
         check_setting("relay.credentials", check_mapping, self.credentials)
         _checked("relay.credentials", lambda: Routes("off", None, self.credentials))
         try:
-            object.__setattr__(self, "clients", Networks.of("", self.clients))
+            clients = Networks.of("", self.clients)
+            check_relay_from("", clients)
         except (TypeError, ValueError) as error:
             raise SettingError("relay.clients", str(error).lstrip(": ")) from None
-        _checked("relay.clients", lambda: check_relay_from("", self.clients))
+        object.__setattr__(self, "clients", clients)
         if self.resolvers:
             check_setting("relay.resolvers", check_words, self.resolvers, "127.0.0.1:53")
         _checked("relay.resolvers", lambda: self.servers)

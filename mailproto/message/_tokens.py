@@ -25,7 +25,7 @@ ATEXT = rb"[^\x00-\x20()<>@,;:\\\".\[\]\x7f]"
 TOKEN_CHARACTERS = rb"[^\x00-\x20()<>@,;:\\\"/\[\]?=\x7f]"
 """A character of a token (RFC 2045 5.1), or any 8-bit octet."""
 
-_comment_step = re.compile(rb"[^()\\]*+(?:\\.[^()\\]*+)*(?:(\(++|\)++)|\\?\Z)", re.DOTALL).match
+_comment_step = re.compile(rb"[^()\\]*+(?:\\.[^()\\]*+)*(?:([(]++|[)]++)|\\?\Z)", re.DOTALL).match
 _outside_comments = re.compile(rb'(?:[^"(]++|"[^"\\]*+(?:\\.[^"\\]*+)*"?)*', re.DOTALL).match
 _escaped = re.compile(rb"\\(.)|\r?\n", re.DOTALL).sub
 

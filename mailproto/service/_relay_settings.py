@@ -13,7 +13,7 @@ from mailproto._ip import ip_address
 from mailproto.auth import Password
 from mailproto.connection.proxy import Networks
 from mailproto.relay import Routes
-from mailproto.relay._intake import check_relay_from
+from mailproto.relay._permission import check_relay_from
 from mailproto.relay._tls import check_reporter
 from mailproto.service._account_file import read_private
 from mailproto.service._setting_error import SettingError, check_setting

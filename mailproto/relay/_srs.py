@@ -18,15 +18,16 @@ from mailproto._arguments import check_call, check_type, check_whole, wrong_valu
 from mailproto.domains import canonical_domain, domain_fault, literal_address
 from mailproto.errors import RecipientUnknown
 from mailproto.model import Address
+from mailproto.smtp.wire import SMTPWireLimits
 
 __all__ = ["MAX_AGE", "MAX_LOCAL_PART", "SRS"]
 
 MAX_AGE = 21
 """Days for which mail to such an address is taken; a bounce comes after at most a week or so."""
 
-MAX_LOCAL_PART = 128
-"""Octets of the longest local part that is made.  The RFC's limit of 64 is too short for the senders of bulk
-mail, and hardly a server keeps to it."""
+MAX_LOCAL_PART = SMTPWireLimits().local_part
+"""Octets of the longest local part that is made: our own server must take it back.  The RFC's 64 are too few
+for the senders of bulk mail, and hardly a server keeps to them."""
 
 _DAYS = 1 << 10
 """The number of days in two digits of base 32."""
@@ -36,6 +37,7 @@ _HASH = 4
 """Characters of a hash: 24 bits.  A guess costs a message, and only reaches one address for some days."""
 
 _LEAST_SECRET = 16
+_MAX_ADDRESS = 254  # RFC 5321 4.5.3.1.3, without angle brackets
 _OURS = re.compile(r"srs[01][=+-]", re.IGNORECASE)
 _SRS0 = re.compile(r"srs0[=+-]([^=]+)=([a-z2-7]{2})=([^=]+)=(.+)", re.IGNORECASE | re.DOTALL)
 _SRS1 = re.compile(r"srs1[=+-]([^=]+)=([^=]+)=([=+-].+)", re.IGNORECASE | re.DOTALL)
@@ -87,7 +89,9 @@ class SRS:
         else:
             day = _day(self._today())
             local = f"SRS0={self._hash(day, domain, local)}={day}={domain}={local}"
-        return Address(local, self._domain) if len(local.encode()) <= MAX_LOCAL_PART else sender
+        made = Address(local, self._domain)
+        size = len(local.encode("utf-8", "surrogatepass"))
+        return made if size <= MAX_LOCAL_PART and len(str(made)) <= _MAX_ADDRESS else sender
 
     def _once_more(self, host: str, rest: str) -> str:
         return f"SRS1={self._hash(host, rest)}={host}={rest}"

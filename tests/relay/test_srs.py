@@ -9,6 +9,8 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from mailproto.errors import RecipientUnknown
 from mailproto.model import NULL_PATH, Address
 from mailproto.relay._srs import MAX_AGE, MAX_LOCAL_PART, SRS
+from mailproto.smtp.wire import SMTPWireLimits, render_path
+from mailproto.smtp.wire._grammar import parse_path
 
 SECRET = b"sixteen octets and more"
 DAY = 86_400.0
@@ -57,6 +59,20 @@ class SRSTests(SynchronousTestCase):
         room = MAX_LOCAL_PART - len("SRS0=HHHH=TT=remote.example=")
         for count, length in ((room, MAX_LOCAL_PART), (room + 1, room + 1)):
             self.assertEqual(len(self.srs.rewrite(Address("x" * count, "remote.example")).local), length)
+
+    def test_the_server_takes_them_back(self) -> None:
+        """In a command, quoted where necessary; so do clients that send with them."""
+        for text in (*SENDERS, f"{'x' * 90}@remote.example"):
+            made = self.srs.rewrite(address(text) if len(text) < 90 else Address("x" * 90, "remote.example"))
+            self.assertEqual(parse_path(f"<{made}>", SMTPWireLimits(), "5.1.3"), (made, ""))
+            self.assertEqual(render_path("MAIL FROM", made, {}), f"MAIL FROM:<{made}>\r\n".encode())
+
+    def test_the_longest_domain(self) -> None:
+        domain = ".".join(["d" * 60] * 3)
+        srs = self.make(domain)
+        for count, is_made in ((254 - 1 - len(domain) - 28, True), (254 - len(domain) - 28, False)):
+            path = Address("x" * count, "remote.example")
+            self.assertEqual(srs.rewrite(path) is not path, is_made)
 
     def test_what_is_not_ours(self) -> None:
         made = self.srs.rewrite(address(SENDERS[0]))

@@ -64,7 +64,7 @@ class RandomTests(World):
             self.run_for(random.choice([0, 0, 0.05, 1, 30]))
             if random.random() < 0.05:
                 done = agents[0].stop()
-                self.run_for(25)
+                self.run_for(45)
                 self.successResultOf(done)
                 agents[0] = self.make_agent()
                 agents[0].start()
@@ -83,7 +83,7 @@ class RandomTests(World):
 
     def found(self, random: Random, servers: list[str]) -> Any:
         errors: list[MailError] = [Refused(550, "5.1.2", "No such domain"), DNSFailure()]
-        return random.choice([servers] * 6 + errors)  # type: ignore[list-item]
+        return random.choice([servers] * 6 + errors)  # type: ignore[operator]
 
     def odd(self, random: Random, host: str, until: float) -> Mapping[str, Any]:
         if host == HOME or self.network.seconds() > until or random.random() < 0.5:
@@ -119,7 +119,7 @@ class RandomTests(World):
         self.assertEqual(failed & set(arrived) - uncertain, set())
 
     def test_everything_arrives_once_or_comes_back_once(self) -> None:
-        for seed in range(8):
+        for seed in range(4):
             with self.subTest(seed=seed):
                 self.setUp()
                 self.is_once(seed)

@@ -104,11 +104,17 @@ class Dispatcher:
         return False
 
     def _may_open(self, destination: Destination, lane: Lane) -> bool:
-        """A destination has one connection until that is there; a lane without any gets one in any case."""
+        """A destination has one connection until that is there; a lane without any gets one in any case.
+
+        It never has more than are free after that, so that slow servers do not take all.
+        """
         carriers = destination.carriers
         if not destination.is_proven:
             return not carriers
-        return carriers < destination.concurrency.number or not lane.carriers
+        if not lane.carriers:
+            return True
+        free = self._limits.connections - self._number
+        return carriers < min(destination.concurrency.number, max(free, 1))
 
     def _carry(self, destination: Destination, lane: Lane) -> None:
         carrier = Carrier(self, destination, lane)

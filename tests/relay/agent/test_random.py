@@ -60,7 +60,7 @@ class RandomTests(World):
             wanted += to
             self.send(*to, id=f"M{number}")
             if random.random() < 0.1:
-                self.queue.failures += [StorageFull()] * random.randint(1, 3)
+                self.queue.failures = [StorageFull()] * random.randint(1, 3)
             self.run_for(random.choice([0, 0, 0.05, 1, 30]))
             if random.random() < 0.05:
                 done = agents[0].stop()

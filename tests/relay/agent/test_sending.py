@@ -205,6 +205,30 @@ class ConcurrencyTests(World):
         quick = [each for each in self.arrived if "quick" in each]
         self.assertEqual(len(quick), 20)
 
+    def test_servers_that_never_finish_do_not_take_all_connections(self) -> None:
+        self.limits = RelayLimits(connections=30)
+        for number in range(10):
+            self.domains[f"tar{number}.example"] = [f"10.0.0.{number + 10}"]
+            self.servers[f"10.0.0.{number + 10}"] = serving(final="silent")
+        for number in range(500):
+            self.send(f"user{number}@tar{number % 10}.example")
+        self.make_agent().start()
+        self.run_for(60)
+        for number in range(10):
+            self.send(f"user{number}@well.example")
+        self.run_for(10)
+        self.assertEqual(sum("well" in each for each in self.arrived), 10)
+
+    def test_connections_do_not_get_old(self) -> None:
+        self.limits = RelayLimits(connection_age=10, destination_connections=1)
+        self.servers["10.0.0.1"] = serving(final="1.00|250 OK")
+        for number in range(30):
+            self.send(f"user{number}@there.example")
+        self.make_agent().start()
+        self.run_for(60)
+        self.assertEqual(len(self.arrived), 30)
+        self.assertIn(len(self.network.connections), (3, 4))
+
     def test_a_rate_is_kept(self) -> None:
         self.limits = RelayLimits(rates={"slow.example": 0.5})
         for number in range(10):

@@ -1,4 +1,4 @@
-"""What decides about TLS for the servers that the DNS names, for `mailproto.relay.Exchanges`.
+"""What decides about TLS for the servers that the DNS names, for `mailproto.relay.servers.Exchanges`.
 
 Without these, servers must have what DANE demands, or else what the route says::
 

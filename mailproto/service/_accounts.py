@@ -45,10 +45,10 @@ from mailproto.service._data import DataService
 from mailproto.service._settings import AccountSettings, Settings
 from mailproto.service._store import StoreService
 
-__all__ = ["AccountsService", "RightPasswords", "ensure_account", "remembered_domain"]
+__all__ = ["AccountsService", "RightPasswords", "ensure_account", "remembered_domain", "remembered_domains"]
 
-_DOMAIN = "first-domain"
-"""The file in the data folder from which the command takes the domain for names without one."""
+_DOMAINS = "domains"
+"""The file in the data folder from which the command takes the server's domains, one a line."""
 
 _RIGHT_PASSWORDS = "given-accounts"
 
@@ -93,7 +93,7 @@ class AccountsService(Service):
                 await self._ensure_catch_all(store, settings.catch_all)
         except MailError as error:
             raise self._store.problem(str(error)) from None
-        self._remember_domain(settings.domains[0])
+        self._remember_domains(settings.domains)
         self._verifier = PasswordVerifier(self._reactor)
         self.portal = Portal(
             StoreRealm(store, self._reactor),
@@ -161,14 +161,12 @@ class AccountsService(Service):
     def _in_thread(self, work: Callable[[], Any]) -> Deferred[Any]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
 
-    def _remember_domain(self, domain: str) -> None:
+    def _remember_domains(self, domains: Sequence[str]) -> None:
         try:
-            if remembered_domain(self._data.folder) != domain:
-                write_private(self._data.folder / _DOMAIN, f"{domain}\n".encode())
+            if remembered_domains(self._data.folder) != list(domains):
+                write_private(self._data.folder / _DOMAINS, "".join(f"{each}\n" for each in domains).encode())
         except OSError as error:
-            self.log.warn(
-                "The mailproto command cannot add {domain} to names: {error}", domain=domain, error=error
-            )
+            self.log.warn("The mailproto command does not know this server's domains: {error}", error=error)
 
     def _warn_of_mechanisms(self) -> None:
         """Log the chosen mechanisms that cannot be offered, and what they need."""
@@ -190,10 +188,18 @@ def remembered_domain(folder: Path) -> str:
 
     :raises OSError: the file exists, but cannot be read.
     """
+    return next(iter(remembered_domains(folder)), "")
+
+
+def remembered_domains(folder: Path) -> list[str]:
+    """All of them, the first one first.
+
+    :raises OSError: the file exists, but cannot be read.
+    """
     try:
-        return (folder / _DOMAIN).read_text("utf-8", "replace").strip()
+        return (folder / _DOMAINS).read_text("utf-8", "replace").split()
     except (FileNotFoundError, NotADirectoryError):
-        return ""
+        return []
 
 
 async def ensure_account(

@@ -27,6 +27,7 @@ from mailproto.service._dkim_command import add_dkim_actions
 from mailproto.service._names import account_name
 from mailproto.service._queue_command import add_queue_actions
 from mailproto.service._reasons import file_error, store_error
+from mailproto.service._send_command import add_send_options
 from mailproto.service._settings import DEFAULT_DATA, DEFAULT_STORE
 from mailproto.service._store_command import add_store_actions
 from mailproto.service._user_command import add_user_actions, ask_password
@@ -53,18 +54,37 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
                 parser.error(f"argument NAME@DOMAIN: {error}")
         # Read before the reactor runs, because reading from a terminal blocks.
         options.password = ask_password(options) if options.needs_password else ""
+        if options.prepare is not None:
+            options.prepare(options)
     except (CommandError, ValueError) as error:
-        sys.exit(f"mailproto: {error}")
+        _fail(error)
     except OSError as error:
         sys.exit(f"mailproto: {file_error(error, options.data)}")
     except (KeyboardInterrupt, EOFError):
         sys.exit("mailproto: nothing changed")
-    react(lambda reactor: Deferred.fromCoroutine(_run(reactor, options)))
+    run = _run if options.alone is None else _run_alone
+    react(lambda reactor: Deferred.fromCoroutine(run(reactor, options)))
+
+
+def _fail(error: Exception) -> NoReturn:
+    """End the process with one line."""
+    print(f"mailproto: {error}", file=sys.stderr)
+    sys.exit(getattr(error, "status", 1))
+
+
+async def _run_alone(reactor: Any, options: Namespace) -> None:
+    try:
+        status = await options.alone(reactor, options)
+    except CommandError as error:
+        _fail(error)
+    if status:
+        sys.exit(status)
 
 
 def _parser() -> ArgumentParser:
     """Each action sets ``run``, a coroutine function of the store and the options, whose result is the exit
-    status, None for 0; or ``act``, a function of the options, if it needs no store."""
+    status, None for 0.  One that needs no store sets ``act``, a function of the options, or ``alone``, a
+    coroutine function of the reactor and the options.  ``prepare`` is called before the reactor runs."""
     parser = ArgumentParser(
         prog="mailproto", description="Manage the accounts, the queue and the store of a mailproto server."
     )
@@ -83,16 +103,23 @@ def _parser() -> ArgumentParser:
         command = commands.add_parser(name, help=text)
         actions = command.add_subparsers(required=True, metavar="ACTION")
         add_actions(partial(_add_action, actions))
+    add_send_options(_add_action(commands, "send", "send a message from standard input, as sendmail does"))
     return parser
 
 
 def _add_action(actions: Any, action: str, text: str) -> ArgumentParser:
     options: ArgumentParser = actions.add_parser(action, help=text, description=f"{text.capitalize()}.")
-    options.add_argument("--data", type=Path, default=Path(DEFAULT_DATA), metavar="DIR", help="data folder")
+    options.add_argument(
+        "--data",
+        type=Path,
+        default=Path(os.environ.get("MAILPROTO_DATA", DEFAULT_DATA)),
+        metavar="DIR",
+        help=f"data folder [default: $MAILPROTO_DATA, or {DEFAULT_DATA}]",
+    )
     options.add_argument(
         "--store", default=DEFAULT_STORE, metavar="URL", help="as the server's: sqlite: by default"
     )
-    options.set_defaults(act=None, creates=False, needs_password=False)
+    options.set_defaults(act=None, alone=None, prepare=None, creates=False, needs_password=False)
     return options
 
 
@@ -100,6 +127,8 @@ def _check(options: Namespace) -> None:
     if options.act is not None:
         if _is_there(options.data):
             _become_owner(options.data)
+        return
+    if getattr(options, "server", None) is not None:
         return
     if options.store.startswith("memory:"):
         raise CommandError("a memory: store lives in the server's process; use its --account option")
@@ -161,7 +190,7 @@ async def _run(reactor: Any, options: Namespace) -> None:
         about = f"{options.name}: " if "name" in options else ""
         sys.exit(f"mailproto: {about}{error}")
     except (CommandError, ValueError) as error:
-        sys.exit(f"mailproto: {error}")
+        _fail(error)
 
 
 @provider(ILogObserver)

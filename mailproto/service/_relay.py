@@ -15,13 +15,14 @@ from mailproto.interfaces import IQueue, IQueueStore
 from mailproto.observing import Observers
 from mailproto.relay import QueueDelivery, RelayAgent, Routes
 from mailproto.relay.limits import Schedule
-from mailproto.relay.policies import MTASTS, TLSPolicies
+from mailproto.relay.policies import MTASTS, TLSPolicies, TLSReports
 from mailproto.relay.servers import DNSResolver, Exchanges, Opener
 from mailproto.service._data import DataService
 from mailproto.service._reporting import Reporter
 from mailproto.service._servers import ServersService
 from mailproto.service._settings import Settings
 from mailproto.service._store import StoreService
+from mailproto.service._tls_reports import tls_reports
 
 __all__ = ["RelayService"]
 
@@ -58,6 +59,7 @@ class RelayService(Service):
         self._observers = observers
         self._own_addresses = own_addresses
         self._agent: RelayAgent | None = None
+        self._reports: TLSReports | None = None
 
     def startService(self) -> Deferred[None]:
         """Begin to send; the result fires when it has begun."""
@@ -87,26 +89,32 @@ class RelayService(Service):
 
     async def _stop(self) -> None:
         agent, self._agent = self._agent, None
+        reports, self._reports = self._reports, None
+        if reports is not None:
+            reports.stop()
         if agent is not None:
             await agent.stop()
 
     def _make_agent(self, queue: IQueue, delivery: QueueDelivery, routes: Routes) -> RelayAgent:
         settings, relay = self._settings, self._settings.relay
         resolver = DNSResolver(self._reactor, relay.servers)
-        policies = TLSPolicies(resolver, MTASTS(self._reactor, resolver, self._data.folder / _MTA_STS))
+        reports = self._reports = tls_reports(settings, queue, delivery, resolver, self._reactor)
+        if reports is not None:
+            reports.start()
+        sts = MTASTS(self._reactor, resolver, self._data.folder / _MTA_STS, counts=reports)
         exchanges = Exchanges(
             resolver,
             mx_port=relay.mx_port,
             own_names=[settings.hostname],
             own_addresses=self._own_addresses(),
-            policies=policies,
+            policies=TLSPolicies(resolver, sts, reports),
         )
         return RelayAgent(
             self._reactor,
             queue,
             routes,
             exchanges,
-            Opener(self._reactor, hostname=settings.hostname),
+            Opener(self._reactor, hostname=settings.hostname, counts=reports),
             prepare_report=delivery.prepare,
             hostname=settings.hostname,
             schedule=Schedule(

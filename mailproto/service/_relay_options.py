@@ -24,6 +24,7 @@ RELAY_OPTIONS: Mapping[str, str] = {
     "relay.retry": "--retry",
     "relay.lifetime": "--lifetime",
     "relay.delay_notice": "--delay-notice",
+    "relay.tls_reports": "--tls-reports",
 }
 """The options by their settings' paths."""
 
@@ -65,6 +66,13 @@ class RelayOptions(UsageOptions):
             14_400,
             "Seconds after which a sender is told that a message is late; 0 for never.",
             _number("delay-notice", 0),
+        ],
+        [
+            "tls-reports",
+            None,
+            None,
+            "The mail address from which domains that ask for it get daily reports about TLS (RFC 8460). "
+            "[default: no reports]",
         ],
     ]
 
@@ -118,4 +126,5 @@ class RelayOptions(UsageOptions):
             retry=given["retry"],
             lifetime=given["lifetime"],
             delay_notice=given["delay-notice"],
+            tls_reports=given["tls-reports"],
         )

@@ -14,6 +14,7 @@ from mailproto.auth import Password
 from mailproto.connection.proxy import Networks
 from mailproto.relay import Routes
 from mailproto.relay._intake import check_relay_from
+from mailproto.relay._tls import check_reporter
 from mailproto.service._account_file import read_private
 from mailproto.service._setting_error import SettingError, check_setting
 
@@ -37,6 +38,8 @@ class RelaySettings:
     :ivar mx_port: the port of servers that the DNS names.
     :ivar retry: seconds until the first retry; later ones come after longer waits.
     :ivar lifetime: seconds after which a message is given up.
+    :ivar tls_reports: the mail address from which domains that ask for it get daily reports about TLS (RFC
+        8460); None for no reports.
     :ivar delay_notice: seconds after which the sender is told that a message is late; 0 for never.
     """
 
@@ -49,6 +52,7 @@ class RelaySettings:
     retry: float = 60
     lifetime: float = 5 * 86_400
     delay_notice: float = 4 * 3600
+    tls_reports: str | None = None
 
     def __post_init__(self) -> None:
         check_setting("relay.way", check_type, self.way, (str, type(None)), "a str or None")
@@ -71,6 +75,9 @@ class RelaySettings:
         check_setting("relay.retry", check_seconds, self.retry, above_0=True)
         check_setting("relay.lifetime", check_seconds, self.lifetime, above_0=True)
         check_setting("relay.delay_notice", check_seconds, self.delay_notice)
+        check_setting("relay.tls_reports", check_type, self.tls_reports, (str, type(None)), "a str or None")
+        if (reporter := self.tls_reports) is not None:
+            _checked("relay.tls_reports", lambda: check_reporter(reporter))
 
     @property
     def servers(self) -> list[tuple[str, int]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from cryptography import x509
 from twisted.internet import reactor as installed
+from twisted.logger import capturedLogs, formatEvent
 from twisted.names import dns
 from twisted.names.authority import FileAuthority
 from twisted.names.server import DNSServerFactory
@@ -16,6 +17,8 @@ from mailproto.client.errors import TLSFailed
 from mailproto.errors import MailError
 from mailproto.relay import MX
 from mailproto.relay._dns import DNSFailure
+from mailproto.relay._dns._asking import LONG_ANSWER
+from mailproto.relay._dns._messages import Question
 from mailproto.relay._hosts import HOSTS_LIMIT
 from mailproto.relay.servers import DNSResolver, Exchange, Exchanges, Opener
 from mailproto.smtp import SMTPServerFactory
@@ -148,6 +151,28 @@ class RelayDNSTests(TestCase):
         )
         answer = await self.resolver.look_up("text.example.org", "TXT")
         self.assertEqual(answer.records, (b"short",))
+
+    async def test_questions_are_not_in_the_log(self) -> None:
+        with capturedLogs() as events:
+            await self.find("good")
+            await self.find("many")
+        texts = [formatEvent(event) or "" for event in events]  # some are of the server's
+        about_sockets = ("Datagram", "UDP", "Factory", "Starting", "Stopping")
+        self.assertEqual([text for text in texts if any(word in text for word in about_sockets)], [])
+
+    async def test_a_datagram_that_is_too_long(self) -> None:
+        """twisted.names sends answers of any length to who takes more than 512 octets: TCP has the whole."""
+        heard: list[int] = []
+        read = Question.read
+
+        def noted(question: Question, octets: bytes, **more: bool) -> Any:
+            heard.append(len(octets))
+            return read(question, octets, **more)
+
+        self.patch(Question, "read", noted)
+        await self.resolver.look_up("many.example.org", "MX")
+        self.assertEqual(heard[0], LONG_ANSWER)
+        self.assertGreater(heard[1], LONG_ANSWER)
 
     async def test_no_server(self) -> None:
         port = reactor.listenUDP(0, dns.DNSDatagramProtocol(None), interface="127.0.0.1")

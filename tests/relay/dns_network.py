@@ -31,11 +31,19 @@ class Network(MemoryReactorClock):
         self.questions: list[str] = []
         self.open = self.at_most = self.threads = 0
 
-    def listenUDP(self, port: int, protocol: Any, interface: str = "", **_: Any) -> None:
-        assert port == 0
+    def datagrams(
+        self, reactor: Any, server: tuple[str, int], octets: bytes, limit: int, heard: Any, failed: Any
+    ) -> Socket:
+        """In place of `mailproto.relay._dns._datagrams.Datagrams`."""
         self.open += 1
         self.at_most = max(self.open, self.at_most)
-        protocol.makeConnection(Datagrams(self, protocol, interface))
+        host = server[0]
+        if self.servers.get(host) is None:
+            self.questions.append(f"{host} is not there")
+            self.callLater(0, failed, "nothing answers there (connection refused)")
+        elif (answer := self.ask("", host, octets)) is not None:
+            self.callLater(0, heard, answer[:limit])
+        return Socket(self)
 
     def ask(self, how: str, host: str, octets: bytes) -> bytes | None:
         query = dns.message.from_wire(octets)
@@ -68,24 +76,13 @@ class Network(MemoryReactorClock):
         call(*args, **named)
 
 
-class Datagrams:
-    def __init__(self, network: Network, protocol: Any, interface: str) -> None:
-        self.network, self.protocol, self.interface = network, protocol, interface
+class Socket:
+    """An open socket."""
 
-    def connect(self, host: str, port: int) -> None:
-        assert self.interface == ("::" if ":" in host else "")
-        self.host = host
+    def __init__(self, network: Network) -> None:
+        self.network = network
 
-    def write(self, octets: bytes) -> None:
-        if self.network.servers.get(self.host) is None:
-            self.network.questions.append(f"{self.host} is not there")
-            self.network.callLater(0, self.protocol.connectionRefused)
-            return
-        answer = self.network.ask("", self.host, octets)
-        if answer is not None:
-            self.protocol.datagramReceived(answer, (self.host, 53))
-
-    def stopListening(self) -> None:
+    def close(self) -> None:
         self.network.open -= 1
 
 

@@ -11,10 +11,10 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
-from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailproto.relay._dns import DNSFailure, Kind, MXRecord, TLSARecord, _system
+from mailproto.relay._dns import DNSFailure, Kind, MXRecord, TLSARecord, _asking, _system
+from mailproto.relay._dns._asking import LONG_ANSWER
 from mailproto.relay._dns._cache import Cache
 from mailproto.relay._dns._messages import RECORDS_LIMIT, TEXT_LIMIT, UDP_SIZE
 from mailproto.relay._dns._resolver import CNAMES_LIMIT, QUERIES_LIMIT, TIMEOUTS
@@ -29,16 +29,27 @@ LOCAL = "127.0.0.1"
 
 class Case(SynchronousTestCase):
     def network(self, server: Server, second: Server | None = None) -> Network:
-        self.net = Network({NS: server, OTHER: second or answering(), LOCAL: server})
+        self.net = self.patched({NS: server, OTHER: second or answering(), LOCAL: server})
         servers = [(NS, 53)] if second is None else [(NS, 53), (OTHER, 53)]
         self.resolver = DNSResolver(self.net, servers, hosts="/dev/null")
         return self.net
 
+    def patched(self, servers: dict[str, Server]) -> Network:
+        network = Network(servers)
+        self.patch(_asking, "Datagrams", network.datagrams)
+        return network
+
+    def settled(self, asking: Any) -> Any:
+        """What is there already has come."""
+        for _ in range(10):
+            self.net.advance(0)
+        return asking
+
     def ask(self, name: str = "example.org", kind: Kind = "A") -> Any:
-        return self.successResultOf(self.resolver.look_up(name, kind))
+        return self.successResultOf(self.settled(self.resolver.look_up(name, kind)))
 
     def fail_to_ask(self, name: str = "example.org", kind: Kind = "A") -> str:
-        failure = self.failureResultOf(self.resolver.look_up(name, kind), DNSFailure)
+        failure = self.failureResultOf(self.settled(self.resolver.look_up(name, kind)), DNSFailure)
         self.assertEqual((failure.value.code, failure.value.enhanced), (451, "4.4.3"))
         return failure.value.detail
 
@@ -173,7 +184,7 @@ class QuestionTests(Case):
             self.assertIn("cannot be asked for", self.fail_to_ask(name))
 
     def test_servers_by_ipv6(self) -> None:
-        self.net = Network({"2001:db8::53": answering("example.org. 300 IN A 192.0.2.1")})
+        self.net = self.patched({"2001:db8::53": answering("example.org. 300 IN A 192.0.2.1")})
         self.resolver = DNSResolver(self.net, [("2001:db8::53", 53)])
         self.assertEqual(self.ask().records, ("192.0.2.1",))
 
@@ -293,12 +304,12 @@ class TroubleTests(Case):
         self.assertIn("nothing answers there", error.detail)
 
     def test_no_socket(self) -> None:
-        network = self.network(silent)
+        self.network(silent)
 
-        def refuse(*_: Any, **__: Any) -> None:
-            raise CannotListenError("", 0, OSError(24, "Too many open files"))
+        def refuse(*_: Any) -> None:
+            raise OSError(24, "Too many open files")
 
-        network.listenUDP = refuse
+        self.patch(_asking, "Datagrams", refuse)
         self.assertIn("Too many open files", self.fail_to_ask())
 
     def test_what_is_no_answer_is_ignored(self) -> None:
@@ -346,6 +357,19 @@ class StreamTests(Case):
         self.assertEqual(network.questions, [f"{NS} example.org A", f"tcp {NS} example.org A"])
         self.assertEqual(network.threads, 0)
 
+    def test_a_datagram_that_is_longer_than_what_was_asked_for(self) -> None:
+        """Its end is missing, as if the server had cut it off."""
+        records = [f"example.org. 300 IN MX {number} mx{number}.example." for number in range(1000)]
+
+        def server(query: dns.message.Message) -> Any:
+            answer: Any = answering(*records)(query)
+            is_tcp = network.questions[-1].startswith("tcp")
+            return answer if is_tcp else answer.to_wire(max_size=65535)[:LONG_ANSWER]
+
+        network = self.network(server)
+        self.assertEqual(len(self.ask(kind="MX").records), RECORDS_LIMIT)
+        self.assertEqual(len(network.questions), 2)
+
     def test_cut_off_in_the_middle_of_a_record(self) -> None:
         def server(query: dns.message.Message) -> Any:
             answer: Any = answering("example.org. 300 IN A 192.0.2.1", flags="TC")(query)
@@ -368,7 +392,8 @@ class StreamTests(Case):
 
     def test_garbage(self) -> None:
         def server(query: dns.message.Message) -> Any:
-            return answering(flags="TC")(query) if len(network.questions) % 2 else b"\xff" * 5000
+            garbage = query.id.to_bytes(2) + b"\xff" * 5000
+            return answering(flags="TC")(query) if len(network.questions) % 2 else garbage
 
         network = self.network(server)
         self.assertIn("cannot be read", self.fail_to_ask())
@@ -380,6 +405,7 @@ class StreamTests(Case):
         network = self.network(server)
         asking = self.resolver.look_up("example.org", "A")
         for seconds in TIMEOUTS:
+            self.settled(asking)
             network.advance(seconds)
         self.assertIn("no answer by TCP", self.failureResultOf(asking, DNSFailure).value.detail)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -384,6 +385,15 @@ class PartsTests(MailServiceCase):
             service = self.service()
             service.setServiceParent(application)
             self.assertEqual(service._user, expected)
+
+    async def test_a_process_of_its_own_spares_the_collector(self) -> None:
+        self.addCleanup(gc.unfreeze)
+        for has_process in (False, True):
+            settings = Settings(data=self.folder / "data", store="memory:", listen={"imap": [ANY]})
+            service = MailService(settings, reactor, reporter=self.told, hangup=has_process)
+            await self.start(service)
+            await service.stopService()
+            self.assertEqual(gc.get_freeze_count() > 0, has_process)
 
     async def test_by_default_the_log_is_told(self) -> None:
         with capturedLogs() as events:

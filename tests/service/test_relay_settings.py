@@ -54,6 +54,10 @@ class RelaySettingsTests(SynchronousTestCase):
         self.assertEqual(relay.servers, [("127.0.0.1", 5353), ("::1", 53)])
         self.assertEqual((relay.mx_port, relay.retry, relay.lifetime, relay.delay_notice), (2525, 5, 600, 0))
 
+    def test_reports_about_tls(self) -> None:
+        self.assertIsNone(parse().relay.tls_reports)
+        self.assertEqual(parse("--tls-reports", "tls@example.org").relay.tls_reports, "tls@example.org")
+
     def test_what_is_wrong_is_said(self) -> None:
         for arguments, text in (
             (("--relay", "nonsense"), "--relay: "),
@@ -65,6 +69,8 @@ class RelaySettingsTests(SynchronousTestCase):
             (("--relay-from", "192.0.2.0/33"), "--relay-from"),
             (("--resolver", "127.0.0.1"), "--resolver: not the address and port of a DNS server"),
             (("--resolver", "dns.example:53"), "--resolver: not the address and port"),
+            (("--tls-reports", "nobody"), "--tls-reports: "),
+            (("--tls-reports", "bücher@a.example"), "--tls-reports: "),
             (("--mx-port", "0"), "--mx-port: not a number"),
             (("--mx-port", "65536"), "--mx-port 65536: no port"),
             (("--relay-from", "unix"), "--relay-from: "),

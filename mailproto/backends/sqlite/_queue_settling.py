@@ -13,8 +13,9 @@ from mailproto.backends.sqlite._queue_adding import Adding, Entry
 from mailproto.backends.sqlite._queue_removing import remove_messages
 from mailproto.backends.sqlite._queue_schema import HELD, NOWHERE, READY, TIMED, WAITING, number_of
 from mailproto.backends.sqlite._queue_tally import Tally, rows_of
+from mailproto.backends.sqlite._requests import in_any_order
 from mailproto.backends.sqlite._room import adds_content
-from mailproto.backends.sqlite._writer import Transaction
+from mailproto.backends.sqlite._transactions import Transaction
 from mailproto.errors import LeaseLost
 from mailproto.model import RecipientResult
 
@@ -53,6 +54,7 @@ def settlement(token: int, results: Sequence[RecipientResult], reports: Sequence
     return Settlement(token, {result.number: result for result in results}, reports)
 
 
+@in_any_order
 def settle_all(transaction: Transaction, settlements: Sequence[Settlement]) -> list[Failure | None]:
     """For each settlement, None or why nothing was changed."""
     tally = Tally(transaction)
@@ -71,6 +73,7 @@ def settle_all(transaction: Transaction, settlements: Sequence[Settlement]) -> l
     return failures
 
 
+@in_any_order
 @adds_content
 def settle_and_report_all(
     transaction: Transaction, settlements: Sequence[Settlement]

@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.error import CannotListenError, ConnectionDone
-from twisted.internet.protocol import DatagramProtocol, Factory
+from twisted.internet.error import ConnectionDone
+from twisted.internet.protocol import Factory
 from twisted.internet.threads import deferToThreadPool
 from twisted.protocols.basic import Int16StringReceiver
 from twisted.python.failure import Failure
 
 from mailproto.relay._dns._answers import DNSFailure, NoAnswer
+from mailproto.relay._dns._datagrams import Datagrams
 from mailproto.relay._dns._messages import Malformed, Question, Response
 
 __all__ = ["ask_server"]
@@ -46,67 +47,36 @@ async def ask_server(reactor: Any, server: tuple[str, int], question: Question, 
     return response
 
 
-def _by_udp(reactor: Any, server: tuple[str, int], question: Question, seconds: float) -> Deferred[Response]:
-    asking = _Datagrams(server, question)
-    try:
-        # The system chooses a random port for each question, and takes datagrams from the server only.
-        reactor.listenUDP(0, asking, interface="::" if ":" in server[0] else "", maxPacketSize=LONG_ANSWER)
-    except CannotListenError as error:
-        asking.fail(f"no socket: {error.socketError}")
-    timer = reactor.callLater(seconds, asking.fail, f"no answer within {seconds:g} s", NoAnswer)
+async def _by_udp(reactor: Any, server: tuple[str, int], question: Question, seconds: float) -> Response:
+    answered: Deferred[Response] = Deferred()
 
-    def done(result: Response | Failure) -> Response | Failure:
-        if timer.active():
-            timer.cancel()
-        if asking.transport is not None:
-            asking.transport.stopListening()
-        return result
-
-    return asking.answered.addBoth(done)
-
-
-_REFUSED: Final = "nothing answers there (connection refused)"
-
-
-class _Datagrams(DatagramProtocol):
-    """Sends the question, and waits for its answer; what is no answer to it is ignored."""
-
-    transport: Any = None
-
-    def __init__(self, server: tuple[str, int], question: Question) -> None:
-        self._server = server
-        self._question = question
-        self.answered: Deferred[Response] = Deferred()
-
-    def startProtocol(self) -> None:  # noqa: N802
-        try:
-            self.transport.connect(*self._server)
-            self.transport.write(self._question.octets)
-        except OSError as error:
-            self.fail(f"it cannot be reached: {error.strerror or error}")
-
-    def datagramReceived(self, datagram: bytes, addr: Any) -> None:  # noqa: N802
-        if self.answered.called:
+    def heard(datagram: bytes) -> None:
+        if answered.called:
             return
         try:
-            response = self._question.read(datagram)
+            response = question.read(datagram, is_whole=len(datagram) < LONG_ANSWER)
         except Malformed:
             return  # it may be forged, and the answer still to come
         except DNSFailure as error:
-            self.answered.errback(error)
+            answered.errback(error)
         else:
-            self.answered.callback(response)
+            answered.callback(response)
 
-    def connectionRefused(self) -> None:  # noqa: N802
-        self.fail(_REFUSED)
+    def fail(why: str, kind: type[DNSFailure] = DNSFailure) -> None:
+        if not answered.called:
+            answered.errback(kind(detail=why))
 
-    def stopProtocol(self) -> None:  # noqa: N802
-        self.fail(_REFUSED)  # as Twisted's reactor with epoll tells it: the socket is closed
-
-    def fail(self, why: str, kind: type[DNSFailure] = DNSFailure) -> None:
-        """There is no answer."""
-        if not self.answered.called:
-            self.answered.errback(kind(detail=why))
+    try:
+        datagrams = Datagrams(reactor, server, question.octets, LONG_ANSWER, heard, fail)
+    except OSError as error:
+        raise DNSFailure(detail=f"it cannot be reached: {error.strerror or error}") from None
+    timer = reactor.callLater(seconds, fail, f"no answer within {seconds:g} s", NoAnswer)
+    try:
+        return await answered
+    finally:
+        datagrams.close()
+        if timer.active():
+            timer.cancel()
 
 
 async def _by_tcp(reactor: Any, server: tuple[str, int], question: Question, seconds: float) -> bytes:

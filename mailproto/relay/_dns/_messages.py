@@ -90,15 +90,16 @@ class Question:
         self._query.flags |= dns.flags.AD
         self.octets = self._query.to_wire()
 
-    def read(self, octets: bytes) -> Response:
+    def read(self, octets: bytes, *, is_whole: bool = True) -> Response:
         """Read the answer to this question; some 0.03 ms for each record.
 
+        :param is_whole: False if its end is missing.
         :raises Malformed: it is none, or cannot be read.
         """
         if octets[:2] != self.octets[:2]:
             raise Malformed("it answers another question")  # before anything else, because it may be forged
         # Servers may cut off an answer in the middle of a record.
-        is_cut = len(octets) > 2 and bool(octets[2] & _TRUNCATED)
+        is_cut = not is_whole or (len(octets) > 2 and bool(octets[2] & _TRUNCATED))
         try:
             try:
                 message = dns.message.from_wire(octets, ignore_trailing=True, question_only=is_cut)

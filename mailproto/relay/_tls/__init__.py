@@ -2,5 +2,6 @@
 
 from mailproto.relay._tls._demands import Demands
 from mailproto.relay._tls._policies import TLSPolicies
+from mailproto.relay._tls._report import check_reporter
 
-__all__ = ["Demands", "TLSPolicies"]
+__all__ = ["Demands", "TLSPolicies", "check_reporter"]

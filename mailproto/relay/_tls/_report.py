@@ -16,11 +16,12 @@ from email.utils import format_datetime
 from typing import Any, Final
 from urllib.parse import unquote
 
+from mailproto._arguments import wrong_value
 from mailproto.model import Address
 from mailproto.relay._exchange import AppliedPolicy
 from mailproto.relay._tls._counts import Fault, PolicyCounts
 
-__all__ = ["ADDRESSES_LIMIT", "Reporter", "TLSReport", "report_addresses"]
+__all__ = ["ADDRESSES_LIMIT", "Reporter", "TLSReport", "check_reporter", "report_addresses"]
 
 ADDRESSES_LIMIT: Final = 3
 """The most addresses that a domain's report is sent to."""
@@ -51,9 +52,21 @@ def report_addresses(texts: Sequence[bytes]) -> list[str]:
 
 def _is_address(text: str) -> bool:
     try:
-        return text.isascii() and bool(Address.parse(text).domain)
+        check_reporter(text)
     except ValueError:
         return False
+    return True
+
+
+def check_reporter(text: str) -> Address:
+    """The address of who sends or gets a report.
+
+    :raises ValueError: it is no mail address in ASCII with a domain.
+    """
+    address = Address.parse(text)
+    if not text.isascii() or not address.domain:
+        raise wrong_value("an address for reports", text, "a mail address in ASCII such as 'a@example.org'")
+    return address
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from mailproto.relay._exchange import AppliedPolicy, Exchange
 from mailproto.relay._hosts import ask
 from mailproto.relay._tls._counts import DayCounts, Fault
 from mailproto.relay._tls._https import HTTPSClient, HTTPSFailed
-from mailproto.relay._tls._report import Reporter, TLSReport, report_addresses
+from mailproto.relay._tls._report import Reporter, TLSReport, check_reporter, report_addresses
 from mailproto.typing import Reactor
 
 __all__ = ["SPREAD", "TLSReports"]
@@ -40,15 +40,15 @@ Send = Callable[[Address, Address, bytes], Result[None]]
 class TLSReports:
     """Counts how TLS goes, and sends each domain that wants it a report after the end of the day (UTC).
 
-    The `mailproto.relay.Opener`, `TLSPolicies` and `MTASTS` are given this object as their ``counts``.  What
-    was counted since midnight is in memory only: a restart forgets it.
+    `mailproto.relay.servers.Opener`, `TLSPolicies` and `MTASTS` are given this object as their ``counts``.
+    What was counted since midnight is in memory only: a restart forgets it.
 
     :param reactor: Twisted's reactor.
     :param resolver: what asks the DNS.
     :param send: sends a message: called with sender, recipient and the message's octets; it may return an
         awaitable, and raise `mailproto.errors.MailError`.  Domains expect that it is signed (DKIM).
     :param organization: the name of who reports.
-    :param contact: the mail address for questions; the messages come from it.
+    :param contact: the mail address for questions, in ASCII; the messages come from it.
     :param hostname: this server's name.
     :param trust_root: a file of CA certificates in PEM form, for reports by HTTPS; None for the platform's.
     :param now: the time in seconds since 1970.
@@ -78,7 +78,7 @@ class TLSReports:
         self._reactor: Any = reactor
         self._resolver = resolver
         self._send = send
-        self._sender = Address.parse(contact)
+        self._sender = check_reporter(contact)
         self._reporter = Reporter(organization, str(self._sender), hostname)
         self._https = HTTPSClient(reactor, resolver, trust_root)
         self._now = now

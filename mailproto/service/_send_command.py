@@ -1,0 +1,274 @@
+"""``mailproto send``: sends a message of a script or of cron, as sendmail does.
+
+It puts the message on the queue of a store here, or gives it to a server by SMTP.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import sys
+import time
+import uuid
+from argparse import ArgumentParser, Namespace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from mailproto.accounts import full_name
+from mailproto.awaiting import settle
+from mailproto.client import ServerAddress
+from mailproto.client.errors import ClientError
+from mailproto.connection import own_hostname
+from mailproto.content import Content
+from mailproto.delivery import MailboxDelivery
+from mailproto.dkim import KeyFolder
+from mailproto.domains import canonical_domain
+from mailproto.errors import MailError
+from mailproto.interfaces import IQueueStore, IStore
+from mailproto.message import date_text, encode_header, fold, header_fields
+from mailproto.model import Address, Envelope, Parameters, Recipient, Session
+from mailproto.relay import NextHop, QueueDelivery, Routes
+from mailproto.service._accounts import remembered_domains
+from mailproto.service._command_error import CommandError
+from mailproto.service._dkim_command import DKIM_FOLDER
+from mailproto.service._relay_settings import credentials_of
+from mailproto.service._setting_error import SettingError
+from mailproto.smtp import send_mail
+from mailproto.smtp.client._composing import Composed, compose
+from mailproto.smtp.errors import AllRefused
+from mailproto.smtp.wire import encode_xtext
+
+__all__ = ["MAX_MESSAGE", "add_send_options"]
+
+MAX_MESSAGE: Final = 50 << 20
+"""Octets of the longest message."""
+
+SERVER_VARIABLE: Final = "MAILPROTO_SERVER"
+"""The environment variable for ``--server``."""
+
+_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
+_IGNORED = ("-B", "-O", "-L", "-p", "-X")
+"""Options of sendmail that take a value and mean nothing here."""
+
+
+def add_send_options(parser: ArgumentParser) -> None:
+    """Add the options of the command to its parser."""
+    parser.set_defaults(prepare=_prepare, run=_to_queue, user=_user())
+    parser.add_argument("recipients", nargs="*", metavar="ADDRESS", help="a recipient")
+    parser.add_argument("-t", action="store_true", help="send to all in To, Cc and Bcc, too")
+    parser.add_argument("-i", action="store_true", help="a line with one dot is not the end of the message")
+    parser.add_argument("-f", "-r", dest="sender", metavar="ADDRESS", help="the sender, '<>' for none")
+    parser.add_argument("-F", dest="full_name", metavar="NAME", help="the name in From, if that is missing")
+    parser.add_argument("-N", dest="notify", metavar="WHEN", help="never, or some of success,failure,delay")
+    parser.add_argument(
+        "-R", dest="returned", choices=("full", "hdrs"), help="what reports have of the message"
+    )
+    parser.add_argument("-V", dest="envelope_id", metavar="ID", help="an id for reports")
+    parser.add_argument(
+        "-o", dest="others", action="append", default=[], metavar="OPTION", help="as sendmail's"
+    )
+    parser.add_argument("-b", dest="mode", default="m", choices=("m",), help="only -bm, which sends")
+    parser.add_argument("-v", "-n", "-m", "-U", "-G", dest="ignored", action="store_true", help="ignored")
+    for option in _IGNORED:
+        parser.add_argument(option, dest="ignored", help="ignored")
+    parser.add_argument(
+        "--server",
+        default=os.environ.get(SERVER_VARIABLE),
+        metavar="URL",
+        help="give the message to this server, smtp://HOST:PORT, instead of the queue here "
+        f"[default: ${SERVER_VARIABLE}]",
+    )
+    parser.add_argument("--credentials", metavar="FILE", help="a line HOST USER PASSWORD for the server")
+
+
+def _prepare(options: Namespace) -> None:
+    """Read and complete the message, before the reactor runs.
+
+    :raises CommandError: there is no message that can be sent.
+    """
+    domains = remembered_domains(options.data) if options.server is None else []
+    if options.server is not None:
+        options.alone = _to_server
+    options.domains = domains or [own_hostname()]
+    octets = _read(sys.stdin.buffer, to_the_end=options.i or "i" in options.others)
+    user = options.user
+    sender = options.sender
+    sender = f"{user}@{options.domains[0]}" if sender is None else sender.strip("<>")
+    sender = full_name(sender, options.domains[0])
+    octets = with_header(
+        octets,
+        sender=sender or f"{user}@{options.domains[0]}",
+        name=options.full_name or "",
+        now=time.time(),
+        host=own_hostname(),
+    )
+    named = [full_name(each.strip("<>"), options.domains[0]) for each in options.recipients]
+    try:
+        path = Address.parse(sender)
+        found: list[str | Address] = [*named]
+        if options.t or not named:
+            found += [each.address for each in compose(octets, path, None, time.time()).recipients]
+        composed = compose(octets, path, found, time.time())
+        options.message = _with_wishes(composed, options)
+    except ValueError as error:
+        raise CommandError(str(error), status=os.EX_DATAERR) from None
+
+
+def _read(stream: BinaryIO, *, to_the_end: bool) -> bytes:
+    """The message, with CRLF line ends.
+
+    :raises CommandError: it is too long, or there is nothing.
+    """
+    octets = stream.read(MAX_MESSAGE + 1)
+    if len(octets) > MAX_MESSAGE:
+        raise CommandError(f"the message has more than {MAX_MESSAGE} octets", status=os.EX_DATAERR)
+    octets = b"\r\n".join(octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"))
+    if not to_the_end and (end := _dot(octets)) >= 0:
+        octets = octets[:end]
+    if octets.startswith((b"From ", b">From ")):  # of a file in mbox form
+        octets = octets.partition(b"\r\n")[2]
+    if octets and not octets.endswith(b"\r\n"):
+        octets += b"\r\n"
+    return octets
+
+
+def _dot(octets: bytes) -> int:
+    """Where a line with one dot alone begins; -1 if there is none."""
+    if octets.startswith(b".\r\n"):
+        return 0
+    at = octets.find(b"\r\n.\r\n")
+    return at + 2 if at >= 0 else -1
+
+
+def with_header(octets: bytes, *, sender: str, name: str, now: float, host: str) -> bytes:
+    """The message with the fields that it must have (RFC 5322 3.6), and a line that tells where it began.
+
+    :param octets: with CRLF; if it does not begin with a field, all of it is the text.
+    """
+    first = octets.partition(b"\r\n")[0]
+    if octets and first and not _FIELD.match(first):
+        octets = b"\r\n" + octets
+    there = {field.name.lower() for field in header_fields(octets)}
+    date = date_text(datetime.fromtimestamp(int(now)).astimezone())
+    made: list[tuple[bytes, bytes]] = [
+        (b"Received", f"by {host} (mailproto, from userid {os.getuid()});\t{date}".encode())
+    ]
+    if b"from" not in there:
+        address = f"<{sender}>".encode()
+        made.append((b"From", encode_header(name, "From") + b" " + address if name else sender.encode()))
+    if b"date" not in there:
+        made.append((b"Date", date.encode()))
+    if b"message-id" not in there:
+        made.append((b"Message-ID", f"<{uuid.uuid4().hex}@{host}>".encode()))
+    return b"".join([fold(field, value) for field, value in made]) + octets
+
+
+def _with_wishes(composed: Composed, options: Namespace) -> tuple[Composed, Parameters]:
+    """The message's recipients with what is wanted for each, and the parameters of MAIL.
+
+    :raises ValueError: NOTIFY is none.
+    """
+    parameters: dict[str, str | None] = {}
+    if options.returned:
+        parameters["RET"] = options.returned.upper()
+    if options.envelope_id:
+        parameters["ENVID"] = encode_xtext(options.envelope_id.encode("ascii"))
+    if not composed.content.isascii():
+        parameters["BODY"] = "8BITMIME"
+    if not str(composed.sender).isascii() or any(not each.isascii() for each in composed.names):
+        parameters["SMTPUTF8"] = None
+    if options.notify is None:
+        return composed, parameters
+    wanted = options.notify.upper()
+    if wanted != "NEVER" and not set(wanted.split(",")) <= {"SUCCESS", "FAILURE", "DELAY"}:
+        raise ValueError(f"-N: never, or some of success,failure,delay, not {options.notify!r}")
+    recipients = tuple([Recipient(each.address, {"NOTIFY": wanted}) for each in composed.recipients])
+    return Composed(composed.sender, recipients, composed.content, composed.names), parameters
+
+
+async def _to_queue(store: IStore, options: Namespace) -> int:
+    """Put the message into the mailboxes and onto the queue of a store here; a running server sends it."""
+    if not IQueueStore.providedBy(store):
+        raise CommandError("this store keeps no queue: name a server with --server")
+    composed, parameters = options.message
+    delivery = QueueDelivery(
+        store,
+        MailboxDelivery(store, options.domains),
+        Routes("mx"),
+        signing_keys=KeyFolder(Path(options.data) / DKIM_FOLDER),
+        hostname=own_hostname(),
+    )
+    session = Session("ESMTP", own_hostname(), submission=True, account=f"{options.user}@{own_hostname()}")
+    taken: list[Recipient] = []
+    status = os.EX_OK
+    for recipient in composed.recipients:
+        try:
+            await settle(delivery.recipient(session, recipient.address, recipient.parameters))
+        except MailError as error:
+            status = _say(str(recipient.address), error)
+        else:
+            taken.append(recipient)
+    if not taken:
+        return status
+    envelope = Envelope(uuid.uuid4().hex, composed.sender, tuple(taken), session, parameters)
+    for recipient, outcome in zip(
+        taken, await delivery.deliver(envelope, Content(composed.content)), strict=True
+    ):
+        if not outcome.accepted:
+            status = _say(str(recipient.address), outcome)
+    return status
+
+
+async def _to_server(reactor: Any, options: Namespace) -> int:
+    """Give the message to a server by SMTP."""
+    composed, parameters = options.message
+    try:
+        server = _server(options)
+        result = await send_mail(
+            reactor,
+            server,
+            composed.content,
+            sender=composed.sender,
+            recipients=composed.recipients,
+            parameters=parameters,
+        )
+    except AllRefused as error:
+        result = error.result
+    except (ValueError, SettingError) as error:
+        raise CommandError(str(error), status=os.EX_CONFIG) from None
+    except ClientError as error:
+        raise CommandError(str(error), status=os.EX_TEMPFAIL) from None
+    status = os.EX_OK
+    for address, outcome in result.refused.items():
+        status = _say(address, outcome)
+    return status
+
+
+def _server(options: Namespace) -> ServerAddress:
+    """:raises ValueError, SettingError: the URL or the file of credentials is not valid."""
+    hop = NextHop.parse(options.server)
+    if hop.scheme not in ("smtp", "smtps") or not hop.host:
+        raise ValueError("--server must be smtp://HOST:PORT or smtps://HOST:PORT")
+    credentials = credentials_of(options.credentials) if options.credentials else {}
+    password = {canonical_domain(host): each for host, each in credentials.items()}.get(hop.host)
+    if hop.scheme == "smtps":
+        return ServerAddress(hop.host, hop.port, "implicit", password)
+    is_strict = hop.tls in ("required", "verified") or (password is not None and hop.tls is None)
+    tls = "none" if hop.tls == "none" else "required" if is_strict else "opportunistic"
+    return ServerAddress(hop.host, hop.port, tls, password)  # type: ignore[arg-type]
+
+
+def _say(address: str, refusal: Any) -> int:
+    """Tell of a recipient who gets nothing; returns the exit status for that (sysexits.h)."""
+    print(f"mailproto: {address}: {refusal.code} {refusal.enhanced} {refusal.text}", file=sys.stderr)
+    return os.EX_TEMPFAIL if refusal.code < 500 else os.EX_NOUSER
+
+
+def _user() -> str:
+    """The name of who calls."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid{os.getuid()}"

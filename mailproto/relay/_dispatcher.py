@@ -169,6 +169,9 @@ class Dispatcher:
 
     def _not_reached(self, destination: Destination, lane: Lane, failure: Unreachable) -> None:
         key, outcome = lane.key, failure.outcome
+        if key.require_tls and outcome.code < 500 and outcome.enhanced.startswith("4.7."):
+            text = f"The message demands TLS (REQUIRETLS): {outcome.text}"
+            outcome = Outcome(550, "5.7.10", text, outcome.detail)  # RFC 8689 4.2.1
         if key.tried or key.require_tls or outcome.code >= 500:
             # This is about these messages: the destination itself may be well.
             while lane.waiting:

@@ -46,6 +46,20 @@ class SendingTests(World):
         transactions = [sum("MAIL" in line for line in each.heard) for each in self.network.connections]
         self.assertEqual(transactions, [1, 1])
 
+    def test_what_is_urgent_goes_first(self) -> None:
+        self.limits = RelayLimits(destination_connections=1)
+        self.servers["10.0.0.1"] = serving(final="1.00|250 OK")
+        for number in range(10):
+            self.send(f"user{number}@there.example")
+        self.make_agent().start()
+        self.run_for(2)
+        self.send("urgent@there.example", priority=6)
+        self.send("bulk@there.example", priority=-6)
+        self.send("later@there.example")
+        self.run_for(30)
+        self.assertLess(self.arrived.index("urgent@there.example"), 6)
+        self.assertEqual(self.arrived[-2:], ["later@there.example", "bulk@there.example"])
+
     def test_a_transaction_has_fifty_recipients_at_most(self) -> None:
         self.agent.start()
         self.send(*(f"user{number}@there.example" for number in range(120)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mailproto.model import QueueState
+from mailproto.relay import _worker
 from mailproto.relay.limits import RelayLimits
 from tests.relay.agent.world import CONTENT, World
 from tests.smtp.client.network import serving
@@ -269,6 +270,17 @@ class ConcurrencyTests(World):
 
 
 class ManyDestinationsTests(World):
+    def test_few_are_remembered(self) -> None:
+        self.limits = RelayLimits(leased=40)
+        self.patch(_worker, "REMEMBERED", 20)
+        agent = self.make_agent()
+        for number in range(300):
+            self.send(f"user@domain{number}.example")
+        agent.start()
+        self.run_for(100)
+        self.assertEqual(len(self.arrived), 300)
+        self.assertLessEqual(len(agent._worker._destinations), 20)
+
     def test_all_have_their_turn(self) -> None:
         """More destinations are due than are looked at together, and than messages may be leased."""
         self.limits = RelayLimits(leased=40)

@@ -267,16 +267,17 @@ class QueueDelivery(Delivery):
                 placements.update(dict.fromkeys(place))
         session, options, now = envelope.session, mail_options(envelope.parameters), self._clock()
         due = now if options.hold_for is None else now + options.hold_for
+        due = due if options.hold_until is None else options.hold_until
         may_hurry = self._may_send_anywhere(session)
         return NewQueued(
             content=with_return_path(envelope.sender, content) if placements else content,
             envelope=envelope,
             destinations=tuple(destinations),
             arrived=now,
-            expires=now + self._lifetime,
+            expires=max(now, due) + self._lifetime,
             placements=tuple(placements),
             skip=len(return_path(envelope.sender)) if placements else 0,
-            due=due if options.hold_until is None else options.hold_until,
+            due=due,
             priority=min(options.priority or 0, 9 if may_hurry else 0),
             share=session.account or session.peer,
         )
